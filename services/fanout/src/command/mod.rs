@@ -1,0 +1,3 @@
+//! The commands of the `fanfare` binary.
+
+pub mod check;

@@ -1,0 +1,3 @@
+//! Groups: the only state shared between pipeline and sockets.
+
+pub mod name;

@@ -1,0 +1,15 @@
+//! The fan-out service: from the broker's log to the sockets of open tabs.
+//!
+//! The modules stand in the order in which an event passes through them:
+//! `pipeline` reads and decodes it, `route` says who hears what, `projection` keeps what a node knows
+//! from the log, `groups` is the one thing shared with the other half, `connection` decides what one
+//! tab is sent, and `socket` writes it.
+
+pub mod command;
+pub mod config;
+pub mod connection;
+pub mod groups;
+pub mod pipeline;
+pub mod projection;
+pub mod route;
+pub mod socket;
