@@ -1,1 +1,22 @@
-//! broker
+//! Bytes in and out with a position: one small trait over several message brokers.
+//!
+//! A [`Broker`] takes [`Message`]s and gives them back as [`Record`]s, in order, to every
+//! [`Reader`], from any [`Position`] that is still kept. It never looks into a message. Every
+//! broker passes the same contract suite.
+
+#![warn(clippy::expect_used)]
+#![cfg_attr(test, allow(clippy::expect_used))]
+
+mod broker;
+mod error;
+mod letter;
+mod limits;
+mod message;
+mod position;
+
+pub use broker::{Broker, Reader};
+pub use error::{BrokerError, PublishError};
+pub use letter::{DeadLetter, LETTER_BODY_LIMIT, LETTER_REASON_LIMIT};
+pub use limits::Limits;
+pub use message::{Message, Published, Record, Stream};
+pub use position::Position;

@@ -1,0 +1,59 @@
+//! The one trait that all brokers implement.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::{Message, Published, Record};
+use crate::position::Position;
+
+/// A log of messages that every node reads by itself.
+///
+/// Records of one partition are read in the order in which they were stored. A publisher that
+/// waits for each answer finds its messages for one partition in the order it sent them.
+#[async_trait]
+pub trait Broker: Send + Sync + 'static {
+    /// Stores a message. The answer comes once the message survives a crash of the broker process.
+    ///
+    /// Dropping the future early leaves the outcome unknown.
+    async fn publish(&self, message: Message) -> Result<Published, PublishError>;
+
+    /// The position of the last visible record.
+    async fn head(&self) -> Result<Position, BrokerError>;
+
+    /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
+    /// partition.
+    ///
+    /// Removed keys do not appear. [`Reader::next`] gives an empty batch once everything that
+    /// existed at the call was read. A key that changes meanwhile appears with its newer record.
+    async fn state(&self) -> Result<Box<dyn Reader>, BrokerError>;
+
+    /// Reads all records of both streams strictly after a position, then waits for new ones.
+    ///
+    /// Fails with [`BrokerError::OtherIncarnation`] if the position is not one of this stream, and
+    /// with [`BrokerError::Trimmed`] if records after it are no longer kept.
+    async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError>;
+
+    /// The position just before the oldest record of the replay window: records not older than
+    /// `age`, at most `records` of them, whichever ends first.
+    async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError>;
+
+    /// Keeps a record that could not be used. There is one letter for each record, the first one
+    /// written, however many nodes write it.
+    async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError>;
+
+    /// The newest dead letters, at most `limit`, by source position within each partition, newest
+    /// first.
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError>;
+}
+
+/// Reads records in order.
+#[async_trait]
+pub trait Reader: Send {
+    /// The next records, at least one, in a batch of bounded size. Waits until there are some.
+    ///
+    /// Cancel safe: if the future is dropped, the next call gives what it would have given.
+    async fn next(&mut self) -> Result<Vec<Record>, BrokerError>;
+}

@@ -1,0 +1,82 @@
+//! Dead letters: records that could not be used, kept with the reason.
+
+use crate::message::{Message, Record};
+
+/// The number of body bytes that a dead letter keeps.
+pub const LETTER_BODY_LIMIT: usize = 64 * 1024;
+
+/// The number of reason bytes that a dead letter keeps.
+pub const LETTER_REASON_LIMIT: usize = 1024;
+
+/// A record that could not be used, named by its place in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The partition of the record.
+    pub partition: u32,
+    /// The offset of the record.
+    pub offset: u64,
+    /// Why the record could not be used.
+    pub reason: String,
+    /// When the letter was written, in milliseconds since the epoch.
+    pub time: i64,
+    /// The message, its body cut to [`LETTER_BODY_LIMIT`].
+    pub message: Message,
+    /// The size of the body before it was cut.
+    pub body_size: u64,
+}
+
+impl DeadLetter {
+    /// A letter about a record, cut to the limits.
+    pub fn new(record: &Record, reason: impl Into<String>, time: i64) -> Self {
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            reason: reason.into(),
+            time,
+            body_size: record.message.body.len() as u64,
+            message: record.message.clone(),
+        }
+        .cut()
+    }
+
+    /// The same letter with body and reason cut to the limits; `body_size` stays.
+    pub fn cut(mut self) -> Self {
+        self.message.body.truncate(LETTER_BODY_LIMIT);
+        if self.reason.len() > LETTER_REASON_LIMIT {
+            let end = self.reason.floor_char_boundary(LETTER_REASON_LIMIT);
+            self.reason.truncate(end);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::message::Stream;
+
+    #[test]
+    fn body_and_reason_are_cut_and_the_size_is_kept() {
+        let record = Record {
+            partition: 3,
+            offset: 9,
+            time: 1,
+            message: Message {
+                stream: Stream::Events,
+                org: None,
+                topic: "a.B".into(),
+                key: None,
+                id: "1".into(),
+                headers: vec![],
+                body: Bytes::from(vec![7; LETTER_BODY_LIMIT + 5]),
+            },
+        };
+        let letter = DeadLetter::new(&record, "é".repeat(1000), 2);
+        assert_eq!(letter.message.body.len(), LETTER_BODY_LIMIT);
+        assert_eq!(letter.body_size, LETTER_BODY_LIMIT as u64 + 5);
+        assert_eq!(letter.reason.len(), LETTER_REASON_LIMIT);
+        assert_eq!((letter.partition, letter.offset), (3, 9));
+    }
+}

@@ -1,0 +1,144 @@
+//! A place in the stream: what a reader has read so far.
+
+use std::cmp::Ordering;
+
+use smallvec::SmallVec;
+
+use crate::message::Record;
+
+/// How far a reader has come: the last offset read of each partition.
+///
+/// A partition that is missing has not been read at all. Positions of another incarnation of the
+/// stream mean nothing in this one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Position {
+    incarnation: u64,
+    // Sorted by partition, one entry each.
+    offsets: SmallVec<[(u32, u64); 2]>,
+}
+
+impl Position {
+    /// The position before the first record of a stream.
+    pub fn start(incarnation: u64) -> Self {
+        Self {
+            incarnation,
+            offsets: SmallVec::new(),
+        }
+    }
+
+    /// Builds a position from its parts, in any order.
+    ///
+    /// A partition named twice counts with the lower offset: reading twice is harmless, a gap is
+    /// not.
+    pub fn from_parts(incarnation: u64, parts: impl IntoIterator<Item = (u32, u64)>) -> Self {
+        let mut offsets: SmallVec<[(u32, u64); 2]> = parts.into_iter().collect();
+        offsets.sort_unstable();
+        offsets.dedup_by_key(|entry| entry.0);
+        Self {
+            incarnation,
+            offsets,
+        }
+    }
+
+    /// Which life of the stream the position belongs to.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The last offset read of each partition, sorted by partition.
+    pub fn offsets(&self) -> &[(u32, u64)] {
+        &self.offsets
+    }
+
+    /// The last offset read of one partition.
+    pub fn offset(&self, partition: u32) -> Option<u64> {
+        self.find(partition).ok().map(|at| self.offsets[at].1)
+    }
+
+    /// Whether the record at this place has been read.
+    pub fn covers(&self, partition: u32, offset: u64) -> bool {
+        self.offset(partition).is_some_and(|read| read >= offset)
+    }
+
+    /// Moves past a record. False if the position covered the record before; it then stays.
+    pub fn advance(&mut self, record: &Record) -> bool {
+        self.advance_to(record.partition, record.offset)
+    }
+
+    /// Moves past the given place. False if the position covered it before; it then stays.
+    pub fn advance_to(&mut self, partition: u32, offset: u64) -> bool {
+        match self.find(partition) {
+            Ok(at) if self.offsets[at].1 >= offset => false,
+            Ok(at) => {
+                self.offsets[at].1 = offset;
+                true
+            }
+            Err(at) => {
+                self.offsets.insert(at, (partition, offset));
+                true
+            }
+        }
+    }
+
+    fn find(&self, partition: u32) -> Result<usize, usize> {
+        self.offsets
+            .binary_search_by_key(&partition, |entry| entry.0)
+    }
+
+    /// Whether every record that `other` covers is covered by this position.
+    fn covers_all(&self, other: &Self) -> bool {
+        let mut parts = other.offsets.iter();
+        parts.all(|&(partition, offset)| self.covers(partition, offset))
+    }
+}
+
+/// Less means: covers less. Positions of two incarnations, or of which each covers something that
+/// the other does not, have no order.
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        if self.incarnation != other.incarnation {
+            return None;
+        }
+        match (self.covers_all(other), other.covers_all(self)) {
+            (true, true) => Some(Ordering::Equal),
+            (true, false) => Some(Ordering::Greater),
+            (false, true) => Some(Ordering::Less),
+            (false, false) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_sorted_and_the_lower_of_two_offsets_counts() {
+        let p = Position::from_parts(7, [(3, 9), (1, 4), (3, 5)]);
+        assert_eq!(p.offsets(), [(1, 4), (3, 5)]);
+        assert_eq!(p.incarnation(), 7);
+    }
+
+    #[test]
+    fn advance_never_goes_back() {
+        let mut p = Position::start(1);
+        assert!(!p.covers(0, 0));
+        assert!(p.advance_to(2, 0));
+        assert!(p.covers(2, 0));
+        assert!(!p.advance_to(2, 0));
+        assert!(p.advance_to(0, 8));
+        assert!(!p.advance_to(0, 7));
+        assert_eq!(p.offsets(), [(0, 8), (2, 0)]);
+    }
+
+    #[test]
+    fn order_is_by_what_is_covered() {
+        let p = |parts: &[(u32, u64)]| Position::from_parts(1, parts.iter().copied());
+        assert!(p(&[(0, 1)]) < p(&[(0, 2)]));
+        assert!(p(&[]) < p(&[(0, 0)]));
+        assert!(p(&[(0, 2), (1, 1)]) > p(&[(0, 2)]));
+        assert_eq!(p(&[(0, 2)]).partial_cmp(&p(&[(1, 2)])), None);
+        let foreign = Position::from_parts(2, [(0, 1)]);
+        assert_eq!(p(&[(0, 1)]).partial_cmp(&foreign), None);
+    }
+}
