@@ -1,1 +1,27 @@
-//! telemetry
+//! Logs, traces and metrics of every Fanfare process.
+//!
+//! A process calls [`init`] once and keeps the [`Guard`] until it ends. Every span then has a W3C trace id, with or
+//! without a collector: [`traceparent`] reads the one of the current span, [`follow`] makes a span the child of one
+//! that began in another process. Spans leave the process only when `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+//!
+//! Names of log and span fields are in [`fields`], names of metrics in [`metrics::names`].
+
+pub mod fields;
+pub mod metrics;
+
+mod error;
+mod exporter;
+mod line;
+mod propagation;
+mod redacted;
+mod settings;
+mod subscriber;
+
+pub use error::TelemetryError;
+pub use propagation::{follow, trace_id, traceparent};
+pub use redacted::Redacted;
+pub use settings::LogFormat;
+pub use subscriber::{Guard, init};
+
+#[cfg(test)]
+mod tests;

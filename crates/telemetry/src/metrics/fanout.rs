@@ -1,0 +1,214 @@
+//! The metrics of a fan-out node.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::bounded::LabelPool;
+use super::labels::{
+    ConnectionLabels, DeadLetterLabels, OutcomeLabel, ReasonLabel, RouteLabel, StatusLabel, TypeLabel,
+};
+use super::names;
+use super::shape::{Counters, Gauges, gauge_value, registered};
+
+/// Hubs and routes come from configuration; a node with more of them than this counts the rest as `other`.
+const MOST_HUBS: usize = 64;
+const MOST_ROUTES: usize = 500;
+/// Event types come from the wire, known to the registry or not.
+const MOST_TYPES: usize = 500;
+
+/// From half a millisecond, well below what a busy node takes, to half a minute, where a relay's retries end up.
+const LATENCY_BUCKETS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// What a fan-out node counts.
+#[derive(Clone, Debug)]
+pub struct FanoutMetrics {
+    connections: Gauges<ConnectionLabels>,
+    connects: Counters<ConnectionLabels>,
+    connects_refused: Counters<ReasonLabel>,
+    closes: Counters<ReasonLabel>,
+    tokens_refused: Counters<ReasonLabel>,
+    invocations: Counters<OutcomeLabel>,
+    events_read: Counters<TypeLabel>,
+    events_decoded: Counters<TypeLabel>,
+    events_dead_lettered: Counters<DeadLetterLabels>,
+    events_duplicate: Counter,
+    reader_lag: Gauge<f64, AtomicU64>,
+    broker_connected: Gauge,
+    notifications: Counters<RouteLabel>,
+    deliveries: Counter,
+    delivery_bytes: Counter,
+    isolation_drops: Counter,
+    slow_consumers: Counter,
+    publish_to_push: Histogram,
+    resumes: Counters<OutcomeLabel>,
+    replayed: Counter,
+    retained_values: Gauge,
+    revocations: Gauge,
+    role_overrides: Gauge,
+    publish_requests: Counters<StatusLabel>,
+    hubs: LabelPool,
+    routes: LabelPool,
+    types: LabelPool,
+}
+
+impl FanoutMetrics {
+    /// Makes the metrics and registers them.
+    pub fn new(registry: &mut Registry) -> Self {
+        let publish_to_push = Histogram::new(LATENCY_BUCKETS);
+        registry.register(
+            names::PUBLISH_TO_PUSH_SECONDS,
+            "From the broker's time of an event to the write of its notifications",
+            publish_to_push.clone(),
+        );
+        let r = registry;
+        Self {
+            connections: registered(r, names::CONNECTIONS, "Open connections"),
+            connects: registered(r, names::CONNECTS, "Connections opened"),
+            connects_refused: registered(r, names::CONNECTS_REFUSED, "Connects that were refused"),
+            closes: registered(r, names::CLOSES, "Connections that ended"),
+            tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
+            invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
+            events_read: registered(r, names::EVENTS_READ, "Events read from the broker"),
+            events_decoded: registered(r, names::EVENTS_DECODED, "Events decoded"),
+            events_dead_lettered: registered(r, names::EVENTS_DEAD_LETTERED, "Events written to the dead letters"),
+            events_duplicate: registered(r, names::EVENTS_DUPLICATE, "Events whose id was seen before"),
+            reader_lag: registered(r, names::READER_LAG_SECONDS, "Seconds behind the newest record of the broker"),
+            broker_connected: registered(r, names::BROKER_CONNECTED, "1 while the broker can be reached"),
+            notifications: registered(r, names::NOTIFICATIONS, "Notifications that routes made"),
+            deliveries: registered(r, names::DELIVERIES, "Notifications handed to connections"),
+            delivery_bytes: registered(r, names::DELIVERY_BYTES, "Bytes of notifications handed to connections"),
+            isolation_drops: registered(r, names::ISOLATION_DROPS, "Deliveries that would have crossed orgs"),
+            slow_consumers: registered(r, names::SLOW_CONSUMERS, "Connections evicted because they did not read"),
+            publish_to_push,
+            resumes: registered(r, names::RESUMES, "Resumes"),
+            replayed: registered(r, names::REPLAYED_NOTIFICATIONS, "Notifications sent again by resumes"),
+            retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
+            revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
+            role_overrides: registered(r, names::ROLE_OVERRIDES, "Users whose roles come from an event"),
+            publish_requests: registered(r, names::PUBLISH_REQUESTS, "Answers to POST /events"),
+            hubs: LabelPool::new(MOST_HUBS),
+            routes: LabelPool::new(MOST_ROUTES),
+            types: LabelPool::new(MOST_TYPES),
+        }
+    }
+
+    /// A connection was opened on a hub.
+    pub fn connection_opened(&self, hub: &str, transport: &'static str) {
+        let labels = ConnectionLabels { hub: self.hubs.label(hub), transport };
+        self.connections.get_or_create(&labels).inc();
+        self.connects.get_or_create(&labels).inc();
+    }
+
+    /// A connection that was opened has ended.
+    pub fn connection_closed(&self, hub: &str, transport: &'static str, reason: &'static str) {
+        let labels = ConnectionLabels { hub: self.hubs.label(hub), transport };
+        self.connections.get_or_create(&labels).dec();
+        self.closes.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// A connect was refused before there was a connection.
+    pub fn connect_refused(&self, reason: &'static str) {
+        self.connects_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// A token was refused, on whatever way in.
+    pub fn token_refused(&self, reason: &'static str) {
+        self.tokens_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// A client called a hub method.
+    pub fn invocation(&self, outcome: &'static str) {
+        self.invocations.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// An event was read from the broker.
+    pub fn event_read(&self, event_type: &str) {
+        self.events_read.get_or_create(&TypeLabel { r#type: self.types.label(event_type) }).inc();
+    }
+
+    /// An event was decoded.
+    pub fn event_decoded(&self, event_type: &str) {
+        self.events_decoded.get_or_create(&TypeLabel { r#type: self.types.label(event_type) }).inc();
+    }
+
+    /// An event was written to the dead letters.
+    pub fn event_dead_lettered(&self, event_type: &str, reason: &'static str) {
+        let labels = DeadLetterLabels { r#type: self.types.label(event_type), reason };
+        self.events_dead_lettered.get_or_create(&labels).inc();
+    }
+
+    /// An event was dropped because its id was seen before.
+    pub fn event_duplicate(&self) {
+        self.events_duplicate.inc();
+    }
+
+    /// How far the reader is behind the newest record.
+    pub fn set_reader_lag(&self, lag: Duration) {
+        self.reader_lag.set(lag.as_secs_f64());
+    }
+
+    /// Whether the broker can be reached.
+    pub fn set_broker_connected(&self, connected: bool) {
+        self.broker_connected.set(i64::from(connected));
+    }
+
+    /// A route made a notification.
+    pub fn notification_routed(&self, route: &str) {
+        self.notifications.get_or_create(&RouteLabel { route: self.routes.label(route) }).inc();
+    }
+
+    /// Notifications were handed to connections: how many, and their bytes together.
+    ///
+    /// Two atomic additions; call it once for a whole group rather than once for each connection.
+    pub fn delivered(&self, deliveries: u64, bytes: u64) {
+        self.deliveries.inc_by(deliveries);
+        self.delivery_bytes.inc_by(bytes);
+    }
+
+    /// Deliveries were dropped because they would have crossed orgs.
+    pub fn isolation_dropped(&self, deliveries: u64) {
+        self.isolation_drops.inc_by(deliveries);
+    }
+
+    /// A connection was evicted because it did not read.
+    pub fn slow_consumer(&self) {
+        self.slow_consumers.inc();
+    }
+
+    /// An event's notifications were written this long after the broker took the event.
+    pub fn pushed(&self, since_publish: Duration) {
+        self.publish_to_push.observe(since_publish.as_secs_f64());
+    }
+
+    /// A resume ended after this many notifications.
+    pub fn resumed(&self, outcome: &'static str, replayed: u64) {
+        self.resumes.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.replayed.inc_by(replayed);
+    }
+
+    /// How many retained values this node knows.
+    pub fn set_retained_values(&self, count: usize) {
+        self.retained_values.set(gauge_value(count));
+    }
+
+    /// How many logouts are in force on this node.
+    pub fn set_revocations(&self, count: usize) {
+        self.revocations.set(gauge_value(count));
+    }
+
+    /// How many users have roles from an event instead of their token.
+    pub fn set_role_overrides(&self, count: usize) {
+        self.role_overrides.set(gauge_value(count));
+    }
+
+    /// A request to publish was answered.
+    pub fn publish_answered(&self, status: u16) {
+        self.publish_requests.get_or_create(&StatusLabel { status }).inc();
+    }
+}

@@ -1,0 +1,100 @@
+//! Every metric's name, in one place.
+//!
+//! These are the registered names. A counter is scraped with `_total` behind its name, as OpenMetrics asks.
+
+/// Open connections, by hub and transport.
+pub const CONNECTIONS: &str = "fanfare_connections";
+/// Connections opened, by hub and transport.
+pub const CONNECTS: &str = "fanfare_connects";
+/// Connects that were refused, by reason.
+pub const CONNECTS_REFUSED: &str = "fanfare_connects_refused";
+/// Connections that ended, by reason.
+pub const CLOSES: &str = "fanfare_closes";
+/// Tokens that were refused, by reason.
+pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
+/// Calls of hub methods, by outcome.
+pub const INVOCATIONS: &str = "fanfare_invocations";
+
+/// Events read from the broker, by type.
+pub const EVENTS_READ: &str = "fanfare_events_read";
+/// Events decoded, by type.
+pub const EVENTS_DECODED: &str = "fanfare_events_decoded";
+/// Events written to the dead letters, by type and reason.
+pub const EVENTS_DEAD_LETTERED: &str = "fanfare_events_dead_lettered";
+/// Events dropped because their id was seen before.
+pub const EVENTS_DUPLICATE: &str = "fanfare_events_duplicate";
+/// How far the reader is behind the newest record of the broker.
+pub const READER_LAG_SECONDS: &str = "fanfare_reader_lag_seconds";
+/// 1 while the broker can be reached, else 0.
+pub const BROKER_CONNECTED: &str = "fanfare_broker_connected";
+
+/// Notifications that routes made, by route.
+pub const NOTIFICATIONS: &str = "fanfare_notifications";
+/// Notifications handed to connections.
+pub const DELIVERIES: &str = "fanfare_deliveries";
+/// Bytes of the notifications handed to connections.
+pub const DELIVERY_BYTES: &str = "fanfare_delivery_bytes";
+/// Deliveries that were dropped because they would have crossed orgs.
+pub const ISOLATION_DROPS: &str = "fanfare_isolation_drops";
+/// Connections evicted because they did not read.
+pub const SLOW_CONSUMERS: &str = "fanfare_slow_consumers";
+/// From the broker's time of an event to the write of its notifications.
+pub const PUBLISH_TO_PUSH_SECONDS: &str = "fanfare_publish_to_push_seconds";
+
+/// Resumes, by outcome.
+pub const RESUMES: &str = "fanfare_resumes";
+/// Notifications sent again by resumes.
+pub const REPLAYED_NOTIFICATIONS: &str = "fanfare_replayed_notifications";
+/// Retained values this node knows.
+pub const RETAINED_VALUES: &str = "fanfare_retained_values";
+/// Logouts in force on this node.
+pub const REVOCATIONS: &str = "fanfare_revocations";
+/// Users whose roles come from an event instead of their token.
+pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
+
+/// Answers to `POST /events`, by status.
+pub const PUBLISH_REQUESTS: &str = "fanfare_publish_requests";
+
+/// Events that wait in the outbox.
+pub const OUTBOX_PENDING: &str = "fanfare_outbox_pending";
+/// Events that the relay published.
+pub const OUTBOX_PUBLISHED: &str = "fanfare_outbox_published";
+/// Events that were refused for good and are kept aside.
+pub const OUTBOX_PARKED: &str = "fanfare_outbox_parked";
+/// Attempts to publish that will be repeated.
+pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
+/// Answers of a producer's HTTP interface, by route and status.
+pub const REQUESTS: &str = "fanfare_requests";
+
+/// All of them; a test holds this list against the constants above.
+pub const ALL: [&str; 29] = [
+    CONNECTIONS,
+    CONNECTS,
+    CONNECTS_REFUSED,
+    CLOSES,
+    TOKENS_REFUSED,
+    INVOCATIONS,
+    EVENTS_READ,
+    EVENTS_DECODED,
+    EVENTS_DEAD_LETTERED,
+    EVENTS_DUPLICATE,
+    READER_LAG_SECONDS,
+    BROKER_CONNECTED,
+    NOTIFICATIONS,
+    DELIVERIES,
+    DELIVERY_BYTES,
+    ISOLATION_DROPS,
+    SLOW_CONSUMERS,
+    PUBLISH_TO_PUSH_SECONDS,
+    RESUMES,
+    REPLAYED_NOTIFICATIONS,
+    RETAINED_VALUES,
+    REVOCATIONS,
+    ROLE_OVERRIDES,
+    PUBLISH_REQUESTS,
+    OUTBOX_PENDING,
+    OUTBOX_PUBLISHED,
+    OUTBOX_PARKED,
+    OUTBOX_RETRIES,
+    REQUESTS,
+];

@@ -1,0 +1,63 @@
+//! Trace ids that cross processes, in the form of the W3C `traceparent` header.
+
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
+
+/// The header's length in version 00; later versions may add a little.
+const LONGEST_TRACEPARENT: usize = 256;
+
+/// The W3C `traceparent` of the span that is entered now, or `None` outside any span.
+pub fn traceparent() -> Option<String> {
+    with_current(|span| {
+        format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags() & TraceFlags::SAMPLED)
+    })
+}
+
+/// The trace id of the span that is entered now, or `None` outside any span.
+pub fn trace_id() -> Option<String> {
+    with_current(|span| span.trace_id().to_string())
+}
+
+/// Makes `span` the child of the span that `traceparent` names, so that both belong to one trace.
+///
+/// Call it before the span is entered: a span that has begun keeps its own trace and gets a link instead. Text that is
+/// no traceparent changes nothing, since a header from elsewhere must never fail an event.
+pub fn follow(span: &Span, traceparent: &str) {
+    if traceparent.len() > LONGEST_TRACEPARENT {
+        return;
+    }
+    // An empty context instead of the current one: what the header says is all there is to know.
+    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Header(traceparent));
+    let remote = parent.span().span_context().clone();
+    if !remote.is_valid() {
+        return;
+    }
+    if let Err(SetParentError::AlreadyStarted) = span.set_parent(parent) {
+        span.add_link(remote);
+    }
+}
+
+fn with_current<T>(read: impl FnOnce(&SpanContext) -> T) -> Option<T> {
+    Context::map_current(|context| {
+        let span = context.span();
+        let span = span.span_context();
+        span.is_valid().then(|| read(span))
+    })
+}
+
+/// A carrier that holds one `traceparent` header and nothing else.
+struct Header<'a>(&'a str);
+
+impl Extractor for Header<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        (key == "traceparent").then_some(self.0)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent"]
+    }
+}

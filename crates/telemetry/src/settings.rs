@@ -1,0 +1,85 @@
+//! What decides how a process logs and where its spans go.
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One line a person reads, coloured on a terminal.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl std::str::FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            other => Err(format!("{other:?} is not a log format: it is \"pretty\" or \"json\"")),
+        }
+    }
+}
+
+/// The filter in force when `FANFARE_LOG` is not set.
+pub(crate) const DEFAULT_FILTER: &str = "info";
+
+/// Everything that [`init`](crate::init) needs to know; tests build it without an environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The service's name in lines and spans.
+    pub(crate) service: &'static str,
+    /// How lines are written.
+    pub(crate) format: LogFormat,
+    /// Which lines are written.
+    pub(crate) filter: String,
+    /// Whether lines are coloured.
+    pub(crate) colour: bool,
+    /// The full URL that spans are posted to, if any.
+    pub(crate) traces_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads the variables that OpenTelemetry and Fanfare define for operators.
+    pub(crate) fn from_env(service: &'static str, format: LogFormat) -> Self {
+        // Telemetry is set up before a service has read its own configuration, and the OTEL_ variables are the
+        // standard's own; this is the one library that reads the environment.
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        Self {
+            service,
+            format,
+            filter: set("FANFARE_LOG").unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
+            colour: terminal && set("NO_COLOR").is_none(),
+            traces_url: traces_url(set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), set("OTEL_EXPORTER_OTLP_ENDPOINT")),
+        }
+    }
+}
+
+/// The URL for spans: the one given for traces as it is, else the base URL with the path of the OTLP standard.
+fn traces_url(traces: Option<String>, base: Option<String>) -> Option<String> {
+    traces.or_else(|| base.map(|base| format!("{}/v1/traces", base.trim().trim_end_matches('/'))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogFormat, traces_url};
+
+    #[test]
+    fn the_base_url_gets_the_standard_path() {
+        let url = |traces: Option<&str>, base: Option<&str>| traces_url(traces.map(Into::into), base.map(Into::into));
+        assert_eq!(url(None, None), None);
+        assert_eq!(url(None, Some("http://c:4318")).as_deref(), Some("http://c:4318/v1/traces"));
+        assert_eq!(url(None, Some("http://c:4318/")).as_deref(), Some("http://c:4318/v1/traces"));
+        assert_eq!(url(Some("http://t/x"), Some("http://c:4318")).as_deref(), Some("http://t/x"));
+    }
+
+    #[test]
+    fn a_log_format_is_pretty_or_json() {
+        assert_eq!("json".parse(), Ok(LogFormat::Json));
+        assert_eq!("pretty".parse(), Ok(LogFormat::Pretty));
+        let fault = "xml".parse::<LogFormat>().expect_err("no such format");
+        assert!(fault.contains("xml") && fault.contains("json"), "{fault}");
+    }
+}
