@@ -7,9 +7,11 @@
 
 pub mod command;
 pub mod config;
-pub mod connection;
+// pub mod connection;
 pub mod groups;
-pub mod pipeline;
-pub mod projection;
+// pub mod pipeline;
+// pub mod projection;
 pub mod route;
-pub mod socket;
+pub mod seal;
+// pub mod socket;
+pub mod websocket;

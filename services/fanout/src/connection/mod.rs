@@ -1,1 +1,23 @@
-//! connection
+//! One open tab, without its socket: what it sent, what it is owed, when it must end.
+//!
+//! Everything here is pure. [`Connection`] takes bytes and time and answers with actions; the transports
+//! in `socket` carry them out. So it can be tested, replayed and fuzzed without a network.
+
+mod budget;
+mod close;
+mod frame;
+mod identity;
+mod machine;
+mod method;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::Budget;
+pub use close::{CloseReason, Fault};
+pub use frame::{Frame, WireForm};
+pub use identity::{Identity, IdentityError};
+pub use machine::{Action, Connection, Invocation, Settings};
+pub use method::HubMethod;
+pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};

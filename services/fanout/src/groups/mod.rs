@@ -1,3 +1,3 @@
-//! Groups: the only state shared between pipeline and sockets.
+//! Groups: the only state that the two halves of a node share.
 
 pub mod name;

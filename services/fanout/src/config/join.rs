@@ -1,0 +1,187 @@
+//! Which groups a connection is in from its connect on: a hub's join rules, applied to verified claims.
+
+use fanfare_event::Id;
+use fanfare_token::Claims;
+use smallvec::SmallVec;
+
+use super::section::{Node, Section, text};
+use super::suggest;
+use crate::groups::name::{GroupName, GroupTemplate};
+
+/// A value of the claims that a join rule may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hole {
+    User,
+    Session,
+    Org,
+    Role,
+    Realm,
+}
+
+/// The names of the holes, as a template writes them.
+const HOLES: [(&str, Hole); 5] = [
+    ("user", Hole::User),
+    ("session", Hole::Session),
+    ("org", Hole::Org),
+    ("role", Hole::Role),
+    ("realm", Hole::Realm),
+];
+
+/// One rule: whoever has the values that the template names, and one of the roles if any are listed, is in the group.
+#[derive(Debug, Clone)]
+pub struct JoinRule {
+    template: GroupTemplate,
+    holes: SmallVec<[Hole; 2]>,
+    roles: Option<Vec<String>>,
+}
+
+/// Whom the rules are applied to: the claims of a token, or what newer events made of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Joiner<'a> {
+    /// The user.
+    pub user: &'a Id,
+    /// The session, if the token names one.
+    pub session: Option<&'a Id>,
+    /// The user's own org.
+    pub org: Option<&'a Id>,
+    /// The org that a superadmin named at connect.
+    pub named_org: Option<&'a Id>,
+    /// The realm of the token's issuer.
+    pub realm: Option<&'a str>,
+    /// The roles in force.
+    pub roles: &'a [String],
+}
+
+impl<'a> Joiner<'a> {
+    /// The bearer of a token, with the roles that it claims.
+    pub fn of(claims: &'a Claims) -> Self {
+        Self {
+            user: &claims.user,
+            session: claims.session.as_ref(),
+            org: claims.org.as_ref(),
+            named_org: None,
+            realm: claims.realm.as_deref(),
+            roles: &claims.roles,
+        }
+    }
+
+    fn value(&self, hole: Hole, org: Option<&'a Id>, role: &'a str) -> Option<&'a str> {
+        match hole {
+            Hole::User => Some(self.user.as_str()),
+            Hole::Session => self.session.map(Id::as_str),
+            Hole::Org => org.map(Id::as_str),
+            Hole::Role => Some(role),
+            Hole::Realm => self.realm,
+        }
+    }
+}
+
+impl JoinRule {
+    /// A rule from its template and the roles that it asks for.
+    pub fn new(template: GroupTemplate, roles: Option<Vec<String>>) -> Result<Self, UnknownHole> {
+        let mut holes = SmallVec::new();
+        for name in template.holes() {
+            match HOLES.iter().find(|(known, _)| *known == name) {
+                Some((_, hole)) => holes.push(*hole),
+                None => return Err(UnknownHole(name.to_owned())),
+            }
+        }
+        Ok(Self { template, holes, roles })
+    }
+
+    /// The template of the groups that this rule joins.
+    pub fn template(&self) -> &GroupTemplate {
+        &self.template
+    }
+
+    /// Whether the rule tells users apart but not the realms that they come from.
+    pub fn mixes_realms(&self) -> bool {
+        self.holes.contains(&Hole::User) && !self.holes.contains(&Hole::Realm)
+    }
+
+    /// Adds the groups of this rule that are not in the list yet.
+    pub fn groups(&self, joiner: &Joiner<'_>, into: &mut Vec<GroupName>) {
+        let held = |role: &String| joiner.roles.contains(role);
+        if self.roles.as_ref().is_some_and(|asked| !asked.iter().any(held)) {
+            return;
+        }
+        if self.holes.contains(&Hole::Role) {
+            for role in joiner.roles {
+                self.join(joiner, joiner.org, role, into);
+            }
+        } else {
+            self.join(joiner, joiner.org, "", into);
+        }
+        // Someone who names another org hears what all of that org hears, and has no role in it.
+        if !self.holes.is_empty() && self.holes.iter().all(|hole| *hole == Hole::Org) {
+            self.join(joiner, joiner.named_org, "", into);
+        }
+    }
+
+    fn join(
+        &self,
+        joiner: &Joiner<'_>,
+        org: Option<&Id>,
+        role: &str,
+        into: &mut Vec<GroupName>,
+    ) {
+        let values: Option<SmallVec<[&str; 2]>> =
+            self.holes.iter().map(|hole| joiner.value(*hole, org, role)).collect();
+        // Ids and roles are always valid values; whoever lacks one that the rule names is not in its group.
+        if let Some(Ok(name)) = values.map(|values| self.template.name(&values))
+            && !into.contains(&name)
+        {
+            into.push(name);
+        }
+    }
+}
+
+/// A join rule names something that claims do not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a join rule knows no `{{{0}}}`")]
+pub struct UnknownHole(String);
+
+impl UnknownHole {
+    /// What was probably meant.
+    pub fn help(&self) -> Option<String> {
+        suggest::help(&self.0, HOLES.iter().map(|(name, _)| *name))
+    }
+}
+
+/// Reads `"org:{org}"` or `{ group = "admin", roles = ["admin"] }`.
+pub(super) fn read(section: &Section<'_>, node: Node<'_>) -> Option<JoinRule> {
+    let at = node.span().start;
+    let document = section.document();
+    let (group, roles) = match (text(node), section.nested(node, "a join rule")) {
+        (Some(text), _) => (text, None),
+        (None, Some(rule)) => {
+            let rule = rule.allow(&["group", "roles"]);
+            let roles = rule.strings("roles").map(|roles| {
+                roles.iter().map(|role| role.value.to_owned()).collect::<Vec<_>>()
+            });
+            if roles.as_ref().is_some_and(Vec::is_empty) {
+                rule.fault("roles", "no roles: nobody would join", None);
+            }
+            (rule.required("group")?, roles)
+        }
+        (None, None) => {
+            let help = "for instance \"org:{org}\" or { group = \"admin\", roles = [\"admin\"] }";
+            document.fault(at, "a join rule is a group template", Some(help.to_owned()));
+            return None;
+        }
+    };
+    let template = match GroupTemplate::parse(group.value) {
+        Ok(template) => template,
+        Err(error) => {
+            document.fault(group.at, error.to_string(), None);
+            return None;
+        }
+    };
+    match JoinRule::new(template, roles) {
+        Ok(rule) => Some(rule),
+        Err(error) => {
+            document.fault(group.at, error.to_string(), error.help());
+            None
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a connection ends: the one table of reasons, what the client is told and whether it may return.
+
+use fanfare_signalr::Message;
+
+/// Whose fault the end of a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The client broke a rule or a limit.
+    Client,
+    /// The node could not go on.
+    Server,
+    /// Nobody: the connection ended as it was meant to.
+    Nobody,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client said Close.
+    ClientClosed,
+    /// The socket ended without a word.
+    ClientGone,
+    /// No handshake within its time.
+    HandshakeTimeout,
+    /// The handshake asked for what the server does not speak.
+    HandshakeRefused,
+    /// A hub message above the limit in bytes.
+    MessageTooLarge(usize),
+    /// A message that is not of the hub protocol; what is wrong with it.
+    InvalidMessage(String),
+    /// The bytes were no WebSocket frames.
+    InvalidFrame,
+    /// Nothing came from the client for the client timeout.
+    ClientTimeout,
+    /// The tab does not take what it is sent; its queue is full.
+    SlowConsumer,
+    /// A logout ended the user's sessions, or this one.
+    LoggedOut,
+    /// The access token ran out; the client comes back with a fresh one.
+    TokenExpired,
+    /// The node is shutting down.
+    Draining,
+    /// The node could not go on with this connection.
+    ServerError,
+}
+
+/// One row of the table.
+struct Row {
+    label: &'static str,
+    fault: Fault,
+    /// Whether a Close message is sent at all; a full or broken socket takes none.
+    says_close: bool,
+    /// Whether an official client with automatic reconnect comes back. A plain Close stops it for good.
+    allow_reconnect: bool,
+}
+
+const fn row(label: &'static str, fault: Fault, says_close: bool, allow_reconnect: bool) -> Row {
+    Row { label, fault, says_close, allow_reconnect }
+}
+
+impl CloseReason {
+    fn row(&self) -> Row {
+        match self {
+            Self::ClientClosed => row("client_closed", Fault::Nobody, false, false),
+            Self::ClientGone => row("client_gone", Fault::Nobody, false, false),
+            Self::HandshakeTimeout => row("handshake_timeout", Fault::Client, false, false),
+            Self::HandshakeRefused => row("handshake_refused", Fault::Client, false, false),
+            Self::MessageTooLarge(_) => row("message_too_large", Fault::Client, true, false),
+            Self::InvalidMessage(_) => row("invalid_message", Fault::Client, true, false),
+            Self::InvalidFrame => row("invalid_frame", Fault::Client, false, false),
+            Self::ClientTimeout => row("client_timeout", Fault::Client, true, true),
+            Self::SlowConsumer => row("slow_consumer", Fault::Client, false, true),
+            Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
+            Self::TokenExpired => row("token_expired", Fault::Client, true, true),
+            Self::Draining => row("draining", Fault::Nobody, true, true),
+            Self::ServerError => row("server_error", Fault::Server, true, true),
+        }
+    }
+
+    /// The reason as a metric label and log field.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        self.row().label
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.row().fault
+    }
+
+    /// Whether the client may come back by itself.
+    #[must_use]
+    pub fn allow_reconnect(&self) -> bool {
+        self.row().allow_reconnect
+    }
+
+    /// The Close message to send before the socket is closed; `None` where none is sent.
+    ///
+    /// The texts of the two errors that ASP.NET has are ASP.NET's own: clients show and match them.
+    #[must_use]
+    pub fn message(&self) -> Option<Message<'static>> {
+        let Row { says_close, allow_reconnect, .. } = self.row();
+        if !says_close {
+            return None;
+        }
+        let error = match self {
+            Self::MessageTooLarge(limit) => Some(format!(
+                "Connection closed with an error. InvalidDataException: The maximum message size of \
+                 {limit}B was exceeded."
+            )),
+            Self::InvalidMessage(what) => {
+                Some(format!("Connection closed with an error. InvalidDataException: {what}"))
+            }
+            Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
+            Self::ServerError => Some("The server could not go on with this connection.".to_owned()),
+            _ => None,
+        };
+        Some(Message::Close { error: error.map(Into::into), allow_reconnect })
+    }
+}

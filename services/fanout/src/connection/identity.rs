@@ -1,0 +1,76 @@
+//! Who a connection belongs to: verified claims, and the org the request named.
+
+use std::sync::Arc;
+
+use fanfare_event::Id;
+use fanfare_token::Claims;
+use thiserror::Error;
+
+/// The role that may act in every org.
+pub const SUPERADMIN: &str = "superadmin";
+
+/// The request names an org that its token does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum IdentityError {
+    /// Another org than the token's, without the superadmin's right to name any.
+    #[error("the request names org '{named}', but the token belongs to another org")]
+    OtherOrg {
+        /// The org that the request named.
+        named: Id,
+    },
+    /// Not a possible org id.
+    #[error("the org named by the request is not a valid id")]
+    InvalidOrg,
+}
+
+/// The verified identity of a connection.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    claims: Arc<Claims>,
+    /// The org that a superadmin chose to look into, where it is not their own.
+    named_org: Option<Id>,
+}
+
+impl Identity {
+    /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if the token does not allow that org.
+    pub fn new(claims: Arc<Claims>, named: Option<&str>) -> Result<Self, IdentityError> {
+        let Some(named) = named else {
+            return Ok(Self { claims, named_org: None });
+        };
+        let named = Id::parse(named).map_err(|_| IdentityError::InvalidOrg)?;
+        if claims.org.as_ref() == Some(&named) {
+            return Ok(Self { claims, named_org: None });
+        }
+        if claims.roles.iter().any(|role| role == SUPERADMIN) {
+            return Ok(Self { claims, named_org: Some(named) });
+        }
+        Err(IdentityError::OtherOrg { named })
+    }
+
+    /// The verified claims.
+    #[must_use]
+    pub fn claims(&self) -> &Arc<Claims> {
+        &self.claims
+    }
+
+    /// The org that a superadmin named beside their own.
+    #[must_use]
+    pub fn named_org(&self) -> Option<&Id> {
+        self.named_org.as_ref()
+    }
+
+    /// Whether events of this org may be written to this connection at all (SEMANTICS 1.2).
+    #[must_use]
+    pub fn belongs_to(&self, org: &Id) -> bool {
+        self.claims.org.as_ref() == Some(org) || self.named_org.as_ref() == Some(org)
+    }
+
+    /// Whether both are the same user of the same realm; the caller of a connection must be its user.
+    #[must_use]
+    pub fn same_user(&self, other: &Self) -> bool {
+        self.claims.user == other.claims.user && self.claims.realm == other.claims.realm
+    }
+}

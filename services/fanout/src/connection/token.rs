@@ -1,0 +1,82 @@
+//! The connection token of negotiate: self-contained, so that any node accepts its transport.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::seal::{Purpose, Seal};
+
+/// How long a negotiated id may wait for its transport, in seconds (SEMANTICS 3).
+pub const TOKEN_LIFETIME_SECONDS: i64 = 30;
+
+/// The public name of a connection: 128 random bits. Not a secret; the token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(u128);
+
+impl ConnectionId {
+    /// Takes 128 random bits as an id.
+    #[must_use]
+    pub fn from_random(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()))
+    }
+}
+
+/// What a negotiated connection may do, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionToken {
+    /// The id that the client was told.
+    pub id: ConnectionId,
+    /// A digest of hub and user: a token is of no use to anybody else or elsewhere.
+    pub owner: u64,
+    /// When the token stops being good, in seconds since the epoch.
+    pub expires: i64,
+}
+
+impl ConnectionToken {
+    /// The token as text for the `id` of the client's next request.
+    #[must_use]
+    pub fn seal(&self, seal: &Seal) -> String {
+        let mut payload = [0; 32];
+        payload[..16].copy_from_slice(&self.id.0.to_be_bytes());
+        payload[16..24].copy_from_slice(&self.owner.to_be_bytes());
+        payload[24..].copy_from_slice(&self.expires.to_be_bytes());
+        seal.close(Purpose::ConnectionToken, &payload)
+    }
+
+    /// Reads a token back; `None` if it was never issued or is over.
+    #[must_use]
+    pub fn open(seal: &Seal, text: &str, now: i64) -> Option<Self> {
+        let payload = seal.open(Purpose::ConnectionToken, text)?;
+        let (id, rest) = payload.split_first_chunk::<16>()?;
+        let (owner, rest) = rest.split_first_chunk::<8>()?;
+        let token = Self {
+            id: ConnectionId(u128::from_be_bytes(*id)),
+            owner: u64::from_be_bytes(*owner),
+            expires: i64::from_be_bytes(rest.try_into().ok()?),
+        };
+        (now <= token.expires).then_some(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_until_it_expires() {
+        let seal = Seal::new(b"secret", &[]);
+        let token = ConnectionToken { id: ConnectionId(7), owner: 9, expires: 100 };
+        let text = token.seal(&seal);
+        assert_eq!(ConnectionToken::open(&seal, &text, 100), Some(token));
+        assert_eq!(ConnectionToken::open(&seal, &text, 101), None);
+        assert_eq!(ConnectionToken::open(&Seal::new(b"other", &[]), &text, 0), None);
+        assert_ne!(text, token.id.to_string(), "the id is public, the token is the secret");
+    }
+}

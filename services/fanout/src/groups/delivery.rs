@@ -1,0 +1,54 @@
+//! What passes from the pipeline to the shards.
+
+use std::sync::Arc;
+
+use fanfare_event::Id;
+use smallvec::SmallVec;
+use tokio::net::TcpStream;
+use tracing::Span;
+
+use super::name::GroupName;
+use crate::connection::{ConnectionId, Frame, Identity};
+use crate::projection::{Consequence, Place};
+
+/// One notification on its way to the tabs of its audience.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Where in the log it comes from: a tab that was told of this place at connect is not told again.
+    pub place: Place,
+    /// The hub whose connections hear it.
+    pub hub: Arc<str>,
+    /// Its audience; a connection in several of the groups hears it once.
+    pub groups: SmallVec<[GroupName; 2]>,
+    /// The org it belongs to: no connection outside of it hears it, whatever its groups.
+    pub org: Option<Id>,
+    /// Whether the route says that it crosses orgs.
+    pub cross_org: bool,
+    /// The bytes.
+    pub frame: Frame,
+    /// A newer notification with the same key replaces this one where it still waits.
+    pub conflation: Option<u64>,
+    /// Of a logout: only connections that it ends hear of it.
+    pub ends: Option<Consequence>,
+    /// When the broker stored the event, in milliseconds since the epoch.
+    pub stored_at: i64,
+    /// The span of the event, so that the push belongs to its trace.
+    pub span: Span,
+}
+
+/// A WebSocket whose upgrade has been answered, on its way to the shard that will own it.
+#[derive(Debug)]
+pub struct OpenSocket {
+    /// The socket, without its HTTP wrapping.
+    pub stream: TcpStream,
+    /// Bytes that the client sent right behind its request.
+    pub read_ahead: bytes::Bytes,
+    /// The public id of the connection.
+    pub id: ConnectionId,
+    /// The hub it belongs to.
+    pub hub: Arc<crate::config::Hub>,
+    /// Whose it is; `None` on a public hub.
+    pub identity: Option<Identity>,
+    /// The cursor to resume from at connect, as the client gave it.
+    pub cursor: Option<String>,
+}
