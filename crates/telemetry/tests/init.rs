@@ -1,0 +1,148 @@
+//! `init` as a process calls it: its environment, its exporter and its second call.
+//!
+//! The environment belongs to a whole process, so each case runs in a child: this test binary again, told to run one
+//! of the ignored tests below.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use fanfare_telemetry::{LogFormat, TelemetryError};
+use tracing::{info, info_span, warn};
+
+fn child(case: &str, environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(std::env::current_exe().expect("the path of this binary"));
+    command.args(["--exact", case, "--ignored", "--nocapture"]);
+    for name in
+        ["FANFARE_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER"]
+    {
+        command.env_remove(name);
+    }
+    // The collector of the test is on this machine; a proxy between would not find it.
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env_remove(name);
+    }
+    let output = command.envs(environment.iter().copied()).output().expect("the child starts");
+    assert!(
+        output.status.success(),
+        "{case}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{case} did not run");
+    output
+}
+
+#[test]
+#[ignore = "runs in a child"]
+fn in_child_init_twice() {
+    let _guard = fanfare_telemetry::init("twice", LogFormat::Json).unwrap();
+    let fault = fanfare_telemetry::init("twice", LogFormat::Pretty).expect_err("the process has a subscriber");
+    assert!(matches!(fault, TelemetryError::AlreadyInitialised), "{fault:?}");
+    info!("still logging");
+}
+
+#[test]
+fn a_second_init_is_an_error_and_the_first_goes_on() {
+    let output = child("in_child_init_twice", &[]);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.contains("\"service\":\"twice\"") && lines.contains("still logging"), "{lines}");
+}
+
+#[test]
+#[ignore = "runs in a child"]
+fn in_child_log_two_levels() {
+    let _guard = fanfare_telemetry::init("levels", LogFormat::Pretty).unwrap();
+    info!("said quietly");
+    warn!("said loudly");
+}
+
+#[test]
+fn the_environment_filters_the_lines() {
+    let quiet = String::from_utf8(child("in_child_log_two_levels", &[("FANFARE_LOG", "warn")]).stderr).unwrap();
+    assert!(!quiet.contains("said quietly") && quiet.contains("said loudly"), "{quiet}");
+    let default = String::from_utf8(child("in_child_log_two_levels", &[("FANFARE_LOG", " ")]).stderr).unwrap();
+    assert!(default.contains("said quietly"), "an empty variable is as good as none: {default}");
+}
+
+#[test]
+#[ignore = "runs in a child"]
+fn in_child_make_one_span() {
+    let guard = fanfare_telemetry::init("exporting-service", LogFormat::Json).unwrap();
+    info_span!("the-only-span", event_type = "license.FlagToggled").in_scope(|| {
+        println!("trace {}", fanfare_telemetry::traceparent().unwrap());
+        warn!("something to tell");
+    });
+    guard.shutdown();
+}
+
+#[test]
+fn spans_are_posted_to_the_collector_as_protobuf() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, posts) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            tell.send(answer(stream.unwrap())).unwrap();
+        }
+    });
+
+    let output = child("in_child_make_one_span", &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())]);
+
+    let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
+    assert_eq!(post.request, "POST /v1/traces HTTP/1.1");
+    assert!(post.headers.iter().any(|header| header == "content-type: application/x-protobuf"), "{:?}", post.headers);
+    for word in ["exporting-service", "the-only-span", "license.FlagToggled", "something to tell"] {
+        assert!(contains(&post.body, word.as_bytes()), "{word} is not in the body");
+    }
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let header = stdout.lines().find_map(|line| line.split_once("trace 00-")).expect("the child printed it").1;
+    assert!(header.ends_with("-01"), "a span that is exported is sampled: {header}");
+    assert!(contains(&post.body, &unhex(&header[..32])), "the posted span has the trace id of the traceparent");
+}
+
+#[test]
+fn a_collector_that_is_not_there_is_reported_and_ends_nothing() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://{closed}");
+    let output = child("in_child_make_one_span", &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())]);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.contains("BatchSpanProcessor") || lines.contains("opentelemetry"), "nothing was said: {lines}");
+}
+
+struct Post {
+    request: String,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+fn answer(stream: TcpStream) -> Post {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line of the request");
+        match line.trim_end() {
+            "" => break,
+            line => head.push(line.to_owned()),
+        }
+    }
+    let request = head.remove(0);
+    let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.expect("a length")];
+    reader.read_exact(&mut body).expect("the whole body");
+    let reply =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    reader.get_mut().write_all(reply).expect("the exporter waits for the reply");
+    Post { request, headers: head.into_iter().map(|line| line.to_lowercase()).collect(), body }
+}
+
+fn contains(body: &[u8], part: &[u8]) -> bool {
+    body.windows(part.len()).any(|window| window == part)
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal")).collect()
+}
