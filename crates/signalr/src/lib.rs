@@ -1,1 +1,48 @@
-//! signalr
+//! The SignalR hub protocol as a pure codec: handshake, negotiation, framing and
+//! the nine message types in their JSON and MessagePack forms.
+//!
+//! Nothing here reads a socket or a clock. Bytes that a peer sent go through
+//! [`Protocol::split`], which finds whole hub messages in a growing buffer, and
+//! [`Protocol::decode`], which borrows from that buffer where it can.
+//! [`Protocol::encode`] appends a framed message to a buffer, and
+//! [`Protocol::push`] makes the bytes of a notification once, to be shared by
+//! every connection that speaks the protocol.
+//!
+//! ```
+//! use fanfare_signalr::{Decoded, Message, Protocol, Value};
+//!
+//! let bytes = Protocol::Json.push("toast", &[Value::from("hello")]);
+//! assert_eq!(bytes, b"{\"type\":1,\"target\":\"toast\",\"arguments\":[\"hello\"]}\x1e");
+//!
+//! let frame = Protocol::Json.split(&bytes, 1024)?.expect("a whole message");
+//! match Protocol::Json.decode(frame.body)? {
+//!     Decoded::Message { message: Message::Invocation { target, .. }, .. } => assert_eq!(target, "toast"),
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), fanfare_signalr::ProtocolError>(())
+//! ```
+
+mod binding;
+mod error;
+mod frame;
+pub mod handshake;
+pub mod invocation_error;
+mod json;
+mod message;
+mod messagepack;
+pub mod negotiate;
+mod protocol;
+mod timestamp;
+mod value;
+
+pub use binding::{BindingError, BindingFailure, expect_arguments};
+pub use error::ProtocolError;
+pub use frame::Frame;
+pub use message::{Decoded, Headers, Message, Outcome};
+pub use protocol::Protocol;
+pub use value::Value;
+
+/// How deep arrays and maps may be nested in one field of a message that is read.
+///
+/// A deeper message is refused, so that no input can exhaust the stack.
+pub const MAX_DEPTH: usize = 64;

@@ -1,0 +1,142 @@
+//! Where one hub message ends and the next begins.
+//!
+//! JSON ends every message with a record separator; MessagePack puts its length in front,
+//! seven bits a byte, the low ones first. Neither follows the frames of the transport: one
+//! WebSocket message may hold several hub messages, or a part of one.
+
+use crate::ProtocolError;
+
+/// The byte that ends a JSON message.
+pub(crate) const RECORD_SEPARATOR: u8 = 0x1e;
+
+/// The longest length prefix.
+const MAX_PREFIX: usize = 5;
+
+/// The most that a length prefix may tell: 2 GiB less one.
+const MAX_LENGTH: usize = i32::MAX as usize;
+
+/// One whole hub message at the start of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'b> {
+    /// The message without its framing.
+    pub body: &'b [u8],
+    /// How many bytes of the buffer it takes with its framing.
+    pub consumed: usize,
+}
+
+/// Finds the first message that ends with a record separator.
+pub(crate) fn split_text(buffer: &[u8], max_length: usize) -> Result<Option<Frame<'_>>, ProtocolError> {
+    let searched = &buffer[..buffer.len().min(max_length.saturating_add(1))];
+    match memchr::memchr(RECORD_SEPARATOR, searched) {
+        Some(end) => Ok(Some(Frame { body: &buffer[..end], consumed: end + 1 })),
+        None if buffer.len() > max_length => Err(ProtocolError::TooLong { limit: max_length }),
+        None => Ok(None),
+    }
+}
+
+/// Finds the first message that has its length in front.
+pub(crate) fn split_binary(buffer: &[u8], max_length: usize) -> Result<Option<Frame<'_>>, ProtocolError> {
+    let Some((length, prefix)) = read_length(buffer)? else {
+        return Ok(None);
+    };
+    // Told before the bytes arrive, so that nobody buffers what will be refused.
+    if length > max_length {
+        return Err(ProtocolError::TooLong { limit: max_length });
+    }
+    let consumed = prefix + length;
+    Ok(buffer.get(prefix..consumed).map(|body| Frame { body, consumed }))
+}
+
+/// The length in front of a message and the bytes it takes; nothing if it is not whole yet.
+fn read_length(buffer: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let mut length = 0;
+    for (index, &byte) in buffer.iter().take(MAX_PREFIX).enumerate() {
+        // 4 x 7 bits are read by then: three more make 2 GiB.
+        if index == MAX_PREFIX - 1 && byte > 0b111 {
+            return Err(ProtocolError::LengthPrefix);
+        }
+        length |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some((length, index + 1)));
+        }
+    }
+    Ok(None)
+}
+
+/// Appends what `write` appends, with its length in front.
+///
+/// A message of 2 GiB or more has no such form: it is left out.
+pub(crate) fn prefix_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    // Most messages need one byte of prefix; longer ones are moved up by the rest.
+    out.push(0);
+    write(out);
+    let length = out.len() - start - 1;
+    if length > MAX_LENGTH {
+        out.truncate(start);
+        return;
+    }
+    let (prefix, size) = length_prefix(length);
+    if size > 1 {
+        let body = start + 1..out.len();
+        out.resize(out.len() + size - 1, 0);
+        out.copy_within(body, start + size);
+    }
+    out[start..start + size].copy_from_slice(&prefix[..size]);
+}
+
+fn length_prefix(mut length: usize) -> ([u8; MAX_PREFIX], usize) {
+    let mut prefix = [0; MAX_PREFIX];
+    let mut size = 0;
+    loop {
+        // Masked to seven bits, which fit.
+        prefix[size] = (length & 0x7f) as u8;
+        length >>= 7;
+        size += 1;
+        if length == 0 || size == MAX_PREFIX {
+            return (prefix, size);
+        }
+        prefix[size - 1] |= 0x80;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_may_be_as_long_as_the_limit() {
+        assert_eq!(split_text(b"abc\x1erest", 3), Ok(Some(Frame { body: b"abc", consumed: 4 })));
+        assert_eq!(split_text(b"abc\x1e", 2), Err(ProtocolError::TooLong { limit: 2 }));
+        assert_eq!(split_text(b"abc", 3), Ok(None));
+        assert_eq!(split_text(b"abcd", 3), Err(ProtocolError::TooLong { limit: 3 }));
+        assert_eq!(split_text(b"\x1e", 0), Ok(Some(Frame { body: b"", consumed: 1 })));
+        assert_eq!(split_text(b"", 0), Ok(None));
+        assert_eq!(split_text(b"a\x1e", usize::MAX), Ok(Some(Frame { body: b"a", consumed: 2 })));
+    }
+
+    #[test]
+    fn binary_may_be_as_long_as_the_limit() {
+        assert_eq!(split_binary(b"\x03abcrest", 3), Ok(Some(Frame { body: b"abc", consumed: 4 })));
+        assert_eq!(split_binary(b"\x03ab", 3), Ok(None));
+        assert_eq!(split_binary(b"", 3), Ok(None));
+        assert_eq!(split_binary(b"\x80", 3), Ok(None));
+        // Refused from the length alone.
+        assert_eq!(split_binary(b"\x04", 3), Err(ProtocolError::TooLong { limit: 3 }));
+        // A longer form than needed is still a number.
+        assert_eq!(split_binary(b"\x83\x00abc", 3), Ok(Some(Frame { body: b"abc", consumed: 5 })));
+    }
+
+    #[test]
+    fn a_length_grows_with_its_message() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 2_097_152] {
+            let mut out = b"before".to_vec();
+            prefix_length(&mut out, |out| out.resize(out.len() + length, 7));
+            let frame = split_binary(&out[6..], length).unwrap().unwrap();
+            assert_eq!(frame.body.len(), length);
+            assert!(frame.body.iter().all(|byte| *byte == 7));
+            assert_eq!(frame.consumed, out.len() - 6);
+            assert!(out.starts_with(b"before"));
+        }
+    }
+}

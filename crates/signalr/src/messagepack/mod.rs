@@ -1,0 +1,11 @@
+//! The MessagePack form: one array, its type in front.
+
+mod decode;
+mod encode;
+mod reader;
+
+pub(crate) use decode::decode;
+pub(crate) use encode::{encode, encode_push};
+
+#[cfg(test)]
+mod tests;

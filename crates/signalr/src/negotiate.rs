@@ -1,0 +1,303 @@
+//! The answers to `POST {hub}/negotiate`, which tell a client how to connect.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Which form of the answer the client understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The connection id alone, which is also the key to the connection.
+    V0,
+    /// A public connection id, and a secret token as the key to the connection.
+    V1,
+}
+
+/// A `negotiateVersion` that cannot be answered. Answer 200 with [`Answer::Error`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum VersionError {
+    /// It is no whole number.
+    #[error("The client requested a non-integer protocol version.")]
+    NotAnInteger,
+    /// It is below the lowest version.
+    #[error("The client requested version '{0}', but the server does not support this version.")]
+    TooLow(i32),
+}
+
+impl Version {
+    /// The version to answer when the query asks for `negotiate_version`.
+    ///
+    /// A client that names none knows version 0; one that asks for more than there is gets the
+    /// highest.
+    ///
+    /// # Errors
+    /// A [`VersionError`] whose text the client shows.
+    pub fn choose(negotiate_version: Option<&str>) -> Result<Self, VersionError> {
+        let Some(asked) = negotiate_version else {
+            return Ok(Self::V0);
+        };
+        match asked.trim().parse::<i32>() {
+            Err(_) => Err(VersionError::NotAnInteger),
+            Ok(0) => Ok(Self::V0),
+            Ok(version) if version < 0 => Err(VersionError::TooLow(version)),
+            Ok(_) => Ok(Self::V1),
+        }
+    }
+}
+
+/// A way to carry hub messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Transport {
+    /// WebSocket.
+    WebSockets,
+    /// Server-sent events, which carry text alone.
+    ServerSentEvents,
+    /// Long polling.
+    LongPolling,
+}
+
+impl Transport {
+    /// Every transport, the preferred one first.
+    pub const ALL: [Self; 3] = [Self::WebSockets, Self::ServerSentEvents, Self::LongPolling];
+
+    /// The name on the wire and in error texts; clients compare it exactly.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WebSockets => "WebSockets",
+            Self::ServerSentEvents => "ServerSentEvents",
+            Self::LongPolling => "LongPolling",
+        }
+    }
+
+    /// Whether it carries bytes besides text.
+    #[must_use]
+    pub fn carries_binary(self) -> bool {
+        self != Self::ServerSentEvents
+    }
+
+    fn formats(self) -> &'static [TransferFormat] {
+        if self.carries_binary() { &[TransferFormat::Text, TransferFormat::Binary] } else { &[TransferFormat::Text] }
+    }
+}
+
+/// The body of an answer; always JSON, always with status 200.
+///
+/// Keys without a value are left out, never null: the Java client refuses null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Body", try_from = "Body")]
+pub enum Answer {
+    /// A connection for a client that knows version 0.
+    V0 {
+        /// Names the connection and opens it.
+        connection_id: String,
+        /// What the client may use, the preferred one first; must not be empty.
+        transports: Vec<Transport>,
+    },
+    /// A connection for a client that knows version 1.
+    V1 {
+        /// Names the connection; public.
+        connection_id: String,
+        /// Opens the connection; secret, and safe in a URL without escapes.
+        connection_token: String,
+        /// What the client may use, the preferred one first; must not be empty.
+        transports: Vec<Transport>,
+        /// Whether a lost connection can be resumed. Only true if the client asked for it.
+        use_stateful_reconnect: bool,
+    },
+    /// The client shall negotiate at another URL.
+    Redirect {
+        /// The hub's URL there.
+        url: String,
+        /// The bearer token to use there, in place of the client's own.
+        access_token: Option<String>,
+    },
+    /// The client shall give up; it shows exactly this text.
+    Error {
+        /// The text.
+        error: String,
+    },
+}
+
+impl From<VersionError> for Answer {
+    fn from(error: VersionError) -> Self {
+        Self::Error { error: error.to_string() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum TransferFormat {
+    Text,
+    Binary,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AvailableTransport {
+    transport: Transport,
+    transfer_formats: Vec<TransferFormat>,
+}
+
+/// The keys of every answer.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negotiate_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_transports: Option<Vec<AvailableTransport>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    use_stateful_reconnect: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl From<Answer> for Body {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::V0 { connection_id, transports } => Self {
+                // Python's client fails without it, though it did not ask for a version.
+                negotiate_version: Some(0),
+                connection_id: Some(connection_id),
+                available_transports: Some(available(&transports)),
+                ..Self::default()
+            },
+            Answer::V1 { connection_id, connection_token, transports, use_stateful_reconnect } => Self {
+                negotiate_version: Some(1),
+                connection_id: Some(connection_id),
+                connection_token: Some(connection_token),
+                available_transports: Some(available(&transports)),
+                use_stateful_reconnect: use_stateful_reconnect.then_some(true),
+                ..Self::default()
+            },
+            Answer::Redirect { url, access_token } => Self { url: Some(url), access_token, ..Self::default() },
+            Answer::Error { error } => Self { error: Some(error), ..Self::default() },
+        }
+    }
+}
+
+fn available(transports: &[Transport]) -> Vec<AvailableTransport> {
+    transports
+        .iter()
+        .map(|&transport| AvailableTransport { transport, transfer_formats: transport.formats().to_vec() })
+        .collect()
+}
+
+/// An answer that is none of the known kinds.
+#[derive(Debug, Error)]
+#[error("the answer is no connection, no redirect and no error")]
+struct UnknownAnswer;
+
+impl TryFrom<Body> for Answer {
+    type Error = UnknownAnswer;
+
+    fn try_from(body: Body) -> Result<Self, UnknownAnswer> {
+        if let Some(error) = body.error {
+            return Ok(Self::Error { error });
+        }
+        if let Some(url) = body.url {
+            return Ok(Self::Redirect { url, access_token: body.access_token });
+        }
+        let connection_id = body.connection_id.ok_or(UnknownAnswer)?;
+        let transports =
+            body.available_transports.unwrap_or_default().into_iter().map(|available| available.transport).collect();
+        match (body.negotiate_version.unwrap_or(0), body.connection_token) {
+            (0, _) => Ok(Self::V0 { connection_id, transports }),
+            (_, Some(connection_token)) => Ok(Self::V1 {
+                connection_id,
+                connection_token,
+                transports,
+                use_stateful_reconnect: body.use_stateful_reconnect.unwrap_or(false),
+            }),
+            (_, None) => Err(UnknownAnswer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(answer: &Answer) -> String {
+        let text = serde_json::to_string(answer).unwrap();
+        assert_eq!(&serde_json::from_str::<Answer>(&text).unwrap(), answer);
+        text
+    }
+
+    #[test]
+    fn versions_are_chosen_as_clients_expect() {
+        assert_eq!(Version::choose(None), Ok(Version::V0));
+        assert_eq!(Version::choose(Some("0")), Ok(Version::V0));
+        assert_eq!(Version::choose(Some("1")), Ok(Version::V1));
+        assert_eq!(Version::choose(Some("42")), Ok(Version::V1));
+        for asked in ["", "x", "1.0", "99999999999"] {
+            let error = Version::choose(Some(asked)).unwrap_err();
+            assert_eq!(error.to_string(), "The client requested a non-integer protocol version.");
+        }
+        assert_eq!(
+            Version::choose(Some("-1")).unwrap_err().to_string(),
+            "The client requested version '-1', but the server does not support this version."
+        );
+    }
+
+    #[test]
+    fn version_1_has_id_and_token() {
+        let answer = Answer::V1 {
+            connection_id: "id".into(),
+            connection_token: "token".into(),
+            transports: Transport::ALL.to_vec(),
+            use_stateful_reconnect: false,
+        };
+        assert_eq!(
+            json(&answer),
+            concat!(
+                r#"{"negotiateVersion":1,"connectionId":"id","connectionToken":"token","availableTransports":["#,
+                r#"{"transport":"WebSockets","transferFormats":["Text","Binary"]},"#,
+                r#"{"transport":"ServerSentEvents","transferFormats":["Text"]},"#,
+                r#"{"transport":"LongPolling","transferFormats":["Text","Binary"]}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn version_0_has_no_token() {
+        let answer = Answer::V0 { connection_id: "id".into(), transports: vec![Transport::ServerSentEvents] };
+        assert_eq!(
+            json(&answer),
+            concat!(
+                r#"{"negotiateVersion":0,"connectionId":"id","availableTransports":["#,
+                r#"{"transport":"ServerSentEvents","transferFormats":["Text"]}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn absent_keys_are_left_out() {
+        let resumable = Answer::V1 {
+            connection_id: "i".into(),
+            connection_token: "t".into(),
+            transports: vec![],
+            use_stateful_reconnect: true,
+        };
+        assert!(json(&resumable).ends_with(r#""availableTransports":[],"useStatefulReconnect":true}"#));
+        let bare = Answer::Redirect { url: "https://b".into(), access_token: None };
+        assert_eq!(json(&bare), r#"{"url":"https://b"}"#);
+        let with_token = Answer::Redirect { url: "https://b".into(), access_token: Some("t".into()) };
+        assert_eq!(json(&with_token), r#"{"url":"https://b","accessToken":"t"}"#);
+        let refused = Answer::from(VersionError::NotAnInteger);
+        assert_eq!(json(&refused), r#"{"error":"The client requested a non-integer protocol version."}"#);
+    }
+
+    #[test]
+    fn an_answer_of_no_kind_is_refused() {
+        assert!(serde_json::from_str::<Answer>("{}").is_err());
+        assert!(serde_json::from_str::<Answer>(r#"{"negotiateVersion":1,"connectionId":"a"}"#).is_err());
+    }
+}
