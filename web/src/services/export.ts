@@ -1,0 +1,69 @@
+import type { Session } from "../session/session.ts";
+import { call, callJson, field, ServiceError } from "./http.ts";
+
+export type ExportKind = "usage-report" | "broken";
+
+/** How far a job is, as the export service tells when asked. */
+export interface JobStatus {
+  readonly status: "running" | "done" | "failed";
+  readonly reason?: string;
+}
+
+/** The export service: jobs that run in the background, and their files. */
+export class Exports {
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  /** Starts a job and returns its id. */
+  async start(session: Session, kind: ExportKind): Promise<string> {
+    const answer = await callJson("export", `${this.#base}/exports`, {
+      method: "POST",
+      token: session.token,
+      body: { kind },
+    });
+    const job = field(answer, "job_id");
+    if (job === undefined) {
+      throw new ServiceError(200, "The export service gave no job id.");
+    }
+    return job;
+  }
+
+  async status(session: Session, job: string): Promise<JobStatus> {
+    const answer = await callJson("export", `${this.#base}/exports/${encodeURIComponent(job)}`, {
+      token: session.token,
+    });
+    return readStatus(answer);
+  }
+
+  /** Where the finished file of a job is. */
+  downloadUrl(job: string): string {
+    return `${this.#base}/exports/${encodeURIComponent(job)}/download`;
+  }
+
+  /** Fetches a finished file; a plain link cannot carry the token. */
+  async download(session: Session, url: string): Promise<{ file: Blob; name: string }> {
+    const response = await call("export", url, { token: session.token });
+    return { file: await response.blob(), name: fileName(response, url) };
+  }
+}
+
+/** Reads the service's status words. */
+export function readStatus(answer: unknown): JobStatus {
+  const word = field(answer, "status") ?? field(answer, "state") ?? "";
+  if (/^(done|completed|finished)$/.test(word)) {
+    return { status: "done" };
+  }
+  if (/^(failed|error)$/.test(word)) {
+    return { status: "failed", reason: field(answer, "reason") ?? "The export failed." };
+  }
+  return { status: "running" };
+}
+
+function fileName(response: Response, url: string): string {
+  const header = response.headers.get("content-disposition") ?? "";
+  const named = /filename="?([A-Za-z0-9][A-Za-z0-9._-]{0,100})"?/.exec(header)?.[1];
+  return named ?? `export-${url.split("/").at(-2) ?? "file"}.csv`;
+}

@@ -1,0 +1,69 @@
+import type { Session } from "../session/session.ts";
+import { callJson, ServiceError } from "./http.ts";
+
+export interface FlagValue {
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
+export interface Licence {
+  readonly plan: string;
+  readonly seats: number;
+  /** RFC 3339. */
+  readonly expires_at: string | null;
+}
+
+/** The license service: licences and feature flags per org. */
+export class License {
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  /** The flags of an org as the service has them: the source of truth, to refetch from. */
+  async flags(session: Session, org: string): Promise<FlagValue[]> {
+    const answer = await callJson("license", this.#url(org, "/flags"), { token: session.token });
+    return readFlags(answer);
+  }
+
+  async setFlag(session: Session, org: string, flag: string, enabled: boolean): Promise<void> {
+    await callJson("license", this.#url(org, `/flags/${encodeURIComponent(flag)}`), {
+      method: "PUT",
+      token: session.token,
+      body: { enabled },
+    });
+  }
+
+  async removeFlag(session: Session, org: string, flag: string): Promise<void> {
+    await callJson("license", this.#url(org, `/flags/${encodeURIComponent(flag)}`), {
+      method: "DELETE",
+      token: session.token,
+    });
+  }
+
+  async setLicence(session: Session, org: string, licence: Licence): Promise<void> {
+    await callJson("license", this.#url(org, "/license"), {
+      method: "PUT",
+      token: session.token,
+      body: licence,
+    });
+  }
+
+  #url(org: string, path: string): string {
+    return `${this.#base}/orgs/${encodeURIComponent(org)}${path}`;
+  }
+}
+
+/** Reads the service's list: `[{flag, enabled}]`, or the same under `flags`. */
+export function readFlags(answer: unknown): FlagValue[] {
+  const list = Array.isArray(answer) ? answer : Reflect.get(Object(answer), "flags");
+  if (!Array.isArray(list)) {
+    throw new ServiceError(200, "The license service gave no list of flags.");
+  }
+  return list.flatMap((entry: unknown) => {
+    const name: unknown = Reflect.get(Object(entry), "flag");
+    const enabled: unknown = Reflect.get(Object(entry), "enabled");
+    return typeof name === "string" && typeof enabled === "boolean" ? [{ name, enabled }] : [];
+  });
+}

@@ -1,0 +1,18 @@
+import type { CursorShelf } from "../connection/hub.ts";
+import type { Shelf } from "../session/store.ts";
+
+const KEY = "fanfare.cursor";
+
+/** Keeps the tab's place in the stream over a reload; `place` is whose stream it is. */
+export function cursorShelf(shelf: Shelf, place: string): CursorShelf {
+  return {
+    load() {
+      const saved = shelf.getItem(KEY);
+      const [whose, cursor] = saved === null ? [] : saved.split("\n");
+      return whose === place ? cursor : undefined;
+    },
+    save(cursor) {
+      shelf.setItem(KEY, `${place}\n${cursor}`);
+    },
+  };
+}

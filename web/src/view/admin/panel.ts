@@ -1,0 +1,29 @@
+import { isSuperadmin, type Session } from "../../session/session.ts";
+import type { Auth } from "../../services/auth.ts";
+import type { License } from "../../services/license.ts";
+import { testid } from "../../testids.ts";
+import { panel } from "../controls.ts";
+import { h } from "../dom.ts";
+import { alertForm } from "./alert.ts";
+import { licenceForm } from "./licence.ts";
+import { rolesForm } from "./roles.ts";
+
+export interface AdminProps {
+  readonly auth: Auth;
+  readonly license: License;
+  readonly session: Session;
+  /** The org that the admin acts in. */
+  readonly org: string;
+}
+
+/** What admins can do to their org, and a superadmin to any. */
+export function adminPanel(props: AdminProps): HTMLElement {
+  const where = isSuperadmin(props.session) ? `You act in ${props.org}; choose another org at the top.` : `You act in ${props.org}.`;
+  return panel(
+    "Admin",
+    "shield",
+    { class: "admin", testid: testid.adminPanel },
+    h("p", { class: "panel-lead muted" }, where),
+    h("div", { class: "admin-forms" }, alertForm(props), rolesForm(props), licenceForm(props)),
+  );
+}

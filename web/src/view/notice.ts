@@ -1,0 +1,17 @@
+import { testid } from "../testids.ts";
+import { h } from "./dom.ts";
+
+const SHOWN_MS = 8_000;
+
+/** A quiet line above the page's content, for what the page itself has to say. */
+export class Notice {
+  readonly element = h("p", { class: "notice", testid: testid.notice, attrs: { role: "status" } });
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  say(text: string, look: "plain" | "bad" = "plain"): void {
+    clearTimeout(this.#timer);
+    this.element.textContent = text;
+    this.element.dataset["look"] = look;
+    this.#timer = setTimeout(() => (this.element.textContent = ""), SHOWN_MS);
+  }
+}

@@ -1,0 +1,26 @@
+/** Counts in the tab's title what arrives while the tab is in the background. */
+export class Unread {
+  readonly #title = document.title.replace(/^\(\d+\) /, "");
+  readonly #seen = () => this.#show(document.hidden ? this.#count : 0);
+  #count = 0;
+
+  constructor() {
+    document.addEventListener("visibilitychange", this.#seen);
+  }
+
+  add(): void {
+    if (document.hidden) {
+      this.#show(this.#count + 1);
+    }
+  }
+
+  stop(): void {
+    document.removeEventListener("visibilitychange", this.#seen);
+    this.#show(0);
+  }
+
+  #show(count: number): void {
+    this.#count = count;
+    document.title = count === 0 ? this.#title : `(${count}) ${this.#title}`;
+  }
+}
