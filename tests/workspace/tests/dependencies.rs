@@ -1,0 +1,121 @@
+//! What the workspace depends on.
+
+use fanfare_workspace_tests::assert_none;
+use fanfare_workspace_tests::graph::{Graph, Package};
+use fanfare_workspace_tests::licence;
+
+/// Crates that no build may hold.
+const BANNED: &[(&str, &str)] = &[
+    ("ring", "the crypto provider is aws-lc-rs, and one is enough"),
+    ("openssl", "TLS is rustls"),
+    ("openssl-sys", "TLS is rustls"),
+    ("native-tls", "TLS is rustls"),
+];
+
+#[test]
+fn there_is_one_crypto_provider() {
+    let graph = Graph::of_workspace();
+    let found = BANNED.iter().filter(|(name, _)| graph.package(name).is_some());
+    let faults: Vec<String> =
+        found.map(|(name, why)| format!("{name}: {why}; `cargo tree -i {name}` tells who asks for it")).collect();
+    assert_none("a banned crate is built", &faults);
+    assert!(graph.package("aws-lc-rs").is_some(), "the crypto provider is aws-lc-rs");
+}
+
+#[test]
+fn only_programs_and_tests_use_anyhow() {
+    let graph = Graph::of_workspace();
+    let faults: Vec<String> = graph
+        .members()
+        .filter(|member| member.needs.iter().any(|&at| graph.packages[at].name == "anyhow"))
+        .filter(|member| !member.has_binary && !member.folder.ends_with("tests/e2e"))
+        .map(|member| format!("{} has no binary; a library says whose fault an error is", member.name))
+        .collect();
+    assert_none("a library depends on anyhow", &faults);
+}
+
+/// Crates that exist in several versions, and why nothing here can end that.
+const SEVERAL_VERSIONS: &[(&str, &str)] = &[
+    ("base64", "hyper-util and reqwest are on 0.23, jsonwebtoken and pem on 0.22"),
+    ("block-buffer", "comes with the two versions of digest"),
+    ("cpufeatures", "comes with the two versions of sha2"),
+    ("crypto-common", "comes with the two versions of digest"),
+    ("digest", "comes with the two versions of sha2"),
+    ("getrandom", "comes with the two versions of rand_core"),
+    ("hashbrown", "sqlx is on 0.16, indexmap on 0.17"),
+    ("heck", "ouroboros, which apache-avro builds with, is on 0.4; only macros"),
+    ("rand", "opentelemetry_sdk is on 0.9, apache-avro and proptest on 0.10"),
+    ("rand_core", "comes with the two versions of rand"),
+    ("sha2", "sqlx-core is on 0.10, sqlx-postgres on 0.11"),
+    ("syn", "macros move from 2 to 3 one by one; nothing of it is in a binary"),
+    ("untrusted", "aws-lc-rs is on 0.7, rustls-webpki on 0.9"),
+];
+
+#[test]
+fn a_crate_exists_once_or_with_a_reason() {
+    let several = Graph::of_workspace().several_versions();
+    let listed = |name: &str| SEVERAL_VERSIONS.iter().any(|(known, _)| *known == name);
+    let faults: Vec<String> = several
+        .iter()
+        .filter(|(name, _)| !listed(name))
+        .map(|(name, versions)| format!("{name} {}; `cargo tree -d` tells who asks for which", versions.join(", ")))
+        .collect();
+    assert_none("a crate exists in several versions and is not in SEVERAL_VERSIONS", &faults);
+    let stale: Vec<String> = SEVERAL_VERSIONS
+        .iter()
+        .filter(|(name, _)| !several.contains_key(name))
+        .map(|(name, _)| format!("{name}: take it out of SEVERAL_VERSIONS"))
+        .collect();
+    assert_none("a crate is listed but exists once", &stale);
+}
+
+/// Licences that ask for no more than their text being kept.
+const LICENCES: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates under other licences, and why they may be here all the same.
+const OTHER_LICENCES: &[(&str, &str, &str)] = &[
+    ("serde_avro_fast", "MPL-2.0", "the MPL binds the files of that crate alone, which are used unchanged"),
+    (
+        "serde_serializer_quick_unsupported",
+        "LGPL-3.0-only",
+        "part of serde_avro_fast; whoever ships binaries must let the recipient link them again with another version \
+         of it, which this source and its lock file do",
+    ),
+];
+
+#[test]
+fn every_licence_is_allowed() {
+    let graph = Graph::of_workspace();
+    let excepted = |package: &Package| {
+        OTHER_LICENCES.iter().any(|(name, terms, _)| package.name == *name && package.licence.as_deref() == Some(terms))
+    };
+    let allowed =
+        |package: &Package| package.licence.as_deref().is_some_and(|terms| licence::is_allowed(terms, LICENCES));
+    let faults: Vec<String> = graph
+        .packages
+        .iter()
+        .filter(|package| !allowed(package) && !excepted(package))
+        .map(|package| format!("{} {}: {:?}", package.name, package.version, package.licence))
+        .collect();
+    assert_none("a crate's licence is not in LICENCES", &faults);
+    let stale: Vec<String> = OTHER_LICENCES
+        .iter()
+        .filter(|(name, _, _)| !graph.packages.iter().any(|package| package.name == *name && excepted(package)))
+        .map(|(name, terms, _)| format!("{name} {terms}"))
+        .collect();
+    assert_none("a crate is in OTHER_LICENCES but is gone or has changed its licence", &stale);
+}
