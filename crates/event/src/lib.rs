@@ -1,1 +1,35 @@
-//! event
+//! Events: CloudEvents attributes, Avro schemas with their versions, and the vocabulary of the platform.
+//!
+//! An event is its [`Attributes`] and a [`Record`]. A [`Registry`] holds every version of every event type; it decodes
+//! what any known version wrote into a record that is laid out as the newest version says, and it encodes JSON
+//! ([`EventType::encode_json`]) and typed events ([`encode`]) into the single-object encoding of Avro.
+//!
+//! The crate is pure: it opens no socket, reads no clock and draws no random numbers. Only [`Registry::load`] reads
+//! files.
+
+mod attributes;
+mod decode;
+mod encoding;
+mod event;
+mod id;
+mod json;
+mod record;
+mod registry;
+mod schema;
+mod suggest;
+mod timestamp;
+mod type_name;
+mod value;
+pub mod vocabulary;
+
+pub use attributes::{Attributes, AttributesError};
+pub use decode::{DecodeError, MAX_BODY, MAX_VALUES};
+pub use event::{EncodeError, Encoded, Event, TypedEvent, encode};
+pub use id::{Id, IdError};
+pub use json::JsonMismatch;
+pub use record::Record;
+pub use registry::{EventType, Registry, RegistryError};
+pub use schema::{Field, Kind, Schema};
+pub use timestamp::{Timestamp, TimestampError};
+pub use type_name::{TypeName, TypeNameError, TypePattern, TypePatternError};
+pub use value::Value;

@@ -1,0 +1,201 @@
+//! Attributes as headers: the binary content mode of CloudEvents over HTTP, NATS and Kafka.
+
+use super::{Attributes, AttributesError, is_subject, is_traceparent, is_visible};
+use crate::{Id, Timestamp, TypeName};
+
+pub(super) const EXPECTED_ID: &str = "1 to 256 visible ASCII characters, unique within the source";
+pub(super) const EXPECTED_SOURCE: &str = "1 to 256 visible ASCII characters such as /services/license";
+pub(super) const EXPECTED_SUBJECT: &str = "1 to 256 characters";
+const EXPECTED_TYPE: &str = "a type name such as license.FlagToggled";
+const EXPECTED_TIME: &str = "an RFC 3339 time such as 2026-01-02T03:04:05.678Z";
+const EXPECTED_ORG: &str = "an id of 1 to 128 letters, digits, `.`, `_`, `@` and `-`";
+const EXPECTED_VERSION: &str = "a positive whole number";
+const EXPECTED_SPECVERSION: &str = "1.0";
+
+/// The headers that are read, by the name they have without their prefix.
+const NAMES: [(&str, &str); 8] = [
+    ("specversion", "ce-specversion"),
+    ("id", "ce-id"),
+    ("source", "ce-source"),
+    ("type", "ce-type"),
+    ("time", "ce-time"),
+    ("subject", "ce-subject"),
+    ("org", "ce-org"),
+    ("dataversion", "ce-dataversion"),
+];
+
+impl Attributes {
+    /// The attributes as headers, with the names that HTTP and NATS use (`ce-id` and so on).
+    pub fn to_headers(&self) -> Vec<(String, String)> {
+        let mut headers = Vec::with_capacity(9);
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        add("ce-specversion", EXPECTED_SPECVERSION.to_owned());
+        add("ce-id", self.id.clone());
+        add("ce-source", self.source.clone());
+        add("ce-type", self.event_type.to_string());
+        add("ce-time", self.time.to_rfc3339());
+        if let Some(subject) = &self.subject {
+            add("ce-subject", percent_encoded(subject));
+        }
+        if let Some(org) = &self.org {
+            add("ce-org", org.to_string());
+        }
+        if let Some(version) = self.data_version {
+            add("ce-dataversion", version.to_string());
+        }
+        if let Some(traceparent) = &self.traceparent {
+            add("traceparent", traceparent.clone());
+        }
+        headers
+    }
+
+    /// Reads the attributes from headers; names match in any case and with the prefix of Kafka (`ce_`) too.
+    ///
+    /// Headers that are no attribute are passed over. A missing `ce-specversion` counts as 1.0, and a `traceparent`
+    /// that is malformed or repeated counts as none, as its specification asks.
+    pub fn from_headers<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
+        let mut found = Found::default();
+        for (name, value) in headers {
+            found.add(name, value)?;
+        }
+        found.finish()
+    }
+}
+
+/// The headers found so far, in the order of [`NAMES`].
+#[derive(Default)]
+struct Found<'a> {
+    values: [Option<&'a str>; NAMES.len()],
+    traceparent: Trace<'a>,
+    extension: Trace<'a>,
+}
+
+#[derive(Default)]
+enum Trace<'a> {
+    #[default]
+    None,
+    One(&'a str),
+    Unusable,
+}
+
+impl<'a> Trace<'a> {
+    fn add(&mut self, value: &'a str) {
+        *self = match self {
+            Self::None if is_traceparent(value) => Self::One(value),
+            _ => Self::Unusable,
+        };
+    }
+
+    fn get(&self) -> Option<&'a str> {
+        match self {
+            Self::One(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    fn add(&mut self, name: &str, value: &'a str) -> Result<(), AttributesError> {
+        if name.eq_ignore_ascii_case("traceparent") {
+            self.traceparent.add(value);
+            return Ok(());
+        }
+        let Some(bare) = without_prefix(name) else { return Ok(()) };
+        // The distributed tracing extension: the trace of the producer, where the transport has no other.
+        if bare.eq_ignore_ascii_case("traceparent") {
+            self.extension.add(value);
+            return Ok(());
+        }
+        let Some(index) = NAMES.iter().position(|(known, _)| bare.eq_ignore_ascii_case(known)) else {
+            return Ok(());
+        };
+        match self.values[index].replace(value) {
+            None => Ok(()),
+            Some(_) => Err(AttributesError::Repeated { attribute: NAMES[index].1 }),
+        }
+    }
+
+    fn finish(self) -> Result<Attributes, AttributesError> {
+        let traceparent = self.traceparent.get().or(self.extension.get()).map(str::to_owned);
+        let [specversion, id, source, event_type, time, subject, org, version] = self.values;
+        if specversion.is_some_and(|version| version != EXPECTED_SPECVERSION) {
+            return Err(AttributesError::Invalid { attribute: "ce-specversion", expected: EXPECTED_SPECVERSION });
+        }
+        let text = |value: &str| is_visible(value).then(|| value.to_owned());
+        Ok(Attributes {
+            id: required("ce-id", EXPECTED_ID, id, text)?,
+            source: required("ce-source", EXPECTED_SOURCE, source, text)?,
+            event_type: required("ce-type", EXPECTED_TYPE, event_type, |value| TypeName::parse(value).ok())?,
+            time: required("ce-time", EXPECTED_TIME, time, |value| Timestamp::parse_rfc3339(value).ok())?,
+            subject: optional("ce-subject", EXPECTED_SUBJECT, subject, |value| {
+                Some(percent_decoded(value)).filter(|subject| is_subject(subject))
+            })?,
+            org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(value).ok())?,
+            data_version: optional("ce-dataversion", EXPECTED_VERSION, version, |value| {
+                value.parse().ok().filter(|version| *version > 0)
+            })?,
+            traceparent,
+        })
+    }
+}
+
+fn without_prefix(name: &str) -> Option<&str> {
+    let (prefix, bare) = name.split_at_checked(3)?;
+    (prefix.eq_ignore_ascii_case("ce-") || prefix.eq_ignore_ascii_case("ce_")).then_some(bare)
+}
+
+fn required<T>(
+    attribute: &'static str,
+    expected: &'static str,
+    value: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, AttributesError> {
+    optional(attribute, expected, value, read)?.ok_or(AttributesError::Missing { attribute, expected })
+}
+
+fn optional<T>(
+    attribute: &'static str,
+    expected: &'static str,
+    value: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, AttributesError> {
+    match value.map(read) {
+        None => Ok(None),
+        Some(None) => Err(AttributesError::Invalid { attribute, expected }),
+        Some(read) => Ok(read),
+    }
+}
+
+/// Encodes as the HTTP binding of CloudEvents asks: all but visible ASCII, and of that `"` and `%`.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && byte != b'"' && byte != b'%' {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Undoes [`percent_encoded`]; a text that is not encoded so is taken as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = |index: usize| tail.get(index).and_then(|byte| char::from(*byte).to_digit(16));
+        match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                // Two hexadecimal digits fit a byte.
+                decoded.push((high * 16 + low) as u8);
+                rest = &tail[2..];
+            }
+            _ => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+}

@@ -1,0 +1,123 @@
+//! The CloudEvents attributes of an event.
+
+mod headers;
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+
+use crate::{Id, Timestamp, TypeName};
+
+const MAX_LENGTH: usize = 256;
+
+/// The CloudEvents attributes of an event: who says what happened, when, and to which organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributes {
+    /// The id, unique within the source: 1 to 256 visible ASCII characters.
+    pub id: String,
+    /// What published the event, such as `/services/license`: 1 to 256 visible ASCII characters.
+    pub source: String,
+    /// The type of the event.
+    pub event_type: TypeName,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What it is about, within the source: at most 256 characters.
+    pub subject: Option<String>,
+    /// The organisation that it belongs to; none for the platform as a whole.
+    pub org: Option<Id>,
+    /// The version of the schema that wrote the body.
+    pub data_version: Option<u32>,
+    /// The W3C trace that it is part of.
+    pub traceparent: Option<String>,
+}
+
+/// What is wrong with the attributes of an event; the producer is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AttributesError {
+    /// A required attribute is not there.
+    #[error("{attribute} is missing: expected {expected}")]
+    Missing {
+        /// The header, such as `ce-id`.
+        attribute: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// An attribute is there more than once.
+    #[error("{attribute} is given more than once")]
+    Repeated {
+        /// The header, such as `ce-id`.
+        attribute: &'static str,
+    },
+    /// An attribute does not hold what it should.
+    #[error("{attribute}: expected {expected}")]
+    Invalid {
+        /// The header, such as `ce-id`.
+        attribute: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+impl AttributesError {
+    /// The attribute at fault, by its header name such as `ce-id`.
+    pub fn attribute(&self) -> &'static str {
+        match self {
+            Self::Missing { attribute, .. } | Self::Repeated { attribute } | Self::Invalid { attribute, .. } => {
+                attribute
+            }
+        }
+    }
+
+    /// What the attribute should hold.
+    pub fn expected(&self) -> &'static str {
+        match self {
+            Self::Missing { expected, .. } | Self::Invalid { expected, .. } => expected,
+            Self::Repeated { .. } => "one value",
+        }
+    }
+}
+
+impl Attributes {
+    /// The key for telling duplicates: source and id, joined so that no two pairs give the same key.
+    pub fn dedup_id(&self) -> String {
+        // The length in front makes it unambiguous: both parts may hold any visible character.
+        format!("{}:{}:{}", self.source.len(), self.source, self.id)
+    }
+
+    /// Checks what the types of the fields do not: the lengths and characters of id, source and subject.
+    pub fn validate(&self) -> Result<(), AttributesError> {
+        for (attribute, expected, text) in
+            [("ce-id", headers::EXPECTED_ID, &self.id), ("ce-source", headers::EXPECTED_SOURCE, &self.source)]
+        {
+            if !is_visible(text) {
+                return Err(AttributesError::Invalid { attribute, expected });
+            }
+        }
+        match &self.subject {
+            Some(subject) if !is_subject(subject) => {
+                Err(AttributesError::Invalid { attribute: "ce-subject", expected: headers::EXPECTED_SUBJECT })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Visible ASCII only: such a text survives every header and every message id of a broker unchanged.
+fn is_visible(text: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_subject(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= MAX_LENGTH && !text.chars().any(char::is_control)
+}
+
+/// Whether a text is a `traceparent` of version 00, or of a later version that extends it.
+fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut hex = |length: usize| {
+        parts.next().is_some_and(|part| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    };
+    text.len() <= MAX_LENGTH && hex(2) && hex(32) && hex(16) && hex(2)
+}

@@ -1,0 +1,118 @@
+//! Bytes to records: the single-object encoding of Avro, whatever known version wrote it.
+
+mod plan;
+#[cfg(test)]
+mod tests;
+mod visitor;
+
+use std::io::BufRead;
+
+use serde::de::DeserializeSeed;
+use serde_avro_fast::de::read::SliceRead;
+use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
+use thiserror::Error;
+
+pub(crate) use plan::RecordPlan;
+use visitor::{Progress, RecordSeed};
+
+use crate::encoding::{HEADER, MARKER};
+use crate::{Schema, TypeName, Value};
+
+/// How many bytes the body of an event may have.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// How many values a record may hold, counting those in lists, maps and nested records. Together with [`MAX_BODY`] it
+/// bounds what a hostile body makes us allocate.
+pub const MAX_VALUES: usize = 100_000;
+
+/// Why a body is no event; whoever wrote it is at fault, or the schemas here are older than the producer's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// The body is too large.
+    #[error("the body has {size} bytes, an event has at most {MAX_BODY}")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+    },
+    /// The body does not start as the single-object encoding does.
+    #[error("the body is not in the single-object encoding of Avro: it should start with C3 01 and a fingerprint")]
+    NotSingleObject,
+    /// No known schema has this fingerprint.
+    #[error("no known schema has the fingerprint {fingerprint:016x}; schemas must be rolled out before producers")]
+    UnknownSchema {
+        /// The fingerprint that the body starts with.
+        fingerprint: u64,
+    },
+    /// The bytes are not what the schema says.
+    #[error("{event_type} v{version}: the body does not fit the schema at `{field}`: {reason}")]
+    Malformed {
+        /// The event type.
+        event_type: TypeName,
+        /// The version that wrote the body.
+        version: u32,
+        /// The path of the field at which reading failed.
+        field: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// There is something after the record.
+    #[error("{event_type} v{version}: {count} bytes follow the record")]
+    TrailingBytes {
+        /// The event type.
+        event_type: TypeName,
+        /// The version that wrote the body.
+        version: u32,
+        /// How many bytes.
+        count: usize,
+    },
+    /// The attributes name another type than the body was written as.
+    #[error("the attributes say {declared}, the body is a {written}")]
+    OtherType {
+        /// What `ce-type` says.
+        declared: TypeName,
+        /// What the body is.
+        written: TypeName,
+    },
+}
+
+/// Splits a body into the fingerprint of its schema and the encoded record.
+pub(crate) fn split(body: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
+    if body.len() > MAX_BODY {
+        return Err(DecodeError::TooLarge { size: body.len() });
+    }
+    let Some((header, datum)) = body.split_first_chunk::<HEADER>() else {
+        return Err(DecodeError::NotSingleObject);
+    };
+    let [first, second, fingerprint @ ..] = *header;
+    if [first, second] != MARKER {
+        return Err(DecodeError::NotSingleObject);
+    }
+    Ok((u64::from_le_bytes(fingerprint), datum))
+}
+
+/// Reads a record that `written` has written, laid out as the plan says.
+pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    let mut config = DeserializerConfig::new(&written.codec);
+    // No item is smaller than a byte, so a longer list is a lie; told before its first item is read.
+    config.max_seq_size = datum.len();
+    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+    let progress = Progress::new(MAX_VALUES);
+    let values = RecordSeed { plan, progress: &progress }.deserialize(state.deserializer()).map_err(|error| {
+        DecodeError::Malformed {
+            event_type: written.event_type.clone(),
+            version: written.version,
+            field: progress.failed_at(),
+            reason: error.to_string(),
+        }
+    })?;
+    let mut rest = state.into_reader();
+    match rest.fill_buf() {
+        Ok([]) => Ok(values),
+        // A slice never fails to be read.
+        Ok(_) | Err(_) => Err(DecodeError::TrailingBytes {
+            event_type: written.event_type.clone(),
+            version: written.version,
+            count: rest.fill_buf().map_or(0, <[u8]>::len),
+        }),
+    }
+}

@@ -1,0 +1,86 @@
+//! JSON input, checked against a schema.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value as Json;
+use thiserror::Error;
+
+pub(crate) use read::default_value;
+
+use crate::encoding::encode_values;
+use crate::{EventType, MAX_BODY, Schema, TypeName};
+
+/// Where JSON input does not fit its schema; whoever wrote the JSON is at fault.
+///
+/// It names types and fields, never the values of the input, so that it may be logged.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}{event_type} v{version}: expected {expected}, found {found}{}", at(field), hint(suggestion))]
+pub struct JsonMismatch {
+    /// The event type.
+    pub event_type: TypeName,
+    /// The path of the field, such as `items[2].name`; empty for the input as a whole.
+    pub field: String,
+    /// What the schema expects there.
+    pub expected: String,
+    /// What kind of value is there.
+    pub found: String,
+    /// A known name that is near to an unknown one.
+    pub suggestion: Option<Box<str>>,
+    /// The version of the schema.
+    pub version: u32,
+}
+
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("`{field}` of ") }
+}
+
+fn hint(suggestion: &Option<Box<str>>) -> String {
+    suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// A mismatch before it is known in which schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    pub(crate) field: String,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+    pub(crate) suggestion: Option<Box<str>>,
+}
+
+impl Mismatch {
+    fn whole(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { field: String::new(), expected: expected.into(), found: found.into(), suggestion: None }
+    }
+
+    fn of(self, event_type: &TypeName, version: u32) -> JsonMismatch {
+        let Self { field, expected, found, suggestion } = self;
+        JsonMismatch { event_type: event_type.clone(), field, expected, found, suggestion, version }
+    }
+}
+
+impl EventType {
+    /// Encodes a JSON object as the newest version, or as the one that is asked for.
+    ///
+    /// Fields may be given by an alias; those that have a default or may be null may be left out. Timestamps are RFC
+    /// 3339 text or milliseconds. The result is in single-object encoding.
+    pub fn encode_json(&self, version: Option<u32>, json: &Json) -> Result<Vec<u8>, JsonMismatch> {
+        let wanted = version.unwrap_or(self.newest().version);
+        let Some(schema) = self.version(wanted) else {
+            let known = format!("a version from 1 to {}", self.newest().version);
+            return Err(Mismatch::whole(known, format!("version {wanted}")).of(self.name(), wanted));
+        };
+        encode(schema, json).map_err(|mismatch| mismatch.of(self.name(), wanted))
+    }
+}
+
+fn encode(schema: &Schema, json: &Json) -> Result<Vec<u8>, Mismatch> {
+    let values = read::record(&schema.fields, json)?;
+    let body = encode_values(schema, &values)
+        .map_err(|error| Mismatch::whole("values that the schema can hold", error.to_string()))?;
+    if body.len() > MAX_BODY {
+        return Err(Mismatch::whole(format!("at most {MAX_BODY} bytes encoded"), format!("{} bytes", body.len())));
+    }
+    Ok(body)
+}

@@ -1,0 +1,43 @@
+//! The platform's own schemas, compiled in.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::folder::Source;
+use super::{Registry, RegistryError};
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../../schemas/", $path)))),*]
+    };
+}
+
+/// Every file of the folder `schemas`.
+pub(super) const FILES: &[(&str, &str)] = files![
+    "auth/RolesChanged.v1.avsc",
+    "auth/UserLoggedIn.v1.avsc",
+    "auth/UserLoggedOut.v1.avsc",
+    "export/ExportCompleted.v1.avsc",
+    "export/ExportFailed.v1.avsc",
+    "export/ExportProgress.v1.avsc",
+    "license/FlagRemoved.v1.avsc",
+    "license/FlagToggled.v1.avsc",
+    "license/LicenseExpired.v1.avsc",
+    "license/LicenseUpdated.v1.avsc",
+    "license/LicenseUpdated.v2.avsc",
+    "system/Alert.v1.avsc",
+    "system/Alert.v2.avsc",
+];
+
+pub(super) static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    // The files are constants, and a test reads them all: this fails in the test or never.
+    #[allow(clippy::expect_used, reason = "constants that a test checks")]
+    registry().expect("the built-in schemas fit each other")
+});
+
+pub(super) fn registry() -> Result<Registry, RegistryError> {
+    let sources =
+        FILES.iter().map(|(path, text)| Source::new(Path::new("schemas").join(path), path, Cow::Borrowed(text)));
+    Registry::from_sources(sources.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,137 @@
+//! What is wrong with a folder of schemas.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::folder::{MAX_FILE, Source};
+use crate::schema::Fault;
+
+/// What is wrong with a folder of schemas; whoever wrote the named file is at fault.
+#[derive(Debug, Clone, Error)]
+pub enum RegistryError {
+    /// A file or folder cannot be read.
+    #[error("{}: {source}", file.display())]
+    Unreadable {
+        /// The file or folder.
+        file: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// The folder holds no schema.
+    #[error("{}: no schema found; expected files such as license/FlagToggled.v1.avsc", folder.display())]
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path of a file does not say which version of which event type it is.
+    #[error("{}: {reason}; expected {{service}}/{{Event}}.v{{N}}.avsc such as license/FlagToggled.v1.avsc", file.display())]
+    Misplaced {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with its path.
+        reason: String,
+    },
+    /// A file is larger than a schema may be.
+    #[error("{}: a schema has at most {MAX_FILE} bytes", file.display())]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file is not a schema that can be used.
+    #[error("{}: {}{reason}", file.display(), in_field(field))]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// The path of the field, if the fault lies in one.
+        field: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A version is missing.
+    #[error("{}: version {missing} is missing before it; versions count from 1 without a gap", file.display())]
+    Gap {
+        /// The file after the gap.
+        file: PathBuf,
+        /// The first version that is missing.
+        missing: u32,
+    },
+    /// Two files are the same version, and differ.
+    #[error("{}: differs from {}, which is the same version", file.display(), other.display())]
+    Conflict {
+        /// The one file.
+        file: PathBuf,
+        /// The other file.
+        other: PathBuf,
+    },
+    /// Two versions cannot read each other's records.
+    #[error("{}: {}{reason} (compared with {})", file.display(), in_field(field), other.display())]
+    Incompatible {
+        /// The file of the newer version.
+        file: PathBuf,
+        /// The file of the older version.
+        other: PathBuf,
+        /// The path of the field, if the fault lies in one.
+        field: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two schemas have the same fingerprint, so a body does not tell which of them wrote it.
+    #[error(
+        "{}: differs from {} only in what the bytes do not show (doc, defaults, aliases); change that file instead of adding a version",
+        file.display(), other.display()
+    )]
+    SameBytes {
+        /// The one file.
+        file: PathBuf,
+        /// The other file.
+        other: PathBuf,
+    },
+}
+
+fn in_field(field: &Option<String>) -> String {
+    field.as_ref().map(|field| format!("field `{field}`: ")).unwrap_or_default()
+}
+
+impl RegistryError {
+    pub(super) fn unreadable(file: &Path, source: std::io::Error) -> Self {
+        Self::Unreadable { file: file.to_owned(), source: Arc::new(source) }
+    }
+
+    pub(super) fn invalid(source: &Source, fault: Fault) -> Self {
+        Self::Invalid { file: source.file.clone(), field: fault.field, reason: fault.reason }
+    }
+
+    pub(super) fn incompatible(source: &Source, other: &Source, fault: Fault) -> Self {
+        let (file, other) = (source.file.clone(), other.file.clone());
+        Self::Incompatible { file, other, field: fault.field, reason: fault.reason }
+    }
+
+    pub(super) fn same_bytes(source: &Source, other: &Source) -> Self {
+        Self::SameBytes { file: source.file.clone(), other: other.file.clone() }
+    }
+
+    /// The file or folder at fault.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Empty { folder } => folder,
+            Self::Unreadable { file, .. }
+            | Self::Misplaced { file, .. }
+            | Self::TooLarge { file }
+            | Self::Invalid { file, .. }
+            | Self::Gap { file, .. }
+            | Self::Conflict { file, .. }
+            | Self::Incompatible { file, .. }
+            | Self::SameBytes { file, .. } => file,
+        }
+    }
+
+    /// The path of the field at fault, if the fault lies in one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } | Self::Incompatible { field, .. } => field.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! One version of an event type: its fields, and what they are called elsewhere.
+
+mod attributes;
+mod field;
+mod inline;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use field::{Field, Kind};
+pub(crate) use field::{find, suggest};
+pub(crate) use parse::parse;
+
+use crate::TypeName;
+
+/// One version of an event type.
+pub struct Schema {
+    /// The event type.
+    pub event_type: TypeName,
+    /// The version, counted from 1.
+    pub version: u32,
+    /// The CRC-64-AVRO fingerprint of the canonical form, which the single-object encoding starts with.
+    pub fingerprint: u64,
+    /// The fields, in the order of the schema.
+    pub fields: Vec<Field>,
+    /// The fields that together name what the state of this event is about; empty if it sets no state.
+    pub key: Vec<usize>,
+    /// The field with the producer's revision of that state.
+    pub revision: Option<usize>,
+    /// What the record is for, from the schema's `doc`.
+    pub doc: Option<String>,
+    /// The fingerprint that apache-avro writes, where it is another: it keeps a trace of logical types in the canonical
+    /// form, against the specification. Producers that use it are understood too.
+    pub(crate) variant_fingerprint: Option<u64>,
+    /// The schema with every reference replaced by what it refers to.
+    pub(crate) definition: apache_avro::Schema,
+    /// The compiled schema that encodes and decodes.
+    pub(crate) codec: serde_avro_fast::Schema,
+}
+
+impl Schema {
+    /// Whether the event sets state: the newest event per key is then kept for ever.
+    pub fn is_stateful(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    /// The position of a field, by its name or an alias.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        find(&self.fields, name)
+    }
+
+    /// A field, by its name or an alias.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.index_of(name).map(|index| &self.fields[index])
+    }
+
+    /// The field that a misspelt name may have meant.
+    pub fn suggest(&self, name: &str) -> Option<&str> {
+        suggest(&self.fields, name)
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{} ({:016x})", self.event_type, self.version, self.fingerprint)
+    }
+}
+
+/// What is wrong in a schema file, and with which field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The path of the field, if the fault lies in one.
+    pub(crate) field: Option<String>,
+    /// What is wrong, and what would be right.
+    pub(crate) reason: String,
+}
+
+impl Fault {
+    pub(crate) fn of_file(reason: impl Into<String>) -> Self {
+        Self { field: None, reason: reason.into() }
+    }
+
+    pub(crate) fn of_field(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), reason: reason.into() }
+    }
+}
