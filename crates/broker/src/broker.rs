@@ -26,8 +26,10 @@ pub trait Broker: Send + Sync + 'static {
     /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
     /// partition.
     ///
-    /// Removed keys do not appear. [`Reader::next`] gives an empty batch once everything that
-    /// existed at the call was read. A key that changes meanwhile appears with its newer record.
+    /// [`Reader::next`] gives an empty batch once everything that existed at the call was read. Of
+    /// a key that changes meanwhile the newer record comes. A broker that compacts in the
+    /// background may also give older records of a key and tombstones: the last record read of a
+    /// key counts, and a key whose last record is a tombstone is removed.
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError>;
 
     /// Reads all records of both streams strictly after a position, then waits for new ones.
@@ -47,6 +49,10 @@ pub trait Broker: Send + Sync + 'static {
     /// The newest dead letters, at most `limit`, by source position within each partition, newest
     /// first.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError>;
+
+    /// Finishes what was accepted and gives back what the broker holds. Later calls fail, and
+    /// readers end with [`BrokerError::Closed`].
+    async fn close(&self);
 }
 
 /// Reads records in order.

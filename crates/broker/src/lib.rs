@@ -8,6 +8,9 @@
 #![cfg_attr(test, allow(clippy::expect_used))]
 
 mod broker;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod embedded;
 mod error;
 mod letter;
 mod limits;

@@ -22,18 +22,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            body: 1024 * 1024,
-            headers: 16 * 1024,
-            id: 512,
-            key: 512,
-            org: 128,
-            topic: 256,
-        }
+        Self { body: 1024 * 1024, headers: 16 * 1024, id: 512, key: 512, org: 128, topic: 256 }
     }
 }
 
 impl Limits {
+    /// The size of the largest message that passes.
+    pub fn largest_message(&self) -> usize {
+        self.body + self.headers + self.id + self.key + self.org + self.topic
+    }
+
     /// Checks a message before anything of it is sent.
     pub fn check(&self, message: &Message) -> Result<(), PublishError> {
         let m = message;
@@ -74,14 +72,10 @@ fn size(part: &'static str, size: usize, limit: usize) -> Result<(), PublishErro
 fn header(name: &str, value: &str) -> Result<(), PublishError> {
     let plain = |c: u8| c.is_ascii_graphic() && c != b':';
     if name.is_empty() || !name.bytes().all(plain) {
-        return Err(invalid(format!(
-            "header name {name:?} is not visible ASCII without a colon"
-        )));
+        return Err(invalid(format!("header name {name:?} is not visible ASCII without a colon")));
     }
     if value.chars().any(char::is_control) {
-        return Err(invalid(format!(
-            "header {name} holds a control character in its value"
-        )));
+        return Err(invalid(format!("header {name} holds a control character in its value")));
     }
     Ok(())
 }
@@ -127,10 +121,7 @@ mod tests {
         assert!(refused(|m| m.topic = "a\nb".into()).contains("topic holds a control"));
         assert!(refused(|m| m.headers[0].0 = "a:b".into()).contains("\"a:b\""));
         assert!(refused(|m| m.headers[0].1 = "a\r\nb".into()).contains("ce-id"));
-        assert_eq!(
-            refused(|m| m.key = Some("k".repeat(513))),
-            "key has 513 bytes, at most 512 are allowed"
-        );
+        assert_eq!(refused(|m| m.key = Some("k".repeat(513))), "key has 513 bytes, at most 512 are allowed");
         assert!(refused(|m| m.body = vec![0; 1024 * 1024 + 1].into()).starts_with("body has"));
         assert!(refused(|m| m.headers[0].1 = "v".repeat(17_000)).starts_with("headers has"));
     }

@@ -20,10 +20,7 @@ pub struct Position {
 impl Position {
     /// The position before the first record of a stream.
     pub fn start(incarnation: u64) -> Self {
-        Self {
-            incarnation,
-            offsets: SmallVec::new(),
-        }
+        Self { incarnation, offsets: SmallVec::new() }
     }
 
     /// Builds a position from its parts, in any order.
@@ -34,10 +31,7 @@ impl Position {
         let mut offsets: SmallVec<[(u32, u64); 2]> = parts.into_iter().collect();
         offsets.sort_unstable();
         offsets.dedup_by_key(|entry| entry.0);
-        Self {
-            incarnation,
-            offsets,
-        }
+        Self { incarnation, offsets }
     }
 
     /// Which life of the stream the position belongs to.
@@ -81,8 +75,7 @@ impl Position {
     }
 
     fn find(&self, partition: u32) -> Result<usize, usize> {
-        self.offsets
-            .binary_search_by_key(&partition, |entry| entry.0)
+        self.offsets.binary_search_by_key(&partition, |entry| entry.0)
     }
 
     /// Whether every record that `other` covers is covered by this position.

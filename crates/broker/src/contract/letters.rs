@@ -1,0 +1,45 @@
+//! Dead letters: one for each record, kept apart from the records.
+
+use bytes::Bytes;
+
+use super::{Fixture, event, ids, names, publish, publish_events, reader, start, take};
+use crate::letter::{DeadLetter, LETTER_BODY_LIMIT};
+use crate::message::Message;
+
+/// Many nodes write a letter about the same record; the first one stays.
+pub async fn there_is_one_letter_for_each_record(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    assert!(broker.dead_letters(10).await.expect("letters").is_empty());
+    publish_events(&broker, names("e", 3)).await;
+    let large = Message { body: Bytes::from(vec![7; LETTER_BODY_LIMIT + 1]), ..event("large") };
+    publish(&broker, large).await;
+    let records = take(&mut reader(&broker, &start(&broker).await).await, 4).await;
+    for node in ["first node", "second node"] {
+        for (n, record) in records.iter().enumerate() {
+            let letter = DeadLetter::new(record, format!("{node}, record {n}"), 1000);
+            broker.dead_letter(letter).await.expect("kept");
+        }
+    }
+    let letters = broker.dead_letters(10).await.expect("letters");
+    let reasons: Vec<&str> = letters.iter().map(|l| l.reason.as_str()).collect();
+    let expected = [3, 2, 1, 0].map(|n| format!("first node, record {n}"));
+    assert_eq!(reasons, expected);
+    let large = &letters[0];
+    assert_eq!(large.message.body.len(), LETTER_BODY_LIMIT);
+    assert_eq!(large.body_size, LETTER_BODY_LIMIT as u64 + 1);
+    assert_eq!(letters[3], DeadLetter::new(&records[0], "first node, record 0", 1000));
+    let newest = broker.dead_letters(2).await.expect("letters");
+    assert_eq!(newest, letters[..2]);
+}
+
+/// Readers of the log never see a letter.
+pub async fn letters_are_no_records(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    publish(&broker, event("one")).await;
+    let mut reader = reader(&broker, &start(&broker).await).await;
+    let records = take(&mut reader, 1).await;
+    let letter = DeadLetter::new(&records[0], "unreadable", 1000);
+    broker.dead_letter(letter).await.expect("kept");
+    publish(&broker, event("two")).await;
+    assert_eq!(ids(&take(&mut reader, 1).await), ["two"]);
+}

@@ -1,0 +1,233 @@
+//! The broker inside the process: a log in one folder, on one machine.
+//!
+//! A record is visible only after its fsync, and its offset is never given to another one, also
+//! after trimming and restarts. Many publishers share one fsync. One thread writes; readers at the
+//! end of the log are served from memory, all others read the file.
+//!
+//! ```text
+//! publish -> queue -> writer -> commit -> disk -> tail -> readers
+//!                        \-> trim          \-> store -> readers that are behind
+//! ```
+
+mod clock;
+mod codec;
+mod commit;
+mod folder;
+mod options;
+mod queue;
+mod reader;
+mod store;
+mod tables;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod trim;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::spawn_blocking;
+
+pub use self::clock::Clock;
+pub use self::folder::OpenError;
+pub use self::options::{Options, Window};
+
+use self::folder::{DiskFile, Folder, Opener};
+use self::queue::{Job, Queue};
+use self::reader::{DiskRead, LogReader, StateReader};
+use self::store::{BatchLimit, Store};
+use self::tail::Tail;
+use self::writer::Writer;
+use crate::broker::{Broker, Reader};
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::{Message, Published};
+use crate::position::Position;
+
+/// The log is one partition.
+const PARTITION: u32 = 0;
+
+/// A log in a folder of this machine, for one process at a time.
+///
+/// Both streams share one partition, so events and state are read in the order in which they were
+/// published. Dropping the value waits for the last fsync; [`Broker::close`] does so without
+/// blocking.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    head: watch::Receiver<u64>,
+    queue: Arc<Queue>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// What writer and readers share.
+struct Shared {
+    options: Options,
+    batch: BatchLimit,
+    incarnation: u64,
+    store: Store,
+    tail: Tail,
+    /// The offset of the oldest record kept.
+    oldest: AtomicU64,
+    reads: Arc<Semaphore>,
+}
+
+impl Shared {
+    fn position(&self, offset: u64) -> Position {
+        let read = (offset > 0).then_some((PARTITION, offset));
+        Position::from_parts(self.incarnation, read)
+    }
+
+    /// The offset that a position names, if it is one of this log.
+    fn offset(&self, position: &Position, head: u64) -> Result<u64, BrokerError> {
+        let other = |reason: String| Err(BrokerError::OtherIncarnation { reason });
+        if position.incarnation() != self.incarnation {
+            return other(format!(
+                "it names log {:016x}, this is log {:016x}",
+                position.incarnation(),
+                self.incarnation
+            ));
+        }
+        match *position.offsets() {
+            [] => Ok(0),
+            [(PARTITION, offset)] if offset <= head => Ok(offset),
+            [(PARTITION, offset)] => other(format!("it names record {offset} of {head}")),
+            _ => other("it names partitions that this log does not have".into()),
+        }
+    }
+}
+
+impl Embedded {
+    /// Opens the log in a folder; makes both if they are missing.
+    ///
+    /// After a crash the whole file is checked first, which takes about a second per gigabyte.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let opener = DiskFile { cache_bytes: options.cache_bytes };
+        Self::open_with(path, options, Box::new(opener))
+    }
+
+    fn open_with(path: &Path, options: Options, opener: Box<dyn Opener>) -> Result<Self, OpenError> {
+        if let Some(fault) = options.fault() {
+            return Err(OpenError::Options(fault));
+        }
+        let (store, meta) = Store::open(Folder::lock(path)?, opener)?;
+        let (queue, receiver) = Queue::new(options.queue_records, options.queue_bytes);
+        let (sender, head) = watch::channel(meta.head());
+        let shared = Arc::new(Shared {
+            batch: BatchLimit { records: options.batch_records, bytes: options.batch_bytes },
+            incarnation: meta.incarnation,
+            store,
+            tail: Tail::new(options.tail_bytes),
+            oldest: AtomicU64::new(meta.oldest),
+            reads: Arc::new(Semaphore::new(options.concurrent_reads)),
+            options,
+        });
+        let writer = Writer::new(Arc::clone(&shared), receiver, sender, meta);
+        let thread = std::thread::Builder::new()
+            .name("log-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|source| OpenError::Folder { path: path.to_path_buf(), source })?;
+        Ok(Self { shared, head, queue: Arc::new(queue), writer: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// The newest visible offset, if the log is still open.
+    fn visible(&self) -> Result<u64, BrokerError> {
+        if self.head.has_changed().is_err() {
+            return Err(BrokerError::Closed);
+        }
+        Ok(*self.head.borrow())
+    }
+}
+
+#[async_trait]
+impl Broker for Embedded {
+    async fn publish(&self, message: Message) -> Result<Published, PublishError> {
+        self.shared.options.limits.check(&message)?;
+        let (answer, outcome) = oneshot::channel();
+        self.queue.push(Job::publish(message, answer))?;
+        outcome.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    async fn head(&self) -> Result<Position, BrokerError> {
+        Ok(self.shared.position(self.visible()?))
+    }
+
+    async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        self.visible()?;
+        let reader = StateReader::new(Arc::clone(&self.shared), self.head.clone());
+        Ok(Box::new(reader))
+    }
+
+    async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError> {
+        let head = self.visible()?;
+        let next = self.shared.offset(after, head)? + 1;
+        let oldest = self.shared.oldest.load(Ordering::Acquire);
+        if next < oldest {
+            return Err(BrokerError::Trimmed { oldest: self.shared.position(oldest - 1) });
+        }
+        let reader = LogReader::new(Arc::clone(&self.shared), self.head.clone(), next);
+        Ok(Box::new(reader))
+    }
+
+    async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError> {
+        let head = self.visible()?;
+        let window = Window { age, records };
+        let since = window.since(self.shared.options.clock.now());
+        let by_count = (head + 1).saturating_sub(records);
+        let first = by_count.max(self.shared.oldest.load(Ordering::Acquire));
+        let search = move |shared: &Shared| shared.store.oldest_since(since, first, head);
+        let oldest = DiskRead::new().get(&self.shared, search).await?;
+        Ok(self.shared.position(oldest - 1))
+    }
+
+    async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
+        let letter = letter.cut();
+        let (answer, outcome) = oneshot::channel();
+        self.queue.push(Job::letter(&letter, answer))?;
+        outcome.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        self.visible()?;
+        let read = move |shared: &Shared| shared.store.letters(limit);
+        DiskRead::new().get(&self.shared, read).await
+    }
+
+    async fn close(&self) {
+        let (queue, writer) = (Arc::clone(&self.queue), Arc::clone(&self.writer));
+        // Fails only if the process is ending anyway.
+        let _ = spawn_blocking(move || end(&queue, &writer)).await;
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        end(&self.queue, &self.writer);
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("incarnation", &self.shared.incarnation).finish_non_exhaustive()
+    }
+}
+
+/// Ends the writer and waits for it. The second caller waits for the first.
+fn end(queue: &Queue, writer: &Mutex<Option<JoinHandle<()>>>) {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(thread) = writer.take() {
+        queue.close();
+        // A writer that panicked has ended, too.
+        let _ = thread.join();
+    }
+}
+
+fn unanswered() -> PublishError {
+    PublishError::Unknown("the log was closed before it answered".into())
+}

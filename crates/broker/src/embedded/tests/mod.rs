@@ -1,0 +1,3 @@
+//! Tests of the embedded log beyond the contract of all brokers.
+
+mod contract;

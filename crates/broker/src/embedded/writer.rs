@@ -1,0 +1,269 @@
+//! The thread that writes: takes what waits, writes it with one fsync, wakes all who wait for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use redb::Database;
+use tokio::sync::{oneshot, watch};
+
+use super::Shared;
+use super::commit::{self, Committed, Failure, Outcome};
+use super::queue::{Entry, Job, Publish, Room};
+use super::tables::Meta;
+use crate::error::PublishError;
+use crate::message::{Message, Published, Record};
+
+/// How often an idle writer looks for something to trim.
+const TICK: Duration = Duration::from_secs(1);
+/// How many ids and records one trimming transaction removes, so that a publish never waits long.
+const TRIM_STEP: usize = 1000;
+/// How long a log that could not be opened again is left alone.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    receiver: Receiver<Entry>,
+    head: watch::Sender<u64>,
+    meta: Meta,
+    /// Set while the file is closed after a failure.
+    broken: Option<(Instant, String)>,
+    /// The last step of trimming left something to do.
+    trimming: bool,
+    closing: bool,
+}
+
+enum Answer {
+    Published(oneshot::Sender<Result<Published, PublishError>>, Published, Room),
+    Kept(oneshot::Sender<Result<(), PublishError>>),
+    #[cfg(test)]
+    Trimmed(oneshot::Sender<()>),
+}
+
+enum Next {
+    Group(Vec<Entry>),
+    Idle,
+    End,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, receiver: Receiver<Entry>, head: watch::Sender<u64>, meta: Meta) -> Self {
+        Self { shared, receiver, head, meta, broken: None, trimming: true, closing: false }
+    }
+
+    /// Works until the log is closed.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.next() {
+                Next::Group(entries) => self.write(entries),
+                Next::Idle => self.trim(),
+                Next::End => break,
+            }
+        }
+        // After the head is gone readers know that nothing more will come.
+        drop(self.head);
+        self.shared.store.close();
+    }
+
+    /// Takes what is waiting, up to the size of a group; waits for the first job.
+    fn next(&mut self) -> Next {
+        let first = if self.closing {
+            self.receiver.try_recv().map_err(|_| Next::End)
+        } else if self.trimming {
+            self.receiver.try_recv().map_err(|e| match e {
+                TryRecvError::Empty => Next::Idle,
+                TryRecvError::Disconnected => Next::End,
+            })
+        } else {
+            self.receiver.recv_timeout(TICK).map_err(|e| match e {
+                RecvTimeoutError::Timeout => Next::Idle,
+                RecvTimeoutError::Disconnected => Next::End,
+            })
+        };
+        let first = match first {
+            Ok(entry) => entry,
+            Err(next) => return next,
+        };
+        let options = &self.shared.options;
+        let mut bytes = first.job.size();
+        let mut entries = vec![first];
+        while entries.len() < options.group_records && bytes < options.group_bytes {
+            let Ok(entry) = self.receiver.try_recv() else {
+                break;
+            };
+            bytes += entry.job.size();
+            entries.push(entry);
+        }
+        self.closing |= entries.iter().any(|e| matches!(e.job, Job::Close));
+        Next::Group(entries)
+    }
+
+    fn write(&mut self, mut entries: Vec<Entry>) {
+        if let Err(reason) = self.make_usable() {
+            for entry in entries {
+                refuse(entry.job, &PublishError::NotStored(reason.clone()));
+            }
+            return;
+        }
+        let meta = self.meta;
+        let options = &self.shared.options;
+        match self.attempt(|database| commit::group(database, meta, &mut entries, options)) {
+            Ok(committed) => self.announce(entries, committed),
+            Err(failure) => self.give_up(entries, failure),
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.make_usable().is_err() {
+            self.trimming = false;
+            return;
+        }
+        let (meta, options) = (self.meta, &self.shared.options);
+        match self.attempt(|database| commit::trim(database, meta, options, TRIM_STEP)) {
+            Ok((meta, gone)) => {
+                self.trimming = gone == TRIM_STEP;
+                self.stand_at(meta);
+            }
+            Err(failure) => self.give_up(Vec::new(), failure),
+        }
+    }
+
+    /// Runs work on the file. A panic of the database counts as a failure of the disk: the file is
+    /// opened and checked anew after either.
+    fn attempt<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        let store = &self.shared.store;
+        match catch_unwind(AssertUnwindSafe(|| store.with(work))) {
+            Ok(Ok(result)) => result,
+            Ok(Err(closed)) => Err(Failure::Before(closed.to_string())),
+            Err(_) => Err(Failure::During("the database panicked".into())),
+        }
+    }
+
+    /// Shows the records to the readers, then answers those who asked.
+    fn announce(&mut self, entries: Vec<Entry>, committed: Committed) {
+        self.trimming = committed.more_to_trim;
+        let mut records = Vec::new();
+        let mut answers = Vec::with_capacity(entries.len());
+        for (entry, outcome) in entries.into_iter().zip(committed.outcomes) {
+            // The room in the queue is given back only when the entry is answered.
+            let Entry { job, room } = entry;
+            match (job, outcome) {
+                (Job::Publish(publish), Outcome::Published(published)) => {
+                    let Publish { message, encoded, answer, .. } = publish;
+                    if !published.duplicate {
+                        records.push(record(message, encoded, published.offset, committed.time));
+                    }
+                    answers.push(Answer::Published(answer, published, room));
+                }
+                (Job::Letter(letter), _) => answers.push(Answer::Kept(letter.answer)),
+                #[cfg(test)]
+                (Job::Trim(answer), _) => answers.push(Answer::Trimmed(answer)),
+                _ => {}
+            }
+        }
+        self.shared.tail.push(records);
+        self.stand_at(committed.meta);
+        for answer in answers {
+            // Whoever asked may have stopped waiting; then there is no one to tell.
+            match answer {
+                Answer::Published(to, published, _room) => drop(to.send(Ok(published))),
+                Answer::Kept(to) => drop(to.send(Ok(()))),
+                #[cfg(test)]
+                Answer::Trimmed(to) => {
+                    self.trim_all();
+                    let _ = to.send(());
+                }
+            }
+        }
+    }
+
+    /// Answers a group that was not committed, as exactly as the file allows after it was opened
+    /// and checked anew.
+    fn give_up(&mut self, entries: Vec<Entry>, failure: Failure) {
+        let before = self.meta.next;
+        let reopened = self.reopen();
+        let (reason, surely_not) = match failure {
+            Failure::Before(reason) => (reason, true),
+            Failure::During(reason) => (reason, reopened.is_ok() && self.meta.next == before),
+        };
+        tracing::error!(reason, surely_not, "a write to the log failed");
+        for entry in entries {
+            let error = if surely_not {
+                PublishError::NotStored(reason.clone())
+            } else {
+                PublishError::Unknown(reason.clone())
+            };
+            refuse(entry.job, &error);
+        }
+        self.trimming = false;
+    }
+
+    /// Opens the file again if it is closed after a failure.
+    fn make_usable(&mut self) -> Result<(), String> {
+        match &self.broken {
+            None => Ok(()),
+            Some((since, reason)) if since.elapsed() < REOPEN_PAUSE => Err(reason.clone()),
+            Some(_) => self.reopen(),
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        let store = &self.shared.store;
+        let reopened = catch_unwind(AssertUnwindSafe(|| store.reopen()));
+        let reason = match reopened {
+            Ok(Ok(meta)) => {
+                self.broken = None;
+                // A group whose fsync failed may be there after all: memory and file may differ.
+                self.shared.tail.clear();
+                self.stand_at(meta);
+                return Ok(());
+            }
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "the database panicked while it was opened".into(),
+        };
+        tracing::error!(reason, "the log cannot be opened again");
+        self.broken = Some((Instant::now(), reason.clone()));
+        Err(reason)
+    }
+
+    fn stand_at(&mut self, meta: Meta) {
+        self.meta = meta;
+        self.shared.oldest.store(meta.oldest, Ordering::Release);
+        let head = meta.head();
+        self.head.send_if_modified(|seen| {
+            let moved = *seen != head;
+            *seen = head;
+            moved
+        });
+    }
+
+    #[cfg(test)]
+    fn trim_all(&mut self) {
+        self.trimming = true;
+        while self.trimming {
+            self.trim();
+        }
+    }
+}
+
+/// What the readers see of a message that was just written.
+fn record(mut message: Message, encoded: Vec<u8>, offset: u64, time: i64) -> Record {
+    // The body of the encoded form: the caller's may be a small part of a far larger buffer, which
+    // would stay in memory with it.
+    let body_at = encoded.len() - message.body.len();
+    message.body = Bytes::from(encoded).slice(body_at..);
+    Record { partition: super::PARTITION, offset, time, message }
+}
+
+fn refuse(job: Job, error: &PublishError) {
+    match job {
+        Job::Publish(publish) => drop(publish.answer.send(Err(error.clone()))),
+        Job::Letter(letter) => drop(letter.answer.send(Err(error.clone()))),
+        Job::Close => {}
+        #[cfg(test)]
+        Job::Trim(answer) => drop(answer.send(())),
+    }
+}
