@@ -1,1 +1,33 @@
-//! outbox
+//! A transactional outbox and its relay, for any producer.
+//!
+//! An event is appended in the same transaction as the change it tells of ([`Outbox::append`]). The [`Relay`] publishes
+//! what was committed, at least once and in order per org, and deletes what is published. Several processes may run a
+//! relay on one database: a lease lets one of them work at a time.
+//!
+//! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`pause`); the database
+//! and the network are at the edge.
+
+mod connect;
+mod dialect;
+mod error;
+mod http;
+mod lanes;
+mod lease;
+mod outbox;
+mod pause;
+mod publisher;
+mod relay;
+mod row;
+mod session;
+mod stats;
+mod table;
+#[cfg(test)]
+mod testing;
+
+pub use connect::connect;
+pub use error::OutboxError;
+pub use http::{HttpPublisher, HttpPublisherError, TokenSource};
+pub use outbox::{Outbox, Parked};
+pub use publisher::{PublishError, Publisher};
+pub use relay::{Relay, RelayOptions};
+pub use stats::RelayStats;

@@ -1,0 +1,81 @@
+//! Where SQLite and PostgreSQL differ. All other statements are in `table` and `lease` and the same for both.
+
+use crate::error::OutboxError;
+
+/// The kind of database behind an `Any` pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    pub(crate) fn of(backend: &str) -> Result<Self, OutboxError> {
+        match backend {
+            "SQLite" => Ok(Self::Sqlite),
+            "PostgreSQL" => Ok(Self::Postgres),
+            other => Err(OutboxError::UnsupportedDatabase(other.to_owned())),
+        }
+    }
+
+    /// How a transaction that will write begins.
+    ///
+    /// SQLite's default is to take the write lock at the first write. If another connection, such as the relay's,
+    /// wrote since the transaction's first read, it then fails at once instead of waiting.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// The database's clock in milliseconds since the epoch: the holders of a lease must share one clock.
+    pub(crate) fn now(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+
+    /// Statements that make the tables, each of which may be run again.
+    pub(crate) fn schema(self) -> [String; 4] {
+        let (lock, seq, bytes) = match self {
+            // The transaction began with the write lock.
+            Self::Sqlite => ("SELECT 1", "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
+            // Two processes that create a table at the same time disturb each other even with IF NOT EXISTS.
+            Self::Postgres => (
+                "SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(6072613)",
+                "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+                "BYTEA",
+            ),
+        };
+        [
+            lock.to_owned(),
+            format!(
+                "CREATE TABLE IF NOT EXISTS fanfare_outbox (
+                    seq {seq},
+                    ordering_key TEXT NOT NULL,
+                    source TEXT NOT NULL,
+                    event_id TEXT NOT NULL,
+                    event_type TEXT NOT NULL,
+                    headers TEXT NOT NULL,
+                    body {bytes} NOT NULL,
+                    event_key TEXT,
+                    created_at BIGINT NOT NULL,
+                    attempts BIGINT NOT NULL DEFAULT 0,
+                    parked_reason TEXT,
+                    UNIQUE (source, event_id)
+                )"
+            ),
+            "CREATE INDEX IF NOT EXISTS fanfare_outbox_unsent ON fanfare_outbox (seq) WHERE parked_reason IS NULL"
+                .to_owned(),
+            "CREATE TABLE IF NOT EXISTS fanfare_outbox_lease (
+                name TEXT PRIMARY KEY,
+                holder TEXT NOT NULL,
+                token BIGINT NOT NULL,
+                expires_at BIGINT NOT NULL
+            )"
+            .to_owned(),
+        ]
+    }
+}

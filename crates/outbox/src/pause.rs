@@ -1,0 +1,129 @@
+//! How long to wait before trying again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// The bounds of an exponential back-off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Backoff {
+    /// The pause after this many failures in a row, between half of its nominal length and all of it.
+    pub(crate) fn after(self, failures: u32, chance: f64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        let nominal = self.first.saturating_mul(1 << doublings).min(self.longest);
+        nominal.mul_f64(0.5 + 0.5 * chance)
+    }
+}
+
+/// Something that is down as a whole: how often it failed in a row and until when it is left alone.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    backoff: Backoff,
+    failures: u32,
+    until: Duration,
+}
+
+impl Outage {
+    pub(crate) fn none(backoff: Backoff) -> Self {
+        Self { backoff, failures: 0, until: Duration::ZERO }
+    }
+
+    /// Notes a failure; true if the outage begins with it.
+    ///
+    /// Failures of what was under way when the pause began say nothing new and do not prolong it.
+    pub(crate) fn failed(&mut self, now: Duration, chance: f64) -> bool {
+        if now < self.until {
+            return false;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.until = now + self.backoff.after(self.failures, chance);
+        self.failures == 1
+    }
+
+    /// Notes a success; true if an outage ends with it.
+    pub(crate) fn succeeded(&mut self) -> bool {
+        self.until = Duration::ZERO;
+        std::mem::take(&mut self.failures) > 0
+    }
+
+    /// Whether the last attempt failed.
+    pub(crate) fn lasts(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// When to try again, if that is still to come.
+    pub(crate) fn paused_until(&self, now: Duration) -> Option<Duration> {
+        (now < self.until).then_some(self.until)
+    }
+}
+
+/// Random numbers that spread attempts in time; nothing secret depends on them.
+#[derive(Debug)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+
+    /// The next number in 0..1.
+    pub(crate) fn next(&mut self) -> f64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let full = |failures| BACKOFF.after(failures, 1.0).as_millis();
+        assert_eq!([1, 2, 3, 7, 8, 1000].map(full), [100, 200, 400, 6400, 10_000, 10_000]);
+        assert_eq!(BACKOFF.after(1, 0.0), Duration::from_millis(50));
+    }
+
+    #[test]
+    fn failures_within_a_pause_do_not_prolong_it() {
+        let mut outage = Outage::none(BACKOFF);
+        assert!(outage.failed(Duration::ZERO, 1.0));
+        for _ in 0..16 {
+            assert!(!outage.failed(Duration::from_millis(50), 1.0));
+        }
+        assert_eq!(outage.paused_until(Duration::from_millis(50)), Some(Duration::from_millis(100)));
+        assert_eq!(outage.paused_until(Duration::from_millis(100)), None);
+        assert!(!outage.failed(Duration::from_millis(100), 1.0));
+        assert_eq!(outage.paused_until(Duration::from_millis(100)), Some(Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn a_success_ends_the_outage() {
+        let mut outage = Outage::none(BACKOFF);
+        outage.failed(Duration::ZERO, 1.0);
+        assert!(outage.lasts());
+        assert!(outage.succeeded());
+        assert!(!outage.succeeded());
+        assert_eq!(outage.paused_until(Duration::ZERO), None);
+        assert!(outage.failed(Duration::ZERO, 1.0), "the next one begins anew");
+    }
+
+    #[test]
+    fn chances_differ_and_stay_in_range() {
+        let mut chance = Chance::new();
+        let drawn: Vec<f64> = (0..100).map(|_| chance.next()).collect();
+        assert!(drawn.iter().all(|number| (0.0..1.0).contains(number)));
+        assert!(drawn.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

@@ -1,0 +1,361 @@
+//! What a relay does while it holds the lease.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::Instrument;
+
+use crate::error::OutboxError;
+use crate::lanes::{Lanes, MAX_HELD};
+use crate::lease::Held;
+use crate::pause::{Chance, Outage};
+use crate::publisher::{PublishError, Publisher};
+use crate::relay::Relay;
+use crate::row::Row;
+
+/// How often the backlog is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to stop, and gave the lease up.
+    Shutdown,
+    /// The lease is or may be another's.
+    Lost,
+    /// The publisher panicked. The lease is left to run out, so that this cannot go on in a tight loop.
+    Panicked,
+}
+
+type Outcome = (Arc<Row>, Result<(), PublishError>);
+
+/// One tenure of the lease: from its acquisition to its loss.
+pub(crate) struct Session<'r, P> {
+    relay: &'r Relay<P>,
+    start: Instant,
+    chance: Chance,
+    held: Held,
+    /// Until when the lease is surely held, for the publications in flight.
+    held_until: watch::Sender<Instant>,
+    renew_at: Instant,
+    lanes: Lanes,
+    in_flight: JoinSet<Outcome>,
+    results: Results,
+    broker: Outage,
+    database: Outage,
+    /// Whether the table may hold rows that are not held here.
+    look: bool,
+    /// Whether the last look left rows behind for want of room.
+    more: bool,
+    poll_at: Instant,
+    count_at: Instant,
+}
+
+/// What is yet to be written down; rows are loaded again only when this is empty.
+#[derive(Default)]
+struct Results {
+    published: Vec<i64>,
+    parked: Vec<(i64, String)>,
+    retried: Vec<i64>,
+}
+
+impl Results {
+    fn is_empty(&self) -> bool {
+        self.published.is_empty() && self.parked.is_empty() && self.retried.is_empty()
+    }
+}
+
+impl<'r, P: Publisher> Session<'r, P> {
+    pub(crate) fn new(relay: &'r Relay<P>, held: Held) -> Self {
+        let now = Instant::now();
+        Self {
+            relay,
+            start: now,
+            chance: Chance::new(),
+            held_until: watch::Sender::new(held.until),
+            renew_at: now + relay.lease.length() / 3,
+            held,
+            lanes: Lanes::new(relay.backoff()),
+            in_flight: JoinSet::new(),
+            results: Results::default(),
+            broker: Outage::none(relay.backoff()),
+            database: Outage::none(relay.backoff()),
+            look: true,
+            more: false,
+            poll_at: now + relay.options.poll,
+            count_at: now,
+        }
+    }
+
+    /// Relays until the lease is lost or `shutdown` completes; polls `shutdown` no more after that.
+    pub(crate) async fn run(mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Ended {
+        let ended = self.work(shutdown).await;
+        if ended == Ended::Shutdown {
+            self.finish_in_flight().await;
+        }
+        // Ends what is in flight: another relay may be at work by now.
+        self.in_flight.shutdown().await;
+        let limit = self.relay.lease.length();
+        let settled = timeout(limit, self.settle()).await.unwrap_or(Err(OutboxError::Timeout(limit)));
+        if let Err(error) = settled {
+            self.count_error("write the results to", &error);
+        }
+        if ended == Ended::Shutdown
+            && let Err(error) = self.relay.lease.release(&self.held).await
+        {
+            self.count_error("give up the lease of", &error);
+        }
+        ended
+    }
+
+    async fn work(&mut self, mut shutdown: Pin<&mut impl Future<Output = ()>>) -> Ended {
+        loop {
+            while let Some(finished) = self.in_flight.try_join_next() {
+                if !self.note(finished) {
+                    return Ended::Panicked;
+                }
+            }
+            if !self.keep_lease().await {
+                return Ended::Lost;
+            }
+            self.dispatch();
+            self.work_on_table().await;
+            self.dispatch();
+            let deadline = self.next_deadline();
+            tokio::select! {
+                Some(finished) = self.in_flight.join_next() => {
+                    if !self.note(finished) {
+                        return Ended::Panicked;
+                    }
+                }
+                () = self.relay.outbox.woken.notified() => self.look = true,
+                () = sleep_until(deadline) => {}
+                () = &mut shutdown => return Ended::Shutdown,
+            }
+        }
+    }
+
+    async fn finish_in_flight(&mut self) {
+        let deadline = Instant::now() + self.relay.options.grace;
+        while let Ok(Some(finished)) = timeout_at(deadline, self.in_flight.join_next()).await {
+            if !self.note(finished) {
+                return;
+            }
+        }
+        tracing::info!(unfinished = self.in_flight.len(), "the relay stops");
+    }
+
+    /// Renews the lease in time; false if it is lost.
+    async fn keep_lease(&mut self) -> bool {
+        if Instant::now() >= self.renew_at {
+            match self.relay.lease.renew(&mut self.held).await {
+                Ok(true) => {
+                    self.held_until.send_replace(self.held.until);
+                    self.renew_at = Instant::now() + self.relay.lease.length() / 3;
+                }
+                Ok(false) => return false,
+                Err(error) => {
+                    self.count_error("renew the lease of", &error);
+                    self.renew_at = Instant::now() + self.relay.lease.length() / 20;
+                }
+            }
+        }
+        Instant::now() < self.held.until
+    }
+
+    /// Sends what may go now.
+    fn dispatch(&mut self) {
+        let now = self.now();
+        self.lanes.unblock(now);
+        self.look |= self.lanes.take_hungry();
+        if self.broker.paused_until(now).is_some() || self.database.lasts() {
+            return;
+        }
+        // After an outage one event has to get through before the others follow.
+        let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
+        while self.lanes.in_flight() < most {
+            let Some(row) = self.lanes.next() else { return };
+            let publisher = Arc::clone(&self.relay.publisher);
+            let publication = publish(publisher, row, self.held_until.subscribe());
+            self.in_flight.spawn(publication);
+        }
+    }
+
+    /// Takes note of a publication's outcome; false if the publisher panicked.
+    fn note(&mut self, finished: Result<Outcome, tokio::task::JoinError>) -> bool {
+        let (row, outcome) = match finished {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // Whose row it was is lost with the task; a new session begins with what the table holds.
+                tracing::error!(%error, "the publisher panicked");
+                return false;
+            }
+        };
+        let stats = &self.relay.stats;
+        if !matches!(outcome, Err(PublishError::Unreachable(_))) && self.broker.succeeded() {
+            tracing::info!("events can be published again");
+        }
+        match outcome {
+            Ok(()) => {
+                stats.add_published();
+                self.results.published.push(row.seq);
+                self.lanes.done(&row);
+            }
+            Err(PublishError::Rejected(reason)) => {
+                stats.add_parked();
+                tracing::warn!(seq = row.seq, reason, "an event was rejected and is parked");
+                self.results.parked.push((row.seq, reason));
+                self.lanes.done(&row);
+            }
+            Err(PublishError::Retry(reason)) => {
+                stats.add_retry();
+                let pause = self.lanes.retry(&row, self.start.elapsed(), self.chance.next());
+                tracing::warn!(seq = row.seq, reason, ?pause, "an event was not published and will be tried again");
+                self.results.retried.push(row.seq);
+            }
+            Err(PublishError::Unreachable(reason)) => {
+                stats.add_retry();
+                self.lanes.put_back(&row);
+                if self.broker.failed(self.start.elapsed(), self.chance.next()) {
+                    tracing::warn!(reason, "no event can be published at the moment");
+                }
+            }
+        }
+        true
+    }
+
+    /// Writes results down, loads rows and counts the backlog, whichever of it is due.
+    async fn work_on_table(&mut self) {
+        if self.database.paused_until(self.now()).is_some() {
+            return;
+        }
+        let limit = self.relay.lease.length();
+        match timeout(limit, self.table_work()).await.unwrap_or(Err(OutboxError::Timeout(limit))) {
+            // Whatever failed before was due again, so it has succeeded now.
+            Ok(()) => drop(self.database.succeeded()),
+            Err(error) => {
+                self.count_error("work on", &error);
+                self.database.failed(self.start.elapsed(), self.chance.next());
+            }
+        }
+    }
+
+    async fn table_work(&mut self) -> Result<(), OutboxError> {
+        let now = Instant::now();
+        self.settle().await?;
+        if now >= self.poll_at {
+            self.look = true;
+            self.poll_at = now + self.relay.options.poll;
+        }
+        if self.look && self.lanes.want_rows() {
+            self.load().await?;
+        }
+        if now >= self.count_at {
+            let backlog = self.relay.outbox.table.backlog().await?;
+            self.relay.stats.set_backlog(backlog.unsent, backlog.oldest_ms);
+            self.count_at = now + COUNT_EVERY;
+        }
+        Ok(())
+    }
+
+    /// Writes the results down.
+    ///
+    /// None of this asks for the lease: what was published or rejected stays so, whoever holds it now.
+    async fn settle(&mut self) -> Result<(), OutboxError> {
+        if self.results.is_empty() {
+            return Ok(());
+        }
+        let table = &self.relay.outbox.table;
+        table.delete(&self.results.published).await?;
+        self.results.published.clear();
+        while let Some((seq, reason)) = self.results.parked.last() {
+            table.park(*seq, reason).await?;
+            self.results.parked.pop();
+        }
+        while let Some(seq) = self.results.retried.last() {
+            table.count_attempt(*seq).await?;
+            self.results.retried.pop();
+        }
+        self.look |= self.more;
+        Ok(())
+    }
+
+    async fn load(&mut self) -> Result<(), OutboxError> {
+        // Cleared before the read: a wake-up that comes during it must not be lost.
+        self.look = false;
+        let excluded = self.lanes.excluded();
+        let rows = self.relay.outbox.table.unsent(&excluded, MAX_HELD).await.inspect_err(|_| self.look = true)?;
+        self.more = rows.len() == MAX_HELD;
+        self.lanes.admit(rows);
+        self.poll_at = Instant::now() + self.relay.options.poll;
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let now = self.now();
+        if self.database.lasts() {
+            let retry_at = self.database.paused_until(now).unwrap_or(now);
+            return (self.start + retry_at).min(self.renew_at);
+        }
+        if (self.look && self.lanes.want_rows()) || !self.results.is_empty() || self.may_dispatch(now) {
+            return Instant::now();
+        }
+        let unblock = self.lanes.next_unblock().map(|at| self.start + at);
+        let retry = self.broker.paused_until(now).map(|at| self.start + at);
+        [Some(self.renew_at), Some(self.poll_at), Some(self.count_at), unblock, retry]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.renew_at)
+    }
+
+    fn may_dispatch(&self, now: Duration) -> bool {
+        let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
+        self.lanes.is_ready() && self.lanes.in_flight() < most && self.broker.paused_until(now).is_none()
+    }
+
+    fn count_error(&self, action: &str, error: &OutboxError) {
+        self.relay.stats.add_database_error();
+        tracing::warn!(%error, "cannot {action} the outbox");
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// Publishes one row for as long as the lease is held.
+async fn publish<P: Publisher>(publisher: Arc<P>, row: Arc<Row>, held_until: watch::Receiver<Instant>) -> Outcome {
+    let outcome = match &row.event {
+        Ok(event) => {
+            let attributes = &event.attributes;
+            let org = attributes.org.as_ref().map(tracing::field::display);
+            let span = tracing::info_span!("relay", event_id = attributes.id, event_type = %attributes.event_type, org);
+            if let Some(traceparent) = &attributes.traceparent {
+                fanfare_telemetry::follow(&span, traceparent);
+            }
+            let publication = while_held(held_until, publisher.publish(event)).instrument(span);
+            publication.await.unwrap_or_else(|| Err(PublishError::Retry("the lease ran out meanwhile".into())))
+        }
+        Err(reason) => Err(PublishError::Rejected(reason.clone())),
+    };
+    (row, outcome)
+}
+
+/// Does the work until the lease runs out, which renewals put off.
+async fn while_held<T>(mut held_until: watch::Receiver<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let until = *held_until.borrow_and_update();
+        if until <= Instant::now() {
+            return None;
+        }
+        if let Ok(done) = timeout_at(until, &mut work).await {
+            return Some(done);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The statements on the table `fanfare_outbox`.
+
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _, Transaction};
+
+use fanfare_event::Encoded;
+
+use crate::dialect::Dialect;
+use crate::error::OutboxError;
+use crate::outbox::Parked;
+use crate::row::{Row, headers_json, ordering_key};
+
+/// What is said in place of a longer reason, in bytes.
+const MAX_REASON: usize = 1000;
+
+/// The tables of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) pool: AnyPool,
+    pub(crate) dialect: Dialect,
+}
+
+/// How many unsent events there are, and since when the oldest has been waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    pub(crate) unsent: u64,
+    pub(crate) oldest_ms: u64,
+}
+
+type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+impl Table {
+    /// Stores an event; false if its source and id are stored already.
+    pub(crate) async fn insert(&self, tx: &mut Transaction<'_, Any>, event: &Encoded) -> Result<bool, OutboxError> {
+        let attributes = &event.attributes;
+        // An error would spoil the whole transaction on PostgreSQL, so a duplicate is counted instead.
+        let sql = format!(
+            "INSERT INTO fanfare_outbox
+                (ordering_key, source, event_id, event_type, headers, body, event_key, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, {})
+            ON CONFLICT (source, event_id) DO NOTHING",
+            self.dialect.now()
+        );
+        let inserted = sqlx::query(AssertSqlSafe(sql))
+            .bind(ordering_key(attributes))
+            .bind(&attributes.source)
+            .bind(&attributes.id)
+            .bind(attributes.event_type.as_str())
+            .bind(headers_json(attributes))
+            .bind(event.body.as_slice())
+            .bind(event.key.as_deref())
+            .execute(&mut **tx)
+            .await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+
+    /// The first unsent rows whose ordering key is not among `excluded`.
+    ///
+    /// Always from the start: a transaction that began earlier may commit later and with a lower number.
+    pub(crate) async fn unsent(&self, excluded: &[&str], limit: usize) -> Result<Vec<Row>, OutboxError> {
+        let mut sql = String::from(
+            "SELECT seq, ordering_key, headers, body, event_key FROM fanfare_outbox WHERE parked_reason IS NULL",
+        );
+        if !excluded.is_empty() {
+            sql.push_str(" AND ordering_key NOT IN ");
+            push_list(&mut sql, excluded.len());
+        }
+        sql.push_str(&format!(" ORDER BY seq LIMIT {limit}"));
+        let query = excluded.iter().fold(dynamic(sql), |query, key| query.bind(*key));
+        let rows = query.fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(Row::read).collect::<Result<_, _>>()?)
+    }
+
+    /// Deletes what is published.
+    pub(crate) async fn delete(&self, published: &[i64]) -> Result<(), OutboxError> {
+        if published.is_empty() {
+            return Ok(());
+        }
+        let mut sql = String::from("DELETE FROM fanfare_outbox WHERE seq IN ");
+        push_list(&mut sql, published.len());
+        published.iter().fold(dynamic(sql), |query, seq| query.bind(*seq)).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Puts an event aside, where the relay does not see it.
+    pub(crate) async fn park(&self, seq: i64, reason: &str) -> Result<(), OutboxError> {
+        sqlx::query("UPDATE fanfare_outbox SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2")
+            .bind(&reason[..reason.floor_char_boundary(MAX_REASON)])
+            .bind(seq)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Counts one more attempt at an event.
+    pub(crate) async fn count_attempt(&self, seq: i64) -> Result<(), OutboxError> {
+        sqlx::query("UPDATE fanfare_outbox SET attempts = attempts + 1 WHERE seq = $1")
+            .bind(seq)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn backlog(&self) -> Result<Backlog, OutboxError> {
+        let now = self.dialect.now();
+        let sql = format!(
+            "SELECT COUNT(*) AS unsent, COALESCE({now} - MIN(created_at), 0) AS oldest
+            FROM fanfare_outbox WHERE parked_reason IS NULL"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.pool).await?;
+        let natural = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Backlog { unsent: natural(row.try_get("unsent")?), oldest_ms: natural(row.try_get("oldest")?) })
+    }
+
+    pub(crate) async fn parked(&self, limit: u32) -> Result<Vec<Parked>, OutboxError> {
+        let rows = sqlx::query(
+            "SELECT seq, source, event_id, event_type, parked_reason, created_at, attempts
+            FROM fanfare_outbox WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &sqlx::any::AnyRow| {
+            Ok::<_, sqlx::Error>(Parked {
+                seq: row.try_get("seq")?,
+                source: row.try_get("source")?,
+                event_id: row.try_get("event_id")?,
+                event_type: row.try_get("event_type")?,
+                reason: row.try_get("parked_reason")?,
+                created_at: row.try_get("created_at")?,
+                attempts: row.try_get("attempts")?,
+            })
+        };
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) async fn unpark(&self, seq: i64) -> Result<bool, OutboxError> {
+        let changed =
+            sqlx::query("UPDATE fanfare_outbox SET parked_reason = NULL WHERE seq = $1 AND parked_reason IS NOT NULL")
+                .bind(seq)
+                .execute(&self.pool)
+                .await?;
+        Ok(changed.rows_affected() == 1)
+    }
+}
+
+/// A statement whose text varies with the number of its values; it is not worth a place in the statement cache.
+fn dynamic<'q>(sql: String) -> Statement<'q> {
+    sqlx::query(AssertSqlSafe(sql)).persistent(false)
+}
+
+/// Appends `($1, $2, ...)`.
+fn push_list(sql: &mut String, length: usize) {
+    for number in 1..=length {
+        sql.push_str(if number == 1 { "($" } else { ", $" });
+        sql.push_str(&number.to_string());
+    }
+    sql.push(')');
+}

@@ -1,0 +1,119 @@
+//! The requests that bring an issuer's keys.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::jwk::{KeySet, PublicJwk};
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_BODY: usize = 256 * 1024;
+
+/// Why the keys could not be fetched; for logs alone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("the request failed: {0}")]
+    Request(#[from] reqwest::Error),
+    #[error("the answer was {0}")]
+    Status(reqwest::StatusCode),
+    #[error("the answer is longer than {MAX_BODY} bytes")]
+    TooLong,
+    #[error("the answer is not the expected JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the discovery document is of another issuer")]
+    OtherIssuer,
+    #[error("the discovery document's jwks_uri is not usable: it must be a URL, and https if the document's is")]
+    BadJwksUri,
+    #[error("the key set holds no RS256 key")]
+    NoKeys,
+}
+
+/// Where the keys of one issuer are fetched from.
+pub(crate) enum Place {
+    Jwks(Url),
+    Discovery(Url),
+}
+
+/// Fetches the keys of one issuer.
+pub(crate) struct Fetcher {
+    client: Client,
+    issuer: String,
+    place: Place,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// A key set whose members are read one by one, so that one odd key does not spoil the others.
+#[derive(Deserialize)]
+struct LooseJwks {
+    keys: Vec<Value>,
+}
+
+impl Fetcher {
+    pub(crate) fn new(issuer: String, place: Place) -> Result<Self, reqwest::Error> {
+        let (Place::Jwks(url) | Place::Discovery(url)) = &place;
+        let mut client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).connect_timeout(TIMEOUT);
+        if is_loopback(url) {
+            // A proxy named in the environment is never meant for this machine.
+            client = client.no_proxy();
+        }
+        Ok(Self { client: client.build()?, issuer, place })
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Fetches the keys once.
+    pub(crate) async fn fetch(&self) -> Result<KeySet, FetchError> {
+        let jwks: LooseJwks = match &self.place {
+            Place::Jwks(url) => self.get(url.clone()).await?,
+            Place::Discovery(url) => {
+                let found: Discovery = self.get(url.clone()).await?;
+                if found.issuer != self.issuer {
+                    return Err(FetchError::OtherIssuer);
+                }
+                let jwks_uri = Url::parse(&found.jwks_uri).map_err(|_| FetchError::BadJwksUri)?;
+                if !(jwks_uri.scheme() == "https" || (jwks_uri.scheme() == "http" && url.scheme() == "http")) {
+                    return Err(FetchError::BadJwksUri);
+                }
+                self.get(jwks_uri).await?
+            }
+        };
+        let keys = jwks.keys.into_iter().filter_map(|key| serde_json::from_value::<PublicJwk>(key).ok());
+        let keys = KeySet::usable(keys.collect());
+        // A set without a usable key must not replace the last good one.
+        if keys.is_empty() { Err(FetchError::NoKeys) } else { Ok(keys) }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: Url) -> Result<T, FetchError> {
+        let mut response = self.client.get(url).header("accept", "application/json").send().await?;
+        if !response.status().is_success() {
+            return Err(FetchError::Status(response.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(FetchError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(serde_json::from_slice(&body)?)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}

@@ -1,0 +1,63 @@
+//! The compact form of a signed token, taken apart but not yet believed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::TokenError;
+use crate::jwk::MAX_KID;
+
+/// The longest token that is parsed, in bytes.
+pub(crate) const MAX_TOKEN: usize = 8 * 1024;
+
+/// A token taken apart; nothing in it is to be believed before the signature was verified.
+pub(crate) struct Jws<'t> {
+    /// The id of the key that is said to have signed it.
+    pub(crate) kid: String,
+    /// The claims.
+    pub(crate) payload: Map<String, Value>,
+    /// What was signed.
+    pub(crate) signed: &'t [u8],
+    /// The signature.
+    pub(crate) signature: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default)]
+    alg: Option<Value>,
+    #[serde(default)]
+    kid: Option<String>,
+    #[serde(default)]
+    crit: Option<Value>,
+}
+
+impl<'t> Jws<'t> {
+    pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong { limit: MAX_TOKEN });
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let header: Header = from_base64_json(header)?;
+        if header.alg.as_ref().and_then(Value::as_str) != Some("RS256") {
+            return Err(TokenError::WrongAlgorithm);
+        }
+        if header.crit.is_some() {
+            return Err(TokenError::UnsupportedExtension);
+        }
+        let kid = header.kid.filter(|kid| !kid.is_empty() && kid.len() <= MAX_KID).ok_or(TokenError::UnknownKey)?;
+        Ok(Self {
+            kid,
+            payload: from_base64_json(payload)?,
+            signed: signed.as_bytes(),
+            signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?,
+        })
+    }
+}
+
+fn from_base64_json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenError> {
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)
+}

@@ -1,0 +1,142 @@
+//! When an issuer's keys are fetched and how long they serve: a state machine without a clock.
+//!
+//! Time is the duration since some start; whoever drives the machine says what time it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::jwk::{KeySet, VerifyingKey};
+
+/// The first pause after a failed fetch; it doubles with every further failure.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest pause between failed fetches.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// The durations of the policy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// How often keys are fetched while all is well.
+    pub(crate) refresh: Duration,
+    /// How long the last good keys serve after fetching began to fail.
+    pub(crate) keep: Duration,
+    /// At most one fetch within this time is caused by unknown key ids.
+    pub(crate) unknown_key_window: Duration,
+}
+
+/// What there is to say about a key id.
+pub(crate) enum Lookup {
+    /// This is the key.
+    Found(Arc<VerifyingKey>),
+    /// A fetch that may bring the key is due or under way: look again when it has ended.
+    Wait,
+    /// The issuer does not publish such a key.
+    Unknown,
+    /// The keys are not known at the moment, so nothing can be said.
+    Unavailable,
+}
+
+/// What the driver has to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Fetch the keys and report how it went.
+    Fetch,
+    /// Ask again at this time, or when a look-up answers [`Lookup::Wait`].
+    At(Duration),
+    /// Wait for the fetch under way.
+    Pending,
+}
+
+/// The keys of one issuer and when to fetch them.
+pub(crate) struct KeyPolicy {
+    timing: Timing,
+    keys: Option<KeySet>,
+    generation: u64,
+    fetching: bool,
+    due: Duration,
+    demanded: bool,
+    demanded_at: Option<Duration>,
+    failing_since: Option<Duration>,
+    failures: u32,
+}
+
+impl KeyPolicy {
+    /// A policy that has no keys yet and wants to fetch them at once.
+    pub(crate) fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            keys: None,
+            generation: 0,
+            fetching: false,
+            due: Duration::ZERO,
+            demanded: false,
+            demanded_at: None,
+            failing_since: None,
+            failures: 0,
+        }
+    }
+
+    /// Counts the changes of the key set: what was verified under an older number may rest on a retired key.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Tells whether there are keys that may still be used.
+    pub(crate) fn available(&self, now: Duration) -> bool {
+        let expired = self.failing_since.is_some_and(|since| now >= since + self.timing.keep);
+        self.keys.is_some() && !expired
+    }
+
+    /// Looks up a key; an unknown id may ask for a fetch.
+    pub(crate) fn lookup(&mut self, kid: &str, now: Duration) -> Lookup {
+        let available = self.available(now);
+        if available && let Some(key) = self.keys.as_ref().and_then(|keys| keys.get(kid)) {
+            return Lookup::Found(Arc::clone(key));
+        }
+        if self.fetching || self.demanded || (self.keys.is_none() && now >= self.due) {
+            return Lookup::Wait;
+        }
+        let throttled = self.demanded_at.is_some_and(|at| now < at + self.timing.unknown_key_window);
+        // Without usable keys the retries are under way already; requests must not add to them.
+        if available && !throttled {
+            self.demanded = true;
+            self.demanded_at = Some(now);
+            return Lookup::Wait;
+        }
+        // While fetching fails, an unknown id may well be a new key's.
+        if available && self.failing_since.is_none() { Lookup::Unknown } else { Lookup::Unavailable }
+    }
+
+    /// What to do now; answering [`Next::Fetch`] begins the one fetch there can be.
+    pub(crate) fn next(&mut self, now: Duration) -> Next {
+        if self.fetching {
+            return Next::Pending;
+        }
+        if !self.demanded && now < self.due {
+            return Next::At(self.due);
+        }
+        self.fetching = true;
+        self.demanded = false;
+        Next::Fetch
+    }
+
+    /// The fetch brought keys. `chance` in 0..1 spreads the next one.
+    pub(crate) fn succeeded(&mut self, keys: KeySet, now: Duration, chance: f64) {
+        self.fetching = false;
+        self.failing_since = None;
+        self.failures = 0;
+        self.due = now + self.timing.refresh.mul_f64(0.9 + 0.2 * chance);
+        if !self.keys.as_ref().is_some_and(|known| known.same_as(&keys)) {
+            self.generation += 1;
+            self.keys = Some(keys);
+        }
+    }
+
+    /// The fetch failed. `chance` in 0..1 spreads the next one.
+    pub(crate) fn failed(&mut self, now: Duration, chance: f64) {
+        self.fetching = false;
+        self.failing_since.get_or_insert(now);
+        let pause = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LAST_RETRY);
+        self.failures = self.failures.saturating_add(1);
+        self.due = now + pause.mul_f64(0.5 + 0.5 * chance);
+    }
+}

@@ -1,0 +1,152 @@
+//! One issuer's keys: fixed, or fetched by a task of their own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::error::TokenError;
+use crate::fetch::Fetcher;
+use crate::jwk::{KeySet, VerifyingKey};
+use crate::keys::{KeyPolicy, Lookup, Next, Timing};
+
+/// A key, and the generation of the set it is from.
+pub(crate) type FoundKey = (Arc<VerifyingKey>, u64);
+
+/// One issuer's keys.
+pub(crate) enum KeySource {
+    /// Keys given in the configuration.
+    Fixed(KeySet),
+    /// Keys that are fetched; dropping this ends the task.
+    Fetched { shared: Arc<Shared>, wait: Duration, task: JoinHandle<()> },
+}
+
+/// What the task and the callers share.
+pub(crate) struct Shared {
+    policy: Mutex<KeyPolicy>,
+    start: Instant,
+    demand: Notify,
+    /// Counts the fetches that have ended.
+    ended: watch::Sender<u64>,
+}
+
+impl Drop for KeySource {
+    fn drop(&mut self) {
+        if let Self::Fetched { task, .. } = self {
+            task.abort();
+        }
+    }
+}
+
+impl KeySource {
+    /// Starts the task that fetches; needs a runtime.
+    pub(crate) fn fetched(fetcher: Fetcher, timing: Timing, wait: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            policy: Mutex::new(KeyPolicy::new(timing)),
+            start: Instant::now(),
+            demand: Notify::new(),
+            ended: watch::Sender::new(0),
+        });
+        let task = tokio::spawn(drive(Arc::clone(&shared), fetcher));
+        Self::Fetched { shared, wait, task }
+    }
+
+    /// The generation of the keys in use, if there are any that may be used.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        match self {
+            Self::Fixed(_) => Some(0),
+            Self::Fetched { shared, .. } => {
+                let policy = shared.policy();
+                policy.available(shared.now()).then(|| policy.generation())
+            }
+        }
+    }
+
+    /// The key of this id, waiting a little for a fetch that may bring it.
+    pub(crate) async fn key(&self, kid: &str) -> Result<FoundKey, TokenError> {
+        let (shared, wait) = match self {
+            Self::Fixed(keys) => {
+                return keys.get(kid).map(|key| (Arc::clone(key), 0)).ok_or(TokenError::UnknownKey);
+            }
+            Self::Fetched { shared, wait, .. } => (shared, *wait),
+        };
+        let deadline = Instant::now() + wait;
+        // Subscribed before looking, so that a fetch which ends in between is not missed.
+        let mut ended = shared.ended.subscribe();
+        loop {
+            match shared.lookup(kid) {
+                (Lookup::Found(key), generation) => return Ok((key, generation)),
+                (Lookup::Unknown, _) => return Err(TokenError::UnknownKey),
+                (Lookup::Unavailable, _) => return Err(TokenError::KeysUnavailable),
+                (Lookup::Wait, _) => shared.demand.notify_one(),
+            }
+            match timeout_at(deadline, ended.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(TokenError::KeysUnavailable),
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn policy(&self) -> MutexGuard<'_, KeyPolicy> {
+        // The policy is consistent after each of its calls, so a panic elsewhere does not spoil it.
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn lookup(&self, kid: &str) -> (Lookup, u64) {
+        let mut policy = self.policy();
+        let found = policy.lookup(kid, self.now());
+        (found, policy.generation())
+    }
+}
+
+/// Does what the policy says, for as long as the source lives.
+async fn drive(shared: Arc<Shared>, fetcher: Fetcher) {
+    loop {
+        let next = shared.policy().next(shared.now());
+        match next {
+            Next::Fetch => {
+                let fetched = fetcher.fetch().await;
+                report(&shared, fetcher.issuer(), fetched);
+                shared.ended.send_modify(|count| *count += 1);
+            }
+            Next::At(due) => {
+                tokio::select! {
+                    () = sleep_until(shared.start + due) => {}
+                    () = shared.demand.notified() => {}
+                }
+            }
+            // This task alone fetches and always reports, so this is never seen.
+            Next::Pending => shared.demand.notified().await,
+        }
+    }
+}
+
+fn report(shared: &Shared, issuer: &str, fetched: Result<KeySet, crate::fetch::FetchError>) {
+    let mut policy = shared.policy();
+    match fetched {
+        Ok(keys) => policy.succeeded(keys, shared.now(), chance()),
+        Err(error) => {
+            tracing::warn!(issuer, %error, "cannot fetch the issuer's keys");
+            policy.failed(shared.now(), chance());
+        }
+    }
+}
+
+/// A random number in 0..1.
+fn chance() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness the fetches are merely not spread.
+    if rand::fill(&mut bytes).is_err() {
+        return 0.5;
+    }
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,181 @@
+//! From a token to claims.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::Url;
+
+use crate::cache::{self, Remembered, TokenCache, TokenHash};
+use crate::check::{TimeRules, check};
+use crate::claims::{Audience, Claims};
+use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions};
+use crate::error::TokenError;
+use crate::fetch::{Fetcher, Place};
+use crate::jwk::KeySet;
+use crate::jws::{Jws, MAX_TOKEN};
+use crate::keys::Timing;
+use crate::payload::Payload;
+use crate::source::KeySource;
+
+/// Verifies the tokens of the configured issuers.
+///
+/// It fetches keys in tasks of its own, which end when it is dropped.
+pub struct Verifier {
+    issuers: HashMap<String, Issuer>,
+    rules: TimeRules,
+    cache: Mutex<TokenCache>,
+    dropped_roles: AtomicU64,
+}
+
+struct Issuer {
+    config: IssuerConfig,
+    name: Arc<str>,
+    realm: Option<Arc<str>>,
+    keys: KeySource,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("issuers", &self.issuers.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// Checks the configuration and begins to fetch keys.
+    ///
+    /// If any keys are to be fetched, this must be called inside a tokio runtime.
+    pub fn new(issuers: Vec<IssuerConfig>, options: VerifierOptions) -> Result<Self, ConfigError> {
+        if issuers.is_empty() {
+            return Err(ConfigError::NoIssuer);
+        }
+        let mut known = HashMap::new();
+        for config in issuers {
+            check_config(&config)?;
+            let issuer = Issuer {
+                name: config.issuer.as_str().into(),
+                realm: config.realm.as_deref().map(Into::into),
+                keys: key_source(&config, &options)?,
+                config,
+            };
+            if let Some(twice) = known.insert(issuer.config.issuer.clone(), issuer) {
+                return Err(ConfigError::DuplicateIssuer { issuer: twice.config.issuer });
+            }
+        }
+        let seconds = |duration: Duration| i64::from(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
+        Ok(Self {
+            issuers: known,
+            rules: TimeRules { leeway: seconds(options.leeway), max_lifetime: seconds(options.max_token_lifetime) },
+            cache: Mutex::new(TokenCache::new(options.cached_tokens)),
+            dropped_roles: AtomicU64::new(0),
+        })
+    }
+
+    /// Verifies a token by the clock of this machine.
+    pub async fn verify(&self, token: &str, audience: Audience) -> Result<Arc<Claims>, TokenError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.verify_at(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).await
+    }
+
+    /// Verifies a token as of `now`, in seconds since the epoch.
+    pub async fn verify_at(&self, token: &str, audience: Audience, now: i64) -> Result<Arc<Claims>, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong { limit: MAX_TOKEN });
+        }
+        let hash = cache::hash(token, audience);
+        if let Some(claims) = self.remembered(&hash, now) {
+            return Ok(claims);
+        }
+        let jws = Jws::parse(token)?;
+        let named = jws.payload.get("iss").ok_or_else(|| TokenError::missing("iss"))?;
+        let issuer = named.as_str().and_then(|name| self.issuers.get(name)).ok_or(TokenError::UnknownIssuer)?;
+        let (key, generation) = issuer.keys.key(&jws.kid).await?;
+        if !key.verifies(jws.signed, &jws.signature) {
+            return Err(TokenError::BadSignature);
+        }
+        let names = (&issuer.name, issuer.realm.as_ref());
+        let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, self.rules, now)?;
+        self.dropped_roles.fetch_add(checked.dropped_roles as u64, Ordering::Relaxed);
+        let claims = Arc::new(checked.claims);
+        self.cache().insert(hash, Remembered { claims: Arc::clone(&claims), generation });
+        Ok(claims)
+    }
+
+    /// Tells whether the keys of every issuer are known at the moment.
+    pub fn keys_available(&self) -> bool {
+        self.issuers.values().all(|issuer| issuer.keys.generation().is_some())
+    }
+
+    /// How many role names were dropped so far because no role can have them.
+    pub fn dropped_roles(&self) -> u64 {
+        self.dropped_roles.load(Ordering::Relaxed)
+    }
+
+    /// The claims of a token verified before, if its issuer's keys are still the same and it has not expired.
+    fn remembered(&self, hash: &TokenHash, now: i64) -> Option<Arc<Claims>> {
+        let found = self.cache().get(hash)?;
+        let generation = self.issuers.get(&*found.claims.issuer).and_then(|issuer| issuer.keys.generation());
+        if generation == Some(found.generation) && now < found.claims.expires_at + self.rules.leeway {
+            return Some(found.claims);
+        }
+        self.cache().remove(hash);
+        None
+    }
+
+    fn cache(&self) -> MutexGuard<'_, TokenCache> {
+        // The cache is consistent after each of its calls, so a panic elsewhere does not spoil it.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check_config(config: &IssuerConfig) -> Result<(), ConfigError> {
+    let issuer = || config.issuer.clone();
+    let fields = [
+        ("issuer", &config.issuer),
+        ("audience", &config.audience),
+        ("producer_audience", &config.producer_audience),
+        ("claims.user", &config.claims.user),
+        ("claims.org", &config.claims.org),
+        ("claims.roles", &config.claims.roles),
+        ("claims.session", &config.claims.session),
+    ];
+    if let Some((field, _)) = fields.iter().find(|(_, value)| value.is_empty()) {
+        return Err(ConfigError::Empty { issuer: issuer(), field });
+    }
+    if config.audience == config.producer_audience {
+        return Err(ConfigError::SameAudience { issuer: issuer(), audience: config.audience.clone() });
+    }
+    Ok(())
+}
+
+fn key_source(config: &IssuerConfig, options: &VerifierOptions) -> Result<KeySource, ConfigError> {
+    let issuer = || config.issuer.clone();
+    let parse = |url: &str| {
+        let bad = || ConfigError::BadUrl { issuer: issuer(), url: url.to_owned() };
+        Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(bad)
+    };
+    let place = match &config.keys {
+        Keys::Static(keys) => {
+            let keys = KeySet::strict(keys.clone()).map_err(|(kid, reason)| ConfigError::BadKey {
+                issuer: issuer(),
+                kid,
+                reason: reason.to_owned(),
+            })?;
+            if keys.is_empty() {
+                return Err(ConfigError::NoKeys { issuer: issuer() });
+            }
+            return Ok(KeySource::Fixed(keys));
+        }
+        Keys::Jwks(url) => Place::Jwks(parse(url)?),
+        Keys::Discovery(url) => Place::Discovery(parse(url)?),
+    };
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(ConfigError::NoRuntime);
+    }
+    let fetcher = Fetcher::new(issuer(), place).map_err(|error| ConfigError::Client(error.to_string()))?;
+    let timing =
+        Timing { refresh: options.refresh, keep: options.keep_keys, unknown_key_window: options.unknown_key_window };
+    Ok(KeySource::fetched(fetcher, timing, options.fetch_wait))
+}
