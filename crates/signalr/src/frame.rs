@@ -139,4 +139,33 @@ mod tests {
             assert!(out.starts_with(b"before"));
         }
     }
+
+    #[test]
+    fn lengths_of_the_vectors_are_read_and_written() {
+        let vectors: serde_json::Value = serde_json::from_str(include_str!("../tests/vectors.json")).unwrap();
+        let bytes = |case: &serde_json::Value| {
+            let hex = case["bytes_hex"].as_str().unwrap().as_bytes();
+            hex.chunks(2)
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect::<Vec<u8>>()
+        };
+        let valid = vectors["varint"].as_array().unwrap();
+        assert_eq!(valid.len(), 13);
+        for case in valid {
+            let length = usize::try_from(case["value"].as_u64().unwrap()).unwrap();
+            let prefix = bytes(case);
+            assert_eq!(read_length(&prefix), Ok(Some((length, prefix.len()))));
+            assert_eq!(read_length(&prefix[..prefix.len() - 1]), Ok(None));
+            let (written, size) = length_prefix(length);
+            assert_eq!(written[..size], prefix);
+        }
+        let invalid = vectors["varint_invalid"].as_array().unwrap();
+        assert_eq!(invalid.len(), 2);
+        for case in invalid {
+            assert_eq!(split_binary(&bytes(case), usize::MAX), Err(ProtocolError::LengthPrefix));
+        }
+        for case in vectors["partial"].as_array().unwrap() {
+            assert_eq!(split_binary(&bytes(case), usize::MAX), Ok(None));
+        }
+    }
 }

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Reader, ValueError};
+use super::reader::Reader;
+use super::value::{ValueError, read_value, read_values};
 use crate::{BindingError, BindingFailure, Decoded, Headers, Message, Outcome, ProtocolError, Value};
 
 /// What ends an uploaded stream whose item cannot be read.
@@ -83,7 +84,7 @@ fn read_arguments<'a>(reader: &mut Reader<'a>) -> Result<Result<Vec<Value<'a>>, 
     let Some(length) = reader.array_length() else {
         return Ok(Err(BindingError::NoArguments));
     };
-    match reader.values(length, 1) {
+    match read_values(reader, length, 1) {
         Ok(arguments) => Ok(Ok(arguments)),
         Err(ValueError::Unsupported) => Ok(Err(BindingError::ArgumentType)),
         Err(ValueError::Protocol(error)) => Err(error),
@@ -102,7 +103,7 @@ fn read_stream_ids<'a>(reader: &mut Reader<'a>, elements: usize) -> Result<Vec<C
 
 fn stream_item<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, ProtocolError> {
     let invocation_id = filled(reader, "invocationId")?;
-    match reader.value(0) {
+    match read_value(reader, 0) {
         Ok(item) => Ok(Message::StreamItem { invocation_id, item }),
         // The stream fails, as if its sender had ended it with an error.
         Err(ValueError::Unsupported) => {
@@ -117,7 +118,7 @@ fn completion<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, ProtocolError>
     let outcome = match integer(reader, "resultKind")? {
         1 => Outcome::Error(string(reader, "error")?),
         2 => Outcome::Void,
-        3 => match reader.value(0) {
+        3 => match read_value(reader, 0) {
             Ok(result) => Outcome::Value(result),
             Err(ValueError::Unsupported) => Outcome::Error(Cow::Borrowed(UNREADABLE_RESULT)),
             Err(ValueError::Protocol(error)) => return Err(error),

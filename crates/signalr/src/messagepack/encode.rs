@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use rmp::encode as write;
 
-use super::reader::TIMESTAMP;
+use super::value::TIMESTAMP;
 use crate::timestamp::MAX_NANOSECONDS;
 use crate::{Message, Outcome, Value};
 

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod reader;
+mod value;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::{encode, encode_push};
