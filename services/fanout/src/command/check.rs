@@ -1,1 +1,51 @@
-//! `fanfare check`.
+//! `fanfare check`: reads everything that a node would read, and says what is wrong with it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::{Fault, Loaded};
+
+/// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
+pub fn run(config: &Path) -> ExitCode {
+    match Loaded::load(config) {
+        Ok(loaded) => {
+            let _ = writeln!(std::io::stdout(), "{}", summary(config, &loaded));
+            ExitCode::SUCCESS
+        }
+        Err(faults) => {
+            report(&faults);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Prints one line per fault to stderr.
+pub fn report(faults: &[Fault]) {
+    let mut stderr = std::io::stderr().lock();
+    for fault in faults {
+        // There is nobody to tell if stderr is closed.
+        let _ = writeln!(stderr, "{fault}");
+    }
+}
+
+fn summary(path: &Path, loaded: &Loaded) -> String {
+    let Loaded { config, registry, routes } = loaded;
+    let mut events: Vec<_> = routes.routes().map(|route| route.name()).collect();
+    events.sort_unstable();
+    events.dedup();
+    let warning = if config.development.is_some() { "; development signing key: never in production" } else { "" };
+    format!(
+        "{} is sound: {}, {}, {}, {}, routes {}{warning}",
+        path.display(),
+        counted(events.len(), "route"),
+        counted(config.hubs.len(), "hub"),
+        counted(registry.event_types().count(), "event type"),
+        counted(config.issuers.len(), "issuer"),
+        routes.digest(),
+    )
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -59,15 +59,20 @@ impl<'s> Document<'s> {
 
     /// Adds a fault at a byte of the file.
     pub fn fault(&self, at: usize, message: impl Into<String>, help: Option<String>) {
+        let (line, column) = self.line_and_column(at);
+        let file = self.source.path.clone();
+        self.faults.borrow_mut().push(Fault { file, line, column, message: message.into(), help });
+    }
+
+    /// A byte of the file as faults name it: `file:line`.
+    pub fn place(&self, at: usize) -> String {
+        format!("{}:{}", self.source.path.display(), self.line_and_column(at).0)
+    }
+
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
         let before = self.source.text.get(..at).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        self.faults.borrow_mut().push(Fault {
-            file: self.source.path.clone(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message: message.into(),
-            help,
-        });
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
     /// Adds a fault that was found elsewhere, for instance in a file that this one names.

@@ -21,13 +21,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of a file as a whole, for instance that it cannot be read.
     pub fn whole(file: &Path, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-            help: None,
-        }
+        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), help: None }
     }
 }
 

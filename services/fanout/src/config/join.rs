@@ -118,13 +118,7 @@ impl JoinRule {
         }
     }
 
-    fn join(
-        &self,
-        joiner: &Joiner<'_>,
-        org: Option<&Id>,
-        role: &str,
-        into: &mut Vec<GroupName>,
-    ) {
+    fn join(&self, joiner: &Joiner<'_>, org: Option<&Id>, role: &str, into: &mut Vec<GroupName>) {
         let values: Option<SmallVec<[&str; 2]>> =
             self.holes.iter().map(|hole| joiner.value(*hole, org, role)).collect();
         // Ids and roles are always valid values; whoever lacks one that the rule names is not in its group.
@@ -156,9 +150,8 @@ pub(super) fn read(section: &Section<'_>, node: Node<'_>) -> Option<JoinRule> {
         (Some(text), _) => (text, None),
         (None, Some(rule)) => {
             let rule = rule.allow(&["group", "roles"]);
-            let roles = rule.strings("roles").map(|roles| {
-                roles.iter().map(|role| role.value.to_owned()).collect::<Vec<_>>()
-            });
+            let roles =
+                rule.strings("roles").map(|roles| roles.iter().map(|role| role.value.to_owned()).collect::<Vec<_>>());
             if roles.as_ref().is_some_and(Vec::is_empty) {
                 rule.fault("roles", "no roles: nobody would join", None);
             }

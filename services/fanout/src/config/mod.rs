@@ -1,1 +1,206 @@
-//! config
+//! Configuration: read and checked once, before anything else happens.
+//!
+//! Every section has a reader of its own; all faults of a file are found in one go, each with its place.
+
+mod broker;
+pub mod document;
+mod fault;
+mod hub;
+mod issuer;
+mod join;
+mod limits;
+mod loaded;
+mod node;
+mod paths;
+pub mod section;
+pub mod suggest;
+
+use std::path::{Path, PathBuf};
+
+use fanfare_telemetry::LogFormat;
+use fanfare_token::{IssuerConfig, VerifierOptions};
+
+pub use broker::{BrokerConfig, BrokerKind};
+pub use document::Source;
+pub use fault::Fault;
+pub use hub::{HubConfig, default_join};
+pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
+pub use join::{JoinRule, Joiner, UnknownHole};
+pub use limits::Limits;
+pub use loaded::Loaded;
+pub use node::{NodeConfig, Secret};
+
+use document::Document;
+use paths::Paths;
+use section::Section;
+
+/// All that one node is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[node]`.
+    pub node: NodeConfig,
+    /// `[broker]`.
+    pub broker: BrokerConfig,
+    /// The folder of event schemas; the built-in ones if absent.
+    pub schemas: Option<PathBuf>,
+    /// The route file, or the folder of route files.
+    pub routes: PathBuf,
+    /// Every `[[issuer]]`.
+    pub issuers: Vec<IssuerConfig>,
+    /// `[token]`, with the verifier's other settings at their defaults.
+    pub token: VerifierOptions,
+    /// `[development]`.
+    pub development: Option<Development>,
+    /// The origins whose pages may use the hubs with credentials.
+    pub cors: Vec<String>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// Every `[hub."/path"]`.
+    pub hubs: Vec<HubConfig>,
+    /// How log lines look.
+    pub log: LogFormat,
+}
+
+const SECTIONS: &[&str] =
+    &["node", "broker", "schemas", "routes", "issuer", "token", "development", "cors", "limits", "hub", "log"];
+
+impl Config {
+    /// Reads and checks a configuration file.
+    pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
+        let source = Source::read(path).map_err(|fault| vec![fault])?;
+        Self::parse(&source)
+    }
+
+    /// Checks the text of a configuration file; paths in it are relative to the file's folder.
+    pub fn parse(source: &Source) -> Result<Self, Vec<Fault>> {
+        let document = Document::parse(source);
+        if document.is_faulty() {
+            return Err(document.into_faults());
+        }
+        let config = read(&document.root().allow(SECTIONS), &Paths::of(&source.path));
+        match config {
+            Some(config) if !document.is_faulty() => Ok(config),
+            _ => Err(document.into_faults()),
+        }
+    }
+
+    /// The hub at a path.
+    pub fn hub(&self, path: &str) -> Option<&HubConfig> {
+        self.hubs.iter().find(|hub| hub.path == path)
+    }
+}
+
+fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
+    let node = node::read(root, paths);
+    let broker = broker::read(root, paths);
+    let issuers = issuer::read(root, paths);
+    let development = issuer::read_development(root, paths, &issuers);
+    let hubs = hub::read(root);
+    check_realms(root, &hubs, &issuers.user_realms);
+    check_trust(root, &hubs, !issuers.user_realms.is_empty() || development.is_some());
+    let routes = match root.section("routes") {
+        Some(section) => existing(&section, paths),
+        None => {
+            root.fault("routes", "the section [routes] is missing", None);
+            None
+        }
+    };
+    let schemas = root.section("schemas").map(|section| existing(&section, paths));
+    let token = issuer::read_token(root);
+    let (cors, limits, log) = (origins(root), limits::read(root), log_format(root));
+    Some(Config {
+        node: node?,
+        broker: broker?,
+        schemas: match schemas {
+            Some(path) => Some(path?),
+            None => None,
+        },
+        routes: routes?,
+        issuers: issuers.issuers,
+        token,
+        development,
+        cors,
+        limits,
+        hubs,
+        log,
+    })
+}
+
+/// Reads the one key `path` of a section; it must exist.
+fn existing(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
+    let section = section.clone().allow(&["path"]);
+    let text = section.required("path")?;
+    let path = paths.resolve(text.value);
+    if !path.exists() {
+        section.document().fault(text.at, format!("{} does not exist", path.display()), None);
+        return None;
+    }
+    Some(path)
+}
+
+/// A hub that needs tokens needs an issuer of them.
+fn check_trust(root: &Section<'_>, hubs: &[HubConfig], trusted: bool) {
+    if let Some(hub) = hubs.iter().find(|hub| !hub.public && !trusted) {
+        root.fault(
+            "hub",
+            format!("{} needs a token, but no issuer of users is trusted", hub.path),
+            Some("add an [[issuer]], or [development] on your own machine".to_owned()),
+        );
+    }
+}
+
+/// Users of different realms are different users, even with the same id.
+fn check_realms(root: &Section<'_>, hubs: &[HubConfig], realms: &[Option<String>]) {
+    if realms.windows(2).all(|pair| pair[0] == pair[1]) {
+        return;
+    }
+    for hub in hubs {
+        for rule in hub.join.iter().filter(|rule| rule.mixes_realms()) {
+            root.fault(
+                "hub",
+                format!("`{}` of {} puts users of different realms into one group", rule.template(), hub.path),
+                Some("name the realm too, for instance user:{realm}/{user}".to_owned()),
+            );
+        }
+    }
+}
+
+fn origins(root: &Section<'_>) -> Vec<String> {
+    let Some(section) = root.section("cors") else {
+        return Vec::new();
+    };
+    let section = section.allow(&["origins"]);
+    let mut origins = Vec::new();
+    for text in section.strings("origins").unwrap_or_default() {
+        let host = text.value.strip_prefix("https://").or_else(|| text.value.strip_prefix("http://"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        if host.is_some_and(|host| !host.is_empty() && host.chars().all(plain)) {
+            origins.push(text.value.to_ascii_lowercase());
+        } else {
+            let help = "scheme, host and port alone, for instance https://app.example.com; `*` is not possible, \
+                        since pages send credentials";
+            let message = format!("not an origin: {:?}", text.value);
+            section.document().fault(text.at, message, Some(help.to_owned()));
+        }
+    }
+    origins
+}
+
+fn log_format(root: &Section<'_>) -> LogFormat {
+    let Some(section) = root.section("log") else {
+        return LogFormat::default();
+    };
+    let section = section.allow(&["format"]);
+    match section.string("format") {
+        None => LogFormat::default(),
+        Some(text) => match text.value {
+            "pretty" => LogFormat::Pretty,
+            "json" => LogFormat::Json,
+            other => {
+                let help = Some("\"pretty\" or \"json\"".to_owned());
+                section.document().fault(text.at, format!("unknown log format {other:?}"), help);
+                LogFormat::default()
+            }
+        },
+    }
+}

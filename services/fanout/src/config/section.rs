@@ -24,12 +24,7 @@ pub struct Section<'d> {
 }
 
 impl<'d> Section<'d> {
-    pub(super) fn new(
-        document: &'d Document<'d>,
-        title: String,
-        table: &'d DeTable<'d>,
-        at: usize,
-    ) -> Self {
+    pub(super) fn new(document: &'d Document<'d>, title: String, table: &'d DeTable<'d>, at: usize) -> Self {
         Self { document, title, table, at }
     }
 
@@ -61,6 +56,11 @@ impl<'d> Section<'d> {
             }
         }
         self
+    }
+
+    /// The table itself.
+    pub fn table(&self) -> &'d DeTable<'d> {
+        self.table
     }
 
     /// The entries in the order of the file.
@@ -127,9 +127,7 @@ impl<'d> Section<'d> {
             return default;
         };
         match integer(value) {
-            Some(number) if u64::try_from(number).is_ok_and(|n| range.contains(&n)) => {
-                number.unsigned_abs()
-            }
+            Some(number) if u64::try_from(number).is_ok_and(|n| range.contains(&n)) => number.unsigned_abs(),
             Some(number) => {
                 let (low, high) = range.into_inner();
                 self.document.fault(
@@ -193,12 +191,7 @@ impl<'d> Section<'d> {
         let mut sections = Vec::new();
         for item in self.list(key).into_iter().flatten() {
             match item.get_ref().as_table() {
-                Some(table) => sections.push(Self::new(
-                    self.document,
-                    format!("[[{key}]]"),
-                    table,
-                    item.span().start,
-                )),
+                Some(table) => sections.push(Self::new(self.document, format!("[[{key}]]"), table, item.span().start)),
                 None => self.wrong(key, item, "a list of tables"),
             }
         }

@@ -99,21 +99,14 @@ impl GroupTemplate {
                 return Err(TemplateError::Hole(hole.to_owned()));
             }
             if let (true, Some(previous)) = (shape.ends_with("{}"), holes.last()) {
-                return Err(TemplateError::Adjacent(
-                    previous.to_string(),
-                    hole.to_owned(),
-                ));
+                return Err(TemplateError::Adjacent(previous.to_string(), hole.to_owned()));
             }
             shape.push_str("{}");
             holes.push(Arc::from(hole));
             rest = &inner[end + 1..];
         }
         shape.push_str(rest);
-        Ok(Self {
-            text: Arc::from(text),
-            shape: Arc::from(shape),
-            holes,
-        })
+        Ok(Self { text: Arc::from(text), shape: Arc::from(shape), holes })
     }
 
     /// The template as it was written.
@@ -252,9 +245,7 @@ mod tests {
     #[test]
     fn an_org_with_a_slash_joins_nothing_of_another() {
         let org = template("org:{org}").name(&["acme/role:admin"]).unwrap();
-        let role = template("org:{org}/role:{role}")
-            .name(&["acme", "admin"])
-            .unwrap();
+        let role = template("org:{org}/role:{role}").name(&["acme", "admin"]).unwrap();
         assert_eq!(org.to_string(), role.to_string());
         assert_ne!(org, role);
     }

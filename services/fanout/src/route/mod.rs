@@ -1,1 +1,44 @@
-//! route
+//! Routes: which event becomes which notification for whom.
+//!
+//! A route file is checked against the schemas and hubs that it names and compiled once ([`RouteTable::compile`]);
+//! after that, routing an event is a look-up by its type and reads of fields by index. Nothing here does I/O.
+
+mod argument;
+mod audience;
+mod builtin;
+mod canonical;
+mod compile;
+mod condition;
+mod effect;
+mod expression;
+mod field;
+mod link;
+mod rule;
+mod scope;
+mod source;
+mod table;
+mod text;
+mod verify;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use effect::Effect;
+pub use rule::{Retain, Route};
+pub use table::{Match, RouteTable};
+pub use verify::Unroutable;
+
+use crate::groups::name::GroupTemplate;
+
+/// A route file: its path, which faults name, and its text.
+pub type RouteSource = crate::config::Source;
+
+/// What routes may refer to of a hub.
+#[derive(Debug, Clone)]
+pub struct HubDeclaration {
+    /// Its path, for instance `/hubs/notifications`.
+    pub path: String,
+    /// The templates of its groups, joined at connect or by a hub method.
+    pub groups: Vec<GroupTemplate>,
+}

@@ -1,0 +1,137 @@
+//! `[hub."/path"]`: a SignalR endpoint, who may connect and which groups a connection joins.
+
+use super::join::{self, JoinRule, Joiner};
+use super::section::Section;
+use crate::groups::name::{GroupName, GroupTemplate};
+use crate::route::HubDeclaration;
+
+/// The role whose bearers may name any org, unless a hub says otherwise.
+const ANY_ORG: &str = "superadmin";
+
+/// The join rules of a hub that lists none.
+const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
+    ("user:{user}", &[]),
+    ("session:{session}", &[]),
+    ("org:{org}", &[]),
+    ("org:{org}/role:{role}", &[]),
+    ("admin", &["admin", "superadmin"]),
+    ("superadmin", &["superadmin"]),
+];
+
+/// A hub as it is configured.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// Its path, for instance `/hubs/notifications`.
+    pub path: String,
+    /// Whether a connection needs no token.
+    pub public: bool,
+    /// The groups that a connection joins.
+    pub join: Vec<JoinRule>,
+    /// One of these roles is needed to connect, if any are listed.
+    pub require_roles: Option<Vec<String>>,
+    /// Whoever has one of these roles may name any org.
+    pub any_org_roles: Vec<String>,
+}
+
+impl HubConfig {
+    /// The groups that a bearer of these claims is in, each once.
+    pub fn groups(&self, joiner: &Joiner<'_>) -> Vec<GroupName> {
+        let mut groups = Vec::with_capacity(self.join.len());
+        for rule in &self.join {
+            rule.groups(joiner, &mut groups);
+        }
+        groups
+    }
+
+    /// Whether someone with these roles may connect.
+    pub fn admits(&self, roles: &[String]) -> bool {
+        self.require_roles.as_ref().is_none_or(|asked| asked.iter().any(|role| roles.contains(role)))
+    }
+
+    /// Whether someone with these roles may name an org that is not their own.
+    pub fn may_name_org(&self, roles: &[String]) -> bool {
+        self.any_org_roles.iter().any(|role| roles.contains(role))
+    }
+
+    /// What routes may refer to of this hub.
+    pub fn declaration(&self) -> HubDeclaration {
+        HubDeclaration {
+            path: self.path.clone(),
+            groups: self.join.iter().map(|rule| rule.template().clone()).collect(),
+        }
+    }
+}
+
+/// Reads all hubs of `[hub]`.
+pub(super) fn read(root: &Section<'_>) -> Vec<HubConfig> {
+    let Some(hubs) = root.section("hub") else {
+        let help = "for instance [hub.\"/hubs/notifications\"]";
+        root.fault("hub", "no hub is declared", Some(help.to_owned()));
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for (path, node) in hubs.entries() {
+        let title = format!("[hub.\"{}\"]", path.value);
+        let Some(section) = hubs.nested(node, &title) else {
+            let help = Some("write [hub.\"/path\"]".to_owned());
+            hubs.fault(path.value, format!("`{}` is not a hub", path.value), help);
+            continue;
+        };
+        if let Err((message, help)) = check_path(path.value) {
+            hubs.fault(path.value, message, Some(help.to_owned()));
+        }
+        read.push(one(path.value, &section));
+    }
+    read
+}
+
+fn one(path: &str, section: &Section<'_>) -> HubConfig {
+    let section = section.clone().allow(&["public", "join", "require_roles", "any_org_roles"]);
+    let public = section.boolean("public").unwrap_or(false);
+    let require_roles = roles(&section, "require_roles");
+    if public && require_roles.is_some() {
+        section.fault("require_roles", "a public hub cannot require roles", None);
+    }
+    HubConfig {
+        path: path.to_owned(),
+        public,
+        join: join_rules(&section),
+        require_roles,
+        any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
+    }
+}
+
+fn roles(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
+    Some(section.strings(key)?.iter().map(|role| role.value.to_owned()).collect())
+}
+
+fn join_rules(section: &Section<'_>) -> Vec<JoinRule> {
+    if section.value("join").is_none() {
+        return default_join();
+    }
+    let rules = section.list("join").into_iter().flatten();
+    rules.filter_map(|node| join::read(section, node)).collect()
+}
+
+/// The join rules of a hub that lists none: user, session, org, roles and the platform's admins.
+pub fn default_join() -> Vec<JoinRule> {
+    let rules = DEFAULT_JOIN.iter().filter_map(|(template, roles)| {
+        let roles = (!roles.is_empty()).then(|| roles.iter().map(ToString::to_string).collect());
+        JoinRule::new(GroupTemplate::parse(template).ok()?, roles).ok()
+    });
+    rules.collect()
+}
+
+fn check_path(path: &str) -> Result<(), (String, &'static str)> {
+    const TAKEN: [&str; 4] = ["/", "/events", "/hubs", "/health"];
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    if !path.starts_with('/') || !path.chars().all(plain) || path.contains("//") {
+        let message = format!("`{path}` is not a path");
+        return Err((message, "it starts with `/` and has letters, digits and - _ . ~ in its segments"));
+    }
+    let reserved = TAKEN.contains(&path) || path.ends_with('/') || path.ends_with("/negotiate");
+    if reserved || path.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err((format!("a hub cannot live at `{path}`"), "for instance /hubs/notifications"));
+    }
+    Ok(())
+}

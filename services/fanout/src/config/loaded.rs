@@ -1,0 +1,73 @@
+//! Configuration, schemas and routes, loaded and checked together.
+
+use std::path::{Path, PathBuf};
+
+use fanfare_event::Registry;
+
+use super::{Config, Fault, Source};
+use crate::route::RouteTable;
+
+/// The most route files of a folder.
+const MAX_ROUTE_FILES: usize = 1000;
+
+/// All that a node is told, checked against each other.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The event schemas.
+    pub registry: Registry,
+    /// The routes.
+    pub routes: RouteTable,
+}
+
+impl Loaded {
+    /// Loads a configuration file and the schemas and routes that it names.
+    pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
+        let config = Config::load(path)?;
+        let registry = registry(&config)?;
+        let sources = route_sources(&config.routes)?;
+        let hubs: Vec<_> = config.hubs.iter().map(super::HubConfig::declaration).collect();
+        let routes = RouteTable::compile(&sources, &registry, &hubs)?;
+        Ok(Self { config, registry, routes })
+    }
+}
+
+fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
+    match &config.schemas {
+        None => Ok(Registry::builtin()),
+        // The message names the file; what is at fault need not be in it alone.
+        Some(folder) => {
+            let builtin = Registry::builtin();
+            builtin.with_folder(folder).map_err(|error| vec![Fault::whole(folder, error.to_string())])
+        }
+    }
+}
+
+/// The route file, or all files `*.toml` of the folder by name.
+fn route_sources(path: &Path) -> Result<Vec<Source>, Vec<Fault>> {
+    if !path.is_dir() {
+        return Source::read(path).map(|source| vec![source]).map_err(|fault| vec![fault]);
+    }
+    let unreadable = |error: std::io::Error| vec![Fault::whole(path, format!("cannot be read: {error}"))];
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() || files.len() > MAX_ROUTE_FILES {
+        let message = format!("holds {} route files (*.toml); 1 to {MAX_ROUTE_FILES} are expected", files.len());
+        return Err(vec![Fault::whole(path, message)]);
+    }
+    files.sort();
+    let (mut sources, mut faults) = (Vec::new(), Vec::new());
+    for file in files {
+        match Source::read(&file) {
+            Ok(source) => sources.push(source),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(sources) } else { Err(faults) }
+}

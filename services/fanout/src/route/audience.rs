@@ -1,0 +1,279 @@
+//! Who hears of an event: groups that the hub declares, with values of the event.
+
+use std::borrow::Cow;
+
+use fanfare_event::Kind;
+use smallvec::SmallVec;
+
+use super::HubDeclaration;
+use super::field::article;
+use super::scope::{Phase, Scope};
+use super::source::{Context, Source};
+use super::text::{Piece, pieces};
+use crate::config::document::Located;
+use crate::config::suggest;
+use crate::groups::name::{GroupName, GroupTemplate, ValueError};
+
+/// The most groups that a list in one event may name.
+const MAX_SPREAD: usize = 256;
+
+/// Holes of these names take ids and roles, which are text.
+const TEXT_HOLES: [&str; 5] = ["user", "org", "session", "role", "realm"];
+
+/// What a field of personal data is usually called; group names appear in logs.
+const PERSONAL: [&str; 4] = ["email", "e_mail", "phone", "mobile"];
+
+/// One group template of a route.
+#[derive(Debug, Clone)]
+pub(super) struct Audience {
+    template: GroupTemplate,
+    values: SmallVec<[GroupValue; 2]>,
+    /// The value that is a list: each of its items gives a group.
+    spread: Option<usize>,
+    /// The group itself where the event has no say in it.
+    fixed: Option<GroupName>,
+}
+
+#[derive(Debug, Clone)]
+enum GroupValue {
+    Literal(Box<str>),
+    Value(Source),
+}
+
+/// Why an event names no proper group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadGroup {
+    #[error("the value {0}")]
+    Value(#[from] ValueError),
+    #[error("the list has more than {MAX_SPREAD} items")]
+    TooMany,
+}
+
+impl Audience {
+    /// Adds the event's groups that are not in the list yet; a value that is null gives none.
+    pub(super) fn names(&self, context: Context<'_>, into: &mut SmallVec<[GroupName; 2]>) -> Result<(), BadGroup> {
+        if let Some(fixed) = &self.fixed {
+            add(fixed.clone(), into);
+            return Ok(());
+        }
+        let mut values: SmallVec<[Cow<'_, str>; 2]> = SmallVec::new();
+        for (at, value) in self.values.iter().enumerate() {
+            match value {
+                GroupValue::Literal(text) => values.push(Cow::Borrowed(text)),
+                GroupValue::Value(_) if self.spread == Some(at) => values.push(Cow::Borrowed("")),
+                GroupValue::Value(source) => match source.text(context) {
+                    Some(text) => values.push(text),
+                    None => return Ok(()),
+                },
+            }
+        }
+        let Some((at, GroupValue::Value(source))) = self.spread.and_then(|at| Some((at, self.values.get(at)?))) else {
+            add(self.template.name(&values)?, into);
+            return Ok(());
+        };
+        let items = source.list(context);
+        for item in items.iter().take(MAX_SPREAD).filter_map(fanfare_event::Value::as_str) {
+            values[at] = Cow::Borrowed(item);
+            add(self.template.name(&values)?, into);
+        }
+        if items.len() > MAX_SPREAD { Err(BadGroup::TooMany) } else { Ok(()) }
+    }
+
+    /// Finds the hub's template that a route's template means, and the values for its holes.
+    pub(super) fn compile(scope: &Scope<'_>, hub: &HubDeclaration, text: Located<&str>) -> Option<Self> {
+        let document = scope.document;
+        let pieces = match pieces(text.value) {
+            Ok(pieces) => pieces,
+            Err(message) => {
+                document.fault(text.at, message, None);
+                return None;
+            }
+        };
+        let matching = || hub.groups.iter().filter_map(|declared| Some((declared, captures(declared, &pieces)?)));
+        // `admin` itself rather than a hole that `admin` would fill.
+        let best =
+            matching().min_by_key(|(_, found)| found.iter().filter(|c| matches!(c, Captured::Literal(_))).count());
+        let Some((template, found)) = best else {
+            let known = hub.groups.iter().map(GroupTemplate::as_str);
+            document.fault(
+                text.at,
+                format!("the hub {} has no group `{}`", hub.path, text.value),
+                suggest::help(text.value, known),
+            );
+            return None;
+        };
+        let mut audience = Self { template: template.clone(), values: SmallVec::new(), spread: None, fixed: None };
+        let mut sound = true;
+        for (hole, captured) in template.holes().zip(found) {
+            match captured {
+                Captured::Literal(literal) => audience.values.push(GroupValue::Literal(literal.into())),
+                Captured::Name(name) => {
+                    let name = Located { value: &*name, at: text.at };
+                    match scope
+                        .source(name, Phase::Routing)
+                        .filter(|source| audience.accepts(scope, hole, name, source))
+                    {
+                        Some(source) => audience.values.push(GroupValue::Value(source)),
+                        None => sound = false,
+                    }
+                }
+            }
+        }
+        audience.fix(scope, text).filter(|_| sound)
+    }
+
+    /// Checks that a field can fill a hole, and notes whether it is a list.
+    fn accepts(&mut self, scope: &Scope<'_>, hole: &str, name: Located<&str>, source: &Source) -> bool {
+        let last = name.value.rsplit('.').next().unwrap_or_default().to_lowercase();
+        if PERSONAL.iter().any(|personal| last.contains(personal)) {
+            let message = format!("`{{{}}}` is personal data, and group names appear in logs", name.value);
+            scope.document.fault(name.at, message, Some("use an id".to_owned()));
+            return false;
+        }
+        let kind = source.kind();
+        let item = match &kind {
+            Kind::Array(item) if self.spread.is_none() => {
+                self.spread = Some(self.values.len());
+                &**item
+            }
+            kind => kind,
+        };
+        let fits = match item {
+            Kind::String | Kind::Enum(_) => true,
+            Kind::Int | Kind::Long | Kind::Boolean => self.spread.is_none() && !TEXT_HOLES.contains(&hole),
+            _ => false,
+        };
+        if !fits {
+            let message = format!("`{{{}}}` is {} and cannot be the {hole} of a group", name.value, article(&kind));
+            scope.document.fault(name.at, message, None);
+        }
+        fits
+    }
+
+    fn fix(mut self, scope: &Scope<'_>, text: Located<&str>) -> Option<Self> {
+        let literals = self.values.iter().map(|value| match value {
+            GroupValue::Literal(text) => Some(&**text),
+            GroupValue::Value(_) => None,
+        });
+        if let Some(literals) = literals.collect::<Option<SmallVec<[&str; 2]>>>() {
+            match self.template.name(&literals) {
+                Ok(name) => self.fixed = Some(name),
+                Err(error) => {
+                    scope.document.fault(text.at, format!("a value of the group {error}"), None);
+                    return None;
+                }
+            }
+        }
+        Some(self)
+    }
+}
+
+fn add(name: GroupName, into: &mut SmallVec<[GroupName; 2]>) {
+    if !into.contains(&name) {
+        into.push(name);
+    }
+}
+
+/// What fills a hole of a declared template.
+#[derive(Debug, PartialEq, Eq)]
+enum Captured {
+    Literal(String),
+    Name(String),
+}
+
+/// What the route's template puts into the declared one's holes, if it is of its form.
+///
+/// A hole takes one name, or plain text without the characters that separate values; anything more would make
+/// `{org}/role:admin` an org.
+fn captures(declared: &GroupTemplate, route: &[Piece]) -> Option<Vec<Captured>> {
+    // A declared template is one that splits.
+    let declared = pieces(declared.as_str()).ok()?;
+    let mut tokens = Vec::new();
+    for piece in route {
+        match piece {
+            Piece::Text(text) => tokens.extend(text.chars().map(Token::Char)),
+            Piece::Name(name) => tokens.push(Token::Name(name)),
+        }
+    }
+    let mut found = Vec::new();
+    fits(&declared, &tokens, &mut found).then_some(found)
+}
+
+#[derive(Clone, Copy)]
+enum Token<'t> {
+    Char(char),
+    Name(&'t str),
+}
+
+fn fits(declared: &[Piece], tokens: &[Token<'_>], found: &mut Vec<Captured>) -> bool {
+    let Some((piece, declared)) = declared.split_first() else {
+        return tokens.is_empty();
+    };
+    match piece {
+        Piece::Text(text) => {
+            let length = text.chars().count();
+            let same = |(token, c): (&Token<'_>, char)| matches!(token, Token::Char(other) if *other == c);
+            tokens.len() >= length
+                && tokens.iter().zip(text.chars()).all(same)
+                && fits(declared, &tokens[length..], found)
+        }
+        Piece::Name(_) => {
+            if let Some((Token::Name(name), rest)) = tokens.split_first() {
+                found.push(Captured::Name((*name).to_owned()));
+                if fits(declared, rest, found) {
+                    return true;
+                }
+                found.pop();
+                return false;
+            }
+            let plain = |token: &Token<'_>| match token {
+                Token::Char(c) if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-') => Some(*c),
+                _ => None,
+            };
+            let literal: String = tokens.iter().map_while(plain).collect();
+            // All plain characters are one byte long.
+            (1..=literal.len()).rev().any(|length| {
+                found.push(Captured::Literal(literal[..length].to_owned()));
+                let fit = fits(declared, &tokens[length..], found);
+                if !fit {
+                    found.pop();
+                }
+                fit
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(declared: &str, route: &str) -> Option<Vec<String>> {
+        let found = captures(&GroupTemplate::parse(declared).unwrap(), &pieces(route).unwrap())?;
+        let text = |captured| match captured {
+            Captured::Literal(text) => text,
+            Captured::Name(name) => format!("{{{name}}}"),
+        };
+        Some(found.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn a_hole_takes_a_name_or_plain_text() {
+        for (declared, route, expected) in [
+            ("org:{org}", "org:{$org}", Some(vec!["{$org}"])),
+            ("org:{org}/role:{role}", "org:{org}/role:admin", Some(vec!["{org}", "admin"])),
+            ("user:{realm}/{user}", "user:entra/{user}", Some(vec!["entra", "{user}"])),
+            ("admin", "admin", Some(vec![])),
+            ("a-{x}-b", "a-1-b-b", Some(vec!["1-b"])),
+            ("org:{org}", "org:{org}/role:admin", None),
+            ("org:{org}", "org:{a}{b}", None),
+            ("org:{org}", "org:x{a}", None),
+            ("org:{org}", "org:", None),
+            ("org:{org}", "user:{org}", None),
+            ("admin", "{role}", None),
+        ] {
+            let expected = expected.map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(captured(declared, route), expected, "{declared} {route}");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Route files into routes: every name looked up, every type checked, every fault told.
+
+use std::collections::HashMap;
+use std::hash::RandomState;
+use std::sync::Arc;
+
+use fanfare_event::{EventType, Registry};
+
+use super::audience::Audience;
+use super::builtin::{self, Shape};
+use super::condition::{self, Condition};
+use super::effect::EffectRule;
+use super::rule::{Retain, Route};
+use super::scope::{Phase, Scope};
+use super::text::Text;
+use super::{HubDeclaration, RouteSource, canonical};
+use crate::config::Fault;
+use crate::config::document::{Document, Located};
+use crate::config::section::{Section, integer, text};
+use crate::config::suggest;
+
+const KEYS: &[&str] = &[
+    "name",
+    "event",
+    "versions",
+    "hub",
+    "hubs",
+    "groups",
+    "when",
+    "toast",
+    "logout",
+    "featureFlag",
+    "send",
+    "roles",
+    "retain",
+    "cross_org",
+    "conflate",
+];
+
+/// The keys of which a route needs one.
+const SHAPES: [&str; 4] = ["toast", "logout", "featureFlag", "send"];
+
+/// The longest name of a route, in bytes.
+const MAX_NAME: usize = 64;
+
+/// The routes with the names of their event types.
+pub(super) struct Compiled {
+    pub(super) routes: Vec<(Box<str>, Route)>,
+    pub(super) digest: String,
+}
+
+/// Compiles all files; the faults of all of them are found together.
+pub(super) fn sources(
+    sources: &[RouteSource],
+    registry: &Registry,
+    hubs: &[HubDeclaration],
+) -> Result<Compiled, Vec<Fault>> {
+    let documents: Vec<_> = sources.iter().map(Document::parse).collect();
+    let (routes, texts) = {
+        let mut compiler = Compiler {
+            registry,
+            hubs,
+            names: HashMap::new(),
+            routes: Vec::new(),
+            removals: Vec::new(),
+            texts: Vec::new(),
+        };
+        documents.iter().filter(|document| !document.is_faulty()).for_each(|document| compiler.file(document));
+        compiler.check_removals();
+        (compiler.routes, compiler.texts)
+    };
+    let mut faults: Vec<_> = documents.into_iter().flat_map(Document::into_faults).collect();
+    if let (true, true, Some(first)) = (faults.is_empty(), routes.is_empty(), sources.first()) {
+        faults.push(Fault::whole(&first.path, "declares no [[route]]"));
+    }
+    if faults.is_empty() { Ok(Compiled { routes, digest: canonical::digest(texts) }) } else { Err(faults) }
+}
+
+struct Compiler<'c, 'd> {
+    registry: &'c Registry,
+    hubs: &'c [HubDeclaration],
+    /// Every route's name, and where it is declared.
+    names: HashMap<&'d str, String>,
+    routes: Vec<(Box<str>, Route)>,
+    /// What is declared to remove a retained notification, and as which route.
+    removals: Vec<(Section<'d>, usize)>,
+    /// Every route in the form that the digest is made of.
+    texts: Vec<String>,
+}
+
+impl<'d> Compiler<'_, 'd> {
+    fn file(&mut self, document: &'d Document<'d>) {
+        let root = document.root().allow(&["hub", "hubs", "route"]);
+        let shared = self.hubs(&root);
+        for section in root.sections("route") {
+            let section = section.allow(KEYS);
+            let name = self.name(&section);
+            let section = match name {
+                Some(name) => section.titled(format!("the route `{}`", name.value)),
+                None => section,
+            };
+            let own = self.hubs(&section);
+            let hubs = if own.is_empty() { shared.clone() } else { own };
+            if hubs.is_empty() && section.value("hub").is_none() && section.value("hubs").is_none() {
+                let help = "for instance hub = \"/hubs/notifications\", here or at the top of the file";
+                document.fault(section.at(), format!("{} names no hub", section.title()), Some(help.to_owned()));
+            }
+            let paths: Vec<_> = hubs.iter().map(|hub| hub.path.as_str()).collect();
+            self.texts.push(format!("{} {}", paths.join(" "), canonical::text(section.table())));
+            self.route(&section, name.map_or("", |name| name.value), &hubs);
+        }
+    }
+
+    /// A name that no other route has.
+    fn name(&mut self, section: &Section<'d>) -> Option<Located<&'d str>> {
+        let name = section.required("name")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let document = section.document();
+        if name.value.is_empty() || name.value.len() > MAX_NAME || !name.value.chars().all(plain) {
+            let help = format!("1 to {MAX_NAME} letters, digits and - _ .");
+            document.fault(name.at, format!("{:?} is not a name", name.value), Some(help));
+        }
+        let place = document.place(name.at);
+        if let Some(first) = self.names.get(name.value) {
+            let help = "ids of notifications are made of the name, so it must be unique";
+            document.fault(
+                name.at,
+                format!("`{}` is also the name of the route at {first}", name.value),
+                Some(help.to_owned()),
+            );
+        } else {
+            self.names.insert(name.value, place);
+        }
+        Some(name)
+    }
+
+    /// The hubs that `hub` or `hubs` names.
+    fn hubs(&self, section: &Section<'_>) -> Vec<HubDeclaration> {
+        if section.value("hub").is_some() && section.value("hubs").is_some() {
+            section.fault("hubs", "`hub` and `hubs` exclude each other", None);
+        }
+        let mut named: Vec<_> = section.string("hub").into_iter().collect();
+        named.extend(section.strings("hubs").unwrap_or_default());
+        let mut hubs: Vec<HubDeclaration> = Vec::new();
+        for path in named {
+            match self.hubs.iter().find(|hub| hub.path == path.value) {
+                Some(hub) if hubs.iter().any(|other| other.path == hub.path) => {
+                    section.document().fault(path.at, format!("{} is listed twice", path.value), None);
+                }
+                Some(hub) => hubs.push(hub.clone()),
+                None => {
+                    let help = suggest::help(path.value, self.hubs.iter().map(|hub| hub.path.as_str()));
+                    let message = format!("the configuration declares no hub {}", path.value);
+                    section.document().fault(path.at, message, help);
+                }
+            }
+        }
+        hubs
+    }
+
+    fn event(&self, section: &Section<'_>) -> Option<Arc<EventType>> {
+        let name = section.required("event")?;
+        let event_type = self.registry.event_type(name.value);
+        if event_type.is_none() {
+            let help = match self.registry.suggest(name.value) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => suggest::help(name.value, self.registry.event_types().map(|known| known.name().as_str())),
+            };
+            section.document().fault(name.at, format!("there is no event `{}`", name.value), help);
+        }
+        event_type.cloned()
+    }
+
+    fn route(&mut self, section: &Section<'d>, name: &str, hubs: &[HubDeclaration]) {
+        let Some(event_type) = self.event(section) else { return };
+        let scope = Scope {
+            document: section.document(),
+            schema: event_type.newest(),
+            versions: versions(section, &event_type),
+        };
+        let when = section.section("when").map(|when| condition::compile(&scope, &when)).unwrap_or_default();
+        let (shape, effect) = (shape(&scope, section), effect(&scope, section));
+        let retain = retain(&scope, section, &when);
+        let conflate = conflate(&scope, section, retain);
+        let cross_org = section.boolean("cross_org").unwrap_or(false);
+        let audiences: Vec<_> = hubs.iter().map(|hub| audiences(&scope, section, hub)).collect();
+        let (Some(shape), Some(effect)) = (shape, effect) else { return };
+        let event: Box<str> = event_type.name().as_str().into();
+        for (hub, audiences) in hubs.iter().zip(audiences) {
+            let route = Route {
+                name: name.into(),
+                hub: hub.path.as_str().into(),
+                versions: scope.versions.iter().map(|version| version.version).collect(),
+                when: when.clone().into(),
+                audiences: audiences.into(),
+                shape: shape.clone(),
+                effect: effect.clone(),
+                retain,
+                cross_org,
+                conflate: conflate.clone(),
+                hasher: RandomState::new(),
+            };
+            if retain == Retain::Remove {
+                self.removals.push((section.clone(), self.routes.len()));
+            }
+            self.routes.push((event.clone(), route));
+        }
+    }
+
+    /// A route that removes needs one that retains, of the same hub and target, in whatever file.
+    fn check_removals(&self) {
+        for (section, index) in &self.removals {
+            let removing = &self.routes[*index].1;
+            let retains = |route: &Route| {
+                route.retain == Retain::Keep && route.hub == removing.hub && route.target() == removing.target()
+            };
+            if !self.routes.iter().any(|(_, route)| retains(route)) {
+                let (hub, target) = (removing.hub(), removing.target());
+                section.fault("retain", format!("no route of {hub} retains a `{target}` that could be removed"), None);
+            }
+        }
+    }
+}
+
+fn versions(section: &Section<'_>, event_type: &EventType) -> Vec<Arc<fanfare_event::Schema>> {
+    let mut versions = Vec::new();
+    let Some(list) = section.list("versions") else {
+        return versions;
+    };
+    for node in list {
+        let number = integer(node).and_then(|number| u32::try_from(number).ok());
+        match number.and_then(|number| event_type.version(number)) {
+            Some(version) => versions.push(version.clone()),
+            None => {
+                let known: Vec<_> = event_type.versions().iter().map(|known| known.version.to_string()).collect();
+                let message = format!("{} has no such version", event_type.name());
+                section.document().fault(node.span().start, message, Some(format!("known: {}", known.join(", "))));
+            }
+        }
+    }
+    if list.is_empty() {
+        section.fault("versions", "no version is listed", Some("leave the key out to take all of them".to_owned()));
+    }
+    versions
+}
+
+fn audiences(scope: &Scope<'_>, section: &Section<'_>, hub: &HubDeclaration) -> Vec<Audience> {
+    let Some(templates) = section.strings("groups") else {
+        if section.value("groups").is_none() {
+            section.required("groups");
+        }
+        return Vec::new();
+    };
+    if templates.is_empty() {
+        section.fault("groups", "no group is listed: nobody would hear of it", None);
+    }
+    templates.into_iter().filter_map(|text| Audience::compile(scope, hub, text)).collect()
+}
+
+/// The one notification that the route makes. `logout` may leave its shape to `send`.
+fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
+    let given: Vec<&str> = SHAPES.into_iter().filter(|key| section.value(key).is_some()).collect();
+    let key = match *given.as_slice() {
+        [key] => key,
+        ["logout", "send"] => "send",
+        [] => {
+            let message = format!("{} sends nothing", section.title());
+            section.document().fault(section.at(), message, Some(format!("it needs one of {}", SHAPES.join(", "))));
+            return None;
+        }
+        [_, second, ..] => {
+            section.fault(second, format!("{} exclude each other", given.join(" and ")), None);
+            return None;
+        }
+    };
+    let shape = section.section(key)?;
+    match key {
+        "toast" => builtin::toast(scope, &shape),
+        "logout" => builtin::logout(scope, &shape),
+        "featureFlag" => builtin::feature_flag(scope, &shape),
+        _ => builtin::send(scope, &shape),
+    }
+}
+
+fn effect(scope: &Scope<'_>, section: &Section<'_>) -> Option<EffectRule> {
+    if let Some(logout) = section.section("logout") {
+        if section.value("roles").is_some() {
+            section.fault("roles", "`logout` and `roles` exclude each other", None);
+        }
+        let shaped = section.value("send").is_some();
+        let keys: &[&str] = if shaped { &["user", "session"] } else { &["user", "session", "reason"] };
+        return EffectRule::logout(scope, &logout.allow(keys));
+    }
+    match section.section("roles") {
+        Some(roles) => EffectRule::roles(scope, &roles),
+        None => Some(EffectRule::None),
+    }
+}
+
+fn retain(scope: &Scope<'_>, section: &Section<'_>, when: &[Condition]) -> Retain {
+    let Some(node) = section.value("retain") else {
+        return Retain::No;
+    };
+    let retain = match (node.get_ref().as_bool(), text(node).map(|text| text.value)) {
+        (Some(true), _) => Retain::Keep,
+        (Some(false), _) => Retain::No,
+        (_, Some("remove")) => Retain::Remove,
+        _ => {
+            section.fault("retain", "`retain` must be true, false or \"remove\"", None);
+            return Retain::No;
+        }
+    };
+    if retain == Retain::No {
+        return retain;
+    }
+    if !scope.schema.is_stateful() {
+        let message = format!("{} has no key to retain it under", scope.schema.event_type);
+        let help = "its schema needs \"fanfare.key\": the fields that name what its state is about";
+        section.fault("retain", message, Some(help.to_owned()));
+    }
+    // An event that is passed over would leave an older value standing as the current one.
+    if let Some(test) = when.iter().find(|test| !scope.schema.key.contains(&test.field().index())) {
+        let message = format!("a retained notification cannot depend on `{}`", test.field().name());
+        section.fault("when", message, Some("only fields of the key can be tested".to_owned()));
+    }
+    retain
+}
+
+fn conflate(scope: &Scope<'_>, section: &Section<'_>, retain: Retain) -> Option<Text> {
+    let template = section.string("conflate")?;
+    if retain == Retain::Remove {
+        section.fault("conflate", "a removal must not be replaced by what follows", None);
+    }
+    let text = scope.text(template, Phase::Routing)?;
+    if text.sources().next().is_none() {
+        let help = "for instance conflate = \"{job_id}\": the newest of each job";
+        section.fault("conflate", "`conflate` names no field", Some(help.to_owned()));
+    }
+    for source in text.sources() {
+        if !super::wire::is_readable(&source.kind()) {
+            section.fault("conflate", "a record or bytes cannot be the key of `conflate`", None);
+        }
+    }
+    Some(text)
+}

@@ -1,0 +1,72 @@
+//! The arguments of a notification: values, texts, lists and objects, shaped as the route file shapes them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use fanfare_signalr::Value as Wire;
+
+use super::link;
+use super::source::{Context, Source};
+use super::text::Text;
+
+/// A compiled argument, or a part of one.
+#[derive(Debug, Clone)]
+pub(super) enum Expression {
+    Constant(Wire<'static>),
+    /// A value with its type.
+    Value(Source),
+    /// A text with values in it.
+    Text(Text),
+    /// A link that a page may follow; null where it is not.
+    Link(Text),
+    List(Box<[Expression]>),
+    Object(Box<[Entry]>),
+}
+
+/// A key of an object.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) key: Arc<str>,
+    /// Left out where its value is null.
+    pub(super) optional: bool,
+    pub(super) value: Expression,
+}
+
+impl Entry {
+    pub(super) fn new(key: &str, value: Expression) -> Self {
+        Self { key: key.into(), optional: false, value }
+    }
+
+    pub(super) fn optional(key: &str, value: Expression) -> Self {
+        Self { key: key.into(), optional: true, value }
+    }
+}
+
+impl Expression {
+    /// The value for one event, borrowed from event and route where that is possible.
+    pub(super) fn evaluate<'e>(&'e self, context: Context<'e>) -> Wire<'e> {
+        match self {
+            Self::Constant(value) => value.clone(),
+            Self::Value(source) => source.wire(context),
+            Self::Text(text) => Wire::String(match text.literal() {
+                Some(literal) => Cow::Borrowed(literal),
+                None => Cow::Owned(text.render(context)),
+            }),
+            Self::Link(text) => match link::render(text, context) {
+                Some(link) => Wire::String(Cow::Owned(link)),
+                None => Wire::Null,
+            },
+            Self::List(items) => Wire::Array(items.iter().map(|item| item.evaluate(context)).collect()),
+            Self::Object(entries) => {
+                let mut object = Vec::with_capacity(entries.len());
+                for entry in entries {
+                    let value = entry.value.evaluate(context);
+                    if !(entry.optional && value.is_null()) {
+                        object.push((Cow::Borrowed(&*entry.key), value));
+                    }
+                }
+                Wire::Map(object)
+            }
+        }
+    }
+}

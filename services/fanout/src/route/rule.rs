@@ -1,0 +1,144 @@
+//! A compiled route.
+
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fanfare_event::{Attributes, Event};
+use fanfare_signalr::Value;
+use smallvec::SmallVec;
+
+use super::audience::{Audience, BadGroup};
+use super::builtin::Shape;
+use super::condition::Condition;
+use super::effect::{Effect, EffectRule};
+use super::source::Context;
+use super::text::Text;
+use crate::groups::name::GroupName;
+
+/// How many bytes of a digest make a notification id: enough that two never meet, short enough for a header.
+const ID_BYTES: usize = 15;
+
+/// What becomes of a notification after it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retain {
+    /// Nothing.
+    No,
+    /// It is kept for whoever connects later, the newest per slot.
+    Keep,
+    /// What was kept in its slot is dropped.
+    Remove,
+}
+
+/// A declared rule: this event becomes this notification to these groups of this hub.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub(super) name: Box<str>,
+    pub(super) hub: Box<str>,
+    /// The versions it takes; all of them if empty.
+    pub(super) versions: Box<[u32]>,
+    pub(super) when: Box<[Condition]>,
+    pub(super) audiences: Box<[Audience]>,
+    pub(super) shape: Shape,
+    pub(super) effect: EffectRule,
+    pub(super) retain: Retain,
+    pub(super) cross_org: bool,
+    pub(super) conflate: Option<Text>,
+    pub(super) hasher: RandomState,
+}
+
+impl Route {
+    /// The declared name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The path of the hub.
+    pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
+    /// The method that is invoked on the client.
+    pub fn target(&self) -> &str {
+        &self.shape.target
+    }
+
+    /// Whether connections of other orgs than the event's may hear of it.
+    pub fn cross_org(&self) -> bool {
+        self.cross_org
+    }
+
+    /// What becomes of the notification after it was sent.
+    pub fn retain(&self) -> Retain {
+        self.retain
+    }
+
+    /// Where the notification is retained: one per hub, target, org and key. None if it is not.
+    pub fn slot(&self, event: &Event) -> Option<String> {
+        if self.retain == Retain::No {
+            return None;
+        }
+        let key = event.record.key()?;
+        let org = super::verify::org(event).unwrap_or_default();
+        // A control character stands in no hub path, target or org.
+        Some([self.hub(), self.target(), org, &*key].join("\u{1f}"))
+    }
+
+    /// What a newer notification replaces in a tab's queue; none if each is sent.
+    pub fn conflation_key(&self, event: &Event) -> Option<u64> {
+        let text = self.conflate.as_ref()?;
+        // Keyed by chance for this process, so that no one can choose keys that collide.
+        let mut hasher = self.hasher.build_hasher();
+        (&self.name, super::verify::org(event)).hash(&mut hasher);
+        for source in text.sources() {
+            source.text(Context::of(event)).hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+
+    /// What the event does beside its notification.
+    pub fn effect(&self, event: &Event) -> Effect {
+        self.effect.of(event)
+    }
+
+    /// The notification's id: the same on every node and for every delivery of the event.
+    pub fn notification_id(&self, attributes: &Attributes) -> String {
+        notification_id(&self.name, attributes)
+    }
+
+    /// The arguments of the notification, borrowed from route and event.
+    pub fn arguments<'e>(&'e self, event: &'e Event, cursor: &'e str) -> Vec<Value<'e>> {
+        let context = Context { event, cursor, route: &self.name };
+        self.shape.arguments.iter().map(|argument| argument.evaluate(context)).collect()
+    }
+
+    /// Whether the route takes this event, whoever hears of it.
+    pub fn takes(&self, event: &Event) -> bool {
+        let version = event.record.written_version();
+        (self.versions.is_empty() || self.versions.contains(&version))
+            && self.when.iter().all(|condition| condition.holds(&event.record))
+    }
+
+    /// The event's groups, and why some of what it names is no group.
+    pub(super) fn groups(&self, event: &Event) -> (SmallVec<[GroupName; 2]>, Option<BadGroup>) {
+        let (mut groups, mut bad) = (SmallVec::new(), None);
+        for audience in &self.audiences {
+            if let Err(error) = audience.names(Context::of(event), &mut groups) {
+                bad.get_or_insert(error);
+            }
+        }
+        (groups, bad)
+    }
+}
+
+/// The id of the notification that a route of this name makes of an event.
+pub(super) fn notification_id(route: &str, attributes: &Attributes) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [&attributes.source, &attributes.id, route] {
+        // Lengths first: no two triples give the same bytes.
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..ID_BYTES])
+}

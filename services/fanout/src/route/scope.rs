@@ -1,0 +1,112 @@
+//! What a route may name: the fields of its event, in every version that it applies to.
+
+use std::sync::Arc;
+
+use fanfare_event::Schema;
+
+use super::field::FieldPath;
+use super::source::{ATTRIBUTES, Source};
+use super::text::{Part, Piece, Text, pieces};
+use super::wire::is_readable;
+use crate::config::document::{Document, Located};
+use crate::config::suggest;
+
+/// When a template is filled in, which decides what it may name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// To find out who hears what: the notification has neither id nor cursor yet.
+    Routing,
+    /// To make the notification.
+    Sending,
+}
+
+/// The event of one route.
+pub(super) struct Scope<'c> {
+    pub(super) document: &'c Document<'c>,
+    /// The newest version, which says where a field is in a record.
+    pub(super) schema: &'c Schema,
+    /// The versions that the route lists; empty if it takes all.
+    pub(super) versions: Vec<Arc<Schema>>,
+}
+
+impl Scope<'_> {
+    /// A field by name or alias; it must be in every version that the route lists.
+    pub(super) fn field(&self, name: Located<&str>) -> Option<FieldPath> {
+        let field = match FieldPath::find(self.schema, name.value) {
+            Ok(field) => field,
+            Err(fault) => {
+                self.document.fault(name.at, fault.message, fault.help);
+                return None;
+            }
+        };
+        for version in &self.versions {
+            if FieldPath::find(version, name.value).is_err() {
+                let (event, number) = (&version.event_type, version.version);
+                let message = format!("`{}` is not in version {number} of {event}, which this route lists", name.value);
+                self.document.fault(name.at, message, None);
+            }
+        }
+        Some(field)
+    }
+
+    /// A template.
+    pub(super) fn text(&self, template: Located<&str>, phase: Phase) -> Option<Text> {
+        let pieces = match pieces(template.value) {
+            Ok(pieces) => pieces,
+            Err(message) => {
+                self.document.fault(template.at, message, None);
+                return None;
+            }
+        };
+        let alone = pieces.len() == 1;
+        let mut parts = Vec::with_capacity(pieces.len());
+        let mut sound = true;
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => parts.push(Part::Text(text.into())),
+                Piece::Name(name) => match self.source(Located { value: &name, at: template.at }, phase) {
+                    Some(source) if alone || is_readable(&source.kind()) => parts.push(Part::Value(source)),
+                    Some(_) => {
+                        let message = format!("`{{{name}}}` cannot stand inside text");
+                        self.document.fault(template.at, message, Some("it can stand alone".to_owned()));
+                        sound = false;
+                    }
+                    None => sound = false,
+                },
+            }
+        }
+        sound.then(|| Text(parts.into()))
+    }
+
+    /// What a name between braces stands for.
+    pub(super) fn source(&self, name: Located<&str>, phase: Phase) -> Option<Source> {
+        if !name.value.starts_with('$') {
+            return self.field(name).map(Source::Field);
+        }
+        match ATTRIBUTES.iter().find(|(known, ..)| *known == name.value) {
+            Some((_, source, true)) => Some(source.clone()),
+            Some((_, source, false)) if phase == Phase::Sending => Some(source.clone()),
+            Some(_) => {
+                let message = format!("`{{{}}}` is not known before the notification is made", name.value);
+                self.document.fault(name.at, message, None);
+                None
+            }
+            None => {
+                let help = suggest::help(name.value, ATTRIBUTES.iter().map(|(known, ..)| *known));
+                self.document.fault(name.at, format!("there is no `{{{}}}`", name.value), help);
+                None
+            }
+        }
+    }
+
+    /// The one field that a template consists of, for instance `"{user}"`.
+    pub(super) fn only_field(&self, template: Located<&str>, what: &str) -> Option<FieldPath> {
+        let text = self.text(template, Phase::Routing)?;
+        if let Some(Source::Field(field)) = text.single() {
+            return Some(field.clone());
+        }
+        let message = format!("`{what}` must be one field of the event");
+        self.document.fault(template.at, message, Some(format!("for instance {what} = \"{{{what}}}\"")));
+        None
+    }
+}

@@ -1,0 +1,130 @@
+//! What stands between braces in a template: a field, or something that every event has.
+
+use std::borrow::Cow;
+
+use fanfare_event::{Event, Id, Kind, Value};
+use fanfare_signalr::Value as Wire;
+
+use super::field::FieldPath;
+use super::rule::notification_id;
+use super::wire;
+
+/// Where a value of a template comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Field(FieldPath),
+    /// `{$id}`: the event's id.
+    Id,
+    /// `{$notification}`: the notification's id.
+    Notification,
+    /// `{$cursor}`: the notification's cursor.
+    Cursor,
+    /// `{$time}`: when the event happened.
+    Time,
+    /// `{$type}`: the event's type.
+    Type,
+    /// `{$org}`: the org that the event belongs to.
+    Org,
+    /// `{$subject}`: what the event is about.
+    Subject,
+    /// `{$source}`: what published the event.
+    Producer,
+}
+
+/// The names with a `$`, and whether they are known before a notification is sent.
+pub(super) const ATTRIBUTES: [(&str, Source, bool); 8] = [
+    ("$id", Source::Id, true),
+    ("$notification", Source::Notification, false),
+    ("$cursor", Source::Cursor, false),
+    ("$time", Source::Time, true),
+    ("$type", Source::Type, true),
+    ("$org", Source::Org, true),
+    ("$subject", Source::Subject, true),
+    ("$source", Source::Producer, true),
+];
+
+/// An event, and what is known of the notification that it becomes.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'e> {
+    pub(super) event: &'e Event,
+    /// Empty until a notification is made.
+    pub(super) cursor: &'e str,
+    /// The route's name.
+    pub(super) route: &'e str,
+}
+
+impl<'e> Context<'e> {
+    /// An event of which no notification is made yet.
+    pub(super) fn of(event: &'e Event) -> Self {
+        Self { event, cursor: "", route: "" }
+    }
+}
+
+impl Source {
+    /// The kind of value, for checks.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Field(field) => field.kind().clone(),
+            Self::Time => Kind::Timestamp,
+            _ => Kind::String,
+        }
+    }
+
+    /// Whether there may be no value.
+    pub(super) fn nullable(&self) -> bool {
+        match self {
+            Self::Field(field) => field.nullable(),
+            Self::Org | Self::Subject => true,
+            _ => false,
+        }
+    }
+
+    /// The value with its type.
+    pub(super) fn wire<'e>(&self, context: Context<'e>) -> Wire<'e> {
+        match self {
+            Self::Field(field) => wire::value(field.read(&context.event.record), field.kind()),
+            Self::Time => Wire::timestamp_millis(context.event.attributes.time.0),
+            _ => self.text(context).map_or(Wire::Null, Wire::String),
+        }
+    }
+
+    /// Adds the value as text; says whether there was one.
+    pub(super) fn render(&self, context: Context<'_>, out: &mut String) -> bool {
+        match self {
+            Self::Field(field) => wire::render(field.read(&context.event.record), field.kind(), out),
+            _ => self.text(context).inspect(|text| out.push_str(text)).is_some(),
+        }
+    }
+
+    /// The value as text, borrowed if it is one; nothing where it is null.
+    pub(super) fn text<'e>(&self, context: Context<'e>) -> Option<Cow<'e, str>> {
+        let attributes = &context.event.attributes;
+        let text = match self {
+            Self::Field(field) => {
+                let value = field.read(&context.event.record);
+                if let Value::String(text) = value {
+                    return Some(Cow::Borrowed(text));
+                }
+                let mut text = String::new();
+                return wire::render(value, field.kind(), &mut text).then_some(Cow::Owned(text));
+            }
+            Self::Time => return Some(Cow::Owned(attributes.time.to_rfc3339())),
+            Self::Notification => return Some(Cow::Owned(notification_id(context.route, attributes))),
+            Self::Id => Some(&*attributes.id),
+            Self::Cursor => Some(context.cursor),
+            Self::Type => Some(attributes.event_type.as_str()),
+            Self::Org => attributes.org.as_ref().map(Id::as_str),
+            Self::Subject => attributes.subject.as_deref(),
+            Self::Producer => Some(&*attributes.source),
+        };
+        text.map(Cow::Borrowed)
+    }
+
+    /// The items, where the value is a list.
+    pub(super) fn list<'e>(&self, context: Context<'e>) -> &'e [Value] {
+        match self {
+            Self::Field(field) => field.read(&context.event.record).as_list().unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}

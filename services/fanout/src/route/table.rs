@@ -1,0 +1,103 @@
+//! All routes, by the type of the event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fanfare_event::{Event, Registry};
+use smallvec::SmallVec;
+
+use super::rule::Route;
+use super::verify::{self, IdFields, Unroutable};
+use super::{HubDeclaration, RouteSource, compile};
+use crate::config::Fault;
+use crate::groups::name::GroupName;
+
+/// All routes of a node.
+#[derive(Debug)]
+pub struct RouteTable {
+    types: HashMap<Box<str>, Entry>,
+    digest: String,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    ids: IdFields,
+    routes: Vec<Arc<Route>>,
+}
+
+/// A route that takes an event, and the groups that hear of it.
+#[derive(Debug, Clone)]
+pub struct Match<'t> {
+    /// The route.
+    pub route: &'t Arc<Route>,
+    /// The groups, at least one, each once.
+    pub groups: SmallVec<[GroupName; 2]>,
+}
+
+impl RouteTable {
+    /// Checks route files against the schemas and hubs that they name, and compiles them.
+    pub fn compile(sources: &[RouteSource], registry: &Registry, hubs: &[HubDeclaration]) -> Result<Self, Vec<Fault>> {
+        let compiled = compile::sources(sources, registry, hubs)?;
+        let mut types: HashMap<Box<str>, Entry> = HashMap::new();
+        for event_type in registry.event_types() {
+            let entry = Entry { ids: IdFields::of(event_type), routes: Vec::new() };
+            types.insert(event_type.name().as_str().into(), entry);
+        }
+        for (event, route) in compiled.routes {
+            types.entry(event).or_default().routes.push(Arc::new(route));
+        }
+        Ok(Self { types, digest: compiled.digest })
+    }
+
+    /// The routes that take this event, with the groups that hear of it; routes without any are left out.
+    pub fn route<'t>(&'t self, event: &Event) -> SmallVec<[Match<'t>; 2]> {
+        let mut matches = SmallVec::new();
+        for route in self.of(event).iter().filter(|route| route.takes(event)) {
+            let (groups, _) = route.groups(event);
+            if !groups.is_empty() {
+                matches.push(Match { route, groups });
+            }
+        }
+        matches
+    }
+
+    /// Checks that the event can be routed: its type, its ids and the groups that it names.
+    ///
+    /// What fails here is a dead letter. Routing it anyway is harmless: what is not a group is left out.
+    pub fn verify(&self, event: &Event) -> Result<(), Unroutable> {
+        let (said, body) = (&event.attributes.event_type, event.record.event_type().name());
+        if *said != *body {
+            return Err(Unroutable::OtherType { attributes: said.to_string(), body: body.to_string() });
+        }
+        let Some(entry) = self.types.get(body.as_str()) else {
+            return Ok(());
+        };
+        entry.ids.verify(event)?;
+        for route in entry.routes.iter().filter(|route| route.takes(event)) {
+            if let (_, Some(bad)) = route.groups(event) {
+                return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The org that an event belongs to, by its attributes or else by its body.
+    pub fn org<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        verify::org(event)
+    }
+
+    /// Every route.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.types.values().flat_map(|entry| &entry.routes)
+    }
+
+    /// A short text that is the same for the same routes, wherever they are written.
+    pub fn digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    /// The routes of the body's type: their field indexes are of that type's record and no other's.
+    fn of(&self, event: &Event) -> &[Arc<Route>] {
+        self.types.get(event.record.event_type().name().as_str()).map_or(&[], |entry| &entry.routes)
+    }
+}

@@ -1,0 +1,85 @@
+//! What an event must say to be routed at all.
+
+use fanfare_event::{Event, EventType, Id, Kind};
+
+/// The names of fields that hold ids, or their aliases.
+const ID_FIELDS: [&str; 6] = ["user", "user_id", "org", "org_id", "session", "session_id"];
+
+/// Why an event cannot be routed; it belongs into the dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unroutable {
+    /// The body is of another type than the attributes say.
+    #[error("the attributes say {attributes} and the body is {body}")]
+    OtherType {
+        /// The type of the attributes.
+        attributes: String,
+        /// The type of the body.
+        body: String,
+    },
+    /// The body names another org than the attributes.
+    #[error("the attributes name another org than the field `{field}`")]
+    OtherOrg {
+        /// The field of the body.
+        field: String,
+    },
+    /// A field that holds an id holds something else.
+    #[error("the field `{field}` is not an id: 1 to 128 of A-Z a-z 0-9 . _ @ -, not beginning with . or _")]
+    BadId {
+        /// The field.
+        field: String,
+    },
+    /// A value cannot be part of a group's name.
+    #[error("route {route}: no group can be named: {reason}")]
+    BadGroup {
+        /// The route.
+        route: String,
+        /// What is wrong with the value.
+        reason: String,
+    },
+}
+
+/// The fields of an event type that hold ids.
+#[derive(Debug, Clone, Default)]
+pub(super) struct IdFields {
+    fields: Box<[(usize, Box<str>)]>,
+    org: Option<usize>,
+}
+
+impl IdFields {
+    pub(super) fn of(event_type: &EventType) -> Self {
+        let schema = event_type.newest();
+        let named = |names: &[&str]| {
+            let is_id = move |(_, field): &(usize, &fanfare_event::Field)| {
+                field.kind == Kind::String && names.iter().any(|name| field.is_called(name))
+            };
+            schema.fields.iter().enumerate().filter(is_id).collect::<Vec<_>>()
+        };
+        Self {
+            fields: named(&ID_FIELDS).into_iter().map(|(at, field)| (at, (&*field.name).into())).collect(),
+            org: named(&["org", "org_id"]).first().map(|(at, _)| *at),
+        }
+    }
+
+    /// Checks the event's ids, and that it names one org only.
+    pub(super) fn verify(&self, event: &Event) -> Result<(), Unroutable> {
+        for (at, name) in &self.fields {
+            let value = event.record.at(*at);
+            let is_id = |text: &str| Id::parse(text).is_ok();
+            if !value.is_null() && !value.as_str().is_some_and(is_id) {
+                return Err(Unroutable::BadId { field: name.to_string() });
+            }
+            let named = event.attributes.org.as_ref().map(Id::as_str);
+            if self.org == Some(*at) && named.is_some() && !value.is_null() && value.as_str() != named {
+                return Err(Unroutable::OtherOrg { field: name.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The org that an event belongs to, by its attributes or else by its body.
+pub(super) fn org(event: &Event) -> Option<&str> {
+    let named = event.attributes.org.as_ref().map(Id::as_str);
+    let field = || ["org", "org_id"].into_iter().find_map(|name| event.record.get(name)?.as_str());
+    named.or_else(field)
+}
