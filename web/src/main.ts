@@ -6,10 +6,13 @@ import "./styles/panels.css";
 import "./styles/toasts.css";
 
 import { addresses, overrides } from "./services/addresses.ts";
-import { Auth } from "./services/auth.ts";
+import { AuthService } from "./services/auth.ts";
 import { isSuperadmin, type Session } from "./session/session.ts";
 import { SessionStore } from "./session/store.ts";
+import { Activity } from "./state/activity.ts";
+import { forgetCursor } from "./state/place.ts";
 import { fill } from "./view/dom.ts";
+import { nameOf } from "./view/format.ts";
 import { signedOutScreen } from "./view/signedout.ts";
 import { signInScreen } from "./view/signin.ts";
 import { applyTheme } from "./view/theme.ts";
@@ -41,20 +44,21 @@ class Page {
   /** `alone`: the sign-in counts for this tab only. */
   #signIn(alone: boolean): void {
     this.#leave();
-    const screen = signInScreen(new Auth(this.#addresses.auth), (session) => {
-      sessionStorage.removeItem(ORG_KEY);
+    const screen = signInScreen(new AuthService(this.#addresses.auth), (session) => {
+      this.#forget();
       this.#store.signedIn(session, alone);
       this.#work(session);
     });
-    fill(this.#root, screen);
+    this.#put("Sign in", screen);
   }
 
   #work(session: Session): void {
     this.#leave();
     const chosen = isSuperadmin(session) ? sessionStorage.getItem(ORG_KEY) : null;
-    this.#workspace = new Workspace({
+    const org = chosen ?? session.org;
+    const workspace = new Workspace({
       session,
-      org: chosen ?? session.org,
+      org,
       addresses: this.#addresses,
       anotherTab: location.pathname + overrides(this.#query),
       ended: (reason, at) => this.#signedOut(session, reason, at),
@@ -64,14 +68,30 @@ class Page {
         this.#work(session);
       },
     });
-    fill(this.#root, this.#workspace.element);
+    this.#put(`${nameOf(session.user)} at ${org}`, workspace.element);
+    this.#workspace = workspace;
   }
 
   #signedOut(session: Session, reason: string, at: number): void {
-    this.#store.ended(session);
     this.#leave();
-    fill(this.#root, signedOutScreen({ user: session.user, reason, at }, () => this.show()));
+    this.#store.ended(session);
+    this.#forget();
+    this.#put("Signed out", signedOutScreen({ user: session.user, reason, at }, () => this.show()));
+  }
+
+  /** Shows a screen; the title tells tabs apart, and the keyboard starts at the screen's top. */
+  #put(title: string, screen: HTMLElement): void {
+    document.title = `${title} · Fanfare`;
+    fill(this.#root, screen);
+    this.#root.querySelector<HTMLElement>("main")?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
+  }
+
+  /** Nothing that one session received or chose is left for the next. */
+  #forget(): void {
+    forgetCursor(sessionStorage);
+    Activity.forget(sessionStorage);
+    sessionStorage.removeItem(ORG_KEY);
   }
 
   #leave(): void {

@@ -2,9 +2,9 @@ import { Hub, type HubEvents } from "./connection/hub.ts";
 import type { FeatureFlag, Logout, Toast } from "./connection/notification.ts";
 import { safeLink, type LinkBases } from "./links.ts";
 import type { Addresses } from "./services/addresses.ts";
-import { Auth } from "./services/auth.ts";
-import { Exports } from "./services/export.ts";
-import { License } from "./services/license.ts";
+import { AuthService } from "./services/auth.ts";
+import { ExportService } from "./services/export.ts";
+import { LicenseService } from "./services/license.ts";
 import { isAdmin, type Session } from "./session/session.ts";
 import { Activity } from "./state/activity.ts";
 import { Flags } from "./state/flags.ts";
@@ -20,7 +20,7 @@ import { flagsPanel } from "./view/flags.ts";
 import { saveFile } from "./view/link.ts";
 import { Notice } from "./view/notice.ts";
 import { reportsPanel } from "./view/reports.ts";
-import { topBar, welcome } from "./view/shell.ts";
+import { topBar, welcome, type ShellActions } from "./view/shell.ts";
 import { Toasts } from "./view/toasts.ts";
 import { Unread } from "./view/unread.ts";
 
@@ -43,9 +43,9 @@ const LOGOUT_GRACE_MS = 2_000;
 export class Workspace {
   readonly element: HTMLElement;
   readonly #props: WorkspaceProps;
-  readonly #auth: Auth;
-  readonly #license: License;
-  readonly #exports: Exports;
+  readonly #auth: AuthService;
+  readonly #license: LicenseService;
+  readonly #exports: ExportService;
   readonly #hub: Hub;
   readonly #flags = new Flags();
   readonly #jobs = new Jobs();
@@ -62,9 +62,9 @@ export class Workspace {
     this.#props = props;
     const { session, org, addresses } = props;
     const place = `${session.user} ${session.id} ${org}`;
-    this.#auth = new Auth(addresses.auth);
-    this.#license = new License(addresses.license);
-    this.#exports = new Exports(addresses.export);
+    this.#auth = new AuthService(addresses.auth);
+    this.#license = new LicenseService(addresses.license);
+    this.#exports = new ExportService(addresses.export);
     this.#bases = { page: location.origin, exports: addresses.export };
     this.#activity = new Activity(sessionStorage, place);
     this.#toasts = new Toasts((url) => this.#download(url));
@@ -85,19 +85,19 @@ export class Workspace {
   #build(): HTMLElement {
     const { session, org, anotherTab } = this.#props;
     const download = (url: string) => this.#download(url);
-    const bar = topBar(session, org, this.#connection.element, {
+    const actions: ShellActions = {
       logout: (scope) => void this.#logout(scope),
       otherAccount: this.#props.otherAccount,
       chooseOrg: this.#props.chooseOrg,
-    });
+    };
     return h(
       "div",
       { class: "workspace" },
-      bar,
+      topBar(session, this.#connection.element, actions),
       h(
         "main",
-        { class: "page" },
-        h("div", { class: "page-top" }, this.#notice.element, welcome(session, org, anotherTab)),
+        { class: "page", attrs: { tabindex: -1 } },
+        h("div", { class: "page-top" }, this.#notice.element, welcome(session, org, anotherTab, actions)),
         h(
           "div",
           { class: "columns" },
@@ -111,9 +111,9 @@ export class Workspace {
               exportsPanel({ jobs: this.#jobs, exports: this.#exports, session, download }),
               flagsPanel({ flags: this.#flags, license: this.#license, session, org }),
             ),
-            isAdmin(session) && adminPanel({ auth: this.#auth, license: this.#license, session, org }),
           ),
           activityPanel(this.#activity, this.#bases, download),
+          isAdmin(session) && adminPanel({ auth: this.#auth, license: this.#license, session, org }),
         ),
       ),
       this.#toasts.element,

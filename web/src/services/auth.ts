@@ -11,7 +11,7 @@ export interface Alert {
 }
 
 /** The auth service: sessions, roles and alerts. */
-export class Auth {
+export class AuthService {
   readonly #base: string;
 
   constructor(base: string) {

@@ -10,7 +10,7 @@ export interface JobStatus {
 }
 
 /** The export service: jobs that run in the background, and their files. */
-export class Exports {
+export class ExportService {
   readonly #base: string;
 
   constructor(base: string) {

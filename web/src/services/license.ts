@@ -6,15 +6,15 @@ export interface FlagValue {
   readonly enabled: boolean;
 }
 
-export interface Licence {
+export interface License {
   readonly plan: string;
   readonly seats: number;
   /** RFC 3339. */
   readonly expires_at: string | null;
 }
 
-/** The license service: licences and feature flags per org. */
-export class License {
+/** The license service: licenses and feature flags per org. */
+export class LicenseService {
   readonly #base: string;
 
   constructor(base: string) {
@@ -42,11 +42,11 @@ export class License {
     });
   }
 
-  async setLicence(session: Session, org: string, licence: Licence): Promise<void> {
+  async setLicense(session: Session, org: string, license: License): Promise<void> {
     await callJson("license", this.#url(org, "/license"), {
       method: "PUT",
       token: session.token,
-      body: licence,
+      body: license,
     });
   }
 

@@ -15,6 +15,7 @@ export interface ActivityItem {
 }
 
 const LIMIT = 50;
+const KEY = "fanfare.activity";
 
 /** What this tab has received, newest first; it survives a reload, and `key` keeps sessions apart. */
 export class Activity {
@@ -26,7 +27,7 @@ export class Activity {
   constructor(shelf: Shelf, key: string) {
     this.#shelf = shelf;
     this.#key = key;
-    this.#items = read(shelf.getItem("fanfare.activity"), key);
+    this.#items = read(shelf.getItem(KEY), key);
   }
 
   list(): readonly ActivityItem[] {
@@ -39,13 +40,18 @@ export class Activity {
     this.#save();
   }
 
+  /** Leaves nothing of an ended session in the tab. */
+  static forget(shelf: Shelf): void {
+    shelf.removeItem(KEY);
+  }
+
   clear(): void {
     this.#items = [];
     this.#save();
   }
 
   #save(): void {
-    this.#shelf.setItem("fanfare.activity", JSON.stringify({ key: this.#key, items: this.#items }));
+    this.#shelf.setItem(KEY, JSON.stringify({ key: this.#key, items: this.#items }));
     this.changes.tell();
   }
 }

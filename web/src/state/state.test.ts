@@ -107,6 +107,8 @@ test("the history survives a reload of the same session alone", () => {
   assert.equal(new Activity(shelf, "alice").list()[0]?.title, "n79");
   assert.equal(new Activity(shelf, "alice").list().length, 50);
   assert.deepEqual(new Activity(shelf, "bob").list(), []);
+  Activity.forget(shelf);
+  assert.equal(values.size, 0);
   values.set("fanfare.activity", "{");
   assert.deepEqual(new Activity(shelf, "alice").list(), []);
 });

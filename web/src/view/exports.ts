@@ -1,4 +1,4 @@
-import type { Exports, ExportKind } from "../services/export.ts";
+import type { ExportKind, ExportService } from "../services/export.ts";
 import type { Session } from "../session/session.ts";
 import type { Job, Jobs } from "../state/jobs.ts";
 import { testid } from "../testids.ts";
@@ -9,7 +9,7 @@ import type { Download } from "./link.ts";
 
 export interface ExportsPanelProps {
   readonly jobs: Jobs;
-  readonly exports: Exports;
+  readonly exports: ExportService;
   readonly session: Session;
   readonly download: Download;
 }
@@ -21,7 +21,7 @@ export function exportsPanel({ jobs, exports, session, download }: ExportsPanelP
   const start = (kind: ExportKind) =>
     void perform(actions, says, "", async () => jobs.started(await exports.start(session, kind)));
   actions.append(
-    button("Export usage report", { look: "primary", icon: "file", testid: testid.exportStart, onclick: () => start("usage-report") }),
+    button("Export report", { look: "primary", icon: "file", testid: testid.exportStart, onclick: () => start("usage-report") }),
     button("One that fails", { look: "quiet", testid: testid.exportBroken, onclick: () => start("broken") }),
   );
 
@@ -78,6 +78,6 @@ function wordsOf(job: Job): string {
     case "done":
       return "Usage report is ready";
     case "failed":
-      return job.reason || "The export failed";
+      return `Failed: ${job.reason || "no reason was given"}`;
   }
 }

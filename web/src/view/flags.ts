@@ -1,4 +1,4 @@
-import type { FlagValue, License } from "../services/license.ts";
+import type { FlagValue, LicenseService } from "../services/license.ts";
 import type { Session } from "../session/session.ts";
 import { isAdmin } from "../session/session.ts";
 import type { Flags } from "../state/flags.ts";
@@ -10,7 +10,7 @@ import { icon } from "./icons.ts";
 
 export interface FlagsPanelProps {
   readonly flags: Flags;
-  readonly license: License;
+  readonly license: LicenseService;
   readonly session: Session;
   readonly org: string;
 }

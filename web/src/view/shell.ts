@@ -13,7 +13,7 @@ export interface ShellActions {
 }
 
 /** The bar at the top: mark, connection, theme and who is signed in. */
-export function topBar(session: Session, org: string, connection: HTMLElement, actions: ShellActions): HTMLElement {
+export function topBar(session: Session, connection: HTMLElement, actions: ShellActions): HTMLElement {
   return h(
     "header",
     { class: "topbar" },
@@ -22,13 +22,13 @@ export function topBar(session: Session, org: string, connection: HTMLElement, a
       { class: "topbar-inner" },
       h("p", { class: "brand" }, mark(), h("span", { class: "wide" }, "Fanfare")),
       connection,
-      h("div", { class: "topbar-end" }, isSuperadmin(session) && orgChoice(org, actions), themeButton(), userMenu(session, actions)),
+      h("div", { class: "topbar-end" }, themeButton(), userMenu(session, actions)),
     ),
   );
 }
 
 /** The words above the panels. */
-export function welcome(session: Session, org: string, anotherTab: string): HTMLElement {
+export function welcome(session: Session, org: string, anotherTab: string, actions: ShellActions): HTMLElement {
   const tab = h("a", { class: "button quiet", attrs: { target: "_blank", rel: "noopener" } }, icon("tab"), h("span", {}, "Open another tab"));
   tab.href = anotherTab;
   return h(
@@ -38,18 +38,18 @@ export function welcome(session: Session, org: string, anotherTab: string): HTML
       "div",
       {},
       h("h1", {}, `${greeting(new Date().getHours())}, ${nameOf(session.user)}`),
-      h("p", { class: "muted" }, "This is ", h("strong", {}, org), ". What happens in its services arrives here by itself, in every tab you have open."),
+      h("p", { class: "muted" }, "What happens in the services of ", h("strong", {}, org), " arrives here by itself, in every open tab."),
     ),
-    tab,
+    h("div", { class: "welcome-end" }, isSuperadmin(session) && orgChoice(org, actions), tab),
   );
 }
 
 function orgChoice(org: string, actions: ShellActions): HTMLElement {
   const orgs = DEMO_ORGS.includes(org) ? DEMO_ORGS : [org, ...DEMO_ORGS];
   const options = orgs.map((one) => h("option", { attrs: { value: one, selected: one === org } }, one));
-  const choice = h("select", { class: "input small", testid: testid.actingOrg, attrs: { "aria-label": "Org to act in" } }, ...options);
+  const choice = h("select", { class: "input", testid: testid.actingOrg }, ...options);
   choice.addEventListener("change", () => actions.chooseOrg(choice.value));
-  return choice;
+  return h("label", { class: "acting" }, h("span", { class: "field-label" }, "Acting in"), choice);
 }
 
 function userMenu(session: Session, actions: ShellActions): HTMLElement {

@@ -16,7 +16,7 @@ export function signedOutScreen(ending: Ending, again: () => void): HTMLElement 
   const back = button("Sign in again", { look: "primary", testid: testid.signInAgain, onclick: again });
   return h(
     "main",
-    { class: "farewell", testid: testid.signedOut },
+    { class: "farewell", testid: testid.signedOut, attrs: { tabindex: -1 } },
     h("p", { class: "brand" }, mark(), h("span", {}, "Fanfare")),
     h(
       "div",

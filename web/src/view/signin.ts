@@ -1,4 +1,4 @@
-import type { Auth } from "../services/auth.ts";
+import type { AuthService } from "../services/auth.ts";
 import type { Session } from "../session/session.ts";
 import { testid } from "../testids.ts";
 import { button, input, labelled, wordsOf } from "./controls.ts";
@@ -9,7 +9,7 @@ import { icon, mark } from "./icons.ts";
 import { themeButton } from "./theme.ts";
 
 /** The screen that asks who you are. */
-export function signInScreen(auth: Auth, signedIn: (session: Session) => void): HTMLElement {
+export function signInScreen(auth: AuthService, signedIn: (session: Session) => void): HTMLElement {
   const user = input(testid.loginUser, { name: "user", required: true, maxlength: 128, autocomplete: "username", autocapitalize: "none", spellcheck: "false" });
   const password = input(testid.loginPassword, { name: "password", type: "password", required: true, maxlength: 256, autocomplete: "current-password" });
   const error = h("p", { class: "outcome bad", testid: testid.loginError, attrs: { role: "alert" } });
@@ -40,7 +40,7 @@ export function signInScreen(auth: Auth, signedIn: (session: Session) => void): 
 
   return h(
     "main",
-    { class: "entrance", testid: testid.signIn },
+    { class: "entrance", testid: testid.signIn, attrs: { tabindex: -1 } },
     story(),
     h(
       "section",
@@ -77,7 +77,7 @@ function story(): HTMLElement {
     h(
       "div",
       { class: "story-text" },
-      h("h2", {}, "Something happened. Every open tab knows."),
+      h("h2", {}, h("span", {}, "Something happened."), " ", h("span", {}, "Every open tab knows.")),
       h("p", {}, "A service commits an event; toasts, feature flags and sign-outs reach everyone they are meant for, and no one else."),
     ),
     h(

@@ -15,7 +15,9 @@ export interface ToastContent {
   readonly at: number;
 }
 
-const ON_SCREEN = 4;
+// A phone has room for two beside what they tell of.
+const NARROW = matchMedia("(max-width: 34rem)");
+const ON_SCREEN = { narrow: 2, wide: 4 };
 const SHOWN_MS: Readonly<Record<Severity, number>> = { info: 7_000, success: 7_000, warning: 12_000, error: 20_000 };
 const LEAVING_MS = 220;
 
@@ -45,7 +47,8 @@ export class Toasts {
     const element = this.#build(content);
     this.#shown.push({ element, left: SHOWN_MS[content.severity] });
     this.element.append(element);
-    while (this.#shown.length > ON_SCREEN) {
+    const most = NARROW.matches ? ON_SCREEN.narrow : ON_SCREEN.wide;
+    while (this.#shown.length > most) {
       this.#leave(this.#shown[0]?.element);
     }
     this.#tick ??= setInterval(() => this.#pass(250), 250);
@@ -58,10 +61,10 @@ export class Toasts {
   }
 
   #build(content: ToastContent): HTMLElement {
-    const element = h("article", {
+    const element = h("div", {
       class: "toast",
       testid: testid.toast,
-      attrs: { "data-severity": content.severity, role: content.severity === "error" ? "alert" : "status" },
+      attrs: { "data-severity": content.severity, role: content.severity === "error" && "alert" },
     });
     const at = h("time", { attrs: { datetime: new Date(content.at).toISOString() } }, moment(content.at, Date.now()));
     const body = h(

@@ -1,6 +1,7 @@
+const COUNT = /^\(\d+\) /;
+
 /** Counts in the tab's title what arrives while the tab is in the background. */
 export class Unread {
-  readonly #title = document.title.replace(/^\(\d+\) /, "");
   readonly #seen = () => this.#show(document.hidden ? this.#count : 0);
   #count = 0;
 
@@ -21,6 +22,7 @@ export class Unread {
 
   #show(count: number): void {
     this.#count = count;
-    document.title = count === 0 ? this.#title : `(${count}) ${this.#title}`;
+    const title = document.title.replace(COUNT, "");
+    document.title = count === 0 ? title : `(${count}) ${title}`;
   }
 }

@@ -43,7 +43,7 @@ export function alertForm({ auth, session, org }: AdminProps): HTMLFormElement {
     event.preventDefault();
     const severity = (new FormData(form).get("severity") ?? "info") as Severity;
     const alert = { severity, title: title.value, message: message.value };
-    void perform(form, says, "Raised.", () => auth.alert(session, addressed(alert, audience.value, org, user.value)));
+    void perform(form, says, "The alert is on its way.", () => auth.alert(session, addressed(alert, audience.value, org, user.value)));
   });
   return form;
 }

@@ -1,16 +1,16 @@
 import { isSuperadmin, type Session } from "../../session/session.ts";
-import type { Auth } from "../../services/auth.ts";
-import type { License } from "../../services/license.ts";
+import type { AuthService } from "../../services/auth.ts";
+import type { LicenseService } from "../../services/license.ts";
 import { testid } from "../../testids.ts";
 import { panel } from "../controls.ts";
 import { h } from "../dom.ts";
 import { alertForm } from "./alert.ts";
-import { licenceForm } from "./licence.ts";
+import { licenseForm } from "./license.ts";
 import { rolesForm } from "./roles.ts";
 
 export interface AdminProps {
-  readonly auth: Auth;
-  readonly license: License;
+  readonly auth: AuthService;
+  readonly license: LicenseService;
   readonly session: Session;
   /** The org that the admin acts in. */
   readonly org: string;
@@ -24,6 +24,6 @@ export function adminPanel(props: AdminProps): HTMLElement {
     "shield",
     { class: "admin", testid: testid.adminPanel },
     h("p", { class: "panel-lead muted" }, where),
-    h("div", { class: "admin-forms" }, alertForm(props), rolesForm(props), licenceForm(props)),
+    h("div", { class: "admin-forms" }, alertForm(props), h("div", { class: "admin-forms-side" }, rolesForm(props), licenseForm(props))),
   );
 }

@@ -39,7 +39,7 @@ export function rolesForm({ auth, session, org }: AdminProps): HTMLFormElement {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-    void perform(form, says, "Changed.", () => auth.setRoles(session, user.value.trim(), chosen));
+    void perform(form, says, "The roles are set.", () => auth.setRoles(session, user.value.trim(), chosen));
   });
   return form;
 }
