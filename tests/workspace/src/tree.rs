@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that are built, downloaded or written at run time.
-const NOT_SOURCE: [&str; 5] = [".git", "target", "node_modules", "dist", ".fanfare"];
+const NOT_SOURCE: [&str; 6] = [".git", "target", "node_modules", "dist", ".tests", ".fanfare"];
 
 /// A text file of the tree.
 #[derive(Clone, Debug)]

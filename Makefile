@@ -1,0 +1,33 @@
+# Everything here is a script in scripts/, which also says what it does.
+
+.PHONY: help run test bench lint fmt setup clean
+
+help:
+	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it)"
+	@echo "make test    install what is missing and run every test"
+	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"
+	@echo "make lint    check formatting and lints"
+	@echo "make fmt     format the code"
+	@echo "make setup   install what make run and make test need, and nothing else"
+	@echo "make clean   remove what was built; the demo's state in .fanfare stays"
+
+run:
+	@scripts/run.sh
+
+test:
+	@scripts/test.sh
+
+bench:
+	@scripts/bench.sh $(ARGS)
+
+lint:
+	@scripts/lint.sh
+
+fmt:
+	@cargo fmt --all
+
+setup:
+	@scripts/setup.sh test
+
+clean:
+	@scripts/clean.sh

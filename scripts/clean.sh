@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Removes everything that was built or downloaded into this folder; the state of the demo platform stays.
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+say "Removing target, web/dist and node_modules; delete .fanfare to start the demo platform afresh"
+rm -rf target web/dist web/.tests web/node_modules tests/clients/node_modules

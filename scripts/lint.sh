@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Formatting and lints, without tests.
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+scripts/setup.sh run
+scripts/setup.sh lint
+# The page is part of the fan-out's binary, which does not compile without it.
+scripts/web.sh
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+if has shellcheck; then
+  shellcheck -x scripts/*.sh .ci/run
+fi

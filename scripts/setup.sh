@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Checks for what is needed and installs what is missing.
+#
+#   scripts/setup.sh run     to build and start the platform
+#   scripts/setup.sh test    and to run every test, browsers among them
+#
+# System packages come through apt-get, Rust through rustup, packages of Node.js through npm ci. Whatever is there
+# already is left alone; on a machine that has everything this takes about a second.
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+NODE_NEEDED=20.19.0
+NODE_INSTALLED=22
+
+# system_packages PACKAGE...: installs packages of the distribution.
+system_packages() {
+  local missing="$*"
+  has apt-get || fail "Missing: $missing. This machine has no apt-get; please install them with its own package manager."
+  local as_root=()
+  if [[ $(id -u) != 0 ]]; then
+    has sudo || fail "Missing: $missing. Installing them needs root; please run: apt-get install $missing"
+    as_root=(sudo)
+  fi
+  say "Installing system packages: $missing"
+  export DEBIAN_FRONTEND=noninteractive
+  # A list of packages that is too old names files that are gone, so a failed install is tried again after an update.
+  if ! "${as_root[@]}" apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1; then
+    say "  updating the list of packages first"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" apt-get install -qq -y --no-install-recommends "$@" >/dev/null ||
+      fail "apt-get could not install: $missing. Its message is above."
+  fi
+}
+
+# command_or_package COMMAND PACKAGE...: installs the packages if there is no such command.
+command_or_package() {
+  has "$1" || system_packages "${@:2}"
+}
+
+compiler() {
+  command_or_package cc gcc libc6-dev
+  command_or_package curl curl ca-certificates
+}
+
+rust() {
+  local needed found
+  needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  if ! has cargo; then
+    say "Installing Rust for this user through rustup"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+      sh -s -- -y --quiet --no-modify-path --profile minimal --component clippy,rustfmt ||
+      fail "Rust could not be installed: https://sh.rustup.rs does not answer. Please install Rust $needed or newer."
+  fi
+  found=$(cargo --version | cut -d ' ' -f 2)
+  if ! at_least "$found" "$needed"; then
+    has rustup || fail "Rust $found is too old: $needed or newer is needed, and without rustup it has to come from you."
+    say "Updating Rust $found, since $needed or newer is needed"
+    rustup update --no-self-update stable || fail "rustup could not update Rust; $needed or newer is needed."
+  fi
+}
+
+lints() {
+  if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
+    has rustup || fail "cargo clippy or cargo fmt is missing, and without rustup they have to come from you."
+    say "Installing clippy and rustfmt"
+    rustup component add clippy rustfmt
+  fi
+}
+
+node_js() {
+  if ! has node || ! has npm; then
+    system_packages nodejs npm
+  fi
+  local found
+  found=$(node --version)
+  if ! at_least "${found#v}" "$NODE_NEEDED"; then
+    say "Installing Node.js $NODE_INSTALLED for this checkout, since $found is older than $NODE_NEEDED"
+    mkdir -p "$TOOLS/node"
+    npm install --prefix "$TOOLS/node" --no-audit --no-fund --loglevel=error "node@$NODE_INSTALLED" ||
+      fail "Node.js $NODE_NEEDED or newer is needed, and npm could not install it."
+  fi
+}
+
+# node_packages FOLDER: npm ci, if the folder's package-lock.json is another than at the last time.
+node_packages() {
+  local stamp=$ROOT/target/setup/${1//\//-}.package-lock.json
+  if [[ -d $1/node_modules ]] && cmp -s "$1/package-lock.json" "$stamp"; then
+    return
+  fi
+  say "Installing the Node.js packages of $1"
+  (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) || fail "npm ci in $1 failed; its message is above."
+  mkdir -p "${stamp%/*}"
+  cp "$1/package-lock.json" "$stamp"
+}
+
+browser() {
+  has chromium || has chromium-browser || has google-chrome || system_packages chromium
+}
+
+case ${1:-run} in
+  run)
+    compiler
+    rust
+    node_js
+    node_packages web
+    ;;
+  test)
+    compiler
+    rust
+    lints
+    node_js
+    node_packages web
+    node_packages tests/clients
+    browser
+    ;;
+  lint)
+    compiler
+    rust
+    lints
+    ;;
+  *) fail "usage: scripts/setup.sh [run|test|lint]" ;;
+esac

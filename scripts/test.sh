@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs every test that needs no external account.
+#
+# Every step runs even if one before it failed, but for the builds: without them the rest says nothing.
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+LOGS=target/test-logs
+STEPS=8
+DONE=0
+FAILED=()
+PASSED_TESTS=0
+FAILED_TESTS=0
+BEGAN=$SECONDS
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+# What is piped through tee is no terminal to cargo, but is shown on one.
+[[ -z $BOLD ]] || export CARGO_TERM_COLOR=always
+
+# step NAME COMMAND...: runs a command, shows and keeps what it says, and notes how it ended.
+step() {
+  local name=$1 began=$SECONDS status=0
+  DONE=$((DONE + 1))
+  LOG=$LOGS/$DONE.log
+  say
+  say "${BOLD}[$DONE/$STEPS] $name${PLAIN}"
+  "${@:2}" 2>&1 | tee "$LOG" || status=$?
+  if ((status)); then
+    FAILED+=("$name")
+    say "${RED}[$DONE/$STEPS] $name failed after $((SECONDS - began)) s${PLAIN}"
+  else
+    say "${GREEN}[$DONE/$STEPS] $name: $((SECONDS - began)) s${PLAIN}"
+  fi
+  return "$status"
+}
+
+# needed STEP...: a step without which no other makes sense.
+needed() { step "$@" || finish; }
+
+# Sums up the results in the last step's log, as cargo test and node --test (in either of its forms) print them.
+count() {
+  local passed failed
+  read -r passed failed < <(
+    sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk '
+      /^test result:/         { passed += $4; failed += $6 }
+      /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
+      /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
+      END                     { print passed + 0, failed + 0 }'
+  )
+  PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))
+}
+
+finish() {
+  say
+  for name in "${FAILED[@]}"; do
+    say "${RED}failed: $name${PLAIN}"
+  done
+  say "${BOLD}$PASSED_TESTS passed, $FAILED_TESTS failed${PLAIN} (${#FAILED[@]} of $DONE steps failed, $((SECONDS - BEGAN)) s)"
+  ((${#FAILED[@]} == 0)) || exit 1
+  exit 0
+}
+
+needed "Set up" scripts/setup.sh test
+step "Formatting" cargo fmt --all --check || true
+needed "Build the web page" scripts/web.sh
+step "Lints" cargo clippy --workspace --all-targets --locked -- -D warnings || true
+needed "Build the services" cargo build --workspace --bins --locked
+step "Tests of the workspace" cargo test --workspace --locked --no-fail-fast || true
+count
+step "Tests of the web page" npm test --silent --prefix web || true
+count
+step "Tests with clients and browsers" npm test --silent --prefix tests/clients || true
+count
+finish
