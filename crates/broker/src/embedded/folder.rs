@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
@@ -87,9 +88,13 @@ impl Folder {
 
     fn open(&self, opener: &dyn Opener) -> Result<(Database, Meta), OpenError> {
         let file = self.path.join(FILE);
-        let database = opener.open(&file).map_err(|e| self.fault(e))?;
-        let meta = self.check(&database)?;
-        Ok((database, meta))
+        // The database trusts its file: damage at the wrong place makes it panic.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let database = opener.open(&file).map_err(|e| self.fault(e))?;
+            let meta = self.check(&database)?;
+            Ok((database, meta))
+        }));
+        opened.unwrap_or_else(|_| Err(self.damaged(&"the database panicked while it was opened")))
     }
 
     /// Opens the log that was open before; never makes one, and takes no other.
