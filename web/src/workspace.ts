@@ -108,7 +108,7 @@ export class Workspace {
             h(
               "div",
               { class: "duo" },
-              exportsPanel({ jobs: this.#jobs, exports: this.#exports, session, download }),
+              exportsPanel({ jobs: this.#jobs, exports: this.#exports, session, org, download }),
               flagsPanel({ flags: this.#flags, license: this.#license, session, org }),
             ),
           ),

@@ -17,11 +17,12 @@ export class ExportService {
     this.#base = base;
   }
 
-  /** Starts a job and returns its id. */
-  async start(session: Session, kind: ExportKind): Promise<string> {
+  /** Starts a job for the org and returns its id. */
+  async start(session: Session, org: string, kind: ExportKind): Promise<string> {
     const answer = await callJson("export", `${this.#base}/exports`, {
       method: "POST",
       token: session.token,
+      org,
       body: { kind },
     });
     const job = field(answer, "job_id");
@@ -52,14 +53,14 @@ export class ExportService {
 
 /** Reads the service's status words. */
 export function readStatus(answer: unknown): JobStatus {
-  const word = field(answer, "status") ?? field(answer, "state") ?? "";
-  if (/^(done|completed|finished)$/.test(word)) {
-    return { status: "done" };
+  switch (field(answer, "status")) {
+    case "completed":
+      return { status: "done" };
+    case "failed":
+      return { status: "failed", reason: field(answer, "reason") ?? "" };
+    default:
+      return { status: "running" };
   }
-  if (/^(failed|error)$/.test(word)) {
-    return { status: "failed", reason: field(answer, "reason") ?? "The export failed." };
-  }
-  return { status: "running" };
 }
 
 function fileName(response: Response, url: string): string {

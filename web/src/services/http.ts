@@ -15,6 +15,8 @@ export class ServiceError extends Error {
 export interface Call {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly token?: string;
+  /** The org to act in, where it is not the token's own. */
+  readonly org?: string;
   readonly body?: unknown;
 }
 
@@ -23,6 +25,9 @@ export async function call(service: string, url: string, call: Call = {}): Promi
   const headers = new Headers({ accept: "application/json" });
   if (call.token !== undefined) {
     headers.set("authorization", `Bearer ${call.token}`);
+  }
+  if (call.org !== undefined) {
+    headers.set("x-organization-id", call.org);
   }
   const init: RequestInit = { method: call.method ?? "GET", headers, credentials: "omit", cache: "no-store" };
   if (call.body !== undefined) {

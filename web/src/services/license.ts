@@ -55,9 +55,9 @@ export class LicenseService {
   }
 }
 
-/** Reads the service's list: `[{flag, enabled}]`, or the same under `flags`. */
+/** Reads the service's list, `{"flags": [{"flag", "enabled"}]}`. */
 export function readFlags(answer: unknown): FlagValue[] {
-  const list = Array.isArray(answer) ? answer : Reflect.get(Object(answer), "flags");
+  const list: unknown = Reflect.get(Object(answer), "flags");
   if (!Array.isArray(list)) {
     throw new ServiceError(200, "The license service gave no list of flags.");
   }

@@ -84,11 +84,13 @@ test("a failed job keeps where it stopped and why", () => {
 });
 
 test("the service's answers are read with care", () => {
-  assert.deepEqual(readFlags([{ flag: "a", enabled: true }, { flag: 7 }, null]), [{ name: "a", enabled: true }]);
-  assert.deepEqual(readFlags({ flags: [{ flag: "a", enabled: false }] }), [{ name: "a", enabled: false }]);
+  const flags = [{ flag: "a", enabled: true }, { flag: 7 }, null];
+  assert.deepEqual(readFlags({ org: "acme", flags }), [{ name: "a", enabled: true }]);
   assert.throws(() => readFlags(undefined));
+  assert.throws(() => readFlags([]));
   assert.equal(readStatus({ status: "completed" }).status, "done");
   assert.equal(readStatus({ status: "failed", reason: "x" }).reason, "x");
+  assert.equal(readStatus({ status: "queued" }).status, "running");
   assert.equal(readStatus(null).status, "running");
 });
 

@@ -11,15 +11,16 @@ export interface ExportsPanelProps {
   readonly jobs: Jobs;
   readonly exports: ExportService;
   readonly session: Session;
+  readonly org: string;
   readonly download: Download;
 }
 
 /** Starts exports and shows how far they are; every tab of the user sees the same bars. */
-export function exportsPanel({ jobs, exports, session, download }: ExportsPanelProps): HTMLElement {
+export function exportsPanel({ jobs, exports, session, org, download }: ExportsPanelProps): HTMLElement {
   const says = h("output", { class: "outcome" });
   const actions = h("div", { class: "actions" });
   const start = (kind: ExportKind) =>
-    void perform(actions, says, "", async () => jobs.started(await exports.start(session, kind)));
+    void perform(actions, says, "", async () => jobs.started(await exports.start(session, org, kind)));
   actions.append(
     button("Export report", { look: "primary", icon: "file", testid: testid.exportStart, onclick: () => start("usage-report") }),
     button("One that fails", { look: "quiet", testid: testid.exportBroken, onclick: () => start("broken") }),
@@ -78,6 +79,6 @@ function wordsOf(job: Job): string {
     case "done":
       return "Usage report is ready";
     case "failed":
-      return `Failed: ${job.reason || "no reason was given"}`;
+      return job.reason || "The export failed";
   }
 }
