@@ -19,6 +19,7 @@ mod schema;
 mod suggest;
 mod timestamp;
 mod type_name;
+mod type_pattern;
 mod value;
 pub mod vocabulary;
 
@@ -31,5 +32,6 @@ pub use record::Record;
 pub use registry::{EventType, Registry, RegistryError};
 pub use schema::{Field, Kind, Schema};
 pub use timestamp::{Timestamp, TimestampError};
-pub use type_name::{TypeName, TypeNameError, TypePattern, TypePatternError};
+pub use type_name::{TypeName, TypeNameError};
+pub use type_pattern::{TypePattern, TypePatternError};
 pub use value::Value;

@@ -105,14 +105,11 @@ pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Resul
             reason: error.to_string(),
         }
     })?;
-    let mut rest = state.into_reader();
-    match rest.fill_buf() {
-        Ok([]) => Ok(values),
-        // A slice never fails to be read.
-        Ok(_) | Err(_) => Err(DecodeError::TrailingBytes {
-            event_type: written.event_type.clone(),
-            version: written.version,
-            count: rest.fill_buf().map_or(0, <[u8]>::len),
-        }),
+    // A slice never fails to be read.
+    match state.into_reader().fill_buf().map_or(0, <[u8]>::len) {
+        0 => Ok(values),
+        count => {
+            Err(DecodeError::TrailingBytes { event_type: written.event_type.clone(), version: written.version, count })
+        }
     }
 }

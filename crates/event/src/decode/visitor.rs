@@ -67,7 +67,9 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
         let mut values = self.plan.template.clone();
         for step in &self.plan.steps {
             // The names come from the schema, in the order of the steps; there is nothing to learn from them.
-            map.next_key::<IgnoredAny>()?;
+            if map.next_key::<IgnoredAny>()?.is_none() {
+                return Err(A::Error::custom("the schema has fewer fields than planned"));
+            }
             let read = match step.slot {
                 Some(slot) => map
                     .next_value_seed(ValueSeed { plan: &step.plan, progress: self.progress })

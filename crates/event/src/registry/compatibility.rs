@@ -5,7 +5,7 @@ use apache_avro::schema::{RecordField, RecordSchema, SchemaKind};
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 
 use crate::Schema;
-use crate::schema::Fault;
+use crate::schema::{Fault, one_line};
 
 /// Checks that each of two versions reads everything that the other writes, and that both name the same key.
 ///
@@ -82,7 +82,7 @@ fn full(writer: &Avro, reader: &Avro) -> Result<(), String> {
             }
             _ => "some values do not fit".to_owned(),
         }),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(one_line(&error)),
     }
 }
 

@@ -105,6 +105,15 @@ impl Registry {
     }
 }
 
+#[cfg(test)]
+impl Registry {
+    /// A registry of files that need not exist: their paths as in a folder, and their texts.
+    pub(crate) fn of(files: &[(&str, &str)]) -> Result<Self, RegistryError> {
+        let source = |(path, text): &(&str, &str)| Source::new(path.into(), path, text.to_string().into());
+        Self::from_sources(files.iter().map(source).collect::<Result<_, _>>()?)
+    }
+}
+
 /// Sorts the files by event type and version, and checks that each version is there once.
 fn in_order(mut sources: Vec<Source>) -> Result<Vec<Source>, RegistryError> {
     sources.sort_by(|left, right| (&left.event_type, left.version).cmp(&(&right.event_type, right.version)));

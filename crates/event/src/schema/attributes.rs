@@ -1,6 +1,7 @@
 //! The attributes of our own in a schema: `fanfare.key` and `fanfare.revision`.
 
-use apache_avro::schema::RecordSchema;
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use super::field::{find, suggest};
@@ -17,16 +18,16 @@ pub(super) struct State {
     pub(super) revision: Option<usize>,
 }
 
-/// Reads the attributes of a record.
-pub(super) fn state(record: &RecordSchema, fields: &[Field]) -> Result<State, Fault> {
-    for name in record.attributes.keys().filter(|name| name.starts_with("fanfare.")) {
+/// Reads the attributes that a record has beside those of Avro.
+pub(super) fn state(attributes: &BTreeMap<String, Json>, fields: &[Field]) -> Result<State, Fault> {
+    for name in attributes.keys().filter(|name| name.starts_with("fanfare.")) {
         if ![KEY, REVISION].contains(&name.as_str()) {
             let hint = nearest(name, [KEY, REVISION]).map(|near| format!("; did you mean `{near}`?"));
             return Err(Fault::of_file(format!("unknown attribute `{name}`{}", hint.unwrap_or_default())));
         }
     }
-    let key = record.attributes.get(KEY).map(|json| key(json, fields)).transpose()?.unwrap_or_default();
-    let revision = record.attributes.get(REVISION).map(|json| revision(json, fields)).transpose()?;
+    let key = attributes.get(KEY).map(|json| key(json, fields)).transpose()?.unwrap_or_default();
+    let revision = attributes.get(REVISION).map(|json| revision(json, fields)).transpose()?;
     if revision.is_some() && key.is_empty() {
         return Err(Fault::of_file(format!("`{REVISION}` needs a `{KEY}`: a revision orders the state of one key")));
     }

@@ -1,20 +1,22 @@
 //! Schemas without references: each is replaced by what it refers to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use apache_avro::Schema;
-use apache_avro::schema::{RecordField, RecordSchema, UnionSchema};
+use apache_avro::schema::{EnumSchema, FixedSchema, RecordField, RecordSchema, UnionSchema};
 
-use super::Fault;
+use super::{Fault, one_line};
 
 /// How many nodes a schema may have once its references are replaced. References to references grow exponentially, so
 /// a small file can describe a huge schema.
 const MAX_NODES: usize = 10_000;
 
-/// How deep types may lie within each other. The decoder gives up at 64 levels and counts a nullable record twice.
+/// How deep types may lie within each other, a union counting as a level of its own. The decoder gives up at 64.
 const MAX_DEPTH: usize = 30;
 
 /// Replaces every reference; refuses schemas that contain themselves or grow too large.
+///
+/// Attributes that Avro does not define are dropped: the canonical form of apache-avro panics on some of them.
 pub(super) fn inline(schema: &Schema) -> Result<Schema, Fault> {
     let mut inliner = Inliner { known: HashMap::new(), open: Vec::new(), path: Vec::new(), nodes: 0, depth: 0 };
     inliner.schema(schema)
@@ -61,19 +63,23 @@ impl Inliner {
             Schema::Array(array) => {
                 let mut array = array.clone();
                 *array.items = self.schema(&array.items)?;
+                array.attributes = BTreeMap::new();
                 Schema::Array(array)
             }
             Schema::Map(map) => {
                 let mut map = map.clone();
                 *map.types = self.schema(&map.types)?;
+                map.attributes = BTreeMap::new();
                 Schema::Map(map)
             }
             Schema::Union(union) => {
                 let variants: Result<Vec<_>, _> = union.variants().iter().map(|variant| self.schema(variant)).collect();
                 let union = UnionSchema::new(variants?);
-                Schema::Union(union.map_err(|error| self.fault(error.to_string()))?)
+                Schema::Union(union.map_err(|error| self.fault(one_line(&error)))?)
             }
             Schema::Record(record) => Schema::Record(self.record(record)?),
+            Schema::Enum(symbols) => Schema::Enum(EnumSchema { attributes: BTreeMap::new(), ..symbols.clone() }),
+            Schema::Fixed(fixed) => Schema::Fixed(FixedSchema { attributes: BTreeMap::new(), ..fixed.clone() }),
             other => other.clone(),
         };
         if let Some(name) = inlined.name() {
@@ -87,11 +93,15 @@ impl Inliner {
         let mut fields = Vec::with_capacity(record.fields.len());
         for field in &record.fields {
             self.path.push(field.name.clone());
-            fields.push(RecordField { schema: self.schema(&field.schema)?, ..field.clone() });
+            if field.custom_attributes.contains_key("logicalType") {
+                return Err(self.fault("`logicalType` belongs within the type, beside `\"type\"`".to_owned()));
+            }
+            let schema = self.schema(&field.schema)?;
+            fields.push(RecordField { schema, custom_attributes: BTreeMap::new(), ..field.clone() });
             self.path.pop();
         }
         self.open.pop();
-        Ok(RecordSchema { fields, ..record.clone() })
+        Ok(RecordSchema { fields, attributes: BTreeMap::new(), ..record.clone() })
     }
 
     fn fault(&self, reason: String) -> Fault {

@@ -86,3 +86,8 @@ impl Fault {
         Self { field: Some(field.into()), reason: reason.into() }
     }
 }
+
+/// The text of an error of a library on one line, as a fault is told.
+pub(crate) fn one_line(error: &dyn fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use apache_avro::Schema as Avro;
 use apache_avro::rabin::Rabin;
 use apache_avro::schema::{RecordField, RecordSchema, UuidSchema};
+use serde_json::Value as Json;
 
-use super::{Fault, Field, Kind, Schema, attributes, inline};
+use super::{Fault, Field, Kind, Schema, attributes, inline, one_line};
 use crate::TypeName;
 use crate::json::default_value;
 
@@ -29,10 +30,12 @@ impl Typed {
 
 /// Reads one version of an event type and checks everything that can be checked without its other versions.
 pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Schema, Fault> {
-    let not_avro = |error: &dyn std::fmt::Display| Fault::of_file(format!("not an Avro schema: {error}"));
-    let parsed = Avro::parse_str(text).map_err(|error| not_avro(&error))?;
+    let not_json = |error| Fault::of_file(format!("not JSON: {error}"));
+    let not_avro = |error: &dyn std::fmt::Display| Fault::of_file(format!("not an Avro schema: {}", one_line(error)));
+    let json: Json = serde_json::from_str(text).map_err(not_json)?;
+    let parsed = Avro::parse(&json).map_err(|error| not_avro(&error))?;
     let definition = inline::inline(&parsed)?;
-    let Avro::Record(record) = &definition else {
+    let (Avro::Record(record), Avro::Record(RecordSchema { attributes, .. })) = (&definition, &parsed) else {
         return Err(Fault::of_file("the schema of an event must be a record"));
     };
     if record.name.name() != event_type.event() {
@@ -41,8 +44,9 @@ pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Sc
         return Err(Fault::of_file(reason));
     }
     let fields = fields(record, "")?;
-    let state = attributes::state(record, &fields)?;
-    let codec: serde_avro_fast::Schema = text.parse().map_err(|error| not_avro(&error))?;
+    let state = attributes::state(attributes, &fields)?;
+    // Not from the text: of a name that is in there twice the two parsers might take different ones.
+    let codec: serde_avro_fast::Schema = json.to_string().parse().map_err(|error| not_avro(&error))?;
     let fingerprint = u64::from_le_bytes(*codec.rabin_fingerprint());
     Ok(Schema {
         event_type,
@@ -52,7 +56,7 @@ pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Sc
         key: state.key,
         revision: state.revision,
         doc: record.doc.clone(),
-        variant_fingerprint: apache_fingerprint(&parsed).filter(|variant| *variant != fingerprint),
+        variant_fingerprint: apache_fingerprint(&definition).filter(|variant| *variant != fingerprint),
         definition,
         codec,
     })
@@ -110,6 +114,11 @@ fn typed(schema: &Avro, path: &str) -> Result<Typed, Fault> {
         Avro::Double => Typed::plain(Kind::Double),
         Avro::String => Typed::plain(Kind::String),
         Avro::Bytes => Typed::plain(Kind::Bytes),
+        // What takes no bytes could be repeated without end by a body of a few bytes.
+        Avro::Fixed(fixed) if fixed.size == 0 => return Err(Fault::of_field(path, "a fixed must have a size")),
+        Avro::Record(record) if record.fields.is_empty() => {
+            return Err(Fault::of_field(path, "a nested record must have a field"));
+        }
         Avro::Fixed(fixed) => Typed::plain(Kind::Fixed(fixed.size)),
         Avro::Enum(symbols) => {
             Typed::plain(Kind::Enum(symbols.symbols.iter().map(|symbol| symbol.as_str().into()).collect()))

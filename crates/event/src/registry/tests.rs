@@ -1,6 +1,0 @@
-use super::*;
-
-#[test]
-fn the_builtin_schemas_fit_each_other() {
-    builtin::registry().unwrap();
-}

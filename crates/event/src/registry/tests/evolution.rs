@@ -1,0 +1,161 @@
+//! Which new versions are accepted.
+
+use super::*;
+
+#[track_caller]
+fn refused(older: &str, newer: &str, field: Option<&str>, fragment: &str) {
+    match versions(&[older, newer]) {
+        Err(error @ RegistryError::Incompatible { .. }) => {
+            assert_eq!(error.file(), Path::new("a/Changed.v2.avsc"));
+            assert_eq!(error.field(), field, "{error}");
+            let message = error.to_string();
+            assert!(message.contains(fragment) && message.contains("a/Changed.v1.avsc"), "{message}");
+        }
+        other => panic!("{older} -> {newer} gave {other:?}"),
+    }
+}
+
+const X: &str = r#"{"name": "x", "type": "int"}"#;
+
+fn x(r#type: &str) -> String {
+    format!(r#"{{"name": "x", "type": {type}}}"#)
+}
+
+#[test]
+fn fields_come_and_go_with_a_default_only() {
+    let plain = format!(r#"{X}, {{"name": "y", "type": "int"}}"#);
+    let default = format!(r#"{X}, {{"name": "y", "type": "int", "default": 1}}"#);
+    let nullable = format!(r#"{X}, {{"name": "y", "type": ["null", "int"]}}"#);
+    refused(X, &plain, Some("y"), "v2 cannot read what v1 wrote: it is missing there, and has no default here");
+    refused(X, &nullable, Some("y"), "v2 cannot read what v1 wrote");
+    refused(&plain, X, Some("y"), "v1 cannot read what v2 wrote");
+    versions(&[X, &default]).unwrap();
+    versions(&[&default, X]).unwrap();
+}
+
+#[test]
+fn a_version_must_fit_all_older_ones() {
+    let with_y = format!(r#"{X}, {{"name": "y", "type": "int", "default": 1}}"#);
+    let with_text = format!(r#"{X}, {{"name": "y", "type": "string", "default": ""}}"#);
+    // v3 fits v2, which has no `y`, but not v1.
+    match versions(&[&with_y, X, &with_text]) {
+        Err(RegistryError::Incompatible { file, other, field, .. }) => {
+            assert_eq!(
+                (file.as_path(), other.as_path()),
+                (Path::new("a/Changed.v3.avsc"), Path::new("a/Changed.v1.avsc"))
+            );
+            assert_eq!(field.as_deref(), Some("y"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn types_do_not_change() {
+    for (older, newer) in [
+        (r#""int""#, r#""string""#),
+        (r#""int""#, r#""long""#),
+        (r#""float""#, r#""double""#),
+        // These the bytes would bear, but the meaning would change.
+        (r#""string""#, r#""bytes""#),
+        (
+            r#"{"type": "long", "logicalType": "timestamp-millis"}"#,
+            r#"{"type": "long", "logicalType": "timestamp-micros"}"#,
+        ),
+        (r#""long""#, r#"{"type": "long", "logicalType": "timestamp-millis"}"#),
+        (r#"{"type": "fixed", "name": "F", "size": 2}"#, r#"{"type": "fixed", "name": "F", "size": 3}"#),
+        (r#"{"type": "array", "items": "int"}"#, r#"{"type": "map", "values": "int"}"#),
+    ] {
+        for (older, newer) in [(older, newer), (newer, older)] {
+            refused(&x(older), &x(newer), Some("x"), "cannot read what");
+        }
+    }
+    refused(
+        &x(r#"{"type": "array", "items": "int"}"#),
+        &x(r#"{"type": "array", "items": "string"}"#),
+        Some("x[]"),
+        "Int",
+    );
+    refused(&x(r#""int""#), &x(r#"["null", "int"]"#), Some("x"), "v1 cannot read what v2 wrote: it may be null there");
+    refused(&x(r#"["null", "int"]"#), &x(r#""int""#), Some("x"), "v2 cannot read what v1 wrote: it may be null there");
+}
+
+#[test]
+fn faults_in_nested_records_are_found() {
+    let record = |fields: &str| {
+        x(&format!(
+            r#"{{"type": "array", "items": ["null", {{"type": "record", "name": "R", "fields": [{fields}]}}]}}"#
+        ))
+    };
+    let older = record(r#"{"name": "y", "type": "int"}"#);
+    let newer = record(r#"{"name": "y", "type": "int"}, {"name": "z", "type": "int"}"#);
+    refused(&older, &newer, Some("x[].z"), "v2 cannot read what v1 wrote");
+}
+
+#[test]
+fn symbols_come_with_a_default_of_the_enum_only() {
+    let symbols = |symbols: &str, default: &str| {
+        x(&format!(r#"{{"type": "enum", "name": "E", "symbols": [{symbols}]{default}}}"#))
+    };
+    refused(
+        &symbols(r#""A""#, ""),
+        &symbols(r#""A", "B""#, ""),
+        Some("x"),
+        "v1 cannot read what v2 wrote: the symbols B are missing here",
+    );
+    refused(
+        &symbols(r#""A", "B""#, ""),
+        &symbols(r#""A""#, ""),
+        Some("x"),
+        "v2 cannot read what v1 wrote: the symbols B are missing here",
+    );
+    versions(&[&symbols(r#""A""#, r#", "default": "A""#), &symbols(r#""A", "B""#, r#", "default": "A""#)]).unwrap();
+    refused(
+        &symbols(r#""A""#, ""),
+        &x(r#"{"type": "enum", "name": "Other", "symbols": ["A"]}"#),
+        Some("x"),
+        "name must be the same",
+    );
+}
+
+#[test]
+fn a_renamed_field_needs_an_alias_and_a_default() {
+    let renamed = r#"{"name": "z", "type": "int", "aliases": ["x"]}"#;
+    let with_default = r#"{"name": "x", "type": "int", "default": 0}"#;
+    refused(X, renamed, Some("x"), "v1 cannot read what v2 wrote");
+    refused(with_default, r#"{"name": "z", "type": "int"}"#, Some("z"), "v2 cannot read what v1 wrote");
+    versions(&[with_default, renamed]).unwrap();
+}
+
+#[test]
+fn the_key_does_not_change() {
+    let fields = r#"{"name": "x", "type": "string"}, {"name": "y", "type": "string"}"#;
+    let more = r#"{"name": "x", "type": "string"}, {"name": "y", "type": "string"}, {"name": "r", "type": "long", "default": 0}"#;
+    let load = |older: &str, newer: &str| {
+        Registry::of(&[("a/Changed.v1.avsc", &schema(fields, older)), ("a/Changed.v2.avsc", &schema(more, newer))])
+    };
+    load(r#", "fanfare.key": "x""#, r#", "fanfare.key": "x", "fanfare.revision": "r""#).unwrap();
+    for (older, newer, fragment) in [
+        (r#", "fanfare.key": "x""#, "", "names x in v1, and nothing in v2"),
+        ("", r#", "fanfare.key": "x""#, "names nothing in v1, and x in v2"),
+        (r#", "fanfare.key": ["x", "y"]"#, r#", "fanfare.key": ["y", "x"]"#, "names x, y in v1, and y, x in v2"),
+    ] {
+        let error = load(older, newer).unwrap_err();
+        assert!(matches!(error, RegistryError::Incompatible { .. }), "{error}");
+        assert!(error.to_string().contains(fragment), "{error}");
+    }
+}
+
+#[test]
+fn the_revision_stays() {
+    let load = |newer: &str| {
+        let fields = r#"{"name": "x", "type": "string"}, {"name": "r", "type": "long"}"#;
+        let more = r#"{"name": "x", "type": "string"}, {"name": "r", "type": "long"}, {"name": "s", "type": "long", "default": 0}"#;
+        let older = schema(fields, r#", "fanfare.key": "x", "fanfare.revision": "r""#);
+        Registry::of(&[("a/Changed.v1.avsc", &older), ("a/Changed.v2.avsc", &schema(more, newer))])
+    };
+    load(r#", "fanfare.key": "x", "fanfare.revision": "r""#).unwrap();
+    for newer in [r#", "fanfare.key": "x""#, r#", "fanfare.key": "x", "fanfare.revision": "s""#] {
+        assert_eq!(load(newer).unwrap_err().field(), Some("r"));
+    }
+}
