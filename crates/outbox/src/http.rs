@@ -48,6 +48,7 @@ pub enum HttpPublisherError {
 pub struct HttpPublisher {
     client: Client,
     events: Url,
+    timeout: Duration,
     tokens: Box<dyn TokenSource>,
 }
 
@@ -55,19 +56,27 @@ impl HttpPublisher {
     /// A publisher for the fan-out at this address, such as `http://127.0.0.1:8080`.
     pub fn new(fanout: &str, tokens: impl TokenSource) -> Result<Self, HttpPublisherError> {
         let bad = || HttpPublisherError::BadAddress { address: fanout.to_owned() };
-        let events = Url::parse(&format!("{}/events", fanout.trim_end_matches('/'))).map_err(|_| bad())?;
+        let mut events = Url::parse(fanout).map_err(|_| bad())?;
         if !matches!(events.scheme(), "http" | "https") || events.query().is_some() || events.fragment().is_some() {
             return Err(bad());
         }
+        let path = format!("{}/events", events.path().trim_end_matches('/'));
+        events.set_path(&path);
         let client = Client::builder()
             .redirect(Policy::none())
-            .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             // The fan-out is a neighbour: a proxy for the outer world is not on the way to it.
             .no_proxy()
             .build()?;
-        Ok(Self { client, events, tokens: Box::new(tokens) })
+        Ok(Self { client, events, timeout: TIMEOUT, tokens: Box::new(tokens) })
+    }
+
+    /// Waits so long for an answer, in place of 5 seconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 }
 
@@ -79,6 +88,7 @@ impl Publisher for HttpPublisher {
         let request = self
             .client
             .post(self.events.clone())
+            .timeout(self.timeout)
             .bearer_auth(token)
             .headers(headers(&event.attributes)?)
             .header(CONTENT_TYPE, "application/avro")

@@ -182,6 +182,8 @@ impl Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn whatever_happens_every_row_arrives_once_and_in_the_order_of_its_key(
         steps in proptest::collection::vec(step(), 0..400)

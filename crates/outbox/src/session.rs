@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tracing::Instrument;
 
 use crate::error::OutboxError;
 use crate::lanes::{Lanes, MAX_HELD};
 use crate::lease::Held;
 use crate::pause::{Chance, Outage};
+use crate::publication::{Outcome, publish};
 use crate::publisher::{PublishError, Publisher};
 use crate::relay::Relay;
-use crate::row::Row;
+use crate::results::Results;
 
 /// How often the backlog is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -31,8 +31,6 @@ pub(crate) enum Ended {
     Panicked,
 }
 
-type Outcome = (Arc<Row>, Result<(), PublishError>);
-
 /// One tenure of the lease: from its acquisition to its loss.
 pub(crate) struct Session<'r, P> {
     relay: &'r Relay<P>,
@@ -44,6 +42,7 @@ pub(crate) struct Session<'r, P> {
     renew_at: Instant,
     lanes: Lanes,
     in_flight: JoinSet<Outcome>,
+    /// Rows are loaded again only when this is empty, lest what is published be taken up again.
     results: Results,
     broker: Outage,
     database: Outage,
@@ -53,20 +52,6 @@ pub(crate) struct Session<'r, P> {
     more: bool,
     poll_at: Instant,
     count_at: Instant,
-}
-
-/// What is yet to be written down; rows are loaded again only when this is empty.
-#[derive(Default)]
-struct Results {
-    published: Vec<i64>,
-    parked: Vec<(i64, String)>,
-    retried: Vec<i64>,
-}
-
-impl Results {
-    fn is_empty(&self) -> bool {
-        self.published.is_empty() && self.parked.is_empty() && self.retried.is_empty()
-    }
 }
 
 impl<'r, P: Publisher> Session<'r, P> {
@@ -100,7 +85,8 @@ impl<'r, P: Publisher> Session<'r, P> {
         // Ends what is in flight: another relay may be at work by now.
         self.in_flight.shutdown().await;
         let limit = self.relay.lease.length();
-        let settled = timeout(limit, self.settle()).await.unwrap_or(Err(OutboxError::Timeout(limit)));
+        let settling = self.results.settle(&self.relay.outbox.table);
+        let settled = timeout(limit, settling).await.unwrap_or(Err(OutboxError::Timeout(limit)));
         if let Err(error) = settled {
             self.count_error("write the results to", &error);
         }
@@ -246,7 +232,10 @@ impl<'r, P: Publisher> Session<'r, P> {
 
     async fn table_work(&mut self) -> Result<(), OutboxError> {
         let now = Instant::now();
-        self.settle().await?;
+        if !self.results.is_empty() {
+            self.results.settle(&self.relay.outbox.table).await?;
+            self.look |= self.more;
+        }
         if now >= self.poll_at {
             self.look = true;
             self.poll_at = now + self.relay.options.poll;
@@ -259,28 +248,6 @@ impl<'r, P: Publisher> Session<'r, P> {
             self.relay.stats.set_backlog(backlog.unsent, backlog.oldest_ms);
             self.count_at = now + COUNT_EVERY;
         }
-        Ok(())
-    }
-
-    /// Writes the results down.
-    ///
-    /// None of this asks for the lease: what was published or rejected stays so, whoever holds it now.
-    async fn settle(&mut self) -> Result<(), OutboxError> {
-        if self.results.is_empty() {
-            return Ok(());
-        }
-        let table = &self.relay.outbox.table;
-        table.delete(&self.results.published).await?;
-        self.results.published.clear();
-        while let Some((seq, reason)) = self.results.parked.last() {
-            table.park(*seq, reason).await?;
-            self.results.parked.pop();
-        }
-        while let Some(seq) = self.results.retried.last() {
-            table.count_attempt(*seq).await?;
-            self.results.retried.pop();
-        }
-        self.look |= self.more;
         Ok(())
     }
 
@@ -325,37 +292,5 @@ impl<'r, P: Publisher> Session<'r, P> {
 
     fn now(&self) -> Duration {
         self.start.elapsed()
-    }
-}
-
-/// Publishes one row for as long as the lease is held.
-async fn publish<P: Publisher>(publisher: Arc<P>, row: Arc<Row>, held_until: watch::Receiver<Instant>) -> Outcome {
-    let outcome = match &row.event {
-        Ok(event) => {
-            let attributes = &event.attributes;
-            let org = attributes.org.as_ref().map(tracing::field::display);
-            let span = tracing::info_span!("relay", event_id = attributes.id, event_type = %attributes.event_type, org);
-            if let Some(traceparent) = &attributes.traceparent {
-                fanfare_telemetry::follow(&span, traceparent);
-            }
-            let publication = while_held(held_until, publisher.publish(event)).instrument(span);
-            publication.await.unwrap_or_else(|| Err(PublishError::Retry("the lease ran out meanwhile".into())))
-        }
-        Err(reason) => Err(PublishError::Rejected(reason.clone())),
-    };
-    (row, outcome)
-}
-
-/// Does the work until the lease runs out, which renewals put off.
-async fn while_held<T>(mut held_until: watch::Receiver<Instant>, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = std::pin::pin!(work);
-    loop {
-        let until = *held_until.borrow_and_update();
-        if until <= Instant::now() {
-            return None;
-        }
-        if let Ok(done) = timeout_at(until, &mut work).await {
-            return Some(done);
-        }
     }
 }
