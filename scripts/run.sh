@@ -23,8 +23,8 @@ STATE=.fanfare/$BROKER
 LOGS=$STATE/logs
 BIN=target/release
 
-# Name, ports and readiness of each service, in the order in which they are started.
-SERVICES=(fanout auth license export)
+# Name, ports and readiness of each service.
+SERVICES=(auth fanout license export)
 ports() {
   case $1 in
     fanout) echo 8080 9090 ;;
@@ -111,9 +111,10 @@ pause() {
   wait $! || true
 }
 
+# wait_until_ready SERVICE...: waits for all of them, at most a minute.
 wait_until_ready() {
   local service deadline=$((SECONDS + 60))
-  for service in "${SERVICES[@]}"; do
+  for service in "$@"; do
     until curl -sf -o /dev/null --max-time 2 "$(ready_url "$service")"; do
       any_died
       if ((SECONDS > deadline)); then
@@ -180,10 +181,13 @@ check_ports
 mkdir -p "$LOGS"
 trap interrupted INT TERM HUP
 exec 4>&1
-for service in "${SERVICES[@]}"; do
+# The others ask auth for its keys at once, and would warn that it is not there yet.
+start auth
+wait_until_ready auth
+for service in fanout license export; do
   start "$service"
 done
-wait_until_ready
+wait_until_ready fanout license export
 welcome
 while true; do
   any_died
