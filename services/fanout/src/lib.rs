@@ -5,13 +5,14 @@
 //! from the log, `groups` is the one thing shared with the other half, `connection` decides what one
 //! tab is sent, and `socket` writes it.
 
+pub mod clock;
 pub mod command;
 pub mod config;
-// pub mod connection;
+pub mod connection;
 pub mod groups;
-// pub mod pipeline;
-// pub mod projection;
+pub mod pipeline;
+pub mod projection;
 pub mod route;
 pub mod seal;
-// pub mod socket;
+pub mod socket;
 pub mod websocket;

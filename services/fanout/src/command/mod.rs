@@ -1,3 +1,38 @@
 //! The commands of the `fanfare` binary.
 
 pub mod check;
+mod node;
+pub mod publish;
+pub mod serve;
+pub mod token;
+
+use std::process::ExitCode;
+
+/// How a command ends (DESIGN 6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// The input or the configuration is wrong.
+    Wrong,
+    /// A server that is needed cannot be reached.
+    Unreachable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Wrong => Self::from(1),
+            Exit::Unreachable => Self::from(3),
+        }
+    }
+}
+
+/// One plain sentence to stderr, and the exit code that goes with it.
+fn fail(exit: Exit, message: impl std::fmt::Display) -> Exit {
+    use std::io::Write as _;
+    // There is nobody to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "fanfare: {message}");
+    exit
+}

@@ -1,5 +1,7 @@
 //! `[hub."/path"]`: a SignalR endpoint, who may connect and which groups a connection joins.
 
+use std::sync::Arc;
+
 use super::join::{self, JoinRule, Joiner};
 use super::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
@@ -22,7 +24,7 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// Its path, for instance `/hubs/notifications`.
-    pub path: String,
+    pub path: Arc<str>,
     /// Whether a connection needs no token.
     pub public: bool,
     /// The groups that a connection joins.
@@ -56,7 +58,7 @@ impl HubConfig {
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         HubDeclaration {
-            path: self.path.clone(),
+            path: self.path.to_string(),
             groups: self.join.iter().map(|rule| rule.template().clone()).collect(),
         }
     }
@@ -93,7 +95,7 @@ fn one(path: &str, section: &Section<'_>) -> HubConfig {
         section.fault("require_roles", "a public hub cannot require roles", None);
     }
     HubConfig {
-        path: path.to_owned(),
+        path: Arc::from(path),
         public,
         join: join_rules(&section),
         require_roles,

@@ -86,7 +86,7 @@ impl Config {
 
     /// The hub at a path.
     pub fn hub(&self, path: &str) -> Option<&HubConfig> {
-        self.hubs.iter().find(|hub| hub.path == path)
+        self.hubs.iter().find(|hub| *hub.path == *path)
     }
 }
 

@@ -36,6 +36,8 @@ pub enum CloseReason {
     SlowConsumer,
     /// A logout ended the user's sessions, or this one.
     LoggedOut,
+    /// The roles that the hub requires were taken away.
+    Forbidden,
     /// The access token ran out; the client comes back with a fresh one.
     TokenExpired,
     /// The node is shutting down.
@@ -71,6 +73,7 @@ impl CloseReason {
             Self::ClientTimeout => row("client_timeout", Fault::Client, true, true),
             Self::SlowConsumer => row("slow_consumer", Fault::Client, false, true),
             Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
+            Self::Forbidden => row("forbidden", Fault::Client, true, false),
             Self::TokenExpired => row("token_expired", Fault::Client, true, true),
             Self::Draining => row("draining", Fault::Nobody, true, true),
             Self::ServerError => row("server_error", Fault::Server, true, true),
@@ -113,6 +116,7 @@ impl CloseReason {
                 Some(format!("Connection closed with an error. InvalidDataException: {what}"))
             }
             Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
+            Self::Forbidden => Some("Your roles no longer allow this connection.".to_owned()),
             Self::ServerError => Some("The server could not go on with this connection.".to_owned()),
             _ => None,
         };

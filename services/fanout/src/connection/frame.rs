@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use fanfare_signalr::{Message, Protocol, Value};
+use fanfare_event::Event;
+use fanfare_signalr::Protocol;
 
+use crate::route::Route;
 use crate::websocket::{Opcode, frame_header};
 
 /// How bytes reach a client.
@@ -47,43 +49,40 @@ impl WireForm {
     }
 }
 
-/// A push to clients: target and arguments, encoded when the first connection of a form needs it.
-#[derive(Debug, Clone)]
-pub struct Frame(Arc<Inner>);
-
+/// One notification: a route's view of an event, encoded when the first connection of a form needs it.
 #[derive(Debug)]
-struct Inner {
-    target: Arc<str>,
-    arguments: Vec<Value<'static>>,
+pub struct Frame {
+    route: Arc<Route>,
+    event: Arc<Event>,
+    cursor: Box<str>,
     json: OnceLock<Bytes>,
     message_pack: OnceLock<Bytes>,
 }
 
 impl Frame {
-    /// A push of `target` with these arguments.
+    /// What `route` makes of `event`, with the cursor that clients keep.
     #[must_use]
-    pub fn new(target: Arc<str>, arguments: Vec<Value<'static>>) -> Self {
+    pub fn new(route: &Arc<Route>, event: &Arc<Event>, cursor: &str) -> Self {
         let (json, message_pack) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { target, arguments, json, message_pack }))
+        Self {
+            route: Arc::clone(route),
+            event: Arc::clone(event),
+            cursor: cursor.into(),
+            json,
+            message_pack,
+        }
     }
 
     /// The bytes of one wire form; shared, never copied per connection.
     #[must_use]
     pub fn wire(&self, form: WireForm) -> &Bytes {
         let cell = match form {
-            WireForm::WebSocketJson => &self.0.json,
-            WireForm::WebSocketMessagePack => &self.0.message_pack,
+            WireForm::WebSocketJson => &self.json,
+            WireForm::WebSocketMessagePack => &self.message_pack,
         };
         cell.get_or_init(|| {
-            let push = Message::Invocation {
-                headers: None,
-                invocation_id: None,
-                target: (&*self.0.target).into(),
-                arguments: self.0.arguments.clone(),
-                stream_ids: Vec::new(),
-            };
-            let mut hub_bytes = Vec::with_capacity(512);
-            form.protocol().encode(&push, &mut hub_bytes);
+            let arguments = self.route.arguments(&self.event, &self.cursor);
+            let hub_bytes = form.protocol().push(self.route.target(), &arguments);
             Bytes::from(form.wrap(&hub_bytes))
         })
     }

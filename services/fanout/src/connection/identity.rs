@@ -6,9 +6,6 @@ use fanfare_event::Id;
 use fanfare_token::Claims;
 use thiserror::Error;
 
-/// The role that may act in every org.
-pub const SUPERADMIN: &str = "superadmin";
-
 /// The request names an org that its token does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdentityError {
@@ -34,9 +31,15 @@ pub struct Identity {
 impl Identity {
     /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`.
     ///
+    /// `may_name_any` tells whether these roles may name an org that is not the token's.
+    ///
     /// # Errors
     /// [`IdentityError`] if the token does not allow that org.
-    pub fn new(claims: Arc<Claims>, named: Option<&str>) -> Result<Self, IdentityError> {
+    pub fn new(
+        claims: Arc<Claims>,
+        named: Option<&str>,
+        may_name_any: impl FnOnce(&[String]) -> bool,
+    ) -> Result<Self, IdentityError> {
         let Some(named) = named else {
             return Ok(Self { claims, named_org: None });
         };
@@ -44,7 +47,7 @@ impl Identity {
         if claims.org.as_ref() == Some(&named) {
             return Ok(Self { claims, named_org: None });
         }
-        if claims.roles.iter().any(|role| role == SUPERADMIN) {
+        if may_name_any(&claims.roles) {
             return Ok(Self { claims, named_org: Some(named) });
         }
         Err(IdentityError::OtherOrg { named })

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare_signalr::{Decoded, Message, Outcome, Protocol, handshake};
+use fanfare_signalr::handshake::{self, HandshakeError};
+use fanfare_signalr::{Decoded, Message, Outcome, Protocol, ProtocolError, invocation_error};
 
 use super::{Budget, CloseReason, HubMethod};
 
@@ -54,6 +55,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Connection {
     phase: Phase,
+    /// What the handshake agreed on; stays known after the end, for the last bytes.
+    protocol: Option<Protocol>,
     /// Whether the transport carries binary messages; Server-Sent Events do not.
     binary: bool,
     /// The begun message that has not ended yet; bounded by `message_bytes`.
@@ -71,6 +74,7 @@ impl Connection {
     pub fn new(binary: bool, settings: &Settings, now: Instant) -> Self {
         Self {
             phase: Phase::Handshaking { since: now },
+            protocol: None,
             binary,
             partial: Vec::new(),
             received: now,
@@ -80,13 +84,16 @@ impl Connection {
         }
     }
 
-    /// The protocol agreed on, once the handshake is done and until the end.
+    /// The protocol agreed on, once the handshake is done; also after the end.
     #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
-        match self.phase {
-            Phase::Open(protocol) => Some(protocol),
-            Phase::Handshaking { .. } | Phase::Ended => None,
-        }
+        self.protocol
+    }
+
+    /// Whether the handshake is done and the end has not come.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
     }
 
     /// Takes bytes from the client; they may hold any part of a message or many of them.
@@ -145,16 +152,23 @@ impl Connection {
         settings: &Settings,
         actions: &mut Vec<Action>,
     ) -> usize {
-        match handshake::read(bytes, settings.message_bytes, self.binary) {
+        let request = handshake::Request::parse(bytes, settings.message_bytes).and_then(|parsed| {
+            if let Some((request, _)) = &parsed {
+                request.require_transfer_format(self.binary)?;
+            }
+            Ok(parsed)
+        });
+        match request {
             Ok(None) => 0,
-            Ok(Some(request)) => {
+            Ok(Some((request, consumed))) => {
                 self.phase = Phase::Open(request.protocol);
-                actions.push(Action::Send(handshake::accepted()));
+                self.protocol = Some(request.protocol);
+                actions.push(Action::Send(handshake::ACCEPTED.to_vec()));
                 actions.push(Action::Opened(request.protocol));
-                request.consumed
+                consumed
             }
             Err(error) => {
-                actions.push(Action::Send(handshake::refused(&error)));
+                actions.push(Action::Send(error.answer()));
                 self.end(CloseReason::HandshakeRefused, actions);
                 0
             }
@@ -169,23 +183,25 @@ impl Connection {
         now: Instant,
         actions: &mut Vec<Action>,
     ) -> usize {
-        let piece = match protocol.split(bytes, settings.message_bytes) {
+        let frame = match protocol.split(bytes, settings.message_bytes) {
             Ok(None) => return 0,
-            Ok(Some(piece)) => piece,
+            Ok(Some(frame)) => frame,
             Err(error) => {
-                self.close(reason_for(&error, settings), actions);
+                self.close(reason_for(&error), actions);
                 return 0;
             }
         };
-        match protocol.decode(&bytes[piece.start..piece.end]) {
-            Ok(Decoded::Message(message)) => self.act_on(message, settings, now, actions),
-            Ok(Decoded::BindingFailure { invocation_id, error, .. }) => {
-                self.refuse(protocol, invocation_id.as_deref(), error, actions);
+        match protocol.decode(frame.body) {
+            Ok(Decoded::Message { message, .. }) => self.act_on(message, settings, now, actions),
+            Ok(Decoded::BindingFailure(failure)) => {
+                if let Some(answer) = failure.into_completion(true) {
+                    actions.push(Action::Send(encode(protocol, &answer)));
+                }
             }
-            Ok(Decoded::Ignored) => {}
-            Err(error) => self.close(reason_for(&error, settings), actions),
+            Ok(Decoded::Ignored { .. }) => {}
+            Err(error) => self.close(reason_for(&error), actions),
         }
-        piece.consumed
+        frame.consumed
     }
 
     fn act_on(
@@ -212,7 +228,7 @@ impl Connection {
                 }
             }
             Message::StreamInvocation { invocation_id, target, .. } => {
-                let error = fanfare_signalr::errors::unknown_hub_method(&target);
+                let error = invocation_error::unknown_method(&target);
                 self.refuse(protocol, Some(&invocation_id), error, actions);
             }
             Message::Ping => self.pings = true,
@@ -255,7 +271,7 @@ impl Connection {
         match self.phase {
             Phase::Handshaking { since } => {
                 if now.saturating_duration_since(since) >= settings.handshake {
-                    actions.push(Action::Send(handshake::canceled()));
+                    actions.push(Action::Send(HandshakeError::Canceled.answer()));
                     self.end(CloseReason::HandshakeTimeout, actions);
                 }
             }
@@ -311,10 +327,9 @@ fn over_budget(settings: &Settings, budget: &Budget) -> String {
     )
 }
 
-fn reason_for(error: &fanfare_signalr::ProtocolError, settings: &Settings) -> CloseReason {
-    if error.is_too_large() {
-        CloseReason::MessageTooLarge(settings.message_bytes)
-    } else {
-        CloseReason::InvalidMessage(error.to_string())
+fn reason_for(error: &ProtocolError) -> CloseReason {
+    match error {
+        ProtocolError::TooLong { limit } => CloseReason::MessageTooLarge(*limit),
+        other => CloseReason::InvalidMessage(other.to_string()),
     }
 }

@@ -40,7 +40,7 @@ impl HubMethod {
                 given => Err(wrong_count("Cursor", 0, given.len())),
             };
         }
-        Err(fanfare_signalr::errors::unknown_hub_method(target))
+        Err(fanfare_signalr::invocation_error::unknown_method(target))
     }
 }
 

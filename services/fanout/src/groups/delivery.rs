@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use fanfare_event::Id;
 use smallvec::SmallVec;
-use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::name::GroupName;
-use crate::connection::{ConnectionId, Frame, Identity};
+use crate::connection::Frame;
 use crate::projection::{Consequence, Place};
 
 /// One notification on its way to the tabs of its audience.
@@ -36,19 +36,14 @@ pub struct Delivery {
     pub span: Span,
 }
 
-/// A WebSocket whose upgrade has been answered, on its way to the shard that will own it.
+/// A message from the pipeline to one shard.
 #[derive(Debug)]
-pub struct OpenSocket {
-    /// The socket, without its HTTP wrapping.
-    pub stream: TcpStream,
-    /// Bytes that the client sent right behind its request.
-    pub read_ahead: bytes::Bytes,
-    /// The public id of the connection.
-    pub id: ConnectionId,
-    /// The hub it belongs to.
-    pub hub: Arc<crate::config::Hub>,
-    /// Whose it is; `None` on a public hub.
-    pub identity: Option<Identity>,
-    /// The cursor to resume from at connect, as the client gave it.
-    pub cursor: Option<String>,
+pub enum ShardMessage {
+    /// Write a notification to the members of its groups.
+    Deliver(Arc<Delivery>),
+    /// Make open connections feel what an event changed, then answer.
+    ///
+    /// The pipeline waits for the answer: a tab that joins a group by an event is a member before the
+    /// next event is sent to that group.
+    Apply(Arc<Consequence>, oneshot::Sender<()>),
 }

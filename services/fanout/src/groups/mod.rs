@@ -1,3 +1,15 @@
 //! Groups: the only state that the two halves of a node share.
+//!
+//! The pipeline writes the projection and sends deliveries; the shards read the projection when a tab
+//! connects and take the deliveries. Nothing else passes between them.
 
+mod admission;
+mod delivery;
+mod interest;
 pub mod name;
+mod shared;
+
+pub use admission::{Admission, Membership, Refused, memberships};
+pub use delivery::{Delivery, ShardMessage};
+pub use interest::{Interest, MAX_SHARDS, ShardSet};
+pub use shared::{Groups, SHARD_INBOX};

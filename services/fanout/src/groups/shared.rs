@@ -1,22 +1,16 @@
-//! Groups: the only state that the two halves of a node share.
+//! The shared state itself, and the inboxes of the shards.
 //!
 //! The pipeline writes the [`Projection`] and sends deliveries; the shards read the projection when a
 //! tab connects and take the deliveries. Nothing else passes between them.
 
-mod admission;
-mod delivery;
-mod interest;
-pub mod name;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-pub use admission::{Admission, Membership, Refused};
-pub use delivery::{Delivery, ShardMessage};
-pub use interest::Interest;
+use fanfare_broker::Position;
+use tokio::sync::{mpsc, oneshot};
 
-use std::sync::RwLock;
-
-use tokio::sync::mpsc;
-
-use crate::projection::Projection;
+use super::{Interest, ShardMessage};
+use crate::projection::{Consequence, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
 /// which loses nothing: the log keeps what is not yet read.
@@ -26,26 +20,31 @@ pub const SHARD_INBOX: usize = 4096;
 #[derive(Debug)]
 pub struct Groups {
     projection: RwLock<Projection>,
+    /// Up to where every delivery has been handed to the inboxes; behind the projection by a moment.
+    passed: Mutex<Position>,
     interest: Interest,
     shards: Vec<mpsc::Sender<ShardMessage>>,
+    connections: AtomicUsize,
 }
 
 impl Groups {
     /// Shared state around a projection, with the inboxes of the shards.
     #[must_use]
     pub fn new(projection: Projection, shards: Vec<mpsc::Sender<ShardMessage>>) -> Self {
-        Self { projection: RwLock::new(projection), interest: Interest::default(), shards }
+        let passed = Mutex::new(projection.position().clone());
+        let projection = RwLock::new(projection);
+        Self { projection, passed, interest: Interest::default(), shards, connections: AtomicUsize::new(0) }
     }
 
     /// Reads what the node knows.
     pub fn read<T>(&self, look: impl FnOnce(&Projection) -> T) -> T {
         // A poisoned lock means that a fold panicked; what it left is still the best that is known.
-        look(&self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        look(&self.projection.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes what the node knows; the pipeline alone does.
     pub fn fold<T>(&self, change: impl FnOnce(&mut Projection) -> T) -> T {
-        change(&mut self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner))
+        change(&mut self.projection.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Which shards have members of which groups.
@@ -54,10 +53,40 @@ impl Groups {
         &self.interest
     }
 
+    /// A connection was taken over by a shard.
+    pub fn opened(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection of a shard is gone.
+    pub fn closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// How many shards there are.
     #[must_use]
     pub fn shard_count(&self) -> usize {
         self.shards.len()
+    }
+
+    /// Notes that everything up to `position` has been handed to the inboxes.
+    pub fn pass(&self, position: &Position) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone_from(position);
+    }
+
+    /// A position such that all deliveries up to it are in the inboxes or handled, and how many messages
+    /// still wait in the inbox of `shard`.
+    #[must_use]
+    pub fn passed(&self, shard: usize) -> (Position, u64) {
+        let position = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waiting = self.shards.get(shard).map_or(0, |inbox| inbox.max_capacity() - inbox.capacity());
+        (position, waiting as u64)
     }
 
     /// Hands a message to one shard, waiting while its inbox is full; false if the shard is gone.
@@ -68,13 +97,19 @@ impl Groups {
         }
     }
 
-    /// Hands a message to every shard.
-    pub async fn send_all(&self, message: &ShardMessage)
-    where
-        ShardMessage: Clone,
-    {
+    /// Makes every shard apply a consequence and waits until all have.
+    pub async fn apply(&self, consequence: Consequence) {
+        let consequence = Arc::new(consequence);
+        let mut answers = Vec::with_capacity(self.shards.len());
         for shard in 0..self.shards.len() {
-            self.send(shard, message.clone()).await;
+            let (answer, applied) = oneshot::channel();
+            if self.send(shard, ShardMessage::Apply(Arc::clone(&consequence), answer)).await {
+                answers.push(applied);
+            }
+        }
+        for applied in answers {
+            // A shard that ends before it answers has no connections left to feel anything.
+            let _ = applied.await;
         }
     }
 }

@@ -1,1 +1,17 @@
-//! pipeline
+//! From the broker's log to the groups: read, decode, route, fold, send.
+
+mod deadletter;
+mod decode;
+mod dispatch;
+mod ingest;
+mod message;
+mod reader;
+mod replay;
+mod status;
+
+pub use decode::{Unusable, decode};
+pub use ingest::{Body, Ingest, IngestError};
+pub use message::to_message;
+pub use reader::{Pipeline, Window};
+pub use replay::{Notification, Replay, Replayed, ResumeError};
+pub use status::Status;

@@ -27,6 +27,7 @@ pub use revocation::Revocations;
 pub use roles::{GrantedRole, RoleChange, Roles};
 pub use seen::{Novelty, Seen};
 
+use crate::connection::Identity;
 use crate::route::{Effect, Match, Retain};
 
 /// How far ahead of the broker's clock a logout may be dated, in seconds. A producer with a wrong clock
@@ -115,6 +116,11 @@ impl Projection {
             token_lifetime: bounds.token_lifetime,
             tidied: 0,
         }
+    }
+
+    /// Goes on from another position: after the state was read ahead, or in a new incarnation.
+    pub fn continue_from(&mut self, position: Position) {
+        self.position = position;
     }
 
     /// How far the log has been folded.
@@ -239,5 +245,19 @@ impl Projection {
 impl Folded {
     fn dropped(verdict: Verdict) -> Self {
         Self { verdict, consequences: Vec::new(), retained_full: false }
+    }
+}
+
+impl Consequence {
+    /// Whether it ends the connections of this identity.
+    #[must_use]
+    pub fn ends(&self, who: &Identity) -> bool {
+        let Self::LoggedOut { user, session, at } = self else { return false };
+        let claims = who.claims();
+        match session {
+            _ if claims.realm.is_some() => false,
+            Some(session) => claims.session.as_ref() == Some(session),
+            None => claims.user == *user && claims.issued_at <= *at,
+        }
     }
 }

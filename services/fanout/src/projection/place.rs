@@ -24,6 +24,12 @@ impl Place {
         position.covers(self.partition, self.offset)
     }
 
+    /// Whether this place surely lies behind another; places of two partitions have no order.
+    #[must_use]
+    pub fn is_after(self, other: Self) -> bool {
+        self.partition == other.partition && self.offset > other.offset
+    }
+
     /// Whether something said here with this revision gives way to what is known from elsewhere.
     ///
     /// Revisions decide where both have one (SEMANTICS 4.3): partitions are read in any interleaving.

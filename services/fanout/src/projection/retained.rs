@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fanfare_event::{Event, Id};
+use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::Place;
@@ -21,11 +21,10 @@ pub struct Retained {
     pub place: Place,
 }
 
-/// What a slot is told apart by: hub, org, and target with key.
+/// What a slot is told apart by: its name holds hub, target, org and key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
     hub: Arc<str>,
-    org: Option<Id>,
     name: Arc<str>,
 }
 
@@ -34,7 +33,7 @@ impl Slot {
     #[must_use]
     pub fn of(route: &Route, event: &Event) -> Option<Self> {
         let name = Arc::from(route.slot(event)?);
-        Some(Self { hub: Arc::from(route.hub()), org: event.attributes.org.clone(), name })
+        Some(Self { hub: Arc::from(route.hub()), name })
     }
 }
 

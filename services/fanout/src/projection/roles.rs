@@ -1,7 +1,6 @@
 //! Roles as events changed them, until the tokens that say otherwise have run out.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use fanfare_event::Id;
 use fanfare_token::Claims;
@@ -16,7 +15,7 @@ pub struct RoleChange {
     /// In which org.
     pub org: Id,
     /// All roles from now on.
-    pub roles: Vec<Arc<str>>,
+    pub roles: Vec<String>,
     /// The producer's revision, if it counts.
     pub revision: Option<i64>,
     /// When the change was made, in seconds since the epoch.
@@ -26,7 +25,7 @@ pub struct RoleChange {
 #[derive(Debug, Clone)]
 struct Override {
     /// Each role with the place in the log from which the user has had it without a break.
-    roles: Vec<(Arc<str>, Place)>,
+    roles: Vec<(String, Place)>,
     revision: Option<i64>,
     place: Place,
     at: i64,
@@ -41,7 +40,7 @@ pub struct Roles {
 }
 
 /// A role and, if an event granted it, where in the log.
-pub type GrantedRole = (Arc<str>, Option<Place>);
+pub type GrantedRole = (String, Option<Place>);
 
 impl Roles {
     /// No changes yet; at most `limit` are remembered.
@@ -60,7 +59,7 @@ impl Roles {
         if known.is_some_and(|known| place.is_older(change.revision, known.place, known.revision)) {
             return (false, None);
         }
-        let since = |role: &Arc<str>| {
+        let since = |role: &String| {
             let kept = known.and_then(|known| known.roles.iter().find(|(name, _)| name == role));
             kept.map_or(place, |(_, since)| *since)
         };
@@ -80,7 +79,7 @@ impl Roles {
     #[must_use]
     pub fn of(&self, claims: &Claims) -> Vec<GrantedRole> {
         let from_token = || {
-            claims.roles.iter().map(|role| (Arc::from(role.as_str()), None)).collect()
+            claims.roles.iter().map(|role| (role.clone(), None)).collect()
         };
         let (Some(org), None) = (&claims.org, &claims.realm) else { return from_token() };
         match self.overrides.get(&(org.clone(), claims.user.clone())) {

@@ -29,6 +29,13 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether it ends sessions.
+    pub fn is_logout(&self) -> bool {
+        matches!(self, Self::Logout { .. })
+    }
+}
+
 /// Where the values of an effect are.
 #[derive(Debug, Clone, Default)]
 pub(super) enum EffectRule {

@@ -1,1 +1,44 @@
-//! socket
+//! The HTTP edge: negotiation, WebSockets, publishing, the page, and the operator's port.
+
+mod admin;
+mod answer;
+mod bearer;
+mod connect;
+mod cors;
+mod events;
+mod hub;
+mod listen;
+mod negotiate;
+mod page;
+mod query;
+pub mod shard;
+mod state;
+
+pub use listen::{BindError, bind, serve};
+pub use state::{App, Hubs};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+/// What the public port answers.
+pub fn public(app: Arc<App>) -> Router {
+    let cors = cors::layer(&app.origins);
+    Router::new()
+        .route("/events", post(events::publish))
+        .route("/", get(page::index))
+        // Hubs are found whatever the case of their path, which no router does; files come after them.
+        .fallback(hub::dispatch)
+        .layer(cors)
+        .with_state(app)
+}
+
+/// What the operator's port answers.
+pub fn operator(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(admin::healthz))
+        .route("/readyz", get(admin::readyz))
+        .route("/metrics", get(admin::metrics))
+        .with_state(app)
+}

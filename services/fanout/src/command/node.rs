@@ -1,0 +1,227 @@
+//! The parts of a node, put together.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::thread::JoinHandle;
+
+use fanfare_broker::Broker;
+use fanfare_broker::embedded::{Embedded, OpenError, Options};
+use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
+use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::config::{BrokerKind, Config, Loaded, Secret};
+use crate::connection::Settings;
+use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
+use crate::pipeline::{Ingest, Pipeline, Replay, Status, Window};
+use crate::projection::{Bounds, Projection};
+use crate::seal::Seal;
+use crate::socket::shard::{self, Shared};
+use crate::socket::{App, BindError, Hubs};
+
+/// How many retained values, logouts and role changes a node remembers one by one.
+const MAX_REMEMBERED: usize = 1_000_000;
+
+/// How many new sockets may wait for one shard.
+const SHARD_COMMANDS: usize = 1024;
+
+/// Why a node does not start.
+#[derive(Debug, Error)]
+pub(super) enum StartError {
+    /// A port cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The embedded log cannot be opened.
+    #[error("the event log cannot be opened: {0}")]
+    Log(#[from] OpenError),
+    /// The log cannot be read.
+    #[error("the event log cannot be read: {0}")]
+    Read(#[from] fanfare_broker::BrokerError),
+    /// The data folder cannot be used.
+    #[error("the data folder {path} cannot be used: {source}")]
+    Data {
+        /// The folder or file.
+        path: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The development key cannot be had.
+    #[error("the development signing key: {0}")]
+    Key(#[from] KeyFileError),
+    /// The issuers cannot be used.
+    #[error(transparent)]
+    Issuers(#[from] ConfigError),
+    /// A thread cannot be started.
+    #[error("a shard cannot be started: {0}")]
+    Shard(std::io::Error),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+}
+
+/// A node that has been put together.
+pub(super) struct Node {
+    /// The state of the HTTP edge.
+    pub app: Arc<App>,
+    /// The reader of the log; to be run.
+    pub pipeline: Pipeline,
+    /// The threads that own the connections.
+    pub shards: Vec<JoinHandle<()>>,
+    /// How many hubs there are.
+    pub hubs: usize,
+    /// The digest of the routes.
+    pub digest: String,
+}
+
+impl Node {
+    /// Opens the log and starts the shards.
+    ///
+    /// # Errors
+    /// [`StartError`] in a plain sentence.
+    pub(super) fn start(loaded: Loaded) -> Result<Self, StartError> {
+        let Loaded { config, registry, routes } = loaded;
+        let (registry, routes) = (Arc::new(registry), Arc::new(routes));
+        let broker = open_broker(&config)?;
+        let seal = seal(&config)?;
+        let window = Window { age: config.broker.window, records: config.broker.window_events };
+        let bounds = bounds(&config);
+        let mut metrics_registry = MetricsRegistry::default();
+        let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
+        let (inboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
+        let start = fanfare_broker::Position::start(0);
+        let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
+        let shared = Arc::new(Shared {
+            groups: Arc::clone(&groups),
+            replay: Replay::new(
+                Arc::clone(&broker),
+                Arc::clone(&registry),
+                Arc::clone(&routes),
+                seal.clone(),
+                window,
+                bounds,
+                config.limits.resume_reads,
+            ),
+            seal: seal.clone(),
+            settings: settings(&config),
+            queue_bytes: config.limits.outbox_bytes,
+            resume_notifications: config.limits.resume_notifications,
+            resume_bytes: config.limits.resume_bytes,
+            metrics: Arc::clone(&metrics),
+        });
+        let (mut commands, mut shards) = (Vec::new(), Vec::new());
+        for (index, inbox) in receivers.into_iter().enumerate() {
+            let (sender, receiver) = mpsc::channel(SHARD_COMMANDS);
+            let spawned = shard::spawn(index, Arc::clone(&shared), inbox, receiver);
+            shards.push(spawned.map_err(StartError::Shard)?);
+            commands.push(sender);
+        }
+        let status = Arc::new(Status::default());
+        let (hubs, digest) = (config.hubs.len(), routes.digest());
+        let app = Arc::new(App {
+            hubs: Hubs::new(&config.hubs),
+            verifier: verifier(&config)?,
+            groups: Arc::clone(&groups),
+            ingest: Ingest::new(Arc::clone(&broker), Arc::clone(&registry)),
+            seal: seal.clone(),
+            origins: config.cors.clone(),
+            event_bytes: config.limits.event_bytes,
+            status: Arc::clone(&status),
+            metrics: Arc::clone(&metrics),
+            registry: metrics_registry,
+            shards: commands,
+            next_shard: AtomicUsize::new(0),
+            max_connections: config.node.max_connections,
+            draining: AtomicBool::new(false),
+        });
+        let pipeline = Pipeline { broker, registry, routes, groups, seal, metrics, status, window };
+        Ok(Self { app, pipeline, shards, hubs, digest })
+    }
+}
+
+fn open_broker(config: &Config) -> Result<Arc<dyn Broker>, StartError> {
+    match &config.broker.kind {
+        BrokerKind::Embedded(folder) => {
+            let options = Options {
+                retention_age: config.broker.retention,
+                retention_bytes: config.broker.retention_bytes,
+                ..Options::default()
+            };
+            Ok(Arc::new(Embedded::open(folder, options)?))
+        }
+    }
+}
+
+/// One shard per core: each is a thread that owns its connections.
+fn shard_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS)
+}
+
+fn settings(config: &Config) -> Settings {
+    let limits = &config.limits;
+    Settings {
+        handshake: limits.handshake,
+        keepalive: limits.keepalive,
+        client_timeout: limits.client_timeout,
+        message_bytes: limits.message_bytes,
+        invocations_per_minute: limits.invocations_per_minute,
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let lifetime = config.token.max_token_lifetime + config.token.leeway;
+    Bounds {
+        window: config.broker.window,
+        window_events: usize::try_from(config.broker.window_events).unwrap_or(usize::MAX),
+        token_lifetime: i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX),
+        retained: MAX_REMEMBERED,
+        revocations: MAX_REMEMBERED,
+    }
+}
+
+fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    let mut issuers = config.issuers.clone();
+    if let Some(development) = &config.development {
+        let key = SigningKey::load_or_create(&development.signing_key)?;
+        tracing::warn!("a development signing key is trusted: never in production");
+        issuers.push(development.issuer(key.jwk()));
+    }
+    Ok(Verifier::new(issuers, config.token.clone())?)
+}
+
+/// The node secret: configured, or random and kept in the data folder of a node that is alone.
+fn seal(config: &Config) -> Result<Seal, StartError> {
+    let older: Vec<Vec<u8>> =
+        config.node.previous_secret.iter().map(|secret| secret.as_bytes().to_vec()).collect();
+    if let Some(secret) = &config.node.secret {
+        return Ok(Seal::new(Secret::as_bytes(secret), &older));
+    }
+    let path = config.node.data.join("node.secret");
+    let secret = kept_secret(&path)
+        .map_err(|source| StartError::Data { path: path.display().to_string(), source })?;
+    Ok(Seal::new(&secret, &older))
+}
+
+fn kept_secret(path: &Path) -> std::io::Result<Vec<u8>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::read(path) {
+        Ok(secret) if secret.len() >= 32 => return Ok(secret),
+        Ok(_) => return Err(std::io::Error::other("the file holds no secret of 32 bytes; delete it")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut secret = vec![0; 32];
+    aws_lc_rs::rand::fill(&mut secret).map_err(|_| std::io::Error::other("no random numbers"))?;
+    let mut options = fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(path)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    Ok(secret)
+}

@@ -1,0 +1,100 @@
+//! `fanfare serve`: one node, until it is told to stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::check::report;
+use super::node::{Node, StartError};
+use super::{Exit, fail};
+use crate::config::Loaded;
+use crate::socket::shard::Command;
+use crate::socket::{self, App};
+
+/// Runs a node with this configuration until SIGTERM or Ctrl-C.
+pub fn run(config: &Path) -> Exit {
+    let loaded = match Loaded::load(config) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            report(&faults);
+            return Exit::Wrong;
+        }
+    };
+    let _telemetry = match fanfare_telemetry::init("fanout", loaded.config.log) {
+        Ok(guard) => guard,
+        Err(error) => return fail(Exit::Wrong, error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),
+    };
+    let outcome = runtime.block_on(serve(loaded));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => Exit::Done,
+        Err(error) => fail(Exit::Wrong, error),
+    }
+}
+
+async fn serve(loaded: Loaded) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    // Ports first: a port in use must be said before anything is written to disk.
+    let public = socket::bind(loaded.config.node.listen)?;
+    let operator = socket::bind(loaded.config.node.admin_listen)?;
+    let drain = loaded.config.node.drain;
+    let node = Node::start(loaded)?;
+    let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
+    let app = Arc::clone(&node.app);
+    tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.digest, "listening");
+    tracing::info!(address = %address(&operator), "operator's port");
+    let public = tokio::spawn(socket::serve(public, socket::public(Arc::clone(&app)), stop.clone()));
+    let operator = socket::serve(operator, socket::operator(Arc::clone(&app)), stop_operator.clone());
+    let operator = tokio::spawn(operator);
+    let pipeline = tokio::spawn(node.pipeline.run());
+
+    wait(&mut terminate, &mut interrupt).await;
+    tracing::info!("stopping");
+    app.draining.store(true, Ordering::Release);
+    stop.cancel();
+    let gone = tokio::time::timeout(drain, drained(&app, node.shards));
+    if gone.await.is_err() {
+        tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
+    }
+    pipeline.abort();
+    stop_operator.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Tells every connection to come back elsewhere, and waits until the shards have none left.
+async fn drained(app: &App, shards: Vec<std::thread::JoinHandle<()>>) {
+    for shard in &app.shards {
+        // A shard that is gone has nothing to drain.
+        let _ = shard.send(Command::Drain).await;
+    }
+    let joined = tokio::task::spawn_blocking(move || {
+        for shard in shards {
+            if shard.join().is_err() {
+                tracing::error!("a shard ended with a panic");
+            }
+        }
+    });
+    let _ = joined.await;
+}
+
+async fn wait(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn address(listener: &tokio::net::TcpListener) -> String {
+    listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string())
+}

@@ -1,0 +1,91 @@
+//! `fanfare token`: a token for trying things out, signed with the development key.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use fanfare_event::{Id, TypePattern};
+use fanfare_token::{NewToken, SigningKey};
+
+use super::check::report;
+use super::{Exit, fail};
+use crate::clock::unix_seconds;
+use crate::config::{AUDIENCE, Config, DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE};
+
+/// The role that makes a token a producer's.
+const PRODUCER: &str = "producer";
+
+/// What the token should say.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The user.
+    pub user: String,
+    /// The user's org.
+    pub org: String,
+    /// The roles.
+    pub roles: Vec<String>,
+    /// The types that a producer may publish; any if none is given.
+    pub publish: Vec<String>,
+    /// The session.
+    pub session: Option<String>,
+    /// How long it is good, in seconds.
+    pub lifetime: u32,
+}
+
+/// Prints a development token.
+pub fn run(config: &Path, request: &Request) -> Exit {
+    let config = match Config::load(config) {
+        Ok(config) => config,
+        Err(faults) => {
+            report(&faults);
+            return Exit::Wrong;
+        }
+    };
+    match sign(&config, request) {
+        Ok(token) => {
+            // Nothing can be done for a reader that has gone.
+            let _ = writeln!(std::io::stdout(), "{token}");
+            Exit::Done
+        }
+        Err(message) => fail(Exit::Wrong, message),
+    }
+}
+
+/// Signs a token with the development key of a configuration.
+///
+/// # Errors
+/// One sentence: there is no such key, or the request holds what no token can.
+pub fn sign(config: &Config, request: &Request) -> Result<String, String> {
+    let Some(development) = &config.development else {
+        return Err("the config has no [development] signing_key, so no token can be made with it".to_owned());
+    };
+    let user = id("user", &request.user)?;
+    let org = id("org", &request.org)?;
+    let now = unix_seconds();
+    for role in &request.roles {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if role.is_empty() || role.len() > 32 || !role.chars().all(plain) {
+            return Err(format!("role {role:?}: 1 to 32 of a-z 0-9 _ - are possible"));
+        }
+    }
+    let mut token = if request.roles.iter().any(|role| role == PRODUCER) {
+        let any = ["*".to_owned()];
+        let patterns = if request.publish.is_empty() { &any[..] } else { &request.publish };
+        let types: Result<Vec<_>, _> = patterns.iter().map(|text| TypePattern::parse(text)).collect();
+        let types = types.map_err(|error| format!("--publish: {error}"))?;
+        NewToken::producer(DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE, &user, &types, now, request.lifetime)
+            .sources(["*"])
+            .orgs(["*"])
+    } else {
+        NewToken::user(DEVELOPMENT_ISSUER, AUDIENCE, &user, now, request.lifetime)
+    };
+    token = token.org(&org).roles(request.roles.clone());
+    if let Some(session) = &request.session {
+        token = token.session(&id("session", session)?);
+    }
+    let key = SigningKey::load_or_create(&development.signing_key).map_err(|error| error.to_string())?;
+    key.sign(&token).map_err(|error| error.to_string())
+}
+
+fn id(what: &str, text: &str) -> Result<Id, String> {
+    Id::parse(text).map_err(|error| format!("--{what} {text:?}: {error}"))
+}

@@ -1,0 +1,137 @@
+//! One event on its way from the log to the shards.
+
+use std::sync::Arc;
+
+use fanfare_broker::{Position, Record};
+use fanfare_event::Event;
+use tracing::{Instrument as _, Span};
+
+use super::{Pipeline, Unusable, deadletter, decode};
+use crate::connection::Frame;
+use crate::groups::{Delivery, ShardMessage};
+use crate::projection::{Consequence, Folded, Place, Verdict, seal_cursor};
+use crate::route::Match;
+
+/// Whether what a record says is delivered or only learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The compacted state, read ahead of the log.
+    State,
+    /// The log up to what existed at start: learnt, and delivered to nobody.
+    CatchingUp,
+    /// The log as it grows.
+    Live,
+}
+
+impl Pipeline {
+    /// Handles one record and whatever follows from it.
+    pub(super) async fn handle(&self, record: &Record, mode: Mode) {
+        let span = tracing::info_span!(
+            "event",
+            r#type = record.message.topic,
+            partition = record.partition,
+            offset = record.offset
+        );
+        let traceparent = record.message.headers.iter().find(|(name, _)| name == "traceparent");
+        if let Some((_, traceparent)) = traceparent {
+            fanfare_telemetry::follow(&span, traceparent);
+        }
+        self.handle_in(record, mode, &span).instrument(span.clone()).await;
+        if mode != Mode::State {
+            self.groups.pass(&self.position());
+        }
+    }
+
+    fn position(&self) -> Position {
+        self.groups.read(|known| known.position().clone())
+    }
+
+    async fn handle_in(&self, record: &Record, mode: Mode, span: &Span) {
+        self.metrics.event_read(&record.message.topic);
+        let decoded = tracing::debug_span!("decode").in_scope(|| decode(&self.registry, record));
+        let event = match decoded {
+            Ok(Some(event)) => Arc::new(event),
+            Ok(None) => return self.skip(record, mode),
+            Err(reason) => {
+                self.skip(record, mode);
+                // State is read again at every start; its letter was written when it was news.
+                if mode == Mode::Live {
+                    deadletter::write(&self.broker, &self.metrics, record, &reason).await;
+                }
+                return;
+            }
+        };
+        let matches = tracing::debug_span!("route").in_scope(|| self.routes.route(&event));
+        let folded = self.groups.fold(|known| match mode {
+            Mode::State => known.fold_state(record, &event, &matches),
+            Mode::CatchingUp | Mode::Live => known.fold(record, &event, &matches),
+        });
+        if folded.retained_full {
+            tracing::warn!("too many retained values: this one is delivered but not retained");
+        }
+        self.metrics.event_decoded(&record.message.topic);
+        if mode != Mode::Live {
+            return;
+        }
+        match folded.verdict {
+            Verdict::New => self.deliver(record, &event, &matches, folded, span).await,
+            Verdict::Conflict => {
+                deadletter::write(&self.broker, &self.metrics, record, &Unusable::Conflict).await;
+            }
+            Verdict::Duplicate => self.metrics.event_duplicate(),
+            Verdict::Stale => tracing::debug!("something newer is known"),
+        }
+    }
+
+    fn skip(&self, record: &Record, mode: Mode) {
+        if mode != Mode::State {
+            self.groups.fold(|known| known.skip(record));
+        }
+    }
+
+    async fn deliver(
+        &self,
+        record: &Record,
+        event: &Arc<Event>,
+        matches: &[Match<'_>],
+        folded: Folded,
+        span: &Span,
+    ) {
+        let mut cursor = None;
+        for matched in matches {
+            let route = matched.route;
+            // Asked after the fold: see `Groups::admit` for why no connection falls between.
+            let shards = self.groups.interest().shards(route.hub(), &matched.groups);
+            self.metrics.notification_routed(route.name());
+            if shards.is_empty() {
+                continue;
+            }
+            let cursor = cursor.get_or_insert_with(|| seal_cursor(&self.seal, &self.position()));
+            let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
+            let delivery = Arc::new(Delivery {
+                place: Place::of(record),
+                hub: Arc::from(route.hub()),
+                groups: matched.groups.clone(),
+                org: event.attributes.org.clone(),
+                cross_org: route.cross_org(),
+                frame: Frame::new(route, event, cursor),
+                conflation: route.conflation_key(event),
+                ends: ends.cloned(),
+                stored_at: record.time,
+                span: span.clone(),
+            });
+            for shard in shards.iter() {
+                self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
+            }
+        }
+        for consequence in folded.consequences {
+            self.groups.apply(consequence).await;
+        }
+    }
+}
+
+impl Consequence {
+    fn is_logout(&self) -> bool {
+        matches!(self, Self::LoggedOut { .. })
+    }
+}

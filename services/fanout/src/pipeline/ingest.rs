@@ -1,0 +1,168 @@
+//! Publishing: an event from outside, checked and stored in the log.
+
+use std::sync::Arc;
+
+use fanfare_broker::{Broker, PublishError};
+use fanfare_event::{Attributes, Encoded, Id, JsonMismatch, Registry, Value};
+use fanfare_token::Publish;
+use thiserror::Error;
+
+use super::to_message;
+
+/// The body of a published event.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// An Avro record in single-object encoding.
+    Avro(Vec<u8>),
+    /// JSON to be checked against the schema.
+    Json(serde_json::Value),
+}
+
+/// Why an event was not published.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// No schema of this name; with what is known instead.
+    #[error("unknown event type `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownType {
+        /// The name that was given.
+        name: String,
+        /// A known name that is close to it.
+        suggestion: Option<String>,
+    },
+    /// The JSON does not fit the schema.
+    #[error(transparent)]
+    Mismatch(#[from] JsonMismatch),
+    /// The Avro body cannot be read.
+    #[error("the body is not a record of a known schema: {0}")]
+    Undecodable(String),
+    /// The body is a record of another type than the headers say.
+    #[error("the headers say {said}, the body is a {is}")]
+    OtherType {
+        /// The type in the headers.
+        said: String,
+        /// The type of the body.
+        is: String,
+    },
+    /// The body names another org than the headers.
+    #[error("the headers name org {said:?}, the body {is:?}")]
+    OtherOrg {
+        /// The org in the headers.
+        said: Option<String>,
+        /// The org in the body.
+        is: Option<String>,
+    },
+    /// An id in the body is none.
+    #[error("field `{field}` is not an id: {reason}")]
+    InvalidId {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The token does not allow this event.
+    #[error("the token does not allow to publish {0}")]
+    Forbidden(String),
+    /// The broker did not take it.
+    #[error(transparent)]
+    Broker(#[from] PublishError),
+}
+
+fn did_you_mean(name: Option<&str>) -> String {
+    name.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Takes events from outside into the log.
+#[derive(Clone)]
+pub struct Ingest {
+    broker: Arc<dyn Broker>,
+    registry: Arc<Registry>,
+}
+
+impl Ingest {
+    /// Publishes to this broker, checking against these schemas.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>) -> Self {
+        Self { broker, registry }
+    }
+
+    /// Checks an event, stores it and gives its id.
+    ///
+    /// The answer comes when the broker has it. Trying again with the same id is always safe.
+    ///
+    /// # Errors
+    /// [`IngestError`] with whose fault it is.
+    pub async fn publish(
+        &self,
+        attributes: Attributes,
+        body: Body,
+        permission: &Publish,
+    ) -> Result<String, IngestError> {
+        let event = self.encode(attributes, body)?;
+        permit(&event.attributes, permission)?;
+        let id = event.attributes.id.clone();
+        self.broker.publish(to_message(event)).await?;
+        Ok(id)
+    }
+
+    /// Checks an event and brings it into the form that is stored.
+    ///
+    /// # Errors
+    /// [`IngestError`] if it does not fit its schema or contradicts itself.
+    pub fn encode(&self, mut attributes: Attributes, body: Body) -> Result<Encoded, IngestError> {
+        let name = attributes.event_type.as_str();
+        let Some(event_type) = self.registry.event_type(name) else {
+            let suggestion = self.registry.suggest(name).map(str::to_owned);
+            return Err(IngestError::UnknownType { name: name.to_owned(), suggestion });
+        };
+        let body = match body {
+            Body::Avro(bytes) => bytes,
+            Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
+        };
+        let record = self.registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        if *record.event_type().name() != attributes.event_type {
+            let (said, is) = (name.to_owned(), record.event_type().name().to_string());
+            return Err(IngestError::OtherType { said, is });
+        }
+        for field in ["org", "user", "session"] {
+            if let Some(Value::String(id)) = record.get(field) {
+                Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;
+            }
+        }
+        let in_body = match record.get("org") {
+            Some(Value::String(org)) => Id::parse(org).ok(),
+            _ => None,
+        };
+        if attributes.org.is_none() {
+            attributes.org.clone_from(&in_body);
+        }
+        if record.get("org").is_some() && attributes.org != in_body {
+            let said = attributes.org.as_ref().map(ToString::to_string);
+            return Err(IngestError::OtherOrg { said, is: in_body.map(|org| org.to_string()) });
+        }
+        let key = record.key();
+        Ok(Encoded { attributes, body, key })
+    }
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").finish_non_exhaustive()
+    }
+}
+
+/// A producer's token lists the types, sources and orgs that it may publish (SEMANTICS 5.2).
+fn permit(attributes: &Attributes, permission: &Publish) -> Result<(), IngestError> {
+    let forbid = |what: String| Err(IngestError::Forbidden(what));
+    if !permission.types.iter().any(|pattern| pattern.matches(&attributes.event_type)) {
+        return forbid(format!("events of type {}", attributes.event_type));
+    }
+    let allows = |list: &[String], value: &str| list.iter().any(|item| item == "*" || item == value);
+    if !allows(&permission.sources, &attributes.source) {
+        return forbid(format!("events of source {}", attributes.source));
+    }
+    match &attributes.org {
+        Some(org) if !allows(&permission.orgs, org.as_str()) => forbid(format!("events of org {org}")),
+        None if !permission.orgs.iter().any(|org| org == "*") => forbid("events of no org".to_owned()),
+        _ => Ok(()),
+    }
+}

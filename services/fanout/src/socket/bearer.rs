@@ -1,0 +1,67 @@
+//! From a request to an identity.
+
+use fanfare_token::Audience;
+use http::{HeaderMap, header, request::Parts};
+
+use super::answer::Refusal;
+use super::query::Query;
+use super::state::App;
+use crate::config::HubConfig;
+use crate::connection::Identity;
+
+/// The header by which a page names the org it acts for.
+const ORG_HEADER: &str = "x-organization-id";
+
+/// The bearer token of a request: the header first, then `access_token`, which browsers use where they
+/// cannot set headers.
+#[must_use]
+pub(super) fn token<'a>(headers: &'a HeaderMap, query: Query<'a>) -> Option<std::borrow::Cow<'a, str>> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match header.and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().into()),
+        _ => query.get("access_token"),
+    }
+}
+
+/// Who asks for a hub; nobody in particular on a public one.
+///
+/// # Errors
+/// [`Refusal`] if the token, the org or the roles do not allow the hub.
+pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Option<Identity>, Refusal> {
+    let query = Query::of(&parts.uri);
+    let Some(token) = token(&parts.headers, query) else {
+        return if hub.public { Ok(None) } else { Err(refused(app, "missing")) };
+    };
+    let claims = app.verifier.verify(&token, Audience::User).await.map_err(|error| {
+        // The label and nothing of the token: what is not valid may still be somebody's secret.
+        tracing::info!(hub = &*hub.path, reason = error.label(), "token refused");
+        app.metrics.token_refused(error.label());
+        Refusal::from(error)
+    })?;
+    if app.groups.read(|known| known.refuses(&claims)) {
+        tracing::info!(hub = &*hub.path, reason = "logged_out", "token refused");
+        return Err(refused(app, "logged_out"));
+    }
+    let header = parts.headers.get(ORG_HEADER).and_then(|value| value.to_str().ok());
+    let in_query = query.get("org");
+    let roles = app.groups.read(|known| known.roles_of(&claims));
+    let roles: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
+    if !hub.admits(&roles) {
+        app.metrics.connect_refused("role");
+        return Err(Refusal::Role);
+    }
+    let mut identity = Identity::new(claims.clone(), None, |_| false).map_err(Refusal::Org)?;
+    for named in [header, in_query.as_deref()].into_iter().flatten() {
+        identity = Identity::new(claims.clone(), Some(named), |_| hub.may_name_org(&roles))
+            .map_err(|error| {
+                app.metrics.connect_refused("org");
+                Refusal::Org(error)
+            })?;
+    }
+    Ok(Some(identity))
+}
+
+fn refused(app: &App, reason: &'static str) -> Refusal {
+    app.metrics.token_refused(reason);
+    Refusal::Unauthorized
+}

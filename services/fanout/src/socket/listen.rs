@@ -1,0 +1,128 @@
+//! Listening: the socket options that a fan-out needs, and the loop that accepts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How many connections may wait to be accepted. The library's 128 overflow when a few hundred tabs
+/// return at once, and a dropped SYN costs the client a second.
+const BACKLOG: i32 = 4096;
+
+/// How many unsent bytes the kernel takes for one socket before it says that it is full. Without it a
+/// tab that stops reading takes 4 MB of kernel memory before the node learns of it.
+const UNSENT_BYTES: u32 = 16 * 1024;
+
+/// How long sent bytes may stay unacknowledged: finds the half-open connections that keepalive writes to.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// How long a client may take for the head of its request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of a request's head is buffered: room for a token in the query and one in a header.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// How long requests under way may take once the node stops.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// The address cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {}", reason(.source))]
+pub struct BindError {
+    /// The address.
+    address: SocketAddr,
+    /// What the operating system says.
+    source: std::io::Error,
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "the port is in use by another process".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "this user may not use the port".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Binds an address.
+///
+/// # Errors
+/// [`BindError`] in a plain sentence, for instance if the port is in use.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    listener(address).map_err(|source| BindError { address, source })
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A node that restarts must get its port back though old connections linger.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment.
+///
+/// Connections that were upgraded are not waited for: they belong to their shard.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let requests = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: those that wait stay in the backlog meanwhile.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if let Err(error) = prepare(&stream) {
+            tracing::debug!(%error, "a socket does not take its options");
+            continue;
+        }
+        requests.spawn(one(stream, router.clone(), shutdown.clone()));
+    }
+    drop(listener);
+    requests.close();
+    // What is not done by then is cut off; the process is about to end.
+    let _ = tokio::time::timeout(FINISH, requests.wait()).await;
+}
+
+/// Serves one connection; once the node stops, the request under way is its last.
+async fn one(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}
+
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+}

@@ -1,0 +1,68 @@
+//! `POST {hub}/negotiate`: a connection id and the ways to use it.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use fanfare_signalr::negotiate::{Answer, Transport, Version};
+use http::{HeaderValue, header, request::Parts};
+
+use super::answer::Refusal;
+use super::bearer;
+use super::query::Query;
+use super::state::App;
+use crate::clock::unix_seconds;
+use crate::config::HubConfig;
+use crate::connection::{ConnectionId, ConnectionToken, Identity, TOKEN_LIFETIME_SECONDS};
+
+/// The transports on offer, the preferred one first.
+const TRANSPORTS: [Transport; 1] = [Transport::WebSockets];
+
+/// Answers a negotiation. Nothing is kept: the token carries all that the connect needs, on any node.
+pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
+    app.check_willing()?;
+    let identity = bearer::identify(app, hub, parts).await?;
+    let asked = Query::of(&parts.uri).get("negotiateVersion");
+    let answer = match Version::choose(asked.as_deref()) {
+        Err(error) => Answer::Error { error: error.to_string() },
+        Ok(version) => {
+            let token = ConnectionToken {
+                id: ConnectionId::from_random(uuid::Uuid::new_v4().as_u128()),
+                owner: owner(hub, identity.as_ref()),
+                expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
+            };
+            let (connection_id, sealed) = (token.id.to_string(), token.seal(&app.seal));
+            match version {
+                // The old form has one id for both: it must be the one that opens the connection.
+                Version::V0 => {
+                    Answer::V0 { connection_id: sealed, transports: TRANSPORTS.to_vec() }
+                }
+                Version::V1 => Answer::V1 {
+                    connection_id,
+                    connection_token: sealed,
+                    transports: TRANSPORTS.to_vec(),
+                    use_stateful_reconnect: false,
+                },
+            }
+        }
+    };
+    let mut response = Json(answer).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A digest of hub and user: whoever connects with a token must be who negotiated it.
+///
+/// Keyed by nothing but carried under the node's seal, so that every node computes the same.
+#[must_use]
+pub(super) fn owner(hub: &HubConfig, identity: Option<&Identity>) -> u64 {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    let claims = identity.map(Identity::claims);
+    let realm = claims.and_then(|claims| claims.realm.as_deref());
+    for part in [Some(&*hub.path), realm, claims.map(|claims| claims.user.as_str())] {
+        // A marker for absence and a length keep the parts apart.
+        let part = part.map(str::as_bytes);
+        context.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+        context.update(part.unwrap_or_default());
+    }
+    let digest = context.finish();
+    digest.as_ref().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}

@@ -1,0 +1,144 @@
+//! Deliveries and consequences on their way to the members of their groups.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::queue::Full;
+use super::tab::{Tab, TabState};
+use super::Shard;
+use crate::clock::unix_millis;
+use crate::connection::{CloseReason, Identity, WireForm};
+use crate::groups::{Delivery, Membership, memberships};
+use crate::projection::{Consequence, RoleChange};
+
+impl Shard {
+    /// Queues a notification for each member of its audience; the caller flushes.
+    pub(super) fn deliver(&self, delivery: &Arc<Delivery>) {
+        let _push = tracing::debug_span!(parent: &delivery.span, "push", shard = self.index).entered();
+        let number = self.deliveries.get() + 1;
+        self.deliveries.set(number);
+        let (mut given, mut bytes) = (0u64, 0u64);
+        let members = self.members.borrow();
+        let tabs = self.tabs.borrow();
+        for group in &delivery.groups {
+            for key in members.of(&delivery.hub, group) {
+                let Some(tab) = tabs.get(key) else { continue };
+                if tab.last_delivery.replace(number) == number {
+                    continue;
+                }
+                if let Some(size) = self.give(tab, delivery) {
+                    given += 1;
+                    bytes += size as u64;
+                }
+            }
+        }
+        self.shared.metrics.delivered(given, bytes);
+        let waited = unix_millis().saturating_sub(delivery.stored_at);
+        self.shared.metrics.pushed(Duration::from_millis(waited.max(0).unsigned_abs()));
+    }
+
+    /// Queues a notification for one tab; the number of its bytes, if the tab hears it.
+    fn give(&self, tab: &Rc<Tab>, delivery: &Delivery) -> Option<usize> {
+        if !self.may_hear(tab, delivery) {
+            return None;
+        }
+        let mut state = tab.state.borrow_mut();
+        let state = &mut *state;
+        if !state.is_live() || state.live_from.as_ref().is_some_and(|from| delivery.place.is_within(from)) {
+            return None;
+        }
+        let form = state.connection.protocol().map_or(WireForm::WebSocketJson, WireForm::web_socket);
+        let frame = delivery.frame.wire(form).clone();
+        let size = frame.len();
+        let queue = state.held.as_mut().unwrap_or(&mut state.queue);
+        let idle = queue.is_empty();
+        if let Err(Full) = queue.push(frame, delivery.conflation, self.shared.queue_bytes) {
+            self.shared.metrics.slow_consumer();
+            state.end(CloseReason::SlowConsumer, Instant::now());
+            tab.wake.notify_one();
+            return None;
+        }
+        // A queue that was not empty is already waiting for a flush or for its socket.
+        if idle && state.held.is_none() {
+            self.dirty.borrow_mut().push(tab.key);
+        }
+        Some(size)
+    }
+
+    fn may_hear(&self, tab: &Tab, delivery: &Delivery) -> bool {
+        if let (Some(ends), Some(who)) = (&delivery.ends, &tab.identity)
+            && !ends.ends(who)
+        {
+            return false;
+        }
+        let allowed = match (&delivery.org, &tab.identity) {
+            (None, _) => true,
+            (Some(_), _) if delivery.cross_org => true,
+            (Some(org), Some(who)) => who.belongs_to(org),
+            (Some(_), None) => false,
+        };
+        if !allowed {
+            self.shared.metrics.isolation_dropped(1);
+        }
+        allowed
+    }
+
+    /// Makes this shard's connections feel what an event changed.
+    pub(super) fn apply(self: &Rc<Self>, consequence: &Consequence) {
+        for tab in self.all_tabs() {
+            let Some(who) = &tab.identity else { continue };
+            match consequence {
+                Consequence::LoggedOut { .. } if consequence.ends(who) => {
+                    self.close(&tab, CloseReason::LoggedOut);
+                }
+                Consequence::Roles(change) if concerns(change, who) => self.regroup(&tab, who),
+                _ => {}
+            }
+        }
+    }
+
+    /// Joins and leaves groups so that the tab is in those that its roles give it now.
+    fn regroup(self: &Rc<Self>, tab: &Rc<Tab>, who: &Identity) {
+        let roles = self.shared.groups.read(|known| known.roles_of(who.claims()));
+        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
+        if !tab.hub.admits(&names) {
+            return self.close(tab, CloseReason::Forbidden);
+        }
+        let wanted = memberships(&tab.hub, who, &roles);
+        let mut state = tab.state.borrow_mut();
+        if !state.is_live() {
+            return;
+        }
+        let TabState { memberships: held, .. } = &mut *state;
+        for gone in held.iter().filter(|old| !wanted.iter().any(|new| new.group == old.group)) {
+            self.leave(tab, gone);
+        }
+        let is_new = |new: &&Membership| !held.iter().any(|old| old.group == new.group);
+        let granted: Vec<Membership> = wanted.iter().filter(is_new).cloned().collect();
+        for new in &granted {
+            self.join(tab, new);
+        }
+        *held = wanted;
+        drop(state);
+        self.tell_granted(tab, &granted);
+        tab.flush(Instant::now());
+    }
+
+    pub(super) fn join(&self, tab: &Tab, membership: &Membership) {
+        let interest = self.shared.groups.interest();
+        let mut members = self.members.borrow_mut();
+        members.join(&tab.hub.path, &membership.group, tab.key, self.index, interest);
+    }
+
+    pub(super) fn leave(&self, tab: &Tab, membership: &Membership) {
+        let interest = self.shared.groups.interest();
+        let mut members = self.members.borrow_mut();
+        members.leave(&tab.hub.path, &membership.group, tab.key, self.index, interest);
+    }
+}
+
+fn concerns(change: &RoleChange, who: &Identity) -> bool {
+    let claims = who.claims();
+    claims.realm.is_none() && claims.user == change.user && claims.org.as_ref() == Some(&change.org)
+}

@@ -1,0 +1,266 @@
+//! A shard: one thread that owns connections and writes to their sockets.
+//!
+//! Deliveries come in through one bounded inbox. The shard hands the ready bytes to each member's queue
+//! and writes every queue that got something once: what became ready in one tick leaves in one call. No
+//! task is woken and no channel is passed for a delivery; a queue holds bytes only after a short write.
+
+mod broadcast;
+mod members;
+mod open;
+mod queue;
+mod resume;
+mod serve;
+mod tab;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::config::HubConfig;
+use crate::connection::{CloseReason, ConnectionId, Identity, Settings};
+use crate::groups::{Groups, ShardMessage};
+use crate::pipeline::Replay;
+use crate::seal::Seal;
+use fanfare_telemetry::metrics::FanoutMetrics;
+use members::Members;
+use tab::Tab;
+
+/// How long an ended connection may take to read its last bytes and close.
+pub const LINGER: Duration = Duration::from_secs(5);
+
+/// How many deliveries are taken from the inbox before sockets are written: what is joined in one write.
+const TICK_DELIVERIES: usize = 256;
+
+/// How many sockets are written before reads, accepts and timers get a turn. Ten thousand take 90 ms.
+const SOCKETS_PER_TURN: usize = 256;
+
+/// The buffer that all connections of a shard read through, in bytes.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// What every shard of a node works with.
+#[derive(Debug)]
+pub struct Shared {
+    /// The state shared with the pipeline.
+    pub groups: Arc<Groups>,
+    /// Reads the log again for tabs that resume.
+    pub replay: Replay,
+    /// Seals cursors.
+    pub seal: Seal,
+    /// Times and limits of a connection.
+    pub settings: Settings,
+    /// The most bytes that wait for one socket.
+    pub queue_bytes: usize,
+    /// The most notifications of one resume.
+    pub resume_notifications: usize,
+    /// The most bytes of one resume.
+    pub resume_bytes: usize,
+    /// Counts.
+    pub metrics: Arc<FanoutMetrics>,
+}
+
+/// A WebSocket whose upgrade has been answered, on its way to the shard that will own it.
+#[derive(Debug)]
+pub struct OpenSocket {
+    /// The socket, without its HTTP wrapping and not registered with any runtime.
+    pub stream: std::net::TcpStream,
+    /// Bytes that the client sent right behind its request.
+    pub read_ahead: bytes::Bytes,
+    /// The public id of the connection.
+    pub id: ConnectionId,
+    /// The hub it belongs to.
+    pub hub: Arc<HubConfig>,
+    /// Whose it is; `None` on a public hub.
+    pub identity: Option<Identity>,
+    /// The cursor to resume from at connect, as the client gave it.
+    pub cursor: Option<String>,
+}
+
+/// A message from the HTTP side to a shard.
+#[derive(Debug)]
+pub enum Command {
+    /// Take over a connection.
+    Open(OpenSocket),
+    /// Tell every connection to come back elsewhere, and end when all are gone.
+    Drain,
+}
+
+pub(super) struct Shard {
+    index: usize,
+    shared: Arc<Shared>,
+    tabs: RefCell<Slab<Rc<Tab>>>,
+    members: RefCell<Members>,
+    /// Tabs with something to write since the last flush.
+    dirty: RefCell<Vec<usize>>,
+    deliveries: Cell<u64>,
+    read_buffer: RefCell<Vec<u8>>,
+    /// How many messages have been taken from the inbox and handled.
+    handled: Cell<u64>,
+    /// Answers to `Cursor()` that wait for deliveries which were queued before them.
+    cursors: RefCell<Vec<PendingCursor>>,
+    draining: Cell<bool>,
+}
+
+struct PendingCursor {
+    tab: Rc<Tab>,
+    invocation: Option<String>,
+    cursor: String,
+    /// How many messages must have been handled before the cursor is true for this tab.
+    after: u64,
+}
+
+/// Runs a shard on a thread of its own until it has been drained or its senders are gone.
+///
+/// # Errors
+/// The operating system gave no thread or no event queue.
+pub fn spawn(
+    index: usize,
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<ShardMessage>,
+    commands: mpsc::Receiver<Command>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        let shard = Rc::new(Shard::new(index, shared));
+        LocalSet::new().block_on(&runtime, shard.run(inbox, commands));
+    })
+}
+
+impl Shard {
+    fn new(index: usize, shared: Arc<Shared>) -> Self {
+        Self {
+            index,
+            shared,
+            tabs: RefCell::default(),
+            members: RefCell::default(),
+            dirty: RefCell::default(),
+            deliveries: Cell::new(0),
+            read_buffer: RefCell::new(vec![0; READ_BUFFER]),
+            handled: Cell::new(0),
+            cursors: RefCell::default(),
+            draining: Cell::new(false),
+        }
+    }
+
+    async fn run(
+        self: Rc<Self>,
+        mut inbox: mpsc::Receiver<ShardMessage>,
+        mut commands: mpsc::Receiver<Command>,
+    ) {
+        let mut batch = Vec::with_capacity(TICK_DELIVERIES);
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !(self.draining.get() && self.tabs.borrow().is_empty()) {
+            tokio::select! {
+                taken = inbox.recv_many(&mut batch, TICK_DELIVERIES) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.take(&mut batch).await;
+                }
+                command = commands.recv() => match command {
+                    Some(Command::Open(socket)) => self.open(socket),
+                    Some(Command::Drain) => self.drain(),
+                    None => return,
+                },
+                _ = second.tick() => self.tick(),
+            }
+        }
+    }
+
+    /// Handles a batch of messages: queues first, then one write per socket.
+    async fn take(self: &Rc<Self>, batch: &mut Vec<ShardMessage>) {
+        let taken = batch.len() as u64;
+        let mut answers = Vec::new();
+        for message in batch.drain(..) {
+            match message {
+                ShardMessage::Deliver(delivery) => self.deliver(&delivery),
+                ShardMessage::Apply(consequence, answer) => {
+                    self.apply(&consequence);
+                    answers.push(answer);
+                }
+            }
+        }
+        self.handled.set(self.handled.get() + taken);
+        for answer in answers {
+            // The pipeline may have gone meanwhile; then nobody waits.
+            let _ = answer.send(());
+        }
+        self.answer_cursors();
+        self.flush_dirty().await;
+    }
+
+    /// Writes every queue that got something, giving other work a turn in between.
+    async fn flush_dirty(&self) {
+        loop {
+            let some: Vec<usize> = {
+                let mut dirty = self.dirty.borrow_mut();
+                let rest = dirty.len().saturating_sub(SOCKETS_PER_TURN);
+                dirty.drain(rest..).collect()
+            };
+            if some.is_empty() {
+                return;
+            }
+            let now = Instant::now();
+            for key in some {
+                if let Some(tab) = self.tab(key) {
+                    tab.flush(now);
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn tab(&self, key: usize) -> Option<Rc<Tab>> {
+        self.tabs.borrow().get(key).cloned()
+    }
+
+    fn all_tabs(&self) -> Vec<Rc<Tab>> {
+        self.tabs.borrow().iter().map(|(_, tab)| Rc::clone(tab)).collect()
+    }
+
+    fn tick(self: &Rc<Self>) {
+        let now = Instant::now();
+        let unix = crate::clock::unix_seconds();
+        let mut actions = Vec::new();
+        for tab in self.all_tabs() {
+            {
+                let mut state = tab.state.borrow_mut();
+                if let Some(ending) = &mut state.ending {
+                    ending.over |= now >= ending.deadline;
+                    tab.wake.notify_one();
+                    continue;
+                }
+                state.connection.tick(&self.shared.settings, now, &mut actions);
+                if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at <= unix) {
+                    state.connection.close(CloseReason::TokenExpired, &mut actions);
+                }
+            }
+            if !actions.is_empty() {
+                self.carry_out(&tab, &mut actions, now);
+                tab.flush(now);
+            }
+        }
+    }
+
+    fn drain(self: &Rc<Self>) {
+        self.draining.set(true);
+        for tab in self.all_tabs() {
+            self.close(&tab, CloseReason::Draining);
+        }
+    }
+
+    /// Ends a connection from the server's side.
+    fn close(self: &Rc<Self>, tab: &Rc<Tab>, reason: CloseReason) {
+        let now = Instant::now();
+        let mut actions = Vec::new();
+        tab.state.borrow_mut().connection.close(reason, &mut actions);
+        self.carry_out(tab, &mut actions, now);
+        tab.flush(now);
+    }
+}

@@ -1,0 +1,164 @@
+//! What waits for one socket: empty but for the moment after a short write.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use thiserror::Error;
+
+/// How many frames one write takes; more gain nothing (a burst of eight is already at the floor).
+const SLICES: usize = 16;
+
+/// The queue of a connection is full: its tab does not take what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the connection's queue is full")]
+pub(super) struct Full;
+
+/// Frames that wait for a socket, bounded in bytes.
+#[derive(Debug, Default)]
+pub(super) struct SendQueue {
+    frames: VecDeque<Waiting>,
+    /// How much of the first frame is already written.
+    written: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    bytes: Bytes,
+    conflation: Option<u64>,
+}
+
+impl SendQueue {
+    /// Adds a frame behind the others. One that waits with the same conflation key gives way to it.
+    ///
+    /// # Errors
+    /// [`Full`] if it would exceed `limit` bytes; the queue is then as it was.
+    pub(super) fn push(&mut self, bytes: Bytes, conflation: Option<u64>, limit: usize) -> Result<(), Full> {
+        if conflation.is_some() {
+            self.drop_older(conflation);
+        }
+        // A frame alone in the queue is always taken: a limit below its size would end every tab.
+        if !self.frames.is_empty() && self.bytes + bytes.len() > limit {
+            return Err(Full);
+        }
+        self.bytes += bytes.len();
+        self.frames.push_back(Waiting { bytes, conflation });
+        Ok(())
+    }
+
+    fn drop_older(&mut self, conflation: Option<u64>) {
+        // The first frame may be half written and must then be finished.
+        let begun = usize::from(self.written > 0);
+        let older = self.frames.iter().skip(begun).position(|frame| frame.conflation == conflation);
+        if let Some(frame) = older.and_then(|at| self.frames.remove(at + begun)) {
+            self.bytes -= frame.bytes.len();
+        }
+    }
+
+    /// Moves all frames of another queue behind these, whatever the limit.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.bytes += other.bytes;
+        self.frames.append(&mut other.frames);
+    }
+
+    /// What the next write should take.
+    #[must_use]
+    pub(super) fn slices(&self) -> SmallVec<[IoSlice<'_>; SLICES]> {
+        let skipped = std::iter::once(self.written).chain(std::iter::repeat(0));
+        let frames = self.frames.iter().zip(skipped).take(SLICES);
+        frames.map(|(frame, skip)| IoSlice::new(&frame.bytes[skip..])).collect()
+    }
+
+    /// Notes that `count` bytes have been written.
+    pub(super) fn advance(&mut self, count: usize) {
+        let mut left = self.written + count;
+        while let Some(first) = self.frames.front() {
+            if left < first.bytes.len() {
+                break;
+            }
+            left -= first.bytes.len();
+            self.bytes -= first.bytes.len();
+            self.frames.pop_front();
+        }
+        self.written = left;
+        if self.frames.is_empty() && self.frames.capacity() > SLICES {
+            self.frames.shrink_to(SLICES);
+        }
+    }
+
+    /// Drops everything; for a socket that is gone.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.bytes - self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(queue: &mut SendQueue, step: usize) -> String {
+        let mut out = Vec::new();
+        while !queue.is_empty() {
+            let mut left = step;
+            for slice in queue.slices() {
+                let take = left.min(slice.len());
+                out.extend_from_slice(&slice[..take]);
+                left -= take;
+            }
+            queue.advance(step - left);
+        }
+        assert_eq!(queue.len(), 0);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn bytes_come_out_in_order_however_short_the_writes() {
+        for step in 1..20 {
+            let mut queue = SendQueue::default();
+            for word in ["one ", "", "two ", "three"] {
+                queue.push(Bytes::from_static(word.as_bytes()), None, 100).expect("room");
+            }
+            assert_eq!(drain(&mut queue, step), "one two three");
+        }
+    }
+
+    #[test]
+    fn a_newer_frame_replaces_the_one_that_waits() {
+        let mut queue = SendQueue::default();
+        for (word, key) in [("a1 ", Some(1)), ("b ", None), ("a2 ", Some(1)), ("c ", Some(2))] {
+            queue.push(Bytes::from_static(word.as_bytes()), key, 100).expect("room");
+        }
+        assert_eq!(drain(&mut queue, 100), "b a2 c ");
+    }
+
+    #[test]
+    fn a_frame_that_is_half_written_is_finished() {
+        let mut queue = SendQueue::default();
+        queue.push(Bytes::from_static(b"old "), Some(1), 100).expect("room");
+        queue.advance(2);
+        queue.push(Bytes::from_static(b"new"), Some(1), 100).expect("room");
+        assert_eq!(drain(&mut queue, 100), "d new");
+    }
+
+    #[test]
+    fn a_full_queue_says_so_and_stays() {
+        let mut queue = SendQueue::default();
+        queue.push(Bytes::from_static(b"larger than the limit"), None, 4).expect("alone");
+        assert_eq!(queue.push(Bytes::from_static(b"x"), None, 4), Err(Full));
+        assert_eq!(drain(&mut queue, 7), "larger than the limit");
+    }
+}

@@ -1,0 +1,153 @@
+//! Sending a returning tab what it missed, as its socket takes it.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::time::Instant;
+
+use fanfare_signalr::{Outcome, Value};
+
+use super::Shard;
+use super::tab::Tab;
+use crate::connection::Frame;
+use crate::groups::Admission;
+use crate::pipeline::{Notification, Replayed, ResumeError};
+use crate::projection::{Place, open_cursor};
+
+/// A replay goes on once no more than this many bytes wait for the socket.
+const ROOM_BYTES: usize = 32 * 1024;
+
+/// What a replay came to.
+#[derive(Debug, Default)]
+struct Outline {
+    /// The places of what was sent.
+    told: HashSet<Place>,
+    sent: usize,
+    bytes: usize,
+    complete: bool,
+}
+
+impl Shard {
+    /// `Resume(cursor)`: replays and answers.
+    pub(super) async fn resume(self: Rc<Self>, tab: Rc<Tab>, invocation: Option<String>, cursor: String) {
+        let outcome = match self.replay_from(&tab, &cursor).await {
+            Ok(outline) => {
+                let replayed = i64::try_from(outline.sent).unwrap_or(i64::MAX);
+                Outcome::Value(Value::map([
+                    ("replayed", Value::from(replayed)),
+                    ("complete", Value::from(outline.complete)),
+                ]))
+            }
+            Err(error) => Outcome::Error(error.to_string().into()),
+        };
+        self.complete(&tab, invocation.as_deref(), outcome);
+        tab.flush(Instant::now());
+    }
+
+    /// `?cursor=`: replays first, then tells what is retained, then lets live notifications through.
+    pub(super) async fn resume_at_connect(self: Rc<Self>, tab: Rc<Tab>, cursor: String, admission: Admission) {
+        let outline = match self.replay_from(&tab, &cursor).await {
+            Ok(outline) => outline,
+            Err(error) => {
+                // There is no call to answer; the tab gets the current state as if it had no cursor.
+                tracing::debug!(connection = %tab.id, %error, "no resume at connect");
+                Outline::default()
+            }
+        };
+        self.tell_retained(&tab, &admission.live_from, &admission.retained, &outline.told);
+        let held = tab.state.borrow_mut().held.take();
+        if let Some(held) = held {
+            tab.state.borrow_mut().queue.append(held);
+        }
+        tab.flush(Instant::now());
+    }
+
+    async fn replay_from(self: &Rc<Self>, tab: &Rc<Tab>, cursor: &str) -> Result<Outline, ResumeError> {
+        let after = open_cursor(&self.shared.seal, cursor).map_err(|_| {
+            self.shared.metrics.resumed("unknown_cursor", 0);
+            ResumeError::UnknownCursor
+        })?;
+        let Some(until) = tab.state.borrow().live_from.clone() else {
+            return Err(ResumeError::Gone);
+        };
+        let mut replay = self.shared.replay.open(&after, until).await?;
+        let mut outline = Outline { complete: replay.is_complete(), ..Outline::default() };
+        while let Some(batch) = replay.next().await? {
+            for replayed in batch {
+                if outline.sent >= self.shared.resume_notifications || outline.bytes >= self.shared.resume_bytes {
+                    outline.complete = false;
+                    self.shared.metrics.resumed("cut", outline.sent as u64);
+                    return Ok(outline);
+                }
+                self.send_again(tab, replayed, &mut outline).await?;
+            }
+        }
+        let label = if outline.complete { "complete" } else { "incomplete" };
+        self.shared.metrics.resumed(label, outline.sent as u64);
+        Ok(outline)
+    }
+
+    async fn send_again(
+        self: &Rc<Self>,
+        tab: &Rc<Tab>,
+        replayed: Replayed,
+        outline: &mut Outline,
+    ) -> Result<(), ResumeError> {
+        for notification in &replayed.notifications {
+            if !is_for(tab, &replayed, notification) {
+                continue;
+            }
+            let frame = Frame::new(&notification.route, &replayed.event, &replayed.cursor);
+            let bytes = frame.wire(tab.wire_form()).clone();
+            outline.sent += 1;
+            outline.bytes += bytes.len();
+            outline.told.insert(replayed.place);
+            self.room(tab).await?;
+            if !self.queue(tab, bytes) {
+                return Err(ResumeError::Gone);
+            }
+            tab.flush(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Waits until the socket has taken most of what was queued before.
+    async fn room(&self, tab: &Tab) -> Result<(), ResumeError> {
+        loop {
+            {
+                let state = tab.state.borrow();
+                if state.ending.is_some() {
+                    return Err(ResumeError::Gone);
+                }
+                if state.queue.len() <= ROOM_BYTES {
+                    return Ok(());
+                }
+            }
+            // The keepalive and slow-consumer rules end a tab that never drains; this bounds the wait.
+            let drained = tokio::time::timeout(super::LINGER, tab.drained.notified()).await;
+            if drained.is_err() && tab.state.borrow().queue.len() > ROOM_BYTES {
+                return Err(ResumeError::TooSlow);
+            }
+        }
+    }
+}
+
+/// Whether a notification of the past was for this connection: by its groups, from their grant on, and
+/// by its orgs. A logout of the past did not end this connection and is none of its business.
+fn is_for(tab: &Tab, replayed: &Replayed, notification: &Notification) -> bool {
+    let route = &notification.route;
+    if *route.hub() != *tab.hub.path || route.effect(&replayed.event).is_logout() {
+        return false;
+    }
+    let of_its_orgs = match (&replayed.event.attributes.org, &tab.identity) {
+        (None, _) => true,
+        (Some(_), _) if route.cross_org() => true,
+        (Some(org), Some(who)) => who.belongs_to(org),
+        (Some(_), None) => false,
+    };
+    let memberships = &tab.state.borrow().memberships;
+    of_its_orgs
+        && memberships.iter().any(|held| {
+            notification.groups.contains(&held.group)
+                && held.since.is_none_or(|since| replayed.place.is_after(since))
+        })
+}

@@ -1,0 +1,125 @@
+//! What the handlers of the HTTP edge work with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
+use fanfare_token::Verifier;
+use tokio::sync::mpsc;
+
+use super::shard::{Command, OpenSocket};
+use crate::config::HubConfig;
+use crate::groups::Groups;
+use crate::pipeline::{Ingest, Status};
+use crate::seal::Seal;
+
+/// The hubs of a node, found by path without regard to case.
+#[derive(Debug, Clone, Default)]
+pub struct Hubs(HashMap<String, Arc<HubConfig>>);
+
+impl Hubs {
+    /// Takes the configured hubs.
+    #[must_use]
+    pub fn new(hubs: &[HubConfig]) -> Self {
+        Self(hubs.iter().map(|hub| (hub.path.to_ascii_lowercase(), Arc::new(hub.clone()))).collect())
+    }
+
+    /// The hub at a path; ASP.NET matches paths so, and its clients rely on it.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Arc<HubConfig>> {
+        self.0.get(path.trim_end_matches('/').to_ascii_lowercase().as_str())
+    }
+}
+
+/// The state of the HTTP edge.
+#[derive(Debug)]
+pub struct App {
+    /// The hubs.
+    pub hubs: Hubs,
+    /// Verifies bearer tokens.
+    pub verifier: Verifier,
+    /// The state shared with the pipeline.
+    pub groups: Arc<Groups>,
+    /// Takes published events.
+    pub ingest: Ingest,
+    /// Seals connection tokens.
+    pub seal: Seal,
+    /// Other origins whose pages may use the hubs.
+    pub origins: Vec<String>,
+    /// The largest body of a published event, in bytes.
+    pub event_bytes: usize,
+    /// How the reader of the log is doing.
+    pub status: Arc<Status>,
+    /// Counts.
+    pub metrics: Arc<FanoutMetrics>,
+    /// All registered metrics.
+    pub registry: Registry,
+    /// The way to each shard.
+    pub shards: Vec<mpsc::Sender<Command>>,
+    /// Which shard takes the next connection.
+    pub next_shard: AtomicUsize,
+    /// How many connections there may be.
+    pub max_connections: usize,
+    /// Set once the node stops.
+    pub draining: AtomicBool,
+}
+
+/// Why no further connection is taken just now; answered with 503.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwilling {
+    /// The node is shutting down.
+    Draining,
+    /// The log has not been read back yet.
+    NotReady,
+    /// There are as many connections as are allowed.
+    Full,
+}
+
+impl Unwilling {
+    /// The reason as a metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::NotReady => "not_ready",
+            Self::Full => "full",
+        }
+    }
+
+    /// The reason as the client shows it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Draining => "The server is shutting down.",
+            Self::NotReady => "The server is starting.",
+            Self::Full => "The server has no room for another connection.",
+        }
+    }
+}
+
+impl App {
+    /// Whether another connection can be taken.
+    ///
+    /// # Errors
+    /// [`Unwilling`] with the reason, counted.
+    pub fn check_willing(&self) -> Result<(), Unwilling> {
+        let unwilling = if self.draining.load(Ordering::Acquire) {
+            Unwilling::Draining
+        } else if self.status.not_ready().is_some() {
+            Unwilling::NotReady
+        } else if self.groups.connections() >= self.max_connections {
+            Unwilling::Full
+        } else {
+            return Ok(());
+        };
+        self.metrics.connect_refused(unwilling.label());
+        Err(unwilling)
+    }
+
+    /// Hands a socket to a shard, each in its turn.
+    pub async fn hand_over(&self, socket: OpenSocket) {
+        let turn = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        if self.shards[turn].send(Command::Open(socket)).await.is_err() {
+            tracing::debug!("a socket came too late: the shards have ended");
+        }
+    }
+}
