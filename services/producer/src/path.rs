@@ -1,0 +1,24 @@
+//! Ids in paths.
+
+use crate::Error;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+/// The ids of the path as `T`; an id that is not one is a 400 that says why.
+pub struct PathIds<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathIds<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(ids)) => Ok(Self(ids)),
+            Err(PathRejection::FailedToDeserializePathParams(refused)) => {
+                Err(Error::BadRequest(format!("the path: {}", refused.body_text())))
+            }
+            Err(other) => Err(Error::internal(other)),
+        }
+    }
+}

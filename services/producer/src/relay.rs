@@ -1,0 +1,68 @@
+//! What brings the events of the outbox to the fan-out.
+
+use crate::Producer;
+use crate::settings::Settings;
+use fanfare_outbox::{HttpPublisher, HttpPublisherError, Outbox, Publisher, Relay, RelayOptions, RelayStats};
+use fanfare_telemetry::metrics::ProducerMetrics;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A fan-out that comes back is found within this time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long a stop waits for what is in flight; it is published again otherwise, under the same id.
+const GRACE: Duration = Duration::from_secs(1);
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// Publishes to the fan-out of the settings, with the producer's own tokens.
+///
+/// # Errors
+/// If the fan-out's address is none.
+pub fn publisher(producer: &Producer, settings: &Settings) -> Result<impl Publisher + use<>, HttpPublisherError> {
+    let tokens = producer.clone();
+    HttpPublisher::new(settings.fanout_url.as_str(), move || {
+        tokens.identity().token().map(|token| token.to_string()).map_err(|error| error.to_string())
+    })
+}
+
+/// Relays until `shutdown`, and tells the metrics what the relay counts.
+pub(crate) async fn run(
+    outbox: Outbox,
+    publisher: impl Publisher,
+    metrics: ProducerMetrics,
+    shutdown: CancellationToken,
+) {
+    let options = RelayOptions { longest_pause: LONGEST_PAUSE, grace: GRACE, ..RelayOptions::default() };
+    let relay = Relay::new(&outbox, publisher, options);
+    let mut counts = Counts { stats: relay.stats(), metrics, published: 0, parked: 0, retries: 0 };
+    let run = relay.run(shutdown.cancelled());
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            () = &mut run => return,
+            () = tokio::time::sleep(COUNT_EVERY) => counts.take_over(),
+        }
+    }
+}
+
+/// What was taken over from the relay's counters so far.
+struct Counts {
+    stats: std::sync::Arc<RelayStats>,
+    metrics: ProducerMetrics,
+    published: u64,
+    parked: u64,
+    retries: u64,
+}
+
+impl Counts {
+    fn take_over(&mut self) {
+        let more = |now: u64, before: &mut u64| now.saturating_sub(std::mem::replace(before, now));
+        self.metrics.set_outbox_pending(usize::try_from(self.stats.pending()).unwrap_or(usize::MAX));
+        self.metrics.outbox_published(more(self.stats.published(), &mut self.published));
+        for _ in 0..more(self.stats.parked(), &mut self.parked) {
+            self.metrics.outbox_parked();
+        }
+        for _ in 0..more(self.stats.retries(), &mut self.retries) {
+            self.metrics.outbox_retried();
+        }
+    }
+}
