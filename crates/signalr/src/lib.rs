@@ -31,6 +31,7 @@ mod json;
 mod message;
 mod messagepack;
 pub mod negotiate;
+mod nesting;
 mod protocol;
 mod timestamp;
 mod value;
@@ -39,10 +40,6 @@ pub use binding::{BindingError, BindingFailure, expect_arguments};
 pub use error::ProtocolError;
 pub use frame::Frame;
 pub use message::{Decoded, Headers, Message, Outcome};
+pub use nesting::MAX_DEPTH;
 pub use protocol::Protocol;
 pub use value::Value;
-
-/// How deep arrays and maps may be nested in one field of a message that is read.
-///
-/// A deeper message is refused, so that no input can exhaust the stack.
-pub const MAX_DEPTH: usize = 64;

@@ -126,4 +126,20 @@ mod tests {
             assert_eq!(protocol.push("toast", &arguments), encoded);
         }
     }
+
+    #[test]
+    fn the_limit_is_for_one_message_not_for_all_that_came_together() {
+        for protocol in Protocol::ALL {
+            let one = protocol.push("toast", &[Value::from("hello")]);
+            let body = one.len() - 1;
+            let together = one.repeat(3);
+            let mut rest = &together[..];
+            while !rest.is_empty() {
+                let frame = protocol.split(rest, body).unwrap().unwrap();
+                assert_eq!(frame.body.len(), body);
+                rest = &rest[frame.consumed..];
+            }
+            assert_eq!(protocol.split(&together, body - 1), Err(ProtocolError::TooLong { limit: body - 1 }));
+        }
+    }
 }

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use super::text::read_text;
-use crate::{MAX_DEPTH, ProtocolError, Value};
+use crate::nesting::deeper;
+use crate::{ProtocolError, Value};
 
 /// Reads one JSON text from its start to its end.
 pub(super) struct Reader<'a> {
@@ -178,8 +179,4 @@ impl<'a> Reader<'a> {
     fn expect(&mut self, byte: u8, reason: &'static str) -> Result<(), ProtocolError> {
         if self.take(byte) { Ok(()) } else { Err(self.fault(reason)) }
     }
-}
-
-fn deeper(depth: usize) -> Result<usize, ProtocolError> {
-    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(ProtocolError::TooDeep { limit: MAX_DEPTH }) }
 }

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use rmp::Marker;
 
 use super::reader::Reader;
+use crate::nesting::deeper;
 use crate::timestamp::MAX_NANOSECONDS;
-use crate::{MAX_DEPTH, ProtocolError, Value};
+use crate::{ProtocolError, Value};
 
 /// The extension type of timestamps.
 pub(super) const TIMESTAMP: i8 = -1;
@@ -113,8 +114,4 @@ fn timestamp<'a>(data: &[u8]) -> Option<Value<'a>> {
         _ => return None,
     };
     (nanoseconds <= MAX_NANOSECONDS).then_some(Value::Timestamp { seconds, nanoseconds })
-}
-
-fn deeper(depth: usize) -> Result<usize, ProtocolError> {
-    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(ProtocolError::TooDeep { limit: MAX_DEPTH }) }
 }
