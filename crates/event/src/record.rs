@@ -108,3 +108,55 @@ impl Serialize for Record {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use crate::{Record, Registry};
+
+    const KEYED: &str = r#"{"type": "record", "name": "Changed", "fanfare.key": ["a", "b", "n"], "fanfare.revision": "r",
+        "fields": [{"name": "a", "type": "string"}, {"name": "b", "type": ["null", "string"], "default": null},
+        {"name": "n", "type": "int", "default": 0}, {"name": "r", "type": ["null", "long"], "default": null}]}"#;
+
+    fn record(a: &str, b: Option<&str>, n: i32) -> Record {
+        let registry = Registry::of(&[("a/Changed.v1.avsc", KEYED)]).unwrap();
+        let json = json!({"a": a, "b": b, "n": n, "r": n});
+        let body = registry.event_type("a.Changed").unwrap().encode_json(None, &json).unwrap();
+        registry.decode(&body).unwrap()
+    }
+
+    #[test]
+    fn keys_join_their_parts() {
+        let key = |a, b, n| record(a, b, n).key().unwrap();
+        assert_eq!(key("alice", Some("s-1"), 7), "alice/s-1/7");
+        assert_eq!(key("alice", None, -7), "alice/~/-7");
+        assert_eq!(key("", Some("a/b~c"), 0), "~2/a~1b~0c/0");
+    }
+
+    #[test]
+    fn stateless_events_have_no_key_and_no_revision() {
+        let registry = Registry::builtin();
+        let event_type = registry.event_type("auth.UserLoggedIn").unwrap();
+        let body = event_type.encode_json(None, &json!({"user": "a", "org": "b", "session": "c"})).unwrap();
+        let record = registry.decode(&body).unwrap();
+        assert_eq!((record.key(), record.revision()), (None, None));
+    }
+
+    #[test]
+    fn a_revision_is_that_of_the_producer() {
+        assert_eq!(record("a", None, 12).revision(), Some(12));
+    }
+
+    proptest! {
+        /// From few characters, so that collisions would be found.
+        #[test]
+        fn different_values_have_different_keys(a in "[~/0-2]{0,3}", b in proptest::option::of("[~/0-2]{0,3}"),
+            c in "[~/0-2]{0,3}", d in proptest::option::of("[~/0-2]{0,3}"))
+        {
+            let (left, right) = (record(&a, b.as_deref(), 0).key(), record(&c, d.as_deref(), 0).key());
+            prop_assert_eq!(left == right, (a, b) == (c, d));
+        }
+    }
+}
