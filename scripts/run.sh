@@ -111,20 +111,17 @@ pause() {
   wait $! || true
 }
 
-# wait_until_ready SERVICE...: waits for all of them, at most a minute.
 wait_until_ready() {
-  local service deadline=$((SECONDS + 60))
-  for service in "$@"; do
-    until curl -sf -o /dev/null --max-time 2 "$(ready_url "$service")"; do
-      any_died
-      if ((SECONDS > deadline)); then
-        warn "The $service service is not ready after a minute. Its last lines, from $LOGS/$service.log:"
-        tail -n 20 "$LOGS/$service.log" | sed 's/^/  /' >&2
-        stop
-        exit 1
-      fi
-      pause 0.2
-    done
+  local deadline=$((SECONDS + 60))
+  until curl -sf -o /dev/null --max-time 2 "$(ready_url "$1")"; do
+    any_died
+    if ((SECONDS > deadline)); then
+      warn "The $1 service is not ready after a minute. Its last lines, from $LOGS/$1.log:"
+      tail -n 20 "$LOGS/$1.log" | sed 's/^/  /' >&2
+      stop
+      exit 1
+    fi
+    pause 0.2
   done
 }
 
@@ -181,13 +178,15 @@ check_ports
 mkdir -p "$LOGS"
 trap interrupted INT TERM HUP
 exec 4>&1
-# The others ask auth for its keys at once, and would warn that it is not there yet.
-start auth
-wait_until_ready auth
-for service in fanout license export; do
-  start "$service"
+# In any order they would find each other in the end, but first warn that a service they ask for its keys is not there.
+for group in auth 'license export' fanout; do
+  for service in $group; do
+    start "$service"
+  done
+  for service in $group; do
+    wait_until_ready "$service"
+  done
 done
-wait_until_ready fanout license export
 welcome
 while true; do
   any_died
