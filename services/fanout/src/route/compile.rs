@@ -93,12 +93,12 @@ impl<'d> Compiler<'_, 'd> {
         let root = document.root().allow(&["hub", "hubs", "route"]);
         let shared = self.hubs(&root);
         for section in root.sections("route") {
-            let section = section.allow(KEYS);
             let name = self.name(&section);
             let section = match name {
                 Some(name) => section.titled(format!("the route `{}`", name.value)),
                 None => section,
             };
+            let section = section.allow(KEYS);
             let own = self.hubs(&section);
             let hubs = if own.is_empty() { shared.clone() } else { own };
             if hubs.is_empty() && section.value("hub").is_none() && section.value("hubs").is_none() {

@@ -99,16 +99,13 @@ fn each_fault_is_told_with_its_place_and_a_way_out() {
         ];
         assert!(lines.iter().any(|(key, _)| key == line));
         let text = lines.map(|(key, text)| if key == *line { *replacement } else { text }).join("\n");
-        // Keys that no route has are told by the title of the list, before the name is read.
-        let expected = expected.replace("the route `t` has no key", "[[route]] has no key");
         let told = told(&text);
         assert!(
-            told.iter().any(|fault| fault.contains(&expected)),
+            told.iter().any(|fault| fault.contains(expected)),
             "{replacement}\nexpected {expected}\ntold {told:#?}"
         );
         assert!(told.iter().all(|fault| fault.starts_with("routes.toml:")), "{told:?}");
     }
-    assert_eq!(CASES.len(), 61);
 }
 
 #[test]
@@ -159,7 +156,7 @@ fn a_listed_version_must_have_the_field() {
     let text = SOUND.replace("{level}", "info").replace("{task_id}", "{note}");
     assert_eq!(told(&text), Vec::<String>::new());
     let told = told(&text.replace("name = \"t\"", "name = \"t\"\nversions = [1, 2]"));
-    assert_eq!(told, ["routes.toml:7:39: `note` is not in version 1 of tasks.TaskChanged, which this route lists"]);
+    assert_eq!(told, ["routes.toml:7:38: `note` is not in version 1 of tasks.TaskChanged, which this route lists"]);
 }
 
 #[test]
@@ -182,7 +179,7 @@ fn all_faults_of_all_files_are_told_in_order() {
     let told: Vec<_> = faults.iter().map(|fault| (fault.file.to_str().unwrap(), fault.line, &*fault.message)).collect();
     assert_eq!(told[0], ("b.toml", 3, "`t` is also the name of the route at a.toml:3"));
     assert_eq!(told[1], ("b.toml", 6, "tasks.TaskChanged has no field `x`"));
-    assert_eq!(told[2], ("b.toml", 8, "[[route]] has no key `retin`"));
+    assert_eq!(told[2], ("b.toml", 8, "the route `t` has no key `retin`"));
     assert_eq!(told[3], ("b.toml", 9, "tasks.TaskChanged has no field `nothing`"));
     assert_eq!((told[4].0, told[4].1, told.len()), ("c.toml", 1, 5), "{told:?}");
     assert_eq!(told_of_nothing(), ["routes.toml: declares no [[route]]"]);

@@ -7,6 +7,8 @@ mod ids;
 mod properties;
 mod values;
 
+use std::sync::LazyLock;
+
 use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
 use fanfare_signalr::Value as Wire;
 use serde_json::{Value as Json, json};
@@ -28,6 +30,11 @@ pub(super) fn hubs() -> Vec<HubDeclaration> {
 
 /// The built-in schemas and `tasks.TaskChanged`, which has a field of every kind, in two versions.
 pub(super) fn registry() -> Registry {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(load);
+    REGISTRY.clone()
+}
+
+fn load() -> Registry {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("tasks")).unwrap();
     let mut schema: Json = json!({"type": "record", "name": "TaskChanged", "namespace": "tasks", "fields": [
