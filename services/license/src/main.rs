@@ -1,1 +1,33 @@
-fn main() {}
+//! Starts the license service.
+
+use anyhow::Context as _;
+use clap::Parser;
+use fanfare_license::{App, SERVICE};
+use fanfare_producer::relay::publisher;
+use fanfare_producer::{Authenticator, Producer, Settings, VerifiedTokens, shutdown};
+use tokio::net::TcpListener;
+
+/// Feature flags and licenses of orgs, with an event for each change.
+#[derive(Parser)]
+#[command(name = "fanfare-license", version)]
+struct Command {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command { settings } = Command::parse();
+    let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
+    let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
+    let authenticator = Authenticator::new(VerifiedTokens::new(&settings)?);
+    let producer = Producer::open(SERVICE, &settings).await?;
+    let publisher = publisher(&producer, &settings)?;
+    let app = App::open(producer.clone(), authenticator).await?;
+    let address = settings.listen(&SERVICE);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(%address, "license is up");
+    app.start_tasks(&shutdown);
+    producer.run(listener, app.routes(), publisher, shutdown).await;
+    Ok(())
+}
