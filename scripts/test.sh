@@ -38,6 +38,7 @@ step() {
 needed() { step "$@" || finish; }
 
 # Sums up the results in the last step's log, as cargo test and node --test (in either of its forms) print them.
+# A step that ran no test at all has failed, whatever it says.
 count() {
   local passed failed
   read -r passed failed < <(
@@ -48,6 +49,7 @@ count() {
       END                     { print passed + 0, failed + 0 }'
   )
   PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))
+  ((passed + failed)) || FAILED+=("step $DONE ran no test")
 }
 
 finish() {
