@@ -1,1 +1,34 @@
-fn main() {}
+//! Starts the auth service.
+
+use anyhow::Context as _;
+use clap::Parser;
+use fanfare_auth::{App, AuthSettings, SERVICE};
+use fanfare_producer::relay::publisher;
+use fanfare_producer::{Producer, Settings, shutdown};
+use tokio::net::TcpListener;
+
+/// Users, sessions, tokens and alerts, with an event for each change.
+#[derive(Parser)]
+#[command(name = "fanfare-auth", version)]
+struct Command {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    auth: AuthSettings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command { settings, auth } = Command::parse();
+    let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
+    let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
+    let producer = Producer::open(SERVICE, &settings).await?;
+    let publisher = publisher(&producer, &settings)?;
+    let app = App::open(producer.clone(), settings.issuer(&SERVICE), &auth).await?;
+    let address = settings.listen(&SERVICE);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(%address, "auth is up");
+    app.start_tasks(&shutdown);
+    producer.run(listener, app.routes(), publisher, shutdown).await;
+    Ok(())
+}

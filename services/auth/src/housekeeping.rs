@@ -1,0 +1,35 @@
+//! What has to be done from time to time.
+
+use crate::App;
+use crate::session::store;
+use fanfare_producer::Error;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often; a key that another process made current is known here after this time.
+pub const EVERY: Duration = Duration::from_secs(30);
+
+/// Rotates keys that are due and forgets sessions that have ended, until `shutdown`.
+pub async fn run(app: App, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        if let Err(error) = round(&app).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, "housekeeping failed and will be tried again");
+        }
+    }
+}
+
+/// One round of it.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn round(app: &App) -> Result<(), Error> {
+    app.keyring.rotate_if_due().await?;
+    let mut change = app.producer.begin().await?;
+    store::forget_expired(&mut change).await?;
+    change.commit().await
+}

@@ -1,0 +1,16 @@
+//! Sessions: a login begins one, a logout ends one or all of a user's.
+
+mod login;
+mod logout;
+pub(crate) mod store;
+mod tokens;
+
+pub use tokens::SessionTokens;
+
+use crate::App;
+use axum::Router;
+use axum::routing::post;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/login", post(login::login)).route("/logout", post(logout::logout))
+}

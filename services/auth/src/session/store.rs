@@ -1,0 +1,86 @@
+//! The table of sessions. A session that was ended is not in it any more.
+
+use crate::user::roles::Roles;
+use fanfare_event::{Id, Timestamp};
+use fanfare_producer::{Change, Error};
+use sqlx::{AnyPool, Executor as _, Row as _};
+
+pub(crate) async fn create_table(pool: &AnyPool) -> Result<(), Error> {
+    pool.execute(
+        "CREATE TABLE IF NOT EXISTS sessions (
+            session_id TEXT NOT NULL PRIMARY KEY,
+            user_id TEXT NOT NULL REFERENCES users (user_id),
+            expires_at BIGINT NOT NULL
+        )",
+    )
+    .await?;
+    pool.execute("CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id)").await?;
+    pool.execute("CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (expires_at)").await?;
+    Ok(())
+}
+
+pub(crate) async fn insert(change: &mut Change, session: &Id, user: &Id, expires_at: i64) -> Result<(), Error> {
+    sqlx::query("INSERT INTO sessions (session_id, user_id, expires_at) VALUES ($1, $2, $3)")
+        .bind(session.as_str())
+        .bind(user.as_str())
+        .bind(expires_at)
+        .execute(change.connection())
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn count(change: &mut Change, user: &Id) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM sessions WHERE user_id = $1")
+        .bind(user.as_str())
+        .fetch_one(change.connection())
+        .await?)
+}
+
+/// Ends the session, and tells whether it had not ended before.
+pub(crate) async fn end(change: &mut Change, session: &Id, user: &Id) -> Result<bool, Error> {
+    let result = sqlx::query("DELETE FROM sessions WHERE session_id = $1 AND user_id = $2")
+        .bind(session.as_str())
+        .bind(user.as_str())
+        .execute(change.connection())
+        .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+pub(crate) async fn end_all(change: &mut Change, user: &Id) -> Result<(), Error> {
+    sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(user.as_str()).execute(change.connection()).await?;
+    Ok(())
+}
+
+/// Forgets the sessions whose tokens have expired.
+pub(crate) async fn forget_expired(change: &mut Change) -> Result<(), Error> {
+    let Timestamp(now) = change.now();
+    sqlx::query("DELETE FROM sessions WHERE expires_at < $1").bind(now / 1000).execute(change.connection()).await?;
+    Ok(())
+}
+
+/// What a session's user is now, whatever the token says.
+pub(crate) struct Current {
+    pub(crate) org: Id,
+    pub(crate) roles: Roles,
+    pub(crate) signed_out_at: i64,
+}
+
+pub(crate) async fn current(pool: &AnyPool, session: &Id, user: &Id) -> Result<Option<Current>, Error> {
+    let row = sqlx::query(
+        "SELECT users.org, users.roles, users.signed_out_at
+         FROM sessions JOIN users ON users.user_id = sessions.user_id
+         WHERE sessions.session_id = $1 AND sessions.user_id = $2",
+    )
+    .bind(session.as_str())
+    .bind(user.as_str())
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Current {
+        org: Id::parse(&row.try_get::<String, _>(0)?).map_err(Error::internal)?,
+        roles: serde_json::from_str(&row.try_get::<String, _>(1)?).map_err(Error::internal)?,
+        signed_out_at: row.try_get(2)?,
+    }))
+}
