@@ -13,6 +13,8 @@ pub mod groups;
 pub mod pipeline;
 pub mod projection;
 pub mod route;
+#[cfg(test)]
+mod scene;
 pub mod seal;
 pub mod socket;
 pub mod websocket;

@@ -44,7 +44,7 @@ impl Development {
 /// The trusted issuers.
 pub(super) struct Issuers {
     pub(super) issuers: Vec<IssuerConfig>,
-    /// The realms of those that issue tokens of users.
+    /// The realms of those that issue tokens of users, faulty ones too.
     pub(super) user_realms: Vec<Option<String>>,
 }
 
@@ -67,15 +67,15 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Issuers {
     let mut user_realms = Vec::new();
     for section in root.sections("issuer") {
         let section = section.allow(KEYS);
+        if section.boolean("users") != Some(false) {
+            user_realms.push(section.string("realm").map(|realm| realm.value.to_owned()));
+        }
         let Some(issuer) = one(&section, paths) else { continue };
         if issuers.iter().any(|known| known.issuer == issuer.issuer) {
             section.fault("issuer", format!("the issuer {} is listed twice", issuer.issuer), None);
         }
         if issuer.issuer == DEVELOPMENT_ISSUER {
             section.fault("issuer", format!("`{DEVELOPMENT_ISSUER}` is the development key's"), None);
-        }
-        if section.boolean("users") != Some(false) {
-            user_realms.push(issuer.realm.clone());
         }
         issuers.push(issuer);
     }

@@ -14,6 +14,8 @@ mod node;
 mod paths;
 pub mod section;
 pub mod suggest;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -97,7 +99,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let development = issuer::read_development(root, paths, &issuers);
     let hubs = hub::read(root);
     check_realms(root, &hubs, &issuers.user_realms);
-    check_trust(root, &hubs, !issuers.user_realms.is_empty() || development.is_some());
+    check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let routes = match root.section("routes") {
         Some(section) => existing(&section, paths),
         None => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_broker::{Broker, PublishError};
-use fanfare_event::{Attributes, Encoded, Id, JsonMismatch, Registry, Value};
+use fanfare_event::{Attributes, Encoded, Id, JsonMismatch, Record, Registry, Value};
 use fanfare_token::Publish;
 use thiserror::Error;
 
@@ -97,7 +97,7 @@ impl Ingest {
         body: Body,
         permission: &Publish,
     ) -> Result<String, IngestError> {
-        let event = self.encode(attributes, body)?;
+        let event = Self::encode_with(&self.registry, attributes, body)?;
         permit(&event.attributes, permission)?;
         let id = event.attributes.id.clone();
         self.broker.publish(to_message(event)).await?;
@@ -108,40 +108,50 @@ impl Ingest {
     ///
     /// # Errors
     /// [`IngestError`] if it does not fit its schema or contradicts itself.
-    pub fn encode(&self, mut attributes: Attributes, body: Body) -> Result<Encoded, IngestError> {
+    pub fn encode_with(
+        registry: &Registry,
+        mut attributes: Attributes,
+        body: Body,
+    ) -> Result<Encoded, IngestError> {
         let name = attributes.event_type.as_str();
-        let Some(event_type) = self.registry.event_type(name) else {
-            let suggestion = self.registry.suggest(name).map(str::to_owned);
+        let Some(event_type) = registry.event_type(name) else {
+            let suggestion = registry.suggest(name).map(str::to_owned);
             return Err(IngestError::UnknownType { name: name.to_owned(), suggestion });
         };
         let body = match body {
             Body::Avro(bytes) => bytes,
             Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
         };
-        let record = self.registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        let record =
+            registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
         if *record.event_type().name() != attributes.event_type {
             let (said, is) = (name.to_owned(), record.event_type().name().to_string());
             return Err(IngestError::OtherType { said, is });
         }
-        for field in ["org", "user", "session"] {
-            if let Some(Value::String(id)) = record.get(field) {
-                Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;
-            }
-        }
-        let in_body = match record.get("org") {
-            Some(Value::String(org)) => Id::parse(org).ok(),
-            _ => None,
-        };
-        if attributes.org.is_none() {
-            attributes.org.clone_from(&in_body);
-        }
-        if record.get("org").is_some() && attributes.org != in_body {
-            let said = attributes.org.as_ref().map(ToString::to_string);
-            return Err(IngestError::OtherOrg { said, is: in_body.map(|org| org.to_string()) });
-        }
+        let org = settle_org(&attributes, &record)?;
+        attributes.org = org;
         let key = record.key();
         Ok(Encoded { attributes, body, key })
     }
+}
+
+/// The org of an event: what the headers name, or else the body; both must agree.
+fn settle_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
+    for field in ["org", "user", "session"] {
+        if let Some(Value::String(id)) = record.get(field) {
+            Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;
+        }
+    }
+    let Some(in_body) = record.get("org") else { return Ok(attributes.org.clone()) };
+    let in_body = match in_body {
+        Value::String(org) => Id::parse(org).ok(),
+        _ => None,
+    };
+    if attributes.org.is_some() && attributes.org != in_body {
+        let said = attributes.org.as_ref().map(ToString::to_string);
+        return Err(IngestError::OtherOrg { said, is: in_body.map(|org| org.to_string()) });
+    }
+    Ok(in_body)
 }
 
 impl std::fmt::Debug for Ingest {

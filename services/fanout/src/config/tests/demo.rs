@@ -1,0 +1,152 @@
+//! What sound files mean.
+
+use std::time::Duration;
+
+use fanfare_token::Keys;
+
+use super::*;
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let config = sound(LEAST);
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!((config.limits.message_bytes, config.limits.outbox_bytes), (32 * 1024, 256 * 1024));
+    assert_eq!((config.broker.window, config.broker.window_events), (Duration::from_secs(600), 100_000));
+    assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
+    assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));
+    assert!(config.node.secret.is_none() && config.schemas.is_none() && config.cors.is_empty());
+    let hub = config.hub("/hubs/a").unwrap();
+    assert!(!hub.public && hub.admits(&[]));
+    assert_eq!(hub.join.len(), 6);
+    assert!(config.hub("/hubs/b").is_none());
+}
+
+#[test]
+fn everything_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    std::fs::write(path("jwks.json"), r#"{"keys":[{"kty":"RSA","kid":"k","n":"AQ","e":"AQAB"}]}"#).unwrap();
+    std::fs::create_dir(path("routes")).unwrap();
+    let text = r#"
+[node]
+listen = "0.0.0.0:80"
+admin_listen = "[::1]:0"
+data = "/var/lib/fanfare"
+secret_file = "secret"
+previous_secret = "fedcba9876543210fedcba9876543210"
+max_connections = 50_000
+drain_seconds = 0
+[broker]
+url = "embedded:/var/lib/log"
+window_minutes = 60
+window_events = 5
+retention_hours = 1
+retention_bytes = 10_000_000
+max_stale_seconds = 60
+[schemas]
+path = "."
+[routes]
+path = "routes"
+[[issuer]]
+issuer = "https://login.example/v2.0"
+audience = "app"
+producer_audience = "publish"
+discovery = "https://login.example/.well-known/openid-configuration"
+realm = "entra"
+claims = { user = "oid", org = "tid", roles = "groups" }
+publish = ["license.*", "auth.RolesChanged"]
+[[issuer]]
+issuer = "services"
+users = false
+jwks_file = "jwks.json"
+[token]
+leeway_seconds = 5
+max_lifetime_hours = 1
+[cors]
+origins = ["https://App.example.com", "http://127.0.0.1:8080"]
+[limits]
+message_bytes = 65536
+keepalive_seconds = 5
+client_timeout_seconds = 10
+[hub."/hubs/b"]
+join = ["user:{realm}/{user}", { group = "staff", roles = ["admin"] }]
+require_roles = ["admin", "manager"]
+any_org_roles = ["operator"]
+[hub."/hubs/open"]
+public = true
+join = ["all"]
+[log]
+format = "json"
+"#;
+    let config = parse_in(folder.path(), text).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    assert_eq!(config.node.secret.as_ref().unwrap().as_bytes(), b"0123456789abcdef0123456789abcdef");
+    assert!(config.node.previous_secret.is_some());
+    assert!(!format!("{config:?}").contains("0123456789abcdef"), "secrets are not shown");
+    assert_eq!((config.node.max_connections, config.node.drain.as_secs()), (50_000, 0));
+    assert_eq!(config.routes, path("routes"));
+    let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
+    assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));
+    assert_eq!((&*entra.audience, entra.realm.as_deref(), &*entra.claims.user), ("app", Some("entra"), "oid"));
+    assert_eq!((&*entra.claims.roles, &*entra.claims.session), ("groups", "sid"));
+    assert_eq!(entra.publish.as_ref().unwrap().len(), 2);
+    assert!(matches!(&services.keys, Keys::Static(keys) if keys.len() == 1));
+    assert_ne!(services.audience, AUDIENCE, "no user's token is ever issued for it");
+    assert_eq!(services.producer_audience, PRODUCER_AUDIENCE);
+    assert_eq!(config.cors, ["https://app.example.com", "http://127.0.0.1:8080"]);
+    assert_eq!(config.limits.message_bytes, 65536);
+    let hub = config.hub("/hubs/b").unwrap();
+    assert!(hub.admits(&["manager".to_owned()]) && !hub.admits(&["user".to_owned()]));
+    assert!(hub.may_name_org(&["operator".to_owned()]) && !hub.may_name_org(&["superadmin".to_owned()]));
+    assert!(config.hub("/hubs/open").unwrap().public);
+    assert_eq!(config.log, LogFormat::Json);
+}
+
+#[test]
+fn the_demo_is_sound() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/fanfare.toml");
+    let loaded = Loaded::load(&path).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    assert_eq!(loaded.config.node.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(loaded.config.node.admin_listen.to_string(), "127.0.0.1:9090");
+    assert_eq!(loaded.config.issuers.len(), 3);
+    assert_eq!(loaded.routes.routes().count(), 13);
+    assert!(loaded.registry.event_type("system.Alert").is_some());
+}
+
+#[test]
+fn route_files_of_a_folder_are_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let route = |name: &str| {
+        format!(
+            "[[route]]\nname = \"{name}\"\nevent = \"system.Alert\"\nhub = \"/hubs/a\"\ngroups = [\"admin\"]\n\
+             send = {{ target = \"x\", arguments = [] }}\n"
+        )
+    };
+    write("fanfare.toml", &LEAST.replace("path = \".\"", "path = \"routes\""));
+    let load = || Loaded::load(&folder.path().join("fanfare.toml"));
+    assert!(load().unwrap_err()[0].message.contains("does not exist"));
+    std::fs::create_dir(folder.path().join("routes")).unwrap();
+    assert!(load().unwrap_err()[0].message.contains("holds 0 route files"));
+    write("routes/a.toml", &route("a"));
+    write("routes/b.toml", &route("b"));
+    write("routes/notes.txt", "not a route");
+    assert_eq!(load().unwrap().routes.routes().count(), 2);
+    write("routes/c.toml", &route("a"));
+    let faults = load().unwrap_err();
+    assert!(faults[0].file.ends_with("routes/c.toml") && faults[0].message.contains("a.toml:2"), "{}", faults[0]);
+}
+
+#[test]
+fn schemas_of_a_folder_join_the_built_in_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("fanfare.toml"), format!("{LEAST}[schemas]\npath = \"schemas\"\n")).unwrap();
+    std::fs::create_dir_all(folder.path().join("schemas/tasks")).unwrap();
+    let schema = |text: &str| std::fs::write(folder.path().join("schemas/tasks/Done.v1.avsc"), text).unwrap();
+    let load = || Loaded::load(&folder.path().join("fanfare.toml")).unwrap_err().remove(0);
+    schema("{");
+    let fault = load();
+    assert!(fault.to_string().contains("tasks/Done.v1.avsc"), "{fault}");
+    schema(r#"{"type":"record","name":"Done","fields":[{"name":"id","type":"string"}]}"#);
+    assert!(load().file.ends_with("fanfare.toml"), "the configuration itself is no route file");
+}

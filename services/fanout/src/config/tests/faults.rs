@@ -1,0 +1,91 @@
+//! What a configuration file may not say, and what is told of it.
+
+use super::*;
+
+fn told(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What is replaced in a sound file, by what, and the fault expected of it.
+#[rustfmt::skip]
+const CASES: &[(&str, &str, &str)] = &[
+    ("\"127.0.0.1:8080\"", "\"localhost\"", "3:10: `listen` is not an address: \"localhost\" (an IP address and a port, for instance 127.0.0.1:8080)"),
+    ("\"127.0.0.1:8080\"", "8080", "3:10: `listen` of [node] must be a string, not an integer"),
+    ("\"127.0.0.1:9090\"", "\"127.0.0.1:8080\"", "4:1: is the same address as `listen`"),
+    ("data = \"data\"", "", "2:1: [node] needs the key `data`"),
+    ("data = \"data\"", "data = \"data\"\nmax_conections = 5", "6:1: [node] has no key `max_conections` (did you mean `max_connections`?)"),
+    ("data = \"data\"", "data = \"data\"\nmax_connections = 0", "6:19: `max_connections` of [node] is 0 (it must be 1 to 1000000; the default is 20000)"),
+    ("data = \"data\"", "data = \"data\"\ndrain_seconds = -1", "`drain_seconds` of [node] is -1 (it must be 0 to 300; the default is 5)"),
+    ("data = \"data\"", "data = \"data\"\ndrain_seconds = \"5\"", "`drain_seconds` of [node] must be an integer, not a string"),
+    ("data = \"data\"", "data = \"data\"\nsecret = \"short\"", "6:1: the secret has 5 bytes and needs at least 32"),
+    ("data = \"data\"", "data = \"data\"\nsecret_file = \"nowhere\"", "6:15: `secret_file` cannot be read: "),
+    ("data = \"data\"", "data = \"data\"\nsecret = \"a\"\nsecret_file = \"b\"", "`secret` and `secret_file` exclude each other"),
+    ("data = \"data\"", "data = \"data\"\nprevious_secret = \"0123456789abcdef0123456789abcdef\"", "there is a previous secret but no `secret`"),
+    ("[node]", "[nodes]", "2:2: the file has no key `nodes` (did you mean `node`?)"),
+    ("[node]", "[nodes]", "the section [node] is missing"),
+    ("\"embedded:log\"", "\"nats://127.0.0.1\"", "7:7: the nats broker comes later (this version has the embedded broker: embedded:PATH)"),
+    ("\"embedded:log\"", "\"kafka://127.0.0.1\"", "7:7: the kafka broker comes later"),
+    ("\"embedded:log\"", "\"embeded:log\"", "there is no broker `embeded` (did you mean `embedded`?)"),
+    ("\"embedded:log\"", "\"embedded:\"", "the embedded broker needs a folder"),
+    ("\"embedded:log\"", "\"embedded:log\"\nwindow_minutes = 90\nretention_hours = 1", "8:1: the replay window of 90 minutes is longer than the 1 hours that events are kept"),
+    ("path = \".\"", "path = \"nowhere\"", "/nowhere does not exist"),
+    ("path = \".\"", "pth = \".\"", "[routes] has no key `pth` (did you mean `path`?)"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\n[development]", "10:1: [[issuer]] needs one of `jwks`, `discovery` and `jwks_file`"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"a/b\"\n[development]", "12:8: `jwks` is not an http or https URL: \"a/b\""),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\ndiscovery = \"http://a\"\n[development]", "needs one of `jwks`, `discovery` and `jwks_file`"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks_file = \"nowhere\"\n[development]", "`jwks_file` is not a file of keys: "),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\naudience = \"fanfare-publish\"\n[development]", "`audience` and `producer_audience` must differ"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\npublish = [\"license\"]\n[development]", "13:12: not a pattern of the form"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\nclaims = { usr = \"x\" }\n[development]", "`claims` has no key `usr` (did you mean `user`?)"),
+    ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\n[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\n[development]", "14:1: the issuer i is listed twice"),
+    ("[development]", "[[issuer]]\nissuer = \"fanfare-development\"\njwks = \"http://a\"\n[development]", "`fanfare-development` is the development key's"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nrealm = \"r\"\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\n[development]", "`user:{user}` of /hubs/a puts users of different realms into one group"),
+    ("signing_key = \"key.pem\"", "", "[development] needs the key `signing_key`"),
+    ("[development]\nsigning_key = \"key.pem\"", "", "/hubs/a needs a token, but no issuer of users is trusted"),
+    ("[hub.\"/hubs/a\"]", "", "no hub is declared"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"hubs/a\"]", "12:6: `hubs/a` is not a path"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/events\"]", "a hub cannot live at `/events`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [\"list:{list}\"]", "13:9: a join rule knows no `{list}` (known: user, session, org, role, realm)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [\"org:{org\"]", "a `{` has no partner"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [7]", "a join rule is a group template"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [{ group = \"admin\", role = [] }]", "a join rule has no key `role` (did you mean `roles`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [{ group = \"admin\", roles = [] }]", "nobody would join"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\npublic = true\nrequire_roles = [\"admin\"]", "a public hub cannot require roles"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"*\"]", "not an origin: \"*\" (scheme, host and port alone"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"https://a.example/\"]", "14:12: not an origin"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nkeepalive_seconds = 30", "`client_timeout_seconds` must be longer than `keepalive_seconds`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nmessage_byte = 1", "[limits] has no key `message_byte` (did you mean `message_bytes`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[log]\nformat = \"xml\"", "unknown log format \"xml\" (\"pretty\" or \"json\")"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[token]\nmax_lifetime_hours = 0", "`max_lifetime_hours` of [token] is 0 (it must be 1 to 720; the default is 24)"),
+    ("[node]", "[node", "fanfare.toml:2:"),
+];
+
+#[test]
+fn each_fault_is_told_with_its_place_and_a_way_out() {
+    for (part, replacement, expected) in CASES {
+        assert!(LEAST.contains(part), "{part}");
+        let told = told(&LEAST.replacen(part, replacement, 1));
+        assert!(
+            told.iter().any(|fault| fault.contains(expected)),
+            "{replacement}\nexpected {expected}\ntold {told:#?}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_are_told_in_the_order_of_the_file() {
+    let text =
+        LEAST.replace("\"127.0.0.1:9090\"", "7").replace("\"embedded:log\"", "true").replace("\"key.pem\"", "[]");
+    let faults = parse(&text).unwrap_err();
+    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [4, 7, 11]);
+}
+
+#[test]
+fn a_missing_file_is_told_without_a_place() {
+    let fault = Config::load(Path::new("/nowhere/fanfare.toml")).unwrap_err().remove(0);
+    assert!(fault.to_string().starts_with("/nowhere/fanfare.toml: cannot be read: "), "{fault}");
+}

@@ -1,0 +1,191 @@
+//! The projection against the demo platform's own routes and schemas.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+use fanfare_token::Claims;
+use proptest::prelude::*;
+
+use super::*;
+use crate::groups::name::{GroupName, GroupTemplate};
+use crate::scene::{Scene, claims};
+
+fn bounds() -> Bounds {
+    Bounds {
+        window: Duration::from_secs(600),
+        window_events: 1000,
+        token_lifetime: 3600,
+        retained: 100,
+        revocations: 100,
+    }
+}
+
+fn empty() -> Projection {
+    Projection::new(Position::start(1), &bounds())
+}
+
+fn fold(known: &mut Projection, scene: &Scene, record: &Record) -> Folded {
+    let event = scene.decode(record);
+    known.fold(record, &event, &scene.routes.route(&event))
+}
+
+fn acme() -> GroupName {
+    GroupTemplate::parse("org:{org}").expect("valid").name(&["acme"]).expect("valid")
+}
+
+/// What a tab of acme is told at connect: the events' versions of flags, newest of each.
+fn flags(known: &Projection) -> Vec<String> {
+    let hub = Arc::from("/hubs/notifications");
+    let held = known.retained().for_groups(&hub, std::iter::once(&acme()));
+    held.iter()
+        .map(|value| {
+            let record = &value.event.record;
+            format!("{:?}={:?}", record.get("flag"), record.get("enabled"))
+        })
+        .collect()
+}
+
+fn user(issued_at: i64) -> Claims {
+    claims("alice", "acme", &["user"], "s1", issued_at)
+}
+
+#[test]
+fn a_logout_refuses_tokens_up_to_its_second_and_no_later_ones() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let out = scene.event_at(10_700, "auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#);
+    let folded = fold(&mut known, &scene, &out);
+    assert_eq!(folded.verdict, Verdict::New);
+    assert!(known.refuses(&user(9)) && known.refuses(&user(10)));
+    assert!(!known.refuses(&user(11)), "a login in the same second is issued for the next");
+    assert!(!known.refuses(&claims("bob", "acme", &[], "s2", 5)));
+}
+
+#[test]
+fn a_logout_of_one_session_leaves_the_others() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let json = r#"{"user":"alice","org":"acme","session":"s1"}"#;
+    let out = scene.event_at(10_000, "auth.UserLoggedOut", json);
+    fold(&mut known, &scene, &out);
+    assert!(known.refuses(&user(20)), "whenever it was issued");
+    assert!(!known.refuses(&claims("alice", "acme", &[], "s2", 5)));
+}
+
+#[test]
+fn users_of_another_realm_share_no_logout() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let out = scene.event_at(10_000, "auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#);
+    fold(&mut known, &scene, &out);
+    assert!(!known.refuses(&Claims { realm: Some(Arc::from("partner")), ..user(5) }));
+}
+
+#[test]
+fn logouts_beyond_the_bound_become_stricter_and_never_forgotten() {
+    let mut revocations = Revocations::new(2);
+    for (at, name) in [(10, "a"), (20, "b"), (30, "c")] {
+        revocations.log_out(&Id::parse(name).expect("valid"), None, at);
+    }
+    assert_eq!(revocations.len(), 2);
+    assert!(revocations.refuses(&claims("a", "acme", &[], "s", 10)));
+    assert!(revocations.refuses(&claims("unrelated", "acme", &[], "s", 10)));
+    assert!(!revocations.refuses(&claims("unrelated", "acme", &[], "s", 11)));
+}
+
+#[test]
+fn roles_of_an_event_override_older_tokens_and_only_those() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let json = r#"{"user":"alice","org":"acme","roles":["admin"]}"#;
+    let change = scene.event_at(10_000, "auth.RolesChanged", json);
+    fold(&mut known, &scene, &change);
+    let names = |claims: &Claims| -> Vec<String> {
+        known.roles_of(claims).into_iter().map(|(role, _)| role).collect()
+    };
+    assert_eq!(names(&user(9)), ["admin"]);
+    assert_eq!(names(&user(11)), ["user"], "a newer token carries its own roles");
+    assert_eq!(names(&claims("alice", "globex", &["user"], "s", 9)), ["user"]);
+}
+
+#[test]
+fn an_older_revision_never_replaces_a_newer_one() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let on = r#"{"org":"acme","flag":"beta","enabled":true,"revision":7}"#;
+    let off = r#"{"org":"acme","flag":"beta","enabled":false,"revision":6}"#;
+    let (newer, older) = (scene.event("license.FlagToggled", on), scene.event("license.FlagToggled", off));
+    assert_eq!(fold(&mut known, &scene, &newer).verdict, Verdict::New);
+    assert_eq!(fold(&mut known, &scene, &older).verdict, Verdict::Stale);
+    assert_eq!(flags(&known), ["Some(String(\"beta\"))=Some(Bool(true))"]);
+}
+
+#[test]
+fn a_removed_flag_is_gone_and_its_late_toggle_does_not_bring_it_back() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    for (name, json, verdict) in [
+        ("license.FlagToggled", r#"{"org":"acme","flag":"beta","enabled":true,"revision":1}"#, Verdict::New),
+        ("license.FlagRemoved", r#"{"org":"acme","flag":"beta","revision":3}"#, Verdict::New),
+        ("license.FlagToggled", r#"{"org":"acme","flag":"beta","enabled":true,"revision":2}"#, Verdict::Stale),
+    ] {
+        let record = scene.event(name, json);
+        assert_eq!(fold(&mut known, &scene, &record).verdict, verdict);
+    }
+    assert!(flags(&known).is_empty());
+}
+
+#[test]
+fn the_same_event_twice_is_dropped_and_a_forged_id_is_a_conflict() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let json = r#"{"org":"acme","flag":"beta","enabled":true}"#;
+    let first = scene.event("license.FlagToggled", json);
+    fold(&mut known, &scene, &first);
+    assert_eq!(fold(&mut known, &scene, &first).verdict, Verdict::Duplicate, "read again");
+    let mut again = first.clone();
+    again.offset = 50;
+    assert_eq!(fold(&mut known, &scene, &again).verdict, Verdict::Duplicate, "published again");
+    let mut forged = scene.event("license.FlagToggled", r#"{"org":"acme","flag":"other","enabled":true}"#);
+    forged.offset = 60;
+    forged.message.headers = first.message.headers.clone();
+    assert_eq!(fold(&mut known, &scene, &forged).verdict, Verdict::Conflict);
+}
+
+#[test]
+fn state_read_ahead_is_not_undone_by_the_window() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let on = scene.event("license.FlagToggled", r#"{"org":"acme","flag":"beta","enabled":true}"#);
+    let off = scene.event("license.FlagToggled", r#"{"org":"acme","flag":"beta","enabled":false}"#);
+    let event = scene.decode(&off);
+    known.fold_state(&off, &event, &scene.routes.route(&event));
+    assert_eq!(fold(&mut known, &scene, &on).verdict, Verdict::Stale);
+    assert_eq!(fold(&mut known, &scene, &off).verdict, Verdict::Duplicate);
+    assert_eq!(flags(&known), ["Some(String(\"beta\"))=Some(Bool(false))"]);
+}
+
+proptest! {
+    /// Partitions are read in any interleaving: with revisions, every interleaving ends alike.
+    #[test]
+    fn the_order_of_revised_events_does_not_matter(
+        steps in prop::collection::vec((0usize..3, any::<bool>(), any::<bool>()), 1..12),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 12),
+    ) {
+        let mut scene = Scene::demo();
+        let records: Vec<_> = steps.iter().enumerate().map(|(at, (flag, on, removed))| {
+            let (flag, revision) = (["a", "b", "c"][*flag], at + 1);
+            // A partition each, so that only revisions order them.
+            let mut record = if *removed {
+                scene.event("license.FlagRemoved", &format!(r#"{{"org":"acme","flag":"{flag}","revision":{revision}}}"#))
+            } else {
+                scene.event("license.FlagToggled", &format!(r#"{{"org":"acme","flag":"{flag}","enabled":{on},"revision":{revision}}}"#))
+            };
+            record.partition = u32::try_from(at).expect("small");
+            record
+        }).collect();
+        let mut shuffled: Vec<_> = records.iter().collect();
+        for (at, index) in order.iter().enumerate().take(shuffled.len()) {
+            let other = index.index(shuffled.len());
+            shuffled.swap(at, other);
+        }
+        let (mut straight, mut mixed) = (empty(), empty());
+        for record in &records { fold(&mut straight, &scene, record); }
+        for record in shuffled { fold(&mut mixed, &scene, record); }
+        prop_assert_eq!(flags(&straight), flags(&mixed));
+    }
+}

@@ -1,0 +1,67 @@
+//! For tests: the demo platform's schemas and routes, and records as a broker would give them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fanfare_broker::Record;
+use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
+use fanfare_token::Claims;
+
+use crate::config::Loaded;
+use crate::pipeline::{Body, Ingest, decode, to_message};
+use crate::route::RouteTable;
+
+/// The demo platform, and a log that grows by hand.
+pub(crate) struct Scene {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) routes: Arc<RouteTable>,
+    next: u64,
+}
+
+impl Scene {
+    pub(crate) fn demo() -> Self {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/fanfare.toml");
+        let Loaded { registry, routes, .. } = Loaded::load(&config).expect("the demo's config is sound");
+        Self { registry: Arc::new(registry), routes: Arc::new(routes), next: 0 }
+    }
+
+    pub(crate) fn event(&mut self, event_type: &str, json: &str) -> Record {
+        self.event_at(1_000, event_type, json)
+    }
+
+    /// The next record of the log: an event of a type, at a time in milliseconds.
+    pub(crate) fn event_at(&mut self, time: i64, event_type: &str, json: &str) -> Record {
+        self.next += 1;
+        let attributes = Attributes {
+            id: format!("event-{}", self.next),
+            source: "test".to_owned(),
+            event_type: TypeName::parse(event_type).expect("a type name"),
+            time: Timestamp(time),
+            subject: None,
+            org: None,
+            data_version: None,
+            traceparent: None,
+        };
+        let json = serde_json::from_str(json).expect("JSON");
+        let encoded = Ingest::encode_with(&self.registry, attributes, Body::Json(json)).expect("fits");
+        Record { partition: 0, offset: self.next, time, message: to_message(encoded) }
+    }
+
+    pub(crate) fn decode(&self, record: &Record) -> Arc<Event> {
+        Arc::new(decode(&self.registry, record).expect("usable").expect("no tombstone"))
+    }
+}
+
+pub(crate) fn claims(user: &str, org: &str, roles: &[&str], session: &str, issued_at: i64) -> Claims {
+    Claims {
+        issuer: Arc::from("https://issuer.example"),
+        realm: None,
+        user: Id::parse(user).expect("an id"),
+        org: Some(Id::parse(org).expect("an id")),
+        roles: roles.iter().map(ToString::to_string).collect(),
+        session: Some(Id::parse(session).expect("an id")),
+        issued_at,
+        expires_at: issued_at + 3600,
+        publish: None,
+    }
+}
