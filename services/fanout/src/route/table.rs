@@ -50,6 +50,8 @@ impl RouteTable {
     }
 
     /// The routes that take this event, with the groups that hear of it; routes without any are left out.
+    ///
+    /// Whatever the event says: what is not a group is left out. [`Self::resolve`] says what was wrong with it.
     pub fn route<'t>(&'t self, event: &Event) -> SmallVec<[Match<'t>; 2]> {
         let mut matches = SmallVec::new();
         for route in self.of(event).iter().filter(|route| route.takes(event)) {
@@ -61,24 +63,34 @@ impl RouteTable {
         matches
     }
 
-    /// Checks that the event can be routed: its type, its ids and the groups that it names.
+    /// Routes an event that can be routed: its type, its ids and the groups that it names are sound.
     ///
-    /// What fails here is a dead letter. Routing it anyway is harmless: what is not a group is left out.
-    pub fn verify(&self, event: &Event) -> Result<(), Unroutable> {
+    /// What fails here is a dead letter.
+    pub fn resolve<'t>(&'t self, event: &Event) -> Result<SmallVec<[Match<'t>; 2]>, Unroutable> {
         let (said, body) = (&event.attributes.event_type, event.record.event_type().name());
-        if *said != *body {
+        if said != body {
             return Err(Unroutable::OtherType { attributes: said.to_string(), body: body.to_string() });
         }
+        let mut matches = SmallVec::new();
         let Some(entry) = self.types.get(body.as_str()) else {
-            return Ok(());
+            return Ok(matches);
         };
         entry.ids.verify(event)?;
         for route in entry.routes.iter().filter(|route| route.takes(event)) {
-            if let (_, Some(bad)) = route.groups(event) {
-                return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
+            match route.groups(event) {
+                (_, Some(bad)) => {
+                    return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
+                }
+                (groups, None) if groups.is_empty() => {}
+                (groups, None) => matches.push(Match { route, groups }),
             }
         }
-        Ok(())
+        Ok(matches)
+    }
+
+    /// Checks that an event can be routed, for instance before it is published.
+    pub fn verify(&self, event: &Event) -> Result<(), Unroutable> {
+        self.resolve(event).map(drop)
     }
 
     /// The org that an event belongs to, by its attributes or else by its body.

@@ -21,14 +21,7 @@ fn what_is_not_said_has_its_default() {
     assert!(config.hub("/hubs/b").is_none());
 }
 
-#[test]
-fn everything_can_be_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
-    std::fs::write(path("jwks.json"), r#"{"keys":[{"kty":"RSA","kid":"k","n":"AQ","e":"AQAB"}]}"#).unwrap();
-    std::fs::create_dir(path("routes")).unwrap();
-    let text = r#"
+const FULL: &str = r#"
 [node]
 listen = "0.0.0.0:80"
 admin_listen = "[::1]:0"
@@ -79,7 +72,15 @@ join = ["all"]
 [log]
 format = "json"
 "#;
-    let config = parse_in(folder.path(), text).unwrap_or_else(|faults| panic!("{}", faults[0]));
+
+#[test]
+fn everything_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    std::fs::write(path("jwks.json"), r#"{"keys":[{"kty":"RSA","kid":"k","n":"AQ","e":"AQAB"}]}"#).unwrap();
+    std::fs::create_dir(path("routes")).unwrap();
+    let config = parse_in(folder.path(), FULL).unwrap_or_else(|faults| panic!("{}", faults[0]));
     assert_eq!(config.node.secret.as_ref().unwrap().as_bytes(), b"0123456789abcdef0123456789abcdef");
     assert!(config.node.previous_secret.is_some());
     assert!(!format!("{config:?}").contains("0123456789abcdef"), "secrets are not shown");
