@@ -69,7 +69,7 @@ pub struct VerifierOptions {
     pub refresh: Duration,
     /// How long the last good keys serve after fetching began to fail.
     pub keep_keys: Duration,
-    /// At most one fetch per issuer within this time is caused by unknown key ids.
+    /// At most one fetch per issuer within this time is caused by unknown key ids; longer than a fetch takes.
     pub unknown_key_window: Duration,
     /// How long a caller waits for a fetch.
     pub fetch_wait: Duration,

@@ -140,3 +140,7 @@ impl KeyPolicy {
         self.due = now + pause.mul_f64(0.5 + 0.5 * chance);
     }
 }
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

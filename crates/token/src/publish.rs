@@ -62,3 +62,43 @@ fn covers(wide: &TypePattern, narrow: &TypePattern) -> bool {
         None => wide == narrow,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(texts: &[&str]) -> Vec<TypePattern> {
+        texts.iter().map(|text| TypePattern::parse(text).unwrap()).collect()
+    }
+
+    fn cut(granted: &[&str], cap: &[&str]) -> Vec<String> {
+        intersect(patterns(granted), Some(&patterns(cap))).iter().map(TypePattern::to_string).collect()
+    }
+
+    #[test]
+    fn a_token_grants_no_more_than_its_issuer_may() {
+        assert_eq!(cut(&["*"], &["license.*", "auth.UserLoggedOut"]), ["license.*", "auth.UserLoggedOut"]);
+        assert_eq!(cut(&["license.FlagToggled"], &["license.*"]), ["license.FlagToggled"]);
+        assert_eq!(cut(&["license.*"], &["license.FlagToggled"]), ["license.FlagToggled"]);
+        assert_eq!(cut(&["auth.*"], &["license.*"]), Vec::<String>::new());
+        assert_eq!(cut(&["license.*"], &["licenses.*"]), Vec::<String>::new());
+        assert_eq!(cut(&["*", "license.*"], &["license.*"]), ["license.*"]);
+        assert_eq!(intersect(patterns(&["*"]), None), patterns(&["*"]));
+    }
+
+    #[test]
+    fn sources_and_orgs_are_exact_or_marked_patterns() {
+        let publish = |sources: &[&str], orgs: &[&str]| Publish {
+            types: Vec::new(),
+            sources: sources.iter().map(ToString::to_string).collect(),
+            orgs: orgs.iter().map(ToString::to_string).collect(),
+        };
+        let limited = publish(&["/services/license", "/apps/*"], &["acme"]);
+        let sources = ["/services/license", "/services/license2", "/apps/a", "/apps", "*"];
+        assert_eq!(sources.map(|source| limited.allows_source(source)), [true, false, true, false, false]);
+        let (acme, globex) = (Id::parse("acme").unwrap(), Id::parse("globex").unwrap());
+        assert_eq!([Some(&acme), Some(&globex), None].map(|org| limited.allows_org(org)), [true, false, false]);
+        let any = publish(&["*"], &["*"]);
+        assert!(any.allows_source("/whatever") && any.allows_org(None) && any.allows_org(Some(&globex)));
+    }
+}
