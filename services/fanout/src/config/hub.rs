@@ -20,6 +20,8 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
+pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles"];
+
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
@@ -88,7 +90,7 @@ pub(super) fn read(root: &Section<'_>) -> Vec<HubConfig> {
 }
 
 fn one(path: &str, section: &Section<'_>) -> HubConfig {
-    let section = section.clone().allow(&["public", "join", "require_roles", "any_org_roles"]);
+    let section = section.clone().allow(KEYS);
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
     if public && require_roles.is_some() {

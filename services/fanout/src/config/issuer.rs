@@ -48,7 +48,7 @@ pub(super) struct Issuers {
     pub(super) user_realms: Vec<Option<String>>,
 }
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "issuer",
     "users",
     "audience",
@@ -95,7 +95,7 @@ fn one(section: &Section<'_>, paths: &Paths) -> Option<IssuerConfig> {
     }
     // An audience that nobody can guess: a service that only publishes can issue no token of a user.
     let audience = match section.boolean("users") {
-        Some(false) => format!("no-users-{}", uuid::Uuid::now_v7().simple()),
+        Some(false) => format!("no-users-{}", uuid::Uuid::new_v4().simple()),
         _ => audience,
     };
     Some(IssuerConfig {

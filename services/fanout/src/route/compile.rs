@@ -19,7 +19,7 @@ use crate::config::document::{Document, Located};
 use crate::config::section::{Section, integer, text};
 use crate::config::suggest;
 
-const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "name",
     "event",
     "versions",

@@ -24,6 +24,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use compile::KEYS;
 pub use effect::Effect;
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};

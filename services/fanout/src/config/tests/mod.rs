@@ -1,6 +1,7 @@
 //! Configuration files, sound and faulty.
 
 mod demo;
+mod docs;
 mod faults;
 mod join;
 

@@ -1,0 +1,63 @@
+//! The manual: its examples are sound, and it names every key.
+
+use fanfare_event::Registry;
+
+use super::*;
+use crate::route::{HubDeclaration, RouteTable};
+
+fn manual(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)).unwrap()
+}
+
+/// The TOML examples of a page.
+fn examples(page: &str) -> Vec<&str> {
+    page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn examples_of_routes_are_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tasks")).unwrap();
+    let schema = r#"{"type":"record","name":"TaskChanged","fields":[{"name":"task_id","type":"string"},
+        {"name":"item","type":{"type":"map","values":"string"}},{"name":"count","type":"int"},
+        {"name":"note","type":["null","string"],"default":null}]}"#;
+    std::fs::write(folder.path().join("tasks/TaskChanged.v1.avsc"), schema).unwrap();
+    let registry = Registry::builtin().with_folder(folder.path()).unwrap();
+    let hub = |path: &str, groups: &[&str]| HubDeclaration {
+        path: path.to_owned(),
+        groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+    };
+    let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
+    let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];
+    let page = manual("routes.md");
+    assert_eq!(examples(&page).len(), 3);
+    for example in examples(&page) {
+        let source = Source { path: "routes.md".into(), text: example.to_owned() };
+        RouteTable::compile(&[source], &registry, &hubs).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    }
+}
+
+#[test]
+fn the_example_of_a_configuration_is_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("routes")).unwrap();
+    std::fs::write(folder.path().join("secret"), [b'x'; 32]).unwrap();
+    let page = manual("configuration.md");
+    let [example] = examples(&page)[..] else { panic!("one example") };
+    let example = example.replace("/run/secrets/fanfare", "secret");
+    parse_in(folder.path(), &example).unwrap_or_else(|faults| panic!("{}", faults[0]));
+}
+
+#[test]
+fn every_key_is_explained() {
+    let page = manual("configuration.md");
+    let keys = [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, SECTIONS].concat();
+    for key in keys {
+        let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
+        assert!(named.iter().any(|named| page.contains(named)), "{key}");
+    }
+    let page = manual("routes.md");
+    for key in crate::route::KEYS {
+        assert!(page.contains(&format!("`{key}`")), "{key}");
+    }
+}
