@@ -1,0 +1,90 @@
+// One process of the platform under test: started, watched, stopped by its own id, its log kept.
+
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const STOP_MS = 10_000;
+const LOG_LINES = 400;
+
+// Whatever ends the tests must not leave processes behind.
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => process.exit(1));
+}
+
+export class ServiceProcess {
+  #child;
+  #lines = [];
+  #ended;
+
+  /** Starts `binary`; its output goes to `logFile` and its newest lines are kept for failures. */
+  constructor(name, binary, args, { logFile, cwd }) {
+    this.name = name;
+    const env = { ...process.env, FANFARE_LOG: process.env.FANFARE_LOG ?? "info", NO_COLOR: "1" };
+    this.#child = spawn(binary, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    running.add(this.#child);
+    const file = createWriteStream(logFile, { flags: "a" });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text) => this.#keep(text, file));
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.once("error", (error) => resolve({ error }));
+      this.#child.once("close", (code, signal) => resolve({ code, signal }));
+    }).then((outcome) => {
+      running.delete(this.#child);
+      file.end();
+      this.outcome = outcome;
+      return outcome;
+    });
+  }
+
+  /** The newest of what it logged since a time. */
+  log(since = 0) {
+    return this.#lines.filter((line) => line.at >= since).map((line) => line.text).join("");
+  }
+
+  /** Waits until the address answers 200, and says what was logged if it never does. */
+  async ready(url, deadlineMs = 60_000) {
+    const deadline = Date.now() + deadlineMs;
+    while (Date.now() < deadline) {
+      if (this.outcome !== undefined) {
+        throw new Error(`${this.name} ended at once: ${JSON.stringify(this.outcome)}\n${this.log()}`);
+      }
+      const answer = await fetch(url).catch(() => undefined);
+      await answer?.body?.cancel();
+      if (answer?.status === 200) {
+        return;
+      }
+      await sleep(50);
+    }
+    throw new Error(`${this.name} was not ready after ${deadlineMs} ms\n${this.log()}`);
+  }
+
+  /** Asks it to stop and returns how it ended. */
+  async stop() {
+    if (this.outcome === undefined) {
+      this.#child.kill("SIGTERM");
+      const late = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
+      await this.#ended;
+      clearTimeout(late);
+    }
+    return this.outcome;
+  }
+
+  /** Ends it without a word, as a crash does. */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    return this.#ended;
+  }
+
+  #keep(text, file) {
+    file.write(text);
+    this.#lines.push({ at: Date.now(), text });
+    if (this.#lines.length > LOG_LINES) {
+      this.#lines.splice(0, this.#lines.length - LOG_LINES);
+    }
+  }
+}
