@@ -220,7 +220,8 @@ fn wrong_configuration_is_told() {
     }
     assert_eq!(build(vec![config(Keys::Static(vec![]))]), ConfigError::NoKeys { issuer: issuer() });
     let mut short = key(0).jwk();
-    short.n = short.n[..100].into();
+    // 1024 bits, all of them set.
+    short.n = format!("{}w", "_".repeat(170));
     let bad = build(vec![config(Keys::Static(vec![short]))]);
     assert!(matches!(&bad, ConfigError::BadKey { reason, .. } if reason.contains("2048")), "{bad}");
     assert_eq!(build(vec![config(Keys::Jwks("http://127.0.0.1:1/jwks".into()))]), ConfigError::NoRuntime);
