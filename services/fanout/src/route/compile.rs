@@ -66,7 +66,10 @@ pub(super) fn sources(
             texts: Vec::new(),
         };
         documents.iter().filter(|document| !document.is_faulty()).for_each(|document| compiler.file(document));
-        compiler.check_removals();
+        // What should retain may be there and faulty.
+        if documents.iter().all(|document| !document.is_faulty()) {
+            compiler.check_removals();
+        }
         (compiler.routes, compiler.texts)
     };
     let mut faults: Vec<_> = documents.into_iter().flat_map(Document::into_faults).collect();

@@ -1,10 +1,10 @@
 //! Routes from file to notification.
 
 mod demo;
-mod effects;
 mod faults;
 mod ids;
 mod properties;
+mod selection;
 mod values;
 
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Conditions, versions, audiences and hubs of routes.
+//! Which events a route takes, and who hears of them.
 
 use super::*;
 
