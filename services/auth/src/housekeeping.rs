@@ -17,8 +17,7 @@ pub async fn run(app: App, shutdown: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
         }
         if let Err(error) = round(&app).await {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, cause, "housekeeping failed and will be tried again");
+            tracing::warn!(error = error.with_causes(), "housekeeping failed and will be tried again");
         }
     }
 }

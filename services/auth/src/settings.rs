@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The longest that a token may live; the fan-out keeps logouts for so long.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
+
 /// Settings of auth beside those of every producer.
 #[derive(Args, Clone, Debug)]
 pub struct AuthSettings {
@@ -23,7 +25,20 @@ pub struct AuthSettings {
 
 fn parse_lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
-        lifetime if lifetime <= LONGEST_LIFETIME => Ok(lifetime),
-        _ => Err("a token lives for 24h at most".into()),
+        lifetime if (SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) => Ok(lifetime),
+        _ => Err("a token lives for 1s at least and for 24h at most".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_within_what_the_fanout_accepts() {
+        assert_eq!(parse_lifetime("24h"), Ok(LONGEST_LIFETIME));
+        for wrong in ["25h", "0s", "999ms", "long"] {
+            assert!(parse_lifetime(wrong).is_err(), "{wrong}");
+        }
     }
 }

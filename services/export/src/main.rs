@@ -1,1 +1,35 @@
-fn main() {}
+//! Starts the export service.
+
+use anyhow::Context as _;
+use clap::Parser;
+use fanfare_export::{App, ExportSettings, SERVICE};
+use fanfare_producer::relay::publisher;
+use fanfare_producer::{Authenticator, Producer, Settings, VerifiedTokens, shutdown};
+use tokio::net::TcpListener;
+
+/// Exports that run in the background, with an event for each step.
+#[derive(Parser)]
+#[command(name = "fanfare-export", version)]
+struct Command {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    export: ExportSettings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command { settings, export } = Command::parse();
+    let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
+    let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
+    let authenticator = Authenticator::new(VerifiedTokens::new(&settings)?);
+    let producer = Producer::open(SERVICE, &settings).await?;
+    let publisher = publisher(&producer, &settings)?;
+    let app = App::open(producer.clone(), authenticator, export).await?;
+    let address = settings.listen(&SERVICE);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(%address, "export is up");
+    app.start_tasks(&shutdown);
+    producer.run(listener, app.routes(), publisher, shutdown).await;
+    Ok(())
+}

@@ -65,6 +65,18 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// The message with its causes: for the log, not for the client.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(deeper) = cause {
+            text.push_str(": ");
+            text.push_str(&deeper.to_string());
+            cause = deeper.source();
+        }
+        text
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -103,8 +115,8 @@ impl From<sqlx::Error> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if let Self::Internal(cause) = &self {
-            tracing::error!(error = %cause, "a request failed");
+        if matches!(self, Self::Internal(_)) {
+            tracing::error!(error = self.with_causes(), "a request failed");
         }
         let mut response = (self.status(), Json(json!({ "error": self.to_string() }))).into_response();
         let headers = response.headers_mut();
@@ -127,6 +139,7 @@ mod tests {
     fn a_cause_is_never_told_to_the_client() {
         let error = Error::internal("password of the database is hunter2");
         assert_eq!(error.to_string(), "internal error");
+        assert!(error.with_causes().ends_with("hunter2"));
         assert_eq!(error.into_response().status(), 500);
     }
 

@@ -3,11 +3,12 @@
 use super::Periods;
 use super::store::{self, Stored};
 use fanfare_producer::{Change, Error, Producer};
+use fanfare_telemetry::fields;
 use fanfare_token::SigningKey;
 use std::time::Duration;
 
 /// Keys that may be published at once: verifiers read a set of bounded size.
-const MOST_KEYS: usize = 16;
+const MOST_KEYS: usize = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
@@ -37,7 +38,7 @@ pub(super) async fn rotate(producer: &Producer, periods: Periods, when: When) ->
             None => make(&mut change).await?,
         };
         store::promote(&mut change, &kid).await?;
-        tracing::info!(%kid, "a key signs tokens from now on");
+        tracing::info!({ fields::KEY_ID } = kid, "a key signs tokens from now on");
     }
     if next.is_none() {
         make(&mut change).await?;

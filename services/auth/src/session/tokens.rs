@@ -21,10 +21,9 @@ impl SessionTokens {
     async fn identify(&self, token: &str) -> Result<Identified, Denied> {
         let claims = self.keyring.claims(token).await?;
         let session = claims.session.clone().ok_or(Denied::Invalid)?;
-        let current = store::current(self.database.reader(), &session, &claims.user).await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            Denied::Unavailable(cause.unwrap_or_else(|| error.to_string()))
-        })?;
+        let current = store::current(self.database.reader(), &session, &claims.user)
+            .await
+            .map_err(|error| Denied::Unavailable(error.with_causes()))?;
         let current = current.ok_or(Denied::Invalid)?;
         if claims.issued_at <= current.signed_out_at / 1000 {
             return Err(Denied::Invalid);

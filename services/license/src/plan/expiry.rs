@@ -20,8 +20,7 @@ pub async fn run(app: App, shutdown: CancellationToken) {
         let wait = match round(&app).await {
             Ok(wait) => wait,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "licenses could not be checked for their end");
+                tracing::warn!(error = error.with_causes(), "licenses could not be checked for their end");
                 AFTER_ERROR
             }
         };
