@@ -1,6 +1,6 @@
 //! Keys and their rotation.
 
-use crate::{open, open_with, settings};
+use crate::{fresh, open, open_with, settings};
 use fanfare_auth::{AuthSettings, SERVICE, housekeeping};
 use fanfare_producer::testing::Harness;
 use serde_json::Value;
@@ -62,7 +62,7 @@ async fn only_a_superadmin_rotates() {
 #[tokio::test]
 async fn keys_rotate_by_age_and_are_forgotten_after_their_last_token() {
     let at_once = AuthSettings { rotate_after: Duration::ZERO, ..settings() };
-    let s = open_with(Harness::open(SERVICE).await, &at_once).await;
+    let s = open_with(Harness::open_in(SERVICE, fresh().await).await, &at_once).await;
     let old = s.login("root").await;
     let key = key_of(&old);
     housekeeping::round(&s.app).await.expect("housekeeping");

@@ -1,6 +1,6 @@
 //! Logins.
 
-use crate::{id, open, open_with, settings};
+use crate::{fresh, id, open, open_with, settings};
 use fanfare_auth::{SERVICE, housekeeping};
 use fanfare_producer::testing::Harness;
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn guessing_is_slowed_down_for_one_user_alone() {
 #[tokio::test]
 async fn tokens_end_with_their_lifetime() {
     let short = fanfare_auth::AuthSettings { token_lifetime: Duration::ZERO, ..settings() };
-    let s = open_with(Harness::open(SERVICE).await, &short).await;
+    let s = open_with(Harness::open_in(SERVICE, fresh().await).await, &short).await;
     let token = s.login("alice").await;
     // Verifiers allow for clocks that differ, so the session's end is what shows here.
     let mut change = s.harness.producer.begin().await.expect("change");

@@ -14,6 +14,8 @@ use fanfare_token::{Claims, Jwks, Keys};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 const ISSUER: &str = "http://127.0.0.1:8081";
 
@@ -30,7 +32,21 @@ fn settings() -> AuthSettings {
 }
 
 async fn open() -> Service {
-    open_with(Harness::open(SERVICE).await, &settings()).await
+    open_with(Harness::open_in(SERVICE, fresh().await).await, &settings()).await
+}
+
+/// The folder of a service that was opened and stopped: making keys and hashing passwords takes long, so
+/// all tests begin with the same.
+async fn fresh() -> TempDir {
+    static FILE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let file = FILE.get_or_init(async || {
+        let s = open_with(Harness::open(SERVICE).await, &settings()).await;
+        let folder = s.harness.stop().await;
+        std::fs::read(folder.path().join("auth.db")).expect("a database")
+    });
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("auth.db"), file.await).expect("a copy");
+    folder
 }
 
 async fn open_with(harness: Harness, settings: &AuthSettings) -> Service {
