@@ -1,21 +1,50 @@
 //! Outcomes that are yet to be written down.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::error::OutboxError;
 use crate::table::Table;
+
+/// How long outcomes are collected while publishing goes on: a commit for each would halve a busy org's rate.
+///
+/// What a crash leaves unwritten is published again under the same id, so this is kept short.
+const COLLECT: Duration = Duration::from_millis(10);
+/// How many outcomes are collected at most.
+const MOST: usize = 64;
 
 /// What became of rows since it was last written down.
 ///
 /// Nothing here asks for the lease: what was published or rejected stays so, whoever holds it now.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    pub(crate) published: Vec<i64>,
-    pub(crate) parked: Vec<(i64, String)>,
-    pub(crate) retried: Vec<i64>,
+    published: Vec<i64>,
+    parked: Vec<(i64, String)>,
+    retried: Vec<i64>,
+    due: Option<Instant>,
 }
 
 impl Results {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.published.is_empty() && self.parked.is_empty() && self.retried.is_empty()
+    pub(crate) fn published(&mut self, seq: i64) {
+        self.begin();
+        self.published.push(seq);
+    }
+
+    pub(crate) fn parked(&mut self, seq: i64, reason: String) {
+        self.begin();
+        self.parked.push((seq, reason));
+    }
+
+    pub(crate) fn retried(&mut self, seq: i64) {
+        self.begin();
+        self.retried.push(seq);
+    }
+
+    /// When they have to be written down, if there are any.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let full = self.published.len() + self.parked.len() + self.retried.len() >= MOST;
+        if full { Some(Instant::now()) } else { self.due }
     }
 
     /// Writes it all down; what failed is kept and may be written again, since each step is harmless twice.
@@ -30,6 +59,11 @@ impl Results {
             table.count_attempt(*seq).await?;
             self.retried.pop();
         }
+        self.due = None;
         Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.due.get_or_insert_with(|| Instant::now() + COLLECT);
     }
 }

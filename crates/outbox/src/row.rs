@@ -35,6 +35,11 @@ pub(crate) fn headers_json(attributes: &Attributes) -> String {
 }
 
 impl Row {
+    /// The event's id, for logs.
+    pub(crate) fn event_id(&self) -> &str {
+        self.event.as_ref().map_or("unreadable", |event| &event.attributes.id)
+    }
+
     /// Reads the columns `seq`, `ordering_key`, `headers`, `body` and `event_key`.
     pub(crate) fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let headers: String = row.try_get("headers")?;

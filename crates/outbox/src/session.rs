@@ -42,7 +42,6 @@ pub(crate) struct Session<'r, P> {
     renew_at: Instant,
     lanes: Lanes,
     in_flight: JoinSet<Outcome>,
-    /// Rows are loaded again only when this is empty, lest what is published be taken up again.
     results: Results,
     broker: Outage,
     database: Outage,
@@ -158,16 +157,10 @@ impl<'r, P: Publisher> Session<'r, P> {
         let now = self.now();
         self.lanes.unblock(now);
         self.look |= self.lanes.take_hungry();
-        if self.broker.paused_until(now).is_some() || self.database.lasts() {
-            return;
-        }
-        // After an outage one event has to get through before the others follow.
-        let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
-        while self.lanes.in_flight() < most {
+        while self.may_dispatch(now) {
             let Some(row) = self.lanes.next() else { return };
             let publisher = Arc::clone(&self.relay.publisher);
-            let publication = publish(publisher, row, self.held_until.subscribe());
-            self.in_flight.spawn(publication);
+            self.in_flight.spawn(publish(publisher, row, self.held_until.subscribe()));
         }
     }
 
@@ -188,20 +181,21 @@ impl<'r, P: Publisher> Session<'r, P> {
         match outcome {
             Ok(()) => {
                 stats.add_published();
-                self.results.published.push(row.seq);
+                self.results.published(row.seq);
                 self.lanes.done(&row);
             }
             Err(PublishError::Rejected(reason)) => {
                 stats.add_parked();
-                tracing::warn!(seq = row.seq, reason, "an event was rejected and is parked");
-                self.results.parked.push((row.seq, reason));
+                tracing::warn!(seq = row.seq, event_id = row.event_id(), reason, "an event was rejected and is parked");
+                self.results.parked(row.seq, reason);
                 self.lanes.done(&row);
             }
             Err(PublishError::Retry(reason)) => {
                 stats.add_retry();
                 let pause = self.lanes.retry(&row, self.start.elapsed(), self.chance.next());
-                tracing::warn!(seq = row.seq, reason, ?pause, "an event was not published and will be tried again");
-                self.results.retried.push(row.seq);
+                let event_id = row.event_id();
+                tracing::warn!(seq = row.seq, event_id, reason, ?pause, "an event will be tried again");
+                self.results.retried(row.seq);
             }
             Err(PublishError::Unreachable(reason)) => {
                 stats.add_retry();
@@ -232,15 +226,17 @@ impl<'r, P: Publisher> Session<'r, P> {
 
     async fn table_work(&mut self) -> Result<(), OutboxError> {
         let now = Instant::now();
-        if !self.results.is_empty() {
-            self.results.settle(&self.relay.outbox.table).await?;
-            self.look |= self.more;
-        }
         if now >= self.poll_at {
             self.look = true;
             self.poll_at = now + self.relay.options.poll;
         }
-        if self.look && self.lanes.want_rows() {
+        // With nothing in flight there is nothing to wait for.
+        let due = self.results.due().is_some_and(|due| due <= now || self.in_flight.is_empty() || self.may_load());
+        if due {
+            self.results.settle(&self.relay.outbox.table).await?;
+            self.look |= self.more;
+        }
+        if self.may_load() {
             self.load().await?;
         }
         if now >= self.count_at {
@@ -251,6 +247,11 @@ impl<'r, P: Publisher> Session<'r, P> {
         Ok(())
     }
 
+    fn may_load(&self) -> bool {
+        self.look && self.lanes.want_rows()
+    }
+
+    /// Loads rows; everything must be written down by now, lest what is published be taken up again.
     async fn load(&mut self) -> Result<(), OutboxError> {
         // Cleared before the read: a wake-up that comes during it must not be lost.
         self.look = false;
@@ -268,12 +269,12 @@ impl<'r, P: Publisher> Session<'r, P> {
             let retry_at = self.database.paused_until(now).unwrap_or(now);
             return (self.start + retry_at).min(self.renew_at);
         }
-        if (self.look && self.lanes.want_rows()) || !self.results.is_empty() || self.may_dispatch(now) {
+        if self.may_load() || self.may_dispatch(now) {
             return Instant::now();
         }
         let unblock = self.lanes.next_unblock().map(|at| self.start + at);
         let retry = self.broker.paused_until(now).map(|at| self.start + at);
-        [Some(self.renew_at), Some(self.poll_at), Some(self.count_at), unblock, retry]
+        [Some(self.renew_at), Some(self.poll_at), Some(self.count_at), self.results.due(), unblock, retry]
             .into_iter()
             .flatten()
             .min()
@@ -281,8 +282,10 @@ impl<'r, P: Publisher> Session<'r, P> {
     }
 
     fn may_dispatch(&self, now: Duration) -> bool {
+        // After an outage one event has to get through before the others follow.
         let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
-        self.lanes.is_ready() && self.lanes.in_flight() < most && self.broker.paused_until(now).is_none()
+        let up = self.broker.paused_until(now).is_none() && !self.database.lasts();
+        up && self.lanes.is_ready() && self.lanes.in_flight() < most
     }
 
     fn count_error(&self, action: &str, error: &OutboxError) {

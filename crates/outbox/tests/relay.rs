@@ -317,3 +317,45 @@ async fn the_relay_counts_what_it_does() {
     assert_eq!((relay.stats.published(), relay.stats.database_errors()), (3, 0));
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn the_relay_goes_on_when_its_database_is_back() {
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let recorder = Recorder::accepting();
+    let relay = start(&outbox, recorder.clone(), RelayOptions { poll: Duration::from_millis(20), ..quick() });
+    commit(&outbox, [event("acme", 1)]).await;
+    recorder.wait_for(1).await;
+    until_empty(&outbox).await;
+    let pool = fanfare_outbox::connect(&database.url, 1).await.unwrap();
+    sqlx::query("ALTER TABLE fanfare_outbox RENAME TO out_of_reach").execute(&pool).await.unwrap();
+    until("failures", || relay.stats.database_errors() >= 3).await;
+    sqlx::query("ALTER TABLE out_of_reach RENAME TO fanfare_outbox").execute(&pool).await.unwrap();
+    commit(&outbox, [event("acme", 2)]).await;
+    recorder.wait_for(2).await;
+    until_empty(&outbox).await;
+    relay.stop().await;
+    assert_eq!(recorder.ids(), ["1", "2"]);
+}
+
+/// Only where transactions overlap: SQLite has one writer at a time.
+#[tokio::test]
+async fn a_transaction_that_commits_late_is_not_passed_over() {
+    if std::env::var("FANFARE_TEST_POSTGRES").is_err() {
+        return;
+    }
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let recorder = Recorder::accepting();
+    let relay = start(&outbox, recorder.clone(), quick());
+    let mut late = outbox.begin().await.unwrap();
+    outbox.append(&mut late, &event("acme", 1)).await.unwrap();
+    commit(&outbox, [event("acme", 2)]).await;
+    recorder.wait_for(1).await;
+    until_empty(&outbox).await;
+    late.commit().await.unwrap();
+    outbox.wake();
+    recorder.wait_for(2).await;
+    relay.stop().await;
+    assert_eq!(recorder.ids(), ["2", "1"]);
+}
