@@ -1,0 +1,3 @@
+//! The benchmarks of the fan-out.
+
+fn main() {}
