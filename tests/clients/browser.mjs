@@ -34,7 +34,12 @@ export class Browser {
 
   /** A person's browser: tabs of one context share what the page keeps. */
   async person({ viewport = DESKTOP, colorScheme = "light" } = {}) {
-    const context = await this.#browser.newContext({ viewport, colorScheme, reducedMotion: "reduce", acceptDownloads: true });
+    const context = await this.#browser.newContext({
+      viewport,
+      colorScheme,
+      reducedMotion: "reduce",
+      acceptDownloads: true,
+    });
     context.setDefaultTimeout(WAIT_MS);
     return context;
   }
@@ -102,9 +107,12 @@ export class Tab {
   /** Waits until the page's own line says this. */
   async says(text) {
     const notice = this.id("notice");
-    await notice.filter({ hasText: text }).waitFor().catch(async () => {
-      throw new Error(`the page does not say "${text}" but "${await notice.textContent()}"`);
-    });
+    await notice
+      .filter({ hasText: text })
+      .waitFor()
+      .catch(async () => {
+        throw new Error(`the page does not say "${text}" but "${await notice.textContent()}"`);
+      });
   }
 
   async signOutEverywhere() {

@@ -10,7 +10,9 @@ export function cases(platform) {
       try {
         await body(t);
       } catch (error) {
-        console.error(`\n=== ${name}: the services logged\n${platform()?.logs(began) ?? "nothing: they did not start"}`);
+        console.error(
+          `\n=== ${name}: the services logged\n${platform()?.logs(began) ?? "nothing: they did not start"}`,
+        );
         throw error;
       }
     });

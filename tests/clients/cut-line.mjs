@@ -47,7 +47,10 @@ export class CutLine {
       return;
     }
     const server = connect(this.#target, "127.0.0.1");
-    for (const [one, other] of [[client, server], [server, client]]) {
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ]) {
       this.#sockets.add(one);
       one.setNoDelay(true);
       one.pipe(other);

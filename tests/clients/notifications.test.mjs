@@ -45,7 +45,10 @@ check("a flag reaches its org, and nobody else", async () => {
   assert.ok(atAlice.id.length > 0 && atAlice.cursor.length > 0);
   assert.ok(!Number.isNaN(Date.parse(atAlice.at)));
   await fence(c, "globex", "carol");
-  assert.deepEqual(c.of("featureFlag").filter((one) => one.flag === flag), []);
+  assert.deepEqual(
+    c.of("featureFlag").filter((one) => one.flag === flag),
+    [],
+  );
 });
 
 check("a tab that connects later gets the current flags, and not the removed ones", async () => {
@@ -62,8 +65,19 @@ check("a tab that connects later gets the current flags, and not the removed one
   const retained = await late.getsFlag(kept, false);
   assert.equal(retained.id, early.received.findLast((one) => one.flag === kept).id);
   await fence(late, "acme", "alice");
-  assert.deepEqual(late.of("featureFlag").filter((one) => one.flag === gone), []);
+  assert.deepEqual(
+    late.of("featureFlag").filter((one) => one.flag === gone),
+    [],
+  );
   assert.equal(late.of("featureFlag").filter((one) => one.flag === kept).length, 1, "the newest value alone");
+});
+
+check("what fanfare publish is given reaches ten clients", async () => {
+  const clients = await Promise.all(Array.from({ length: 10 }, () => connect(alice)));
+  const flag = unique("published");
+  const id = await platform.publish("license.FlagToggled", { org: "acme", flag, enabled: true });
+  assert.ok(id.length > 0);
+  await Promise.all(clients.map((client) => client.getsFlag(flag, true)));
 });
 
 check("an export reaches the tabs of its user alone", async () => {
@@ -75,7 +89,10 @@ check("an export reaches the tabs of its user alone", async () => {
     assert.equal(toast.severity, "success");
     const steps = tab.of("exportProgress").filter((one) => one.job_id === job);
     assert.ok(steps.length > 0);
-    assert.deepEqual(steps.map((one) => one.percent), steps.map((one) => one.percent).toSorted((x, y) => x - y));
+    assert.deepEqual(
+      steps.map((one) => one.percent),
+      steps.map((one) => one.percent).toSorted((x, y) => x - y),
+    );
   }
   await Promise.all([fence(b, "acme", "bob"), fence(c, "globex", "carol")]);
   for (const other of [b, c]) {
@@ -97,7 +114,10 @@ check("a license change reaches the org", async () => {
   const toast = await a.getsToast("License updated");
   assert.match(toast.message, /refresh your browser/);
   await fence(c, "globex", "carol");
-  assert.deepEqual(c.of("toast").filter((one) => one.title === "License updated"), []);
+  assert.deepEqual(
+    c.of("toast").filter((one) => one.title === "License updated"),
+    [],
+  );
 });
 
 check("a new role reaches the user's open tabs, and they hear what the role hears", async () => {
@@ -105,7 +125,11 @@ check("a new role reaches the user's open tabs, and they hear what the role hear
   const title = unique("for-admins");
   await api.alert(root, { title, severity: "warning" });
   await fence(tab, "acme", "alice");
-  assert.deepEqual(tab.of("toast").filter((one) => one.title === title), [], "alice is no admin yet");
+  assert.deepEqual(
+    tab.of("toast").filter((one) => one.title === title),
+    [],
+    "alice is no admin yet",
+  );
 
   await api.setRoles(bob, "alice", ["user", "admin"]);
   await tab.gets("the new roles", (one) => one.target === "toast" && one.message?.includes("admin"));
@@ -119,7 +143,11 @@ check("a new role reaches the user's open tabs, and they hear what the role hear
   await api.alert(root, { title: withdrawn });
   await watching.getsToast(withdrawn);
   await fence(tab, "acme", "alice");
-  assert.deepEqual(tab.of("toast").filter((one) => one.title === withdrawn), [], "alice is an admin no more");
+  assert.deepEqual(
+    tab.of("toast").filter((one) => one.title === withdrawn),
+    [],
+    "alice is an admin no more",
+  );
 });
 
 check("a superadmin hears the org that the connection names", async () => {
@@ -143,7 +171,10 @@ check("without a valid token nobody connects", async () => {
 });
 
 check("MessagePack carries the same notifications", async () => {
-  const [json, packed] = await Promise.all([connect(alice), connect(alice, { protocol: new MessagePackHubProtocol() })]);
+  const [json, packed] = await Promise.all([
+    connect(alice),
+    connect(alice, { protocol: new MessagePackHubProtocol() }),
+  ]);
   const flag = unique("flag");
   await api.setFlag(bob, "acme", flag, true);
   const [one, other] = await Promise.all([json.getsFlag(flag, true), packed.getsFlag(flag, true)]);

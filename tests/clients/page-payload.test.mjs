@@ -31,7 +31,10 @@ check("markup in a toast is shown as it is", async () => {
   await toast.waitFor();
   assert.equal(await toast.getByTestId("toast-title").textContent(), title);
   assert.equal(await toast.getByTestId("toast-message").textContent(), `${SCRIPT}<b>bold</b>`);
-  assert.equal(await tab.page.locator(".toast img, .toast script, .toast b, .activity img, .activity script").count(), 0);
+  assert.equal(
+    await tab.page.locator(".toast img, .toast script, .toast b, .activity img, .activity script").count(),
+    0,
+  );
   assert.equal(await tab.page.evaluate(() => window.ran), undefined);
 });
 
@@ -86,7 +89,11 @@ check("an address of another host in the query is not used", async () => {
   other.page.on("request", (request) => asked.push(new URL(request.url()).host));
   await other.page.goto(`${platform.url("fanout")}/?auth=http://evil.example`);
   await other.id("user-alice").click();
-  await other.id("login-error").filter({ hasText: /\S/ }).waitFor().catch(() => undefined);
+  await other
+    .id("login-error")
+    .filter({ hasText: /\S/ })
+    .waitFor()
+    .catch(() => undefined);
   assert.ok(!asked.includes("evil.example"), asked.join(" "));
 });
 

@@ -52,8 +52,15 @@ check("what was missed is replayed after a drop, once and in order", async () =>
   line.mend();
   await tab.connected();
   await tab.says("5 missed notifications replayed.");
-  const shown = await tab.activity(/missed-/).getByText(/missed-/).allTextContents();
-  assert.deepEqual(shown.filter((title) => titles.includes(title)), titles.toReversed(), "newest first, each once");
+  const shown = await tab
+    .activity(/missed-/)
+    .getByText(/missed-/)
+    .allTextContents();
+  assert.deepEqual(
+    shown.filter((title) => titles.includes(title)),
+    titles.toReversed(),
+    "newest first, each once",
+  );
   await tab.flag("beta-reports", false);
   await tab.design("classic");
 });

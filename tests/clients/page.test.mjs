@@ -11,6 +11,7 @@ import { Platform } from "./platform.mjs";
 let platform, browser, api, root;
 let alice, bob, carol; // alice is a list of three tabs
 let aliceContext;
+const tokens = [];
 const check = cases(() => platform);
 
 before(async () => {
@@ -127,6 +128,7 @@ check("an alert to the org shows its severity, and can be dismissed with the key
 
 check("alice's logout ends her three tabs, refuses her old token and leaves bob connected", async () => {
   const token = await alice[0].token();
+  tokens.push(token);
   assert.equal(await api.negotiate(token), 200);
   await alice[0].signOutEverywhere();
   for (const tab of alice) {
@@ -141,6 +143,21 @@ check("alice's logout ends her three tabs, refuses her old token and leaves bob 
   await alice[1].id("sign-in-again").click();
   await alice[1].signIn("alice");
   await alice[2].id("signed-out").waitFor();
+});
+
+check("no log holds a token, or what a notification says", () => {
+  const logs = platform.logs(0);
+  assert.match(logs, /system\.Alert/, "the logs are there");
+  for (const secret of [
+    ...tokens,
+    root,
+    ...tokens.map((token) => token.split(".")[2]),
+    "access_token",
+    "Maintenance",
+    "second line",
+  ]) {
+    assert.ok(!logs.includes(secret), `${secret.slice(0, 20)}… is in a log`);
+  }
 });
 
 check("no tab had an error", () => {

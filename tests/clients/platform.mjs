@@ -72,7 +72,11 @@ export class Platform {
 
   /** The page's address, served by the fan-out itself or through another port. */
   page(port = this.#ports.fanout) {
-    const query = new URLSearchParams({ auth: this.url("auth"), license: this.url("license"), export: this.url("export") });
+    const query = new URLSearchParams({
+      auth: this.url("auth"),
+      license: this.url("license"),
+      export: this.url("export"),
+    });
     return `http://127.0.0.1:${port}/?${query}`;
   }
 

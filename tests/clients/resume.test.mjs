@@ -60,9 +60,16 @@ check("Resume sends what was missed, in order, and says that it is complete", as
   await back;
   assert.deepEqual(await tab.connection.invoke("Resume", cursor), { replayed: 5, complete: true });
   const replayed = tab.of("toast").filter((one) => titles.includes(one.title));
-  assert.deepEqual(replayed.map((one) => one.title), titles);
+  assert.deepEqual(
+    replayed.map((one) => one.title),
+    titles,
+  );
   const live = watching.of("toast").filter((one) => titles.includes(one.title));
-  assert.deepEqual(replayed.map((one) => one.id), live.map((one) => one.id), "ids are stable");
+  assert.deepEqual(
+    replayed.map((one) => one.id),
+    live.map((one) => one.id),
+    "ids are stable",
+  );
 });
 
 check("Cursor is the place to resume from for a tab that has received nothing", async () => {
@@ -89,7 +96,13 @@ check("?cursor= in the address does the same at connect", async () => {
   await watching.getsToast(titles.at(-1));
   const again = await connect(alice, { query: `?cursor=${encodeURIComponent(cursor)}` });
   await again.getsToast(titles.at(-1));
-  assert.deepEqual(again.of("toast").map((one) => one.title).filter((one) => titles.includes(one)), titles);
+  assert.deepEqual(
+    again
+      .of("toast")
+      .map((one) => one.title)
+      .filter((one) => titles.includes(one)),
+    titles,
+  );
 });
 
 check("a cursor that was never issued is an error, and the connection stays", async () => {
@@ -113,7 +126,10 @@ check("a node that is killed and started again loses nothing for a tab that resu
   await back;
   await tab.connection.invoke("Resume", cursor);
   await tab.getsToast(titles.at(-1));
-  const got = tab.of("toast").map((one) => one.title).filter((one) => titles.includes(one));
+  const got = tab
+    .of("toast")
+    .map((one) => one.title)
+    .filter((one) => titles.includes(one));
   assert.deepEqual([...new Set(got)], titles);
 });
 

@@ -9,7 +9,10 @@ import { Platform } from "./platform.mjs";
 
 let platform, browser, api, root;
 const check = cases(() => platform);
-const SIZES = [["phone", PHONE], ["desktop", DESKTOP]];
+const SIZES = [
+  ["phone", PHONE],
+  ["desktop", DESKTOP],
+];
 
 before(async () => {
   [platform, browser] = await Promise.all([Platform.start("screenshots"), Browser.launch()]);

@@ -2,17 +2,19 @@
 
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const STOP_MS = 10_000;
 const LOG_LINES = 400;
 
-// Whatever ends the tests must not leave processes behind.
-const running = new Set();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.once(signal, () => process.exit(1));
-}
+// Whatever ends the tests, be it a kill, must not leave processes behind.
+const keeper = spawn(process.execPath, [join(import.meta.dirname, "keeper.mjs")], {
+  detached: true,
+  stdio: ["pipe", "ignore", "ignore"],
+});
+keeper.unref();
+keeper.stdin.unref();
 
 export class ServiceProcess {
   #child;
@@ -24,7 +26,7 @@ export class ServiceProcess {
     this.name = name;
     const env = { ...process.env, FANFARE_LOG: process.env.FANFARE_LOG ?? "info", NO_COLOR: "1" };
     this.#child = spawn(binary, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-    running.add(this.#child);
+    keeper.stdin.write(`+${this.#child.pid}\n`);
     const file = createWriteStream(logFile, { flags: "a" });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8");
@@ -34,7 +36,7 @@ export class ServiceProcess {
       this.#child.once("error", (error) => resolve({ error }));
       this.#child.once("close", (code, signal) => resolve({ code, signal }));
     }).then((outcome) => {
-      running.delete(this.#child);
+      keeper.stdin.write(`-${this.#child.pid}\n`);
       file.end();
       this.outcome = outcome;
       return outcome;
@@ -43,7 +45,10 @@ export class ServiceProcess {
 
   /** The newest of what it logged since a time. */
   log(since = 0) {
-    return this.#lines.filter((line) => line.at >= since).map((line) => line.text).join("");
+    return this.#lines
+      .filter((line) => line.at >= since)
+      .map((line) => line.text)
+      .join("");
   }
 
   /** Waits until the address answers 200, and says what was logged if it never does. */

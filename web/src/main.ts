@@ -76,7 +76,10 @@ class Page {
     this.#leave();
     this.#store.ended(session);
     this.#forget();
-    this.#put("Signed out", signedOutScreen({ user: session.user, reason, at }, () => this.show()));
+    this.#put(
+      "Signed out",
+      signedOutScreen({ user: session.user, reason, at }, () => this.show()),
+    );
   }
 
   /** Shows a screen; the title tells tabs apart, and the keyboard starts at the screen's top. */

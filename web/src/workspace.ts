@@ -69,7 +69,12 @@ export class Workspace {
     this.#activity = new Activity(sessionStorage, place);
     this.#toasts = new Toasts((url) => this.#download(url));
     const query = org === session.org ? "" : `?org=${encodeURIComponent(org)}`;
-    this.#hub = new Hub(`/hubs/notifications${query}`, session.token, cursorShelf(sessionStorage, place), this.#events());
+    this.#hub = new Hub(
+      `/hubs/notifications${query}`,
+      session.token,
+      cursorShelf(sessionStorage, place),
+      this.#events(),
+    );
     this.element = this.#build();
     void this.#hub.start();
     void this.#refetchFlags();
@@ -170,7 +175,14 @@ export class Workspace {
       return;
     }
     const state = flag.removed ? "removed" : flag.enabled ? "switched on" : "switched off";
-    this.#activity.add({ kind: "flag", severity: "info", title: `${flag.flag} ${state}`, message: "", link: undefined, at: flag.at });
+    this.#activity.add({
+      kind: "flag",
+      severity: "info",
+      title: `${flag.flag} ${state}`,
+      message: "",
+      link: undefined,
+      at: flag.at,
+    });
     this.#unread.add();
   }
 

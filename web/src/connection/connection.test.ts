@@ -50,13 +50,25 @@ test("a notification is new once, and the memory is bounded", () => {
 });
 
 test("waits grow, stay below 15 s and are spread", () => {
-  assert.equal(retryDelay(0, () => 0), 0);
-  assert.equal(retryDelay(0, () => 1), 1_000);
-  assert.equal(retryDelay(2, () => 0), 2_000);
+  assert.equal(
+    retryDelay(0, () => 0),
+    0,
+  );
+  assert.equal(
+    retryDelay(0, () => 1),
+    1_000,
+  );
+  assert.equal(
+    retryDelay(2, () => 0),
+    2_000,
+  );
   for (let attempt = 0; attempt < 2_000; attempt += 1) {
     assert.ok(retryDelay(attempt) <= 15_000);
   }
-  assert.notEqual(retryDelay(5, () => 0.1), retryDelay(5, () => 0.9));
+  assert.notEqual(
+    retryDelay(5, () => 0.1),
+    retryDelay(5, () => 0.9),
+  );
 });
 
 test("only a refused token ends the tries", () => {

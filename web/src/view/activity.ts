@@ -17,7 +17,11 @@ export function activityPanel(activity: Activity, bases: LinkBases, download: Do
     list,
   );
 
-  const lines = new KeyedList<ActivityItem>(list, (item) => item.key, (item) => line(item, bases, download));
+  const lines = new KeyedList<ActivityItem>(
+    list,
+    (item) => item.key,
+    (item) => line(item, bases, download),
+  );
 
   function show(): void {
     const items = activity.list();
@@ -35,7 +39,11 @@ function line(item: ActivityItem, bases: LinkBases, download: Download): HTMLEle
   const at = h("time", { attrs: { datetime: new Date(item.at).toISOString() } }, moment(item.at, Date.now()));
   return h(
     "li",
-    { class: "activity-item", testid: testid.activityItem, attrs: { "data-severity": item.severity, "data-kind": item.kind } },
+    {
+      class: "activity-item",
+      testid: testid.activityItem,
+      attrs: { "data-severity": item.severity, "data-kind": item.kind },
+    },
     h("span", { class: "activity-icon" }, icon(item.kind === "flag" ? "flag" : item.severity)),
     h(
       "div",

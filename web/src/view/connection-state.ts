@@ -11,10 +11,24 @@ const WORDS: Readonly<Record<HubState, string>> = {
 
 /** The dot and the words that say how the connection is. */
 export function connectionState(reconnect: () => void): { element: HTMLElement; show(state: HubState): void } {
-  const words = h("span", { testid: testid.connectionState, attrs: { role: "status", "data-state": "connecting" } }, WORDS.connecting);
-  const again = h("button", { class: "link", testid: testid.reconnect, attrs: { type: "button" }, onclick: reconnect }, "Connect again");
+  const words = h(
+    "span",
+    { testid: testid.connectionState, attrs: { role: "status", "data-state": "connecting" } },
+    WORDS.connecting,
+  );
+  const again = h(
+    "button",
+    { class: "link", testid: testid.reconnect, attrs: { type: "button" }, onclick: reconnect },
+    "Connect again",
+  );
   again.hidden = true;
-  const element = h("div", { class: "connection", attrs: { "data-state": "connecting" } }, h("span", { class: "dot" }), words, again);
+  const element = h(
+    "div",
+    { class: "connection", attrs: { "data-state": "connecting" } },
+    h("span", { class: "dot" }),
+    words,
+    again,
+  );
   return {
     element,
     show(state) {

@@ -64,18 +64,29 @@ export function labelled(label: string, control: HTMLElement, hint?: string): HT
   );
 }
 
-export function input(testid: string, attrs: Readonly<Record<string, string | number | boolean | undefined>>): HTMLInputElement {
+export function input(
+  testid: string,
+  attrs: Readonly<Record<string, string | number | boolean | undefined>>,
+): HTMLInputElement {
   return h("input", { class: "input", testid, attrs: { autocomplete: "off", ...attrs } });
 }
 
 /** A choice of texts; each value is shown as its label. */
-export function select(testid: string, options: readonly (readonly [value: string, label: string])[]): HTMLSelectElement {
+export function select(
+  testid: string,
+  options: readonly (readonly [value: string, label: string])[],
+): HTMLSelectElement {
   const items = options.map(([value, label]) => h("option", { attrs: { value } }, label));
   return h("select", { class: "input", testid }, ...items);
 }
 
 /** A panel of the page with its heading. */
-export function panel(title: string, name: IconName, props: { class?: string; testid?: string }, ...children: Child[]): HTMLElement {
+export function panel(
+  title: string,
+  name: IconName,
+  props: { class?: string; testid?: string },
+  ...children: Child[]
+): HTMLElement {
   return h(
     "section",
     {
@@ -92,7 +103,12 @@ export function panel(title: string, name: IconName, props: { class?: string; te
  * Runs what a form asks for: its buttons rest meanwhile, and the line below it tells how it went.
  * The words of a failure come from a service and are shown as text.
  */
-export async function perform(form: HTMLElement, says: HTMLOutputElement, done: string, work: () => Promise<void>): Promise<void> {
+export async function perform(
+  form: HTMLElement,
+  says: HTMLOutputElement,
+  done: string,
+  work: () => Promise<void>,
+): Promise<void> {
   const buttons = form.querySelectorAll("button");
   buttons.forEach((one) => (one.disabled = true));
   says.className = "outcome";

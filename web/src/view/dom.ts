@@ -72,7 +72,12 @@ export class KeyedList<T> {
   readonly #update: (element: Element, item: T) => void;
   #elements = new Map<string, Element>();
 
-  constructor(parent: Element, key: (item: T) => string, build: (item: T) => Element, update: (element: Element, item: T) => void = () => undefined) {
+  constructor(
+    parent: Element,
+    key: (item: T) => string,
+    build: (item: T) => Element,
+    update: (element: Element, item: T) => void = () => undefined,
+  ) {
     this.#parent = parent;
     this.#key = key;
     this.#build = build;

@@ -22,7 +22,12 @@ export function exportsPanel({ jobs, exports, session, org, download }: ExportsP
   const start = (kind: ExportKind) =>
     void perform(actions, says, "", async () => jobs.started(await exports.start(session, org, kind)));
   actions.append(
-    button("Export report", { look: "primary", icon: "file", testid: testid.exportStart, onclick: () => start("usage-report") }),
+    button("Export report", {
+      look: "primary",
+      icon: "file",
+      testid: testid.exportStart,
+      onclick: () => start("usage-report"),
+    }),
     button("One that fails", { look: "quiet", testid: testid.exportBroken, onclick: () => start("broken") }),
   );
 
@@ -41,7 +46,11 @@ export function exportsPanel({ jobs, exports, session, org, download }: ExportsP
     "Exports",
     "file",
     { class: "exports-panel" },
-    h("p", { class: "panel-lead muted" }, "A job runs in the background; its progress and its end reach all your tabs."),
+    h(
+      "p",
+      { class: "panel-lead muted" },
+      "A job runs in the background; its progress and its end reach all your tabs.",
+    ),
     actions,
     says,
     list,
@@ -49,11 +58,21 @@ export function exportsPanel({ jobs, exports, session, org, download }: ExportsP
 }
 
 function jobRow(job: Job, download: () => void): HTMLElement {
-  const bar = h("progress", { class: "bar-track", testid: testid.exportProgress, attrs: { max: 100, "aria-label": "Export progress" } });
+  const bar = h("progress", {
+    class: "bar-track",
+    testid: testid.exportProgress,
+    attrs: { max: 100, "aria-label": "Export progress" },
+  });
   return h(
     "li",
     { class: "job", testid: testid.exportJob, attrs: { "data-job": job.id } },
-    h("div", { class: "job-head" }, h("span", { class: "job-icon" }), h("span", { class: "job-stage" }), h("span", { class: "job-percent" })),
+    h(
+      "div",
+      { class: "job-head" },
+      h("span", { class: "job-icon" }),
+      h("span", { class: "job-stage" }),
+      h("span", { class: "job-percent" }),
+    ),
     bar,
     button("Download", { icon: "download", look: "quiet", testid: testid.exportDownload, onclick: download }),
   );

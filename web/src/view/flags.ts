@@ -25,7 +25,11 @@ export function flagsPanel(props: FlagsPanelProps): HTMLElement {
     "Feature flags",
     "flag",
     { class: "flags-panel" },
-    h("p", { class: "panel-lead muted" }, admin ? `Everyone in ${org} sees a change at once.` : `Switched by the admins of ${org}.`),
+    h(
+      "p",
+      { class: "panel-lead muted" },
+      admin ? `Everyone in ${org} sees a change at once.` : `Switched by the admins of ${org}.`,
+    ),
     list,
     admin && createForm(props, says),
     says,
@@ -88,7 +92,12 @@ function createForm({ flags, license, session, org }: FlagsPanelProps, says: HTM
     autocapitalize: "none",
     spellcheck: "false",
   });
-  const form = h("form", { class: "row-form" }, name, button("Create", { icon: "plus", submit: true, testid: testid.flagCreate }));
+  const form = h(
+    "form",
+    { class: "row-form" },
+    name,
+    button("Create", { icon: "plus", submit: true, testid: testid.flagCreate }),
+  );
   // Until it exists, the flag that this page shows something for is the one to try.
   const suggest = () => {
     const known = flags.list().some((flag) => flag.name === REPORTS_FLAG);

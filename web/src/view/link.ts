@@ -12,7 +12,12 @@ export function linkOf(link: SafeLink, testid: string, download: Download): HTML
     const onclick = () => void download(link.href);
     return h("button", { class: "link", testid, attrs, onclick }, icon("download"), "Download");
   }
-  return anchor(link, { class: "link", testid }, icon("external"), link.kind === "page" ? "Open" : new URL(link.href).host);
+  return anchor(
+    link,
+    { class: "link", testid },
+    icon("external"),
+    link.kind === "page" ? "Open" : new URL(link.href).host,
+  );
 }
 
 /** Hands a fetched file to the browser's downloads. */

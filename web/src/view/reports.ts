@@ -61,7 +61,13 @@ function classicDesign(): HTMLElement {
     "div",
     { class: "design" },
     h("table", { class: "table" }, h("thead", {}, h("tr", {}, ...headings)), h("tbody", {}, ...rows)),
-    h("p", { class: "muted small" }, "Sample figures. The flag ", h("code", {}, REPORTS_FLAG), " switches to the new design."),
+    h(
+      "p",
+      { class: "muted small" },
+      "Sample figures. The flag ",
+      h("code", {}, REPORTS_FLAG),
+      " switches to the new design.",
+    ),
   );
 }
 
@@ -80,7 +86,13 @@ function betaDesign(): HTMLElement {
       figure("Busiest day", best[0]),
     ),
     chart(),
-    h("p", { class: "muted small" }, "Sample figures, in the design that ", h("code", {}, REPORTS_FLAG), " switches on."),
+    h(
+      "p",
+      { class: "muted small" },
+      "Sample figures, in the design that ",
+      h("code", {}, REPORTS_FLAG),
+      " switches on.",
+    ),
   );
 }
 
@@ -107,10 +119,21 @@ function chart(): HTMLElement {
   const words = DAYS.map(([day, count]) => `${day} ${NUMBER.format(count)}`).join(", ");
   const picture = svg(
     "svg",
-    { viewBox: "0 0 100 49", preserveAspectRatio: "none", class: "chart", role: "img", "aria-label": `Toasts per day: ${words}` },
+    {
+      viewBox: "0 0 100 49",
+      preserveAspectRatio: "none",
+      class: "chart",
+      role: "img",
+      "aria-label": `Toasts per day: ${words}`,
+    },
     ...lines,
     ...bars,
   );
   const labels = DAYS.map(([day]) => h("span", {}, day));
-  return h("figure", { class: "chart-box" }, picture, h("figcaption", { class: "chart-days", attrs: { "aria-hidden": "true" } }, ...labels));
+  return h(
+    "figure",
+    { class: "chart-box" },
+    picture,
+    h("figcaption", { class: "chart-days", attrs: { "aria-hidden": "true" } }, ...labels),
+  );
 }

@@ -29,7 +29,12 @@ export function topBar(session: Session, connection: HTMLElement, actions: Shell
 
 /** The words above the panels. */
 export function welcome(session: Session, org: string, anotherTab: string, actions: ShellActions): HTMLElement {
-  const tab = h("a", { class: "button quiet", attrs: { target: "_blank", rel: "noopener" } }, icon("tab"), h("span", {}, "Open another tab"));
+  const tab = h(
+    "a",
+    { class: "button quiet", attrs: { target: "_blank", rel: "noopener" } },
+    icon("tab"),
+    h("span", {}, "Open another tab"),
+  );
   tab.href = anotherTab;
   return h(
     "div",
@@ -38,7 +43,13 @@ export function welcome(session: Session, org: string, anotherTab: string, actio
       "div",
       {},
       h("h1", {}, `${greeting(new Date().getHours())}, ${nameOf(session.user)}`),
-      h("p", { class: "muted" }, "What happens in the services of ", h("strong", {}, org), " arrives here by itself, in every open tab."),
+      h(
+        "p",
+        { class: "muted" },
+        "What happens in the services of ",
+        h("strong", {}, org),
+        " arrives here by itself, in every open tab.",
+      ),
     ),
     h("div", { class: "welcome-end" }, isSuperadmin(session) && orgChoice(org, actions), tab),
   );

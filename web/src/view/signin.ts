@@ -10,8 +10,21 @@ import { themeButton } from "./theme.ts";
 
 /** The screen that asks who you are. */
 export function signInScreen(auth: AuthService, signedIn: (session: Session) => void): HTMLElement {
-  const user = input(testid.loginUser, { name: "user", required: true, maxlength: 128, autocomplete: "username", autocapitalize: "none", spellcheck: "false" });
-  const password = input(testid.loginPassword, { name: "password", type: "password", required: true, maxlength: 256, autocomplete: "current-password" });
+  const user = input(testid.loginUser, {
+    name: "user",
+    required: true,
+    maxlength: 128,
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
+  const password = input(testid.loginPassword, {
+    name: "password",
+    type: "password",
+    required: true,
+    maxlength: 256,
+    autocomplete: "current-password",
+  });
   const error = h("p", { class: "outcome bad", testid: testid.loginError, attrs: { role: "alert" } });
   const submit = button("Sign in", { look: "primary", submit: true, testid: testid.loginSubmit });
 
@@ -50,7 +63,13 @@ export function signInScreen(auth: AuthService, signedIn: (session: Session) => 
         "div",
         { class: "entrance-card" },
         h("h1", {}, "Sign in"),
-        h("p", { class: "muted" }, "Pick a demo user, or type one. The password is ", h("code", {}, DEMO_PASSWORD), "."),
+        h(
+          "p",
+          { class: "muted" },
+          "Pick a demo user, or type one. The password is ",
+          h("code", {}, DEMO_PASSWORD),
+          ".",
+        ),
         h("div", { class: "picks" }, ...DEMO_USERS.map((one) => quickPick(one, pick))),
         h("div", { class: "or", attrs: { "aria-hidden": "true" } }, h("span", {}, "or")),
         form,
@@ -64,7 +83,12 @@ function quickPick(one: DemoUser, pick: (name: string) => void): HTMLButtonEleme
     "button",
     { class: "pick", testid: testid.quickPick(one.user), attrs: { type: "button" }, onclick: () => pick(one.user) },
     h("span", { class: "avatar", attrs: { "aria-hidden": "true", "data-hue": one.user } }, one.user.charAt(0)),
-    h("span", { class: "pick-text" }, h("strong", {}, nameOf(one.user)), h("span", { class: "muted" }, `${one.org} · ${one.role}`)),
+    h(
+      "span",
+      { class: "pick-text" },
+      h("strong", {}, nameOf(one.user)),
+      h("span", { class: "muted" }, `${one.org} · ${one.role}`),
+    ),
   );
 }
 
@@ -78,7 +102,11 @@ function story(): HTMLElement {
       "div",
       { class: "story-text" },
       h("h2", {}, h("span", {}, "Something happened."), " ", h("span", {}, "Every open tab knows.")),
-      h("p", {}, "A service commits an event; toasts, feature flags and sign-outs reach everyone they are meant for, and no one else."),
+      h(
+        "p",
+        {},
+        "A service commits an event; toasts, feature flags and sign-outs reach everyone they are meant for, and no one else.",
+      ),
     ),
     h(
       "div",
@@ -95,6 +123,11 @@ function sample(severity: "success" | "info" | "warning", title: string, message
     "div",
     { class: "toast sample", attrs: { "data-severity": severity } },
     h("span", { class: "toast-icon" }, icon(severity)),
-    h("div", { class: "toast-body" }, h("p", { class: "toast-title" }, title), h("p", { class: "toast-message" }, message)),
+    h(
+      "div",
+      { class: "toast-body" },
+      h("p", { class: "toast-title" }, title),
+      h("p", { class: "toast-message" }, message),
+    ),
   );
 }

@@ -71,10 +71,15 @@ export class Toasts {
       "div",
       { class: "toast-body" },
       h("p", { class: "toast-title", testid: testid.toastTitle }, content.title || content.message),
-      content.title !== "" && content.message !== "" && h("p", { class: "toast-message", testid: testid.toastMessage }, content.message),
+      content.title !== "" &&
+        content.message !== "" &&
+        h("p", { class: "toast-message", testid: testid.toastMessage }, content.message),
       h("p", { class: "toast-foot" }, at, content.link && linkOf(content.link, testid.toastLink, this.#download)),
     );
-    const dismiss = iconButton("Dismiss", "close", { testid: testid.toastDismiss, onclick: () => this.#leave(element) });
+    const dismiss = iconButton("Dismiss", "close", {
+      testid: testid.toastDismiss,
+      onclick: () => this.#leave(element),
+    });
     element.append(h("span", { class: "toast-icon" }, icon(content.severity, content.severity)), body, dismiss);
     return element;
   }

@@ -12,7 +12,11 @@ import { userChoice } from "./users.ts";
 export function alertForm({ auth, session, org }: AdminProps): HTMLFormElement {
   const says = h("output", { class: "outcome" });
   const title = input(testid.alertTitle, { required: true, maxlength: 120, value: "Planned maintenance" });
-  const message = h("textarea", { class: "input", testid: testid.alertMessage, attrs: { rows: 2, maxlength: 1000, required: true } });
+  const message = h("textarea", {
+    class: "input",
+    testid: testid.alertMessage,
+    attrs: { rows: 2, maxlength: 1000, required: true },
+  });
   message.value = "The platform restarts at 22:00 and is back a minute later.";
   const audiences: [string, string][] = [
     ["org", `Everyone in ${org}`],
@@ -43,7 +47,9 @@ export function alertForm({ auth, session, org }: AdminProps): HTMLFormElement {
     event.preventDefault();
     const severity = (new FormData(form).get("severity") ?? "info") as Severity;
     const alert = { severity, title: title.value, message: message.value };
-    void perform(form, says, "The alert is on its way.", () => auth.alert(session, addressed(alert, audience.value, org, user.value)));
+    void perform(form, says, "The alert is on its way.", () =>
+      auth.alert(session, addressed(alert, audience.value, org, user.value)),
+    );
   });
   return form;
 }

@@ -18,12 +18,19 @@ export interface AdminProps {
 
 /** What admins can do to their org, and a superadmin to any. */
 export function adminPanel(props: AdminProps): HTMLElement {
-  const where = isSuperadmin(props.session) ? `You act in ${props.org}; choose another org at the top.` : `You act in ${props.org}.`;
+  const where = isSuperadmin(props.session)
+    ? `You act in ${props.org}; choose another org at the top.`
+    : `You act in ${props.org}.`;
   return panel(
     "Admin",
     "shield",
     { class: "admin", testid: testid.adminPanel },
     h("p", { class: "panel-lead muted" }, where),
-    h("div", { class: "admin-forms" }, alertForm(props), h("div", { class: "admin-forms-side" }, rolesForm(props), licenseForm(props))),
+    h(
+      "div",
+      { class: "admin-forms" },
+      alertForm(props),
+      h("div", { class: "admin-forms-side" }, rolesForm(props), licenseForm(props)),
+    ),
   );
 }

@@ -14,7 +14,9 @@ export function rolesForm({ auth, session, org }: AdminProps): HTMLFormElement {
   const says = h("output", { class: "outcome" });
   const user = userChoice(testid.rolesUser, org);
   const roles = isSuperadmin(session) ? [...ROLES, "superadmin"] : ROLES;
-  const boxes = roles.map((role) => h("input", { testid: testid.role(role), attrs: { type: "checkbox", name: "role", value: role } }));
+  const boxes = roles.map((role) =>
+    h("input", { testid: testid.role(role), attrs: { type: "checkbox", name: "role", value: role } }),
+  );
   const chips = boxes.map((box) => h("label", { class: "chip" }, box, h("span", {}, box.value)));
 
   // The roles a demo user starts with; what was granted since is not known here.
