@@ -3,6 +3,8 @@ import "./styles/controls.css";
 import "./styles/entrance.css";
 import "./styles/workspace.css";
 import "./styles/panels.css";
+import "./styles/reports.css";
+import "./styles/activity.css";
 import "./styles/toasts.css";
 
 import { addresses, overrides } from "./services/addresses.ts";
