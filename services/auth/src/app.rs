@@ -66,6 +66,11 @@ impl App {
             .with_state(self.clone())
     }
 
+    /// The service's way of checking tokens.
+    pub fn authenticator(&self) -> Authenticator {
+        self.authenticator.clone()
+    }
+
     /// Starts what runs beside the routes, until `shutdown`.
     pub fn start_tasks(&self, shutdown: &CancellationToken) {
         let housekeeping = housekeeping::run(self.clone(), shutdown.clone());

@@ -29,6 +29,6 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(%address, "auth is up");
     app.start_tasks(&shutdown);
-    producer.run(listener, app.routes(), publisher, shutdown).await;
+    producer.run(listener, app.routes(), app.authenticator(), publisher, shutdown).await;
     Ok(())
 }

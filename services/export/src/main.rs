@@ -25,11 +25,11 @@ async fn main() -> anyhow::Result<()> {
     let authenticator = Authenticator::new(VerifiedTokens::new(&settings)?);
     let producer = Producer::open(SERVICE, &settings).await?;
     let publisher = publisher(&producer, &settings)?;
-    let app = App::open(producer.clone(), authenticator, export).await?;
+    let app = App::open(producer.clone(), authenticator.clone(), export).await?;
     let address = settings.listen(&SERVICE);
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(%address, "export is up");
     app.start_tasks(&shutdown);
-    producer.run(listener, app.routes(), publisher, shutdown).await;
+    producer.run(listener, app.routes(), authenticator, publisher, shutdown).await;
     Ok(())
 }

@@ -48,6 +48,11 @@ pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Identified, Den
 pub trait Authenticate: Send + Sync + 'static {
     /// Checks the token.
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a>;
+
+    /// Whether tokens can be checked at the moment.
+    fn is_ready(&self) -> bool {
+        true
+    }
 }
 
 /// The service's way of checking tokens, as part of its state.
@@ -58,6 +63,11 @@ impl Authenticator {
     /// Wraps a way of checking tokens.
     pub fn new(authenticate: impl Authenticate) -> Self {
         Self(Arc::new(authenticate))
+    }
+
+    /// Whether tokens can be checked at the moment.
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready()
     }
 }
 

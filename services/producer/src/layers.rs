@@ -82,8 +82,7 @@ fn span<B>(request: &axum::http::Request<B>) -> Span {
 }
 
 fn answered<B>(response: &Response<B>, latency: Duration, span: &Span) {
-    let status = response.status().as_u16();
-    span.record(fields::HTTP_STATUS, status);
+    span.record(fields::HTTP_STATUS, response.status().as_u16());
     let duration = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!({ fields::DURATION_MS } = duration, { fields::HTTP_STATUS } = status, "answered");
+    tracing::info!({ fields::DURATION_MS } = duration, "answered");
 }

@@ -1,6 +1,6 @@
 //! What whoever runs the service asks it: is it alive, is it ready, what does it count.
 
-use crate::Producer;
+use crate::{Authenticator, Producer};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,28 +9,40 @@ use axum::{Json, Router};
 use fanfare_telemetry::metrics;
 use serde_json::json;
 
+#[derive(Clone)]
+struct Operated {
+    producer: Producer,
+    authenticator: Authenticator,
+}
+
 /// `/healthz`, `/readyz` and `/metrics`.
-pub(crate) fn routes(producer: Producer) -> Router {
+pub(crate) fn routes(producer: Producer, authenticator: Authenticator) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "alive" }))))
         .route("/readyz", get(readyz))
         .route("/metrics", get(exposition))
-        .with_state(producer)
+        .with_state(Operated { producer, authenticator })
 }
 
-/// Ready means that changes can be committed. The fan-out need not be there: the outbox waits for it.
-async fn readyz(State(producer): State<Producer>) -> Response {
-    match producer.database().now().await {
-        Ok(_) => Json(json!({ "status": "ready" })).into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready: the database does not answer");
-            let body = Json(json!({ "status": "not ready", "error": "the database does not answer" }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-        }
+/// Ready means that callers can be told apart and changes can be committed. The fan-out need not be there:
+/// the outbox waits for it.
+async fn readyz(State(operated): State<Operated>) -> Response {
+    if let Err(error) = operated.producer.database().now().await {
+        tracing::warn!(%error, "not ready: the database does not answer");
+        return not_ready("the database does not answer");
     }
+    if !operated.authenticator.is_ready() {
+        return not_ready("the keys that users' tokens are signed with are not known yet");
+    }
+    Json(json!({ "status": "ready" })).into_response()
 }
 
-async fn exposition(State(producer): State<Producer>) -> Response {
-    let text = metrics::encode(producer.registry());
+fn not_ready(reason: &str) -> Response {
+    let body = Json(json!({ "status": "not ready", "error": reason }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+async fn exposition(State(operated): State<Operated>) -> Response {
+    let text = metrics::encode(operated.producer.registry());
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
 }

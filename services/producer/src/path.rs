@@ -16,7 +16,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathIds
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(ids)) => Ok(Self(ids)),
             Err(PathRejection::FailedToDeserializePathParams(refused)) => {
-                Err(Error::BadRequest(format!("the path: {}", refused.body_text())))
+                let text = refused.body_text();
+                let reason = text.strip_prefix("Invalid URL: ").unwrap_or(&text);
+                Err(Error::BadRequest(format!("the path: {reason}")))
             }
             Err(other) => Err(Error::internal(other)),
         }

@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::database::{Database, OpenError};
 use crate::identity::{Identity, IdentityError};
 use crate::settings::{Origin, Settings};
-use crate::{Error, layers, operations, private_file, relay, serve};
+use crate::{Authenticator, Error, layers, operations, private_file, relay, serve};
 use axum::Router;
 use fanfare_outbox::{Outbox, OutboxError, Publisher};
 use fanfare_telemetry::metrics::{ProducerMetrics, Registry};
@@ -130,8 +130,8 @@ impl Producer {
     }
 
     /// The whole router: the service's own routes, and what every producer has.
-    pub fn router(&self, routes: Router) -> Router {
-        let routes = routes.merge(operations::routes(self.clone()));
+    pub fn router(&self, routes: Router, authenticator: Authenticator) -> Router {
+        let routes = routes.merge(operations::routes(self.clone(), authenticator));
         layers::around(routes, &self.0.origins, self.0.metrics.clone())
     }
 
@@ -140,11 +140,12 @@ impl Producer {
         &self,
         listener: TcpListener,
         routes: Router,
+        authenticator: Authenticator,
         publisher: impl Publisher,
         shutdown: CancellationToken,
     ) {
         self.start_relay(publisher, shutdown.clone());
-        serve::serve(listener, self.router(routes), shutdown).await;
+        serve::serve(listener, self.router(routes, authenticator), shutdown).await;
         self.stopped().await;
     }
 

@@ -113,7 +113,7 @@ impl Harness {
 
     /// Calls the service's routes as they are served.
     pub fn client(&self, routes: Router) -> Client {
-        Client(self.producer.router(routes))
+        Client(self.producer.router(routes, self.authenticator()))
     }
 }
 

@@ -65,4 +65,8 @@ impl Authenticate for VerifiedTokens {
             Ok(Identified { user, org, roles, session })
         })
     }
+
+    fn is_ready(&self) -> bool {
+        self.0.keys_available()
+    }
 }

@@ -1,10 +1,15 @@
 //! What every route has around it.
 
 use crate::{SERVICE, routes};
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use fanfare_producer::testing::{Answer, Client, Harness, token};
+use fanfare_producer::{Authenticator, VerifiedTokens};
+use fanfare_token::Keys;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 async fn open() -> (Harness, Client) {
     let harness = Harness::open(SERVICE).await;
@@ -22,6 +27,19 @@ async fn the_operators_questions_are_answered() {
     assert!(metrics.contains(r#"fanfare_requests_total{route="/readyz",status="200"} 1"#), "{metrics}");
     assert!(metrics.contains(r#"route="unmatched",status="404""#), "{metrics}");
     assert!(!metrics.contains("secret"), "paths of clients are no labels");
+}
+
+#[tokio::test]
+async fn it_is_not_ready_before_it_can_check_tokens() {
+    let harness = Harness::open(SERVICE).await;
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = nobody.local_addr().expect("address");
+    // Nobody answers there, so no keys ever arrive.
+    let keys = Keys::Jwks(format!("http://{address}/jwks.json"));
+    let tokens = VerifiedTokens::with_keys("http://127.0.0.1:8081", keys).expect("tokens");
+    let router = harness.producer.router(Router::new(), Authenticator::new(tokens));
+    let request = Request::get("/readyz").body(Body::empty()).expect("request");
+    assert_eq!(router.oneshot(request).await.expect("an answer").status(), 503);
 }
 
 #[tokio::test]

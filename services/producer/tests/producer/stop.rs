@@ -25,9 +25,10 @@ impl Publisher for Silent {
 async fn serve(harness: &Harness, arrived: &Arc<Notify>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("address");
+    let authenticator = harness.authenticator();
     let (producer, shutdown) = (harness.producer.clone(), harness.shutdown.clone());
     let routes = routes_telling(producer.clone(), harness.authenticator(), Arc::clone(arrived));
-    (address, tokio::spawn(async move { producer.run(listener, routes, Silent, shutdown).await }))
+    (address, tokio::spawn(async move { producer.run(listener, routes, authenticator, Silent, shutdown).await }))
 }
 
 async fn request(address: SocketAddr, path: &str) -> TcpStream {
