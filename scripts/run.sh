@@ -127,7 +127,6 @@ wait_until_ready() {
 
 # Ends every service: asks first, waits 8 seconds, then kills.
 stop() {
-  STOPPING=1
   trap '' INT TERM HUP
   local service deadline=$((SECONDS + 8))
   for service in "${!PIDS[@]}"; do
@@ -145,8 +144,10 @@ stop() {
   done
 }
 
+# A signal to the whole group comes twice: from its sender, and from make.
 interrupted() {
   [[ -z $STOPPING ]] || return 0
+  STOPPING=1
   say
   say "Stopping"
   stop
