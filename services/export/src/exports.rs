@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Jobs of one user that have not ended.
-const MOST_PER_USER: i64 = 4;
+const MOST_PER_USER: i64 = 8;
 /// Jobs of all users that have not ended.
 const MOST: i64 = 1_000;
 

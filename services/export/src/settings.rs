@@ -11,7 +11,7 @@ pub struct ExportSettings {
     #[arg(long, env = "FANFARE_EXPORT_PUBLIC_URL", value_parser = parse_public_url)]
     pub public_url: Option<BaseUrl>,
     /// Jobs that run at once
-    #[arg(long, env = "FANFARE_EXPORT_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "FANFARE_EXPORT_JOBS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
     /// How long each step of a job takes at least, such as 500ms
     #[arg(long, env = "FANFARE_EXPORT_STEP", default_value = "500ms", value_parser = parse_duration)]

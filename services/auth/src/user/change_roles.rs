@@ -4,8 +4,8 @@ use super::roles::Roles;
 use super::store::{self, LockedUser};
 use crate::App;
 use axum::extract::State;
-use fanfare_event::Id;
 use fanfare_event::vocabulary::auth::RolesChanged;
+use fanfare_event::{Id, Timestamp};
 use fanfare_producer::{About, Accepted, Caller, Error, PathIds, StrictJson};
 use serde::Deserialize;
 
@@ -42,7 +42,11 @@ pub(super) async fn change_roles(
         changed_by: caller.user().to_string(),
         revision: Some(revision),
     };
-    let id = change.publish(About::org(&before.org, user.as_str()), &event).await?;
+    // Whoever reads the event lets it count for tokens dated at or before its second, and a token that was
+    // issued right after a logout is dated a little ahead.
+    let time = Timestamp(change.now().0.max(before.last_issued_at * 1000));
+    let about = About { time: Some(time), ..About::org(&before.org, user.as_str()) };
+    let id = change.publish(about, &event).await?;
     change.commit().await?;
     Ok(Accepted(Some(id)))
 }

@@ -97,3 +97,17 @@ async fn what_is_no_role_is_named() {
         assert!(answer.error().contains("roles"), "{}", answer.error());
     }
 }
+
+#[tokio::test]
+async fn a_change_counts_for_tokens_that_are_dated_ahead() {
+    let mut s = open().await;
+    let root = s.login("root").await;
+    // The login right after a logout is dated a second ahead; the change comes within that second.
+    let first = s.login("alice").await;
+    assert_eq!(s.logout(&first, json!({})).await, 202);
+    let claims = s.claims(&s.login("alice").await).await.expect("a valid token");
+    assert_eq!(s.client.put("/users/alice/roles", &root, json!({"roles": ["editor"]})).await.status, 202);
+    assert_eq!(s.event().await.event_type(), "auth.UserLoggedOut");
+    let changed = s.event().await;
+    assert!(changed.attributes.time.0.div_euclid(1000) >= claims.issued_at);
+}

@@ -86,7 +86,7 @@ async fn wrong_kinds_are_named() {
 #[tokio::test]
 async fn unfinished_jobs_are_limited_per_user() {
     let s = open_idle(Harness::open(SERVICE).await, settings()).await;
-    for _ in 0..4 {
+    for _ in 0..8 {
         s.start(&s.alice, "usage-report").await;
     }
     let refused = s.client.post("/exports", &s.alice, json!({"kind": "usage-report"})).await;
