@@ -13,6 +13,7 @@ mod clock;
 mod codec;
 mod commit;
 mod folder;
+mod inbox;
 mod options;
 mod queue;
 mod reader;
@@ -40,6 +41,7 @@ pub use self::folder::OpenError;
 pub use self::options::{Options, Window};
 
 use self::folder::{DiskFile, Folder, Opener};
+use self::inbox::Inbox;
 use self::queue::{Job, Queue};
 use self::reader::{DiskRead, LogReader, StateReader};
 use self::store::{BatchLimit, Store};
@@ -106,7 +108,7 @@ impl Shared {
 impl Embedded {
     /// Opens the log in a folder; makes both if they are missing.
     ///
-    /// After a crash the whole file is checked first, which takes about a second per gigabyte.
+    /// After a crash the whole file is checked first, which takes about two seconds per gigabyte.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         let opener = DiskFile { cache_bytes: options.cache_bytes };
         Self::open_with(path, options, Box::new(opener))
@@ -128,7 +130,8 @@ impl Embedded {
             reads: Arc::new(Semaphore::new(options.concurrent_reads)),
             options,
         });
-        let writer = Writer::new(Arc::clone(&shared), receiver, sender, meta);
+        let inbox = Inbox::new(receiver, &shared.options);
+        let writer = Writer::new(Arc::clone(&shared), inbox, sender, meta);
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || writer.run())

@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Shared;
 use super::commit::{self, Committed, Failure, Outcome};
+use super::inbox::{Inbox, Next};
 use super::queue::{Entry, Job, Publish, Room};
 use super::tables::Meta;
 use crate::error::PublishError;
@@ -26,14 +26,13 @@ const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    receiver: Receiver<Entry>,
+    inbox: Inbox,
     head: watch::Sender<u64>,
     meta: Meta,
     /// Set while the file is closed after a failure.
     broken: Option<(Instant, String)>,
     /// The last step of trimming left something to do.
     trimming: bool,
-    closing: bool,
 }
 
 enum Answer {
@@ -43,21 +42,16 @@ enum Answer {
     Trimmed(oneshot::Sender<()>),
 }
 
-enum Next {
-    Group(Vec<Entry>),
-    Idle,
-    End,
-}
-
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, receiver: Receiver<Entry>, head: watch::Sender<u64>, meta: Meta) -> Self {
-        Self { shared, receiver, head, meta, broken: None, trimming: true, closing: false }
+    pub(super) fn new(shared: Arc<Shared>, inbox: Inbox, head: watch::Sender<u64>, meta: Meta) -> Self {
+        Self { shared, inbox, head, meta, broken: None, trimming: true }
     }
 
     /// Works until the log is closed.
     pub(super) fn run(mut self) {
         loop {
-            match self.next() {
+            let patience = if self.trimming { Duration::ZERO } else { TICK };
+            match self.inbox.next(patience) {
                 Next::Group(entries) => self.write(entries),
                 Next::Idle => self.trim(),
                 Next::End => break,
@@ -66,39 +60,6 @@ impl Writer {
         // After the head is gone readers know that nothing more will come.
         drop(self.head);
         self.shared.store.close();
-    }
-
-    /// Takes what is waiting, up to the size of a group; waits for the first job.
-    fn next(&mut self) -> Next {
-        let first = if self.closing {
-            self.receiver.try_recv().map_err(|_| Next::End)
-        } else if self.trimming {
-            self.receiver.try_recv().map_err(|e| match e {
-                TryRecvError::Empty => Next::Idle,
-                TryRecvError::Disconnected => Next::End,
-            })
-        } else {
-            self.receiver.recv_timeout(TICK).map_err(|e| match e {
-                RecvTimeoutError::Timeout => Next::Idle,
-                RecvTimeoutError::Disconnected => Next::End,
-            })
-        };
-        let first = match first {
-            Ok(entry) => entry,
-            Err(next) => return next,
-        };
-        let options = &self.shared.options;
-        let mut bytes = first.job.size();
-        let mut entries = vec![first];
-        while entries.len() < options.group_records && bytes < options.group_bytes {
-            let Ok(entry) = self.receiver.try_recv() else {
-                break;
-            };
-            bytes += entry.job.size();
-            entries.push(entry);
-        }
-        self.closing |= entries.iter().any(|e| matches!(e.job, Job::Close));
-        Next::Group(entries)
     }
 
     fn write(&mut self, mut entries: Vec<Entry>) {
@@ -110,8 +71,12 @@ impl Writer {
         }
         let meta = self.meta;
         let options = &self.shared.options;
+        let began = Instant::now();
         match self.attempt(|database| commit::group(database, meta, &mut entries, options)) {
-            Ok(committed) => self.announce(entries, committed),
+            Ok(committed) => {
+                self.inbox.written(entries.len(), began.elapsed());
+                self.announce(entries, committed);
+            }
             Err(failure) => self.give_up(entries, failure),
         }
     }

@@ -7,6 +7,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, Database, DatabaseError, StorageBackend};
@@ -63,8 +64,9 @@ impl Disk {
     /// Waits until a sync has begun that is held.
     pub(super) fn wait_for_held_sync(&self) {
         let gate = self.0.gate.lock().expect("gate");
-        let waiting = self.0.moved.wait_while(gate, |gate| gate.waiting == 0);
-        drop(waiting.expect("gate"));
+        let patience = Duration::from_secs(20);
+        let waited = self.0.moved.wait_timeout_while(gate, patience, |gate| gate.waiting == 0);
+        assert!(!waited.expect("gate").1.timed_out(), "nothing was synced");
     }
 
     pub(super) fn release_syncs(&self) {

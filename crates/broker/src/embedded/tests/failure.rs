@@ -1,6 +1,7 @@
 //! Disks that are full, slow or without power: what was answered must hold.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -10,6 +11,7 @@ use super::{Random, event, everything, ids, offsets, publish};
 use crate::broker::Broker;
 use crate::embedded::{Embedded, Options};
 use crate::error::PublishError;
+use crate::message::Record;
 
 fn open(folder: &TempDir, disk: &Disk) -> Embedded {
     Embedded::open_with(folder.path(), Options::default(), Box::new(disk.clone())).expect("opens")
@@ -92,41 +94,49 @@ async fn a_failed_sync_is_never_answered_as_stored() {
     assert_eq!(offsets(&all), [1, 2, 3]);
 }
 
-/// Cuts the power at many moments under load. All that was answered before, and all that a reader
-/// saw before, is in what is left, whichever of the unsynced writes reached the disk.
+/// Cuts the power at many moments under load, every other time in the midst of a commit. All that
+/// was answered before, and all that a reader saw before, is in what is left, whichever of the
+/// unsynced writes reached the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_or_seen_survives_a_power_failure() {
     let mut random = Random::new(7);
     let (folder, disk) = (TempDir::new().expect("a folder"), Disk::default());
     let log = Arc::new(open(&folder, &disk));
-    let publishers: Vec<_> = (0..4)
-        .map(|publisher| {
-            let log = Arc::clone(&log);
-            tokio::spawn(async move {
-                for n in 0..40 {
-                    publish(&log, &format!("{publisher}-{n}")).await;
-                }
-            })
-        })
-        .collect();
-    let mut cuts = 0;
-    while publishers.iter().any(|p| !p.is_finished()) && cuts < 20 {
-        for _ in 0..random.below(20) {
-            tokio::task::yield_now().await;
-        }
+    let done = Arc::new(AtomicBool::new(false));
+    let publishers: Vec<_> = (0..4).map(|n| tokio::spawn(publish_until(done.clone(), log.clone(), n))).collect();
+    for cut in 0..10 {
+        publish(&log, &format!("before cut {cut}")).await;
         let seen = everything(&log).await;
+        if cut % 2 == 0 {
+            disk.hold_syncs();
+            let held = disk.clone();
+            tokio::task::spawn_blocking(move || held.wait_for_held_sync()).await.expect("held");
+        }
         let left = disk.after_power_failure(|| random.below(2) == 0);
-        cuts += 1;
-        let other = TempDir::new().expect("a folder");
-        std::fs::write(other.path().join("log.redb"), left).expect("written");
-        let found = Embedded::open(other.path(), Options::default()).expect("opens");
-        let found = everything(&found).await;
-        assert!(found.len() >= seen.len(), "{} of {} are left", found.len(), seen.len());
-        assert_eq!(found[..seen.len()], seen);
-        assert_eq!(offsets(&found), (1..=found.len() as u64).collect::<Vec<_>>());
+        disk.release_syncs();
+        assert_all_left(&left, &seen).await;
     }
-    assert!(cuts > 1, "the power was never cut");
+    done.store(true, Ordering::Relaxed);
     for publisher in publishers {
         publisher.await.expect("no panic");
     }
+}
+
+async fn publish_until(done: Arc<AtomicBool>, log: Arc<Embedded>, publisher: usize) {
+    for n in 0.. {
+        if done.load(Ordering::Relaxed) {
+            break;
+        }
+        publish(&log, &format!("{publisher}-{n}")).await;
+    }
+}
+
+async fn assert_all_left(left: &[u8], seen: &[Record]) {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("log.redb"), left).expect("written");
+    let log = Embedded::open(folder.path(), Options::default()).expect("opens");
+    let found = everything(&log).await;
+    assert!(found.len() >= seen.len(), "{} of {} are left", found.len(), seen.len());
+    assert_eq!(found[..seen.len()], *seen);
+    assert_eq!(offsets(&found), (1..=found.len() as u64).collect::<Vec<_>>());
 }
