@@ -1,0 +1,115 @@
+//! As much HTTP/1.1 as a tab and a producer need.
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The longest head of an answer that makes sense here.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// What is sent as `Sec-WebSocket-Key`; any 16 bytes do.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// What RFC 6455 wants as the answer to it.
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// An answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    pub(crate) head: &'a str,
+    pub(crate) body: &'a [u8],
+    /// How many bytes head and body have.
+    pub(crate) used: usize,
+}
+
+impl Response<'_> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// What an answer with another status than `wanted` says.
+    pub(crate) fn expect(&self, wanted: u16) -> Result<()> {
+        let said = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]);
+        ensure!(self.status == wanted, "status {} instead of {wanted}: {said}", self.status);
+        Ok(())
+    }
+
+    /// Whether the server has agreed to a WebSocket.
+    pub(crate) fn expect_upgrade(&self) -> Result<()> {
+        self.expect(101)?;
+        ensure!(self.header("sec-websocket-accept") == Some(ACCEPT), "a wrong Sec-WebSocket-Accept");
+        Ok(())
+    }
+}
+
+/// The answer at the front of `bytes`; `None` until all of it is there.
+pub(crate) fn response(bytes: &[u8]) -> Result<Option<Response<'_>>> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        ensure!(bytes.len() <= MAX_HEAD, "the head of an answer does not end");
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&bytes[..end]).context("the head of an answer is not text")?;
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
+    let mut found = Response { status: status.context("no status line")?, head, body: &[], used: end + 4 };
+    let length: usize = match found.header("content-length") {
+        Some(text) => text.parse().context("content-length is not a number")?,
+        None if found.status == 101 => 0,
+        None => bail!("an answer without content-length"),
+    };
+    let Some(body) = bytes.get(end + 4..end + 4 + length) else { return Ok(None) };
+    found.body = body;
+    found.used += length;
+    Ok(Some(found))
+}
+
+/// The negotiation of a tab, as the JavaScript client asks for it.
+pub(crate) fn negotiate(host: &str, hub: &str, token: &str) -> Vec<u8> {
+    format!(
+        "POST {hub}/negotiate?negotiateVersion=1 HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
+         x-requested-with: XMLHttpRequest\r\ncontent-type: text/plain;charset=UTF-8\r\ncontent-length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// The opening handshake of a WebSocket; browsers cannot send headers, so the token is in the query.
+pub(crate) fn upgrade(host: &str, hub: &str, connection: &str, token: &str) -> Vec<u8> {
+    format!(
+        "GET {hub}?id={connection}&access_token={token} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_or_not_there() {
+        let bytes = b"HTTP/1.1 202 Accepted\r\nContent-Length: 4\r\n\r\nbodyHTTP";
+        let whole = response(bytes).expect("sound").expect("whole");
+        assert_eq!((whole.status, whole.body, whole.used), (202, &b"body"[..], bytes.len() - 4));
+        for end in 0..bytes.len() - 4 {
+            assert_eq!(response(&bytes[..end]).expect("sound"), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        for bytes in ["SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"] {
+            assert!(response(bytes.as_bytes()).is_err(), "{bytes}");
+        }
+        assert!(response(&[b'x'; MAX_HEAD + 1]).is_err());
+    }
+
+    #[test]
+    fn an_upgrade_needs_the_right_answer_to_its_key() {
+        let answer =
+            |accept: &str| format!("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
+        let right = answer(ACCEPT);
+        response(right.as_bytes()).expect("sound").expect("whole").expect_upgrade().expect("accepted");
+        let wrong = answer("AAAA");
+        assert!(response(wrong.as_bytes()).expect("sound").expect("whole").expect_upgrade().is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! The events of the benchmark: what is published, and what every tab must then be shown.
+
+use anyhow::{Context, Result, ensure};
+use fanfare_event::vocabulary::system::{Alert, Severity};
+use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+const TITLE: &str = "Benchmark";
+const SEVERITY: &str = "info";
+const SOURCE: &str = "/bench";
+
+/// The toast that an event must become.
+#[derive(Debug, Clone)]
+pub(crate) struct Toast {
+    message: String,
+    at: String,
+}
+
+/// An event, ready to be published.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    /// CloudEvents attributes as headers.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// What it must become.
+    pub(crate) toast: Toast,
+}
+
+/// Makes events, each with an id of its own.
+#[derive(Debug)]
+pub(crate) struct Events {
+    registry: Registry,
+    event_type: TypeName,
+    org: Id,
+    made: u64,
+    /// How many bytes the text of a toast has.
+    pub(crate) message_bytes: usize,
+}
+
+/// The text of a usual toast.
+const USUAL_MESSAGE_BYTES: usize = 64;
+
+impl Events {
+    pub(crate) fn of_org(org: &str) -> Result<Self> {
+        let (registry, event_type) = (Registry::builtin(), TypeName::parse("system.Alert")?);
+        Ok(Self { registry, event_type, org: Id::parse(org)?, made: 0, message_bytes: USUAL_MESSAGE_BYTES })
+    }
+
+    /// A new event for a user, or for everybody in the org.
+    pub(crate) fn make(&mut self, user: Option<&Id>) -> Result<Publication> {
+        self.made += 1;
+        let millis = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)?;
+        let mut message = format!("Event {} ", self.made);
+        message.extend(std::iter::repeat_n('.', self.message_bytes.saturating_sub(message.len())));
+        let attributes = Attributes {
+            id: format!("event-{}", self.made),
+            source: SOURCE.to_owned(),
+            event_type: self.event_type.clone(),
+            time: Timestamp(millis),
+            subject: None,
+            org: Some(self.org.clone()),
+            data_version: None,
+            traceparent: None,
+        };
+        let toast = Toast { message: message.clone(), at: attributes.time.to_rfc3339() };
+        let alert = Alert {
+            org: Some(self.org.clone()),
+            user: user.cloned(),
+            severity: Severity::Info,
+            title: TITLE.to_owned(),
+            message,
+            raised_by: "bench".to_owned(),
+            link: None,
+        };
+        let encoded = self.registry.encode(attributes, &alert).context("the event does not fit its schema")?;
+        Ok(Publication { headers: encoded.attributes.to_headers(), body: encoded.body, toast })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Invocation<'a> {
+    r#type: u8,
+    target: &'a str,
+    #[serde(borrow)]
+    arguments: [Shown<'a>; 1],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shown<'a> {
+    id: &'a str,
+    cursor: &'a str,
+    severity: &'a str,
+    title: &'a str,
+    message: &'a str,
+    at: &'a str,
+}
+
+impl Toast {
+    /// Checks that a message of the hub protocol, without its end, is this toast and nothing else.
+    pub(crate) fn check(&self, message: &[u8]) -> Result<()> {
+        let text = || String::from_utf8_lossy(message).into_owned();
+        let invocation: Invocation<'_> = serde_json::from_slice(message).with_context(text)?;
+        let [shown] = invocation.arguments;
+        ensure!(invocation.r#type == 1 && invocation.target == "toast", "not a toast: {}", text());
+        ensure!(!shown.id.is_empty() && !shown.cursor.is_empty(), "no id or no cursor: {}", text());
+        let right = shown.severity == SEVERITY && shown.title == TITLE;
+        ensure!(
+            right && shown.message == self.message && shown.at == self.at,
+            "not the next toast ({:?}): {}",
+            self.message,
+            text()
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toast_is_checked_to_the_last_field() {
+        let toast = Toast { message: "Event 7".into(), at: "2026-01-02T03:04:05.678Z".into() };
+        let shown = |message: &str, more: &str| {
+            format!(
+                "{{\"type\":1,\"target\":\"toast\",\"arguments\":[{{\"id\":\"i\",\"cursor\":\"c\",\"severity\":\"info\",\
+                 \"title\":\"Benchmark\",\"message\":\"{message}\",\"at\":\"2026-01-02T03:04:05.678Z\"{more}}}]}}"
+            )
+        };
+        toast.check(shown("Event 7", "").as_bytes()).expect("the toast");
+        for wrong in [shown("Event 8", ""), shown("Event 7", ",\"x\":1"), "{\"type\":6}".into(), String::new()] {
+            assert!(toast.check(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn events_differ_and_have_the_length_asked_for() {
+        let mut events = Events::of_org("acme").expect("an org");
+        let one = events.make(None).expect("fits");
+        let other = events.make(None).expect("fits");
+        assert!(one.toast.message != other.toast.message && one.headers != other.headers);
+        assert_eq!(one.toast.message.len(), USUAL_MESSAGE_BYTES);
+    }
+}

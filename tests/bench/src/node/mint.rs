@@ -1,0 +1,71 @@
+//! Tokens for the tabs and the producers of all scenarios.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use fanfare_event::{Id, TypePattern};
+use fanfare_fanout::config::{AUDIENCE, DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE};
+use fanfare_token::{NewToken, SigningKey};
+use time::OffsetDateTime;
+
+use crate::load::Ticket;
+
+/// The org of every tab.
+pub(crate) const ORG: &str = "acme";
+
+/// Longer than any run.
+const LIFETIME_SECONDS: u32 = 4 * 3600;
+
+/// Signs tokens with the development key that every node of the benchmark trusts.
+pub(crate) struct Mint {
+    key: SigningKey,
+    key_file: PathBuf,
+    org: Id,
+    /// Signing takes most of a millisecond, so tokens are kept for the next scenario.
+    users: RefCell<Vec<Ticket>>,
+}
+
+impl Mint {
+    /// A mint whose key is in this folder.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let key_file = folder.join("development-key.pem");
+        let key = SigningKey::load_or_create(&key_file).context("no signing key")?;
+        Ok(Self { key, key_file, org: Id::parse(ORG)?, users: RefCell::default() })
+    }
+
+    /// Where the key is.
+    pub(crate) fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
+    /// So many users, each with a token and a session of their own.
+    pub(crate) fn users(&self, count: usize) -> Result<Vec<Ticket>> {
+        let mut users = self.users.borrow_mut();
+        for number in users.len()..count {
+            users.push(self.user(number)?);
+        }
+        Ok(users[..count].to_vec())
+    }
+
+    fn user(&self, number: usize) -> Result<Ticket> {
+        let user = Id::parse(&format!("user-{number}"))?;
+        let token = NewToken::user(DEVELOPMENT_ISSUER, AUDIENCE, &user, now(), LIFETIME_SECONDS);
+        let token = token.org(&self.org).roles(["user"]).session(&Id::parse(&format!("session-{number}"))?);
+        Ok(Ticket { user: Some(user), token: Rc::from(self.key.sign(&token)?) })
+    }
+
+    /// A token that may publish the benchmark's events.
+    pub(crate) fn producer(&self) -> Result<Rc<str>> {
+        let (service, types) = (Id::parse("bench")?, [TypePattern::parse("system.*")?]);
+        let token =
+            NewToken::producer(DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE, &service, &types, now(), LIFETIME_SECONDS);
+        Ok(Rc::from(self.key.sign(&token.sources(["*"]).orgs(["*"]))?))
+    }
+}
+
+fn now() -> i64 {
+    // A second back: the node must not see a token from its future.
+    OffsetDateTime::now_utc().unix_timestamp() - 1
+}

@@ -1,0 +1,135 @@
+//! A real node under test: `fanfare serve` from the release build, in a folder of its own.
+
+mod mint;
+mod settings;
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::load::{Gate, Load, Ticket};
+use crate::measure::Cpus;
+
+pub(crate) use mint::{Mint, ORG};
+pub(crate) use settings::write as write_settings;
+
+/// How long a node may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long it may take to answer on the operator's port.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A running node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    process: Child,
+    address: SocketAddr,
+    admin: SocketAddr,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Starts a node below `place`, on the processors set aside for it, and waits until it is ready.
+    pub(crate) fn start(program: &Path, place: &Path, mint: &Mint, cpus: &Cpus) -> Result<Self> {
+        let folder = tempfile::tempdir_in(place).context("no folder for the node")?;
+        let (address, admin) = (free_address()?, free_address()?);
+        let key = fs::canonicalize(mint.key_file())?;
+        let config = settings::write(folder.path(), &key, address.port(), admin.port())?;
+        let log = File::create(folder.path().join("node.log"))?;
+        let process = cpus
+            .for_server(program)
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut node = Self { process, address, admin, folder };
+        node.wait_until_ready()?;
+        Ok(node)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("the node ended with {status}: {}", self.last_words());
+            }
+            if self.get("/readyz").is_ok_and(|(status, _)| status == 200) {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "the node is not ready after {PATIENCE:?}: {}", self.last_words());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("node.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(5).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// A load client of this node with a tab for each ticket.
+    pub(crate) fn load(&self, mint: &Mint, tickets: &[Ticket], producers: usize) -> Result<Load> {
+        let gate = Gate::Hub { address: self.address, host: self.address.to_string(), path: settings::HUB };
+        Load::of_node(&gate, self.address, ORG, tickets, &mint.producer()?, producers)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How many connections it says it has.
+    pub(crate) fn connections(&self) -> Result<usize> {
+        let (_, body) = self.get("/healthz")?;
+        let health: serde_json::Value = serde_json::from_str(&body)?;
+        health["connections"].as_u64().map(|count| count as usize).context("/healthz tells no connections")
+    }
+
+    /// Waits until it has so many connections.
+    pub(crate) fn wait_for_connections(&self, count: usize) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let open = self.connections()?;
+            if open == count {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "the node has {open} connections instead of {count}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn get(&self, path: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
+        Ok((status, body.to_owned()))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Nothing that it has is of use any more, so it need not say goodbye to its tabs.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?)
+}

@@ -1,0 +1,103 @@
+//! The scenarios.
+
+mod broadcast;
+mod connect_storm;
+mod decode_route;
+mod idle_memory;
+mod pairs;
+mod phase;
+mod publish_latency;
+mod reconnect_storm;
+mod slow_reader;
+
+use anyhow::Result;
+
+use crate::report::Figure;
+use crate::stage::Stage;
+
+/// Something that is measured.
+pub(crate) struct Scenario {
+    /// Its name, and that of its files.
+    pub(crate) name: &'static str,
+    /// What happens, in one line.
+    pub(crate) about: &'static str,
+    run: fn(&Stage, &'static str) -> Result<Vec<Figure>>,
+}
+
+impl Scenario {
+    /// Measures it.
+    pub(crate) fn run(&self, stage: &Stage) -> Result<Vec<Figure>> {
+        (self.run)(stage, self.name)
+    }
+
+    /// Whether a name on the command line means this one: its own, or the beginning of it up to an underscore.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    }
+}
+
+/// Every scenario, in the order in which they run.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "decode_route",
+        about: "Decoding and routing one event, in a process of its own; instructions as valgrind counts them.",
+        run: decode_route::run,
+    },
+    Scenario {
+        name: "publish_latency_1",
+        about: "From POST /events to the handler: one tab, one event at a time, to its user or (group_) to its org.",
+        run: |stage, name| publish_latency::run(stage, name, 1),
+    },
+    Scenario {
+        name: "publish_latency_100",
+        about: "From POST /events to the handler: 100 tabs, one event at a time, to one user or (group_) to all.",
+        run: |stage, name| publish_latency::run(stage, name, 100),
+    },
+    Scenario {
+        name: "publish_latency_1k",
+        about: "From POST /events to the handler: 1,000 tabs, one event at a time, to one user or (group_) to all.",
+        run: |stage, name| publish_latency::run(stage, name, 1000),
+    },
+    Scenario {
+        name: "broadcast_1k",
+        about: "Each event to all 1,000 tabs, the next one when the last tab has it.",
+        run: |stage, name| broadcast::run(stage, name, 1),
+    },
+    Scenario {
+        name: "broadcast_1k_burst8",
+        about: "Each event to all 1,000 tabs, eight published at once, the next eight when the last tab has them.",
+        run: |stage, name| broadcast::run(stage, name, 8),
+    },
+    Scenario {
+        name: "slow_reader_1k",
+        about: "Events of 3 KB to 1,000 tabs of which one has stopped reading; the floor is the same without it.",
+        run: slow_reader::run,
+    },
+    Scenario {
+        name: "idle_memory",
+        about: "5,000 tabs, each of another user, that are told nothing; then the same after 20 events to all of them.",
+        run: idle_memory::run,
+    },
+    Scenario {
+        name: "connect_storm_5k",
+        about: "5,000 tabs connect, 1,000 at a time; with tokens seen before, or all new. The floor accepts bare TCP.",
+        run: connect_storm::run,
+    },
+    Scenario {
+        name: "reconnect_storm",
+        about: "5,000 tabs are dropped and return at once. The floor accepts as many bare connections at once.",
+        run: reconnect_storm::run,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_scenario_or_a_family() {
+        let called = |name: &str| ALL.iter().filter(|scenario| scenario.is_called(name)).count();
+        assert_eq!((called("publish_latency"), called("publish_latency_1"), called("broadcast_1k")), (3, 1, 2));
+        assert_eq!((called("publish"), called("nothing"), called("broadcast_1k_burst8")), (3, 0, 1));
+    }
+}
