@@ -62,11 +62,12 @@ impl Load {
     }
 
     fn publish(&mut self, plan: &Plan, first: usize, count: usize) -> Result<()> {
+        self.tabs.ledger.begin_burst();
         for number in 0..plan.burst {
-            let event = self.tabs.ledger.next();
+            let place = self.tabs.ledger.next();
             let audience = &mut self.tabs.all[first..first + count];
             let counted = audience.iter().filter(|tab| tab.counted).count();
-            audience.iter_mut().for_each(|tab| tab.expected.push_back(event));
+            audience.iter_mut().for_each(|tab| tab.expected.push_back(place));
             match &mut self.source {
                 Source::Node { events, publishers } => {
                     let user = self.users[first].as_ref().filter(|_| plan.audience == Audience::EachInTurn);
@@ -74,7 +75,7 @@ impl Load {
                     let publisher = publishers.get_mut(number).context("a producer for each event of a burst")?;
                     let request = publisher.request(&made.headers, &made.body);
                     self.tabs.ledger.publish(Some(made.toast), None, counted);
-                    publisher.publish(event, &request)?;
+                    publisher.publish(&request)?;
                 }
                 Source::Floor { frame, .. } => self.tabs.ledger.publish(None, Some(frame.clone()), counted),
             }

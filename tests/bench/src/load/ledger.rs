@@ -1,18 +1,24 @@
 //! What was published and has not arrived everywhere yet, and how long everything took.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
 
 use super::toast::Toast;
 
-/// An event on its way.
+/// A place in the order of events, and the event there.
 #[derive(Debug)]
 pub(super) struct Sent {
     /// What tabs must be shown; `None` for the floor, which sends plain bytes.
-    pub(super) toast: Option<Toast>,
+    toast: Option<Toast>,
     /// The exact bytes, once the first tab has got and checked them: every other tab must get the same.
     pub(super) wire: Option<Box<[u8]>>,
     published: Instant,
     left: usize,
+    burst: usize,
+    /// Whether a tab has shown which event of the burst is at this place. Producers that publish at the same time are
+    /// stored in any order, but every tab must see the same.
+    settled: bool,
 }
 
 /// Times of one phase, in nanoseconds.
@@ -28,16 +34,22 @@ pub(crate) struct Samples {
     pub(crate) bytes: usize,
 }
 
-/// Every event of a phase, by its number.
+/// Every event of a phase, by its place.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sent: Vec<Sent>,
     outstanding: usize,
     samples: Samples,
+    bursts: usize,
 }
 
 impl Ledger {
-    /// The number of the next event.
+    /// A new burst: the order within it is not known.
+    pub(super) fn begin_burst(&mut self) {
+        self.bursts += 1;
+    }
+
+    /// The place of the next event.
     pub(super) fn next(&self) -> u32 {
         u32::try_from(self.sent.len()).unwrap_or(u32::MAX)
     }
@@ -45,17 +57,44 @@ impl Ledger {
     /// Notes an event that is about to be published to so many tabs; the clock starts.
     pub(super) fn publish(&mut self, toast: Option<Toast>, wire: Option<Box<[u8]>>, audience: usize) {
         self.outstanding += audience;
-        self.sent.push(Sent { toast, wire, published: Instant::now(), left: audience });
+        let (published, burst) = (Instant::now(), self.bursts);
+        self.sent.push(Sent { toast, wire, published, left: audience, burst, settled: false });
     }
 
-    pub(super) fn get(&mut self, event: u32) -> Option<&mut Sent> {
-        self.sent.get_mut(event as usize)
+    /// The exact bytes that must come at a place, if they are known.
+    pub(super) fn wire(&self, place: u32) -> Option<&[u8]> {
+        self.sent.get(place as usize)?.wire.as_deref()
     }
 
-    /// A handler has got an event.
-    pub(super) fn arrived(&mut self, event: u32, bytes: usize) {
-        let Some(sent) = self.sent.get_mut(event as usize) else { return };
-        let took = nanos_since(sent.published);
+    /// Checks what a tab is shown at a place.
+    pub(super) fn check(&mut self, place: u32, message: &[u8]) -> Result<&mut Sent> {
+        let place = place as usize;
+        let sent = self.sent.get(place).context("nothing was sent")?;
+        let is_shown = |sent: &Sent| sent.toast.as_ref().context("no toast was sent")?.check(message);
+        if let Err(error) = is_shown(sent) {
+            // Perhaps it is another event of the same burst, and this is the first tab that shows the order.
+            let burst = sent.burst;
+            let mut others = (place + 1..self.sent.len()).take_while(|other| self.sent[*other].burst == burst);
+            let found = others.find(|other| is_shown(&self.sent[*other]).is_ok());
+            let other = found.filter(|_| !sent.settled).ok_or(error)?;
+            self.swap(place, other);
+        }
+        let sent = &mut self.sent[place];
+        sent.settled = true;
+        Ok(sent)
+    }
+
+    fn swap(&mut self, place: usize, other: usize) {
+        let (before, behind) = self.sent.split_at_mut(other);
+        let (one, other) = (&mut before[place], &mut behind[0]);
+        std::mem::swap(&mut one.toast, &mut other.toast);
+        std::mem::swap(&mut one.published, &mut other.published);
+    }
+
+    /// A handler has got the event at a place.
+    pub(super) fn arrived(&mut self, place: u32, bytes: usize) {
+        let Some(sent) = self.sent.get_mut(place as usize) else { return };
+        let took = nanos(sent.published.elapsed());
         self.samples.each.push(took);
         self.samples.bytes = bytes;
         self.outstanding -= 1;
@@ -66,10 +105,8 @@ impl Ledger {
     }
 
     /// The node has answered that it stored an event.
-    pub(super) fn accepted(&mut self, event: u32) {
-        if let Some(sent) = self.sent.get(event as usize) {
-            self.samples.accepted.push(nanos_since(sent.published));
-        }
+    pub(super) fn accepted(&mut self, took: Duration) {
+        self.samples.accepted.push(nanos(took));
     }
 
     /// How many deliveries are still to come.
@@ -83,8 +120,8 @@ impl Ledger {
     }
 }
 
-fn nanos_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -102,5 +139,22 @@ mod tests {
         ledger.arrived(0, 10);
         let samples = ledger.finish();
         assert_eq!((samples.each.len(), samples.last.len(), ledger.next()), (3, 2, 0));
+    }
+
+    #[test]
+    fn the_first_tab_settles_the_order_of_a_burst() {
+        let toasts = ["one", "two", "three"].map(|text| Toast::new(text, "now"));
+        let mut ledger = Ledger::default();
+        for toast in &toasts[..2] {
+            ledger.publish(Some(toast.clone()), None, 1);
+        }
+        ledger.begin_burst();
+        ledger.publish(Some(toasts[2].clone()), None, 1);
+        let [one, two, three] = toasts.map(|toast| toast.shown());
+        assert!(ledger.check(0, &three).is_err(), "of another burst");
+        ledger.check(0, &two).expect("of the same burst");
+        assert!(ledger.check(0, &one).is_err(), "another tab has seen the other order");
+        ledger.check(1, &one).expect("the rest of the burst");
+        assert!(ledger.check(3, &one).is_err(), "nothing more was sent");
     }
 }

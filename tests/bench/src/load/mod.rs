@@ -125,9 +125,9 @@ impl Load {
             if token < FIRST_PUBLISHER {
                 self.tabs.handle(event, self.poll.registry());
             } else if let Source::Node { publishers, .. } = &mut self.source
-                && let Some(event) = publishers[token - FIRST_PUBLISHER].read()?
+                && let Some(took) = publishers[token - FIRST_PUBLISHER].read()?
             {
-                self.tabs.ledger.accepted(event);
+                self.tabs.ledger.accepted(took);
             }
         }
         self.keep_alive();

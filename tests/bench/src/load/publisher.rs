@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpStream;
@@ -16,8 +17,8 @@ pub(super) struct Publisher {
     host: String,
     token: Rc<str>,
     partial: Vec<u8>,
-    /// The event whose answer has not come yet.
-    waits_for: Option<u32>,
+    /// Since when it waits for the answer to a request.
+    waits_since: Option<Instant>,
 }
 
 impl Publisher {
@@ -27,11 +28,11 @@ impl Publisher {
         stream.set_nodelay(true)?;
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, own, Interest::READABLE)?;
-        Ok(Self { stream, host: address.to_string(), token, partial: Vec::new(), waits_for: None })
+        Ok(Self { stream, host: address.to_string(), token, partial: Vec::new(), waits_since: None })
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.waits_for.is_none()
+        self.waits_since.is_none()
     }
 
     /// The request that publishes an event.
@@ -53,15 +54,15 @@ impl Publisher {
     }
 
     /// Sends a request.
-    pub(super) fn publish(&mut self, event: u32, request: &[u8]) -> Result<()> {
-        self.waits_for = Some(event);
+    pub(super) fn publish(&mut self, request: &[u8]) -> Result<()> {
+        self.waits_since = Some(Instant::now());
         let written = self.stream.write(request).context("a producer cannot write")?;
         ensure!(written == request.len(), "the node takes {written} of {} bytes of a request", request.len());
         Ok(())
     }
 
-    /// Reads; the event that is now stored, once its answer is whole.
-    pub(super) fn read(&mut self) -> Result<Option<u32>> {
+    /// Reads; how long the event took to be stored, once the answer is whole.
+    pub(super) fn read(&mut self) -> Result<Option<Duration>> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {
             Ok(0) => bail!("the node has closed a producer's connection"),
@@ -74,6 +75,7 @@ impl Publisher {
         let used = answer.used;
         ensure!(used == self.partial.len(), "bytes behind an answer");
         self.partial.clear();
-        self.waits_for.take().context("an answer that nobody waits for").map(Some)
+        let since = self.waits_since.take().context("an answer that nobody waits for")?;
+        Ok(Some(since.elapsed()))
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Tab {
     request: Vec<u8>,
     /// Bytes that are not whole yet.
     pub(super) partial: Vec<u8>,
-    /// The numbers of the events that must come next, in order.
+    /// The places of the events that must come next, in order.
     pub(super) expected: VecDeque<u32>,
     /// Whether it has stopped reading.
     pub(super) stopped: bool,

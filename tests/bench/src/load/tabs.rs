@@ -9,7 +9,7 @@ use mio::{Registry, Token};
 
 use super::frame::{self, Frame};
 use super::hub::{PING, Told, messages};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, nanos};
 use super::tab::{Gate, Phase, Tab};
 
 /// How much is read at once.
@@ -137,7 +137,7 @@ impl Tabs {
                 let step = self.all[at].opening(rest, &self.gate, registry, Token(at))?;
                 if self.all[at].phase == Phase::Open {
                     self.opening -= 1;
-                    self.opened.push(u64::try_from(self.all[at].age().as_nanos()).unwrap_or(u64::MAX));
+                    self.opened.push(nanos(self.all[at].age()));
                 }
                 step
             };
@@ -152,9 +152,8 @@ impl Tabs {
 
     /// Takes the delivery, or whatever else, at the front of `bytes`.
     fn delivered(&mut self, at: usize, bytes: &[u8]) -> Result<usize> {
-        let next = self.all[at].expected.front().copied();
-        let sent = next.and_then(|event| self.ledger.get(event));
-        if let Some(wire) = sent.and_then(|sent| sent.wire.as_deref()) {
+        let next = self.all[at].expected.front();
+        if let Some(wire) = next.and_then(|place| self.ledger.wire(*place)) {
             if bytes.starts_with(wire) {
                 let length = wire.len();
                 self.arrived(at, length);
@@ -197,9 +196,7 @@ impl Tabs {
         let text = || String::from_utf8_lossy(message).into_owned();
         let next = self.all[at].expected.front().copied();
         let next = next.with_context(|| format!("tab {at} is not to be told anything, but is: {}", text()))?;
-        let sent = self.ledger.get(next).with_context(|| format!("event {next} was never sent"))?;
-        let toast = sent.toast.as_ref().context("no toast was sent")?;
-        toast.check(message).with_context(|| format!("tab {at}"))?;
+        let sent = self.ledger.check(next, message).with_context(|| format!("tab {at}"))?;
         // A group is sent the same bytes, whichever tab: from now on they are only compared.
         sent.wire = whole.map(Box::from);
         Ok(())

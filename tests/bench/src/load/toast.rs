@@ -121,18 +121,35 @@ impl Toast {
 mod tests {
     use super::*;
 
+    impl Toast {
+        pub(crate) fn new(message: &str, at: &str) -> Self {
+            Self { message: message.to_owned(), at: at.to_owned() }
+        }
+
+        /// The message that shows this toast.
+        pub(crate) fn shown(&self) -> Vec<u8> {
+            let Self { message, at } = self;
+            let shown = format!(
+                "{{\"type\":1,\"target\":\"toast\",\"arguments\":[{{\"id\":\"i\",\"cursor\":\"c\",\"severity\":\"info\",\
+                 \"title\":\"Benchmark\",\"message\":\"{message}\",\"at\":\"{at}\"}}]}}"
+            );
+            shown.into_bytes()
+        }
+    }
+
     #[test]
     fn a_toast_is_checked_to_the_last_field() {
-        let toast = Toast { message: "Event 7".into(), at: "2026-01-02T03:04:05.678Z".into() };
-        let shown = |message: &str, more: &str| {
-            format!(
-                "{{\"type\":1,\"target\":\"toast\",\"arguments\":[{{\"id\":\"i\",\"cursor\":\"c\",\"severity\":\"info\",\
-                 \"title\":\"Benchmark\",\"message\":\"{message}\",\"at\":\"2026-01-02T03:04:05.678Z\"{more}}}]}}"
-            )
-        };
-        toast.check(shown("Event 7", "").as_bytes()).expect("the toast");
-        for wrong in [shown("Event 8", ""), shown("Event 7", ",\"x\":1"), "{\"type\":6}".into(), String::new()] {
-            assert!(toast.check(wrong.as_bytes()).is_err(), "{wrong}");
+        let toast = Toast::new("Event 7", "2026-01-02T03:04:05.678Z");
+        toast.check(&toast.shown()).expect("the toast");
+        let text = String::from_utf8(toast.shown()).expect("text");
+        let changed =
+            [("Event 7", "Event 8"), ("info", "error"), ("\"i\"", "\"\""), ("05.6", "05.7"), ("toast", "logout")];
+        for (part, other) in changed {
+            assert!(toast.check(text.replace(part, other).as_bytes()).is_err(), "{other}");
+        }
+        let more = text.replace("\"at\"", "\"x\":1,\"at\"");
+        for wrong in [more.as_bytes(), b"{\"type\":6}", b""] {
+            assert!(toast.check(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
         }
     }
 
