@@ -13,6 +13,9 @@ use crate::publisher::Publisher;
 use crate::session::{Ended, Session};
 use crate::stats::RelayStats;
 
+/// How long a relay that does not hold the lease waits before it asks again.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
 /// How a relay works.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
@@ -103,7 +106,7 @@ impl<P: Publisher> Relay<P> {
                 Ok(Some(held)) => return held,
                 Ok(None) => {
                     failures = 0;
-                    self.lease.length().mul_f64(0.1 + 0.1 * chance.next())
+                    LONGEST_WAIT.min(self.lease.length() / 5).mul_f64(0.5 + 0.5 * chance.next())
                 }
                 Err(error) => {
                     failures += 1;

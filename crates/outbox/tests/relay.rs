@@ -199,9 +199,10 @@ async fn two_relays_on_one_database_work_one_at_a_time() {
     let database = Database::new().await;
     let (one, other) = (database.outbox().await, database.outbox().await);
     let (recorder, other_recorder) = (Recorder::accepting(), Recorder::accepting());
-    let first = start(&one, recorder.clone(), quick());
+    let options = RelayOptions { poll: Duration::from_millis(20), lease: Duration::from_secs(600), ..quick() };
+    let first = start(&one, recorder.clone(), options.clone());
     until("the lease", || first.stats.leading()).await;
-    let second = start(&other, other_recorder.clone(), RelayOptions { poll: Duration::from_millis(20), ..quick() });
+    let second = start(&other, other_recorder.clone(), options);
     commit(&one, (0..20).map(|number| event("acme", number))).await;
     recorder.wait_for(20).await;
     assert!(!second.stats.leading());

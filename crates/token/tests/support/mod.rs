@@ -161,7 +161,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         };
         sleep(delay).await;
         let (status, body) = answer;
-        let response = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: /jwks\r\n\r\n{body}", body.len());
+        let response = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: /moved\r\n\r\n{body}", body.len());
         if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
