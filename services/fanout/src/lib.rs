@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod groups;
+pub mod method;
 pub mod pipeline;
 pub mod projection;
 pub mod route;

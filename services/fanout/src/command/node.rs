@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use fanfare_broker::Broker;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::config::{BrokerKind, Config, Loaded, Secret};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
+use crate::method::Methods;
 use crate::pipeline::{Ingest, Pipeline, Replay, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
@@ -93,6 +94,7 @@ impl Node {
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
         let (inboxes, receivers): (Vec<_>, Vec<_>) =
             (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
+        let methods = Methods::default();
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
         let shared = Arc::new(Shared {
@@ -111,6 +113,7 @@ impl Node {
             queue_bytes: config.limits.outbox_bytes,
             resume_notifications: config.limits.resume_notifications,
             resume_bytes: config.limits.resume_bytes,
+            methods: methods.clone(),
             metrics: Arc::clone(&metrics),
         });
         let (mut commands, mut shards) = (Vec::new(), Vec::new());
@@ -127,6 +130,7 @@ impl Node {
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
             ingest: Ingest::new(Arc::clone(&broker), Arc::clone(&registry)),
+            methods: methods.clone(),
             seal: seal.clone(),
             origins: config.cors.clone(),
             event_bytes: config.limits.event_bytes,
@@ -134,7 +138,6 @@ impl Node {
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,
-            next_shard: AtomicUsize::new(0),
             max_connections: config.node.max_connections,
             draining: AtomicBool::new(false),
         });

@@ -34,6 +34,8 @@ pub enum CloseReason {
     ClientTimeout,
     /// The tab does not take what it is sent; its queue is full.
     SlowConsumer,
+    /// The client does not acknowledge what it gets, so its connection cannot be kept resumable.
+    Unacknowledged,
     /// A logout ended the user's sessions, or this one.
     LoggedOut,
     /// The roles that the hub requires were taken away.
@@ -72,6 +74,7 @@ impl CloseReason {
             Self::InvalidFrame => row("invalid_frame", Fault::Client, false, false),
             Self::ClientTimeout => row("client_timeout", Fault::Client, true, true),
             Self::SlowConsumer => row("slow_consumer", Fault::Client, false, true),
+            Self::Unacknowledged => row("unacknowledged", Fault::Client, true, true),
             Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
             Self::Forbidden => row("forbidden", Fault::Client, true, false),
             Self::TokenExpired => row("token_expired", Fault::Client, true, true),

@@ -5,46 +5,59 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use fanfare_event::Event;
 use fanfare_signalr::Protocol;
+use fanfare_signalr::negotiate::Transport;
 
 use crate::route::Route;
 use crate::websocket::{Opcode, frame_header};
 
-/// How bytes reach a client.
+/// How bytes of the hub protocol travel: what a transport puts around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireForm {
-    /// The JSON protocol in a WebSocket text frame.
-    WebSocketJson,
-    /// The MessagePack protocol in a WebSocket binary frame.
-    WebSocketMessagePack,
+    /// A WebSocket frame: text for JSON, binary for MessagePack.
+    WebSocket(Protocol),
+    /// A Server-Sent Event; JSON alone, as the transport carries no bytes.
+    Event,
+    /// The body of a poll, without anything around it.
+    Body(Protocol),
 }
 
 impl WireForm {
-    /// The form that WebSockets take for a protocol.
+    /// The form that a transport takes for a protocol. Before the handshake names one it is JSON.
     #[must_use]
-    pub fn web_socket(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Json => Self::WebSocketJson,
-            Protocol::MessagePack => Self::WebSocketMessagePack,
+    pub fn of(transport: Transport, protocol: Option<Protocol>) -> Self {
+        let protocol = protocol.unwrap_or(Protocol::Json);
+        match transport {
+            Transport::WebSockets => Self::WebSocket(protocol),
+            Transport::ServerSentEvents => Self::Event,
+            Transport::LongPolling => Self::Body(protocol),
         }
     }
 
     fn protocol(self) -> Protocol {
         match self {
-            Self::WebSocketJson => Protocol::Json,
-            Self::WebSocketMessagePack => Protocol::MessagePack,
+            Self::WebSocket(protocol) | Self::Body(protocol) => protocol,
+            Self::Event => Protocol::Json,
         }
     }
 
     /// Wraps bytes of the hub protocol for the wire.
     #[must_use]
     pub fn wrap(self, hub_bytes: &[u8]) -> Vec<u8> {
-        let opcode = match self {
-            Self::WebSocketJson => Opcode::Text,
-            Self::WebSocketMessagePack => Opcode::Binary,
-        };
-        let mut wire = Vec::with_capacity(hub_bytes.len() + 10);
-        frame_header(opcode, hub_bytes.len(), &mut wire);
-        wire.extend_from_slice(hub_bytes);
+        let mut wire = Vec::with_capacity(hub_bytes.len() + 12);
+        match self {
+            Self::WebSocket(protocol) => {
+                let opcode = if protocol.is_binary() { Opcode::Binary } else { Opcode::Text };
+                frame_header(opcode, hub_bytes.len(), &mut wire);
+                wire.extend_from_slice(hub_bytes);
+            }
+            Self::Event => {
+                // JSON has no raw line feed, so one data line holds it all.
+                wire.extend_from_slice(b"data: ");
+                wire.extend_from_slice(hub_bytes);
+                wire.extend_from_slice(b"\r\n\r\n");
+            }
+            Self::Body(_) => wire.extend_from_slice(hub_bytes),
+        }
         wire
     }
 }
@@ -55,21 +68,38 @@ pub struct Frame {
     route: Arc<Route>,
     event: Arc<Event>,
     cursor: Box<str>,
+    web_socket: PerProtocol,
+    event_stream: OnceLock<Bytes>,
+    body: PerProtocol,
+}
+
+/// One cell for each protocol.
+#[derive(Debug, Default)]
+struct PerProtocol {
     json: OnceLock<Bytes>,
     message_pack: OnceLock<Bytes>,
+}
+
+impl PerProtocol {
+    fn cell(&self, protocol: Protocol) -> &OnceLock<Bytes> {
+        match protocol {
+            Protocol::Json => &self.json,
+            Protocol::MessagePack => &self.message_pack,
+        }
+    }
 }
 
 impl Frame {
     /// What `route` makes of `event`, with the cursor that clients keep.
     #[must_use]
     pub fn new(route: &Arc<Route>, event: &Arc<Event>, cursor: &str) -> Self {
-        let (json, message_pack) = (OnceLock::new(), OnceLock::new());
         Self {
             route: Arc::clone(route),
             event: Arc::clone(event),
             cursor: cursor.into(),
-            json,
-            message_pack,
+            web_socket: PerProtocol::default(),
+            event_stream: OnceLock::new(),
+            body: PerProtocol::default(),
         }
     }
 
@@ -77,8 +107,9 @@ impl Frame {
     #[must_use]
     pub fn wire(&self, form: WireForm) -> &Bytes {
         let cell = match form {
-            WireForm::WebSocketJson => &self.json,
-            WireForm::WebSocketMessagePack => &self.message_pack,
+            WireForm::WebSocket(protocol) => self.web_socket.cell(protocol),
+            WireForm::Event => &self.event_stream,
+            WireForm::Body(protocol) => self.body.cell(protocol),
         };
         cell.get_or_init(|| {
             let arguments = self.route.arguments(&self.event, &self.cursor);

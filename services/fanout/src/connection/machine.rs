@@ -3,9 +3,15 @@
 use std::time::{Duration, Instant};
 
 use fanfare_signalr::handshake::{self, HandshakeError};
-use fanfare_signalr::{Decoded, Message, Outcome, Protocol, ProtocolError, invocation_error};
+use fanfare_signalr::negotiate::Transport;
+use fanfare_signalr::{Decoded, Message, Outcome, Protocol, ProtocolError};
 
-use super::{Budget, CloseReason, HubMethod};
+use super::action::{Action, Call};
+use super::stateful::Inbound;
+use super::{Budget, CloseReason};
+
+/// How long a socket that replaces another may take to say where it goes on.
+const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The limits and times of one connection, from the hub's configuration.
 #[derive(Debug, Clone)]
@@ -14,7 +20,8 @@ pub struct Settings {
     pub handshake: Duration,
     /// How long the server stays silent before it sends a Ping.
     pub keepalive: Duration,
-    /// How long the client may stay silent once it has sent a Ping.
+    /// How long the client may stay silent once it has sent a Ping, and how long a lost socket may be
+    /// replaced.
     pub client_timeout: Duration,
     /// Longest hub message that is taken, in bytes.
     pub message_bytes: usize,
@@ -22,32 +29,14 @@ pub struct Settings {
     pub invocations_per_minute: u32,
 }
 
-/// A call of a known hub method with checked arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invocation {
-    /// The client's id for the answer; without one nothing is answered, not even an error.
-    pub id: Option<String>,
-    /// What is called.
-    pub method: HubMethod,
-}
-
-/// What the transport has to do, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Send these bytes of the hub protocol.
-    Send(Vec<u8>),
-    /// The handshake is done: join the groups, then go on with what is owed at connect.
-    Opened(Protocol),
-    /// Carry out a call and answer with [`Connection::complete`].
-    Invoke(Invocation),
-    /// The connection is over; send nothing more but what was asked for before.
-    End(CloseReason),
-}
-
 #[derive(Debug)]
 enum Phase {
     Handshaking { since: Instant },
-    Open(Protocol),
+    Open,
+    /// The socket is gone and may be replaced.
+    Lost { since: Instant },
+    /// A new socket is there and has not said where it goes on.
+    Resuming { since: Instant },
     Ended,
 }
 
@@ -55,10 +44,12 @@ enum Phase {
 #[derive(Debug)]
 pub struct Connection {
     phase: Phase,
+    transport: Transport,
     /// What the handshake agreed on; stays known after the end, for the last bytes.
     protocol: Option<Protocol>,
-    /// Whether the transport carries binary messages; Server-Sent Events do not.
-    binary: bool,
+    /// Whether negotiation agreed on stateful reconnect; the handshake has the last word.
+    may_resume: bool,
+    inbound: Option<Inbound>,
     /// The begun message that has not ended yet; bounded by `message_bytes`.
     partial: Vec<u8>,
     received: Instant,
@@ -71,11 +62,13 @@ pub struct Connection {
 impl Connection {
     /// A connection whose transport has just opened.
     #[must_use]
-    pub fn new(binary: bool, settings: &Settings, now: Instant) -> Self {
+    pub fn new(transport: Transport, may_resume: bool, settings: &Settings, now: Instant) -> Self {
         Self {
             phase: Phase::Handshaking { since: now },
+            transport,
             protocol: None,
-            binary,
+            may_resume,
+            inbound: None,
             partial: Vec::new(),
             received: now,
             sent: now,
@@ -84,26 +77,26 @@ impl Connection {
         }
     }
 
+    /// How the bytes travel.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
     /// The protocol agreed on, once the handshake is done; also after the end.
     #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
         self.protocol
     }
 
-    /// Whether the handshake is done and the end has not come.
+    /// Whether a lost socket can be replaced by another.
     #[must_use]
-    pub fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open(_))
+    pub fn is_stateful(&self) -> bool {
+        self.inbound.is_some() && !matches!(self.phase, Phase::Ended)
     }
 
     /// Takes bytes from the client; they may hold any part of a message or many of them.
-    pub fn receive(
-        &mut self,
-        bytes: &[u8],
-        settings: &Settings,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
+    pub fn receive(&mut self, bytes: &[u8], settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
         self.received = now;
         if self.partial.is_empty() {
             let used = self.consume(bytes, settings, now, actions);
@@ -123,21 +116,15 @@ impl Connection {
     }
 
     /// Handles all whole messages at the front of `bytes`; returns how many bytes they took.
-    fn consume(
-        &mut self,
-        bytes: &[u8],
-        settings: &Settings,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) -> usize {
+    fn consume(&mut self, bytes: &[u8], settings: &Settings, now: Instant, actions: &mut Vec<Action>) -> usize {
         let mut used = 0;
         loop {
-            let step = match self.phase {
-                Phase::Handshaking { .. } => self.shake_hands(&bytes[used..], settings, actions),
-                Phase::Open(protocol) => {
+            let step = match (&self.phase, self.protocol) {
+                (Phase::Handshaking { .. }, _) => self.shake_hands(&bytes[used..], settings, actions),
+                (Phase::Open | Phase::Resuming { .. }, Some(protocol)) => {
                     self.take_message(protocol, &bytes[used..], settings, now, actions)
                 }
-                Phase::Ended => 0,
+                _ => 0,
             };
             if step == 0 {
                 return used;
@@ -146,29 +133,28 @@ impl Connection {
         }
     }
 
-    fn shake_hands(
-        &mut self,
-        bytes: &[u8],
-        settings: &Settings,
-        actions: &mut Vec<Action>,
-    ) -> usize {
+    fn shake_hands(&mut self, bytes: &[u8], settings: &Settings, actions: &mut Vec<Action>) -> usize {
+        let binary = self.transport.carries_binary();
         let request = handshake::Request::parse(bytes, settings.message_bytes).and_then(|parsed| {
             if let Some((request, _)) = &parsed {
-                request.require_transfer_format(self.binary)?;
+                request.require_transfer_format(binary)?;
             }
             Ok(parsed)
         });
         match request {
             Ok(None) => 0,
             Ok(Some((request, consumed))) => {
-                self.phase = Phase::Open(request.protocol);
+                self.phase = Phase::Open;
                 self.protocol = Some(request.protocol);
-                actions.push(Action::Send(handshake::ACCEPTED.to_vec()));
-                actions.push(Action::Opened(request.protocol));
+                // Version 2 is how a client says that it will count.
+                let stateful = self.may_resume && request.version >= 2;
+                self.inbound = stateful.then(Inbound::default);
+                actions.push(untracked(handshake::ACCEPTED.to_vec()));
+                actions.push(Action::Opened { protocol: request.protocol, stateful });
                 consumed
             }
             Err(error) => {
-                actions.push(Action::Send(error.answer()));
+                actions.push(untracked(error.answer()));
                 self.end(CloseReason::HandshakeRefused, actions);
                 0
             }
@@ -192,10 +178,16 @@ impl Connection {
             }
         };
         match protocol.decode(frame.body) {
-            Ok(Decoded::Message { message, .. }) => self.act_on(message, settings, now, actions),
+            Ok(Decoded::Message { message, .. }) => {
+                if !message.is_trackable() || self.counts() {
+                    self.act_on(message, settings, now, actions);
+                }
+            }
             Ok(Decoded::BindingFailure(failure)) => {
-                if let Some(answer) = failure.into_completion(true) {
-                    actions.push(Action::Send(encode(protocol, &answer)));
+                if self.counts()
+                    && let Some(answer) = failure.into_completion(true)
+                {
+                    actions.push(tracked(encode(protocol, &answer)));
                 }
             }
             Ok(Decoded::Ignored { .. }) => {}
@@ -204,61 +196,69 @@ impl Connection {
         frame.consumed
     }
 
-    fn act_on(
-        &mut self,
-        message: Message<'_>,
-        settings: &Settings,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
-        let Phase::Open(protocol) = self.phase else { return };
+    /// Counts a trackable message; false if this client has sent it before on another socket.
+    fn counts(&mut self) -> bool {
+        self.inbound.as_mut().is_none_or(Inbound::take)
+    }
+
+    fn act_on(&mut self, message: Message<'_>, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
         match message {
-            Message::Invocation { invocation_id, target, arguments, .. } => {
-                let call = if self.budget.take(now) {
-                    HubMethod::parse(&target, &arguments)
-                } else {
-                    Err(over_budget(settings, &self.budget))
-                };
-                match call {
-                    Ok(method) => actions.push(Action::Invoke(Invocation {
-                        id: invocation_id.map(|id| id.into_owned()),
-                        method,
-                    })),
-                    Err(error) => self.refuse(protocol, invocation_id.as_deref(), error, actions),
-                }
+            Message::Invocation { invocation_id, target, arguments, stream_ids } => {
+                let call = Call::new(invocation_id, &target, arguments, &stream_ids, false);
+                self.call(call, settings, now, actions);
             }
-            Message::StreamInvocation { invocation_id, target, .. } => {
-                let error = invocation_error::unknown_method(&target);
-                self.refuse(protocol, Some(&invocation_id), error, actions);
+            Message::StreamInvocation { invocation_id, target, arguments, stream_ids } => {
+                let call = Call::new(Some(invocation_id), &target, arguments, &stream_ids, true);
+                self.call(call, settings, now, actions);
+            }
+            Message::StreamItem { invocation_id, item } => {
+                actions.push(Action::Item { id: invocation_id.into_owned(), item: item.into_owned() });
+            }
+            Message::Completion { invocation_id, outcome } => {
+                let (id, outcome) = (invocation_id.into_owned(), outcome.into_owned());
+                actions.push(Action::Completed { id, outcome });
+            }
+            Message::CancelInvocation { invocation_id } => {
+                actions.push(Action::Cancel(invocation_id.into_owned()));
             }
             Message::Ping => self.pings = true,
             Message::Close { .. } => self.end(CloseReason::ClientClosed, actions),
-            // Nothing is awaited from the client: no client results, no uploads, no stateful reconnect.
-            _ => {}
+            Message::Ack { sequence_id } => actions.push(Action::Acknowledged(sequence_id)),
+            Message::Sequence { sequence_id } => self.go_on_from(sequence_id, actions),
         }
     }
 
-    fn refuse(
-        &mut self,
-        protocol: Protocol,
-        invocation_id: Option<&str>,
-        error: String,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(id) = invocation_id else { return };
-        let completion = Message::Completion {
-            invocation_id: id.into(),
-            outcome: Outcome::Error(error.into()),
-        };
-        actions.push(Action::Send(encode(protocol, &completion)));
+    fn call(&mut self, call: Call, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
+        if self.budget.take(now) {
+            actions.push(Action::Call(call));
+            return;
+        }
+        let error = over_budget(settings, &self.budget);
+        let answer = self.completion(call.id.as_deref(), Outcome::Error(error.into()));
+        actions.extend(answer.map(tracked));
+    }
+
+    fn go_on_from(&mut self, sequence: u64, actions: &mut Vec<Action>) {
+        let Some(inbound) = &mut self.inbound else { return };
+        match inbound.sequence(sequence) {
+            Ok(()) => self.phase = Phase::Open,
+            Err(gap) => self.close(CloseReason::InvalidMessage(gap.to_string()), actions),
+        }
     }
 
     /// The bytes that answer a call; nothing for a call without an id or on a connection that ended.
     #[must_use]
-    pub fn complete(&self, id: Option<&str>, outcome: Outcome<'_>) -> Option<Vec<u8>> {
-        let (Phase::Open(protocol), Some(id)) = (&self.phase, id) else { return None };
-        let message = Message::Completion { invocation_id: id.into(), outcome };
-        Some(encode(*protocol, &message))
+    pub fn completion(&self, id: Option<&str>, outcome: Outcome<'_>) -> Option<Vec<u8>> {
+        self.encode(&Message::Completion { invocation_id: id?.into(), outcome })
+    }
+
+    /// The bytes of a message in this connection's protocol; nothing before the handshake or after the end.
+    #[must_use]
+    pub fn encode(&self, message: &Message<'_>) -> Option<Vec<u8>> {
+        match self.phase {
+            Phase::Handshaking { .. } | Phase::Ended => None,
+            Phase::Open | Phase::Lost { .. } | Phase::Resuming { .. } => Some(encode(self.protocol?, message)),
+        }
     }
 
     /// Notes that something was sent, so that no Ping is due for a while.
@@ -266,40 +266,64 @@ impl Connection {
         self.sent = now;
     }
 
+    /// The socket is gone; true if another may replace it, else the connection has to end.
+    pub fn lose_socket(&mut self, now: Instant) -> bool {
+        self.partial = Vec::new();
+        if self.is_stateful() {
+            self.phase = Phase::Lost { since: now };
+            return true;
+        }
+        false
+    }
+
+    /// Another socket has taken the place of the lost one, or of one whose loss is not known yet.
+    pub fn replace_socket(&mut self, now: Instant) {
+        self.partial = Vec::new();
+        (self.received, self.sent) = (now, now);
+        self.phase = Phase::Resuming { since: now };
+    }
+
     /// Lets time pass; to be called about once a second.
     pub fn tick(&mut self, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
+        let passed = |since: Instant| now.saturating_duration_since(since);
         match self.phase {
-            Phase::Handshaking { since } => {
-                if now.saturating_duration_since(since) >= settings.handshake {
-                    actions.push(Action::Send(HandshakeError::Canceled.answer()));
-                    self.end(CloseReason::HandshakeTimeout, actions);
-                }
+            Phase::Handshaking { since } if passed(since) >= settings.handshake => {
+                actions.push(untracked(HandshakeError::Canceled.answer()));
+                self.end(CloseReason::HandshakeTimeout, actions);
             }
-            Phase::Open(protocol) => {
-                let silent = now.saturating_duration_since(self.received);
-                if self.pings && silent >= settings.client_timeout {
-                    self.close(CloseReason::ClientTimeout, actions);
-                } else if now.saturating_duration_since(self.sent) >= settings.keepalive {
-                    self.sent = now;
-                    actions.push(Action::Send(encode(protocol, &Message::Ping)));
-                }
+            Phase::Lost { since } if passed(since) >= settings.client_timeout => {
+                self.end(CloseReason::ClientGone, actions);
             }
-            Phase::Ended => {}
+            Phase::Resuming { since } if passed(since) >= SEQUENCE_TIMEOUT => {
+                self.end(CloseReason::ClientGone, actions);
+            }
+            Phase::Open => self.keep_alive(settings, now, actions),
+            _ => {}
+        }
+    }
+
+    fn keep_alive(&mut self, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
+        let Some(protocol) = self.protocol else { return };
+        if let Some(sequence_id) = self.inbound.as_mut().and_then(Inbound::acknowledge) {
+            actions.push(untracked(encode(protocol, &Message::Ack { sequence_id })));
+        }
+        // A poll is its own sign of life: on long polling neither side pings.
+        if self.transport == Transport::LongPolling {
+            return;
+        }
+        if self.pings && now.saturating_duration_since(self.received) >= settings.client_timeout {
+            self.close(CloseReason::ClientTimeout, actions);
+        } else if now.saturating_duration_since(self.sent) >= settings.keepalive {
+            self.sent = now;
+            actions.push(untracked(encode(protocol, &Message::Ping)));
         }
     }
 
     /// Ends the connection from the server's side, with the Close message that the reason calls for.
     pub fn close(&mut self, reason: CloseReason, actions: &mut Vec<Action>) {
-        match self.phase {
-            Phase::Open(protocol) => {
-                if let Some(message) = reason.message() {
-                    actions.push(Action::Send(encode(protocol, &message)));
-                }
-            }
-            // Before the handshake is answered a Close is no valid message to the client.
-            Phase::Handshaking { .. } => {}
-            Phase::Ended => return,
-        }
+        // Before the handshake is answered a Close is no valid message to the client.
+        let message = reason.message().and_then(|message| self.encode(&message));
+        actions.extend(message.map(untracked));
         self.end(reason, actions);
     }
 
@@ -311,6 +335,14 @@ impl Connection {
         self.partial = Vec::new();
         actions.push(Action::End(reason));
     }
+}
+
+fn tracked(hub_bytes: Vec<u8>) -> Action {
+    Action::Send { hub_bytes, tracked: true }
+}
+
+fn untracked(hub_bytes: Vec<u8>) -> Action {
+    Action::Send { hub_bytes, tracked: false }
 }
 
 fn encode(protocol: Protocol, message: &Message<'_>) -> Vec<u8> {

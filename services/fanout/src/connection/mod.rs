@@ -3,21 +3,23 @@
 //! Everything here is pure. [`Connection`] takes bytes and time and answers with actions; the transports
 //! in `socket` carry them out. So it can be tested, replayed and fuzzed without a network.
 
+mod action;
 mod budget;
 mod close;
 mod frame;
 mod identity;
 mod machine;
-mod method;
+mod stateful;
 mod token;
 
 #[cfg(test)]
 mod tests;
 
+pub use action::{Action, Call};
 pub use budget::Budget;
 pub use close::{CloseReason, Fault};
 pub use frame::{Frame, WireForm};
 pub use identity::{Identity, IdentityError};
-pub use machine::{Action, Connection, Invocation, Settings};
-pub use method::HubMethod;
+pub use machine::{Connection, Settings};
+pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
 pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};

@@ -1,5 +1,8 @@
 use std::time::{Duration, Instant};
 
+use fanfare_signalr::negotiate::Transport;
+use fanfare_signalr::{Message, Value};
+
 use super::*;
 
 fn settings() -> Settings {
@@ -21,7 +24,7 @@ struct Tab {
 impl Tab {
     fn new() -> Self {
         let (settings, now) = (settings(), Instant::now());
-        Self { connection: Connection::new(true, &settings, now), settings, now }
+        Self { connection: Connection::new(Transport::WebSockets, true, &settings, now), settings, now }
     }
 
     fn open() -> Self {
@@ -52,9 +55,17 @@ impl Tab {
 
 fn show(action: &Action) -> String {
     match action {
-        Action::Send(bytes) => format!("send {}", String::from_utf8_lossy(bytes)),
-        Action::Opened(_) => "opened".to_owned(),
-        Action::Invoke(call) => format!("invoke {:?} {:?}", call.id, call.method),
+        Action::Send { hub_bytes, .. } => format!("send {}", String::from_utf8_lossy(hub_bytes)),
+        Action::Opened { stateful: false, .. } => "opened".to_owned(),
+        Action::Opened { stateful: true, .. } => "opened stateful".to_owned(),
+        Action::Call(call) => {
+            let arguments: Vec<_> = call.arguments.iter().map(Value::as_str).collect();
+            format!("call {:?} {} {arguments:?}", call.id.as_deref(), call.target)
+        }
+        Action::Item { id, item } => format!("item {id} {item:?}"),
+        Action::Completed { id, .. } => format!("completed {id}"),
+        Action::Cancel(id) => format!("cancel {id}"),
+        Action::Acknowledged(newest) => format!("acknowledged {newest}"),
         Action::End(reason) => format!("end {}", reason.label()),
     }
 }
@@ -65,7 +76,7 @@ fn the_handshake_may_come_in_pieces_and_with_messages_behind_it() {
     assert_eq!(tab.send("{\"protocol\":\"json\","), [""; 0]);
     let rest = "\"version\":1}\u{1e}{\"type\":6}\u{1e}\
                 {\"type\":1,\"invocationId\":\"0\",\"target\":\"Cursor\",\"arguments\":[]}\u{1e}";
-    assert_eq!(tab.send(rest), ["send {}\u{1e}", "opened", "invoke Some(\"0\") Cursor"]);
+    assert_eq!(tab.send(rest), ["send {}\u{1e}", "opened", "call Some(\"0\") Cursor []"]);
 }
 
 #[test]
@@ -73,7 +84,7 @@ fn a_message_reads_the_same_byte_by_byte() {
     let mut tab = Tab::open();
     let text = "{\"type\":1,\"invocationId\":\"1\",\"target\":\"resume\",\"arguments\":[\"c\"]}\u{1e}";
     let actions: Vec<_> = text.bytes().flat_map(|byte| tab.send_bytes(&[byte])).collect();
-    assert_eq!(actions, ["invoke Some(\"1\") Resume(\"c\")"]);
+    assert_eq!(actions, ["call Some(\"1\") resume [Some(\"c\")]"]);
 }
 
 #[test]
@@ -111,21 +122,108 @@ fn silence_is_filled_with_pings_and_ended_after_the_clients_first() {
 }
 
 #[test]
-fn calls_that_fail_are_completed_and_the_connection_stays() {
+fn calls_are_limited_and_the_connection_stays() {
     let mut tab = Tab::open();
-    let unknown = "{\"type\":1,\"invocationId\":\"7\",\"target\":\"Nope\",\"arguments\":[]}\u{1e}";
-    assert_eq!(
-        tab.send(unknown),
-        ["send {\"type\":3,\"invocationId\":\"7\",\"error\":\"Unknown hub method 'Nope'\"}\u{1e}"]
-    );
-    let stream = "{\"type\":4,\"invocationId\":\"8\",\"target\":\"Nope\",\"arguments\":[]}\u{1e}";
-    assert!(tab.send(stream)[0].contains("\"invocationId\":\"8\",\"error\":\"Unknown hub method"));
-    let silent = "{\"type\":1,\"target\":\"Nope\",\"arguments\":[]}\u{1e}";
+    let call = |id: u32| {
+        format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"Cursor\",\"arguments\":[]}}\u{1e}")
+    };
+    for id in 0..3 {
+        assert_eq!(tab.send(&call(id)), [format!("call Some(\"{id}\") Cursor []")]);
+    }
+    let refused = tab.send(&call(3));
+    assert!(refused[0].contains("\"invocationId\":\"3\",\"error\":\"Too many calls"), "{refused:?}");
+    let silent = "{\"type\":1,\"target\":\"Cursor\",\"arguments\":[]}\u{1e}";
     assert_eq!(tab.send(silent), [""; 0], "without an id nothing is answered");
-    let one_too_many = tab.send("{\"type\":1,\"invocationId\":\"9\",\"target\":\"Cursor\",\"arguments\":[]}\u{1e}\
-                                 {\"type\":1,\"invocationId\":\"10\",\"target\":\"Cursor\",\"arguments\":[]}\u{1e}");
-    assert_eq!(one_too_many[0], "invoke Some(\"9\") Cursor");
-    assert!(one_too_many[1].contains("Too many calls"), "{one_too_many:?}");
+    tab.after(20);
+    assert_eq!(tab.send(&call(4)), ["call Some(\"4\") Cursor []"]);
+}
+
+#[test]
+fn streams_and_answers_are_passed_on() {
+    let mut tab = Tab::open();
+    for (sent, action) in [
+        ("{\"type\":2,\"invocationId\":\"u\",\"item\":1}", "item u Int(1)"),
+        ("{\"type\":3,\"invocationId\":\"u\"}", "completed u"),
+        ("{\"type\":5,\"invocationId\":\"7\"}", "cancel 7"),
+    ] {
+        assert_eq!(tab.send(&format!("{sent}\u{1e}")), [action]);
+    }
+}
+
+fn stateful() -> Tab {
+    let mut tab = Tab::new();
+    let actions = tab.send("{\"protocol\":\"json\",\"version\":2}\u{1e}");
+    assert_eq!(actions[1], "opened stateful");
+    tab
+}
+
+const CALL: &str = "{\"type\":1,\"target\":\"Cursor\",\"arguments\":[]}\u{1e}";
+
+#[test]
+fn a_lost_socket_is_replaced_and_messages_count_once() {
+    let mut tab = stateful();
+    assert_eq!(tab.send(CALL).len(), 1);
+    for _ in 0..2 {
+        assert!(tab.connection.lose_socket(tab.now), "kept, also after a second drop in a row");
+        tab.connection.replace_socket(tab.now);
+        let again = format!("{{\"type\":9,\"sequenceId\":1}}\u{1e}{CALL}");
+        assert_eq!(tab.send(&again), [""; 0], "taken before");
+    }
+    assert_eq!(tab.send(CALL).len(), 1, "a new one");
+    assert_eq!(tab.after(1), ["send {\"type\":8,\"sequenceId\":2}\u{1e}"]);
+    assert_eq!(tab.send("{\"type\":8,\"sequenceId\":4}\u{1e}"), ["acknowledged 4"]);
+}
+
+#[test]
+fn a_gap_in_the_sequence_ends_the_connection() {
+    let mut tab = stateful();
+    tab.connection.replace_socket(tab.now);
+    let actions = tab.send("{\"type\":9,\"sequenceId\":5}\u{1e}");
+    assert!(actions[0].contains("Sequence ID greater"), "{actions:?}");
+    assert_eq!(actions[1], "end invalid_message");
+}
+
+#[test]
+fn a_socket_that_never_says_where_it_goes_on_is_ended() {
+    let mut tab = stateful();
+    tab.connection.replace_socket(tab.now);
+    assert_eq!(tab.after(4), [""; 0]);
+    assert_eq!(tab.after(1), ["end client_gone"]);
+}
+
+#[test]
+fn a_lost_socket_that_is_not_replaced_ends_the_connection() {
+    let mut tab = stateful();
+    assert!(tab.connection.lose_socket(tab.now));
+    assert!(tab.connection.encode(&Message::Ping).is_some(), "what comes meanwhile is still encoded");
+    assert_eq!(tab.after(29), [""; 0]);
+    assert_eq!(tab.after(1), ["end client_gone"]);
+    assert!(!tab.connection.is_stateful());
+}
+
+#[test]
+fn a_client_that_does_not_count_has_nothing_to_resume() {
+    let mut tab = Tab::open();
+    assert!(!tab.connection.lose_socket(tab.now));
+}
+
+#[test]
+fn long_polling_is_never_pinged() {
+    let (settings, now) = (settings(), Instant::now());
+    let connection = Connection::new(Transport::LongPolling, false, &settings, now);
+    let mut tab = Tab { connection, settings, now };
+    tab.send("{\"protocol\":\"json\",\"version\":1}\u{1e}");
+    assert_eq!(tab.after(300), [""; 0]);
+}
+
+#[test]
+fn bytes_need_a_transport_for_bytes() {
+    let (settings, now) = (settings(), Instant::now());
+    let connection = Connection::new(Transport::ServerSentEvents, false, &settings, now);
+    let mut tab = Tab { connection, settings, now };
+    let actions = tab.send("{\"protocol\":\"messagepack\",\"version\":1}\u{1e}");
+    assert!(actions[0].contains("Cannot use the 'messagepack' protocol"), "{actions:?}");
+    assert_eq!(actions[1], "end handshake_refused");
 }
 
 #[test]

@@ -20,6 +20,12 @@ impl ConnectionId {
     pub fn from_random(bits: u128) -> Self {
         Self(bits)
     }
+
+    /// Which of `shards` owns the connection: requests of one connection must find the same.
+    #[must_use]
+    pub fn shard(self, shards: usize) -> usize {
+        usize::try_from(self.0 % shards.max(1) as u128).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for ConnectionId {
@@ -35,6 +41,8 @@ pub struct ConnectionToken {
     pub id: ConnectionId,
     /// A digest of hub and user: a token is of no use to anybody else or elsewhere.
     pub owner: u64,
+    /// Whether a lost socket of the connection may be replaced.
+    pub stateful: bool,
     /// When the token stops being good, in seconds since the epoch.
     pub expires: i64,
 }
@@ -43,25 +51,35 @@ impl ConnectionToken {
     /// The token as text for the `id` of the client's next request.
     #[must_use]
     pub fn seal(&self, seal: &Seal) -> String {
-        let mut payload = [0; 32];
+        let mut payload = [0; 33];
         payload[..16].copy_from_slice(&self.id.0.to_be_bytes());
         payload[16..24].copy_from_slice(&self.owner.to_be_bytes());
-        payload[24..].copy_from_slice(&self.expires.to_be_bytes());
+        payload[24..32].copy_from_slice(&self.expires.to_be_bytes());
+        payload[32] = u8::from(self.stateful);
         seal.close(Purpose::ConnectionToken, &payload)
     }
 
-    /// Reads a token back; `None` if it was never issued or is over.
+    /// Reads a token back; `None` if it was never issued.
+    ///
+    /// Whether it has expired matters for opening a connection only: one that is open stays known by it.
     #[must_use]
-    pub fn open(seal: &Seal, text: &str, now: i64) -> Option<Self> {
+    pub fn open(seal: &Seal, text: &str) -> Option<Self> {
         let payload = seal.open(Purpose::ConnectionToken, text)?;
         let (id, rest) = payload.split_first_chunk::<16>()?;
         let (owner, rest) = rest.split_first_chunk::<8>()?;
-        let token = Self {
+        let (expires, flags) = rest.split_first_chunk::<8>()?;
+        Some(Self {
             id: ConnectionId(u128::from_be_bytes(*id)),
             owner: u64::from_be_bytes(*owner),
-            expires: i64::from_be_bytes(rest.try_into().ok()?),
-        };
-        (now <= token.expires).then_some(token)
+            expires: i64::from_be_bytes(*expires),
+            stateful: *flags == [1],
+        })
+    }
+
+    /// Whether the token may open a connection at `now`, in seconds since the epoch.
+    #[must_use]
+    pub fn may_open(&self, now: i64) -> bool {
+        now <= self.expires
     }
 }
 
@@ -70,13 +88,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_opens_until_it_expires() {
+    fn a_token_opens_where_its_secret_is_known() {
         let seal = Seal::new(b"secret", &[]);
-        let token = ConnectionToken { id: ConnectionId(7), owner: 9, expires: 100 };
-        let text = token.seal(&seal);
-        assert_eq!(ConnectionToken::open(&seal, &text, 100), Some(token));
-        assert_eq!(ConnectionToken::open(&seal, &text, 101), None);
-        assert_eq!(ConnectionToken::open(&Seal::new(b"other", &[]), &text, 0), None);
-        assert_ne!(text, token.id.to_string(), "the id is public, the token is the secret");
+        for stateful in [true, false] {
+            let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful, expires: 100 };
+            let text = token.seal(&seal);
+            assert_eq!(ConnectionToken::open(&seal, &text), Some(token));
+            assert!(token.may_open(100) && !token.may_open(101));
+            assert_eq!(ConnectionToken::open(&Seal::new(b"other", &[]), &text), None);
+            assert_ne!(text, token.id.to_string(), "the id is public, the token is the secret");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! The one table of refusals: what went wrong, whose fault it is, which status and text it gets.
 
 use axum::response::{IntoResponse, Response};
+use fanfare_signalr::negotiate::Transport;
 use fanfare_token::TokenError;
 use http::{HeaderValue, StatusCode, header};
 
+use super::shard::Denied;
 use super::state::Unwilling;
 use crate::connection::IdentityError;
 use crate::websocket::UpgradeError;
@@ -21,10 +23,10 @@ pub(super) enum Refusal {
     Role,
     /// The page's origin is not allowed to open WebSockets here.
     Origin,
-    /// No connection with that id was negotiated here, or it has expired.
-    UnknownConnection,
-    /// The connection belongs to somebody else.
-    OtherUser,
+    /// The connection that the request names is not to be had.
+    Connection(Denied),
+    /// The body is larger than so many bytes.
+    TooLarge(usize),
     /// A POST without an id.
     MissingId,
     /// A transport that this server does not offer.
@@ -61,9 +63,9 @@ impl Refusal {
             Self::Org(error) => (StatusCode::FORBIDDEN, error.to_string()),
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
-            Self::UnknownConnection => (StatusCode::NOT_FOUND, "No Connection with that ID".to_owned()),
-            Self::OtherUser => {
-                (StatusCode::FORBIDDEN, "The connection belongs to another user.".to_owned())
+            Self::Connection(denied) => (status(*denied), denied.to_string()),
+            Self::TooLarge(limit) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, format!("The body has more than {limit} bytes."))
             }
             Self::MissingId => (StatusCode::BAD_REQUEST, "Connection ID required".to_owned()),
             Self::Transport(name) => (
@@ -74,6 +76,18 @@ impl Refusal {
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
             Self::Unwilling(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason.text().to_owned()),
         }
+    }
+}
+
+fn status(denied: Denied) -> StatusCode {
+    match denied {
+        Denied::Unknown => StatusCode::NOT_FOUND,
+        Denied::OtherUser => StatusCode::FORBIDDEN,
+        Denied::OtherTransport => StatusCode::BAD_REQUEST,
+        Denied::Active => StatusCode::CONFLICT,
+        // As ASP.NET: a POST to a WebSocket is the wrong method, a DELETE elsewhere a wrong request.
+        Denied::NotForTransport(Transport::WebSockets) => StatusCode::METHOD_NOT_ALLOWED,
+        Denied::NotForTransport(_) => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::Method;
+use http::request::Parts;
+use http::{Method, header};
 
 use super::answer::Refusal;
-use super::query::Query;
 use super::state::App;
-use super::{connect, negotiate, page};
+use super::{event_stream, long_polling, negotiate, page, web_socket};
 use crate::config::HubConfig;
+use crate::websocket;
 
 /// Finds the hub of a path and what is asked of it; other paths are files of the page.
 pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -38,12 +39,23 @@ async fn negotiate(app: &App, hub: &HubConfig, request: Request) -> Result<Respo
 }
 
 async fn connect(app: Arc<App>, hub: Arc<HubConfig>, request: Request<Body>) -> Result<Response, Refusal> {
-    match *request.method() {
-        Method::GET => connect::web_socket(app, hub, request).await,
-        Method::POST | Method::DELETE if Query::of(request.uri()).get("id").is_none() => {
-            Err(Refusal::MissingId)
-        }
-        Method::POST | Method::DELETE => Err(Refusal::UnknownConnection),
+    let (parts, body) = request.into_parts();
+    match parts.method {
+        Method::GET => get(app, hub, parts).await,
+        Method::POST => long_polling::post(&app, &hub, &parts, body).await,
+        Method::DELETE => long_polling::delete(&app, &hub, &parts).await,
         _ => Err(Refusal::Method("GET, POST, DELETE")),
     }
+}
+
+/// Which transport a GET asks for.
+async fn get(app: Arc<App>, hub: Arc<HubConfig>, parts: Parts) -> Result<Response, Refusal> {
+    if let Some(accept) = websocket::check_upgrade(&parts.headers).map_err(Refusal::Upgrade)? {
+        return web_socket::open(app, hub, parts, accept).await;
+    }
+    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        return event_stream::open(&app, &hub, &parts).await;
+    }
+    long_polling::poll(&app, &hub, &parts).await
 }

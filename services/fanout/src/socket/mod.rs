@@ -3,16 +3,19 @@
 mod admin;
 mod answer;
 mod bearer;
-mod connect;
 mod cors;
+mod event_stream;
 mod events;
 mod hub;
 mod listen;
+mod long_polling;
 mod negotiate;
+mod opening;
 mod page;
 mod query;
 pub mod shard;
 mod state;
+mod web_socket;
 
 pub use listen::{BindError, bind, serve};
 pub use state::{App, Hubs};

@@ -7,39 +7,43 @@ use http::{HeaderValue, header, request::Parts};
 
 use super::answer::Refusal;
 use super::bearer;
+use super::opening::new_id;
 use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, ConnectionToken, Identity, TOKEN_LIFETIME_SECONDS};
-
-/// The transports on offer, the preferred one first.
-const TRANSPORTS: [Transport; 1] = [Transport::WebSockets];
+use crate::connection::{ConnectionToken, Identity, TOKEN_LIFETIME_SECONDS};
 
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs, on any node.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
     app.check_willing()?;
     let identity = bearer::identify(app, hub, parts).await?;
-    let asked = Query::of(&parts.uri).get("negotiateVersion");
-    let answer = match Version::choose(asked.as_deref()) {
+    let query = Query::of(&parts.uri);
+    let asked = query.get("negotiateVersion");
+    let version = Version::choose(asked.as_deref());
+    // Answered only where it was asked for: clients refuse what they did not ask.
+    let stateful = version == Ok(Version::V1)
+        && query.get("useStatefulReconnect").is_some_and(|asked| asked.eq_ignore_ascii_case("true"));
+    let answer = match version {
         Err(error) => Answer::Error { error: error.to_string() },
         Ok(version) => {
             let token = ConnectionToken {
-                id: ConnectionId::from_random(uuid::Uuid::new_v4().as_u128()),
+                id: new_id(),
                 owner: owner(hub, identity.as_ref()),
+                stateful,
                 expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
             };
             let (connection_id, sealed) = (token.id.to_string(), token.seal(&app.seal));
             match version {
                 // The old form has one id for both: it must be the one that opens the connection.
                 Version::V0 => {
-                    Answer::V0 { connection_id: sealed, transports: TRANSPORTS.to_vec() }
+                    Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() }
                 }
                 Version::V1 => Answer::V1 {
                     connection_id,
                     connection_token: sealed,
-                    transports: TRANSPORTS.to_vec(),
-                    use_stateful_reconnect: false,
+                    transports: Transport::ALL.to_vec(),
+                    use_stateful_reconnect: stateful,
                 },
             }
         }

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 use fanfare_token::Verifier;
 use tokio::sync::mpsc;
 
-use super::shard::{Command, OpenSocket};
+use super::shard::Command;
 use crate::config::HubConfig;
+use crate::connection::ConnectionId;
 use crate::groups::Groups;
+use crate::method::Methods;
 use crate::pipeline::{Ingest, Status};
 use crate::seal::Seal;
 
@@ -43,6 +45,8 @@ pub struct App {
     pub groups: Arc<Groups>,
     /// Takes published events.
     pub ingest: Ingest,
+    /// What clients may call.
+    pub methods: Methods,
     /// Seals connection tokens.
     pub seal: Seal,
     /// Other origins whose pages may use the hubs.
@@ -57,8 +61,6 @@ pub struct App {
     pub registry: Registry,
     /// The way to each shard.
     pub shards: Vec<mpsc::Sender<Command>>,
-    /// Which shard takes the next connection.
-    pub next_shard: AtomicUsize,
     /// How many connections there may be.
     pub max_connections: usize,
     /// Set once the node stops.
@@ -115,11 +117,10 @@ impl App {
         Err(unwilling)
     }
 
-    /// Hands a socket to a shard, each in its turn.
-    pub async fn hand_over(&self, socket: OpenSocket) {
-        let turn = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
-        if self.shards[turn].send(Command::Open(socket)).await.is_err() {
-            tracing::debug!("a socket came too late: the shards have ended");
+    /// Hands a command to the shard that owns a connection. A shard that has ended takes no more.
+    pub async fn send(&self, id: ConnectionId, command: Command) {
+        if self.shards[id.shard(self.shards.len())].send(command).await.is_err() {
+            tracing::debug!("a request came too late: the shards have ended");
         }
     }
 }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::queue::Full;
 use super::tab::{Tab, TabState};
 use super::Shard;
 use crate::clock::unix_millis;
@@ -43,20 +42,27 @@ impl Shard {
         if !self.may_hear(tab, delivery) {
             return None;
         }
-        let mut state = tab.state.borrow_mut();
-        let state = &mut *state;
+        let mut guard = tab.state.borrow_mut();
+        let state = &mut *guard;
         if !state.is_live() || state.live_from.as_ref().is_some_and(|from| delivery.place.is_within(from)) {
             return None;
         }
-        let form = state.connection.protocol().map_or(WireForm::WebSocketJson, WireForm::web_socket);
+        let form = WireForm::of(tab.transport, state.connection.protocol());
         let frame = delivery.frame.wire(form).clone();
         let size = frame.len();
-        let queue = state.held.as_mut().unwrap_or(&mut state.queue);
-        let idle = queue.is_empty();
-        if let Err(Full) = queue.push(frame, delivery.conflation, self.shared.queue_bytes) {
-            self.shared.metrics.slow_consumer();
-            state.end(CloseReason::SlowConsumer, Instant::now());
-            tab.wake.notify_one();
+        let idle = state.queue.is_empty();
+        let pushed = match &mut state.held {
+            Some(held) => held.push(frame, delivery.conflation, self.shared.queue_bytes).map_err(|_| CloseReason::SlowConsumer),
+            // What stateful reconnect has counted cannot be replaced by something newer.
+            None if state.unacknowledged.is_some() => state.push(frame, true, self.shared.queue_bytes),
+            None => {
+                let pushed = state.queue.push(frame, delivery.conflation, self.shared.queue_bytes);
+                pushed.map_err(|_| CloseReason::SlowConsumer)
+            }
+        };
+        if let Err(reason) = pushed {
+            drop(guard);
+            self.evict(tab, reason);
             return None;
         }
         // A queue that was not empty is already waiting for a flush or for its socket.

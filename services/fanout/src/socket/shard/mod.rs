@@ -4,15 +4,28 @@
 //! and writes every queue that got something once: what became ready in one tick leaves in one call. No
 //! task is woken and no channel is passed for a delivery; a queue holds bytes only after a short write.
 
+mod act;
 mod broadcast;
+mod calls;
+mod command;
+mod event_stream;
+mod link;
+mod long_polling;
 mod members;
 mod open;
 mod queue;
+mod requests;
 mod resume;
-mod serve;
+mod run;
+mod spent;
 mod tab;
+mod web_socket;
+
+pub use command::{Caller, Command, Denied, Opening, Welcome};
+pub use link::{EVENTS_AHEAD, PollAnswer};
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,13 +35,14 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::HubConfig;
-use crate::connection::{CloseReason, ConnectionId, Identity, Settings};
+use crate::connection::{CloseReason, ConnectionId, Settings};
 use crate::groups::{Groups, ShardMessage};
+use crate::method::Methods;
 use crate::pipeline::Replay;
 use crate::seal::Seal;
 use fanfare_telemetry::metrics::FanoutMetrics;
 use members::Members;
+use spent::Spent;
 use tab::Tab;
 
 /// How long an ended connection may take to read its last bytes and close.
@@ -60,34 +74,10 @@ pub struct Shared {
     pub resume_notifications: usize,
     /// The most bytes of one resume.
     pub resume_bytes: usize,
+    /// What clients may call.
+    pub methods: Methods,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
-}
-
-/// A WebSocket whose upgrade has been answered, on its way to the shard that will own it.
-#[derive(Debug)]
-pub struct OpenSocket {
-    /// The socket, without its HTTP wrapping and not registered with any runtime.
-    pub stream: std::net::TcpStream,
-    /// Bytes that the client sent right behind its request.
-    pub read_ahead: bytes::Bytes,
-    /// The public id of the connection.
-    pub id: ConnectionId,
-    /// The hub it belongs to.
-    pub hub: Arc<HubConfig>,
-    /// Whose it is; `None` on a public hub.
-    pub identity: Option<Identity>,
-    /// The cursor to resume from at connect, as the client gave it.
-    pub cursor: Option<String>,
-}
-
-/// A message from the HTTP side to a shard.
-#[derive(Debug)]
-pub enum Command {
-    /// Take over a connection.
-    Open(OpenSocket),
-    /// Tell every connection to come back elsewhere, and end when all are gone.
-    Drain,
 }
 
 pub(super) struct Shard {
@@ -103,6 +93,12 @@ pub(super) struct Shard {
     handled: Cell<u64>,
     /// Answers to `Cursor()` that wait for deliveries which were queued before them.
     cursors: RefCell<Vec<PendingCursor>>,
+    /// The connections by their public id.
+    by_id: RefCell<HashMap<ConnectionId, usize>>,
+    /// Tokens that have opened their connection.
+    spent: RefCell<Spent>,
+    /// Cursors of connections whose handshake comes with a later request than the one that opened them.
+    cursors_at_connect: RefCell<HashMap<usize, String>>,
     draining: Cell<bool>,
 }
 
@@ -143,6 +139,9 @@ impl Shard {
             read_buffer: RefCell::new(vec![0; READ_BUFFER]),
             handled: Cell::new(0),
             cursors: RefCell::default(),
+            by_id: RefCell::default(),
+            spent: RefCell::default(),
+            cursors_at_connect: RefCell::default(),
             draining: Cell::new(false),
         }
     }
@@ -164,8 +163,7 @@ impl Shard {
                     self.take(&mut batch).await;
                 }
                 command = commands.recv() => match command {
-                    Some(Command::Open(socket)) => self.open(socket),
-                    Some(Command::Drain) => self.drain(),
+                    Some(command) => self.obey(command),
                     None => return,
                 },
                 _ = second.tick() => self.tick(),
@@ -234,6 +232,8 @@ impl Shard {
                 if let Some(ending) = &mut state.ending {
                     ending.over |= now >= ending.deadline;
                     tab.wake.notify_one();
+                    drop(state);
+                    self.tick_poll(&tab, now);
                     continue;
                 }
                 state.connection.tick(&self.shared.settings, now, &mut actions);
@@ -244,7 +244,9 @@ impl Shard {
             if !actions.is_empty() {
                 self.carry_out(&tab, &mut actions, now);
                 tab.flush(now);
+                tab.wake.notify_one();
             }
+            self.tick_poll(&tab, now);
         }
     }
 
@@ -253,14 +255,5 @@ impl Shard {
         for tab in self.all_tabs() {
             self.close(&tab, CloseReason::Draining);
         }
-    }
-
-    /// Ends a connection from the server's side.
-    fn close(self: &Rc<Self>, tab: &Rc<Tab>, reason: CloseReason) {
-        let now = Instant::now();
-        let mut actions = Vec::new();
-        tab.state.borrow_mut().connection.close(reason, &mut actions);
-        self.carry_out(tab, &mut actions, now);
-        tab.flush(now);
     }
 }

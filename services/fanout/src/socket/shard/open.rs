@@ -1,4 +1,4 @@
-//! A connection's beginning: taking over the socket, joining the groups, telling the current state.
+//! A connection's beginning and end: taking over its link, joining the groups, telling the current state.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -7,60 +7,123 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fanfare_broker::Position;
+use fanfare_signalr::Message;
+use fanfare_signalr::negotiate::Transport;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::calls::Calls;
+use super::command::Opening;
+use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
-use super::{OpenSocket, Shard};
+use super::Shard;
 use crate::connection::{CloseReason, Connection, Frame};
 use crate::groups::Membership;
 use crate::projection::{Place, Retained, seal_cursor};
 use crate::websocket::FrameReader;
 
-/// The transport's name in metrics.
-const TRANSPORT: &str = "WebSockets";
-
 impl Shard {
-    /// Takes over a socket whose upgrade has been answered.
-    pub(super) fn open(self: &Rc<Self>, socket: OpenSocket) {
-        let stream = match TcpStream::from_std(socket.stream) {
-            Ok(stream) => stream,
+    /// Takes over a socket: of a new connection, or another one for a stateful connection.
+    pub(super) fn open_web_socket(
+        self: &Rc<Self>,
+        opening: Opening,
+        stream: std::net::TcpStream,
+        read_ahead: Bytes,
+    ) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => Rc::new(stream),
             Err(error) => {
                 tracing::warn!(%error, "a socket could not be taken over");
                 return;
             }
         };
+        let cursor = opening.cursor.clone();
+        let known = self.find(opening.id);
+        let tab = match known {
+            Some(tab) if tab.state.borrow().connection.is_stateful() => {
+                self.replace_socket(&tab, &stream);
+                tab
+            }
+            // The id was taken between the question and the upgrade: the second socket is dropped.
+            Some(_) => return,
+            None => self.open(opening, Link::WebSocket(Rc::clone(&stream)), Transport::WebSockets),
+        };
+        tokio::task::spawn_local(Rc::clone(self).serve_web_socket(tab, stream, read_ahead, cursor));
+    }
+
+    /// Lets another socket go on where the last one stopped, whether its loss is known yet or not.
+    fn replace_socket(&self, tab: &Tab, stream: &Rc<TcpStream>) {
+        let now = Instant::now();
+        tab.sockets.set(tab.sockets.get().wrapping_add(1));
+        // The older socket's task ends when it sees the new number.
+        tab.wake.notify_waiters();
+        {
+            let mut state = tab.state.borrow_mut();
+            let state = &mut *state;
+            state.connection.replace_socket(now);
+            state.reader = FrameReader::default();
+            state.queue.clear();
+            state.link = Link::WebSocket(Rc::clone(stream));
+        }
+        let sequence = tab.state.borrow().unacknowledged.as_ref().map(|kept| kept.sequence());
+        if let Some(sequence_id) = sequence {
+            // First of all: the client drops everything that comes before it.
+            let message = Message::Sequence { sequence_id };
+            let hub_bytes = tab.state.borrow().connection.encode(&message).unwrap_or_default();
+            self.send(tab, &hub_bytes, false);
+        }
+        let again: Vec<Bytes> = {
+            let state = tab.state.borrow();
+            state.unacknowledged.iter().flat_map(|kept| kept.frames().cloned()).collect()
+        };
+        for frame in again {
+            self.send_wire(tab, frame, false);
+        }
+        tab.flush(now);
+    }
+
+    /// Makes a connection around its link.
+    pub(super) fn open(self: &Rc<Self>, opening: Opening, link: Link, transport: Transport) -> Rc<Tab> {
         let now = Instant::now();
         let mut tabs = self.tabs.borrow_mut();
         let entry = tabs.vacant_entry();
         let tab = Rc::new(Tab {
             key: entry.key(),
-            id: socket.id,
-            hub: socket.hub,
-            identity: socket.identity,
-            stream,
+            id: opening.id,
+            hub: opening.hub,
+            identity: opening.identity,
+            transport,
+            request: opening.request,
             state: RefCell::new(TabState {
-                connection: Connection::new(true, &self.shared.settings, now),
+                connection: Connection::new(transport, opening.stateful, &self.shared.settings, now),
                 reader: FrameReader::default(),
+                link,
                 queue: SendQueue::default(),
                 held: None,
+                unacknowledged: None,
                 memberships: Vec::new(),
                 live_from: None,
                 ending: None,
             }),
+            calls: RefCell::new(Calls::default()),
             wake: Notify::new(),
             drained: Notify::new(),
             last_delivery: Cell::new(0),
+            sockets: Cell::new(0),
         });
         entry.insert(Rc::clone(&tab));
         drop(tabs);
+        self.by_id.borrow_mut().insert(tab.id, tab.key);
+        if let Some(expires) = opening.token_expires {
+            self.spent.borrow_mut().note(tab.id, expires, crate::clock::unix_seconds());
+        }
         self.shared.groups.opened();
-        self.shared.metrics.connection_opened(&tab.hub.path, TRANSPORT);
-        tokio::task::spawn_local(Rc::clone(self).serve(Rc::clone(&tab), socket.read_ahead, socket.cursor));
+        self.shared.metrics.connection_opened(&tab.hub.path, transport.name());
         if self.draining.get() {
             self.close(&tab, CloseReason::Draining);
         }
+        tab
     }
 
     /// The handshake is done: join the groups, then tell the current state or replay first.
@@ -98,8 +161,8 @@ impl Shard {
 
     /// Queues what is retained, with the position at connect as its cursor, but for what a replay told.
     pub(super) fn tell_retained(
-        self: &Rc<Self>,
-        tab: &Rc<Tab>,
+        &self,
+        tab: &Tab,
         position: &Position,
         retained: &[Retained],
         told: &HashSet<Place>,
@@ -108,41 +171,36 @@ impl Shard {
         let form = tab.wire_form();
         for value in retained.iter().filter(|value| !told.contains(&value.place)) {
             let frame = Frame::new(&value.route, &value.event, &cursor);
-            if !self.queue(tab, frame.wire(form).clone()) {
+            if !self.send_wire(tab, frame.wire(form).clone(), true) {
                 return;
             }
         }
     }
 
-    /// Queues bytes for one tab; false if its queue was full, which ends it.
-    pub(super) fn queue(self: &Rc<Self>, tab: &Rc<Tab>, bytes: Bytes) -> bool {
-        if tab.queue(bytes, self.shared.queue_bytes).is_ok() {
-            return true;
-        }
-        self.shared.metrics.slow_consumer();
-        tab.state.borrow_mut().end(CloseReason::SlowConsumer, Instant::now());
-        tab.wake.notify_one();
-        false
-    }
-
     /// Tells what is retained for groups that an event has just granted.
-    pub(super) fn tell_granted(self: &Rc<Self>, tab: &Rc<Tab>, granted: &[Membership]) {
+    pub(super) fn tell_granted(&self, tab: &Tab, granted: &[Membership]) {
         if let Ok(admission) = self.shared.groups.admit(&tab.hub, tab.identity.as_ref(), granted) {
             self.tell_retained(tab, &admission.live_from, &admission.retained, &HashSet::new());
         }
     }
 
-    /// Forgets a connection whose socket is done with.
+    /// Forgets a connection whose link is done with.
     pub(super) fn forget(&self, tab: &Rc<Tab>) {
+        if self.tabs.borrow_mut().try_remove(tab.key).is_none() {
+            return;
+        }
         let memberships = std::mem::take(&mut tab.state.borrow_mut().memberships);
         for membership in &memberships {
             self.leave(tab, membership);
         }
-        self.tabs.borrow_mut().try_remove(tab.key);
+        self.by_id.borrow_mut().remove(&tab.id);
+        self.cursors_at_connect.borrow_mut().remove(&tab.key);
+        tab.calls.borrow_mut().end_all();
+        tab.drained.notify_waiters();
         let state = tab.state.borrow();
         let reason = state.ending.as_ref().map_or(&CloseReason::ClientGone, |ending| &ending.reason);
         self.shared.groups.closed();
-        self.shared.metrics.connection_closed(&tab.hub.path, TRANSPORT, reason.label());
+        self.shared.metrics.connection_closed(&tab.hub.path, tab.transport.name(), reason.label());
         tracing::debug!(connection = %tab.id, reason = reason.label(), fault = ?reason.fault(), "closed");
     }
 }

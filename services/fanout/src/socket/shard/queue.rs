@@ -57,10 +57,9 @@ impl SendQueue {
         }
     }
 
-    /// Moves all frames of another queue behind these, whatever the limit.
-    pub(super) fn append(&mut self, mut other: Self) {
-        self.bytes += other.bytes;
-        self.frames.append(&mut other.frames);
+    /// The frames that wait, in order; none may be half written.
+    pub(super) fn into_frames(self) -> impl Iterator<Item = Bytes> {
+        self.frames.into_iter().map(|frame| frame.bytes)
     }
 
     /// What the next write should take.
@@ -69,6 +68,23 @@ impl SendQueue {
         let skipped = std::iter::once(self.written).chain(std::iter::repeat(0));
         let frames = self.frames.iter().zip(skipped).take(SLICES);
         frames.map(|(frame, skip)| IoSlice::new(&frame.bytes[skip..])).collect()
+    }
+
+    /// The first frame, which must not be half written.
+    #[must_use]
+    pub(super) fn first(&self) -> Option<&Bytes> {
+        debug_assert_eq!(self.written, 0, "frames of this link are written whole");
+        self.frames.front().map(|frame| &frame.bytes)
+    }
+
+    /// Takes everything out, joined.
+    pub(super) fn drain(&mut self) -> Vec<u8> {
+        let mut joined = Vec::with_capacity(self.bytes);
+        for frame in self.frames.drain(..) {
+            joined.extend_from_slice(&frame.bytes);
+        }
+        self.clear();
+        joined
     }
 
     /// Notes that `count` bytes have been written.

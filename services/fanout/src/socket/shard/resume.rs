@@ -7,14 +7,12 @@ use std::time::Instant;
 use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
+use super::queue::SendQueue;
 use super::tab::Tab;
 use crate::connection::Frame;
 use crate::groups::Admission;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::{Place, open_cursor};
-
-/// A replay goes on once no more than this many bytes wait for the socket.
-const ROOM_BYTES: usize = 32 * 1024;
 
 /// What a replay came to.
 #[derive(Debug, Default)]
@@ -28,8 +26,8 @@ struct Outline {
 
 impl Shard {
     /// `Resume(cursor)`: replays and answers.
-    pub(super) async fn resume(self: Rc<Self>, tab: Rc<Tab>, invocation: Option<String>, cursor: String) {
-        let outcome = match self.replay_from(&tab, &cursor).await {
+    pub(super) async fn resume(self: &Rc<Self>, tab: &Rc<Tab>, invocation: Option<&str>, cursor: &str) {
+        let outcome = match self.replay_from(tab, cursor).await {
             Ok(outline) => {
                 let replayed = i64::try_from(outline.sent).unwrap_or(i64::MAX);
                 Outcome::Value(Value::map([
@@ -39,8 +37,7 @@ impl Shard {
             }
             Err(error) => Outcome::Error(error.to_string().into()),
         };
-        self.complete(&tab, invocation.as_deref(), outcome);
-        tab.flush(Instant::now());
+        self.complete(tab, invocation, outcome);
     }
 
     /// `?cursor=`: replays first, then tells what is retained, then lets live notifications through.
@@ -54,11 +51,18 @@ impl Shard {
             }
         };
         self.tell_retained(&tab, &admission.live_from, &admission.retained, &outline.told);
-        let held = tab.state.borrow_mut().held.take();
-        if let Some(held) = held {
-            tab.state.borrow_mut().queue.append(held);
-        }
+        self.release_held(&tab);
         tab.flush(Instant::now());
+    }
+
+    /// Lets through what came live during the replay.
+    fn release_held(&self, tab: &Tab) {
+        let held = tab.state.borrow_mut().held.take();
+        for frame in held.into_iter().flat_map(SendQueue::into_frames) {
+            if !self.send_wire(tab, frame, true) {
+                return;
+            }
+        }
     }
 
     async fn replay_from(self: &Rc<Self>, tab: &Rc<Tab>, cursor: &str) -> Result<Outline, ResumeError> {
@@ -101,33 +105,14 @@ impl Shard {
             outline.sent += 1;
             outline.bytes += bytes.len();
             outline.told.insert(replayed.place);
-            self.room(tab).await?;
-            if !self.queue(tab, bytes) {
+            // A tab that never takes what it is sent is ended by the kernel's timeout or its own.
+            self.room(tab).await.map_err(|_| ResumeError::Gone)?;
+            if !self.send_wire(tab, bytes, true) {
                 return Err(ResumeError::Gone);
             }
             tab.flush(Instant::now());
         }
         Ok(())
-    }
-
-    /// Waits until the socket has taken most of what was queued before.
-    async fn room(&self, tab: &Tab) -> Result<(), ResumeError> {
-        loop {
-            {
-                let state = tab.state.borrow();
-                if state.ending.is_some() {
-                    return Err(ResumeError::Gone);
-                }
-                if state.queue.len() <= ROOM_BYTES {
-                    return Ok(());
-                }
-            }
-            // The keepalive and slow-consumer rules end a tab that never drains; this bounds the wait.
-            let drained = tokio::time::timeout(super::LINGER, tab.drained.notified()).await;
-            if drained.is_err() && tab.state.borrow().queue.len() > ROOM_BYTES {
-                return Err(ResumeError::TooSlow);
-            }
-        }
     }
 }
 

@@ -1,23 +1,27 @@
-//! One connection as its shard holds it: the state machine, the socket and what waits for it.
+//! One connection as its shard holds it: the state machine, the way out and what waits for it.
 
 use std::cell::{Cell, RefCell};
-use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use fanfare_broker::Position;
-use tokio::net::TcpStream;
+use fanfare_signalr::negotiate::Transport;
+use socket2::SockRef;
 use tokio::sync::Notify;
 
-use super::queue::{Full, SendQueue};
+use super::calls::Calls;
+use super::link::{Link, PollAnswer, Written};
+use super::queue::SendQueue;
 use crate::config::HubConfig;
-use crate::connection::{CloseReason, Connection, ConnectionId, Identity, WireForm};
+use crate::connection::{CloseReason, Connection, ConnectionId, Identity, Unacknowledged, WireForm};
 use crate::groups::Membership;
+use crate::method::Request;
 use crate::websocket::FrameReader;
 
 /// One connection of a shard.
-#[derive(Debug)]
 pub(super) struct Tab {
     /// Its place in the shard.
     pub key: usize,
@@ -27,89 +31,85 @@ pub(super) struct Tab {
     pub hub: Arc<HubConfig>,
     /// Whose it is; `None` on a public hub.
     pub identity: Option<Identity>,
-    /// The socket; only its shard reads and writes it.
-    pub stream: TcpStream,
+    /// How its bytes travel; never changes.
+    pub transport: Transport,
+    /// The request that opened it, where the hub's methods want to see it.
+    pub request: Option<Arc<Request>>,
     /// Everything that changes.
     pub state: RefCell<TabState>,
-    /// Wakes the tab's task: bytes wait, or the connection has ended.
+    /// The calls under way.
+    pub calls: RefCell<Calls>,
+    /// Wakes the tab's task: bytes wait, the connection has ended, or another socket took over.
     pub wake: Notify,
-    /// Wakes a resume: the queue has been written out.
+    /// Wakes whoever waits for room in the queue.
     pub drained: Notify,
     /// The number of the last delivery it was given: one in several audiences hears a notification once.
     pub last_delivery: Cell<u64>,
+    /// Counts the sockets of a stateful connection; the task of an older one ends.
+    pub sockets: Cell<u32>,
 }
 
 /// The changing part of a [`Tab`].
-#[derive(Debug)]
 pub(super) struct TabState {
     /// The protocol's state machine.
     pub connection: Connection,
-    /// The framing of what the client sends.
+    /// The framing of what the client sends on a WebSocket.
     pub reader: FrameReader,
-    /// What waits for the socket.
+    /// Where its bytes go.
+    pub link: Link,
+    /// What waits for the link.
     pub queue: SendQueue,
     /// Live notifications that wait behind a replay at connect; `None` when there is none.
     pub held: Option<SendQueue>,
+    /// What a stateful client has not acknowledged.
+    pub unacknowledged: Option<Unacknowledged>,
     /// The groups it is in.
     pub memberships: Vec<Membership>,
     /// Up to where in the log it was told at connect; what lies behind comes live.
     pub live_from: Option<Position>,
-    /// Set once the connection has ended; the socket lives a little longer.
+    /// Set once the connection has ended; its link lives a little longer.
     pub ending: Option<Ending>,
 }
 
 /// A connection that has ended and whose last bytes are on their way.
-#[derive(Debug)]
 pub(super) struct Ending {
     /// Why.
     pub reason: CloseReason,
-    /// When the socket is closed whatever the client does.
+    /// When the link is closed whatever the client does.
     pub deadline: Instant,
-    /// Whether our side of the socket is shut.
+    /// Whether our side of the link is shut.
     pub shut: bool,
-    /// Whether the socket can be dropped.
+    /// Whether the connection can be forgotten.
     pub over: bool,
 }
 
 impl Tab {
-    /// The form in which this connection takes notifications.
-    #[must_use]
+    /// The form in which this connection takes its bytes.
     pub(super) fn wire_form(&self) -> WireForm {
-        let protocol = self.state.borrow().connection.protocol();
-        protocol.map_or(WireForm::WebSocketJson, WireForm::web_socket)
+        WireForm::of(self.transport, self.state.borrow().connection.protocol())
     }
 
-    /// Queues bytes that answer the client or belong to the connection itself.
-    pub(super) fn queue(&self, bytes: Bytes, limit: usize) -> Result<(), Full> {
-        self.state.borrow_mut().queue.push(bytes, None, limit)
-    }
-
-    /// Writes what waits, as far as the socket takes it; wakes the tab's task if something is left.
+    /// Writes what waits, as far as the link takes it; wakes the tab's task if something is left.
     pub(super) fn flush(&self, now: Instant) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let waited = !state.queue.is_empty();
-        while !state.queue.is_empty() {
-            let outcome = self.stream.try_write_vectored(&state.queue.slices());
-            match outcome {
-                Ok(written) => {
-                    state.queue.advance(written);
+        match state.link.write(&mut state.queue, now) {
+            Ok(written) => {
+                if waited {
                     state.connection.sent(now);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if written == Written::Part {
                     self.wake.notify_one();
                     return;
                 }
-                Err(_) => {
-                    state.queue.clear();
-                    state.end(CloseReason::ClientGone, now);
-                }
             }
+            Err(_) => state.link_broke(now),
         }
         if waited {
-            self.drained.notify_one();
+            self.drained.notify_waiters();
         }
-        state.shut_if_done(&self.stream);
+        state.shut_if_done(now);
         if state.ending.is_some() {
             self.wake.notify_one();
         }
@@ -117,35 +117,80 @@ impl Tab {
 }
 
 impl TabState {
+    /// Queues bytes of the wire; what stateful reconnect counts is kept until it is acknowledged.
+    ///
+    /// # Errors
+    /// The reason to end the connection: its tab does not take what it is sent.
+    pub(super) fn push(&mut self, frame: Bytes, tracked: bool, limit: usize) -> Result<(), CloseReason> {
+        if tracked && let Some(kept) = &mut self.unacknowledged {
+            kept.push(frame.clone()).map_err(|_| CloseReason::Unacknowledged)?;
+            // Without a socket there is no queue: what is kept is sent when another comes.
+            if matches!(self.link, Link::Gone) {
+                return Ok(());
+            }
+        }
+        self.queue.push(frame, None, limit).map_err(|_| CloseReason::SlowConsumer)
+    }
+
     /// Marks the connection as ended; the first reason stays.
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
         let gone = matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
         let deadline = now + super::LINGER;
-        let ending =
-            self.ending.get_or_insert(Ending { reason, deadline, shut: false, over: false });
+        let ending = self.ending.get_or_insert(Ending { reason, deadline, shut: false, over: false });
         ending.over |= gone;
         if gone {
             self.queue.clear();
+            self.link = Link::Gone;
+        }
+    }
+
+    /// The link broke: a stateful connection waits for another, any other ends.
+    pub(super) fn link_broke(&mut self, now: Instant) {
+        self.queue.clear();
+        if self.ending.is_none() && self.connection.lose_socket(now) {
+            self.link = Link::Gone;
+        } else {
+            self.end(CloseReason::ClientGone, now);
         }
     }
 
     /// Whether a live notification may be given to this connection at all.
-    #[must_use]
     pub(super) fn is_live(&self) -> bool {
         self.ending.is_none() && self.live_from.is_some()
     }
 
-    fn shut_if_done(&mut self, stream: &TcpStream) {
-        if let Some(ending) = &mut self.ending
-            && !ending.shut
-            && self.queue.is_empty()
-        {
+    fn shut_if_done(&mut self, now: Instant) {
+        let Some(ending) = &mut self.ending else { return };
+        if ending.shut || !self.queue.is_empty() {
+            return;
+        }
+        ending.shut = true;
+        match &mut self.link {
             // Half-close and wait for the client's end: closing at once could reset the connection and
             // take the Close message with it.
-            ending.shut = true;
-            if socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write).is_err() {
+            Link::WebSocket(stream) => {
+                ending.over |= SockRef::from(&**stream).shutdown(Shutdown::Write).is_err();
+            }
+            // The end of the body is the end of the stream; nothing comes back on it.
+            Link::EventStream(_) => {
+                self.link = Link::Gone;
                 ending.over = true;
             }
+            // The poll that brought a Close message was the last one: its client polls no more. Without
+            // such a message the next poll is told that it is over.
+            Link::LongPolling(poll) => {
+                ending.over |= poll.waiting.is_some() || ending.reason.message().is_some();
+                poll.release(PollAnswer::Over, now);
+            }
+            Link::Gone => ending.over = true,
+        }
+    }
+
+    /// The socket, if there is one.
+    pub(super) fn socket(&self) -> Option<Rc<tokio::net::TcpStream>> {
+        match &self.link {
+            Link::WebSocket(stream) => Some(Rc::clone(stream)),
+            _ => None,
         }
     }
 }

@@ -3,59 +3,55 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::answer::Refusal;
-use super::bearer;
-use super::negotiate::owner;
-use super::query::Query;
-use super::shard::OpenSocket;
+use super::opening::{Asked, ask, caller, refused};
+use super::shard::{Command, Denied, Welcome};
 use super::state::App;
-use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, ConnectionToken, Identity};
-use crate::websocket;
-
-/// The longest cursor that is carried to the shard; a longer one was never issued.
-const MAX_CURSOR_BYTES: usize = crate::seal::MAX_SEALED_BYTES;
 
 /// Answers an opening handshake and hands the socket to a shard.
-pub(super) async fn web_socket(
+pub(super) async fn open(
     app: Arc<App>,
     hub: Arc<HubConfig>,
-    request: Request<Body>,
+    mut parts: Parts,
+    accept: String,
 ) -> Result<Response, Refusal> {
-    let (mut parts, _) = request.into_parts();
-    let Some(accept) = websocket::check_upgrade(&parts.headers).map_err(Refusal::Upgrade)? else {
-        return Err(other_transport(&parts));
-    };
     app.check_willing()?;
     if !origin_allowed(&parts.headers, &app.origins) {
         app.metrics.connect_refused("origin");
         return Err(Refusal::Origin);
     }
-    let identity = bearer::identify(&app, &hub, &parts).await?;
-    let id = connection_id(&app, &hub, identity.as_ref(), &parts)?;
-    let cursor = Query::of(&parts.uri).get("cursor").map(|cursor| cursor.into_owned());
-    let cursor = cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES);
+    let asked = Asked::of(&app, &hub, &parts).await?;
+    if let Some(token) = asked.token {
+        let caller = caller(token.id, asked.identity.clone());
+        // Its shard knows whether the connection is open: then a stateful one may come back with its
+        // token long after that has expired, and no other token opens a second connection.
+        let welcome = ask(&app, token.id, |answer| Command::MayOpen { caller, answer }).await?;
+        if welcome == Welcome::New && !asked.may_open() {
+            return Err(refused(&app, Denied::Unknown));
+        }
+    }
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return Err(Refusal::Transport("WebSockets"));
     };
+    let opening = asked.opening(&app, &hub, &parts);
     tokio::spawn(async move {
         if let Some((stream, read_ahead)) = bare_socket(upgrade).await {
-            app.hand_over(OpenSocket { stream, read_ahead, id, hub, identity, cursor }).await;
+            app.send(opening.id, Command::WebSocket { opening, stream, read_ahead }).await;
         }
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, http::HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = accept.parse() {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
@@ -82,38 +78,6 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, bytes::
             tracing::warn!(%error, "a socket could not be taken out of its runtime");
             None
         }
-    }
-}
-
-fn connection_id(
-    app: &App,
-    hub: &HubConfig,
-    identity: Option<&Identity>,
-    parts: &Parts,
-) -> Result<ConnectionId, Refusal> {
-    // Without an id the client has skipped negotiation: a connection of its own.
-    let Some(id) = Query::of(&parts.uri).get("id") else {
-        return Ok(ConnectionId::from_random(uuid::Uuid::new_v4().as_u128()));
-    };
-    let token = ConnectionToken::open(&app.seal, &id, unix_seconds()).ok_or_else(|| {
-        app.metrics.connect_refused("unknown_connection");
-        Refusal::UnknownConnection
-    })?;
-    if token.owner != owner(hub, identity) {
-        app.metrics.connect_refused("other_user");
-        return Err(Refusal::OtherUser);
-    }
-    Ok(token.id)
-}
-
-fn other_transport(parts: &Parts) -> Refusal {
-    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if Query::of(&parts.uri).get("id").is_none() {
-        Refusal::MissingId
-    } else if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
-        Refusal::Transport("ServerSentEvents")
-    } else {
-        Refusal::Transport("LongPolling")
     }
 }
 

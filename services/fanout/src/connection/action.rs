@@ -1,0 +1,81 @@
+//! What a connection asks its transport to do.
+
+use std::borrow::Cow;
+
+use fanfare_signalr::{Outcome, Protocol, Value};
+
+use super::CloseReason;
+
+/// A call of a hub method, as the client made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The client's id for the answer; without one nothing is answered, not even an error.
+    pub id: Option<String>,
+    /// The method's name, in the client's case.
+    pub target: String,
+    /// The arguments, without the streams that the client uploads.
+    pub arguments: Vec<Value<'static>>,
+    /// The ids of the streams that the client uploads.
+    pub uploads: Vec<String>,
+    /// Whether the client wants a stream for an answer.
+    pub streaming: bool,
+}
+
+impl Call {
+    pub(super) fn new(
+        id: Option<Cow<'_, str>>,
+        target: &str,
+        arguments: Vec<Value<'_>>,
+        uploads: &[Cow<'_, str>],
+        streaming: bool,
+    ) -> Self {
+        Self {
+            id: id.map(Cow::into_owned),
+            target: target.to_owned(),
+            arguments: arguments.into_iter().map(Value::into_owned).collect(),
+            uploads: uploads.iter().map(ToString::to_string).collect(),
+            streaming,
+        }
+    }
+}
+
+/// What the transport has to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Send these bytes of the hub protocol.
+    Send {
+        /// The framed message.
+        hub_bytes: Vec<u8>,
+        /// Whether stateful reconnect counts it.
+        tracked: bool,
+    },
+    /// The handshake is done: join the groups, then go on with what is owed at connect.
+    Opened {
+        /// The protocol agreed on.
+        protocol: Protocol,
+        /// Whether a lost socket may be replaced by another.
+        stateful: bool,
+    },
+    /// Carry out a call.
+    Call(Call),
+    /// An item of a stream that the client uploads.
+    Item {
+        /// The stream's id.
+        id: String,
+        /// The item.
+        item: Value<'static>,
+    },
+    /// The client has ended an upload, or answered a call that the server made.
+    Completed {
+        /// The id of the stream or the call.
+        id: String,
+        /// How it ended.
+        outcome: Outcome<'static>,
+    },
+    /// The client wants no more of a stream.
+    Cancel(String),
+    /// The client has everything up to this message (stateful reconnect).
+    Acknowledged(u64),
+    /// The connection is over; send nothing more but what was asked for before.
+    End(CloseReason),
+}

@@ -1,0 +1,78 @@
+//! The seam for an embedder: Rust code behind a hub.
+
+use async_trait::async_trait;
+use fanfare_signalr::{Outcome, Value};
+use http::HeaderMap;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+/// How a method is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signature {
+    /// Whether it answers with a stream.
+    pub streams: bool,
+    /// How many streams the client uploads to it.
+    pub uploads: usize,
+}
+
+/// The request that opened a connection's transport.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its query string.
+    pub query: String,
+}
+
+/// A stream that the client uploads: items until the end, or its error.
+#[derive(Debug)]
+pub struct Upload(pub(crate) mpsc::Receiver<Result<Value<'static>, String>>);
+
+impl Upload {
+    /// The next item; nothing at the end, the client's error text if it failed.
+    pub async fn next(&mut self) -> Option<Result<Value<'static>, String>> {
+        self.0.recv().await
+    }
+}
+
+/// What a method is called with.
+#[derive(Debug)]
+pub struct Arguments {
+    /// The method's name, in the client's case.
+    pub target: String,
+    /// The arguments.
+    pub values: Vec<Value<'static>>,
+    /// The streams that the client uploads.
+    pub uploads: Vec<Upload>,
+}
+
+/// The connection has ended; what was asked of it can no longer be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the connection has ended")]
+pub struct Gone;
+
+/// The connection that calls.
+#[async_trait(?Send)]
+pub trait Caller {
+    /// Its public id.
+    fn connection_id(&self) -> String;
+    /// The name of its transport.
+    fn transport(&self) -> &'static str;
+    /// The request that opened it.
+    fn request(&self) -> Option<&Request>;
+    /// Invokes a client method without an answer, waiting for room.
+    async fn push(&self, target: &str, arguments: &[Value<'_>]) -> Result<(), Gone>;
+    /// Sends the next item of the stream that the call asked for, waiting for room.
+    async fn item(&self, item: Value<'_>) -> Result<(), Gone>;
+    /// Waits until the client cancels the stream or leaves.
+    async fn cancelled(&self);
+}
+
+/// Code behind a hub.
+#[async_trait(?Send)]
+pub trait Handler: Send + Sync + 'static {
+    /// How a method is called; nothing if there is no such method. Names come in the client's case.
+    fn signature(&self, target: &str) -> Option<Signature>;
+    /// Carries out a call; an error is the text of the Completion.
+    async fn call(&self, caller: &dyn Caller, arguments: Arguments) -> Result<Outcome<'static>, String>;
+}

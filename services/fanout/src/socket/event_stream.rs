@@ -1,0 +1,45 @@
+//! `GET {hub}` for an event stream: a response that stays open.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::request::Parts;
+use http::{HeaderValue, header};
+use tokio::sync::mpsc;
+
+use super::answer::Refusal;
+use super::opening::{Asked, ask, refused};
+use super::shard::{Command, Denied, EVENTS_AHEAD};
+use super::state::App;
+use crate::config::HubConfig;
+
+/// A comment that opens the stream: Firefox says that it is open only once data has come.
+const OPENING: &[u8] = b":\r\n";
+
+/// Opens an event stream.
+pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
+    app.check_willing()?;
+    let (token, identity) = Asked::named(app, hub, parts).await?;
+    let asked = Asked { token: Some(token), identity };
+    if !asked.may_open() {
+        return Err(refused(app, Denied::Unknown));
+    }
+    let (events, frames) = mpsc::channel(EVENTS_AHEAD);
+    let opening = asked.opening(app, hub, parts);
+    ask(app, token.id, |answer| Command::EventStream { opening, events, answer }).await?;
+    let first = stream::once(async { Bytes::from_static(OPENING) });
+    let rest = stream::unfold(frames, |mut frames| async { frames.recv().await.map(|frame| (frame, frames)) });
+    let mut response = Response::new(Body::from_stream(first.chain(rest).map(Ok::<_, Infallible>)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache,no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    // A proxy that compresses or buffers would hold messages back.
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}

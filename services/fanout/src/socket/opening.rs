@@ -1,0 +1,119 @@
+//! From a request to a connection's opening, the same for all transports.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use tokio::sync::oneshot;
+
+use super::answer::Refusal;
+use super::bearer;
+use super::negotiate::owner;
+use super::query::Query;
+use super::shard::{Caller, Command, Denied, Opening};
+use super::state::App;
+use crate::clock::unix_seconds;
+use crate::config::HubConfig;
+use crate::connection::{ConnectionId, ConnectionToken, Identity};
+use crate::method::Request;
+
+/// The longest cursor that is carried to the shard; a longer one was never issued.
+const MAX_CURSOR_BYTES: usize = crate::seal::MAX_SEALED_BYTES;
+
+/// Who asks for which connection of a hub.
+pub(super) struct Asked {
+    /// The token of negotiation; without one a WebSocket opens a connection of its own.
+    pub token: Option<ConnectionToken>,
+    /// Whose request it is.
+    pub identity: Option<Identity>,
+}
+
+impl Asked {
+    /// Reads token and identity of a request.
+    pub(super) async fn of(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Self, Refusal> {
+        let id = Query::of(&parts.uri).get("id").filter(|id| !id.is_empty());
+        let token = match id {
+            None => None,
+            Some(id) => {
+                let token = ConnectionToken::open(&app.seal, &id).ok_or(Denied::Unknown);
+                Some(token.map_err(|denied| refused(app, denied))?)
+            }
+        };
+        let identity = bearer::identify(app, hub, parts).await?;
+        if token.is_some_and(|token| token.owner != owner(hub, identity.as_ref())) {
+            return Err(refused(app, Denied::OtherUser));
+        }
+        Ok(Self { token, identity })
+    }
+
+    /// The same, for requests that must name a connection.
+    pub(super) async fn named(
+        app: &App,
+        hub: &HubConfig,
+        parts: &Parts,
+    ) -> Result<(ConnectionToken, Option<Identity>), Refusal> {
+        if Query::of(&parts.uri).get("id").is_none_or(|id| id.is_empty()) {
+            return Err(Refusal::MissingId);
+        }
+        let Self { token, identity } = Self::of(app, hub, parts).await?;
+        Ok((token.ok_or(Refusal::MissingId)?, identity))
+    }
+
+    /// Whether the token may open a connection; one without negotiation always may.
+    pub(super) fn may_open(&self) -> bool {
+        self.token.is_none_or(|token| token.may_open(unix_seconds()))
+    }
+
+    /// What the shard needs to know.
+    pub(super) fn opening(self, app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Opening {
+        let query = Query::of(&parts.uri);
+        let cursor = query.get("cursor").map(|cursor| cursor.into_owned());
+        let request = app.methods.want_request(&hub.path).then(|| {
+            let query = parts.uri.query().unwrap_or_default().to_owned();
+            Arc::new(Request { headers: parts.headers.clone(), query })
+        });
+        Opening {
+            id: self.token.map_or_else(new_id, |token| token.id),
+            token_expires: self.token.map(|token| token.expires),
+            stateful: self.token.is_some_and(|token| token.stateful),
+            hub: Arc::clone(hub),
+            identity: self.identity,
+            cursor: cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES),
+            request,
+        }
+    }
+}
+
+/// A fresh connection id.
+pub(super) fn new_id() -> ConnectionId {
+    ConnectionId::from_random(uuid::Uuid::new_v4().as_u128())
+}
+
+/// Asks the shard of a connection and waits for its answer.
+pub(super) async fn ask<T>(
+    app: &App,
+    id: ConnectionId,
+    command: impl FnOnce(oneshot::Sender<Result<T, Denied>>) -> Command,
+) -> Result<T, Refusal> {
+    let (answer, answered) = oneshot::channel();
+    app.send(id, command(answer)).await;
+    // A shard that is gone has no connections.
+    let outcome = answered.await.unwrap_or(Err(Denied::Unknown));
+    outcome.map_err(|denied| refused(app, denied))
+}
+
+/// Counts a denial.
+pub(super) fn refused(app: &App, denied: Denied) -> Refusal {
+    app.metrics.connect_refused(match denied {
+        Denied::Unknown => "unknown_connection",
+        Denied::OtherUser => "other_user",
+        Denied::OtherTransport => "other_transport",
+        Denied::NotForTransport(_) => "not_for_transport",
+        Denied::Active => "already_active",
+    });
+    Refusal::Connection(denied)
+}
+
+/// Who asks, for requests to a connection that is open.
+pub(super) fn caller(id: ConnectionId, identity: Option<Identity>) -> Caller {
+    Caller { id, identity }
+}

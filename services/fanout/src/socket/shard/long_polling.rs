@@ -1,0 +1,66 @@
+//! Long polling: polls come and go, the connection stays.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::Shard;
+use super::link::{Link, PollAnswer};
+use super::tab::Tab;
+use crate::connection::CloseReason;
+
+/// How long a poll waits for something to say; clients give up after 100 s.
+const POLL_TIME: Duration = Duration::from_secs(90);
+
+impl Shard {
+    /// Takes a poll of a connection that is open, or has just ended and has not been told.
+    pub(super) fn poll(self: &Rc<Self>, tab: &Rc<Tab>, poll: oneshot::Sender<PollAnswer>) {
+        let now = Instant::now();
+        {
+            let mut state = tab.state.borrow_mut();
+            let state = &mut *state;
+            let Link::LongPolling(link) = &mut state.link else {
+                // The receiver learns from the dropped sender that there is nothing here.
+                return;
+            };
+            link.take(poll, now);
+            if state.queue.is_empty()
+                && let Some(ending) = &mut state.ending
+            {
+                link.release(PollAnswer::Over, now);
+                ending.over = true;
+            }
+        }
+        tab.flush(now);
+        self.forget_if_over(tab);
+    }
+
+    /// Lets time pass for a long-polling connection: ends polls that waited long enough, and connections
+    /// whose client polls no more.
+    pub(super) fn tick_poll(self: &Rc<Self>, tab: &Rc<Tab>, now: Instant) {
+        let mut gone = false;
+        if let Link::LongPolling(link) = &mut tab.state.borrow_mut().link {
+            let passed = now.saturating_duration_since(link.since);
+            match &link.waiting {
+                // The client has left if nobody listens for the answer any more.
+                Some(waiting) if waiting.is_closed() => link.release(PollAnswer::Over, now),
+                Some(_) if passed >= POLL_TIME => link.release(PollAnswer::Messages(Vec::new()), now),
+                None => gone = passed >= self.shared.settings.client_timeout,
+                Some(_) => {}
+            }
+        }
+        if gone {
+            self.by_id.borrow_mut().remove(&tab.id);
+            tab.state.borrow_mut().end(CloseReason::ClientGone, now);
+        }
+        self.forget_if_over(tab);
+    }
+
+    fn forget_if_over(&self, tab: &Rc<Tab>) {
+        let over = tab.state.borrow().ending.as_ref().is_some_and(|ending| ending.over);
+        if over {
+            self.forget(tab);
+        }
+    }
+}

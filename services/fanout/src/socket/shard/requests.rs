@@ -1,0 +1,171 @@
+//! Requests of the HTTP side that name a connection.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use fanfare_signalr::negotiate::Transport;
+use fanfare_signalr::{Message, Outcome, Value};
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{Caller, Command, Denied, Opening, Welcome};
+use super::link::{Link, Poll, PollAnswer};
+use super::tab::Tab;
+use super::Shard;
+use crate::connection::{Action, CloseReason, ConnectionId, Identity};
+
+impl Shard {
+    /// Carries out what the HTTP side asks; whoever asked may have left, then the answer is for nobody.
+    pub(super) fn obey(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::WebSocket { opening, stream, read_ahead } => {
+                self.open_web_socket(opening, stream, read_ahead);
+            }
+            Command::MayOpen { caller, answer } => {
+                let _ = answer.send(self.may_open(&caller));
+            }
+            Command::EventStream { opening, events, answer } => {
+                let opened = self.open_event_stream(opening, events);
+                let _ = answer.send(opened);
+            }
+            Command::Poll { opening, may_open, poll, answer } => {
+                self.take_poll(opening, may_open, poll, answer);
+            }
+            Command::Post { caller, bytes, answer } => self.post(&caller, &bytes, answer),
+            Command::Delete { caller, answer } => {
+                let _ = answer.send(self.delete(&caller));
+            }
+            Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
+            Command::Drain => self.drain(),
+        }
+    }
+
+    pub(super) fn find(&self, id: ConnectionId) -> Option<Rc<Tab>> {
+        let key = *self.by_id.borrow().get(&id)?;
+        self.tab(key)
+    }
+
+    /// The connection of a request, if it is the caller's.
+    fn own(&self, id: ConnectionId, identity: Option<&Identity>) -> Result<Rc<Tab>, Denied> {
+        let tab = self.find(id).ok_or(Denied::Unknown)?;
+        let same = match (&tab.identity, identity) {
+            (Some(owner), Some(caller)) => owner.same_user(caller),
+            (owner, caller) => owner.is_none() && caller.is_none(),
+        };
+        if same { Ok(tab) } else { Err(Denied::OtherUser) }
+    }
+
+    fn may_open(&self, caller: &Caller) -> Result<Welcome, Denied> {
+        match self.own(caller.id, caller.identity.as_ref()) {
+            Ok(tab) if tab.state.borrow().connection.is_stateful() => Ok(Welcome::Again),
+            Ok(tab) if tab.transport != Transport::WebSockets => Err(Denied::OtherTransport),
+            Ok(_) => Err(Denied::Active),
+            Err(Denied::Unknown) if !self.spent.borrow().holds(caller.id) => Ok(Welcome::New),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    fn open_event_stream(
+        self: &Rc<Self>,
+        opening: Opening,
+        events: mpsc::Sender<bytes::Bytes>,
+    ) -> Result<(), Denied> {
+        match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(tab) if tab.transport == Transport::ServerSentEvents => return Err(Denied::Active),
+            Ok(_) => return Err(Denied::OtherTransport),
+            Err(Denied::Unknown) if !self.spent.borrow().holds(opening.id) => {}
+            Err(denied) => return Err(denied),
+        }
+        let cursor = opening.cursor.clone();
+        let tab = self.open(opening, Link::EventStream(events.clone()), Transport::ServerSentEvents);
+        self.cursors_at_connect.borrow_mut().extend(cursor.map(|cursor| (tab.key, cursor)));
+        tokio::task::spawn_local(Rc::clone(self).serve_event_stream(tab, events));
+        Ok(())
+    }
+
+    fn take_poll(
+        self: &Rc<Self>,
+        opening: Opening,
+        may_open: bool,
+        poll: oneshot::Sender<PollAnswer>,
+        answer: oneshot::Sender<Result<(), Denied>>,
+    ) {
+        let outcome = match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(tab) if tab.transport == Transport::LongPolling => {
+                let _ = answer.send(Ok(()));
+                return self.poll(&tab, poll);
+            }
+            Ok(_) => Err(Denied::OtherTransport),
+            Err(Denied::Unknown) if may_open && !self.spent.borrow().holds(opening.id) => {
+                let cursor = opening.cursor.clone();
+                let link = Link::LongPolling(Poll::new(Instant::now()));
+                let tab = self.open(opening, link, Transport::LongPolling);
+                self.cursors_at_connect.borrow_mut().extend(cursor.map(|cursor| (tab.key, cursor)));
+                // The first poll opens and nothing else: the client throws its body away.
+                let _ = poll.send(PollAnswer::Messages(Vec::new()));
+                Ok(())
+            }
+            Err(denied) => Err(denied),
+        };
+        let _ = answer.send(outcome);
+    }
+
+    fn post(self: &Rc<Self>, caller: &Caller, bytes: &[u8], answer: oneshot::Sender<Result<(), Denied>>) {
+        let tab = match self.own(caller.id, caller.identity.as_ref()) {
+            Ok(tab) if tab.transport == Transport::WebSockets => {
+                let _ = answer.send(Err(Denied::NotForTransport(Transport::WebSockets)));
+                return;
+            }
+            Ok(tab) => tab,
+            Err(denied) => {
+                let _ = answer.send(Err(denied));
+                return;
+            }
+        };
+        let mut cursor = self.cursors_at_connect.borrow_mut().remove(&tab.key);
+        self.receive(&tab, bytes, &mut cursor);
+        self.cursors_at_connect.borrow_mut().extend(cursor.map(|cursor| (tab.key, cursor)));
+        tab.flush(Instant::now());
+        let shard = Rc::clone(self);
+        // Answered once uploads have room for what came: the client sends one request at a time.
+        tokio::task::spawn_local(async move {
+            shard.feed_stalled(&tab).await;
+            let _ = answer.send(Ok(()));
+        });
+    }
+
+    fn delete(self: &Rc<Self>, caller: &Caller) -> Result<(), Denied> {
+        let tab = self.own(caller.id, caller.identity.as_ref())?;
+        if tab.transport != Transport::LongPolling {
+            return Err(Denied::NotForTransport(tab.transport));
+        }
+        let now = Instant::now();
+        self.carry_out(&tab, &mut vec![Action::End(CloseReason::ClientClosed)], now);
+        tab.flush(now);
+        Ok(())
+    }
+
+    fn ask(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        target: &str,
+        arguments: Vec<Value<'static>>,
+        answer: oneshot::Sender<Outcome<'static>>,
+    ) {
+        let Some(tab) = self.find(id) else { return };
+        let question = tab.calls.borrow_mut().ask();
+        let Some((id, asked)) = question else { return };
+        let message = Message::Invocation {
+            invocation_id: Some(id.into()),
+            target: target.into(),
+            arguments,
+            stream_ids: Vec::new(),
+        };
+        if self.send_message(&tab, &message) {
+            tokio::task::spawn_local(async move {
+                if let Ok(outcome) = asked.await {
+                    let _ = answer.send(outcome);
+                }
+            });
+        }
+    }
+}
