@@ -71,8 +71,7 @@ impl Seal {
         let payload = sealed.split_off(TAG_BYTES);
         let known = self.keys.iter().any(|key| {
             let tag = authenticate(key, purpose, &payload);
-            aws_lc_rs::constant_time::verify_slices_are_equal(&tag.as_ref()[..TAG_BYTES], &sealed)
-                .is_ok()
+            aws_lc_rs::constant_time::verify_slices_are_equal(&tag.as_ref()[..TAG_BYTES], &sealed).is_ok()
         });
         known.then_some(payload)
     }

@@ -92,8 +92,7 @@ impl Node {
         let bounds = bounds(&config);
         let mut metrics_registry = MetricsRegistry::default();
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
-        let (inboxes, receivers): (Vec<_>, Vec<_>) =
-            (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
+        let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = Methods::default();
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
@@ -198,14 +197,12 @@ fn verifier(config: &Config) -> Result<Verifier, StartError> {
 
 /// The node secret: configured, or random and kept in the data folder of a node that is alone.
 fn seal(config: &Config) -> Result<Seal, StartError> {
-    let older: Vec<Vec<u8>> =
-        config.node.previous_secret.iter().map(|secret| secret.as_bytes().to_vec()).collect();
+    let older: Vec<Vec<u8>> = config.node.previous_secret.iter().map(|secret| secret.as_bytes().to_vec()).collect();
     if let Some(secret) = &config.node.secret {
         return Ok(Seal::new(Secret::as_bytes(secret), &older));
     }
     let path = config.node.data.join("node.secret");
-    let secret = kept_secret(&path)
-        .map_err(|source| StartError::Data { path: path.display().to_string(), source })?;
+    let secret = kept_secret(&path).map_err(|source| StartError::Data { path: path.display().to_string(), source })?;
     Ok(Seal::new(&secret, &older))
 }
 

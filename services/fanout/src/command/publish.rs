@@ -87,9 +87,8 @@ fn own_token(config: &Config) -> Result<String, String> {
 async fn post(config: &Config, publication: &Publication, token: &str) -> Result<String, (Exit, String)> {
     // The embedded log belongs to the node that has it open, so the way in is the node's own door.
     let url = format!("http://{}/events", config.node.listen);
-    let unreachable = |error: reqwest::Error| {
-        (Exit::Unreachable, format!("no node answers at {url}: {}", root_cause(&error)))
-    };
+    let unreachable =
+        |error: reqwest::Error| (Exit::Unreachable, format!("no node answers at {url}: {}", root_cause(&error)));
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(unreachable)?;
     let mut request = client
         .post(&url)

@@ -31,12 +31,18 @@ pub struct Settings {
 
 #[derive(Debug)]
 enum Phase {
-    Handshaking { since: Instant },
+    Handshaking {
+        since: Instant,
+    },
     Open,
     /// The socket is gone and may be replaced.
-    Lost { since: Instant },
+    Lost {
+        since: Instant,
+    },
     /// A new socket is there and has not said where it goes on.
-    Resuming { since: Instant },
+    Resuming {
+        since: Instant,
+    },
     Ended,
 }
 

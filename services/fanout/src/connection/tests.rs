@@ -124,9 +124,8 @@ fn silence_is_filled_with_pings_and_ended_after_the_clients_first() {
 #[test]
 fn calls_are_limited_and_the_connection_stays() {
     let mut tab = Tab::open();
-    let call = |id: u32| {
-        format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"Cursor\",\"arguments\":[]}}\u{1e}")
-    };
+    let call =
+        |id: u32| format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"Cursor\",\"arguments\":[]}}\u{1e}");
     for id in 0..3 {
         assert_eq!(tab.send(&call(id)), [format!("call Some(\"{id}\") Cursor []")]);
     }

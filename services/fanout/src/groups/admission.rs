@@ -89,8 +89,7 @@ pub fn memberships(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) 
         roles.iter().filter(|(_, since)| since.is_none()).map(|(role, _)| role.clone()).collect();
     let mut names = Vec::new();
     join(hub, identity, &claimed, &mut names);
-    let mut found: Vec<_> =
-        names.iter().map(|group| Membership { group: group.clone(), since: None }).collect();
+    let mut found: Vec<_> = names.iter().map(|group| Membership { group: group.clone(), since: None }).collect();
     for (role, since) in roles {
         let before = names.len();
         join(hub, identity, std::slice::from_ref(role), &mut names);

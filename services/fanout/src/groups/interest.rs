@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(both.iter().collect::<Vec<_>>(), [0, 1, 3]);
         interest.remove(&hub, &acme, 3);
         interest.remove(&hub, &acme, 0);
-        assert!(interest.shards("/hub", &[acme.clone()]).is_empty());
+        assert!(interest.shards("/hub", std::slice::from_ref(&acme)).is_empty());
         assert!(interest.shards("/other", &[acme]).is_empty());
     }
 }

@@ -16,12 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Writes the letter of a record that cannot be used.
-pub(super) async fn write(
-    broker: &Arc<dyn Broker>,
-    metrics: &FanoutMetrics,
-    record: &Record,
-    reason: &Unusable,
-) {
+pub(super) async fn write(broker: &Arc<dyn Broker>, metrics: &FanoutMetrics, record: &Record, reason: &Unusable) {
     let (partition, offset) = (record.partition, record.offset);
     metrics.event_dead_lettered(&record.message.topic, reason.label());
     // The reason may quote a field name, never a value: payloads stay out of the log.

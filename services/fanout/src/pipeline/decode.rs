@@ -4,6 +4,8 @@ use fanfare_broker::Record;
 use fanfare_event::{Attributes, AttributesError, DecodeError, Event, Id, Registry, TypeName, Value};
 use thiserror::Error;
 
+use crate::route::Unroutable;
+
 /// Why a record cannot be used; the reason in its dead letter.
 #[derive(Debug, Error)]
 pub enum Unusable {
@@ -31,6 +33,9 @@ pub enum Unusable {
         /// The org in the body.
         is: Option<String>,
     },
+    /// It names what cannot be routed.
+    #[error(transparent)]
+    Unroutable(#[from] Unroutable),
     /// Another event with this id was here before.
     #[error("its id was used before for an event with another body")]
     Conflict,
@@ -45,6 +50,7 @@ impl Unusable {
             Self::Body(_) => "body",
             Self::OtherType { .. } => "other_type",
             Self::OtherOrg { .. } => "other_org",
+            Self::Unroutable(_) => "unroutable",
             Self::Conflict => "conflict",
         }
     }

@@ -49,8 +49,15 @@ impl Pipeline {
     async fn handle_in(&self, record: &Record, mode: Mode, span: &Span) {
         self.metrics.event_read(&record.message.topic);
         let decoded = tracing::debug_span!("decode").in_scope(|| decode(&self.registry, record));
-        let event = match decoded {
-            Ok(Some(event)) => Arc::new(event),
+        let usable = decoded.and_then(|event| match event {
+            None => Ok(None),
+            Some(event) => {
+                let routed = tracing::debug_span!("route").in_scope(|| self.routes.resolve(&event));
+                Ok(Some((routed?, Arc::new(event))))
+            }
+        });
+        let (matches, event) = match usable {
+            Ok(Some(usable)) => usable,
             Ok(None) => return self.skip(record, mode),
             Err(reason) => {
                 self.skip(record, mode);
@@ -61,7 +68,6 @@ impl Pipeline {
                 return;
             }
         };
-        let matches = tracing::debug_span!("route").in_scope(|| self.routes.route(&event));
         let folded = self.groups.fold(|known| match mode {
             Mode::State => known.fold_state(record, &event, &matches),
             Mode::CatchingUp | Mode::Live => known.fold(record, &event, &matches),
@@ -89,14 +95,7 @@ impl Pipeline {
         }
     }
 
-    async fn deliver(
-        &self,
-        record: &Record,
-        event: &Arc<Event>,
-        matches: &[Match<'_>],
-        folded: Folded,
-        span: &Span,
-    ) {
+    async fn deliver(&self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>], folded: Folded, span: &Span) {
         let mut cursor = None;
         for matched in matches {
             let route = matched.route;

@@ -108,11 +108,7 @@ impl Ingest {
     ///
     /// # Errors
     /// [`IngestError`] if it does not fit its schema or contradicts itself.
-    pub fn encode_with(
-        registry: &Registry,
-        mut attributes: Attributes,
-        body: Body,
-    ) -> Result<Encoded, IngestError> {
+    pub fn encode_with(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<Encoded, IngestError> {
         let name = attributes.event_type.as_str();
         let Some(event_type) = registry.event_type(name) else {
             let suggestion = registry.suggest(name).map(str::to_owned);
@@ -122,8 +118,7 @@ impl Ingest {
             Body::Avro(bytes) => bytes,
             Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
         };
-        let record =
-            registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        let record = registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
         if *record.event_type().name() != attributes.event_type {
             let (said, is) = (name.to_owned(), record.event_type().name().to_string());
             return Err(IngestError::OtherType { said, is });

@@ -158,6 +158,8 @@ pub(super) fn reached(position: &Position, goal: &Position) -> bool {
 
 /// A pause between half and all of `pause`, so that nodes do not come back together.
 fn jittered(pause: Duration) -> Duration {
-    let nanos = u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos());
+    let nanos = u64::from(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos(),
+    );
     pause / 2 + pause.mul_f64((nanos % 1000) as f64 / 2000.0)
 }

@@ -172,7 +172,10 @@ impl Replaying {
                 continue;
             };
             let event = Arc::new(event);
-            let matches = self.replay.routes.route(&event);
+            let Ok(matches) = self.replay.routes.resolve(&event) else {
+                self.known.skip(&record);
+                continue;
+            };
             if self.known.fold(&record, &event, &matches).verdict != Verdict::New {
                 continue;
             }

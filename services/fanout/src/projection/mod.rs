@@ -143,12 +143,7 @@ impl Projection {
     }
 
     /// Folds a record of the compacted state, which is read ahead of the log: the position stays.
-    pub fn fold_state(
-        &mut self,
-        record: &Record,
-        event: &Arc<Event>,
-        matches: &[Match<'_>],
-    ) -> Folded {
+    pub fn fold_state(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
         self.tidy(record.time / 1000);
         let key = event.attributes.dedup_id();
         match self.seen.note(&key, &record.message.body, record.time) {
@@ -163,13 +158,7 @@ impl Projection {
         folded
     }
 
-    fn fold_match(
-        &mut self,
-        record: &Record,
-        event: &Arc<Event>,
-        matched: &Match<'_>,
-        folded: &mut Folded,
-    ) {
+    fn fold_match(&mut self, record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &mut Folded) {
         let route = matched.route;
         let place = Place::of(record);
         let revision = event.record.revision();
@@ -184,8 +173,7 @@ impl Projection {
                 Kept::Full => folded.retained_full = true,
             }
         }
-        let at = (event.attributes.time.0.div_euclid(1000))
-            .min(record.time / 1000 + CLOCK_SKEW_SECONDS);
+        let at = (event.attributes.time.0.div_euclid(1000)).min(record.time / 1000 + CLOCK_SKEW_SECONDS);
         match route.effect(event) {
             Effect::None => {}
             Effect::Logout { user, session } => {

@@ -116,11 +116,7 @@ impl RetainedSet {
 
     /// What the groups of one connection hold, each slot once, in the order of the slots.
     #[must_use]
-    pub fn for_groups<'a>(
-        &self,
-        hub: &Arc<str>,
-        groups: impl Iterator<Item = &'a GroupName>,
-    ) -> Vec<Retained> {
+    pub fn for_groups<'a>(&self, hub: &Arc<str>, groups: impl Iterator<Item = &'a GroupName>) -> Vec<Retained> {
         let mut found = BTreeMap::new();
         for group in groups {
             let values = self.by_group.get(&(hub.clone(), group.clone()));

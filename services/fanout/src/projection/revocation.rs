@@ -30,13 +30,7 @@ impl Revocations {
     /// No logouts yet; at most `limit` are remembered one by one.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            users: HashMap::new(),
-            sessions: HashMap::new(),
-            by_time: BTreeSet::new(),
-            everyone: None,
-            limit,
-        }
+        Self { users: HashMap::new(), sessions: HashMap::new(), by_time: BTreeSet::new(), everyone: None, limit }
     }
 
     /// Notes a logout at `seconds`: of one session, or of all the user's.

@@ -70,17 +70,14 @@ impl Roles {
         let (revision, at) = (change.revision, change.at);
         self.overrides.insert(key.clone(), Override { roles, revision, place, at });
         self.by_time.insert((at, key));
-        let forgotten =
-            if self.by_time.len() > self.limit { self.forget_oldest() } else { None };
+        let forgotten = if self.by_time.len() > self.limit { self.forget_oldest() } else { None };
         (true, forgotten)
     }
 
     /// The roles that count for these claims: an event's, if it is not older than the token.
     #[must_use]
     pub fn of(&self, claims: &Claims) -> Vec<GrantedRole> {
-        let from_token = || {
-            claims.roles.iter().map(|role| (role.clone(), None)).collect()
-        };
+        let from_token = || claims.roles.iter().map(|role| (role.clone(), None)).collect();
         let (Some(org), None) = (&claims.org, &claims.realm) else { return from_token() };
         match self.overrides.get(&(org.clone(), claims.user.clone())) {
             // A token of the same second may be the older one; the event's roles are right for both.

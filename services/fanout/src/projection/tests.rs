@@ -98,9 +98,7 @@ fn roles_of_an_event_override_older_tokens_and_only_those() {
     let json = r#"{"user":"alice","org":"acme","roles":["admin"]}"#;
     let change = scene.event_at(10_000, "auth.RolesChanged", json);
     fold(&mut known, &scene, &change);
-    let names = |claims: &Claims| -> Vec<String> {
-        known.roles_of(claims).into_iter().map(|(role, _)| role).collect()
-    };
+    let names = |claims: &Claims| -> Vec<String> { known.roles_of(claims).into_iter().map(|(role, _)| role).collect() };
     assert_eq!(names(&user(9)), ["admin"]);
     assert_eq!(names(&user(11)), ["user"], "a newer token carries its own roles");
     assert_eq!(names(&claims("alice", "globex", &["user"], "s", 9)), ["user"]);

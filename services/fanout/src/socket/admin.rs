@@ -20,11 +20,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
 
 /// Whether the node should get traffic: 200, or 503 with the reason.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let reason = if app.draining.load(Ordering::Acquire) {
-        Some("draining")
-    } else {
-        app.status.not_ready()
-    };
+    let reason = if app.draining.load(Ordering::Acquire) { Some("draining") } else { app.status.not_ready() };
     match reason {
         None => Json(json!({ "status": "ready" })).into_response(),
         Some(reason) => {

@@ -64,14 +64,11 @@ impl Refusal {
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
             Self::Connection(denied) => (status(*denied), denied.to_string()),
-            Self::TooLarge(limit) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, format!("The body has more than {limit} bytes."))
-            }
+            Self::TooLarge(limit) => (StatusCode::PAYLOAD_TOO_LARGE, format!("The body has more than {limit} bytes.")),
             Self::MissingId => (StatusCode::BAD_REQUEST, "Connection ID required".to_owned()),
-            Self::Transport(name) => (
-                StatusCode::NOT_FOUND,
-                format!("{name} transport not supported by this end point type"),
-            ),
+            Self::Transport(name) => {
+                (StatusCode::NOT_FOUND, format!("{name} transport not supported by this end point type"))
+            }
             Self::Upgrade(error) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
             Self::Unwilling(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason.text().to_owned()),

@@ -52,11 +52,10 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
     }
     let mut identity = Identity::new(claims.clone(), None, |_| false).map_err(Refusal::Org)?;
     for named in [header, in_query.as_deref()].into_iter().flatten() {
-        identity = Identity::new(claims.clone(), Some(named), |_| hub.may_name_org(&roles))
-            .map_err(|error| {
-                app.metrics.connect_refused("org");
-                Refusal::Org(error)
-            })?;
+        identity = Identity::new(claims.clone(), Some(named), |_| hub.may_name_org(&roles)).map_err(|error| {
+            app.metrics.connect_refused("org");
+            Refusal::Org(error)
+        })?;
     }
     Ok(Some(identity))
 }

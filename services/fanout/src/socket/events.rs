@@ -62,11 +62,8 @@ async fn take(app: &App, request: Request) -> Result<String, Refused> {
     let is_avro = content_type(&parts.headers)?;
     let attributes = attributes(&parts.headers)?;
     let bytes = read(body, app.event_bytes).await?;
-    let body = if is_avro {
-        Body::Avro(bytes)
-    } else {
-        Body::Json(serde_json::from_slice(&bytes).map_err(Refused::Json)?)
-    };
+    let body =
+        if is_avro { Body::Avro(bytes) } else { Body::Json(serde_json::from_slice(&bytes).map_err(Refused::Json)?) };
     Ok(app.ingest.publish(attributes, body, &permission).await?)
 }
 
@@ -104,9 +101,9 @@ fn attributes(headers: &HeaderMap) -> Result<Attributes, Refused> {
     let mut named = Vec::with_capacity(8);
     for (name, value) in headers {
         if name.as_str().starts_with("ce-") || name.as_str() == "traceparent" {
-            let value = value.to_str().map_err(|_| {
-                Refused::Attributes(format!("header {name}: only visible ASCII is possible"))
-            })?;
+            let value = value
+                .to_str()
+                .map_err(|_| Refused::Attributes(format!("header {name}: only visible ASCII is possible")))?;
             named.push((name.as_str().to_owned(), value.to_owned()));
         }
     }

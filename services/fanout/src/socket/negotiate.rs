@@ -36,9 +36,7 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
             let (connection_id, sealed) = (token.id.to_string(), token.seal(&app.seal));
             match version {
                 // The old form has one id for both: it must be the one that opens the connection.
-                Version::V0 => {
-                    Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() }
-                }
+                Version::V0 => Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() },
                 Version::V1 => Answer::V1 {
                     connection_id,
                     connection_token: sealed,

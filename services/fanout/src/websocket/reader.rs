@@ -78,10 +78,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// [`FrameError`] if the client broke the framing rules; the reader must not be used after that.
-    pub fn read<'a>(
-        &mut self,
-        input: &'a mut [u8],
-    ) -> Result<(usize, Option<Received<'a>>), FrameError> {
+    pub fn read<'a>(&mut self, input: &'a mut [u8]) -> Result<(usize, Option<Received<'a>>), FrameError> {
         let mut used = 0;
         if self.frame.is_none() {
             used = self.take_header(input);

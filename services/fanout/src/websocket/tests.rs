@@ -94,9 +94,7 @@ fn broken_framing_is_named() {
 
 #[test]
 fn frames_of_each_length_form_carry_their_length() {
-    for (length, header) in
-        [(0, vec![0x82, 0]), (125, vec![0x82, 125]), (126, vec![0x82, 126, 0, 126])]
-    {
+    for (length, header) in [(0, vec![0x82, 0]), (125, vec![0x82, 125]), (126, vec![0x82, 126, 0, 126])] {
         let mut out = Vec::new();
         frame_header(Opcode::Binary, length, &mut out);
         assert_eq!(out, header);

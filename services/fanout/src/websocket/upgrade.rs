@@ -26,9 +26,7 @@ pub enum UpgradeError {
 /// # Errors
 /// [`UpgradeError`] if it asks for one in a way that cannot be answered.
 pub fn check(headers: &HeaderMap) -> Result<Option<String>, UpgradeError> {
-    if !has_token(headers, &header::CONNECTION, "upgrade")
-        || !has_token(headers, &header::UPGRADE, "websocket")
-    {
+    if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
         return Ok(None);
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(http::HeaderValue::as_bytes);

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::tab::{Tab, TabState};
 use super::Shard;
+use super::tab::{Tab, TabState};
 use crate::clock::unix_millis;
 use crate::connection::{CloseReason, Identity, WireForm};
 use crate::groups::{Delivery, Membership, memberships};
@@ -52,7 +52,9 @@ impl Shard {
         let size = frame.len();
         let idle = state.queue.is_empty();
         let pushed = match &mut state.held {
-            Some(held) => held.push(frame, delivery.conflation, self.shared.queue_bytes).map_err(|_| CloseReason::SlowConsumer),
+            Some(held) => {
+                held.push(frame, delivery.conflation, self.shared.queue_bytes).map_err(|_| CloseReason::SlowConsumer)
+            }
             // What stateful reconnect has counted cannot be replaced by something newer.
             None if state.unacknowledged.is_some() => state.push(frame, true, self.shared.queue_bytes),
             None => {

@@ -16,14 +16,7 @@ pub(super) struct Members {
 
 impl Members {
     /// Adds a tab to a group.
-    pub(super) fn join(
-        &mut self,
-        hub: &Arc<str>,
-        group: &GroupName,
-        tab: usize,
-        shard: usize,
-        interest: &Interest,
-    ) {
+    pub(super) fn join(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
         let groups = self.hubs.entry(Arc::clone(hub)).or_default();
         let tabs = groups.entry(group.clone()).or_insert_with(|| {
             interest.add(hub, group, shard);
@@ -33,14 +26,7 @@ impl Members {
     }
 
     /// Takes a tab out of a group.
-    pub(super) fn leave(
-        &mut self,
-        hub: &Arc<str>,
-        group: &GroupName,
-        tab: usize,
-        shard: usize,
-        interest: &Interest,
-    ) {
+    pub(super) fn leave(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
         let Some(groups) = self.hubs.get_mut(hub) else { return };
         let Some(tabs) = groups.get_mut(group) else { return };
         tabs.swap_remove(&tab);

@@ -146,11 +146,7 @@ impl Shard {
         }
     }
 
-    async fn run(
-        self: Rc<Self>,
-        mut inbox: mpsc::Receiver<ShardMessage>,
-        mut commands: mpsc::Receiver<Command>,
-    ) {
+    async fn run(self: Rc<Self>, mut inbox: mpsc::Receiver<ShardMessage>, mut commands: mpsc::Receiver<Command>) {
         let mut batch = Vec::with_capacity(TICK_DELIVERIES);
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -12,12 +12,12 @@ use fanfare_signalr::negotiate::Transport;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::Shard;
 use super::calls::Calls;
 use super::command::Opening;
 use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
-use super::Shard;
 use crate::connection::{CloseReason, Connection, Frame};
 use crate::groups::Membership;
 use crate::projection::{Place, Retained, seal_cursor};
@@ -25,12 +25,7 @@ use crate::websocket::FrameReader;
 
 impl Shard {
     /// Takes over a socket: of a new connection, or another one for a stateful connection.
-    pub(super) fn open_web_socket(
-        self: &Rc<Self>,
-        opening: Opening,
-        stream: std::net::TcpStream,
-        read_ahead: Bytes,
-    ) {
+    pub(super) fn open_web_socket(self: &Rc<Self>, opening: Opening, stream: std::net::TcpStream, read_ahead: Bytes) {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => Rc::new(stream),
             Err(error) => {
@@ -160,13 +155,7 @@ impl Shard {
     }
 
     /// Queues what is retained, with the position at connect as its cursor, but for what a replay told.
-    pub(super) fn tell_retained(
-        &self,
-        tab: &Tab,
-        position: &Position,
-        retained: &[Retained],
-        told: &HashSet<Place>,
-    ) {
+    pub(super) fn tell_retained(&self, tab: &Tab, position: &Position, retained: &[Retained], told: &HashSet<Place>) {
         let cursor = seal_cursor(&self.shared.seal, position);
         let form = tab.wire_form();
         for value in retained.iter().filter(|value| !told.contains(&value.place)) {

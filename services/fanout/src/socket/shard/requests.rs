@@ -7,10 +7,10 @@ use fanfare_signalr::negotiate::Transport;
 use fanfare_signalr::{Message, Outcome, Value};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Shard;
 use super::command::{Caller, Command, Denied, Opening, Welcome};
 use super::link::{Link, Poll, PollAnswer};
 use super::tab::Tab;
-use super::Shard;
 use crate::connection::{Action, CloseReason, ConnectionId, Identity};
 
 impl Shard {
@@ -64,11 +64,7 @@ impl Shard {
         }
     }
 
-    fn open_event_stream(
-        self: &Rc<Self>,
-        opening: Opening,
-        events: mpsc::Sender<bytes::Bytes>,
-    ) -> Result<(), Denied> {
+    fn open_event_stream(self: &Rc<Self>, opening: Opening, events: mpsc::Sender<bytes::Bytes>) -> Result<(), Denied> {
         match self.own(opening.id, opening.identity.as_ref()) {
             Ok(tab) if tab.transport == Transport::ServerSentEvents => return Err(Denied::Active),
             Ok(_) => return Err(Denied::OtherTransport),

@@ -132,7 +132,6 @@ fn is_for(tab: &Tab, replayed: &Replayed, notification: &Notification) -> bool {
     let memberships = &tab.state.borrow().memberships;
     of_its_orgs
         && memberships.iter().any(|held| {
-            notification.groups.contains(&held.group)
-                && held.since.is_none_or(|since| replayed.place.is_after(since))
+            notification.groups.contains(&held.group) && held.since.is_none_or(|since| replayed.place.is_after(since))
         })
 }
