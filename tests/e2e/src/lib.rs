@@ -1,1 +1,38 @@
-//! e2e
+//! What the end-to-end tests work with: the real binaries as processes, and small clients of their own.
+//!
+//! The binaries are those beside the test executable, so they must be built before the tests run:
+//! `cargo build --workspace --bins`, which `make test` does. Nothing here uses a library of the fan-out: what the tests
+//! know of it is what is on the wire. Every process listens on free ports of the loopback address and keeps its state
+//! in a temporary folder of its own; when a test fails, the end of its logs is printed.
+//!
+//! Random tests print their seed; `FANFARE_TEST_SEED` repeats one.
+
+pub mod client;
+pub mod event;
+pub mod forgery;
+pub mod http;
+pub mod log;
+pub mod node;
+pub mod platform;
+pub mod ports;
+pub mod process;
+pub mod producer;
+pub mod random;
+pub mod settings;
+pub mod stub;
+pub mod token;
+pub mod wait;
+pub mod websocket;
+
+pub use client::{Message, Tab};
+pub use event::NewEvent;
+pub use http::{Request, Response};
+pub use log::Log;
+pub use node::Node;
+pub use platform::Platform;
+pub use random::Random;
+pub use settings::Settings;
+pub use token::Token;
+
+/// The hub of the demo platform.
+pub const HUB: &str = "/hubs/notifications";

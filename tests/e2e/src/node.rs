@@ -1,0 +1,234 @@
+//! One node: `fanfare serve` with a configuration of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::{Connect, Tab};
+use crate::event::NewEvent;
+use crate::http::{Request, Response};
+use crate::log::Log;
+use crate::process::{self, Outcome, Process};
+use crate::settings::Settings;
+use crate::token::{Token, write_development_key};
+use crate::wait::until;
+use crate::{HUB, ports};
+
+/// The name of the node's log.
+const NAME: &str = "fanout";
+
+/// A node, running or not. Its folder and ports stay the same over restarts.
+#[derive(Debug)]
+pub struct Node {
+    folder: Arc<TempDir>,
+    settings: Settings,
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+    process: Option<Process>,
+}
+
+impl Node {
+    /// A node with a folder of its own that is not started yet.
+    ///
+    /// # Panics
+    /// If there is no room for its files.
+    pub fn prepare(settings: Settings) -> Self {
+        Self::prepare_in(Arc::new(TempDir::new().expect("a folder")), settings)
+    }
+
+    /// A node in a folder that it shares with other services.
+    pub(crate) fn prepare_in(folder: Arc<TempDir>, settings: Settings) -> Self {
+        let (listen, admin_listen) = (ports::free(), ports::free());
+        settings.write(folder.path(), &listen.to_string(), &admin_listen.to_string());
+        write_development_key(&folder.path().join("key.pem"));
+        Self { folder, settings, listen, admin_listen, process: None }
+    }
+
+    /// A running node of the demo platform's routes.
+    pub async fn start_default() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// A running node.
+    pub async fn start_with(settings: Settings) -> Self {
+        let mut node = Self::prepare(settings);
+        node.start().await;
+        node
+    }
+
+    /// Starts the node and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it runs already, ends, or is not ready in time.
+    pub async fn start(&mut self) {
+        assert!(self.process.is_none(), "the node runs already");
+        let mut process = Process::start(NAME, self.folder(), self.serve());
+        let ready = Request::get("/readyz");
+        until("a node that is ready", async || {
+            process.expect_running();
+            let answer = ready.send(self.admin_listen).await.ok();
+            answer.filter(|answer| answer.status == 200)
+        })
+        .await;
+        self.process = Some(process);
+    }
+
+    /// The command that serves.
+    pub fn serve(&self) -> std::process::Command {
+        let mut command = self.command(&["serve"]);
+        command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Ends the node without a warning.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn kill(&mut self) {
+        self.running().kill();
+    }
+
+    /// Stops the node in order and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not run, or does not stop in time.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let process = self.running();
+        process.terminate();
+        process.end().await
+    }
+
+    /// Asks the node to stop, without waiting.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn terminate(&self) {
+        self.process.as_ref().expect("a node that runs").terminate();
+    }
+
+    /// Waits for the end of a node that was asked to stop.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.running().end().await
+    }
+
+    fn running(&mut self) -> Process {
+        self.process.take().expect("a node that runs")
+    }
+
+    /// Where the node's files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder().join("fanfare.toml")
+    }
+
+    /// The public address.
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The operator's address.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_listen
+    }
+
+    /// The public address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// All that the node has logged, over restarts.
+    pub fn log(&self) -> String {
+        process::read(&process::log_path(self.folder(), NAME))
+    }
+
+    /// A command of the `fanfare` binary with this node's configuration.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let (first, rest) = arguments.split_first().expect("a subcommand");
+        let mut command = process::command("fanfare");
+        command.arg(first).arg("--config").arg(self.config()).args(rest);
+        command
+    }
+
+    /// Runs a command of the `fanfare` binary with this node's configuration.
+    pub async fn fanfare(&self, arguments: &[&str]) -> Outcome {
+        process::run(self.command(arguments)).await
+    }
+
+    /// Posts an event.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub async fn post(&self, token: impl AsRef<str>, event: &NewEvent) -> Response {
+        event.request(token).send(self.listen).await.expect("an answer")
+    }
+
+    /// Publishes events in this order, with a token that may publish everything.
+    ///
+    /// # Panics
+    /// If one is not taken.
+    pub async fn publish(&self, events: &[NewEvent]) {
+        let token = Token::producer().sign();
+        for event in events {
+            self.post(&token, event).await.expect(202);
+        }
+    }
+
+    /// Connects a tab to the demo platform's hub.
+    pub async fn tab(&self, token: &Token) -> Tab {
+        self.tab_with(token.sign()).await
+    }
+
+    /// Connects a tab with a token that is signed already.
+    pub async fn tab_with(&self, token: impl AsRef<str>) -> Tab {
+        Connect::new(HUB, token).connect(self.listen).await
+    }
+
+    /// The status with which a negotiation ends.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub async fn negotiate(&self, token: impl AsRef<str>) -> u16 {
+        Connect::new(HUB, token).negotiate(self.listen).await.expect("an answer").status
+    }
+
+    /// A metric's value, summed over its labels that hold `part`.
+    ///
+    /// # Panics
+    /// If the operator's port does not answer.
+    pub async fn metric(&self, name: &str, part: &str) -> f64 {
+        let text = Request::get("/metrics").send(self.admin_listen).await.expect("metrics").expect(200).text();
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Opens the log of a node that does not run.
+    ///
+    /// # Panics
+    /// If the node runs.
+    pub fn open_log(&self) -> Log {
+        assert!(self.process.is_none(), "the log belongs to the running node");
+        Log::open(&self.folder().join("log"))
+    }
+
+    /// The node's log lines whose message is this one.
+    ///
+    /// # Panics
+    /// If a line is no JSON.
+    pub fn lines(&self, message: &str) -> Vec<Value> {
+        let log = self.log();
+        let lines = log.lines().filter(|line| line.starts_with('{'));
+        let lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("a JSON line"));
+        lines.filter(|line| line["message"] == message).collect()
+    }
+}

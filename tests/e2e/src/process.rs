@@ -1,0 +1,161 @@
+//! One real process: started, watched, stopped or killed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::wait;
+
+/// How much of a log is printed when a test fails.
+const LAST_LINES: usize = 40;
+
+/// The variables that would change what a process does, from the shell that runs the tests.
+const FOREIGN: [&str; 3] = ["FANFARE_", "OTEL_", "RUST_BACKTRACE"];
+
+/// A binary of the platform, beside the test executable.
+///
+/// # Panics
+/// If it was not built.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    let folder = test.parent().and_then(Path::parent).expect("target/{profile}/deps");
+    let binary = folder.join(name);
+    assert!(binary.exists(), "{} is missing: run `cargo build --workspace --bins` first", binary.display());
+    binary
+}
+
+/// A command of a binary with an environment of its own.
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(binary(name));
+    for (variable, _) in std::env::vars_os() {
+        if FOREIGN.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(variable);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// How a command that ends by itself ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// What it said.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+/// Runs a command to its end, while this test's own tasks go on.
+///
+/// # Panics
+/// If it cannot be started or does not end.
+pub async fn run(mut command: Command) -> Outcome {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = wait::at_most("the end of a command", output).await.expect("no panic").expect("started");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// A running process, whose output goes to a file. It is killed when the value is dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a command; its output is added to the log of its name.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(name: &str, folder: &Path, mut command: Command) -> Self {
+        let log = log_path(folder, name);
+        let file = open(&log).expect("a log");
+        command.stdout(file.try_clone().expect("a second handle")).stderr(file);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        Self { name: name.to_owned(), child, log }
+    }
+
+    /// The end of the process, if it has come.
+    ///
+    /// # Panics
+    /// If the operating system does not tell.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of this process")
+    }
+
+    /// Ends the process without a warning, as `kill -9` does.
+    ///
+    /// # Panics
+    /// If it had ended before.
+    pub fn kill(mut self) {
+        assert!(self.ended().is_none(), "{} ended by itself:\n{}", self.name, self.last_lines());
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Asks the process to stop, without waiting.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent.
+    pub fn terminate(&self) {
+        // The shell's own `kill` is everywhere; the standard library sends SIGKILL alone.
+        let script = format!("kill -TERM {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
+        assert!(status.success(), "{} takes no signal", self.name);
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub async fn end(mut self) -> ExitStatus {
+        wait::until("the end of a process", async || self.ended()).await
+    }
+
+    /// Fails the test if the process has ended.
+    ///
+    /// # Panics
+    /// If it has.
+    pub fn expect_running(&mut self) {
+        if let Some(status) = self.ended() {
+            panic!("{} ended with {status}:\n{}", self.name, self.last_lines());
+        }
+    }
+
+    fn last_lines(&self) -> String {
+        let text = read(&self.log);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A process that has ended takes neither, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the last lines of {}:\n{}\n---", self.name, self.last_lines());
+        }
+    }
+}
+
+/// Where the output of a process is kept.
+pub fn log_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.log"))
+}
+
+/// What a process has written so far; nothing if it was never started.
+pub fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
+}
+
+fn open(log: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(log)
+}

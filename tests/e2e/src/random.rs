@@ -1,0 +1,55 @@
+//! Random choices that a seed repeats.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+
+/// A generator whose seed is printed, so that a failure can be repeated (SplitMix64).
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// A generator for one test, seeded by chance or by `FANFARE_TEST_SEED`; prints the seed.
+    pub fn new(test: &str) -> Self {
+        let given = std::env::var("FANFARE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        eprintln!("{test}: FANFARE_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to `limit` - 1.
+    pub fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.bits() % limit as u64).expect("below a usize")
+    }
+
+    /// Whether something happens that does so `percent` times in a hundred.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of these.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    /// Up to `most` of these, each at most once, in the order of the list.
+    pub fn some<T: Clone>(&mut self, from: &[T], most: usize) -> Vec<T> {
+        let mut left = self.below(most + 1).min(from.len());
+        let mut chosen = Vec::new();
+        for (at, item) in from.iter().enumerate() {
+            if self.below(from.len() - at) < left {
+                chosen.push(item.clone());
+                left -= 1;
+            }
+        }
+        chosen
+    }
+}

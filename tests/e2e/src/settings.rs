@@ -1,0 +1,94 @@
+//! What a node of a test is told beside its ports and folders.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The routes that the demo platform ships.
+const DEMO_ROUTES: &str = include_str!("../../../demo/routes.toml");
+
+/// The parts of a configuration that tests change.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// More lines of `[node]`.
+    pub node: String,
+    /// More sections.
+    pub sections: String,
+    /// The hubs.
+    pub hubs: String,
+    /// The route file.
+    pub routes: String,
+    /// Schema files beside the built-in ones: path and text.
+    pub schemas: Vec<(String, String)>,
+    /// Variables of the process.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            node: String::new(),
+            sections: String::new(),
+            hubs: format!("[hub.\"{}\"]\n", crate::HUB),
+            routes: DEMO_ROUTES.to_owned(),
+            schemas: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Adds lines to `[node]`.
+    #[must_use]
+    pub fn node(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.node, "{lines}");
+        self
+    }
+
+    /// Adds a section.
+    #[must_use]
+    pub fn section(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.sections, "{lines}");
+        self
+    }
+
+    /// Trusts an issuer whose keys are at a URL; more lines may follow.
+    #[must_use]
+    pub fn issuer(self, issuer: &str, jwks: &str, more: &str) -> Self {
+        self.section(&format!("[[issuer]]\nissuer = \"{issuer}\"\njwks = \"{jwks}\"\n{more}"))
+    }
+
+    /// Sets a variable of the process.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes the files of the configuration.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub fn write(&self, folder: &Path, listen: &str, admin_listen: &str) {
+        let Self { node, sections, hubs, routes, schemas, .. } = self;
+        let mut text = format!(
+            "[node]\nlisten = \"{listen}\"\nadmin_listen = \"{admin_listen}\"\ndata = \"fanout\"\n{node}\
+             [broker]\nurl = \"embedded:log\"\n\
+             [routes]\npath = \"routes.toml\"\n\
+             [development]\nsigning_key = \"key.pem\"\n\
+             [log]\nformat = \"json\"\n"
+        );
+        if !schemas.is_empty() {
+            text.push_str("[schemas]\npath = \"schemas\"\n");
+        }
+        let write = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("written");
+        };
+        write("fanfare.toml", &format!("{text}{sections}\n{hubs}"));
+        write("routes.toml", routes);
+        for (name, text) in schemas {
+            write(&format!("schemas/{name}"), text);
+        }
+    }
+}

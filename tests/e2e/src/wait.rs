@@ -1,0 +1,39 @@
+//! Waiting for a condition, with a deadline that fails the test.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a test waits for anything before it fails. Far more than is needed on a machine that is not overloaded.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a test listens for what must not come, where no later message could tell that it did not.
+pub const SILENCE: Duration = Duration::from_millis(300);
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Looks again and again until there is something.
+///
+/// # Panics
+/// If there is nothing within [`PATIENCE`].
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Waits for a future.
+///
+/// # Panics
+/// If it is not done within [`PATIENCE`].
+pub async fn at_most<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(done) => done,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}

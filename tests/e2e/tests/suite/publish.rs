@@ -1,0 +1,437 @@
+//! The two ways in: `fanfare publish` and `POST /events`; and what becomes of records that cannot be used.
+
+use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Settings, Tab, Token};
+use fanfare_event::vocabulary::system::{Alert, Severity};
+use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName, encode};
+use serde_json::{Value, json};
+
+fn avro_alert(org: &str, title: &str) -> Vec<u8> {
+    let attributes = Attributes {
+        id: "unused".to_owned(),
+        source: "unused".to_owned(),
+        event_type: TypeName::parse("system.Alert").expect("a type"),
+        time: Timestamp(0),
+        subject: None,
+        org: None,
+        data_version: None,
+        traceparent: None,
+    };
+    let alert = Alert {
+        org: Some(Id::parse(org).expect("an id")),
+        user: None,
+        severity: Severity::Success,
+        title: title.to_owned(),
+        message: "m".to_owned(),
+        raised_by: String::new(),
+        link: Some("/somewhere".to_owned()),
+    };
+    encode(attributes, &alert).expect("encoded").body
+}
+
+/// Fails unless this is the next that the tab hears of: nothing that was refused came before it.
+async fn expect_next(node: &Node, tab: &mut Tab, title: &str) {
+    node.publish(&[NewEvent::alert("acme", title)]).await;
+    assert_eq!(tab.expect("toast").await["title"], title);
+}
+
+#[tokio::test]
+async fn the_command_publishes_and_prints_the_id() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let flag = r#"{"org_id":"acme","flag":"beta","enabled":true}"#;
+    let outcome = node.fanfare(&["publish", "license.FlagToggled", flag]).await;
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert_eq!(outcome.stdout.lines().count(), 1, "{outcome:?}");
+    let flag = tab.expect("featureFlag").await;
+    assert_eq!((&flag["flag"], &flag["enabled"]), (&json!("beta"), &json!(true)));
+
+    let old = r#"{"org":"acme","plan":"pro","seats":5}"#;
+    let outcome = node.fanfare(&["publish", "license.LicenseUpdated", old, "--version", "1"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(tab.expect("toast").await["title"], "License updated");
+
+    // The token of a producer, made by the command beside it.
+    let token = node.fanfare(&["token", "--user", "p", "--org", "acme", "--role", "producer"]).await;
+    assert_eq!(token.code, Some(0), "{token:?}");
+    let mut command = node.command(&["publish", "system.Alert", r#"{"org":"acme","title":"t","message":"m"}"#]);
+    command.env("FANFARE_TOKEN", token.stdout.trim());
+    assert_eq!(fanfare_e2e_tests::process::run(command).await.code, Some(0));
+    assert_eq!(tab.expect("toast").await["title"], "t");
+
+    let mut stopped = node;
+    stopped.kill();
+    let records = stopped.open_log().records().await;
+    let ids: Vec<_> = records.iter().map(|record| record.message.id.as_str()).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids[0].ends_with(&format!(":{}", outcome_id(&records[0]))), "{ids:?}");
+}
+
+fn outcome_id(record: &fanfare_broker::Record) -> String {
+    let header = record.message.headers.iter().find(|(name, _)| name == "ce-id");
+    header.expect("an id").1.clone()
+}
+
+#[tokio::test]
+async fn the_command_says_what_is_wrong() {
+    let node = Node::start_default().await;
+    let user = Token::user("alice", "acme").sign();
+    let narrow = Token::producer().claim("publish", ["auth.*"]).sign();
+    let forged = Token::producer().claim("aud", "other").sign();
+    let flag = r#"{"org":"acme","flag":"f","enabled":true}"#;
+    let alert = r#"{"org":"acme","title":"t","message":"m"}"#;
+    for (arguments, code, told) in [
+        (
+            vec!["license.FlagTogled", flag],
+            1,
+            "unknown event type `license.FlagTogled`, did you mean `license.FlagToggled`?",
+        ),
+        (vec!["license.FlagToggled", "{"], 1, "not JSON"),
+        (vec!["license.FlagToggled", "[]"], 1, "license.FlagToggled v1: expected"),
+        (
+            vec!["license.FlagToggled", r#"{"org":"acme","flag":"f"}"#],
+            1,
+            "`enabled` of license.FlagToggled v1: expected boolean",
+        ),
+        (
+            vec!["license.FlagToggled", r#"{"org":"acme","flag":"f","enabled":"yes"}"#],
+            1,
+            "`enabled` of license.FlagToggled v1: expected boolean, found string",
+        ),
+        (vec!["license.FlagToggled", r#"{"org":"acme","flg":"f","enabled":true}"#], 1, "did you mean `flag`?"),
+        (
+            vec!["system.Alert", r#"{"title":"t","message":"m","severity":"loud"}"#],
+            1,
+            "`severity` of system.Alert v2: expected",
+        ),
+        (
+            vec!["system.Alert", r#"{"title":"t","message":"m","severity":"success"}"#, "--version", "1"],
+            1,
+            "`severity` of system.Alert v1: expected",
+        ),
+        (vec!["system.Alert", alert, "--version", "9"], 1, "expected a version from 1 to 2, found version 9"),
+        (vec!["license.FlagToggled", r#"{"org":"a/b","flag":"f","enabled":true}"#], 1, "field `org` is not an id"),
+        (vec!["system.Alert", alert, "--token", &user], 1, "the node answers 403"),
+        (
+            vec!["system.Alert", alert, "--token", &narrow],
+            1,
+            "the token does not allow to publish events of type system.Alert",
+        ),
+        (vec!["system.Alert", alert, "--token", &forged], 1, "the node answers 401"),
+        (vec!["system.Alert", alert, "--version", "one"], 2, "Usage:"),
+    ] {
+        let outcome = node.fanfare(&[&["publish"][..], &arguments].concat()).await;
+        // clap writes its usage in colours of its own choice, and in its own words.
+        let told = if code == 2 { "--version" } else { told };
+        assert_eq!((outcome.code, outcome.stderr.contains(told)), (Some(code), true), "{told}\n{outcome:?}");
+        assert!(outcome.stdout.is_empty(), "{outcome:?}");
+        assert!(code == 2 || outcome.stderr.lines().count() == 1, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_command_needs_a_node_and_a_token() {
+    let node = Node::prepare(Settings::default());
+    let alert = r#"{"title":"t","message":"m"}"#;
+    let outcome = node.fanfare(&["publish", "system.Alert", alert]).await;
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    let told = format!("fanfare: no node answers at {}/events: ", node.url());
+    assert!(outcome.stderr.starts_with(&told) && outcome.stderr.lines().count() == 1, "{outcome:?}");
+
+    let text = std::fs::read_to_string(node.config()).expect("a config");
+    let issuer = "[[issuer]]\nissuer = \"i\"\njwks = \"http://127.0.0.1:9/\"";
+    let text = text.replace("[development]\nsigning_key = \"key.pem\"", issuer);
+    std::fs::write(node.config(), text).expect("written");
+    for arguments in [&["publish", "system.Alert", alert][..], &["token", "--user", "u", "--org", "o"]] {
+        let outcome = node.fanfare(arguments).await;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("no [development] signing_key"), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_fit_is_refused_by_field() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let token = Token::producer().sign();
+    let flag = |body: Value| NewEvent::new("license.FlagToggled", "1", &body);
+    for (event, field, expected, version) in [
+        (flag(json!({ "org": "acme", "flag": "f" })), "enabled", "boolean", 1),
+        (flag(json!({ "org": "acme", "flag": 7, "enabled": true })), "flag", "string", 1),
+        (flag(json!({ "org": "acme", "flag": "f", "enabled": true, "more": 1 })), "more", "", 1),
+        (flag(json!("text")), "", "", 1),
+        (NewEvent::new("system.Alert", "1", &json!({ "org": "acme", "title": "t" })), "message", "string", 2),
+        (
+            NewEvent::new("system.Alert", "1", &json!({ "title": "t", "message": "m", "severity": "success" }))
+                .header("ce-dataversion", "1"),
+            "severity",
+            "",
+            1,
+        ),
+        (
+            NewEvent::new(
+                "license.LicenseUpdated",
+                "1",
+                &json!({ "org": "acme", "plan": "p", "seats": 1, "expires_at": "soon" }),
+            ),
+            "expires_at",
+            "",
+            2,
+        ),
+    ] {
+        let refused = node.post(&token, &event).await.expect(400).json();
+        assert_eq!((&refused["field"], &refused["version"]), (&json!(field), &json!(version)), "{refused}");
+        assert!(
+            refused["expected"].as_str().is_some_and(|text| text.contains(expected) && !text.is_empty()),
+            "{refused}"
+        );
+        assert!(refused["error"].as_str().is_some_and(|text| !text.is_empty()), "{refused}");
+    }
+    expect_next(&node, &mut tab, "after-all-that").await;
+}
+
+/// What is wrong with a request, the status and a part of the error.
+fn refused_requests() -> Vec<(Request, u16, &'static str)> {
+    let token = Token::producer().sign();
+    let limited = Token::producer().claim("publish_sources", ["/tests"]).claim("publish_orgs", ["acme"]).sign();
+    let alert = |id: &str| NewEvent::alert("acme", id);
+    let body = json!({ "org": "acme", "title": "t", "message": "m" }).to_string();
+    let no_id = Request::post("/events").bearer(&token).header("ce-type", "system.Alert").header("ce-source", "/s");
+    let typed = |event_type: &str| NewEvent::new(event_type, "1", &json!({})).request(&token);
+    let avro = |body: Vec<u8>| NewEvent::avro("system.Alert", "1", body).request(&token);
+    let good = avro_alert("acme", "t");
+    let unknown_schema = [&[0xc3, 1][..], &[7; 8], &good[10..]].concat();
+    vec![
+        (alert("1").header("ce-org", "globex").request(&token), 400, "the headers name org Some(\"globex\")"),
+        (alert("1").header("ce-org", "a/b").request(&token), 400, "ce-org"),
+        (NewEvent::alert("a b", "1").request(&token), 400, "field `org` is not an id"),
+        (typed("license.FlagTogled"), 400, "did you mean `license.FlagToggled`?"),
+        (typed("nothing.Known"), 400, "unknown event type `nothing.Known`"),
+        (typed("nothing"), 400, "ce-type"),
+        (no_id.clone().json(&json!({})), 400, "ce-id is missing"),
+        (alert("a b").request(&token), 400, "ce-id"),
+        (alert(&"x".repeat(257)).request(&token), 400, "ce-id"),
+        (alert("1").header("ce-time", "yesterday").request(&token), 400, "ce-time"),
+        (alert("1").header("ce-specversion", "0.3").request(&token), 400, "ce-specversion"),
+        (alert("1").header("ce-dataversion", "9").request(&token), 400, "version"),
+        (NewEvent::raw("system.Alert", "1", "application/json", "{").request(&token), 400, "not JSON"),
+        (NewEvent::raw("system.Alert", "1", "text/plain", body.clone()).request(&token), 415, "application/avro"),
+        (avro(good[..good.len() - 1].to_vec()), 400, "the body is not a record of a known schema"),
+        (avro([&good[..], b"more"].concat()), 400, "the body is not a record of a known schema"),
+        (avro(unknown_schema), 400, "the body is not a record of a known schema"),
+        (avro(Vec::new()), 400, "the body is not a record of a known schema"),
+        (avro(body.into_bytes()), 400, "the body is not a record of a known schema"),
+        (NewEvent::avro("license.FlagToggled", "1", good).request(&token), 400, "the headers say license.FlagToggled"),
+        (NewEvent::alert("acme", "1").request(Token::user("alice", "acme").sign()), 403, "does not allow publishing"),
+        (NewEvent::alert("acme", "1").request(Token::producer().without("publish").sign()), 403, "does not allow"),
+        (
+            NewEvent::alert("acme", "1").request(Token::producer().claim("publish", ["auth.*"]).sign()),
+            403,
+            "type system.Alert",
+        ),
+        (alert("1").source("/other").request(&limited), 403, "events of source /other"),
+        (NewEvent::alert("globex", "1").request(&limited), 403, "events of org globex"),
+        (NewEvent::new("system.Alert", "1", &json!({ "title": "t", "message": "m" })).request(&limited), 403, "no org"),
+        (NewEvent::alert("acme", "1").request("nonsense"), 401, "this is not a JSON Web Token"),
+        (Request::post("/events").header("ce-id", "1").json(&json!({})), 401, "a bearer token is needed"),
+        (Request::get("/events").bearer(&token), 405, ""),
+    ]
+}
+
+#[tokio::test]
+async fn a_request_that_is_wrong_is_refused_and_says_why() {
+    let node = Node::start_default().await;
+    let mut tabs = [node.tab(&Token::user("alice", "acme")).await, node.tab(&Token::user("carol", "globex")).await];
+    for (request, status, told) in refused_requests() {
+        let answer: Response = request.send(node.address()).await.expect("an answer");
+        let text = answer.text();
+        assert_eq!(
+            (answer.status, text.contains(told) || told_in_json(&answer, told)),
+            (status, true),
+            "{told}: {text}"
+        );
+    }
+    expect_next(&node, &mut tabs[0], "after-all-that").await;
+    tabs[1].expect_silence().await;
+}
+
+fn told_in_json(answer: &Response, told: &str) -> bool {
+    serde_json::from_slice::<Value>(&answer.body).is_ok_and(|json| json["error"].as_str().unwrap_or("").contains(told))
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let node = Node::start_with(Settings::default().section("[limits]\nevent_bytes = 16384")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let token = Token::producer().sign();
+    let event = |length: usize| {
+        let body = json!({ "org": "acme", "title": "large", "message": "m".repeat(length) });
+        NewEvent::new("system.Alert", &length.to_string(), &body)
+    };
+    for length in [17_000, 200_000, 5_000_000] {
+        let refused = node.post(&token, &event(length)).await.expect(413).json();
+        assert!(refused["error"].as_str().expect("an error").contains("16384"), "{refused}");
+    }
+    node.post(&token, &event(16_000)).await.expect(202);
+    assert_eq!(tab.expect("toast").await["message"].as_str().expect("a text").len(), 16_000);
+}
+
+#[tokio::test]
+async fn avro_and_json_are_the_same_event() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let token = Token::producer().sign();
+    let answer = node.post(&token, &NewEvent::avro("system.Alert", "avro", avro_alert("acme", "t"))).await.expect(202);
+    assert_eq!(answer.json(), json!({ "id": "avro" }));
+    let body = json!({ "org_id": "acme", "title": "t", "message": "m", "severity": "success", "link": "/somewhere" });
+    node.post(&token, &NewEvent::new("system.Alert", "json", &body)).await.expect(202);
+    let (mut first, mut second) = (tab.expect("toast").await, tab.expect("toast").await);
+    assert_eq!((&first["severity"], &first["link"]), (&json!("success"), &json!("/somewhere")));
+    for own in ["id", "cursor", "at"] {
+        assert_ne!(first[own].take(), Value::Null);
+        second[own].take();
+    }
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn an_event_published_twice_is_delivered_once() {
+    let mut node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let event = NewEvent::alert("acme", "same");
+    node.publish(&[event.clone(), event.clone()]).await;
+    // Another source may have used the same id for something else.
+    node.publish(&[event.clone().source("/others")]).await;
+    let first = tab.expect("toast").await;
+    let second = tab.expect("toast").await;
+    assert_eq!((&first["title"], &second["title"]), (&json!("same"), &json!("same")));
+    assert_ne!(first["id"], second["id"]);
+    // Also after a restart, for a tab that comes back.
+    let cursor = second["cursor"].as_str().expect("a cursor").to_owned();
+    node.kill();
+    node.start().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    node.publish(&[event]).await;
+    let resumed = tab.invoke("Resume", json!([cursor])).await.expect("resumes");
+    assert_eq!(resumed, json!({ "replayed": 0, "complete": true }));
+    expect_next(&node, &mut tab, "another").await;
+}
+
+#[tokio::test]
+async fn an_id_used_twice_for_different_events_leaves_a_trace() {
+    let mut node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let token = Token::producer().sign();
+    let event =
+        |title: &str| NewEvent::new("system.Alert", "same", &json!({ "org": "acme", "title": title, "message": "m" }));
+    node.post(&token, &event("first")).await.expect(202);
+    assert_eq!(tab.expect("toast").await["title"], "first");
+    let second = node.post(&token, &event("second")).await;
+    expect_next(&node, &mut tab, "another").await;
+    node.kill();
+    let letters = node.open_log().dead_letters().await;
+    // One of the two producers is wrong; silence would lose an event that was answered with 202.
+    assert!(second.status >= 400 || letters.len() == 1, "{} {} {letters:?}", second.status, second.text());
+}
+
+/// A record as it should not be, and what its dead letter says.
+struct Poison {
+    id: &'static str,
+    headers: Vec<(&'static str, &'static str)>,
+    body: Vec<u8>,
+    reason: &'static str,
+}
+
+fn poison() -> Vec<Poison> {
+    let headers = |id| {
+        vec![
+            ("ce-specversion", "1.0"),
+            ("ce-id", id),
+            ("ce-source", "/tests"),
+            ("ce-type", "system.Alert"),
+            ("ce-time", "2026-01-02T03:04:05Z"),
+            ("ce-org", "acme"),
+        ]
+    };
+    let of = |id, body: &[u8], reason| Poison { id, headers: headers(id), body: body.to_vec(), reason };
+    let good = avro_alert("acme", "never seen");
+    let flag = Registry::builtin().event_type("license.FlagToggled").expect("known").clone();
+    let flag = flag.encode_json(None, &json!({ "org": "acme", "flag": "f", "enabled": true })).expect("encoded");
+    let no_type = Poison { headers: vec![("ce-id", "no-type")], ..of("no-type", &good, "ce-") };
+    vec![
+        of("garbage", b"this is no record", "body"),
+        of("empty", b"", "body"),
+        of("cut", &good[..good.len() - 3], "body"),
+        of("unknown-schema", &[&[0xc3, 1][..], &[9; 8], &good[10..]].concat(), "body"),
+        of("absurd-length", &[&good[..10], &[2, 0xff, 0xff, 0xff, 0xff, 0x0f]].concat(), "body"),
+        of("another-type", &flag, "license.FlagToggled"),
+        of("another-org", &avro_alert("globex", "never seen"), "globex"),
+        no_type,
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_is_kept_with_its_reason_and_the_stream_goes_on() {
+    let mut node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    node.publish(&[NewEvent::alert("acme", "before")]).await;
+    let cursor = tab.expect("toast").await["cursor"].as_str().expect("a cursor").to_owned();
+    node.kill();
+    let log = node.open_log();
+    for Poison { id, headers, body, .. } in poison() {
+        log.append("system.Alert", Some("acme"), id, &headers, &body).await;
+    }
+    log.close().await;
+    node.start().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let mut carol = node.tab(&Token::user("carol", "globex")).await;
+    expect_next(&node, &mut tab, "after").await;
+    let resumed = tab.invoke("Resume", json!([cursor])).await.expect("resumes");
+    assert_eq!(resumed, json!({ "replayed": 0, "complete": true }), "nothing of it is ever shown");
+    carol.expect_silence().await;
+    let counted = node.metric("fanfare_events_dead_lettered", "").await;
+    node.stop().await;
+
+    let log = node.open_log();
+    let (letters, records) = (log.dead_letters().await, log.records().await);
+    log.close().await;
+    let reasons: Vec<_> = letters.iter().map(|letter| (letter.message.id.as_str(), letter.reason.as_str())).collect();
+    assert_eq!(letters.len(), poison().len(), "{reasons:?}");
+    for (letter, Poison { id, body, reason, .. }) in letters.iter().zip(poison()) {
+        assert_eq!(letter.message.id, id);
+        assert!(letter.reason.contains(reason), "{id}: {}", letter.reason);
+        assert!(!letter.reason.contains("never seen"), "{}", letter.reason);
+        assert_eq!((letter.message.body.as_ref(), letter.body_size), (&body[..], body.len() as u64));
+        let place = records.iter().find(|record| record.message.id == id).expect("still in the log");
+        assert_eq!((letter.partition, letter.offset), (place.partition, place.offset));
+    }
+    let lines = node.lines("dead letter");
+    assert_eq!(lines.len(), poison().len(), "each is logged once");
+    assert!(lines.iter().all(|line| line["offset"].is_u64() && line["reason"].is_string()), "{lines:?}");
+    assert!((counted - poison().len() as f64).abs() < 0.5, "{counted} are counted");
+}
+
+#[tokio::test]
+async fn what_cannot_be_routed_is_a_dead_letter_too() {
+    let mut node = Node::prepare(Settings::default());
+    let log = node.open_log();
+    let record = Registry::builtin().event_type("export.ExportFailed").expect("known").clone();
+    let body = json!({ "org": "acme", "user": "a/b", "job_id": "j", "kind": "k", "reason": "r" });
+    let body = record.encode_json(None, &body).expect("a user is any text to Avro");
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/tests"),
+        ("ce-type", "export.ExportFailed"),
+        ("ce-time", "2026-01-02T03:04:05Z"),
+        ("ce-org", "acme"),
+    ];
+    log.append("export.ExportFailed", Some("acme"), "1", &headers, &body).await;
+    log.close().await;
+    node.start().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    expect_next(&node, &mut tab, "after").await;
+    node.stop().await;
+    let letters = node.open_log().dead_letters().await;
+    assert_eq!(letters.len(), 1, "a user that is no id is nobody");
+    assert!(letters[0].reason.contains("user"), "{}", letters[0].reason);
+}

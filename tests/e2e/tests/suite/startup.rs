@@ -1,0 +1,270 @@
+//! How a node begins and ends: what it refuses to start with, and how it says goodbye.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::process::{self, Outcome};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Settings, Token};
+
+/// How long a node may take to end beside its drain time: what is under way, telemetry, the log.
+const SLACK: Duration = Duration::from_secs(4);
+
+async fn serve(node: &Node) -> Outcome {
+    process::run(node.serve()).await
+}
+
+/// One line on stderr, without a panic, a backtrace or Rust's own forms of values.
+fn expect_one_sentence(outcome: &Outcome, code: i32, parts: &[&str]) {
+    assert_eq!(outcome.code, Some(code), "{outcome:?}");
+    // Log lines are JSON of a node and begin with a date of a producer.
+    let is_log = |line: &&str| line.starts_with('{') || line.starts_with("20");
+    let told: Vec<&str> = outcome.stderr.lines().filter(|line| !is_log(line)).collect();
+    let [line] = told[..] else { panic!("not one line: {outcome:?}") };
+    for part in parts {
+        assert!(line.contains(part), "no {part:?} in {line:?}");
+    }
+    for foreign in ["panicked", "Error {", "Some(", "os error 0", "backtrace"] {
+        assert!(!line.contains(foreign), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use() {
+    for admin in [false, true] {
+        let node = Node::prepare(Settings::default());
+        let address = if admin { node.admin_address() } else { node.address() };
+        let _taken = TcpListener::bind(address).expect("free until now");
+        let told = format!("cannot listen on {address}: the port is in use by another process");
+        expect_one_sentence(&serve(&node).await, 1, &["fanfare: ", &told]);
+        assert!(!node.folder().join("log").exists(), "ports come before anything is written");
+    }
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_written() {
+    for (what, told) in [("log", "the event log cannot be opened"), ("fanout", "the data folder")] {
+        let node = Node::prepare(Settings::default());
+        // A file in the place of the folder stops root as well, whom permissions do not.
+        std::fs::write(node.folder().join(what), "not a folder").expect("written");
+        let path = node.folder().join(what).display().to_string();
+        expect_one_sentence(&serve(&node).await, 1, &["fanfare: ", told, &path]);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_another_node_has_open() {
+    let node = Node::start_default().await;
+    let mut second = Node::prepare(Settings::default());
+    let text = std::fs::read_to_string(second.config()).expect("a config");
+    let log = node.folder().join("log").display().to_string();
+    std::fs::write(second.config(), text.replace("embedded:log", &format!("embedded:{log}"))).expect("written");
+    expect_one_sentence(&serve(&second).await, 1, &["already open", "only one process"]);
+    drop(node);
+    second.start().await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_damaged() {
+    let node = Node::prepare(Settings::default());
+    std::fs::create_dir(node.folder().join("log")).expect("a folder");
+    std::fs::write(node.folder().join("log/log.redb"), "this is no database").expect("written");
+    expect_one_sentence(&serve(&node).await, 1, &["the event log cannot be opened", "move the folder away"]);
+}
+
+/// What is replaced in which file, by what, and what is told of it.
+const FAULTS: [(&str, &str, &str, &str); 12] = [
+    ("fanfare.toml", "[node]", "[node", "fanfare.toml:1:"),
+    (
+        "fanfare.toml",
+        "drain_seconds",
+        "drain_secnds",
+        "[node] has no key `drain_secnds` (did you mean `drain_seconds`?)",
+    ),
+    ("fanfare.toml", "\"embedded:log\"", "\"embeded:log\"", "there is no broker `embeded` (did you mean `embedded`?)"),
+    ("fanfare.toml", "format = \"json\"", "format = \"jsno\"", "unknown log format \"jsno\""),
+    ("fanfare.toml", "\"routes.toml\"", "\"rotues.toml\"", "rotues.toml does not exist"),
+    ("fanfare.toml", "[hub.\"/hubs/notifications\"]", "[hub.\"/\"]", "a hub cannot live at `/`"),
+    (
+        "routes.toml",
+        "\"license.FlagToggled\"",
+        "\"license.FlagTogled\"",
+        "there is no event `license.FlagTogled` (did you mean `license.FlagToggled`?)",
+    ),
+    (
+        "routes.toml",
+        "flag = \"{flag}\", enabled = \"{enabled}\"",
+        "flag = \"{flg}\", enabled = \"{enabled}\"",
+        "license.FlagToggled has no field `flg` (did you mean `flag`?)",
+    ),
+    (
+        "routes.toml",
+        "groups = [\"org:{org}\"]",
+        "groups = [\"orgs:{org}\"]",
+        "the hub /hubs/notifications has no group `orgs:{org}` (did you mean `org:{org}`?)",
+    ),
+    (
+        "routes.toml",
+        "groups = [\"org:{org}\"]",
+        "groups = [\"org:{orgn}\"]",
+        "has no field `orgn` (did you mean `org`?)",
+    ),
+    (
+        "routes.toml",
+        "hub = \"/hubs/notifications\"",
+        "hub = \"/hubs/notification\"",
+        "no hub /hubs/notification (did you mean `/hubs/notifications`?)",
+    ),
+    (
+        "routes.toml",
+        "retain = true",
+        "retian = true",
+        "the route `flag-toggled` has no key `retian` (did you mean `retain`?)",
+    ),
+];
+
+#[tokio::test]
+async fn a_broken_configuration_is_told_with_its_place() {
+    let node = Node::prepare(Settings::default().node("drain_seconds = 2"));
+    for (file, right, wrong, told) in FAULTS {
+        let path = node.folder().join(file);
+        let sound = std::fs::read_to_string(&path).expect("a file");
+        let at = sound.find(right).unwrap_or_else(|| panic!("no {right} in {file}"));
+        let line = sound[..at].lines().count().max(1) + usize::from(sound[..at].ends_with('\n'));
+        std::fs::write(&path, sound.replacen(right, wrong, 1)).expect("written");
+        let (checked, served) = tokio::join!(node.fanfare(&["check"]), serve(&node));
+        std::fs::write(&path, &sound).expect("written");
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        assert_eq!((served.code, &served.stderr), (Some(1), &checked.stderr), "both say the same");
+        let place = format!("{}:", path.display());
+        let fault = checked.stderr.lines().find(|line| line.contains(told));
+        let fault = fault.unwrap_or_else(|| panic!("expected {told}\ntold {}", checked.stderr));
+        let place = fault.strip_prefix(&place).unwrap_or_else(|| panic!("no file: {fault}"));
+        let mut numbers = place.splitn(3, ':').map(str::parse::<usize>);
+        let (Some(Ok(found)), Some(Ok(1..))) = (numbers.next(), numbers.next()) else { panic!("no place: {fault}") };
+        // A section that is not closed is noticed behind it.
+        assert!(found == line || wrong == "[node", "line {found} is told, {line} is wrong: {fault}");
+        assert!(checked.stdout.is_empty(), "{checked:?}");
+    }
+    assert!(!node.folder().join("log").exists(), "nothing was started");
+}
+
+#[tokio::test]
+async fn a_sound_configuration_is_told_in_one_line() {
+    let node = Node::prepare(Settings::default());
+    let outcome = node.fanfare(&["check"]).await;
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    for part in ["is sound", "13 routes", "1 hub", "development signing key"] {
+        assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
+    }
+    assert_eq!(outcome.stdout.lines().count(), 1);
+    // Several faults are told in one go.
+    let text = std::fs::read_to_string(node.config()).expect("a config");
+    std::fs::write(node.config(), text.replace("listen = \"127", "listen = \"x127")).expect("written");
+    let outcome = node.fanfare(&["check"]).await;
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 2), "{}", outcome.stderr);
+    std::fs::remove_file(node.config()).expect("removed");
+    expect_one_sentence(&node.fanfare(&["check"]).await, 1, &["fanfare.toml: cannot be read: No such file"]);
+}
+
+#[tokio::test]
+async fn a_schema_that_breaks_its_past_is_told_by_field() {
+    let old = r#"{"type":"record","name":"Changed","fields":[{"name":"id","type":"string"}]}"#;
+    let new =
+        r#"{"type":"record","name":"Changed","fields":[{"name":"id","type":"string"},{"name":"level","type":"int"}]}"#;
+    let schemas = [("tickets/Changed.v1.avsc", old), ("tickets/Changed.v2.avsc", new)];
+    let schemas = schemas.map(|(path, text)| (path.to_owned(), text.to_owned())).to_vec();
+    let node = Node::prepare(Settings { schemas, ..Settings::default() });
+    let outcome = node.fanfare(&["check"]).await;
+    expect_one_sentence(&outcome, 1, &["Changed.v2.avsc", "level"]);
+}
+
+#[tokio::test]
+async fn usage_is_its_own_exit_code() {
+    let node = Node::prepare(Settings::default());
+    for arguments in [&["serve", "--no-such-option"][..], &["publish"], &["publish", "license.FlagToggled"], &["token"]]
+    {
+        let outcome = node.fanfare(arguments).await;
+        assert_eq!(outcome.code, Some(2), "{arguments:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("Usage:"), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_says_goodbye() {
+    let mut node = Node::start_with(Settings::default().node("drain_seconds = 3")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    node.publish(&[NewEvent::alert("acme", "last")]).await;
+    tab.expect("toast").await;
+    let began = Instant::now();
+    node.terminate();
+    assert_eq!(tab.next().await, Message::Close(None, true), "an invitation to come back");
+    assert_eq!(tab.next().await, Message::SocketClosed(Some(1001)));
+    drop(tab);
+    assert_eq!(node.end().await.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(3) + SLACK, "took {:?}", began.elapsed());
+    assert!(node.lines("some connections did not end in time").is_empty(), "{}", node.log());
+    // What was there is there again, for the tab that comes back.
+    node.start().await;
+    node.tab(&Token::user("alice", "acme")).await.cursor().await;
+}
+
+#[tokio::test]
+async fn a_node_does_not_wait_for_a_tab_that_does_not_listen() {
+    let mut node = Node::start_with(Settings::default().node("drain_seconds = 1")).await;
+    let _deaf = node.tab(&Token::user("alice", "acme")).await;
+    // One in the middle of its handshake, and one that has sent half of a request.
+    let connect = Connect::new(HUB, Token::user("bob", "acme").sign());
+    let _speechless = connect.open(node.address(), None).await.expect("connects").expect("not refused");
+    let mut half = std::net::TcpStream::connect(node.address()).expect("connects");
+    std::io::Write::write_all(&mut half, b"POST /events HTTP/1.1\r\ncontent-le").expect("written");
+    let began = Instant::now();
+    assert_eq!(node.stop().await.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(1) + SLACK, "took {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_node_that_drains_takes_nobody_in() {
+    let mut node = Node::start_with(Settings::default().node("drain_seconds = 2")).await;
+    let mut deaf = node.tab(&Token::user("alice", "acme")).await;
+    node.terminate();
+    assert_eq!(deaf.next().await, Message::Close(None, true));
+    let connect = Connect::new(HUB, Token::user("bob", "acme").sign());
+    // Either nobody listens any more, or the answer is that the node is going.
+    if let Ok(Ok(refused)) = tokio::time::timeout(SLACK, connect.negotiate(node.address())).await {
+        assert_eq!(refused.status, 503);
+    }
+    assert_eq!(node.end().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_producer_that_cannot_start_says_so_in_one_sentence() {
+    let node = Node::prepare(Settings::default());
+    let (folder, free) = (node.folder().join("second"), node.address().to_string());
+    let taken = TcpListener::bind(node.admin_address()).expect("free until now");
+    let in_use = taken.local_addr().expect("an address").to_string();
+    let file = node.config();
+    for name in ["fanfare-auth", "fanfare-license", "fanfare-export"] {
+        for (listen, data, told) in [(&in_use, &folder, &in_use), (&free, &file, &file.display().to_string())] {
+            let mut command = process::command(name);
+            command.args(["--listen", listen, "--data"]).arg(data);
+            expect_one_sentence(&process::run(command).await, 1, &[told]);
+        }
+        let mut command = process::command(name);
+        command.args(["--listen", "nowhere"]);
+        let outcome = process::run(command).await;
+        assert!(outcome.code == Some(2) && outcome.stderr.contains("nowhere"), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn producers_stop_in_order() {
+    let mut platform = Platform::start().await;
+    platform.export.start().await;
+    for producer in [&mut platform.auth, &mut platform.license, &mut platform.export] {
+        let began = Instant::now();
+        assert_eq!(producer.stop().await.code(), Some(0));
+        assert!(began.elapsed() < Duration::from_secs(5) + SLACK, "took {:?}", began.elapsed());
+        assert!(!producer.log().contains("panicked"), "{}", producer.log());
+    }
+}
