@@ -82,7 +82,7 @@ impl<P: Publisher> Relay<P> {
                 held = self.wait_for_lease() => held,
                 () = &mut shutdown => return,
             };
-            tracing::info!(token = held.token, "relaying the outbox's events");
+            tracing::info!("relaying the outbox's events");
             self.stats.set_leading(true);
             let ended = Session::new(&self, held).run(shutdown.as_mut()).await;
             self.stats.set_leading(false);

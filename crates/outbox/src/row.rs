@@ -35,9 +35,12 @@ pub(crate) fn headers_json(attributes: &Attributes) -> String {
 }
 
 impl Row {
-    /// The event's id, for logs.
-    pub(crate) fn event_id(&self) -> &str {
-        self.event.as_ref().map_or("unreadable", |event| &event.attributes.id)
+    /// The event's id, for logs; an unreadable row is named by its number.
+    pub(crate) fn event_id(&self) -> String {
+        match &self.event {
+            Ok(event) => event.attributes.id.clone(),
+            Err(_) => format!("row {}", self.seq),
+        }
     }
 
     /// Reads the columns `seq`, `ordering_key`, `headers`, `body` and `event_key`.

@@ -16,7 +16,7 @@ const MAX_BODY: usize = 256 * 1024;
 /// Why the keys could not be fetched; for logs alone.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("the request failed: {0}")]
+    #[error("{}", with_causes(.0))]
     Request(#[from] reqwest::Error),
     #[error("the answer was {0}")]
     Status(reqwest::StatusCode),
@@ -108,6 +108,18 @@ impl Fetcher {
         }
         Ok(serde_json::from_slice(&body)?)
     }
+}
+
+/// The error with what is behind it, such as a refused connection.
+fn with_causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
 }
 
 fn is_loopback(url: &Url) -> bool {

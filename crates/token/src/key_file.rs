@@ -57,7 +57,7 @@ fn load(path: &Path) -> Result<Option<SigningKey>, KeyFileError> {
     let mode = fs::metadata(path).map_err(|error| io_fault("read", path, error))?.permissions().mode();
     if mode & 0o077 != 0 {
         // Not refused: mounted secrets are often readable by a group.
-        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others may read this signing key");
+        tracing::warn!(file = %path.display(), "others may read this signing key; make it readable by its owner alone");
     }
     SigningKey::from_pkcs8_pem(&pem).map(Some).map_err(|source| key_fault(path, source))
 }

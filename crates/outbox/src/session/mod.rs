@@ -1,7 +1,11 @@
 //! What a relay does while it holds the lease.
 
+mod publication;
+mod publishing;
+mod results;
+mod storing;
+
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,16 +13,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::error::OutboxError;
-use crate::lanes::{Lanes, MAX_HELD};
+use crate::lanes::Lanes;
 use crate::lease::Held;
 use crate::pause::{Chance, Outage};
-use crate::publication::{Outcome, publish};
-use crate::publisher::{PublishError, Publisher};
+use crate::publisher::Publisher;
 use crate::relay::Relay;
-use crate::results::Results;
 
-/// How often the backlog is counted.
-const COUNT_EVERY: Duration = Duration::from_secs(5);
+use self::publication::Outcome;
+use self::results::Results;
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +133,7 @@ impl<'r, P: Publisher> Session<'r, P> {
                 return;
             }
         }
-        tracing::info!(unfinished = self.in_flight.len(), "the relay stops");
+        tracing::info!(count = self.in_flight.len(), "the relay stops, leaving what is still in flight");
     }
 
     /// Renews the lease in time; false if it is lost.
@@ -152,117 +154,6 @@ impl<'r, P: Publisher> Session<'r, P> {
         Instant::now() < self.held.until
     }
 
-    /// Sends what may go now.
-    fn dispatch(&mut self) {
-        let now = self.now();
-        self.lanes.unblock(now);
-        self.look |= self.lanes.take_hungry();
-        while self.may_dispatch(now) {
-            let Some(row) = self.lanes.next() else { return };
-            let publisher = Arc::clone(&self.relay.publisher);
-            self.in_flight.spawn(publish(publisher, row, self.held_until.subscribe()));
-        }
-    }
-
-    /// Takes note of a publication's outcome; false if the publisher panicked.
-    fn note(&mut self, finished: Result<Outcome, tokio::task::JoinError>) -> bool {
-        let (row, outcome) = match finished {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                // Whose row it was is lost with the task; a new session begins with what the table holds.
-                tracing::error!(%error, "the publisher panicked");
-                return false;
-            }
-        };
-        let stats = &self.relay.stats;
-        if !matches!(outcome, Err(PublishError::Unreachable(_))) && self.broker.succeeded() {
-            tracing::info!("events can be published again");
-        }
-        match outcome {
-            Ok(()) => {
-                stats.add_published();
-                self.results.published(row.seq);
-                self.lanes.done(&row);
-            }
-            Err(PublishError::Rejected(reason)) => {
-                stats.add_parked();
-                tracing::warn!(seq = row.seq, event_id = row.event_id(), reason, "an event was rejected and is parked");
-                self.results.parked(row.seq, reason);
-                self.lanes.done(&row);
-            }
-            Err(PublishError::Retry(reason)) => {
-                stats.add_retry();
-                let pause = self.lanes.retry(&row, self.start.elapsed(), self.chance.next());
-                let event_id = row.event_id();
-                tracing::warn!(seq = row.seq, event_id, reason, ?pause, "an event will be tried again");
-                self.results.retried(row.seq);
-            }
-            Err(PublishError::Unreachable(reason)) => {
-                stats.add_retry();
-                self.lanes.put_back(&row);
-                if self.broker.failed(self.start.elapsed(), self.chance.next()) {
-                    tracing::warn!(reason, "no event can be published at the moment");
-                }
-            }
-        }
-        true
-    }
-
-    /// Writes results down, loads rows and counts the backlog, whichever of it is due.
-    async fn work_on_table(&mut self) {
-        if self.database.paused_until(self.now()).is_some() {
-            return;
-        }
-        let limit = self.relay.lease.length();
-        match timeout(limit, self.table_work()).await.unwrap_or(Err(OutboxError::Timeout(limit))) {
-            // Whatever failed before was due again, so it has succeeded now.
-            Ok(()) => drop(self.database.succeeded()),
-            Err(error) => {
-                self.count_error("work on", &error);
-                self.database.failed(self.start.elapsed(), self.chance.next());
-            }
-        }
-    }
-
-    async fn table_work(&mut self) -> Result<(), OutboxError> {
-        let now = Instant::now();
-        if now >= self.poll_at {
-            self.look = true;
-            self.poll_at = now + self.relay.options.poll;
-        }
-        // With nothing in flight there is nothing to wait for.
-        let due = self.results.due().is_some_and(|due| due <= now || self.in_flight.is_empty() || self.may_load());
-        if due {
-            self.results.settle(&self.relay.outbox.table).await?;
-            self.look |= self.more;
-        }
-        if self.may_load() {
-            self.load().await?;
-        }
-        if now >= self.count_at {
-            let backlog = self.relay.outbox.table.backlog().await?;
-            self.relay.stats.set_backlog(backlog.unsent, backlog.oldest_ms);
-            self.count_at = now + COUNT_EVERY;
-        }
-        Ok(())
-    }
-
-    fn may_load(&self) -> bool {
-        self.look && self.lanes.want_rows()
-    }
-
-    /// Loads rows; everything must be written down by now, lest what is published be taken up again.
-    async fn load(&mut self) -> Result<(), OutboxError> {
-        // Cleared before the read: a wake-up that comes during it must not be lost.
-        self.look = false;
-        let excluded = self.lanes.excluded();
-        let rows = self.relay.outbox.table.unsent(&excluded, MAX_HELD).await.inspect_err(|_| self.look = true)?;
-        self.more = rows.len() == MAX_HELD;
-        self.lanes.admit(rows);
-        self.poll_at = Instant::now() + self.relay.options.poll;
-        Ok(())
-    }
-
     fn next_deadline(&self) -> Instant {
         let now = self.now();
         if self.database.lasts() {
@@ -279,13 +170,6 @@ impl<'r, P: Publisher> Session<'r, P> {
             .flatten()
             .min()
             .unwrap_or(self.renew_at)
-    }
-
-    fn may_dispatch(&self, now: Duration) -> bool {
-        // After an outage one event has to get through before the others follow.
-        let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
-        let up = self.broker.paused_until(now).is_none() && !self.database.lasts();
-        up && self.lanes.is_ready() && self.lanes.in_flight() < most
     }
 
     fn count_error(&self, action: &str, error: &OutboxError) {

@@ -1,0 +1,76 @@
+//! The session's dealings with the publisher: what goes out, and what becomes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+
+use crate::publisher::{PublishError, Publisher};
+
+use super::Session;
+use super::publication::{Outcome, publish};
+
+impl<P: Publisher> Session<'_, P> {
+    /// Sends what may go now.
+    pub(super) fn dispatch(&mut self) {
+        let now = self.now();
+        self.lanes.unblock(now);
+        self.look |= self.lanes.take_hungry();
+        while self.may_dispatch(now) {
+            let Some(row) = self.lanes.next() else { return };
+            let publisher = Arc::clone(&self.relay.publisher);
+            self.in_flight.spawn(publish(publisher, row, self.held_until.subscribe()));
+        }
+    }
+
+    pub(super) fn may_dispatch(&self, now: Duration) -> bool {
+        // After an outage one event has to get through before the others follow.
+        let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
+        let up = self.broker.paused_until(now).is_none() && !self.database.lasts();
+        up && self.lanes.is_ready() && self.lanes.in_flight() < most
+    }
+
+    /// Takes note of a publication's outcome; false if the publisher panicked.
+    pub(super) fn note(&mut self, finished: Result<Outcome, JoinError>) -> bool {
+        let (row, outcome) = match finished {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // Whose row it was is lost with the task; a new session begins with what the table holds.
+                tracing::error!(%error, "the publisher panicked");
+                return false;
+            }
+        };
+        let stats = &self.relay.stats;
+        if !matches!(outcome, Err(PublishError::Unreachable(_))) && self.broker.succeeded() {
+            tracing::info!("events can be published again");
+        }
+        match outcome {
+            Ok(()) => {
+                stats.add_published();
+                self.results.published(row.seq);
+                self.lanes.done(&row);
+            }
+            Err(PublishError::Rejected(reason)) => {
+                stats.add_parked();
+                tracing::warn!(event_id = row.event_id(), reason, "an event was rejected and is parked");
+                self.results.parked(row.seq, reason);
+                self.lanes.done(&row);
+            }
+            Err(PublishError::Retry(reason)) => {
+                stats.add_retry();
+                let pause = self.lanes.retry(&row, self.start.elapsed(), self.chance.next());
+                let (event_id, duration_ms) = (row.event_id(), pause.as_millis() as u64);
+                tracing::warn!(event_id, reason, duration_ms, "an event will be tried again");
+                self.results.retried(row.seq);
+            }
+            Err(PublishError::Unreachable(reason)) => {
+                stats.add_retry();
+                self.lanes.put_back(&row);
+                if self.broker.failed(self.start.elapsed(), self.chance.next()) {
+                    tracing::warn!(reason, "no event can be published at the moment");
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,71 @@
+//! The session's dealings with the table: outcomes are written down, rows are loaded.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::error::OutboxError;
+use crate::lanes::MAX_HELD;
+use crate::publisher::Publisher;
+
+use super::Session;
+
+/// How often the backlog is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+impl<P: Publisher> Session<'_, P> {
+    /// Writes results down, loads rows and counts the backlog, whichever of it is due.
+    pub(super) async fn work_on_table(&mut self) {
+        if self.database.paused_until(self.now()).is_some() {
+            return;
+        }
+        let limit = self.relay.lease.length();
+        match timeout(limit, self.table_work()).await.unwrap_or(Err(OutboxError::Timeout(limit))) {
+            // Whatever failed before was due again, so it has succeeded now.
+            Ok(()) => drop(self.database.succeeded()),
+            Err(error) => {
+                self.count_error("work on", &error);
+                self.database.failed(self.start.elapsed(), self.chance.next());
+            }
+        }
+    }
+
+    async fn table_work(&mut self) -> Result<(), OutboxError> {
+        let now = Instant::now();
+        if now >= self.poll_at {
+            self.look = true;
+            self.poll_at = now + self.relay.options.poll;
+        }
+        // With nothing in flight there is nothing to wait for.
+        let due = self.results.due().is_some_and(|due| due <= now || self.in_flight.is_empty() || self.may_load());
+        if due {
+            self.results.settle(&self.relay.outbox.table).await?;
+            self.look |= self.more;
+        }
+        if self.may_load() {
+            self.load().await?;
+        }
+        if now >= self.count_at {
+            let backlog = self.relay.outbox.table.backlog().await?;
+            self.relay.stats.set_backlog(backlog.unsent, backlog.oldest_ms);
+            self.count_at = now + COUNT_EVERY;
+        }
+        Ok(())
+    }
+
+    pub(super) fn may_load(&self) -> bool {
+        self.look && self.lanes.want_rows()
+    }
+
+    /// Loads rows; everything must be written down by now, lest what is published be taken up again.
+    async fn load(&mut self) -> Result<(), OutboxError> {
+        // Cleared before the read: a wake-up that comes during it must not be lost.
+        self.look = false;
+        let excluded = self.lanes.excluded();
+        let rows = self.relay.outbox.table.unsent(&excluded, MAX_HELD).await.inspect_err(|_| self.look = true)?;
+        self.more = rows.len() == MAX_HELD;
+        self.lanes.admit(rows);
+        self.poll_at = Instant::now() + self.relay.options.poll;
+        Ok(())
+    }
+}
