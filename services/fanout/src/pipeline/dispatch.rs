@@ -48,11 +48,11 @@ impl Pipeline {
 
     async fn handle_in(&self, record: &Record, mode: Mode, span: &Span) {
         self.metrics.event_read(&record.message.topic);
-        let decoded = tracing::debug_span!("decode").in_scope(|| decode(&self.registry, record));
+        let decoded = tracing::info_span!("decode").in_scope(|| decode(&self.registry, record));
         let usable = decoded.and_then(|event| match event {
             None => Ok(None),
             Some(event) => {
-                let routed = tracing::debug_span!("route").in_scope(|| self.routes.resolve(&event));
+                let routed = tracing::info_span!("route").in_scope(|| self.routes.resolve(&event));
                 Ok(Some((routed?, Arc::new(event))))
             }
         });
@@ -61,8 +61,9 @@ impl Pipeline {
             Ok(None) => return self.skip(record, mode),
             Err(reason) => {
                 self.skip(record, mode);
-                // State is read again at every start; its letter was written when it was news.
-                if mode == Mode::Live {
+                // What was stored while no node ran was news to none, so its letter is still owed; the broker keeps one
+                // however often it is written. State is read ahead and stands in the log as well.
+                if mode != Mode::State {
                     deadletter::write(&self.broker, &self.metrics, record, &reason).await;
                 }
                 return;
@@ -76,14 +77,13 @@ impl Pipeline {
             tracing::warn!("too many retained values: this one is delivered but not retained");
         }
         self.metrics.event_decoded(&record.message.topic);
-        if mode != Mode::Live {
-            return;
-        }
         match folded.verdict {
-            Verdict::New => self.deliver(record, &event, &matches, folded, span).await,
+            _ if mode == Mode::State => {}
             Verdict::Conflict => {
                 deadletter::write(&self.broker, &self.metrics, record, &Unusable::Conflict).await;
             }
+            _ if mode == Mode::CatchingUp => {}
+            Verdict::New => self.deliver(record, &event, &matches, folded, span).await,
             Verdict::Duplicate => self.metrics.event_duplicate(),
             Verdict::Stale => tracing::debug!("something newer is known"),
         }

@@ -6,6 +6,7 @@ use fanfare_broker::{Broker, PublishError};
 use fanfare_event::{Attributes, Encoded, Id, JsonMismatch, Record, Registry, Value};
 use fanfare_token::Publish;
 use thiserror::Error;
+use tracing::Instrument as _;
 
 use super::to_message;
 
@@ -59,6 +60,9 @@ pub enum IngestError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The source has used the id before, for something else.
+    #[error("the id was used before, for another event of this source")]
+    Conflict,
     /// The token does not allow this event.
     #[error("the token does not allow to publish {0}")]
     Forbidden(String),
@@ -100,8 +104,9 @@ impl Ingest {
         let event = Self::encode_with(&self.registry, attributes, body)?;
         permit(&event.attributes, permission)?;
         let id = event.attributes.id.clone();
-        self.broker.publish(to_message(event)).await?;
-        Ok(id)
+        let published = self.broker.publish(to_message(event)).await?;
+        // Only the first is stored; who sent the other must not believe that theirs is.
+        if published.conflicting { Err(IngestError::Conflict) } else { Ok(id) }
     }
 
     /// Checks an event and brings it into the form that is stored.

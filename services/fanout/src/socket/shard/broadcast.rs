@@ -14,7 +14,7 @@ use crate::projection::{Consequence, RoleChange};
 impl Shard {
     /// Queues a notification for each member of its audience; the caller flushes.
     pub(super) fn deliver(&self, delivery: &Arc<Delivery>) {
-        let _push = tracing::debug_span!(parent: &delivery.span, "push", shard = self.index).entered();
+        let _push = tracing::info_span!(parent: &delivery.span, "push", shard = self.index).entered();
         let number = self.deliveries.get() + 1;
         self.deliveries.set(number);
         let (mut given, mut bytes) = (0u64, 0u64);
