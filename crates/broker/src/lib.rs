@@ -5,7 +5,6 @@
 //! broker passes the same contract suite.
 
 #![warn(clippy::expect_used)]
-#![cfg_attr(test, allow(clippy::expect_used))]
 
 mod broker;
 #[cfg(any(test, feature = "contract"))]

@@ -174,37 +174,3 @@ async fn the_letters_of_the_oldest_records_go_first() {
     let offsets: Vec<u64> = letters.iter().map(|l| l.offset).collect();
     assert_eq!(offsets, [5, 4, 3]);
 }
-
-#[tokio::test]
-async fn a_busy_log_says_so() {
-    let (folder, hand) = (TempDir::new().expect("a folder"), Hand::at(MINUTE));
-    let largest = Options::default().limits.largest_message();
-    let log = open(&folder, Options { queue_bytes: largest, ..options(&hand) });
-    let publishes = (0..3).map(|n| {
-        let body = vec![0; 900_000].into();
-        log.publish(Message { body, ..event(&format!("e{n}")) })
-    });
-    // All three ask for room before the first can be answered: none of them gives way.
-    let mut publishes: Vec<_> = publishes.collect();
-    let mut refused = 0;
-    let mut waiting = Vec::new();
-    for publish in publishes.drain(..) {
-        let mut publish = publish;
-        tokio::select! {
-            biased;
-            answer = &mut publish => match answer {
-                Err(crate::PublishError::NotStored(reason)) => {
-                    assert!(reason.starts_with("busy"), "{reason}");
-                    refused += 1;
-                }
-                other => panic!("{other:?}"),
-            },
-            () = std::future::ready(()) => waiting.push(publish),
-        }
-    }
-    assert!(refused > 0, "three large messages fitted into the room of one");
-    for publish in waiting {
-        publish.await.expect("published");
-    }
-    publish(&log, "room again").await;
-}

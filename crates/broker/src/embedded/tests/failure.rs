@@ -11,7 +11,7 @@ use super::{Random, event, everything, ids, offsets, publish};
 use crate::broker::Broker;
 use crate::embedded::{Embedded, Options};
 use crate::error::PublishError;
-use crate::message::Record;
+use crate::message::{Message, Record};
 
 fn open(folder: &TempDir, disk: &Disk) -> Embedded {
     Embedded::open_with(folder.path(), Options::default(), Box::new(disk.clone())).expect("opens")
@@ -41,6 +41,29 @@ async fn nothing_is_visible_before_its_sync() {
     disk.release_syncs();
     publisher.await.expect("published");
     assert_eq!(ids(&reader.next().await.expect("a batch")), ["second"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_whose_disk_is_too_slow_is_busy() {
+    let (folder, disk) = (TempDir::new().expect("a folder"), Disk::default());
+    let queue_bytes = Options::default().limits.largest_message();
+    let options = Options { queue_bytes, ..Options::default() };
+    let log = Arc::new(Embedded::open_with(folder.path(), options, Box::new(disk.clone())).expect("opens"));
+    disk.hold_syncs();
+    let large = |id: &str| Message { body: vec![0; 900_000].into(), ..event(id) };
+    let (publisher, first) = (Arc::clone(&log), large("first"));
+    let first = tokio::spawn(async move { publisher.publish(first).await });
+    let held = disk.clone();
+    tokio::task::spawn_blocking(move || held.wait_for_held_sync()).await.expect("held");
+    // The first one keeps its room until it is answered.
+    match log.publish(large("second")).await {
+        Err(PublishError::NotStored(reason)) => assert!(reason.starts_with("busy"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    disk.release_syncs();
+    first.await.expect("no panic").expect("published");
+    log.publish(large("third")).await.expect("there is room again");
+    assert_eq!(ids(&everything(&log).await), ["first", "third"]);
 }
 
 async fn publish_patiently(log: &Embedded, id: &str) {

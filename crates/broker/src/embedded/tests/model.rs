@@ -16,7 +16,7 @@ use crate::message::{Message, Record, Stream};
 use crate::position::Position;
 
 const RETENTION_AGE: i64 = 1000;
-const RETENTION_BYTES: u64 = 1500;
+const RETENTION_BYTES: u64 = 500;
 const PROTECTED: Window = Window { age: Duration::from_millis(300), records: 4 };
 const DEDUP: Window = Window { age: Duration::from_millis(500), records: 8 };
 
