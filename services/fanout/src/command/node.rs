@@ -122,7 +122,7 @@ impl Node {
             shards.push(spawned.map_err(StartError::Shard)?);
             commands.push(sender);
         }
-        let status = Arc::new(Status::default());
+        let status = Arc::new(Status::new(config.broker.max_stale));
         let (hubs, digest) = (config.hubs.len(), routes.digest());
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),

@@ -5,11 +5,13 @@
 
 mod admission;
 mod delivery;
+mod evictions;
 mod interest;
 pub mod name;
 mod shared;
 
 pub use admission::{Admission, Membership, Refused, memberships};
 pub use delivery::{Delivery, ShardMessage};
+pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};
 pub use shared::{Groups, SHARD_INBOX};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use fanfare_broker::Position;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Interest, ShardMessage};
+use super::{Evictions, Interest, ShardMessage};
 use crate::projection::{Consequence, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
@@ -25,6 +25,7 @@ pub struct Groups {
     interest: Interest,
     shards: Vec<mpsc::Sender<ShardMessage>>,
     connections: AtomicUsize,
+    evictions: Evictions,
 }
 
 impl Groups {
@@ -33,7 +34,14 @@ impl Groups {
     pub fn new(projection: Projection, shards: Vec<mpsc::Sender<ShardMessage>>) -> Self {
         let passed = Mutex::new(projection.position().clone());
         let projection = RwLock::new(projection);
-        Self { projection, passed, interest: Interest::default(), shards, connections: AtomicUsize::new(0) }
+        Self {
+            projection,
+            passed,
+            interest: Interest::default(),
+            shards,
+            connections: AtomicUsize::new(0),
+            evictions: Evictions::default(),
+        }
     }
 
     /// Reads what the node knows.
@@ -67,6 +75,12 @@ impl Groups {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Who was evicted as slow lately.
+    #[must_use]
+    pub fn evictions(&self) -> &Evictions {
+        &self.evictions
     }
 
     /// How many shards there are.

@@ -104,7 +104,7 @@ impl Ingest {
         let event = Self::encode_with(&self.registry, attributes, body)?;
         permit(&event.attributes, permission)?;
         let id = event.attributes.id.clone();
-        let published = self.broker.publish(to_message(event)).await?;
+        let published = self.broker.publish(to_message(event)).instrument(tracing::info_span!("broker")).await?;
         // Only the first is stored; who sent the other must not believe that theirs is.
         if published.conflicting { Err(IngestError::Conflict) } else { Ok(id) }
     }

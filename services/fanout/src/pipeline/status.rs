@@ -1,19 +1,38 @@
 //! How the reader of the log is doing, for the readiness probe.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::clock::unix_millis;
 
 /// A node whose reader is further behind than this is not ready (SEMANTICS 5.1), in milliseconds.
 const MAX_LAG_MS: i64 = 10_000;
 
 /// What the reader last said about itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Status {
     caught_up: AtomicBool,
     connected: AtomicBool,
+    /// When the broker was last read without a fault, in milliseconds since the epoch.
+    connected_at: AtomicI64,
+    /// How long a node that cannot read the log takes new connections (SEMANTICS 5.1).
+    max_stale_ms: i64,
     lag_ms: AtomicI64,
 }
 
 impl Status {
+    /// Nothing is read yet; without the broker the node stays ready for `max_stale`.
+    #[must_use]
+    pub fn new(max_stale: Duration) -> Self {
+        Self {
+            caught_up: AtomicBool::new(false),
+            connected: AtomicBool::new(false),
+            connected_at: AtomicI64::new(0),
+            max_stale_ms: i64::try_from(max_stale.as_millis()).unwrap_or(i64::MAX),
+            lag_ms: AtomicI64::new(0),
+        }
+    }
+
     /// Everything that existed at start has been read.
     pub fn set_caught_up(&self) {
         self.caught_up.store(true, Ordering::Release);
@@ -21,7 +40,10 @@ impl Status {
 
     /// Whether the last read of the broker went well.
     pub fn set_connected(&self, connected: bool) {
-        self.connected.store(connected, Ordering::Release);
+        // Only the end of a connected time matters: until then the time that counts is now.
+        if self.connected.swap(connected, Ordering::AcqRel) && !connected {
+            self.connected_at.store(unix_millis(), Ordering::Release);
+        }
     }
 
     /// How long ago the newest record read had been stored, while more are waiting.
@@ -41,9 +63,41 @@ impl Status {
         if !self.caught_up.load(Ordering::Acquire) {
             return Some("reading back the log");
         }
+        let away = unix_millis().saturating_sub(self.connected_at.load(Ordering::Acquire));
+        if !self.is_connected() && away > self.max_stale_ms {
+            return Some("the log cannot be read, for too long");
+        }
         if self.is_connected() && self.lag_ms.load(Ordering::Acquire) > MAX_LAG_MS {
             return Some("more than 10 s behind the log");
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_ready_once_it_has_caught_up_and_while_it_keeps_up() {
+        let status = Status::new(Duration::from_secs(300));
+        assert_eq!(status.not_ready(), Some("reading back the log"));
+        status.set_caught_up();
+        status.set_connected(true);
+        assert_eq!(status.not_ready(), None);
+        status.set_lag(10_001);
+        assert_eq!(status.not_ready(), Some("more than 10 s behind the log"));
+    }
+
+    #[test]
+    fn without_the_broker_a_node_stays_ready_for_a_while() {
+        for (max_stale, ready) in [(300, true), (0, false)] {
+            let status = Status::new(Duration::from_secs(max_stale));
+            status.set_caught_up();
+            status.set_connected(true);
+            status.set_connected(false);
+            status.connected_at.fetch_sub(5, Ordering::AcqRel);
+            assert_eq!(status.not_ready().is_none(), ready);
+        }
     }
 }

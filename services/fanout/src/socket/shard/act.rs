@@ -96,9 +96,13 @@ impl Shard {
 
     /// Ends a connection that does not take what it is sent.
     pub(super) fn evict(&self, tab: &Tab, reason: CloseReason) {
+        let now = Instant::now();
         self.shared.metrics.slow_consumer();
+        if let Some(identity) = &tab.identity {
+            self.shared.groups.evictions().note(identity, now);
+        }
         self.by_id.borrow_mut().remove(&tab.id);
-        tab.state.borrow_mut().end(reason, Instant::now());
+        tab.state.borrow_mut().end(reason, now);
         tab.wake.notify_one();
     }
 

@@ -73,6 +73,11 @@ impl Shard {
         let Some(until) = tab.state.borrow().live_from.clone() else {
             return Err(ResumeError::Gone);
         };
+        let evictions = self.shared.groups.evictions();
+        if tab.identity.as_ref().is_some_and(|who| evictions.too_often(who, Instant::now())) {
+            self.shared.metrics.resumed("too_slow", 0);
+            return Ok(Outline::default());
+        }
         let mut replay = self.shared.replay.open(&after, until).await?;
         let mut outline = Outline { complete: replay.is_complete(), ..Outline::default() };
         while let Some(batch) = replay.next().await? {
