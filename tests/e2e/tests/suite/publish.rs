@@ -95,7 +95,7 @@ async fn the_command_says_what_is_wrong() {
         (
             vec!["license.FlagToggled", r#"{"org":"acme","flag":"f","enabled":"yes"}"#],
             1,
-            "`enabled` of license.FlagToggled v1: expected boolean, found string",
+            "`enabled` of license.FlagToggled v1: expected boolean, found a string",
         ),
         (vec!["license.FlagToggled", r#"{"org":"acme","flg":"f","enabled":true}"#], 1, "did you mean `flag`?"),
         (
