@@ -65,7 +65,7 @@ impl Writer {
     fn write(&mut self, mut entries: Vec<Entry>) {
         if let Err(reason) = self.make_usable() {
             for entry in entries {
-                refuse(entry.job, &PublishError::NotStored(reason.clone()));
+                refuse(entry, &PublishError::NotStored(reason.clone()));
             }
             return;
         }
@@ -113,7 +113,7 @@ impl Writer {
         let mut records = Vec::new();
         let mut answers = Vec::with_capacity(entries.len());
         for (entry, outcome) in entries.into_iter().zip(committed.outcomes) {
-            // The room in the queue is given back only when the entry is answered.
+            // The room in the queue is kept until the entry is answered.
             let Entry { job, room } = entry;
             match (job, outcome) {
                 (Job::Publish(publish), Outcome::Published(published)) => {
@@ -134,7 +134,11 @@ impl Writer {
         for answer in answers {
             // Whoever asked may have stopped waiting; then there is no one to tell.
             match answer {
-                Answer::Published(to, published, _room) => drop(to.send(Ok(published))),
+                Answer::Published(to, published, room) => {
+                    // First the room: whoever has the answer may come back with the next message.
+                    drop(room);
+                    let _ = to.send(Ok(published));
+                }
                 Answer::Kept(to) => drop(to.send(Ok(()))),
                 #[cfg(test)]
                 Answer::Trimmed(to) => {
@@ -161,7 +165,7 @@ impl Writer {
             } else {
                 PublishError::Unknown(reason.clone())
             };
-            refuse(entry.job, &error);
+            refuse(entry, &error);
         }
         self.trimming = false;
     }
@@ -223,8 +227,9 @@ fn record(mut message: Message, encoded: Vec<u8>, offset: u64, time: i64) -> Rec
     Record { partition: super::PARTITION, offset, time, message }
 }
 
-fn refuse(job: Job, error: &PublishError) {
-    match job {
+fn refuse(entry: Entry, error: &PublishError) {
+    drop(entry.room);
+    match entry.job {
         Job::Publish(publish) => drop(publish.answer.send(Err(error.clone()))),
         Job::Letter(letter) => drop(letter.answer.send(Err(error.clone()))),
         Job::Close => {}
