@@ -1,11 +1,12 @@
 # Everything here is a script in scripts/, which also says what it does.
 
-.PHONY: help run test bench lint fmt setup clean
+.PHONY: help run test bench fuzz lint fmt setup clean
 
 help:
 	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it)"
 	@echo "make test    install what is missing and run every test"
 	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"
+	@echo "make fuzz    fuzz the protocol codecs (SECONDS_EACH=300)"
 	@echo "make lint    check formatting and lints"
 	@echo "make fmt     format the code"
 	@echo "make setup   install what make run and make test need, and nothing else"
@@ -19,6 +20,9 @@ test:
 
 bench:
 	@scripts/bench.sh $(ARGS)
+
+fuzz:
+	@scripts/fuzz.sh
 
 lint:
 	@scripts/lint.sh

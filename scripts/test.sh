@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=8
+STEPS=9
 DONE=0
 FAILED=()
 PASSED_TESTS=0
@@ -44,6 +44,7 @@ count() {
   read -r passed failed < <(
     sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk '
       /^test result:/         { passed += $4; failed += $6 }
+      /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
       /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
       /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
       END                     { print passed + 0, failed + 0 }'
@@ -68,6 +69,8 @@ needed "Build the web page" scripts/web.sh
 step "Lints" cargo clippy --workspace --all-targets --locked -- -D warnings || true
 needed "Build the services" cargo build --workspace --bins --locked
 step "Tests of the workspace" cargo test --workspace --locked --no-fail-fast || true
+count
+step "Fuzzing, for a moment" env SECONDS_EACH=5 scripts/fuzz.sh || true
 count
 step "Tests of the web page" npm test --silent --prefix web || true
 count
