@@ -92,6 +92,7 @@ impl Shard {
         self.carry_out(tab, &mut actions, now);
         tab.flush(now);
         tab.wake.notify_one();
+        self.forget_if_over(tab);
     }
 
     /// Ends a connection that does not take what it is sent.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use fanfare_signalr::negotiate::Transport;
 use tokio::sync::oneshot;
 
 use super::Shard;
@@ -57,7 +58,11 @@ impl Shard {
         self.forget_if_over(tab);
     }
 
-    fn forget_if_over(&self, tab: &Rc<Tab>) {
+    /// Forgets a long-polling connection that is over; the other transports have a task that does.
+    pub(super) fn forget_if_over(&self, tab: &Rc<Tab>) {
+        if tab.transport != Transport::LongPolling {
+            return;
+        }
         let over = tab.state.borrow().ending.as_ref().is_some_and(|ending| ending.over);
         if over {
             self.forget(tab);

@@ -126,6 +126,7 @@ impl Shard {
         tokio::task::spawn_local(async move {
             shard.feed_stalled(&tab).await;
             let _ = answer.send(Ok(()));
+            shard.forget_if_over(&tab);
         });
     }
 
@@ -137,6 +138,7 @@ impl Shard {
         let now = Instant::now();
         self.carry_out(&tab, &mut vec![Action::End(CloseReason::ClientClosed)], now);
         tab.flush(now);
+        self.forget_if_over(&tab);
         Ok(())
     }
 
