@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use fanfare_broker::Broker;
-use fanfare_broker::embedded::{Embedded, OpenError, Options};
+use fanfare_broker::embedded::{Embedded, OpenError, Options, Window as EmbeddedWindow};
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
@@ -70,6 +70,8 @@ pub(super) struct Node {
     pub app: Arc<App>,
     /// The reader of the log; to be run.
     pub pipeline: Pipeline,
+    /// The log; to be closed at the end.
+    pub broker: Arc<dyn Broker>,
     /// The threads that own the connections.
     pub shards: Vec<JoinHandle<()>>,
     /// How many hubs there are.
@@ -140,18 +142,23 @@ impl Node {
             max_connections: config.node.max_connections,
             draining: AtomicBool::new(false),
         });
+        let log = Arc::clone(&broker);
         let pipeline = Pipeline { broker, registry, routes, groups, seal, metrics, status, window };
-        Ok(Self { app, pipeline, shards, hubs, digest })
+        Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
 }
 
 fn open_broker(config: &Config) -> Result<Arc<dyn Broker>, StartError> {
     match &config.broker.kind {
         BrokerKind::Embedded(folder) => {
+            let replay = EmbeddedWindow { age: config.broker.window, records: config.broker.window_events };
+            let defaults = Options::default();
             let options = Options {
                 retention_age: config.broker.retention,
                 retention_bytes: config.broker.retention_bytes,
-                ..Options::default()
+                protected: replay,
+                dedup: EmbeddedWindow { age: replay.age.max(defaults.dedup.age), ..defaults.dedup },
+                ..defaults
             };
             Ok(Arc::new(Embedded::open(folder, options)?))
         }

@@ -48,6 +48,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = socket::bind(loaded.config.node.admin_listen)?;
     let drain = loaded.config.node.drain;
     let node = Node::start(loaded)?;
+    let broker = Arc::clone(&node.broker);
     let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);
     tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.digest, "listening");
@@ -68,6 +69,8 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     pipeline.abort();
     stop_operator.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
+    // Else the next start has to check the whole file of the embedded log.
+    broker.close().await;
     tracing::info!("stopped");
     Ok(())
 }
