@@ -182,6 +182,10 @@ impl Projection {
             }
             Effect::Roles { user, org, roles } => {
                 let change = RoleChange { user, org, roles, revision, at };
+                // A second route of the same event, say for another hub, tells of the same change.
+                if folded.consequences.contains(&Consequence::Roles(change.clone())) {
+                    return;
+                }
                 let (newest, forgotten) = self.roles.change(&change, place);
                 if let Some(time) = forgotten {
                     self.revocations.refuse_before(time);
