@@ -24,11 +24,12 @@ const NAME: &str = "fanout";
 /// A node, running or not. Its folder and ports stay the same over restarts.
 #[derive(Debug)]
 pub struct Node {
+    // Dropped before the folder that holds its log.
+    process: Option<Process>,
     folder: Arc<TempDir>,
     settings: Settings,
     listen: SocketAddr,
     admin_listen: SocketAddr,
-    process: Option<Process>,
 }
 
 impl Node {

@@ -15,12 +15,13 @@ use crate::wait::until;
 /// One producer, running or not. Its folder and port stay the same over restarts.
 #[derive(Debug)]
 pub struct Producer {
+    // Dropped before the folder that holds its log.
+    process: Option<Process>,
     name: &'static str,
     folder: Arc<TempDir>,
     address: SocketAddr,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    process: Option<Process>,
 }
 
 impl Producer {
@@ -42,6 +43,11 @@ impl Producer {
     /// Sets variables of the process.
     pub(crate) fn environment(&mut self, variables: &[(String, String)]) {
         self.environment.extend_from_slice(variables);
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it listens, as a URL.

@@ -40,6 +40,16 @@ impl Random {
         &from[self.below(from.len())]
     }
 
+    /// One of these words.
+    pub fn word(&mut self, from: &[&str]) -> String {
+        from[self.below(from.len())].to_owned()
+    }
+
+    /// Up to `most` of these words.
+    pub fn words(&mut self, from: &[&str], most: usize) -> Vec<String> {
+        self.some(from, most).into_iter().map(str::to_owned).collect()
+    }
+
     /// Up to `most` of these, each at most once, in the order of the list.
     pub fn some<T: Clone>(&mut self, from: &[T], most: usize) -> Vec<T> {
         let mut left = self.below(most + 1).min(from.len());

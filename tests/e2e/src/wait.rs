@@ -12,18 +12,40 @@ pub const SILENCE: Duration = Duration::from_millis(300);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
+/// The time that is left to wait for something.
+#[derive(Debug)]
+pub struct Deadline {
+    what: String,
+    at: Instant,
+}
+
+impl Deadline {
+    /// [`PATIENCE`] from now on.
+    pub fn new(what: &str) -> Self {
+        Self { what: what.to_owned(), at: Instant::now() + PATIENCE }
+    }
+
+    /// A moment between two looks.
+    ///
+    /// # Panics
+    /// If no time is left.
+    pub async fn pause(&self) {
+        assert!(Instant::now() < self.at, "waited in vain for {}", self.what);
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
 /// Looks again and again until there is something.
 ///
 /// # Panics
 /// If there is nothing within [`PATIENCE`].
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::new(what);
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        deadline.pause().await;
     }
 }
 

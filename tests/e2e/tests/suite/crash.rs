@@ -1,1 +1,305 @@
-//! x
+//! Processes are killed without a warning, and nothing is lost.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::wait::{Deadline, at_most};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Random, Tab, Token};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+/// The values of each flag, in order.
+type Flags = BTreeMap<String, Vec<bool>>;
+
+/// What a tab has heard of flags.
+#[derive(Debug, Default)]
+struct Heard {
+    flags: Flags,
+    ids: HashSet<String>,
+}
+
+impl Heard {
+    /// Listens until there is as much of each flag as is expected.
+    async fn listen(&mut self, tab: &mut Tab, expected: &Flags) {
+        let count = |flags: &Flags| flags.values().map(Vec::len).sum::<usize>();
+        while count(&self.flags) < count(expected) {
+            let flag = tab.expect("featureFlag").await;
+            let (name, id) = (flag["flag"].as_str().expect("a name"), flag["id"].as_str().expect("an id"));
+            assert!(self.ids.insert(id.to_owned()), "{flag} came twice");
+            self.flags.entry(name.to_owned()).or_default().push(flag["enabled"].as_bool().expect("a value"));
+        }
+        assert_eq!(self.flags, *expected);
+    }
+}
+
+/// The flags as the license service tells them.
+async fn told_flags(platform: &Platform, token: &str) -> BTreeMap<String, bool> {
+    let told = platform.flags(token, "acme").await;
+    let flags = told["flags"].as_array().expect("a list").iter();
+    flags.map(|flag| (flag["flag"].as_str().expect("a name").to_owned(), flag["enabled"] == true)).collect()
+}
+
+/// Nothing is left on its way, the license service and a new tab agree with what was heard.
+async fn expect_settled(platform: &Platform, token: &str, tab: &mut Tab, flags: &Flags) {
+    platform.license.send(&Platform::switch(token, "acme", "settled", true)).await.expect(202);
+    assert_eq!(tab.expect("featureFlag").await["flag"], "settled", "nothing comes twice");
+    let mut last: BTreeMap<String, bool> =
+        flags.iter().map(|(flag, values)| (flag.clone(), values[values.len() - 1])).collect();
+    last.insert("settled".to_owned(), true);
+    assert_eq!(told_flags(platform, token).await, last);
+    let (mut fresh, mut told) = (platform.node.tab_with(token).await, BTreeMap::new());
+    for _ in 0..last.len() {
+        let flag = fresh.expect("featureFlag").await;
+        told.insert(flag["flag"].as_str().expect("a name").to_owned(), flag["enabled"] == true);
+    }
+    assert_eq!(told, last);
+}
+
+#[tokio::test]
+async fn a_producer_killed_between_commit_and_relay_loses_nothing() {
+    let mut platform = Platform::start().await;
+    let bob = platform.login("bob").await;
+    platform.node.kill();
+    let mut committed = Flags::new();
+    for number in 0..24 {
+        let (flag, enabled) = (format!("flag-{}", number % 6), number / 6 % 2 == 0);
+        let answer = platform.license.send(&Platform::switch(&bob, "acme", &flag, enabled)).await.expect(202);
+        assert!(answer.json()["id"].is_string(), "{}", answer.text());
+        committed.entry(flag).or_default().push(enabled);
+    }
+    platform.license.kill();
+    platform.node.start().await;
+    let mut tab = platform.node.tab_with(&bob).await;
+    platform.license.start().await;
+    Heard::default().listen(&mut tab, &committed).await;
+    expect_settled(&platform, &bob, &mut tab, &committed).await;
+}
+
+/// Switches one flag on and off until it is told to stop. Each switch is tried until it is answered, so that each is
+/// one change, whether or not an answer was lost with the process.
+fn switch_for_ever(
+    to: SocketAddr,
+    token: String,
+    flag: String,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<(String, Vec<bool>)> {
+    tokio::spawn(async move {
+        let mut values = Vec::new();
+        while !stop.load(Ordering::Acquire) {
+            let enabled = values.len() % 2 == 0;
+            let request = Platform::switch(&token, "acme", &flag, enabled);
+            let deadline = Deadline::new("an answer");
+            while !matches!(request.send(to).await, Ok(answer) if answer.status == 202) {
+                deadline.pause().await;
+            }
+            values.push(enabled);
+        }
+        (flag, values)
+    })
+}
+
+#[tokio::test]
+async fn a_producer_killed_under_load_tells_of_every_change_once() {
+    let mut random = Random::new("a producer killed under load");
+    let mut platform = Platform::start().await;
+    let bob = platform.login("bob").await;
+    let mut tab = platform.node.tab_with(&bob).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let switches: Vec<_> = (0..4)
+        .map(|number| {
+            let address = platform.license.address();
+            switch_for_ever(address, bob.clone(), format!("flag-{number}"), Arc::clone(&stop))
+        })
+        .collect();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(50 + random.below(250) as u64)).await;
+        platform.license.kill();
+        platform.license.start().await;
+    }
+    stop.store(true, Ordering::Release);
+    let mut changes = Flags::new();
+    for switch in switches {
+        let (flag, values) = at_most("the end of the load", switch).await.expect("no panic");
+        changes.insert(flag, values);
+    }
+    assert!(changes.values().all(|values| values.len() > 3), "there was hardly any load: {changes:?}");
+    Heard::default().listen(&mut tab, &changes).await;
+    expect_settled(&platform, &bob, &mut tab, &changes).await;
+}
+
+const ROUNDS: usize = 3;
+const PRODUCERS: usize = 4;
+
+/// Posts events one after the other, each until it is answered with 202; gives how many there were.
+fn post_for_ever(to: SocketAddr, producer: usize, stop: Arc<AtomicBool>) -> JoinHandle<usize> {
+    let token = Token::producer().sign();
+    tokio::spawn(async move {
+        let mut posted = 0;
+        while !stop.load(Ordering::Acquire) {
+            let request = NewEvent::alert("acme", &format!("{producer}/{posted}")).request(&token);
+            let deadline = Deadline::new("a 202");
+            loop {
+                match request.send(to).await {
+                    Ok(answer) if answer.status == 202 => break,
+                    Ok(answer) => assert!(answer.status >= 500, "{} {}", answer.status, answer.text()),
+                    Err(_) => {}
+                }
+                deadline.pause().await;
+            }
+            posted += 1;
+        }
+        posted
+    })
+}
+
+/// How a tab that has lost its connection gets what it missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Return {
+    /// With `?cursor=` in the URL of the hub.
+    WithCursor,
+    /// By a call of `Resume` once it is connected.
+    ByCall,
+}
+
+/// Follows the toasts from now on, over restarts of the node, up to the one titled `end`; gives the titles in order.
+async fn follow(to: SocketAddr, how: Return) -> JoinHandle<Vec<String>> {
+    let connect = Connect::new(HUB, Token::user("alice", "acme").sign());
+    let mut tab = connect.connect(to).await;
+    let mut cursor = tab.cursor().await;
+    tokio::spawn(async move {
+        let mut titles = Vec::new();
+        loop {
+            match tab.receive().await {
+                Message::Notification(_, toast) => {
+                    let text = |key: &str| toast[key].as_str().expect("a text").to_owned();
+                    cursor = text("cursor");
+                    titles.push(text("title"));
+                    if text("title") == "end" {
+                        return titles;
+                    }
+                }
+                Message::Ping => {}
+                _ => tab = come_back(&connect, to, how, &cursor).await,
+            }
+        }
+    })
+}
+
+async fn come_back(connect: &Connect, to: SocketAddr, how: Return, cursor: &str) -> Tab {
+    let connect = match how {
+        Return::WithCursor => connect.clone().query("cursor", cursor),
+        Return::ByCall => connect.clone(),
+    };
+    let deadline = Deadline::new("a node to come back to");
+    let mut tab = loop {
+        match connect.try_connect(to).await {
+            Ok(Ok(tab)) => break tab,
+            _ => deadline.pause().await,
+        }
+    };
+    if how == Return::ByCall {
+        let resumed = tab.invoke("Resume", json!([cursor])).await.expect("resumes");
+        assert_eq!(resumed["complete"], true, "{resumed}");
+    }
+    tab
+}
+
+#[tokio::test]
+async fn a_node_killed_under_load_loses_nothing_that_it_took() {
+    let mut random = Random::new("a node killed under load");
+    let mut node = Node::start_default().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut followers = Vec::new();
+    for how in [Return::WithCursor, Return::ByCall] {
+        followers.push((how, follow(node.address(), how).await));
+    }
+    let producers: Vec<_> =
+        (0..PRODUCERS).map(|number| post_for_ever(node.address(), number, Arc::clone(&stop))).collect();
+    for _ in 0..ROUNDS {
+        tokio::time::sleep(Duration::from_millis(100 + random.below(400) as u64)).await;
+        node.kill();
+        node.start().await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.store(true, Ordering::Release);
+    let mut sent = BTreeSet::new();
+    for (number, producer) in producers.into_iter().enumerate() {
+        let posted = at_most("the end of the load", producer).await.expect("no panic");
+        assert!(posted > ROUNDS, "there was hardly any load");
+        sent.extend((0..posted).map(|event| format!("{number}/{event}")));
+    }
+    node.publish(&[NewEvent::alert("acme", "end")]).await;
+    for (how, follower) in followers {
+        let mut titles = at_most("the end of the stream", follower).await.expect("no panic");
+        assert_eq!(titles.pop().as_deref(), Some("end"));
+        let received: BTreeSet<_> = titles.iter().cloned().collect();
+        let missed: Vec<_> = sent.difference(&received).collect();
+        let (foreign, duplicated) = (received.difference(&sent).count(), titles.len() - received.len());
+        eprintln!(
+            "{how:?}: {} sent, {} received, {} missed, {duplicated} duplicated",
+            sent.len(),
+            received.len(),
+            missed.len()
+        );
+        assert!(missed.is_empty(), "{how:?} never heard of {missed:?}");
+        assert_eq!((foreign, duplicated), (0, 0), "{how:?}");
+        if how == Return::WithCursor {
+            expect_order(&titles);
+        }
+    }
+    node.stop().await;
+    expect_in_log(&node, &sent).await;
+}
+
+/// What one producer sent is heard in its order.
+fn expect_order(titles: &[String]) {
+    for number in 0..PRODUCERS {
+        let prefix = format!("{number}/");
+        let own: Vec<usize> = titles.iter().filter_map(|title| title.strip_prefix(&prefix)?.parse().ok()).collect();
+        assert!(own.is_sorted(), "the events of producer {number} came as {own:?}");
+    }
+}
+
+/// Every event is in the log once, in one unbroken row.
+async fn expect_in_log(node: &Node, sent: &BTreeSet<String>) {
+    let log = node.open_log();
+    let records = log.records().await;
+    let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, (1..=records.len() as u64).collect::<Vec<_>>());
+    let id = |headers: &[(String, String)]| headers.iter().find(|(name, _)| name == "ce-id").map(|(_, id)| id.clone());
+    let ids: Vec<String> = records.iter().filter_map(|record| id(&record.message.headers)).collect();
+    let distinct: BTreeSet<_> = ids.iter().filter(|id| *id != "end").cloned().collect();
+    assert_eq!((ids.len(), &distinct), (sent.len() + 1, sent));
+    assert_eq!(log.dead_letters().await, Vec::new());
+    log.close().await;
+}
+
+#[tokio::test]
+async fn what_a_killed_node_knew_it_knows_again() {
+    let mut node = Node::start_default().await;
+    node.publish(&[NewEvent::flag("acme", "kept", true, "1"), NewEvent::flag("acme", "gone", true, "2")]).await;
+    let removed = NewEvent::new("license.FlagRemoved", "3", &json!({ "org": "acme", "flag": "gone" }));
+    let roles = NewEvent::new("auth.RolesChanged", "4", &json!({ "org": "acme", "user": "alice", "roles": ["admin"] }));
+    node.publish(&[removed, roles, NewEvent::flag("acme", "kept", false, "5")]).await;
+    for _ in 0..2 {
+        node.kill();
+        node.start().await;
+        let mut tab = node.tab(&Token::user("alice", "acme")).await;
+        let flag = tab.expect("featureFlag").await;
+        // A retained notification has its own id and the position of the connect.
+        assert_eq!((&flag["flag"], &flag["enabled"]), (&json!("kept"), &json!(false)));
+        assert_ne!(flag["cursor"], Value::Null);
+        let alert = json!({ "title": "to admins", "message": "m" });
+        node.post(
+            Token::producer().sign(),
+            &NewEvent::new("system.Alert", &Random::new("id").bits().to_string(), &alert),
+        )
+        .await
+        .expect(202);
+        assert_eq!(tab.expect("toast").await["title"], "to admins", "the event's role counts for the older token");
+    }
+}
