@@ -95,7 +95,7 @@ impl Node {
         let mut metrics_registry = MetricsRegistry::default();
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
-        let methods = Methods::default();
+        let methods = methods(&config);
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
         let shared = Arc::new(Shared {
@@ -114,6 +114,7 @@ impl Node {
             queue_bytes: config.limits.outbox_bytes,
             resume_notifications: config.limits.resume_notifications,
             resume_bytes: config.limits.resume_bytes,
+            joined_groups: config.limits.joined_groups,
             methods: methods.clone(),
             metrics: Arc::clone(&metrics),
         });
@@ -190,6 +191,14 @@ fn bounds(config: &Config) -> Bounds {
         retained: MAX_REMEMBERED,
         revocations: MAX_REMEMBERED,
     }
+}
+
+fn methods(config: &Config) -> Methods {
+    let mut methods = Methods::default();
+    for hub in &config.hubs {
+        methods.declare(Arc::clone(&hub.path), &hub.methods);
+    }
+    methods
 }
 
 fn verifier(config: &Config) -> Result<Verifier, StartError> {

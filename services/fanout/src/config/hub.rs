@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::join::{self, JoinRule, Joiner};
+use super::method;
 use super::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
+use crate::method::Declared;
 use crate::route::HubDeclaration;
 
 /// The role whose bearers may name any org, unless a hub says otherwise.
@@ -20,7 +22,7 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
-pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles"];
+pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles", "method"];
 
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct HubConfig {
     pub require_roles: Option<Vec<String>>,
     /// Whoever has one of these roles may name any org.
     pub any_org_roles: Vec<String>,
+    /// The methods that its clients may call, beside those that every hub has.
+    pub methods: Vec<Arc<Declared>>,
 }
 
 impl HubConfig {
@@ -59,10 +63,13 @@ impl HubConfig {
 
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
-        HubDeclaration {
-            path: self.path.to_string(),
-            groups: self.join.iter().map(|rule| rule.template().clone()).collect(),
+        let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();
+        for template in self.methods.iter().filter_map(|method| method.joins()) {
+            if !groups.iter().any(|known| known.same_family(template)) {
+                groups.push(template.clone());
+            }
         }
+        HubDeclaration { path: self.path.to_string(), groups }
     }
 }
 
@@ -102,6 +109,7 @@ fn one(path: &str, section: &Section<'_>) -> HubConfig {
         join: join_rules(&section),
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
+        methods: method::read(&section, public),
     }
 }
 

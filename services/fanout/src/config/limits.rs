@@ -27,6 +27,8 @@ pub struct Limits {
     pub resume_bytes: usize,
     /// The most reads of the broker for resumes at the same time.
     pub resume_reads: usize,
+    /// The most groups that one connection joins by hub methods.
+    pub joined_groups: usize,
 }
 
 pub(super) const KEYS: &[&str] = &[
@@ -40,6 +42,7 @@ pub(super) const KEYS: &[&str] = &[
     "resume_notifications",
     "resume_bytes",
     "resume_reads",
+    "joined_groups",
 ];
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             resume_notifications: 1000,
             resume_bytes: 1 << 20,
             resume_reads: 4,
+            joined_groups: 100,
         }
     }
 }
@@ -83,6 +87,7 @@ pub(super) fn read(root: &Section<'_>) -> Limits {
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
+        joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
     };
     if limits.client_timeout <= limits.keepalive {
         let help = "twice as long is usual, since clients ping as often as the server does";

@@ -10,6 +10,7 @@ mod issuer;
 mod join;
 mod limits;
 mod loaded;
+mod method;
 mod node;
 mod paths;
 pub mod section;
@@ -162,6 +163,13 @@ fn check_realms(root: &Section<'_>, hubs: &[HubConfig], realms: &[Option<String>
                 "hub",
                 format!("`{}` of {} puts users of different realms into one group", rule.template(), hub.path),
                 Some("name the realm too, for instance user:{realm}/{user}".to_owned()),
+            );
+        }
+        for method in hub.methods.iter().filter(|method| method.mixes_realms()) {
+            root.fault(
+                "hub",
+                format!("{} of {} puts users of different realms into one group", method.name, hub.path),
+                Some("name the realm too, for instance draft:{realm}/{user}".to_owned()),
             );
         }
     }

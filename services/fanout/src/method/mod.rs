@@ -1,11 +1,13 @@
 //! Hub methods: what clients may call.
 //!
-//! Every hub has [`Builtin`] methods; an embedder adds Rust code as a [`Handler`].
+//! Every hub has [`Builtin`] methods; the configuration adds [`Declared`] ones, an embedder Rust code as a [`Handler`].
 
 mod builtin;
+pub mod declared;
 mod handler;
 
 pub use builtin::Builtin;
+pub use declared::Declared;
 pub use handler::{Arguments, Caller, Gone, Handler, Request, Signature, Upload};
 
 use std::collections::HashMap;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 pub enum Method {
     /// One of Fanfare's own.
     Builtin(Builtin),
+    /// One of the configuration.
+    Declared(Arc<Declared>),
     /// Code of an embedder.
     Handler(Arc<dyn Handler>),
 }
@@ -24,12 +28,20 @@ pub enum Method {
 #[derive(Clone, Default)]
 pub struct Methods {
     handlers: HashMap<Arc<str>, Arc<dyn Handler>>,
+    /// By hub, then by name in lower case.
+    declared: HashMap<Arc<str>, HashMap<String, Arc<Declared>>>,
 }
 
 impl Methods {
     /// Puts code behind the hub at a path.
     pub fn register(&mut self, hub: Arc<str>, handler: Arc<dyn Handler>) {
         self.handlers.insert(hub, handler);
+    }
+
+    /// Offers the methods that the configuration declares for a hub.
+    pub fn declare(&mut self, hub: Arc<str>, methods: &[Arc<Declared>]) {
+        let by_name = methods.iter().map(|method| (method.name.to_ascii_lowercase(), Arc::clone(method)));
+        self.declared.entry(hub).or_default().extend(by_name);
     }
 
     /// Whether the hub's methods want to see the request that opened a connection.
@@ -46,6 +58,10 @@ impl Methods {
             && let Some(signature) = handler.signature(target)
         {
             return Some((Method::Handler(Arc::clone(handler)), signature));
+        }
+        let declared = self.declared.get(hub).filter(|methods| !methods.is_empty());
+        if let Some(method) = declared.and_then(|methods| methods.get(&target.to_ascii_lowercase())) {
+            return Some((Method::Declared(Arc::clone(method)), Signature::default()));
         }
         let builtin = Builtin::find(target)?;
         Some((Method::Builtin(builtin), Signature::default()))

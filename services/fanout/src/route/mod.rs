@@ -29,6 +29,7 @@ pub(crate) use compile::KEYS;
 pub use effect::Effect;
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
+pub(crate) use text::{Piece, pieces};
 pub use verify::Unroutable;
 
 use crate::groups::name::GroupTemplate;

@@ -4,13 +4,13 @@ use super::source::{Context, Source};
 
 /// A piece of a template before names are looked up.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Name(String),
 }
 
 /// Splits a template at its braces; `{{` and `}}` are plain braces.
-pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, String> {
+pub(crate) fn pieces(template: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut rest = template;

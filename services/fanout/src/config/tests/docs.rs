@@ -43,15 +43,16 @@ fn the_example_of_a_configuration_is_sound() {
     std::fs::create_dir(folder.path().join("routes")).unwrap();
     std::fs::write(folder.path().join("secret"), [b'x'; 32]).unwrap();
     let page = manual("configuration.md");
-    let [example] = examples(&page)[..] else { panic!("one example") };
-    let example = example.replace("/run/secrets/fanfare", "secret");
+    let [example, methods] = examples(&page)[..] else { panic!("two examples") };
+    // The second is a continuation of the first.
+    let example = format!("{example}\n{methods}").replace("/run/secrets/fanfare", "secret");
     parse_in(folder.path(), &example).unwrap_or_else(|faults| panic!("{}", faults[0]));
 }
 
 #[test]
 fn every_key_is_explained() {
     let page = manual("configuration.md");
-    let keys = [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, SECTIONS].concat();
+    let keys = [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, SECTIONS].concat();
     for key in keys {
         let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
         assert!(named.iter().any(|named| page.contains(named)), "{key}");

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shard;
-use super::tab::{Tab, TabState};
+use super::tab::Tab;
 use crate::clock::unix_millis;
 use crate::connection::{CloseReason, Identity, WireForm};
+use crate::groups::name::GroupName;
 use crate::groups::{Delivery, Membership, memberships};
 use crate::projection::{Consequence, RoleChange};
 
@@ -44,7 +45,7 @@ impl Shard {
         }
         let mut guard = tab.state.borrow_mut();
         let state = &mut *guard;
-        if !state.is_live() || state.live_from.as_ref().is_some_and(|from| delivery.place.is_within(from)) {
+        if !state.is_live_for(delivery) {
             return None;
         }
         let form = WireForm::of(tab.transport, state.connection.protocol());
@@ -118,17 +119,18 @@ impl Shard {
         if !state.is_live() {
             return;
         }
-        let TabState { memberships: held, .. } = &mut *state;
-        for gone in held.iter().filter(|old| !wanted.iter().any(|new| new.group == old.group)) {
-            self.leave(tab, gone);
+        let held = std::mem::replace(&mut state.memberships, wanted);
+        let lost = state.joined.remove(|joined| !joined.method.allows_roles(&names));
+        let left = held.iter().chain(lost.iter().map(|joined| &joined.membership));
+        for gone in left.filter(|gone| !state.holds(&gone.group)) {
+            self.leave(tab, &gone.group);
         }
         let is_new = |new: &&Membership| !held.iter().any(|old| old.group == new.group);
-        let granted: Vec<Membership> = wanted.iter().filter(is_new).cloned().collect();
+        let granted: Vec<Membership> = state.memberships.iter().filter(is_new).cloned().collect();
+        drop(state);
         for new in &granted {
             self.join(tab, new);
         }
-        *held = wanted;
-        drop(state);
         self.tell_granted(tab, &granted);
         tab.flush(Instant::now());
     }
@@ -139,10 +141,10 @@ impl Shard {
         members.join(&tab.hub.path, &membership.group, tab.key, self.index, interest);
     }
 
-    pub(super) fn leave(&self, tab: &Tab, membership: &Membership) {
+    pub(super) fn leave(&self, tab: &Tab, group: &GroupName) {
         let interest = self.shared.groups.interest();
         let mut members = self.members.borrow_mut();
-        members.leave(&tab.hub.path, &membership.group, tab.key, self.index, interest);
+        members.leave(&tab.hub.path, group, tab.key, self.index, interest);
     }
 }
 

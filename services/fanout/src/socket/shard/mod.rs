@@ -8,7 +8,9 @@ mod act;
 mod broadcast;
 mod calls;
 mod command;
+mod declared;
 mod event_stream;
+mod joined;
 mod link;
 mod long_polling;
 mod members;
@@ -74,6 +76,8 @@ pub struct Shared {
     pub resume_notifications: usize,
     /// The most bytes of one resume.
     pub resume_bytes: usize,
+    /// The most groups that one connection joins by hub methods.
+    pub joined_groups: usize,
     /// What clients may call.
     pub methods: Methods,
     /// Counts.

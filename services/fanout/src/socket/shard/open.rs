@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::Shard;
 use super::calls::Calls;
 use super::command::Opening;
+use super::joined::JoinedGroups;
 use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
@@ -98,6 +99,7 @@ impl Shard {
                 held: None,
                 unacknowledged: None,
                 memberships: Vec::new(),
+                joined: JoinedGroups::default(),
                 live_from: None,
                 ending: None,
             }),
@@ -178,9 +180,12 @@ impl Shard {
         if self.tabs.borrow_mut().try_remove(tab.key).is_none() {
             return;
         }
-        let memberships = std::mem::take(&mut tab.state.borrow_mut().memberships);
-        for membership in &memberships {
-            self.leave(tab, membership);
+        let (memberships, joined) = {
+            let mut state = tab.state.borrow_mut();
+            (std::mem::take(&mut state.memberships), state.joined.remove(|_| true))
+        };
+        for membership in memberships.iter().chain(joined.iter().map(|joined| &joined.membership)) {
+            self.leave(tab, &membership.group);
         }
         self.by_id.borrow_mut().remove(&tab.id);
         self.cursors_at_connect.borrow_mut().remove(&tab.key);

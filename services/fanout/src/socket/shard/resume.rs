@@ -8,9 +8,10 @@ use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
 use super::queue::SendQueue;
-use super::tab::Tab;
+use super::tab::{Tab, TabState};
 use crate::connection::Frame;
 use crate::groups::Admission;
+use crate::groups::name::GroupName;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::{Place, open_cursor};
 
@@ -70,8 +71,10 @@ impl Shard {
             self.shared.metrics.resumed("unknown_cursor", 0);
             ResumeError::UnknownCursor
         })?;
-        let Some(until) = tab.state.borrow().live_from.clone() else {
-            return Err(ResumeError::Gone);
+        let until = {
+            let state = tab.state.borrow();
+            let Some(live_from) = &state.live_from else { return Err(ResumeError::Gone) };
+            state.joined.replay_until(live_from)
         };
         let evictions = self.shared.groups.evictions();
         if tab.identity.as_ref().is_some_and(|who| evictions.too_often(who, Instant::now())) {
@@ -134,9 +137,23 @@ fn is_for(tab: &Tab, replayed: &Replayed, notification: &Notification) -> bool {
         (Some(org), Some(who)) => who.belongs_to(org),
         (Some(_), None) => false,
     };
-    let memberships = &tab.state.borrow().memberships;
-    of_its_orgs
-        && memberships.iter().any(|held| {
-            notification.groups.contains(&held.group) && held.since.is_none_or(|since| replayed.place.is_after(since))
-        })
+    of_its_orgs && was_missed(&tab.state.borrow(), &notification.groups, replayed.place)
+}
+
+/// Whether something for these groups came before the connection was live in them, and in none it was live in.
+fn was_missed(state: &TabState, groups: &[GroupName], place: Place) -> bool {
+    let Some(live_from) = &state.live_from else { return false };
+    let claimed = state.memberships.iter().map(|held| (held, live_from));
+    let joined = state.joined.iter().map(|joined| (&joined.membership, &joined.live_from));
+    let mut missed = false;
+    for (held, live_from) in claimed.chain(joined) {
+        if !groups.contains(&held.group) || held.since.is_some_and(|since| !place.is_after(since)) {
+            continue;
+        }
+        if !place.is_within(live_from) {
+            return false;
+        }
+        missed = true;
+    }
+    missed
 }

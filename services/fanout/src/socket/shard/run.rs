@@ -48,6 +48,7 @@ impl Shard {
             let Some((method, _)) = self.shared.methods.find(&tab.hub.path, &call.target) else { continue };
             match method {
                 Method::Builtin(builtin) => self.run_builtin(&tab, builtin, call).await,
+                Method::Declared(declared) => self.run_declared(&tab, &declared, call).await,
                 Method::Handler(handler) => self.run_handler(&tab, &*handler, call, None).await,
             }
         }

@@ -1,0 +1,100 @@
+//! Hub methods that the configuration declares: who may call them, with what, and what they do.
+//!
+//! Everything here is pure: a call's arguments and its caller go in, and what is to be done or the text of the
+//! Completion comes out.
+
+mod allow;
+mod argument;
+mod caller;
+mod refusal;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use allow::Allow;
+pub use argument::{Given, Parameter, ParameterKind};
+pub use caller::Caller;
+pub use refusal::Refusal;
+pub use template::{Claim, GroupRule, Names, NotAGroup, Template, UnknownName};
+
+use fanfare_signalr::Value;
+
+use crate::groups::name::{GroupName, GroupTemplate};
+
+/// A hub method as it is declared.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// The name that clients call.
+    pub name: Box<str>,
+    /// What it takes, in order.
+    pub parameters: Box<[Parameter]>,
+    /// Who may call it; all of it must hold.
+    pub authorization: Authorization,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What must hold before a method does anything.
+#[derive(Debug, Clone, Default)]
+pub struct Authorization {
+    /// A condition over the caller's claims and the arguments.
+    pub allow: Option<Allow>,
+}
+
+/// What a method does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Puts the connection into a group.
+    Join(GroupRule),
+    /// Takes it out of one.
+    Leave(GroupRule),
+}
+
+/// What a call asks for once its arguments and its caller were looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// To be in a group.
+    Join(GroupName),
+    /// To be in it no longer.
+    Leave(GroupName),
+}
+
+impl Declared {
+    /// Checks a call as far as that takes nobody else.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the text for the client.
+    pub fn check(&self, caller: Caller<'_>, arguments: Vec<Value<'static>>) -> Result<Asked, Refusal> {
+        let given = Given::read(&self.parameters, arguments)?;
+        if self.authorization.allow.as_ref().is_some_and(|allow| !allow.holds(caller, &given)) {
+            return Err(Refusal::Unauthorized);
+        }
+        match &self.action {
+            Action::Join(group) => Ok(Asked::Join(group.name(caller, &given)?)),
+            Action::Leave(group) => Ok(Asked::Leave(group.name(caller, &given)?)),
+        }
+    }
+
+    /// The template of the groups that it joins.
+    #[must_use]
+    pub fn joins(&self) -> Option<&GroupTemplate> {
+        match &self.action {
+            Action::Join(group) => Some(group.template()),
+            Action::Leave(_) => None,
+        }
+    }
+
+    /// Whether it may still be called, and what it joined kept, with these roles.
+    #[must_use]
+    pub fn allows_roles(&self, roles: &[String]) -> bool {
+        self.authorization.allow.as_ref().is_none_or(|allow| allow.allows_roles(roles))
+    }
+
+    /// Whether it tells users apart but not the realms that they come from.
+    #[must_use]
+    pub fn mixes_realms(&self) -> bool {
+        match &self.action {
+            Action::Join(group) | Action::Leave(group) => group.uses(Claim::User) && !group.uses(Claim::Realm),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Groups that a connection has joined by hub methods, each live from a position of its own.
+
+use std::sync::Arc;
+
+use fanfare_broker::Position;
+
+use crate::groups::Membership;
+use crate::groups::name::GroupName;
+use crate::method::Declared;
+use crate::projection::Place;
+
+/// One group that a connection asked to be in.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// The group, and where an event granted it.
+    pub membership: Membership,
+    /// Up to where in the log it is known by what is retained or by a resume; what lies behind comes live.
+    pub live_from: Position,
+    /// The method that joined it.
+    pub method: Arc<Declared>,
+}
+
+/// All of them; allocated with the first one.
+#[derive(Debug, Default)]
+pub(super) struct JoinedGroups(Option<Box<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    groups: Vec<Joined>,
+    /// The newest position from which any of them is live: behind it there is nothing to tell apart.
+    until: Position,
+}
+
+impl JoinedGroups {
+    /// The groups.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Joined> {
+        self.0.iter().flat_map(|inner| &inner.groups)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |inner| inner.groups.len())
+    }
+
+    /// Whether a group is among them.
+    pub(super) fn holds(&self, group: &GroupName) -> bool {
+        self.iter().any(|joined| joined.membership.group == *group)
+    }
+
+    /// Adds a group.
+    pub(super) fn add(&mut self, joined: Joined) {
+        let from = joined.live_from.clone();
+        match &mut self.0 {
+            Some(inner) => {
+                inner.until = later(&inner.until, &from);
+                inner.groups.push(joined);
+            }
+            none => *none = Some(Box::new(Inner { groups: vec![joined], until: from })),
+        }
+    }
+
+    /// Removes those of which this holds, and gives them back.
+    pub(super) fn remove(&mut self, gone: impl Fn(&Joined) -> bool) -> Vec<Joined> {
+        let Some(inner) = &mut self.0 else { return Vec::new() };
+        let removed = inner.groups.extract_if(.., |joined| gone(joined)).collect();
+        if inner.groups.is_empty() {
+            self.0 = None;
+        }
+        removed
+    }
+
+    /// Whether something at this place may lie before a group was joined, so that groups must be looked at
+    /// one by one.
+    pub(super) fn may_precede(&self, place: Place) -> bool {
+        self.0.as_ref().is_some_and(|inner| place.is_within(&inner.until))
+    }
+
+    /// Whether something for these groups comes live through one that was joined.
+    pub(super) fn live_in(&self, groups: &[GroupName], place: Place) -> bool {
+        let mut joined = self.iter().filter(|joined| groups.contains(&joined.membership.group));
+        joined.any(|joined| !place.is_within(&joined.live_from))
+    }
+
+    /// Up to where a replay must read for a connection that is live from `tab` on.
+    pub(super) fn replay_until(&self, tab: &Position) -> Position {
+        self.0.as_ref().map_or_else(|| tab.clone(), |inner| later(tab, &inner.until))
+    }
+}
+
+/// The position that covers what either does. Of another incarnation the newer one counts.
+fn later(earlier: &Position, newer: &Position) -> Position {
+    if earlier.incarnation() != newer.incarnation() {
+        return newer.clone();
+    }
+    let mut all = earlier.clone();
+    for (partition, offset) in newer.offsets() {
+        all.advance_to(*partition, *offset);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups::name::GroupTemplate;
+    use crate::method::declared::{Action, Authorization, GroupRule, Names};
+
+    fn joined(list: &str, offset: u64) -> Joined {
+        let template = GroupTemplate::parse("list:{id}").expect("a template");
+        let rule = GroupRule::parse("list", Names(&[])).expect("a group");
+        let method = Declared {
+            name: "Join".into(),
+            parameters: Box::default(),
+            authorization: Authorization::default(),
+            action: Action::Join(rule),
+        };
+        Joined {
+            membership: Membership { group: template.name(&[list]).expect("a name"), since: None },
+            live_from: Position::from_parts(1, [(0, offset)]),
+            method: Arc::new(method),
+        }
+    }
+
+    #[test]
+    fn what_lies_before_a_join_is_not_live_in_it() {
+        let mut groups = JoinedGroups::default();
+        assert!(!groups.may_precede(Place { partition: 0, offset: 1 }));
+        groups.add(joined("a", 5));
+        groups.add(joined("b", 9));
+        let name = |list: &str| joined(list, 0).membership.group;
+        let place = |offset| Place { partition: 0, offset };
+        assert!(groups.may_precede(place(9)) && !groups.may_precede(place(10)));
+        assert!(groups.live_in(&[name("a")], place(6)) && !groups.live_in(&[name("a")], place(5)));
+        assert!(!groups.live_in(&[name("b")], place(6)) && groups.live_in(&[name("b"), name("a")], place(6)));
+        assert_eq!(groups.replay_until(&Position::from_parts(1, [(0, 3)])).offsets(), [(0, 9)]);
+        assert_eq!(groups.replay_until(&Position::from_parts(1, [(0, 30), (1, 1)])).offsets(), [(0, 30), (1, 1)]);
+    }
+
+    #[test]
+    fn groups_are_left_one_by_one() {
+        let mut groups = JoinedGroups::default();
+        groups.add(joined("a", 5));
+        groups.add(joined("b", 9));
+        let (a, b) = (joined("a", 0).membership.group, joined("b", 0).membership.group);
+        assert_eq!(groups.remove(|joined| joined.membership.group == a).len(), 1);
+        assert!(!groups.holds(&a) && groups.holds(&b));
+        assert_eq!((groups.len(), groups.remove(|_| true).len(), groups.len()), (1, 1, 0));
+    }
+}

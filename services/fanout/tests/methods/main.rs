@@ -1,0 +1,4 @@
+//! Hub methods that the configuration declares, against real nodes.
+
+mod join;
+mod scene;

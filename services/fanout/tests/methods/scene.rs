@@ -1,0 +1,76 @@
+//! A platform of shared lists: its events, its routes and its hub.
+
+use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::{NewEvent, Node, Settings, Tab, Token};
+use serde_json::json;
+
+/// The hub of these tests.
+pub(crate) const LISTS: &str = "/hubs/lists";
+
+const ITEM_ADDED: &str = r#"{"type":"record","name":"ItemAdded","namespace":"fanfare.lists","doc":"An item.","fields":[
+    {"name":"org","type":"string","doc":"Its org."},
+    {"name":"list_id","type":"string","doc":"Its list."},
+    {"name":"item","type":"string","doc":"What it is."}]}"#;
+
+const ROUTES: &str = r#"
+hub = "/hubs/lists"
+
+[[route]]
+name = "item-added"
+event = "lists.ItemAdded"
+groups = ["list:{list_id}"]
+send = { target = "itemAdded", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
+
+[[route]]
+name = "flag"
+event = "license.FlagToggled"
+groups = ["flag:{flag}"]
+featureFlag = { flag = "{flag}", enabled = "{enabled}" }
+retain = true
+
+[[route]]
+name = "alert"
+event = "system.Alert"
+groups = ["org:{org}"]
+toast = { severity = "info", title = "{title}", message = "{message}" }
+
+[[route]]
+name = "roles"
+event = "auth.RolesChanged"
+groups = ["user:{user}"]
+toast = { severity = "info", title = "Roles", message = "Your roles have changed." }
+roles = { user = "{user}", org = "{org}", roles = "{roles}" }
+"#;
+
+/// A node whose hub has these methods.
+pub(crate) fn settings(methods: &str) -> Settings {
+    let hubs = format!("[hub.\"{LISTS}\"]\n{methods}");
+    let schemas = vec![("lists/ItemAdded.v1.avsc".to_owned(), ITEM_ADDED.to_owned())];
+    Settings { hubs, schemas, routes: ROUTES.to_owned(), ..Settings::default() }
+}
+
+/// A running node.
+pub(crate) async fn node(methods: &str) -> Node {
+    Node::start_with(settings(methods)).await
+}
+
+/// A tab of a user of acme.
+pub(crate) async fn tab(node: &Node, user: &str) -> Tab {
+    tab_of(node, &Token::user(user, "acme")).await
+}
+
+/// A tab with any token.
+pub(crate) async fn tab_of(node: &Node, token: &Token) -> Tab {
+    Connect::new(LISTS, token.sign()).connect(node.address()).await
+}
+
+/// An item of a list of acme.
+pub(crate) fn item(list: &str, item: &str) -> NewEvent {
+    NewEvent::new("lists.ItemAdded", item, &json!({ "org": "acme", "list_id": list, "item": item }))
+}
+
+/// Sends a toast to acme, and checks that it is the next thing a tab hears.
+pub(crate) async fn hears_nothing_else(node: &Node, tab: &mut Tab, title: &str) {
+    node.publish(&[NewEvent::alert("acme", title)]).await;
+    assert_eq!(tab.expect("toast").await["title"], title);
+}
