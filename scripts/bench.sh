@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: scripts/bench.sh [SCENARIO...]
+# Runs the benchmarks: scripts/bench.sh [SCENARIO...], or with one name in the variable SCENARIO.
+#
+# Options go before the names: --pairs 5 measures for numbers that are to be published, --list lists the scenarios.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 scripts/setup.sh run
+# The binary that is measured is the one that is shipped, and carries the page.
 scripts/web.sh
-say "Building the benchmarks (the first time takes some minutes)"
-# All binaries of the package: the benchmark starts the others.
+say "Building the release binaries"
 cargo build --release --locked -p fanfare-fanout -p fanfare-bench
-exec target/release/fanfare-bench "$@"
+
+# Every tab is an open file here and another one in the node.
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+# shellcheck disable=SC2086 # several names in SCENARIO are several scenarios
+exec "${CARGO_TARGET_DIR:-target}/release/fanfare-bench" "$@" ${SCENARIO:-}

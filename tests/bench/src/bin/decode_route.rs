@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     let begun = Instant::now();
     for _ in 0..count {
         let event = decode(&loaded.registry, black_box(&record))?.context("a tombstone")?;
-        let matches = loaded.routes.route(&event);
+        let matches = loaded.routes.resolve(&event)?;
         ensure!(black_box(&matches).len() == 1, "{} routes take the event", matches.len());
     }
     let nanos = begun.elapsed().as_nanos() as f64 / f64::from(count.max(1));

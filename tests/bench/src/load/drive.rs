@@ -36,6 +36,7 @@ impl Load {
     /// Publishes and waits for every delivery. The times are collected until [`Load::finish`].
     pub(crate) fn run(&mut self, plan: &Plan) -> Result<()> {
         let tabs = self.tabs.all.len();
+        self.renew_producers()?;
         for number in 0..plan.bursts {
             let (first, count) = match plan.audience {
                 Audience::Everybody => (0, tabs),
@@ -81,6 +82,17 @@ impl Load {
             }
         }
         self.command(&format!("send {first} {count} {}", plan.burst))
+    }
+
+    /// What happened while nobody looked may be that the node has closed idle connections.
+    fn renew_producers(&mut self) -> Result<()> {
+        self.turn(Duration::ZERO)?;
+        match &mut self.source {
+            Source::Node { publishers, .. } => {
+                publishers.iter_mut().try_for_each(|one| one.renew(self.poll.registry()))
+            }
+            Source::Floor { .. } => Ok(()),
+        }
     }
 
     fn producers_are_idle(&self) -> bool {

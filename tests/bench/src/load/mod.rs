@@ -16,6 +16,8 @@ mod publisher;
 mod storm;
 mod tab;
 mod tabs;
+#[cfg(test)]
+mod tests;
 mod toast;
 
 use std::net::SocketAddr;

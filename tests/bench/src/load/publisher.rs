@@ -14,7 +14,10 @@ use super::http;
 #[derive(Debug)]
 pub(super) struct Publisher {
     stream: TcpStream,
-    host: String,
+    address: SocketAddr,
+    own: Token,
+    /// Whether the node has closed the connection, which it does to those that are idle for some seconds.
+    closed: bool,
     token: Rc<str>,
     partial: Vec<u8>,
     /// Since when it waits for the answer to a request.
@@ -23,12 +26,17 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn connect(address: SocketAddr, token: Rc<str>, registry: &Registry, own: Token) -> Result<Self> {
-        let stream = std::net::TcpStream::connect(address).context("a producer cannot connect")?;
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        registry.register(&mut stream, own, Interest::READABLE)?;
-        Ok(Self { stream, host: address.to_string(), token, partial: Vec::new(), waits_since: None })
+        let stream = open(address, registry, own)?;
+        Ok(Self { stream, address, own, closed: false, token, partial: Vec::new(), waits_since: None })
+    }
+
+    /// Connects again if the node has closed the connection while it was idle.
+    pub(super) fn renew(&mut self, registry: &Registry) -> Result<()> {
+        if self.closed {
+            self.stream = open(self.address, registry, self.own)?;
+            self.closed = false;
+        }
+        Ok(())
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -40,7 +48,7 @@ impl Publisher {
         let mut request = format!(
             "POST /events HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/avro\r\n\
              content-length: {}\r\n",
-            self.host,
+            self.address,
             self.token,
             body.len()
         )
@@ -65,6 +73,10 @@ impl Publisher {
     pub(super) fn read(&mut self) -> Result<Option<Duration>> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {
+            Ok(0) if self.is_idle() => {
+                self.closed = true;
+                return Ok(None);
+            }
             Ok(0) => bail!("the node has closed a producer's connection"),
             Ok(count) => self.partial.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -78,4 +90,13 @@ impl Publisher {
         let since = self.waits_since.take().context("an answer that nobody waits for")?;
         Ok(Some(since.elapsed()))
     }
+}
+
+fn open(address: SocketAddr, registry: &Registry, own: Token) -> Result<TcpStream> {
+    let stream = std::net::TcpStream::connect(address).context("a producer cannot connect")?;
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    let mut stream = TcpStream::from_std(stream);
+    registry.register(&mut stream, own, Interest::READABLE)?;
+    Ok(stream)
 }

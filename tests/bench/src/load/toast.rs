@@ -122,12 +122,12 @@ mod tests {
     use super::*;
 
     impl Toast {
-        pub(crate) fn new(message: &str, at: &str) -> Self {
+        pub(in crate::load) fn new(message: &str, at: &str) -> Self {
             Self { message: message.to_owned(), at: at.to_owned() }
         }
 
         /// The message that shows this toast.
-        pub(crate) fn shown(&self) -> Vec<u8> {
+        pub(in crate::load) fn shown(&self) -> Vec<u8> {
             let Self { message, at } = self;
             let shown = format!(
                 "{{\"type\":1,\"target\":\"toast\",\"arguments\":[{{\"id\":\"i\",\"cursor\":\"c\",\"severity\":\"info\",\

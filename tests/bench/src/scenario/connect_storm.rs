@@ -72,6 +72,7 @@ fn readings(
         ("connections_per_second_new_token", per_second(new)),
         ("failures", failures as f64),
         ("listen_overflows", overflows as f64),
+        ("connections", known.each.len() as f64),
     ]
 }
 

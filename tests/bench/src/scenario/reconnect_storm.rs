@@ -43,6 +43,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
         let mut readings = times(&storm, cpu);
         readings.push(("failures", storm.failures as f64));
         readings.push(("listen_overflows", listen_overflows()?.saturating_sub(overflows) as f64));
+        readings.push(("connections", storm.each.len() as f64));
         Ok(readings)
     };
     interleave(stage, name, "storm", floor_turn, node_turn)

@@ -16,9 +16,9 @@ const TABS: usize = 1000;
 /// The text of each toast.
 const MESSAGE_BYTES: usize = 3000;
 
-/// Events of each turn, in steps between which memory is looked at: three times what the node keeps for a tab and the
+/// Events of each turn, in steps between which memory is looked at: twice what the node keeps for a tab and the
 /// kernel buffers, so that the stopped tab is given up halfway.
-const STEPS: usize = 12;
+const STEPS: usize = 10;
 const EVENTS_PER_STEP: usize = 20;
 
 const STEP: Plan = Plan { bursts: EVENTS_PER_STEP, burst: 1, audience: Audience::Everybody, pause: Duration::ZERO };
