@@ -111,7 +111,8 @@ impl Shard {
     fn regroup(self: &Rc<Self>, tab: &Rc<Tab>, who: &Identity) {
         let roles = self.shared.groups.read(|known| known.roles_of(who.claims()));
         let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
-        if !tab.hub.admits(&names) {
+        // Looking into another org is a right that goes with the role, also for a tab that is open.
+        if !tab.hub.admits(&names) || (who.named_org().is_some() && !tab.hub.may_name_org(&names)) {
             return self.close(tab, CloseReason::Forbidden);
         }
         let wanted = memberships(&tab.hub, who, &roles);
