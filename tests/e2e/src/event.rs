@@ -40,7 +40,7 @@ impl NewEvent {
 
     /// A toast for an org, whose title tells one from the other.
     pub fn alert(org: &str, title: &str) -> Self {
-        Self::new("system.Alert", title, &json!({ "org": org, "title": title, "message": "m" }))
+        Self::new("system.Alert", &title.replace(' ', "-"), &json!({ "org": org, "title": title, "message": "m" }))
     }
 
     /// A feature flag of an org.

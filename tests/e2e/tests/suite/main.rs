@@ -4,6 +4,7 @@ mod crash;
 mod frames;
 mod isolation;
 mod leaks;
+mod logout;
 mod publish;
 mod startup;
-mod token;
+mod tokens;

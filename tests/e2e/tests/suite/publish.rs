@@ -193,7 +193,7 @@ async fn an_event_that_does_not_fit_is_refused_by_field() {
 fn refused_requests() -> Vec<(Request, u16, &'static str)> {
     let token = Token::producer().sign();
     let limited = Token::producer().claim("publish_sources", ["/tests"]).claim("publish_orgs", ["acme"]).sign();
-    let alert = |id: &str| NewEvent::alert("acme", id);
+    let alert = |id: &str| NewEvent::new("system.Alert", id, &json!({ "org": "acme", "title": "t", "message": "m" }));
     let body = json!({ "org": "acme", "title": "t", "message": "m" }).to_string();
     let no_id = Request::post("/events").bearer(&token).header("ce-type", "system.Alert").header("ce-source", "/s");
     let typed = |event_type: &str| NewEvent::new(event_type, "1", &json!({})).request(&token);
