@@ -25,7 +25,7 @@ pub(super) struct Calls(Option<Box<Open>>);
 
 #[derive(Debug, Default)]
 struct Open {
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<(Call, Vec<Upload>)>,
     running: bool,
     streams: HashMap<String, CancellationToken>,
     uploads: HashMap<String, Items>,
@@ -35,10 +35,11 @@ struct Open {
     stalled: VecDeque<Stalled>,
 }
 
-type Items = mpsc::Sender<Result<Value<'static>, String>>;
+/// The way into an upload.
+pub(super) type Items = mpsc::Sender<Result<Value<'static>, String>>;
 
 /// An item and where it goes.
-pub(super) type Stalled = (Items, Result<Value<'static>, String>);
+type Stalled = (Items, Result<Value<'static>, String>);
 
 impl Open {
     fn hand_over(&mut self, items: Items, item: Result<Value<'static>, String>) {
@@ -61,17 +62,17 @@ impl Calls {
     ///
     /// # Errors
     /// The call, if too many wait.
-    pub(super) fn queue(&mut self, call: Call) -> Result<bool, Call> {
+    pub(super) fn queue(&mut self, call: Call, uploads: Vec<Upload>) -> Result<bool, Call> {
         let open = self.open();
         if open.waiting.len() >= MAX_WAITING {
             return Err(call);
         }
-        open.waiting.push_back(call);
+        open.waiting.push_back((call, uploads));
         Ok(!std::mem::replace(&mut open.running, true))
     }
 
     /// The next call to run; nothing once all are done.
-    pub(super) fn next(&mut self) -> Option<Call> {
+    pub(super) fn next(&mut self) -> Option<(Call, Vec<Upload>)> {
         let open = self.open();
         let next = open.waiting.pop_front();
         open.running = next.is_some();
@@ -82,7 +83,7 @@ impl Calls {
     #[must_use]
     pub(super) fn is_in_use(&self, id: &str) -> bool {
         let Some(open) = &self.0 else { return false };
-        open.streams.contains_key(id) || open.waiting.iter().any(|call| call.id.as_deref() == Some(id))
+        open.streams.contains_key(id) || open.waiting.iter().any(|(call, _)| call.id.as_deref() == Some(id))
     }
 
     /// Notes a stream that runs; nothing if too many do.
@@ -140,9 +141,20 @@ impl Calls {
         true
     }
 
-    /// The first item that waits for room, to be sent before anything more is read.
-    pub(super) fn stalled(&mut self) -> Option<Stalled> {
-        self.0.as_mut()?.stalled.pop_front()
+    /// Where the first item that waits for room goes.
+    pub(super) fn stalled(&self) -> Option<Items> {
+        Some(self.0.as_ref()?.stalled.front()?.0.clone())
+    }
+
+    /// Hands over the first item that waits, now that there is room, or nobody who wants it.
+    pub(super) fn unstall(&mut self, items: &Items) {
+        let Some(open) = &mut self.0 else { return };
+        if let Some((_, item)) = open.stalled.pop_front_if(|(waits, _)| waits.same_channel(items)) {
+            // No room after all: somebody else was faster, and the item waits on.
+            if let Err(TrySendError::Full(item)) = items.try_send(item) {
+                open.stalled.push_front((items.clone(), item));
+            }
+        }
     }
 
     /// Notes a question to the client: the id to send and the answer to wait for.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shard;
 use super::tab::Tab;
 use crate::connection::Call;
-use crate::method::{Arguments, Builtin, Caller, Gone, Handler, Method, Request, Signature};
+use crate::method::{Arguments, Builtin, Caller, Gone, Handler, Method, Request, Signature, Upload};
 
 /// A handler's messages wait once more than this many bytes wait for the socket.
 const ROOM_BYTES: usize = 32 * 1024;
@@ -24,16 +24,24 @@ impl Shard {
         if let Some(error) = mismatch(tab, &call, signature) {
             return self.refuse(tab, &call, error);
         }
+        // Now, not when the method runs: its items may come in the same packet.
+        let opened = tab.calls.borrow_mut().open_uploads(&call.uploads);
+        let Some(uploads) = opened else {
+            return self.refuse(tab, &call, "Too many streams are uploaded.".to_owned());
+        };
         if signature.streams {
-            return self.start_stream(tab, call, method);
+            return self.start_stream(tab, call, uploads, method);
         }
-        let queued = tab.calls.borrow_mut().queue(call);
+        let queued = tab.calls.borrow_mut().queue(call, uploads);
         match queued {
             Ok(true) => {
                 tokio::task::spawn_local(Rc::clone(self).run_calls(Rc::clone(tab)));
             }
             Ok(false) => {}
-            Err(call) => self.refuse(tab, &call, "Too many calls wait for an answer.".to_owned()),
+            Err(call) => {
+                end_uploads(tab, &call);
+                self.refuse(tab, &call, "Too many calls wait for an answer.".to_owned());
+            }
         }
     }
 
@@ -44,12 +52,12 @@ impl Shard {
     /// Runs the calls of one connection, one after the other, as its clients expect.
     async fn run_calls(self: Rc<Self>, tab: Rc<Tab>) {
         loop {
-            let Some(call) = tab.calls.borrow_mut().next() else { return };
+            let Some((call, uploads)) = tab.calls.borrow_mut().next() else { return };
             let Some((method, _)) = self.shared.methods.find(&tab.hub.path, &call.target) else { continue };
             match method {
                 Method::Builtin(builtin) => self.run_builtin(&tab, builtin, call).await,
                 Method::Declared(declared) => self.run_declared(&tab, &declared, call).await,
-                Method::Handler(handler) => self.run_handler(&tab, &*handler, call, None).await,
+                Method::Handler(handler) => self.run_handler(&tab, &*handler, call, uploads, None).await,
             }
         }
     }
@@ -64,15 +72,16 @@ impl Shard {
         }
     }
 
-    fn start_stream(self: &Rc<Self>, tab: &Rc<Tab>, call: Call, method: Method) {
+    fn start_stream(self: &Rc<Self>, tab: &Rc<Tab>, call: Call, uploads: Vec<Upload>, method: Method) {
         let (Method::Handler(handler), Some(id)) = (method, call.id.clone()) else { return };
         let started = tab.calls.borrow_mut().start_stream(&id);
         let Some(cancelled) = started else {
+            end_uploads(tab, &call);
             return self.refuse(tab, &call, "Too many streams are open.".to_owned());
         };
         let (shard, tab) = (Rc::clone(self), Rc::clone(tab));
         tokio::task::spawn_local(async move {
-            shard.run_handler(&tab, &*handler, call, Some(cancelled)).await;
+            shard.run_handler(&tab, &*handler, call, uploads, Some(cancelled)).await;
             tab.calls.borrow_mut().end_stream(&id);
         });
     }
@@ -81,24 +90,20 @@ impl Shard {
         self: &Rc<Self>,
         tab: &Rc<Tab>,
         handler: &dyn Handler,
-        call: Call,
+        mut call: Call,
+        uploads: Vec<Upload>,
         cancelled: Option<CancellationToken>,
     ) {
-        let uploads = tab.calls.borrow_mut().open_uploads(&call.uploads);
-        let Some(uploads) = uploads else {
-            return self.refuse(tab, &call, "Too many streams are uploaded.".to_owned());
-        };
         let caller = Calling { shard: self, tab, stream: call.id.as_deref(), cancelled };
-        let arguments = Arguments { target: call.target.clone(), values: call.arguments, uploads };
+        let values = std::mem::take(&mut call.arguments);
+        let arguments = Arguments { target: call.target.clone(), values, uploads };
         let outcome = match handler.call(&caller, arguments).await {
             // A stream ends without a value: JavaScript would ignore it and others refuse it.
             Ok(_) if caller.cancelled.is_some() => Outcome::Void,
             Ok(outcome) => outcome,
             Err(error) => Outcome::Error(error.into()),
         };
-        for id in &call.uploads {
-            tab.calls.borrow_mut().end_upload(id, None);
-        }
+        end_uploads(tab, &call);
         self.complete(tab, call.id.as_deref(), outcome);
     }
 
@@ -117,6 +122,13 @@ impl Shard {
             }
             drained.await;
         }
+    }
+}
+
+/// Ends what a call uploads: what still comes of it is ignored.
+fn end_uploads(tab: &Tab, call: &Call) {
+    for id in &call.uploads {
+        tab.calls.borrow_mut().end_upload(id, None);
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::Shard;
+use super::calls::Items;
 use super::tab::Tab;
 use crate::connection::{Action, CloseReason};
 use crate::websocket::{Received, pong_frame};
@@ -46,37 +47,41 @@ impl Shard {
                 tab.wake.notified().await;
                 continue;
             }
-            self.feed_stalled(&tab).await;
-            let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            // While an upload has no room nothing more is read, but what waits is written: the method may
+            // be waiting for just that.
+            let stalled = tab.calls.borrow().stalled();
+            let reads = stalled.is_none();
+            let interest = match (reads, waits) {
+                (true, true) => Interest::READABLE | Interest::WRITABLE,
+                (true, false) => Interest::READABLE,
+                (false, _) => Interest::WRITABLE,
+            };
             tokio::select! {
-                ready = stream.ready(interest) => match ready {
+                ready = stream.ready(interest), if reads || waits => match ready {
                     Ok(ready) => {
                         if ready.is_writable() {
                             tab.flush(Instant::now());
                         }
-                        if ready.is_readable() || ready.is_error() {
+                        if reads && (ready.is_readable() || ready.is_error()) {
                             self.read(&tab, &stream, &mut cursor);
                         }
                     }
                     Err(_) => tab.state.borrow_mut().link_broke(Instant::now()),
                 },
+                () = feed(&tab, stalled), if !reads => {}
                 () = tab.wake.notified() => {}
             }
         }
     }
 
-    /// Gives uploads what they had no room for, before anything more is read.
+    /// Gives uploads all that they had no room for, as they get it; a method that ends wants no more.
     pub(super) async fn feed_stalled(&self, tab: &Tab) {
         loop {
-            let Some((items, item)) = tab.calls.borrow_mut().stalled() else { return };
-            tokio::select! {
-                // A reader that has gone wants no more.
-                _ = items.send(item) => {}
-                () = tab.wake.notified() => tab.wake.notify_one(),
-            }
-            if tab.state.borrow().ending.is_some() {
+            let stalled = tab.calls.borrow().stalled();
+            if stalled.is_none() {
                 return;
             }
+            feed(tab, stalled).await;
         }
     }
 
@@ -132,5 +137,14 @@ impl Shard {
             rest = &mut rest[used..];
         }
         tab.flush(now);
+    }
+}
+
+/// Hands over the first item that waits once its upload has room. Nothing is lost if this is dropped.
+async fn feed(tab: &Tab, stalled: Option<Items>) {
+    if let Some(items) = stalled {
+        // The room is taken with the item, or there is no reader any more.
+        drop(items.reserve().await);
+        tab.calls.borrow_mut().unstall(&items);
     }
 }
