@@ -1,10 +1,11 @@
 # Everything here is a script in scripts/, which also says what it does.
 
-.PHONY: help run test bench fuzz lint fmt setup clean
+.PHONY: help run test testhub bench fuzz lint fmt setup clean
 
 help:
 	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it)"
 	@echo "make test    install what is missing and run every test"
+	@echo "make testhub run the server for the functional tests of SignalR clients"
 	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"
 	@echo "make fuzz    fuzz the protocol codecs (SECONDS_EACH=300)"
 	@echo "make lint    check formatting and lints"
@@ -17,6 +18,9 @@ run:
 
 test:
 	@scripts/test.sh
+
+testhub:
+	@scripts/testhub.sh
 
 bench:
 	@scripts/bench.sh $(ARGS)

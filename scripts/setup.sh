@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh run     to build and start the platform
 #   scripts/setup.sh test    and to run every test, browsers among them
+#   scripts/setup.sh build   to build what needs no page
 #
 # System packages come through apt-get, Rust through rustup, packages of Node.js through npm ci. Whatever is there
 # already is left alone; on a machine that has everything this takes about a second.
@@ -113,10 +114,14 @@ case ${1:-run} in
     node_packages tests/clients
     browser
     ;;
+  build)
+    compiler
+    rust
+    ;;
   lint)
     compiler
     rust
     lints
     ;;
-  *) fail "usage: scripts/setup.sh [run|test|lint]" ;;
+  *) fail "usage: scripts/setup.sh [run|test|build|lint]" ;;
 esac

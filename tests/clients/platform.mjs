@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 import { ServiceProcess } from "./service-process.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const BINARIES = process.env.FANFARE_BIN ?? join(ROOT, "target/debug");
+/** Where the programs under test are. */
+export const BINARIES = process.env.FANFARE_BIN ?? join(ROOT, "target/debug");
 /** What tests leave for people to look at. */
 export const OUTPUT = join(ROOT, "target/test-output");
 

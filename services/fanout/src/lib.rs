@@ -9,6 +9,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod embed;
 pub mod groups;
 pub mod method;
 pub mod pipeline;

@@ -1,7 +1,7 @@
 //! The commands of the `fanfare` binary.
 
 pub mod check;
-mod node;
+pub(crate) mod node;
 pub mod publish;
 pub mod serve;
 pub mod token;

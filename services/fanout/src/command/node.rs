@@ -32,7 +32,7 @@ const SHARD_COMMANDS: usize = 1024;
 
 /// Why a node does not start.
 #[derive(Debug, Error)]
-pub(super) enum StartError {
+pub enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -65,7 +65,7 @@ pub(super) enum StartError {
 }
 
 /// A node that has been put together.
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The state of the HTTP edge.
     pub app: Arc<App>,
     /// The reader of the log; to be run.
@@ -81,11 +81,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Opens the log and starts the shards.
+    /// Opens the log and starts the shards; `methods` is the code behind the hubs.
     ///
     /// # Errors
     /// [`StartError`] in a plain sentence.
-    pub(super) fn start(loaded: Loaded) -> Result<Self, StartError> {
+    pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = open_broker(&config)?;
@@ -95,7 +95,7 @@ impl Node {
         let mut metrics_registry = MetricsRegistry::default();
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
-        let methods = methods(&config);
+        let methods = with_declared(methods, &config);
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
         let shared = Arc::new(Shared {
@@ -193,22 +193,26 @@ fn bounds(config: &Config) -> Bounds {
     }
 }
 
-fn methods(config: &Config) -> Methods {
-    let mut methods = Methods::default();
+/// What clients may call: an embedder's code, and what the configuration declares.
+fn with_declared(mut methods: Methods, config: &Config) -> Methods {
     for hub in &config.hubs {
         methods.declare(Arc::clone(&hub.path), &hub.methods);
     }
     methods
 }
 
-fn verifier(config: &Config) -> Result<Verifier, StartError> {
+/// What checks tokens; nothing if no issuer is trusted, which a node of public hubs needs not.
+fn verifier(config: &Config) -> Result<Option<Verifier>, StartError> {
     let mut issuers = config.issuers.clone();
     if let Some(development) = &config.development {
         let key = SigningKey::load_or_create(&development.signing_key)?;
         tracing::warn!("a development signing key is trusted: never in production");
         issuers.push(development.issuer(key.jwk()));
     }
-    Ok(Verifier::new(issuers, config.token.clone())?)
+    if issuers.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Verifier::new(issuers, config.token.clone())?))
 }
 
 /// The node secret: configured, or random and kept in the data folder of a node that is alone.

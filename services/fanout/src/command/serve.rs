@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,6 +13,7 @@ use super::check::report;
 use super::node::{Node, StartError};
 use super::{Exit, fail};
 use crate::config::Loaded;
+use crate::method::Methods;
 use crate::socket::shard::Command;
 use crate::socket::{self, App};
 
@@ -47,7 +49,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
     let drain = loaded.config.node.drain;
-    let node = Node::start(loaded)?;
+    let node = Node::start(loaded, Methods::default())?;
     let broker = Arc::clone(&node.broker);
     let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);
@@ -62,10 +64,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     tracing::info!("stopping");
     app.draining.store(true, Ordering::Release);
     stop.cancel();
-    let gone = tokio::time::timeout(drain, drained(&app, node.shards));
-    if gone.await.is_err() {
-        tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
-    }
+    drained(&app, node.shards, drain).await;
     pipeline.abort();
     stop_operator.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
@@ -75,8 +74,8 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Tells every connection to come back elsewhere, and waits until the shards have none left.
-async fn drained(app: &App, shards: Vec<std::thread::JoinHandle<()>>) {
+/// Tells every connection to come back elsewhere, and waits so long until the shards have none left.
+pub(crate) async fn drained(app: &App, shards: Vec<JoinHandle<()>>, wait: Duration) {
     for shard in &app.shards {
         // A shard that is gone has nothing to drain.
         let _ = shard.send(Command::Drain).await;
@@ -88,7 +87,9 @@ async fn drained(app: &App, shards: Vec<std::thread::JoinHandle<()>>) {
             }
         }
     });
-    let _ = joined.await;
+    if tokio::time::timeout(wait, joined).await.is_err() {
+        tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
+    }
 }
 
 async fn wait(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -21,6 +21,13 @@ impl ConnectionId {
         Self(bits)
     }
 
+    /// Reads back the form that clients are told.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(u128::from_be_bytes(bytes.try_into().ok()?)))
+    }
+
     /// Which of `shards` owns the connection: requests of one connection must find the same.
     #[must_use]
     pub fn shard(self, shards: usize) -> usize {
@@ -97,6 +104,8 @@ mod tests {
             assert!(token.may_open(100) && !token.may_open(101));
             assert_eq!(ConnectionToken::open(&Seal::new(b"other", &[]), &text), None);
             assert_ne!(text, token.id.to_string(), "the id is public, the token is the secret");
+            assert_eq!(ConnectionId::parse(&token.id.to_string()), Some(token.id));
+            assert_eq!(ConnectionId::parse(&text), None);
         }
     }
 }

@@ -29,10 +29,11 @@ pub(super) fn token<'a>(headers: &'a HeaderMap, query: Query<'a>) -> Option<std:
 /// [`Refusal`] if the token, the org or the roles do not allow the hub.
 pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Option<Identity>, Refusal> {
     let query = Query::of(&parts.uri);
-    let Some(token) = token(&parts.headers, query) else {
+    let given = token(&parts.headers, query);
+    let (Some(verifier), Some(token)) = (&app.verifier, given) else {
         return if hub.public { Ok(None) } else { Err(refused(app, "missing")) };
     };
-    let claims = app.verifier.verify(&token, Audience::User).await.map_err(|error| {
+    let claims = verifier.verify(&token, Audience::User).await.map_err(|error| {
         // The label and nothing of the token: what is not valid may still be somebody's secret.
         tracing::info!(hub = &*hub.path, reason = error.label(), "token refused");
         app.metrics.token_refused(error.label());

@@ -69,12 +69,14 @@ async fn take(app: &App, request: Request) -> Result<String, Refused> {
 
 async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
     let token = bearer::token(&parts.headers, Query::of(&parts.uri)).ok_or(Refused::NoToken)?;
-    let claims = match app.verifier.verify(&token, Audience::Producer).await {
+    // Without an issuer there is nobody whose token could be good.
+    let verifier = app.verifier.as_ref().ok_or(Refused::Token(TokenError::UnknownIssuer))?;
+    let claims = match verifier.verify(&token, Audience::Producer).await {
         Ok(claims) => claims,
         // A user's own token is a good one, but not for this: 403, not 401.
         Err(TokenError::WrongAudience) => {
             app.metrics.token_refused("wrong_audience");
-            app.verifier.verify(&token, Audience::User).await.map_err(Refused::Token)?;
+            verifier.verify(&token, Audience::User).await.map_err(Refused::Token)?;
             return Err(Refused::NotProducer);
         }
         Err(error) => {

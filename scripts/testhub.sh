@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Builds and runs the server that the functional tests of SignalR's clients call, on FANFARE_TESTHUB_PORT (5000).
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+scripts/setup.sh build
+cargo build --locked -p fanfare-testhub
+exec "${CARGO_TARGET_DIR:-target}/debug/fanfare-testhub" "$@"

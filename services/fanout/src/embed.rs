@@ -1,0 +1,83 @@
+//! A node inside another program, whose hubs call that program's code.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use fanfare_broker::Broker;
+use fanfare_signalr::{Outcome, Value};
+use tokio::sync::oneshot;
+
+use crate::command::node::Node;
+pub use crate::command::node::StartError;
+use crate::command::serve::drained;
+use crate::config::Loaded;
+use crate::connection::ConnectionId;
+use crate::method::Methods;
+use crate::socket::shard::Command;
+use crate::socket::{self, App};
+
+/// A node without listeners of its own.
+pub struct EmbeddedNode {
+    app: Arc<App>,
+    shards: Vec<JoinHandle<()>>,
+    pipeline: tokio::task::JoinHandle<()>,
+    broker: Arc<dyn Broker>,
+    drain: Duration,
+}
+
+impl EmbeddedNode {
+    /// Opens the log and starts the shards; `methods` is the code behind the hubs.
+    ///
+    /// Must be called inside a tokio runtime, which the node then runs on.
+    ///
+    /// # Errors
+    /// [`StartError`] in a plain sentence.
+    pub fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
+        let drain = loaded.config.node.drain;
+        let Node { app, pipeline, shards, broker, .. } = Node::start(loaded, methods)?;
+        Ok(Self { app, shards, pipeline: tokio::spawn(pipeline.run()), broker, drain })
+    }
+
+    /// What the public port answers. WebSockets need the listener of [`socket::serve`].
+    pub fn public(&self) -> Router {
+        socket::public(Arc::clone(&self.app))
+    }
+
+    /// The way to the clients of this node.
+    #[must_use]
+    pub fn clients(&self) -> Clients {
+        Clients { app: Arc::clone(&self.app) }
+    }
+
+    /// Tells every connection to come back elsewhere, and waits for the configured time until all have gone.
+    pub async fn stop(self) {
+        self.app.draining.store(true, Ordering::Release);
+        drained(&self.app, self.shards, self.drain).await;
+        self.pipeline.abort();
+        self.broker.close().await;
+    }
+}
+
+/// The clients that are connected to a node.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    app: Arc<App>,
+}
+
+impl Clients {
+    /// Calls a client's method and waits for its answer; nothing if there is no such connection, or it ends.
+    pub async fn ask(
+        &self,
+        connection_id: &str,
+        target: &str,
+        arguments: Vec<Value<'static>>,
+    ) -> Option<Outcome<'static>> {
+        let id = ConnectionId::parse(connection_id)?;
+        let (answer, answered) = oneshot::channel();
+        self.app.send(id, Command::Ask { id, target: target.to_owned(), arguments, answer }).await;
+        answered.await.ok()
+    }
+}

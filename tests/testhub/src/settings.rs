@@ -1,0 +1,43 @@
+//! The configuration of the node: the hubs, in a folder that is thrown away.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The hub of most tests.
+pub(crate) const TEST_HUB: &str = "/testhub";
+/// The same methods, over Server-Sent Events and long polling alone.
+pub(crate) const WITHOUT_WEB_SOCKETS: &str = "/testhub-nowebsockets";
+/// A hub that asks for a token.
+pub(crate) const AUTHORIZED: &str = "/authorizedhub";
+
+/// Nothing is published here, but a node has routes.
+const ROUTES: &str = r#"
+[[route]]
+name = "alerts"
+hub = "/testhub"
+event = "system.Alert"
+groups = ["everyone"]
+toast = { severity = "{severity}", title = "{title}", message = "{message}" }
+"#;
+
+/// Writes the configuration into `folder`; returns the file.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn write(folder: &Path) -> io::Result<PathBuf> {
+    fs::write(folder.join("routes.toml"), ROUTES)?;
+    let hubs: String = [TEST_HUB, WITHOUT_WEB_SOCKETS, AUTHORIZED]
+        .map(|path| format!("[hub.\"{path}\"]\npublic = true\njoin = [\"everyone\"]\n\n"))
+        .concat();
+    let config = folder.join("fanfare.toml");
+    // The addresses are not listened on: the program around the node has its own.
+    fs::write(
+        &config,
+        format!(
+            "[node]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\ndata = \"data\"\ndrain_seconds = 2\n\n\
+             [broker]\nurl = \"embedded:log\"\n\n[routes]\npath = \"routes.toml\"\n\n{hubs}"
+        ),
+    )?;
+    Ok(config)
+}
