@@ -12,6 +12,7 @@ use std::time::Duration;
 /// |---|---|---|
 /// | `BadRequest` | 400 | the client's: the message says what is wrong and where |
 /// | `Unauthorized` | 401 | the client's: no valid token, and nothing says why |
+/// | `WrongCredentials` | 401 | the client's: a login, and nothing says which part of it |
 /// | `Forbidden` | 403 | the client's: a valid token that may not do this |
 /// | `NotFound` | 404 | the client's |
 /// | `MethodNotAllowed` | 405 | the client's |
@@ -28,6 +29,9 @@ pub enum Error {
     /// The credentials are missing or not valid.
     #[error("a valid token is required")]
     Unauthorized,
+    /// A login whose user or password is wrong.
+    #[error("the user or the password is wrong")]
+    WrongCredentials,
     /// The caller is known and may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -80,7 +84,7 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -39,7 +39,7 @@ pub(super) async fn login(
 ) -> Result<Json<Issued>, Error> {
     let user = authenticate(&app, credentials).await?;
     let mut change = app.producer.begin().await?;
-    let user = users::lock(&mut change, &user).await?.ok_or(Error::Unauthorized)?;
+    let user = users::lock(&mut change, &user).await?.ok_or(Error::WrongCredentials)?;
     if sessions::count(&mut change, &user.user).await? >= MOST_SESSIONS {
         let message = format!("a user has {MOST_SESSIONS} sessions at most");
         return Err(Error::TooMany { message, retry_after: Duration::from_secs(60) });
@@ -65,7 +65,7 @@ async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> 
     let Credentials { user, password } = credentials;
     let Ok(user) = Id::parse(&user) else {
         app.passwords.matches(password, None).await?;
-        return Err(Error::Unauthorized);
+        return Err(Error::WrongCredentials);
     };
     if let Some(retry_after) = app.throttle.wait(&user, Instant::now()) {
         let message = "too many failed logins, try again later".to_owned();
@@ -78,7 +78,7 @@ async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> 
     } else {
         app.throttle.failed(&user, Instant::now());
         tracing::info!(%user, "a login failed");
-        Err(Error::Unauthorized)
+        Err(Error::WrongCredentials)
     }
 }
 

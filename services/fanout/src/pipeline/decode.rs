@@ -24,7 +24,7 @@ pub enum Unusable {
         is: TypeName,
     },
     /// Subject or key, headers and body do not name the same org.
-    #[error("the {place} names org {said:?}, the body {is:?}")]
+    #[error("the {place} names {}, the body {}", org_name(.said.as_deref()), org_name(.is.as_deref()))]
     OtherOrg {
         /// Where the other org stands.
         place: &'static str,
@@ -39,6 +39,11 @@ pub enum Unusable {
     /// Another event with this id was here before.
     #[error("its id was used before for an event with another body")]
     Conflict,
+}
+
+/// An org in an error's text.
+pub(super) fn org_name(org: Option<&str>) -> String {
+    org.map_or_else(|| "no org".to_owned(), |org| format!("org `{org}`"))
 }
 
 impl Unusable {

@@ -8,6 +8,7 @@ use fanfare_token::Publish;
 use thiserror::Error;
 use tracing::Instrument as _;
 
+use super::decode::org_name;
 use super::to_message;
 
 /// The body of a published event.
@@ -45,7 +46,7 @@ pub enum IngestError {
         is: String,
     },
     /// The body names another org than the headers.
-    #[error("the headers name org {said:?}, the body {is:?}")]
+    #[error("the headers name {}, the body {}", org_name(.said.as_deref()), org_name(.is.as_deref()))]
     OtherOrg {
         /// The org in the headers.
         said: Option<String>,

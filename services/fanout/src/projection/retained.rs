@@ -82,6 +82,8 @@ impl RetainedSet {
     ) -> Kept {
         let place = retained.place;
         match self.slots.get(&slot) {
+            // Another route of the same event: its groups are told as well.
+            Some(held) if place == held.place => {}
             Some(held) if place.is_older(revision, held.place, held.revision) => {
                 return Kept::Older;
             }
@@ -89,7 +91,8 @@ impl RetainedSet {
             None if self.slots.len() >= self.limit => return Kept::Full,
             None => {}
         }
-        let mut held = Held { groups: SmallVec::new(), revision, place };
+        let same = self.slots.remove(&slot).filter(|held| place == held.place);
+        let mut held = same.unwrap_or_else(|| Held { groups: SmallVec::new(), revision, place });
         if keep {
             held.groups.extend(groups.iter().cloned());
             for group in groups {
