@@ -435,3 +435,27 @@ async fn what_cannot_be_routed_is_a_dead_letter_too() {
     assert_eq!(letters.len(), 1, "a user that is no id is nobody");
     assert!(letters[0].reason.contains("user"), "{}", letters[0].reason);
 }
+
+#[tokio::test]
+async fn two_routes_that_retain_the_same_flag_lose_nothing_of_it() {
+    let mut settings = Settings::default();
+    settings.routes.push_str(
+        "[[route]]\nname = \"flag-for-admins\"\nevent = \"license.FlagToggled\"\ngroups = [\"org:{org}/role:admin\"]\n\
+         featureFlag = { flag = \"{flag}\", enabled = \"{enabled}\" }\nretain = true\n",
+    );
+    let mut node = Node::prepare(settings);
+    let checked = node.fanfare(&["check"]).await;
+    if checked.code == Some(1) {
+        assert!(checked.stderr.contains("flag-for-admins"), "{checked:?}");
+        return;
+    }
+    node.start().await;
+    let alice = Token::user("alice", "acme");
+    let mut tab = node.tab(&alice).await;
+    node.publish(&[NewEvent::flag("acme", "f", true, "1"), NewEvent::alert("acme", "after")]).await;
+    assert_eq!(tab.expect("featureFlag").await["flag"], "f");
+    assert_eq!(tab.expect("toast").await["title"], "after");
+    for token in [alice, Token::user("bob", "acme").roles(&["admin"])] {
+        assert_eq!(node.tab(&token).await.expect("featureFlag").await["flag"], "f");
+    }
+}
