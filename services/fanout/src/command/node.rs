@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::config::{BrokerKind, Config, Loaded, Secret};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
-use crate::method::Methods;
+use crate::method::{Authorizers, Methods};
 use crate::pipeline::{Ingest, Pipeline, Replay, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
@@ -56,6 +56,9 @@ pub enum StartError {
     /// The issuers cannot be used.
     #[error(transparent)]
     Issuers(#[from] ConfigError),
+    /// The platform's authorizers cannot be asked.
+    #[error("the authorizers cannot be asked: {0}")]
+    Authorizers(#[from] reqwest::Error),
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
@@ -96,6 +99,7 @@ impl Node {
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
+        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry));
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
         let shared = Arc::new(Shared {
@@ -116,6 +120,8 @@ impl Node {
             resume_bytes: config.limits.resume_bytes,
             joined_groups: config.limits.joined_groups,
             methods: methods.clone(),
+            authorizers: Authorizers::new(&config.authorizers)?,
+            ingest: ingest.clone(),
             metrics: Arc::clone(&metrics),
         });
         let (mut commands, mut shards) = (Vec::new(), Vec::new());
@@ -131,7 +137,7 @@ impl Node {
             hubs: Hubs::new(&config.hubs),
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
-            ingest: Ingest::new(Arc::clone(&broker), Arc::clone(&registry)),
+            ingest,
             methods: methods.clone(),
             seal: seal.clone(),
             origins: config.cors.clone(),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Fault;
 use super::section::{Section, TOP};
+use super::{Fault, Spot};
 
 /// A file's path and text.
 #[derive(Debug, Clone)]
@@ -67,6 +67,12 @@ impl<'s> Document<'s> {
     /// A byte of the file as faults name it: `file:line`.
     pub fn place(&self, at: usize) -> String {
         format!("{}:{}", self.source.path.display(), self.line_and_column(at).0)
+    }
+
+    /// A byte of the file, for faults that are found later.
+    pub fn spot(&self, at: usize) -> Spot {
+        let (line, column) = self.line_and_column(at);
+        Spot { file: self.source.path.as_path().into(), line, column }
     }
 
     fn line_and_column(&self, at: usize) -> (usize, usize) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One fault of a configuration, route or schema file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,24 @@ impl Fault {
     /// A fault of a file as a whole, for instance that it cannot be read.
     pub fn whole(file: &Path, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), help: None }
+    }
+}
+
+/// A place in a file, kept for faults that are found once more is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character in the line, counted from 1.
+    pub column: usize,
+}
+
+impl Spot {
+    /// A fault at this place.
+    pub fn fault(&self, message: impl Into<String>, help: Option<String>) -> Fault {
+        Fault { file: self.file.to_path_buf(), line: self.line, column: self.column, message: message.into(), help }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::authorizer::AuthorizerConfig;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
 use super::section::Section;
@@ -74,7 +75,7 @@ impl HubConfig {
 }
 
 /// Reads all hubs of `[hub]`.
-pub(super) fn read(root: &Section<'_>) -> Vec<HubConfig> {
+pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig]) -> Vec<HubConfig> {
     let Some(hubs) = root.section("hub") else {
         let help = "for instance [hub.\"/hubs/notifications\"]";
         root.fault("hub", "no hub is declared", Some(help.to_owned()));
@@ -91,12 +92,12 @@ pub(super) fn read(root: &Section<'_>) -> Vec<HubConfig> {
         if let Err((message, help)) = check_path(path.value) {
             hubs.fault(path.value, message, Some(help.to_owned()));
         }
-        read.push(one(path.value, &section));
+        read.push(one(path.value, &section, authorizers));
     }
     read
 }
 
-fn one(path: &str, section: &Section<'_>) -> HubConfig {
+fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig]) -> HubConfig {
     let section = section.clone().allow(KEYS);
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
@@ -109,7 +110,7 @@ fn one(path: &str, section: &Section<'_>) -> HubConfig {
         join: join_rules(&section),
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
-        methods: method::read(&section, public),
+        methods: method::read(&section, public, authorizers),
     }
 }
 

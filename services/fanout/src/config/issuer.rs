@@ -131,7 +131,7 @@ fn keys(section: &Section<'_>, paths: &Paths) -> Option<Keys> {
     }
 }
 
-fn web_url(section: &Section<'_>, key: &str, url: Located<&str>) -> Option<String> {
+pub(super) fn web_url(section: &Section<'_>, key: &str, url: Located<&str>) -> Option<String> {
     let host = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
         let message = format!("`{key}` is not an http or https URL: {:?}", url.value);

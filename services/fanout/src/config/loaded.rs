@@ -27,6 +27,13 @@ impl Loaded {
         let config = Config::load(path)?;
         let registry = registry(&config)?;
         let sources = route_sources(&config.routes)?;
+        let mut faults = Vec::new();
+        for method in config.hubs.iter().flat_map(|hub| &hub.methods) {
+            method.check_event(&registry, &mut faults);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         let hubs: Vec<_> = config.hubs.iter().map(super::HubConfig::declaration).collect();
         let routes = RouteTable::compile(&sources, &registry, &hubs)?;
         Ok(Self { config, registry, routes })

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::authorizer::AuthorizerConfig;
 use super::document::Located;
 use super::section::{Node, Section, text};
-use super::suggest;
+use super::{publish, suggest};
 use crate::groups::name::GroupTemplate;
 use crate::method::declared::{
-    Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Template, UnknownName,
+    Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Question, Template, UnknownName,
 };
 use crate::method::{Builtin, Declared};
 
@@ -20,13 +21,16 @@ const MAX_NAME: usize = 128;
 /// The most characters that a string argument may be allowed.
 const MAX_STRING: u64 = 1 << 20;
 
-pub(super) const KEYS: &[&str] = &["arguments", "join", "leave", "allow"];
+pub(super) const KEYS: &[&str] = &["arguments", "join", "leave", "publish", "allow", "authorizer"];
 
 /// The keys of which a method needs one.
-const ACTIONS: [&str; 2] = ["join", "leave"];
+const ACTIONS: [&str; 3] = ["join", "leave", "publish"];
+
+/// The keys of which a method that does more than leave needs one.
+const AUTHORIZATIONS: [&str; 2] = ["allow", "authorizer"];
 
 /// Reads all methods of a hub.
-pub(super) fn read(hub: &Section<'_>, public: bool) -> Vec<Arc<Declared>> {
+pub(super) fn read(hub: &Section<'_>, public: bool, authorizers: &[AuthorizerConfig]) -> Vec<Arc<Declared>> {
     let Some(methods) = hub.section("method") else { return Vec::new() };
     let mut read: Vec<Arc<Declared>> = Vec::new();
     let mut leaves = Vec::new();
@@ -38,7 +42,7 @@ pub(super) fn read(hub: &Section<'_>, public: bool) -> Vec<Arc<Declared>> {
             continue;
         };
         let section = section.allow(KEYS);
-        let Some(method) = one(&section, name.value) else { continue };
+        let Some(method) = one(&section, name.value, authorizers) else { continue };
         if public {
             check_public(&section, &method);
         }
@@ -67,15 +71,21 @@ fn check_name(methods: &Section<'_>, name: Located<&str>, known: &[Arc<Declared>
     }
 }
 
-fn one(section: &Section<'_>, name: &str) -> Option<Declared> {
+fn one(section: &Section<'_>, name: &str, authorizers: &[AuthorizerConfig]) -> Option<Declared> {
     let parameters = parameters(section)?;
     let names = Names(&parameters);
-    let authorization = authorization(section, names);
+    let authorization = Authorization {
+        allow: section.value("allow").and_then(|node| allow(section, node, names)),
+        authorizer: question(section, names, authorizers),
+    };
     let action = action(section, names)?;
-    if matches!(action, Action::Join(_)) && section.value("allow").is_none() {
+    let open = AUTHORIZATIONS.iter().all(|key| section.value(key).is_none());
+    if open && !matches!(action, Action::Leave(_)) {
         let message = format!("{} does not say who may call it", section.title());
-        let help = "for instance allow = { roles = [\"admin\"] }, or allow = true for whoever is connected";
-        section.document().fault(section.at(), message, Some(help.to_owned()));
+        let help =
+            "for instance allow = { roles = [\"admin\"] }, or allow = true for whoever is connected; it needs one of";
+        let help = format!("{help} {}", AUTHORIZATIONS.join(", "));
+        section.document().fault(section.at(), message, Some(help));
     }
     Some(Declared { name: name.into(), authorization, action, parameters })
 }
@@ -86,6 +96,7 @@ fn action(section: &Section<'_>, names: Names<'_>) -> Option<Action> {
     match *given.as_slice() {
         ["join"] => Some(Action::Join(group(section, "join", names)?)),
         ["leave"] => Some(Action::Leave(group(section, "leave", names)?)),
+        ["publish"] => Some(Action::Publish(publish::read(section, names)?)),
         [] => {
             let message = format!("{} does nothing", section.title());
             section.document().fault(section.at(), message, Some(format!("it needs one of {}", ACTIONS.join(", "))));
@@ -185,8 +196,22 @@ fn kind(table: &Section<'_>) -> Option<ParameterKind> {
     }
 }
 
-fn authorization(section: &Section<'_>, names: Names<'_>) -> Authorization {
-    Authorization { allow: section.value("allow").and_then(|node| allow(section, node, names)) }
+/// What is asked of which authorizer.
+fn question(section: &Section<'_>, names: Names<'_>, authorizers: &[AuthorizerConfig]) -> Option<Question> {
+    let name = section.string("authorizer")?;
+    let Some(authorizer) = authorizers.iter().find(|known| *known.name == *name.value) else {
+        let help = suggest::help(name.value, authorizers.iter().map(|known| &*known.name));
+        section.document().fault(name.at, format!("there is no authorizer `{}`", name.value), help);
+        return None;
+    };
+    let AuthorizerConfig { name: called, origin, path, .. } = authorizer;
+    let joins = section.value("join").is_some();
+    Question::new(Arc::clone(called), origin, path, names, joins)
+        .map_err(|error| {
+            let message = format!("`{}` asks for {path}: {error}", name.value);
+            section.document().fault(name.at, message, error.help());
+        })
+        .ok()
 }
 
 /// Reads `true` or `{ roles = ["admin"], org = "{orgId}" }`.
@@ -230,10 +255,7 @@ fn template(section: &Section<'_>, text: Located<&str>, names: Names<'_>) -> Opt
 fn check_public(section: &Section<'_>, method: &Declared) {
     let allow = method.authorization.allow.as_ref();
     let asks = allow.is_some_and(|allow| allow.roles.is_some() || !allow.claims.is_empty());
-    let names = match &method.action {
-        Action::Join(group) | Action::Leave(group) => group.uses_claims(),
-    };
-    if asks || names {
+    if asks || method.uses_claims() {
         let message = format!("{} asks for claims, and a public hub has no tokens", section.title());
         section.document().fault(section.at(), message, None);
     }

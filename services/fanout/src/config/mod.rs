@@ -2,6 +2,7 @@
 //!
 //! Every section has a reader of its own; all faults of a file are found in one go, each with its place.
 
+mod authorizer;
 mod broker;
 pub mod document;
 mod fault;
@@ -13,6 +14,7 @@ mod loaded;
 mod method;
 mod node;
 mod paths;
+mod publish;
 pub mod section;
 pub mod suggest;
 #[cfg(test)]
@@ -23,9 +25,10 @@ use std::path::{Path, PathBuf};
 use fanfare_telemetry::LogFormat;
 use fanfare_token::{IssuerConfig, VerifierOptions};
 
+pub use authorizer::AuthorizerConfig;
 pub use broker::{BrokerConfig, BrokerKind};
 pub use document::Source;
-pub use fault::Fault;
+pub use fault::{Fault, Spot};
 pub use hub::{HubConfig, default_join};
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
@@ -58,14 +61,28 @@ pub struct Config {
     pub cors: Vec<String>,
     /// `[limits]`.
     pub limits: Limits,
+    /// Every `[authorizer.name]`.
+    pub authorizers: Vec<AuthorizerConfig>,
     /// Every `[hub."/path"]`.
     pub hubs: Vec<HubConfig>,
     /// How log lines look.
     pub log: LogFormat,
 }
 
-const SECTIONS: &[&str] =
-    &["node", "broker", "schemas", "routes", "issuer", "token", "development", "cors", "limits", "hub", "log"];
+const SECTIONS: &[&str] = &[
+    "node",
+    "broker",
+    "schemas",
+    "routes",
+    "issuer",
+    "token",
+    "development",
+    "cors",
+    "limits",
+    "authorizer",
+    "hub",
+    "log",
+];
 
 impl Config {
     /// Reads and checks a configuration file.
@@ -98,7 +115,8 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let broker = broker::read(root, paths);
     let issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
-    let hubs = hub::read(root);
+    let authorizers = authorizer::read(root, paths);
+    let hubs = hub::read(root, &authorizers);
     check_realms(root, &hubs, &issuers.user_realms);
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let routes = match root.section("routes") {
@@ -124,6 +142,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         development,
         cors,
         limits,
+        authorizers,
         hubs,
         log,
     })

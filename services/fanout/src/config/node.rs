@@ -39,6 +39,11 @@ impl Secret {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// A secret of any length that is not of this node's making.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -104,6 +104,33 @@ impl Ingest {
     ) -> Result<String, IngestError> {
         let event = Self::encode_with(&self.registry, attributes, body)?;
         permit(&event.attributes, permission)?;
+        self.store(event).await
+    }
+
+    /// The same for an event whose org may be one of these alone.
+    ///
+    /// # Errors
+    /// [`IngestError`] with whose fault it is.
+    pub async fn publish_within(
+        &self,
+        attributes: Attributes,
+        body: Body,
+        may_concern: impl Fn(Option<&Id>) -> bool,
+    ) -> Result<String, IngestError> {
+        let event = Self::encode_with(&self.registry, attributes, body)?;
+        if !may_concern(event.attributes.org.as_ref()) {
+            return Err(IngestError::Forbidden("events of this org".to_owned()));
+        }
+        self.store(event).await
+    }
+
+    /// Whether events of this type name their org in a field.
+    #[must_use]
+    pub fn has_org(&self, event_type: &str) -> bool {
+        self.registry.event_type(event_type).is_some_and(|known| known.newest().index_of("org").is_some())
+    }
+
+    async fn store(&self, event: Encoded) -> Result<String, IngestError> {
         let id = event.attributes.id.clone();
         let published = self.broker.publish(to_message(event)).instrument(tracing::info_span!("broker")).await?;
         // Only the first is stored; who sent the other must not believe that theirs is.

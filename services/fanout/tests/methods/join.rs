@@ -8,7 +8,6 @@ use super::scene::{hears_nothing_else, item, node, settings, tab, tab_of};
 const OPEN: &str = r#"
 method.JoinList = { arguments = ["listId"], allow = true, join = "list:{listId}" }
 method.LeaveList = { arguments = ["listId"], leave = "list:{0}" }
-method.Watch = { arguments = ["flag"], allow = true, join = "flag:{flag}" }
 method.JoinAsEditor = { arguments = ["listId"], allow = { roles = ["editor"] }, join = "list:{listId}" }
 "#;
 

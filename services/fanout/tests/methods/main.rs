@@ -1,4 +1,7 @@
 //! Hub methods that the configuration declares, against real nodes.
 
+mod authorizer;
 mod join;
+mod publish;
+mod responder;
 mod scene;

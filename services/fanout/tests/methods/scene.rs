@@ -42,9 +42,15 @@ toast = { severity = "info", title = "Roles", message = "Your roles have changed
 roles = { user = "{user}", org = "{org}", roles = "{roles}" }
 "#;
 
+/// The methods whose groups the routes name.
+const ALWAYS: &str = r#"
+method.JoinOpen = { arguments = ["listId"], allow = true, join = "list:{listId}" }
+method.Watch = { arguments = ["flag"], allow = true, join = "flag:{flag}" }
+"#;
+
 /// A node whose hub has these methods.
 pub(crate) fn settings(methods: &str) -> Settings {
-    let hubs = format!("[hub.\"{LISTS}\"]\n{methods}");
+    let hubs = format!("[hub.\"{LISTS}\"]\n{ALWAYS}{methods}");
     let schemas = vec![("lists/ItemAdded.v1.avsc".to_owned(), ITEM_ADDED.to_owned())];
     Settings { hubs, schemas, routes: ROUTES.to_owned(), ..Settings::default() }
 }

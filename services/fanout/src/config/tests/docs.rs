@@ -52,7 +52,9 @@ fn the_example_of_a_configuration_is_sound() {
 #[test]
 fn every_key_is_explained() {
     let page = manual("configuration.md");
-    let keys = [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, SECTIONS].concat();
+    let keys =
+        [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, authorizer::KEYS, SECTIONS]
+            .concat();
     for key in keys {
         let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
         assert!(named.iter().any(|named| page.contains(named)), "{key}");

@@ -80,6 +80,19 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method]\nJoin = { allow = true, join = \"x\" }\njoin = { allow = true, join = \"x\" }", "14:1: `join` is declared twice"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\npublic = true\nmethod.Join = { allow = { roles = [\"a\"] }, join = \"x\" }", "the method `Join` asks for claims, and a public hub has no tokens"),
     ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nrealm = \"r\"\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\n[hub.\"/hubs/b\"]\njoin = []\nmethod.Draft = { allow = true, join = \"draft:{user}\" }\n[development]", "Draft of /hubs/b puts users of different realms into one group"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nauthorizer = \"list\"\njoin = \"list:{id}\"\n[authorizer.lists]\nurl = \"http://a/{id}\"", "14:14: there is no authorizer `list` (did you mean `lists`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\narguments = [\"listId\"]\nauthorizer = \"lists\"\njoin = \"list:{listId}\"\n[authorizer.lists]\nurl = \"http://a/users/{user}/{listID}\"", "14:14: `lists` asks for /users/{user}/{listID}: the method knows no `{listID}` (did you mean `listId`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\nauthorizer = \"lists\"\npublish = { event = \"system.Alert\", fields = { title = \"t\", message = \"m\" } }\n[authorizer.lists]\nurl = \"http://a/{group}\"", "the method knows no `{group}`"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"http://{org}/x\"\n[hub.\"/hubs/a\"]", "13:7: an authorizer's URL has scheme, host, port and path (values stand between the slashes"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"http://a/x?user={user}\"\n[hub.\"/hubs/a\"]", "an authorizer's URL has scheme, host, port and path"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"ftp://a/x\"\n[hub.\"/hubs/a\"]", "13:7: `url` is not an http or https URL"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"http://a/b/../x\"\n[hub.\"/hubs/a\"]", "the URL is not in its normal form (with values it would be read as http://a/x)"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"http://a/{\"\n[hub.\"/hubs/a\"]", "a `{` has no partner"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\ncache_seconds = 301\nurl = \"http://a\"\n[hub.\"/hubs/a\"]", "`cache_seconds` of [authorizer.lists] is 301 (it must be 0 to 300; the default is 0)"),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nurl = \"http://a\"\ntoken_file = \"nowhere\"\n[hub.\"/hubs/a\"]", "14:14: `token_file` cannot be read: "),
+    ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nuri = \"http://a\"\n[hub.\"/hubs/a\"]", "[authorizer.lists] has no key `uri` (did you mean `url`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\npublish = { event = \"system.Alert\" }", "12:1: the method `M` does not say who may call it"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\npublish = { event = \"system.Alert\", fields = { title = \"{titel}\" } }", "14:56: the method knows no `{titel}`"),
     ("[node]", "[node", "fanfare.toml:2:"),
 ];
 
@@ -107,4 +120,40 @@ fn all_faults_are_told_in_the_order_of_the_file() {
 fn a_missing_file_is_told_without_a_place() {
     let fault = Config::load(Path::new("/nowhere/fanfare.toml")).unwrap_err().remove(0);
     assert!(fault.to_string().starts_with("/nowhere/fanfare.toml: cannot be read: "), "{fault}");
+}
+
+/// What a method publishes, and the fault that the schemas find in it.
+#[rustfmt::skip]
+const EVENTS: &[(&str, &str)] = &[
+    (r#"{ event = "system.Alrt" }"#, "13:21: there is no event `system.Alrt` (did you mean `system.Alert`?)"),
+    (r#"{ event = "system.Alert", fields = { title = "t" } }"#, "13:21: system.Alert needs the field `message`"),
+    (r#"{ event = "system.Alert", fields = { titel = "t", message = "m", title = "t" } }"#, "13:56: system.Alert has no field `titel` (did you mean `title`?)"),
+    (r#"{ event = "system.Alert", fields = { title = "{count}", message = "m" } }"#, "13:56: `title` of system.Alert is string, and this is an integer"),
+    (r#"{ event = "system.Alert", fields = { title = true, message = "m" } }"#, "`title` of system.Alert is string, and this is a boolean"),
+    (r#"{ event = "system.Alert", fields = { title = "t", message = "m", severity = "bad" } }"#, "and this is a string"),
+    (r#"{ event = "export.ExportProgress", fields = { org = "{org}", user = "{user}", job_id = "1", percent = "{text}", stage = "s" } }"#, "`percent` of export.ExportProgress is int, and this is a string"),
+    (r#"{ event = "auth.RolesChanged", fields = { org = "{org}", user = "{user}", roles = [1] } }"#, "`roles` of auth.RolesChanged is array of string, and this is a list"),
+];
+
+#[test]
+fn what_a_method_publishes_is_checked_against_its_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("routes.toml"), "").unwrap();
+    let told = |publish: &str| {
+        let method = format!(
+            "[hub.\"/hubs/a\".method.M]\npublish = {publish}\nallow = true\narguments = [\"text\", {{ name = \"count\", type = \"integer\" }}]"
+        );
+        let text = LEAST.replace("path = \".\"", "path = \"routes.toml\"").replace("[hub.\"/hubs/a\"]", &method);
+        let path = folder.path().join("fanfare.toml");
+        std::fs::write(&path, text).unwrap();
+        Loaded::load(&path).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for (publish, expected) in EVENTS {
+        let told = told(publish);
+        assert!(told.iter().any(|fault| fault.contains(expected)), "{publish}\nexpected {expected}\ntold {told:#?}");
+    }
+    let sound = told(
+        r#"{ event = "system.Alert", fields = { org = "{org}", title = "{text}", message = "{text}: {count}" } }"#,
+    );
+    assert!(sound[0].contains("declares no [[route]]"), "{sound:#?}");
 }

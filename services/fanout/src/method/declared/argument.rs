@@ -119,10 +119,11 @@ impl Given {
         }
     }
 
-    /// An argument as it was given.
+    /// An argument as JSON: bytes become base64 and timestamps ISO 8601 text.
     #[must_use]
-    pub fn value(&self, index: usize) -> Option<&Value<'static>> {
-        self.0.get(index)
+    pub fn json(&self, index: usize) -> serde_json::Value {
+        // Values of the protocol are always JSON.
+        self.0.get(index).and_then(|value| serde_json::to_value(value).ok()).unwrap_or_default()
     }
 }
 

@@ -6,6 +6,8 @@
 mod allow;
 mod argument;
 mod caller;
+mod publish;
+mod question;
 mod refusal;
 mod template;
 #[cfg(test)]
@@ -14,11 +16,15 @@ mod tests;
 pub use allow::Allow;
 pub use argument::{Given, Parameter, ParameterKind};
 pub use caller::Caller;
+pub use publish::{Draft, Field, PublishRule, Shape};
+pub use question::Question;
 pub use refusal::Refusal;
 pub use template::{Claim, GroupRule, Names, NotAGroup, Template, UnknownName};
 
+use fanfare_event::Registry;
 use fanfare_signalr::Value;
 
+use crate::config::Fault;
 use crate::groups::name::{GroupName, GroupTemplate};
 
 /// A hub method as it is declared.
@@ -39,6 +45,8 @@ pub struct Declared {
 pub struct Authorization {
     /// A condition over the caller's claims and the arguments.
     pub allow: Option<Allow>,
+    /// A question to the platform.
+    pub authorizer: Option<Question>,
 }
 
 /// What a method does.
@@ -48,15 +56,28 @@ pub enum Action {
     Join(GroupRule),
     /// Takes it out of one.
     Leave(GroupRule),
+    /// Publishes an event.
+    Publish(PublishRule),
 }
 
 /// What a call asks for once its arguments and its caller were looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     /// To be in a group.
     Join(GroupName),
     /// To be in it no longer.
     Leave(GroupName),
+    /// To publish an event.
+    Publish(Draft),
+}
+
+/// A call that may be carried out once its authorizer, if there is one, has agreed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// What it asks for.
+    pub asked: Asked,
+    /// The URL that must answer first.
+    pub url: Option<String>,
 }
 
 impl Declared {
@@ -64,15 +85,22 @@ impl Declared {
     ///
     /// # Errors
     /// [`Refusal`] with the text for the client.
-    pub fn check(&self, caller: Caller<'_>, arguments: Vec<Value<'static>>) -> Result<Asked, Refusal> {
+    pub fn check(&self, caller: Caller<'_>, hub: &str, arguments: Vec<Value<'static>>) -> Result<Checked, Refusal> {
         let given = Given::read(&self.parameters, arguments)?;
         if self.authorization.allow.as_ref().is_some_and(|allow| !allow.holds(caller, &given)) {
             return Err(Refusal::Unauthorized);
         }
-        match &self.action {
-            Action::Join(group) => Ok(Asked::Join(group.name(caller, &given)?)),
-            Action::Leave(group) => Ok(Asked::Leave(group.name(caller, &given)?)),
-        }
+        let (asked, group) = match &self.action {
+            Action::Join(rule) => {
+                let group = rule.name(caller, &given)?;
+                (Asked::Join(group.clone()), Some(group))
+            }
+            Action::Leave(rule) => (Asked::Leave(rule.name(caller, &given)?), None),
+            Action::Publish(rule) => (Asked::Publish(rule.draft(caller, &given)?), None),
+        };
+        let question = self.authorization.authorizer.as_ref();
+        let url = question.map(|question| question.url(caller, &given, hub, group.as_ref())).transpose()?;
+        Ok(Checked { asked, url })
     }
 
     /// The template of the groups that it joins.
@@ -80,7 +108,7 @@ impl Declared {
     pub fn joins(&self) -> Option<&GroupTemplate> {
         match &self.action {
             Action::Join(group) => Some(group.template()),
-            Action::Leave(_) => None,
+            Action::Leave(_) | Action::Publish(_) => None,
         }
     }
 
@@ -95,6 +123,24 @@ impl Declared {
     pub fn mixes_realms(&self) -> bool {
         match &self.action {
             Action::Join(group) | Action::Leave(group) => group.uses(Claim::User) && !group.uses(Claim::Realm),
+            Action::Publish(_) => false,
+        }
+    }
+
+    /// Checks the event that it publishes against its schema.
+    pub fn check_event(&self, registry: &Registry, faults: &mut Vec<Fault>) {
+        if let Action::Publish(event) = &self.action {
+            event.check(&self.parameters, registry, faults);
+        }
+    }
+
+    /// Whether anything of it is made of the caller's claims.
+    #[must_use]
+    pub fn uses_claims(&self) -> bool {
+        let asks = self.authorization.authorizer.as_ref().is_some_and(Question::uses_claims);
+        asks || match &self.action {
+            Action::Join(group) | Action::Leave(group) => group.uses_claims(),
+            Action::Publish(event) => event.uses_claims(),
         }
     }
 }

@@ -28,6 +28,24 @@ pub enum Refusal {
     /// The caller's claims do not allow it.
     #[error("the caller's claims do not allow it")]
     Unauthorized,
+    /// The platform's authorizer, or the lack of a grant, says no.
+    #[error("Access is refused.")]
+    Denied,
+    /// The authorizer gave no answer that counts.
+    #[error("Access cannot be checked now. Try again later.")]
+    Unchecked,
+    /// The event does not fit its schema; the sentence names the field and what is expected there.
+    #[error("{0}")]
+    Event(String),
+    /// The event was surely not stored.
+    #[error("The event was not stored. Try again later.")]
+    NotStored,
+    /// The outcome of publishing is not known.
+    #[error("It is not known whether the event was stored.")]
+    Unknown,
+    /// The connection ended meanwhile; nobody hears of it.
+    #[error("The connection has ended.")]
+    Gone,
     /// The connection is in as many groups as are allowed.
     #[error("The connection has joined {0} groups, and no more are allowed. Leave one first.")]
     TooMany(usize),

@@ -34,7 +34,8 @@ impl Claim {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, claim)| *claim)
     }
 
-    fn name(self) -> &'static str {
+    /// The claim's name.
+    pub(super) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, claim)| *claim == self).map_or("", |(name, _)| name)
     }
 }
@@ -52,6 +53,15 @@ impl Source {
             Self::Argument(index) => given.text(index),
             Self::Claim(claim) => caller.claim(claim).map(Cow::Borrowed),
         }
+    }
+
+    /// The same, or the refusal of a caller who lacks it.
+    pub(super) fn required<'a>(self, caller: Caller<'a>, given: &'a Given) -> Result<Cow<'a, str>, Refusal> {
+        self.text(caller, given).ok_or(match self {
+            Self::Claim(claim) => Refusal::NoClaim(claim.name()),
+            // Only texts are let into templates.
+            Self::Argument(_) => Refusal::Argument("An argument is no text.".to_owned()),
+        })
     }
 }
 
@@ -156,6 +166,16 @@ impl Template {
         Some(Cow::Owned(texts.collect::<Option<String>>()?))
     }
 
+    /// The text, if there are no values in it.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match &*self.0 {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether it names a claim of the caller.
     #[must_use]
     pub fn uses_claims(&self) -> bool {
@@ -235,15 +255,8 @@ impl GroupRule {
     /// # Errors
     /// [`Refusal`] if the caller lacks a claim or a value cannot be part of a name.
     pub fn name(&self, caller: Caller<'_>, given: &Given) -> Result<GroupName, Refusal> {
-        let mut values: SmallVec<[Cow<'_, str>; 2]> = SmallVec::new();
-        for value in &self.values {
-            match (value, value.text(caller, given)) {
-                (_, Some(text)) => values.push(text),
-                (Source::Claim(claim), None) => return Err(Refusal::NoClaim(claim.name())),
-                // Only texts are let into a group's template.
-                (Source::Argument(_), None) => values.push(Cow::Borrowed("")),
-            }
-        }
+        let values = self.values.iter().map(|value| value.required(caller, given));
+        let values: SmallVec<[Cow<'_, str>; 2]> = values.collect::<Result<_, _>>()?;
         Ok(self.template.name(&values)?)
     }
 }

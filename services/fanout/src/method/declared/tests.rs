@@ -1,8 +1,10 @@
 //! Calls and what becomes of them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::config::Spot;
 use crate::connection::Identity;
 use crate::scene::claims;
 
@@ -19,7 +21,7 @@ fn join(template: &str, parameters: Vec<Parameter>, allow: Option<Allow>) -> Dec
     Declared {
         name: "Join".into(),
         parameters: parameters.into(),
-        authorization: Authorization { allow },
+        authorization: Authorization { allow, authorizer: None },
         action: Action::Join(rule),
     }
 }
@@ -27,8 +29,9 @@ fn join(template: &str, parameters: Vec<Parameter>, allow: Option<Allow>) -> Dec
 fn called(method: &Declared, roles: &[&str], arguments: Vec<Value<'static>>) -> Result<String, String> {
     let (alice, roles) = (alice(), roles.iter().map(ToString::to_string).collect::<Vec<_>>());
     let caller = Caller { identity: Some(&alice), roles: &roles };
-    match method.check(caller, arguments) {
+    match method.check(caller, "/hubs/a", arguments).map(|checked| checked.asked) {
         Ok(Asked::Join(group) | Asked::Leave(group)) => Ok(group.to_string()),
+        Ok(Asked::Publish(draft)) => Ok(draft.body.to_string()),
         Err(refusal) => Err(refusal.text("join")),
     }
 }
@@ -144,4 +147,65 @@ fn templates_name_what_there_is() {
         assert!(error.to_string().contains(message), "{error}");
         assert!(help.is_none() || error.help().as_deref() == help, "{:?}", error.help());
     }
+}
+
+#[test]
+fn a_question_keeps_values_inside_their_segments() {
+    let parameters = [parameter("id", "string")];
+    let question = |path| Question::new("lists".into(), "https://lists.example", path, Names(&parameters), true);
+    let alice = alice();
+    let caller = Caller { identity: Some(&alice), roles: &[] };
+    let group = GroupTemplate::parse("list:{id}").expect("a template").name(&["7/8"]).expect("a name");
+    let url = |path, id: &str| {
+        let given = Given::read(&parameters, vec![Value::from(id.to_owned())]).expect("sound");
+        question(path).expect("a question").url(caller, &given, "/hubs/a", Some(&group))
+    };
+    for (path, id, expected) in [
+        ("/users/{user}/lists/{id}/access", "7", "https://lists.example/users/alice/lists/7/access"),
+        ("/lists/{id}", "../admin?x=#%2e", "https://lists.example/lists/..%2Fadmin%3Fx%3D%23%252e"),
+        ("/lists/{id}", "a\u{e9} b", "https://lists.example/lists/a%C3%A9%20b"),
+        ("/{hub}/{group}", "7", "https://lists.example/%2Fhubs%2Fa/list%3A7%2F8"),
+        ("/v{id}", "..", "https://lists.example/v.."),
+        ("", "7", "https://lists.example"),
+    ] {
+        let url = url(path, id).expect("a URL");
+        assert_eq!(url, expected);
+        let parsed = reqwest::Url::parse(&url).expect("a URL");
+        let segments = parsed.path_segments().map_or(0, Iterator::count);
+        assert_eq!(segments, path.matches('/').count().max(1), "{url} is read as {parsed}");
+    }
+    for dots in [".", ".."] {
+        assert!(url("/lists/{id}", dots).is_err(), "{dots}");
+    }
+    let error = question("/{idd}").expect_err("an unknown name");
+    assert_eq!(error.help().as_deref(), Some("did you mean `id`?"));
+}
+
+#[test]
+fn an_event_is_made_of_arguments_with_their_types() {
+    let parameters = vec![parameter("orgId", "string"), parameter("metrics", "object"), parameter("count", "integer")];
+    let names = Names(&parameters);
+    let (event, spot) = ("analytics.DashboardUpdate".into(), Spot { file: Path::new("x").into(), line: 1, column: 1 });
+    let field = |name: &str, text: &str| Field {
+        name: name.into(),
+        spot: spot.clone(),
+        shape: Shape::template(text, names).expect("a template"),
+    };
+    let fields = [
+        field("org", "{orgId}"),
+        field("metrics", "{metrics}"),
+        field("count", "{2}"),
+        field("by", "{user}"),
+        field("text", "{count} of {org}"),
+        field("plain", "{{x}}"),
+    ];
+    let action = Action::Publish(PublishRule { event, spot: spot.clone(), fields: fields.into() });
+    let authorization = Authorization::default();
+    let method = Declared { name: "M".into(), parameters: parameters.clone().into(), authorization, action };
+    let metrics = Value::map([("hits", Value::Int(7)), ("none", Value::Null)]);
+    let found = called(&method, &[], vec![Value::from("acme"), metrics, Value::Int(3)]).expect("an event");
+    let expected =
+        r#"{"org":"acme","metrics":{"hits":7,"none":null},"count":3,"by":"alice","text":"3 of acme","plain":"{x}"}"#;
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    assert_eq!(parsed(&found), parsed(expected));
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fanfare_signalr::Outcome;
+use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
 use super::joined::Joined;
@@ -12,21 +12,24 @@ use super::tab::Tab;
 use crate::connection::{Call, CloseReason};
 use crate::groups::Membership;
 use crate::groups::name::GroupName;
-use crate::method::Declared;
-use crate::method::declared::{Asked, Caller, Refusal};
+use crate::method::declared::{Asked, Caller, Checked, Refusal};
+use crate::method::{Answer, Declared};
 
 impl Shard {
     /// Carries out a call and answers it.
     pub(super) async fn run_declared(self: &Rc<Self>, tab: &Rc<Tab>, method: &Arc<Declared>, call: Call) {
         let (target, id) = (call.target.clone(), call.id.clone());
-        let outcome = match self.carry_out_declared(tab, method, call) {
+        let outcome = match self.carry_out_declared(tab, method, call).await {
             Ok(outcome) => outcome,
-            Err(refusal) => Outcome::Error(refusal.text(&target).into()),
+            Err(refusal) => {
+                tracing::debug!(connection = %tab.id, method = %method.name, %refusal, "call refused");
+                Outcome::Error(refusal.text(&target).into())
+            }
         };
         self.complete(tab, id.as_deref(), outcome);
     }
 
-    fn carry_out_declared(
+    async fn carry_out_declared(
         self: &Rc<Self>,
         tab: &Rc<Tab>,
         method: &Arc<Declared>,
@@ -34,11 +37,38 @@ impl Shard {
     ) -> Result<Outcome<'static>, Refusal> {
         let roles = self.roles(tab);
         let caller = Caller { identity: tab.identity.as_ref(), roles: &roles };
-        match method.check(caller, call.arguments)? {
+        let Checked { asked, url } = method.check(caller, &tab.hub.path, call.arguments)?;
+        if let Some(url) = url {
+            self.ask_authorizer(tab, method, &url, &asked).await?;
+        }
+        match asked {
             Asked::Join(group) => self.join_asked(tab, method, group).map(|()| Outcome::Void),
             Asked::Leave(group) => {
                 self.leave_asked(tab, &group);
                 Ok(Outcome::Void)
+            }
+            Asked::Publish(draft) => Ok(Outcome::Value(Value::from(self.publish_asked(tab, draft).await?))),
+        }
+    }
+
+    /// Waits for the platform's word. A refusal ends what an earlier call of the method joined.
+    async fn ask_authorizer(&self, tab: &Tab, method: &Declared, url: &str, asked: &Asked) -> Result<(), Refusal> {
+        let Some(question) = &method.authorization.authorizer else { return Ok(()) };
+        let now = self.shared.groups.read(|known| known.position().clone());
+        let answer = self.shared.authorizers.ask(&question.authorizer, url, now).await;
+        if !tab.state.borrow().is_live() {
+            return Err(Refusal::Gone);
+        }
+        match (answer, asked) {
+            // The roles that the call was checked with may be gone by now.
+            (Answer::Allowed(_), _) if !method.allows_roles(&self.roles(tab)) => Err(Refusal::Unauthorized),
+            (Answer::Allowed(_), _) => Ok(()),
+            (Answer::Unknown, _) => Err(Refusal::Unchecked),
+            (Answer::Refused, asked) => {
+                if let Asked::Join(group) = asked {
+                    self.leave_asked(tab, group);
+                }
+                Err(Refusal::Denied)
             }
         }
     }

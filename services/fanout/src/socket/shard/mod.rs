@@ -15,6 +15,7 @@ mod link;
 mod long_polling;
 mod members;
 mod open;
+mod publish;
 mod queue;
 mod requests;
 mod resume;
@@ -39,8 +40,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::connection::{CloseReason, ConnectionId, Settings};
 use crate::groups::{Groups, ShardMessage};
-use crate::method::Methods;
-use crate::pipeline::Replay;
+use crate::method::{Authorizers, Methods};
+use crate::pipeline::{Ingest, Replay};
 use crate::seal::Seal;
 use fanfare_telemetry::metrics::FanoutMetrics;
 use members::Members;
@@ -80,6 +81,10 @@ pub struct Shared {
     pub joined_groups: usize,
     /// What clients may call.
     pub methods: Methods,
+    /// Whom declared methods ask.
+    pub authorizers: Authorizers,
+    /// Takes the events that declared methods publish.
+    pub ingest: Ingest,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
 }

@@ -1,0 +1,104 @@
+//! `[authorizer.name]`: a service of the platform that says who may do what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::document::Located;
+use super::issuer::web_url;
+use super::node::Secret;
+use super::paths::Paths;
+use super::section::Section;
+use crate::route::{Piece, pieces};
+
+/// The longest time that an answer may be used again, in seconds.
+const MAX_CACHE: u64 = 300;
+
+/// A service that is asked before a call is carried out.
+#[derive(Debug, Clone)]
+pub struct AuthorizerConfig {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Scheme, host and port.
+    pub origin: Box<str>,
+    /// The template of the path.
+    pub path: Box<str>,
+    /// How long an answer that allows is used again.
+    pub cache: Duration,
+    /// The bearer token that it is asked with.
+    pub token: Option<Secret>,
+}
+
+pub(super) const KEYS: &[&str] = &["url", "cache_seconds", "token_file"];
+
+/// Reads every `[authorizer.name]`.
+pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
+    let Some(all) = root.section("authorizer") else { return Vec::new() };
+    let mut read = Vec::new();
+    for (name, node) in all.entries() {
+        let Some(section) = all.nested(node, &format!("[authorizer.{}]", name.value)) else {
+            let help = Some("write [authorizer.name]".to_owned());
+            all.fault(name.value, format!("`{}` is not an authorizer", name.value), help);
+            continue;
+        };
+        let section = section.allow(KEYS);
+        let cache = Duration::from_secs(section.integer("cache_seconds", 0..=MAX_CACHE, 0));
+        let token = section.string("token_file").map(|file| token(&section, file, paths));
+        let Some((origin, path)) = section.required("url").and_then(|url| self::url(&section, url)) else { continue };
+        read.push(AuthorizerConfig { name: name.value.into(), origin, path, cache, token: token.flatten() });
+    }
+    read
+}
+
+/// Splits a URL before its path; values stand in the path alone.
+fn url(section: &Section<'_>, url: Located<&str>) -> Option<(Box<str>, Box<str>)> {
+    let document = section.document();
+    web_url(section, "url", url)?;
+    let after_scheme = url.value.find("://").map_or(0, |at| at + 3);
+    let at = url.value[after_scheme..].find('/').map_or(url.value.len(), |at| after_scheme + at);
+    let (origin, path) = url.value.split_at(at);
+    if origin.contains(['{', '}', '@', '?', '#']) || path.contains(['?', '#']) {
+        let help = "values stand between the slashes of the path, for instance https://lists.internal/users/{user}";
+        document.fault(url.at, "an authorizer's URL has scheme, host, port and path", Some(help.to_owned()));
+        return None;
+    }
+    let pieces = match pieces(path) {
+        Ok(pieces) => pieces,
+        Err(message) => {
+            document.fault(url.at, message, None);
+            return None;
+        }
+    };
+    let filled = pieces.iter().map(|piece| match piece {
+        Piece::Text(text) => text.as_str(),
+        Piece::Name(_) => "x",
+    });
+    let filled = format!("{origin}{}", filled.collect::<String>());
+    match Url::parse(&filled) {
+        Ok(parsed) if parsed.as_str() == filled || parsed.as_str() == format!("{filled}/") => {}
+        Ok(parsed) => {
+            let message = "the URL is not in its normal form".to_owned();
+            document.fault(url.at, message, Some(format!("with values it would be read as {parsed}")));
+            return None;
+        }
+        Err(error) => {
+            document.fault(url.at, format!("not a URL: {error}"), None);
+            return None;
+        }
+    }
+    Some((origin.into(), path.into()))
+}
+
+fn token(section: &Section<'_>, file: Located<&str>, paths: &Paths) -> Option<Secret> {
+    let path = paths.resolve(file.value);
+    let message = match std::fs::read(&path) {
+        Ok(bytes) => match bytes.trim_ascii() {
+            token if !token.is_empty() && token.iter().all(u8::is_ascii_graphic) => return Some(Secret::of(token)),
+            _ => format!("`token_file` holds no token: {}", path.display()),
+        },
+        Err(error) => format!("`token_file` cannot be read: {}: {error}", path.display()),
+    };
+    section.document().fault(file.at, message, None);
+    None
+}

@@ -1,0 +1,71 @@
+//! `publish = { event = "analytics.DashboardUpdate", fields = { org = "{org}" } }` of a hub method.
+
+use serde_json::{Number, Value as Json};
+use toml::de::DeValue;
+
+use super::section::{Node, Section, entries, integer};
+use crate::method::declared::{Field, Names, PublishRule, Shape};
+
+/// Reads `publish`; whether the event fits its schema is checked once the schemas are loaded.
+pub(super) fn read(section: &Section<'_>, names: Names<'_>) -> Option<PublishRule> {
+    let section = section.section("publish")?.allow(&["event", "fields"]);
+    let document = section.document();
+    let event = section.required("event")?;
+    let mut fields = Vec::new();
+    let mut sound = true;
+    if let Some(table) = section.section("fields") {
+        for (name, node) in table.entries() {
+            match shape(&section, node, names) {
+                Some(shape) => {
+                    let spot = document.spot(node.span().start);
+                    fields.push(Field { name: name.value.into(), spot, shape });
+                }
+                None => sound = false,
+            }
+        }
+    }
+    let rule = PublishRule { event: event.value.into(), spot: document.spot(event.at), fields: fields.into() };
+    sound.then_some(rule)
+}
+
+/// Texts are templates, everything else stands as it is written.
+fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shape> {
+    let document = section.document();
+    let at = node.span().start;
+    match node.get_ref() {
+        DeValue::String(text) => match Shape::template(text, names) {
+            Ok(shape) => Some(shape),
+            Err(error) => {
+                document.fault(at, error.to_string(), error.help());
+                None
+            }
+        },
+        DeValue::Boolean(value) => Some(Shape::Constant(Json::Bool(*value))),
+        DeValue::Integer(_) => {
+            let value = integer(node).map(|value| Shape::Constant(Json::from(value)));
+            if value.is_none() {
+                document.fault(at, "an integer of more than 64 bits", None);
+            }
+            value
+        }
+        DeValue::Float(float) => {
+            let value = float.as_str().replace('_', "").parse().ok().and_then(Number::from_f64);
+            if value.is_none() {
+                document.fault(at, "JSON has no such number", None);
+            }
+            value.map(|value| Shape::Constant(Json::Number(value)))
+        }
+        DeValue::Datetime(time) => Some(Shape::Constant(Json::from(time.to_string()))),
+        DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| shape(section, item, names)).collect();
+            Some(Shape::List(items.into_iter().collect::<Option<_>>()?))
+        }
+        DeValue::Table(table) => {
+            let read = |(key, node): (super::document::Located<&str>, _)| {
+                Some((key.value.into(), shape(section, node, names)?))
+            };
+            let entries: Vec<_> = entries(table).into_iter().map(read).collect();
+            Some(Shape::Object(entries.into_iter().collect::<Option<_>>()?))
+        }
+    }
+}

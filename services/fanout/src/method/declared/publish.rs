@@ -1,0 +1,230 @@
+//! `publish`: an event made of a call's arguments.
+
+use fanfare_event::{Kind, Registry, Schema};
+use serde_json::{Map, Value as Json};
+
+use super::template::Source;
+use super::{Caller, Given, Names, Parameter, ParameterKind, Refusal, Template, UnknownName};
+use crate::config::{Fault, Spot, suggest};
+
+/// The event that a call publishes.
+#[derive(Debug, Clone)]
+pub struct PublishRule {
+    /// Its type.
+    pub event: Box<str>,
+    /// Where the type is named, for faults.
+    pub spot: Spot,
+    /// Its fields.
+    pub fields: Box<[Field]>,
+}
+
+/// One field of the event.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name, or an alias of it.
+    pub name: Box<str>,
+    /// Where it is named, for faults.
+    pub spot: Spot,
+    /// What it holds.
+    pub shape: Shape,
+}
+
+/// A value of an event, or a part of one.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// The value as it is written.
+    Constant(Json),
+    /// An argument or a claim alone, with its type.
+    Value(Alone),
+    /// A text with values in it.
+    Text(Template),
+    /// Values in order.
+    List(Box<[Shape]>),
+    /// Named values.
+    Object(Box<[(Box<str>, Shape)]>),
+}
+
+/// One argument or claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone(Source);
+
+/// An event that a call asks to publish.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Its type.
+    pub event: Box<str>,
+    /// Its body, to be checked against the schema.
+    pub body: Json,
+    /// Whether the call names an org, so that an event of none is not what was meant.
+    pub names_org: bool,
+}
+
+/// What the schema calls the org of an event.
+const ORG: [&str; 2] = ["org", "org_id"];
+
+impl Shape {
+    /// Reads a template: one value alone keeps its type, anything else is text.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if it names what the method does not have.
+    pub fn template(text: &str, names: Names<'_>) -> Result<Self, UnknownName> {
+        let alone = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match alone.filter(|name| !name.contains(['{', '}'])) {
+            Some(name) => Ok(Self::Value(Alone(names.source(name)?))),
+            None => {
+                let text = Template::parse(text, names)?;
+                Ok(text
+                    .literal()
+                    .map_or_else(|| Self::Text(text.clone()), |literal| Self::Constant(Json::from(literal))))
+            }
+        }
+    }
+
+    /// Whether it names a claim of the caller.
+    #[must_use]
+    pub fn uses_claims(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Value(Alone(source)) => matches!(source, Source::Claim(_)),
+            Self::Text(text) => text.uses_claims(),
+            Self::List(items) => items.iter().any(Self::uses_claims),
+            Self::Object(entries) => entries.iter().any(|(_, value)| value.uses_claims()),
+        }
+    }
+
+    fn evaluate(&self, caller: Caller<'_>, given: &Given) -> Result<Json, Refusal> {
+        Ok(match self {
+            Self::Constant(value) => value.clone(),
+            Self::Value(Alone(Source::Argument(index))) => given.json(*index),
+            Self::Value(Alone(Source::Claim(claim))) => {
+                Json::from(caller.claim(*claim).ok_or(Refusal::NoClaim(claim.name()))?)
+            }
+            Self::Text(text) => Json::from(text.text(caller, given).ok_or(Refusal::NoClaim("such claim"))?),
+            Self::List(items) => {
+                Json::Array(items.iter().map(|item| item.evaluate(caller, given)).collect::<Result<_, _>>()?)
+            }
+            Self::Object(entries) => {
+                Json::Object(object(entries.iter().map(|(key, value)| (key, value)), caller, given)?)
+            }
+        })
+    }
+
+    /// Whether values of this shape can fit a field, as far as that can be seen before a call.
+    fn may_fit(&self, kind: &Kind, nullable: bool, parameters: &[Parameter]) -> bool {
+        let kind = match kind {
+            Kind::Nullable(kind) => &**kind,
+            kind => kind,
+        };
+        let text = matches!(kind, Kind::String | Kind::Enum(_) | Kind::Timestamp);
+        let number = matches!(kind, Kind::Int | Kind::Long | Kind::Timestamp | Kind::Float | Kind::Double);
+        match self {
+            Self::Constant(Json::Null) => nullable,
+            Self::Constant(Json::Bool(_)) => *kind == Kind::Boolean,
+            Self::Constant(Json::Number(value)) => {
+                number && (value.is_i64() || matches!(kind, Kind::Float | Kind::Double))
+            }
+            Self::Constant(Json::String(value)) => match kind {
+                Kind::Enum(symbols) => symbols.iter().any(|symbol| **symbol == **value),
+                _ => text || matches!(kind, Kind::Bytes | Kind::Fixed(_)),
+            },
+            Self::Constant(_) => true,
+            Self::Value(Alone(Source::Claim(_))) | Self::Text(_) => text,
+            Self::Value(Alone(Source::Argument(index))) => match parameters.get(*index).map(|known| known.kind) {
+                Some(ParameterKind::String { .. }) => text || matches!(kind, Kind::Bytes | Kind::Fixed(_)),
+                Some(ParameterKind::Integer) => number,
+                Some(ParameterKind::Number) => matches!(kind, Kind::Float | Kind::Double),
+                Some(ParameterKind::Boolean) => *kind == Kind::Boolean,
+                Some(ParameterKind::Object) => matches!(kind, Kind::Map(_) | Kind::Record(_)),
+                Some(ParameterKind::Any) | None => true,
+            },
+            Self::List(items) => match kind {
+                Kind::Array(item) => {
+                    items.iter().all(|value| value.may_fit(item, matches!(**item, Kind::Nullable(_)), parameters))
+                }
+                _ => false,
+            },
+            Self::Object(_) => matches!(kind, Kind::Map(_) | Kind::Record(_)),
+        }
+    }
+
+    fn article(&self, parameters: &[Parameter]) -> &'static str {
+        match self {
+            Self::Constant(Json::Null) => "null",
+            Self::Constant(Json::Bool(_)) => "a boolean",
+            Self::Constant(Json::Number(_)) => "a number",
+            Self::Constant(Json::String(_)) => "a string",
+            Self::Value(Alone(Source::Argument(index))) => {
+                parameters.get(*index).map_or("any value", |known| known.kind.article())
+            }
+            Self::Constant(_) | Self::Value(_) | Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+fn object<'s>(
+    entries: impl Iterator<Item = (&'s Box<str>, &'s Shape)>,
+    caller: Caller<'_>,
+    given: &Given,
+) -> Result<Map<String, Json>, Refusal> {
+    entries.map(|(key, value)| Ok((key.to_string(), value.evaluate(caller, given)?))).collect()
+}
+
+impl PublishRule {
+    /// The event of one call.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller lacks a claim that it names.
+    pub fn draft(&self, caller: Caller<'_>, given: &Given) -> Result<Draft, Refusal> {
+        let fields = self.fields.iter().map(|field| (&field.name, &field.shape));
+        let body = Json::Object(object(fields, caller, given)?);
+        let names_org = self.fields.iter().any(|field| ORG.contains(&&*field.name));
+        Ok(Draft { event: self.event.clone(), body, names_org })
+    }
+
+    /// Whether the event is made of any claim.
+    #[must_use]
+    pub fn uses_claims(&self) -> bool {
+        self.fields.iter().any(|field| field.shape.uses_claims())
+    }
+
+    /// Checks the event against its schema, as far as that can be done before a call.
+    pub fn check(&self, parameters: &[Parameter], registry: &Registry, faults: &mut Vec<Fault>) {
+        let Some(event_type) = registry.event_type(&self.event) else {
+            let help = match registry.suggest(&self.event) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => suggest::help(&self.event, registry.event_types().map(|known| known.name().as_str())),
+            };
+            faults.push(self.spot.fault(format!("there is no event `{}`", self.event), help));
+            return;
+        };
+        let schema = event_type.newest();
+        let mut filled = vec![false; schema.fields.len()];
+        for field in &self.fields {
+            if let Some(at) = schema.index_of(&field.name) {
+                filled[at] = true;
+                field.check(schema, at, parameters, faults);
+            } else {
+                let known = schema.fields.iter().flat_map(|field| std::iter::once(&field.name).chain(&field.aliases));
+                let help = suggest::help(&field.name, known.map(AsRef::as_ref));
+                faults.push(field.spot.fault(format!("{} has no field `{}`", self.event, field.name), help));
+            }
+        }
+        let missing = schema.fields.iter().zip(filled).filter(|(field, filled)| !filled && field.absent().is_none());
+        for (field, _) in missing {
+            faults.push(self.spot.fault(format!("{} needs the field `{}`", self.event, field.name), None));
+        }
+    }
+}
+
+impl Field {
+    fn check(&self, schema: &Schema, at: usize, parameters: &[Parameter], faults: &mut Vec<Fault>) {
+        let field = &schema.fields[at];
+        if !self.shape.may_fit(&field.kind, field.nullable, parameters) {
+            let (event, kind) = (&schema.event_type, &field.kind);
+            let found = self.shape.article(parameters);
+            faults.push(self.spot.fault(format!("`{}` of {event} is {kind}, and this is {found}", field.name), None));
+        }
+    }
+}

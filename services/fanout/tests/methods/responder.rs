@@ -1,0 +1,105 @@
+//! The platform's own word on who may do what: a small HTTP server that answers by the path of the request.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// How a request is answered.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// With a status and an empty body.
+    Status(u16),
+    /// With a redirect.
+    Redirect(String),
+    /// With bytes that are no HTTP.
+    Garbage,
+    /// Never.
+    Silence,
+    /// With 200, once the test says so.
+    Held(Arc<Semaphore>),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    replies: HashMap<String, Reply>,
+    requests: Vec<String>,
+}
+
+/// The server; it ends with the value.
+#[derive(Debug)]
+pub(crate) struct Responder {
+    address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+    task: JoinHandle<()>,
+}
+
+impl Responder {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let shared: Arc<Mutex<Shared>> = Arc::default();
+        let kept = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&kept)));
+            }
+        });
+        Self { address, shared, task }
+    }
+
+    /// The section that declares it as an authorizer.
+    pub(crate) fn section(&self, name: &str, path: &str, more: &str) -> String {
+        format!("[authorizer.{name}]\nurl = \"http://{}{path}\"\n{more}", self.address)
+    }
+
+    /// What is answered from now on.
+    pub(crate) fn reply(&self, path: &str, reply: Reply) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).replies.insert(path.to_owned(), reply);
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves one request; a client that leaves early has nothing to tell.
+async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
+    let mut bytes = Vec::new();
+    while !bytes.windows(4).any(|four| four == b"\r\n\r\n") {
+        if !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
+            return;
+        }
+    }
+    let head = String::from_utf8_lossy(&bytes).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let reply = {
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.requests.push(head);
+        shared.replies.get(&path).cloned().unwrap_or(Reply::Status(500))
+    };
+    let answer = match reply {
+        Reply::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        Reply::Redirect(to) => {
+            format!("HTTP/1.1 302 X\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
+        Reply::Garbage => "220 mail.example ESMTP\r\n".to_owned(),
+        Reply::Silence => return std::future::pending().await,
+        Reply::Held(gate) => {
+            gate.acquire().await.expect("open").forget();
+            "HTTP/1.1 200 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned()
+        }
+    };
+    let _ = stream.write_all(answer.as_bytes()).await;
+}
