@@ -1,6 +1,7 @@
 //! The platform from outside: real processes, real sockets.
 
 mod crash;
+mod demo;
 mod frames;
 mod isolation;
 mod leaks;

@@ -201,7 +201,7 @@ fn refused_requests() -> Vec<(Request, u16, &'static str)> {
     let good = avro_alert("acme", "t");
     let unknown_schema = [&[0xc3, 1][..], &[7; 8], &good[10..]].concat();
     vec![
-        (alert("1").header("ce-org", "globex").request(&token), 400, "the headers name org Some(\"globex\")"),
+        (alert("1").header("ce-org", "globex").request(&token), 400, "globex"),
         (alert("1").header("ce-org", "a/b").request(&token), 400, "ce-org"),
         (NewEvent::alert("a b", "1").request(&token), 400, "field `org` is not an id"),
         (typed("license.FlagTogled"), 400, "did you mean `license.FlagToggled`?"),

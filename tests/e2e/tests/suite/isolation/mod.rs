@@ -9,6 +9,7 @@ use fanfare_e2e_tests::{Node, Random, Tab, Token};
 use oracle::{Heard, Oracle};
 use world::{Event, Person, World};
 
+const WORLDS: usize = 2;
 const PHASES: usize = 6;
 const EVENTS_PER_PHASE: usize = 50;
 const PEOPLE_AT_FIRST: usize = 36;
@@ -67,7 +68,6 @@ impl Listener {
 struct Play {
     random: Random,
     seed: Random,
-    world: World,
     node: Node,
     token: String,
     oracle: Oracle,
@@ -77,14 +77,13 @@ struct Play {
 }
 
 impl Play {
-    async fn begin() -> Self {
-        let mut random = Random::new("isolation");
+    async fn begin(mut random: Random) -> Self {
         let seed = random.clone();
         let world = World::random(&mut random);
         let node = Node::start_with(world.settings()).await;
         let oracle = Oracle::new(&world.routes);
         let token = Token::producer().sign();
-        Self { random, seed, world, node, token, oracle, listeners: Vec::new(), published: 0, people: 0 }
+        Self { random, seed, node, token, oracle, listeners: Vec::new(), published: 0, people: 0 }
     }
 
     async fn come(&mut self, count: usize) {
@@ -168,7 +167,15 @@ impl Play {
 
 #[tokio::test]
 async fn everybody_hears_what_is_addressed_to_them_and_nothing_else() {
-    let mut play = Play::begin().await;
+    let mut random = Random::new("isolation");
+    for _ in 0..WORLDS {
+        let play = perform(random.clone()).await;
+        random = play.random;
+    }
+}
+
+async fn perform(random: Random) -> Play {
+    let mut play = Play::begin(random).await;
     play.come(PEOPLE_AT_FIRST).await;
     for _ in 0..PHASES {
         play.phase().await;
@@ -178,8 +185,8 @@ async fn everybody_hears_what_is_addressed_to_them_and_nothing_else() {
     play.barrier().await;
     play.resume().await;
     let heard: usize = play.listeners.iter().map(|listener| listener.heard.len()).sum();
-    assert!(heard > 1000, "hardly anything was heard: {heard} ({:?})", play.seed);
-    assert!(!play.world.routes.is_empty());
+    assert!(heard > 500, "hardly anything was heard: {heard} ({:?})", play.seed);
     let dropped = play.node.metric("fanfare_isolation_drops", "").await;
     eprintln!("{} events, {} people, {heard} notifications heard, {dropped} held back", play.published, play.people);
+    play
 }
