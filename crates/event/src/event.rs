@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Attributes, AttributesError, DecodeError, MAX_BODY, Record, Registry, TypeName, encoding};
+use crate::{Attributes, AttributesError, DecodeError, MAX_BODY, Record, Registry, TypeName, encoding, json};
 
 /// A fact that a producer published.
 #[derive(Debug, Clone)]
@@ -51,6 +51,9 @@ impl fmt::Debug for Encoded {
 }
 
 /// A struct whose fields are those of the newest version of an event type.
+///
+/// It must serialize as what [`EventType::encode_json`](crate::EventType::encode_json) takes, as a derived `Serialize`
+/// does: a timestamp as milliseconds, a symbol as a unit variant of its name.
 pub trait TypedEvent: Serialize {
     /// The name of the event type.
     const TYPE: &'static str;
@@ -116,7 +119,9 @@ impl Registry {
         let schema = event_type.newest();
         let version = schema.version;
         let mismatch = |reason: String| EncodeError::Mismatch { event: E::TYPE, version, reason };
-        let body = encoding::encode(schema, event).map_err(|error| mismatch(error.to_string()))?;
+        let json = serde_json::to_value(event).map_err(|error| mismatch(error.to_string()))?;
+        let values = json::record(&schema.fields, &json).map_err(|error| mismatch(error.to_string()))?;
+        let body = encoding::encode(schema, &values).map_err(|error| mismatch(error.to_string()))?;
         if body.len() > MAX_BODY {
             return Err(EncodeError::TooLarge { event: E::TYPE, size: body.len() });
         }
@@ -126,5 +131,99 @@ impl Registry {
             false => None,
         };
         Ok(Encoded { attributes: Attributes { data_version: Some(version), ..attributes }, body, key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Serialize;
+
+    use super::{EncodeError, Encoded, TypedEvent};
+    use crate::{Attributes, Record, Registry, Timestamp, TypeName, Value};
+
+    const CHANGED: &str = r#"{"type": "record", "name": "Changed", "fields": [
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "load", "type": "double"},
+        {"name": "colour", "type": {"type": "enum", "name": "Colour", "symbols": ["red", "green"]}},
+        {"name": "parts", "type": {"type": "map", "values": {"type": "array", "items": {
+            "type": "record", "name": "Part", "fields": [{"name": "size", "type": ["int", "null"]}]}}}},
+        {"name": "added", "type": "string", "default": "later"}]}"#;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Colour {
+        Green,
+        Blue,
+    }
+
+    #[derive(Serialize)]
+    struct Part {
+        size: Option<i32>,
+    }
+
+    /// A struct from before the schema got its last field.
+    #[derive(Serialize)]
+    struct Changed {
+        at: Timestamp,
+        load: f64,
+        colour: Colour,
+        parts: BTreeMap<&'static str, Vec<Part>>,
+    }
+
+    impl TypedEvent for Changed {
+        const TYPE: &'static str = "a.Changed";
+    }
+
+    fn changed() -> Changed {
+        let parts = BTreeMap::from([("a", vec![Part { size: Some(i32::MIN) }, Part { size: None }])]);
+        Changed { at: Timestamp(i64::MIN), load: 0.1, colour: Colour::Green, parts }
+    }
+
+    fn encoded(event: &Changed) -> Result<(Encoded, Record), EncodeError> {
+        let registry = Registry::of(&[("a/Changed.v1.avsc", CHANGED)]).unwrap();
+        let attributes = Attributes {
+            id: "1".to_owned(),
+            source: "/test".to_owned(),
+            event_type: TypeName::parse("a.Changed").unwrap(),
+            time: Timestamp(0),
+            subject: None,
+            org: None,
+            data_version: None,
+            traceparent: None,
+        };
+        let encoded = registry.encode(attributes, event)?;
+        let record = registry.decode(&encoded.body).unwrap();
+        Ok((encoded, record))
+    }
+
+    #[test]
+    fn a_struct_is_encoded_by_the_names_of_its_fields() {
+        let (encoded, record) = encoded(&changed()).unwrap();
+        let part = |size| Value::Record(vec![("size".into(), size)]);
+        let parts = Value::List(vec![part(Value::Int(i32::MIN.into())), part(Value::Null)]);
+        let expected = [
+            Value::Int(i64::MIN),
+            Value::Float(0.1),
+            Value::String("green".into()),
+            Value::Record(vec![("a".into(), parts)]),
+            Value::String("later".into()),
+        ];
+        assert_eq!(record.values(), expected);
+        assert_eq!((encoded.attributes.data_version, encoded.key), (Some(1), None));
+    }
+
+    #[test]
+    fn what_the_schema_cannot_hold_is_named() {
+        let reason = |event: Changed| match encoded(&event) {
+            Err(EncodeError::Mismatch { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            reason(Changed { colour: Colour::Blue, ..changed() }),
+            "`colour`: expected one of red, green, found a string that is none of them"
+        );
+        assert_eq!(reason(Changed { load: f64::NAN, ..changed() }), "`load`: expected double, found null");
     }
 }

@@ -86,36 +86,16 @@ const LICENCES: &[&str] = &[
     "Zlib",
 ];
 
-/// Crates under other licences, and why they may be here all the same.
-const OTHER_LICENCES: &[(&str, &str, &str)] = &[
-    ("serde_avro_fast", "MPL-2.0", "the MPL binds the files of that crate alone, which are used unchanged"),
-    (
-        "serde_serializer_quick_unsupported",
-        "LGPL-3.0-only",
-        "part of serde_avro_fast; whoever ships binaries must let the recipient link them again with another version \
-         of it, which this source and its lock file do",
-    ),
-];
-
 #[test]
 fn every_licence_is_allowed() {
     let graph = Graph::of_workspace();
-    let excepted = |package: &Package| {
-        OTHER_LICENCES.iter().any(|(name, terms, _)| package.name == *name && package.licence.as_deref() == Some(terms))
-    };
     let allowed =
         |package: &Package| package.licence.as_deref().is_some_and(|terms| licence::is_allowed(terms, LICENCES));
     let faults: Vec<String> = graph
         .packages
         .iter()
-        .filter(|package| !allowed(package) && !excepted(package))
+        .filter(|package| !allowed(package))
         .map(|package| format!("{} {}: {:?}", package.name, package.version, package.licence))
         .collect();
     assert_none("a crate's licence is not in LICENCES", &faults);
-    let stale: Vec<String> = OTHER_LICENCES
-        .iter()
-        .filter(|(name, _, _)| !graph.packages.iter().any(|package| package.name == *name && excepted(package)))
-        .map(|(name, terms, _)| format!("{name} {terms}"))
-        .collect();
-    assert_none("a crate is in OTHER_LICENCES but is gone or has changed its licence", &stale);
 }

@@ -1,19 +1,15 @@
 //! Bytes to records: the single-object encoding of Avro, whatever known version wrote it.
 
 mod plan;
+mod reader;
 #[cfg(test)]
 mod tests;
-mod visitor;
+mod values;
 
-use std::io::BufRead;
-
-use serde::de::DeserializeSeed;
-use serde_avro_fast::de::read::SliceRead;
-use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 use thiserror::Error;
 
 pub(crate) use plan::RecordPlan;
-use visitor::{Progress, RecordSeed};
+use values::Decoder;
 
 use crate::encoding::{HEADER, MARKER};
 use crate::{Schema, TypeName, Value};
@@ -92,21 +88,14 @@ pub(crate) fn split(body: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
 
 /// Reads a record that `written` has written, laid out as the plan says.
 pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
-    let mut config = DeserializerConfig::new(&written.codec);
-    // No item is smaller than a byte, so a longer list is a lie; told before its first item is read.
-    config.max_seq_size = datum.len();
-    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
-    let progress = Progress::new(MAX_VALUES);
-    let values = RecordSeed { plan, progress: &progress }.deserialize(state.deserializer()).map_err(|error| {
-        DecodeError::Malformed {
-            event_type: written.event_type.clone(),
-            version: written.version,
-            field: progress.failed_at(),
-            reason: error.to_string(),
-        }
+    let mut decoder = Decoder::new(datum, MAX_VALUES);
+    let values = decoder.record(plan).map_err(|bad| DecodeError::Malformed {
+        event_type: written.event_type.clone(),
+        version: written.version,
+        field: decoder.failed_at(),
+        reason: bad.to_string(),
     })?;
-    // A slice never fails to be read.
-    match state.into_reader().fill_buf().map_or(0, <[u8]>::len) {
+    match decoder.left() {
         0 => Ok(values),
         count => {
             Err(DecodeError::TrailingBytes { event_type: written.event_type.clone(), version: written.version, count })

@@ -7,10 +7,9 @@ mod tests;
 use serde_json::Value as Json;
 use thiserror::Error;
 
-pub(crate) use read::default_value;
+pub(crate) use read::{default_value, record};
 
-use crate::encoding::encode_values;
-use crate::{EventType, MAX_BODY, Schema, TypeName};
+use crate::{EventType, MAX_BODY, Schema, TypeName, encoding};
 
 /// Where JSON input does not fit its schema; whoever wrote the JSON is at fault.
 ///
@@ -36,12 +35,17 @@ fn at(field: &str) -> String {
     if field.is_empty() { String::new() } else { format!("`{field}` of ") }
 }
 
+fn before(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("`{field}`: ") }
+}
+
 fn hint(suggestion: &Option<Box<str>>) -> String {
     suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// A mismatch before it is known in which schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}expected {expected}, found {found}{}", before(field), hint(suggestion))]
 pub(crate) struct Mismatch {
     pub(crate) field: String,
     pub(crate) expected: String,
@@ -76,8 +80,8 @@ impl EventType {
 }
 
 fn encode(schema: &Schema, json: &Json) -> Result<Vec<u8>, Mismatch> {
-    let values = read::record(&schema.fields, json)?;
-    let body = encode_values(schema, &values)
+    let values = record(&schema.fields, json)?;
+    let body = encoding::encode(schema, &values)
         .map_err(|error| Mismatch::whole("values that the schema can hold", error.to_string()))?;
     if body.len() > MAX_BODY {
         return Err(Mismatch::whole(format!("at most {MAX_BODY} bytes encoded"), format!("{} bytes", body.len())));

@@ -13,7 +13,7 @@ use crate::{Field, Kind, Timestamp, Value};
 const MAX_NAME: usize = 64;
 
 /// Reads an object as the values of these fields, in their order.
-pub(super) fn record(fields: &[Field], json: &Json) -> Result<Vec<Value>, Mismatch> {
+pub(crate) fn record(fields: &[Field], json: &Json) -> Result<Vec<Value>, Mismatch> {
     let mut reader = Reader { path: String::new() };
     match json {
         Json::Object(object) => reader.fields(fields, object),

@@ -18,7 +18,7 @@ impl EventType {
     /// Takes the versions, of which there must be one at least, the oldest first.
     pub(super) fn new(versions: Vec<Arc<Schema>>) -> Self {
         let newest = &versions[versions.len() - 1];
-        let plans = versions.iter().map(|version| RecordPlan::new(&version.fields, &newest.fields)).collect();
+        let plans = versions.iter().map(|version| RecordPlan::new(&version.layout, &newest.fields)).collect();
         Self { versions, plans }
     }
 

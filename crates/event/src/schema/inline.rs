@@ -11,7 +11,8 @@ use super::{Fault, one_line};
 /// a small file can describe a huge schema.
 const MAX_NODES: usize = 10_000;
 
-/// How deep types may lie within each other, a union counting as a level of its own. The decoder gives up at 64.
+/// How deep types may lie within each other, a union counting as a level of its own. Encoding and decoding recurse as
+/// deep as the schema, and no deeper whatever the bytes are.
 const MAX_DEPTH: usize = 30;
 
 /// Replaces every reference; refuses schemas that contain themselves or grow too large.

@@ -1,8 +1,10 @@
 //! One version of an event type: its fields, and what they are called elsewhere.
 
 mod attributes;
+mod canonical;
 mod field;
 mod inline;
+mod layout;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ use std::fmt;
 
 pub use field::{Field, Kind};
 pub(crate) use field::{find, suggest};
+pub(crate) use layout::{Layout, RecordLayout};
 pub(crate) use parse::parse;
 
 use crate::TypeName;
@@ -36,8 +39,8 @@ pub struct Schema {
     pub(crate) variant_fingerprint: Option<u64>,
     /// The schema with every reference replaced by what it refers to.
     pub(crate) definition: apache_avro::Schema,
-    /// The compiled schema that encodes and decodes.
-    pub(crate) codec: serde_avro_fast::Schema,
+    /// How the fields lie in the bytes.
+    pub(crate) layout: RecordLayout,
 }
 
 impl Schema {

@@ -168,10 +168,27 @@ fn nested_records_are_laid_out_as_the_newest_too() {
     assert_eq!(record.at(2), &inner(3));
 }
 
-/// Lists in several blocks, with and without their size in bytes, as other writers have them.
+/// Lists and maps in several blocks, with and without their size in bytes, as other writers have them.
 #[test]
 fn blocks_of_other_writers_are_read() {
     let registry = versions(&[r#"{"name": "x", "type": {"type": "array", "items": "int"}}"#]);
-    let record = registry.decode(&body(&registry, &[2, 2, 3, 4, 4, 6, 0])).unwrap();
-    assert_eq!(record.at(0), &Value::List(vec![Value::Int(1), Value::Int(2), Value::Int(3)]));
+    let list = Value::List(vec![Value::Int(1), Value::Int(2), Value::Int(64)]);
+    for datum in [&[2, 2, 4, 4, 0x80, 1, 0][..], &[6, 2, 4, 0x80, 1, 0], &[1, 2, 2, 3, 6, 4, 0x80, 1, 0]] {
+        assert_eq!(registry.decode(&body(&registry, datum)).unwrap().at(0), &list, "{datum:02x?}");
+    }
+    for (datum, reason) in [
+        (&[1, 4, 2, 4, 0][..], "a block whose items have another size than it says"),
+        (&[3, 2, 2, 4, 0], "a block whose items have another size than it says"),
+        (&[1, 8, 2, 0], "a length of 4 where 2 bytes are left"),
+        (&[1, 1, 2, 0], "a length of -1 where 2 bytes are left"),
+    ] {
+        assert_eq!(malformed(&registry, datum), ("x".to_owned(), reason.to_owned()), "{datum:02x?}");
+    }
+    let registry = versions(&[r#"{"name": "x", "type": {"type": "map", "values": "int"}}"#]);
+    let map = Value::Record(vec![("a".into(), Value::Int(1)), ("b".into(), Value::Int(2))]);
+    // One block with its size, one without, and the keys in no order.
+    let datum = [1, 6, 2, b'b', 4, 2, 2, b'a', 2, 0];
+    assert_eq!(registry.decode(&body(&registry, &datum)).unwrap().at(0), &map);
+    let twice = [2, 2, b'a', 4, 2, 2, b'a', 2, 0];
+    assert_eq!(malformed(&registry, &twice).1, "a map holds a key twice");
 }

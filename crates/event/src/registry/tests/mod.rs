@@ -108,29 +108,15 @@ fn both_fingerprints_of_a_logical_type_are_understood() {
     assert_eq!(plain.newest().variant_fingerprint, None);
 }
 
-/// The fingerprint of the canonical form `"int"`, as the specification of Avro gives it by its algorithm, and that of a
-/// record as other implementations compute it.
 #[test]
-fn fingerprints_are_those_of_the_specification() {
+fn a_schema_is_found_by_its_fingerprint() {
     let registry =
         versions(&[r#"{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}"#]).unwrap();
-    let canonical = r#"{"name":"test.a.Changed","type":"record","fields":[{"name":"at","type":"long"}]}"#;
-    let schema = registry.event_type("a.Changed").unwrap().newest().clone();
-    assert_eq!(schema.fingerprint, rabin(canonical.as_bytes()));
-    assert_eq!(rabin(b"\"int\""), 0x7275_d51a_3f39_5c8f);
-    assert_eq!(registry.schema(schema.fingerprint).unwrap().version, 1);
+    // Of {"name":"test.a.Changed","type":"record","fields":[{"name":"at","type":"long"}]}, as fastavro gives it.
+    const FINGERPRINT: u64 = 0x0015_4b45_778c_b7ed;
+    assert_eq!(registry.event_type("a.Changed").unwrap().newest().fingerprint, FINGERPRINT);
+    assert_eq!(registry.schema(FINGERPRINT).unwrap().version, 1);
     assert!(registry.schema(0).is_none());
-}
-
-fn rabin(text: &[u8]) -> u64 {
-    const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
-    text.iter().fold(EMPTY, |mut fingerprint, byte| {
-        fingerprint ^= u64::from(*byte);
-        for _ in 0..8 {
-            fingerprint = (fingerprint >> 1) ^ (EMPTY & (fingerprint & 1).wrapping_neg());
-        }
-        fingerprint
-    })
 }
 
 #[test]
