@@ -12,6 +12,13 @@ export const COMBINATIONS = [
   { transport: "LongPolling", protocol: "messagepack" },
 ];
 
+/** The same, and those whose lost sockets can be replaced: WebSockets alone. */
+export const COMBINATIONS_OF_JAVASCRIPT = [
+  ...COMBINATIONS,
+  { transport: "WebSockets", protocol: "json", stateful: true },
+  { transport: "WebSockets", protocol: "messagepack", stateful: true },
+];
+
 export function protocolOf(name) {
   return name === "messagepack" ? new MessagePackHubProtocol() : new JsonHubProtocol();
 }

@@ -1,0 +1,143 @@
+// One fan-out node alone, with tokens and events signed here: what tests of clients need of the platform.
+
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
+import { ServiceProcess } from "./service-process.mjs";
+
+const ROUTES = resolve(import.meta.dirname, "../../demo/routes.toml");
+const HUB = "/hubs/notifications";
+const ISSUER = "fanfare-development";
+
+export class FanfareNode {
+  #name;
+  #folder = mkdtempSync(join(tmpdir(), "fanfare-node-"));
+  #process;
+  #key;
+  #kid;
+  #admin;
+
+  /** Starts a node; `name` names its log file, pages of `origins` may use its hub. */
+  static async start(name, { origins = [], limits = "" } = {}) {
+    const node = new FanfareNode();
+    node.#name = name;
+    const [port, admin] = await freePorts(2);
+    node.port = port;
+    node.#admin = admin;
+    node.#makeKey();
+    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits));
+    await node.again();
+    return node;
+  }
+
+  /** Starts it on the same port, with what it knew. */
+  async again() {
+    const logs = join(OUTPUT, "logs");
+    mkdirSync(logs, { recursive: true });
+    const args = ["serve", "--config", join(this.#folder, "fanfare.toml")];
+    this.#process = new ServiceProcess("fanfare", join(BINARIES, "fanfare"), args, {
+      logFile: join(logs, `${this.#name}-node.log`),
+      cwd: this.#folder,
+    });
+    await this.#process.ready(`http://127.0.0.1:${this.#admin}/readyz`);
+  }
+
+  /** The hub, asked directly or through a line. */
+  hub(port = this.port) {
+    return `http://127.0.0.1:${port}${HUB}`;
+  }
+
+  /** A user's token, good for so many seconds. */
+  token(user, seconds = 3600, org = "acme") {
+    return this.#sign({ aud: "fanfare", sub: user, org, roles: ["user"], sid: `session-${user}` }, seconds);
+  }
+
+  /** Publishes an alert to everybody of an org; resolves once it is stored. */
+  async alert(title, { message = "m", org = "acme" } = {}) {
+    const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
+    const answer = await fetch(`http://127.0.0.1:${this.port}/events`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        "ce-id": randomUUID(),
+        "ce-type": "system.Alert",
+        "ce-source": "tests",
+        "ce-org": org,
+        "ce-specversion": "1.0",
+      },
+      body: JSON.stringify({ org, severity: "info", title, message }),
+    });
+    const text = await answer.text();
+    if (answer.status !== 202) {
+      throw new Error(`publishing was answered with ${answer.status}: ${text}`);
+    }
+  }
+
+  async metrics() {
+    return (await fetch(`http://127.0.0.1:${this.#admin}/metrics`)).text();
+  }
+
+  log(since) {
+    return this.#process?.log(since) ?? "";
+  }
+
+  /** Asks it to stop and returns how it ended. */
+  stop() {
+    return this.#process?.stop();
+  }
+
+  kill() {
+    return this.#process?.kill();
+  }
+
+  /** Stops it for good. */
+  async end() {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #makeKey() {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+    mkdirSync(join(this.#folder, "data"));
+    writeFileSync(join(this.#folder, "data/development-key.pem"), pem, { mode: 0o600 });
+    this.#key = createPrivateKey(pem);
+    const { e, kty, n } = createPublicKey(pem).export({ format: "jwk" });
+    this.#kid = createHash("sha256").update(JSON.stringify({ e, kty, n })).digest("base64url");
+  }
+
+  #sign(claims, seconds) {
+    const now = Math.floor(Date.now() / 1000);
+    const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const header = encode({ alg: "RS256", typ: "JWT", kid: this.#kid });
+    const signed = `${header}.${encode({ iss: ISSUER, iat: now, exp: now + seconds, ...claims })}`;
+    return `${signed}.${sign("sha256", Buffer.from(signed), this.#key).toString("base64url")}`;
+  }
+
+  #config(origins, limits) {
+    return `
+[node]
+listen = "127.0.0.1:${this.port}"
+admin_listen = "127.0.0.1:${this.#admin}"
+data = "data"
+drain_seconds = 2
+
+[broker]
+url = "embedded:log"
+
+[routes]
+path = "${ROUTES}"
+
+[development]
+signing_key = "data/development-key.pem"
+
+[cors]
+origins = ${JSON.stringify(origins)}
+${limits}
+[hub."${HUB}"]
+`;
+  }
+}
