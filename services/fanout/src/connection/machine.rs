@@ -56,6 +56,8 @@ pub struct Connection {
     /// Whether negotiation agreed on stateful reconnect; the handshake has the last word.
     may_resume: bool,
     inbound: Option<Inbound>,
+    /// Whether a lost socket can no longer be replaced, though the client still counts.
+    gave_up: bool,
     /// The begun message that has not ended yet; bounded by `message_bytes`.
     partial: Vec<u8>,
     received: Instant,
@@ -75,6 +77,7 @@ impl Connection {
             protocol: None,
             may_resume,
             inbound: None,
+            gave_up: false,
             partial: Vec::new(),
             received: now,
             sent: now,
@@ -98,7 +101,13 @@ impl Connection {
     /// Whether a lost socket can be replaced by another.
     #[must_use]
     pub fn is_stateful(&self) -> bool {
-        self.inbound.is_some() && !matches!(self.phase, Phase::Ended)
+        self.inbound.is_some() && !self.gave_up && !matches!(self.phase, Phase::Ended)
+    }
+
+    /// Its socket cannot be replaced any more. What the client sends is acknowledged as before: a client
+    /// that hears nothing would stop sending.
+    pub fn give_up_replacement(&mut self) {
+        self.gave_up = true;
     }
 
     /// Takes bytes from the client; they may hold any part of a message or many of them.

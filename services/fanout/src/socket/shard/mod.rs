@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
@@ -109,6 +109,8 @@ pub(super) struct Shard {
     /// Cursors of connections whose handshake comes with a later request than the one that opened them.
     cursors_at_connect: RefCell<HashMap<usize, String>>,
     draining: Cell<bool>,
+    /// Told when the last connection of a draining shard is gone.
+    emptied: Notify,
 }
 
 struct PendingCursor {
@@ -152,6 +154,7 @@ impl Shard {
             spent: RefCell::default(),
             cursors_at_connect: RefCell::default(),
             draining: Cell::new(false),
+            emptied: Notify::new(),
         }
     }
 
@@ -172,6 +175,7 @@ impl Shard {
                     None => return,
                 },
                 _ = second.tick() => self.tick(),
+                () = self.emptied.notified() => {}
             }
         }
     }

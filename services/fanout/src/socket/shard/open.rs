@@ -187,6 +187,9 @@ impl Shard {
         for membership in memberships.iter().chain(joined.iter().map(|joined| &joined.membership)) {
             self.leave(tab, &membership.group);
         }
+        if self.draining.get() && self.tabs.borrow().is_empty() {
+            self.emptied.notify_one();
+        }
         self.by_id.borrow_mut().remove(&tab.id);
         self.cursors_at_connect.borrow_mut().remove(&tab.key);
         tab.calls.borrow_mut().end_all();

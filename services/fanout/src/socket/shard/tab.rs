@@ -127,10 +127,16 @@ impl TabState {
     /// The reason to end the connection: its tab does not take what it is sent.
     pub(super) fn push(&mut self, frame: Bytes, tracked: bool, limit: usize) -> Result<(), CloseReason> {
         if tracked && let Some(kept) = &mut self.unacknowledged {
-            kept.push(frame.clone()).map_err(|_| CloseReason::Unacknowledged)?;
+            let fits = kept.push(frame.clone()).is_ok();
             // Without a socket there is no queue: what is kept is sent when another comes.
             if matches!(self.link, Link::Gone) {
-                return Ok(());
+                return if fits { Ok(()) } else { Err(CloseReason::Unacknowledged) };
+            }
+            // A client that takes what it is sent but acknowledges later stays; only its next socket will
+            // be one of a new connection.
+            if !fits {
+                self.unacknowledged = None;
+                self.connection.give_up_replacement();
             }
         }
         self.queue.push(frame, None, limit).map_err(|_| CloseReason::SlowConsumer)
@@ -138,7 +144,9 @@ impl TabState {
 
     /// Marks the connection as ended; the first reason stays.
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
-        let gone = matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
+        // A lost socket takes no Close message: nothing is to be waited for.
+        let lost = matches!(self.link, Link::Gone);
+        let gone = lost || matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
         let deadline = now + super::LINGER;
         let ending = self.ending.get_or_insert(Ending { reason, deadline, shut: false, over: false });
         ending.over |= gone;
