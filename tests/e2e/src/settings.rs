@@ -9,8 +9,8 @@ const DEMO_ROUTES: &str = include_str!("../../../demo/routes.toml");
 /// The parts of a configuration that tests change.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// More lines of `[node]`.
-    pub node: String,
+    /// How long a node that stops waits for its tabs.
+    pub drain_seconds: u32,
     /// More sections.
     pub sections: String,
     /// The hubs.
@@ -26,7 +26,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            node: String::new(),
+            // Tabs of tests do not close when they are told to, so every stop takes as long.
+            drain_seconds: 1,
             sections: String::new(),
             hubs: format!("[hub.\"{}\"]\n", crate::HUB),
             routes: DEMO_ROUTES.to_owned(),
@@ -37,10 +38,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Adds lines to `[node]`.
+    /// Sets how long a node that stops waits for its tabs.
     #[must_use]
-    pub fn node(mut self, lines: &str) -> Self {
-        let _ = writeln!(self.node, "{lines}");
+    pub fn drain_seconds(mut self, seconds: u32) -> Self {
+        self.drain_seconds = seconds;
         self
     }
 
@@ -69,10 +70,10 @@ impl Settings {
     /// # Panics
     /// If they cannot be written.
     pub fn write(&self, folder: &Path, listen: &str, admin_listen: &str) {
-        let Self { node, sections, hubs, routes, schemas, .. } = self;
+        let Self { drain_seconds, sections, hubs, routes, schemas, .. } = self;
         let mut text = format!(
-            "[node]\nlisten = \"{listen}\"\nadmin_listen = \"{admin_listen}\"\ndata = \"fanout\"\n{node}\
-             [broker]\nurl = \"embedded:log\"\n\
+            "[node]\nlisten = \"{listen}\"\nadmin_listen = \"{admin_listen}\"\ndata = \"fanout\"\n\
+             drain_seconds = {drain_seconds}\n[broker]\nurl = \"embedded:log\"\n\
              [routes]\npath = \"routes.toml\"\n\
              [development]\nsigning_key = \"key.pem\"\n\
              [log]\nformat = \"json\"\n"

@@ -125,7 +125,7 @@ const FAULTS: [(&str, &str, &str, &str); 12] = [
 
 #[tokio::test]
 async fn a_broken_configuration_is_told_with_its_place() {
-    let node = Node::prepare(Settings::default().node("drain_seconds = 2"));
+    let node = Node::prepare(Settings::default().drain_seconds(2));
     for (file, right, wrong, told) in FAULTS {
         let path = node.folder().join(file);
         let sound = std::fs::read_to_string(&path).expect("a file");
@@ -192,7 +192,7 @@ async fn usage_is_its_own_exit_code() {
 
 #[tokio::test]
 async fn a_node_says_goodbye() {
-    let mut node = Node::start_with(Settings::default().node("drain_seconds = 3")).await;
+    let mut node = Node::start_with(Settings::default().drain_seconds(3)).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     node.publish(&[NewEvent::alert("acme", "last")]).await;
     tab.expect("toast").await;
@@ -211,7 +211,7 @@ async fn a_node_says_goodbye() {
 
 #[tokio::test]
 async fn a_node_does_not_wait_for_a_tab_that_does_not_listen() {
-    let mut node = Node::start_with(Settings::default().node("drain_seconds = 1")).await;
+    let mut node = Node::start_with(Settings::default().drain_seconds(1)).await;
     let _deaf = node.tab(&Token::user("alice", "acme")).await;
     // One in the middle of its handshake, and one that has sent half of a request.
     let connect = Connect::new(HUB, Token::user("bob", "acme").sign());
@@ -225,7 +225,7 @@ async fn a_node_does_not_wait_for_a_tab_that_does_not_listen() {
 
 #[tokio::test]
 async fn a_node_that_drains_takes_nobody_in() {
-    let mut node = Node::start_with(Settings::default().node("drain_seconds = 2")).await;
+    let mut node = Node::start_with(Settings::default().drain_seconds(2)).await;
     let mut deaf = node.tab(&Token::user("alice", "acme")).await;
     node.terminate();
     assert_eq!(deaf.next().await, Message::Close(None, true));
