@@ -24,7 +24,7 @@ use crate::seal::Seal;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
 
-/// How many retained values, logouts and role changes a node remembers one by one.
+/// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
 
 /// How many new sockets may wait for one shard.
@@ -196,6 +196,7 @@ fn bounds(config: &Config) -> Bounds {
         token_lifetime: i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX),
         retained: MAX_REMEMBERED,
         revocations: MAX_REMEMBERED,
+        grants: MAX_REMEMBERED,
     }
 }
 

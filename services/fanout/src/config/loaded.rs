@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fanfare_event::Registry;
 
-use super::{Config, Fault, Source};
+use super::{Config, Fault, HubConfig, Source};
 use crate::route::RouteTable;
 
 /// The most route files of a folder.
@@ -34,10 +34,17 @@ impl Loaded {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let hubs: Vec<_> = config.hubs.iter().map(super::HubConfig::declaration).collect();
+        let hubs: Vec<_> = config.hubs.iter().map(HubConfig::declaration).collect();
         let routes = RouteTable::compile(&sources, &registry, &hubs)?;
-        Ok(Self { config, registry, routes })
+        let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
+        if ungranted.is_empty() { Ok(Self { config, registry, routes }) } else { Err(ungranted) }
     }
+}
+
+/// Methods that ask for grants which no route gives.
+fn ungranted(hub: &HubConfig, routes: &RouteTable) -> Vec<Fault> {
+    let granted = || routes.routes().filter(|route| *route.hub() == *hub.path).filter_map(|route| route.grants());
+    hub.methods.iter().filter_map(|method| method.without_grants(granted())).collect()
 }
 
 fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::authorizer::AuthorizerConfig;
 use super::document::Located;
 use super::section::{Node, Section, text};
-use super::{publish, suggest};
+use super::{Spot, publish, suggest};
 use crate::groups::name::GroupTemplate;
 use crate::method::declared::{
     Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Question, Template, UnknownName,
@@ -21,13 +21,13 @@ const MAX_NAME: usize = 128;
 /// The most characters that a string argument may be allowed.
 const MAX_STRING: u64 = 1 << 20;
 
-pub(super) const KEYS: &[&str] = &["arguments", "join", "leave", "publish", "allow", "authorizer"];
+pub(super) const KEYS: &[&str] = &["arguments", "join", "leave", "publish", "allow", "grant", "authorizer"];
 
 /// The keys of which a method needs one.
 const ACTIONS: [&str; 3] = ["join", "leave", "publish"];
 
 /// The keys of which a method that does more than leave needs one.
-const AUTHORIZATIONS: [&str; 2] = ["allow", "authorizer"];
+const AUTHORIZATIONS: [&str; 3] = ["allow", "grant", "authorizer"];
 
 /// Reads all methods of a hub.
 pub(super) fn read(hub: &Section<'_>, public: bool, authorizers: &[AuthorizerConfig]) -> Vec<Arc<Declared>> {
@@ -76,6 +76,7 @@ fn one(section: &Section<'_>, name: &str, authorizers: &[AuthorizerConfig]) -> O
     let names = Names(&parameters);
     let authorization = Authorization {
         allow: section.value("allow").and_then(|node| allow(section, node, names)),
+        grant: grant(section),
         authorizer: question(section, names, authorizers),
     };
     let action = action(section, names)?;
@@ -196,6 +197,17 @@ fn kind(table: &Section<'_>) -> Option<ParameterKind> {
     }
 }
 
+/// Reads `grant = true`.
+fn grant(section: &Section<'_>) -> Option<Spot> {
+    if !section.boolean("grant")? {
+        section.fault("grant", "`grant` can only be true", Some("leave the key out".to_owned()));
+    }
+    if section.value("join").is_none() {
+        section.fault("grant", "only a method that joins a group can ask for a grant", None);
+    }
+    Some(section.document().spot(section.place("grant")))
+}
+
 /// What is asked of which authorizer.
 fn question(section: &Section<'_>, names: Names<'_>, authorizers: &[AuthorizerConfig]) -> Option<Question> {
     let name = section.string("authorizer")?;
@@ -255,7 +267,7 @@ fn template(section: &Section<'_>, text: Located<&str>, names: Names<'_>) -> Opt
 fn check_public(section: &Section<'_>, method: &Declared) {
     let allow = method.authorization.allow.as_ref();
     let asks = allow.is_some_and(|allow| allow.roles.is_some() || !allow.claims.is_empty());
-    if asks || method.uses_claims() {
+    if asks || method.authorization.grant.is_some() || method.uses_claims() {
         let message = format!("{} asks for claims, and a public hub has no tokens", section.title());
         section.document().fault(section.at(), message, None);
     }

@@ -7,7 +7,7 @@ use super::Groups;
 use super::name::GroupName;
 use crate::config::{HubConfig, Joiner};
 use crate::connection::Identity;
-use crate::projection::{GrantedRole, Place, Retained};
+use crate::projection::{GrantedRole, Place, Projection, Retained};
 
 /// One group that a connection is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,34 @@ pub enum Refused {
     /// A logout has made its token worthless.
     #[error("the token was issued before its user logged out")]
     LoggedOut,
+}
+
+/// What a connection must still have when it joins a group that it asked for.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Whether the roles suffice.
+    pub allows_roles: &'a dyn Fn(&[String]) -> bool,
+    /// Whether an event must have granted it.
+    pub grant: bool,
+    /// Where the platform's authorizer allowed it, if it was asked.
+    pub decided_at: Option<&'a Position>,
+}
+
+/// A connection must not be in a group that it asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotJoined {
+    /// The connection itself must end.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The roles do not suffice any more.
+    #[error("the roles do not suffice")]
+    Roles,
+    /// No event has granted it, or one has withdrawn it.
+    #[error("no event grants it")]
+    NotGranted,
+    /// An event has withdrawn it since the authorizer allowed it.
+    #[error("an event has withdrawn it since the authorizer was asked")]
+    Withdrawn,
 }
 
 impl Groups {
@@ -71,6 +99,54 @@ impl Groups {
             Ok(Admission { live_from: known.position().clone(), retained })
         })
     }
+}
+
+impl Groups {
+    /// Lets a connection into a group that it asked for and has joined.
+    ///
+    /// Everything is read at once and after joining, for the same reason as in [`Self::admit`]: a withdrawal
+    /// either was folded before this look, or finds the connection a member.
+    ///
+    /// # Errors
+    /// [`NotJoined`] if the connection must leave the group again.
+    pub fn admit_joined(
+        &self,
+        hub: &HubConfig,
+        identity: Option<&Identity>,
+        group: GroupName,
+        terms: Terms<'_>,
+    ) -> Result<(Membership, Admission), NotJoined> {
+        let membership = Membership { group, since: None };
+        let admission = self.admit(hub, identity, std::slice::from_ref(&membership))?;
+        let since = self.read(|known| standing(known, hub, identity, &membership.group, terms))?;
+        Ok((Membership { since, ..membership }, admission))
+    }
+}
+
+/// Where an event granted or withdrew what is asked for now, if one did.
+fn standing(
+    known: &Projection,
+    hub: &HubConfig,
+    identity: Option<&Identity>,
+    group: &GroupName,
+    terms: Terms<'_>,
+) -> Result<Option<Place>, NotJoined> {
+    let Some(who) = identity else {
+        return if terms.grant { Err(NotJoined::NotGranted) } else { Ok(None) };
+    };
+    let roles: Vec<String> = known.roles_of(who.claims()).into_iter().map(|(role, _)| role).collect();
+    if !(terms.allows_roles)(&roles) {
+        return Err(NotJoined::Roles);
+    }
+    let grants = known.grants();
+    if terms.decided_at.is_some_and(|made_at| grants.withdrawn_since(&hub.path, who, group, made_at)) {
+        return Err(NotJoined::Withdrawn);
+    }
+    let standing = grants.standing(&hub.path, who, group);
+    if terms.grant && !standing.is_some_and(|standing| standing.granted) {
+        return Err(NotJoined::NotGranted);
+    }
+    Ok(standing.map(|standing| standing.since))
 }
 
 fn may_hear(identity: Option<&Identity>, retained: &Retained) -> bool {

@@ -48,9 +48,20 @@ impl Authorizers {
     }
 
     /// Asks an authorizer; `now` is the position of the log before the question.
-    pub async fn ask(&self, name: &str, url: &str, now: Position) -> Answer {
+    ///
+    /// An earlier answer is used again only if it is `still_good` as of its own position.
+    pub async fn ask(
+        &self,
+        name: &str,
+        url: &str,
+        now: Position,
+        still_good: impl FnOnce(&Position) -> bool,
+    ) -> Answer {
         match self.0.get(name) {
-            Some(authorizer) => authorizer.ask(url, now).await,
+            Some(authorizer) => match authorizer.remembered(url).filter(still_good) {
+                Some(made_at) => Answer::Allowed(made_at),
+                None => authorizer.ask(url, now).await,
+            },
             None => Answer::Unknown,
         }
     }
@@ -90,9 +101,6 @@ impl Authorizer {
     }
 
     async fn ask(&self, url: &str, now: Position) -> Answer {
-        if let Some(made_at) = self.remembered(url) {
-            return Answer::Allowed(made_at);
-        }
         // On the node's own runtime: a TLS handshake must not hold up the sockets of a shard.
         let (client, token, turns) = (self.client.clone(), self.token.clone(), Arc::clone(&self.turns));
         let asked = self.runtime.spawn(request(client, url.to_owned(), token, turns));

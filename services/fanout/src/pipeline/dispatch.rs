@@ -76,6 +76,9 @@ impl Pipeline {
         if folded.retained_full {
             tracing::warn!("too many retained values: this one is delivered but not retained");
         }
+        if folded.grants_full {
+            tracing::warn!("too many grants: this one lets nobody in");
+        }
         self.metrics.event_decoded(&record.message.topic);
         match folded.verdict {
             _ if mode == Mode::State => {}
@@ -85,7 +88,11 @@ impl Pipeline {
             _ if mode == Mode::CatchingUp => {}
             Verdict::New => self.deliver(record, &event, &matches, folded, span).await,
             Verdict::Duplicate => self.metrics.event_duplicate(),
-            Verdict::Stale => tracing::debug!("something newer is known"),
+            Verdict::Stale => {
+                tracing::debug!("something newer is known");
+                // Part of it may be news all the same, and is felt even if nothing is told.
+                self.apply(folded.consequences).await;
+            }
         }
     }
 
@@ -99,6 +106,10 @@ impl Pipeline {
         let mut cursor = None;
         for matched in matches {
             let route = matched.route;
+            // A route may say who has access to what, and tell nobody.
+            if matched.groups.is_empty() {
+                continue;
+            }
             // Asked after the fold: see `Groups::admit` for why no connection falls between.
             let shards = self.groups.interest().shards(route.hub(), &matched.groups);
             self.metrics.notification_routed(route.name());
@@ -123,7 +134,11 @@ impl Pipeline {
                 self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
             }
         }
-        for consequence in folded.consequences {
+        self.apply(folded.consequences).await;
+    }
+
+    async fn apply(&self, consequences: Vec<Consequence>) {
+        for consequence in consequences {
             self.groups.apply(consequence).await;
         }
     }

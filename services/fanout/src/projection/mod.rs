@@ -4,6 +4,7 @@
 //! here has a clock: time is the broker's, as the records carry it.
 
 mod cursor;
+mod grants;
 mod place;
 mod retained;
 mod revocation;
@@ -21,6 +22,7 @@ use fanfare_event::{Event, Id};
 use fanfare_token::Claims;
 
 pub use cursor::{UnknownCursor, open_cursor, seal_cursor};
+pub use grants::{Access, Grants, Noted, Standing};
 pub use place::Place;
 pub use retained::{Kept, Retained, RetainedSet, Slot};
 pub use revocation::Revocations;
@@ -48,6 +50,8 @@ pub struct Bounds {
     pub retained: usize,
     /// How many logouts, and how many role changes, are remembered one by one.
     pub revocations: usize,
+    /// How many grants of events, and how many withdrawals, are remembered.
+    pub grants: usize,
 }
 
 /// What became of an event.
@@ -77,6 +81,8 @@ pub enum Consequence {
     },
     /// A user's roles in an org have changed.
     Roles(RoleChange),
+    /// A user has lost access to a group.
+    Withdrawn(Access),
 }
 
 /// The outcome of folding one event.
@@ -88,6 +94,8 @@ pub struct Folded {
     pub consequences: Vec<Consequence>,
     /// Whether a retained value found no room.
     pub retained_full: bool,
+    /// Whether a grant or a withdrawal found no room.
+    pub grants_full: bool,
 }
 
 /// All that a node knows from the log.
@@ -98,6 +106,7 @@ pub struct Projection {
     retained: RetainedSet,
     revocations: Revocations,
     roles: Roles,
+    grants: Grants,
     token_lifetime: i64,
     /// When old entries were last forgotten, in seconds; once a minute of broker time is enough.
     tidied: i64,
@@ -113,6 +122,7 @@ impl Projection {
             retained: RetainedSet::new(bounds.retained),
             revocations: Revocations::new(bounds.revocations),
             roles: Roles::new(bounds.revocations),
+            grants: Grants::new(bounds.grants),
             token_lifetime: bounds.token_lifetime,
             tidied: 0,
         }
@@ -196,6 +206,30 @@ impl Projection {
                     folded.verdict = Verdict::Stale;
                 }
             }
+            Effect::Access { user, groups, granted } => {
+                // An event whose route crosses orgs speaks of the user in all of them.
+                let org = event.attributes.org.clone().filter(|_| !route.cross_org());
+                for group in groups {
+                    let access = Access { hub: Arc::from(route.hub()), org: org.clone(), user: user.clone(), group };
+                    self.fold_access(access, granted, revision, place, folded);
+                }
+            }
+        }
+    }
+
+    fn fold_access(&mut self, access: Access, granted: bool, revision: Option<i64>, place: Place, folded: &mut Folded) {
+        match self.grants.change(access.clone(), granted, revision, place) {
+            Noted::Again => return,
+            Noted::Older => {
+                folded.verdict = Verdict::Stale;
+                return;
+            }
+            Noted::Newest => {}
+            // Forgotten or not, what is taken away is taken from the tabs that are open.
+            Noted::Full => folded.grants_full = true,
+        }
+        if !granted {
+            folded.consequences.push(Consequence::Withdrawn(access));
         }
     }
 
@@ -221,6 +255,12 @@ impl Projection {
         self.roles.of(claims)
     }
 
+    /// Who was let into which group by an event.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// What is retained.
     #[must_use]
     pub fn retained(&self) -> &RetainedSet {
@@ -236,7 +276,7 @@ impl Projection {
 
 impl Folded {
     fn dropped(verdict: Verdict) -> Self {
-        Self { verdict, consequences: Vec::new(), retained_full: false }
+        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false }
     }
 }
 

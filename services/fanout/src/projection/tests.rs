@@ -19,6 +19,7 @@ fn bounds() -> Bounds {
         token_lifetime: 3600,
         retained: 100,
         revocations: 100,
+        grants: 100,
     }
 }
 

@@ -6,7 +6,7 @@ use fanfare_event::Kind;
 use smallvec::SmallVec;
 
 use super::HubDeclaration;
-use super::field::article;
+use super::field::{FieldPath, article};
 use super::scope::{Phase, Scope};
 use super::source::{Context, Source};
 use super::text::{Piece, pieces};
@@ -77,6 +77,19 @@ impl Audience {
             add(self.template.name(&values)?, into);
         }
         if items.len() > MAX_SPREAD { Err(BadGroup::TooMany) } else { Ok(()) }
+    }
+
+    /// The hub's template.
+    pub(super) fn template(&self) -> &GroupTemplate {
+        &self.template
+    }
+
+    /// The fields of the event that it is made of.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldPath> {
+        self.values.iter().filter_map(|value| match value {
+            GroupValue::Value(Source::Field(field)) => Some(field),
+            _ => None,
+        })
     }
 
     /// Finds the hub's template that a route's template means, and the values for its holes.

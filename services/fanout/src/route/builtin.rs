@@ -31,6 +31,13 @@ pub(super) struct Shape {
     pub(super) arguments: Box<[Expression]>,
 }
 
+impl Shape {
+    /// That of a route which tells nobody.
+    pub(super) fn silent() -> Self {
+        Self { target: "".into(), arguments: Box::default() }
+    }
+}
+
 /// A shape of one object: id and cursor, the entries, and the time of the event.
 fn object(target: &str, entries: impl IntoIterator<Item = Entry>) -> Shape {
     let mut object = vec![

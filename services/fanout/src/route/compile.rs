@@ -32,6 +32,8 @@ pub(crate) const KEYS: &[&str] = &[
     "featureFlag",
     "send",
     "roles",
+    "grant",
+    "withdraw",
     "retain",
     "cross_org",
     "conflate",
@@ -39,6 +41,9 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// The keys of which a route needs one.
 const SHAPES: [&str; 4] = ["toast", "logout", "featureFlag", "send"];
+
+/// The keys of what a route does beside its notification; it has one at most.
+const EFFECTS: [&str; 4] = ["logout", "roles", "grant", "withdraw"];
 
 /// The longest name of a route, in bytes.
 const MAX_NAME: usize = 64;
@@ -186,10 +191,13 @@ impl<'d> Compiler<'_, 'd> {
         let retain = retain(&scope, section, &when);
         let conflate = conflate(&scope, section, retain);
         let cross_org = section.boolean("cross_org").unwrap_or(false);
-        let audiences: Vec<_> = hubs.iter().map(|hub| audiences(&scope, section, hub)).collect();
+        let silent = is_silent(section);
+        let audiences: Vec<_> =
+            hubs.iter().map(|hub| if silent { Vec::new() } else { audiences(&scope, section, hub) }).collect();
+        let effects: Vec<_> = hubs.iter().map(|hub| access(&scope, section, hub)).collect();
         let (Some(shape), Some(effect)) = (shape, effect) else { return };
         let event: Box<str> = event_type.name().as_str().into();
-        for (hub, audiences) in hubs.iter().zip(audiences) {
+        for ((hub, audiences), access) in hubs.iter().zip(audiences).zip(effects) {
             let route = Route {
                 name: name.into(),
                 hub: hub.path.as_str().into(),
@@ -197,7 +205,7 @@ impl<'d> Compiler<'_, 'd> {
                 when: when.clone().into(),
                 audiences: audiences.into(),
                 shape: shape.clone(),
-                effect: effect.clone(),
+                effect: access.unwrap_or_else(|| effect.clone()),
                 retain,
                 cross_org,
                 conflate: conflate.clone(),
@@ -266,6 +274,16 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     let key = match *given.as_slice() {
         [key] => key,
         ["logout", "send"] => "send",
+        [] if is_silent(section) => {
+            for key in ["groups", "retain", "conflate"].into_iter().filter(|key| section.value(key).is_some()) {
+                section.fault(
+                    key,
+                    format!("{} sends nothing, and `{key}` is about what is sent", section.title()),
+                    None,
+                );
+            }
+            return Some(Shape::silent());
+        }
         [] => {
             let message = format!("{} sends nothing", section.title());
             section.document().fault(section.at(), message, Some(format!("it needs one of {}", SHAPES.join(", "))));
@@ -285,11 +303,24 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     }
 }
 
+/// Whether the route says who has access to what and tells nobody.
+fn is_silent(section: &Section<'_>) -> bool {
+    let says = ["grant", "withdraw"].iter().any(|key| section.value(key).is_some());
+    says && SHAPES.iter().all(|key| section.value(key).is_none())
+}
+
+/// Who has access to which groups of a hub.
+fn access(scope: &Scope<'_>, section: &Section<'_>, hub: &HubDeclaration) -> Option<EffectRule> {
+    let key = ["grant", "withdraw"].into_iter().find(|key| section.value(key).is_some())?;
+    EffectRule::access_rule(scope, section, hub, key)
+}
+
 fn effect(scope: &Scope<'_>, section: &Section<'_>) -> Option<EffectRule> {
+    let given: Vec<&str> = EFFECTS.into_iter().filter(|key| section.value(key).is_some()).collect();
+    if let [first, second, ..] = *given.as_slice() {
+        section.fault(second, format!("`{first}` and `{second}` exclude each other"), None);
+    }
     if let Some(logout) = section.section("logout") {
-        if section.value("roles").is_some() {
-            section.fault("roles", "`logout` and `roles` exclude each other", None);
-        }
         let shaped = section.value("send").is_some();
         let keys: &[&str] = if shaped { &["user", "session"] } else { &["user", "session", "reason"] };
         return EffectRule::logout(scope, &logout.allow(keys));

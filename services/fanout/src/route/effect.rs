@@ -1,10 +1,15 @@
-//! What a route does beside its notification: end sessions, change roles.
+//! What a route does beside its notification: end sessions, change roles, let users into groups.
 
 use fanfare_event::{Event, Id, Kind, Record, Value};
+use smallvec::SmallVec;
 
+use super::HubDeclaration;
+use super::audience::{Audience, BadGroup};
 use super::field::{FieldPath, article};
 use super::scope::Scope;
+use super::source::Context;
 use crate::config::section::Section;
+use crate::groups::name::{GroupName, GroupTemplate};
 
 /// What an event does beside the notification that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,15 @@ pub enum Effect {
         org: Id,
         /// All roles of the user.
         roles: Vec<String>,
+    },
+    /// Lets a user into groups, or takes them out.
+    Access {
+        /// The user.
+        user: Id,
+        /// The groups.
+        groups: SmallVec<[GroupName; 2]>,
+        /// Whether they are let in.
+        granted: bool,
     },
 }
 
@@ -50,15 +64,37 @@ pub(super) enum EffectRule {
         org: FieldPath,
         roles: FieldPath,
     },
+    Access {
+        user: FieldPath,
+        group: Audience,
+        granted: bool,
+    },
 }
 
 impl EffectRule {
     /// The effect of one event; none if an id in it is not one.
     pub(super) fn of(&self, event: &Event) -> Effect {
-        self.read(&event.record).unwrap_or(Effect::None)
+        self.read(event).unwrap_or(Effect::None)
     }
 
-    fn read(&self, record: &Record) -> Option<Effect> {
+    /// The groups that it lets someone into.
+    pub(super) fn grants(&self) -> Option<&GroupTemplate> {
+        match self {
+            Self::Access { group, granted: true, .. } => Some(group.template()),
+            _ => None,
+        }
+    }
+
+    /// Whether it lets someone into groups, or takes them out, and why some of what the event names is no group.
+    pub(super) fn access(&self, event: &Event) -> Option<Result<(), BadGroup>> {
+        match self {
+            Self::Access { group, .. } => Some(group.names(Context::of(event), &mut SmallVec::new())),
+            _ => None,
+        }
+    }
+
+    fn read(&self, event: &Event) -> Option<Effect> {
+        let record = &event.record;
         match self {
             Self::None => None,
             Self::Logout { user, session } => Some(Effect::Logout {
@@ -69,6 +105,12 @@ impl EffectRule {
                     _ => None,
                 },
             }),
+            Self::Access { user, group, granted } => {
+                let mut groups = SmallVec::new();
+                // Such an event is a dead letter: nothing is done by halves.
+                group.names(Context::of(event), &mut groups).ok()?;
+                Some(Effect::Access { user: id(user, record)?, groups, granted: *granted })
+            }
             Self::Roles { user, org, roles } => {
                 let roles = roles.read(record).as_list().unwrap_or_default();
                 Some(Effect::Roles {
@@ -83,6 +125,37 @@ impl EffectRule {
                 })
             }
         }
+    }
+
+    /// Reads `grant = { user = "{user}", group = "list:{list_id}" }`, or `withdraw` of the same form.
+    ///
+    /// What it says must outlive the window, so its event is a state whose key tells one access from another.
+    pub(super) fn access_rule(
+        scope: &Scope<'_>,
+        section: &Section<'_>,
+        hub: &HubDeclaration,
+        key: &str,
+    ) -> Option<Self> {
+        let section = section.section(key)?.allow(&["user", "group"]);
+        let user = field(scope, &section, "user", false);
+        let group = section.required("group").and_then(|text| Audience::compile(scope, hub, text));
+        let (user, group) = (user?, group?);
+        let schema = scope.schema;
+        if !schema.is_stateful() {
+            let message = format!("{} has no key, and what it says would be forgotten", schema.event_type);
+            let help = "its schema needs \"fanfare.key\": the fields of the user and of the group";
+            section.fault("user", message, Some(help.to_owned()));
+            return None;
+        }
+        for path in group.fields().chain([&user]) {
+            let of_the_org = schema.fields.get(path.index()).is_some_and(|field| field.is_called("org"));
+            if !of_the_org && !schema.key.contains(&path.index()) {
+                let (event, name) = (&schema.event_type, path.name());
+                let message = format!("`{name}` is not in the key of {event}: the newest of all would stand for each");
+                section.document().fault(section.at(), message, Some("add it to \"fanfare.key\"".to_owned()));
+            }
+        }
+        Some(Self::Access { user, group, granted: key == "grant" })
     }
 
     /// Reads the `user` and `session` of `logout`.

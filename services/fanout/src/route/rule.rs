@@ -15,7 +15,7 @@ use super::condition::Condition;
 use super::effect::{Effect, EffectRule};
 use super::source::Context;
 use super::text::Text;
-use crate::groups::name::GroupName;
+use crate::groups::name::{GroupName, GroupTemplate};
 
 /// How many bytes of a digest make a notification id: enough that two never meet, short enough for a header.
 const ID_BYTES: usize = 15;
@@ -102,6 +102,16 @@ impl Route {
         self.effect.of(event)
     }
 
+    /// The groups that the event lets someone into.
+    pub fn grants(&self) -> Option<&GroupTemplate> {
+        self.effect.grants()
+    }
+
+    /// Whether the event says who has access to what, even if nobody is told.
+    pub(super) fn says_access(&self, event: &Event) -> bool {
+        self.effect.access(event).is_some()
+    }
+
     /// The notification's id: the same on every node and for every delivery of the event.
     pub fn notification_id(&self, attributes: &Attributes) -> String {
         notification_id(&self.name, attributes)
@@ -122,7 +132,7 @@ impl Route {
 
     /// The event's groups, and why some of what it names is no group.
     pub(super) fn groups(&self, event: &Event) -> (SmallVec<[GroupName; 2]>, Option<BadGroup>) {
-        let (mut groups, mut bad) = (SmallVec::new(), None);
+        let (mut groups, mut bad) = (SmallVec::new(), self.effect.access(event).and_then(Result::err));
         for audience in &self.audiences {
             if let Err(error) = audience.names(Context::of(event), &mut groups) {
                 bad.get_or_insert(error);

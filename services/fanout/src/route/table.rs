@@ -56,7 +56,7 @@ impl RouteTable {
         let mut matches = SmallVec::new();
         for route in self.of(event).iter().filter(|route| route.takes(event)) {
             let (groups, _) = route.groups(event);
-            if !groups.is_empty() {
+            if !groups.is_empty() || route.says_access(event) {
                 matches.push(Match { route, groups });
             }
         }
@@ -81,7 +81,7 @@ impl RouteTable {
                 (_, Some(bad)) => {
                     return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
                 }
-                (groups, None) if groups.is_empty() => {}
+                (groups, None) if groups.is_empty() && !route.says_access(event) => {}
                 (groups, None) => matches.push(Match { route, groups }),
             }
         }

@@ -1,6 +1,7 @@
 //! Hub methods that the configuration declares, against real nodes.
 
 mod authorizer;
+mod grants;
 mod join;
 mod publish;
 mod responder;

@@ -12,6 +12,21 @@ const ITEM_ADDED: &str = r#"{"type":"record","name":"ItemAdded","namespace":"fan
     {"name":"list_id","type":"string","doc":"Its list."},
     {"name":"item","type":"string","doc":"What it is."}]}"#;
 
+/// Who works on a list; `name` is the type, and a revision orders them.
+fn collaborator(name: &str) -> (String, String) {
+    let schema = json!({
+        "type": "record", "name": name, "namespace": "fanfare.lists", "doc": "Who works on a list.",
+        "fanfare.key": ["user", "list_id"], "fanfare.revision": "revision",
+        "fields": [
+            { "name": "org", "type": "string", "doc": "Its org." },
+            { "name": "user", "type": "string", "doc": "Who." },
+            { "name": "list_id", "type": "string", "doc": "On which list." },
+            { "name": "revision", "type": ["null", "long"], "default": null, "doc": "Its revision." },
+        ],
+    });
+    (format!("lists/{name}.v1.avsc"), schema.to_string())
+}
+
 const ROUTES: &str = r#"
 hub = "/hubs/lists"
 
@@ -20,6 +35,18 @@ name = "item-added"
 event = "lists.ItemAdded"
 groups = ["list:{list_id}"]
 send = { target = "itemAdded", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
+
+[[route]]
+name = "collaborator-added"
+event = "lists.CollaboratorAdded"
+grant = { user = "{user}", group = "list:{list_id}" }
+
+[[route]]
+name = "collaborator-removed"
+event = "lists.CollaboratorRemoved"
+groups = ["list:{list_id}"]
+send = { target = "collaboratorRemoved", arguments = ["{user}"] }
+withdraw = { user = "{user}", group = "list:{list_id}" }
 
 [[route]]
 name = "flag"
@@ -51,7 +78,8 @@ method.Watch = { arguments = ["flag"], allow = true, join = "flag:{flag}" }
 /// A node whose hub has these methods.
 pub(crate) fn settings(methods: &str) -> Settings {
     let hubs = format!("[hub.\"{LISTS}\"]\n{ALWAYS}{methods}");
-    let schemas = vec![("lists/ItemAdded.v1.avsc".to_owned(), ITEM_ADDED.to_owned())];
+    let mut schemas = vec![("lists/ItemAdded.v1.avsc".to_owned(), ITEM_ADDED.to_owned())];
+    schemas.extend(["CollaboratorAdded", "CollaboratorRemoved"].map(collaborator));
     Settings { hubs, schemas, routes: ROUTES.to_owned(), ..Settings::default() }
 }
 
@@ -73,6 +101,11 @@ pub(crate) async fn tab_of(node: &Node, token: &Token) -> Tab {
 /// An item of a list of acme.
 pub(crate) fn item(list: &str, item: &str) -> NewEvent {
     NewEvent::new("lists.ItemAdded", item, &json!({ "org": "acme", "list_id": list, "item": item }))
+}
+
+/// A grant or a withdrawal of a list, by an event of an org.
+pub(crate) fn access(name: &str, org: &str, user: &str, list: &str, id: &str) -> NewEvent {
+    NewEvent::new(&format!("lists.{name}"), id, &json!({ "org": org, "user": user, "list_id": list }))
 }
 
 /// Sends a toast to acme, and checks that it is the next thing a tab hears.

@@ -22,6 +22,13 @@ fn examples_of_routes_are_sound() {
         {"name":"item","type":{"type":"map","values":"string"}},{"name":"count","type":"int"},
         {"name":"note","type":["null","string"],"default":null}]}"#;
     std::fs::write(folder.path().join("tasks/TaskChanged.v1.avsc"), schema).unwrap();
+    for name in ["MemberAdded", "MemberRemoved"] {
+        let schema = format!(
+            r#"{{"type":"record","name":"{name}","fanfare.key":["user","task_id"],"fields":[
+            {{"name":"org","type":"string"}},{{"name":"user","type":"string"}},{{"name":"task_id","type":"string"}}]}}"#
+        );
+        std::fs::write(folder.path().join(format!("tasks/{name}.v1.avsc")), schema).unwrap();
+    }
     let registry = Registry::builtin().with_folder(folder.path()).unwrap();
     let hub = |path: &str, groups: &[&str]| HubDeclaration {
         path: path.to_owned(),
@@ -30,7 +37,7 @@ fn examples_of_routes_are_sound() {
     let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
     let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];
     let page = manual("routes.md");
-    assert_eq!(examples(&page).len(), 3);
+    assert_eq!(examples(&page).len(), 4);
     for example in examples(&page) {
         let source = Source { path: "routes.md".into(), text: example.to_owned() };
         RouteTable::compile(&[source], &registry, &hubs).unwrap_or_else(|faults| panic!("{}", faults[0]));

@@ -93,6 +93,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[authorizer.lists]\nuri = \"http://a\"\n[hub.\"/hubs/a\"]", "[authorizer.lists] has no key `uri` (did you mean `url`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\npublish = { event = \"system.Alert\" }", "12:1: the method `M` does not say who may call it"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\npublish = { event = \"system.Alert\", fields = { title = \"{titel}\" } }", "14:56: the method knows no `{titel}`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = false\njoin = \"x\"", "13:1: `grant` can only be true (leave the key out)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = true\npublish = { event = \"system.Alert\" }", "13:1: only a method that joins a group can ask for a grant"),
     ("[node]", "[node", "fanfare.toml:2:"),
 ];
 
@@ -156,4 +158,20 @@ fn what_a_method_publishes_is_checked_against_its_schema() {
         r#"{ event = "system.Alert", fields = { org = "{org}", title = "{text}", message = "{text}: {count}" } }"#,
     );
     assert!(sound[0].contains("declares no [[route]]"), "{sound:#?}");
+}
+
+#[test]
+fn a_method_that_asks_for_grants_needs_a_route_that_gives_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let method = "[hub.\"/hubs/a\".method.M]\narguments = [\"flag\"]\njoin = \"flag:{flag}\"\ngrant = true";
+    write("fanfare.toml", &LEAST.replace("path = \".\"", "path = \"r.toml\"").replace("[hub.\"/hubs/a\"]", method));
+    let route = "[[route]]\nname = \"t\"\nevent = \"auth.RolesChanged\"\nhub = \"/hubs/a\"\n";
+    let load = || Loaded::load(&folder.path().join("fanfare.toml"));
+    write("r.toml", &format!("{route}withdraw = {{ user = \"{{user}}\", group = \"flag:{{user}}\" }}"));
+    let told = load().unwrap_err().remove(0).to_string();
+    let expected = "15:1: no route of this hub grants `flag:{flag}` (a route needs grant = { user = ..., group = \"flag:{flag}\" })";
+    assert!(told.contains(expected), "{told}");
+    write("r.toml", &format!("{route}grant = {{ user = \"{{user}}\", group = \"flag:{{user}}\" }}"));
+    assert!(load().is_ok());
 }

@@ -24,7 +24,7 @@ pub use template::{Claim, GroupRule, Names, NotAGroup, Template, UnknownName};
 use fanfare_event::Registry;
 use fanfare_signalr::Value;
 
-use crate::config::Fault;
+use crate::config::{Fault, Spot};
 use crate::groups::name::{GroupName, GroupTemplate};
 
 /// A hub method as it is declared.
@@ -45,6 +45,8 @@ pub struct Declared {
 pub struct Authorization {
     /// A condition over the caller's claims and the arguments.
     pub allow: Option<Allow>,
+    /// Where it says that an event must have granted it, if it does.
+    pub grant: Option<Spot>,
     /// A question to the platform.
     pub authorizer: Option<Question>,
 }
@@ -132,6 +134,17 @@ impl Declared {
         if let Action::Publish(event) = &self.action {
             event.check(&self.parameters, registry, faults);
         }
+    }
+
+    /// A fault if it asks for grants and no route gives any for its groups.
+    #[must_use]
+    pub fn without_grants<'r>(&self, mut granted: impl Iterator<Item = &'r GroupTemplate>) -> Option<Fault> {
+        let (spot, template) = (self.authorization.grant.as_ref()?, self.joins()?);
+        if granted.any(|known| known.same_family(template)) {
+            return None;
+        }
+        let help = format!("a route needs grant = {{ user = ..., group = \"{template}\" }}");
+        Some(spot.fault(format!("no route of this hub grants `{template}`"), Some(help)))
     }
 
     /// Whether anything of it is made of the caller's claims.

@@ -21,7 +21,7 @@ fn join(template: &str, parameters: Vec<Parameter>, allow: Option<Allow>) -> Dec
     Declared {
         name: "Join".into(),
         parameters: parameters.into(),
-        authorization: Authorization { allow, authorizer: None },
+        authorization: Authorization { allow, ..Authorization::default() },
         action: Action::Join(rule),
     }
 }

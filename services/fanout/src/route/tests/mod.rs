@@ -1,5 +1,6 @@
 //! Routes from file to notification.
 
+mod access;
 mod demo;
 mod faults;
 mod ids;

@@ -95,6 +95,9 @@ impl Shard {
 
     /// Makes this shard's connections feel what an event changed.
     pub(super) fn apply(self: &Rc<Self>, consequence: &Consequence) {
+        if let Consequence::Withdrawn(access) = consequence {
+            return self.withdraw(access);
+        }
         for tab in self.all_tabs() {
             let Some(who) = &tab.identity else { continue };
             match consequence {
@@ -130,16 +133,16 @@ impl Shard {
         let granted: Vec<Membership> = state.memberships.iter().filter(is_new).cloned().collect();
         drop(state);
         for new in &granted {
-            self.join(tab, new);
+            self.join(tab, &new.group);
         }
         self.tell_granted(tab, &granted);
         tab.flush(Instant::now());
     }
 
-    pub(super) fn join(&self, tab: &Tab, membership: &Membership) {
+    pub(super) fn join(&self, tab: &Tab, group: &GroupName) {
         let interest = self.shared.groups.interest();
         let mut members = self.members.borrow_mut();
-        members.join(&tab.hub.path, &membership.group, tab.key, self.index, interest);
+        members.join(&tab.hub.path, group, tab.key, self.index, interest);
     }
 
     pub(super) fn leave(&self, tab: &Tab, group: &GroupName) {

@@ -130,7 +130,7 @@ impl Shard {
         let groups = &self.shared.groups;
         let memberships = groups.memberships(&tab.hub, tab.identity.as_ref());
         for membership in &memberships {
-            self.join(tab, membership);
+            self.join(tab, &membership.group);
         }
         let admission = groups.admit(&tab.hub, tab.identity.as_ref(), &memberships);
         {
