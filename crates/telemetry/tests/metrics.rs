@@ -90,6 +90,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connect_refused("token");
     fanout.token_refused("expired");
     fanout.invocation("completed");
+    fanout.authorizer_answered("allowed");
     fanout.event_read("a.B");
     fanout.event_decoded("a.B");
     fanout.event_dead_lettered("a.B", "undecodable");

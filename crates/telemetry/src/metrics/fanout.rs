@@ -34,6 +34,7 @@ pub struct FanoutMetrics {
     closes: Counters<ReasonLabel>,
     tokens_refused: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
+    authorizer_answers: Counters<OutcomeLabel>,
     events_read: Counters<TypeLabel>,
     events_decoded: Counters<TypeLabel>,
     events_dead_lettered: Counters<DeadLetterLabels>,
@@ -74,6 +75,7 @@ impl FanoutMetrics {
             closes: registered(r, names::CLOSES, "Connections that ended"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
             invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
+            authorizer_answers: registered(r, names::AUTHORIZER_ANSWERS, "Questions to the platform's authorizers"),
             events_read: registered(r, names::EVENTS_READ, "Events read from the broker"),
             events_decoded: registered(r, names::EVENTS_DECODED, "Events decoded"),
             events_dead_lettered: registered(r, names::EVENTS_DEAD_LETTERED, "Events written to the dead letters"),
@@ -125,6 +127,11 @@ impl FanoutMetrics {
     /// A client called a hub method.
     pub fn invocation(&self, outcome: &'static str) {
         self.invocations.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// An authorizer was asked on behalf of a call.
+    pub fn authorizer_answered(&self, outcome: &'static str) {
+        self.authorizer_answers.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// An event was read from the broker.

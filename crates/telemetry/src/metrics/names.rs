@@ -14,6 +14,8 @@ pub const CLOSES: &str = "fanfare_closes";
 pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
 /// Calls of hub methods, by outcome.
 pub const INVOCATIONS: &str = "fanfare_invocations";
+/// Questions to the platform's authorizers, by outcome.
+pub const AUTHORIZER_ANSWERS: &str = "fanfare_authorizer_answers";
 
 /// Events read from the broker, by type.
 pub const EVENTS_READ: &str = "fanfare_events_read";
@@ -67,13 +69,14 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 29] = [
+pub const ALL: [&str; 30] = [
     CONNECTIONS,
     CONNECTS,
     CONNECTS_REFUSED,
     CLOSES,
     TOKENS_REFUSED,
     INVOCATIONS,
+    AUTHORIZER_ANSWERS,
     EVENTS_READ,
     EVENTS_DECODED,
     EVENTS_DEAD_LETTERED,

@@ -33,6 +33,18 @@ pub enum Answer {
     Unknown,
 }
 
+impl Answer {
+    /// The answer as a metric label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Allowed(_) => "allowed",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The authorizers of a node, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Authorizers(HashMap<Arc<str>, Arc<Authorizer>>);

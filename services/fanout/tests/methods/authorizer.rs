@@ -91,6 +91,7 @@ async fn whatever_is_no_answer_refuses() {
     assert!(waited > Duration::from_millis(1900) && waited < Duration::from_secs(5), "{waited:?}");
     node.publish(&[item("7", "milk")]).await;
     hears_nothing_else(&node, &mut alice, "closed").await;
+    assert_eq!(node.metric("fanfare_authorizer_answers_total", "unknown").await, 7.0);
     let log = node.log();
     assert!(log.contains("no answer that counts") && !log.contains("secret-of-the-node"));
 }

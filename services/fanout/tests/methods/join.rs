@@ -8,6 +8,8 @@ use super::scene::{hears_nothing_else, item, node, settings, tab, tab_of};
 const OPEN: &str = r#"
 method.JoinList = { arguments = ["listId"], allow = true, join = "list:{listId}" }
 method.LeaveList = { arguments = ["listId"], leave = "list:{0}" }
+method.JoinOrg = { allow = true, join = "org:{org}" }
+method.LeaveOrg = { leave = "org:{org}" }
 method.JoinAsEditor = { arguments = ["listId"], allow = { roles = ["editor"] }, join = "list:{listId}" }
 "#;
 
@@ -125,4 +127,16 @@ async fn roles_that_are_taken_away_take_their_groups_along() {
     assert_eq!(alice.expect("toast").await["title"], "Roles");
     assert_eq!(alice.expect("itemAdded").await["item"], "rice", "what another method joined stays");
     assert_eq!(alice.invoke("JoinAsEditor", json!(["7"])).await, Err(UNAUTHORIZED.to_owned()));
+}
+
+#[tokio::test]
+async fn leaving_takes_nobody_out_of_what_their_claims_give() {
+    let node = node(OPEN).await;
+    let mut alice = tab(&node, "alice").await;
+    for (step, method) in ["JoinOrg", "LeaveOrg", "LeaveOrg"].into_iter().enumerate() {
+        assert_eq!(alice.invoke(method, json!([])).await, Ok(Value::Null));
+        for title in ["a", "b"] {
+            hears_nothing_else(&node, &mut alice, &format!("{step}{title}")).await;
+        }
+    }
 }

@@ -68,6 +68,7 @@ impl Shard {
         let now = self.shared.groups.read(|known| known.position().clone());
         let still_good = |made_at: &Position| !self.is_withdrawn_since(tab, asked, made_at);
         let answer = self.shared.authorizers.ask(&question.authorizer, url, now, still_good).await;
+        self.shared.metrics.authorizer_answered(answer.label());
         if !tab.state.borrow().is_live() {
             return Err(Refusal::Gone);
         }
