@@ -227,15 +227,23 @@ impl Tab {
     /// Calls a hub method and waits for the answer; notifications that come before it are kept.
     ///
     /// # Panics
-    /// If none comes in time.
+    /// If none comes in time, or the connection ends first.
     pub async fn invoke(&mut self, method: &str, arguments: Value) -> Result<Value, String> {
+        self.try_invoke(method, arguments).await.expect("the connection ended before the answer")
+    }
+
+    /// Calls a hub method and waits for the answer; nothing if the connection ends first.
+    ///
+    /// # Panics
+    /// If none comes in time.
+    pub async fn try_invoke(&mut self, method: &str, arguments: Value) -> Option<Result<Value, String>> {
         self.calls += 1;
         let id = self.calls.to_string();
         let call = json!({ "type": 1, "invocationId": id, "target": method, "arguments": arguments });
-        self.send(&call).await;
+        self.socket.send(&format!("{call}{SEPARATOR}")).await.ok()?;
         let mut kept = VecDeque::new();
         let answer = loop {
-            let json = at_most("an answer", self.next_text()).await.expect("open").expect("open");
+            let json = at_most("an answer", self.next_text()).await.ok()??;
             match parse(&json) {
                 Message::Completion(of, outcome) if of == id => break outcome,
                 _ => kept.push_back(json),
@@ -243,7 +251,12 @@ impl Tab {
         };
         kept.append(&mut self.received);
         self.received = kept;
-        answer
+        Some(answer)
+    }
+
+    /// What was kept while an answer was waited for.
+    pub fn kept(&mut self) -> Vec<Message> {
+        self.received.drain(..).map(|json| parse(&json)).collect()
     }
 
     /// The position of this moment.
