@@ -7,9 +7,9 @@ use super::table::{number, range, with_unit};
 use super::target::Target;
 use crate::measure::Machine;
 
-const WIDTH: u32 = 860;
+const WIDTH: u32 = 910;
 /// Where bars begin and how long they can be.
-const LEFT: u32 = 250;
+const LEFT: u32 = 300;
 const LENGTH: f64 = 300.0;
 const TOP: u32 = 78;
 const ROW: u32 = 44;
