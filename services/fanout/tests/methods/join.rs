@@ -140,3 +140,17 @@ async fn leaving_takes_nobody_out_of_what_their_claims_give() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_resume_does_not_repeat_what_came_live_through_another_group() {
+    let node = node(OPEN).await;
+    let mut alice = tab(&node, "alice").await;
+    let cursor = alice.cursor().await;
+    let expired = json!({ "org": "acme", "plan": "pro", "expired_at": 0 });
+    node.publish(&[NewEvent::new("license.LicenseExpired", "l1", &expired)]).await;
+    assert_eq!(alice.expect("toast").await["title"], "Expired");
+    assert_eq!(alice.invoke("Watch", json!(["pro"])).await, Ok(Value::Null));
+    let outcome = alice.invoke("Resume", json!([cursor])).await;
+    assert_eq!(outcome, Ok(json!({ "replayed": 0, "complete": true })));
+    hears_nothing_else(&node, &mut alice, "end").await;
+}

@@ -62,6 +62,12 @@ groups = ["org:{org}"]
 toast = { severity = "info", title = "{title}", message = "{message}" }
 
 [[route]]
+name = "expired"
+event = "license.LicenseExpired"
+groups = ["org:{org}", "flag:{plan}"]
+toast = { severity = "warning", title = "Expired", message = "{plan}" }
+
+[[route]]
 name = "roles"
 event = "auth.RolesChanged"
 groups = ["user:{user}"]
