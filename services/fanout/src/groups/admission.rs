@@ -34,6 +34,9 @@ pub enum Refused {
     /// A logout has made its token worthless.
     #[error("the token was issued before its user logged out")]
     LoggedOut,
+    /// The roles that the hub, or the named org, asks for were taken away.
+    #[error("the user's roles no longer allow the connection")]
+    Forbidden,
 }
 
 /// What a connection must still have when it joins a group that it asked for.
@@ -93,6 +96,9 @@ impl Groups {
             if identity.is_some_and(|identity| known.refuses(identity.claims())) {
                 return Err(Refused::LoggedOut);
             }
+            if identity.is_some_and(|who| !is_allowed(hub, who, &known.roles_of(who.claims()))) {
+                return Err(Refused::Forbidden);
+            }
             let groups = joined.iter().map(|membership| &membership.group);
             let mut retained = known.retained().for_groups(&hub.path, groups);
             retained.retain(|value| may_hear(identity, value));
@@ -147,6 +153,13 @@ fn standing(
         return Err(NotJoined::NotGranted);
     }
     Ok(standing.map(|standing| standing.since))
+}
+
+/// Whether roles in force allow an identity its connection to a hub, and the org that it named.
+#[must_use]
+pub fn is_allowed(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> bool {
+    let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
+    hub.admits(&names) && (identity.named_org().is_none() || hub.may_name_org(&names))
 }
 
 fn may_hear(identity: Option<&Identity>, retained: &Retained) -> bool {

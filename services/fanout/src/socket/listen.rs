@@ -23,8 +23,8 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 /// How long sent bytes may stay unacknowledged: finds the half-open connections that keepalive writes to.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-/// How long a client may take for the head of its request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take for the head of its request, and how long a kept-alive connection may idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a request's head is buffered: room for a token in the query and one in a header.
 const MAX_HEAD_BYTES: usize = 64 * 1024;

@@ -73,7 +73,8 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, bytes::
         return None;
     };
     match parts.io.into_inner().into_std() {
-        Ok(stream) => Some((stream, parts.read_buf)),
+        // Copied: even an empty slice of it would keep the whole 8 KiB read buffer for the connection's life.
+        Ok(stream) => Some((stream, bytes::Bytes::copy_from_slice(&parts.read_buf))),
         Err(error) => {
             tracing::warn!(%error, "a socket could not be taken out of its runtime");
             None

@@ -9,7 +9,7 @@ use super::tab::Tab;
 use crate::clock::unix_millis;
 use crate::connection::{CloseReason, Identity, WireForm};
 use crate::groups::name::GroupName;
-use crate::groups::{Delivery, Membership, memberships};
+use crate::groups::{Delivery, Membership, is_allowed, memberships};
 use crate::projection::{Consequence, RoleChange};
 
 impl Shard {
@@ -113,11 +113,11 @@ impl Shard {
     /// Joins and leaves groups so that the tab is in those that its roles give it now.
     fn regroup(self: &Rc<Self>, tab: &Rc<Tab>, who: &Identity) {
         let roles = self.shared.groups.read(|known| known.roles_of(who.claims()));
-        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
         // Looking into another org is a right that goes with the role, also for a tab that is open.
-        if !tab.hub.admits(&names) || (who.named_org().is_some() && !tab.hub.may_name_org(&names)) {
+        if !is_allowed(&tab.hub, who, &roles) {
             return self.close(tab, CloseReason::Forbidden);
         }
+        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
         let wanted = memberships(&tab.hub, who, &roles);
         let mut state = tab.state.borrow_mut();
         if !state.is_live() {

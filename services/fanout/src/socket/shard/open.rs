@@ -20,7 +20,7 @@ use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
 use crate::connection::{CloseReason, Connection, Frame};
-use crate::groups::Membership;
+use crate::groups::{Membership, Refused};
 use crate::projection::{Place, Retained, seal_cursor};
 use crate::websocket::FrameReader;
 
@@ -106,6 +106,7 @@ impl Shard {
             calls: RefCell::new(Calls::default()),
             wake: Notify::new(),
             drained: Notify::new(),
+            room_wanted: Cell::new(false),
             last_delivery: Cell::new(0),
             sockets: Cell::new(0),
         });
@@ -141,9 +142,10 @@ impl Shard {
                 state.held = Some(SendQueue::default());
             }
         }
-        let Ok(admission) = admission else {
-            self.close(tab, CloseReason::LoggedOut);
-            return;
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(Refused::LoggedOut) => return self.close(tab, CloseReason::LoggedOut),
+            Err(Refused::Forbidden) => return self.close(tab, CloseReason::Forbidden),
         };
         match cursor {
             Some(cursor) => {

@@ -120,6 +120,7 @@ impl Shard {
                     return Ok(());
                 }
             }
+            tab.room_wanted.set(true);
             drained.await;
         }
     }

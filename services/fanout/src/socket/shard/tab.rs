@@ -45,6 +45,8 @@ pub(super) struct Tab {
     pub wake: Notify,
     /// Wakes whoever waits for room in the queue.
     pub drained: Notify,
+    /// Whether somebody waits for that; waking nobody would cost a lock per write.
+    pub room_wanted: Cell<bool>,
     /// The number of the last delivery it was given: one in several audiences hears a notification once.
     pub last_delivery: Cell<u64>,
     /// Counts the sockets of a stateful connection; the task of an older one ends.
@@ -110,7 +112,7 @@ impl Tab {
             }
             Err(_) => state.link_broke(now),
         }
-        if waited {
+        if self.room_wanted.replace(false) {
             self.drained.notify_waiters();
         }
         state.shut_if_done(now);
