@@ -1,5 +1,7 @@
 //! Starts the auth service.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::Parser;
 use fanfare_auth::{App, AuthSettings, SERVICE};
@@ -18,8 +20,13 @@ struct Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Command { settings, auth } = Command::parse();
+async fn main() -> ExitCode {
+    let command = Command::parse();
+    fanfare_producer::exit("fanfare-auth", run(command).await)
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let Command { settings, auth } = command;
     let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
     let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
     let producer = Producer::open(SERVICE, &settings).await?;

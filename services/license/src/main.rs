@@ -1,5 +1,7 @@
 //! Starts the license service.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::Parser;
 use fanfare_license::{App, SERVICE};
@@ -16,8 +18,13 @@ struct Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Command { settings } = Command::parse();
+async fn main() -> ExitCode {
+    let command = Command::parse();
+    fanfare_producer::exit("fanfare-license", run(command).await)
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let Command { settings } = command;
     let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
     let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
     let authenticator = Authenticator::new(VerifiedTokens::new(&settings)?);

@@ -72,12 +72,18 @@ async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> 
         return Err(Error::TooMany { message, retry_after });
     }
     let hash = users::password_hash(app.producer.database().reader(), &user).await?;
+    // What was typed may be an address or even the password: only the name of a real user is logged.
+    let known = hash.is_some();
     if app.passwords.matches(password, hash).await? {
         app.throttle.succeeded(&user);
         Ok(user)
     } else {
         app.throttle.failed(&user, Instant::now());
-        tracing::info!(%user, "a login failed");
+        if known {
+            tracing::info!(%user, "a login failed");
+        } else {
+            tracing::info!("a login failed: there is no such user");
+        }
         Err(Error::WrongCredentials)
     }
 }
