@@ -38,11 +38,13 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
 }
 
 /// Takes messages of a client whose transport has no way back of its own.
-pub(super) async fn post(app: &App, hub: &HubConfig, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
     let (token, identity) = Asked::named(app, hub, parts).await?;
     let bytes = to_bytes(body, MAX_POST_BYTES).await.map_err(|_| Refusal::TooLarge(MAX_POST_BYTES))?;
-    let caller = caller(token.id, identity);
-    ask(app, token.id, |answer| Command::Post { caller, bytes, answer }).await?;
+    let asked = Asked { token: Some(token), identity };
+    let may_open = asked.may_open() && app.check_willing().is_ok();
+    let opening = asked.opening(app, hub, parts);
+    ask(app, token.id, |answer| Command::Post { opening, may_open, bytes, answer }).await?;
     Ok(StatusCode::OK.into_response())
 }
 

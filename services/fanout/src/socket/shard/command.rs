@@ -111,10 +111,12 @@ pub enum Command {
         /// The answer; sent before that of the poll.
         answer: oneshot::Sender<Result<(), Denied>>,
     },
-    /// Bytes that a client posted.
+    /// Bytes that a client posted; some clients send their handshake so before their first poll.
     Post {
-        /// The connection, and who asks.
-        caller: Caller,
+        /// What the request told.
+        opening: Opening,
+        /// Whether the token may still open a connection.
+        may_open: bool,
         /// The bytes.
         bytes: Bytes,
         /// The answer, once they are taken.

@@ -44,6 +44,9 @@ pub(super) struct Poll {
     pub waiting: Option<oneshot::Sender<PollAnswer>>,
     /// Since when there is a poll, or since when there is none.
     pub since: Instant,
+    /// Whether there has been a poll at all: the first one opens and nothing else, as its client throws
+    /// the body away.
+    pub polled: bool,
 }
 
 /// What became of a write.
@@ -103,7 +106,7 @@ impl Poll {
     /// No poll yet; the client has just had an answer.
     #[must_use]
     pub(super) fn new(now: Instant) -> Self {
-        Self { waiting: None, since: now }
+        Self { waiting: None, since: now, polled: false }
     }
 
     /// Answers the poll that waits with all there is to say.
@@ -122,10 +125,14 @@ impl Poll {
 
     /// Takes a new poll; an older one that still waits is told that it is over.
     pub(super) fn take(&mut self, poll: oneshot::Sender<PollAnswer>, now: Instant) {
+        self.since = now;
+        if !std::mem::replace(&mut self.polled, true) {
+            let _ = poll.send(PollAnswer::Messages(Vec::new()));
+            return;
+        }
         if let Some(older) = self.waiting.replace(poll) {
             let _ = older.send(PollAnswer::Over);
         }
-        self.since = now;
     }
 
     /// Answers the poll that waits without a message.

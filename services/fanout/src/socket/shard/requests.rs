@@ -30,7 +30,7 @@ impl Shard {
             Command::Poll { opening, may_open, poll, answer } => {
                 self.take_poll(opening, may_open, poll, answer);
             }
-            Command::Post { caller, bytes, answer } => self.post(&caller, &bytes, answer),
+            Command::Post { opening, may_open, bytes, answer } => self.post(opening, may_open, &bytes, answer),
             Command::Delete { caller, answer } => {
                 let _ = answer.send(self.delete(&caller));
             }
@@ -92,26 +92,38 @@ impl Shard {
             }
             Ok(_) => Err(Denied::OtherTransport),
             Err(Denied::Unknown) if may_open && !self.spent.borrow().holds(opening.id) => {
-                let cursor = opening.cursor.clone();
-                let link = Link::LongPolling(Poll::new(Instant::now()));
-                let tab = self.open(opening, link, Transport::LongPolling);
-                self.cursors_at_connect.borrow_mut().extend(cursor.map(|cursor| (tab.key, cursor)));
-                // The first poll opens and nothing else: the client throws its body away.
-                let _ = poll.send(PollAnswer::Messages(Vec::new()));
-                Ok(())
+                let tab = self.open_long_polling(opening);
+                let _ = answer.send(Ok(()));
+                return self.poll(&tab, poll);
             }
             Err(denied) => Err(denied),
         };
         let _ = answer.send(outcome);
     }
 
-    fn post(self: &Rc<Self>, caller: &Caller, bytes: &[u8], answer: oneshot::Sender<Result<(), Denied>>) {
-        let tab = match self.own(caller.id, caller.identity.as_ref()) {
+    fn open_long_polling(self: &Rc<Self>, opening: Opening) -> Rc<Tab> {
+        let cursor = opening.cursor.clone();
+        let tab = self.open(opening, Link::LongPolling(Poll::new(Instant::now())), Transport::LongPolling);
+        self.cursors_at_connect.borrow_mut().extend(cursor.map(|cursor| (tab.key, cursor)));
+        tab
+    }
+
+    fn post(
+        self: &Rc<Self>,
+        opening: Opening,
+        may_open: bool,
+        bytes: &[u8],
+        answer: oneshot::Sender<Result<(), Denied>>,
+    ) {
+        let tab = match self.own(opening.id, opening.identity.as_ref()) {
             Ok(tab) if tab.transport == Transport::WebSockets => {
                 let _ = answer.send(Err(Denied::NotForTransport(Transport::WebSockets)));
                 return;
             }
             Ok(tab) => tab,
+            Err(Denied::Unknown) if may_open && !self.spent.borrow().holds(opening.id) => {
+                self.open_long_polling(opening)
+            }
             Err(denied) => {
                 let _ = answer.send(Err(denied));
                 return;
