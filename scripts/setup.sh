@@ -98,6 +98,44 @@ browser() {
   has chromium || has chromium-browser || has google-chrome || system_packages chromium
 }
 
+# Clients in other languages, for the tests of compatibility. Without them their tests are skipped.
+
+python_clients() {
+  local place=$TOOLS/python wanted=tests/clients/python/requirements.txt
+  if cmp -s "$wanted" "$place/requirements.txt"; then
+    return
+  fi
+  say "Installing Python's SignalR clients"
+  if (command_or_package python3 python3 python3-venv) && make_environment "$place" &&
+    "$place/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"; then
+    cp "$wanted" "$place"
+  else
+    warn "Python's SignalR clients could not be fetched from PyPI; their tests are skipped."
+    rm -rf "$place"
+  fi
+}
+
+# make_environment FOLDER: an environment for Python's packages; on Debian that needs a package of its own.
+make_environment() {
+  python3 -m venv --clear "$1" >/dev/null 2>&1 || { (system_packages python3-venv) && python3 -m venv --clear "$1"; }
+}
+
+java_client() {
+  local place=$TOOLS/java wanted=tests/clients/java/pom.xml
+  if cmp -s "$wanted" "$place/pom.xml"; then
+    return
+  fi
+  say "Fetching the Java SignalR client"
+  rm -rf "$place"
+  if (command_or_package javac default-jdk-headless) && (command_or_package mvn maven) &&
+    mvn --batch-mode --quiet --file "$wanted" dependency:copy-dependencies "-DoutputDirectory=$place"; then
+    cp "$wanted" "$place"
+  else
+    warn "The Java SignalR client could not be fetched from Maven Central; its tests are skipped."
+    rm -rf "$place"
+  fi
+}
+
 case ${1:-run} in
   run)
     compiler
@@ -113,6 +151,8 @@ case ${1:-run} in
     node_packages web
     node_packages tests/clients
     browser
+    python_clients
+    java_client
     ;;
   build)
     compiler

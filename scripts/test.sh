@@ -6,11 +6,12 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=9
+STEPS=10
 DONE=0
 FAILED=()
 PASSED_TESTS=0
 FAILED_TESTS=0
+SKIPPED_TESTS=0
 BEGAN=$SECONDS
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
@@ -40,16 +41,18 @@ needed() { step "$@" || finish; }
 # Sums up the results in the last step's log, as cargo test and node --test (in either of its forms) print them.
 # A step that ran no test at all has failed, whatever it says.
 count() {
-  local passed failed
-  read -r passed failed < <(
+  local passed failed skipped
+  read -r passed failed skipped < <(
     sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk '
       /^test result:/         { passed += $4; failed += $6 }
       /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
       /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
       /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
-      END                     { print passed + 0, failed + 0 }'
+      /^(#|ℹ) skipped [0-9]+$/ { skipped += $3 }
+      END                     { print passed + 0, failed + 0, skipped + 0 }'
   )
   PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))
+  SKIPPED_TESTS=$((SKIPPED_TESTS + skipped))
   ((passed + failed)) || FAILED+=("step $DONE ran no test")
 }
 
@@ -58,7 +61,7 @@ finish() {
   for name in "${FAILED[@]}"; do
     say "${RED}failed: $name${PLAIN}"
   done
-  say "${BOLD}$PASSED_TESTS passed, $FAILED_TESTS failed${PLAIN} (${#FAILED[@]} of $DONE steps failed, $((SECONDS - BEGAN)) s)"
+  say "${BOLD}$PASSED_TESTS passed, $FAILED_TESTS failed, $SKIPPED_TESTS skipped${PLAIN} (${#FAILED[@]} of $DONE steps failed, $((SECONDS - BEGAN)) s)"
   ((${#FAILED[@]} == 0)) || exit 1
   exit 0
 }
@@ -76,4 +79,5 @@ step "Tests of the web page" npm test --silent --prefix web || true
 count
 step "Tests with clients and browsers" npm test --silent --prefix tests/clients || true
 count
+step "The table of compatible clients" node tests/clients/compatibility/document.mjs || true
 finish

@@ -10,8 +10,10 @@ import { Tab } from "./compatibility/tab.mjs";
 import { VERSION } from "@microsoft/signalr";
 
 const PACKAGES = join(import.meta.dirname, "node_modules/@microsoft");
+const PAGE = `<!doctype html><meta charset=utf-8><title>clients</title>
+<script src=/signalr.js></script><script src=/msgpack.js></script>`;
 const FILES = {
-  "/": ["text/html", () => "<!doctype html><meta charset=utf-8><title>clients</title><script src=/signalr.js></script><script src=/msgpack.js></script>"],
+  "/": ["text/html", () => PAGE],
   "/signalr.js": ["text/javascript", () => readFileSync(join(PACKAGES, "signalr/dist/browser/signalr.js"))],
   "/msgpack.js": [
     "text/javascript",
@@ -54,6 +56,10 @@ class BrowserTab extends Tab {
 
   invoke(target, ...args) {
     return this.#call("invoke", target, ...args);
+  }
+
+  tell(target, ...args) {
+    return this.#call("tell", target, ...args);
   }
 
   stream(target) {

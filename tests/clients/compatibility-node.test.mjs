@@ -18,7 +18,7 @@ class NodeTab extends Tab {
 matrix({
   name: "node",
   title: "JavaScript in Node.js",
-  versions: { "@microsoft/signalr": signalR.VERSION, "node": process.versions.node },
+  versions: { "@microsoft/signalr": signalR.VERSION },
   combinations: COMBINATIONS_OF_JAVASCRIPT,
   connect: (options) => NodeTab.connect(options),
 });

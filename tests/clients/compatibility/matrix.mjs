@@ -22,7 +22,7 @@ const nameOf = ({ transport, protocol, stateful }) =>
  * Runs the matrix of a client.
  *
  * `client` has a `name`, its `versions`, `combinations`, and `gaps`: reasons why an aspect cannot be had, by
- * combination or for all. `client.start({ hub, node })` is called once, `client.connect(options)` for each tab, and
+ * combination or for all, as a text, or as `{ notRun }` if nothing is known. `client.start({ hub, node })` is called once, `client.connect(options)` for each tab, and
  * `client.stop()` at the end. `client.reason` is set if the client is not here: then all is skipped.
  */
 export function matrix(client) {
@@ -74,6 +74,10 @@ export function matrix(client) {
   }
 
   const connect = (row, options) => client.connect({ ...row.combination, ...options });
+  /** Opens the row's tab on the node, through the line. */
+  async function open(row) {
+    row.tab = await connect(row, { url: node.hub(line.port), token: () => node.token("alice") });
+  }
   /** Publishes an alert, and waits until every tab has it. */
   async function all(rows, tab, title) {
     await node.alert(title);
@@ -89,10 +93,10 @@ export function matrix(client) {
     await assert.rejects(row.caller.invoke("Nope"), /Unknown hub method 'Nope'/);
   });
   aspect("receive", async (row) => {
-    await row.caller.invoke("InvokeWithString", "hello");
+    await row.caller.tell("InvokeWithString", "hello");
     await row.caller.until("the push", () => row.caller.received.some((one) => one.target === "Message"));
     assert.deepEqual(row.caller.received, [{ target: "Message", arguments: ["hello"] }]);
-    row.tab = await connect(row, { url: node.hub(line.port), token: () => node.token("alice") });
+    await open(row);
     await all([row], (one) => one.tab, `first ${row.name}`);
   });
   aspect("stream", async (row) => {
@@ -100,10 +104,9 @@ export function matrix(client) {
     await row.caller.stop();
   });
 
-  let before_;
-  const count = (rows) => (before_ = new Map(rows.map((row) => [row, row.tab.opens])));
+  const count = (rows) => rows.forEach((row) => (row.opens = row.tab.opens));
   const back = async (row, title) => {
-    await row.tab.up(before_.get(row) + 1);
+    await row.tab.up(row.opens + 1);
     await all([row], (one) => one.tab, `${title} ${row.name}`);
   };
   aspect(
@@ -120,6 +123,7 @@ export function matrix(client) {
     "drain",
     (row) => back(row, "after the restart"),
     async (rows) => {
+      await Promise.all(rows.filter((row) => row.tab.closed !== undefined).map(open));
       count(rows);
       const outcome = await node.stop();
       assert.equal(outcome.code, 0, JSON.stringify(outcome));
@@ -153,7 +157,7 @@ export function matrix(client) {
 function gap(client, row, aspect) {
   const reason = client.gaps?.[`${row.name}: ${aspect}`] ?? client.gaps?.[row.name] ?? client.gaps?.[aspect];
   if (reason !== undefined) {
-    row.results[aspect] = { works: false, reason };
+    row.results[aspect] = { works: false, ...(typeof reason === "string" ? { reason } : reason) };
   }
   return reason !== undefined;
 }

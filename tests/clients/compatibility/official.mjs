@@ -22,6 +22,7 @@ export async function open({ signalR, msgpack, url, transport, protocol, statefu
   report({ event: "opened" });
   return {
     invoke: (target, ...args) => connection.invoke(target, ...args),
+    tell: (target, ...args) => connection.invoke(target, ...args),
     stream: (target) =>
       new Promise((complete, error) => {
         const items = [];
