@@ -131,10 +131,6 @@ url = "embedded:log"
 [routes]
 path = "${ROUTES}"
 
-[token]
-# One clock: what is left is that auth dates a token ahead by a second.
-leeway_seconds = 2
-
 [development]
 signing_key = "data/development-key.pem"
 

@@ -153,10 +153,6 @@ url = "embedded:log"
 [routes]
 path = "${join(ROOT, "demo/routes.toml")}"
 
-[token]
-# One clock: what is left is that auth dates a token ahead by a second.
-leeway_seconds = 2
-
 [development]
 signing_key = "fanout/development-key.pem"
 
