@@ -124,7 +124,7 @@ impl IntoResponse for Error {
         }
         let mut response = (self.status(), Json(json!({ "error": self.to_string() }))).into_response();
         let headers = response.headers_mut();
-        if matches!(self, Self::Unauthorized) {
+        if matches!(self, Self::Unauthorized | Self::WrongCredentials) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(wait) = self.retry_after() {

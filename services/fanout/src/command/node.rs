@@ -119,7 +119,6 @@ impl Node {
             resume_notifications: config.limits.resume_notifications,
             resume_bytes: config.limits.resume_bytes,
             joined_groups: config.limits.joined_groups,
-            token_leeway: i64::try_from(config.token.leeway.as_secs()).unwrap_or(i64::MAX),
             methods: methods.clone(),
             authorizers: Authorizers::new(&config.authorizers)?,
             ingest: ingest.clone(),

@@ -6,6 +6,7 @@ use http::{HeaderMap, header, request::Parts};
 use super::answer::Refusal;
 use super::query::Query;
 use super::state::App;
+use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::connection::Identity;
 
@@ -39,6 +40,11 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
         app.metrics.token_refused(error.label());
         Refusal::from(error)
     })?;
+    // A connection ends with its token, without leeway: let in within the leeway, a client that comes back with
+    // the same token would be ended and let in again and again.
+    if claims.expires_at <= unix_seconds() {
+        return Err(refused(app, "expired"));
+    }
     if app.groups.read(|known| known.refuses(&claims)) {
         tracing::info!(hub = &*hub.path, reason = "logged_out", "token refused");
         return Err(refused(app, "logged_out"));

@@ -79,9 +79,6 @@ pub struct Shared {
     pub resume_bytes: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
-    /// How long behind its `exp` a token is still accepted, in seconds: a connection lives as long, or a client
-    /// that comes back with it would be let in and ended again and again.
-    pub token_leeway: i64,
     /// What clients may call.
     pub methods: Methods,
     /// Whom declared methods ask.
@@ -249,7 +246,7 @@ impl Shard {
                     continue;
                 }
                 state.connection.tick(&self.shared.settings, now, &mut actions);
-                if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at + self.shared.token_leeway <= unix) {
+                if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at <= unix) {
                     state.connection.close(CloseReason::TokenExpired, &mut actions);
                 }
             }
