@@ -1,7 +1,6 @@
 //! The one table of refusals: what went wrong, whose fault it is, which status and text it gets.
 
 use axum::response::{IntoResponse, Response};
-use fanfare_signalr::negotiate::Transport;
 use fanfare_token::TokenError;
 use http::{HeaderValue, StatusCode, header};
 
@@ -83,8 +82,8 @@ fn status(denied: Denied) -> StatusCode {
         Denied::OtherTransport => StatusCode::BAD_REQUEST,
         Denied::Active => StatusCode::CONFLICT,
         // As ASP.NET: a POST to a WebSocket is the wrong method, a DELETE elsewhere a wrong request.
-        Denied::NotForTransport(Transport::WebSockets) => StatusCode::METHOD_NOT_ALLOWED,
-        Denied::NotForTransport(_) => StatusCode::BAD_REQUEST,
+        Denied::Post => StatusCode::METHOD_NOT_ALLOWED,
+        Denied::Delete => StatusCode::BAD_REQUEST,
     }
 }
 

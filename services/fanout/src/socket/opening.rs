@@ -107,7 +107,7 @@ pub(super) fn refused(app: &App, denied: Denied) -> Refusal {
         Denied::Unknown => "unknown_connection",
         Denied::OtherUser => "other_user",
         Denied::OtherTransport => "other_transport",
-        Denied::NotForTransport(_) => "not_for_transport",
+        Denied::Post | Denied::Delete => "not_for_transport",
         Denied::Active => "already_active",
     });
     Refusal::Connection(denied)

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use fanfare_signalr::negotiate::Transport;
 use fanfare_signalr::{Message, Outcome, Value};
 
 use super::link::Link;
@@ -69,8 +70,10 @@ impl Shard {
 
     fn end(self: &Rc<Self>, tab: &Rc<Tab>, reason: CloseReason, now: Instant) {
         // At once, not when the socket is done: a stateful client that was told to come back tries its
-        // old token first and must find nothing.
-        self.by_id.borrow_mut().remove(&tab.id);
+        // old token first and must find nothing. A client that polls has to be told by its next poll.
+        if tab.transport != Transport::LongPolling {
+            self.by_id.borrow_mut().remove(&tab.id);
+        }
         let code = match reason {
             CloseReason::InvalidFrame => CloseCode::ProtocolError,
             CloseReason::Draining => CloseCode::GoingAway,

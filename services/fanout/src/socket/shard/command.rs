@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fanfare_signalr::Outcome;
-use fanfare_signalr::negotiate::Transport;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,9 +53,12 @@ pub enum Denied {
     /// The connection uses another transport.
     #[error("Cannot change transports mid-connection")]
     OtherTransport,
-    /// The transport takes no requests of this kind.
-    #[error("The transport does not take this request.")]
-    NotForTransport(Transport),
+    /// A WebSocket takes its messages itself.
+    #[error("POST requests are not allowed for WebSocket connections.")]
+    Post,
+    /// Only long polling needs to be told the end.
+    #[error("Cannot terminate this connection using the DELETE endpoint.")]
+    Delete,
     /// The connection already has its event stream.
     #[error("The connection is already active.")]
     Active,

@@ -117,7 +117,7 @@ impl Shard {
     ) {
         let tab = match self.own(opening.id, opening.identity.as_ref()) {
             Ok(tab) if tab.transport == Transport::WebSockets => {
-                let _ = answer.send(Err(Denied::NotForTransport(Transport::WebSockets)));
+                let _ = answer.send(Err(Denied::Post));
                 return;
             }
             Ok(tab) => tab,
@@ -145,7 +145,7 @@ impl Shard {
     fn delete(self: &Rc<Self>, caller: &Caller) -> Result<(), Denied> {
         let tab = self.own(caller.id, caller.identity.as_ref())?;
         if tab.transport != Transport::LongPolling {
-            return Err(Denied::NotForTransport(tab.transport));
+            return Err(Denied::Delete);
         }
         let now = Instant::now();
         self.carry_out(&tab, &mut vec![Action::End(CloseReason::ClientClosed)], now);

@@ -1,0 +1,90 @@
+//! Clients that are gone or take nothing: each is found within its time and freed, and delays nobody.
+
+use std::time::{Duration, Instant};
+
+use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::websocket::{TEXT, frame};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Token};
+use serde_json::json;
+
+use crate::wire::{HANDSHAKE, Wire, ask, node, post, token};
+
+/// A server that waits no longer than a test may.
+const SHORT: &str = "[limits]\nkeepalive_seconds = 1\nclient_timeout_seconds = 2\nhandshake_seconds = 1\n";
+/// The time for what should take two seconds, on a machine that is busy.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until the node has no connection of this transport left.
+async fn freed(node: &Node, transport: &str) {
+    let began = Instant::now();
+    until("a node without connections", async || {
+        (node.metric("fanfare_connections{", transport).await == 0.0).then_some(())
+    })
+    .await;
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_never_polls_again_is_freed() {
+    let node = node(SHORT).await;
+    let to = node.address();
+    let id = token(to).await;
+    ask(to, &format!("GET /open?id={id} HTTP/1.1"), "").await.is("200 OK", "");
+    post(to, &id, HANDSHAKE).await.is("200 OK", "");
+    assert_eq!(node.metric("fanfare_connections{", "LongPolling").await, 1.0);
+    freed(&node, "LongPolling").await;
+    post(to, &id, "x").await.is("404 Not Found", "No Connection with that ID");
+}
+
+#[tokio::test]
+async fn a_socket_whose_other_end_says_nothing_more_is_closed() {
+    let node = node(SHORT).await;
+    let to = node.address();
+    let head = "GET /open HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let mut silent = Wire::send(to, head, "").await;
+    silent.until("\r\n\r\n").await;
+    silent.write(&frame(TEXT, true, format!("{HANDSHAKE}{{\"type\":6}}\u{1e}").as_bytes())).await;
+    silent.bytes(5).await;
+    let mut late = Wire::send(to, head, "").await;
+    late.until("\r\n\r\n").await;
+    // Neither answers the close: the socket is let go all the same.
+    freed(&node, "WebSockets").await;
+    assert!(late.until("\u{1e}").await.ends_with("{\"error\":\"Handshake was canceled.\"}\u{1e}"));
+    let close = "{\"type\":7,\"error\":\"The client sent nothing within its timeout.\",\"allowReconnect\":true}\u{1e}";
+    assert!(silent.until(close).await.contains("{\"type\":6}\u{1e}"), "and pings before it");
+}
+
+#[tokio::test]
+async fn an_event_stream_that_is_not_read_ends_alone() {
+    let node = node("").await;
+    let to = node.address();
+    let bearer = Token::user("carol", "acme").sign();
+    let head = format!(
+        "POST {HUB}/negotiate?negotiateVersion=1 HTTP/1.1\r\ncontent-length: 0\r\nauthorization: Bearer {bearer}"
+    );
+    let negotiated = ask(to, &head, "").await;
+    let negotiated: serde_json::Value = serde_json::from_slice(&negotiated.body).expect("JSON");
+    let id = negotiated["connectionToken"].as_str().expect("a token");
+    let head = format!("GET {HUB}?id={id} HTTP/1.1\r\naccept: text/event-stream\r\nauthorization: Bearer {bearer}");
+    let mut stopped = Wire::send(to, &head, "").await;
+    let head = format!("POST {HUB}?id={id} HTTP/1.1\r\nauthorization: Bearer {bearer}");
+    ask(to, &head, HANDSHAKE).await.is("200 OK", "");
+    stopped.until("{}\u{1e}").await;
+
+    let mut other = node.tab(&Token::user("alice", "acme")).await;
+    let message = "x".repeat(60_000);
+    // More than kernel, HTTP and queue take together for one that does not read.
+    let many = 200;
+    for at in 0..many {
+        let body = json!({ "org": "acme", "severity": "info", "title": format!("big-{at}"), "message": message });
+        let event = NewEvent::new("system.Alert", &format!("big-{at}"), &body).header("ce-org", "acme");
+        node.publish(&[event]).await;
+        assert_eq!(other.expect("toast").await["title"], format!("big-{at}"), "the others get everything in time");
+        if node.metric("fanfare_connections{", "ServerSentEvents").await == 0.0 {
+            assert!(at > 3, "a moment without reading is no reason");
+            return;
+        }
+    }
+    freed(&node, "ServerSentEvents").await;
+}
