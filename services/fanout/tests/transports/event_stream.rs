@@ -28,7 +28,7 @@ async fn each_message_is_one_event_on_one_line() {
     let id = token(to).await;
     let mut wire = open(to, &id).await;
     post(to, &id, HANDSHAKE).await.is("200 OK", "");
-    assert_eq!(wire.until("\r\n\r\n\r\n").await, "d\r\ndata: {}\u{1e}\r\n\r\n\r\n");
+    assert_eq!(wire.until("\r\n\r\n\r\n").await, "D\r\ndata: {}\u{1e}\r\n\r\n\r\n");
     let call = "{\"type\":1,\"invocationId\":\"0\",\"target\":\"x\",\"arguments\":[]}\u{1e}";
     post(to, &id, call).await.is("200 OK", "");
     let event = wire.until("\r\n\r\n\r\n").await;

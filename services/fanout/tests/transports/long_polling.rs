@@ -35,19 +35,13 @@ async fn a_newer_poll_ends_the_older_and_a_delete_ends_all() {
     let id = token(to).await;
     poll(to, &id).await.is("200 OK", "");
     let head = format!("GET /open?id={id} HTTP/1.1");
-    let mut older = Wire::send(to, &head, "").await;
-    // The older one must be there first; a POST that is answered says nothing about it, so it is asked for.
-    let mut newer = loop {
-        let newer = Wire::send(to, &head, "").await;
-        match tokio::time::timeout(std::time::Duration::from_millis(500), older.answer()).await {
-            Ok(answer) => {
-                answer.is("204 No Content", "");
-                break newer;
-            }
-            // It came second, and is the one that waits.
-            Err(_) => older = newer,
-        }
+    // Which of two is the newer is for the node to see.
+    let (mut one, mut other) = (Wire::send(to, &head, "").await, Wire::send(to, &head, "").await);
+    let (answer, mut newer) = tokio::select! {
+        answer = one.answer() => (answer, other),
+        answer = other.answer() => (answer, one),
     };
+    answer.is("204 No Content", "");
     ask(to, &format!("DELETE /open?id={id} HTTP/1.1"), "").await.is("202 Accepted", "");
     newer.answer().await.is("204 No Content", "");
     poll(to, &id).await.is("404 Not Found", "No Connection with that ID");

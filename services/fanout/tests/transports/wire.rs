@@ -48,7 +48,7 @@ impl Wire {
                 let found = self.read.windows(end.len()).position(|some| some == end.as_bytes());
                 if let Some(at) = found {
                     let taken: Vec<u8> = self.read.drain(..at + end.len()).collect();
-                    return String::from_utf8(taken).expect("text");
+                    return String::from_utf8_lossy(&taken).into_owned();
                 }
                 let count = self.stream.read_buf(&mut self.read).await.expect("read");
                 assert!(count > 0, "ended before {end:?}: {:?}", String::from_utf8_lossy(&self.read));
