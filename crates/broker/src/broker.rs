@@ -21,6 +21,10 @@ pub trait Broker: Send + Sync + 'static {
     async fn publish(&self, message: Message) -> Result<Published, PublishError>;
 
     /// The position of the last visible record.
+    ///
+    /// The first call of any kind connects, compares the streams with what they must be, and makes those that are
+    /// missing where it may. It fails with [`BrokerError::Unavailable`] while the broker is away, and with
+    /// [`BrokerError::Refused`] if waiting is no help.
     async fn head(&self) -> Result<Position, BrokerError>;
 
     /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
@@ -58,8 +62,14 @@ pub trait Broker: Send + Sync + 'static {
 /// Reads records in order.
 #[async_trait]
 pub trait Reader: Send {
-    /// The next records, at least one, in a batch of bounded size. Waits until there are some.
+    /// The next records in a batch of bounded size. Waits until there are some.
     ///
-    /// Cancel safe: if the future is dropped, the next call gives what it would have given.
+    /// A batch of a log's reader may be empty where the reader moved on over a hole and found no record behind it;
+    /// [`Self::position`] then says how far it came. Cancel safe: if the future is dropped, the next call gives what
+    /// it would have given.
     async fn next(&mut self) -> Result<Vec<Record>, BrokerError>;
+
+    /// How far the reader has come: every record up to here was given or never will be, for instance because
+    /// its place is a hole.
+    fn position(&self) -> &Position;
 }

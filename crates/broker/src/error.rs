@@ -45,6 +45,10 @@ pub enum BrokerError {
     /// The broker cannot be reached or its disk fails; trying again later may help.
     #[error("broker unavailable: {0}")]
     Unavailable(String),
+    /// The broker answers and refuses: wrong credentials, missing rights, or a stream that is not as it must be.
+    /// Trying again does not help until somebody changes that.
+    #[error("broker refuses: {0}")]
+    Refused(String),
     /// The broker holds something that it cannot have written.
     #[error("broker holds damaged data: {0}")]
     Damaged(String),

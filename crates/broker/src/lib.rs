@@ -11,9 +11,13 @@ mod broker;
 pub mod contract;
 pub mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod letter;
 mod limits;
 mod message;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod position;
 
 pub use broker::{Broker, Reader};

@@ -20,7 +20,8 @@ pub struct Message {
     pub org: Option<String>,
     /// The topic, for instance `license.FlagToggled`.
     pub topic: String,
-    /// What the state is kept by; required for [`Stream::State`].
+    /// What the state is kept by; required for [`Stream::State`]. Of an event without an org: what it keeps its order
+    /// by, for instance its user; a broker that keeps one order for all events need not give it back.
     pub key: Option<String>,
     /// De-duplication id: the same id within the de-duplication window is stored once.
     pub id: String,

@@ -10,17 +10,27 @@ use crate::message::Record;
 ///
 /// A partition that is missing has not been read at all. Positions of another incarnation of the
 /// stream mean nothing in this one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Position {
     incarnation: u64,
     // Sorted by partition, one entry each.
     offsets: SmallVec<[(u32, u64); 2]>,
+    newest: i64,
 }
+
+/// Two positions are the same place if they cover the same records, whatever is known of their time.
+impl PartialEq for Position {
+    fn eq(&self, other: &Self) -> bool {
+        self.incarnation == other.incarnation && self.offsets == other.offsets
+    }
+}
+
+impl Eq for Position {}
 
 impl Position {
     /// The position before the first record of a stream.
     pub fn start(incarnation: u64) -> Self {
-        Self { incarnation, offsets: SmallVec::new() }
+        Self { incarnation, offsets: SmallVec::new(), newest: 0 }
     }
 
     /// Builds a position from its parts, in any order.
@@ -31,7 +41,22 @@ impl Position {
         let mut offsets: SmallVec<[(u32, u64); 2]> = parts.into_iter().collect();
         offsets.sort_unstable();
         offsets.dedup_by_key(|entry| entry.0);
-        Self { incarnation, offsets }
+        Self { incarnation, offsets, newest: 0 }
+    }
+
+    /// The same position, with the broker's time of the newest record that it covers.
+    #[must_use]
+    pub fn with_newest(mut self, time: i64) -> Self {
+        self.newest = self.newest.max(time);
+        self
+    }
+
+    /// The broker's time of the newest record that was covered, in milliseconds since the epoch; 0 if unknown.
+    ///
+    /// A broker whose streams carry no identity tells by it that a stream was made anew: all that lies at or
+    /// below the position must not be younger.
+    pub fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// Which life of the stream the position belongs to.
@@ -56,7 +81,17 @@ impl Position {
 
     /// Moves past a record. False if the position covered the record before; it then stays.
     pub fn advance(&mut self, record: &Record) -> bool {
+        self.newest = self.newest.max(record.time);
         self.advance_to(record.partition, record.offset)
+    }
+
+    /// Moves past everything that `other` covers; both must be of one incarnation.
+    pub fn merge(&mut self, other: &Self) {
+        debug_assert_eq!(self.incarnation, other.incarnation);
+        self.newest = self.newest.max(other.newest);
+        for &(partition, offset) in &other.offsets {
+            self.advance_to(partition, offset);
+        }
     }
 
     /// Moves past the given place. False if the position covered it before; it then stays.

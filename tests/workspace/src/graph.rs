@@ -90,6 +90,12 @@ impl Graph {
         self.members().filter(depends).map(|package| package.name.as_str()).collect()
     }
 
+    /// Names of all packages that need `name` themselves.
+    pub fn needed_by(&self, name: &str) -> Vec<&str> {
+        let needs = |package: &&Package| package.needs.iter().any(|&at| self.packages[at].name == name);
+        self.packages.iter().filter(needs).map(|package| package.name.as_str()).collect()
+    }
+
     /// The versions of every crate that exists in more than one.
     pub fn several_versions(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

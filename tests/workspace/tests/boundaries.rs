@@ -32,7 +32,8 @@ const NEVER_SEES: &[(&str, &[&[&str]])] = &[
 ];
 
 /// Packages that test or measure the others and so may see any of them.
-const SEE_ALL: &[&str] = &["fanfare-workspace-tests", "fanfare-e2e-tests", "fanfare-bench", "fanfare-testhub"];
+const SEE_ALL: &[&str] =
+    &["fanfare-workspace-tests", "fanfare-e2e-tests", "fanfare-bench", "fanfare-testhub", "fanfare-test-servers"];
 
 #[test]
 fn no_package_sees_what_it_must_not() {

@@ -8,7 +8,6 @@ use fanfare_workspace_tests::licence;
 const BANNED: &[(&str, &str)] = &[
     ("ring", "the crypto provider is aws-lc-rs, and one is enough"),
     ("openssl", "TLS is rustls"),
-    ("openssl-sys", "TLS is rustls"),
     ("native-tls", "TLS is rustls"),
 ];
 
@@ -20,6 +19,12 @@ fn there_is_one_crypto_provider() {
         found.map(|(name, why)| format!("{name}: {why}; `cargo tree -i {name}` tells who asks for it")).collect();
     assert_none("a banned crate is built", &faults);
     assert!(graph.package("aws-lc-rs").is_some(), "the crypto provider is aws-lc-rs");
+}
+
+/// librdkafka speaks TLS and SCRAM through OpenSSL alone; nothing else here may.
+#[test]
+fn only_librdkafka_needs_openssl() {
+    assert_eq!(Graph::of_workspace().needed_by("openssl-sys"), ["rdkafka-sys"]);
 }
 
 #[test]
@@ -44,8 +49,9 @@ const SEVERAL_VERSIONS: &[(&str, &str)] = &[
     ("getrandom", "comes with the two versions of rand_core"),
     ("hashbrown", "sqlx is on 0.16, indexmap on 0.17"),
     ("heck", "ouroboros, which apache-avro builds with, is on 0.4; only macros"),
-    ("rand", "opentelemetry_sdk is on 0.9, apache-avro and proptest on 0.10"),
-    ("rand_core", "comes with the two versions of rand"),
+    ("rand", "async-nats is on 0.8, opentelemetry_sdk on 0.9, apache-avro and proptest on 0.10"),
+    ("rand_chacha", "comes with the versions of rand"),
+    ("rand_core", "comes with the versions of rand"),
     ("sha2", "sqlx-core is on 0.10, sqlx-postgres on 0.11"),
     ("syn", "macros move from 2 to 3 one by one; nothing of it is in a binary"),
     ("untrusted", "aws-lc-rs is on 0.7, rustls-webpki on 0.9"),

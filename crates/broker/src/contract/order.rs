@@ -20,7 +20,7 @@ pub async fn records_come_back_in_order_and_unchanged(fixture: &dyn Fixture) {
     sent.push(Message {
         org: Some("a.b@c-d_e".into()),
         topic: "export.ExportCompleted".into(),
-        headers: vec![("ce-subject".into(), "größe".into())],
+        headers: vec![("ce-subject".into(), "größe".into()), ("ce-org".into(), "a.b@c-d_e".into())],
         body: Bytes::from((0..=255).collect::<Vec<u8>>()),
         ..event("auth/größe *.>")
     });

@@ -11,6 +11,7 @@ use super::store::Found;
 use crate::broker::Reader;
 use crate::error::BrokerError;
 use crate::message::Record;
+use crate::position::Position;
 
 /// One read of the file at a time, off the async threads. If the caller stops waiting, the read
 /// goes on, and the next call takes its result; so waiting in a `select!` makes progress.
@@ -63,17 +64,20 @@ pub(super) struct LogReader {
     head: watch::Receiver<u64>,
     /// The offset of the next record.
     next: u64,
+    position: Position,
     disk: DiskRead<Found>,
 }
 
 impl LogReader {
     pub(super) fn new(shared: Arc<Shared>, head: watch::Receiver<u64>, next: u64) -> Self {
-        Self { shared, head, next, disk: DiskRead::new() }
+        let position = shared.position(next - 1);
+        Self { shared, head, next, position, disk: DiskRead::new() }
     }
 
     fn give(&mut self, records: Vec<Record>) -> Vec<Record> {
         if let Some(last) = records.last() {
             self.next = last.offset + 1;
+            self.position.advance(last);
         }
         records
     }
@@ -104,6 +108,10 @@ impl Reader for LogReader {
             };
         }
     }
+
+    fn position(&self) -> &Position {
+        &self.position
+    }
 }
 
 /// Reads the newest record of each state key, in stream order.
@@ -111,12 +119,14 @@ pub(super) struct StateReader {
     shared: Arc<Shared>,
     head: watch::Receiver<u64>,
     next: u64,
+    position: Position,
     disk: DiskRead<Vec<Record>>,
 }
 
 impl StateReader {
     pub(super) fn new(shared: Arc<Shared>, head: watch::Receiver<u64>) -> Self {
-        Self { shared, head, next: 1, disk: DiskRead::new() }
+        let position = shared.position(0);
+        Self { shared, head, next: 1, position, disk: DiskRead::new() }
     }
 }
 
@@ -135,7 +145,12 @@ impl Reader for StateReader {
         let records = self.disk.get(&self.shared, read).await?;
         if let Some(last) = records.last() {
             self.next = last.offset + 1;
+            self.position.advance(last);
         }
         Ok(records)
+    }
+
+    fn position(&self) -> &Position {
+        &self.position
     }
 }

@@ -74,7 +74,7 @@ impl Pipeline {
                     let oldest = oldest.clone();
                     self.groups.fold(|known| known.continue_from(oldest));
                 }
-                BrokerError::Unavailable(_) | BrokerError::Damaged(_) => {}
+                BrokerError::Unavailable(_) | BrokerError::Refused(_) | BrokerError::Damaged(_) => {}
             }
             self.connected(false);
             tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "reading the log failed");

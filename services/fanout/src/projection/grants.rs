@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn at(offset: u64) -> Place {
-        Place { partition: 0, offset }
+        Place { partition: 0, offset, time: 0 }
     }
 
     fn standing(grants: &Grants, org: &str) -> Option<(bool, u64)> {
@@ -229,7 +229,7 @@ mod tests {
             order in prop::collection::vec(any::<prop::sample::Index>(), 8),
         ) {
             let changes: Vec<(bool, Option<i64>, Place)> = steps.iter().zip(0u32..)
-                .map(|(granted, at)| (*granted, Some(i64::from(at)), Place { partition: at, offset: 1 }))
+                .map(|(granted, at)| (*granted, Some(i64::from(at)), Place { partition: at, offset: 1, time: 0 }))
                 .collect();
             let mut shuffled = changes.clone();
             for (at, index) in order.iter().enumerate().take(shuffled.len()) {

@@ -9,13 +9,15 @@ pub struct Place {
     pub partition: u32,
     /// Its place in the partition.
     pub offset: u64,
+    /// When the broker stored it, in milliseconds since the epoch: the only order between partitions.
+    pub time: i64,
 }
 
 impl Place {
     /// The place of a record.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        Self { partition: record.partition, offset: record.offset }
+        Self { partition: record.partition, offset: record.offset, time: record.time }
     }
 
     /// Whether a reader that came as far as `position` has read this place.
@@ -24,10 +26,11 @@ impl Place {
         position.covers(self.partition, self.offset)
     }
 
-    /// Whether this place surely lies behind another; places of two partitions have no order.
+    /// Whether this place lies behind another: by the order of their partition, else by the broker's time, which
+    /// every node reads from the same records and so finds the same.
     #[must_use]
     pub fn is_after(self, other: Self) -> bool {
-        self.partition == other.partition && self.offset > other.offset
+        if self.partition == other.partition { self.offset > other.offset } else { self.time > other.time }
     }
 
     /// Whether something said here with this revision gives way to what is known from elsewhere.

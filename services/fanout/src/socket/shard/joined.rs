@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn what_lies_before_a_join_is_not_live_in_it() {
         let mut groups = JoinedGroups::default();
-        assert!(!groups.may_precede(Place { partition: 0, offset: 1 }));
+        assert!(!groups.may_precede(Place { partition: 0, offset: 1, time: 0 }));
         groups.add(joined("a", 5));
         groups.add(joined("b", 9));
         let name = |list: &str| joined(list, 0).membership.group;
-        let place = |offset| Place { partition: 0, offset };
+        let place = |offset| Place { partition: 0, offset, time: 0 };
         assert!(groups.may_precede(place(9)) && !groups.may_precede(place(10)));
         assert!(groups.live_in(&[name("a")], place(6)) && !groups.live_in(&[name("a")], place(5)));
         assert!(!groups.live_in(&[name("b")], place(6)) && groups.live_in(&[name("b"), name("a")], place(6)));
