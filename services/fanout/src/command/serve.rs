@@ -63,8 +63,10 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     wait(&mut terminate, &mut interrupt).await;
     tracing::info!("stopping");
     app.draining.store(true, Ordering::Release);
-    stop.cancel();
+    // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
+    // negotiates is told to go elsewhere instead of finding nobody.
     drained(&app, node.shards, drain).await;
+    stop.cancel();
     pipeline.abort();
     stop_operator.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;

@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::http::Request;
 use fanfare_e2e_tests::process::{self, Outcome};
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Settings, Token};
 
 /// How long a node may take to end beside its drain time: what is under way, telemetry, the log.
@@ -230,11 +232,38 @@ async fn a_node_that_drains_takes_nobody_in() {
     node.terminate();
     assert_eq!(deaf.next().await, Message::Close(None, true));
     let connect = Connect::new(HUB, Token::user("bob", "acme").sign());
-    // Either nobody listens any more, or the answer is that the node is going.
-    if let Ok(Ok(refused)) = tokio::time::timeout(SLACK, connect.negotiate(node.address())).await {
-        assert_eq!(refused.status, 503);
-    }
+    // It listens while it drains, to say so: a proxy tries another node, and nobody meets a closed door.
+    let refused = connect.negotiate(node.address()).await.expect("an answer");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    drop(deaf);
     assert_eq!(node.end().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_between_two_polls_hears_that_the_node_goes() {
+    let mut node = Node::start_with(Settings::default().drain_seconds(20)).await;
+    let token = Token::user("alice", "acme").sign();
+    let negotiated = Connect::new(HUB, token.clone()).negotiate(node.address()).await.expect("an answer");
+    let id = negotiated.json()["connectionToken"].as_str().expect("a token").to_owned();
+    let path = format!("{HUB}?id={id}");
+    let poll = Request::get(&path).bearer(token.as_str());
+    assert_eq!(poll.send(node.address()).await.expect("opened").status, 200);
+    let handshake = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
+    let handshake = Request::post(&path).bearer(token.as_str()).body("text/plain", handshake);
+    assert_eq!(handshake.send(node.address()).await.expect("taken").status, 200);
+    assert!(poll.send(node.address()).await.expect("answered").text().starts_with("{}"));
+
+    let began = Instant::now();
+    node.terminate();
+    let drains = Request::get("/readyz");
+    until("a node that drains", async || {
+        drains.send(node.admin_address()).await.ok().filter(|answer| answer.status == 503)
+    })
+    .await;
+    let told = poll.send(node.address()).await.expect("somebody listens").text();
+    assert!(told.contains("\"allowReconnect\":true"), "{told}");
+    assert_eq!(node.end().await.code(), Some(0));
+    assert!(began.elapsed() < SLACK, "the node waited for nobody: {:?}", began.elapsed());
 }
 
 #[tokio::test]
