@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::Groups;
 use super::name::GroupName;
 use crate::config::{HubConfig, Joiner};
-use crate::connection::Identity;
+use crate::connection::{self, Identity};
 use crate::projection::{GrantedRole, Place, Projection, Retained};
 
 /// One group that a connection is in.
@@ -163,12 +163,7 @@ pub fn is_allowed(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -
 }
 
 fn may_hear(identity: Option<&Identity>, retained: &Retained) -> bool {
-    match (&retained.event.attributes.org, identity) {
-        (None, _) => true,
-        (Some(_), _) if retained.route.cross_org() => true,
-        (Some(org), Some(identity)) => identity.belongs_to(org),
-        (Some(_), None) => false,
-    }
+    connection::may_hear(identity, retained.event.attributes.org.as_ref(), retained.route.cross_org())
 }
 
 /// The groups of an identity whose roles, and their grants, are these.

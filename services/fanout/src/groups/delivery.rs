@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use fanfare_event::Id;
+use fanfare_broker::Record;
+use fanfare_event::{Event, Id};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::name::GroupName;
 use crate::connection::Frame;
-use crate::projection::{Consequence, Place};
+use crate::projection::{Consequence, Folded, Place};
+use crate::route::Match;
 
 /// One notification on its way to the tabs of its audience.
 #[derive(Debug)]
@@ -34,6 +36,27 @@ pub struct Delivery {
     pub stored_at: i64,
     /// The span of the event, so that the push belongs to its trace.
     pub span: Span,
+}
+
+impl Delivery {
+    /// What a route makes of an event, for the groups that it matched.
+    #[must_use]
+    pub fn of(record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &Folded, cursor: &str) -> Self {
+        let route = matched.route;
+        let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
+        Self {
+            place: Place::of(record),
+            hub: Arc::from(route.hub()),
+            groups: matched.groups.clone(),
+            org: event.attributes.org.clone(),
+            cross_org: route.cross_org(),
+            frame: Frame::new(route, event, cursor),
+            conflation: route.conflation_key(event),
+            ends: ends.cloned(),
+            stored_at: record.time,
+            span: Span::current(),
+        }
+    }
 }
 
 /// A message from the pipeline to one shard.

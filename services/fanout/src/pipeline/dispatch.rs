@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use fanfare_broker::{Position, Record};
 use fanfare_event::Event;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::{Pipeline, Unusable, deadletter, decode};
-use crate::connection::Frame;
 use crate::groups::{Delivery, ShardMessage};
-use crate::projection::{Consequence, Folded, Place, Verdict, seal_cursor};
+use crate::projection::{Consequence, Folded, Verdict, seal_cursor};
 use crate::route::Match;
 
 /// Whether what a record says is delivered or only learnt.
@@ -36,7 +35,7 @@ impl Pipeline {
         if let Some((_, traceparent)) = traceparent {
             fanfare_telemetry::follow(&span, traceparent);
         }
-        self.handle_in(record, mode, &span).instrument(span.clone()).await;
+        self.handle_in(record, mode).instrument(span).await;
         if mode != Mode::State {
             self.groups.pass(&self.position());
         }
@@ -46,7 +45,7 @@ impl Pipeline {
         self.groups.read(|known| known.position().clone())
     }
 
-    async fn handle_in(&self, record: &Record, mode: Mode, span: &Span) {
+    async fn handle_in(&self, record: &Record, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
         let decoded = tracing::info_span!("decode").in_scope(|| decode(&self.registry, record));
         let usable = decoded.and_then(|event| match event {
@@ -86,7 +85,7 @@ impl Pipeline {
                 deadletter::write(&self.broker, &self.metrics, record, &Unusable::Conflict).await;
             }
             _ if mode == Mode::CatchingUp => {}
-            Verdict::New => self.deliver(record, &event, &matches, folded, span).await,
+            Verdict::New => self.deliver(record, &event, &matches, folded).await,
             Verdict::Duplicate => self.metrics.event_duplicate(),
             Verdict::Stale => {
                 tracing::debug!("something newer is known");
@@ -102,7 +101,7 @@ impl Pipeline {
         }
     }
 
-    async fn deliver(&self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>], folded: Folded, span: &Span) {
+    async fn deliver(&self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>], folded: Folded) {
         let mut cursor = None;
         for matched in matches {
             let route = matched.route;
@@ -117,19 +116,7 @@ impl Pipeline {
                 continue;
             }
             let cursor = cursor.get_or_insert_with(|| seal_cursor(&self.seal, &self.position()));
-            let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
-            let delivery = Arc::new(Delivery {
-                place: Place::of(record),
-                hub: Arc::from(route.hub()),
-                groups: matched.groups.clone(),
-                org: event.attributes.org.clone(),
-                cross_org: route.cross_org(),
-                frame: Frame::new(route, event, cursor),
-                conflation: route.conflation_key(event),
-                ends: ends.cloned(),
-                stored_at: record.time,
-                span: span.clone(),
-            });
+            let delivery = Arc::new(Delivery::of(record, event, matched, &folded, cursor));
             for shard in shards.iter() {
                 self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
             }
@@ -141,11 +128,5 @@ impl Pipeline {
         for consequence in consequences {
             self.groups.apply(consequence).await;
         }
-    }
-}
-
-impl Consequence {
-    fn is_logout(&self) -> bool {
-        matches!(self, Self::LoggedOut { .. })
     }
 }

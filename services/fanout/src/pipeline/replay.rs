@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, BrokerError, Position, Reader};
-use fanfare_event::{Event, Registry};
-use smallvec::SmallVec;
+use fanfare_event::Registry;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::decode;
+use super::past::{Past, Replayed, begin};
 use super::reader::{Window, reached};
-use crate::groups::name::GroupName;
-use crate::projection::{Bounds, Place, Projection, Verdict, seal_cursor};
-use crate::route::{Route, RouteTable};
+use crate::projection::Bounds;
+use crate::route::RouteTable;
 use crate::seal::Seal;
 
 /// How long a resume waits for its turn and for each batch.
@@ -58,28 +56,6 @@ pub struct Replay {
     permits: Arc<Semaphore>,
 }
 
-/// One notification of an event of the past.
-#[derive(Debug, Clone)]
-pub struct Notification {
-    /// The route that asked for it.
-    pub route: Arc<Route>,
-    /// Its audience.
-    pub groups: SmallVec<[GroupName; 2]>,
-}
-
-/// One event of the past.
-#[derive(Debug)]
-pub struct Replayed {
-    /// Where in the log.
-    pub place: Place,
-    /// The cursor behind it.
-    pub cursor: String,
-    /// The event.
-    pub event: Arc<Event>,
-    /// What was sent about it, to whom.
-    pub notifications: Vec<Notification>,
-}
-
 impl Replay {
     /// A reader of the past.
     #[must_use]
@@ -104,9 +80,7 @@ impl Replay {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned());
         let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
         let oldest = self.broker.window(self.window.age, self.window.records).await?;
-        // From positions alone, so that every node answers alike.
-        let mut complete = after.incarnation() == oldest.incarnation() && reached(after, &oldest);
-        let mut from = if complete { after.clone() } else { oldest };
+        let (mut from, mut complete) = begin(after, oldest);
         let reader = if reached(&from, &until) {
             None
         } else {
@@ -119,8 +93,8 @@ impl Replay {
                 opened => Some(opened?),
             }
         };
-        let known = Projection::new(from, &self.bounds);
-        Ok(Replaying { replay: self.clone(), reader, until, known, complete, _permit: permit })
+        let past = Past::new(from, until, &self.bounds);
+        Ok(Replaying { replay: self.clone(), reader, past, complete, _permit: permit })
     }
 }
 
@@ -134,9 +108,7 @@ impl std::fmt::Debug for Replay {
 pub struct Replaying {
     replay: Replay,
     reader: Option<Box<dyn Reader>>,
-    until: Position,
-    /// Drops duplicates and what was out of date when it was first read, as the live path did.
-    known: Projection,
+    past: Past,
     complete: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -153,7 +125,7 @@ impl Replaying {
     /// # Errors
     /// [`ResumeError`] if the log cannot be read on.
     pub async fn next(&mut self) -> Result<Option<Vec<Replayed>>, ResumeError> {
-        if reached(self.known.position(), &self.until) {
+        if self.past.is_over() {
             return Ok(None);
         }
         let Some(reader) = &mut self.reader else { return Ok(None) };
@@ -161,31 +133,9 @@ impl Replaying {
             Ok(batch) => batch?,
             Err(_) => return Err(ResumeError::Unavailable),
         };
-        let mut found = Vec::new();
-        for record in batch {
-            let place = Place::of(&record);
-            if !place.is_within(&self.until) {
-                continue;
-            }
-            let Ok(Some(event)) = decode(&self.replay.registry, &record) else {
-                self.known.skip(&record);
-                continue;
-            };
-            let event = Arc::new(event);
-            let Ok(matches) = self.replay.routes.resolve(&event) else {
-                self.known.skip(&record);
-                continue;
-            };
-            if self.known.fold(&record, &event, &matches).verdict != Verdict::New {
-                continue;
-            }
-            let cursor = seal_cursor(&self.replay.seal, self.known.position());
-            let notifications = matches
-                .into_iter()
-                .map(|found| Notification { route: Arc::clone(found.route), groups: found.groups })
-                .collect();
-            found.push(Replayed { place, cursor, event, notifications });
-        }
+        let Replay { registry, routes, seal, .. } = &self.replay;
+        let found = batch.iter().filter_map(|record| self.past.take(registry, routes, seal, record)).collect();
+        self.past.pass(reader.position());
         Ok(Some(found))
     }
 }

@@ -281,6 +281,12 @@ impl Folded {
 }
 
 impl Consequence {
+    /// Whether it ends connections.
+    #[must_use]
+    pub fn is_logout(&self) -> bool {
+        matches!(self, Self::LoggedOut { .. })
+    }
+
     /// Whether it ends the connections of this identity.
     #[must_use]
     pub fn ends(&self, who: &Identity) -> bool {

@@ -68,6 +68,8 @@ async fn an_event_stream_that_is_not_read_ends_alone() {
     let id = negotiated["connectionToken"].as_str().expect("a token");
     let head = format!("GET {HUB}?id={id} HTTP/1.1\r\naccept: text/event-stream\r\nauthorization: Bearer {bearer}");
     let mut stopped = Wire::send(to, &head, "").await;
+    // A POST that came first would make it a connection that is polled.
+    stopped.until("\r\n\r\n").await;
     let head = format!("POST {HUB}?id={id} HTTP/1.1\r\nauthorization: Bearer {bearer}");
     ask(to, &head, HANDSHAKE).await.is("200 OK", "");
     stopped.until("{}\u{1e}").await;

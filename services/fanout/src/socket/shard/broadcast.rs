@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::Shard;
 use super::tab::Tab;
 use crate::clock::unix_millis;
-use crate::connection::{CloseReason, Identity, WireForm};
+use crate::connection::{CloseReason, Identity, WireForm, may_hear};
 use crate::groups::name::GroupName;
-use crate::groups::{Delivery, Membership, is_allowed, memberships};
+use crate::groups::{Delivery, is_allowed, memberships};
 use crate::projection::{Consequence, RoleChange};
 
 impl Shard {
@@ -81,12 +81,7 @@ impl Shard {
         {
             return false;
         }
-        let allowed = match (&delivery.org, &tab.identity) {
-            (None, _) => true,
-            (Some(_), _) if delivery.cross_org => true,
-            (Some(org), Some(who)) => who.belongs_to(org),
-            (Some(_), None) => false,
-        };
+        let allowed = may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org);
         if !allowed {
             self.shared.metrics.isolation_dropped(1);
         }
@@ -123,19 +118,15 @@ impl Shard {
         if !state.is_live() {
             return;
         }
-        let held = std::mem::replace(&mut state.memberships, wanted);
-        let lost = state.joined.remove(|joined| !joined.method.allows_roles(&names));
-        let left = held.iter().chain(lost.iter().map(|joined| &joined.membership));
-        for gone in left.filter(|gone| !state.holds(&gone.group)) {
-            self.leave(tab, &gone.group);
-        }
-        let is_new = |new: &&Membership| !held.iter().any(|old| old.group == new.group);
-        let granted: Vec<Membership> = state.memberships.iter().filter(is_new).cloned().collect();
+        let moved = state.hearing.regroup(wanted, &names);
         drop(state);
-        for new in &granted {
+        for group in &moved.left {
+            self.leave(tab, group);
+        }
+        for new in &moved.entered {
             self.join(tab, &new.group);
         }
-        self.tell_granted(tab, &granted);
+        self.tell_granted(tab, &moved.entered);
         tab.flush(Instant::now());
     }
 

@@ -9,9 +9,8 @@ use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
-use super::joined::Joined;
 use super::tab::Tab;
-use crate::connection::{Call, CloseReason};
+use crate::connection::{Call, CloseReason, Joined};
 use crate::groups::name::GroupName;
 use crate::groups::{NotJoined, Terms};
 use crate::method::declared::{Asked, Caller, Checked, Refusal};
@@ -130,8 +129,8 @@ impl Shard {
         let known = {
             let mut state = tab.state.borrow_mut();
             let live_from = admission.live_from.clone();
-            state.joined.add(Joined { membership, live_from, method: Arc::clone(method) });
-            state.memberships.iter().any(|held| held.group == group)
+            state.hearing.joined.add(Joined { membership, live_from, method: Arc::clone(method) });
+            state.hearing.memberships.iter().any(|held| held.group == group)
         };
         if !known {
             self.tell_retained(tab, &admission.live_from, &admission.retained, &HashSet::new());
@@ -143,11 +142,11 @@ impl Shard {
     /// Whether a connection may join another group; false if it is in this one or has ended.
     fn has_room(&self, tab: &Tab, group: &GroupName) -> Result<bool, Refusal> {
         let state = tab.state.borrow();
-        if !state.is_live() || state.joined.holds(group) {
+        if !state.is_live() || state.hearing.joined.holds(group) {
             return Ok(false);
         }
         let most = self.shared.joined_groups;
-        if state.joined.len() < most { Ok(true) } else { Err(Refusal::TooMany(most)) }
+        if state.hearing.joined.len() < most { Ok(true) } else { Err(Refusal::TooMany(most)) }
     }
 
     /// Takes connections out of a group that an event has withdrawn from their user.
@@ -162,7 +161,7 @@ impl Shard {
 
     /// Takes a connection out of a group that it asked for; its claims may keep it in.
     fn leave_asked(&self, tab: &Tab, group: &GroupName) {
-        let left = tab.state.borrow_mut().joined.remove(|joined| joined.membership.group == *group);
+        let left = tab.state.borrow_mut().hearing.joined.remove(|joined| joined.membership.group == *group);
         if !left.is_empty() {
             self.unless_held(tab, group);
         }
@@ -170,7 +169,7 @@ impl Shard {
 
     /// Takes a connection out of a group, unless it has another claim to it.
     pub(super) fn unless_held(&self, tab: &Tab, group: &GroupName) {
-        let held = tab.state.borrow().holds(group);
+        let held = tab.state.borrow().hearing.holds(group);
         if !held {
             self.leave(tab, group);
         }

@@ -10,7 +10,6 @@ mod calls;
 mod command;
 mod declared;
 mod event_stream;
-mod joined;
 mod link;
 mod long_polling;
 mod members;

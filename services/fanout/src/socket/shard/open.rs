@@ -15,11 +15,10 @@ use tokio::sync::Notify;
 use super::Shard;
 use super::calls::Calls;
 use super::command::Opening;
-use super::joined::JoinedGroups;
 use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
-use crate::connection::{CloseReason, Connection, Frame};
+use crate::connection::{CloseReason, Connection, Frame, Hearing};
 use crate::groups::{Membership, Refused};
 use crate::projection::{Place, Retained, seal_cursor};
 use crate::websocket::FrameReader;
@@ -98,9 +97,7 @@ impl Shard {
                 queue: SendQueue::default(),
                 held: None,
                 unacknowledged: None,
-                memberships: Vec::new(),
-                joined: JoinedGroups::default(),
-                live_from: None,
+                hearing: Hearing::default(),
                 ending: None,
             }),
             calls: RefCell::new(Calls::default()),
@@ -136,8 +133,8 @@ impl Shard {
         let admission = groups.admit(&tab.hub, tab.identity.as_ref(), &memberships);
         {
             let mut state = tab.state.borrow_mut();
-            state.memberships = memberships;
-            state.live_from = admission.as_ref().ok().map(|known| known.live_from.clone());
+            state.hearing.memberships = memberships;
+            state.hearing.live_from = admission.as_ref().ok().map(|known| known.live_from.clone());
             if cursor.is_some() {
                 state.held = Some(SendQueue::default());
             }
@@ -182,12 +179,9 @@ impl Shard {
         if self.tabs.borrow_mut().try_remove(tab.key).is_none() {
             return;
         }
-        let (memberships, joined) = {
-            let mut state = tab.state.borrow_mut();
-            (std::mem::take(&mut state.memberships), state.joined.remove(|_| true))
-        };
-        for membership in memberships.iter().chain(joined.iter().map(|joined| &joined.membership)) {
-            self.leave(tab, &membership.group);
+        let heard = std::mem::take(&mut tab.state.borrow_mut().hearing);
+        for group in heard.groups() {
+            self.leave(tab, group);
         }
         if self.draining.get() && self.tabs.borrow().is_empty() {
             self.emptied.notify_one();

@@ -8,10 +8,9 @@ use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
 use super::queue::SendQueue;
-use super::tab::{Tab, TabState};
-use crate::connection::Frame;
+use super::tab::Tab;
+use crate::connection::{Frame, may_hear};
 use crate::groups::Admission;
-use crate::groups::name::GroupName;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::{Place, open_cursor};
 
@@ -71,11 +70,8 @@ impl Shard {
             self.shared.metrics.resumed("unknown_cursor", 0);
             ResumeError::UnknownCursor
         })?;
-        let until = {
-            let state = tab.state.borrow();
-            let Some(live_from) = &state.live_from else { return Err(ResumeError::Gone) };
-            state.joined.replay_until(live_from)
-        };
+        let until = tab.state.borrow().hearing.replay_until();
+        let until = until.ok_or(ResumeError::Gone)?;
         let evictions = self.shared.groups.evictions();
         if tab.identity.as_ref().is_some_and(|who| evictions.too_often(who, Instant::now())) {
             self.shared.metrics.resumed("too_slow", 0);
@@ -131,29 +127,7 @@ fn is_for(tab: &Tab, replayed: &Replayed, notification: &Notification) -> bool {
     if *route.hub() != *tab.hub.path || route.effect(&replayed.event).is_logout() {
         return false;
     }
-    let of_its_orgs = match (&replayed.event.attributes.org, &tab.identity) {
-        (None, _) => true,
-        (Some(_), _) if route.cross_org() => true,
-        (Some(org), Some(who)) => who.belongs_to(org),
-        (Some(_), None) => false,
-    };
-    of_its_orgs && was_missed(&tab.state.borrow(), &notification.groups, replayed.place)
-}
-
-/// Whether something for these groups came before the connection was live in them, and in none it was live in.
-fn was_missed(state: &TabState, groups: &[GroupName], place: Place) -> bool {
-    let Some(live_from) = &state.live_from else { return false };
-    let claimed = state.memberships.iter().map(|held| (held, live_from));
-    let joined = state.joined.iter().map(|joined| (&joined.membership, &joined.live_from));
-    let mut missed = false;
-    for (held, live_from) in claimed.chain(joined) {
-        if !groups.contains(&held.group) || held.since.is_some_and(|since| !place.is_after(since)) {
-            continue;
-        }
-        if !place.is_within(live_from) {
-            return false;
-        }
-        missed = true;
-    }
-    missed
+    let org = replayed.event.attributes.org.as_ref();
+    may_hear(tab.identity.as_ref(), org, route.cross_org())
+        && tab.state.borrow().hearing.has_missed(&notification.groups, replayed.place)
 }

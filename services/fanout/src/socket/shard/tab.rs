@@ -7,19 +7,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use fanfare_broker::Position;
 use fanfare_signalr::negotiate::Transport;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
 use super::calls::Calls;
-use super::joined::JoinedGroups;
 use super::link::{Link, PollAnswer, Written};
 use super::queue::SendQueue;
 use crate::config::HubConfig;
-use crate::connection::{CloseReason, Connection, ConnectionId, Identity, Unacknowledged, WireForm};
-use crate::groups::name::GroupName;
-use crate::groups::{Delivery, Membership};
+use crate::connection::{CloseReason, Connection, ConnectionId, Hearing, Identity, Unacknowledged, WireForm};
+use crate::groups::Delivery;
 use crate::method::Request;
 use crate::websocket::FrameReader;
 
@@ -67,12 +64,8 @@ pub(super) struct TabState {
     pub held: Option<SendQueue>,
     /// What a stateful client has not acknowledged.
     pub unacknowledged: Option<Unacknowledged>,
-    /// The groups it is in by its claims.
-    pub memberships: Vec<Membership>,
-    /// The groups it has joined by hub methods.
-    pub joined: JoinedGroups,
-    /// Up to where in the log it was told at connect; what lies behind comes live.
-    pub live_from: Option<Position>,
+    /// The groups it is in, and from where on.
+    pub hearing: Hearing,
     /// Set once the connection has ended; its link lives a little longer.
     pub ending: Option<Ending>,
 }
@@ -170,24 +163,12 @@ impl TabState {
 
     /// Whether a live notification may be given to this connection at all.
     pub(super) fn is_live(&self) -> bool {
-        self.ending.is_none() && self.live_from.is_some()
-    }
-
-    /// Whether it is in a group, by its claims or by a method.
-    pub(super) fn holds(&self, group: &GroupName) -> bool {
-        self.memberships.iter().any(|held| held.group == *group) || self.joined.holds(group)
+        self.ending.is_none() && self.hearing.live_from.is_some()
     }
 
     /// Whether a notification comes live here, rather than from before the connection or its groups.
     pub(super) fn is_live_for(&self, delivery: &Delivery) -> bool {
-        if self.ending.is_some() || self.live_from.as_ref().is_none_or(|from| delivery.place.is_within(from)) {
-            return false;
-        }
-        if !self.joined.may_precede(delivery.place) {
-            return true;
-        }
-        let by_claims = |held: &Membership| delivery.groups.contains(&held.group);
-        self.memberships.iter().any(by_claims) || self.joined.live_in(&delivery.groups, delivery.place)
+        self.ending.is_none() && self.hearing.is_live_for(&delivery.groups, delivery.place)
     }
 
     fn shut_if_done(&mut self, now: Instant) {

@@ -11,7 +11,7 @@ use crate::projection::Place;
 
 /// One group that a connection asked to be in.
 #[derive(Debug)]
-pub(super) struct Joined {
+pub(crate) struct Joined {
     /// The group, and where an event granted it.
     pub membership: Membership,
     /// Up to where in the log it is known by what is retained or by a resume; what lies behind comes live.
@@ -22,7 +22,7 @@ pub(super) struct Joined {
 
 /// All of them; allocated with the first one.
 #[derive(Debug, Default)]
-pub(super) struct JoinedGroups(Option<Box<Inner>>);
+pub(crate) struct JoinedGroups(Option<Box<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -33,22 +33,22 @@ struct Inner {
 
 impl JoinedGroups {
     /// The groups.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Joined> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Joined> {
         self.0.iter().flat_map(|inner| &inner.groups)
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.groups.len())
     }
 
     /// Whether a group is among them.
-    pub(super) fn holds(&self, group: &GroupName) -> bool {
+    pub(crate) fn holds(&self, group: &GroupName) -> bool {
         self.iter().any(|joined| joined.membership.group == *group)
     }
 
     /// Adds a group.
-    pub(super) fn add(&mut self, joined: Joined) {
+    pub(crate) fn add(&mut self, joined: Joined) {
         let from = joined.live_from.clone();
         match &mut self.0 {
             Some(inner) => {
@@ -60,7 +60,7 @@ impl JoinedGroups {
     }
 
     /// Removes those of which this holds, and gives them back.
-    pub(super) fn remove(&mut self, gone: impl Fn(&Joined) -> bool) -> Vec<Joined> {
+    pub(crate) fn remove(&mut self, gone: impl Fn(&Joined) -> bool) -> Vec<Joined> {
         let Some(inner) = &mut self.0 else { return Vec::new() };
         let removed = inner.groups.extract_if(.., |joined| gone(joined)).collect();
         if inner.groups.is_empty() {
@@ -71,18 +71,18 @@ impl JoinedGroups {
 
     /// Whether something at this place may lie before a group was joined, so that groups must be looked at
     /// one by one.
-    pub(super) fn may_precede(&self, place: Place) -> bool {
+    pub(crate) fn may_precede(&self, place: Place) -> bool {
         self.0.as_ref().is_some_and(|inner| place.is_within(&inner.until))
     }
 
     /// Whether something for these groups comes live through one that was joined.
-    pub(super) fn live_in(&self, groups: &[GroupName], place: Place) -> bool {
+    pub(crate) fn live_in(&self, groups: &[GroupName], place: Place) -> bool {
         let mut joined = self.iter().filter(|joined| groups.contains(&joined.membership.group));
         joined.any(|joined| !place.is_within(&joined.live_from))
     }
 
     /// Up to where a replay must read for a connection that is live from `tab` on.
-    pub(super) fn replay_until(&self, tab: &Position) -> Position {
+    pub(crate) fn replay_until(&self, tab: &Position) -> Position {
         self.0.as_ref().map_or_else(|| tab.clone(), |inner| later(tab, &inner.until))
     }
 }

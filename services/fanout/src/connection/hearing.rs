@@ -1,0 +1,100 @@
+//! What one connection hears: its groups, and from where in the log each of them is live.
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+
+use super::Identity;
+use super::joined::JoinedGroups;
+use crate::groups::Membership;
+use crate::groups::name::GroupName;
+use crate::projection::Place;
+
+/// The groups of one connection, with where each of them begins for it.
+#[derive(Debug, Default)]
+pub(crate) struct Hearing {
+    /// The groups it is in by its claims.
+    pub memberships: Vec<Membership>,
+    /// The groups it has joined by hub methods.
+    pub joined: JoinedGroups,
+    /// Up to where in the log it was told at connect; what lies behind comes live. None before it was let in.
+    pub live_from: Option<Position>,
+}
+
+/// The groups that a connection has left and entered.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    /// The groups it is no longer in at all.
+    pub left: Vec<GroupName>,
+    /// The groups it is newly in by its claims.
+    pub entered: Vec<Membership>,
+}
+
+impl Hearing {
+    /// Whether it is in a group, by its claims or by a method.
+    pub(crate) fn holds(&self, group: &GroupName) -> bool {
+        self.memberships.iter().any(|held| held.group == *group) || self.joined.holds(group)
+    }
+
+    /// Its groups; one that it is in twice comes twice.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        let joined = self.joined.iter().map(|joined| &joined.membership);
+        self.memberships.iter().chain(joined).map(|held| &held.group)
+    }
+
+    /// Whether something at this place comes live to it, rather than from before the connection or its groups.
+    pub(crate) fn is_live_for(&self, groups: &[GroupName], place: Place) -> bool {
+        if self.live_from.as_ref().is_none_or(|from| place.is_within(from)) {
+            return false;
+        }
+        if !self.joined.may_precede(place) {
+            return true;
+        }
+        let by_claims = |held: &Membership| groups.contains(&held.group);
+        self.memberships.iter().any(by_claims) || self.joined.live_in(groups, place)
+    }
+
+    /// Whether something for these groups came before the connection was live in them, and in none it was live in:
+    /// a replay sends it.
+    pub(crate) fn has_missed(&self, groups: &[GroupName], place: Place) -> bool {
+        let Some(live_from) = &self.live_from else { return false };
+        let claimed = self.memberships.iter().map(|held| (held, live_from));
+        let joined = self.joined.iter().map(|joined| (&joined.membership, &joined.live_from));
+        let mut missed = false;
+        for (held, live_from) in claimed.chain(joined) {
+            if !groups.contains(&held.group) || held.since.is_some_and(|since| !place.is_after(since)) {
+                continue;
+            }
+            if !place.is_within(live_from) {
+                return false;
+            }
+            missed = true;
+        }
+        missed
+    }
+
+    /// Up to where a replay must read; None before it was let in.
+    pub(crate) fn replay_until(&self) -> Option<Position> {
+        self.live_from.as_ref().map(|live_from| self.joined.replay_until(live_from))
+    }
+
+    /// Puts it into the groups that its roles give it now; what it joined by a method stays if they still allow that.
+    pub(crate) fn regroup(&mut self, wanted: Vec<Membership>, roles: &[String]) -> Moved {
+        let held = std::mem::replace(&mut self.memberships, wanted);
+        let lost = self.joined.remove(|joined| !joined.method.allows_roles(roles));
+        let gone = held.iter().chain(lost.iter().map(|joined| &joined.membership));
+        let left = gone.filter(|gone| !self.holds(&gone.group)).map(|gone| gone.group.clone()).collect();
+        let is_new = |new: &&Membership| !held.iter().any(|old| old.group == new.group);
+        let entered = self.memberships.iter().filter(is_new).cloned().collect();
+        Moved { left, entered }
+    }
+}
+
+/// Whether an event of this org may be written to a connection at all, whatever its groups (SEMANTICS 1.2).
+pub(crate) fn may_hear(identity: Option<&Identity>, org: Option<&Id>, cross_org: bool) -> bool {
+    match (org, identity) {
+        (None, _) => true,
+        (Some(_), _) if cross_org => true,
+        (Some(org), Some(who)) => who.belongs_to(org),
+        (Some(_), None) => false,
+    }
+}
