@@ -1,13 +1,17 @@
 //! The one trait that all brokers implement.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::error::{BrokerError, PublishError};
-use crate::letter::DeadLetter;
+use crate::letter::{DeadLetter, LETTERS_KEPT};
 use crate::message::{Message, Published, Record};
 use crate::position::Position;
+
+/// How long one record of the log is waited for.
+const RECORD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A log of messages that every node reads by itself.
 ///
@@ -53,6 +57,55 @@ pub trait Broker: Send + Sync + 'static {
     /// The newest dead letters, at most `limit`, by source position within each partition, newest
     /// first.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError>;
+
+    /// A page of dead letters in the order of their source positions, the last position first: at most `limit` of
+    /// those before `before`, or from the end.
+    ///
+    /// This default reads all letters that are kept, with their bodies; a broker that can seek should do that.
+    async fn dead_letters_before(
+        &self,
+        before: Option<(u32, u64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        let mut letters = self.dead_letters(LETTERS_KEPT).await?;
+        letters.retain(|letter| before.is_none_or(|place| letter.place() < place));
+        letters.sort_unstable_by_key(|letter| Reverse(letter.place()));
+        letters.truncate(limit);
+        Ok(letters)
+    }
+
+    /// The dead letter about one record, if there is one.
+    async fn dead_letter_at(&self, partition: u32, offset: u64) -> Result<Option<DeadLetter>, BrokerError> {
+        let behind = offset.checked_add(1).map(|behind| (partition, behind));
+        let letters = self.dead_letters_before(behind, 1).await?;
+        Ok(letters.into_iter().find(|letter| letter.place() == (partition, offset)))
+    }
+
+    /// One record of the log by its place, if it is still kept.
+    ///
+    /// This default reads the log from just before that place; a broker that can get one record should do that.
+    async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
+        let head = self.head().await?;
+        if !head.covers(partition, offset) {
+            return Ok(None);
+        }
+        let others = head.offsets().iter().copied().filter(|(other, _)| *other != partition);
+        let before = offset.checked_sub(1).map(|before| (partition, before));
+        let after = Position::from_parts(head.incarnation(), others.chain(before)).with_newest(head.newest());
+        let mut reader = match self.read(&after).await {
+            Err(BrokerError::Trimmed { .. }) => return Ok(None),
+            opened => opened?,
+        };
+        while !reader.position().covers(partition, offset) {
+            let batch = tokio::time::timeout(RECORD_PATIENCE, reader.next()).await;
+            let batch = batch.map_err(|_| BrokerError::Unavailable("a record did not come in time".into()))??;
+            let found = batch.into_iter().find(|record| (record.partition, record.offset) == (partition, offset));
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
 
     /// Finishes what was accepted and gives back what the broker holds. Later calls fail, and
     /// readers end with [`BrokerError::Closed`].

@@ -8,6 +8,9 @@ pub const LETTER_BODY_LIMIT: usize = 64 * 1024;
 /// The number of reason bytes that a dead letter keeps.
 pub const LETTER_REASON_LIMIT: usize = 1024;
 
+/// How many dead letters a broker keeps; the oldest go first.
+pub const LETTERS_KEPT: usize = 10_000;
+
 /// A record that could not be used, named by its place in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -37,6 +40,16 @@ impl DeadLetter {
             message: record.message.clone(),
         }
         .cut()
+    }
+
+    /// The partition and the offset of the record.
+    pub fn place(&self) -> (u32, u64) {
+        (self.partition, self.offset)
+    }
+
+    /// Whether the letter holds less of the body than the record did.
+    pub fn is_cut(&self) -> bool {
+        self.message.body.len() as u64 != self.body_size
     }
 
     /// The same letter with body and reason cut to the limits; `body_size` stays.

@@ -22,7 +22,7 @@ mod position;
 
 pub use broker::{Broker, Reader};
 pub use error::{BrokerError, PublishError};
-pub use letter::{DeadLetter, LETTER_BODY_LIMIT, LETTER_REASON_LIMIT};
+pub use letter::{DeadLetter, LETTER_BODY_LIMIT, LETTER_REASON_LIMIT, LETTERS_KEPT};
 pub use limits::Limits;
 pub use message::{Message, Published, Record, Stream};
 pub use position::Position;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Fixture, event, ids, names, publish, publish_events, reader, start, take};
+use super::{Fixture, event, ids, names, publish, publish_events, reader, start, state_record, take};
 use crate::letter::{DeadLetter, LETTER_BODY_LIMIT};
 use crate::message::Message;
 
@@ -42,4 +42,54 @@ pub async fn letters_are_no_records(fixture: &dyn Fixture) {
     broker.dead_letter(letter).await.expect("kept");
     publish(&broker, event("two")).await;
     assert_eq!(ids(&take(&mut reader, 1).await), ["two"]);
+}
+
+/// The pages of letters hold each letter once, and each is found by the place of its record.
+pub async fn letters_come_in_pages_and_by_place(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    publish_events(&broker, names("e", 4)).await;
+    publish(&broker, state_record("flag", "state")).await;
+    let records = take(&mut reader(&broker, &start(&broker).await).await, 5).await;
+    // The third has none.
+    for record in records.iter().enumerate().filter(|(n, _)| *n != 2).map(|(_, record)| record) {
+        broker.dead_letter(DeadLetter::new(record, record.message.id.clone(), 1000)).await.expect("kept");
+    }
+    let mut places = Vec::new();
+    let mut before = None;
+    loop {
+        let page = broker.dead_letters_before(before, 3).await.expect("a page");
+        let Some(last) = page.last() else { break };
+        before = Some(last.place());
+        places.extend(page.iter().map(DeadLetter::place));
+    }
+    let mut expected: Vec<_> = records.iter().map(|record| (record.partition, record.offset)).collect();
+    let without = expected.remove(2);
+    expected.sort_unstable();
+    expected.reverse();
+    assert_eq!(places, expected);
+    for record in &records {
+        let found = broker.dead_letter_at(record.partition, record.offset).await.expect("an answer");
+        match found {
+            None => assert_eq!((record.partition, record.offset), without),
+            Some(letter) => {
+                assert_eq!((letter.reason, letter.message), (record.message.id.clone(), record.message.clone()))
+            }
+        }
+    }
+    let beyond = records.iter().map(|record| record.offset).max().unwrap_or(0) + 1;
+    assert_eq!(broker.dead_letter_at(records[0].partition, beyond).await.expect("an answer"), None);
+}
+
+/// A record is found by its place; a place that no record has yet is no fault.
+pub async fn a_record_is_found_by_its_place(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    publish_events(&broker, names("e", 3)).await;
+    publish(&broker, state_record("flag", "state")).await;
+    let records = take(&mut reader(&broker, &start(&broker).await).await, 4).await;
+    for record in &records {
+        let found = broker.record_at(record.partition, record.offset).await.expect("an answer");
+        assert_eq!(found.as_ref(), Some(record));
+    }
+    let beyond = records.iter().map(|record| record.offset).max().unwrap_or(0) + 1;
+    assert_eq!(broker.record_at(records[0].partition, beyond).await.expect("an answer"), None);
 }

@@ -84,6 +84,8 @@ macro_rules! contract_suite {
             window::a_young_log_lies_in_the_window_as_a_whole,
             letters::there_is_one_letter_for_each_record,
             letters::letters_are_no_records,
+            letters::letters_come_in_pages_and_by_place,
+            letters::a_record_is_found_by_its_place,
         );
     };
     (@tests $fixture:expr; $($topic:ident :: $rule:ident),+ $(,)?) => {

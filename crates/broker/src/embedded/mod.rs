@@ -197,8 +197,17 @@ impl Broker for Embedded {
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        // There is one partition, so the last position is the newest.
+        self.dead_letters_before(None, limit).await
+    }
+
+    async fn dead_letters_before(
+        &self,
+        before: Option<(u32, u64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
         self.visible()?;
-        let read = move |shared: &Shared| shared.store.letters(limit);
+        let read = move |shared: &Shared| shared.store.letters(before, limit);
         DiskRead::new().get(&self.shared, read).await
     }
 

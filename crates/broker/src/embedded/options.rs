@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::clock::{Clock, milliseconds};
+use crate::letter::LETTERS_KEPT;
 use crate::limits::Limits;
 
 /// The newest part of the log: records not older than `age`, at most `records` of them.
@@ -84,7 +85,7 @@ impl Default for Options {
             batch_bytes: 1 << 20,
             concurrent_reads: 4,
             cache_bytes: 64 << 20,
-            letters: 10_000,
+            letters: LETTERS_KEPT as u64,
             clock: Clock::system(),
         }
     }

@@ -1,5 +1,6 @@
 //! The open file, shared by the writer and the readers.
 
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -148,11 +149,12 @@ impl Store {
         })
     }
 
-    /// The newest dead letters, newest source position first.
-    pub(super) fn letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+    /// The dead letters before a source position, or from the end; the last source position first.
+    pub(super) fn letters(&self, before: Option<(u32, u64)>, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
         self.reading(|database| {
             let table = database.begin_read()?.open_table(LETTERS)?;
-            let rows = table.range::<(u32, u64)>(..)?;
+            let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+            let rows = table.range::<(u32, u64)>((Bound::Unbounded, end))?;
             rows.rev()
                 .take(limit)
                 .map(|row| {
