@@ -39,6 +39,9 @@ pub enum StartError {
     /// The embedded log cannot be opened.
     #[error("the event log cannot be opened: {0}")]
     Log(#[from] OpenError),
+    /// The program was built without the broker's client.
+    #[error("this build has no client of the broker")]
+    NotBuilt,
     /// The log cannot be read.
     #[error("the event log cannot be read: {0}")]
     Read(#[from] fanfare_broker::BrokerError),
@@ -169,6 +172,7 @@ fn open_broker(config: &Config) -> Result<Arc<dyn Broker>, StartError> {
             };
             Ok(Arc::new(Embedded::open(folder, options)?))
         }
+        BrokerKind::Nats(_) | BrokerKind::Kafka(_) => Err(StartError::NotBuilt),
     }
 }
 

@@ -9,6 +9,7 @@ use super::document::Located;
 use super::issuer::web_url;
 use super::node::Secret;
 use super::paths::Paths;
+use super::secret_file;
 use super::section::Section;
 use crate::route::{Piece, pieces};
 
@@ -44,7 +45,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
         };
         let section = section.allow(KEYS);
         let cache = Duration::from_secs(section.integer("cache_seconds", 0..=MAX_CACHE, 0));
-        let token = section.string("token_file").map(|file| token(&section, file, paths));
+        let token = section.string("token_file").map(|file| secret_file::read(&section, "token_file", file, paths));
         let Some((origin, path)) = section.required("url").and_then(|url| self::url(&section, url)) else { continue };
         read.push(AuthorizerConfig { name: name.value.into(), origin, path, cache, token: token.flatten() });
     }
@@ -88,17 +89,4 @@ fn url(section: &Section<'_>, url: Located<&str>) -> Option<(Box<str>, Box<str>)
         }
     }
     Some((origin.into(), path.into()))
-}
-
-fn token(section: &Section<'_>, file: Located<&str>, paths: &Paths) -> Option<Secret> {
-    let path = paths.resolve(file.value);
-    let message = match std::fs::read(&path) {
-        Ok(bytes) => match bytes.trim_ascii() {
-            token if !token.is_empty() && token.iter().all(u8::is_ascii_graphic) => return Some(Secret::of(token)),
-            _ => format!("`token_file` holds no token: {}", path.display()),
-        },
-        Err(error) => format!("`token_file` cannot be read: {}: {error}", path.display()),
-    };
-    section.document().fault(file.at, message, None);
-    None
 }

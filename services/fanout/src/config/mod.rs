@@ -6,6 +6,7 @@ mod authorizer;
 mod broker;
 pub mod document;
 mod fault;
+mod health;
 mod hub;
 mod issuer;
 mod join;
@@ -15,6 +16,7 @@ mod method;
 mod node;
 mod paths;
 mod publish;
+mod secret_file;
 pub mod section;
 pub mod suggest;
 #[cfg(test)]
@@ -26,9 +28,10 @@ use fanfare_telemetry::LogFormat;
 use fanfare_token::{IssuerConfig, VerifierOptions};
 
 pub use authorizer::AuthorizerConfig;
-pub use broker::{BrokerConfig, BrokerKind};
+pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
 pub use document::Source;
 pub use fault::{Fault, Spot};
+pub use health::HealthConfig;
 pub use hub::{HubConfig, default_join};
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
@@ -47,6 +50,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// `[broker]`.
     pub broker: BrokerConfig,
+    /// `[health]`.
+    pub health: HealthConfig,
     /// The folder of event schemas; the built-in ones if absent.
     pub schemas: Option<PathBuf>,
     /// The route file, or the folder of route files.
@@ -72,6 +77,7 @@ pub struct Config {
 const SECTIONS: &[&str] = &[
     "node",
     "broker",
+    "health",
     "schemas",
     "routes",
     "issuer",
@@ -113,6 +119,8 @@ impl Config {
 fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let node = node::read(root, paths);
     let broker = broker::read(root, paths);
+    check_secret(root, node.as_ref(), broker.as_ref());
+    let health = health::read(root, node.as_ref().map_or(20_000, |node| node.max_connections));
     let issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
@@ -132,6 +140,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     Some(Config {
         node: node?,
         broker: broker?,
+        health,
         schemas: match schemas {
             Some(path) => Some(path?),
             None => None,
@@ -158,6 +167,20 @@ fn existing(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+/// What one node seals, the others must open.
+fn check_secret(root: &Section<'_>, node: Option<&NodeConfig>, broker: Option<&BrokerConfig>) {
+    let (Some(node), Some(broker)) = (node, broker) else { return };
+    let said =
+        root.section("node").is_some_and(|node| ["secret", "secret_file"].iter().any(|key| node.value(key).is_some()));
+    if broker.kind.is_shared() && node.secret.is_none() && !said {
+        root.fault(
+            "node",
+            "several nodes need the same node.secret, and this broker may have several nodes",
+            Some("set `secret_file` of [node] to a file with the output of `openssl rand -hex 32`".to_owned()),
+        );
+    }
 }
 
 /// A hub that needs tokens needs an issuer of them.

@@ -50,8 +50,9 @@ fn the_example_of_a_configuration_is_sound() {
     std::fs::create_dir(folder.path().join("routes")).unwrap();
     std::fs::write(folder.path().join("secret"), [b'x'; 32]).unwrap();
     let page = manual("configuration.md");
-    let [example, methods] = examples(&page)[..] else { panic!("two examples") };
-    // The second is a continuation of the first.
+    let [example, brokers @ .., methods] = &examples(&page)[..] else { panic!("examples") };
+    assert_eq!(brokers.len(), 2);
+    // The last is a continuation of the first.
     let example = format!("{example}\n{methods}").replace("/run/secrets/fanfare", "secret");
     parse_in(folder.path(), &example).unwrap_or_else(|faults| panic!("{}", faults[0]));
 }
@@ -59,15 +60,28 @@ fn the_example_of_a_configuration_is_sound() {
 #[test]
 fn every_key_is_explained() {
     let page = manual("configuration.md");
-    let keys =
-        [node::KEYS, broker::KEYS, limits::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, authorizer::KEYS, SECTIONS]
-            .concat();
-    for key in keys {
+    let sections =
+        [node::KEYS, limits::KEYS, health::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, authorizer::KEYS, SECTIONS];
+    for key in sections.concat().into_iter().chain(broker::keys()) {
         let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
         assert!(named.iter().any(|named| page.contains(named)), "{key}");
     }
     let page = manual("routes.md");
     for key in crate::route::KEYS {
         assert!(page.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
+#[cfg(all(feature = "nats", feature = "kafka"))]
+#[test]
+fn the_examples_of_brokers_are_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("fanfare.creds"), "creds").unwrap();
+    std::fs::write(folder.path().join("kafka.properties"), "sasl.password=p\n").unwrap();
+    let page = manual("configuration.md");
+    for example in &examples(&page)[1..3] {
+        let least = LEAST.replace("[broker]\nurl = \"embedded:log\"", &example.replace("/run/secrets/", ""));
+        let text = least.replace("data = \"data\"", "data = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"");
+        parse_in(folder.path(), &text).unwrap_or_else(|faults| panic!("{}", faults[0]));
     }
 }

@@ -1,0 +1,172 @@
+//! `[broker.kafka]`: how to get into a Kafka cluster, and how its topics are named and made.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use crate::config::Secret;
+use crate::config::document::Located;
+use crate::config::paths::Paths;
+use crate::config::section::{Node, Section, integer};
+
+/// Apache Kafka as the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaConfig {
+    /// The servers as `host:port`.
+    pub servers: Vec<String>,
+    /// What the topics of events are called before the service's name.
+    pub events: String,
+    /// What the topics of states are called before the service's name.
+    pub state: String,
+    /// How many partitions each topic has that is made.
+    pub partitions: u32,
+    /// How many servers keep each partition; what the cluster has as default if absent.
+    pub replication: Option<u16>,
+    /// Whether topics that are missing are made.
+    pub create: bool,
+    /// Settings of librdkafka, passed on as they are; values of the file may be secrets.
+    pub properties: BTreeMap<String, Secret>,
+}
+
+pub(super) const KEYS: &[&str] =
+    &["events", "state", "partitions", "replication", "create", "properties", "properties_file"];
+
+/// The longest first part of a topic's name; a topic may have 249 characters.
+const MAX_TOPIC: usize = 100;
+
+/// What a node sets itself, since order, replay and the count of records rest on it.
+const RESERVED: &[&str] = &[
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "group.instance.id",
+    "enable.idempotence",
+    "enable.auto.commit",
+    "enable.partition.eof",
+    "auto.offset.reset",
+    "isolation.level",
+    "acks",
+    "request.required.acks",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "retries",
+    "message.send.max.retries",
+    "transactional.id",
+];
+
+/// Parts of names whose values are secrets.
+const SECRET_NAMES: [&str; 4] = ["password", "secret", "ssl.key.pem", "oauthbearer.config"];
+
+/// Reads `[broker.kafka]`, which may be missing.
+pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &Paths) -> Option<KafkaConfig> {
+    let defaults = KafkaConfig {
+        servers: Vec::new(),
+        events: "events".to_owned(),
+        state: "state".to_owned(),
+        partitions: 6,
+        replication: None,
+        create: true,
+        properties: BTreeMap::new(),
+    };
+    let Some(section) = broker.section("kafka") else {
+        return broker.value("kafka").is_none().then_some(KafkaConfig { servers: servers?, ..defaults });
+    };
+    let section = section.titled("[broker.kafka]".to_owned()).allow(KEYS);
+    let (events, state) = (topic(&section, "events"), topic(&section, "state"));
+    if events.is_some() && events == state {
+        let message = "`events` and `state` must differ";
+        section.fault("state", message, Some("topics of states are compacted, those of events are not".to_owned()));
+    }
+    let partitions = section.integer("partitions", 1..=4096, u64::from(defaults.partitions));
+    let replication = section.value("replication").map(|_| section.integer("replication", 1..=32, 3));
+    let mut properties = properties_file(&section, paths).unwrap_or_default();
+    properties.extend(properties_table(&section));
+    Some(KafkaConfig {
+        servers: servers?,
+        events: events?,
+        state: state?,
+        partitions: u32::try_from(partitions).unwrap_or(defaults.partitions),
+        replication: replication.and_then(|number| u16::try_from(number).ok()),
+        create: section.boolean("create").unwrap_or(true),
+        properties,
+    })
+}
+
+/// The first part of topics' names; `key` is also the default.
+fn topic(section: &Section<'_>, key: &str) -> Option<String> {
+    let Some(text) = section.string(key) else {
+        return section.value(key).is_none().then(|| key.to_owned());
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let sound = !text.value.is_empty() && text.value.len() <= MAX_TOPIC && text.value.chars().all(plain);
+    if !sound || text.value.starts_with('.') || text.value.ends_with('.') {
+        let message = format!("`{key}` of [broker.kafka] is {:?}", text.value);
+        let help = format!("1 to {MAX_TOPIC} letters, digits, `-`, `_` and dots between them; the default is {key}");
+        section.document().fault(text.at, message, Some(help));
+        return None;
+    }
+    Some(text.value.to_owned())
+}
+
+fn properties_table(section: &Section<'_>) -> BTreeMap<String, Secret> {
+    let mut properties = BTreeMap::new();
+    let Some(table) = section.section("properties") else { return properties };
+    for (name, node) in table.entries() {
+        if SECRET_NAMES.iter().any(|part| name.value.contains(part)) {
+            let message = format!("`{}`: secrets do not stand in this file", name.value);
+            let help = "write NAME=VALUE into a file and name the file with `properties_file`";
+            table.document().fault(name.at, message, Some(help.to_owned()));
+        } else if let Some(fault) = reserved(name.value) {
+            table.document().fault(name.at, fault, None);
+        } else if let Some(value) = value(node) {
+            properties.insert(name.value.to_owned(), Secret::of(value.as_bytes()));
+        } else {
+            let message = format!("`{}` must be a string, an integer or a boolean", name.value);
+            table.document().fault(node.span().start, message, None);
+        }
+    }
+    properties
+}
+
+fn value(node: Node<'_>) -> Option<String> {
+    match node.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Boolean(value) => Some(value.to_string()),
+        DeValue::Integer(_) => integer(node).map(|number| number.to_string()),
+        _ => None,
+    }
+}
+
+fn reserved(name: &str) -> Option<String> {
+    RESERVED.contains(&name).then(|| format!("`{name}` is set by the node itself"))
+}
+
+/// Reads lines `NAME=VALUE`, as Kafka's own tools do.
+fn properties_file(section: &Section<'_>, paths: &Paths) -> Option<BTreeMap<String, Secret>> {
+    let Located { value, at } = section.string("properties_file")?;
+    let path = paths.resolve(value);
+    let fault = |message: String| section.document().fault(at, message, None);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            fault(format!("`properties_file` cannot be read: {}: {error}", path.display()));
+            return None;
+        }
+    };
+    let mut properties = BTreeMap::new();
+    for (index, line) in text.lines().map(str::trim).enumerate() {
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        // The line is not repeated: it may be a secret.
+        let place = format!("{}:{}", path.display(), index + 1);
+        match line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
+            Some((name, value)) if !name.is_empty() => match reserved(name) {
+                Some(message) => fault(format!("{place}: {message}")),
+                None => drop(properties.insert(name.to_owned(), Secret::of(value.as_bytes()))),
+            },
+            _ => fault(format!("{place}: not a line of the form NAME=VALUE")),
+        }
+    }
+    Some(properties)
+}
