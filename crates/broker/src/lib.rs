@@ -6,6 +6,7 @@
 
 #![warn(clippy::expect_used)]
 
+pub mod address;
 mod broker;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -19,6 +20,7 @@ mod message;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod position;
+pub mod properties;
 
 pub use broker::{Broker, Reader};
 pub use error::{BrokerError, PublishError};

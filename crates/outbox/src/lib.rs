@@ -7,6 +7,8 @@
 //! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`pause`); the database
 //! and the network are at the edge.
 
+#[cfg(feature = "broker")]
+mod broker;
 mod connect;
 mod dialect;
 mod error;
@@ -24,6 +26,8 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "broker")]
+pub use broker::BrokerPublisher;
 pub use connect::connect;
 pub use error::OutboxError;
 pub use http::{HttpPublisher, HttpPublisherError, TokenSource};

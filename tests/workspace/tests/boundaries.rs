@@ -13,15 +13,20 @@ const STAGES: &[&str] =
     &["fanfare-event", "fanfare-broker", "fanfare-outbox", "fanfare-token", "fanfare-signalr", "fanfare-producer"];
 const PRODUCERS: &[&str] =
     &["fanfare-producer", "fanfare-outbox", "fanfare-auth", "fanfare-license", "fanfare-export", "sqlx"];
-/// What a producer must not need: it publishes over HTTP and knows neither hubs nor what the fan-out reads from.
-const FANOUT: &[&str] = &["fanfare-fanout", "fanfare-signalr", "fanfare-broker"];
+/// What a producer must not need: it publishes to the broker or over HTTP, and knows neither nodes nor hubs.
+///
+/// The broker's crate is none of these: the stream is what producers and nodes share, and a producer that publishes to
+/// it needs no node to be up.
+const FANOUT: &[&str] = &["fanfare-fanout", "fanfare-signalr"];
+/// What has no need of a broker at all.
+const NO_BROKER: &[&str] = &["fanfare-fanout", "fanfare-signalr", "fanfare-broker"];
 
 /// The packages and what they never see, directly or through others.
 const NEVER_SEES: &[(&str, &[&[&str]])] = &[
     ("fanfare-event", &[SOCKETS, BROKERS]),
     ("fanfare-broker", &[&["fanfare-event", "fanfare-signalr", "axum"]]),
     ("fanfare-outbox", &[FANOUT, &["axum"]]),
-    ("fanfare-token", &[&["axum"], FANOUT]),
+    ("fanfare-token", &[&["axum"], NO_BROKER]),
     ("fanfare-signalr", &[SOCKETS, &["fanfare-event"]]),
     ("fanfare-telemetry", &[STAGES, &["axum"]]),
     ("fanfare-fanout", &[PRODUCERS]),

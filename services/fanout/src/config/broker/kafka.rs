@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fanfare_broker::properties::{self, is_reserved, is_secret};
 use toml::de::DeValue;
 
 use crate::config::Secret;
@@ -33,29 +34,6 @@ pub(super) const KEYS: &[&str] =
 
 /// The longest first part of a topic's name; a topic may have 249 characters.
 const MAX_TOPIC: usize = 100;
-
-/// What a node sets itself, since order, replay and the count of records rest on it.
-const RESERVED: &[&str] = &[
-    "bootstrap.servers",
-    "metadata.broker.list",
-    "group.id",
-    "group.instance.id",
-    "enable.idempotence",
-    "enable.auto.commit",
-    "enable.partition.eof",
-    "auto.offset.reset",
-    "isolation.level",
-    "acks",
-    "request.required.acks",
-    "max.in.flight",
-    "max.in.flight.requests.per.connection",
-    "retries",
-    "message.send.max.retries",
-    "transactional.id",
-];
-
-/// Parts of names whose values are secrets.
-const SECRET_NAMES: [&str; 4] = ["password", "secret", "ssl.key.pem", "oauthbearer.config"];
 
 /// Reads `[broker.kafka]`, which may be missing.
 pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &Paths) -> Option<KafkaConfig> {
@@ -112,12 +90,12 @@ fn properties_table(section: &Section<'_>) -> BTreeMap<String, Secret> {
     let mut properties = BTreeMap::new();
     let Some(table) = section.section("properties") else { return properties };
     for (name, node) in table.entries() {
-        if SECRET_NAMES.iter().any(|part| name.value.contains(part)) {
+        if is_secret(name.value) {
             let message = format!("`{}`: secrets do not stand in this file", name.value);
             let help = "write NAME=VALUE into a file and name the file with `properties_file`";
             table.document().fault(name.at, message, Some(help.to_owned()));
-        } else if let Some(fault) = reserved(name.value) {
-            table.document().fault(name.at, fault, None);
+        } else if is_reserved(name.value) {
+            table.document().fault(name.at, format!("`{}` is set by the node itself", name.value), None);
         } else if let Some(value) = value(node) {
             properties.insert(name.value.to_owned(), Secret::of(value.as_bytes()));
         } else {
@@ -137,11 +115,6 @@ fn value(node: Node<'_>) -> Option<String> {
     }
 }
 
-fn reserved(name: &str) -> Option<String> {
-    RESERVED.contains(&name).then(|| format!("`{name}` is set by the node itself"))
-}
-
-/// Reads lines `NAME=VALUE`, as Kafka's own tools do.
 fn properties_file(section: &Section<'_>, paths: &Paths) -> Option<BTreeMap<String, Secret>> {
     let Located { value, at } = section.string("properties_file")?;
     let path = paths.resolve(value);
@@ -153,20 +126,11 @@ fn properties_file(section: &Section<'_>, paths: &Paths) -> Option<BTreeMap<Stri
             return None;
         }
     };
-    let mut properties = BTreeMap::new();
-    for (index, line) in text.lines().map(str::trim).enumerate() {
-        if line.is_empty() || line.starts_with(['#', '!']) {
-            continue;
-        }
-        // The line is not repeated: it may be a secret.
-        let place = format!("{}:{}", path.display(), index + 1);
-        match line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
-            Some((name, value)) if !name.is_empty() => match reserved(name) {
-                Some(message) => fault(format!("{place}: {message}")),
-                None => drop(properties.insert(name.to_owned(), Secret::of(value.as_bytes()))),
-            },
-            _ => fault(format!("{place}: not a line of the form NAME=VALUE")),
+    match properties::parse(&text) {
+        Ok(read) => Some(read.into_iter().map(|(name, value)| (name, Secret::of(value.as_bytes()))).collect()),
+        Err((line, message)) => {
+            fault(format!("{}:{line}: {message}", path.display()));
+            None
         }
     }
-    Some(properties)
 }

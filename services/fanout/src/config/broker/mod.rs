@@ -2,11 +2,11 @@
 
 mod kafka;
 mod nats;
-mod servers;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fanfare_broker::address::Address;
 pub use kafka::KafkaConfig;
 pub use nats::{NatsConfig, NatsLogin};
 
@@ -122,15 +122,25 @@ fn kind(section: &Section<'_>, url: Located<&str>, paths: &Paths) -> Option<Brok
         }
         "nats" => {
             built_in(section, url, "NATS", cfg!(feature = "nats"))?;
-            nats::read(section, servers::read(section, url, "nats", 4222), paths).map(BrokerKind::Nats)
+            nats::read(section, servers(section, url), paths).map(BrokerKind::Nats)
         }
         "kafka" => {
             built_in(section, url, "Kafka", cfg!(feature = "kafka"))?;
-            kafka::read(section, servers::read(section, url, "kafka", 9092), paths).map(BrokerKind::Kafka)
+            kafka::read(section, servers(section, url), paths).map(BrokerKind::Kafka)
         }
         other => {
             let message = format!("there is no broker `{other}`");
             section.document().fault(url.at, message, suggest::help(other, SCHEMES));
+            None
+        }
+    }
+}
+
+fn servers(section: &Section<'_>, url: Located<&str>) -> Option<Vec<String>> {
+    match url.value.parse::<Address>() {
+        Ok(address) => Some(address.servers),
+        Err(error) => {
+            section.document().fault(url.at, error.what, Some(error.help));
             None
         }
     }

@@ -1,0 +1,100 @@
+//! Publishing straight to the broker that the fan-out reads from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fanfare_broker::{Broker, Message, PublishError as BrokerError, Stream};
+use fanfare_event::{Encoded, Registry, Value};
+
+use crate::publisher::{PublishError, Publisher};
+
+/// How long one publication may take. Brokers have deadlines of their own; this one is for what they overlook.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const TRACEPARENT: &str = "traceparent";
+
+/// Publishes to a broker.
+pub struct BrokerPublisher {
+    broker: Arc<dyn Broker>,
+    registry: Registry,
+    timeout: Duration,
+}
+
+impl BrokerPublisher {
+    /// A publisher of events of the built-in schemas.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>) -> Self {
+        Self { broker, registry: Registry::builtin(), timeout: TIMEOUT }
+    }
+
+    /// Knows the schemas of this registry, in place of the built-in ones.
+    #[must_use]
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Waits so long for an answer, in place of 30 seconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    fn message(&self, event: &Encoded) -> Message {
+        let attributes = &event.attributes;
+        let mut headers = attributes.to_headers();
+        if let Some(current) = fanfare_telemetry::traceparent() {
+            headers.retain(|(name, _)| name != TRACEPARENT);
+            headers.push((TRACEPARENT.to_owned(), current));
+        }
+        Message {
+            stream: if event.key.is_some() { Stream::State } else { Stream::Events },
+            org: attributes.org.as_ref().map(ToString::to_string),
+            topic: attributes.event_type.as_str().to_owned(),
+            key: event.key.clone().or_else(|| self.user(event)),
+            id: attributes.dedup_id(),
+            headers,
+            body: Bytes::copy_from_slice(&event.body),
+        }
+    }
+
+    /// The user that an event without an org keeps its order by; nodes check it against the body.
+    fn user(&self, event: &Encoded) -> Option<String> {
+        if event.attributes.org.is_some() {
+            return None;
+        }
+        // What this producer cannot read itself has no user here; the fan-out then tells why it cannot be read.
+        match self.registry.decode(&event.body).ok()?.get("user")? {
+            Value::String(user) => Some(user.to_string()),
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Publisher for BrokerPublisher {
+    async fn publish(&self, event: &Encoded) -> Result<(), PublishError> {
+        let publishing = self.broker.publish(self.message(event));
+        match tokio::time::timeout(self.timeout, publishing).await {
+            Ok(Ok(published)) if published.conflicting => {
+                Err(PublishError::Rejected("the id was used before, for another event of this source".to_owned()))
+            }
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(failure(error)),
+            // It may have arrived; the same id again is safe.
+            Err(_) => Err(PublishError::Retry(format!("the broker did not answer within {:?}", self.timeout))),
+        }
+    }
+}
+
+/// What the relay does about it: whatever may be stored later keeps its place in the order.
+fn failure(error: BrokerError) -> PublishError {
+    match error {
+        // The broker is away or refuses this producer: other events would fare no better.
+        BrokerError::NotStored(reason) => PublishError::Unreachable(reason),
+        BrokerError::Unknown(reason) => PublishError::Retry(reason),
+        BrokerError::Invalid(_) | BrokerError::TooLarge { .. } => PublishError::Rejected(error.to_string()),
+    }
+}

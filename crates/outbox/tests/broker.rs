@@ -1,0 +1,109 @@
+//! Publishing straight to a broker, here the embedded one.
+
+// A failing helper should end the test.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::Arc;
+
+use fanfare_broker::embedded::{Embedded, Options};
+use fanfare_broker::{Broker, Position, Record, Stream};
+use fanfare_event::vocabulary::system::{Alert, Severity};
+use fanfare_event::{Attributes, Encoded, Id, Timestamp, TypeName, encode};
+use fanfare_outbox::{BrokerPublisher, PublishError, Publisher};
+use support::{Database, commit, event, quick, start, until_empty};
+
+fn open(folder: &tempfile::TempDir) -> Arc<dyn Broker> {
+    Arc::new(Embedded::open(folder.path(), Options::default()).unwrap())
+}
+
+async fn records(broker: &Arc<dyn Broker>) -> Vec<Record> {
+    let incarnation = broker.head().await.unwrap().incarnation();
+    let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
+    reader.next().await.unwrap()
+}
+
+/// An alert, whose org is optional.
+fn alert(id: &str, org: Option<&str>, user: Option<&str>, title: &str) -> Encoded {
+    let parsed = |name: Option<&str>| name.map(|name| Id::parse(name).unwrap());
+    let alert = Alert {
+        org: parsed(org),
+        user: parsed(user),
+        severity: Severity::Info,
+        title: title.to_owned(),
+        message: String::new(),
+        raised_by: String::new(),
+        link: None,
+    };
+    let attributes = Attributes {
+        id: id.to_owned(),
+        source: "/services/test".to_owned(),
+        event_type: TypeName::parse("system.Alert").unwrap(),
+        time: Timestamp(0),
+        subject: None,
+        org: parsed(org),
+        data_version: None,
+        traceparent: None,
+    };
+    encode(attributes, &alert).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_committed_is_in_the_log_in_order_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(&folder);
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let relay = start(&outbox, BrokerPublisher::new(Arc::clone(&broker)), quick());
+    commit(&outbox, (1..=50).map(|number| event("acme", number))).await;
+    until_empty(&outbox).await;
+    relay.stop().await;
+    let records = records(&broker).await;
+    let sent: Vec<_> = (1..=50).map(|number| event("acme", number)).collect();
+    assert_eq!(records.len(), 50);
+    for (record, sent) in records.iter().zip(&sent) {
+        let message = &record.message;
+        assert_eq!((&message.id, &message.body[..]), (&sent.attributes.dedup_id(), &sent.body[..]));
+        assert_eq!((message.org.as_deref(), message.topic.as_str()), (Some("acme"), "license.FlagToggled"));
+        assert_eq!((message.stream, &message.key), (Stream::State, &sent.key));
+        let headers = message.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_eq!(Attributes::from_headers(headers).unwrap().id, sent.attributes.id);
+    }
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn an_event_keeps_its_order_by_its_org_or_else_its_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(&folder);
+    let publisher = BrokerPublisher::new(Arc::clone(&broker));
+    publisher.publish(&alert("1", Some("acme"), Some("alice"), "a")).await.unwrap();
+    publisher.publish(&alert("2", None, Some("alice"), "a")).await.unwrap();
+    publisher.publish(&alert("3", None, None, "a")).await.unwrap();
+    let keys: Vec<_> = records(&broker).await.into_iter().map(|r| (r.message.org, r.message.key)).collect();
+    assert_eq!(keys, [(Some("acme".into()), None), (None, Some("alice".into())), (None, None)]);
+}
+
+#[tokio::test]
+async fn what_no_broker_will_take_is_rejected_and_the_rest_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(&folder);
+    let publisher = BrokerPublisher::new(Arc::clone(&broker));
+    let once = alert("1", None, None, "a");
+    publisher.publish(&once).await.unwrap();
+    publisher.publish(&once).await.unwrap();
+    assert_eq!(records(&broker).await.len(), 1, "the same event again is the same event");
+
+    let other = alert("1", None, None, "b");
+    let rejected = publisher.publish(&other).await;
+    assert!(matches!(&rejected, Err(PublishError::Rejected(reason)) if reason.contains("used before")), "{rejected:?}");
+    let mut large = alert("2", None, None, "a");
+    large.body = vec![0; 2 << 20];
+    let rejected = publisher.publish(&large).await;
+    assert!(matches!(&rejected, Err(PublishError::Rejected(reason)) if reason.contains("body has")), "{rejected:?}");
+
+    broker.close().await;
+    let away = publisher.publish(&alert("3", None, None, "a")).await;
+    assert!(matches!(&away, Err(PublishError::Unreachable(_))), "{away:?}");
+}
