@@ -119,7 +119,8 @@ pub trait Reader: Send {
     ///
     /// A batch of a log's reader may be empty where the reader moved on over a hole and found no record behind it;
     /// [`Self::position`] then says how far it came. Cancel safe: if the future is dropped, the next call gives what
-    /// it would have given.
+    /// it would have given. After [`BrokerError::Unavailable`] it may be asked again and goes on where it was; any
+    /// other error ends it.
     async fn next(&mut self) -> Result<Vec<Record>, BrokerError>;
 
     /// How far the reader has come: every record up to here was given or never will be, for instance because

@@ -1,2 +1,13 @@
 //! Real servers for tests: started on free ports of the loopback address with state in a folder of their own, killed,
 //! restarted and stopped.
+//!
+//! What `scripts/setup.sh` could not install is [`StartError::Missing`]; a test then says [`skip`] and ends.
+
+#![allow(clippy::missing_panics_doc)]
+
+pub mod nats;
+mod place;
+mod process;
+
+pub use place::{copy_folder, free_port, skip, tool};
+pub use process::{Process, Signal, StartError};

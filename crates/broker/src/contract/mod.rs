@@ -10,10 +10,12 @@ pub mod dedup;
 pub mod letters;
 pub mod order;
 pub mod position;
+pub mod restart;
 pub mod state;
 pub mod window;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::broker::{Broker, Reader};
+use crate::error::BrokerError;
 use crate::message::{Message, Published, Record, Stream};
 use crate::position::Position;
 
@@ -35,6 +38,11 @@ pub trait Fixture: Send + Sync {
 
     /// Restarts the server behind the broker while the broker stays open, if there is one.
     async fn restart_server(&self) {}
+
+    /// What this machine lacks, if it cannot run the broker. The rule is then skipped, and says so.
+    fn missing(&self) -> Option<String> {
+        None
+    }
 
     /// What the broker can do beyond what all can.
     fn abilities(&self) -> Abilities {
@@ -93,10 +101,20 @@ macro_rules! contract_suite {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
                 let fixture = $fixture;
+                if let Some(why) = $crate::contract::Fixture::missing(&fixture) {
+                    $crate::contract::skip(concat!(module_path!(), "::", stringify!($rule)), &why);
+                    return;
+                }
                 $crate::contract::$topic::$rule(&fixture).await;
             }
         )+
     };
+}
+
+/// Says that a rule was skipped. Written past the test harness, which would swallow it.
+pub fn skip(rule: &str, why: &str) {
+    let mut to = std::io::stderr().lock();
+    let _ = writeln!(to, "skipped test: {rule}: {why}");
 }
 
 /// An event of one organisation.
@@ -142,9 +160,22 @@ async fn reader(broker: &Arc<dyn Broker>, after: &Position) -> Box<dyn Reader> {
     broker.read(after).await.expect("a reader")
 }
 
+/// The next records. A reader may say that its server is away; asked again, it goes on.
 async fn next(reader: &mut Box<dyn Reader>) -> Vec<Record> {
-    let batch = tokio::time::timeout(PATIENCE, reader.next()).await;
-    batch.expect("in time").expect("a batch")
+    loop {
+        match next_outcome(reader).await {
+            Err(BrokerError::Unavailable(_)) => {}
+            outcome => return outcome.expect("a batch"),
+        }
+    }
+}
+
+async fn next_outcome(reader: &mut Box<dyn Reader>) -> Result<Vec<Record>, BrokerError> {
+    let outcome = tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time");
+    if matches!(outcome, Err(BrokerError::Unavailable(_))) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    outcome
 }
 
 /// Reads until a number of records is there.

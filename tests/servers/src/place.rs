@@ -1,0 +1,61 @@
+//! Where servers listen, where they are installed, and what becomes of a test without one.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Ports below those that the system gives to outgoing connections. A client that connects again and again to a port
+/// from that range, while nobody listens there, may be connected to itself, and keep the server out.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A port that nobody listens on, and that no other call in this process was given.
+///
+/// Another process may still be faster: a server that cannot have its port is started again with another.
+pub fn free_port() -> u16 {
+    let span = PORTS.end - PORTS.start;
+    // Processes begin far from each other, so that they rarely meet.
+    let first = (std::process::id().wrapping_mul(977) % u32::from(span)) as u16;
+    for _ in 0..span {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + (u32::from(first) + u32::from(step)).rem_euclid(u32::from(span)) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port from {} to {} is free", PORTS.start, PORTS.end);
+}
+
+/// A file or folder that `scripts/setup.sh` installs for this checkout, if it is there.
+pub fn tool(path: &str) -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let tool = tools.join(path);
+    tool.exists().then_some(tool)
+}
+
+/// Says that a test ends without having tested anything. `scripts/test.sh` counts these lines.
+pub fn skip(test: &str, why: &str) {
+    // Written past the test harness, which would swallow it.
+    let mut to = std::io::stderr().lock();
+    let _ = writeln!(to, "skipped test: {test}: {why}");
+}
+
+/// Copies a folder and all that is in it; what was at `to` before is gone.
+pub fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
