@@ -105,6 +105,12 @@ impl Connect {
         WebSocket::open(to, self.dress(Request::get(path), self.token_in_query)).await
     }
 
+    /// A request to a negotiated connection whose transport is made of requests.
+    pub(crate) fn request(&self, method: &'static str, id: &str) -> Request {
+        let path = format!("{}?id={id}{}", self.hub, self.query);
+        self.dress(Request::new(method, path), false)
+    }
+
     /// Does all that a client does until it is connected, or gives the answer that refuses it.
     ///
     /// # Errors
@@ -311,7 +317,7 @@ impl std::fmt::Display for Closed {
 impl std::error::Error for Closed {}
 
 /// A hub message; every key that a client of the real world would stumble over is a panic.
-fn parse(json: &Value) -> Message {
+pub(crate) fn parse(json: &Value) -> Message {
     let object = json.as_object().expect("an object");
     assert!(object.values().all(|value| !value.is_null()), "no optional key is ever null: {json}");
     assert!(!object.contains_key("headers"), "headers are never written: {json}");

@@ -8,6 +8,7 @@
 //! Random tests print their seed; `FANFARE_TEST_SEED` repeats one.
 
 pub mod client;
+pub mod cluster;
 pub mod event;
 pub mod forgery;
 pub mod http;
@@ -18,21 +19,26 @@ pub mod ports;
 pub mod process;
 pub mod producer;
 pub mod random;
+pub mod relay;
 pub mod settings;
 pub mod stub;
 pub mod token;
+pub mod transport;
 pub mod wait;
 pub mod websocket;
 
 pub use client::{Message, Tab};
+pub use cluster::Cluster;
 pub use event::NewEvent;
 pub use http::{Request, Response};
 pub use log::Log;
 pub use node::Node;
 pub use platform::Platform;
 pub use random::Random;
+pub use relay::Relay;
 pub use settings::Settings;
 pub use token::Token;
+pub use transport::{Transport, Wire};
 
 /// The hub of the demo platform.
 pub const HUB: &str = "/hubs/notifications";

@@ -66,16 +66,52 @@ impl Node {
     /// # Panics
     /// If it runs already, ends, or is not ready in time.
     pub async fn start(&mut self) {
+        self.launch();
+        self.ready().await;
+    }
+
+    /// Starts the node without waiting for anything.
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
-        let mut process = Process::start(NAME, self.folder(), self.serve());
-        let ready = Request::get("/readyz");
+        self.process = Some(Process::start(NAME, self.folder(), self.serve()));
+    }
+
+    /// Waits until the node is ready.
+    ///
+    /// # Panics
+    /// If it ends, or is not ready in time.
+    pub async fn ready(&mut self) {
+        let (ready, admin) = (Request::get("/readyz"), self.admin_listen);
+        let process = self.process.as_mut().expect("a node that runs");
         until("a node that is ready", async || {
             process.expect_running();
-            let answer = ready.send(self.admin_listen).await.ok();
-            answer.filter(|answer| answer.status == 200)
+            ready.send(admin).await.ok().filter(|answer| answer.status == 200)
         })
         .await;
-        self.process = Some(process);
+    }
+
+    /// Whether the node says that it is ready, and what it says; nothing if it does not answer.
+    pub async fn readiness(&self) -> Option<Response> {
+        Request::get("/readyz").send(self.admin_listen).await.ok()
+    }
+
+    /// How much memory the node holds, in bytes.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resident(&self) -> u64 {
+        self.process.as_ref().expect("a node that runs").resident()
+    }
+
+    /// Sends the node a signal, such as `STOP`.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("a node that runs").signal(name);
     }
 
     /// The command that serves.

@@ -104,10 +104,30 @@ impl Process {
     /// # Panics
     /// If the signal cannot be sent.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, such as `STOP`.
+    ///
+    /// # Panics
+    /// If it cannot be sent.
+    pub fn signal(&self, name: &str) {
         // The shell's own `kill` is everywhere; the standard library sends SIGKILL alone.
-        let script = format!("kill -TERM {}", self.child.id());
+        let script = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
         assert!(status.success(), "{} takes no signal", self.name);
+    }
+
+    /// How much memory it holds, in bytes.
+    ///
+    /// # Panics
+    /// If the operating system does not tell.
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        let kibibytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        kibibytes * 1024
     }
 
     /// Waits for the end.

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
 
 /// A generator whose seed is printed, so that a failure can be repeated (SplitMix64).
 #[derive(Debug, Clone)]
@@ -14,6 +15,16 @@ impl Random {
         let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         eprintln!("{test}: FANFARE_TEST_SEED={seed}");
         Self(seed)
+    }
+
+    /// A generator of this seed, which somebody else prints.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A time from `least` to `most` milliseconds.
+    pub fn milliseconds(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(least + self.bits() % (most - least + 1))
     }
 
     /// The next 64 bits.

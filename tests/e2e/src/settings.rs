@@ -11,6 +11,10 @@ const DEMO_ROUTES: &str = include_str!("../../../demo/routes.toml");
 pub struct Settings {
     /// How long a node that stops waits for its tabs.
     pub drain_seconds: u32,
+    /// More lines of `[node]`.
+    pub node: String,
+    /// The lines of `[broker]`.
+    pub broker: String,
     /// More sections.
     pub sections: String,
     /// The hubs.
@@ -28,6 +32,8 @@ impl Default for Settings {
         Self {
             // Tabs of tests do not close when they are told to, so every stop takes as long.
             drain_seconds: 1,
+            node: String::new(),
+            broker: "url = \"embedded:log\"".to_owned(),
             sections: String::new(),
             hubs: format!("[hub.\"{}\"]\n", crate::HUB),
             routes: DEMO_ROUTES.to_owned(),
@@ -42,6 +48,20 @@ impl Settings {
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain_seconds = seconds;
+        self
+    }
+
+    /// Replaces the lines of `[broker]`.
+    #[must_use]
+    pub fn broker(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.broker);
+        self
+    }
+
+    /// Seals cursors and connection tokens with this, as all nodes of a cluster must.
+    #[must_use]
+    pub fn secret(mut self, secret: &str) -> Self {
+        let _ = writeln!(self.node, "secret = \"{secret}\"");
         self
     }
 
@@ -70,10 +90,10 @@ impl Settings {
     /// # Panics
     /// If they cannot be written.
     pub fn write(&self, folder: &Path, listen: &str, admin_listen: &str) {
-        let Self { drain_seconds, sections, hubs, routes, schemas, .. } = self;
+        let Self { drain_seconds, node, broker, sections, hubs, routes, schemas, .. } = self;
         let mut text = format!(
             "[node]\nlisten = \"{listen}\"\nadmin_listen = \"{admin_listen}\"\ndata = \"fanout\"\n\
-             drain_seconds = {drain_seconds}\n[broker]\nurl = \"embedded:log\"\n\
+             drain_seconds = {drain_seconds}\n{node}\n[broker]\n{broker}\n\
              [routes]\npath = \"routes.toml\"\n\
              [development]\nsigning_key = \"key.pem\"\n\
              [log]\nformat = \"json\"\n"

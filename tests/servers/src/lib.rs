@@ -6,6 +6,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod nats;
+pub mod nginx;
 mod place;
 mod process;
 

@@ -1,0 +1,164 @@
+//! A wire that can be held, slowed and cut: what lies between two processes is then a bad network.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const PIECE: usize = 16 << 10;
+
+/// How the wire is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing gets through, and nobody is told.
+    Held,
+    /// What ran over it is broken, and nothing new is let in.
+    Cut,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wire {
+    state: State,
+    /// How long each piece takes.
+    delay: Duration,
+    /// How often it was cut: a connection of before does not come back.
+    cuts: u64,
+}
+
+/// A listening port whose connections lead to another; it ends when the value is dropped.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    wire: watch::Sender<Wire>,
+    task: JoinHandle<()>,
+}
+
+impl Relay {
+    /// Opens a wire to an address, on a free port.
+    ///
+    /// # Panics
+    /// If there is no port.
+    pub async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        Self::from(listener, target)
+    }
+
+    /// Opens a wire to an address, on this port.
+    ///
+    /// # Panics
+    /// If the port is taken.
+    pub async fn between(listen: SocketAddr, target: SocketAddr) -> Self {
+        Self::from(TcpListener::bind(listen).await.expect("a free port"), target)
+    }
+
+    fn from(listener: TcpListener, target: SocketAddr) -> Self {
+        let address = listener.local_addr().expect("an address");
+        let (wire, state) = watch::channel(Wire { state: State::Open, delay: Duration::ZERO, cuts: 0 });
+        let task = tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(connection(near, target, state.clone()));
+            }
+        });
+        Self { address, wire, task }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Holds whatever is sent, without a word to either side.
+    pub fn hold(&self) {
+        self.wire.send_modify(|wire| wire.state = State::Held);
+    }
+
+    /// Breaks all that runs over it, and lets nothing new in.
+    pub fn cut(&self) {
+        self.wire.send_modify(|wire| {
+            wire.state = State::Cut;
+            wire.cuts += 1;
+        });
+    }
+
+    /// Breaks all that runs over it, and lets new connections in at once.
+    pub fn reset(&self) {
+        self.cut();
+        self.mend();
+    }
+
+    /// Delays each piece that is sent.
+    pub fn slow(&self, delay: Duration) {
+        self.wire.send_modify(|wire| wire.delay = delay);
+    }
+
+    /// Makes it a good wire again; what was held goes on its way.
+    pub fn mend(&self) {
+        self.wire.send_modify(|wire| {
+            wire.state = State::Open;
+            wire.delay = Duration::ZERO;
+        });
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // The open connections end with the sender of their state.
+        self.task.abort();
+    }
+}
+
+async fn connection(mut near: TcpStream, target: SocketAddr, mut wire: watch::Receiver<Wire>) {
+    let born = *wire.borrow_and_update();
+    let was_broken = born.state == State::Cut
+        || tokio::select! {
+            () = broken(wire.clone(), born.cuts) => true,
+            _ = carry(&mut near, target, wire) => false,
+        };
+    if was_broken {
+        // A lost network resets a connection instead of closing it in order.
+        let _ = near.set_zero_linger();
+    }
+}
+
+/// Waits until the connections of before are broken, or the wire is gone.
+async fn broken(mut wire: watch::Receiver<Wire>, cuts: u64) {
+    let _ = wire.wait_for(|wire| wire.cuts != cuts).await;
+}
+
+async fn carry(near: &mut TcpStream, target: SocketAddr, mut wire: watch::Receiver<Wire>) -> io::Result<()> {
+    open(&mut wire).await?;
+    let mut far = TcpStream::connect(target).await?;
+    near.set_nodelay(true)?;
+    far.set_nodelay(true)?;
+    let (near_read, near_write) = near.split();
+    let (far_read, far_write) = far.split();
+    tokio::try_join!(pump(near_read, far_write, wire.clone()), pump(far_read, near_write, wire))?;
+    Ok(())
+}
+
+/// Waits while the wire is held.
+async fn open(wire: &mut watch::Receiver<Wire>) -> io::Result<Duration> {
+    let open = wire.wait_for(|wire| wire.state == State::Open).await;
+    open.map(|wire| wire.delay).map_err(io::Error::other)
+}
+
+async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut wire: watch::Receiver<Wire>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let length = from.read(&mut piece).await?;
+        let delay = open(&mut wire).await?;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&piece[..length]).await?;
+    }
+}

@@ -1,0 +1,120 @@
+//! What happens in a run, drawn from its seed before it begins.
+
+use std::time::Duration;
+
+use fanfare_e2e_tests::{Random, Transport};
+
+use crate::backplane::Kind;
+
+/// The orgs, and the users of each.
+pub(crate) const ORGS: [&str; 3] = ["acme", "globex", "initech"];
+pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
+
+/// How a tab that has lost its connection gets what it missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Return {
+    /// With `?cursor=` in the URL of the hub.
+    WithCursor,
+    /// By a call of `Resume` once it is connected.
+    ByCall,
+}
+
+/// Whose tab it is and what it does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TabPlan {
+    pub(crate) org: &'static str,
+    pub(crate) user: &'static str,
+    pub(crate) transport: Transport,
+    pub(crate) how: Return,
+}
+
+/// Something that goes wrong; nodes are named by their numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// `kill -9`, and a new start after a while.
+    KillNode { node: usize, down: Duration },
+    /// Every node, one after the other: SIGTERM, drain, start.
+    RollingRestart,
+    /// Everything between proxy and node is reset and refused for a while.
+    CutNode { node: usize, time: Duration },
+    /// Nothing gets through between proxy and node, and nobody is told.
+    HoldNode { node: usize, time: Duration },
+    /// Every tab loses its connection at once.
+    DropTabs,
+    /// `kill -9` of the proxy, and a new start at once.
+    KillProxy,
+    /// `kill -9` of the broker, and a new start after a while.
+    KillBroker { down: Duration },
+    /// The broker is stopped by SIGSTOP for a while.
+    FreezeBroker { time: Duration },
+    /// Everything between a node and the broker is reset and refused for a while.
+    CutBroker { node: usize, time: Duration },
+    /// Nothing gets through between a node and the broker, and nobody is told.
+    HoldBroker { node: usize, time: Duration },
+    /// All that passes between the nodes and the broker takes longer.
+    SlowBroker { delay: Duration, time: Duration },
+}
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) tabs: Vec<TabPlan>,
+    pub(crate) producers: usize,
+    /// So many events after the last fault was over, the next one comes.
+    pub(crate) steps: Vec<(usize, Fault)>,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn draw(seed: u64, kind: Kind, nodes: usize) -> Self {
+        let mut random = Random::seeded(seed);
+        let tabs = (0..18).map(|number| tab(number, &mut random)).collect();
+        // Some faults are in every run, the others are drawn; chance says in which order they come.
+        let mut faults = vec![
+            Fault::KillNode { node: random.below(nodes), down: random.milliseconds(0, 1000) },
+            Fault::RollingRestart,
+        ];
+        if kind != Kind::Embedded {
+            faults.push(Fault::KillBroker { down: random.milliseconds(0, 1500) });
+        }
+        for _ in 0..3 {
+            faults.push(fault(kind, nodes, &mut random));
+        }
+        let mut steps = Vec::new();
+        while !faults.is_empty() {
+            let next = faults.swap_remove(random.below(faults.len()));
+            steps.push((20 + random.below(60), next));
+        }
+        Self { seed, tabs, producers: 4, steps }
+    }
+}
+
+/// Every transport and every audience is there, whatever the seed.
+fn tab(number: usize, random: &mut Random) -> TabPlan {
+    TabPlan {
+        org: ORGS[number % ORGS.len()],
+        user: USERS[number / ORGS.len() % USERS.len()],
+        transport: match number {
+            0..3 => Transport::ALL[number],
+            _ => *random.pick(&Transport::ALL),
+        },
+        how: if random.chance(25) { Return::ByCall } else { Return::WithCursor },
+    }
+}
+
+fn fault(kind: Kind, nodes: usize, random: &mut Random) -> Fault {
+    let node = random.below(nodes);
+    let time = random.milliseconds(200, 2000);
+    match random.below(if kind == Kind::Embedded { 5 } else { 9 }) {
+        0 => Fault::KillNode { node, down: time },
+        1 => Fault::CutNode { node, time },
+        2 => Fault::HoldNode { node, time },
+        3 => Fault::DropTabs,
+        4 => Fault::KillProxy,
+        5 => Fault::FreezeBroker { time },
+        6 => Fault::CutBroker { node, time },
+        7 => Fault::HoldBroker { node, time },
+        _ => Fault::SlowBroker { delay: random.milliseconds(1, 40), time },
+    }
+}

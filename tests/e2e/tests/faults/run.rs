@@ -1,0 +1,99 @@
+//! One run: nodes behind a proxy, tabs, producers, and what the plan says goes wrong.
+
+use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::{Cluster, Relay, Settings};
+
+use crate::backplane::{Backplane, Kind};
+use crate::follower::Follower;
+use crate::load::{Door, Load};
+use crate::plan::{Fault, Plan};
+use crate::report::Report;
+
+/// Nodes ping often, so that a tab notices soon that its connection is dead; these tabs do not ping.
+const LIMITS: &str = "[limits]\nkeepalive_seconds = 2\nclient_timeout_seconds = 3600\n";
+
+/// Runs the plan of a seed; nothing if this machine lacks a server.
+pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
+    let mut backplane = Backplane::start(kind).await?;
+    let plan = Plan::draw(seed, kind, kind.nodes());
+    let settings = (0..kind.nodes()).map(|node| settings(&backplane, node));
+    let mut cluster = Cluster::prepare(settings).await?;
+    cluster.start().await;
+    let mut followers = Vec::new();
+    for tab in &plan.tabs {
+        followers.push(Follower::start(*tab, cluster.address()).await);
+    }
+    let load = Load::start(doors(&plan, &cluster, &backplane), seed);
+    for (events, fault) in &plan.steps {
+        load.more(*events).await;
+        eprintln!("seed {seed} {}: {fault:?}", kind.name());
+        apply(fault, &mut cluster, &mut backplane).await;
+    }
+    load.more(30).await;
+    let sent = load.end().await;
+    let report = Report::of(&plan, kind.name(), &sent, &followers).await;
+    followers.into_iter().for_each(Follower::end);
+    Some(report)
+}
+
+/// What one node is told.
+pub(crate) fn settings(backplane: &Backplane, node: usize) -> Settings {
+    Settings::default().broker(&backplane.lines_for(node)).section(LIMITS)
+}
+
+/// Producers ask nodes and the proxy in turn; the last one publishes to the broker itself, where there is one.
+fn doors(plan: &Plan, cluster: &Cluster, backplane: &Backplane) -> Vec<Door> {
+    let mut addresses = vec![cluster.proxy.address()];
+    addresses.extend(cluster.nodes.iter().map(fanfare_e2e_tests::Node::address));
+    let mut doors = vec![Door::Nodes(addresses); plan.producers];
+    if let (Some(last), Some(direct)) = (doors.last_mut(), backplane.direct()) {
+        *last = Door::Broker(direct);
+    }
+    doors
+}
+
+/// Does what the plan says, and undoes it.
+pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut Backplane) {
+    match *fault {
+        Fault::KillNode { node, down } => {
+            cluster.nodes[node].kill();
+            tokio::time::sleep(down).await;
+            cluster.nodes[node].start().await;
+        }
+        Fault::RollingRestart => {
+            for node in &mut cluster.nodes {
+                let status = node.stop().await;
+                assert!(status.success(), "a node that is asked to stop ends with {status}");
+                node.start().await;
+            }
+        }
+        Fault::CutNode { node, time } => during(&[&cluster.lines[node]], Relay::cut, time).await,
+        Fault::HoldNode { node, time } => during(&[&cluster.lines[node]], Relay::hold, time).await,
+        Fault::DropTabs => cluster.front.reset(),
+        Fault::KillProxy => cluster.proxy.kill_and_restart(),
+        Fault::KillBroker { down } => {
+            backplane.kill();
+            tokio::time::sleep(down).await;
+            backplane.restart().await;
+        }
+        Fault::FreezeBroker { time } => {
+            backplane.signal("STOP");
+            tokio::time::sleep(time).await;
+            backplane.signal("CONT");
+        }
+        Fault::CutBroker { node, time } => during(&[backplane.line(node)], Relay::cut, time).await,
+        Fault::HoldBroker { node, time } => during(&[backplane.line(node)], Relay::hold, time).await,
+        Fault::SlowBroker { delay, time } => during(&backplane.lines(), |line| line.slow(delay), time).await,
+    }
+    // Every node is well again before the next fault: two that overlap are faults of their own.
+    for node in &cluster.nodes {
+        until("a node that is ready again", async || node.readiness().await.filter(|answer| answer.status == 200))
+            .await;
+    }
+}
+
+async fn during(lines: &[&Relay], worsen: impl Fn(&Relay), time: std::time::Duration) {
+    lines.iter().for_each(|line| worsen(line));
+    tokio::time::sleep(time).await;
+    lines.iter().for_each(|line| line.mend());
+}
