@@ -136,6 +136,34 @@ java_client() {
   fi
 }
 
+# Servers for tests. They are unpacked for this checkout and not installed, as an installed one would be started.
+
+# unpacked_package PACKAGE FILE: unpacks a package of the distribution, which must then hold this file.
+unpacked_package() {
+  local place=$TOOLS/$1
+  [[ -e $place/$2 ]] && return
+  say "Fetching $1"
+  rm -rf "$place"
+  mkdir -p "$place"
+  if has apt-get && has dpkg-deb && (cd "$place" && apt-get download -qq "$1" >/dev/null 2>&1) &&
+    dpkg-deb -x "$place"/*.deb "$place" && [[ -e $place/$2 ]]; then
+    rm "$place"/*.deb
+  else
+    rm -rf "$place"
+    return 1
+  fi
+}
+
+proxy() {
+  unpacked_package nginx usr/sbin/nginx || has nginx || [[ -x /usr/sbin/nginx ]] ||
+    warn "nginx could not be fetched; the tests of several nodes are skipped."
+}
+
+skewed_clock() {
+  unpacked_package libfaketime "usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1" ||
+    warn "libfaketime could not be fetched; the test of clocks that differ is skipped."
+}
+
 case ${1:-run} in
   run)
     compiler
@@ -153,6 +181,8 @@ case ${1:-run} in
     browser
     python_clients
     java_client
+    proxy
+    skewed_clock
     ;;
   build)
     compiler

@@ -152,13 +152,14 @@ fn render(folder: &Path, listen: SocketAddr, nodes: &[SocketAddr]) -> String {
         }
     }
     for (shipped, here) in [
+        // First, as the folder may lie in there itself.
+        (" /tmp/", format!(" {folder}/")),
         ("listen 8080;", format!("listen {listen};")),
         ("worker_processes auto;", "worker_processes 2;".to_owned()),
         ("worker_rlimit_nofile 65536;", String::new()),
         ("worker_connections 32768;", "worker_connections 4096;".to_owned()),
         ("/dev/stdout", format!("{folder}/access.log")),
         ("/dev/stderr", "stderr".to_owned()),
-        (" /tmp/", format!(" {folder}/")),
     ] {
         assert!(text.contains(shipped), "the shipped file has no {shipped:?} any more");
         text = text.replace(shipped, &here);
