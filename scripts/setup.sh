@@ -120,6 +120,24 @@ make_environment() {
   python3 -m venv --clear "$1" >/dev/null 2>&1 || { (system_packages python3-venv) && python3 -m venv --clear "$1"; }
 }
 
+# What the deploy files are checked with. Without it their tests are skipped.
+deploy_checks() {
+  local place=$TOOLS/deploy wanted=tests/deploy/requirements.txt
+  unpacked_package prometheus usr/bin/promtool ||
+    warn "promtool could not be fetched; the tests of alerts and dashboards are skipped."
+  if cmp -s "$wanted" "$place/requirements.txt"; then
+    return
+  fi
+  say "Installing the checks of the deploy files"
+  if (command_or_package python3 python3 python3-venv) && make_environment "$place" &&
+    "$place/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"; then
+    cp "$wanted" "$place"
+  else
+    warn "The checks of the deploy files could not be fetched from PyPI; their tests are skipped."
+    rm -rf "$place"
+  fi
+}
+
 java_client() {
   local place=$TOOLS/java wanted=tests/clients/java/pom.xml
   if cmp -s "$wanted" "$place/pom.xml"; then
@@ -229,6 +247,7 @@ case ${1:-run} in
     kafka || warn "Apache Kafka could not be fetched from Maven Central; its tests are skipped."
     proxy
     skewed_clock
+    deploy_checks
     ;;
   build)
     compiler

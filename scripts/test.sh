@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=10
+STEPS=11
 DONE=0
 FAILED=()
 PASSED_TESTS=0
@@ -39,13 +39,13 @@ step() {
 needed() { step "$@" || finish; }
 
 # Sums up the results in the last step's log, as cargo test and node --test (in either of its forms) print them.
-# A step that ran no test at all has failed, whatever it says.
+# A step that neither ran a test nor said which it skips has failed, whatever else it says.
 count() {
   local passed failed skipped
   read -r passed failed skipped < <(
     sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk '
       /^test result:/         { passed += $4; failed += $6 }
-      /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+      /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { passed += $1; failed += $3; skipped += $5 }
       /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
       /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
       /^(#|ℹ) skipped [0-9]+$/ { skipped += $3 }
@@ -53,7 +53,7 @@ count() {
   )
   PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))
   SKIPPED_TESTS=$((SKIPPED_TESTS + skipped))
-  ((passed + failed)) || FAILED+=("step $DONE ran no test")
+  ((passed + failed + skipped)) || FAILED+=("step $DONE ran no test")
 }
 
 finish() {
@@ -78,6 +78,8 @@ count
 step "Tests of the web page" npm test --silent --prefix web || true
 count
 step "Tests with clients and browsers" npm test --silent --prefix tests/clients || true
+count
+step "Checks of the deploy files" scripts/deploy-files.sh || true
 count
 step "The table of compatible clients" node tests/clients/compatibility/document.mjs || true
 finish
