@@ -9,7 +9,7 @@
 FROM node:22.17.0-bookworm-slim AS page
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+RUN --mount=type=cache,target=/var/cache/npm npm ci --cache /var/cache/npm --no-audit --no-fund
 COPY web/ ./
 RUN npm run build
 
