@@ -121,7 +121,9 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
     assert_eq!(ids(&next(&mut live).await), ["later"]);
     broker.close().await;
     assert_eq!(ids(&read_afresh(fixture, &after, 1).await), ["later"]);
-    check_all(&read_afresh(fixture, &first, COUNT + 1).await[..COUNT], COUNT);
+    let mut all = read_afresh(fixture, &first, COUNT + 1).await;
+    all.retain(|record| record.message.id != "later");
+    check_all(&all, COUNT);
 }
 
 /// Each of `count` records once, and each stream in the order of its publisher.

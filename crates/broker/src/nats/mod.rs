@@ -1,1 +1,131 @@
 //! NATS JetStream as the broker.
+//!
+//! Partition 0 is the stream of events, partition 1 the stream of state, which keeps the newest record of each
+//! subject; dead letters have a stream of their own. An offset is a sequence of its stream. A replay window holds at
+//! most so many records of each of the two streams.
+//!
+//! The servers may be away when a [`Nats`] is opened and at any time later: it connects in the background, again and
+//! again with growing, jittered pauses, and says `Unavailable` meanwhile.
+
+mod letters;
+mod link;
+mod log;
+mod options;
+mod publish;
+mod pull;
+mod reader;
+mod request;
+mod source;
+mod stored;
+mod streams;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod time;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::broker::{Broker, Reader};
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::{Message, Published, Record, Stream};
+use crate::position::Position;
+use link::Link;
+pub use options::{Login, OpenError, Options, Tls};
+
+/// The partition of the stream of events.
+const EVENTS: u32 = 0;
+
+/// The partition of the stream of state.
+const STATE: u32 = 1;
+
+fn partition(stream: Stream) -> u32 {
+    match stream {
+        Stream::Events => EVENTS,
+        Stream::State => STATE,
+    }
+}
+
+/// A connection to NATS servers that keep the log.
+pub struct Nats {
+    shared: Arc<Shared>,
+}
+
+/// What a broker and its readers share.
+struct Shared {
+    options: Options,
+    link: Link,
+    checked: streams::Checked,
+}
+
+impl Nats {
+    /// Begins to connect. Fails only for what is wrong with the options themselves; must be called within a tokio
+    /// runtime.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        options.check()?;
+        let link = Link::open(&options)?;
+        let checked = streams::Checked::default();
+        Ok(Self { shared: Arc::new(Shared { options, link, checked }) })
+    }
+}
+
+#[async_trait]
+impl Broker for Nats {
+    async fn publish(&self, message: Message) -> Result<Published, PublishError> {
+        self.shared.publish(message).await
+    }
+
+    async fn head(&self) -> Result<Position, BrokerError> {
+        self.shared.head().await
+    }
+
+    async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        Ok(Box::new(reader::LogReader::state(&self.shared).await?))
+    }
+
+    async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError> {
+        Ok(Box::new(reader::LogReader::open(&self.shared, after).await?))
+    }
+
+    async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError> {
+        self.shared.window(age, records).await
+    }
+
+    async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
+        self.shared.dead_letter(letter).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        self.shared.newest_letters(limit).await
+    }
+
+    async fn dead_letters_before(
+        &self,
+        before: Option<(u32, u64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        self.shared.letters_before(before, limit).await
+    }
+
+    async fn dead_letter_at(&self, partition: u32, offset: u64) -> Result<Option<DeadLetter>, BrokerError> {
+        self.shared.letter_at(partition, offset).await
+    }
+
+    async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
+        self.shared.record_at(partition, offset).await
+    }
+
+    async fn close(&self) {
+        self.shared.link.close().await;
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.shared.link.abandon();
+    }
+}

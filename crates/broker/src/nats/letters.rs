@@ -1,0 +1,236 @@
+//! Dead letters: a stream of their own, with one subject for each record.
+
+use std::sync::Arc;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+
+use super::publish::not_stored;
+use super::request::{Failure, WRONG_LAST_SEQUENCE};
+use super::source::{From, SHORT_READ, Source, Until};
+use super::streams::Kind;
+use super::wire::{Parts, own_headers};
+use super::{Shared, time};
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::{Message, Stream};
+
+/// What the names of headers begin with that hold a letter's own values.
+const OWN: &str = "Fanfare-Letter-";
+
+/// Letters that are got at the same time.
+const AT_ONCE: usize = 8;
+
+impl Shared {
+    pub(super) async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
+        let letter = letter.cut();
+        self.stream(Kind::Letters).await.map_err(not_stored)?;
+        let limit = self.max_payload().await.map_err(not_stored)?;
+        let subject = self.letter_subject(letter.place());
+        let mut headers = headers(&letter, limit);
+        // The first letter stays: this one is stored only if its subject holds none.
+        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
+        headers.insert("Nats-Expected-Stream", self.name(Kind::Letters).as_str());
+        match self.store_plain(&subject, headers, letter.message.body).await {
+            Err(failure) if failure.is(WRONG_LAST_SEQUENCE) => Ok(()),
+            outcome => outcome.map_err(|failure| self.outcome(&subject, failure)),
+        }
+    }
+
+    /// The letters that were written last, by place, the last first.
+    pub(super) async fn newest_letters(self: &Arc<Self>, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        let info = self.stream(Kind::Letters).await?;
+        let (state, created) = (info.state, info.created);
+        if state.messages == 0 || limit == 0 {
+            return Ok(vec![]);
+        }
+        let limit_before = state.last_seq.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
+        let after = limit_before.max(state.first_seq.saturating_sub(1));
+        let from = From { kind: Kind::Letters, after, created, known: None, newest: 0 };
+        let mut batches = Source::spawn(self, from, Until::CaughtUp, letter);
+        let mut letters = Vec::new();
+        loop {
+            let batch = tokio::time::timeout(SHORT_READ, batches.recv()).await;
+            let batch = batch.map_err(|_| BrokerError::Unavailable("dead letters did not come in time".into()))?;
+            match batch {
+                Some(Ok(batch)) => letters.extend(batch.items.into_iter().flatten()),
+                Some(Err(stopped)) => return Err(stopped.into_error()),
+                None => break,
+            }
+        }
+        letters.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.place()));
+        letters.truncate(limit);
+        Ok(letters)
+    }
+
+    /// A page of letters by place, without reading the others.
+    pub(super) async fn letters_before(
+        &self,
+        before: Option<(u32, u64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        self.stream(Kind::Letters).await?;
+        let asked = self.info(Kind::Letters, &json!({ "subjects_filter": self.subjects(Kind::Letters) })).await;
+        let subjects = asked.map_err(Failure::into_broker_error)?.state.subjects.unwrap_or_default();
+        let places = subjects.keys().filter_map(|subject| place(subject));
+        let mut places: Vec<_> = places.filter(|place| before.is_none_or(|before| *place < before)).collect();
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        places.truncate(limit);
+        let found = stream::iter(places).map(|(partition, offset)| self.letter_at(partition, offset));
+        let found: Vec<_> = found.buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    pub(super) async fn letter_at(&self, partition: u32, offset: u64) -> Result<Option<DeadLetter>, BrokerError> {
+        self.stream(Kind::Letters).await?;
+        let found = self.last_stored(Kind::Letters, &self.letter_subject((partition, offset))).await?;
+        Ok(found.and_then(letter))
+    }
+
+    fn letter_subject(&self, (partition, offset): (u32, u64)) -> String {
+        format!("{}.deadletter.{partition}.{offset}", self.options.prefix)
+    }
+}
+
+/// The place that a letter's subject ends with.
+fn place(subject: &str) -> Option<(u32, u64)> {
+    let mut tokens = subject.rsplit('.');
+    let offset = tokens.next()?.parse().ok()?;
+    Some((tokens.next()?.parse().ok()?, offset))
+}
+
+/// The headers of a letter: those of its record, and its own.
+fn headers(letter: &DeadLetter, limit: usize) -> HeaderMap {
+    let message = &letter.message;
+    let mut headers = HeaderMap::new();
+    // What the letter says of itself needs less than this.
+    let mut room = limit.saturating_sub(message.body.len()).saturating_sub(16 * 1024);
+    for (name, value) in &message.headers {
+        let size = name.len() + value.len() + 4;
+        // What no header can be, others may have written; it is not worth a letter that cannot be.
+        let is_name = !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic() && c != b':');
+        if is_name && size <= room && !name.starts_with(OWN) {
+            room -= size;
+            headers.append(name.as_str(), plain(value).as_str());
+        }
+    }
+    let stream = match message.stream {
+        Stream::Events => "events",
+        Stream::State => "state",
+    };
+    let mut own = |name: &str, value: &str| headers.insert(format!("{OWN}{name}").as_str(), encoded(value).as_str());
+    own("Reason", &letter.reason);
+    own("Time", &letter.time.to_string());
+    own("Size", &letter.body_size.to_string());
+    own("Stream", stream);
+    own("Topic", &message.topic);
+    own("Id", &message.id);
+    if let Some(org) = &message.org {
+        own("Org", org);
+    }
+    if let Some(key) = &message.key {
+        own("Key", key);
+    }
+    headers
+}
+
+/// A letter of the stream; none of a message that is no letter.
+fn letter(parts: Parts) -> Option<DeadLetter> {
+    let (partition, offset) = place(&parts.subject)?;
+    let (mut headers, _) = own_headers(parts.headers);
+    let mut own = std::collections::HashMap::new();
+    headers.retain(|(name, value)| match name.strip_prefix(OWN) {
+        Some(name) => {
+            own.insert(name.to_owned(), decoded(value));
+            false
+        }
+        None => true,
+    });
+    let mut text = |name: &str| own.remove(name);
+    let message = Message {
+        stream: if text("Stream").as_deref() == Some("state") { Stream::State } else { Stream::Events },
+        org: text("Org"),
+        topic: text("Topic").unwrap_or_default(),
+        key: text("Key"),
+        id: text("Id").unwrap_or_default(),
+        headers,
+        body: parts.body,
+    };
+    let size = message.body.len() as u64;
+    Some(DeadLetter {
+        partition,
+        offset,
+        reason: text("Reason").unwrap_or_default(),
+        time: text("Time").and_then(|time| time.parse().ok()).unwrap_or_else(time::now),
+        body_size: text("Size").and_then(|size| size.parse().ok()).unwrap_or(size),
+        message,
+    })
+}
+
+/// A value without what ends a header.
+fn plain(value: &str) -> String {
+    value.replace(['\r', '\n'], " ")
+}
+
+/// A value as a header carries it unchanged: `%`, control characters, and spaces at its ends are percent-encoded.
+fn encoded(value: &str) -> String {
+    let last = value.chars().count().saturating_sub(1);
+    let mut out = String::with_capacity(value.len());
+    for (n, c) in value.chars().enumerate() {
+        if c == '%' || c.is_control() || (c.is_whitespace() && (n == 0 || n == last)) {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn decoded(value: &str) -> String {
+    let mut bytes: Vec<u8> = Vec::with_capacity(value.len());
+    let mut rest = Bytes::copy_from_slice(value.as_bytes());
+    while !rest.is_empty() {
+        let hex = (rest[0] == b'%').then(|| rest.get(1..3)).flatten();
+        let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = rest.slice(3..);
+            }
+            None => {
+                bytes.push(rest[0]);
+                rest = rest.slice(1..);
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_value_comes_back_as_it_was(value in ".{0,20}|[ %\r\n\t0-9A-F]{0,8}") {
+            let on_the_wire = encoded(&value);
+            prop_assert_eq!(on_the_wire.trim(), &on_the_wire);
+            prop_assert!(!on_the_wire.chars().any(char::is_control));
+            prop_assert_eq!(decoded(&on_the_wire), value);
+        }
+    }
+
+    #[test]
+    fn a_subject_ends_with_the_place() {
+        assert_eq!(place("fanfare.deadletter.1.42"), Some((1, 42)));
+        assert_eq!(place("fanfare.deadletter.x.42"), None);
+        assert_eq!(place(""), None);
+    }
+}

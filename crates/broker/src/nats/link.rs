@@ -1,0 +1,374 @@
+//! The connection: made in the background, again and again, with pauses that grow and are jittered.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use tokio::sync::{broadcast, watch};
+
+use super::options::{Login, OpenError, Options};
+use crate::error::BrokerError;
+
+/// The pause before the second try to connect; doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// How long one try may take, and how long the first call of all waits for the first try.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Refusals that callers have not looked at yet; of more the oldest are forgotten, and their callers time out.
+const REFUSALS: usize = 64;
+
+/// How long a closing connection may take to send what it holds.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The oldest server that has what is used here: names for consumers that are not durable.
+const OLDEST_SERVER: (i64, i64, i64) = (2, 9, 0);
+
+/// How the connection is.
+#[derive(Debug, Clone)]
+pub(super) enum Phase {
+    /// Not there; the last reason why.
+    Away {
+        reason: String,
+        /// The first try has not ended yet.
+        first: bool,
+    },
+    /// The server answers, and will not have us as we are.
+    Refused(String),
+    /// There. Each connection has a number of its own.
+    Connected(u64),
+    /// This process has closed it.
+    Closed,
+}
+
+/// The connection of one broker.
+pub(super) struct Link {
+    phase: watch::Sender<Phase>,
+    client: Arc<Mutex<Option<Client>>>,
+    refusals: broadcast::Sender<Arc<str>>,
+}
+
+impl Link {
+    /// Begins to connect.
+    pub(super) fn open(options: &Options) -> Result<Self, OpenError> {
+        let credentials = read_files(options)?;
+        for server in &options.servers {
+            if let Err(e) = server.parse::<async_nats::ServerAddr>() {
+                let what = "a server is host:port, nats://host:port or tls://host:port";
+                return Err(OpenError::Invalid(format!("NATS server {server:?}: {e}; {what}")));
+            }
+        }
+        let away = Phase::Away { reason: "connecting to NATS".into(), first: true };
+        let link = Self {
+            phase: watch::Sender::new(away),
+            client: Arc::default(),
+            refusals: broadcast::Sender::new(REFUSALS),
+        };
+        let listener = Listener { phase: link.phase.clone(), refusals: link.refusals.clone() };
+        tokio::spawn(connect(options.clone(), credentials, listener, Arc::clone(&link.client)));
+        Ok(link)
+    }
+
+    /// The client, if it is connected. Waits only for the first try.
+    pub(super) async fn client(&self) -> Result<(Client, u64), BrokerError> {
+        let mut phase = self.phase.subscribe();
+        let tried = phase.wait_for(|phase| !matches!(phase, Phase::Away { first: true, .. }));
+        let phase = match tokio::time::timeout(CONNECT_TIMEOUT, tried).await {
+            Ok(Ok(phase)) => phase.clone(),
+            _ => self.phase.borrow().clone(),
+        };
+        let connection = match phase {
+            Phase::Connected(connection) => connection,
+            Phase::Away { reason, .. } => return Err(BrokerError::Unavailable(reason)),
+            Phase::Refused(reason) => return Err(BrokerError::Refused(reason)),
+            Phase::Closed => return Err(BrokerError::Closed),
+        };
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match client {
+            Some(client) => Ok((client, connection)),
+            None => Err(BrokerError::Unavailable("connecting to NATS".into())),
+        }
+    }
+
+    /// Waits until the connection is another one than this, or is none.
+    pub(super) async fn lost(&self, connection: u64) {
+        let mut phase = self.phase.subscribe();
+        // The sender lives as long as this borrow.
+        let _ = phase.wait_for(|phase| !matches!(phase, Phase::Connected(now) if *now == connection)).await;
+    }
+
+    /// Waits until there is a connection, or never will be one.
+    pub(super) async fn settled(&self) {
+        let mut phase = self.phase.subscribe();
+        let _ = phase.wait_for(|phase| matches!(phase, Phase::Connected(_) | Phase::Closed)).await;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Closed)
+    }
+
+    /// What the server refuses from now on.
+    pub(super) fn refusals(&self) -> broadcast::Receiver<Arc<str>> {
+        self.refusals.subscribe()
+    }
+
+    /// Ends everything that waits, sends what was accepted, and closes the connection.
+    pub(super) async fn close(&self) {
+        let Some(client) = self.abandon() else { return };
+        if client.drain().await.is_ok() {
+            let mut state = Box::pin(async {
+                while client.connection_state() == async_nats::connection::State::Connected {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+            let _ = tokio::time::timeout(DRAIN_PATIENCE, &mut state).await;
+        }
+    }
+
+    /// Ends everything that waits; the connection goes with its last user.
+    pub(super) fn abandon(&self) -> Option<Client> {
+        self.phase.send_replace(Phase::Closed);
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Keeps the phase up to date with what the client tells.
+#[derive(Clone)]
+struct Listener {
+    phase: watch::Sender<Phase>,
+    refusals: broadcast::Sender<Arc<str>>,
+}
+
+impl Listener {
+    fn set(&self, next: impl FnOnce(&Phase) -> Option<Phase>) {
+        self.phase.send_if_modified(|phase| {
+            let next = if matches!(phase, Phase::Closed) { None } else { next(phase) };
+            next.is_some_and(|next| {
+                *phase = next;
+                true
+            })
+        });
+    }
+
+    fn away(&self, reason: impl Into<String>) {
+        self.set(|_| Some(Phase::Away { reason: reason.into(), first: false }));
+    }
+
+    fn refused(&self, reason: impl Into<String>) {
+        self.set(|_| Some(Phase::Refused(reason.into())));
+    }
+
+    fn connected(&self) {
+        // A number that no connection of this process had before.
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let connection = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.set(|_| Some(Phase::Connected(connection)));
+    }
+
+    fn hear(&self, event: &Event) {
+        match event {
+            // The first one is told by who connects, once the client can be found.
+            Event::Connected => {
+                if matches!(&*self.phase.borrow(), Phase::Away { first: false, .. } | Phase::Refused(_)) {
+                    self.connected();
+                }
+            }
+            Event::Disconnected => self.away("the connection to NATS is lost"),
+            Event::ServerError(ServerError::AuthorizationViolation) => self.refused(WRONG_LOGIN),
+            Event::ServerError(ServerError::Other(said)) => {
+                let _ = self.refusals.send(said.as_str().into());
+            }
+            Event::ClientError(ClientError::Other(said)) => {
+                let refused = refusal(said);
+                self.set(|phase| match (phase, refused) {
+                    (Phase::Connected(_), _) => None,
+                    (_, Some(refused)) => Some(Phase::Refused(refused)),
+                    (_, None) => Some(Phase::Away { reason: format!("NATS: {said}"), first: false }),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+const WRONG_LOGIN: &str = "the NATS server does not accept this login: the user, password, token or credentials file is \
+                           wrong, or none is configured";
+
+/// A plain sentence about errors that do not go away by waiting.
+fn refusal(said: &str) -> Option<String> {
+    let lower = said.to_lowercase();
+    if lower.contains("authorization violation") || lower.contains("failed signing nonce") {
+        return Some(WRONG_LOGIN.to_owned());
+    }
+    if lower.contains("certificate") || lower.contains("tls") {
+        return Some(format!(
+            "no encrypted connection to the NATS server: {said}; see ca_file, cert_file and key_file"
+        ));
+    }
+    None
+}
+
+/// What of the login and the certificates is in files, read once so that a wrong path is told at the start.
+fn read_files(options: &Options) -> Result<Option<String>, OpenError> {
+    let read = |path: &std::path::Path| {
+        let fault = |e: std::io::Error| OpenError::File { path: path.to_owned(), reason: e.to_string() };
+        std::fs::read_to_string(path).map_err(fault)
+    };
+    if let Some(tls) = &options.tls {
+        let own = tls.certificate.iter().flat_map(|(certificate, key)| [certificate, key]);
+        for path in tls.ca_file.iter().chain(own) {
+            if !read(path)?.contains("-----BEGIN ") {
+                return Err(OpenError::File { path: path.clone(), reason: "holds nothing in PEM form".into() });
+            }
+        }
+    }
+    let Login::CredentialsFile(path) = &options.login else { return Ok(None) };
+    let text = read(path)?;
+    if let Err(e) = ConnectOptions::with_credentials(&text) {
+        let reason = format!("is no credentials file with a JWT and a seed: {e}");
+        return Err(OpenError::File { path: path.clone(), reason });
+    }
+    Ok(Some(text))
+}
+
+fn client_options(options: &Options, credentials: Option<&str>, listener: &Listener) -> ConnectOptions {
+    let login = ConnectOptions::new();
+    let login = match (&options.login, credentials) {
+        (Login::Password { user, password }, _) => login.user_and_password(user.clone(), password.clone()),
+        (Login::Token(token), _) => login.token(token.clone()),
+        (Login::Nkey(seed), _) => login.nkey(seed.clone()),
+        // Checked when the file was read.
+        (Login::CredentialsFile(_), Some(text)) => ConnectOptions::with_credentials(text).unwrap_or_default(),
+        (Login::Nobody | Login::CredentialsFile(_), _) => login,
+    };
+    let listener = listener.clone();
+    let mut client = login
+        .name(&options.name)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .request_timeout(Some(options.request_timeout))
+        .ping_interval(Duration::from_secs(10))
+        .reconnect_delay_callback(pause)
+        .event_callback(move |event| {
+            listener.hear(&event);
+            std::future::ready(())
+        });
+    if let Some(tls) = &options.tls {
+        client = client.require_tls(true);
+        if let Some(ca) = &tls.ca_file {
+            client = client.add_root_certificates(ca.clone());
+        }
+        if let Some((certificate, key)) = &tls.certificate {
+            client = client.add_client_certificate(certificate.clone(), key.clone());
+        }
+    }
+    client
+}
+
+/// Connects for the first time; from then on the client itself connects again.
+async fn connect(
+    options: Options,
+    credentials: Option<String>,
+    listener: Listener,
+    client: Arc<Mutex<Option<Client>>>,
+) {
+    for attempt in 1.. {
+        if matches!(*listener.phase.borrow(), Phase::Closed) {
+            return;
+        }
+        let connecting =
+            client_options(&options, credentials.as_deref(), &listener).connect(&options.servers[..]).await;
+        match connecting {
+            Ok(connected) => {
+                let (major, minor, patch) = OLDEST_SERVER;
+                if connected.is_server_compatible(major, minor, patch) {
+                    let mut client = client.lock().unwrap_or_else(PoisonError::into_inner);
+                    *client = Some(connected);
+                    drop(client);
+                    listener.connected();
+                    return;
+                }
+                let found = connected.server_info().version;
+                listener.refused(format!("the NATS server is version {found}; {major}.{minor} or newer is needed"));
+            }
+            Err(error) => {
+                let said = chain(&error);
+                let refused = match error.kind() {
+                    ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                        Some(WRONG_LOGIN.to_owned())
+                    }
+                    ConnectErrorKind::ServerParse => Some(format!("the address of a NATS server is wrong: {said}")),
+                    _ => refusal(&said),
+                };
+                match refused {
+                    Some(refused) => listener.refused(refused),
+                    None => listener.away(format!("no NATS server at {}: {said}", options.servers.join(", "))),
+                }
+            }
+        }
+        tokio::time::sleep(pause(attempt)).await;
+    }
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_said = inner.to_string();
+        if !said.contains(&inner_said) {
+            said.push_str(": ");
+            said.push_str(&inner_said);
+        }
+        cause = inner.source();
+    }
+    said
+}
+
+/// The pause before a try to connect: between half and all of a value that doubles, so that nodes that lost their
+/// server at the same moment do not come back at the same moment.
+pub(super) fn pause(attempt: usize) -> Duration {
+    if attempt <= 1 {
+        return FIRST_PAUSE.mul_f64(random_share());
+    }
+    let doublings = u32::try_from(attempt - 1).unwrap_or(u32::MAX).min(16);
+    let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+    longest.mul_f64(0.5 + random_share() / 2.0)
+}
+
+/// A number from 0 to 1.
+fn random_share() -> f64 {
+    let random = RandomState::new().hash_one(0u8);
+    (random >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A name that nobody else has.
+pub(super) fn random_name() -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(0u8), random.hash_one(1u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_differ() {
+        for attempt in [0, 1, 2, 5, 9, 50, usize::MAX] {
+            let pauses: Vec<_> = (0..20).map(|_| pause(attempt)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
+            assert!(pauses.iter().any(|pause| pause != &pauses[0]), "{pauses:?}");
+        }
+        assert!(pause(50) >= LONGEST_PAUSE / 2);
+    }
+
+    #[test]
+    fn only_what_waiting_does_not_mend_is_a_refusal() {
+        assert!(refusal("nats: authorization violation").is_some());
+        assert!(refusal("IO error: invalid peer certificate: UnknownIssuer").is_some());
+        assert!(refusal("IO error: Connection refused (os error 111)").is_none());
+    }
+}

@@ -1,0 +1,220 @@
+//! One subscription to a stream: a consumer of its own, from which messages are pulled.
+//!
+//! Pulled, not pushed: a reader never holds more than it asked for, and one that wants ten records for a resume is not
+//! sent megabytes. Two pulls are out at any time, so that the server never waits for the next.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_nats::{Client, Message, StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Shared;
+use super::request::Failure;
+use super::streams::Kind;
+use super::wire::Place;
+
+/// How long the server keeps a pull waiting.
+const PULL_LIFE: Duration = Duration::from_secs(30);
+
+/// How often the server says that it is there, while there is nothing to give.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// Silence after which the consumer counts as lost: two heartbeats and a bit.
+const SILENCE: Duration = Duration::from_secs(8);
+
+/// Pulls that are out at the same time.
+const PULLS: usize = 2;
+
+/// Bytes of a pull never grow beyond this: the largest message that any server can be set to take.
+const LARGEST_PULL: usize = 160 << 20;
+
+/// A subscription that gives messages in order, without a gap.
+pub(super) struct Pulling {
+    kind: Kind,
+    stream: String,
+    client: Client,
+    pub(super) connection: u64,
+    consumer: String,
+    inbox: String,
+    subscriber: Subscriber,
+    out: VecDeque<Out>,
+    pulls: u64,
+    records: usize,
+    bytes: usize,
+    /// The consumer's own count of what it has given.
+    given: u64,
+    /// What the server had to give when the consumer was made.
+    pub(super) pending: u64,
+}
+
+/// A pull that is out.
+struct Out {
+    number: u64,
+    left: usize,
+}
+
+/// A message that came.
+pub(super) struct Came {
+    pub(super) place: Place,
+    /// How many messages the server has behind this one.
+    pub(super) pending: u64,
+    pub(super) message: Message,
+}
+
+/// Why nothing more comes.
+#[derive(Debug)]
+pub(super) struct Lost(pub(super) String);
+
+impl Pulling {
+    /// Makes a consumer of what lies strictly after a sequence.
+    pub(super) async fn open(shared: &Shared, kind: Kind, after: u64) -> Result<Self, Failure> {
+        #[derive(Deserialize)]
+        struct Consumer {
+            name: String,
+            #[serde(default)]
+            num_pending: u64,
+        }
+        let (client, connection) = shared.link.client().await.map_err(Failure::NotSent)?;
+        let from = json!({ "deliver_policy": "by_start_sequence", "opt_start_seq": after.saturating_add(1) });
+        let consumer: Consumer = shared.make_consumer(kind, from).await?;
+        let inbox = client.new_inbox();
+        let subscriber = client.subscribe(format!("{inbox}.*")).await;
+        let subscriber = subscriber.map_err(|e| Failure::Unknown(e.to_string()))?;
+        // A pull that is too small for the largest message would never end.
+        let bytes = shared.options.batch_bytes.max(2 * client.max_payload());
+        Ok(Self {
+            kind,
+            stream: shared.name(kind),
+            client,
+            connection,
+            consumer: consumer.name,
+            inbox,
+            subscriber,
+            out: VecDeque::with_capacity(PULLS),
+            pulls: 0,
+            records: shared.options.batch_records,
+            bytes,
+            given: 0,
+            pending: consumer.num_pending,
+        })
+    }
+
+    /// The next message; waits for it. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Came, Lost> {
+        loop {
+            self.pull().await?;
+            let message = match tokio::time::timeout(SILENCE, self.subscriber.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => return Err(Lost("the subscription ended".into())),
+                Err(_) => return Err(Lost(format!("the server was silent for {SILENCE:?}"))),
+            };
+            if let Some(came) = self.take(message)? {
+                return Ok(came);
+            }
+        }
+    }
+
+    /// The next message, if it is here already.
+    pub(super) fn next_now(&mut self) -> Result<Option<Came>, Lost> {
+        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+            if let Some(came) = self.take(message)? {
+                return Ok(Some(came));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends pulls until enough are out.
+    pub(super) async fn pull(&mut self) -> Result<(), Lost> {
+        while self.out.len() < PULLS {
+            let request = json!({
+                "batch": self.records,
+                "max_bytes": self.bytes,
+                "expires": nanoseconds(PULL_LIFE),
+                "idle_heartbeat": nanoseconds(HEARTBEAT),
+            });
+            let number = self.pulls;
+            let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, self.consumer);
+            let inbox = format!("{}.{number}", self.inbox);
+            let sent = self.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await;
+            sent.map_err(|e| Lost(e.to_string()))?;
+            // Counted once it is sent: a call that is given up sends it again.
+            self.pulls += 1;
+            self.out.push_back(Out { number, left: self.records });
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: Message) -> Result<Option<Came>, Lost> {
+        if let Some(status) = message.status {
+            return self.told(status, &message).map(|()| None);
+        }
+        let Some((place, given, pending)) = message.reply.as_deref().and_then(|reply| self.place(reply)) else {
+            return Err(Lost("a message came without its place".into()));
+        };
+        if given != self.given + 1 {
+            return Err(Lost(format!("message {given} of the consumer came after {}", self.given)));
+        }
+        self.given = given;
+        // The server serves pulls in their order.
+        if let Some(first) = self.out.front_mut() {
+            first.left -= 1;
+            if first.left == 0 {
+                self.out.pop_front();
+            }
+        }
+        Ok(Some(Came { place, pending, message }))
+    }
+
+    /// What the server says about a pull.
+    fn told(&mut self, status: StatusCode, message: &Message) -> Result<(), Lost> {
+        let said = message.description.as_deref().unwrap_or_default();
+        let ended = match status.as_u16() {
+            100 => return Ok(()),
+            // Timed out or, in a race of the first pull with the consumer, nothing there.
+            404 | 408 => true,
+            409 => said.contains("MaxBytes") || said.contains("Batch Completed"),
+            _ => false,
+        };
+        if !ended {
+            return Err(Lost(format!("{} {said}", status.as_u16())));
+        }
+        let number = message.subject.rsplit('.').next().and_then(|number| number.parse::<u64>().ok());
+        let Some(at) = self.out.iter().position(|out| Some(out.number) == number) else { return Ok(()) };
+        let out = self.out.remove(at);
+        // One that could not give a single message was too small.
+        if said.contains("Exceeds MaxBytes") && out.is_some_and(|out| out.left == self.records) {
+            self.bytes = self.bytes.saturating_mul(2).min(LARGEST_PULL);
+        }
+        Ok(())
+    }
+
+    /// What the subject for an acknowledgement says:
+    /// `$JS.ACK.[domain.account.]stream.consumer.delivered.sequence.given.time.pending[.random]`.
+    fn place(&self, reply: &str) -> Option<(Place, u64, u64)> {
+        let rest = reply.strip_prefix("$JS.ACK.")?;
+        let skip = match rest.split('.').count() {
+            7 => 3,
+            9.. => 5,
+            _ => return None,
+        };
+        let mut numbers = rest.split('.').skip(skip).map(str::parse::<u64>);
+        let mut number = || numbers.next()?.ok();
+        let (offset, given, time, pending) = (number()?, number()?, number()?, number()?);
+        let time = i64::try_from(time / 1_000_000).ok()?;
+        Some((Place { partition: self.kind.partition(), offset, time }, given, pending))
+    }
+
+    /// Removes the consumer.
+    pub(super) async fn close(self, shared: &Shared) {
+        shared.remove_consumer(self.kind, &self.consumer).await;
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+//! A reader of the log: both streams, each followed by a task of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::source::{Batch, Batches, From, Source, Stopped, Until};
+use super::streams::{Kind, Streams};
+use super::{EVENTS, STATE, Shared, wire};
+use crate::broker::Reader;
+use crate::error::BrokerError;
+use crate::message::Record;
+use crate::position::Position;
+
+/// Reads both streams, or the state that was there at its beginning.
+pub(super) struct LogReader {
+    shared: Arc<Shared>,
+    position: Position,
+    events: Option<Batches<Record>>,
+    state: Option<Batches<Record>>,
+    until: Until,
+}
+
+impl LogReader {
+    /// Reads strictly after a position, which must be one of the log and still kept.
+    pub(super) async fn open(shared: &Arc<Shared>, after: &Position) -> Result<Self, BrokerError> {
+        let streams = shared.streams().await?;
+        if after.incarnation() != streams.incarnation() {
+            let reason = "one of the streams was made anew, or it is a position of another log".to_owned();
+            return Err(BrokerError::OtherIncarnation { reason });
+        }
+        let from = |kind| place(&streams, kind, after);
+        let (events, state) = (from(Kind::Events), from(Kind::State));
+        let checked =
+            tokio::join!(shared.check_place(&events, &streams.events), shared.check_place(&state, &streams.state),);
+        for (partition, outcome) in [(EVENTS, checked.0), (STATE, checked.1)] {
+            outcome.map_err(|stopped| error(partition, stopped, after))?;
+        }
+        let spawn = |from| Some(Source::spawn(shared, from, Until::Forever, wire::record));
+        Ok(Self {
+            shared: Arc::clone(shared),
+            position: after.clone(),
+            events: spawn(events),
+            state: spawn(state),
+            until: Until::Forever,
+        })
+    }
+
+    /// Reads the state that is there.
+    pub(super) async fn state(shared: &Arc<Shared>) -> Result<Self, BrokerError> {
+        let streams = shared.streams().await?;
+        let position = Position::start(streams.incarnation());
+        let from = place(&streams, Kind::State, &position);
+        let state = Source::spawn(shared, from, Until::CaughtUp, wire::record);
+        Ok(Self { shared: Arc::clone(shared), position, events: None, state: Some(state), until: Until::CaughtUp })
+    }
+
+    fn pass(&mut self, partition: u32, batch: Batch<Record>) -> Vec<Record> {
+        if batch.through > 0 {
+            self.position.advance_to(partition, batch.through);
+        }
+        let known = std::mem::replace(&mut self.position, Position::start(0));
+        self.position = known.with_newest(batch.newest);
+        batch.items
+    }
+}
+
+fn place(streams: &Streams, kind: Kind, after: &Position) -> From {
+    let partition = kind.partition();
+    From {
+        kind,
+        after: after.offset(partition).unwrap_or(0),
+        created: streams.of(partition).created.clone(),
+        known: None,
+        newest: after.newest(),
+    }
+}
+
+fn error(partition: u32, stopped: Stopped, position: &Position) -> BrokerError {
+    match stopped {
+        Stopped::Away(reason) => BrokerError::Unavailable(reason),
+        Stopped::Ended(error) => error,
+        Stopped::Trimmed(through) => {
+            let mut oldest = position.clone();
+            oldest.advance_to(partition, through);
+            BrokerError::Trimmed { oldest }
+        }
+    }
+}
+
+/// The next batch of a stream; waits forever if the stream is not read.
+async fn batch(batches: &mut Option<Batches<Record>>) -> Option<Result<Batch<Record>, Stopped>> {
+    match batches {
+        Some(batches) => batches.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[async_trait]
+impl Reader for LogReader {
+    async fn next(&mut self) -> Result<Vec<Record>, BrokerError> {
+        loop {
+            // Receiving is cancel safe, so the stream that is not ready loses nothing.
+            let (partition, received) = tokio::select! {
+                received = batch(&mut self.events) => (EVENTS, received),
+                received = batch(&mut self.state) => (STATE, received),
+            };
+            if self.shared.link.is_closed() {
+                return Err(BrokerError::Closed);
+            }
+            match received {
+                Some(Ok(batch)) => {
+                    let records = self.pass(partition, batch);
+                    // An empty batch says that all state was read; a hole in it does not.
+                    if self.until == Until::Forever || !records.is_empty() {
+                        return Ok(records);
+                    }
+                }
+                Some(Err(stopped)) => return Err(error(partition, stopped, &self.position)),
+                None if self.until == Until::CaughtUp => return Ok(vec![]),
+                None => return Err(BrokerError::Unavailable("the reader has ended".into())),
+            }
+        }
+    }
+
+    fn position(&self) -> &Position {
+        &self.position
+    }
+}

@@ -1,0 +1,349 @@
+//! What reads one stream: a task that follows it through every loss of the connection, and gives batches in order.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Message;
+use tokio::sync::mpsc;
+
+use super::pull::{Came, Lost, Pulling};
+use super::request::Failure;
+use super::streams::{Info, Kind};
+use super::wire::{Parts, Place, pairs};
+use super::{Shared, link, wire};
+use crate::error::BrokerError;
+
+/// Batches that wait for the reader. Together with the pulls that are out this bounds a reader's memory.
+const BATCHES: usize = 2;
+
+/// Losses of the connection without a record in between, after which the next record is looked at by itself: it may
+/// be one that the client cannot parse and hangs up on.
+const SUSPICIOUS: u32 = 3;
+
+/// Records of one stream, and how far they go.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    pub(super) items: Vec<T>,
+    /// Everything up to here was given, or is not there.
+    pub(super) through: u64,
+    /// The time of the last record.
+    pub(super) newest: i64,
+}
+
+/// Why a source gives no batch.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The server is away. The source goes on trying.
+    Away(String),
+    /// What comes next was removed; this is the last sequence that is gone.
+    Trimmed(u64),
+    /// Any other reason; the source has ended.
+    Ended(BrokerError),
+}
+
+/// What comes out of a source; none after [`Until::CaughtUp`] was reached.
+pub(super) type Batches<T> = mpsc::Receiver<Result<Batch<T>, Stopped>>;
+
+/// How far a source reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    Forever,
+    /// To what was there when it began.
+    CaughtUp,
+}
+
+/// A place to read from, found to be one of the stream.
+#[derive(Debug, Clone)]
+pub(super) struct From {
+    pub(super) kind: Kind,
+    pub(super) after: u64,
+    /// When the stream was made.
+    pub(super) created: String,
+    /// The time and a hash of the id of the record at `after`, if it was read here.
+    pub(super) known: Option<(i64, u64)>,
+    /// Nothing at or before `after` is younger; 0 if unknown.
+    pub(super) newest: i64,
+}
+
+/// Makes what a reader gives of a message.
+type Make<T> = fn(Parts) -> T;
+
+pub(super) struct Source<T> {
+    shared: Arc<Shared>,
+    from: From,
+    until: Until,
+    make: Make<T>,
+    /// The last sequence of the stream when the consumer was made.
+    end: u64,
+    losses: u32,
+}
+
+enum Next {
+    /// Nobody reads any more, or all was read.
+    Done,
+    Again(String),
+}
+
+impl<T: Send + 'static> Source<T> {
+    /// Begins to read.
+    pub(super) fn spawn(shared: &Arc<Shared>, from: From, until: Until, make: Make<T>) -> Batches<T> {
+        let (to, batches) = mpsc::channel(BATCHES);
+        let source = Self { shared: Arc::clone(shared), from, until, make, end: 0, losses: 0 };
+        tokio::spawn(source.run(to));
+        batches
+    }
+
+    async fn run(mut self, to: mpsc::Sender<Result<Batch<T>, Stopped>>) {
+        let mut away: Option<Instant> = None;
+        let mut attempt = 0;
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = to.closed() => return,
+                next = self.subscribe() => next,
+            };
+            let reason = match next {
+                Ok(pulling) => {
+                    (away, attempt) = (None, 0);
+                    match self.follow(pulling, &to).await {
+                        Ok(Next::Done) => return,
+                        Ok(Next::Again(reason)) => reason,
+                        Err(stopped) => return drop(to.send(Err(stopped)).await),
+                    }
+                }
+                Err(Stopped::Away(reason)) => reason,
+                Err(stopped) => return drop(to.send(Err(stopped)).await),
+            };
+            if self.shared.link.is_closed() {
+                return drop(to.send(Err(Stopped::Ended(BrokerError::Closed))).await);
+            }
+            tracing::debug!(stream = self.shared.name(self.from.kind), reason, "subscribing again");
+            let since = *away.get_or_insert_with(Instant::now);
+            if since.elapsed() >= self.shared.options.patience {
+                away = Some(Instant::now());
+                if to.send(Err(Stopped::Away(reason))).await.is_err() {
+                    return;
+                }
+            }
+            attempt += 1;
+            self.wait(attempt, &to).await;
+        }
+    }
+
+    /// Waits for a connection and a pause, but not longer than the reader's patience.
+    async fn wait(&self, attempt: usize, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) {
+        let waiting = async {
+            self.shared.link.settled().await;
+            tokio::time::sleep(link::pause(attempt)).await;
+        };
+        tokio::select! {
+            () = to.closed() => {}
+            _ = tokio::time::timeout(self.shared.options.patience, waiting) => {}
+        }
+    }
+
+    /// Compares the stream with the place, makes a consumer, and looks once more that the stream is still the same.
+    async fn subscribe(&mut self) -> Result<Pulling, Stopped> {
+        let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
+        self.shared.check_place(&self.from, &info).await?;
+        let opened = Pulling::open(&self.shared, self.from.kind, self.from.after).await;
+        let pulling = opened.map_err(|failure| stopped(Failure::into_broker_error(failure)))?;
+        let now = self.shared.stream(self.from.kind).await.map_err(stopped)?;
+        same_stream(&self.from, &now)?;
+        self.end = info.state.last_seq;
+        Ok(pulling)
+    }
+
+    /// Gives what comes until the subscription is lost.
+    async fn follow(
+        &mut self,
+        mut pulling: Pulling,
+        to: &mpsc::Sender<Result<Batch<T>, Stopped>>,
+    ) -> Result<Next, Stopped> {
+        if pulling.pending == 0 {
+            // Nothing behind the place is there, though there may have been.
+            let through = self.end.max(self.from.after);
+            if through > self.from.after || self.until == Until::CaughtUp {
+                self.from.after = through;
+                let batch = Batch { items: vec![], through, newest: 0 };
+                if to.send(Ok(batch)).await.is_err() || self.until == Until::CaughtUp {
+                    return Ok(self.done(pulling).await);
+                }
+            }
+        }
+        loop {
+            let connection = pulling.connection;
+            let first = tokio::select! {
+                biased;
+                () = to.closed() => return Ok(self.done(pulling).await),
+                first = pulling.next() => first,
+                () = self.shared.link.lost(connection) => Err(Lost("the connection was lost".into())),
+            };
+            let first = match first {
+                Ok(came) => came,
+                Err(Lost(reason)) => return self.lost(reason, to).await,
+            };
+            self.losses = 0;
+            let (batch, lost) = self.gather(first, &mut pulling).await?;
+            let caught_up = self.until == Until::CaughtUp && batch.through >= self.end;
+            if to.send(Ok(batch)).await.is_err() || caught_up {
+                return Ok(self.done(pulling).await);
+            }
+            if let Some(Lost(reason)) = lost {
+                return Ok(Next::Again(reason));
+            }
+        }
+    }
+
+    async fn done(&self, pulling: Pulling) -> Next {
+        pulling.close(&self.shared).await;
+        Next::Done
+    }
+
+    /// A batch of what is here.
+    async fn gather(&mut self, first: Came, pulling: &mut Pulling) -> Result<(Batch<T>, Option<Lost>), Stopped> {
+        let options = &self.shared.options;
+        let (most, most_bytes) = (options.batch_records, options.batch_bytes);
+        let mut batch = Batch { items: Vec::new(), through: self.from.after, newest: 0 };
+        let mut bytes = 0;
+        let mut lost = None;
+        let mut came = Some(first);
+        while let Some(Came { place, pending, message }) = came.take() {
+            // A server that forgot where a consumer was gives again what was given.
+            if place.offset > self.from.after {
+                if place.offset > self.from.after + 1 {
+                    self.check_hole(place.offset).await?;
+                }
+                bytes += message.length;
+                let parts = parts(place, message);
+                self.passed(&parts);
+                batch.items.push((self.make)(parts));
+                batch.newest = place.time;
+                // With nothing behind it, what the stream's end counted beyond it is not there.
+                self.from.after = if pending == 0 { place.offset.max(self.end) } else { place.offset };
+                batch.through = self.from.after;
+            }
+            if batch.items.len() >= most || bytes >= most_bytes {
+                break;
+            }
+            match pulling.next_now() {
+                Ok(next) => came = next,
+                Err(reason) => lost = Some(reason),
+            }
+        }
+        Ok((batch, lost))
+    }
+
+    /// Remembers what a later subscription must find at the place.
+    fn passed(&mut self, parts: &Parts) {
+        self.from.known = Some((parts.place.time, id_hash(parts)));
+        self.from.newest = parts.place.time;
+    }
+
+    /// Sequences of events were skipped. Some may be deleted; but if the stream begins behind them they were removed
+    /// before they were read.
+    async fn check_hole(&self, next: u64) -> Result<(), Stopped> {
+        if self.from.kind != Kind::Events {
+            return Ok(());
+        }
+        let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
+        same_stream(&self.from, &info)?;
+        let first = info.state.first_seq;
+        if first > self.from.after + 1 {
+            return Err(Stopped::Trimmed(first.min(next).saturating_sub(1)));
+        }
+        Ok(())
+    }
+
+    /// Counts a loss. A record on which the client hangs up again and again is got in another way.
+    async fn lost(&mut self, reason: String, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) -> Result<Next, Stopped> {
+        self.losses += 1;
+        if self.losses < SUSPICIOUS {
+            return Ok(Next::Again(reason));
+        }
+        let next = self.shared.next_stored(self.from.kind, self.from.after + 1).await;
+        if let Ok(Some(parts)) = next {
+            let offset = parts.place.offset;
+            self.check_hole_before(offset).await?;
+            self.passed(&parts);
+            self.from.after = offset;
+            let batch = Batch { newest: parts.place.time, items: vec![(self.make)(parts)], through: offset };
+            if to.send(Ok(batch)).await.is_err() {
+                return Ok(Next::Done);
+            }
+        }
+        Ok(Next::Again(reason))
+    }
+
+    async fn check_hole_before(&self, offset: u64) -> Result<(), Stopped> {
+        if offset > self.from.after + 1 { self.check_hole(offset).await } else { Ok(()) }
+    }
+}
+
+impl Shared {
+    /// Whether a place is one of the stream as it is, and everything behind it is still there.
+    pub(super) async fn check_place(&self, from: &From, info: &Info) -> Result<(), Stopped> {
+        same_stream(from, info)?;
+        let other = |reason: String| Err(Stopped::Ended(BrokerError::OtherIncarnation { reason }));
+        let name = self.name(from.kind);
+        if from.after > info.state.last_seq {
+            return other(format!("stream {name} ends at {}, the position is {}", info.state.last_seq, from.after));
+        }
+        if from.kind == Kind::Events && info.state.first_seq > from.after + 1 {
+            return Err(Stopped::Trimmed(info.state.first_seq - 1));
+        }
+        if from.after == 0 {
+            return Ok(());
+        }
+        // Deleted, replaced or trimmed, nothing can be compared.
+        let Some(found) = self.stored(from.kind, from.after).await.map_err(stopped)? else { return Ok(()) };
+        let time = found.place.time;
+        let same = from.known.is_none_or(|known| known == (time, id_hash(&found)));
+        if !same || (from.newest > 0 && time > from.newest) {
+            return other(format!("stream {name} holds another record at {}, stored later", from.after));
+        }
+        Ok(())
+    }
+}
+
+fn id_hash(parts: &Parts) -> u64 {
+    let id = parts.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wire::ID));
+    let mut hasher = DefaultHasher::new();
+    id.map(|(_, id)| id).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn same_stream(from: &From, info: &Info) -> Result<(), Stopped> {
+    if from.created == info.created {
+        return Ok(());
+    }
+    let reason = format!("the stream was made anew at {}; it was made at {}", info.created, from.created);
+    Err(Stopped::Ended(BrokerError::OtherIncarnation { reason }))
+}
+
+/// An error of a question as the end of a source, or as one to try again.
+fn stopped(error: BrokerError) -> Stopped {
+    match error {
+        BrokerError::Unavailable(reason) => Stopped::Away(reason),
+        other => Stopped::Ended(other),
+    }
+}
+
+fn parts(place: Place, message: Message) -> Parts {
+    let headers = pairs(message.headers.as_ref());
+    Parts { place, subject: message.subject.into_string(), headers, body: message.payload }
+}
+
+/// How long a first batch of a short read may take.
+pub(super) const SHORT_READ: Duration = Duration::from_secs(30);
+
+impl Stopped {
+    pub(super) fn into_error(self) -> BrokerError {
+        match self {
+            Self::Away(reason) => BrokerError::Unavailable(reason),
+            Self::Ended(error) => error,
+            Self::Trimmed(_) => BrokerError::Unavailable("what was to be read was removed meanwhile".into()),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The three streams: what they must be, whether they are, and making those that are missing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::request::{Failure, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, SUBJECTS_OVERLAP};
+use super::{EVENTS, STATE, Shared, subject, time};
+use crate::error::BrokerError;
+use crate::letter::LETTERS_KEPT;
+
+/// One of the streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Events,
+    State,
+    Letters,
+}
+
+impl Kind {
+    pub(super) fn of(partition: u32) -> Self {
+        if partition == STATE { Self::State } else { Self::Events }
+    }
+
+    pub(super) fn partition(self) -> u32 {
+        if self == Self::State { STATE } else { EVENTS }
+    }
+}
+
+/// What was found to be as it must be, and need not be looked at before each publish.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// The streams that messages go to.
+    publishing: AtomicBool,
+    /// The stream of dead letters.
+    letters: AtomicBool,
+    /// Messages to the stream of state may say how long they are kept.
+    expiry: AtomicBool,
+}
+
+/// What the server says about a stream.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Info {
+    pub(super) config: Config,
+    /// When the stream was made, as the server writes it.
+    pub(super) created: String,
+    pub(super) state: State,
+    /// The server's clock; servers before 2.10 do not tell it.
+    #[serde(default)]
+    ts: String,
+}
+
+impl Info {
+    /// The server's time in milliseconds, or this process's if the server does not tell.
+    pub(super) fn now(&self) -> i64 {
+        if self.ts.is_empty() { time::now() } else { time::milliseconds(&self.ts) }
+    }
+}
+
+/// How a stream is configured, as far as it matters here.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Config {
+    subjects: Vec<String>,
+    retention: String,
+    /// Nanoseconds; 0 means forever.
+    max_age: u64,
+    max_msgs: i64,
+    max_bytes: i64,
+    max_msgs_per_subject: i64,
+    storage: String,
+    discard: String,
+    allow_msg_ttl: bool,
+}
+
+/// What a stream holds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    pub(super) messages: u64,
+    pub(super) first_seq: u64,
+    pub(super) last_seq: u64,
+    pub(super) last_ts: String,
+    /// The subjects that were asked for, with their number of messages.
+    pub(super) subjects: Option<std::collections::HashMap<String, u64>>,
+}
+
+/// The two streams of the log.
+pub(super) struct Streams {
+    pub(super) events: Info,
+    pub(super) state: Info,
+}
+
+impl Streams {
+    /// Which life of the log this is: another one if either stream was made anew.
+    pub(super) fn incarnation(&self) -> u64 {
+        // FNV-1a, since the number must be the same in every version of this program.
+        let bytes = self.events.created.bytes().chain([b'/']).chain(self.state.created.bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    pub(super) fn of(&self, partition: u32) -> &Info {
+        if partition == STATE { &self.state } else { &self.events }
+    }
+}
+
+impl Shared {
+    /// The name of a stream.
+    pub(super) fn name(&self, kind: Kind) -> String {
+        let suffix = match kind {
+            Kind::Events => "events",
+            Kind::State => "state",
+            Kind::Letters => "deadletter",
+        };
+        format!("{}-{suffix}", self.options.prefix)
+    }
+
+    /// The subjects of a stream.
+    pub(super) fn subjects(&self, kind: Kind) -> String {
+        match kind {
+            Kind::Events => format!("{}.>", subject::EVENTS),
+            Kind::State => format!("{}.>", subject::STATE),
+            Kind::Letters => format!("{}.deadletter.>", self.options.prefix),
+        }
+    }
+
+    /// Both streams of the log as they are now, checked, and made if they were missing.
+    pub(super) async fn streams(&self) -> Result<Streams, BrokerError> {
+        let letters = async {
+            if !self.checked.letters.load(Ordering::Acquire) {
+                self.stream(Kind::Letters).await?;
+                self.checked.letters.store(true, Ordering::Release);
+            }
+            Ok(())
+        };
+        let (events, state, ()) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State), letters)?;
+        Ok(Streams { events, state })
+    }
+
+    /// Looks once at the streams that messages go to. True if a removed state may expire.
+    pub(super) async fn check_publishing(&self) -> Result<bool, BrokerError> {
+        if !self.checked.publishing.load(Ordering::Acquire) {
+            let (_, state) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State))?;
+            self.checked.expiry.store(state.config.allow_msg_ttl, Ordering::Release);
+            self.checked.publishing.store(true, Ordering::Release);
+        }
+        Ok(self.checked.expiry.load(Ordering::Acquire))
+    }
+
+    /// Forgets what was found: a stream that nobody finds any more may come back as another one.
+    pub(super) fn check_again(&self) {
+        self.checked.publishing.store(false, Ordering::Release);
+        self.checked.letters.store(false, Ordering::Release);
+    }
+
+    /// One stream, checked, and made if it was missing.
+    pub(super) async fn stream(&self, kind: Kind) -> Result<Info, BrokerError> {
+        let found = self.info(kind, &Value::Null).await;
+        let info = match found {
+            Err(failure) if failure.is(STREAM_NOT_FOUND) => self.make(kind).await?,
+            found => found.map_err(Failure::into_broker_error)?,
+        };
+        self.check(kind, &info.config)?;
+        Ok(info)
+    }
+
+    pub(super) async fn info(&self, kind: Kind, what: &Value) -> Result<Info, Failure> {
+        self.api(&format!("STREAM.INFO.{}", self.name(kind)), what).await
+    }
+
+    async fn make(&self, kind: Kind) -> Result<Info, BrokerError> {
+        let name = self.name(kind);
+        if !self.options.create {
+            let wanted = self.wanted_in_words(kind);
+            return Err(BrokerError::Refused(format!(
+                "there is no stream {name}, and this process is told not to make it; it needs {wanted}"
+            )));
+        }
+        let made = self.api::<Info>(&format!("STREAM.CREATE.{name}"), &self.wanted(kind).await?).await;
+        match made {
+            Ok(info) => {
+                tracing::info!(stream = name, "stream made");
+                Ok(info)
+            }
+            // Another node was faster.
+            Err(failure) if failure.is(STREAM_NAME_IN_USE) => {
+                self.info(kind, &Value::Null).await.map_err(Failure::into_broker_error)
+            }
+            Err(Failure::Forbidden(said)) => Err(BrokerError::Refused(format!(
+                "there is no stream {name}, and this login may not make it: {said}; it needs {}",
+                self.wanted_in_words(kind)
+            ))),
+            Err(failure) if failure.is(SUBJECTS_OVERLAP) => {
+                let subjects = self.subjects(kind);
+                let others = self.streams_of(&subjects).await;
+                Err(BrokerError::Refused(format!(
+                    "stream {name} cannot be made: its subjects {subjects} are taken by {others}"
+                )))
+            }
+            Err(Failure::Fault(fault)) if fault.code != 503 => Err(BrokerError::Refused(format!(
+                "stream {name} cannot be made: {} ({})",
+                fault.description, fault.err_code
+            ))),
+            Err(other) => Err(other.into_broker_error()),
+        }
+    }
+
+    /// The streams that take some of these subjects, in words.
+    async fn streams_of(&self, subjects: &str) -> String {
+        #[derive(Deserialize)]
+        struct Names {
+            #[serde(default)]
+            streams: Option<Vec<String>>,
+        }
+        let names = self.api::<Names>("STREAM.NAMES", &json!({ "subject": subjects })).await;
+        match names.ok().and_then(|names| names.streams) {
+            Some(names) if !names.is_empty() => format!("stream {}", names.join(", ")),
+            _ => "another stream".to_owned(),
+        }
+    }
+
+    async fn wanted(&self, kind: Kind) -> Result<Value, BrokerError> {
+        let o = &self.options;
+        let mut wanted = json!({
+            "name": self.name(kind),
+            "subjects": [self.subjects(kind)],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "num_replicas": o.replicas,
+            "max_consumers": -1,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "max_msg_size": -1,
+            "max_age": 0,
+            "max_msgs_per_subject": -1,
+            "duplicate_window": nanoseconds(o.dedup),
+            "allow_direct": true,
+        });
+        match kind {
+            Kind::Events => {
+                wanted["max_age"] = nanoseconds(o.retention_age).into();
+                if o.retention_bytes > 0 {
+                    wanted["max_bytes"] = o.retention_bytes.into();
+                }
+            }
+            Kind::State => {
+                wanted["max_msgs_per_subject"] = 1.into();
+                let (client, _) = self.link.client().await?;
+                if client.is_server_compatible(2, 11, 0) {
+                    wanted["allow_msg_ttl"] = true.into();
+                }
+            }
+            Kind::Letters => {
+                // Not "discard new per subject": with it a full stream would take no letter any more. The first
+                // letter about a record stays because each is written only where there is none.
+                wanted["max_msgs_per_subject"] = 1.into();
+                wanted["max_msgs"] = LETTERS_KEPT.into();
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn wanted_in_words(&self, kind: Kind) -> String {
+        let subjects = self.subjects(kind);
+        match kind {
+            Kind::Events => {
+                format!("the subjects {subjects}, limits retention, and a max_age of {:?}", self.options.retention_age)
+            }
+            Kind::State => {
+                format!("the subjects {subjects}, limits retention, 1 message per subject, and no other limit")
+            }
+            Kind::Letters => format!("the subjects {subjects}, limits retention, and 1 message per subject"),
+        }
+    }
+
+    /// Compares a stream with what it must be.
+    fn check(&self, kind: Kind, config: &Config) -> Result<(), BrokerError> {
+        let name = self.name(kind);
+        let refused = |has: String, right: String| {
+            Err(BrokerError::Refused(format!("stream {name} has {has}; it must have {right}")))
+        };
+        let subjects = self.subjects(kind);
+        if config.subjects != [subjects.as_str()] {
+            let has = if config.subjects.is_empty() { "none".into() } else { config.subjects.join(", ") };
+            return refused(format!("the subjects {has}"), format!("{subjects} and no other"));
+        }
+        if config.retention != "limits" {
+            return refused(format!("{} retention", config.retention), "limits retention".into());
+        }
+        let per_subject = config.max_msgs_per_subject;
+        let age = Duration::from_nanos(config.max_age);
+        match kind {
+            Kind::Events => {
+                if per_subject > 0 {
+                    return refused(format!("at most {per_subject} messages per subject"), "no such limit".into());
+                }
+                let window = self.options.window;
+                if config.max_age > 0 && age < window {
+                    let right = format!("one of at least the replay window of {window:?}, or none");
+                    return refused(format!("a max_age of {age:?}"), right);
+                }
+            }
+            Kind::State => {
+                if per_subject != 1 {
+                    return refused(format!("max_msgs_per_subject {per_subject}"), "1, the newest".into());
+                }
+                if config.max_age > 0 {
+                    return refused(format!("a max_age of {age:?}"), "none: state outlives it".into());
+                }
+                if config.max_msgs > 0 || config.max_bytes > 0 {
+                    return refused("a limit of messages or bytes".into(), "none: state would be lost".into());
+                }
+                if config.discard == "new" {
+                    return refused("discard new".into(), "discard old: else nothing can change".into());
+                }
+            }
+            Kind::Letters => {
+                if per_subject != 1 {
+                    return refused(format!("max_msgs_per_subject {per_subject}"), "1: one letter per record".into());
+                }
+            }
+        }
+        if config.storage == "memory" {
+            tracing::warn!(stream = name, "the stream is kept in memory alone: it is lost with its servers");
+        }
+        Ok(())
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

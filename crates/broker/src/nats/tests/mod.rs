@@ -1,0 +1,3 @@
+//! Against real servers: the contract, restarts, refusals, and what only NATS can do.
+
+mod contract;

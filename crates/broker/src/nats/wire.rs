@@ -1,0 +1,82 @@
+//! A message as NATS carries it, and back.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
+use super::subject;
+use crate::message::{Message, Record, Stream};
+
+/// The header of the de-duplication id.
+pub(super) const ID: &str = "Nats-Msg-Id";
+
+/// Names that mean something to the server. A message may not bring its own, and a record does not show them.
+const RESERVED: &str = "nats-";
+
+/// Whether the server would take a header for its own.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
+}
+
+/// The headers of a message, with its id.
+pub(super) fn headers(message: &Message) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &message.headers {
+        headers.append(name.as_str(), value.as_str());
+    }
+    headers.insert(ID, message.id.as_str());
+    headers
+}
+
+/// A place in a stream and when it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) partition: u32,
+    pub(super) offset: u64,
+    pub(super) time: i64,
+}
+
+/// What a record is made of.
+pub(super) struct Parts {
+    pub(super) place: Place,
+    pub(super) subject: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Bytes,
+}
+
+/// The headers that are not the server's, in the order of their names, and the id.
+///
+/// The client's map has no order; sorted, a record is the same whoever reads it.
+pub(super) fn own_headers(headers: Vec<(String, String)>) -> (Vec<(String, String)>, Option<String>) {
+    let mut id = None;
+    let mut own = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case(ID) {
+            id = Some(value);
+        } else if !is_reserved(&name) {
+            own.push((name, value));
+        }
+    }
+    own.sort_by(|(a, _), (b, _)| a.cmp(b));
+    (own, id.filter(|id| !id.is_empty()))
+}
+
+/// The pairs of a map.
+pub(super) fn pairs(headers: Option<&HeaderMap>) -> Vec<(String, String)> {
+    let pairs = headers.into_iter().flat_map(|map| map.iter()).flat_map(|(name, values)| {
+        let name: &str = name.as_ref();
+        values.iter().map(move |value| (name.to_owned(), value.as_str().to_owned()))
+    });
+    pairs.collect()
+}
+
+/// A record of one of the two streams.
+pub(super) fn record(parts: Parts) -> Record {
+    let Parts { place, subject, headers, body } = parts;
+    let stream = if place.partition == super::STATE { Stream::State } else { Stream::Events };
+    let (org, topic, key) = subject::parse(stream, &subject);
+    let (headers, id) = own_headers(headers);
+    // A message that others have published may have no id; its place is one.
+    let id = id.unwrap_or_else(|| format!("seq-{}", place.offset));
+    let message = Message { stream, org, topic, key, id, headers, body };
+    Record { partition: place.partition, offset: place.offset, time: place.time, message }
+}
