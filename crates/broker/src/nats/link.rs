@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REFUSALS: usize = 64;
 
 /// How long a closing connection may take to send what it holds.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The oldest server that has what is used here: names for consumers that are not durable.
 const OLDEST_SERVER: (i64, i64, i64) = (2, 9, 0);
@@ -119,14 +119,9 @@ impl Link {
     /// Ends everything that waits, sends what was accepted, and closes the connection.
     pub(super) async fn close(&self) {
         let Some(client) = self.abandon() else { return };
-        if client.drain().await.is_ok() {
-            let mut state = Box::pin(async {
-                while client.connection_state() == async_nats::connection::State::Connected {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            });
-            let _ = tokio::time::timeout(DRAIN_PATIENCE, &mut state).await;
-        }
+        let _ = tokio::time::timeout(FLUSH_PATIENCE, client.flush()).await;
+        // Ends the connection also if somebody still holds the client.
+        let _ = client.drain().await;
     }
 
     /// Ends everything that waits; the connection goes with its last user.
