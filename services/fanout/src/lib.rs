@@ -12,6 +12,7 @@ pub mod connection;
 pub mod embed;
 pub mod groups;
 pub mod method;
+pub mod operator;
 pub mod pipeline;
 pub mod projection;
 pub mod route;

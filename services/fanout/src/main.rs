@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, publish, serve, token};
+use fanfare_fanout::command::{check, deadletters, publish, serve, token};
+use fanfare_fanout::pipeline::Unusable;
+use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
 /// Turns the events of your services into notifications in every open browser tab.
 #[derive(Debug, Parser)]
@@ -72,6 +74,66 @@ enum Command {
         #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
         lifetime: u32,
     },
+    /// List, show and publish again what the nodes could not use, through the operator's port of a running node.
+    #[command(subcommand, name = "deadletters")]
+    DeadLetters(DeadLetters),
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLetters {
+    /// Print the newest dead letters, the newest first.
+    List {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// How many at most, 1 to 1000.
+        #[arg(long, default_value_t = 50, value_parser = limit)]
+        limit: usize,
+        /// One JSON object a line instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print one dead letter: why, from where, its headers and its body.
+    Show {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Its id, for instance 0-17.
+        id: LetterId,
+        /// Write the body to this file instead of printing it.
+        #[arg(long, value_name = "FILE")]
+        body: Option<PathBuf>,
+    },
+    /// Publish dead letters again, the oldest first, with the ce-id they had: nodes that used one drop it.
+    Replay {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Their ids, for instance 0-17.
+        #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+        ids: Vec<LetterId>,
+        /// All that are kept.
+        #[arg(long)]
+        all: bool,
+        /// Of all, those with this kind of fault.
+        #[arg(long, value_name = "LABEL", requires = "all", conflicts_with = "ids", value_parser = kinds())]
+        reason: Option<String>,
+        /// Publish also what would be a dead letter again, or is older than what is known.
+        #[arg(long)]
+        force: bool,
+        /// Publish nothing, only say what would become of each.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST_LISTED).contains(number));
+    number.ok_or_else(|| format!("a number from 1 to {MOST_LISTED}"))
+}
+
+fn kinds() -> clap::builder::PossibleValuesParser {
+    Unusable::LABELS.iter().copied().chain(["other"]).into()
 }
 
 fn main() -> ExitCode {
@@ -86,5 +148,18 @@ fn main() -> ExitCode {
             let request = token::Request { user, org, roles, publish, session, lifetime };
             token::run(&config, &request).into()
         }
+        Command::DeadLetters(command) => dead_letters(command),
     }
+}
+
+fn dead_letters(command: DeadLetters) -> ExitCode {
+    let (config, action) = match command {
+        DeadLetters::List { config, limit, json } => (config, deadletters::Action::List { limit, json }),
+        DeadLetters::Show { config, id, body } => (config, deadletters::Action::Show { id, body }),
+        DeadLetters::Replay { config, ids, all, reason, force, dry_run } => {
+            let replay = deadletters::Replay { ids, all, reason, force, dry_run };
+            (config, deadletters::Action::Replay(replay))
+        }
+    };
+    deadletters::run(&config, &action).into()
 }

@@ -20,6 +20,8 @@ pub enum Purpose {
     Cursor,
     /// The answer of negotiate, handed back when the transport connects.
     ConnectionToken,
+    /// The bearer of an operator.
+    Operator,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
         match self {
             Self::Cursor => b"fanfare cursor 1",
             Self::ConnectionToken => b"fanfare connection token 1",
+            Self::Operator => b"fanfare operator 1",
         }
     }
 }

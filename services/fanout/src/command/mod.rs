@@ -1,8 +1,10 @@
 //! The commands of the `fanfare` binary.
 
 pub mod check;
+pub mod deadletters;
 pub(crate) mod node;
 pub mod publish;
+mod secret;
 pub mod serve;
 pub mod token;
 

@@ -1,8 +1,5 @@
 //! The parts of a node, put together.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -14,13 +11,14 @@ use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::config::{BrokerKind, Config, Loaded, Secret};
+use super::secret;
+use crate::config::{BrokerKind, Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
 use crate::method::{Authorizers, Methods};
+use crate::pipeline::letters::Letters;
 use crate::pipeline::{Ingest, Pipeline, Replay, Status, Window};
 use crate::projection::{Bounds, Projection};
-use crate::seal::Seal;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
 
@@ -95,7 +93,8 @@ impl Node {
         let Loaded { config, registry, routes } = loaded;
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = open_broker(&config)?;
-        let seal = seal(&config)?;
+        let seal = secret::of_node(&config)
+            .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
         let window = Window { age: config.broker.window, records: config.broker.window_events };
         let bounds = bounds(&config);
         let mut metrics_registry = MetricsRegistry::default();
@@ -141,6 +140,7 @@ impl Node {
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
             ingest,
+            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes)),
             methods: methods.clone(),
             seal: seal.clone(),
             origins: config.cors.clone(),
@@ -224,35 +224,4 @@ fn verifier(config: &Config) -> Result<Option<Verifier>, StartError> {
         return Ok(None);
     }
     Ok(Some(Verifier::new(issuers, config.token.clone())?))
-}
-
-/// The node secret: configured, or random and kept in the data folder of a node that is alone.
-fn seal(config: &Config) -> Result<Seal, StartError> {
-    let older: Vec<Vec<u8>> = config.node.previous_secret.iter().map(|secret| secret.as_bytes().to_vec()).collect();
-    if let Some(secret) = &config.node.secret {
-        return Ok(Seal::new(Secret::as_bytes(secret), &older));
-    }
-    let path = config.node.data.join("node.secret");
-    let secret = kept_secret(&path).map_err(|source| StartError::Data { path: path.display().to_string(), source })?;
-    Ok(Seal::new(&secret, &older))
-}
-
-fn kept_secret(path: &Path) -> std::io::Result<Vec<u8>> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match fs::read(path) {
-        Ok(secret) if secret.len() >= 32 => return Ok(secret),
-        Ok(_) => return Err(std::io::Error::other("the file holds no secret of 32 bytes; delete it")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let mut secret = vec![0; 32];
-    aws_lc_rs::rand::fill(&mut secret).map_err(|_| std::io::Error::other("no random numbers"))?;
-    let mut options = fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.write(true).create_new(true).open(path)?;
-    file.write_all(&secret)?;
-    file.sync_all()?;
-    Ok(secret)
 }

@@ -114,7 +114,7 @@ async fn post(config: &Config, publication: &Publication, token: &str) -> Result
     Err((exit, format!("the node answers {status}: {message}")))
 }
 
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

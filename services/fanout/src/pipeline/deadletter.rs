@@ -21,7 +21,7 @@ pub(super) async fn write(broker: &Arc<dyn Broker>, metrics: &FanoutMetrics, rec
     metrics.event_dead_lettered(&record.message.topic, reason.label());
     // The reason may quote a field name, never a value: payloads stay out of the log.
     tracing::warn!(partition, offset, topic = record.message.topic, reason = reason.label(), "dead letter");
-    let letter = DeadLetter::new(record, reason.to_string(), unix_millis());
+    let letter = DeadLetter::new(record, text(reason), unix_millis());
     let written = tokio::time::timeout(PATIENCE, async {
         while let Err(error) = broker.dead_letter(letter.clone()).await {
             tracing::warn!(partition, offset, %error, "dead letter not written yet");
@@ -31,4 +31,10 @@ pub(super) async fn write(broker: &Arc<dyn Broker>, metrics: &FanoutMetrics, rec
     if written.await.is_err() {
         tracing::error!(partition, offset, "dead letter lost: only its place is known");
     }
+}
+
+/// The reason as a letter has it: the kind of fault in front, by which operators choose letters.
+fn text(reason: &Unusable) -> String {
+    let (kind, text) = (reason.label(), reason.to_string());
+    if text.starts_with(&format!("{kind}:")) { text } else { format!("{kind}: {text}") }
 }

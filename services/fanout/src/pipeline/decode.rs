@@ -47,6 +47,9 @@ pub(super) fn org_name(org: Option<&str>) -> String {
 }
 
 impl Unusable {
+    /// All kinds of fault.
+    pub const LABELS: &[&str] = &["attributes", "body", "other_type", "other_org", "unroutable", "conflict"];
+
     /// The kind of fault as a metric label.
     #[must_use]
     pub fn label(&self) -> &'static str {

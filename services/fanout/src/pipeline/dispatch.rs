@@ -6,6 +6,7 @@ use fanfare_broker::{Position, Record};
 use fanfare_event::Event;
 use tracing::Instrument as _;
 
+use super::letters::replay_of;
 use super::{Pipeline, Unusable, deadletter, decode};
 use crate::groups::{Delivery, ShardMessage};
 use crate::projection::{Consequence, Folded, Verdict, seal_cursor};
@@ -86,6 +87,8 @@ impl Pipeline {
             }
             _ if mode == Mode::CatchingUp => {}
             Verdict::New => self.deliver(record, &event, &matches, folded).await,
+            // Its first record was read back at start, when nobody was told of it.
+            Verdict::Duplicate if self.was_learnt(record) => self.deliver(record, &event, &matches, folded).await,
             Verdict::Duplicate => self.metrics.event_duplicate(),
             Verdict::Stale => {
                 tracing::debug!("something newer is known");
@@ -93,6 +96,11 @@ impl Pipeline {
                 self.apply(folded.consequences).await;
             }
         }
+    }
+
+    /// Whether this is the replay of a dead letter whose record this node could use when it read the log back.
+    fn was_learnt(&self, record: &Record) -> bool {
+        replay_of(&record.message).is_some_and(|first| self.status.was_learnt(first.partition, first.offset))
     }
 
     fn skip(&self, record: &Record, mode: Mode) {

@@ -4,6 +4,7 @@ mod deadletter;
 mod decode;
 mod dispatch;
 mod ingest;
+pub mod letters;
 mod message;
 mod past;
 mod reader;

@@ -109,6 +109,7 @@ impl Pipeline {
             }
         }
         self.groups.pass(&self.read_position());
+        self.status.set_learnt(self.read_position());
         self.status.set_caught_up();
         self.connected(true);
         let took_ms = begun.elapsed().as_millis() as u64;

@@ -1,7 +1,10 @@
 //! How the reader of the log is doing, for the readiness probe.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use fanfare_broker::Position;
 
 use crate::clock::unix_millis;
 
@@ -18,6 +21,8 @@ pub struct Status {
     /// How long a node that cannot read the log takes new connections (SEMANTICS 5.1).
     max_stale_ms: i64,
     lag_ms: AtomicI64,
+    /// How far the log went that was read back at start.
+    learnt: Mutex<Option<Position>>,
 }
 
 impl Status {
@@ -30,12 +35,25 @@ impl Status {
             connected_at: AtomicI64::new(0),
             max_stale_ms: i64::try_from(max_stale.as_millis()).unwrap_or(i64::MAX),
             lag_ms: AtomicI64::new(0),
+            learnt: Mutex::new(None),
         }
     }
 
     /// Everything that existed at start has been read.
     pub fn set_caught_up(&self) {
         self.caught_up.store(true, Ordering::Release);
+    }
+
+    /// What was read back at start ends here; nobody was told of it.
+    pub fn set_learnt(&self, until: Position) {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Whether a record was read back at start, and so told to nobody.
+    #[must_use]
+    pub fn was_learnt(&self, partition: u32, offset: u64) -> bool {
+        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        learnt.as_ref().is_some_and(|until| until.covers(partition, offset))
     }
 
     /// Whether the last read of the broker went well.

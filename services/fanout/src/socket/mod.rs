@@ -7,6 +7,7 @@ mod cors;
 mod event_stream;
 mod events;
 mod hub;
+mod letters;
 mod listen;
 mod long_polling;
 mod negotiate;
@@ -22,8 +23,9 @@ pub use state::{App, Hubs};
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
@@ -39,7 +41,14 @@ pub fn public(app: Arc<App>) -> Router {
 
 /// What the operator's port answers.
 pub fn operator(app: Arc<App>) -> Router {
+    let letters = Router::new()
+        .route("/deadletters", get(letters::list))
+        .route("/deadletters/replay", post(letters::replay))
+        .route("/deadletters/{id}", get(letters::show))
+        .layer(DefaultBodyLimit::max(letters::REQUEST_BYTES))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), letters::guard));
     Router::new()
+        .merge(letters)
         .route("/healthz", get(admin::healthz))
         .route("/readyz", get(admin::readyz))
         .route("/metrics", get(admin::metrics))

@@ -13,6 +13,7 @@ use crate::config::HubConfig;
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::method::Methods;
+use crate::pipeline::letters::Letters;
 use crate::pipeline::{Ingest, Status};
 use crate::seal::Seal;
 
@@ -45,6 +46,8 @@ pub struct App {
     pub groups: Arc<Groups>,
     /// Takes published events.
     pub ingest: Ingest,
+    /// The dead letters, for the operator.
+    pub letters: Letters,
     /// What clients may call.
     pub methods: Methods,
     /// Seals connection tokens.

@@ -1,6 +1,7 @@
 //! The platform from outside: real processes, real sockets.
 
 mod crash;
+mod dead_letter_commands;
 mod dead_letters;
 mod demo;
 mod frames;

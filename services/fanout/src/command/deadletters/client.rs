@@ -1,0 +1,111 @@
+//! The way to the operator's port of a node.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::clock::unix_seconds;
+use crate::command::Exit;
+use crate::config::Config;
+use crate::operator;
+use crate::pipeline::letters::{LetterId, Listed, ReplayRequest, Replays, Shown};
+use crate::seal::Seal;
+
+/// How long the node may take to answer: a replay may have to look through all state.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Why a command does not go on.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// Whose fault it is.
+    pub(super) exit: Exit,
+    /// One sentence.
+    pub(super) message: String,
+}
+
+impl Trouble {
+    pub(super) fn wrong(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Wrong, message: message.into() }
+    }
+
+    fn unreachable(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, message: message.into() }
+    }
+}
+
+/// Asks one node as its operator.
+pub(super) struct Client {
+    http: reqwest::Client,
+    seal: Seal,
+    origin: String,
+}
+
+impl Client {
+    /// The way to the node of a configuration.
+    pub(super) fn new(config: &Config, seal: Seal) -> Result<Self, Trouble> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+        let http = http.map_err(|error| Trouble::wrong(format!("no HTTP client: {error}")))?;
+        Ok(Self { http, seal, origin: format!("http://{}", reachable(config.node.admin_listen)) })
+    }
+
+    /// The newest letters.
+    pub(super) async fn newest(&self, limit: usize) -> Result<Listed, Trouble> {
+        self.send(self.request(Method::GET, &format!("/deadletters?limit={limit}"))).await
+    }
+
+    /// A page of letters by their ids, the last id first.
+    pub(super) async fn page(&self, before: Option<LetterId>, limit: usize) -> Result<Listed, Trouble> {
+        let before = before.map(|id| format!("&before={id}")).unwrap_or_default();
+        self.send(self.request(Method::GET, &format!("/deadletters?order=id&limit={limit}{before}"))).await
+    }
+
+    /// One letter.
+    pub(super) async fn show(&self, id: LetterId) -> Result<Shown, Trouble> {
+        self.send(self.request(Method::GET, &format!("/deadletters/{id}"))).await
+    }
+
+    /// Publishes letters again.
+    pub(super) async fn replay(&self, request: &ReplayRequest) -> Result<Replays, Trouble> {
+        self.send(self.request(Method::POST, "/deadletters/replay").json(request)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        // Sealed for each request: a long replay outlives one bearer.
+        let bearer = operator::bearer(&self.seal, unix_seconds());
+        self.http.request(method, format!("{}{path}", self.origin)).bearer_auth(bearer)
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Trouble> {
+        let origin = &self.origin;
+        let away = |error: reqwest::Error| {
+            Trouble::unreachable(format!("no node answers at {origin}: {}", super::super::publish::root_cause(&error)))
+        };
+        let response = request.send().await.map_err(away)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(away)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                Trouble::wrong(format!("{origin} gives no answer of a fanfare node of this version: {error}"))
+            });
+        }
+        let told: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+        let told = told.as_ref().and_then(|body| body["error"].as_str()).unwrap_or("no reason given");
+        let message = match status {
+            StatusCode::UNAUTHORIZED => format!("the node at {origin} does not let us in: {told}"),
+            _ => format!("the node at {origin} answers {status}: {told}"),
+        };
+        Err(if status.is_server_error() { Trouble::unreachable(message) } else { Trouble::wrong(message) })
+    }
+}
+
+/// The address to connect to for one that is listened on: every interface includes the loopback.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

@@ -1,0 +1,117 @@
+//! `/deadletters` on the operator's port.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, Uri, header};
+use serde_json::json;
+use thiserror::Error;
+
+use super::query::Query;
+use super::state::App;
+use crate::clock::unix_seconds;
+use crate::operator::{self, NotOperator};
+use crate::pipeline::letters::{LetterId, LetterIdError, LettersError, MOST_LISTED, MOST_REPLAYED, ReplayRequest};
+
+/// How many letters are listed if nobody says how many.
+const LISTED: usize = 50;
+
+/// The largest request to replay, in bytes.
+pub(super) const REQUEST_BYTES: usize = 16 * 1024;
+
+/// Why the operator gets no letters.
+#[derive(Debug, Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    NotOperator(#[from] NotOperator),
+    #[error("`limit` must be 1 to {MOST_LISTED}")]
+    Limit,
+    #[error(transparent)]
+    Id(#[from] LetterIdError),
+    #[error("there is no dead letter {0}; `fanfare deadletters list` tells which there are")]
+    Unknown(LetterId),
+    #[error("the body is no request to replay: {0}")]
+    Body(String),
+    #[error("a request names 1 to {MOST_REPLAYED} letters")]
+    Number,
+    #[error(transparent)]
+    Letters(#[from] LettersError),
+}
+
+/// Lets operators pass, and nobody else.
+pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    // The header alone: what stands in a query ends in somebody's log.
+    let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer =
+        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match operator::check(&app.seal, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
+        Ok(()) => next.run(request).await,
+        Err(reason) => {
+            tracing::warn!(path = request.uri().path(), %reason, "no operator");
+            Refused::from(reason).into_response()
+        }
+    }
+}
+
+/// The newest letters; with `order=id` a page of them by their ids, those before `before`.
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refused> {
+    let query = Query::of(&uri);
+    let limit = match query.get("limit") {
+        None => LISTED,
+        Some(text) => {
+            let number = text.parse().ok().filter(|number| (1..=MOST_LISTED).contains(number));
+            number.ok_or(Refused::Limit)?
+        }
+    };
+    let before = query.get("before").map(|text| text.parse::<LetterId>()).transpose()?;
+    let listed = match query.get("order").as_deref() {
+        Some("id") => app.letters.page(before, limit).await?,
+        _ => app.letters.newest(limit).await?,
+    };
+    Ok(Json(listed).into_response())
+}
+
+/// One letter with its headers and its body.
+pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Refused> {
+    let id: LetterId = id.parse()?;
+    let shown = app.letters.show(id).await?.ok_or(Refused::Unknown(id))?;
+    Ok(Json(shown).into_response())
+}
+
+/// Publishes letters again.
+pub(super) async fn replay(State(app): State<Arc<App>>, body: axum::body::Bytes) -> Result<Response, Refused> {
+    let request: ReplayRequest = serde_json::from_slice(&body).map_err(|error| Refused::Body(error.to_string()))?;
+    if !(1..=MOST_REPLAYED).contains(&request.ids.len()) {
+        return Err(Refused::Number);
+    }
+    // In a task of its own: a client that leaves must not cut what is under way.
+    let letters = app.letters.clone();
+    let replays = tokio::spawn(async move { letters.replay(&request).await });
+    let replays = replays.await.map_err(|_| LettersError::Busy)??;
+    Ok(Json(replays).into_response())
+}
+
+impl Refused {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotOperator(_) => StatusCode::UNAUTHORIZED,
+            Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
+            Self::Unknown(_) => StatusCode::NOT_FOUND,
+            Self::Letters(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(json!({ "error": self.to_string() }))).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
