@@ -1,13 +1,20 @@
 """The Dockerfile: linted, without root, and with everything that it copies."""
 
+import fnmatch
 import re
+import shutil
 import tempfile
 import unittest
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
-from repository import ROOT, exposed, known_variables, needs, run, stages, text, tool
+from repository import ROOT, built, exposed, known_variables, needs, run, stages, text, tool
 
 SERVICES = ("fanout", "auth", "license", "export")
+# Libraries of Debian's slim image, and of what the Dockerfile installs there.
+SLIM = {"linux-vdso", "ld-linux-x86-64", "ld-linux-aarch64", "libc", "libm", "libdl", "librt", "libpthread", "libgcc_s", "libz", "libzstd"}
+INSTALLED = {"libssl3": {"libssl", "libcrypto"}}
 
 
 def lint(content):
@@ -34,6 +41,24 @@ def faults(found):
         if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[0]):
             wrong.append(f"{name}: runs as {users[:1] or 'root'}, not as a number above 0")
     return wrong
+
+
+def ignored():
+    """What .dockerignore sends to the build, and what it holds back of that."""
+    lines = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
+    return [line[1:] for line in lines if line.startswith("!")], [line for line in lines if line[0] not in "!*" or line.startswith("**")]
+
+
+def matches(path, rule):
+    """Whether a rule of .dockerignore holds a path back."""
+    return path == rule or (rule.startswith("**/") and fnmatch.fnmatch(f"/{path}", f"*{rule[2:]}"))
+
+
+def copied(stage):
+    """What a stage copies of the repository."""
+    for line in stages()[stage][1]:
+        sources = re.match(r"COPY (?!--from)(?:--\S+ )*(.*) \S+$", line)
+        yield from (source.rstrip("/") for source in (sources[1].split() if sources else []))
 
 
 class Dockerfile(unittest.TestCase):
@@ -64,40 +89,57 @@ class Dockerfile(unittest.TestCase):
         self.assertEqual(list(found)[-1], "fanout")
         self.assertEqual([exposed(name) for name in SERVICES], [{8080, 9090}, {8081}, {8082}, {8083}])
 
-    def test_what_it_copies_and_builds_is_in_the_repository(self):
-        for name, (_, lines) in stages().items():
-            for line in lines:
-                sources = re.match(r"COPY (?!--from)(?:--\S+ )*(.*) \S+$", line)
-                for source in sources[1].split() if sources else []:
-                    self.assertTrue((ROOT / source).exists(), f"{name}: {source}")
+    def test_what_it_copies_and_builds_is_in_the_repository_and_sent_to_the_build(self):
+        sent, _ = ignored()
+        for stage in stages():
+            for source in copied(stage):
+                self.assertTrue((ROOT / source).exists(), f"{stage}: {source}")
+                self.assertTrue(any(f"{source}/".startswith(f"{name}/") for name in sent), f"{stage}: {source}")
         packages = set(re.findall(r"-p (fanfare\S+)", text("Dockerfile")))
         known = {re.search(r'^name = "(.+)"', path.read_text(), re.M)[1] for path in ROOT.glob("services/*/Cargo.toml")}
         self.assertTrue(packages)
         self.assertLessEqual(packages, known)
+
+    def test_cargo_finds_its_workspace_in_what_is_copied(self):
+        _, held_back = ignored()
+
+        def leave_out(folder, names):
+            paths = {name: str((Path(folder) / name).relative_to(ROOT)) for name in names}
+            return {name for name, path in paths.items() if any(matches(path, rule) for rule in held_back)}
+
+        with tempfile.TemporaryDirectory() as folder:
+            for source in copied("build"):
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                copy(ROOT / source, Path(folder) / source, **({"ignore": leave_out} if copy is shutil.copytree else {}))
+            command = ("cargo", "metadata", "--offline", "--locked", "--format-version", "1", "--no-deps")
+            said = run(*command, cwd=folder)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            shutil.rmtree(Path(folder) / "tests")
+            self.assertNotEqual(run(*command, cwd=folder).returncode, 0)
+
+    def test_the_image_has_the_libraries_of_the_programs(self):
+        here = SLIM.union(*(names for package, names in INSTALLED.items() if f" {package} " in text("Dockerfile")))
+        for name in ("fanfare", "fanfare-auth", "fanfare-license", "fanfare-export"):
+            linked = set(re.findall(r"^\s*(?:/\S*/)?([\w.+-]+?)\.so", run("ldd", built(name)).stdout, re.M))
+            self.assertIn("libc", linked)
+            self.assertLessEqual(linked, here, name)
 
     def test_its_variables_are_read_by_the_services(self):
         given = set(re.findall(r"\b(FANFARE_[A-Z_]+)=", text("Dockerfile")))
         self.assertTrue(given)
         self.assertLessEqual(given, known_variables())
 
-    def test_what_is_sent_to_the_build_holds_what_it_copies_and_no_state(self):
-        lines = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
-        self.assertEqual(lines[0], "*")
-        sent = {line[1:] for line in lines if line.startswith("!")}
-        for _, parts in stages().values():
-            for line in parts:
-                sources = re.match(r"COPY (?!--from)(?:--\S+ )*(.*) \S+$", line)
-                for source in sources[1].split() if sources else []:
-                    self.assertTrue(any(f"{source}/".startswith(f"{name}/") for name in sent), source)
+    def test_no_state_and_no_history_is_sent_to_the_build(self):
+        sent, held_back = ignored()
+        self.assertIn("\n*\n", text(".dockerignore"))
+        self.assertFalse({".fanfare", ".git", "target"} & set(sent))
+        self.assertLessEqual({"**/node_modules", "**/target"}, set(held_back))
 
 
 class HealthCheck(unittest.TestCase):
     """The image's own script."""
 
     def test_it_tells_200_from_503_and_from_nobody(self):
-        from http.server import BaseHTTPRequestHandler, HTTPServer
-        from threading import Thread
-
         answers = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -111,7 +153,7 @@ class HealthCheck(unittest.TestCase):
                 pass
 
         server = HTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self.addCleanup(server.server_close)
         ready = ROOT / "deploy" / "image" / "ready"
         for status, expected in ((200, 0), (503, 1)):

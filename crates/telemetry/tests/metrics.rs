@@ -21,6 +21,7 @@ fn a_fanout_shows_what_it_counted() {
     metrics.resumed("complete", 7);
     metrics.set_reader_lag(Duration::from_millis(1500));
     metrics.set_broker_connected(true);
+    metrics.set_ready(true);
     metrics.publish_answered(202);
 
     let text = encode(&registry);
@@ -45,6 +46,7 @@ fn a_fanout_shows_what_it_counted() {
     assert_eq!(line(&text, "fanfare_replayed_notifications_total"), "fanfare_replayed_notifications_total 7");
     assert_eq!(line(&text, "fanfare_reader_lag_seconds "), "fanfare_reader_lag_seconds 1.5");
     assert_eq!(line(&text, "fanfare_broker_connected "), "fanfare_broker_connected 1");
+    assert_eq!(line(&text, "fanfare_ready "), "fanfare_ready 1");
     assert_eq!(line(&text, "fanfare_publish_requests_total"), "fanfare_publish_requests_total{status=\"202\"} 1");
     assert!(text.ends_with("# EOF\n"));
 }

@@ -28,6 +28,7 @@ const LATENCY_BUCKETS: [f64; 15] =
 /// What a fan-out node counts.
 #[derive(Clone, Debug)]
 pub struct FanoutMetrics {
+    ready: Gauge,
     connections: Gauges<ConnectionLabels>,
     connects: Counters<ConnectionLabels>,
     connects_refused: Counters<ReasonLabel>,
@@ -69,6 +70,7 @@ impl FanoutMetrics {
         );
         let r = registry;
         Self {
+            ready: registered(r, names::READY, "1 while the node takes new connections"),
             connections: registered(r, names::CONNECTIONS, "Open connections"),
             connects: registered(r, names::CONNECTS, "Connections opened"),
             connects_refused: registered(r, names::CONNECTS_REFUSED, "Connects that were refused"),
@@ -98,6 +100,11 @@ impl FanoutMetrics {
             routes: LabelPool::new(MOST_ROUTES),
             types: LabelPool::new(MOST_TYPES),
         }
+    }
+
+    /// Whether the node takes new connections.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
     }
 
     /// A connection was opened on a hub.

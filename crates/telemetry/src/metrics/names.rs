@@ -2,6 +2,8 @@
 //!
 //! These are the registered names. A counter is scraped with `_total` behind its name, as OpenMetrics asks.
 
+/// 1 while the node takes new connections, as `/readyz` says, else 0.
+pub const READY: &str = "fanfare_ready";
 /// Open connections, by hub and transport.
 pub const CONNECTIONS: &str = "fanfare_connections";
 /// Connections opened, by hub and transport.
@@ -69,7 +71,8 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 30] = [
+pub const ALL: [&str; 31] = [
+    READY,
     CONNECTIONS,
     CONNECTS,
     CONNECTS_REFUSED,

@@ -32,5 +32,8 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// The metrics in the OpenMetrics text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    // Asked for now, as nothing happens at the moment from which a node is too far behind.
+    let draining = app.draining.load(Ordering::Acquire);
+    app.metrics.set_ready(!draining && app.status.not_ready().is_none());
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::encode(&app.registry)).into_response()
 }
