@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod certificates;
 pub mod nats;
 pub mod nginx;
 mod place;

@@ -72,11 +72,12 @@ impl NatsServer {
     /// Writes the configuration file; it counts from the next start.
     pub fn configure(&self, more: &str) {
         let store = self.store();
-        let config = format!(
-            "host: {}\nport: {}\njetstream {{ store_dir: {store:?} }}\n{more}\n",
-            Ipv4Addr::LOCALHOST,
-            self.port
-        );
+        self.configure_alone(&format!("jetstream {{ store_dir: {store:?} }}\n{more}"));
+    }
+
+    /// Writes a configuration without JetStream.
+    pub fn configure_alone(&self, more: &str) {
+        let config = format!("host: {}\nport: {}\n{more}\n", Ipv4Addr::LOCALHOST, self.port);
         std::fs::write(self.config(), config).expect("the configuration is written");
     }
 

@@ -50,6 +50,7 @@ pub(super) struct Link {
     phase: watch::Sender<Phase>,
     client: Arc<Mutex<Option<Client>>>,
     refusals: broadcast::Sender<Arc<str>>,
+    deaf: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl Link {
@@ -67,8 +68,10 @@ impl Link {
             phase: watch::Sender::new(away),
             client: Arc::default(),
             refusals: broadcast::Sender::new(REFUSALS),
+            deaf: Arc::default(),
         };
-        let listener = Listener { phase: link.phase.clone(), refusals: link.refusals.clone() };
+        let (phase, refusals, deaf) = (link.phase.clone(), link.refusals.clone(), Arc::clone(&link.deaf));
+        let listener = Listener { phase, refusals, deaf };
         tokio::spawn(connect(options.clone(), credentials, listener, Arc::clone(&link.client)));
         Ok(link)
     }
@@ -116,6 +119,11 @@ impl Link {
         self.refusals.subscribe()
     }
 
+    /// What the server said when it refused the subscription for answers; it says so once for each connection.
+    pub(super) fn deaf(&self) -> Option<Arc<str>> {
+        self.deaf.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends everything that waits, sends what was accepted, and closes the connection.
     pub(super) async fn close(&self) {
         let Some(client) = self.abandon() else { return };
@@ -136,6 +144,7 @@ impl Link {
 struct Listener {
     phase: watch::Sender<Phase>,
     refusals: broadcast::Sender<Arc<str>>,
+    deaf: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl Listener {
@@ -161,6 +170,7 @@ impl Listener {
         // A number that no connection of this process had before.
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let connection = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.set(|_| Some(Phase::Connected(connection)));
     }
 
@@ -175,7 +185,11 @@ impl Listener {
             Event::Disconnected => self.away("the connection to NATS is lost"),
             Event::ServerError(ServerError::AuthorizationViolation) => self.refused(WRONG_LOGIN),
             Event::ServerError(ServerError::Other(said)) => {
-                let _ = self.refusals.send(said.as_str().into());
+                let said: Arc<str> = said.as_str().into();
+                if said.contains(NO_INBOX) {
+                    *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&said));
+                }
+                let _ = self.refusals.send(said);
             }
             Event::ClientError(ClientError::Other(said)) => {
                 let refused = refusal(said);
@@ -190,6 +204,9 @@ impl Listener {
     }
 }
 
+/// What the server says if it does not let answers through.
+pub(super) const NO_INBOX: &str = "Subscription to \"_INBOX.";
+
 const WRONG_LOGIN: &str = "the NATS server does not accept this login: the user, password, token or credentials file is \
                            wrong, or none is configured";
 
@@ -199,7 +216,7 @@ fn refusal(said: &str) -> Option<String> {
     if lower.contains("authorization violation") || lower.contains("failed signing nonce") {
         return Some(WRONG_LOGIN.to_owned());
     }
-    if lower.contains("certificate") || lower.contains("tls") {
+    if ["certificate", "tls", "fatal alert"].iter().any(|sign| lower.contains(sign)) {
         return Some(format!(
             "no encrypted connection to the NATS server: {said}; see ca_file, cert_file and key_file"
         ));
@@ -364,6 +381,7 @@ mod tests {
     fn only_what_waiting_does_not_mend_is_a_refusal() {
         assert!(refusal("nats: authorization violation").is_some());
         assert!(refusal("IO error: invalid peer certificate: UnknownIssuer").is_some());
+        assert!(refusal("IO error: received fatal alert: UnknownCA").is_some());
         assert!(refusal("IO error: Connection refused (os error 111)").is_none());
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 
-use super::Shared;
+use super::{Shared, link};
 use crate::error::BrokerError;
 
 /// Why a request has no good answer.
@@ -102,6 +102,9 @@ impl Shared {
     pub(super) async fn ask(&self, subject: &str, headers: Option<HeaderMap>, body: Bytes) -> Result<Bytes, Failure> {
         let (client, connection) = self.link.client().await.map_err(Failure::NotSent)?;
         let mut refusals = self.link.refusals();
+        if let Some(said) = self.link.deaf() {
+            return Err(Failure::Forbidden(deaf(&said)));
+        }
         let mut request = Request::new().payload(body);
         if let Some(headers) = headers {
             request = request.headers(headers);
@@ -136,6 +139,10 @@ pub(super) fn parse<T: DeserializeOwned>(subject: &str, answer: &[u8]) -> Result
     }
 }
 
+fn deaf(said: &str) -> String {
+    format!("this login may not subscribe to _INBOX.>, where answers arrive: {said}")
+}
+
 /// Waits until the server refuses something that the request needs: its subject, or the inbox for its answer.
 ///
 /// The server says so beside the request, which then gets no answer at all.
@@ -146,9 +153,7 @@ async fn refusal_of(refusals: &mut broadcast::Receiver<std::sync::Arc<str>>, sub
             Ok(said) if said.contains(&quoted) => {
                 return format!("this login may not use the subject {subject}: {said}");
             }
-            Ok(said) if said.contains("Subscription to \"_INBOX.") => {
-                return format!("this login may not subscribe to _INBOX.>, where answers arrive: {said}");
-            }
+            Ok(said) if said.contains(link::NO_INBOX) => return deaf(&said),
             Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
             // The link lives as long as its requests.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,

@@ -101,7 +101,7 @@ impl<T: Send + 'static> Source<T> {
             let next = tokio::select! {
                 biased;
                 () = to.closed() => return,
-                next = self.subscribe() => next,
+                next = self.begin(&to) => next,
             };
             let reason = match next {
                 Ok(pulling) => {
@@ -143,6 +143,13 @@ impl<T: Send + 'static> Source<T> {
         }
     }
 
+    async fn begin(&mut self, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) -> Result<Pulling, Stopped> {
+        if self.losses >= SUSPICIOUS {
+            self.step_over(to).await?;
+        }
+        self.subscribe().await
+    }
+
     /// Compares the stream with the place, makes a consumer, and looks once more that the stream is still the same.
     async fn subscribe(&mut self) -> Result<Pulling, Stopped> {
         let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
@@ -182,7 +189,10 @@ impl<T: Send + 'static> Source<T> {
             };
             let first = match first {
                 Ok(came) => came,
-                Err(Lost(reason)) => return self.lost(reason, to).await,
+                Err(Lost(reason)) => {
+                    self.losses += 1;
+                    return Ok(Next::Again(reason));
+                }
             };
             self.losses = 0;
             let (batch, lost) = self.gather(first, &mut pulling).await?;
@@ -256,28 +266,23 @@ impl<T: Send + 'static> Source<T> {
         Ok(())
     }
 
-    /// Counts a loss. A record on which the client hangs up again and again is got in another way.
-    async fn lost(&mut self, reason: String, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) -> Result<Next, Stopped> {
-        self.losses += 1;
-        if self.losses < SUSPICIOUS {
-            return Ok(Next::Again(reason));
+    /// Gets the next record by itself, in a form that every client can parse.
+    async fn step_over(&mut self, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) -> Result<(), Stopped> {
+        let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
+        self.shared.check_place(&self.from, &info).await?;
+        let next = self.shared.next_stored(self.from.kind, self.from.after + 1).await.map_err(stopped)?;
+        self.losses = 0;
+        let Some(parts) = next else { return Ok(()) };
+        let through = parts.place.offset;
+        if through > self.from.after + 1 {
+            self.check_hole(through).await?;
         }
-        let next = self.shared.next_stored(self.from.kind, self.from.after + 1).await;
-        if let Ok(Some(parts)) = next {
-            let offset = parts.place.offset;
-            self.check_hole_before(offset).await?;
-            self.passed(&parts);
-            self.from.after = offset;
-            let batch = Batch { newest: parts.place.time, items: vec![(self.make)(parts)], through: offset };
-            if to.send(Ok(batch)).await.is_err() {
-                return Ok(Next::Done);
-            }
-        }
-        Ok(Next::Again(reason))
-    }
-
-    async fn check_hole_before(&self, offset: u64) -> Result<(), Stopped> {
-        if offset > self.from.after + 1 { self.check_hole(offset).await } else { Ok(()) }
+        self.passed(&parts);
+        self.from.after = through;
+        let batch = Batch { newest: parts.place.time, items: vec![(self.make)(parts)], through };
+        // Who no longer listens is noticed by who called.
+        let _ = to.send(Ok(batch)).await;
+        Ok(())
     }
 }
 

@@ -1,3 +1,28 @@
 //! Against real servers: the contract, restarts, refusals, and what only NATS can do.
 
+mod access;
 mod contract;
+mod foreign;
+mod outages;
+mod refusals;
+mod server;
+
+use bytes::Bytes;
+
+use crate::message::{Message, Stream};
+
+fn event(id: &str) -> Message {
+    Message {
+        stream: Stream::Events,
+        org: Some("acme".into()),
+        topic: "license.LicenseUpdated".into(),
+        key: None,
+        id: id.into(),
+        headers: vec![("ce-id".into(), id.into())],
+        body: Bytes::from_static(b"body"),
+    }
+}
+
+fn state(key: &str, id: &str) -> Message {
+    Message { stream: Stream::State, topic: "license.FlagToggled".into(), key: Some(key.into()), ..event(id) }
+}

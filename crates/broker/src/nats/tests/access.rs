@@ -1,0 +1,99 @@
+//! Encrypted connections, and logins other than a password.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use fanfare_test_servers::certificates::Certificates;
+use fanfare_test_servers::nats::{NatsServer, Version};
+
+use super::super::{Login, Nats, Options, Tls};
+use super::event;
+use super::server::Server;
+use crate::broker::Broker;
+use crate::error::BrokerError;
+
+/// A server that demands a certificate of its clients.
+async fn encrypted(test: &str, version: Version) -> Option<(NatsServer, Certificates)> {
+    let made = Mutex::new(None);
+    let config = |folder: &Path| {
+        let certificates = Certificates::write(folder);
+        let (certificate, key) = &certificates.server;
+        let ca = &certificates.ca;
+        let config = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}");
+        *made.lock().expect("not poisoned") = Some(certificates);
+        config
+    };
+    match NatsServer::start_with(version, config).await {
+        Ok(server) => Some((server, made.into_inner().expect("not poisoned")?)),
+        Err(fanfare_test_servers::StartError::Missing(why)) => {
+            fanfare_test_servers::skip(test, &why);
+            None
+        }
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+async fn refused(nats: &Nats) -> String {
+    match nats.head().await {
+        Err(BrokerError::Refused(said)) => said,
+        other => panic!("must be refused, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn certificates_of_both_sides() {
+    for version in [Version::Current, Version::Debian] {
+        let Some((server, certificates)) = encrypted("certificates_of_both_sides", version).await else { continue };
+        let open = |tls: Option<Tls>| {
+            let options = Options { tls, ..Options::new([server.address()]) };
+            Nats::open(options).expect("opens")
+        };
+        let tls = Tls { ca_file: Some(certificates.ca.clone()), certificate: Some(certificates.client.clone()) };
+        let nats = open(Some(tls.clone()));
+        let published = nats.publish(event("1")).await.expect("published");
+        assert!(nats.head().await.expect("a head").covers(published.partition, published.offset));
+        // Nobody known vouches for the server.
+        let said = refused(&open(None)).await;
+        assert!(said.contains("certificate"), "{said}");
+        // Another authority vouches for somebody else.
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let others = Certificates::write(folder.path());
+        let said = refused(&open(Some(Tls { ca_file: Some(others.ca.clone()), ..tls.clone() }))).await;
+        assert!(said.contains("no encrypted connection"), "{said}");
+        // The server wants to know who we are.
+        let said = refused(&open(Some(Tls { certificate: None, ..tls.clone() }))).await;
+        assert!(said.contains("no encrypted connection"), "{said}");
+        let said = refused(&open(Some(Tls { certificate: Some(others.client), ..tls }))).await;
+        assert!(said.contains("no encrypted connection"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_hold_no_certificate() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").expect("written");
+    for (file, said) in [(empty, "holds nothing in PEM form"), (folder.path().join("missing.pem"), "missing.pem")] {
+        let tls = Some(Tls { ca_file: Some(file), certificate: None });
+        let error = Nats::open(Options { tls, ..Options::default() }).err().expect("refused").to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token() {
+    let server = Server::configured("a_token", |_| "authorization { token: \"s3cret\" }".into()).await;
+    let Some(server) = server else { return };
+    server.nats(|o| o.login = Login::Token("s3cret".into())).head().await.expect("is let in");
+    refused(&server.nats(|o| o.login = Login::Token("other".into()))).await;
+}
+
+#[tokio::test]
+async fn an_nkey() {
+    let keys = nkeys::KeyPair::new_user();
+    let users = format!("authorization {{ users: [{{ nkey: {} }}] }}", keys.public_key());
+    let Some(server) = Server::configured("an_nkey", |_| users.clone()).await else { return };
+    let login = |keys: &nkeys::KeyPair| Login::Nkey(keys.seed().expect("a seed"));
+    server.nats(|o| o.login = login(&keys)).head().await.expect("is let in");
+    refused(&server.nats(|o| o.login = login(&nkeys::KeyPair::new_user()))).await;
+}

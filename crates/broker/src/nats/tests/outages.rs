@@ -1,0 +1,138 @@
+//! A server that is away, stands still, or comes later.
+
+use std::time::{Duration, Instant};
+
+use fanfare_test_servers::{Signal, free_port};
+
+use super::super::{Nats, Options};
+use super::server::Server;
+use super::{event, state};
+use crate::broker::Broker;
+use crate::error::{BrokerError, PublishError};
+
+#[tokio::test]
+async fn a_server_that_is_away_at_the_start() {
+    let Some(server) = Server::current("a_server_that_is_away_at_the_start").await else { return };
+    server.process().await.kill();
+    let nats = server.nats(|_| {});
+    let began = Instant::now();
+    let refused = nats.publish(event("1")).await.expect_err("away");
+    assert!(matches!(&refused, PublishError::NotStored(said) if said.contains("no NATS server at")), "{refused}");
+    let away = nats.head().await.expect_err("away");
+    assert!(matches!(&away, BrokerError::Unavailable(_)), "{away}");
+    assert!(began.elapsed() < Duration::from_secs(2), "told at once");
+    server.process().await.start_again().await.expect("starts");
+    published(&nats, "1").await;
+    let first = crate::Position::start(nats.head().await.expect("a head").incarnation());
+    assert_eq!(nats.read(&first).await.expect("a reader").next().await.expect("a batch")[0].message.id, "1");
+}
+
+/// Publishes until it is stored.
+async fn published(nats: &Nats, id: &str) {
+    let publishing = async {
+        while nats.publish(event(id)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), publishing).await.expect("in time");
+}
+
+#[tokio::test]
+async fn nobody_listens_there() {
+    let nats = Nats::open(Options::new([format!("127.0.0.1:{}", free_port())])).expect("opens");
+    let away = nats.head().await.expect_err("away");
+    assert!(matches!(&away, BrokerError::Unavailable(said) if said.contains("127.0.0.1")), "{away}");
+    nats.close().await;
+    assert!(matches!(nats.head().await, Err(BrokerError::Closed)));
+}
+
+/// The server's process stands still, with its sockets open: the outcome of a publish is unknown, in time.
+#[tokio::test]
+async fn a_server_that_stands_still() {
+    let Some(server) = Server::current("a_server_that_stands_still").await else { return };
+    let nats = server.nats(|o| o.request_timeout = Duration::from_millis(300));
+    published(&nats, "before").await;
+    let mut reader = nats.read(&nats.head().await.expect("a head")).await.expect("a reader");
+    server.process().await.signal(Signal::Stop);
+    let refused = nats.publish(event("during")).await.expect_err("nobody answers");
+    assert!(matches!(refused, PublishError::Unknown(_)), "{refused}");
+    assert!(matches!(nats.head().await, Err(BrokerError::Unavailable(_))));
+    server.process().await.signal(Signal::Continue);
+    // The same id again is stored once, whatever became of the first.
+    published(&nats, "during").await;
+    published(&nats, "after").await;
+    let mut read = Vec::new();
+    while read.len() < 2 {
+        read.extend(reader.next().await.expect("a batch").into_iter().map(|record| record.message.id));
+    }
+    assert_eq!(read, ["during", "after"]);
+}
+
+/// A reader tells of an outage after its patience, once for each span of it, and goes on afterwards.
+#[tokio::test]
+async fn a_reader_tells_of_a_long_outage() {
+    let Some(server) = Server::current("a_reader_tells_of_a_long_outage").await else { return };
+    let nats = server.nats(|o| o.patience = Duration::from_millis(100));
+    published(&nats, "before").await;
+    let mut reader = nats.read(&nats.head().await.expect("a head")).await.expect("a reader");
+    server.process().await.kill();
+    for _ in 0..3 {
+        let told = reader.next().await.expect_err("away");
+        assert!(matches!(told, BrokerError::Unavailable(_)), "{told}");
+    }
+    server.process().await.start_again().await.expect("starts");
+    published(&nats, "after").await;
+    let batch = loop {
+        match reader.next().await {
+            Err(BrokerError::Unavailable(_)) => {}
+            other => break other.expect("a batch"),
+        }
+    };
+    assert_eq!(batch[0].message.id, "after");
+}
+
+/// A reader that nobody asks holds a bounded part of the log, and misses nothing when it is asked again.
+#[tokio::test]
+async fn a_reader_that_is_not_asked_misses_nothing() {
+    let Some(server) = Server::current("a_reader_that_is_not_asked_misses_nothing").await else { return };
+    let nats = server.nats(|o| o.batch_records = 10);
+    let first = crate::Position::start(nats.head().await.expect("a head").incarnation());
+    let mut reader = nats.read(&first).await.expect("a reader");
+    for n in 0..200 {
+        published(&nats, &n.to_string()).await;
+    }
+    let mut read = Vec::new();
+    while read.len() < 200 {
+        let batch = reader.next().await.expect("a batch");
+        assert!(batch.len() <= 10, "{}", batch.len());
+        read.extend(batch.into_iter().map(|record| record.message.id));
+    }
+    assert_eq!(read, (0..200).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// Records are removed faster than a reader comes to them: it says so, with the place to go on from.
+#[tokio::test]
+async fn a_reader_that_is_overtaken_by_a_purge_says_so() {
+    let Some(server) = Server::current("a_reader_that_is_overtaken_by_a_purge_says_so").await else { return };
+    let nats = server.nats(|o| o.batch_records = 4);
+    let first = crate::Position::start(nats.head().await.expect("a head").incarnation());
+    for n in 0..100 {
+        published(&nats, &n.to_string()).await;
+    }
+    nats.publish(state("k", "state")).await.expect("published");
+    let mut reader = nats.read(&first).await.expect("a reader");
+    reader.next().await.expect("a batch");
+    server.operate("STREAM.PURGE.fanfare-events", "{\"keep\":2}").await;
+    let oldest = loop {
+        match reader.next().await {
+            Ok(_) => {}
+            Err(BrokerError::Trimmed { oldest }) => break oldest,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(oldest.offset(0), Some(98));
+    let mut rest = nats.read(&oldest).await.expect("a reader");
+    let batch = rest.next().await.expect("a batch");
+    let events: Vec<_> = batch.iter().filter(|r| r.partition == 0).map(|r| r.message.id.as_str()).collect();
+    assert!(events.is_empty() || events == ["98", "99"], "{events:?}");
+}

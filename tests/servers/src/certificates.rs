@@ -1,0 +1,47 @@
+//! Certificates of an authority that nobody else knows.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+
+/// Files in PEM form: an authority, and certificates that it vouches for.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    /// The authority's certificate.
+    pub ca: PathBuf,
+    /// A server at 127.0.0.1 and localhost: its certificate and its key.
+    pub server: (PathBuf, PathBuf),
+    /// A client: its certificate and its key.
+    pub client: (PathBuf, PathBuf),
+}
+
+impl Certificates {
+    /// Writes new ones into a folder.
+    pub fn write(folder: &Path) -> Self {
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "an authority for tests");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
+        let ca = folder.join("ca.pem");
+        std::fs::write(&ca, authority.pem()).expect("written");
+        let issue = |name: &str, names: &[&str], purpose| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(names).expect("names");
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.extended_key_usages = vec![purpose];
+            let key = key();
+            let certificate = params.signed_by(&key, &authority).expect("a certificate");
+            let files = (folder.join(format!("{name}.pem")), folder.join(format!("{name}-key.pem")));
+            std::fs::write(&files.0, certificate.pem()).expect("written");
+            std::fs::write(&files.1, key.serialize_pem()).expect("written");
+            files
+        };
+        let server = issue("server", &["127.0.0.1", "localhost"], ExtendedKeyUsagePurpose::ServerAuth);
+        let client = issue("client", &["client"], ExtendedKeyUsagePurpose::ClientAuth);
+        Self { ca, server, client }
+    }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
