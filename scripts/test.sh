@@ -49,6 +49,8 @@ count() {
       /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
       /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
       /^(#|ℹ) skipped [0-9]+$/ { skipped += $3 }
+      # A test in Rust that finds its server missing says so and passes.
+      /skipped test: /        { passed -= 1; skipped += 1 }
       END                     { print passed + 0, failed + 0, skipped + 0 }'
   )
   PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))

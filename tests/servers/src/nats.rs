@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 5;
 pub enum Version {
     /// A current one.
     Current,
-    /// 2.9.10, the one of Debian 12.
+    /// The distribution's: 2.9.10 on Debian 12.
     Debian,
 }
 
@@ -30,7 +30,7 @@ impl Version {
     pub fn program(self) -> Result<PathBuf, StartError> {
         let (path, name) = match self {
             Self::Current => ("nats/nats-server", "a current nats-server"),
-            Self::Debian => ("nats-2.9/usr/sbin/nats-server", "nats-server 2.9"),
+            Self::Debian => ("nats-server/usr/sbin/nats-server", "the distribution's nats-server"),
         };
         tool(path).ok_or_else(|| StartError::Missing(format!("{name} is not installed")))
     }

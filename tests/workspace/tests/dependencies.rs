@@ -49,6 +49,7 @@ const SEVERAL_VERSIONS: &[(&str, &str)] = &[
     ("getrandom", "comes with the two versions of rand_core"),
     ("hashbrown", "sqlx is on 0.16, indexmap on 0.17"),
     ("heck", "ouroboros, which apache-avro builds with, is on 0.4; only macros"),
+    ("pem", "rcgen, which only tests use, is on 4, jsonwebtoken on 3"),
     ("rand", "async-nats is on 0.8, opentelemetry_sdk on 0.9, apache-avro and proptest on 0.10"),
     ("rand_chacha", "comes with the versions of rand"),
     ("rand_core", "comes with the versions of rand"),
