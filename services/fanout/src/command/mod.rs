@@ -1,5 +1,6 @@
 //! The commands of the `fanfare` binary.
 
+mod broker;
 pub mod check;
 pub mod deadletters;
 pub(crate) mod node;

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use fanfare_broker::Broker;
-use fanfare_broker::embedded::{Embedded, OpenError, Options, Window as EmbeddedWindow};
+use fanfare_broker::embedded::OpenError;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::secret;
-use crate::config::{BrokerKind, Config, Loaded};
+use crate::config::{Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
 use crate::method::{Authorizers, Methods};
@@ -37,6 +37,9 @@ pub enum StartError {
     /// The embedded log cannot be opened.
     #[error("the event log cannot be opened: {0}")]
     Log(#[from] OpenError),
+    /// The broker's client cannot be made of the configuration.
+    #[error("the broker cannot be used: {0}")]
+    Broker(String),
     /// The program was built without the broker's client.
     #[error("this build has no client of the broker")]
     NotBuilt,
@@ -92,7 +95,7 @@ impl Node {
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
-        let broker = open_broker(&config)?;
+        let broker = super::broker::open(&config.broker, &registry)?;
         let seal = secret::of_node(&config)
             .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
         let window = Window { age: config.broker.window, records: config.broker.window_events };
@@ -155,24 +158,6 @@ impl Node {
         let log = Arc::clone(&broker);
         let pipeline = Pipeline { broker, registry, routes, groups, seal, metrics, status, window };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
-    }
-}
-
-fn open_broker(config: &Config) -> Result<Arc<dyn Broker>, StartError> {
-    match &config.broker.kind {
-        BrokerKind::Embedded(folder) => {
-            let replay = EmbeddedWindow { age: config.broker.window, records: config.broker.window_events };
-            let defaults = Options::default();
-            let options = Options {
-                retention_age: config.broker.retention,
-                retention_bytes: config.broker.retention_bytes,
-                protected: replay,
-                dedup: EmbeddedWindow { age: replay.age.max(defaults.dedup.age), ..defaults.dedup },
-                ..defaults
-            };
-            Ok(Arc::new(Embedded::open(folder, options)?))
-        }
-        BrokerKind::Nats(_) | BrokerKind::Kafka(_) => Err(StartError::NotBuilt),
     }
 }
 

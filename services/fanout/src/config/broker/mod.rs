@@ -55,7 +55,7 @@ impl BrokerKind {
 const SCHEMES: [&str; 3] = ["embedded", "nats", "kafka"];
 
 /// The longest prefix; names of streams have room for more.
-const MAX_PREFIX: usize = 64;
+const MAX_PREFIX: usize = 32;
 
 const OWN_KEYS: &[&str] = &[
     "url",

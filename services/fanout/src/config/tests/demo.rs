@@ -108,15 +108,40 @@ fn everything_can_be_said() {
     assert_eq!(config.log, LogFormat::Json);
 }
 
+fn demo(name: &str) -> Loaded {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(name);
+    Loaded::load(&path).unwrap_or_else(|faults| panic!("{}", faults[0]))
+}
+
 #[test]
 fn the_demo_is_sound() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/fanfare.toml");
-    let loaded = Loaded::load(&path).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    let loaded = demo("fanfare.toml");
     assert_eq!(loaded.config.node.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(loaded.config.node.admin_listen.to_string(), "127.0.0.1:9090");
     assert_eq!(loaded.config.issuers.len(), 3);
     assert_eq!(loaded.routes.routes().count(), 13);
     assert!(loaded.registry.event_type("system.Alert").is_some());
+}
+
+#[cfg(all(feature = "nats", feature = "kafka"))]
+#[test]
+fn the_demo_is_the_same_on_every_broker() {
+    let told = |name: &str| {
+        let Loaded { mut config, routes, .. } = demo(name);
+        let broker = std::mem::replace(&mut config.broker.kind, BrokerKind::Embedded("x".into()));
+        config.node.data = "x".into();
+        config.node.secret = None;
+        for issuer in config.issuers.iter_mut().filter(|issuer| issuer.audience.starts_with("no-users-")) {
+            issuer.audience.clear();
+        }
+        (format!("{config:?}"), routes.digest(), broker)
+    };
+    let embedded = told("fanfare.toml");
+    for (name, servers) in [("fanfare.nats.toml", "127.0.0.1:4222"), ("fanfare.kafka.toml", "127.0.0.1:9092")] {
+        let (config, routes, broker) = told(name);
+        assert_eq!((config, routes), (embedded.0.clone(), embedded.1.clone()), "{name}");
+        assert!(broker.is_shared() && format!("{broker:?}").contains(servers), "{name}");
+    }
 }
 
 #[test]

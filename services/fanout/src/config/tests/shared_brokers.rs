@@ -21,7 +21,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("nts://a:4222", "", "8:7: there is no broker `nts` (did you mean `nats`?)"),
     ("amqp://a:5672", "", "8:7: there is no broker `amqp` (known: embedded, nats, kafka)"),
     ("embedded:log", "[broker.nats]\nreplicas = 3", "9:9: [broker.nats] says nothing about the broker \"embedded:log\" (remove it, or let `url` begin with nats://)"),
-    ("embedded:log", "prefix = \"a.b\"", "9:10: `prefix` of [broker] is \"a.b\" (1 to 64 letters, digits, `-` and `_`; the default is fanfare)"),
+    ("embedded:log", "prefix = \"a.b\"", "9:10: `prefix` of [broker] is \"a.b\" (1 to 32 letters, digits, `-` and `_`; the default is fanfare)"),
     ("embedded:log", "retention_hours = 1\nwindow_minutes = 61", "10:1: the replay window of 61 minutes is longer than the 1 hours that events are kept"),
     ("embedded:log", "natts = {}", "[broker] has no key `natts` (did you mean `nats`?)"),
 ];
