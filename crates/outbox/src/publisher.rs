@@ -24,3 +24,10 @@ pub trait Publisher: Send + Sync + 'static {
     /// Publishes the event and returns once it is stored. Dropping the future may leave the outcome unknown.
     async fn publish(&self, event: &Encoded) -> Result<(), PublishError>;
 }
+
+#[async_trait]
+impl<P: Publisher + ?Sized> Publisher for Box<P> {
+    async fn publish(&self, event: &Encoded) -> Result<(), PublishError> {
+        (**self).publish(event).await
+    }
+}

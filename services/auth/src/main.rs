@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use fanfare_auth::{App, AuthSettings, SERVICE};
-use fanfare_producer::relay::publisher;
-use fanfare_producer::{Producer, Settings, shutdown};
+use fanfare_producer::{Producer, Settings, publisher, shutdown};
 use tokio::net::TcpListener;
 
 /// Users, sessions, tokens and alerts, with an event for each change.
@@ -30,7 +29,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
     let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
     let producer = Producer::open(SERVICE, &settings).await?;
-    let publisher = publisher(&producer, &settings)?;
+    let publisher = publisher(&producer, &SERVICE, &settings)?;
     let app = App::open(producer.clone(), settings.issuer(&SERVICE), &auth).await?;
     let address = settings.listen(&SERVICE);
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use fanfare_license::{App, SERVICE};
-use fanfare_producer::relay::publisher;
-use fanfare_producer::{Authenticator, Producer, Settings, VerifiedTokens, shutdown};
+use fanfare_producer::{Authenticator, Producer, Settings, VerifiedTokens, publisher, shutdown};
 use tokio::net::TcpListener;
 
 /// Feature flags and licenses of orgs, with an event for each change.
@@ -29,7 +28,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
     let authenticator = Authenticator::new(VerifiedTokens::new(&settings)?);
     let producer = Producer::open(SERVICE, &settings).await?;
-    let publisher = publisher(&producer, &settings)?;
+    let publisher = publisher(&producer, &SERVICE, &settings)?;
     let app = App::open(producer.clone(), authenticator.clone()).await?;
     let address = settings.listen(&SERVICE);
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;

@@ -3,7 +3,8 @@
 //! A producer keeps its state in a database and tells of each change with an event. The modules stand
 //! in the order in which a request passes through them: [`serve`] accepts it, [`layers`] bound and trace
 //! it, [`caller`] says who asks and what they may do, [`body`] and [`path`] read what they ask for,
-//! [`change`] commits the change together with its event, and [`relay`] brings the event to the fan-out.
+//! [`change`] commits the change together with its event, and [`relay`] brings the event to the [`publisher`]: the
+//! broker, or over HTTP a node of the fan-out.
 
 pub mod answer;
 pub mod body;
@@ -18,6 +19,7 @@ pub mod operations;
 pub mod path;
 mod private_file;
 pub mod producer;
+pub mod publisher;
 pub mod relay;
 pub mod serve;
 pub mod settings;
@@ -36,6 +38,7 @@ pub use error::Error;
 pub use exit::exit;
 pub use path::PathIds;
 pub use producer::{Producer, Service, StartError};
+pub use publisher::{PublisherError, publisher};
 pub use settings::Settings;
 pub use telemetry::telemetry;
 pub use verified_tokens::VerifiedTokens;

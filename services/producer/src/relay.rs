@@ -1,8 +1,6 @@
-//! What brings the events of the outbox to the fan-out.
+//! What brings the events of the outbox to the publisher.
 
-use crate::Producer;
-use crate::settings::Settings;
-use fanfare_outbox::{HttpPublisher, HttpPublisherError, Outbox, Publisher, Relay, RelayOptions, RelayStats};
+use fanfare_outbox::{Outbox, Publisher, Relay, RelayOptions, RelayStats};
 use fanfare_telemetry::metrics::ProducerMetrics;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -12,17 +10,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a stop waits for what is in flight; it is published again otherwise, under the same id.
 const GRACE: Duration = Duration::from_secs(1);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-
-/// Publishes to the fan-out of the settings, with the producer's own tokens.
-///
-/// # Errors
-/// If the fan-out's address is none.
-pub fn publisher(producer: &Producer, settings: &Settings) -> Result<impl Publisher + use<>, HttpPublisherError> {
-    let tokens = producer.clone();
-    HttpPublisher::new(settings.fanout_url.as_str(), move || {
-        tokens.identity().token().map(|token| token.to_string()).map_err(|error| error.to_string())
-    })
-}
 
 /// Relays until `shutdown`, and tells the metrics what the relay counts.
 pub(crate) async fn run(

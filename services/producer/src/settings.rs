@@ -1,6 +1,7 @@
 //! The settings that all producers share, from the command line or the environment.
 
 use crate::Service;
+use crate::publisher::BrokerSettings;
 use clap::Args;
 use fanfare_telemetry::LogFormat;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,9 +21,12 @@ pub struct Settings {
     /// Database instead of the file in the data folder, for instance postgres://...
     #[arg(long, env = "FANFARE_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Where events are published
+    /// Where events are published, unless it is straight to the broker
     #[arg(long, env = "FANFARE_FANOUT_URL", default_value = "http://127.0.0.1:8080")]
     pub fanout_url: BaseUrl,
+    /// The broker
+    #[command(flatten)]
+    pub broker: BrokerSettings,
     /// Who issues the tokens of users
     #[arg(long, env = "FANFARE_AUTH_ISSUER", default_value = "http://127.0.0.1:8081")]
     pub auth_issuer: BaseUrl,

@@ -1,0 +1,74 @@
+//! Where a producer's events go: straight to the broker, or over HTTP to a node.
+
+#[cfg(any(feature = "nats", feature = "kafka"))]
+mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "nats")]
+mod nats;
+mod settings;
+
+use crate::{Producer, Service, Settings};
+use fanfare_broker::Broker;
+use fanfare_broker::address::{Address, Kind};
+use fanfare_outbox::{BrokerPublisher, HttpPublisher, HttpPublisherError, Publisher};
+pub use settings::BrokerSettings;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why there is nothing to publish to.
+#[derive(Debug, thiserror::Error)]
+pub enum PublisherError {
+    /// The fan-out cannot be published to.
+    #[error(transparent)]
+    Http(#[from] HttpPublisherError),
+    /// The program was built without the client of this broker.
+    #[error("this build has no {0} client; build it with the feature `{1}`")]
+    NotBuilt(&'static str, &'static str),
+    /// A file of a secret cannot be used.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The settings do not make a client.
+    #[error("the broker cannot be used: {0}")]
+    Broker(String),
+}
+
+/// Publishes to the broker of the settings, or else to their fan-out with the producer's own tokens.
+///
+/// # Errors
+/// If an address is none or a file cannot be used. A broker that is away is no error: the relay waits for it.
+pub fn publisher(
+    producer: &Producer,
+    service: &Service,
+    settings: &Settings,
+) -> Result<Box<dyn Publisher>, PublisherError> {
+    if let Some(address) = &settings.broker.broker_url {
+        return Ok(Box::new(BrokerPublisher::new(open(address, service, &settings.broker)?)));
+    }
+    let tokens = producer.clone();
+    let publisher = HttpPublisher::new(settings.fanout_url.as_str(), move || {
+        tokens.identity().token().map(|token| token.to_string()).map_err(|error| error.to_string())
+    })?;
+    Ok(Box::new(publisher))
+}
+
+// Which of these are of use depends on the features of a build.
+#[cfg_attr(not(all(feature = "nats", feature = "kafka")), allow(unused_variables))]
+fn open(address: &Address, service: &Service, settings: &BrokerSettings) -> Result<Arc<dyn Broker>, PublisherError> {
+    let servers = address.servers.clone();
+    match address.kind {
+        #[cfg(feature = "nats")]
+        Kind::Nats => nats::open(servers, settings),
+        #[cfg(feature = "kafka")]
+        Kind::Kafka => kafka::open(servers, service, settings),
+        #[cfg(not(feature = "nats"))]
+        Kind::Nats => Err(PublisherError::NotBuilt("NATS", "nats")),
+        #[cfg(not(feature = "kafka"))]
+        Kind::Kafka => Err(PublisherError::NotBuilt("Kafka", "kafka")),
+    }
+}

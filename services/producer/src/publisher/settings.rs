@@ -1,0 +1,54 @@
+//! The settings of a producer that publishes straight to the broker.
+
+use clap::Args;
+use fanfare_broker::address::Address;
+use std::path::PathBuf;
+
+/// Where the broker is, and who the producer is to it. Without a URL events go over HTTP.
+///
+/// Secrets are named as files, so that they are in no list of processes and no dump of an environment.
+#[derive(Args, Clone, Debug)]
+pub struct BrokerSettings {
+    /// The broker's servers, nats://HOST:PORT,... or kafka://HOST:PORT,...; without it events are published over HTTP
+    #[arg(long, env = "FANFARE_BROKER_URL")]
+    pub broker_url: Option<Address>,
+    /// What the names of Fanfare's own streams begin with, as in the nodes' configuration
+    #[arg(long, env = "FANFARE_BROKER_PREFIX", default_value = "fanfare")]
+    pub broker_prefix: String,
+    /// Makes streams and topics that are missing, with one replica; without it they are the nodes' or the operator's
+    #[arg(long, env = "FANFARE_BROKER_CREATE")]
+    pub broker_create: bool,
+    /// NATS: a file with a JWT and its seed
+    #[arg(long, env = "FANFARE_BROKER_CREDENTIALS_FILE", conflicts_with_all = ["broker_user", "broker_token_file"])]
+    pub broker_credentials_file: Option<PathBuf>,
+    /// NATS: a name, with a file of its password
+    #[arg(long, env = "FANFARE_BROKER_USER", requires = "broker_password_file", conflicts_with = "broker_token_file")]
+    pub broker_user: Option<String>,
+    /// NATS: the file with the password
+    #[arg(long, env = "FANFARE_BROKER_PASSWORD_FILE", requires = "broker_user")]
+    pub broker_password_file: Option<PathBuf>,
+    /// NATS: a file with a token
+    #[arg(long, env = "FANFARE_BROKER_TOKEN_FILE")]
+    pub broker_token_file: Option<PathBuf>,
+    /// NATS: the connection must be encrypted
+    #[arg(long, env = "FANFARE_BROKER_TLS")]
+    pub broker_tls: bool,
+    /// NATS: the authorities that may vouch for the server, as PEM
+    #[arg(long, env = "FANFARE_BROKER_CA_FILE")]
+    pub broker_ca_file: Option<PathBuf>,
+    /// NATS: the producer's own certificate, as PEM
+    #[arg(long, env = "FANFARE_BROKER_CERT_FILE", requires = "broker_key_file")]
+    pub broker_cert_file: Option<PathBuf>,
+    /// NATS: the key of that certificate, as PEM
+    #[arg(long, env = "FANFARE_BROKER_KEY_FILE", requires = "broker_cert_file")]
+    pub broker_key_file: Option<PathBuf>,
+    /// Kafka: what the topics of events are called before the service's name
+    #[arg(long, env = "FANFARE_BROKER_EVENTS", default_value = "events")]
+    pub broker_events: String,
+    /// Kafka: what the topics of states are called before the service's name
+    #[arg(long, env = "FANFARE_BROKER_STATE", default_value = "state")]
+    pub broker_state: String,
+    /// Kafka: a file of lines NAME=VALUE with settings of librdkafka, its login among them
+    #[arg(long, env = "FANFARE_BROKER_PROPERTIES_FILE")]
+    pub broker_properties_file: Option<PathBuf>,
+}
