@@ -3,7 +3,8 @@
 .PHONY: help run test testhub bench fuzz lint fmt setup clean
 
 help:
-	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it)"
+	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it);"
+	@echo "             BROKER=nats or BROKER=kafka runs it on that broker, which is fetched too"
 	@echo "make test    install what is missing and run every test"
 	@echo "make testhub run the server for the functional tests of SignalR clients"
 	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"

@@ -6,15 +6,13 @@
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
+source scripts/demo-broker.sh
+
 BROKER=${BROKER:-embedded}
 case $BROKER in
-  embedded) ;;
-  nats | kafka)
-    warn "BROKER=$BROKER comes later; this version has BROKER=embedded, which is the default."
-    exit 2
-    ;;
+  embedded | nats | kafka) ;;
   *)
-    warn "There is no broker $BROKER; BROKER is embedded, which is the default."
+    warn "There is no broker $BROKER; BROKER is embedded, which is the default, nats or kafka."
     exit 2
     ;;
 esac
@@ -23,42 +21,57 @@ STATE=.fanfare/$BROKER
 LOGS=$STATE/logs
 BIN=target/release
 
-# Name, ports and readiness of each service.
-SERVICES=(auth fanout license export)
+# What is started, in this order: each group when the one before it is ready. In any order they would find each other in
+# the end, but first warn that a service they ask for its keys is not there.
+GROUPS_IN_ORDER=(auth 'license export' fanout)
+CONFIG=demo/fanfare.toml
+if [[ $BROKER != embedded ]]; then
+  GROUPS_IN_ORDER=("$BROKER" "${GROUPS_IN_ORDER[@]}")
+  CONFIG=demo/fanfare.$BROKER.toml
+  FANFARE_BROKER_URL=$(broker_url "$BROKER")
+  export FANFARE_BROKER_URL
+fi
+
 ports() {
   case $1 in
     fanout) echo 8080 9090 ;;
     auth) echo 8081 ;;
     license) echo 8082 ;;
     export) echo 8083 ;;
+    *) broker_ports "$1" ;;
   esac
 }
-ready_url() {
+is_ready() {
   case $1 in
-    fanout) echo http://127.0.0.1:9090/readyz ;;
-    *) echo "http://127.0.0.1:$(ports "$1")/readyz" ;;
+    fanout) answers http://127.0.0.1:9090/readyz ;;
+    nats | kafka) broker_is_ready "$1" ;;
+    *) answers "http://127.0.0.1:$(ports "$1")/readyz" ;;
   esac
 }
+answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
 start_command() {
   case $1 in
-    fanout) exec "$BIN/fanfare" serve --config demo/fanfare.toml ;;
+    fanout) exec "$BIN/fanfare" serve --config "$CONFIG" ;;
+    nats | kafka) broker_command "$1" ;;
     *) FANFARE_DATA=$STATE/$1 FANFARE_DEMO_USERS=true exec "$BIN/fanfare-$1" ;;
   esac
 }
 
 check_ports() {
-  local service port
-  for service in "${SERVICES[@]}"; do
-    for port in $(ports "$service"); do
-      if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        fail "Port $port, which the $service service needs, is in use; \`ss -ltnp 'sport = :$port'\` tells by whom."
-      fi
+  local group service port
+  for group in "${GROUPS_IN_ORDER[@]}"; do
+    for service in $group; do
+      for port in $(ports "$service"); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+          fail "Port $port, which the $service service needs, is in use; \`ss -ltnp 'sport = :$port'\` tells by whom."
+        fi
+      done
     done
   done
 }
 
 build() {
-  scripts/setup.sh run
+  scripts/setup.sh run "$BROKER"
   scripts/web.sh
   say "Building the services (the first time takes some minutes)"
   cargo build --release --locked -p fanfare-fanout -p fanfare-auth -p fanfare-license -p fanfare-export
@@ -76,7 +89,8 @@ watch_log() {
     printf '%s\n' "$line"
     case $line in
       *' ERROR '*) printf '%s%-8s%s %s%s%s\n' "$BOLD" "$1" "$PLAIN" "$RED" "$line" "$PLAIN" >&4 ;;
-      *' WARN '*) printf '%s%-8s%s %s%s%s\n' "$BOLD" "$1" "$PLAIN" "$YELLOW" "$line" "$PLAIN" >&4 ;;
+      # What warns a server of its own, such as a log that is empty, is no news to who runs a demo.
+      *' WARN '*) [[ $1 == "$BROKER" ]] || printf '%s%-8s%s %s%s%s\n' "$BOLD" "$1" "$PLAIN" "$YELLOW" "$line" "$PLAIN" >&4 ;;
     esac
   done >"$LOGS/$1.log"
 }
@@ -113,7 +127,7 @@ pause() {
 
 wait_until_ready() {
   local deadline=$((SECONDS + 60))
-  until curl -sf -o /dev/null --max-time 2 "$(ready_url "$1")"; do
+  until is_ready "$1"; do
     any_died
     if ((SECONDS > deadline)); then
       warn "The $1 service is not ready after a minute. Its last lines, from $LOGS/$1.log:"
@@ -125,14 +139,14 @@ wait_until_ready() {
   done
 }
 
-# Ends every service: asks first, waits 8 seconds, then kills.
-stop() {
-  trap '' INT TERM HUP
-  local service deadline=$((SECONDS + 8))
-  for service in "${!PIDS[@]}"; do
+# end_before DEADLINE SERVICE...: asks the services to end, and kills those that are still there at the deadline.
+end_before() {
+  local service deadline=$1
+  shift
+  for service in "$@"; do
     kill -TERM "${PIDS[$service]}" 2>/dev/null || true
   done
-  for service in "${!PIDS[@]}"; do
+  for service in "$@"; do
     while kill -0 "${PIDS[$service]}" 2>/dev/null; do
       if ((SECONDS >= deadline)); then
         warn "The $service service did not stop in time and is killed."
@@ -141,7 +155,19 @@ stop() {
       fi
       sleep 0.05
     done
+    unset "PIDS[$service]"
   done
+}
+
+# Ends everything within 8 seconds; the broker's server last, so that nobody misses it.
+stop() {
+  trap '' INT TERM HUP
+  local service services=() began=$SECONDS
+  for service in "${!PIDS[@]}"; do
+    [[ $service == "$BROKER" ]] || services+=("$service")
+  done
+  end_before $((began + 6)) "${services[@]}"
+  [[ -z ${PIDS[$BROKER]:-} ]] || end_before $((began + 8)) "$BROKER"
 }
 
 # A signal to the whole group comes twice: from its sender, and from make.
@@ -179,8 +205,8 @@ check_ports
 mkdir -p "$LOGS"
 trap interrupted INT TERM HUP
 exec 4>&1
-# In any order they would find each other in the end, but first warn that a service they ask for its keys is not there.
-for group in auth 'license export' fanout; do
+prepare_broker "$BROKER"
+for group in "${GROUPS_IN_ORDER[@]}"; do
   for service in $group; do
     start "$service"
   done

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=11
+STEPS=13
 DONE=0
 FAILED=()
 PASSED_TESTS=0
@@ -58,6 +58,20 @@ count() {
   ((passed + failed + skipped)) || FAILED+=("step $DONE ran no test")
 }
 
+# on_broker BROKER TOOL: the tests of the official client with the platform on that broker.
+on_broker() {
+  local tests
+  if [[ -e $TOOLS/$2 ]]; then
+    step "Tests with clients on $1" env FANFARE_TEST_BROKER="$1" npm run --silent test:broker --prefix tests/clients || true
+    count
+    return
+  fi
+  DONE=$((DONE + 1))
+  tests=$(cat tests/clients/{notifications,logout,resume}.test.mjs | grep -c '^check(')
+  SKIPPED_TESTS=$((SKIPPED_TESTS + tests))
+  warn "[$DONE/$STEPS] The server of $1 is not installed: $tests tests with clients are skipped."
+}
+
 finish() {
   say
   for name in "${FAILED[@]}"; do
@@ -83,5 +97,7 @@ step "Tests with clients and browsers" npm test --silent --prefix tests/clients 
 count
 step "Checks of the deploy files" scripts/deploy-files.sh || true
 count
+on_broker nats nats/nats-server
+on_broker kafka kafka/pom.xml
 step "The table of compatible clients" node tests/clients/compatibility/document.mjs || true
 finish
