@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { BrokerServer } from "./broker-server.mjs";
 import { ServiceProcess } from "./service-process.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -13,6 +14,9 @@ const ROOT = resolve(import.meta.dirname, "../..");
 export const BINARIES = process.env.FANFARE_BIN ?? join(ROOT, "target/debug");
 /** What tests leave for people to look at. */
 export const OUTPUT = join(ROOT, "target/test-output");
+
+/** What the platforms of these tests run on: `embedded`, `nats` or `kafka`. */
+const BROKER = process.env.FANFARE_TEST_BROKER ?? "embedded";
 
 /** Ports that were free a moment ago. */
 export async function freePorts(count) {
@@ -35,6 +39,7 @@ export class Platform {
   #folder = mkdtempSync(join(tmpdir(), "fanfare-clients-"));
   #services = new Map();
   #ports;
+  #server;
 
   /**
    * Starts everything and waits until it is ready. `name` names its log files; `lines` are further
@@ -43,10 +48,14 @@ export class Platform {
   static async start(name, { lines = [] } = {}) {
     const platform = new Platform();
     platform.#name = name;
-    const [fanout, admin, auth, license, exports] = await freePorts(5);
+    const [fanout, admin, auth, license, exports, ...server] = await freePorts(7);
     platform.#ports = { fanout, admin, auth, license, export: exports, lines };
-    platform.#configure();
     try {
+      if (BROKER !== "embedded") {
+        const folder = join(platform.#folder, "server");
+        platform.#server = await BrokerServer.start(BROKER, folder, server, platform.#logFile(BROKER));
+      }
+      platform.#configure();
       // Each asks those before it for their keys when it starts.
       await platform.startProducer("auth");
       await Promise.all([platform.startProducer("license"), platform.startProducer("export")]);
@@ -92,6 +101,7 @@ export class Platform {
       `--data=${join(this.#folder, service)}`,
       `--issuer=${this.url(service)}`,
       `--fanout-url=${this.url("fanout")}`,
+      ...(this.#server === undefined ? [] : [`--broker-url=${this.#server.url}`]),
       `--auth-issuer=${this.url("auth")}`,
       `--allowed-origin=${[this.#ports.fanout, ...this.#ports.lines].map((port) => `http://127.0.0.1:${port}`).join(",")}`,
       ...(service === "auth" ? ["--demo-users"] : []),
@@ -115,7 +125,8 @@ export class Platform {
 
   /** What every process logged since a time, for a failed test. */
   logs(since) {
-    return [...this.#services.values()].map((one) => `--- log of ${one.name}\n${one.log(since)}`).join("\n");
+    const all = [...this.#services.values(), ...(this.#server === undefined ? [] : [this.#server])];
+    return all.map((one) => `--- log of ${one.name}\n${one.log(since)}`).join("\n");
   }
 
   /** Stops everything, producers first, and returns how each process ended. */
@@ -124,6 +135,7 @@ export class Platform {
     const producers = [...this.#services.values()].filter((one) => one !== fanout);
     const outcomes = await Promise.all(producers.map(async (one) => [one.name, await one.stop()]));
     outcomes.push(["fanout", await fanout?.stop()]);
+    await this.#server?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
     return Object.fromEntries(outcomes);
   }
@@ -145,10 +157,11 @@ publish = ${JSON.stringify(publish)}
 listen = "127.0.0.1:${this.#ports.fanout}"
 admin_listen = "127.0.0.1:${this.#ports.admin}"
 data = "fanout"
+secret = "a secret that all nodes of the tests know"
 drain_seconds = 2
 
 [broker]
-url = "embedded:log"
+url = "${this.#server?.url ?? "embedded:log"}"
 
 [routes]
 path = "${join(ROOT, "demo/routes.toml")}"
@@ -162,14 +175,18 @@ ${issuer("auth", true, ["auth.*", "system.*"])}${issuer("license", false, ["lice
   }
 
   #start(name, program, args) {
-    const logs = join(OUTPUT, "logs");
-    mkdirSync(logs, { recursive: true });
     const process = new ServiceProcess(name, binary(program), args, {
-      logFile: join(logs, `${this.#name}-${name}.log`),
+      logFile: this.#logFile(name),
       cwd: this.#folder,
     });
     this.#services.set(name, process);
     return process;
+  }
+
+  #logFile(name) {
+    const logs = join(OUTPUT, "logs");
+    mkdirSync(logs, { recursive: true });
+    return join(logs, `${this.#name}-${name}.log`);
   }
 
   async #hasPage() {

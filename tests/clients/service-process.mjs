@@ -68,6 +68,18 @@ export class ServiceProcess {
     throw new Error(`${this.name} was not ready after ${deadlineMs} ms\n${this.log()}`);
   }
 
+  /** Waits until it has logged a text. */
+  async says(text, deadlineMs = 60_000) {
+    const deadline = Date.now() + deadlineMs;
+    while (!this.log().includes(text)) {
+      if (this.outcome !== undefined || Date.now() > deadline) {
+        const how = this.outcome === undefined ? `not ready after ${deadlineMs} ms` : "ended at once";
+        throw new Error(`${this.name}: ${how}\n${this.log()}`);
+      }
+      await sleep(50);
+    }
+  }
+
   /** Asks it to stop and returns how it ended. */
   async stop() {
     if (this.outcome === undefined) {
