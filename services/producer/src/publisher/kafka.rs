@@ -24,8 +24,9 @@ pub(super) fn open(
         ..Options::new(servers, services(service))
     };
     if let Some(path) = &settings.broker_properties_file {
-        options.properties = properties::parse(&file::text(path)?).map_err(|(line, reason)| {
-            PublisherError::File { path: path.clone(), reason: format!("line {line}: {reason}") }
+        options.properties = properties::parse(&file::text(path)?).map_err(|(line, reason)| PublisherError::File {
+            path: path.clone(),
+            reason: format!("line {line}: {reason}"),
         })?;
     }
     let broker = Kafka::open(options).map_err(|error| PublisherError::Broker(error.to_string()))?;

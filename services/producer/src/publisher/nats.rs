@@ -31,9 +31,7 @@ fn login(settings: &BrokerSettings) -> Result<Login, PublisherError> {
         return file::secret(path).map(Login::Token);
     }
     match (&settings.broker_user, &settings.broker_password_file) {
-        (Some(user), Some(path)) => {
-            Ok(Login::Password { user: user.clone(), password: file::secret(path)? })
-        }
+        (Some(user), Some(path)) => Ok(Login::Password { user: user.clone(), password: file::secret(path)? }),
         _ => Ok(Login::Nobody),
     }
 }

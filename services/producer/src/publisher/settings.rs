@@ -52,3 +52,45 @@ pub struct BrokerSettings {
     #[arg(long, env = "FANFARE_BROKER_PROPERTIES_FILE")]
     pub broker_properties_file: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+    use fanfare_broker::address::Kind;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        broker: BrokerSettings,
+    }
+
+    fn parse(line: &str) -> Result<BrokerSettings, String> {
+        let arguments = std::iter::once("x").chain(line.split_whitespace());
+        Command::try_parse_from(arguments).map(|command| command.broker).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_url_there_is_no_broker() {
+        let settings = parse("").expect("sound");
+        assert!(settings.broker_url.is_none() && !settings.broker_create);
+        let settings = parse("--broker-url kafka://a:9092,b:9092").expect("sound");
+        let address = settings.broker_url.expect("an address");
+        assert_eq!((address.kind, address.servers.len()), (Kind::Kafka, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (line, expected) in [
+            ("--broker-url nats://a", "the server \"a\" has no port (for instance a:4222)"),
+            ("--broker-url nats://u:hunter2@a:1", "secrets stand in files of their own"),
+            ("--broker-user u", "--broker-password-file"),
+            ("--broker-password-file f", "--broker-user"),
+            ("--broker-credentials-file f --broker-token-file f", "cannot be used with"),
+            ("--broker-cert-file f", "--broker-key-file"),
+        ] {
+            let told = parse(line).expect_err(line);
+            assert!(told.contains(expected), "{line}: {told}");
+        }
+    }
+}
