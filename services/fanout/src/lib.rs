@@ -19,5 +19,7 @@ pub mod route;
 #[cfg(test)]
 mod scene;
 pub mod seal;
+#[cfg(test)]
+mod simulation;
 pub mod socket;
 pub mod websocket;

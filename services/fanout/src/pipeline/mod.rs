@@ -6,7 +6,7 @@ mod dispatch;
 mod ingest;
 pub mod letters;
 mod message;
-mod past;
+pub(crate) mod past;
 mod reader;
 mod replay;
 mod status;

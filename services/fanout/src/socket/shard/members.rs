@@ -10,13 +10,13 @@ use crate::groups::name::GroupName;
 
 /// The group index of one shard; announces first and last members to the pipeline.
 #[derive(Debug, Default)]
-pub(super) struct Members {
+pub(crate) struct Members {
     hubs: HashMap<Arc<str>, HashMap<GroupName, IndexSet<usize>>>,
 }
 
 impl Members {
     /// Adds a tab to a group.
-    pub(super) fn join(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
+    pub(crate) fn join(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
         let groups = self.hubs.entry(Arc::clone(hub)).or_default();
         let tabs = groups.entry(group.clone()).or_insert_with(|| {
             interest.add(hub, group, shard);
@@ -26,7 +26,7 @@ impl Members {
     }
 
     /// Takes a tab out of a group.
-    pub(super) fn leave(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
+    pub(crate) fn leave(&mut self, hub: &Arc<str>, group: &GroupName, tab: usize, shard: usize, interest: &Interest) {
         let Some(groups) = self.hubs.get_mut(hub) else { return };
         let Some(tabs) = groups.get_mut(group) else { return };
         tabs.swap_remove(&tab);
@@ -37,7 +37,7 @@ impl Members {
     }
 
     /// The tabs in a group.
-    pub(super) fn of(&self, hub: &str, group: &GroupName) -> impl Iterator<Item = usize> {
+    pub(crate) fn of(&self, hub: &str, group: &GroupName) -> impl Iterator<Item = usize> {
         self.hubs.get(hub).and_then(|groups| groups.get(group)).into_iter().flatten().copied()
     }
 }

@@ -25,6 +25,8 @@ mod web_socket;
 
 pub use command::{Caller, Command, Denied, Opening, Welcome};
 pub use link::{EVENTS_AHEAD, PollAnswer};
+#[cfg(test)]
+pub(crate) use queue::SendQueue;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -43,7 +45,7 @@ use crate::method::{Authorizers, Methods};
 use crate::pipeline::{Ingest, Replay};
 use crate::seal::Seal;
 use fanfare_telemetry::metrics::FanoutMetrics;
-use members::Members;
+pub(crate) use members::Members;
 use spent::Spent;
 use tab::Tab;
 

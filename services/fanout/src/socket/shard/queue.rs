@@ -13,11 +13,11 @@ const SLICES: usize = 16;
 /// The queue of a connection is full: its tab does not take what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the connection's queue is full")]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 /// Frames that wait for a socket, bounded in bytes.
 #[derive(Debug, Default)]
-pub(super) struct SendQueue {
+pub(crate) struct SendQueue {
     frames: VecDeque<Waiting>,
     /// How much of the first frame is already written.
     written: usize,
@@ -35,7 +35,7 @@ impl SendQueue {
     ///
     /// # Errors
     /// [`Full`] if it would exceed `limit` bytes; the queue is then as it was.
-    pub(super) fn push(&mut self, bytes: Bytes, conflation: Option<u64>, limit: usize) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, bytes: Bytes, conflation: Option<u64>, limit: usize) -> Result<(), Full> {
         if conflation.is_some() {
             self.drop_older(conflation);
         }
@@ -58,13 +58,13 @@ impl SendQueue {
     }
 
     /// The frames that wait, in order; none may be half written.
-    pub(super) fn into_frames(self) -> impl Iterator<Item = Bytes> {
+    pub(crate) fn into_frames(self) -> impl Iterator<Item = Bytes> {
         self.frames.into_iter().map(|frame| frame.bytes)
     }
 
     /// What the next write should take.
     #[must_use]
-    pub(super) fn slices(&self) -> SmallVec<[IoSlice<'_>; SLICES]> {
+    pub(crate) fn slices(&self) -> SmallVec<[IoSlice<'_>; SLICES]> {
         let skipped = std::iter::once(self.written).chain(std::iter::repeat(0));
         let frames = self.frames.iter().zip(skipped).take(SLICES);
         frames.map(|(frame, skip)| IoSlice::new(&frame.bytes[skip..])).collect()
@@ -72,13 +72,13 @@ impl SendQueue {
 
     /// The first frame, which must not be half written.
     #[must_use]
-    pub(super) fn first(&self) -> Option<&Bytes> {
+    pub(crate) fn first(&self) -> Option<&Bytes> {
         debug_assert_eq!(self.written, 0, "frames of this link are written whole");
         self.frames.front().map(|frame| &frame.bytes)
     }
 
     /// Takes everything out, joined.
-    pub(super) fn drain(&mut self) -> Vec<u8> {
+    pub(crate) fn drain(&mut self) -> Vec<u8> {
         let mut joined = Vec::with_capacity(self.bytes);
         for frame in self.frames.drain(..) {
             joined.extend_from_slice(&frame.bytes);
@@ -88,7 +88,7 @@ impl SendQueue {
     }
 
     /// Notes that `count` bytes have been written.
-    pub(super) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         let mut left = self.written + count;
         while let Some(first) = self.frames.front() {
             if left < first.bytes.len() {
@@ -105,19 +105,19 @@ impl SendQueue {
     }
 
     /// Drops everything; for a socket that is gone.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// Whether nothing waits.
     #[must_use]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
     /// How many bytes wait.
     #[must_use]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes - self.written
     }
 }

@@ -9,7 +9,7 @@ use fanfare_signalr::{Outcome, Value};
 use super::Shard;
 use super::queue::SendQueue;
 use super::tab::Tab;
-use crate::connection::{Frame, may_hear};
+use crate::connection::{CloseReason, Frame, may_hear};
 use crate::groups::Admission;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::{Place, open_cursor};
@@ -44,8 +44,11 @@ impl Shard {
     pub(super) async fn resume_at_connect(self: Rc<Self>, tab: Rc<Tab>, cursor: String, admission: Admission) {
         let outline = match self.replay_from(&tab, &cursor).await {
             Ok(outline) => outline,
+            // There is no call to answer. Going on without what was missed would put the tab's next cursor beyond it, so
+            // it comes back with the one it has.
+            Err(ResumeError::Busy | ResumeError::Unavailable) => return self.close(&tab, CloseReason::ServerError),
             Err(error) => {
-                // There is no call to answer; the tab gets the current state as if it had no cursor.
+                // The tab gets the current state as if it had no cursor.
                 tracing::debug!(connection = %tab.id, %error, "no resume at connect");
                 Outline::default()
             }

@@ -1,0 +1,155 @@
+//! The platform that is simulated: the demo's routes, shared lists with grants, and routes to roles.
+
+use std::fs;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fanfare_event::{Attributes, Encoded, Registry, Timestamp, TypeName};
+use serde_json::{Value, json};
+
+use crate::config::{HubConfig, Loaded};
+use crate::groups::name::{GroupName, GroupTemplate};
+use crate::pipeline::{Body, Ingest, Window};
+use crate::projection::Bounds;
+use crate::route::RouteTable;
+use crate::seal::Seal;
+
+/// How long a token lives, and how long logouts are remembered, in seconds: short, so that forgetting happens.
+pub(super) const TOKEN_LIFETIME: i64 = 400;
+
+/// The most that is remembered of anything.
+const MOST: usize = 200;
+
+const CONFIG: &str = r#"
+[node]
+listen = "127.0.0.1:1"
+admin_listen = "127.0.0.1:2"
+data = "data"
+[broker]
+url = "embedded:log"
+[schemas]
+path = "schemas"
+[routes]
+path = "routes.toml"
+[[issuer]]
+issuer = "http://127.0.0.1:1"
+jwks = "http://127.0.0.1:1/jwks.json"
+[hub."/hubs/notifications"]
+method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
+"#;
+
+/// Beside the demo's: what lists need, and a notice to a role.
+const ROUTES: &str = r#"
+[[route]]
+name = "expiry-to-admins"
+event = "license.LicenseExpired"
+groups = ["org:{org}/role:admin"]
+toast = { severity = "warning", title = "Renew {plan}", message = "Only admins are told" }
+
+[[route]]
+name = "item-added"
+event = "lists.ItemAdded"
+groups = ["list:{list_id}"]
+send = { target = "itemAdded", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
+
+[[route]]
+name = "collaborator-added"
+event = "lists.CollaboratorAdded"
+grant = { user = "{user}", group = "list:{list_id}" }
+
+[[route]]
+name = "collaborator-removed"
+event = "lists.CollaboratorRemoved"
+withdraw = { user = "{user}", group = "list:{list_id}" }
+"#;
+
+/// All that every node is configured with.
+pub(super) struct Platform {
+    pub(super) registry: Arc<Registry>,
+    pub(super) routes: Arc<RouteTable>,
+    pub(super) hub: Arc<HubConfig>,
+    pub(super) seal: Seal,
+    list: GroupTemplate,
+}
+
+/// The one platform of all runs.
+pub(super) fn platform() -> &'static Platform {
+    static PLATFORM: OnceLock<Platform> = OnceLock::new();
+    PLATFORM.get_or_init(load)
+}
+
+fn load() -> Platform {
+    let folder = tempfile::tempdir().expect("a folder");
+    let routes = concat!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/routes.toml")), "\n");
+    let schemas = folder.path().join("schemas/lists");
+    fs::create_dir_all(&schemas).expect("a folder");
+    let write = |path: std::path::PathBuf, text: &str| fs::write(path, text).expect("written");
+    write(folder.path().join("fanfare.toml"), CONFIG);
+    write(folder.path().join("routes.toml"), &format!("{routes}{ROUTES}"));
+    write(schemas.join("ItemAdded.v1.avsc"), &schema("ItemAdded", false));
+    for name in ["CollaboratorAdded", "CollaboratorRemoved"] {
+        write(schemas.join(format!("{name}.v1.avsc")), &schema(name, true));
+    }
+    let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
+    let Loaded { registry, routes, config } = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let hub = config.hubs.into_iter().next().expect("a hub");
+    Platform {
+        registry: Arc::new(registry),
+        routes: Arc::new(routes),
+        hub: Arc::new(hub),
+        seal: Seal::new(b"the secret of the simulated nodes", &[]),
+        list: GroupTemplate::parse("list:{listId}").expect("a template"),
+    }
+}
+
+fn schema(name: &str, of_a_user: bool) -> String {
+    let field = |name: &str| json!({ "name": name, "type": "string", "doc": "A name." });
+    let mut fields = vec![field("org"), field("list_id"), field(if of_a_user { "user" } else { "item" })];
+    let mut schema = json!({ "type": "record", "name": name, "namespace": "fanfare.lists", "doc": "Of a list." });
+    if of_a_user {
+        fields.push(json!({ "name": "revision", "type": ["null", "long"], "default": null, "doc": "Its revision." }));
+        schema["fanfare.key"] = json!(["user", "list_id"]);
+        schema["fanfare.revision"] = json!("revision");
+    }
+    schema["fields"] = json!(fields);
+    schema.to_string()
+}
+
+impl Platform {
+    /// An event as its producer encodes it.
+    pub(super) fn encode(&self, id: String, event_type: &str, time: i64, body: Value) -> Encoded {
+        let attributes = Attributes {
+            id,
+            source: "/simulation".to_owned(),
+            event_type: TypeName::parse(event_type).expect("a type"),
+            time: Timestamp(time),
+            subject: None,
+            org: None,
+            data_version: None,
+            traceparent: None,
+        };
+        Ingest::encode_with(&self.registry, attributes, Body::Json(body)).expect("the body fits its schema")
+    }
+
+    /// The group of a list.
+    pub(super) fn list(&self, list: &str) -> GroupName {
+        self.list.name(&[list]).expect("a name")
+    }
+}
+
+/// The bounds of a node.
+pub(super) fn bounds(window: Window) -> Bounds {
+    Bounds {
+        window: window.age,
+        window_events: usize::try_from(window.records).expect("small"),
+        token_lifetime: TOKEN_LIFETIME,
+        retained: MOST,
+        revocations: MOST,
+        grants: MOST,
+    }
+}
+
+/// A window of so many seconds and records.
+pub(super) fn window(seconds: u64, records: u64) -> Window {
+    Window { age: Duration::from_secs(seconds), records }
+}

@@ -1,0 +1,210 @@
+//! Producers: what happens on the platform, and relays that publish it at least once and in order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use fanfare_broker::{Message, Stream};
+use fanfare_e2e_tests::Random;
+use serde_json::{Value, json};
+
+use super::platform::platform;
+use crate::pipeline::to_message;
+
+/// The orgs of the platform.
+pub(super) const ORGS: [&str; 3] = ["acme", "globex", "initech"];
+/// The users; each name is one of every org.
+pub(super) const USERS: [&str; 3] = ["alice", "bob", "carol"];
+/// The flags of each org.
+pub(super) const FLAGS: [&str; 3] = ["beta", "dark", "plain"];
+/// The lists; each belongs to an org.
+pub(super) const LISTS: [(&str, &str); 3] = [("groceries", "acme"), ("errands", "acme"), ("plans", "globex")];
+
+/// Where the events of an aggregate wait, in order: one relay for each producer.
+#[derive(Debug, Default)]
+struct Outbox {
+    waiting: VecDeque<Message>,
+}
+
+/// All producers, and what is true by their own tables.
+#[derive(Debug, Default)]
+pub(super) struct Producers {
+    outboxes: [Outbox; 4],
+    serial: u64,
+    revision: i64,
+    /// Of each org and flag: whether it is on; none once removed.
+    pub(super) flags: BTreeMap<(String, String), Option<bool>>,
+    /// Of each user and list: whether access is granted.
+    pub(super) access: BTreeMap<(String, String), bool>,
+    /// Of each org and user: the roles, once they were changed.
+    pub(super) roles: BTreeMap<(String, String), Vec<String>>,
+    /// When each user logged out last, in seconds by auth's clock, everywhere or a session.
+    pub(super) logouts: Vec<(String, Option<String>, i64)>,
+    state: BTreeMap<String, Message>,
+}
+
+const AUTH: usize = 0;
+const LICENSE: usize = 1;
+const EXPORT: usize = 2;
+const SHARED: usize = 3;
+
+impl Producers {
+    /// Something happens.
+    pub(super) fn act(&mut self, now: i64, sessions: &[String], random: &mut Random) {
+        let org = *random.pick(&ORGS);
+        let user = *random.pick(&USERS);
+        match random.below(100) {
+            0..20 => self.alert(now, org, user, random),
+            20..45 => self.flag(now, org, random),
+            45..55 => {
+                let kind = *random.pick(&["license.LicenseExpired", "license.LicenseUpdated"]);
+                let body = if kind == "license.LicenseExpired" {
+                    json!({ "org": org, "plan": "team", "expired_at": now })
+                } else {
+                    json!({ "org": org, "plan": "team", "seats": 5 })
+                };
+                self.emit(LICENSE, now, kind, body);
+            }
+            55..68 => self.export(now, org, user, random),
+            68..82 => {
+                let (list, org) = *random.pick(&LISTS);
+                let body = json!({ "org": org, "list_id": list, "item": format!("item {}", self.serial) });
+                self.emit(SHARED, now, "lists.ItemAdded", body);
+            }
+            82..90 => self.access(now, user, random),
+            90..94 => self.change_roles(now, org, user, random),
+            94..97 => self.log_out(now, org, user, sessions, random),
+            _ => self.poison(now, org, random),
+        }
+    }
+
+    fn alert(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {
+        let (org, user) = match random.below(4) {
+            0 => (Value::Null, Value::Null),
+            1 => (json!(org), json!(user)),
+            _ => (json!(org), Value::Null),
+        };
+        let title = format!("alert {}", self.serial);
+        let body = json!({ "org": org, "user": user, "severity": "info", "title": title, "message": "m" });
+        self.emit(AUTH, now, "system.Alert", body);
+    }
+
+    fn flag(&mut self, now: i64, org: &str, random: &mut Random) {
+        let flag = *random.pick(&FLAGS);
+        let slot = (org.to_owned(), flag.to_owned());
+        self.revision += 1;
+        // A flag whose producer counts no revisions is ordered by the log alone, and so never removed by another type.
+        if flag == "plain" {
+            let enabled = random.chance(50);
+            self.flags.insert(slot, Some(enabled));
+            self.emit(LICENSE, now, "license.FlagToggled", json!({ "org": org, "flag": flag, "enabled": enabled }));
+        } else if random.chance(25) {
+            self.flags.insert(slot, None);
+            let body = json!({ "org": org, "flag": flag, "revision": self.revision });
+            self.emit(LICENSE, now, "license.FlagRemoved", body);
+        } else {
+            let enabled = random.chance(50);
+            self.flags.insert(slot, Some(enabled));
+            let body = json!({ "org": org, "flag": flag, "enabled": enabled, "revision": self.revision });
+            self.emit(LICENSE, now, "license.FlagToggled", body);
+        }
+    }
+
+    fn export(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {
+        let job = format!("job {}", random.below(2));
+        if random.chance(60) {
+            let body =
+                json!({ "org": org, "user": user, "job_id": job, "percent": self.serial % 100, "stage": "rows" });
+            return self.emit(EXPORT, now, "export.ExportProgress", body);
+        }
+        let body = json!({ "org": org, "user": user, "job_id": job, "kind": "broken", "reason": "broken" });
+        self.emit(EXPORT, now, "export.ExportFailed", body);
+    }
+
+    fn access(&mut self, now: i64, user: &str, random: &mut Random) {
+        let (list, org) = *random.pick(&LISTS);
+        let granted = random.chance(60);
+        self.revision += 1;
+        self.access.insert((user.to_owned(), list.to_owned()), granted);
+        let kind = if granted { "lists.CollaboratorAdded" } else { "lists.CollaboratorRemoved" };
+        let body = json!({ "org": org, "user": user, "list_id": list, "revision": self.revision });
+        self.emit(SHARED, now, kind, body);
+    }
+
+    fn change_roles(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {
+        let roles: &[&str] = if random.chance(50) { &["user", "admin"] } else { &["user"] };
+        self.revision += 1;
+        let names = roles.iter().map(ToString::to_string).collect();
+        self.roles.insert((org.to_owned(), user.to_owned()), names);
+        let body = json!({ "org": org, "user": user, "roles": roles, "revision": self.revision });
+        self.emit(AUTH, now, "auth.RolesChanged", body);
+    }
+
+    fn log_out(&mut self, now: i64, org: &str, user: &str, sessions: &[String], random: &mut Random) {
+        let session =
+            if random.chance(40) && !sessions.is_empty() { Some(random.pick(sessions).clone()) } else { None };
+        let user = session.as_deref().and_then(|session| session.split('-').nth(1)).unwrap_or(user).to_owned();
+        self.revision += 1;
+        self.logouts.push((user.clone(), session.clone(), now.div_euclid(1000)));
+        let body = json!({ "org": org, "user": user, "session": session, "revision": self.revision });
+        self.emit(AUTH, now, "auth.UserLoggedOut", body);
+    }
+
+    /// What no node can use: a body without a schema, or another org in the body than on the subject.
+    fn poison(&mut self, now: i64, org: &str, random: &mut Random) {
+        self.alert(now, org, "alice", random);
+        let Some(message) = self.outboxes[AUTH].waiting.back_mut() else { return };
+        message.id = format!("poison-{}", message.id);
+        if random.chance(50) {
+            message.body = Bytes::from_static(b"\xc3\x01 no such schema");
+        } else {
+            message.org = Some("hooli".to_owned());
+        }
+    }
+
+    fn emit(&mut self, outbox: usize, now: i64, event_type: &str, body: Value) {
+        self.serial += 1;
+        let message = to_message(platform().encode(format!("e{}", self.serial), event_type, now, body));
+        if message.stream == Stream::State {
+            let key = format!("{:?}{}{:?}", message.org, message.topic, message.key);
+            self.state.insert(key, message.clone());
+        }
+        self.outboxes[outbox].waiting.push_back(message);
+    }
+
+    /// When a token may be issued to a user who logs in now, in seconds (SEMANTICS 1.5).
+    pub(super) fn issue_at(&self, user: &str, now: i64) -> i64 {
+        let everywhere = self.logouts.iter().filter(|(who, session, _)| who == user && session.is_none());
+        everywhere.map(|(.., at)| at + 1).fold(now.div_euclid(1000), i64::max)
+    }
+
+    /// The next message that a relay has in flight, if its turn finds one.
+    pub(super) fn in_flight(&self, random: &mut Random) -> Option<(usize, Message)> {
+        let relay = random.below(self.outboxes.len());
+        Some((relay, self.outboxes[relay].waiting.front()?.clone()))
+    }
+
+    /// The broker has answered and the relay has noted it.
+    pub(super) fn published(&mut self, relay: usize) {
+        self.outboxes[relay].waiting.pop_front();
+    }
+
+    /// The next message of all, for draining.
+    pub(super) fn next(&self) -> Option<(usize, Message)> {
+        let mut found = self.outboxes.iter().enumerate();
+        found.find_map(|(relay, outbox)| Some((relay, outbox.waiting.front()?.clone())))
+    }
+
+    /// After the streams were made anew, producers publish the state that they hold once more.
+    pub(super) fn publish_state_again(&mut self) {
+        let newest: Vec<Message> = self.state.values().cloned().collect();
+        for (at, mut message) in newest.into_iter().enumerate() {
+            message.id = format!("{}-again-{}-{at}", message.id, self.serial);
+            let outbox = match message.topic.split('.').next() {
+                Some("auth") => AUTH,
+                Some("license") => LICENSE,
+                _ => SHARED,
+            };
+            self.outboxes[outbox].waiting.push_back(message);
+        }
+    }
+}

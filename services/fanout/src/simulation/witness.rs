@@ -1,0 +1,68 @@
+//! What a node has read of roles and access, folded by revisions alone: the comparison for what it lets pass.
+
+use std::collections::BTreeMap;
+
+use fanfare_event::Event;
+
+use crate::connection::Identity;
+use crate::groups::name::GroupName;
+use crate::route::Effect;
+
+/// What is known of roles: by org and user the revision, the second and the roles.
+pub(super) type KnownRoles = BTreeMap<(String, String), (i64, i64, Vec<String>)>;
+
+/// What is known by revisions alone, for comparison.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Witness {
+    /// Of the log that the event was read from.
+    pub(super) incarnation: u64,
+    pub(super) roles: KnownRoles,
+    pub(super) access: BTreeMap<(String, GroupName), (i64, bool)>,
+}
+
+impl Witness {
+    /// Whether someone may be in a group, by what was read before.
+    pub(super) fn allows(&self, who: &Identity, group: &GroupName) -> bool {
+        let claims = who.claims();
+        let org = claims.org.as_ref().map(ToString::to_string).unwrap_or_default();
+        let user = claims.user.to_string();
+        let roles = match self.roles.get(&(org.clone(), user.clone())) {
+            Some((_, at, roles)) if *at >= claims.issued_at => roles,
+            _ => &claims.roles,
+        };
+        let values: Vec<&str> = group.values().collect();
+        match (group.shape(), &values[..]) {
+            ("user:{}", [of]) => **of == *user,
+            ("session:{}", [of]) => claims.session.as_ref().is_some_and(|session| session.as_str() == *of),
+            ("org:{}", [of]) => **of == *org,
+            ("org:{}/role:{}", [of, role]) => **of == *org && roles.iter().any(|has| has == role),
+            ("admin", []) => roles.iter().any(|role| role == "admin" || role == "superadmin"),
+            ("list:{}", _) => self.access.get(&(user, group.clone())).is_some_and(|(_, granted)| *granted),
+            _ => false,
+        }
+    }
+
+    /// Notes what an event says of roles and access: by revisions alone, unlike the projection.
+    pub(super) fn note(&mut self, event: &Event, effects: impl Iterator<Item = Effect>) {
+        let revision = event.record.revision().unwrap_or_default();
+        for effect in effects {
+            match effect {
+                Effect::Roles { user, org, roles } => {
+                    let known = self.roles.entry((org.to_string(), user.to_string())).or_default();
+                    if revision > known.0 {
+                        *known = (revision, event.attributes.time.0.div_euclid(1000), roles);
+                    }
+                }
+                Effect::Access { user, groups, granted } => {
+                    for group in groups {
+                        let known = self.access.entry((user.to_string(), group)).or_default();
+                        if revision > known.0 {
+                            *known = (revision, granted);
+                        }
+                    }
+                }
+                Effect::None | Effect::Logout { .. } => {}
+            }
+        }
+    }
+}
