@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use fanfare_broker::embedded::{Embedded, Options};
 use fanfare_broker::{Broker, Position, Record, Stream};
-use fanfare_event::vocabulary::system::{Alert, Severity};
-use fanfare_event::{Attributes, Encoded, Id, Timestamp, TypeName, encode};
+use fanfare_event::Attributes;
 use fanfare_outbox::{BrokerPublisher, PublishError, Publisher};
-use support::{Database, commit, event, quick, start, until_empty};
+use support::{Database, alert, commit, event, quick, start, until_empty};
 
 fn open(folder: &tempfile::TempDir) -> Arc<dyn Broker> {
     Arc::new(Embedded::open(folder.path(), Options::default()).unwrap())
@@ -22,31 +21,6 @@ async fn records(broker: &Arc<dyn Broker>) -> Vec<Record> {
     let incarnation = broker.head().await.unwrap().incarnation();
     let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
     reader.next().await.unwrap()
-}
-
-/// An alert, whose org is optional.
-fn alert(id: &str, org: Option<&str>, user: Option<&str>, title: &str) -> Encoded {
-    let parsed = |name: Option<&str>| name.map(|name| Id::parse(name).unwrap());
-    let alert = Alert {
-        org: parsed(org),
-        user: parsed(user),
-        severity: Severity::Info,
-        title: title.to_owned(),
-        message: String::new(),
-        raised_by: String::new(),
-        link: None,
-    };
-    let attributes = Attributes {
-        id: id.to_owned(),
-        source: "/services/test".to_owned(),
-        event_type: TypeName::parse("system.Alert").unwrap(),
-        time: Timestamp(0),
-        subject: None,
-        org: parsed(org),
-        data_version: None,
-        traceparent: None,
-    };
-    encode(attributes, &alert).unwrap()
 }
 
 #[tokio::test]

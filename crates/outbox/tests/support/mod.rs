@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanfare_event::Encoded;
+use fanfare_event::vocabulary::system::{Alert, Severity};
+use fanfare_event::{Attributes, Encoded, Id, Timestamp, TypeName, encode};
 use fanfare_outbox::{Outbox, PublishError, Publisher, Relay, RelayOptions, RelayStats, connect};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -54,6 +55,31 @@ async fn new_postgres(server: &str) -> String {
 
 pub fn event(org: &str, number: u32) -> Encoded {
     testing::encoded(Some(org), number)
+}
+
+/// An alert, whose org is optional.
+pub fn alert(id: &str, org: Option<&str>, user: Option<&str>, title: &str) -> Encoded {
+    let parsed = |name: Option<&str>| name.map(|name| Id::parse(name).unwrap());
+    let alert = Alert {
+        org: parsed(org),
+        user: parsed(user),
+        severity: Severity::Info,
+        title: title.to_owned(),
+        message: String::new(),
+        raised_by: String::new(),
+        link: None,
+    };
+    let attributes = Attributes {
+        id: id.to_owned(),
+        source: "/services/test".to_owned(),
+        event_type: TypeName::parse("system.Alert").unwrap(),
+        time: Timestamp(0),
+        subject: None,
+        org: parsed(org),
+        data_version: None,
+        traceparent: None,
+    };
+    encode(attributes, &alert).unwrap()
 }
 
 /// Commits each event in a transaction of its own.
