@@ -1,1 +1,244 @@
 //! Apache Kafka as the broker.
+//!
+//! ```text
+//! publish -> wire -> producer -> events.{service}, state.{service}, {prefix}.deadletter
+//! events.*, state.* -> reader (all partitions, by hand, no group) -> wire -> records
+//!                        \-> places: is it still the log that was read?
+//! ```
+//!
+//! Each node reads all partitions of all topics by itself and commits nothing: how far it came is a [`Position`].
+//! The lag of a partition is what [`Broker::head`] covers beyond [`Reader::position`].
+
+mod check;
+mod client;
+mod cluster;
+mod letters;
+mod names;
+mod options;
+mod places;
+mod producer;
+mod reader;
+mod scan;
+mod token;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rdkafka::message::Message as _;
+use tokio::sync::{Mutex, watch};
+
+pub use self::names::NameError;
+pub use self::options::{OpenError, Options};
+
+use self::cluster::{Cluster, ask};
+use self::letters::Order;
+use self::names::Part;
+use self::places::Anchors;
+use self::producer::{Outgoing, Producer};
+use self::reader::{Beginning, LogReader};
+use self::wire::Raw;
+use crate::broker::{Broker, Reader};
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::{Message, Published, Record, Stream};
+use crate::position::Position;
+
+/// For how long a cluster that could not be reached is not asked again.
+const AWAY: Duration = Duration::from_millis(300);
+
+/// The topics of a Kafka cluster.
+///
+/// Opening connects to nothing and fails only if the options are wrong. The first call checks the topics.
+pub struct Kafka {
+    cluster: Arc<Cluster>,
+    producer: Producer,
+    checked: Mutex<Checked>,
+    closed: watch::Sender<bool>,
+}
+
+/// Whether the topics are what they must be.
+enum Checked {
+    No,
+    Failed(Instant, BrokerError),
+    Yes { incarnation: u64 },
+}
+
+impl Kafka {
+    /// Takes the options; connecting begins in the background.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let cluster = Arc::new(Cluster::new(options)?);
+        let producer = Producer::new(Arc::clone(&cluster))?;
+        Ok(Self { cluster, producer, checked: Mutex::new(Checked::No), closed: watch::Sender::new(false) })
+    }
+
+    /// The incarnation, after topics were checked. The first caller checks, the others wait for it.
+    async fn checked(&self) -> Result<u64, BrokerError> {
+        if *self.closed.borrow() {
+            return Err(BrokerError::Closed);
+        }
+        let mut checked = self.checked.lock().await;
+        match &*checked {
+            Checked::Yes { incarnation } => return Ok(*incarnation),
+            Checked::Failed(when, error) if when.elapsed() < AWAY => return Err(error.clone()),
+            Checked::Failed(..) | Checked::No => {}
+        }
+        let outcome = match check::check(&self.cluster).await {
+            Ok(()) => ask(&self.cluster, Cluster::incarnation).await,
+            Err(error) => Err(error),
+        };
+        *checked = match &outcome {
+            Ok(incarnation) => Checked::Yes { incarnation: *incarnation },
+            Err(error) => Checked::Failed(Instant::now(), error.clone()),
+        };
+        outcome
+    }
+
+    /// A cluster that was away may come back with other topics.
+    async fn check_again_if_away<T>(&self, answer: Result<T, BrokerError>) -> Result<T, BrokerError> {
+        if let Err(BrokerError::Unavailable(_)) = &answer {
+            let mut checked = self.checked.lock().await;
+            if matches!(*checked, Checked::Yes { .. }) {
+                *checked = Checked::No;
+            }
+        }
+        answer
+    }
+
+    async fn asked<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Cluster, u64) -> Result<T, BrokerError> + Send + 'static,
+    ) -> Result<T, BrokerError> {
+        let incarnation = self.checked().await?;
+        let answer = ask(&self.cluster, move |cluster| question(cluster, incarnation)).await;
+        self.check_again_if_away(answer).await
+    }
+
+    async fn write(&self, record: Outgoing<'_>) -> Result<producer::Written, PublishError> {
+        if let Err(error) = self.checked().await {
+            return Err(PublishError::NotStored(error.to_string()));
+        }
+        self.producer.write(record).await
+    }
+
+    fn reader(&self, begin: Beginning) -> Result<Box<dyn Reader>, BrokerError> {
+        let reader = LogReader::new(Arc::clone(&self.cluster), self.closed.subscribe(), begin)?;
+        Ok(Box::new(reader))
+    }
+}
+
+#[async_trait]
+impl Broker for Kafka {
+    async fn publish(&self, message: Message) -> Result<Published, PublishError> {
+        self.cluster.options.limits.check(&message)?;
+        let service = wire::service(&message.topic);
+        let Some(topic) = self.cluster.names.of(message.stream, service) else {
+            let known = self.cluster.options.services.join(", ");
+            let reason = format!("the service {service:?} of {} has no topic, only these have: {known}", message.topic);
+            return Err(PublishError::Invalid(reason));
+        };
+        let key = wire::record_key(&message);
+        let written = self
+            .write(Outgoing {
+                topic: &self.cluster.names.topics[topic].name,
+                key: &key,
+                headers: wire::record_headers(&message),
+                body: (!message.is_tombstone()).then_some(&message.body[..]),
+            })
+            .await?;
+        let partition = self.cluster.names.number(Part { topic, partition: written.partition });
+        Ok(Published { partition, offset: written.offset, duplicate: false, conflicting: false })
+    }
+
+    async fn head(&self) -> Result<Position, BrokerError> {
+        self.asked(places::head).await
+    }
+
+    async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        let begin = |cluster: &Cluster, incarnation| {
+            let mut parts = cluster.partitions()?;
+            parts.retain(|part| cluster.names.topics[part.topic].stream == Stream::State);
+            let (mut next, mut ends) = (cluster.starts(&parts)?, cluster.ends(&parts)?);
+            ends.retain(|part, end| next[part] < *end);
+            next.retain(|part, _| ends.contains_key(part));
+            let position = Position::start(incarnation);
+            Ok(Beginning { position, next, anchors: Anchors::new(), ends, follow: false })
+        };
+        self.reader(self.asked(begin).await?)
+    }
+
+    async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError> {
+        let position = after.clone();
+        let begin = move |cluster: &Cluster, incarnation| {
+            let anchors = places::anchors(cluster, incarnation, &position)?;
+            let ends = places::compare(cluster, &anchors, &position)?.ends;
+            let next = |part: &Part| position.offset(cluster.names.number(*part)).map_or(0, |read| read + 1);
+            let next = ends.keys().map(|part| (*part, next(part))).collect();
+            Ok(Beginning { position, next, anchors, ends, follow: true })
+        };
+        self.reader(self.asked(begin).await?)
+    }
+
+    async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError> {
+        self.asked(move |cluster, incarnation| places::window(cluster, incarnation, age, records)).await
+    }
+
+    async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
+        let letter = letter.cut();
+        let key = letters::key(&letter);
+        self.write(letters::outgoing(&self.cluster.names.letters, &key, &letter)).await?;
+        Ok(())
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
+        let mut newest = self.asked(move |cluster, _| letters::read(cluster, Order::Newest, limit)).await?;
+        letters::by_place_within_partitions(&mut newest);
+        Ok(newest)
+    }
+
+    async fn dead_letters_before(
+        &self,
+        before: Option<(u32, u64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        self.asked(move |cluster, _| letters::read(cluster, Order::Place(before), limit)).await
+    }
+
+    async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
+        self.asked(move |cluster, _| record_at(cluster, partition, offset)).await
+    }
+
+    async fn close(&self) {
+        self.closed.send_replace(true);
+        self.producer.flush().await;
+    }
+}
+
+fn record_at(cluster: &Cluster, number: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
+    let parts = cluster.partitions()?;
+    let Some(part) = cluster.names.part(number).filter(|part| parts.contains(part)) else { return Ok(None) };
+    let (starts, ends) = (cluster.starts(&[part])?, cluster.ends(&[part])?);
+    if starts.get(&part).is_none_or(|start| offset < *start) || ends.get(&part).is_none_or(|end| offset >= *end) {
+        return Ok(None);
+    }
+    let topic = &cluster.names.topics[part.topic];
+    let mut found = None;
+    scan::scan(cluster, &topic.name, &BTreeMap::from([(part.partition, offset)]), |message| {
+        if u64::try_from(message.offset()).is_ok_and(|at| at == offset) {
+            let raw = Raw {
+                stream: topic.stream,
+                service: &topic.service,
+                key: message.key(),
+                headers: message.headers(),
+                body: message.payload(),
+            };
+            let id = || format!("{}/{}/{offset}", topic.name, part.partition);
+            let time = message.timestamp().to_millis().unwrap_or(0);
+            found = Some(Record { partition: number, offset, time, message: wire::message(&raw, id) });
+        }
+        false
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,250 @@
+//! At the start: are the topics there, and are they what they must be?
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::client::{self, Context};
+use super::cluster::{Cluster, Partitions, ask};
+use super::options::Options;
+use crate::error::BrokerError;
+use crate::message::Stream;
+
+/// Settings of a topic, by name.
+type Settings = Vec<(&'static str, String)>;
+
+/// How long a topic that was just made may be without a leader.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a topic must be like.
+#[derive(Debug, Clone)]
+struct Wanted {
+    name: String,
+    /// Whether only the newest record of each key is kept.
+    compacted: bool,
+    /// How long records must be kept, if they are not compacted.
+    window: Duration,
+    /// The settings of one that is made.
+    settings: Settings,
+}
+
+impl Wanted {
+    fn all(cluster: &Cluster) -> Vec<Self> {
+        let options = &cluster.options;
+        let mut all: Vec<Self> = cluster
+            .names
+            .topics
+            .iter()
+            .map(|topic| match topic.stream {
+                Stream::Events => Self::events(&topic.name, options),
+                Stream::State => Self::compacted(&topic.name, options),
+            })
+            .collect();
+        if !options.publish_only {
+            all.push(Self::compacted(&cluster.names.letters, options));
+        }
+        all
+    }
+
+    fn events(name: &str, options: &Options) -> Self {
+        let bytes = options.retention_bytes / u64::from(options.partitions.max(1));
+        let mut settings = common(options);
+        settings.extend([
+            ("cleanup.policy", "delete".to_owned()),
+            ("retention.ms", options.retention.as_millis().to_string()),
+            ("retention.bytes", bytes.to_string()),
+            // Only whole segments are deleted.
+            ("segment.bytes", (bytes / 4).clamp(16 << 20, 1 << 30).to_string()),
+        ]);
+        Self { name: name.to_owned(), compacted: false, window: options.window, settings }
+    }
+
+    fn compacted(name: &str, options: &Options) -> Self {
+        let mut settings = common(options);
+        settings.extend([
+            ("cleanup.policy", "compact".to_owned()),
+            // Only whole segments are compacted, and a node that starts reads what is not: by default that would be
+            // a gigabyte or a week.
+            ("segment.bytes", (64 << 20).to_string()),
+            ("segment.ms", Duration::from_secs(24 * 3600).as_millis().to_string()),
+            ("min.cleanable.dirty.ratio", "0.2".to_owned()),
+        ]);
+        Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, settings }
+    }
+
+    /// What is wrong with the settings of the topic that is there, and what would be right.
+    fn fault(&self, found: &ConfigResource) -> Option<String> {
+        let value = |name| found.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or("(not told)");
+        let wrong = |name: &str, is: &str, right: &str| {
+            Some(format!("the topic {} has {name}={is}; it must be {right}", self.name))
+        };
+        let policy = value("cleanup.policy");
+        match (self.compacted, policy) {
+            (true, "compact") | (false, "delete") => {}
+            (true, _) => return wrong("cleanup.policy", policy, "compact, as each key's newest record must be kept"),
+            (false, _) => {
+                return wrong("cleanup.policy", policy, "delete, as events with one key are different events");
+            }
+        }
+        let stamped = value("message.timestamp.type");
+        if stamped != "LogAppendTime" {
+            return wrong("message.timestamp.type", stamped, "LogAppendTime, as the replay window counts that time");
+        }
+        if self.compacted {
+            return None;
+        }
+        let kept = value("retention.ms");
+        let window = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
+        match kept.parse::<i64>() {
+            Ok(kept) if kept < 0 || kept >= window => None,
+            _ => wrong("retention.ms", kept, &format!("at least the replay window, {window}")),
+        }
+    }
+
+    /// What `kafka-topics` would be told.
+    fn described(&self) -> String {
+        let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
+        settings.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn common(options: &Options) -> Settings {
+    vec![
+        ("message.timestamp.type", "LogAppendTime".to_owned()),
+        ("max.message.bytes", client::largest_record(options).to_string()),
+    ]
+}
+
+/// Checks all topics, and makes those that are missing where that is allowed.
+pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
+    let wanted = Wanted::all(cluster);
+    let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
+    let missing = ask(cluster, move |cluster| missing(cluster, &names)).await?;
+    let admin: AdminClient<Context> = cluster
+        .config
+        .create_with_context(cluster.context())
+        .map_err(|error| BrokerError::Unavailable(format!("no client for topics: {error}")))?;
+    let asked = AdminOptions::new().request_timeout(Some(cluster.timeout())).operation_timeout(Some(cluster.timeout()));
+    let (absent, present): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|wanted| missing.contains(&wanted.name));
+    if !absent.is_empty() {
+        create(cluster, &admin, &asked, &absent).await?;
+    }
+    let checked = settings(cluster, &admin, &asked, &present).await;
+    // Its last words may block.
+    drop(tokio::task::spawn_blocking(move || drop(admin)));
+    checked
+}
+
+fn missing(cluster: &Cluster, names: &[String]) -> Result<Vec<String>, BrokerError> {
+    let mut missing = Vec::new();
+    for name in names {
+        if matches!(cluster.partitions_of(name)?, Partitions::Missing) {
+            missing.push(name.clone());
+        }
+    }
+    Ok(missing)
+}
+
+async fn create(
+    cluster: &Arc<Cluster>,
+    admin: &AdminClient<Context>,
+    asked: &AdminOptions,
+    absent: &[Wanted],
+) -> Result<(), BrokerError> {
+    let options = &cluster.options;
+    let refused = |wanted: &Wanted, why: &str| {
+        let settings = wanted.described();
+        let partitions = options.partitions;
+        BrokerError::Refused(format!(
+            "the topic {} does not exist and {why}; make it with {partitions} partitions and {settings}",
+            wanted.name
+        ))
+    };
+    if let (false, Some(first)) = (options.create, absent.first()) {
+        return Err(refused(first, "this node may not make topics (create = false)"));
+    }
+    let partitions = i32::try_from(options.partitions).unwrap_or(1).max(1);
+    // Less than one is the cluster's default.
+    let replication = options.replication.map_or(-1, i32::from);
+    let new: Vec<NewTopic<'_>> = absent
+        .iter()
+        .map(|wanted| {
+            let new = NewTopic::new(&wanted.name, partitions, TopicReplication::Fixed(replication));
+            wanted.settings.iter().fold(new, |new, (name, value)| new.set(name, value))
+        })
+        .collect();
+    let made = admin.create_topics(&new, asked).await;
+    let made = made.map_err(|error| client::broker_error("making topics", &error, &cluster.connections))?;
+    for (wanted, made) in absent.iter().zip(made) {
+        match made {
+            // Another node was quicker.
+            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+            Err((_, code)) if client::missing_right(code).is_some() => {
+                return Err(refused(wanted, "this user has no right to create it"));
+            }
+            Err((_, Code::RequestTimedOut | Code::OperationTimedOut | Code::NotController)) => {
+                return Err(BrokerError::Unavailable(format!("the topic {} is being made", wanted.name)));
+            }
+            Err((_, code)) => return Err(refused(wanted, &format!("the cluster does not make it: {code}"))),
+        }
+        tracing::info!(topic = wanted.name, partitions, "made a topic");
+    }
+    let names: Vec<String> = absent.iter().map(|wanted| wanted.name.clone()).collect();
+    ask(cluster, move |cluster| names.iter().try_for_each(|name| wait_for(cluster, name))).await
+}
+
+fn wait_for(cluster: &Cluster, name: &str) -> Result<(), BrokerError> {
+    let begun = Instant::now();
+    while !matches!(cluster.partitions_of(name)?, Partitions::Ready(_)) {
+        if begun.elapsed() > PATIENCE {
+            return Err(BrokerError::Unavailable(format!("the topic {name} was made, but has no leaders yet")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+async fn settings(
+    cluster: &Arc<Cluster>,
+    admin: &AdminClient<Context>,
+    asked: &AdminOptions,
+    present: &[Wanted],
+) -> Result<(), BrokerError> {
+    const WHAT: &str = "asking for the settings of topics";
+    if present.is_empty() {
+        return Ok(());
+    }
+    let topics: Vec<ResourceSpecifier<'_>> = present.iter().map(|w| ResourceSpecifier::Topic(&w.name)).collect();
+    let found = match admin.describe_configs(&topics, asked).await {
+        Ok(found) => found,
+        Err(error) if error.rdkafka_error_code() == Some(Code::UnsupportedFeature) => {
+            tracing::warn!("this cluster does not tell the settings of topics, so they are not checked");
+            return Ok(());
+        }
+        Err(error) => return Err(client::broker_error(WHAT, &error, &cluster.connections)),
+    };
+    for (wanted, found) in present.iter().zip(found) {
+        let fault = match found {
+            Ok(found) => {
+                let named = OwnedResourceSpecifier::Topic(wanted.name.clone());
+                if found.specifier != named {
+                    return Err(BrokerError::Unavailable(format!("{WHAT}: {named:?} was not answered")));
+                }
+                wanted.fault(&found)
+            }
+            Err(code) if client::missing_right(code).is_some() => Some(format!(
+                "the settings of the topic {} cannot be checked: this user needs the right DescribeConfigs on it",
+                wanted.name
+            )),
+            Err(code) => return Err(client::code_error(WHAT, code, &cluster.connections)),
+        };
+        if let Some(fault) = fault {
+            return Err(BrokerError::Refused(fault));
+        }
+    }
+    Ok(())
+}

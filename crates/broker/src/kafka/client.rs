@@ -1,0 +1,216 @@
+//! librdkafka's clients: their settings, and what their errors mean.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use super::options::{OpenError, Options};
+use crate::error::BrokerError;
+
+/// What order, replay and the count of records rest on.
+const RESERVED: &[&str] = &[
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "group.instance.id",
+    "enable.idempotence",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.partition.eof",
+    "auto.offset.reset",
+    "isolation.level",
+    "acks",
+    "request.required.acks",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "retries",
+    "message.send.max.retries",
+    "transactional.id",
+];
+
+/// What a message's record may be larger than its parts.
+pub(super) const FRAMING: usize = 64 * 1024;
+
+/// The largest record that is written.
+pub(super) fn largest_record(options: &Options) -> usize {
+    options.limits.largest_message() + FRAMING
+}
+
+/// What clients tell of their connections.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    last_fault: Mutex<Option<(Code, String)>>,
+}
+
+impl Connections {
+    /// The last fault since a call succeeded.
+    pub(super) fn fault(&self) -> Option<(Code, String)> {
+        self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call succeeded.
+    pub(super) fn worked(&self) {
+        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn failed(&self, code: Code, reason: &str) {
+        let mut last = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all servers are away is said last, but says the least.
+        if code != Code::AllBrokersDown || last.is_none() {
+            *last = Some((code, reason.to_owned()));
+        }
+    }
+}
+
+/// Takes what a client says beside its answers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Context {
+    pub(super) connections: Arc<Connections>,
+}
+
+impl ClientContext for Context {
+    // What matters also comes back as an error, with a sentence of ours around it.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Debug => tracing::trace!(facility, "librdkafka: {message}"),
+            _ => tracing::debug!(?level, facility, "librdkafka: {message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, "librdkafka: {reason}");
+        if let Some(code) = error.rdkafka_error_code() {
+            self.connections.failed(code, reason);
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
+/// What all clients are told.
+pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
+    if options.servers.is_empty() {
+        return Err(OpenError::NoServer);
+    }
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", options.servers.join(","))
+        .set("client.id", &options.prefix)
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.keepalive.enable", "true")
+        .set("socket.nagle.disable", "true")
+        .set("retry.backoff.ms", "50")
+        // Servers of which none is reachable any more are looked for by the names given.
+        .set("metadata.recovery.strategy", "rebootstrap")
+        .set("topic.metadata.refresh.fast.interval.ms", "100");
+    for (name, value) in &options.properties {
+        if RESERVED.contains(&name.as_str()) {
+            return Err(OpenError::Reserved(name.clone()));
+        }
+        config.set(name, value);
+    }
+    // librdkafka checks each property's name and value here.
+    match config.create_native_config() {
+        Ok(_) => Ok(config),
+        Err(error) => Err(open_error(error)),
+    }
+}
+
+/// What a client that reads is told.
+pub(super) fn reading(config: &ClientConfig, options: &Options, partitions: usize) -> ClientConfig {
+    let each = (options.ahead_bytes / partitions.max(1) / 1024).clamp(64, 1 << 20);
+    let mut config = config.clone();
+    config
+        // librdkafka wants a name for the group, which is never joined: partitions are assigned by hand.
+        .set("group.id", format!("{}-reader", options.prefix))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "false")
+        .set("allow.auto.create.topics", "false")
+        .set("check.crcs", "true")
+        .set("fetch.wait.max.ms", "250")
+        .set("fetch.error.backoff.ms", "50")
+        .set("fetch.queue.backoff.ms", "20")
+        .set("fetch.message.max.bytes", "524288")
+        .set("fetch.max.bytes", (8 << 20).max(largest_record(options)).to_string())
+        .set("queued.max.messages.kbytes", each.to_string());
+    config
+}
+
+/// What the client that writes is told.
+pub(super) fn writing(config: &ClientConfig, options: &Options) -> ClientConfig {
+    let mut config = config.clone();
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("delivery.timeout.ms", options.delivery_timeout.as_millis().to_string())
+        .set("linger.ms", "1")
+        .set("queue.buffering.max.messages", "20000")
+        .set("queue.buffering.max.kbytes", (64 << 10).to_string())
+        .set("message.max.bytes", largest_record(options).to_string())
+        // The one of Java's producers, so that a foreign producer finds the same partition for the same key.
+        .set("partitioner", "murmur2_random");
+    config
+}
+
+pub(super) fn open_error(error: KafkaError) -> OpenError {
+    match error {
+        KafkaError::ClientConfig(_, reason, name, _) => OpenError::Property { name, reason },
+        other => OpenError::Client(other.to_string()),
+    }
+}
+
+/// What an answer means. `what` names the call.
+pub(super) fn broker_error(what: &str, error: &KafkaError, connections: &Connections) -> BrokerError {
+    let Some(code) = error.rdkafka_error_code() else {
+        return BrokerError::Unavailable(format!("{what}: {error}"));
+    };
+    code_error(what, code, connections)
+}
+
+/// What an error code of the cluster means.
+pub(super) fn code_error(what: &str, code: Code, connections: &Connections) -> BrokerError {
+    if let Some(right) = missing_right(code) {
+        return BrokerError::Refused(format!("{what}: {right}"));
+    }
+    // A call that timed out tells nothing; why there is no connection was told beside.
+    let (cause, reason) = connections.fault().unwrap_or((code, code.to_string()));
+    let reason = format!("{what}: {reason}");
+    match cause {
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            BrokerError::Refused(format!("{reason}; user and password, or the mechanism, must be others"))
+        }
+        Code::SSL if reason.contains("verif") => {
+            BrokerError::Refused(format!("{reason}; the certificates must be others"))
+        }
+        _ => BrokerError::Unavailable(reason),
+    }
+}
+
+/// What the user may not do.
+pub(super) fn missing_right(code: Code) -> Option<&'static str> {
+    match code {
+        Code::TopicAuthorizationFailed => Some("this user has no right to do that on the topic"),
+        Code::ClusterAuthorizationFailed => Some("this user has no right to do that on the cluster"),
+        Code::GroupAuthorizationFailed => Some("this user has no right to do that on the group"),
+        _ => None,
+    }
+}
+
+/// Whether an error says that a topic is not there.
+pub(super) fn is_missing(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId)
+}
+
+/// Half of a time and more: nodes that failed together do not come back together.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    pause / 2 + pause.mul_f64(f64::from(now.subsec_nanos() % 1000) / 2000.0)
+}

@@ -1,0 +1,231 @@
+//! Questions to the cluster. All of them block until it answers, at most for the request timeout.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::task::spawn_blocking;
+
+use super::client::{self, Connections, Context};
+use super::names::{MAX_PARTITIONS, Names, Part};
+use super::options::{OpenError, Options};
+use crate::error::BrokerError;
+
+/// How many pending words of a client are looked at in one go.
+const WORDS: usize = 256;
+
+/// The cluster, as far as its topics are this Fanfare's.
+pub(super) struct Cluster {
+    pub(super) options: Options,
+    pub(super) names: Names,
+    /// What all clients are told.
+    pub(super) config: ClientConfig,
+    pub(super) connections: Arc<Connections>,
+    asking: BaseConsumer<Context>,
+}
+
+/// What became of the partitions of a topic.
+pub(super) enum Partitions {
+    /// So many, all with a leader.
+    Ready(i32),
+    /// Some are without a leader; for how long is unknown.
+    NotReady,
+    /// There is no such topic.
+    Missing,
+}
+
+impl Cluster {
+    pub(super) fn new(options: Options) -> Result<Self, OpenError> {
+        if options.services.is_empty() {
+            return Err(OpenError::NoService);
+        }
+        let names = Names::new(&options.prefix, &options.events, &options.state, &options.services)?;
+        let config = client::config(&options)?;
+        let context = Context::default();
+        let connections = Arc::clone(&context.connections);
+        let mut asking = config.clone();
+        asking.set("allow.auto.create.topics", "false").set("isolation.level", "read_committed");
+        let asking = asking.create_with_context(context).map_err(client::open_error)?;
+        Ok(Self { options, names, config, connections, asking })
+    }
+
+    /// Another client's context that tells its connections to this cluster.
+    pub(super) fn context(&self) -> Context {
+        Context { connections: Arc::clone(&self.connections) }
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.options.request_timeout
+    }
+
+    /// What tells this cluster and these topics from others.
+    pub(super) fn incarnation(&self) -> Result<u64, BrokerError> {
+        let id = self.asking.client().fetch_cluster_id(self.timeout());
+        let Some(id) = id else {
+            self.listen();
+            let code = rdkafka::error::RDKafkaErrorCode::OperationTimedOut;
+            return Err(client::code_error("asking for the cluster's id", code, &self.connections));
+        };
+        let Options { events, state, .. } = &self.options;
+        Ok(super::names::hash64(format!("{id}\n{events}\n{state}").as_bytes()))
+    }
+
+    /// The partitions of one topic.
+    pub(super) fn partitions_of(&self, topic: &str) -> Result<Partitions, BrokerError> {
+        let what = || format!("asking for the topic {topic}");
+        let answer = self.asking.fetch_metadata(Some(topic), self.timeout());
+        let metadata = self.answered(&what(), answer)?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(Partitions::Missing);
+        };
+        if let Some(error) = found.error() {
+            let code = error.into();
+            return match code {
+                code if client::is_missing(code) => Ok(Partitions::Missing),
+                rdkafka::error::RDKafkaErrorCode::LeaderNotAvailable => Ok(Partitions::NotReady),
+                code => Err(client::code_error(&what(), code, &self.connections)),
+            };
+        }
+        if found.partitions().is_empty() || found.partitions().iter().any(|partition| partition.leader() < 0) {
+            return Ok(Partitions::NotReady);
+        }
+        let count = found.partitions().len();
+        match i32::try_from(count) {
+            Ok(count) if count.unsigned_abs() <= MAX_PARTITIONS => Ok(Partitions::Ready(count)),
+            _ => Err(BrokerError::Refused(format!(
+                "the topic {topic} has {count} partitions, at most {MAX_PARTITIONS} are read"
+            ))),
+        }
+    }
+
+    /// All partitions of the log.
+    pub(super) fn partitions(&self) -> Result<Vec<Part>, BrokerError> {
+        let mut parts = Vec::new();
+        for (topic, named) in self.names.topics.iter().enumerate() {
+            match self.partitions_of(&named.name)? {
+                Partitions::Ready(count) => parts.extend((0..count).map(|partition| Part { topic, partition })),
+                Partitions::NotReady => {
+                    return Err(BrokerError::Unavailable(format!(
+                        "a partition of the topic {} has no leader",
+                        named.name
+                    )));
+                }
+                Partitions::Missing => return Err(gone(&named.name)),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// For each partition the offset of the first record still kept.
+    pub(super) fn starts(&self, parts: &[Part]) -> Result<BTreeMap<Part, u64>, BrokerError> {
+        self.edges(parts, Offset::Beginning)
+    }
+
+    /// The same for a topic that is not part of the log, by partition.
+    pub(super) fn starts_of(&self, topic: &str, count: i32) -> Result<BTreeMap<i32, u64>, BrokerError> {
+        let found = self.found((0..count).map(|partition| (topic, partition, Offset::Beginning)))?;
+        Ok(found.into_iter().map(|(_, partition, offset)| (partition, offset.unwrap_or(0))).collect())
+    }
+
+    /// For each partition the offset of the next record.
+    pub(super) fn ends(&self, parts: &[Part]) -> Result<BTreeMap<Part, u64>, BrokerError> {
+        self.edges(parts, Offset::End)
+    }
+
+    fn edges(&self, parts: &[Part], edge: Offset) -> Result<BTreeMap<Part, u64>, BrokerError> {
+        let found = self.offsets(parts.iter().map(|part| (*part, edge)))?;
+        // Edges are always there.
+        Ok(found.into_iter().map(|(part, offset)| (part, offset.unwrap_or(0))).collect())
+    }
+
+    /// For each partition the first record that the broker stored at a time or later.
+    pub(super) fn since(
+        &self,
+        times: impl IntoIterator<Item = (Part, i64)>,
+    ) -> Result<BTreeMap<Part, Option<u64>>, BrokerError> {
+        self.offsets(times.into_iter().map(|(part, time)| (part, Offset::Offset(time.max(0)))))
+    }
+
+    /// The request takes times, of which two are special: the earliest and the latest.
+    fn offsets(
+        &self,
+        times: impl IntoIterator<Item = (Part, Offset)>,
+    ) -> Result<BTreeMap<Part, Option<u64>>, BrokerError> {
+        let times = times.into_iter().map(|(part, time)| (self.names.name(part), part.partition, time));
+        let found = self.found(times)?.into_iter();
+        let part = |(topic, partition, offset): (String, i32, Option<u64>)| {
+            Some((Part { topic: self.names.find(&topic)?, partition }, offset))
+        };
+        Ok(found.filter_map(part).collect())
+    }
+
+    fn found<'a>(
+        &self,
+        times: impl IntoIterator<Item = (&'a str, i32, Offset)>,
+    ) -> Result<Vec<(String, i32, Option<u64>)>, BrokerError> {
+        const WHAT: &str = "asking for offsets";
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, time) in times {
+            self.answered(WHAT, list.add_partition_offset(topic, partition, time))?;
+        }
+        if list.count() == 0 {
+            return Ok(Vec::new());
+        }
+        let found = self.answered(WHAT, self.asking.offsets_for_times(list, self.timeout()))?;
+        let mut offsets = Vec::with_capacity(found.count());
+        for element in found.elements() {
+            if let Err(error) = element.error() {
+                let missing = error.rdkafka_error_code().is_some_and(client::is_missing);
+                return Err(match missing {
+                    true => gone(element.topic()),
+                    false => client::broker_error(WHAT, &error, &self.connections),
+                });
+            }
+            let offset = match element.offset() {
+                Offset::Offset(offset) => u64::try_from(offset).ok(),
+                _ => None,
+            };
+            offsets.push((element.topic().to_owned(), element.partition(), offset));
+        }
+        Ok(offsets)
+    }
+
+    fn answered<T>(&self, what: &str, answer: Result<T, rdkafka::error::KafkaError>) -> Result<T, BrokerError> {
+        self.listen();
+        match answer {
+            Ok(answer) => {
+                self.connections.worked();
+                Ok(answer)
+            }
+            Err(error) => Err(client::broker_error(what, &error, &self.connections)),
+        }
+    }
+
+    /// Takes what the client has said meanwhile, into [`Connections`].
+    fn listen(&self) {
+        for _ in 0..WORDS {
+            if self.asking.poll(Duration::ZERO).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// A topic that was there at the start is not there any more. It may come back, and with `create` it does.
+fn gone(topic: &str) -> BrokerError {
+    BrokerError::Unavailable(format!("the topic {topic} is gone"))
+}
+
+/// Asks the cluster on a thread that may block.
+pub(super) async fn ask<T: Send + 'static>(
+    cluster: &Arc<Cluster>,
+    question: impl FnOnce(&Cluster) -> Result<T, BrokerError> + Send + 'static,
+) -> Result<T, BrokerError> {
+    let cluster = Arc::clone(cluster);
+    let answer = spawn_blocking(move || question(&cluster)).await;
+    // A question that panicked is a fault of this crate; its caller may ask again.
+    answer.unwrap_or_else(|error| Err(BrokerError::Unavailable(format!("a question to the cluster failed: {error}"))))
+}

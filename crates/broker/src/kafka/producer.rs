@@ -1,0 +1,178 @@
+//! Publishing: one idempotent producer, which keeps the order also when it tries again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::util::Timeout;
+
+use super::client::{self, Context};
+use super::cluster::{Cluster, ask};
+use super::options::OpenError;
+use crate::error::PublishError;
+
+/// How long it counts that the cluster was found to be away.
+const AWAY: Duration = Duration::from_millis(300);
+
+/// A record to be written.
+pub(super) struct Outgoing<'a> {
+    pub(super) topic: &'a str,
+    pub(super) key: &'a str,
+    pub(super) headers: OwnedHeaders,
+    /// None removes the key from a compacted topic.
+    pub(super) body: Option<&'a [u8]>,
+}
+
+/// Where a record was written.
+pub(super) struct Written {
+    pub(super) partition: i32,
+    pub(super) offset: u64,
+}
+
+type Client = FutureProducer<Context>;
+
+/// Writes records.
+pub(super) struct Producer {
+    cluster: Arc<Cluster>,
+    client: Mutex<Arc<Client>>,
+    /// When and why the cluster was found to be away. Its lock makes one publisher ask for all that wait.
+    away: tokio::sync::Mutex<Option<(Instant, String)>>,
+}
+
+impl Producer {
+    pub(super) fn new(cluster: Arc<Cluster>) -> Result<Self, OpenError> {
+        let client = Mutex::new(Arc::new(make(&cluster)?));
+        Ok(Self { cluster, client, away: tokio::sync::Mutex::new(None) })
+    }
+
+    /// Writes a record and waits until all replicas in sync have it.
+    pub(super) async fn write(&self, record: Outgoing<'_>) -> Result<Written, PublishError> {
+        self.reachable().await?;
+        let size = record.body.map_or(0, <[u8]>::len);
+        let mut new = FutureRecord::<str, [u8]>::to(record.topic).key(record.key).headers(record.headers);
+        if let Some(body) = record.body {
+            new = new.payload(body);
+        }
+        let client = self.client();
+        // A full queue is told at once: whoever publishes knows best whether to wait.
+        match client.send(new, Timeout::After(Duration::ZERO)).await {
+            Ok(delivery) => {
+                self.cluster.connections.worked();
+                let offset = u64::try_from(delivery.offset);
+                let offset = offset.map_err(|_| PublishError::Unknown("the cluster told no offset".into()))?;
+                Ok(Written { partition: delivery.partition, offset })
+            }
+            Err((error, _)) => {
+                self.renew_if_broken(&client);
+                Err(publish_error(&error, size, client::largest_record(&self.cluster.options)))
+            }
+        }
+    }
+
+    /// Waits until all that was accepted is answered.
+    pub(super) async fn flush(&self) {
+        let (client, patience) = (self.client(), self.cluster.options.delivery_timeout);
+        // What is not written by then has been answered so.
+        let _ = tokio::task::spawn_blocking(move || client.flush(patience)).await;
+    }
+
+    fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Without a connection a record would wait for it, and nobody could say afterwards whether it was sent.
+    async fn reachable(&self) -> Result<(), PublishError> {
+        if self.cluster.connections.fault().is_none() {
+            return Ok(());
+        }
+        let mut away = self.away.lock().await;
+        if self.cluster.connections.fault().is_none() {
+            return Ok(());
+        }
+        if let Some((_, reason)) = away.as_ref().filter(|(since, _)| since.elapsed() < AWAY) {
+            return Err(PublishError::NotStored(reason.clone()));
+        }
+        match ask(&self.cluster, |cluster| cluster.partitions()).await {
+            Ok(_) => {
+                *away = None;
+                Ok(())
+            }
+            Err(error) => {
+                *away = Some((Instant::now(), error.to_string()));
+                Err(PublishError::NotStored(error.to_string()))
+            }
+        }
+    }
+
+    /// An idempotent producer that lost count of its records refuses all others for good.
+    fn renew_if_broken(&self, used: &Arc<Client>) {
+        let Some((code, reason)) = used.client().fatal_error() else { return };
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&client, used) {
+            return;
+        }
+        tracing::warn!(%code, reason, "the producer is broken and is made anew");
+        match make(&self.cluster) {
+            Ok(new) => *client = Arc::new(new),
+            Err(error) => tracing::error!(%error, "no new producer can be made"),
+        }
+    }
+}
+
+fn make(cluster: &Cluster) -> Result<Client, OpenError> {
+    let config = client::writing(&cluster.config, &cluster.options);
+    config.create_with_context(cluster.context()).map_err(client::open_error)
+}
+
+/// What the answer says about the record. Only what the cluster or the queue surely did not take is not stored.
+pub(super) fn publish_error(error: &KafkaError, size: usize, limit: usize) -> PublishError {
+    let Some(code) = error.rdkafka_error_code() else {
+        return PublishError::Unknown(error.to_string());
+    };
+    let not_stored = |reason: &str| PublishError::NotStored(reason.to_owned());
+    match code {
+        Code::QueueFull => not_stored("too many messages wait to be written"),
+        Code::PurgeQueue => not_stored("the broker was closed before the message was sent"),
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+            PublishError::TooLarge { part: "the record, with a topic's max.message.bytes below it,", size, limit }
+        }
+        Code::InvalidRecord => PublishError::Invalid("the cluster does not take the record".into()),
+        code if client::is_missing(code) => not_stored("the topic or its partition is gone"),
+        code if client::missing_right(code).is_some() => not_stored("this user has no right to write to the topic"),
+        Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::InvalidRequiredAcks
+        | Code::PolicyViolation
+        | Code::UnsupportedForMessageFormat
+        | Code::InvalidTimestamp => PublishError::NotStored(code.to_string()),
+        // Sent and not answered in time, written but not to enough replicas, a producer that lost count, and all else.
+        code => PublishError::Unknown(code.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_surely_not_taken_is_not_stored() {
+        let outcome = |code| publish_error(&KafkaError::MessageProduction(code), 7, 5);
+        for code in [Code::QueueFull, Code::PurgeQueue, Code::UnknownTopic, Code::TopicAuthorizationFailed] {
+            assert!(matches!(outcome(code), PublishError::NotStored(_)), "{code}");
+        }
+        for code in [
+            Code::MessageTimedOut,
+            Code::PurgeInflight,
+            Code::NotEnoughReplicasAfterAppend,
+            Code::BrokerTransportFailure,
+            Code::OutOfOrderSequenceNumber,
+            Code::Fatal,
+        ] {
+            assert!(matches!(outcome(code), PublishError::Unknown(_)), "{code}");
+        }
+        let too_large = outcome(Code::MessageSizeTooLarge);
+        assert!(matches!(too_large, PublishError::TooLarge { size: 7, limit: 5, .. }), "{too_large}");
+    }
+}

@@ -1,0 +1,100 @@
+use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
+
+use super::*;
+
+fn event() -> Message {
+    Message {
+        stream: Stream::Events,
+        org: Some("acme".into()),
+        topic: "license.LicenseUpdated".into(),
+        key: None,
+        id: "license/1".into(),
+        headers: vec![("ce-type".into(), "license.LicenseUpdated".into()), ("ce-org".into(), "acme".into())],
+        body: Bytes::from_static(b"body"),
+    }
+}
+
+fn there_and_back(sent: &Message) -> Message {
+    let key = record_key(sent);
+    let headers = record_headers(sent);
+    let body = (!sent.is_tombstone()).then_some(&sent.body[..]);
+    let raw = Raw {
+        stream: sent.stream,
+        service: service(&sent.topic),
+        key: Some(key.as_bytes()),
+        headers: Some(&headers),
+        body,
+    };
+    message(&raw, || panic!("the id travels along"))
+}
+
+fn foreign(stream: Stream, key: Option<&str>, headers: &[(&str, &str)]) -> Message {
+    let headers = headers.iter().fold(OwnedHeaders::new(), |all, (name, value)| put(all, name, value));
+    let raw =
+        Raw { stream, service: "license", key: key.map(str::as_bytes), headers: Some(&headers), body: Some(b"x") };
+    message(&raw, || "events.license/3/7".into())
+}
+
+#[test]
+fn messages_come_back_as_they_were() {
+    let ce = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let orgless = Message { org: None, headers: vec![], topic: "system.Alert".into(), ..event() };
+    let alerted = Message { key: Some("alice".into()), ..orgless.clone() };
+    let other_type = Message { headers: vec![ce("ce-type", "a.B"), ce("ce-org", "acme")], ..event() };
+    let state = Message { stream: Stream::State, key: Some("a/b_%".into()), ..event() };
+    let tombstone = Message { body: Bytes::new(), ..state.clone() };
+    let nobodys = Message { org: None, key: Some("_".into()), ..state.clone() };
+    let underscore = Message { org: Some("_".into()), ..state.clone() };
+    for sent in [event(), orgless, alerted, other_type, state, tombstone, nobodys, underscore] {
+        assert_eq!(there_and_back(&sent), sent);
+    }
+}
+
+#[test]
+fn keys_are_those_that_the_documentation_names() {
+    assert_eq!(record_key(&event()), "acme");
+    let alert = Message { org: None, key: None, topic: "system.Alert".into(), ..event() };
+    assert_eq!(record_key(&alert), "system.Alert");
+    assert_eq!(record_key(&Message { key: Some("alice".into()), ..alert.clone() }), "alice");
+    let state = Message { stream: Stream::State, key: Some("dark.mode".into()), ..event() };
+    assert_eq!(record_key(&state), "acme/LicenseUpdated/dark%2Emode");
+    assert_eq!(record_key(&Message { org: None, ..state.clone() }), "_/LicenseUpdated/dark%2Emode");
+    assert_eq!(record_key(&Message { org: Some("_".into()), ..state }), "%5F/LicenseUpdated/dark%2Emode");
+}
+
+#[test]
+fn attributes_have_an_underscore_on_the_wire() {
+    let headers = record_headers(&event());
+    let names: Vec<&str> = headers.iter().map(|header| header.key).collect();
+    assert_eq!(names, [MESSAGE_ID, "ce_type", "ce_org"]);
+}
+
+#[test]
+fn a_foreign_event_is_read_by_its_key_and_headers() {
+    let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A"), ("ce_org", "acme")]);
+    assert_eq!((m.org.as_deref(), m.key, m.topic.as_str()), (Some("acme"), None, "license.A"));
+    assert_eq!(m.id, "events.license/3/7");
+    // Without the header it is not clear whether the key is an org.
+    let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A")]);
+    assert_eq!((m.org, m.key.as_deref()), (None, Some("acme")));
+    let m = foreign(Stream::Events, Some("license.A"), &[("ce_type", "license.A")]);
+    assert_eq!((m.org, m.key), (None, None));
+    let m = foreign(Stream::Events, None, &[]);
+    assert_eq!((m.org, m.key, m.topic.as_str()), (None, None, "license.?"));
+}
+
+#[test]
+fn a_foreign_state_record_with_a_strange_key_keeps_it() {
+    for key in ["acme", "acme/A", "acme/A/b/c", "ac.me/A/b", "/%/x"] {
+        let m = foreign(Stream::State, Some(key), &[]);
+        assert_eq!((m.org, m.key.as_deref(), m.topic.as_str()), (None, Some(key), "license.?"));
+    }
+}
+
+#[test]
+fn a_record_without_headers_is_read_too() {
+    let raw: Raw<'_, BorrowedHeaders> =
+        Raw { stream: Stream::Events, service: "auth", key: Some(&[0xFF]), headers: None, body: None };
+    let m = message(&raw, || "x".into());
+    assert_eq!((m.key.as_deref(), m.body.len()), (Some("\u{FFFD}"), 0));
+}
