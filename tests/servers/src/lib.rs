@@ -6,6 +6,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod certificates;
+pub mod kafka;
 pub mod nats;
 pub mod nginx;
 mod place;

@@ -1,5 +1,6 @@
 //! librdkafka's clients: their settings, and what their errors mean.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::ids::TopicIds;
 use super::options::{OpenError, Options};
 use crate::error::BrokerError;
 
@@ -70,18 +72,39 @@ impl Connections {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
     pub(super) connections: Arc<Connections>,
+    /// The ids of the topics, as this client was told them.
+    pub(super) ids: Arc<TopicIds>,
+    /// How much this client said.
+    words: Arc<AtomicU64>,
+}
+
+impl Context {
+    /// The context of another client of the same cluster.
+    pub(super) fn another(&self) -> Self {
+        Self { connections: Arc::clone(&self.connections), ..Self::default() }
+    }
+
+    pub(super) fn words(&self) -> u64 {
+        self.words.load(Ordering::Relaxed)
+    }
 }
 
 impl ClientContext for Context {
-    // What matters also comes back as an error, with a sentence of ours around it.
+    // What matters also comes back as an error, with a sentence of ours around it; but for the ids of topics, which
+    // the library tells nowhere else.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.words.fetch_add(1, Ordering::Relaxed);
         match level {
-            RDKafkaLogLevel::Debug => tracing::trace!(facility, "librdkafka: {message}"),
+            RDKafkaLogLevel::Debug => {
+                self.ids.hear(message);
+                tracing::trace!(facility, "librdkafka: {message}");
+            }
             _ => tracing::debug!(?level, facility, "librdkafka: {message}"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.words.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(%error, "librdkafka: {reason}");
         if let Some(code) = error.rdkafka_error_code() {
             self.connections.failed(code, reason);
@@ -114,6 +137,9 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
         }
         config.set(name, value);
     }
+    // Where the ids of topics are told; see `ids.rs`.
+    let debug = options.properties.get("debug").map_or("topic".to_owned(), |more| format!("topic,{more}"));
+    config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
     // librdkafka checks each property's name and value here.
     match config.create_native_config() {
         Ok(_) => Ok(config),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
@@ -15,7 +16,13 @@ use super::options::{OpenError, Options};
 use crate::error::BrokerError;
 
 /// How many pending words of a client are looked at in one go.
-const WORDS: usize = 256;
+const WORDS: usize = 100_000;
+
+/// For how long a partition may have no server that answers for it, within one question.
+const PASSING: Duration = Duration::from_secs(2);
+
+/// The pause between two such questions.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The cluster, as far as its topics are this Fanfare's.
 pub(super) struct Cluster {
@@ -24,6 +31,7 @@ pub(super) struct Cluster {
     /// What all clients are told.
     pub(super) config: ClientConfig,
     pub(super) connections: Arc<Connections>,
+    context: Context,
     asking: BaseConsumer<Context>,
 }
 
@@ -48,29 +56,38 @@ impl Cluster {
         let connections = Arc::clone(&context.connections);
         let mut asking = config.clone();
         asking.set("allow.auto.create.topics", "false").set("isolation.level", "read_committed");
-        let asking = asking.create_with_context(context).map_err(client::open_error)?;
-        Ok(Self { options, names, config, connections, asking })
+        let asking = asking.create_with_context(context.clone()).map_err(client::open_error)?;
+        Ok(Self { options, names, config, connections, context, asking })
     }
 
     /// Another client's context that tells its connections to this cluster.
     pub(super) fn context(&self) -> Context {
-        Context { connections: Arc::clone(&self.connections) }
+        self.context.another()
     }
 
     pub(super) fn timeout(&self) -> Duration {
         self.options.request_timeout
     }
 
-    /// What tells this cluster and these topics from others.
-    pub(super) fn incarnation(&self) -> Result<u64, BrokerError> {
+    /// All partitions of the log, and what tells this log from others: the cluster and the ids of the topics.
+    pub(super) fn log(&self) -> Result<Log, BrokerError> {
+        let parts = self.partitions()?;
         let id = self.asking.client().fetch_cluster_id(self.timeout());
-        let Some(id) = id else {
+        let Some(mut identity) = id else {
             self.listen();
-            let code = rdkafka::error::RDKafkaErrorCode::OperationTimedOut;
+            let code = Code::OperationTimedOut;
             return Err(client::code_error("asking for the cluster's id", code, &self.connections));
         };
-        let Options { events, state, .. } = &self.options;
-        Ok(super::names::hash64(format!("{id}\n{events}\n{state}").as_bytes()))
+        let ids = self.names.topics.iter().map(|topic| (&topic.name, self.context.ids.of(&topic.name)));
+        let ids: BTreeMap<&String, Option<String>> = ids.collect();
+        let known = ids.values().flatten().count();
+        if known != 0 && known != ids.len() {
+            return Err(BrokerError::Unavailable("the cluster has not told the ids of all topics yet".into()));
+        }
+        for (name, id) in ids {
+            identity.push_str(&format!("\n{name}\n{}", id.unwrap_or_default()));
+        }
+        Ok(Log { parts, incarnation: super::names::hash64(identity.as_bytes()) })
     }
 
     /// The partitions of one topic.
@@ -85,7 +102,7 @@ impl Cluster {
             let code = error.into();
             return match code {
                 code if client::is_missing(code) => Ok(Partitions::Missing),
-                rdkafka::error::RDKafkaErrorCode::LeaderNotAvailable => Ok(Partitions::NotReady),
+                Code::LeaderNotAvailable => Ok(Partitions::NotReady),
                 code => Err(client::code_error(&what(), code, &self.connections)),
             };
         }
@@ -101,7 +118,6 @@ impl Cluster {
         }
     }
 
-    /// All partitions of the log.
     pub(super) fn partitions(&self) -> Result<Vec<Part>, BrokerError> {
         let mut parts = Vec::new();
         for (topic, named) in self.names.topics.iter().enumerate() {
@@ -174,16 +190,28 @@ impl Cluster {
         if list.count() == 0 {
             return Ok(Vec::new());
         }
-        let found = self.answered(WHAT, self.asking.offsets_for_times(list, self.timeout()))?;
+        let begun = Instant::now();
+        let found = loop {
+            let found = self.asking.offsets_for_times(list.clone(), self.timeout());
+            let (topic, error) = match found {
+                Err(error) => (None, error),
+                Ok(found) => match first_fault(&found) {
+                    Some((topic, error)) => (Some(topic), error),
+                    None => break self.answered(WHAT, Ok(found))?,
+                },
+            };
+            let code = error.rdkafka_error_code();
+            let missing = code.is_some_and(client::is_missing);
+            if !(missing || code.is_some_and(is_passing)) || begun.elapsed() > PASSING {
+                return match topic.filter(|_| missing) {
+                    Some(topic) => Err(gone(&topic)),
+                    None => self.answered(WHAT, Err(error)),
+                };
+            }
+            std::thread::sleep(PAUSE);
+        };
         let mut offsets = Vec::with_capacity(found.count());
         for element in found.elements() {
-            if let Err(error) = element.error() {
-                let missing = error.rdkafka_error_code().is_some_and(client::is_missing);
-                return Err(match missing {
-                    true => gone(element.topic()),
-                    false => client::broker_error(WHAT, &error, &self.connections),
-                });
-            }
             let offset = match element.offset() {
                 Offset::Offset(offset) => u64::try_from(offset).ok(),
                 _ => None,
@@ -193,7 +221,7 @@ impl Cluster {
         Ok(offsets)
     }
 
-    fn answered<T>(&self, what: &str, answer: Result<T, rdkafka::error::KafkaError>) -> Result<T, BrokerError> {
+    fn answered<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, BrokerError> {
         self.listen();
         match answer {
             Ok(answer) => {
@@ -204,14 +232,39 @@ impl Cluster {
         }
     }
 
-    /// Takes what the client has said meanwhile, into [`Connections`].
+    /// Takes what the client has said meanwhile: faults and ids.
     fn listen(&self) {
         for _ in 0..WORDS {
-            if self.asking.poll(Duration::ZERO).is_none() {
+            let before = self.context.words();
+            if self.asking.poll(Duration::ZERO).is_none() && self.context.words() == before {
                 break;
             }
         }
     }
+}
+
+/// The log as it is now.
+pub(super) struct Log {
+    pub(super) parts: Vec<Part>,
+    pub(super) incarnation: u64,
+}
+
+fn first_fault(found: &TopicPartitionList) -> Option<(String, KafkaError)> {
+    found.elements().iter().find_map(|element| Some((element.topic().to_owned(), element.error().err()?)))
+}
+
+/// Whether a server says this while it takes over a partition, for instance of a topic that was just made.
+fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::OffsetNotAvailable
+            | Code::KafkaStorageError
+            | Code::UnknownLeaderEpoch
+            | Code::FencedLeaderEpoch
+    )
 }
 
 /// A topic that was there at the start is not there any more. It may come back, and with `create` it does.

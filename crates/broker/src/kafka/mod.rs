@@ -12,6 +12,7 @@
 mod check;
 mod client;
 mod cluster;
+mod ids;
 mod letters;
 mod names;
 mod options;
@@ -19,6 +20,8 @@ mod places;
 mod producer;
 mod reader;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wire;
 
@@ -33,7 +36,7 @@ use tokio::sync::{Mutex, watch};
 pub use self::names::NameError;
 pub use self::options::{OpenError, Options};
 
-use self::cluster::{Cluster, ask};
+use self::cluster::{Cluster, Log, ask};
 use self::letters::Order;
 use self::names::Part;
 use self::places::Anchors;
@@ -63,7 +66,7 @@ pub struct Kafka {
 enum Checked {
     No,
     Failed(Instant, BrokerError),
-    Yes { incarnation: u64 },
+    Yes,
 }
 
 impl Kafka {
@@ -74,23 +77,20 @@ impl Kafka {
         Ok(Self { cluster, producer, checked: Mutex::new(Checked::No), closed: watch::Sender::new(false) })
     }
 
-    /// The incarnation, after topics were checked. The first caller checks, the others wait for it.
-    async fn checked(&self) -> Result<u64, BrokerError> {
+    /// Goes on once the topics were checked. The first caller checks, the others wait for it.
+    async fn checked(&self) -> Result<(), BrokerError> {
         if *self.closed.borrow() {
             return Err(BrokerError::Closed);
         }
         let mut checked = self.checked.lock().await;
         match &*checked {
-            Checked::Yes { incarnation } => return Ok(*incarnation),
+            Checked::Yes => return Ok(()),
             Checked::Failed(when, error) if when.elapsed() < AWAY => return Err(error.clone()),
             Checked::Failed(..) | Checked::No => {}
         }
-        let outcome = match check::check(&self.cluster).await {
-            Ok(()) => ask(&self.cluster, Cluster::incarnation).await,
-            Err(error) => Err(error),
-        };
+        let outcome = check::check(&self.cluster).await;
         *checked = match &outcome {
-            Ok(incarnation) => Checked::Yes { incarnation: *incarnation },
+            Ok(()) => Checked::Yes,
             Err(error) => Checked::Failed(Instant::now(), error.clone()),
         };
         outcome
@@ -100,7 +100,7 @@ impl Kafka {
     async fn check_again_if_away<T>(&self, answer: Result<T, BrokerError>) -> Result<T, BrokerError> {
         if let Err(BrokerError::Unavailable(_)) = &answer {
             let mut checked = self.checked.lock().await;
-            if matches!(*checked, Checked::Yes { .. }) {
+            if matches!(*checked, Checked::Yes) {
                 *checked = Checked::No;
             }
         }
@@ -109,10 +109,10 @@ impl Kafka {
 
     async fn asked<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Cluster, u64) -> Result<T, BrokerError> + Send + 'static,
+        question: impl FnOnce(&Cluster) -> Result<T, BrokerError> + Send + 'static,
     ) -> Result<T, BrokerError> {
-        let incarnation = self.checked().await?;
-        let answer = ask(&self.cluster, move |cluster| question(cluster, incarnation)).await;
+        self.checked().await?;
+        let answer = ask(&self.cluster, question).await;
         self.check_again_if_away(answer).await
     }
 
@@ -157,8 +157,8 @@ impl Broker for Kafka {
     }
 
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
-        let begin = |cluster: &Cluster, incarnation| {
-            let mut parts = cluster.partitions()?;
+        let begin = |cluster: &Cluster| {
+            let Log { mut parts, incarnation } = cluster.log()?;
             parts.retain(|part| cluster.names.topics[part.topic].stream == Stream::State);
             let (mut next, mut ends) = (cluster.starts(&parts)?, cluster.ends(&parts)?);
             ends.retain(|part, end| next[part] < *end);
@@ -171,9 +171,11 @@ impl Broker for Kafka {
 
     async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError> {
         let position = after.clone();
-        let begin = move |cluster: &Cluster, incarnation| {
-            let anchors = places::anchors(cluster, incarnation, &position)?;
+        let begin = move |cluster: &Cluster| {
+            let anchors = places::anchors(cluster, &position)?;
             let ends = places::compare(cluster, &anchors, &position)?.ends;
+            let position = places::stamped(cluster, position)?;
+            let anchors = places::anchors(cluster, &position)?;
             let next = |part: &Part| position.offset(cluster.names.number(*part)).map_or(0, |read| read + 1);
             let next = ends.keys().map(|part| (*part, next(part))).collect();
             Ok(Beginning { position, next, anchors, ends, follow: true })
@@ -182,7 +184,7 @@ impl Broker for Kafka {
     }
 
     async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError> {
-        self.asked(move |cluster, incarnation| places::window(cluster, incarnation, age, records)).await
+        self.asked(move |cluster| places::window(cluster, age, records)).await
     }
 
     async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
@@ -193,7 +195,7 @@ impl Broker for Kafka {
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-        let mut newest = self.asked(move |cluster, _| letters::read(cluster, Order::Newest, limit)).await?;
+        let mut newest = self.asked(move |cluster| letters::read(cluster, Order::Newest, limit)).await?;
         letters::by_place_within_partitions(&mut newest);
         Ok(newest)
     }
@@ -203,11 +205,11 @@ impl Broker for Kafka {
         before: Option<(u32, u64)>,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, BrokerError> {
-        self.asked(move |cluster, _| letters::read(cluster, Order::Place(before), limit)).await
+        self.asked(move |cluster| letters::read(cluster, Order::Place(before), limit)).await
     }
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
-        self.asked(move |cluster, _| record_at(cluster, partition, offset)).await
+        self.asked(move |cluster| record_at(cluster, partition, offset)).await
     }
 
     async fn close(&self) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Log};
 use super::names::Part;
 use crate::error::BrokerError;
 use crate::message::Stream;
@@ -23,10 +23,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) type Ends = BTreeMap<Part, u64>;
 
 /// The position behind the last visible record.
-pub(super) fn head(cluster: &Cluster, incarnation: u64) -> Result<Position, BrokerError> {
-    let parts = cluster.partitions()?;
-    let ends = cluster.ends(&parts)?;
-    before(cluster, incarnation, &ends)
+pub(super) fn head(cluster: &Cluster) -> Result<Position, BrokerError> {
+    let log = cluster.log()?;
+    let ends = cluster.ends(&log.parts)?;
+    before(cluster, log.incarnation, &ends)
 }
 
 /// The position just before these offsets. All that it covers is at most as young as its `newest` says.
@@ -59,13 +59,8 @@ fn not_younger_than(cluster: &Cluster, next: &Ends) -> Result<i64, BrokerError> 
 ///
 /// Only partitions of events are counted: state is compacted, so its offsets say little about how many records there
 /// are. State is read from the time on that the events leave.
-pub(super) fn window(
-    cluster: &Cluster,
-    incarnation: u64,
-    age: Duration,
-    records: u64,
-) -> Result<Position, BrokerError> {
-    let parts = cluster.partitions()?;
+pub(super) fn window(cluster: &Cluster, age: Duration, records: u64) -> Result<Position, BrokerError> {
+    let Log { parts, incarnation } = cluster.log()?;
     let (starts, ends) = (cluster.starts(&parts)?, cluster.ends(&parts)?);
     let oldest = now().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)).max(0);
     let from = |time: i64| -> Result<Ends, BrokerError> {
@@ -128,8 +123,13 @@ pub(super) struct Compared {
 pub(super) fn compare(cluster: &Cluster, read: &Anchors, position: &Position) -> Result<Compared, BrokerError> {
     let mut looks = 0;
     loop {
-        let parts = cluster.partitions()?;
-        let Some(reason) = lost(cluster, read, &parts)? else { break };
+        let log = cluster.log()?;
+        if log.incarnation != position.incarnation() {
+            let (its, ours) = (position.incarnation(), log.incarnation);
+            let reason = format!("it is one of {its:016x}, this cluster with these topics is {ours:016x}");
+            return Err(BrokerError::OtherIncarnation { reason });
+        }
+        let Some(reason) = lost(cluster, read, &log.parts)? else { break };
         looks += 1;
         if looks > SECOND_LOOKS {
             return Err(BrokerError::OtherIncarnation { reason });
@@ -146,7 +146,7 @@ pub(super) fn compare(cluster: &Cluster, read: &Anchors, position: &Position) ->
             return Err(BrokerError::OtherIncarnation { reason });
         }
     }
-    let parts = cluster.partitions()?;
+    let parts = cluster.log()?.parts;
     let (starts, ends) = (cluster.starts(&parts)?, cluster.ends(&parts)?);
     kept(cluster, &starts, position)?;
     Ok(Compared { ends })
@@ -189,12 +189,8 @@ fn kept(cluster: &Cluster, starts: &Ends, position: &Position) -> Result<(), Bro
 }
 
 /// What a position says of each partition that it names.
-pub(super) fn anchors(cluster: &Cluster, incarnation: u64, position: &Position) -> Result<Anchors, BrokerError> {
+pub(super) fn anchors(cluster: &Cluster, position: &Position) -> Result<Anchors, BrokerError> {
     let other = |reason: String| Err(BrokerError::OtherIncarnation { reason });
-    if position.incarnation() != incarnation {
-        let (its, ours) = (position.incarnation(), incarnation);
-        return other(format!("it is one of {its:016x}, this cluster with these topics is {ours:016x}"));
-    }
     let mut anchors = Anchors::new();
     for &(number, offset) in position.offsets() {
         let Some(part) = cluster.names.part(number) else {
@@ -208,4 +204,16 @@ pub(super) fn anchors(cluster: &Cluster, incarnation: u64, position: &Position) 
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The same position, with a time that nothing which it covers is younger than.
+pub(super) fn stamped(cluster: &Cluster, position: Position) -> Result<Position, BrokerError> {
+    if position.newest() > 0 || position.offsets().is_empty() {
+        return Ok(position);
+    }
+    let covered =
+        position.offsets().iter().filter_map(|(number, offset)| Some((cluster.names.part(*number)?, *offset)));
+    let next: Ends = covered.map(|(part, offset)| (part, offset + 1)).collect();
+    let newest = not_younger_than(cluster, &next)?;
+    Ok(position.with_newest(newest))
 }

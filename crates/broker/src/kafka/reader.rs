@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::{self, Context, jittered};
 use super::cluster::{Cluster, ask};
+use super::ids::TopicIds;
 use super::names::Part;
 use super::places::{self, Anchor, Anchors, Ends};
 use super::scan;
@@ -60,6 +61,7 @@ pub(super) struct LogReader {
     closed: watch::Receiver<bool>,
     // Taken when dropped.
     consumer: Option<Arc<Consuming>>,
+    ids: Arc<TopicIds>,
     position: Position,
     follow: bool,
     ends: Ends,
@@ -86,7 +88,9 @@ impl LogReader {
     ) -> Result<Self, BrokerError> {
         let config = client::reading(&cluster.config, &cluster.options, begin.next.len());
         let failed = |error: KafkaError| BrokerError::Unavailable(format!("no client for reading: {error}"));
-        let consumer: Consuming = config.create_with_context(cluster.context()).map_err(failed)?;
+        let context = cluster.context();
+        let ids = Arc::clone(&context.ids);
+        let consumer: Consuming = config.create_with_context(context).map_err(failed)?;
         let list = assignment(&cluster, &begin.next).map_err(failed)?;
         consumer.assign(&list).map_err(failed)?;
         let now = Instant::now();
@@ -95,6 +99,7 @@ impl LogReader {
             cluster,
             closed,
             consumer: Some(Arc::new(consumer)),
+            ids,
             position: begin.position,
             follow: begin.follow,
             ends: begin.ends,
@@ -227,6 +232,9 @@ impl LogReader {
 
     /// The record that a message holds, if it was not given before.
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
+        if self.ids.made_anew().is_some() {
+            return None;
+        }
         let names = &self.cluster.names;
         let part = Part { topic: names.find(message.topic())?, partition: message.partition() };
         let topic = &names.topics[part.topic];
@@ -283,6 +291,9 @@ impl LogReader {
     }
 
     async fn step(&mut self) -> Result<Option<Vec<Record>>, BrokerError> {
+        if let Some(reason) = self.ids.made_anew() {
+            return Err(BrokerError::OtherIncarnation { reason });
+        }
         if let Some(error) = self.trouble.take() {
             self.hear(&error)?;
         }

@@ -1,0 +1,91 @@
+//! The ids of topics. A topic that is deleted and made again has the old name and another id.
+//!
+//! The cluster tells the ids and librdkafka reads by them, but it hands them out nowhere: it says in its debug log that
+//! a topic changed its id, and goes on reading the new topic at the offset it had in the old one. That line comes
+//! before any record of the new topic, through the same queue. If it is ever worded in another way, ids are unknown,
+//! and what is left is the comparison of times in `places.rs`; a test holds it to the word.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// What a topic has that the client was told nothing of.
+const NONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/// The topics that a client was told of.
+#[derive(Debug, Default)]
+pub(super) struct TopicIds {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: BTreeMap<String, String>,
+    made_anew: Option<String>,
+}
+
+impl TopicIds {
+    /// Takes a line of the debug log.
+    pub(super) fn hear(&self, line: &str) {
+        let Some((topic, before, now)) = parse(line) else { return };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = known.ids.insert(topic.to_owned(), now.to_owned());
+        let before = told.as_deref().unwrap_or(before);
+        if before != NONE && before != now {
+            known.made_anew = Some(format!("the topic {topic} was made anew: its id was {before} and is {now}"));
+        }
+    }
+
+    /// The id of a topic.
+    pub(super) fn of(&self, topic: &str) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).ids.get(topic).cloned()
+    }
+
+    /// Says which topic got another id since the client began.
+    pub(super) fn made_anew(&self) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).made_anew.clone()
+    }
+}
+
+/// Topic, old id and new id of `...Topic NAME changed id from OLD to NEW`.
+fn parse(line: &str) -> Option<(&str, &str, &str)> {
+    let (head, ids) = line.split_once(" changed id from ")?;
+    let (_, topic) = head.rsplit_once("Topic ")?;
+    let (before, now) = ids.trim().split_once(" to ")?;
+    Some((topic, before, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_id_is_no_change() {
+        let ids = TopicIds::default();
+        ids.hear("[thrd:main]: Topic events.auth changed id from AAAAAAAAAAAAAAAAAAAAAA to x7sb_Dk3SaSUXxF1dB1zzA");
+        assert_eq!(ids.of("events.auth").as_deref(), Some("x7sb_Dk3SaSUXxF1dB1zzA"));
+        assert_eq!(ids.made_anew(), None);
+        ids.hear("[thrd:main]: Topic events.auth changed id from AAAAAAAAAAAAAAAAAAAAAA to x7sb_Dk3SaSUXxF1dB1zzA");
+        assert_eq!(ids.made_anew(), None);
+    }
+
+    #[test]
+    fn another_id_is_another_topic() {
+        for before in ["one", NONE] {
+            let ids = TopicIds::default();
+            ids.hear("Topic a changed id from AAAAAAAAAAAAAAAAAAAAAA to one");
+            ids.hear(&format!("Topic a changed id from {before} to two"));
+            let made = ids.made_anew().expect("made anew");
+            assert!(made.contains("its id was one and is two"), "{made}");
+        }
+    }
+
+    #[test]
+    fn other_lines_say_nothing() {
+        let ids = TopicIds::default();
+        for line in ["", "Topic a partition count changed from 1 to 2", " changed id from ", "x changed id from a to b"]
+        {
+            ids.hear(line);
+        }
+        assert_eq!(ids.of("a"), None);
+    }
+}
