@@ -41,6 +41,16 @@ command_or_package() {
 compiler() {
   command_or_package cc gcc libc6-dev
   command_or_package curl curl ca-certificates
+  # What librdkafka is built with.
+  command_or_package c++ g++
+  command_or_package make make
+  header_or_package zlib.h zlib1g-dev
+  header_or_package openssl/ssl.h libssl-dev
+}
+
+# header_or_package HEADER PACKAGE...: installs the packages if the compiler does not find the header.
+header_or_package() {
+  cc -E -include "$1" -x c /dev/null >/dev/null 2>&1 || system_packages "${@:2}"
 }
 
 rust() {
