@@ -2,6 +2,7 @@
 //!
 //! For brokers with a server behind them; [`restart_suite!`](crate::restart_suite) makes a test of each rule.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,9 +81,14 @@ fn mixed(n: usize) -> Message {
 /// Opens a broker of its own, reads a number of records, and counts that none comes twice.
 async fn read_afresh(fixture: &dyn Faults, after: &Position, count: usize) -> Vec<Record> {
     let broker = fixture.open().await;
-    let records = take(&mut reader(&broker, after).await, count).await;
-    assert_eq!(records.len(), count, "no more than were published");
+    let mut afresh = reader(&broker, after).await;
+    let mut records = Vec::new();
+    while first_of_each(fixture, &records).len() < count {
+        records.extend(next(&mut afresh).await);
+    }
     assert_in_order(&records);
+    let records = first_of_each(fixture, &records);
+    assert_eq!(records.len(), count, "no more than were published");
     broker.close().await;
     records
 }
@@ -109,11 +115,11 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
         fixture.kill_server().await;
         fixture.start_server().await;
     }
-    while records.len() < COUNT {
+    while first_of_each(fixture, &records).len() < COUNT {
         records.extend(next(&mut live).await);
     }
     publisher.await.expect("no panic");
-    check_all(&records, COUNT);
+    check_all(&first_of_each(fixture, &records), COUNT);
     let after = live.position().clone();
     assert_eq!(after, broker.head().await.expect("a head"));
     // The position holds in this broker and in one that is opened anew.
@@ -124,6 +130,14 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
     let mut all = read_afresh(fixture, &first, COUNT + 1).await;
     all.retain(|record| record.message.id != "later");
     check_all(&all, COUNT);
+}
+
+/// What a publisher sent again after an unknown outcome is stored twice by a broker that knows no ids. Readers of the
+/// log drop the second by its id.
+fn first_of_each(fixture: &dyn Faults, records: &[Record]) -> Vec<Record> {
+    let mut seen = BTreeSet::new();
+    let known = fixture.abilities().deduplicates;
+    records.iter().filter(|record| known || seen.insert(record.message.id.clone())).cloned().collect()
 }
 
 /// Each of `count` records once, and each stream in the order of its publisher.

@@ -30,7 +30,11 @@ struct Own {
 impl Own {
     async fn start() -> Self {
         match KafkaServer::start().await {
-            Ok(server) => Self { options: options(&server.address()), server: Ok(Mutex::new(server)) },
+            // With one partition there is one order, as the rules expect of a publisher of many keys.
+            Ok(server) => {
+                let options = Options { partitions: 1, ..options(&server.address()) };
+                Self { options, server: Ok(Mutex::new(server)) }
+            }
             Err(StartError::Missing(what)) => Self { server: Err(what), options: Options::default() },
             Err(failed) => panic!("{failed}"),
         }
