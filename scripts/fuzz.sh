@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Fuzzes the hub protocol's codec: each target for so many seconds (SECONDS_EACH, 300 if not given).
+# Fuzzes what reads bytes from outside, the hub protocol's codec and the bodies of events: each target for so many seconds (SECONDS_EACH, 300 if not given).
 #
 # Coverage comes from the compiler's own passes, so the stable toolchain will do. There is no address sanitizer: it would
-# need a nightly one, and the codec has no unsafe code.
+# need a nightly one, and the code has no unsafe parts.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 EACH=${SECONDS_EACH:-300}
-FUZZ=crates/signalr/fuzz
 TARGET=$(rustc -vV | sed -n 's/^host: //p')
 OUT=$PWD/target/fuzz
 
@@ -15,10 +14,13 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
 RUSTFLAGS=${RUSTFLAGS//$'\n'/}
-CARGO_TARGET_DIR=$OUT cargo build --quiet --release --locked --manifest-path "$FUZZ/Cargo.toml" --target "$TARGET"
+for manifest in crates/*/fuzz/Cargo.toml; do
+  CARGO_TARGET_DIR=$OUT cargo build --quiet --release --locked --manifest-path "$manifest" --target "$TARGET"
+done
 
 failed=0
-for source in "$FUZZ"/fuzz_targets/*.rs; do
+targets=(crates/*/fuzz/fuzz_targets/*.rs)
+for source in "${targets[@]}"; do
   name=$(basename "$source" .rs)
   mkdir -p "$OUT/corpus/$name" "$OUT/crashes"
   log=$OUT/$name.log
@@ -33,5 +35,5 @@ for source in "$FUZZ"/fuzz_targets/*.rs; do
     failed=$((failed + 1))
   fi
 done
-say "$(($(find "$FUZZ/fuzz_targets" -name '*.rs' | wc -l) - failed)) passed, $failed failed"
+say "$((${#targets[@]} - failed)) passed, $failed failed"
 exit $((failed > 0))

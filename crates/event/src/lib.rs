@@ -8,6 +8,7 @@
 //! files.
 
 mod attributes;
+pub mod confluent;
 mod decode;
 mod encoding;
 mod event;

@@ -8,7 +8,7 @@ use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
 use fanfare_token::Claims;
 
 use crate::config::Loaded;
-use crate::pipeline::{Body, Ingest, decode, to_message};
+use crate::pipeline::{Body, Ingest, Written, decode, to_message};
 use crate::route::RouteTable;
 
 /// The demo platform, and a log that grows by hand.
@@ -48,7 +48,7 @@ impl Scene {
     }
 
     pub(crate) fn decode(&self, record: &Record) -> Arc<Event> {
-        Arc::new(decode(&self.registry, record).expect("usable").expect("no tombstone"))
+        Arc::new(decode(&self.registry, record, &Written::Own).expect("usable").expect("no tombstone"))
     }
 }
 

@@ -105,7 +105,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
 }
 
 /// The length of the request at the front, if all of it is there.
-fn whole(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn whole(bytes: &[u8]) -> Option<usize> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());

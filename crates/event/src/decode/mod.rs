@@ -61,6 +61,18 @@ pub enum DecodeError {
         /// How many bytes.
         count: usize,
     },
+    /// The bytes are not what the schema of a schema registry says.
+    #[error("{event_type}: the body does not fit schema {schema} of the schema registry{}: {reason}", at(field))]
+    RegisteredMalformed {
+        /// The event type.
+        event_type: TypeName,
+        /// The id of the schema in its registry.
+        schema: u32,
+        /// The path of the field at which reading failed; empty for the record as a whole.
+        field: String,
+        /// What is wrong there.
+        reason: String,
+    },
     /// The attributes name another type than the body was written as.
     #[error("the attributes say {declared}, the body is a {written}")]
     OtherType {
@@ -86,19 +98,42 @@ pub(crate) fn split(body: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
     Ok((u64::from_le_bytes(fingerprint), datum))
 }
 
-/// Reads a record that `written` has written, laid out as the plan says.
-pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!(" at `{field}`") }
+}
+
+/// Why bytes are no record of a plan.
+pub(crate) enum Misfit {
+    /// They are something else.
+    Malformed {
+        /// The path of the field at which reading failed.
+        field: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// So many bytes follow the record.
+    Trailing(usize),
+}
+
+/// Reads a record laid out as the plan says.
+pub(crate) fn read(plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, Misfit> {
     let mut decoder = Decoder::new(datum, MAX_VALUES);
-    let values = decoder.record(plan).map_err(|bad| DecodeError::Malformed {
-        event_type: written.event_type.clone(),
-        version: written.version,
-        field: decoder.failed_at(),
-        reason: bad.to_string(),
-    })?;
+    let values = decoder
+        .record(plan)
+        .map_err(|bad| Misfit::Malformed { field: decoder.failed_at(), reason: bad.to_string() })?;
     match decoder.left() {
         0 => Ok(values),
-        count => {
-            Err(DecodeError::TrailingBytes { event_type: written.event_type.clone(), version: written.version, count })
-        }
+        count => Err(Misfit::Trailing(count)),
     }
+}
+
+/// Reads a record that `written` has written, laid out as the plan says.
+pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    let (event_type, version) = (&written.event_type, written.version);
+    read(plan, datum).map_err(|misfit| match misfit {
+        Misfit::Malformed { field, reason } => {
+            DecodeError::Malformed { event_type: event_type.clone(), version, field, reason }
+        }
+        Misfit::Trailing(count) => DecodeError::TrailingBytes { event_type: event_type.clone(), version, count },
+    })
 }

@@ -13,7 +13,7 @@ use crate::schema::{Fault, one_line};
 /// and text for bytes. So the fields are walked here, to find the one at fault and to refuse such changes.
 pub(super) fn check(older: &Schema, newer: &Schema) -> Result<(), Fault> {
     for (writer, reader) in [(older, newer), (newer, older)] {
-        let verdict = readable(&writer.definition, &reader.definition, "")
+        let verdict = readable(&writer.definition, &reader.definition, "", Rules::Versions)
             .and_then(|()| full(&writer.definition, &reader.definition).map_err(Fault::of_file));
         verdict.map_err(|fault| Fault {
             reason: format!("v{} cannot read what v{} wrote: {}", reader.version, writer.version, fault.reason),
@@ -23,17 +23,34 @@ pub(super) fn check(older: &Schema, newer: &Schema) -> Result<(), Fault> {
     same_state(older, newer)
 }
 
+/// Checks that a version reads everything that a schema of another making writes.
+pub(super) fn check_foreign(writer: &Avro, reader: &Schema) -> Result<(), Fault> {
+    readable(writer, &reader.definition, "", Rules::Foreign)
+}
+
+/// How much a writer may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    /// Versions of one type, which must read each other.
+    Versions,
+    /// A schema that is only read: smaller numbers fit into larger ones, and what is of no use is passed over.
+    Foreign,
+}
+
 /// Finds what keeps a reader from reading what a writer wrote.
-fn readable(writer: &Avro, reader: &Avro, path: &str) -> Result<(), Fault> {
+fn readable(writer: &Avro, reader: &Avro, path: &str, rules: Rules) -> Result<(), Fault> {
     match (writer, reader) {
-        (Avro::Record(writer), Avro::Record(reader)) => record(writer, reader, path),
-        (Avro::Array(writer), Avro::Array(reader)) => readable(&writer.items, &reader.items, &format!("{path}[]")),
-        (Avro::Map(writer), Avro::Map(reader)) => readable(&writer.types, &reader.types, &format!("{path}[]")),
+        (Avro::Record(writer), Avro::Record(reader)) => record(writer, reader, path, rules),
+        (Avro::Array(writer), Avro::Array(reader)) => {
+            readable(&writer.items, &reader.items, &format!("{path}[]"), rules)
+        }
+        (Avro::Map(writer), Avro::Map(reader)) => readable(&writer.types, &reader.types, &format!("{path}[]"), rules),
         (Avro::Union(writer), Avro::Union(reader)) => {
-            readable(not_null(writer.variants()), not_null(reader.variants()), path)
+            readable(not_null(writer.variants()), not_null(reader.variants()), path, rules)
         }
         (Avro::Union(_), _) => Err(Fault::of_field(path, "it may be null there, but not here")),
-        (writer, Avro::Union(reader)) => readable(writer, not_null(reader.variants()), path),
+        (writer, Avro::Union(reader)) => readable(writer, not_null(reader.variants()), path, rules),
+        (Avro::Int, Avro::Long) | (Avro::Float, Avro::Double) if rules == Rules::Foreign => Ok(()),
         (writer, reader) => {
             let (wrote, reads) = (SchemaKind::from(writer), SchemaKind::from(reader));
             if wrote != reads {
@@ -44,12 +61,14 @@ fn readable(writer: &Avro, reader: &Avro, path: &str) -> Result<(), Fault> {
     }
 }
 
-fn record(writer: &RecordSchema, reader: &RecordSchema, path: &str) -> Result<(), Fault> {
+fn record(writer: &RecordSchema, reader: &RecordSchema, path: &str, rules: Rules) -> Result<(), Fault> {
     for field in &reader.fields {
         let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
         match written(field, writer) {
-            Some(written) => readable(&written.schema, &field.schema, &path)?,
+            Some(written) => readable(&written.schema, &field.schema, &path, rules)?,
             None if field.default.is_some() => {}
+            // As the version itself reads a body of ours that lacks the field.
+            None if rules == Rules::Foreign && matches!(field.schema, Avro::Union(_)) => {}
             None => return Err(Fault::of_field(path, "it is missing there, and has no default here")),
         }
     }

@@ -16,8 +16,9 @@ pub use error::RegistryError;
 pub use event_type::EventType;
 use folder::Source;
 
+use crate::confluent::{ForeignSchema, Writer, WriterError};
 use crate::suggest::nearest;
-use crate::{DecodeError, Record, Schema, decode, schema};
+use crate::{DecodeError, Record, Schema, TypeName, decode, schema};
 
 /// All event types with all their versions; cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,6 +83,22 @@ impl Registry {
         let (written, plan) = event_type.written(*index);
         let values = decode::values(written, plan, datum)?;
         Ok(Record::new(event_type.clone(), written.version, values))
+    }
+
+    /// Plans how to read what a schema of a schema registry wrote.
+    ///
+    /// The event type is the one that the schema's full name ends with, such as `license.FlagToggled` for
+    /// `com.example.license.FlagToggled`; or else the one that the event's own attributes declare.
+    ///
+    /// # Errors
+    /// [`WriterError`] if neither is known, or its newest version cannot read what the schema writes.
+    pub fn writer(&self, schema: &ForeignSchema, declared: &TypeName) -> Result<Writer, WriterError> {
+        let named = schema.type_name().and_then(|name| self.event_type(&name));
+        let event_type = named.or_else(|| self.event_type(declared.as_str()));
+        let event_type = event_type.ok_or_else(|| schema.unknown_type(declared))?;
+        compatibility::check_foreign(schema.definition(), event_type.newest())
+            .map_err(|fault| WriterError::incompatible(event_type, fault))?;
+        Writer::new(schema, event_type)
     }
 
     fn from_sources(sources: Vec<Source>) -> Result<Self, RegistryError> {

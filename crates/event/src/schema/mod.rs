@@ -14,7 +14,7 @@ use std::fmt;
 pub use field::{Field, Kind};
 pub(crate) use field::{find, suggest};
 pub(crate) use layout::{Layout, RecordLayout};
-pub(crate) use parse::parse;
+pub(crate) use parse::{fingerprint_of, layout, parse, parse_foreign};
 
 use crate::TypeName;
 

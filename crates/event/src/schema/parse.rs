@@ -62,6 +62,30 @@ pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Sc
     })
 }
 
+/// Reads a schema of a schema registry: any record, whatever its name, without references and within the bounds.
+pub(crate) fn parse_foreign(text: &str) -> Result<Avro, Fault> {
+    let json: Json = serde_json::from_str(text).map_err(|error| Fault::of_file(format!("not JSON: {error}")))?;
+    let parsed =
+        Avro::parse(&json).map_err(|error| Fault::of_file(format!("not an Avro schema: {}", one_line(&error))))?;
+    let definition = inline::inline(&parsed)?;
+    let Avro::Record(record) = &definition else {
+        return Err(Fault::of_file("the schema of an event must be a record"));
+    };
+    // What cannot be read is found before it is needed.
+    fields(record, "")?;
+    Ok(definition)
+}
+
+/// How the records of a schema lie in the bytes.
+pub(crate) fn layout(record: &RecordSchema) -> Result<RecordLayout, Fault> {
+    fields(record, "").map(|(_, layout)| layout)
+}
+
+/// The CRC-64-AVRO fingerprint of the canonical form of a schema without references.
+pub(crate) fn fingerprint_of(definition: &Avro) -> u64 {
+    fingerprint(&canonical(definition))
+}
+
 fn apache_fingerprint(schema: &Avro) -> Option<u64> {
     let bytes = schema.fingerprint::<Rabin>().bytes;
     bytes.try_into().ok().map(u64::from_le_bytes)

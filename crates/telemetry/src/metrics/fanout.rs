@@ -40,6 +40,7 @@ pub struct FanoutMetrics {
     events_decoded: Counters<TypeLabel>,
     events_dead_lettered: Counters<DeadLetterLabels>,
     events_duplicate: Counter,
+    schema_registry_answers: Counters<OutcomeLabel>,
     reader_lag: Gauge<f64, AtomicU64>,
     broker_connected: Gauge,
     notifications: Counters<RouteLabel>,
@@ -82,6 +83,7 @@ impl FanoutMetrics {
             events_decoded: registered(r, names::EVENTS_DECODED, "Events decoded"),
             events_dead_lettered: registered(r, names::EVENTS_DEAD_LETTERED, "Events written to the dead letters"),
             events_duplicate: registered(r, names::EVENTS_DUPLICATE, "Events whose id was seen before"),
+            schema_registry_answers: registered(r, names::SCHEMA_REGISTRY_ANSWERS, "Questions to the schema registry"),
             reader_lag: registered(r, names::READER_LAG_SECONDS, "Seconds behind the newest record of the broker"),
             broker_connected: registered(r, names::BROKER_CONNECTED, "1 while the broker can be reached"),
             notifications: registered(r, names::NOTIFICATIONS, "Notifications that routes made"),
@@ -139,6 +141,11 @@ impl FanoutMetrics {
     /// An authorizer was asked on behalf of a call.
     pub fn authorizer_answered(&self, outcome: &'static str) {
         self.authorizer_answers.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// The schema registry was asked for a schema.
+    pub fn schema_asked(&self, outcome: &'static str) {
+        self.schema_registry_answers.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// An event was read from the broker.

@@ -27,6 +27,8 @@ pub const EVENTS_DECODED: &str = "fanfare_events_decoded";
 pub const EVENTS_DEAD_LETTERED: &str = "fanfare_events_dead_lettered";
 /// Events dropped because their id was seen before.
 pub const EVENTS_DUPLICATE: &str = "fanfare_events_duplicate";
+/// Questions to the schema registry, by outcome.
+pub const SCHEMA_REGISTRY_ANSWERS: &str = "fanfare_schema_registry_answers";
 /// How far the reader is behind the newest record of the broker.
 pub const READER_LAG_SECONDS: &str = "fanfare_reader_lag_seconds";
 /// 1 while the broker can be reached, else 0.

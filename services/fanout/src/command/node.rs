@@ -17,7 +17,7 @@ use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
 use crate::method::{Authorizers, Methods};
 use crate::pipeline::letters::Letters;
-use crate::pipeline::{Ingest, Pipeline, Replay, Status, Window};
+use crate::pipeline::{Ingest, Pipeline, Replay, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
@@ -63,6 +63,9 @@ pub enum StartError {
     /// The platform's authorizers cannot be asked.
     #[error("the authorizers cannot be asked: {0}")]
     Authorizers(#[from] reqwest::Error),
+    /// The schema registry cannot be asked.
+    #[error("the schema registry cannot be asked: {0}")]
+    Schemas(reqwest::Error),
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
@@ -104,6 +107,8 @@ impl Node {
         let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
+        let status = Arc::new(Status::new(config.broker.max_stale));
+        let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry));
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
@@ -117,7 +122,8 @@ impl Node {
                 window,
                 bounds,
                 config.limits.resume_reads,
-            ),
+            )
+            .with_schemas(schemas.clone()),
             seal: seal.clone(),
             settings: settings(&config),
             queue_bytes: config.limits.outbox_bytes,
@@ -136,14 +142,13 @@ impl Node {
             shards.push(spawned.map_err(StartError::Shard)?);
             commands.push(sender);
         }
-        let status = Arc::new(Status::new(config.broker.max_stale));
         let (hubs, digest) = (config.hubs.len(), routes.digest());
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
             ingest,
-            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes)),
+            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), Arc::clone(&routes)),
             methods: methods.clone(),
             seal: seal.clone(),
             origins: config.cors.clone(),
@@ -156,7 +161,7 @@ impl Node {
             draining: AtomicBool::new(false),
         });
         let log = Arc::clone(&broker);
-        let pipeline = Pipeline { broker, registry, routes, groups, seal, metrics, status, window };
+        let pipeline = Pipeline { broker, registry, schemas, routes, groups, seal, metrics, status, window };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
 }

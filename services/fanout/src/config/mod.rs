@@ -16,6 +16,7 @@ mod method;
 mod node;
 mod paths;
 mod publish;
+mod schema_registry;
 mod secret_file;
 pub mod section;
 pub mod suggest;
@@ -38,6 +39,7 @@ pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
 pub use loaded::Loaded;
 pub use node::{NodeConfig, Secret};
+pub use schema_registry::SchemaRegistryConfig;
 
 use document::Document;
 use paths::Paths;
@@ -52,6 +54,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// `[health]`.
     pub health: HealthConfig,
+    /// `[schema_registry]`, if there is one.
+    pub schema_registry: Option<SchemaRegistryConfig>,
     /// The folder of event schemas; the built-in ones if absent.
     pub schemas: Option<PathBuf>,
     /// The route file, or the folder of route files.
@@ -78,6 +82,7 @@ const SECTIONS: &[&str] = &[
     "node",
     "broker",
     "health",
+    "schema_registry",
     "schemas",
     "routes",
     "issuer",
@@ -121,6 +126,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let broker = broker::read(root, paths);
     check_secret(root, node.as_ref(), broker.as_ref());
     let health = health::read(root, node.as_ref().map_or(20_000, |node| node.max_connections));
+    let schema_registry = schema_registry::read(root, paths);
     let issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
@@ -141,6 +147,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         node: node?,
         broker: broker?,
         health,
+        schema_registry,
         schemas: match schemas {
             Some(path) => Some(path?),
             None => None,

@@ -41,7 +41,7 @@ impl Secret {
     }
 
     /// A secret of any length that is not of this node's making.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(bytes.into())
     }
 }

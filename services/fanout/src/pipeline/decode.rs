@@ -4,6 +4,7 @@ use fanfare_broker::Record;
 use fanfare_event::{Attributes, AttributesError, DecodeError, Event, Id, Registry, TypeName, Value};
 use thiserror::Error;
 
+use super::Written;
 use crate::route::Unroutable;
 
 /// Why a record cannot be used; the reason in its dead letter.
@@ -15,6 +16,9 @@ pub enum Unusable {
     /// The body is no record of a known schema.
     #[error("body: {0}")]
     Body(#[from] DecodeError),
+    /// The schema that the body names cannot be had or used.
+    #[error("schema: {0}")]
+    Schema(String),
     /// Headers and body name two event types.
     #[error("the headers say {said}, the body is a {is}")]
     OtherType {
@@ -48,7 +52,7 @@ pub(super) fn org_name(org: Option<&str>) -> String {
 
 impl Unusable {
     /// All kinds of fault.
-    pub const LABELS: &[&str] = &["attributes", "body", "other_type", "other_org", "unroutable", "conflict"];
+    pub const LABELS: &[&str] = &["attributes", "body", "schema", "other_type", "other_org", "unroutable", "conflict"];
 
     /// The kind of fault as a metric label.
     #[must_use]
@@ -56,6 +60,7 @@ impl Unusable {
         match self {
             Self::Attributes(_) => "attributes",
             Self::Body(_) => "body",
+            Self::Schema(_) => "schema",
             Self::OtherType { .. } => "other_type",
             Self::OtherOrg { .. } => "other_org",
             Self::Unroutable(_) => "unroutable",
@@ -64,17 +69,17 @@ impl Unusable {
     }
 }
 
-/// Reads a record; `None` for a tombstone, which tells nothing by itself.
+/// Reads a record that was `written` by the schema that it names; `None` for a tombstone, which tells nothing by itself.
 ///
 /// # Errors
 /// [`Unusable`] with the reason for the dead letter.
-pub fn decode(registry: &Registry, record: &Record) -> Result<Option<Event>, Unusable> {
+pub fn decode(registry: &Registry, record: &Record, written: &Written) -> Result<Option<Event>, Unusable> {
     if record.message.is_tombstone() {
         return Ok(None);
     }
     let headers = record.message.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let attributes = Attributes::from_headers(headers)?;
-    let body = registry.decode(&record.message.body)?;
+    let body = written.decode(registry, &attributes.event_type, &record.message.body)?;
     if body.event_type().name() != &attributes.event_type {
         let (said, is) = (attributes.event_type, body.event_type().name().clone());
         return Err(Unusable::OtherType { said, is });

@@ -48,7 +48,8 @@ impl Pipeline {
 
     async fn handle_in(&self, record: &Record, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
-        let decoded = tracing::info_span!("decode").in_scope(|| decode(&self.registry, record));
+        let written = self.schemas.of(record).await;
+        let decoded = tracing::info_span!("decode").in_scope(|| decode(&self.registry, record, &written));
         let usable = decoded.and_then(|event| match event {
             None => Ok(None),
             Some(event) => {

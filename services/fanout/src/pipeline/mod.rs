@@ -9,7 +9,9 @@ mod message;
 pub(crate) mod past;
 mod reader;
 mod replay;
+mod schema_registry;
 mod status;
+mod written;
 
 pub use decode::{Unusable, decode};
 pub use ingest::{Body, Ingest, IngestError};
@@ -17,4 +19,6 @@ pub use message::to_message;
 pub use past::{Notification, Replayed};
 pub use reader::{Pipeline, Window};
 pub use replay::{Replay, ResumeError};
+pub use schema_registry::Schemas;
 pub use status::Status;
+pub use written::{Registered, Written};

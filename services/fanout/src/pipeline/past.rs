@@ -6,8 +6,8 @@ use fanfare_broker::{Position, Record};
 use fanfare_event::{Event, Registry};
 use smallvec::SmallVec;
 
-use super::decode;
 use super::reader::reached;
+use super::{Written, decode};
 use crate::groups::name::GroupName;
 use crate::projection::{Bounds, Place, Projection, Verdict, seal_cursor};
 use crate::route::{Route, RouteTable};
@@ -82,12 +82,13 @@ impl Past {
         routes: &RouteTable,
         seal: &Seal,
         record: &Record,
+        written: &Written,
     ) -> Option<Replayed> {
         let place = Place::of(record);
         if !place.is_within(&self.until) {
             return None;
         }
-        let decoded = decode(registry, record).ok().flatten().map(Arc::new);
+        let decoded = decode(registry, record, written).ok().flatten().map(Arc::new);
         let routed = decoded.and_then(|event| routes.resolve(&event).ok().map(|matches| (matches, Arc::clone(&event))));
         let Some((matches, event)) = routed else {
             self.known.skip(record);

@@ -7,8 +7,8 @@ use fanfare_broker::{Broker, BrokerError, Position, Reader};
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
-use super::Status;
 use super::dispatch::Mode;
+use super::{Schemas, Status};
 use crate::clock::unix_millis;
 use crate::groups::Groups;
 use crate::route::RouteTable;
@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub broker: Arc<dyn Broker>,
     /// The schemas.
     pub registry: Arc<Registry>,
+    /// The schemas of a schema registry.
+    pub schemas: Schemas,
     /// Who hears what.
     pub routes: Arc<RouteTable>,
     /// The state shared with the sockets.
@@ -158,7 +160,7 @@ pub(super) fn reached(position: &Position, goal: &Position) -> bool {
 }
 
 /// A pause between half and all of `pause`, so that nodes do not come back together.
-fn jittered(pause: Duration) -> Duration {
+pub(super) fn jittered(pause: Duration) -> Duration {
     let nanos = u64::from(
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos(),
     );

@@ -8,6 +8,7 @@ use fanfare_event::Registry;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Schemas;
 use super::past::{Past, Replayed, begin};
 use super::reader::{Window, reached};
 use crate::projection::Bounds;
@@ -49,6 +50,7 @@ impl From<BrokerError> for ResumeError {
 pub struct Replay {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
+    schemas: Schemas,
     routes: Arc<RouteTable>,
     seal: Seal,
     window: Window,
@@ -69,7 +71,14 @@ impl Replay {
         reads_at_once: usize,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(reads_at_once));
-        Self { broker, registry, routes, seal, window, bounds, permits }
+        Self { broker, registry, schemas: Schemas::default(), routes, seal, window, bounds, permits }
+    }
+
+    /// The same with the schemas of a schema registry.
+    #[must_use]
+    pub fn with_schemas(mut self, schemas: Schemas) -> Self {
+        self.schemas = schemas;
+        self
     }
 
     /// Opens a replay of what lies behind `after`, up to `until`.
@@ -133,8 +142,12 @@ impl Replaying {
             Ok(batch) => batch?,
             Err(_) => return Err(ResumeError::Unavailable),
         };
-        let Replay { registry, routes, seal, .. } = &self.replay;
-        let found = batch.iter().filter_map(|record| self.past.take(registry, routes, seal, record)).collect();
+        let Replay { registry, schemas, routes, seal, .. } = &self.replay;
+        let mut found = Vec::new();
+        for record in &batch {
+            let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
+            found.extend(self.past.take(registry, routes, seal, record, &written));
+        }
         self.past.pass(reader.position());
         Ok(Some(found))
     }

@@ -11,6 +11,9 @@ use crate::clock::unix_millis;
 /// A node whose reader is further behind than this is not ready (SEMANTICS 5.1), in milliseconds.
 const MAX_LAG_MS: i64 = 10_000;
 
+/// A node is degraded if the schema registry gives no answer for longer than this, in milliseconds.
+const SCHEMAS_AWAY_MS: i64 = 10_000;
+
 /// What the reader last said about itself.
 #[derive(Debug)]
 pub struct Status {
@@ -21,6 +24,8 @@ pub struct Status {
     /// How long a node that cannot read the log takes new connections (SEMANTICS 5.1).
     max_stale_ms: i64,
     lag_ms: AtomicI64,
+    /// Since when the schema registry gives no answer, in milliseconds since the epoch; 0 while it does.
+    schemas_away_since: AtomicI64,
     /// How far the log went that was read back at start.
     learnt: Mutex<Option<Position>>,
 }
@@ -35,6 +40,7 @@ impl Status {
             connected_at: AtomicI64::new(0),
             max_stale_ms: i64::try_from(max_stale.as_millis()).unwrap_or(i64::MAX),
             lag_ms: AtomicI64::new(0),
+            schemas_away_since: AtomicI64::new(0),
             learnt: Mutex::new(None),
         }
     }
@@ -42,6 +48,22 @@ impl Status {
     /// Everything that existed at start has been read.
     pub fn set_caught_up(&self) {
         self.caught_up.store(true, Ordering::Release);
+    }
+
+    /// Whether the schema registry gave an answer last time.
+    pub fn set_schemas_away(&self, away: bool) {
+        if !away {
+            self.schemas_away_since.store(0, Ordering::Release);
+        } else if self.schemas_away_since.load(Ordering::Acquire) == 0 {
+            self.schemas_away_since.store(unix_millis(), Ordering::Release);
+        }
+    }
+
+    /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
+    #[must_use]
+    pub fn waits_for_schemas(&self) -> bool {
+        let since = self.schemas_away_since.load(Ordering::Acquire);
+        since != 0 && unix_millis().saturating_sub(since) > SCHEMAS_AWAY_MS
     }
 
     /// What was read back at start ends here; nobody was told of it.
@@ -117,5 +139,18 @@ mod tests {
             status.connected_at.fetch_sub(5, Ordering::AcqRel);
             assert_eq!(status.not_ready().is_none(), ready);
         }
+    }
+
+    #[test]
+    fn a_schema_registry_that_stays_away_is_told() {
+        let status = Status::new(Duration::from_secs(300));
+        assert!(!status.waits_for_schemas());
+        status.set_schemas_away(true);
+        assert!(!status.waits_for_schemas(), "not yet");
+        status.schemas_away_since.fetch_sub(SCHEMAS_AWAY_MS + 1, Ordering::AcqRel);
+        status.set_schemas_away(true);
+        assert!(status.waits_for_schemas(), "the first failure counts, not the last");
+        status.set_schemas_away(false);
+        assert!(!status.waits_for_schemas());
     }
 }

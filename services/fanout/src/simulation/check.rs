@@ -10,7 +10,7 @@ use super::platform::platform;
 use super::producer::Producers;
 use crate::connection::Identity;
 use crate::groups::name::GroupName;
-use crate::pipeline::decode;
+use crate::pipeline::{Written, decode};
 use crate::projection::Place;
 use crate::route::{Effect, Retain};
 
@@ -87,7 +87,7 @@ impl History {
     pub(super) fn note(&mut self, record: &Record, incarnation: u64) {
         let platform = platform();
         let place = Place::of(record);
-        let usable = decode(&platform.registry, record).ok().flatten();
+        let usable = decode(&platform.registry, record, &Written::Own).ok().flatten();
         let usable = usable.filter(|event| platform.routes.resolve(event).is_ok());
         let Some(event) = usable else {
             return self.poison.push((incarnation, place));

@@ -14,7 +14,7 @@ use super::platform::{bounds, platform};
 use super::shard::{ShardTask, SimulatedShard};
 use super::witness::Witness;
 use crate::groups::{Delivery, Groups};
-use crate::pipeline::{Window, decode};
+use crate::pipeline::{Window, Written, decode};
 use crate::projection::{Consequence, Folded, Place, Projection, Verdict, seal_cursor};
 use crate::route::Match;
 
@@ -209,7 +209,7 @@ impl SimulatedNode {
     fn take(&mut self, record: Record) {
         let state = matches!(self.phase, Phase::State { .. });
         let platform = platform();
-        let usable = decode(&platform.registry, &record).and_then(|event| match event {
+        let usable = decode(&platform.registry, &record, &Written::Own).and_then(|event| match event {
             None => Ok(None),
             Some(event) => Ok(Some((platform.routes.resolve(&event)?, Arc::new(event)))),
         });

@@ -11,6 +11,7 @@ use super::platform::{bounds, platform};
 use super::shard::{SimulatedShard, View, form, push};
 use crate::connection::{CloseReason, Frame, may_hear};
 use crate::groups::Admission;
+use crate::pipeline::Written;
 use crate::pipeline::past::{Past, Replayed, begin};
 
 use crate::socket::shard::SendQueue;
@@ -77,7 +78,13 @@ impl SimulatedShard {
                 Ok((records, read)) => {
                     let mut found = Vec::new();
                     for record in &records {
-                        let taken = replay.past.take(&platform.registry, &platform.routes, &platform.seal, record);
+                        let taken = replay.past.take(
+                            &platform.registry,
+                            &platform.routes,
+                            &platform.seal,
+                            record,
+                            &Written::Own,
+                        );
                         found.extend(taken);
                     }
                     replay.reading = read;

@@ -14,7 +14,7 @@ use super::state::App;
 
 /// Whether the process works at all; 200 while it answers.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
-    let status = if app.status.is_connected() { "ok" } else { "degraded" };
+    let status = if app.status.is_connected() && !app.status.waits_for_schemas() { "ok" } else { "degraded" };
     Json(json!({ "status": status, "connections": app.groups.connections() })).into_response()
 }
 

@@ -12,7 +12,7 @@ use fanfare_broker::Record;
 use fanfare_event::vocabulary::system::{Alert, Severity};
 use fanfare_event::{Attributes, Id, Timestamp, TypeName};
 use fanfare_fanout::config::Loaded;
-use fanfare_fanout::pipeline::{decode, to_message};
+use fanfare_fanout::pipeline::{Written, decode, to_message};
 
 /// Any time does: 2026-01-02T03:04:05Z.
 const TIME: i64 = 1_767_323_045_000;
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let record = record(&loaded)?;
     let begun = Instant::now();
     for _ in 0..count {
-        let event = decode(&loaded.registry, black_box(&record))?.context("a tombstone")?;
+        let event = decode(&loaded.registry, black_box(&record), &Written::Own)?.context("a tombstone")?;
         let matches = loaded.routes.resolve(&event)?;
         ensure!(black_box(&matches).len() == 1, "{} routes take the event", matches.len());
     }

@@ -9,5 +9,6 @@ mod isolation;
 mod leaks;
 mod logout;
 mod publish;
+mod schema_registry;
 mod startup;
 mod tokens;

@@ -60,8 +60,17 @@ fn the_example_of_a_configuration_is_sound() {
 #[test]
 fn every_key_is_explained() {
     let page = manual("configuration.md");
-    let sections =
-        [node::KEYS, limits::KEYS, health::KEYS, issuer::KEYS, hub::KEYS, method::KEYS, authorizer::KEYS, SECTIONS];
+    let sections = [
+        node::KEYS,
+        limits::KEYS,
+        health::KEYS,
+        schema_registry::KEYS,
+        issuer::KEYS,
+        hub::KEYS,
+        method::KEYS,
+        authorizer::KEYS,
+        SECTIONS,
+    ];
     for key in sections.concat().into_iter().chain(broker::keys()) {
         let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
         assert!(named.iter().any(|named| page.contains(named)), "{key}");

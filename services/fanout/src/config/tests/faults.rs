@@ -57,6 +57,18 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nkeepalive_seconds = 30", "`client_timeout_seconds` must be longer than `keepalive_seconds`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nmessage_byte = 1", "[limits] has no key `message_byte` (did you mean `message_bytes`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\ntimeout_seconds = 5", "[schema_registry] needs the key `url`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"schemas:8081\"", "`url` is not an http or https URL"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://\"", "14:7: `url` is not a URL: empty host"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://node:secret@schemas\"", "`url` holds a user or a password (use the keys `user` and `password_file`)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas?x=1\"", "`url` has more than scheme, host, port and path"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\npassword = \"secret\"", "`password`: secrets do not stand in this file"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\nuser = \"node\"", "there is a `user` but no `password_file`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\npassword_file = \"p\"", "there is a `password_file` but no `user`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\nca_file = \"nowhere\"", "`ca_file` cannot be read: "),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\nca_file = \"Cargo.toml\"", "`ca_file` holds no certificates in PEM"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\ntimeout_seconds = 0", "`timeout_seconds` of [schema_registry] is 0"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://schemas\"\ntimeout = 5", "[schema_registry] has no key `timeout` (did you mean `timeout_seconds`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[log]\nformat = \"xml\"", "unknown log format \"xml\" (\"pretty\" or \"json\")"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[token]\nmax_lifetime_hours = 0", "`max_lifetime_hours` of [token] is 0 (it must be 1 to 720; the default is 24)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.Join]\narguments = [\"id\"]\njoin = \"list:{id}\"", "12:1: the method `Join` does not say who may call it (for instance allow = "),
@@ -172,4 +184,18 @@ fn a_method_that_asks_for_grants_needs_a_route_that_gives_them() {
     assert!(told.contains(expected), "{told}");
     write("r.toml", &format!("{route}grant = {{ user = \"{{user}}\", group = \"flag:{{user}}\" }}"));
     assert!(load().is_ok());
+}
+
+#[test]
+fn a_schema_registry_is_read_without_the_slash_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), "secret\n").unwrap();
+    let section =
+        "[schema_registry]\nurl = \"http://127.0.0.1:8081/base/\"\nuser = \"node\"\npassword_file = \"password\"\n";
+    let config = parse_in(folder.path(), &format!("{LEAST}\n{section}")).unwrap().schema_registry.unwrap();
+    assert_eq!((config.url.as_str(), config.is_loopback), ("http://127.0.0.1:8081/base", true));
+    let (user, password) = config.login.unwrap();
+    assert_eq!((user.as_str(), password.as_bytes()), ("node", &b"secret"[..]));
+    assert_eq!(config.timeout, std::time::Duration::from_secs(5));
+    assert!(sound(LEAST).schema_registry.is_none());
 }

@@ -22,7 +22,7 @@ use fanfare_event::{Event, Registry};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Unusable, decode};
+use super::{Schemas, Unusable, decode};
 use crate::route::RouteTable;
 
 /// How long a request waits for the one before it.
@@ -44,6 +44,7 @@ pub enum LettersError {
 pub struct Letters {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
+    schemas: Schemas,
     routes: Arc<RouteTable>,
     turn: Arc<Semaphore>,
 }
@@ -51,8 +52,8 @@ pub struct Letters {
 impl Letters {
     /// The letters of a broker, judged by these schemas and routes.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, routes: Arc<RouteTable>) -> Self {
-        Self { broker, registry, routes, turn: Arc::new(Semaphore::new(1)) }
+    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, schemas: Schemas, routes: Arc<RouteTable>) -> Self {
+        Self { broker, registry, schemas, routes, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The newest letters, at most `limit`, the newest first.
@@ -89,7 +90,7 @@ impl Letters {
         let now = if complete {
             let record =
                 Record { partition: id.partition, offset: id.offset, time: letter.time, message: message.clone() };
-            self.now(&letter, &record)
+            self.now(&letter, &record).await
         } else {
             Now { fault: Some("the body was cut and the record is no longer kept".to_owned()), data: None }
         };
@@ -126,22 +127,24 @@ impl Letters {
         }))
     }
 
-    fn now(&self, letter: &DeadLetter, record: &Record) -> Now {
-        let data = self.event(record).ok().flatten();
+    async fn now(&self, letter: &DeadLetter, record: &Record) -> Now {
+        let data = self.event(record).await.ok().flatten();
         let data = data.and_then(|event| serde_json::to_value(&event.record).ok());
-        Now { fault: self.fault(letter, record).map(|fault| fault.to_string()), data }
+        Now { fault: self.fault(letter, record).await.map(|fault| fault.to_string()), data }
     }
 
-    fn event(&self, record: &Record) -> Result<Option<Event>, Unusable> {
-        decode(&self.registry, record)
+    async fn event(&self, record: &Record) -> Result<Option<Event>, Unusable> {
+        let written = self.schemas.within(record, PATIENCE).await;
+        let written = written.ok_or_else(|| Unusable::Schema("the schema registry gives no answer".to_owned()))?;
+        decode(&self.registry, record, &written)
     }
 
     /// Why no node could use the record now, or nothing if it could.
-    fn fault(&self, letter: &DeadLetter, record: &Record) -> Option<Unusable> {
+    async fn fault(&self, letter: &DeadLetter, record: &Record) -> Option<Unusable> {
         if kind(&letter.reason) == Unusable::Conflict.label() {
             return Some(Unusable::Conflict);
         }
-        let event = match self.event(record) {
+        let event = match self.event(record).await {
             Ok(event) => event?,
             Err(fault) => return Some(fault),
         };

@@ -60,7 +60,7 @@ impl Letters {
         let Some(record) = self.whole(letter).await? else {
             return Ok(Fate::Cut { kept: letter.message.body.len() as u64, size: letter.body_size });
         };
-        if let Some(fault) = self.fault(letter, &record)
+        if let Some(fault) = self.fault(letter, &record).await
             && !request.force
         {
             return Ok(Fate::Unusable { reason: fault.to_string() });

@@ -20,7 +20,7 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
-        let letters = Letters::new(broker.clone(), scene.registry.clone(), scene.routes.clone());
+        let letters = Letters::new(broker.clone(), scene.registry.clone(), Schemas::default(), scene.routes.clone());
         Self { broker, letters, scene, _folder: folder }
     }
 

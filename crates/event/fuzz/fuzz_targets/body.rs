@@ -1,0 +1,34 @@
+//! Reads any bytes as the body of an event of any type, in both encodings.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fanfare_event::confluent::{ForeignSchema, Writer, join};
+use fanfare_event::{Registry, TypeName};
+use libfuzzer_sys::fuzz_target;
+
+/// A record with every type there is, which the registry's own types are read from or not.
+const EVERYTHING: &str = r#"{"type": "record", "name": "Alert", "namespace": "com.example.system", "fields": [
+    {"name": "org", "type": ["null", "string"]}, {"name": "title", "type": "string"},
+    {"name": "message", "type": "string"}, {"name": "raised_by", "type": "string"},
+    {"name": "severity", "type": {"type": "enum", "name": "Severity", "symbols": ["odd", "info", "error"]}},
+    {"name": "list", "type": {"type": "array", "items": ["null", "long"]}},
+    {"name": "map", "type": {"type": "map", "values": {"type": "array", "items": "double"}}},
+    {"name": "fixed", "type": {"type": "fixed", "name": "F", "size": 3}}, {"name": "bytes", "type": "bytes"},
+    {"name": "inner", "type": {"type": "record", "name": "I", "fields": [{"name": "b", "type": "boolean"}]}}]}"#;
+
+static WRITER: LazyLock<Writer> = LazyLock::new(|| {
+    let schema = ForeignSchema::parse(1, EVERYTHING).expect("a schema");
+    let declared = TypeName::parse("system.Alert").expect("a name");
+    Registry::builtin().writer(&schema, &declared).expect("compatible")
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let registry = Registry::builtin();
+    for schema in registry.event_types().flat_map(|event_type| event_type.versions()) {
+        let _ = registry.decode(&[&[0xc3, 1][..], &schema.fingerprint.to_le_bytes(), bytes].concat());
+    }
+    let _ = WRITER.decode(&join(1, bytes));
+    let _ = WRITER.decode(bytes);
+});

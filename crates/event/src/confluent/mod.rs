@@ -1,0 +1,30 @@
+//! The wire format of Confluent: a zero byte, the id of a schema in a schema registry, and an Avro record.
+//!
+//! Pure: who asks the registry for a schema gives its text to [`ForeignSchema::parse`], and
+//! [`Registry::writer`](crate::Registry::writer) plans how to read with it.
+
+mod enums;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use schema::{ForeignSchema, MAX_SCHEMA, SchemaError};
+pub use writer::{Writer, WriterError};
+
+/// What a body in this format begins with; no body in single-object encoding does.
+const MAGIC: u8 = 0;
+
+/// Splits a body into the id of its schema and the encoded record; nothing if it is in another format.
+#[must_use]
+pub fn split(body: &[u8]) -> Option<(u32, &[u8])> {
+    let (&MAGIC, rest) = body.split_first()? else { return None };
+    let (id, datum) = rest.split_first_chunk()?;
+    Some((u32::from_be_bytes(*id), datum))
+}
+
+/// The body of a record in this format.
+#[must_use]
+pub fn join(schema: u32, datum: &[u8]) -> Vec<u8> {
+    [&[MAGIC][..], &schema.to_be_bytes(), datum].concat()
+}

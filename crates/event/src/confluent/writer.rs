@@ -1,0 +1,105 @@
+//! Reading what a schema of a schema registry wrote.
+
+use std::fmt;
+use std::sync::Arc;
+
+use apache_avro::Schema as Avro;
+use thiserror::Error;
+
+use super::{ForeignSchema, enums, split};
+use crate::decode::{self, MAX_BODY, Misfit, RecordPlan};
+use crate::schema::{Fault, fingerprint_of, layout};
+use crate::{DecodeError, EventType, Record, TypeName};
+
+/// Why what a schema wrote cannot be read as an event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriterError {
+    /// Neither the schema nor the event names a type that is known here.
+    #[error("schema {id} is a `{name}`, which names no event type known here, and neither does ce-type `{declared}`")]
+    UnknownType {
+        /// The schema's id.
+        id: u32,
+        /// Its full name.
+        name: String,
+        /// What the event says.
+        declared: TypeName,
+    },
+    /// The newest version of the type cannot read what the schema writes.
+    #[error("{event_type} cannot be read{}: {reason}", super::schema::at(field.as_deref()))]
+    Incompatible {
+        /// The type.
+        event_type: TypeName,
+        /// The path of the field, if the fault lies in one.
+        field: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl WriterError {
+    pub(crate) fn incompatible(event_type: &EventType, Fault { field, reason }: Fault) -> Self {
+        Self::Incompatible { event_type: event_type.name().clone(), field, reason }
+    }
+}
+
+/// Reads the records that one schema wrote as events of one type.
+pub struct Writer {
+    schema: u32,
+    event_type: Arc<EventType>,
+    /// The version that counts for routes: the one that the schema is, or else the newest.
+    version: u32,
+    plan: RecordPlan,
+}
+
+impl Writer {
+    /// Plans the way from the bytes to the newest version, which must be able to read them.
+    pub(crate) fn new(schema: &ForeignSchema, event_type: &Arc<EventType>) -> Result<Self, WriterError> {
+        let newest = event_type.newest();
+        let mut definition = schema.definition().clone();
+        enums::adapt(&mut definition, &newest.definition);
+        let fault = |fault| WriterError::incompatible(event_type, fault);
+        let Avro::Record(record) = &definition else {
+            return Err(fault(Fault::of_file("the schema of an event must be a record")));
+        };
+        let plan = RecordPlan::new(&layout(record).map_err(fault)?, &newest.fields);
+        let fingerprint = fingerprint_of(schema.definition());
+        let same = event_type.versions().iter().find(|version| version.fingerprint == fingerprint);
+        let version = same.unwrap_or(newest).version;
+        Ok(Self { schema: schema.id(), event_type: event_type.clone(), version, plan })
+    }
+
+    /// The type of the events.
+    #[must_use]
+    pub fn event_type(&self) -> &Arc<EventType> {
+        &self.event_type
+    }
+
+    /// Decodes a body in the Confluent wire format that names this schema.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are not what the schema says.
+    pub fn decode(&self, body: &[u8]) -> Result<Record, DecodeError> {
+        if body.len() > MAX_BODY {
+            return Err(DecodeError::TooLarge { size: body.len() });
+        }
+        let Some((_, datum)) = split(body).filter(|(id, _)| *id == self.schema) else {
+            return Err(self.malformed(String::new(), format!("the body does not name schema {}", self.schema)));
+        };
+        let values = decode::read(&self.plan, datum).map_err(|misfit| match misfit {
+            Misfit::Malformed { field, reason } => self.malformed(field, reason),
+            Misfit::Trailing(count) => self.malformed(String::new(), format!("{count} bytes follow the record")),
+        })?;
+        Ok(Record::new(self.event_type.clone(), self.version, values))
+    }
+
+    fn malformed(&self, field: String, reason: String) -> DecodeError {
+        let event_type = self.event_type.name().clone();
+        DecodeError::RegisteredMalformed { event_type, schema: self.schema, field, reason }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schema {} as {}", self.schema, self.event_type.name())
+    }
+}

@@ -1,0 +1,162 @@
+//! One question to the registry.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use fanfare_event::confluent::{ForeignSchema, MAX_SCHEMA};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+
+use crate::config::{SchemaRegistryConfig, Secret};
+use crate::pipeline::written::Registered;
+
+/// The largest answer that is read: a schema with all its quotes escaped, and what stands around it.
+const MOST: usize = 2 * MAX_SCHEMA + 16 * 1024;
+
+/// The error code by which a registry says that it has no schema of this id, whoever else may answer 404.
+const NO_SUCH_SCHEMA: u32 = 40_403;
+
+const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
+
+/// What the registry answered; no answer is neither.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A schema that can be used.
+    Schema(Arc<Registered>),
+    /// There is no schema of this id.
+    Nothing(String),
+    /// What it gives is none.
+    Rubbish(String),
+}
+
+impl Found {
+    /// The answer as a metric label.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Schema(_) => "schema",
+            Self::Nothing(_) => "unknown",
+            Self::Rubbish(_) => "rubbish",
+        }
+    }
+}
+
+/// Asks one registry.
+pub(super) struct Fetcher {
+    client: Client,
+    url: String,
+    login: Option<(String, Secret)>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    schema: String,
+    schema_type: Option<String>,
+    #[serde(default)]
+    references: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error_code: u32,
+}
+
+impl Fetcher {
+    pub(super) fn new(config: &SchemaRegistryConfig) -> Result<Self, reqwest::Error> {
+        let mut client = Client::builder().redirect(Policy::none()).timeout(config.timeout);
+        if let Some(pem) = &config.ca {
+            client = Certificate::from_pem_bundle(pem)?.into_iter().fold(client, |c, ca| c.add_root_certificate(ca));
+        }
+        if config.is_loopback {
+            // A proxy named in the environment is never meant for this machine.
+            client = client.no_proxy();
+        }
+        Ok(Self { client: client.build()?, url: config.url.clone(), login: config.login.clone() })
+    }
+
+    /// Asks for a schema.
+    ///
+    /// # Errors
+    /// Why there is no answer; asking again may help.
+    pub(super) async fn fetch(&self, id: u32) -> Result<Found, String> {
+        let url = format!("{}/schemas/ids/{id}", self.url);
+        let request = self.signed(self.client.get(url)).header("accept", ACCEPTED);
+        let response = request.send().await.map_err(|error| cause(&error))?;
+        match response.status() {
+            StatusCode::OK => Ok(schema(id, response).await?),
+            StatusCode::NOT_FOUND => Ok(nothing(id, response).await?),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Ok(Found::Nothing(format!("the schema registry says that {id} is no id of a schema")))
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(format!("it answers {}: are `user` and `password_file` right?", response.status()))
+            }
+            other => Err(format!("it answers {other}")),
+        }
+    }
+
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.login {
+            None => request,
+            Some((user, password)) => request.basic_auth(user, Some(String::from_utf8_lossy(password.as_bytes()))),
+        }
+    }
+}
+
+/// The schema of an answer. What is none is told as it is: the same question would bring the same answer.
+async fn schema(id: u32, response: Response) -> Result<Found, String> {
+    let rubbish = |what: &str| Ok(Found::Rubbish(format!("the schema registry answers {what} for schema {id}")));
+    let Some(body) = read(response).await? else { return rubbish(&format!("more than {MOST} bytes")) };
+    let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
+        return rubbish("something that is not JSON with a `schema`");
+    };
+    match answer.schema_type.as_deref() {
+        None | Some("AVRO") => {}
+        Some(other) => {
+            let other: String = other.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+            return rubbish(&format!("a schema of type {other}, and events are Avro,"));
+        }
+    }
+    if !answer.references.is_empty() {
+        return rubbish("a schema with references to others, which must be registered in one piece,");
+    }
+    Ok(match ForeignSchema::parse(id, &answer.schema) {
+        Ok(schema) => Found::Schema(Arc::new(Registered::new(schema))),
+        Err(error) => Found::Rubbish(error.to_string()),
+    })
+}
+
+async fn nothing(id: u32, response: Response) -> Result<Found, String> {
+    let body = read(response).await?.unwrap_or_default();
+    let known = serde_json::from_slice::<Refusal>(&body).is_ok_and(|refusal| refusal.error_code == NO_SUCH_SCHEMA);
+    let hint = if known { "" } else { " (it answers 404 without saying so: is `url` right?)" };
+    Ok(Found::Nothing(format!("the schema registry has no schema {id}{hint}")))
+}
+
+/// The body of an answer, or nothing if it is too large.
+async fn read(mut response: Response) -> Result<Option<Vec<u8>>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+        if body.len() + chunk.len() > MOST {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// The innermost reason, without the URL.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    match error.source() {
+        Some(_) => cause.to_string(),
+        None => "the connection failed".to_owned(),
+    }
+}

@@ -1,0 +1,156 @@
+//! Schemas of a schema registry, for bodies in the Confluent wire format.
+//!
+//! A client of our own, on `reqwest`: what it needs of the registry is one GET. `schema_registry_converter` 6 fits our
+//! versions of `reqwest` and `apache-avro`, but its caches and the answers it reads have no bound, unknown ids stay
+//! unknown until somebody clears them, and its errors count 401, 429, 500 and 504 as final without telling the status:
+//! by that we would give up events whose schema is there.
+
+mod cache;
+mod fetch;
+mod pace;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fanfare_broker::Record;
+use fanfare_event::confluent::split;
+use fanfare_telemetry::metrics::FanoutMetrics;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::reader::jittered;
+use super::{Status, Written};
+use crate::config::SchemaRegistryConfig;
+use cache::Cache;
+use fetch::{Fetcher, Found};
+use pace::Pace;
+
+/// How many schemas are asked for at a time.
+const AT_ONCE: usize = 4;
+
+/// The first pause after a question without an answer; doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest pause between two questions for one schema.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Finds the schemas that bodies name; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Schemas(Option<Arc<Inner>>);
+
+struct Inner {
+    fetcher: Fetcher,
+    cache: Mutex<Cache>,
+    pace: Mutex<Pace>,
+    turns: Arc<Semaphore>,
+    status: Arc<Status>,
+    metrics: Arc<FanoutMetrics>,
+    runtime: Handle,
+}
+
+impl Schemas {
+    /// The schemas of the configured registry, if there is one; its requests run on the runtime that calls this.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn new(
+        config: Option<&SchemaRegistryConfig>,
+        status: &Arc<Status>,
+        metrics: &Arc<FanoutMetrics>,
+    ) -> Result<Self, reqwest::Error> {
+        let Some(config) = config else { return Ok(Self::default()) };
+        Ok(Self(Some(Arc::new(Inner {
+            fetcher: Fetcher::new(config)?,
+            cache: Mutex::new(Cache::default()),
+            pace: Mutex::new(Pace::new(Instant::now())),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            status: Arc::clone(status),
+            metrics: Arc::clone(metrics),
+            runtime: Handle::current(),
+        }))))
+    }
+
+    /// By which schema a record was written. Waits for as long as the registry is away: its id may be valid, and the
+    /// event must not be lost.
+    pub async fn of(&self, record: &Record) -> Written {
+        let body = &record.message.body;
+        // Of the records that name a schema, one in a million is the first to name it.
+        match (&self.0, split(body)) {
+            (_, None) => Written::Own,
+            (None, Some(_)) => Written::without_registry(body),
+            (Some(inner), Some((id, _))) => inner.get(id).await,
+        }
+    }
+
+    /// The same, or nothing if the registry does not answer in time.
+    pub async fn within(&self, record: &Record, patience: Duration) -> Option<Written> {
+        tokio::time::timeout(patience, self.of(record)).await.ok()
+    }
+}
+
+impl fmt::Debug for Schemas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schemas").field("configured", &self.0.is_some()).finish()
+    }
+}
+
+impl Inner {
+    async fn get(self: &Arc<Self>, id: u32) -> Written {
+        if let Some(known) = self.cached(id) {
+            return known;
+        }
+        // One asks for all who wait for the same schema.
+        let flight = self.cache().flight(id);
+        let _asking = flight.lock().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(known) = self.cached(id) {
+                return known;
+            }
+            match self.ask(id).await {
+                Ok(found) => {
+                    self.status.set_schemas_away(false);
+                    self.metrics.schema_asked(found.label());
+                    self.cache().put(id, found, Instant::now());
+                }
+                Err(reason) => {
+                    self.status.set_schemas_away(true);
+                    self.metrics.schema_asked("away");
+                    let pause_ms = pause.as_millis() as u64;
+                    tracing::warn!(
+                        schema = id,
+                        reason,
+                        pause_ms,
+                        "the schema registry gives no answer: the stream waits"
+                    );
+                    tokio::time::sleep(jittered(pause)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn cached(&self, id: u32) -> Option<Written> {
+        self.cache().get(id, Instant::now())
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the registry once, when it is this question's turn.
+    async fn ask(self: &Arc<Self>, id: u32) -> Result<Found, String> {
+        let wait = self.pace.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        tokio::time::sleep(wait).await;
+        let inner = Arc::clone(self);
+        // On the node's own runtime: its connections outlive a shard's question.
+        let asked = self.runtime.spawn(async move {
+            let Ok(_turn) = inner.turns.acquire().await else { return Err("the node stops".to_owned()) };
+            inner.fetcher.fetch(id).await
+        });
+        asked.await.unwrap_or_else(|_| Err("the node stops".to_owned()))
+    }
+}

@@ -1,0 +1,105 @@
+//! Bodies in the Confluent wire format, whose schemas a schema registry holds.
+
+use fanfare_e2e_tests::{NewEvent, Node, SchemaRegistry, Settings, Token};
+use fanfare_event::Registry;
+use fanfare_event::confluent::join;
+use serde_json::json;
+
+use crate::publish::expect_next;
+
+/// As a producer of another making would write it: another namespace, a field more, a larger number for a smaller.
+const FOREIGN: &str = r#"{ "type": "record", "name": "LicenseUpdated", "namespace": "com.example.license", "fields": [
+    { "name": "org_id", "type": "string" }, { "name": "plan", "type": "string" }, { "name": "seats", "type": "int" },
+    { "name": "comment", "type": ["null", "string"], "default": null } ] }"#;
+
+/// A record of [`FOREIGN`], or cut short.
+fn body(schema: u32, plan: &str) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len() * 2).expect("short")], text.as_bytes()].concat();
+    join(schema, &[text("acme"), text(plan), vec![10], vec![0]].concat())
+}
+
+fn headers(id: &'static str) -> [(&'static str, &'static str); 6] {
+    [
+        ("ce-specversion", "1.0"),
+        ("ce-id", id),
+        ("ce-source", "/tests"),
+        ("ce-type", "license.LicenseUpdated"),
+        ("ce-time", "2026-01-02T03:04:05Z"),
+        ("ce-org", "acme"),
+    ]
+}
+
+#[tokio::test]
+async fn events_of_a_schema_registry_are_told_and_what_it_does_not_know_is_kept() {
+    let registry = SchemaRegistry::start().await;
+    registry.register(7, FOREIGN);
+    registry.answer(9, 200, "<html>sign in</html>");
+    let password = "let me in";
+    let settings = Settings::default().section(&format!("[schema_registry]\nurl = \"{}\"", registry.url()));
+    let mut node = Node::start_with(settings).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    node.publish(&[NewEvent::alert("acme", "before")]).await;
+    let cursor = tab.expect("toast").await["cursor"].as_str().expect("a cursor").to_owned();
+    node.kill();
+    let log = node.open_log();
+    for (id, schema) in [("known", 7), ("unknown", 8), ("rubbish", 9), ("again", 7)] {
+        log.append("license.LicenseUpdated", Some("acme"), id, &headers(id), &body(schema, password)).await;
+    }
+    let cut = [&body(7, "x")[..9], &[0x80][..]].concat();
+    log.append("license.LicenseUpdated", Some("acme"), "cut", &headers("cut"), &cut).await;
+    log.close().await;
+    node.start().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    expect_next(&node, &mut tab, "after").await;
+    let resumed = tab.invoke("Resume", json!([cursor])).await.expect("resumes");
+    assert_eq!(resumed["replayed"], 2, "the two that can be read");
+    assert_eq!(tab.expect("toast").await["title"], "License updated");
+    assert_eq!(registry.requests().len(), 3, "each schema is asked for once");
+    assert!((node.metric("fanfare_schema_registry_answers", "outcome=\"schema\"").await - 1.0).abs() < 0.1);
+    node.stop().await;
+    let letters = node.open_log().dead_letters().await;
+    let reasons: Vec<_> = letters.iter().map(|letter| (letter.message.id.as_str(), letter.reason.as_str())).collect();
+    let [unknown, rubbish, cut] = reasons[..] else { panic!("{reasons:?}") };
+    assert_eq!(unknown, ("unknown", "schema: the schema registry has no schema 8"));
+    assert!(rubbish.0 == "rubbish" && rubbish.1.contains("not JSON with a `schema`"), "{rubbish:?}");
+    assert!(cut.0 == "cut" && cut.1.starts_with("body: ") && cut.1.contains("schema 7"), "{cut:?}");
+    assert!(!node.log().contains(password) && !reasons.iter().any(|(_, reason)| reason.contains(password)));
+}
+
+#[tokio::test]
+async fn a_stream_waits_for_its_schema_registry() {
+    let registry = SchemaRegistry::start().await;
+    registry.register(7, FOREIGN);
+    registry.set_away(true);
+    let settings = Settings::default().section(&format!("[schema_registry]\nurl = \"{}\"", registry.url()));
+    let mut node = Node::prepare(settings);
+    let log = node.open_log();
+    log.append("license.LicenseUpdated", Some("acme"), "waits", &headers("waits"), &body(7, "pro")).await;
+    log.close().await;
+    let back = async {
+        while registry.requests().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        registry.set_away(false);
+    };
+    // Ready once the log is read back, for which the schema is needed.
+    tokio::join!(node.start(), back);
+    assert!(!node.lines("the schema registry gives no answer: the stream waits").is_empty());
+    node.stop().await;
+    assert!(node.open_log().dead_letters().await.is_empty(), "nothing was given up");
+}
+
+#[tokio::test]
+async fn the_door_takes_our_own_encoding_alone() {
+    let registry = SchemaRegistry::start().await;
+    registry.register(7, FOREIGN);
+    let settings = Settings::default().section(&format!("[schema_registry]\nurl = \"{}\"", registry.url()));
+    let node = Node::start_with(settings).await;
+    let event = NewEvent::avro("license.LicenseUpdated", "foreign", body(7, "pro"));
+    let answer = node.post(Token::producer().sign(), &event).await.expect(400);
+    assert!(answer.text().contains("single-object"), "{}", answer.text());
+    let schema = Registry::builtin().event_type("license.LicenseUpdated").expect("known").clone();
+    let own = schema.encode_json(None, &json!({ "org": "acme", "plan": "pro", "seats": 5 })).expect("fits");
+    node.post(Token::producer().sign(), &NewEvent::avro("license.LicenseUpdated", "own", own)).await.expect(202);
+    assert!(registry.requests().is_empty());
+}
