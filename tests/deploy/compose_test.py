@@ -5,7 +5,19 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from repository import ROOT, check_configuration, drain_seconds, exposed, known_variables, lay_out, needs, run, stages, text, tool
+from repository import (
+    ROOT,
+    check_configuration,
+    drain_seconds,
+    exposed,
+    known_variables,
+    lay_out,
+    needs,
+    run,
+    stages,
+    text,
+    tool,
+)
 
 FILE = "docker-compose.yml"
 PROFILES = ("nats", "kafka")
@@ -74,7 +86,11 @@ class Compose(unittest.TestCase):
         cls.compose = parse(text(FILE))
 
     def test_a_file_that_is_none_is_refused(self):
-        for good, bad in (("profiles:", "profile:"), ("condition: service_started", "condition: started"), ("interval: 5s", "interval: often")):
+        for good, bad in (
+            ("profiles:", "profile:"),
+            ("condition: service_started", "condition: started"),
+            ("interval: 5s", "interval: often"),
+        ):
             self.assertIn(good, text(FILE))
             with self.assertRaises(ValueError, msg=bad):
                 parse(text(FILE).replace(good, bad))
@@ -95,12 +111,16 @@ class Compose(unittest.TestCase):
                 self.assertIn("no-new-privileges:true", service["security_opt"])
                 # Kafka writes its configuration at start.
                 self.assertEqual(service.get("read_only", False), name != "kafka")
-                self.assertTrue("build" in service or re.search(r":v?\d+\.\d+\.\d+", service["image"]), service["image"])
+                self.assertTrue(
+                    "build" in service or re.search(r":v?\d+\.\d+\.\d+", service["image"]), service["image"]
+                )
                 self.assertTrue("mem_limit" in service or name == "secret")
 
     def test_ports_are_published_on_the_loopback_address_once(self):
         for profile in PROFILES:
-            published = [port for service in enabled(self.compose, profile).values() for port in service.get("ports", [])]
+            published = [
+                port for service in enabled(self.compose, profile).values() for port in service.get("ports", [])
+            ]
             self.assertEqual([port for port in published if not port.startswith("127.0.0.1:")], [])
             on_host = [port.split(":")[1] for port in published]
             self.assertEqual(len(set(on_host)), len(on_host))
@@ -116,13 +136,20 @@ class Compose(unittest.TestCase):
             services = enabled(self.compose, profile)
             self.assertIn(profile, services)
             self.assertEqual([other for other in PROFILES if other != profile and other in services], [])
-            aliases = [alias for name, service in services.items() for alias in names(name, service) if re.fullmatch(r"fanout-\d", alias)]
+            aliases = [
+                alias
+                for name, service in services.items()
+                for alias in names(name, service)
+                if re.fullmatch(r"fanout-\d", alias)
+            ]
             self.assertEqual(sorted(aliases), ["fanout-1", "fanout-2", "fanout-3"])
 
     def test_every_address_leads_to_a_service_that_listens_there(self):
         for profile in PROFILES:
             services = enabled(self.compose, profile)
-            listening = {host: ports(name, service) for name, service in services.items() for host in names(name, service)}
+            listening = {
+                host: ports(name, service) for name, service in services.items() for host in names(name, service)
+            }
             told = 0
             for name, service in services.items():
                 for host, port in addresses(service):

@@ -13,7 +13,19 @@ from repository import ROOT, built, exposed, known_variables, needs, run, stages
 
 SERVICES = ("fanout", "auth", "license", "export")
 # Libraries of Debian's slim image, and of what the Dockerfile installs there.
-SLIM = {"linux-vdso", "ld-linux-x86-64", "ld-linux-aarch64", "libc", "libm", "libdl", "librt", "libpthread", "libgcc_s", "libz", "libzstd"}
+SLIM = {
+    "linux-vdso",
+    "ld-linux-x86-64",
+    "ld-linux-aarch64",
+    "libc",
+    "libm",
+    "libdl",
+    "librt",
+    "libpthread",
+    "libgcc_s",
+    "libz",
+    "libzstd",
+}
 INSTALLED = {"libssl3": {"libssl", "libcrypto"}}
 
 
@@ -46,7 +58,9 @@ def faults(found):
 def ignored():
     """What .dockerignore sends to the build, and what it holds back of that."""
     lines = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
-    return [line[1:] for line in lines if line.startswith("!")], [line for line in lines if line[0] not in "!*" or line.startswith("**")]
+    return [line[1:] for line in lines if line.startswith("!")], [
+        line for line in lines if line[0] not in "!*" or line.startswith("**")
+    ]
 
 
 def matches(path, rule):
@@ -71,7 +85,11 @@ class Dockerfile(unittest.TestCase):
 
     @needs("hadolint")
     def test_the_linter_would_find_something(self):
-        for good, bad in ((r"debian:12[^ ]*", "debian:latest"), ("ENTRYPOINT", "ENTRYPOIN"), (r"COPY --from=build", "COPY --from=built")):
+        for good, bad in (
+            (r"debian:12[^ ]*", "debian:latest"),
+            ("ENTRYPOINT", "ENTRYPOIN"),
+            (r"COPY --from=build", "COPY --from=built"),
+        ):
             said = lint(re.sub(good, bad, text("Dockerfile")))
             self.assertNotEqual(said.returncode, 0, bad)
 

@@ -5,7 +5,18 @@ import re
 import tempfile
 import unittest
 
-from repository import ROOT, check_configuration, drain_seconds, exposed, known_variables, lay_out, needs, run, text, tool
+from repository import (
+    ROOT,
+    check_configuration,
+    drain_seconds,
+    exposed,
+    known_variables,
+    lay_out,
+    needs,
+    run,
+    text,
+    tool,
+)
 
 OVERLAYS = ("nats", "kafka", "embedded")
 # The oldest version with preStop sleep, and the newest that the schemas know.
@@ -67,12 +78,16 @@ def labels_of(workload):
 
 def named_ports(workload):
     """Its containers' ports by name."""
-    return {port["name"]: port["containerPort"] for container in pod(workload)["containers"] for port in container["ports"]}
+    return {
+        port["name"]: port["containerPort"] for container in pod(workload)["containers"] for port in container["ports"]
+    }
 
 
 def secrets(workload):
     """Each secret that its pods mount, and the files that they take of it."""
-    sources = [source for volume in pod(workload)["volumes"] for source in volume.get("projected", {}).get("sources", [])]
+    sources = [
+        source for volume in pod(workload)["volumes"] for source in volume.get("projected", {}).get("sources", [])
+    ]
     return {source["secret"]["name"]: source["secret"]["items"] for source in sources if "secret" in source}
 
 
@@ -94,9 +109,17 @@ class Overlays(unittest.TestCase):
         import yaml
 
         source = rendered("k8s/overlays/nats")
-        for good, bad in (("maxUnavailable: 1", "maxUnavailable: []"), ("averageValue:", "averageValu:"), ("runAsNonRoot: true", "runAsNonRoot: sure")):
+        for good, bad in (
+            ("maxUnavailable: 1", "maxUnavailable: []"),
+            ("averageValue:", "averageValu:"),
+            ("runAsNonRoot: true", "runAsNonRoot: sure"),
+        ):
             self.assertIn(good, source)
-            self.assertNotEqual(faults([entry for entry in yaml.safe_load_all(source.replace(good, bad)) if entry], VERSIONS[-1]), [], bad)
+            self.assertNotEqual(
+                faults([entry for entry in yaml.safe_load_all(source.replace(good, bad)) if entry], VERSIONS[-1]),
+                [],
+                bad,
+            )
 
     def test_pods_are_restricted_bounded_and_pinned(self):
         for _, entries in self.each():
@@ -159,9 +182,16 @@ class Overlays(unittest.TestCase):
 
     def test_every_address_is_a_service_of_the_overlay(self):
         for _, entries in self.each():
-            ports = {name: {port["port"] for port in service["spec"]["ports"]} for name, service in of_kind(entries, "Service").items()}
+            ports = {
+                name: {port["port"] for port in service["spec"]["ports"]}
+                for name, service in of_kind(entries, "Service").items()
+            }
             told = "\n".join(
-                [entry["value"] for workload in workloads(entries).values() for entry in pod(workload)["containers"][0].get("env", [])]
+                [
+                    entry["value"]
+                    for workload in workloads(entries).values()
+                    for entry in pod(workload)["containers"][0].get("env", [])
+                ]
                 + [value for entry in of_kind(entries, "ConfigMap").values() for value in entry["data"].values()]
             )
             urls = re.findall(r"http://([a-z-]+)(?::(\d+))?(?=[/\s\"]|$)", told)
@@ -179,7 +209,9 @@ class Overlays(unittest.TestCase):
                 continue
             self.assertNotIn("replicas", node["spec"])
             scaler = scalers["fanfare"]["spec"]
-            self.assertEqual((scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"]), ("Deployment", "fanfare"))
+            self.assertEqual(
+                (scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"]), ("Deployment", "fanfare")
+            )
             self.assertTrue(selects(budgets["fanfare"]["spec"]["selector"]["matchLabels"], labels_of(node)))
             # One node less, and the others still have room for its tabs.
             target = int(scaler["metrics"][0]["pods"]["target"]["averageValue"])
@@ -254,7 +286,9 @@ class Overlays(unittest.TestCase):
 
     def configuration(self, entries):
         """The fanfare.toml of an overlay."""
-        maps = [entry["data"] for name, entry in of_kind(entries, "ConfigMap").items() if name.startswith("fanfare-config-")]
+        maps = [
+            entry["data"] for name, entry in of_kind(entries, "ConfigMap").items() if name.startswith("fanfare-config-")
+        ]
         return maps[0]["fanfare.toml"]
 
 

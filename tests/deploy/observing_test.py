@@ -1,4 +1,4 @@
-"""Prometheus, Grafana and the collector: each configuration is sound, and each metric in them is one that is counted."""
+"""Prometheus, Grafana and the collector: each file is sound, and each metric in them is one that is counted."""
 
 import json
 import re
@@ -68,7 +68,9 @@ def check_rules(expressions_by_name):
     """What promtool says of expressions, as rules."""
     import yaml
 
-    rules = [{"record": f"checked:{number}", "expr": expression} for number, expression in enumerate(expressions_by_name)]
+    rules = [
+        {"record": f"checked:{number}", "expr": expression} for number, expression in enumerate(expressions_by_name)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rules.yml"
         path.write_text(yaml.safe_dump({"groups": [{"name": "checked", "rules": rules}]}), encoding="utf-8")
@@ -87,7 +89,9 @@ class Prometheus(unittest.TestCase):
     def test_a_broken_one_is_not(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "prometheus.yml"
-            path.write_text(text("deploy/prometheus/prometheus.yml").replace("static_configs", "static_config"), encoding="utf-8")
+            path.write_text(
+                text("deploy/prometheus/prometheus.yml").replace("static_configs", "static_config"), encoding="utf-8"
+            )
             self.assertNotEqual(run(tool("promtool"), "check", "config", "--syntax-only", path).returncode, 0)
 
     @needs("promtool")
@@ -98,8 +102,10 @@ class Prometheus(unittest.TestCase):
     @needs("promtool")
     def test_an_alert_that_does_not_fire_is_found(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name, content in (("alerts.yml", text(ALERTS).replace("fanfare_ready == 0", "fanfare_ready == 2")),
-                                  ("test.yml", text(ALERT_TESTS).replace("../../deploy/prometheus/", ""))):
+            for name, content in (
+                ("alerts.yml", text(ALERTS).replace("fanfare_ready == 0", "fanfare_ready == 2")),
+                ("test.yml", text(ALERT_TESTS).replace("../../deploy/prometheus/", "")),
+            ):
                 (Path(folder) / name).write_text(content, encoding="utf-8")
             said = run(tool("promtool"), "test", "rules", Path(folder) / "test.yml")
             self.assertNotEqual(said.returncode, 0)
@@ -109,7 +115,10 @@ class Prometheus(unittest.TestCase):
         fired = set(re.findall(r'alertname="(\w+)"', text(ALERT_TESTS)))
         silent = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]", text(ALERT_TESTS)))
         explained = set(re.findall(r"`(Fanfare\w+)`", text("docs/deploying.md")))
-        self.assertEqual({"fired": fired, "silent": silent, "explained": explained}, dict.fromkeys(("fired", "silent", "explained"), set(alerts())))
+        self.assertEqual(
+            {"fired": fired, "silent": silent, "explained": explained},
+            dict.fromkeys(("fired", "silent", "explained"), set(alerts())),
+        )
         for name, rule in alerts().items():
             self.assertEqual(set(rule["annotations"]), {"summary", "what_to_do"}, name)
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"), name)
@@ -127,12 +136,19 @@ class Metrics(unittest.TestCase):
     def test_processes_show_what_is_declared(self):
         for name, kind in shown().items():
             self.assertEqual(declared().get(name), kind, name)
-        for name in ("fanfare_ready", "fanfare_reader_lag_seconds", "fanfare_publish_to_push_seconds", "fanfare_outbox_pending"):
+        for name in (
+            "fanfare_ready",
+            "fanfare_reader_lag_seconds",
+            "fanfare_publish_to_push_seconds",
+            "fanfare_outbox_pending",
+        ):
             self.assertIn(name, shown())
 
     def test_a_metric_that_is_misspelled_is_found(self):
         counted = series(declared())
-        self.assertLessEqual({"fanfare_connections", "fanfare_connects_total", "fanfare_publish_to_push_seconds_bucket"}, counted)
+        self.assertLessEqual(
+            {"fanfare_connections", "fanfare_connects_total", "fanfare_publish_to_push_seconds_bucket"}, counted
+        )
         for wrong in ("fanfare_connection", "fanfare_connects", "fanfare_publish_to_push_seconds"):
             self.assertNotIn(wrong, counted)
 
@@ -163,13 +179,20 @@ class Grafana(unittest.TestCase):
         taken = set()
         for panel in everything:
             place = panel["gridPos"]
-            cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+            cells = {
+                (x, y)
+                for x in range(place["x"], place["x"] + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            }
             self.assertLessEqual(place["x"] + place["w"], 24, panel["title"])
             self.assertFalse(cells & taken, panel["title"])
             taken |= cells
 
     def test_variables_and_data_sources_are_there(self):
-        sources = {source["uid"]: source for source in load("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]}
+        sources = {
+            source["uid"]: source
+            for source in load("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]
+        }
         variables = {variable["name"] for variable in json.loads(text(DASHBOARD))["templating"]["list"]}
         for panel in panels():
             self.assertEqual(panel["datasource"]["type"], sources[panel["datasource"]["uid"]]["type"], panel["title"])

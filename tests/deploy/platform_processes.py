@@ -36,7 +36,8 @@ def series(metrics):
 
 @functools.cache
 def shown():
-    """Each metric that a node and a producer show after their start, and its kind; families begin with their first label."""
+    """Each metric that a node and a producer show after their start, and its kind."""
+    # A family begins with its first label, so most are not there yet.
     with tempfile.TemporaryDirectory() as folder:
         return dict(re.findall(r"^# TYPE (\S+) (\S+)$", node(folder) + producer(folder), re.M))
 
@@ -54,7 +55,7 @@ def node(folder):
         [broker]
         url = "embedded:log"
         [routes]
-        path = "{ROOT / 'demo' / 'routes.toml'}"
+        path = "{ROOT / "demo" / "routes.toml"}"
         [development]
         signing_key = "key.pem"
         [hub."/hubs/notifications"]

@@ -41,7 +41,11 @@ class Compose(Case):
 
     def test_a_broken_configuration_does_not_start(self):
         with self.assertRaises(AssertionError):
-            self.start(shipped(text("deploy/nginx/nginx.conf").replace("proxy_buffering off;", "proxy_buffring off;"), self.nodes))
+            self.start(
+                shipped(
+                    text("deploy/nginx/nginx.conf").replace("proxy_buffering off;", "proxy_buffring off;"), self.nodes
+                )
+            )
 
     def test_web_sockets_go_round_whatever_their_id(self):
         for _ in range(6):
@@ -130,7 +134,9 @@ class Compose(Case):
         self.assertIn(CANARY, self.leak(text("deploy/nginx/nginx.conf").replace("$request_method $uri", "$request")))
 
     def test_a_usual_error_log_would_be_a_leak(self):
-        self.assertIn(CANARY, self.leak(text("deploy/nginx/nginx.conf").replace("/dev/stderr emerg", "/dev/stderr error")))
+        self.assertIn(
+            CANARY, self.leak(text("deploy/nginx/nginx.conf").replace("/dev/stderr emerg", "/dev/stderr error"))
+        )
 
 
 @needs("nginx")

@@ -21,7 +21,9 @@ def text(path):
 def tool(name):
     """A program: of the tests' own environment, unpacked beside it, or the machine's. None if there is none."""
     places = [Path(sys.prefix) / "bin" / name]
-    places += [TOOLS / package / "usr" / folder / name for package in ("prometheus", "nginx") for folder in ("bin", "sbin")]
+    places += [
+        TOOLS / package / "usr" / folder / name for package in ("prometheus", "nginx") for folder in ("bin", "sbin")
+    ]
     for place in places:
         if place.is_file():
             return str(place)
@@ -68,7 +70,9 @@ def exposed(stage):
 
 def known_variables():
     """The environment variables that the services read."""
-    sources = [path.read_text(encoding="utf-8") for folder in ("services", "crates") for path in (ROOT / folder).rglob("*.rs")]
+    sources = [
+        path.read_text(encoding="utf-8") for folder in ("services", "crates") for path in (ROOT / folder).rglob("*.rs")
+    ]
     return set(re.findall(r'"((?:FANFARE|OTEL)_[A-Z_]+)"', "\n".join(sources)))
 
 
