@@ -1,10 +1,14 @@
 """docker-compose.yml: sound, closed, and in agreement with the Dockerfile and the configurations that it mounts."""
 
 import re
+import subprocess
 import tempfile
+import time
 import unittest
+import urllib.request
 from pathlib import Path
 
+from nodes import free_port
 from repository import (
     ROOT,
     check_configuration,
@@ -207,3 +211,32 @@ class Compose(unittest.TestCase):
             self.assertRegex(secrets[0], r"^[0-9a-f]{64}$")
             self.assertEqual(secrets[0], secrets[1])
             self.assertEqual((Path(folder) / "node.secret").stat().st_mode & 0o777, 0o600)
+
+    @needs("nats-server")
+    def test_nats_takes_its_options_and_answers_its_health_check(self):
+        service = self.compose["services"]["nats"]
+        port = free_port()
+        url = service["healthcheck"]["test"][-1].replace(":8222", f":{port}")
+        with tempfile.TemporaryDirectory() as folder:
+            options = [
+                str(port) if part == "8222" else folder if part == "/data" else part for part in service["command"]
+            ]
+            command = [tool("nats-server"), *options, "--addr", "127.0.0.1", "--port", str(free_port())]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.assertEqual(answer(url, process), 200)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def answer(url, process):
+    """The status that a process answers with once it listens."""
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.status
+        except OSError:
+            time.sleep(0.05)
+    return None

@@ -24,6 +24,7 @@ def tool(name):
     places += [
         TOOLS / package / "usr" / folder / name for package in ("prometheus", "nginx") for folder in ("bin", "sbin")
     ]
+    places.append(TOOLS / "nats" / name)
     for place in places:
         if place.is_file():
             return str(place)
