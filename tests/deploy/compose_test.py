@@ -11,6 +11,7 @@ from pathlib import Path
 from nodes import free_port
 from repository import (
     ROOT,
+    assert_sound,
     check_configuration,
     drain_seconds,
     exposed,
@@ -195,8 +196,7 @@ class Compose(unittest.TestCase):
             checked.add(configuration)
             with tempfile.TemporaryDirectory() as folder:
                 lay_out(folder, {**files, "/etc/fanfare/secrets/node.secret": "0123456789abcdef" * 4})
-                said = check_configuration(folder)
-                self.assertEqual(said.returncode, 0, said.stderr)
+                assert_sound(self, check_configuration(folder))
         self.assertEqual(len(checked), len(PROFILES))
 
     def test_the_secret_is_made_once_and_is_one(self):

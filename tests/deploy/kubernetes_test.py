@@ -7,6 +7,7 @@ import unittest
 
 from repository import (
     ROOT,
+    assert_sound,
     check_configuration,
     drain_seconds,
     exposed,
@@ -276,8 +277,7 @@ class Overlays(unittest.TestCase):
             self.assertIn(config, files)
             with tempfile.TemporaryDirectory() as folder:
                 lay_out(folder, files)
-                said = check_configuration(folder, config)
-                self.assertEqual(said.returncode, 0, said.stderr)
+                assert_sound(self, check_configuration(folder, config))
                 # And it is this that was checked.
                 lay_out(folder, {config: files[config].replace("drain_seconds", "drain_secnds")})
                 said = check_configuration(folder, config)
