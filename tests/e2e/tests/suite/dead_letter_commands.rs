@@ -1,8 +1,12 @@
 //! `fanfare deadletters`: what was kept because no node could use it is found, looked at and published again.
 
+use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::process::Outcome;
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Token};
+use fanfare_test_servers::kafka::KafkaServer;
+use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::{StartError, skip};
 use serde_json::{Value, json};
 
 /// A version of the license event that only some nodes know.
@@ -74,6 +78,30 @@ async fn listed(node: &Node) -> Vec<Value> {
 #[tokio::test]
 async fn an_event_that_came_before_its_schema_is_published_again() {
     from_rollout_to_replay(Settings::default()).await;
+}
+
+#[tokio::test]
+async fn an_event_that_came_before_its_schema_is_published_again_on_nats() {
+    let server = match NatsServer::start(Version::Current).await {
+        Err(StartError::Missing(reason)) => return skip("dead letters on NATS", &reason),
+        server => server.expect("a server"),
+    };
+    let settings = Settings::default().secret(SECRET).broker(&format!("url = \"nats://{}\"", server.address()));
+    from_rollout_to_replay(settings).await;
+}
+
+#[tokio::test]
+async fn an_event_that_came_before_its_schema_is_published_again_on_kafka() {
+    let server = match KafkaServer::start().await {
+        Err(StartError::Missing(reason)) => return skip("dead letters on Kafka", &reason),
+        server => server.expect("a server"),
+    };
+    let settings = Settings::default().secret(SECRET).broker(&format!("url = \"kafka://{}\"", server.address()));
+    let checked = Node::prepare(settings.clone()).fanfare(&["check"]).await;
+    if checked.stderr.contains("this build has no Kafka") {
+        return skip("dead letters on Kafka", "this build has no Kafka");
+    }
+    from_rollout_to_replay(settings).await;
 }
 
 /// The same on every broker.
