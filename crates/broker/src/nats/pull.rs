@@ -21,10 +21,10 @@ use super::wire::Place;
 const PULL_LIFE: Duration = Duration::from_secs(30);
 
 /// How often the server says that it is there, while there is nothing to give.
-const HEARTBEAT: Duration = Duration::from_secs(3);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Silence after which the consumer counts as lost: two heartbeats and a bit.
-const SILENCE: Duration = Duration::from_secs(8);
+/// Silence after which the consumer counts as lost: three heartbeats.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Pulls that are out at the same time.
 const PULLS: usize = 2;

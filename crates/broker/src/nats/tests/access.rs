@@ -2,15 +2,19 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use fanfare_test_servers::certificates::Certificates;
 use fanfare_test_servers::nats::{NatsServer, Version};
 
 use super::super::{Login, Nats, Options, Tls};
-use super::event;
 use super::server::Server;
+use super::{event, state};
 use crate::broker::Broker;
-use crate::error::BrokerError;
+use crate::error::{BrokerError, PublishError};
+use crate::letter::DeadLetter;
+use crate::message::Message;
+use crate::position::Position;
 
 /// A server that demands a certificate of its clients.
 async fn encrypted(test: &str, version: Version) -> Option<(NatsServer, Certificates)> {
@@ -96,4 +100,63 @@ async fn an_nkey() {
     let login = |keys: &nkeys::KeyPair| Login::Nkey(keys.seed().expect("a seed"));
     server.nats(|o| o.login = login(&keys)).head().await.expect("is let in");
     refused(&server.nats(|o| o.login = login(&nkeys::KeyPair::new_user()))).await;
+}
+
+/// The rights that docs/brokers.md lists, for a node and for the producer `license`.
+const RIGHTS: &str = r#"authorization { users: [
+    { user: operator, password: a }
+    { user: node, password: a, permissions: {
+        publish: [
+            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
+            "$JS.API.STREAM.INFO.fanfare-deadletter",
+            "$JS.API.STREAM.MSG.GET.fanfare-events", "$JS.API.STREAM.MSG.GET.fanfare-state",
+            "$JS.API.STREAM.MSG.GET.fanfare-deadletter",
+            "$JS.API.CONSUMER.CREATE.fanfare-events.*", "$JS.API.CONSUMER.CREATE.fanfare-state.*",
+            "$JS.API.CONSUMER.CREATE.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.MSG.NEXT.fanfare-events.*", "$JS.API.CONSUMER.MSG.NEXT.fanfare-state.*",
+            "$JS.API.CONSUMER.MSG.NEXT.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.DELETE.fanfare-events.*", "$JS.API.CONSUMER.DELETE.fanfare-state.*",
+            "$JS.API.CONSUMER.DELETE.fanfare-deadletter.*",
+            "fanfare.deadletter.>" ]
+        subscribe: "_INBOX.>" } }
+    { user: license, password: a, permissions: {
+        publish: [
+            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
+            "events.*.license.>", "state.*.license.>" ]
+        subscribe: "_INBOX.>" } } ] }"#;
+
+/// What is documented is enough, and a producer cannot write in another's name.
+#[tokio::test]
+async fn the_documented_rights_are_enough() {
+    let Some(server) = Server::configured("the_documented_rights_are_enough", |_| RIGHTS.into()).await else { return };
+    let open = |user: &str| {
+        let login = Login::Password { user: user.into(), password: "a".into() };
+        server.nats(|o| (o.login, o.create) = (login, user == "operator"))
+    };
+    open("operator").head().await.expect("makes the streams");
+    let (node, producer) = (open("node"), open("license"));
+    let first = Position::start(node.head().await.expect("a head").incarnation());
+    for n in 0..3 {
+        producer.publish(event(&n.to_string())).await.expect("published");
+    }
+    producer.publish(state("k", "state")).await.expect("published");
+    assert!(producer.publish(event("1")).await.expect("published").duplicate);
+    let foreign = Message { topic: "auth.UserLoggedOut".into(), ..event("foreign") };
+    let refused = producer.publish(foreign).await.expect_err("refused");
+    assert!(matches!(&refused, PublishError::NotStored(said) if said.contains("may not use")), "{refused}");
+
+    let window = node.window(Duration::from_secs(600), 2).await.expect("a window");
+    assert_eq!(window.offset(0), Some(1));
+    let mut reader = node.read(&first).await.expect("a reader");
+    let mut records = Vec::new();
+    while records.len() < 4 {
+        records.extend(reader.next().await.expect("a batch"));
+    }
+    assert_eq!(node.state().await.expect("a reader").next().await.expect("a batch").len(), 1);
+    assert!(node.record_at(0, 1).await.expect("an answer").is_some());
+    for record in &records {
+        node.dead_letter(DeadLetter::new(record, "unreadable", 1)).await.expect("kept");
+    }
+    assert_eq!(node.dead_letters(10).await.expect("letters").len(), 4);
+    assert_eq!(node.dead_letters_before(None, 2).await.expect("letters").len(), 2);
 }

@@ -1,6 +1,7 @@
 //! Against real servers: the contract, restarts, refusals, and what only NATS can do.
 
 mod access;
+mod cluster;
 mod contract;
 mod foreign;
 mod outages;

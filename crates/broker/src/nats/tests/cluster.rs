@@ -1,0 +1,99 @@
+//! Three servers that keep each stream three times: one is killed at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::{StartError, free_port};
+
+use super::super::{Nats, Options};
+use super::event;
+use crate::broker::{Broker, Reader};
+use crate::error::BrokerError;
+use crate::position::Position;
+
+async fn cluster(version: Version) -> Result<Vec<NatsServer>, StartError> {
+    let ports = [free_port(), free_port(), free_port()];
+    let routes = ports.map(|port| format!("nats://127.0.0.1:{port}")).join(", ");
+    let mut servers = Vec::new();
+    for port in ports {
+        let config = format!(
+            "server_name: n{port}\ncluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{routes}], no_advertise: true }}"
+        );
+        servers.push(NatsServer::start_with(version, |_| config.clone()).await?);
+    }
+    Ok(servers)
+}
+
+async fn ready(nats: &Nats) -> Position {
+    let waiting = async {
+        loop {
+            match nats.head().await {
+                Ok(head) => return head,
+                // Before there is a leader some servers say that there are too few of them.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("a leader in time")
+}
+
+async fn publish(nats: &Nats, id: &str) {
+    let publishing = async {
+        while nats.publish(event(id)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), publishing).await.expect("in time");
+}
+
+/// Each server is killed once, so that the one the reader is connected to, the one that has its consumer, and the
+/// leaders are among them. Nothing is missing, nothing comes twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_server_is_killed_once() {
+    const BETWEEN: usize = 20;
+    let mut servers = match cluster(Version::Current).await {
+        Ok(servers) => servers,
+        Err(StartError::Missing(why)) => return fanfare_test_servers::skip("each_server_is_killed_once", &why),
+        Err(failed) => panic!("{failed}"),
+    };
+    let addresses = servers.iter().map(NatsServer::address);
+    let options = Options { replicas: 3, request_timeout: Duration::from_secs(2), ..Options::new(addresses) };
+    let nats = Arc::new(Nats::open(options).expect("opens"));
+    let first = Position::start(ready(&nats).await.incarnation());
+    let mut reader = nats.read(&first).await.expect("a reader");
+    let stop = Arc::new(AtomicBool::new(false));
+    let (publisher, stopped) = (Arc::clone(&nats), Arc::clone(&stop));
+    let publisher = tokio::spawn(async move {
+        let mut published = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            publish(&publisher, &published.to_string()).await;
+            published += 1;
+        }
+        published
+    });
+    let mut read = Vec::new();
+    for server in &mut servers {
+        let enough = read.len() + BETWEEN;
+        read_until(&mut reader, &mut read, enough).await;
+        server.kill();
+        server.start_again().await.expect("starts again");
+    }
+    let enough = read.len() + BETWEEN;
+    read_until(&mut reader, &mut read, enough).await;
+    stop.store(true, Ordering::Relaxed);
+    let published = publisher.await.expect("no panic");
+    read_until(&mut reader, &mut read, published).await;
+    assert_eq!(read, (0..published).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+async fn read_until(reader: &mut Box<dyn Reader>, read: &mut Vec<String>, enough: usize) {
+    while read.len() < enough {
+        match tokio::time::timeout(Duration::from_secs(60), reader.next()).await.expect("in time") {
+            Ok(batch) => read.extend(batch.into_iter().map(|record| record.message.id)),
+            Err(BrokerError::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
