@@ -11,6 +11,12 @@ const ROUTES = resolve(import.meta.dirname, "../../demo/routes.toml");
 const HUB = "/hubs/notifications";
 const ISSUER = "fanfare-development";
 
+/** A key that users' and producers' tokens are signed with. */
+export function developmentKey() {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return privateKey.export({ type: "pkcs8", format: "pem" });
+}
+
 export class FanfareNode {
   #name;
   #folder = mkdtempSync(join(tmpdir(), "fanfare-node-"));
@@ -19,15 +25,18 @@ export class FanfareNode {
   #kid;
   #admin;
 
-  /** Starts a node; `name` names its log file, pages of `origins` may use its hub. */
-  static async start(name, { origins = [], limits = "" } = {}) {
+  /**
+   * Starts a node; `name` names its log file, pages of `origins` may use its hub. Nodes on one broker share a key, which
+   * is made by `developmentKey`.
+   */
+  static async start(name, { origins = [], limits = "", broker = 'url = "embedded:log"', key = developmentKey() } = {}) {
     const node = new FanfareNode();
     node.#name = name;
     const [port, admin] = await freePorts(2);
     node.port = port;
     node.#admin = admin;
-    node.#makeKey();
-    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits));
+    node.#useKey(key);
+    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, broker));
     await node.again();
     return node;
   }
@@ -55,14 +64,14 @@ export class FanfareNode {
   }
 
   /** Publishes an alert to everybody of an org; resolves once it is stored. */
-  async alert(title, { message = "m", org = "acme" } = {}) {
+  async alert(title, { message = "m", org = "acme", id = randomUUID() } = {}) {
     const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
     const answer = await fetch(`http://127.0.0.1:${this.port}/events`, {
       method: "POST",
       headers: {
         authorization: `Bearer ${token}`,
         "content-type": "application/json",
-        "ce-id": randomUUID(),
+        "ce-id": id,
         "ce-type": "system.Alert",
         "ce-source": "tests",
         "ce-org": org,
@@ -99,9 +108,7 @@ export class FanfareNode {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #makeKey() {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+  #useKey(pem) {
     mkdirSync(join(this.#folder, "data"));
     writeFileSync(join(this.#folder, "data/development-key.pem"), pem, { mode: 0o600 });
     this.#key = createPrivateKey(pem);
@@ -117,16 +124,17 @@ export class FanfareNode {
     return `${signed}.${sign("sha256", Buffer.from(signed), this.#key).toString("base64url")}`;
   }
 
-  #config(origins, limits) {
+  #config(origins, limits, broker) {
     return `
 [node]
 listen = "127.0.0.1:${this.port}"
 admin_listen = "127.0.0.1:${this.#admin}"
 data = "data"
 drain_seconds = 2
+secret = "the same on every node of these tests, and long"
 
 [broker]
-url = "embedded:log"
+${broker}
 
 [routes]
 path = "${ROUTES}"

@@ -18,19 +18,30 @@ export const OUTPUT = join(ROOT, "target/test-output");
 /** What the platforms of these tests run on: `embedded`, `nats` or `kafka`. */
 const BROKER = process.env.FANFARE_TEST_BROKER ?? "embedded";
 
+// Below the ports that the kernel gives to outgoing connections: a client that tries again and again to reach a service
+// that is down must not be connected to itself, and keep the service out.
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
+let nextPort = (process.pid * 97) % PORTS;
+
+function isFree(port) {
+  const server = createServer();
+  return new Promise((known) => {
+    server.once("error", () => known(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => known(true)));
+  });
+}
+
 /** Ports that were free a moment ago. */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise((found, failed) => {
-        server.once("error", failed);
-        server.listen(0, "127.0.0.1", () => found(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  const ports = [];
+  while (ports.length < count) {
+    const port = FIRST_PORT + nextPort;
+    nextPort = (nextPort + 1) % PORTS;
+    if (await isFree(port)) {
+      ports.push(port);
+    }
+  }
   return ports;
 }
 
