@@ -7,9 +7,11 @@
 //!
 //! Random tests print their seed; `FANFARE_TEST_SEED` repeats one.
 
+pub mod backplane;
 pub mod client;
 pub mod cluster;
 pub mod event;
+pub mod follower;
 pub mod forgery;
 pub mod http;
 pub mod log;

@@ -13,16 +13,16 @@ const LAST_LINES: usize = 40;
 /// The variables that would change what a process does, from the shell that runs the tests.
 const FOREIGN: [&str; 3] = ["FANFARE_", "OTEL_", "RUST_BACKTRACE"];
 
-/// A binary of the platform, beside the test executable.
+/// A binary of the same build as this program.
 ///
 /// # Panics
 /// If it was not built.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
-    let folder = test.parent().and_then(Path::parent).expect("target/{profile}/deps");
-    let binary = folder.join(name);
-    assert!(binary.exists(), "{} is missing: run `cargo build --workspace --bins` first", binary.display());
-    binary
+    // Tests are in target/{profile}/deps, the benchmarks beside the other binaries.
+    let folders = test.ancestors().skip(1).take(2);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is missing: run `cargo build --workspace --bins` first"))
 }
 
 /// A command of a binary with an environment of its own.

@@ -8,6 +8,7 @@ mod frames;
 mod isolation;
 mod leaks;
 mod logout;
+mod proxy;
 mod publish;
 mod schema_registry;
 mod startup;

@@ -1,0 +1,222 @@
+//! The broker under test, and a wire of its own from each node to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use fanfare_broker::Broker;
+use fanfare_broker::nats::{Nats, Options as NatsOptions};
+use fanfare_event::{Attributes, Encoded, Id, Registry, Timestamp};
+use fanfare_outbox::{BrokerPublisher, Publisher as _};
+use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::{Signal, StartError, skip};
+use serde_json::Value;
+
+use crate::relay::Relay;
+use crate::token::now;
+
+/// Which broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The log within the node.
+    Embedded,
+    /// NATS JetStream.
+    Nats,
+}
+
+impl Kind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Nats => "nats",
+        }
+    }
+
+    /// How many nodes run on it.
+    pub fn nodes(self) -> usize {
+        match self {
+            Self::Embedded => 1,
+            Self::Nats => 3,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Server {
+    Embedded,
+    Nats(NatsServer),
+}
+
+/// A running broker.
+#[derive(Debug)]
+pub struct Backplane {
+    kind: Kind,
+    server: Server,
+    /// From each node to it.
+    lines: Vec<Relay>,
+}
+
+impl Backplane {
+    /// Starts it; nothing if it is not on this machine, which is said in one line.
+    ///
+    /// # Panics
+    /// If it is, and does not start.
+    pub async fn start(kind: Kind) -> Option<Self> {
+        let started = match kind {
+            Kind::Embedded => Ok(Server::Embedded),
+            Kind::Nats => NatsServer::start(Version::Current).await.map(Server::Nats),
+        };
+        let server = match started {
+            Ok(server) => server,
+            Err(StartError::Missing(why)) => {
+                skip(&format!("nodes on {}", kind.name()), &why);
+                return None;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let mut backplane = Self { kind, server, lines: Vec::new() };
+        if let Some(address) = backplane.address() {
+            for _ in 0..kind.nodes() {
+                backplane.lines.push(Relay::to(address).await);
+            }
+        }
+        Some(backplane)
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it listens, if it is a process of its own.
+    fn address(&self) -> Option<SocketAddr> {
+        match &self.server {
+            Server::Embedded => None,
+            Server::Nats(server) => Some(server.address().parse().expect("an address")),
+        }
+    }
+
+    /// The lines of `[broker]` for a node.
+    pub fn config(&self, node: usize) -> String {
+        match &self.server {
+            Server::Embedded => "url = \"embedded:log\"".to_owned(),
+            Server::Nats(_) => format!("url = \"nats://{}\"", self.lines[node].address()),
+        }
+    }
+
+    /// A producer's own way to it, where there is one.
+    ///
+    /// # Panics
+    /// If the broker cannot be opened.
+    pub fn direct(&self) -> Option<Direct> {
+        let broker: Arc<dyn Broker> = match &self.server {
+            Server::Embedded => return None,
+            Server::Nats(server) => {
+                let options = NatsOptions { servers: vec![server.address()], ..NatsOptions::default() };
+                Arc::new(Nats::open(options).expect("good options"))
+            }
+        };
+        Some(Direct { broker })
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        match &mut self.server {
+            Server::Embedded => {}
+            Server::Nats(server) => server.kill(),
+        }
+    }
+
+    /// Starts it again with what it knew.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn restart(&mut self) {
+        match &mut self.server {
+            Server::Embedded => {}
+            Server::Nats(server) => server.start_again().await.expect("starts again"),
+        }
+    }
+
+    /// Stops it where it is, with its sockets open.
+    pub fn freeze(&self) {
+        self.signal(Signal::Stop);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::Continue);
+    }
+
+    fn signal(&self, signal: Signal) {
+        match &self.server {
+            Server::Embedded => {}
+            Server::Nats(server) => server.signal(signal),
+        }
+    }
+
+    /// Removes every event that it holds.
+    ///
+    /// # Panics
+    /// If it does not let itself be purged.
+    pub async fn purge(&self) {
+        match &self.server {
+            Server::Embedded => panic!("the embedded log is not purged from outside"),
+            Server::Nats(server) => {
+                let client = async_nats::connect(server.address()).await.expect("a connection");
+                let stream = async_nats::jetstream::new(client).get_stream("fanfare-events").await.expect("a stream");
+                stream.purge().await.expect("purged");
+            }
+        }
+    }
+
+    /// The wire from a node to it.
+    pub fn line(&self, node: usize) -> &Relay {
+        &self.lines[node]
+    }
+
+    /// All wires to it.
+    pub fn lines(&self) -> Vec<&Relay> {
+        self.lines.iter().collect()
+    }
+}
+
+/// A producer's own connection to the broker.
+#[derive(Clone)]
+pub struct Direct {
+    broker: Arc<dyn Broker>,
+}
+
+impl std::fmt::Debug for Direct {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Direct")
+    }
+}
+
+impl Direct {
+    /// Publishes an alert as a producer's relay would; false if it is not known to be stored.
+    ///
+    /// # Panics
+    /// If the event cannot be encoded.
+    pub async fn alert(&self, org: &str, id: &str, body: &Value) -> bool {
+        let registry = Registry::builtin();
+        let alert = registry.event_type("system.Alert").expect("known");
+        let attributes = Attributes {
+            id: id.to_owned(),
+            source: "/tests".to_owned(),
+            event_type: alert.name().clone(),
+            time: Timestamp(now() * 1000),
+            subject: None,
+            org: Some(Id::parse(org).expect("an id")),
+            data_version: None,
+            traceparent: None,
+        };
+        let event = Encoded { attributes, body: alert.encode_json(None, body).expect("encoded"), key: None };
+        BrokerPublisher::new(Arc::clone(&self.broker)).publish(&event).await.is_ok()
+    }
+
+    /// The broker itself.
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        &self.broker
+    }
+}
