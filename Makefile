@@ -1,11 +1,12 @@
 # Everything here is a script in scripts/, which also says what it does.
 
-.PHONY: help run test testhub bench fuzz lint fmt setup clean
+.PHONY: help run test soak testhub bench fuzz lint fmt setup clean
 
 help:
 	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it);"
 	@echo "             BROKER=nats or BROKER=kafka runs it on that broker, which is fetched too"
 	@echo "make test    install what is missing and run every test"
+	@echo "make soak    the long tests: seeded faults and minutes of churn on each broker (about an hour)"
 	@echo "make testhub run the server for the functional tests of SignalR clients"
 	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"
 	@echo "make fuzz    fuzz the protocol codecs (SECONDS_EACH=300)"
@@ -19,6 +20,9 @@ run:
 
 test:
 	@scripts/test.sh
+
+soak:
+	@scripts/soak.sh
 
 testhub:
 	@scripts/testhub.sh

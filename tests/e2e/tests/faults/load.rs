@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fanfare_e2e_tests::backplane::Direct;
 use fanfare_e2e_tests::wait::{Deadline, until};
 use fanfare_e2e_tests::{NewEvent, Random, Token};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::backplane::Direct;
 use crate::plan::{ORGS, USERS};
 
 /// How long a producer waits for an answer before it asks another node.
@@ -132,7 +132,7 @@ impl Producer {
                     Ok(Err(_)) | Err(_) => false,
                 }
             }
-            Door::Broker(direct) => direct.publish(org, &id, &body).await,
+            Door::Broker(direct) => direct.alert(org, &id, &body).await,
         }
     }
 }

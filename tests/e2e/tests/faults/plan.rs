@@ -2,31 +2,13 @@
 
 use std::time::Duration;
 
+use fanfare_e2e_tests::backplane::Kind;
+use fanfare_e2e_tests::follower::{Return, TabPlan};
 use fanfare_e2e_tests::{Random, Transport};
-
-use crate::backplane::Kind;
 
 /// The orgs, and the users of each.
 pub(crate) const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
-
-/// How a tab that has lost its connection gets what it missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Return {
-    /// With `?cursor=` in the URL of the hub.
-    WithCursor,
-    /// By a call of `Resume` once it is connected.
-    ByCall,
-}
-
-/// Whose tab it is and what it does.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TabPlan {
-    pub(crate) org: &'static str,
-    pub(crate) user: &'static str,
-    pub(crate) transport: Transport,
-    pub(crate) how: Return,
-}
 
 /// Something that goes wrong; nodes are named by their numbers.
 #[derive(Debug, Clone, Copy)]

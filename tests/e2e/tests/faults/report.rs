@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use fanfare_e2e_tests::follower::{Follower, Return};
 use fanfare_e2e_tests::wait::PATIENCE;
 use tokio::time::Instant;
 
-use crate::follower::Follower;
 use crate::load::Sent;
-use crate::plan::{Plan, Return};
+use crate::plan::Plan;
 
 /// How a run ended.
 #[derive(Debug, Default)]

@@ -1,16 +1,17 @@
 //! One run: nodes behind a proxy, tabs, producers, and what the plan says goes wrong.
 
+use fanfare_e2e_tests::backplane::{Backplane, Kind};
+use fanfare_e2e_tests::follower::Follower;
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{Cluster, Relay, Settings};
 
-use crate::backplane::{Backplane, Kind};
-use crate::follower::Follower;
 use crate::load::{Door, Load};
 use crate::plan::{Fault, Plan};
 use crate::report::Report;
 
-/// Nodes ping often, so that a tab notices soon that its connection is dead; these tabs do not ping.
-const LIMITS: &str = "[limits]\nkeepalive_seconds = 2\nclient_timeout_seconds = 3600\n";
+/// Nodes ping often, so that a tab notices soon that its connection is dead; these tabs do not ping. A poll that a node
+/// takes for the first of its connection, as the others were another's, is not waited for long.
+const LIMITS: &str = "[limits]\nkeepalive_seconds = 2\nclient_timeout_seconds = 3600\nhandshake_seconds = 5\n";
 
 /// Runs the plan of a seed; nothing if this machine lacks a server.
 pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
@@ -38,11 +39,11 @@ pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
 
 /// What one node is told.
 pub(crate) fn settings(backplane: &Backplane, node: usize) -> Settings {
-    Settings::default().broker(&backplane.lines_for(node)).section(LIMITS)
+    Settings::default().broker(&backplane.config(node)).section(LIMITS)
 }
 
 /// Producers ask nodes and the proxy in turn; the last one publishes to the broker itself, where there is one.
-fn doors(plan: &Plan, cluster: &Cluster, backplane: &Backplane) -> Vec<Door> {
+pub(crate) fn doors(plan: &Plan, cluster: &Cluster, backplane: &Backplane) -> Vec<Door> {
     let mut addresses = vec![cluster.proxy.address()];
     addresses.extend(cluster.nodes.iter().map(fanfare_e2e_tests::Node::address));
     let mut doors = vec![Door::Nodes(addresses); plan.producers];
@@ -77,9 +78,9 @@ pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut 
             backplane.restart().await;
         }
         Fault::FreezeBroker { time } => {
-            backplane.signal("STOP");
+            backplane.freeze();
             tokio::time::sleep(time).await;
-            backplane.signal("CONT");
+            backplane.thaw();
         }
         Fault::CutBroker { node, time } => during(&[backplane.line(node)], Relay::cut, time).await,
         Fault::HoldBroker { node, time } => during(&[backplane.line(node)], Relay::hold, time).await,

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The long tests: seeded faults again and again, and minutes of churn with the nodes' memory before and after.
+#
+#   FANFARE_FAULT_RUNS=20       runs per broker
+#   FANFARE_SOAK_SECONDS=300    how long each broker is soaked
+#   FANFARE_SOAK_BROKERS=...    embedded, nats, kafka; all by default
+set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+
+scripts/setup.sh test
+cargo build --workspace --bins --locked
+
+say "Seeded faults, ${FANFARE_FAULT_RUNS:=20} runs for each broker, outages of a minute"
+FAILED=0
+FANFARE_FAULT_RUNS=$FANFARE_FAULT_RUNS FANFARE_OUTAGE_SECONDS=60 \
+  cargo test --locked -p fanfare-e2e-tests --test faults -- --test-threads 1 || FAILED=1
+
+for broker in ${FANFARE_SOAK_BROKERS:-embedded nats kafka}; do
+  say "Soaking $broker for ${FANFARE_SOAK_SECONDS:=300} s"
+  FANFARE_SOAK_BROKER=$broker FANFARE_SOAK_SECONDS=$FANFARE_SOAK_SECONDS \
+    cargo test --locked -p fanfare-e2e-tests --test faults -- --ignored --exact soak || FAILED=1
+done
+exit "$FAILED"

@@ -1,0 +1,94 @@
+//! Minutes of connection churn and broker faults, with the nodes' memory before and after.
+//!
+//! Nodes are not killed here: what a process holds is what is looked at.
+
+use std::time::Duration;
+
+use fanfare_e2e_tests::backplane::{Backplane, Kind};
+use fanfare_e2e_tests::follower::{Follower, Return, TabPlan};
+use fanfare_e2e_tests::{Cluster, Random, Transport};
+use tokio::time::Instant;
+
+use crate::load::Load;
+use crate::plan::{Fault, ORGS, Plan, USERS};
+use crate::report::Report;
+use crate::run::{apply, doors, settings};
+
+const TABS: usize = 60;
+/// After this long, what a node allocates once has been allocated.
+const WARM_UP: Duration = Duration::from_secs(30);
+/// What a node may hold more at the end than when it was warm: the replay window fills up meanwhile.
+const GROWTH: u64 = 96 << 20;
+
+pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
+    let Some(mut backplane) = Backplane::start(kind).await else { return };
+    let settings = (0..kind.nodes()).map(|node| settings(&backplane, node));
+    let Some(mut cluster) = Cluster::prepare(settings).await else { return };
+    cluster.start().await;
+    let mut random = Random::seeded(seed);
+    let plan = Plan { seed, tabs: tabs(&mut random), producers: 4, steps: Vec::new() };
+    let mut followers = Vec::new();
+    for tab in &plan.tabs {
+        followers.push(Follower::start(*tab, cluster.address()).await);
+    }
+    let load = Load::start(doors(&plan, &cluster, &backplane), seed);
+    let begun = Instant::now();
+    let mut before = resident(&cluster);
+    let mut warm = false;
+    while begun.elapsed() < time {
+        if !warm && begun.elapsed() > WARM_UP.min(time / 3) {
+            (before, warm) = (resident(&cluster), true);
+        }
+        let fault = fault(kind, &mut random);
+        apply(&fault, &mut cluster, &mut backplane).await;
+        // The rhythm of the churn.
+        tokio::time::sleep(random.milliseconds(500, 4000)).await;
+    }
+    let sent = load.end().await;
+    let report = Report::of(&plan, kind.name(), &sent, &followers).await;
+    crate::say(&report.to_string());
+    for (node, (before, after)) in before.iter().zip(resident(&cluster)).enumerate() {
+        let mib = |bytes: u64| bytes / (1 << 20);
+        let seconds = begun.elapsed().as_secs();
+        crate::say(&format!(
+            "seed {seed} {} node {}: {} MiB resident before, {} MiB after {seconds} s",
+            kind.name(),
+            node + 1,
+            mib(*before),
+            mib(after)
+        ));
+        assert!(after < before + GROWTH, "node {} grew from {before} to {after} bytes", node + 1);
+    }
+    report.expect_good();
+    followers.into_iter().for_each(Follower::end);
+}
+
+fn tabs(random: &mut Random) -> Vec<TabPlan> {
+    let tabs = (0..TABS).map(|number| TabPlan {
+        org: ORGS[number % ORGS.len()],
+        user: USERS[number / ORGS.len() % USERS.len()],
+        transport: *random.pick(&Transport::ALL),
+        how: if random.chance(20) { Return::ByCall } else { Return::WithCursor },
+    });
+    tabs.collect()
+}
+
+fn fault(kind: Kind, random: &mut Random) -> Fault {
+    let node = random.below(kind.nodes());
+    let time = random.milliseconds(200, 3000);
+    match random.below(if kind == Kind::Embedded { 5 } else { 10 }) {
+        0..3 => Fault::DropTabs,
+        3 => Fault::CutNode { node, time },
+        4 => Fault::KillProxy,
+        5 => Fault::KillBroker { down: time },
+        6 => Fault::FreezeBroker { time },
+        7 => Fault::CutBroker { node, time },
+        8 => Fault::HoldBroker { node, time },
+        _ => Fault::SlowBroker { delay: random.milliseconds(1, 30), time },
+    }
+}
+
+/// What each node holds.
+fn resident(cluster: &Cluster) -> Vec<u64> {
+    cluster.nodes.iter().map(fanfare_e2e_tests::Node::resident).collect()
+}
