@@ -25,6 +25,7 @@ BIN=target/release
 # the end, but first warn that a service they ask for its keys is not there.
 GROUPS_IN_ORDER=(auth 'license export' fanout)
 CONFIG=demo/fanfare.toml
+unset FANFARE_BROKER_URL
 if [[ $BROKER != embedded ]]; then
   GROUPS_IN_ORDER=("$BROKER" "${GROUPS_IN_ORDER[@]}")
   CONFIG=demo/fanfare.$BROKER.toml
