@@ -3,6 +3,7 @@
 mod access;
 mod cluster;
 mod contract;
+mod credentials;
 mod foreign;
 mod outages;
 mod refusals;
