@@ -49,7 +49,7 @@ impl Shared {
         let limit_before = state.last_seq.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
         let after = limit_before.max(state.first_seq.saturating_sub(1));
         let from = From { kind: Kind::Letters, after, created, known: None, newest: 0 };
-        let mut batches = Source::spawn(self, from, Until::CaughtUp, letter);
+        let mut batches = Source::spawn(self, from, None, Until::CaughtUp, letter);
         let mut letters = Vec::new();
         loop {
             let batch = tokio::time::timeout(SHORT_READ, batches.recv()).await;

@@ -4,6 +4,7 @@
 //! sent megabytes. Two pulls are out at any time, so that the server never waits for the next.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, Message, StatusCode, Subscriber};
@@ -11,9 +12,10 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::broadcast;
 
 use super::Shared;
-use super::request::Failure;
+use super::request::{Failure, refusal_of};
 use super::streams::Kind;
 use super::wire::Place;
 
@@ -35,12 +37,14 @@ const LARGEST_PULL: usize = 160 << 20;
 /// A subscription that gives messages in order, without a gap.
 pub(super) struct Pulling {
     kind: Kind,
-    stream: String,
     client: Client,
     pub(super) connection: u64,
     consumer: String,
+    /// Where pulls are sent.
+    subject: String,
     inbox: String,
     subscriber: Subscriber,
+    refusals: broadcast::Receiver<Arc<str>>,
     out: VecDeque<Out>,
     pulls: u64,
     records: usize,
@@ -67,7 +71,16 @@ pub(super) struct Came {
 
 /// Why nothing more comes.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) String);
+pub(super) enum Lost {
+    /// Something that another subscription may not meet.
+    Away(String),
+    /// This login may not pull.
+    Refused(String),
+}
+
+fn away<T>(reason: impl Into<String>) -> Result<T, Lost> {
+    Err(Lost::Away(reason.into()))
+}
 
 impl Pulling {
     /// Makes a consumer of what lies strictly after a sequence.
@@ -82,18 +95,20 @@ impl Pulling {
         let from = json!({ "deliver_policy": "by_start_sequence", "opt_start_seq": after.saturating_add(1) });
         let consumer: Consumer = shared.make_consumer(kind, from).await?;
         let inbox = client.new_inbox();
+        let refusals = shared.link.refusals();
         let subscriber = client.subscribe(format!("{inbox}.*")).await;
         let subscriber = subscriber.map_err(|e| Failure::Unknown(e.to_string()))?;
         // A pull that is too small for the largest message would never end.
         let bytes = shared.options.batch_bytes.max(2 * client.max_payload());
         Ok(Self {
             kind,
-            stream: shared.name(kind),
             client,
             connection,
+            subject: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", shared.name(kind), consumer.name),
             consumer: consumer.name,
             inbox,
             subscriber,
+            refusals,
             out: VecDeque::with_capacity(PULLS),
             pulls: 0,
             records: shared.options.batch_records,
@@ -107,10 +122,15 @@ impl Pulling {
     pub(super) async fn next(&mut self) -> Result<Came, Lost> {
         loop {
             self.pull().await?;
-            let message = match tokio::time::timeout(SILENCE, self.subscriber.next()).await {
-                Ok(Some(message)) => message,
-                Ok(None) => return Err(Lost("the subscription ended".into())),
-                Err(_) => return Err(Lost(format!("the server was silent for {SILENCE:?}"))),
+            let coming = tokio::time::timeout(SILENCE, self.subscriber.next());
+            let message = tokio::select! {
+                biased;
+                came = coming => match came {
+                    Ok(Some(message)) => message,
+                    Ok(None) => return away("the subscription ended"),
+                    Err(_) => return away(format!("the server was silent for {SILENCE:?}")),
+                },
+                said = refusal_of(&mut self.refusals, &self.subject) => return Err(Lost::Refused(said)),
             };
             if let Some(came) = self.take(message)? {
                 return Ok(came);
@@ -138,10 +158,10 @@ impl Pulling {
                 "idle_heartbeat": nanoseconds(HEARTBEAT),
             });
             let number = self.pulls;
-            let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, self.consumer);
+            let subject = self.subject.clone();
             let inbox = format!("{}.{number}", self.inbox);
             let sent = self.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await;
-            sent.map_err(|e| Lost(e.to_string()))?;
+            sent.or_else(|e| away(e.to_string()))?;
             // Counted once it is sent: a call that is given up sends it again.
             self.pulls += 1;
             self.out.push_back(Out { number, left: self.records });
@@ -154,10 +174,10 @@ impl Pulling {
             return self.told(status, &message).map(|()| None);
         }
         let Some((place, given, pending)) = message.reply.as_deref().and_then(|reply| self.place(reply)) else {
-            return Err(Lost("a message came without its place".into()));
+            return away("a message came without its place");
         };
         if given != self.given + 1 {
-            return Err(Lost(format!("message {given} of the consumer came after {}", self.given)));
+            return away(format!("message {given} of the consumer came after {}", self.given));
         }
         self.given = given;
         // The server serves pulls in their order.
@@ -181,7 +201,7 @@ impl Pulling {
             _ => false,
         };
         if !ended {
-            return Err(Lost(format!("{} {said}", status.as_u16())));
+            return away(format!("{} {said}", status.as_u16()));
         }
         let number = message.subject.rsplit('.').next().and_then(|number| number.parse::<u64>().ok());
         let Some(at) = self.out.iter().position(|out| Some(out.number) == number) else { return Ok(()) };

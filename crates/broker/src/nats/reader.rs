@@ -19,6 +19,8 @@ pub(super) struct LogReader {
     events: Option<Batches<Record>>,
     state: Option<Batches<Record>>,
     until: Until,
+    /// The error that has ended the reader.
+    ended: Option<BrokerError>,
 }
 
 impl LogReader {
@@ -36,13 +38,14 @@ impl LogReader {
         for (partition, outcome) in [(EVENTS, checked.0), (STATE, checked.1)] {
             outcome.map_err(|stopped| error(partition, stopped, after))?;
         }
-        let spawn = |from| Some(Source::spawn(shared, from, Until::Forever, wire::record));
+        let spawn = |from, info| Some(Source::spawn(shared, from, Some(info), Until::Forever, wire::record));
         Ok(Self {
             shared: Arc::clone(shared),
             position: after.clone(),
-            events: spawn(events),
-            state: spawn(state),
+            events: spawn(events, streams.events),
+            state: spawn(state, streams.state),
             until: Until::Forever,
+            ended: None,
         })
     }
 
@@ -51,8 +54,9 @@ impl LogReader {
         let streams = shared.streams().await?;
         let position = Position::start(streams.incarnation());
         let from = place(&streams, Kind::State, &position);
-        let state = Source::spawn(shared, from, Until::CaughtUp, wire::record);
-        Ok(Self { shared: Arc::clone(shared), position, events: None, state: Some(state), until: Until::CaughtUp })
+        let until = Until::CaughtUp;
+        let state = Source::spawn(shared, from, Some(streams.state), until, wire::record);
+        Ok(Self { shared: Arc::clone(shared), position, events: None, state: Some(state), until, ended: None })
     }
 
     fn pass(&mut self, partition: u32, batch: Batch<Record>) -> Vec<Record> {
@@ -99,6 +103,9 @@ async fn batch(batches: &mut Option<Batches<Record>>) -> Option<Result<Batch<Rec
 #[async_trait]
 impl Reader for LogReader {
     async fn next(&mut self) -> Result<Vec<Record>, BrokerError> {
+        if let Some(ended) = &self.ended {
+            return Err(ended.clone());
+        }
         loop {
             // Receiving is cancel safe, so the stream that is not ready loses nothing.
             let (partition, received) = tokio::select! {
@@ -116,7 +123,13 @@ impl Reader for LogReader {
                         return Ok(records);
                     }
                 }
-                Some(Err(stopped)) => return Err(error(partition, stopped, &self.position)),
+                Some(Err(stopped)) => {
+                    let error = error(partition, stopped, &self.position);
+                    if !matches!(error, BrokerError::Unavailable(_)) {
+                        self.ended = Some(error.clone());
+                    }
+                    return Err(error);
+                }
                 None if self.until == Until::CaughtUp => return Ok(vec![]),
                 None => return Err(BrokerError::Unavailable("the reader has ended".into())),
             }

@@ -146,7 +146,7 @@ fn deaf(said: &str) -> String {
 /// Waits until the server refuses something that the request needs: its subject, or the inbox for its answer.
 ///
 /// The server says so beside the request, which then gets no answer at all.
-async fn refusal_of(refusals: &mut broadcast::Receiver<std::sync::Arc<str>>, subject: &str) -> String {
+pub(super) async fn refusal_of(refusals: &mut broadcast::Receiver<std::sync::Arc<str>>, subject: &str) -> String {
     let quoted = format!("\"{subject}\"");
     loop {
         match refusals.recv().await {

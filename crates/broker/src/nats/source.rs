@@ -21,6 +21,9 @@ const BATCHES: usize = 2;
 /// be one that the client cannot parse and hangs up on.
 const SUSPICIOUS: u32 = 3;
 
+/// A subscription that has lasted longer without a record was a good one: the server was heard.
+const LASTING: Duration = Duration::from_secs(10);
+
 /// Records of one stream, and how far they go.
 #[derive(Debug)]
 pub(super) struct Batch<T> {
@@ -72,6 +75,7 @@ type Make<T> = fn(Parts) -> T;
 pub(super) struct Source<T> {
     shared: Arc<Shared>,
     from: From,
+    checked: Option<Info>,
     until: Until,
     make: Make<T>,
     /// The last sequence of the stream when the consumer was made.
@@ -87,9 +91,17 @@ enum Next {
 
 impl<T: Send + 'static> Source<T> {
     /// Begins to read.
-    pub(super) fn spawn(shared: &Arc<Shared>, from: From, until: Until, make: Make<T>) -> Batches<T> {
+    ///
+    /// With a stream that was just found to hold the place, it is not compared again.
+    pub(super) fn spawn(
+        shared: &Arc<Shared>,
+        from: From,
+        checked: Option<Info>,
+        until: Until,
+        make: Make<T>,
+    ) -> Batches<T> {
         let (to, batches) = mpsc::channel(BATCHES);
-        let source = Self { shared: Arc::clone(shared), from, until, make, end: 0, losses: 0 };
+        let source = Self { shared: Arc::clone(shared), from, checked, until, make, end: 0, losses: 0 };
         tokio::spawn(source.run(to));
         batches
     }
@@ -105,8 +117,13 @@ impl<T: Send + 'static> Source<T> {
             };
             let reason = match next {
                 Ok(pulling) => {
-                    (away, attempt) = (None, 0);
-                    match self.follow(pulling, &to).await {
+                    let (began, place) = (Instant::now(), self.from.after);
+                    let ended = self.follow(pulling, &to).await;
+                    // A subscription that gave nothing and did not last is as good as none.
+                    if self.from.after > place || began.elapsed() > LASTING.max(self.shared.options.patience) {
+                        (away, attempt) = (None, 0);
+                    }
+                    match ended {
                         Ok(Next::Done) => return,
                         Ok(Next::Again(reason)) => reason,
                         Err(stopped) => return drop(to.send(Err(stopped)).await),
@@ -152,8 +169,14 @@ impl<T: Send + 'static> Source<T> {
 
     /// Compares the stream with the place, makes a consumer, and looks once more that the stream is still the same.
     async fn subscribe(&mut self) -> Result<Pulling, Stopped> {
-        let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
-        self.shared.check_place(&self.from, &info).await?;
+        let info = match self.checked.take() {
+            Some(info) => info,
+            None => {
+                let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
+                self.shared.check_place(&self.from, &info).await?;
+                info
+            }
+        };
         let opened = Pulling::open(&self.shared, self.from.kind, self.from.after).await;
         let pulling = opened.map_err(|failure| stopped(Failure::into_broker_error(failure)))?;
         let now = self.shared.stream(self.from.kind).await.map_err(stopped)?;
@@ -185,13 +208,13 @@ impl<T: Send + 'static> Source<T> {
                 biased;
                 () = to.closed() => return Ok(self.done(pulling).await),
                 first = pulling.next() => first,
-                () = self.shared.link.lost(connection) => Err(Lost("the connection was lost".into())),
+                () = self.shared.link.lost(connection) => Err(Lost::Away("the connection was lost".into())),
             };
             let first = match first {
                 Ok(came) => came,
-                Err(Lost(reason)) => {
+                Err(lost) => {
                     self.losses += 1;
-                    return Ok(Next::Again(reason));
+                    return self.again(lost, pulling).await;
                 }
             };
             self.losses = 0;
@@ -200,9 +223,17 @@ impl<T: Send + 'static> Source<T> {
             if to.send(Ok(batch)).await.is_err() || caught_up {
                 return Ok(self.done(pulling).await);
             }
-            if let Some(Lost(reason)) = lost {
-                return Ok(Next::Again(reason));
+            if let Some(lost) = lost {
+                return self.again(lost, pulling).await;
             }
+        }
+    }
+
+    async fn again(&self, lost: Lost, pulling: Pulling) -> Result<Next, Stopped> {
+        pulling.close(&self.shared).await;
+        match lost {
+            Lost::Away(reason) => Ok(Next::Again(reason)),
+            Lost::Refused(said) => Err(Stopped::Ended(BrokerError::Refused(said))),
         }
     }
 
@@ -222,8 +253,18 @@ impl<T: Send + 'static> Source<T> {
         while let Some(Came { place, pending, message }) = came.take() {
             // A server that forgot where a consumer was gives again what was given.
             if place.offset > self.from.after {
-                if place.offset > self.from.after + 1 {
-                    self.check_hole(place.offset).await?;
+                match self.check_hole(place.offset).await {
+                    Ok(()) => {}
+                    // What came before the hole must not be lost with it; who subscribes again finds it again.
+                    Err(Stopped::Away(reason)) => {
+                        lost = Some(Lost::Away(reason));
+                        break;
+                    }
+                    Err(_) if !batch.items.is_empty() => {
+                        lost = Some(Lost::Away("a part of the stream is gone".into()));
+                        break;
+                    }
+                    Err(stopped) => return Err(stopped),
                 }
                 bytes += message.length;
                 let parts = parts(place, message);
@@ -251,10 +292,10 @@ impl<T: Send + 'static> Source<T> {
         self.from.newest = parts.place.time;
     }
 
-    /// Sequences of events were skipped. Some may be deleted; but if the stream begins behind them they were removed
+    /// Whether the next record follows. Skipped sequences may be deleted events; but if the stream begins behind them they were removed
     /// before they were read.
     async fn check_hole(&self, next: u64) -> Result<(), Stopped> {
-        if self.from.kind != Kind::Events {
+        if self.from.kind != Kind::Events || next <= self.from.after + 1 {
             return Ok(());
         }
         let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
@@ -274,9 +315,7 @@ impl<T: Send + 'static> Source<T> {
         self.losses = 0;
         let Some(parts) = next else { return Ok(()) };
         let through = parts.place.offset;
-        if through > self.from.after + 1 {
-            self.check_hole(through).await?;
-        }
+        self.check_hole(through).await?;
         self.passed(&parts);
         self.from.after = through;
         let batch = Batch { newest: parts.place.time, items: vec![(self.make)(parts)], through };

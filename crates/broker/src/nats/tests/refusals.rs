@@ -172,6 +172,25 @@ async fn streams_that_are_not_as_they_must_be() {
     }
 }
 
+/// A reader that may make a consumer but not pull from it says so, instead of trying for ever.
+#[tokio::test]
+async fn no_right_to_pull() {
+    let rights = r#"authorization { users: [{ user: operator, password: a }, { user: node, password: a, permissions: {
+        publish: ["$JS.API.STREAM.>", "$JS.API.CONSUMER.CREATE.>"], subscribe: "_INBOX.>" } }] }"#;
+    let Some(server) = Server::configured("no_right_to_pull", |_| rights.into()).await else { return };
+    let login = |user: &str| Login::Password { user: user.into(), password: "a".into() };
+    server.nats(|o| o.login = login("operator")).publish(event("1")).await.expect("published");
+    let node = server.nats(|o| o.login = login("node"));
+    let first = crate::Position::start(node.head().await.expect("a head").incarnation());
+    let mut reader = node.read(&first).await.expect("a reader");
+    for _ in 0..2 {
+        match reader.next().await {
+            Err(BrokerError::Refused(said)) => has(&said, &["may not use the subject $JS.API.CONSUMER.MSG.NEXT."]),
+            other => panic!("must be refused, got {other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_jetstream() {
     let Some(server) = Server::current("a_server_without_jetstream").await else { return };
