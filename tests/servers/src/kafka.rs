@@ -52,7 +52,8 @@ impl KafkaServer {
         Self::start_with("").await
     }
 
-    /// Starts a server with more lines in its properties; `{port}` in them is the port of the clients.
+    /// Starts a server with more lines in its properties; `{port}` in them is the port of the clients, `{controller}`
+    /// that of the controller.
     pub async fn start_with(more: &str) -> Result<Self, StartError> {
         let jars = Self::program()?;
         let mut attempt = 0;
@@ -163,6 +164,7 @@ impl KafkaServer {
     fn configuration(&self) -> String {
         let (host, port, controller) = (Ipv4Addr::LOCALHOST, self.port, self.controller);
         let mut text = String::new();
+        let more = self.more.replace("{port}", &port.to_string()).replace("{controller}", &controller.to_string());
         let clients = if self.more.contains("listener.security.protocol.map") { "CLIENTS" } else { "PLAINTEXT" };
         for line in [
             "process.roles=broker,controller",
@@ -186,7 +188,7 @@ impl KafkaServer {
             "log.index.size.max.bytes=65536",
             "num.network.threads=2",
             "num.io.threads=2",
-            &self.more,
+            &more,
         ] {
             let _ = writeln!(text, "{line}");
         }

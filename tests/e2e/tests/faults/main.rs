@@ -68,6 +68,12 @@ macro_rules! on_brokers {
                 super::$from::$test(super::Kind::Nats).await;
             })*
         }
+        mod kafka {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$from::$test(super::Kind::Kafka).await;
+            })*
+        }
     };
 }
 
@@ -89,7 +95,8 @@ async fn soak() {
     let kind = match std::env::var("FANFARE_SOAK_BROKER").as_deref() {
         Ok("embedded") => Kind::Embedded,
         Ok("nats") | Err(_) => Kind::Nats,
-        Ok(other) => panic!("FANFARE_SOAK_BROKER is {other}, but must be embedded or nats"),
+        Ok("kafka") => Kind::Kafka,
+        Ok(other) => panic!("FANFARE_SOAK_BROKER is {other}, but must be embedded, nats or kafka"),
     };
     let time = std::time::Duration::from_secs(number("FANFARE_SOAK_SECONDS").unwrap_or(300));
     let seed = seeds()[0];

@@ -1,18 +1,25 @@
 //! The broker under test, and a wire of its own from each node to it.
 
-use std::net::SocketAddr;
+mod kafka;
+
 use std::sync::Arc;
 
 use fanfare_broker::Broker;
+use fanfare_broker::kafka::{Kafka, Options as KafkaOptions};
 use fanfare_broker::nats::{Nats, Options as NatsOptions};
 use fanfare_event::{Attributes, Encoded, Id, Registry, Timestamp};
 use fanfare_outbox::{BrokerPublisher, Publisher as _};
+use fanfare_test_servers::kafka::KafkaServer;
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{Signal, StartError, skip};
 use serde_json::Value;
 
+use crate::backplane::kafka::Listeners;
 use crate::relay::Relay;
 use crate::token::now;
+
+/// How many nodes run on a broker that they share, at most.
+const NODES: usize = 3;
 
 /// Which broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +28,8 @@ pub enum Kind {
     Embedded,
     /// NATS JetStream.
     Nats,
+    /// Apache Kafka.
+    Kafka,
 }
 
 impl Kind {
@@ -29,6 +38,7 @@ impl Kind {
         match self {
             Self::Embedded => "embedded",
             Self::Nats => "nats",
+            Self::Kafka => "kafka",
         }
     }
 
@@ -36,7 +46,7 @@ impl Kind {
     pub fn nodes(self) -> usize {
         match self {
             Self::Embedded => 1,
-            Self::Nats => 3,
+            Self::Nats | Self::Kafka => NODES,
         }
     }
 }
@@ -45,6 +55,7 @@ impl Kind {
 enum Server {
     Embedded,
     Nats(NatsServer),
+    Kafka(KafkaServer),
 }
 
 /// A running broker.
@@ -62,9 +73,14 @@ impl Backplane {
     /// # Panics
     /// If it is, and does not start.
     pub async fn start(kind: Kind) -> Option<Self> {
+        let mut lines = Vec::new();
         let started = match kind {
             Kind::Embedded => Ok(Server::Embedded),
             Kind::Nats => NatsServer::start(Version::Current).await.map(Server::Nats),
+            Kind::Kafka => {
+                let listeners = Listeners::open(&mut lines).await;
+                KafkaServer::start_with(&listeners.properties()).await.map(Server::Kafka)
+            }
         };
         let server = match started {
             Ok(server) => server,
@@ -74,13 +90,12 @@ impl Backplane {
             }
             Err(error) => panic!("{error}"),
         };
-        let mut backplane = Self { kind, server, lines: Vec::new() };
-        if let Some(address) = backplane.address() {
-            for _ in 0..kind.nodes() {
-                backplane.lines.push(Relay::to(address).await);
+        if let Server::Nats(server) = &server {
+            for _ in 0..NODES {
+                lines.push(Relay::to(server.address().parse().expect("an address")).await);
             }
         }
-        Some(backplane)
+        Some(Self { kind, server, lines })
     }
 
     /// Which one it is.
@@ -88,19 +103,12 @@ impl Backplane {
         self.kind
     }
 
-    /// Where it listens, if it is a process of its own.
-    fn address(&self) -> Option<SocketAddr> {
-        match &self.server {
-            Server::Embedded => None,
-            Server::Nats(server) => Some(server.address().parse().expect("an address")),
-        }
-    }
-
     /// The lines of `[broker]` for a node.
     pub fn config(&self, node: usize) -> String {
         match &self.server {
             Server::Embedded => "url = \"embedded:log\"".to_owned(),
             Server::Nats(_) => format!("url = \"nats://{}\"", self.lines[node].address()),
+            Server::Kafka(_) => format!("url = \"kafka://{}\"", self.lines[node].address()),
         }
     }
 
@@ -115,6 +123,10 @@ impl Backplane {
                 let options = NatsOptions { servers: vec![server.address()], ..NatsOptions::default() };
                 Arc::new(Nats::open(options).expect("good options"))
             }
+            Server::Kafka(server) => {
+                let services = ["auth", "export", "license", "system"].map(str::to_owned).to_vec();
+                Arc::new(Kafka::open(KafkaOptions::new(vec![server.address()], services)).expect("good options"))
+            }
         };
         Some(Direct { broker })
     }
@@ -124,6 +136,7 @@ impl Backplane {
         match &mut self.server {
             Server::Embedded => {}
             Server::Nats(server) => server.kill(),
+            Server::Kafka(server) => server.kill(),
         }
     }
 
@@ -135,6 +148,7 @@ impl Backplane {
         match &mut self.server {
             Server::Embedded => {}
             Server::Nats(server) => server.start_again().await.expect("starts again"),
+            Server::Kafka(server) => server.start_again().await.expect("starts again"),
         }
     }
 
@@ -152,6 +166,7 @@ impl Backplane {
         match &self.server {
             Server::Embedded => {}
             Server::Nats(server) => server.signal(signal),
+            Server::Kafka(server) => server.signal(signal),
         }
     }
 
@@ -167,6 +182,7 @@ impl Backplane {
                 let stream = async_nats::jetstream::new(client).get_stream("fanfare-events").await.expect("a stream");
                 stream.purge().await.expect("purged");
             }
+            Server::Kafka(server) => kafka::purge(&server.address()).await,
         }
     }
 
