@@ -178,6 +178,8 @@ pub(super) fn writing(config: &ClientConfig, options: &Options) -> ClientConfig 
         .set("acks", "all")
         .set("delivery.timeout.ms", options.delivery_timeout.as_millis().to_string())
         .set("linger.ms", "1")
+        // Producers that know different numbers of partitions spread a key.
+        .set("topic.metadata.refresh.interval.ms", "20000")
         .set("queue.buffering.max.messages", "20000")
         .set("queue.buffering.max.kbytes", (64 << 10).to_string())
         .set("message.max.bytes", largest_record(options).to_string())

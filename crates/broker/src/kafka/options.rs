@@ -49,6 +49,9 @@ pub struct Options {
     pub request_timeout: Duration,
     /// How long a publish waits for its answer before its outcome is unknown; default 10 s.
     pub delivery_timeout: Duration,
+    /// Whether the cluster is librdkafka's mock, which tells no settings of topics.
+    #[cfg(test)]
+    pub(super) is_mock: bool,
 }
 
 impl Options {
@@ -81,6 +84,8 @@ impl Default for Options {
             look_interval: Duration::from_secs(4),
             request_timeout: Duration::from_secs(5),
             delivery_timeout: Duration::from_secs(10),
+            #[cfg(test)]
+            is_mock: false,
         }
     }
 }

@@ -2,17 +2,29 @@
 
 #[path = "contract.rs"]
 mod contract;
+#[path = "mock.rs"]
+mod mock;
 #[path = "restart.rs"]
 mod restart;
+#[path = "rights.rs"]
+mod rights;
+#[path = "topics.rs"]
+mod topics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use fanfare_test_servers::StartError;
 use fanfare_test_servers::kafka::KafkaServer;
 use tokio::sync::OnceCell;
 
 use super::{Kafka, Options};
+use crate::broker::Reader;
+use crate::message::{Message, Record, Stream};
+
+/// How long something may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server that all tests share which do not stop it, or why there is none.
 static SHARED: OnceCell<Result<String, String>> = OnceCell::const_new();
@@ -44,6 +56,40 @@ fn options(server: &str) -> Options {
         delivery_timeout: Duration::from_secs(5),
         ..Options::new(vec![server.to_owned()], services.to_vec())
     }
+}
+
+/// The shared server's options, or a line that says which test is skipped.
+async fn options_or_skip(test: &str) -> Option<Options> {
+    match shared().await {
+        Ok(server) => Some(options(&server)),
+        Err(why) => {
+            crate::contract::skip(&format!("kafka::{test}"), &why);
+            None
+        }
+    }
+}
+
+/// An event of acme.
+fn event(id: &str) -> Message {
+    Message {
+        stream: Stream::Events,
+        org: Some("acme".into()),
+        topic: "license.LicenseUpdated".into(),
+        key: None,
+        id: id.into(),
+        headers: vec![("ce-org".into(), "acme".into())],
+        body: Bytes::from_static(b"body"),
+    }
+}
+
+/// Reads until so many records are there.
+async fn take(reader: &mut Box<dyn Reader>, count: usize) -> Vec<Record> {
+    let mut records = Vec::new();
+    while records.len() < count {
+        let batch = tokio::time::timeout(PATIENCE, reader.next()).await;
+        records.extend(batch.expect("in time").expect("a batch"));
+    }
+    records
 }
 
 fn open(options: &Options) -> Kafka {
