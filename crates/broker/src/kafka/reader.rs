@@ -165,6 +165,15 @@ impl LogReader {
                 let since = *self.away.get_or_insert(now);
                 return if now - since < GRACE { Ok(false) } else { Err(BrokerError::Unavailable(reason)) };
             }
+            Err(BrokerError::Trimmed { mut oldest }) => {
+                // The look may have begun with an older position, and what left the log since may have been fetched
+                // before. Only where fetching stopped is something missing.
+                oldest.merge(&self.position);
+                if self.stopped.is_some() && oldest != self.position {
+                    return Err(BrokerError::Trimmed { oldest });
+                }
+                Looked { ends: self.ends.clone(), holes: Ends::new() }
+            }
             other => other?,
         };
         self.next_look = now + jittered(self.cluster.options.look_interval);

@@ -14,6 +14,9 @@ use crate::error::{BrokerError, PublishError};
 use crate::kafka::{Kafka, OpenError, Options};
 use crate::position::Position;
 
+/// A setting of a topic, by name.
+type Setting<'a> = (&'a str, &'a str);
+
 fn client(options: &Options) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &options.servers[0]);
@@ -24,7 +27,7 @@ fn admin(options: &Options) -> AdminClient<DefaultClientContext> {
     client(options).create().expect("an admin client")
 }
 
-async fn make(options: &Options, topic: &str, settings: &[(&str, &str)]) {
+async fn make(options: &Options, topic: &str, settings: &[Setting<'_>]) {
     let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
     let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
     let made = admin(options).create_topics(&[new], &AdminOptions::new()).await.expect("an answer");
@@ -40,9 +43,9 @@ async fn refusal(options: &Options) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right() {
-    const APPENDED: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
+    const APPENDED: Setting<'static> = ("message.timestamp.type", "LogAppendTime");
     let Some(one) = options_or_skip("topics::a_topic_that_is_not_as_it_must_be").await else { return };
-    let cases: [(&str, &[(&str, &str)], &str); 5] = [
+    let cases: [(&str, &[Setting<'_>], &str); 5] = [
         ("events", &[APPENDED, ("cleanup.policy", "compact")], "cleanup.policy=compact; it must be delete"),
         ("events", &[], "message.timestamp.type=CreateTime; it must be LogAppendTime"),
         (
