@@ -1,8 +1,16 @@
 //! Bodies in the Confluent wire format, whose schemas a schema registry holds.
 
+use bytes::Bytes;
+use fanfare_broker::kafka::{Kafka, Options};
+use fanfare_broker::{Broker as _, Message, Stream};
+use fanfare_e2e_tests::cluster::SECRET;
+use fanfare_e2e_tests::process;
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{NewEvent, Node, SchemaRegistry, Settings, Token};
 use fanfare_event::Registry;
 use fanfare_event::confluent::join;
+use fanfare_test_servers::kafka::KafkaServer;
+use fanfare_test_servers::{StartError, skip};
 use serde_json::json;
 
 use crate::publish::expect_next;
@@ -102,4 +110,51 @@ async fn the_door_takes_our_own_encoding_alone() {
     let own = schema.encode_json(None, &json!({ "org": "acme", "plan": "pro", "seats": 5 })).expect("fits");
     node.post(Token::producer().sign(), &NewEvent::avro("license.LicenseUpdated", "own", own)).await.expect(202);
     assert!(registry.requests().is_empty());
+}
+
+/// What a producer with serializers of Confluent's sends.
+fn message(id: &'static str, schema: u32) -> Message {
+    Message {
+        stream: Stream::Events,
+        org: Some("acme".to_owned()),
+        topic: "license.LicenseUpdated".to_owned(),
+        key: None,
+        id: id.to_owned(),
+        headers: headers(id).map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        body: Bytes::from(body(schema, "pro")),
+    }
+}
+
+#[tokio::test]
+async fn on_kafka_a_registry_that_comes_back_lets_the_stream_go_on() {
+    let server = match KafkaServer::start().await {
+        Err(StartError::Missing(reason)) => return skip("a schema registry beside Kafka", &reason),
+        server => server.expect("a server"),
+    };
+    let registry = SchemaRegistry::start().await;
+    registry.register(7, FOREIGN);
+    registry.set_away(true);
+    let settings = Settings::default().secret(SECRET).broker(&format!("url = \"kafka://{}\"", server.address()));
+    let node = Node::start_with(settings.section(&format!("[schema_registry]\nurl = \"{}\"", registry.url()))).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let options = Options::new(vec![server.address()], vec!["license".to_owned()]);
+    let producer = Kafka::open(Options { publish_only: true, ..options }).expect("good options");
+    for (id, schema) in [("known", 7), ("unknown", 8)] {
+        producer.publish(message(id, schema)).await.expect("stored");
+    }
+    until("a question to the registry", async || (!registry.requests().is_empty()).then_some(())).await;
+    tab.expect_silence().await;
+    registry.set_away(false);
+    assert_eq!(tab.expect("toast").await["title"], "License updated");
+    let letter = until("a dead letter", async || {
+        let mut command = process::command("fanfare");
+        command.args(["deadletters", "list", "--json", "--config"]).arg(node.config());
+        let listed = process::run(command).await;
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        listed.stdout.lines().next().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+    })
+    .await;
+    assert_eq!((&letter["kind"], &letter["org"]), (&json!("schema"), &json!("acme")));
+    assert_eq!(letter["reason"], "schema: the schema registry has no schema 8");
+    producer.close().await;
 }
