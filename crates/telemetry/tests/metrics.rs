@@ -85,6 +85,17 @@ fn a_sender_cannot_make_time_series_without_end() {
     );
 }
 
+#[test]
+fn what_is_behind_is_told_by_partition_and_beyond_the_limit_together() {
+    let mut registry = Registry::default();
+    let metrics = FanoutMetrics::new(&mut registry);
+    metrics.set_partitions((0..300).map(|partition| (partition, 10, 12)));
+    let text = encode(&registry);
+    assert_eq!(line(&text, "fanfare_reader_head{partition=\"7\"}"), "fanfare_reader_head{partition=\"7\"} 12");
+    let lag = "fanfare_reader_lag_records{partition=\"other\"}";
+    assert_eq!(line(&text, lag), format!("{lag} 88"));
+}
+
 /// A metric with labels is shown from its first value on, so each is given one.
 fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connection_opened("/hubs/notifications", "websocket");
@@ -99,6 +110,8 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.notification_routed("flags");
     fanout.resumed("complete", 0);
     fanout.publish_answered(202);
+    fanout.set_partitions([(0, 3, 5)].into_iter());
+    fanout.set_routes("abc");
     producer.request_answered("/login", 200);
 }
 

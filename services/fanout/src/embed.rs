@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use fanfare_broker::Broker;
+use fanfare_broker::{Broker, BrokerError};
 use fanfare_signalr::{Outcome, Value};
 use tokio::sync::oneshot;
 
@@ -23,7 +23,7 @@ use crate::socket::{self, App};
 pub struct EmbeddedNode {
     app: Arc<App>,
     shards: Vec<JoinHandle<()>>,
-    pipeline: tokio::task::JoinHandle<()>,
+    pipeline: tokio::task::JoinHandle<Result<(), BrokerError>>,
     broker: Arc<dyn Broker>,
     drain: Duration,
 }

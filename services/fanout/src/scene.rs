@@ -21,8 +21,17 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn demo() -> Self {
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/fanfare.toml");
-        let Loaded { registry, routes, .. } = Loaded::load(&config).expect("the demo's config is sound");
+        Self::of(Loaded::load(&config).expect("the demo's config is sound"))
+    }
+
+    pub(crate) fn of(loaded: Loaded) -> Self {
+        let Loaded { registry, routes, .. } = loaded;
         Self { registry: Arc::new(registry), routes: Arc::new(routes), next: 0 }
+    }
+
+    /// The same platform with an empty log.
+    pub(crate) fn again(&self) -> Self {
+        Self { registry: Arc::clone(&self.registry), routes: Arc::clone(&self.routes), next: 0 }
     }
 
     pub(crate) fn event(&mut self, event_type: &str, json: &str) -> Record {
@@ -44,7 +53,8 @@ impl Scene {
         };
         let json = serde_json::from_str(json).expect("JSON");
         let encoded = Ingest::encode_with(&self.registry, attributes, Body::Json(json)).expect("fits");
-        Record { partition: 0, offset: self.next, time, message: to_message(encoded) }
+        let user = Ingest::user(&self.registry, &encoded);
+        Record { partition: 0, offset: self.next, time, message: to_message(encoded, user.as_deref()) }
     }
 
     pub(crate) fn decode(&self, record: &Record) -> Arc<Event> {

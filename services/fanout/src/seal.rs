@@ -13,6 +13,9 @@ const TAG_BYTES: usize = 16;
 /// Longest sealed text that is looked at, in bytes; SEMANTICS 2.1 bounds a cursor so.
 pub const MAX_SEALED_BYTES: usize = 512;
 
+/// The most bytes that can be sealed into so long a text.
+pub const MAX_PAYLOAD_BYTES: usize = MAX_SEALED_BYTES / 4 * 3 - TAG_BYTES;
+
 /// What is sealed; part of what is authenticated, so that one kind never passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -27,7 +30,7 @@ pub enum Purpose {
 impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
-            Self::Cursor => b"fanfare cursor 1",
+            Self::Cursor => b"fanfare cursor 2",
             Self::ConnectionToken => b"fanfare connection token 1",
             Self::Operator => b"fanfare operator 1",
         }

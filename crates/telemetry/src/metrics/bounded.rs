@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
 /// A label value that costs a reference count to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Label(Arc<str>);
 
 impl EncodeLabelValue for Label {

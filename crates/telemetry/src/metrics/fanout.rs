@@ -12,8 +12,9 @@ use super::bounded::LabelPool;
 use super::labels::{
     ConnectionLabels, DeadLetterLabels, OutcomeLabel, ReasonLabel, RouteLabel, StatusLabel, TypeLabel,
 };
+use super::log::LogMetrics;
 use super::names;
-use super::shape::{Counters, Gauges, gauge_value, registered};
+use super::shape::{Counters, Gauges, registered};
 
 /// Hubs and routes come from configuration; a node with more of them than this counts the rest as `other`.
 const MOST_HUBS: usize = 64;
@@ -51,9 +52,7 @@ pub struct FanoutMetrics {
     publish_to_push: Histogram,
     resumes: Counters<OutcomeLabel>,
     replayed: Counter,
-    retained_values: Gauge,
-    revocations: Gauge,
-    role_overrides: Gauge,
+    pub(super) log: LogMetrics,
     publish_requests: Counters<StatusLabel>,
     hubs: LabelPool,
     routes: LabelPool,
@@ -93,10 +92,8 @@ impl FanoutMetrics {
             slow_consumers: registered(r, names::SLOW_CONSUMERS, "Connections evicted because they did not read"),
             publish_to_push,
             resumes: registered(r, names::RESUMES, "Resumes"),
+            log: LogMetrics::new(r),
             replayed: registered(r, names::REPLAYED_NOTIFICATIONS, "Notifications sent again by resumes"),
-            retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
-            revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
-            role_overrides: registered(r, names::ROLE_OVERRIDES, "Users whose roles come from an event"),
             publish_requests: registered(r, names::PUBLISH_REQUESTS, "Answers to POST /events"),
             hubs: LabelPool::new(MOST_HUBS),
             routes: LabelPool::new(MOST_ROUTES),
@@ -211,21 +208,6 @@ impl FanoutMetrics {
     pub fn resumed(&self, outcome: &'static str, replayed: u64) {
         self.resumes.get_or_create(&OutcomeLabel { outcome }).inc();
         self.replayed.inc_by(replayed);
-    }
-
-    /// How many retained values this node knows.
-    pub fn set_retained_values(&self, count: usize) {
-        self.retained_values.set(gauge_value(count));
-    }
-
-    /// How many logouts are in force on this node.
-    pub fn set_revocations(&self, count: usize) {
-        self.revocations.set(gauge_value(count));
-    }
-
-    /// How many users have roles from an event instead of their token.
-    pub fn set_role_overrides(&self, count: usize) {
-        self.role_overrides.set(gauge_value(count));
     }
 
     /// A request to publish was answered.

@@ -54,3 +54,15 @@ pub(super) struct RequestLabels {
     pub(super) route: Label,
     pub(super) status: u16,
 }
+
+/// A partition of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct PartitionLabel {
+    pub(super) partition: Label,
+}
+
+/// The digest of a node's routes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DigestLabel {
+    pub(super) digest: String,
+}

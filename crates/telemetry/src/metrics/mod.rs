@@ -9,6 +9,7 @@
 mod bounded;
 mod fanout;
 mod labels;
+mod log;
 pub mod names;
 mod producer;
 mod shape;

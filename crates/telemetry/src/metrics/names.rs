@@ -31,6 +31,24 @@ pub const EVENTS_DUPLICATE: &str = "fanfare_events_duplicate";
 pub const SCHEMA_REGISTRY_ANSWERS: &str = "fanfare_schema_registry_answers";
 /// How far the reader is behind the newest record of the broker.
 pub const READER_LAG_SECONDS: &str = "fanfare_reader_lag_seconds";
+/// The last offset read of each partition.
+pub const READER_POSITION: &str = "fanfare_reader_position";
+/// The last offset of each partition.
+pub const READER_HEAD: &str = "fanfare_reader_head";
+/// How many records of each partition this node has not read.
+pub const READER_LAG_RECORDS: &str = "fanfare_reader_lag_records";
+/// Records that left the retention before this node read them.
+pub const RECORDS_LOST: &str = "fanfare_records_lost";
+/// Records read back since the start.
+pub const READ_BACK_RECORDS: &str = "fanfare_read_back_records";
+/// Records to be read back, as far as it is known.
+pub const READ_BACK_GOAL: &str = "fanfare_read_back_goal";
+/// Dead letters that wait to be written.
+pub const DEAD_LETTER_QUEUE: &str = "fanfare_dead_letter_queue";
+/// Dead letters that could not be written.
+pub const DEAD_LETTERS_LOST: &str = "fanfare_dead_letters_lost";
+/// 1, with the digest of this node's routes.
+pub const ROUTES_INFO: &str = "fanfare_routes_info";
 /// 1 while the broker can be reached, else 0.
 pub const BROKER_CONNECTED: &str = "fanfare_broker_connected";
 
@@ -58,6 +76,11 @@ pub const REVOCATIONS: &str = "fanfare_revocations";
 /// Users whose roles come from an event instead of their token.
 pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 
+/// Grants and withdrawals of events that this node knows.
+pub const GRANTS: &str = "fanfare_grants";
+/// About how many bytes this node's knowledge of the log takes.
+pub const PROJECTION_BYTES: &str = "fanfare_projection_bytes";
+
 /// Answers to `POST /events`, by status.
 pub const PUBLISH_REQUESTS: &str = "fanfare_publish_requests";
 
@@ -73,7 +96,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 31] = [
+pub const ALL: [&str; 42] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -87,6 +110,15 @@ pub const ALL: [&str; 31] = [
     EVENTS_DEAD_LETTERED,
     EVENTS_DUPLICATE,
     READER_LAG_SECONDS,
+    READER_POSITION,
+    READER_HEAD,
+    READER_LAG_RECORDS,
+    RECORDS_LOST,
+    READ_BACK_RECORDS,
+    READ_BACK_GOAL,
+    DEAD_LETTER_QUEUE,
+    DEAD_LETTERS_LOST,
+    ROUTES_INFO,
     BROKER_CONNECTED,
     NOTIFICATIONS,
     DELIVERIES,
@@ -99,6 +131,8 @@ pub const ALL: [&str; 31] = [
     RETAINED_VALUES,
     REVOCATIONS,
     ROLE_OVERRIDES,
+    GRANTS,
+    PROJECTION_BYTES,
     PUBLISH_REQUESTS,
     OUTBOX_PENDING,
     OUTBOX_PUBLISHED,

@@ -17,13 +17,16 @@ use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
 use crate::method::{Authorizers, Methods};
 use crate::pipeline::letters::Letters;
-use crate::pipeline::{Ingest, Pipeline, Replay, Schemas, Status, Window};
+use crate::pipeline::{DeadLetters, Ingest, Pipeline, Replay, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
+
+/// How many bytes the retained values take at most, about.
+const MAX_RETAINED_BYTES: usize = 2 << 30;
 
 /// How many new sockets may wait for one shard.
 const SHARD_COMMANDS: usize = 1024;
@@ -154,6 +157,7 @@ impl Node {
             origins: config.cors.clone(),
             event_bytes: config.limits.event_bytes,
             status: Arc::clone(&status),
+            health: config.health.clone(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,
@@ -161,7 +165,22 @@ impl Node {
             draining: AtomicBool::new(false),
         });
         let log = Arc::clone(&broker);
-        let pipeline = Pipeline { broker, registry, schemas, routes, groups, seal, metrics, status, window };
+        let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
+        let event_bytes = config.limits.event_bytes;
+        metrics.set_routes(&digest);
+        let pipeline = Pipeline {
+            broker,
+            registry,
+            schemas,
+            routes,
+            groups,
+            seal,
+            metrics,
+            status,
+            letters,
+            window,
+            event_bytes,
+        };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
 }
@@ -188,7 +207,9 @@ fn bounds(config: &Config) -> Bounds {
         window: config.broker.window,
         window_events: usize::try_from(config.broker.window_events).unwrap_or(usize::MAX),
         token_lifetime: i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX),
+        event_bytes: config.limits.event_bytes,
         retained: MAX_REMEMBERED,
+        retained_bytes: MAX_RETAINED_BYTES,
         revocations: MAX_REMEMBERED,
         grants: MAX_REMEMBERED,
     }

@@ -17,6 +17,9 @@ use crate::method::Methods;
 use crate::socket::shard::Command;
 use crate::socket::{self, App};
 
+/// How long the dead letters that wait may take at the end.
+const LETTERS: Duration = Duration::from_secs(2);
+
 /// Runs a node with this configuration until SIGTERM or Ctrl-C.
 pub fn run(config: &Path) -> Exit {
     let loaded = match Loaded::load(config) {
@@ -58,9 +61,16 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let public = tokio::spawn(socket::serve(public, socket::public(Arc::clone(&app)), stop.clone()));
     let operator = socket::serve(operator, socket::operator(Arc::clone(&app)), stop_operator.clone());
     let operator = tokio::spawn(operator);
-    let pipeline = tokio::spawn(node.pipeline.run());
+    let letters = node.pipeline.letters.clone();
+    let mut pipeline = tokio::spawn(node.pipeline.run());
 
-    wait(&mut terminate, &mut interrupt).await;
+    tokio::select! {
+        () = wait(&mut terminate, &mut interrupt) => {}
+        ended = &mut pipeline => if let Ok(Err(error)) = ended {
+            broker.close().await;
+            return Err(error.into());
+        },
+    }
     tracing::info!("stopping");
     app.draining.store(true, Ordering::Release);
     // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
@@ -68,6 +78,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     drained(&app, node.shards, drain).await;
     stop.cancel();
     pipeline.abort();
+    letters.flush(LETTERS).await;
     stop_operator.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
     // Else the next start has to check the whole file of the embedded log.

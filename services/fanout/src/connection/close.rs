@@ -44,6 +44,8 @@ pub enum CloseReason {
     TokenExpired,
     /// The node is shutting down.
     Draining,
+    /// The node has lost a part of the log; the client comes back with its cursor and is told so by its resume.
+    LogGap,
     /// The node could not go on with this connection.
     ServerError,
 }
@@ -79,6 +81,7 @@ impl CloseReason {
             Self::Forbidden => row("forbidden", Fault::Client, true, false),
             Self::TokenExpired => row("token_expired", Fault::Client, true, true),
             Self::Draining => row("draining", Fault::Nobody, true, true),
+            Self::LogGap => row("log_gap", Fault::Server, true, true),
             Self::ServerError => row("server_error", Fault::Server, true, true),
         }
     }
@@ -120,6 +123,7 @@ impl CloseReason {
             }
             Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
             Self::Forbidden => Some("Your roles no longer allow this connection.".to_owned()),
+            Self::LogGap => Some("The server has missed events. Reconnect and refetch.".to_owned()),
             Self::ServerError => Some("The server could not go on with this connection.".to_owned()),
             _ => None,
         };

@@ -61,7 +61,7 @@ impl Hearing {
         let joined = self.joined.iter().map(|joined| (&joined.membership, &joined.live_from));
         let mut missed = false;
         for (held, live_from) in claimed.chain(joined) {
-            if !groups.contains(&held.group) || held.since.is_some_and(|since| !place.is_after(since)) {
+            if !groups.contains(&held.group) || held.granted.as_ref().is_some_and(|granted| !granted.hold(place)) {
                 continue;
             }
             if !place.is_within(live_from) {
@@ -75,6 +75,14 @@ impl Hearing {
     /// Up to where a replay must read; None before it was let in.
     pub(crate) fn replay_until(&self) -> Option<Position> {
         self.live_from.as_ref().map(|live_from| self.joined.replay_until(live_from))
+    }
+
+    /// Goes on in a new stream, of which everything behind `from` comes live.
+    pub(crate) fn renew(&mut self, from: &Position) {
+        if let Some(live_from) = &mut self.live_from {
+            live_from.clone_from(from);
+        }
+        self.joined.renew(from);
     }
 
     /// Puts it into the groups that its roles give it now; what it joined by a method stays if they still allow that.

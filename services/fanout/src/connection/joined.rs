@@ -69,6 +69,13 @@ impl JoinedGroups {
         removed
     }
 
+    /// Goes on in a new stream, of which everything behind `from` comes live.
+    pub(crate) fn renew(&mut self, from: &Position) {
+        let Some(inner) = &mut self.0 else { return };
+        inner.until.clone_from(from);
+        inner.groups.iter_mut().for_each(|joined| joined.live_from.clone_from(from));
+    }
+
     /// Whether something at this place may lie before a group was joined, so that groups must be looked at
     /// one by one.
     pub(crate) fn may_precede(&self, place: Place) -> bool {
@@ -115,7 +122,7 @@ mod tests {
             action: Action::Join(rule),
         };
         Joined {
-            membership: Membership { group: template.name(&[list]).expect("a name"), since: None },
+            membership: Membership { group: template.name(&[list]).expect("a name"), granted: None },
             live_from: Position::from_parts(1, [(0, offset)]),
             method: Arc::new(method),
         }

@@ -7,15 +7,16 @@ use super::Groups;
 use super::name::GroupName;
 use crate::config::{HubConfig, Joiner};
 use crate::connection::{self, Identity};
-use crate::projection::{GrantedRole, Place, Projection, Retained};
+use crate::projection::{GrantedRole, Intervals, Projection, Retained};
 
 /// One group that a connection is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The group.
     pub group: GroupName,
-    /// Where in the log an event granted it; a resume gives nothing from before.
-    pub since: Option<Place>,
+    /// Between which places of the log events granted it; a resume gives nothing else. None if no event has to do
+    /// with it.
+    pub granted: Option<Intervals>,
 }
 
 /// What a connection gets when it has joined its groups.
@@ -122,21 +123,21 @@ impl Groups {
         group: GroupName,
         terms: Terms<'_>,
     ) -> Result<(Membership, Admission), NotJoined> {
-        let membership = Membership { group, since: None };
+        let membership = Membership { group, granted: None };
         let admission = self.admit(hub, identity, std::slice::from_ref(&membership))?;
-        let since = self.read(|known| standing(known, hub, identity, &membership.group, terms))?;
-        Ok((Membership { since, ..membership }, admission))
+        let granted = self.read(|known| standing(known, hub, identity, &membership.group, terms))?;
+        Ok((Membership { granted, ..membership }, admission))
     }
 }
 
-/// Where an event granted or withdrew what is asked for now, if one did.
+/// Between which places events granted what is asked for now, if one did or has withdrawn it.
 fn standing(
     known: &Projection,
     hub: &HubConfig,
     identity: Option<&Identity>,
     group: &GroupName,
     terms: Terms<'_>,
-) -> Result<Option<Place>, NotJoined> {
+) -> Result<Option<Intervals>, NotJoined> {
     let Some(who) = identity else {
         return if terms.grant { Err(NotJoined::NotGranted) } else { Ok(None) };
     };
@@ -149,10 +150,10 @@ fn standing(
         return Err(NotJoined::Withdrawn);
     }
     let standing = grants.standing(&hub.path, who, group);
-    if terms.grant && !standing.is_some_and(|standing| standing.granted) {
+    if terms.grant && !standing.as_ref().is_some_and(|standing| standing.granted) {
         return Err(NotJoined::NotGranted);
     }
-    Ok(standing.map(|standing| standing.since))
+    Ok(standing.map(|standing| standing.intervals))
 }
 
 /// Whether roles in force allow an identity its connection to a hub, and the org that it named.
@@ -170,15 +171,15 @@ fn may_hear(identity: Option<&Identity>, retained: &Retained) -> bool {
 #[must_use]
 pub fn memberships(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> Vec<Membership> {
     let claimed: Vec<String> =
-        roles.iter().filter(|(_, since)| since.is_none()).map(|(role, _)| role.clone()).collect();
+        roles.iter().filter(|(_, granted)| granted.is_none()).map(|(role, _)| role.clone()).collect();
     let mut names = Vec::new();
     join(hub, identity, &claimed, &mut names);
-    let mut found: Vec<_> = names.iter().map(|group| Membership { group: group.clone(), since: None }).collect();
-    for (role, since) in roles {
+    let mut found: Vec<_> = names.iter().map(|group| Membership { group: group.clone(), granted: None }).collect();
+    for (role, granted) in roles {
         let before = names.len();
         join(hub, identity, std::slice::from_ref(role), &mut names);
-        let granted = names[before..].iter();
-        found.extend(granted.map(|group| Membership { group: group.clone(), since: *since }));
+        let new = names[before..].iter();
+        found.extend(new.map(|group| Membership { group: group.clone(), granted: granted.clone() }));
     }
     found
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use fanfare_broker::Position;
+use fanfare_broker::{Position, Record};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Evictions, Interest, ShardMessage};
@@ -92,6 +92,11 @@ impl Groups {
     /// Notes that everything up to `position` has been handed to the inboxes.
     pub fn pass(&self, position: &Position) {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone_from(position);
+    }
+
+    /// The same for one record behind it; what is noted stays in its place, as this is done for every record.
+    pub fn pass_record(&self, record: &Record) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).advance(record);
     }
 
     /// A position such that all deliveries up to it are in the inboxes or handled, and how many messages

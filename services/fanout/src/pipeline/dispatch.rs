@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use fanfare_broker::{Position, Record};
+use fanfare_broker::Record;
 use fanfare_event::Event;
+use smallvec::SmallVec;
 use tracing::Instrument as _;
 
+use super::decode::decode_within;
 use super::letters::replay_of;
-use super::{Pipeline, Unusable, deadletter, decode};
+use super::{Pipeline, Unusable, Written};
 use crate::groups::{Delivery, ShardMessage};
 use crate::projection::{Consequence, Folded, Verdict, seal_cursor};
 use crate::route::Match;
+
+/// The routes that take an event.
+type Matches<'t> = SmallVec<[Match<'t>; 2]>;
 
 /// Whether what a record says is delivered or only learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +31,10 @@ pub(super) enum Mode {
 impl Pipeline {
     /// Handles one record and whatever follows from it.
     pub(super) async fn handle(&self, record: &Record, mode: Mode) {
+        // A span for each of a million records that are only learnt would cost more than learning them.
+        if mode != Mode::Live {
+            return self.handle_in(record, mode).await;
+        }
         let span = tracing::info_span!(
             "event",
             r#type = record.message.topic,
@@ -37,27 +46,26 @@ impl Pipeline {
             fanfare_telemetry::follow(&span, traceparent);
         }
         self.handle_in(record, mode).instrument(span).await;
-        if mode != Mode::State {
-            self.groups.pass(&self.position());
-        }
+        self.groups.pass_record(record);
     }
 
-    fn position(&self) -> Position {
-        self.groups.read(|known| known.position().clone())
+    fn cursor(&self) -> String {
+        self.groups.read(|known| seal_cursor(&self.seal, known.position(), known.times()))
+    }
+
+    /// What a record says and who hears of it; nothing of a tombstone.
+    fn understand(&self, record: &Record, written: &Written) -> Result<Option<(Matches<'_>, Arc<Event>)>, Unusable> {
+        let decoded =
+            tracing::info_span!("decode").in_scope(|| decode_within(&self.registry, record, written, self.event_bytes));
+        let Some(event) = decoded? else { return Ok(None) };
+        let routed = tracing::info_span!("route").in_scope(|| self.routes.resolve(&event));
+        Ok(Some((routed?, Arc::new(event))))
     }
 
     async fn handle_in(&self, record: &Record, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
         let written = self.schemas.of(record).await;
-        let decoded = tracing::info_span!("decode").in_scope(|| decode(&self.registry, record, &written));
-        let usable = decoded.and_then(|event| match event {
-            None => Ok(None),
-            Some(event) => {
-                let routed = tracing::info_span!("route").in_scope(|| self.routes.resolve(&event));
-                Ok(Some((routed?, Arc::new(event))))
-            }
-        });
-        let (matches, event) = match usable {
+        let (matches, event) = match self.understand(record, &written) {
             Ok(Some(usable)) => usable,
             Ok(None) => return self.skip(record, mode),
             Err(reason) => {
@@ -65,7 +73,7 @@ impl Pipeline {
                 // What was stored while no node ran was news to none, so its letter is still owed; the broker keeps one
                 // however often it is written. State is read ahead and stands in the log as well.
                 if mode != Mode::State {
-                    deadletter::write(&self.broker, &self.metrics, record, &reason).await;
+                    self.letters.send(record, &reason).await;
                 }
                 return;
             }
@@ -84,7 +92,7 @@ impl Pipeline {
         match folded.verdict {
             _ if mode == Mode::State => {}
             Verdict::Conflict => {
-                deadletter::write(&self.broker, &self.metrics, record, &Unusable::Conflict).await;
+                self.letters.send(record, &Unusable::Conflict).await;
             }
             _ if mode == Mode::CatchingUp => {}
             Verdict::New => self.deliver(record, &event, &matches, folded).await,
@@ -124,7 +132,7 @@ impl Pipeline {
             if shards.is_empty() {
                 continue;
             }
-            let cursor = cursor.get_or_insert_with(|| seal_cursor(&self.seal, &self.position()));
+            let cursor = cursor.get_or_insert_with(|| self.cursor());
             let delivery = Arc::new(Delivery::of(record, event, matched, &folded, cursor));
             for shard in shards.iter() {
                 self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;

@@ -132,9 +132,20 @@ impl Ingest {
 
     async fn store(&self, event: Encoded) -> Result<String, IngestError> {
         let id = event.attributes.id.clone();
-        let published = self.broker.publish(to_message(event)).instrument(tracing::info_span!("broker")).await?;
+        let user = Self::user(&self.registry, &event);
+        let message = to_message(event, user.as_deref());
+        let published = self.broker.publish(message).instrument(tracing::info_span!("broker")).await?;
         // Only the first is stored; who sent the other must not believe that theirs is.
         if published.conflicting { Err(IngestError::Conflict) } else { Ok(id) }
+    }
+
+    /// The user of an event that is of no org.
+    pub(crate) fn user(registry: &Registry, event: &Encoded) -> Option<String> {
+        if event.attributes.org.is_some() {
+            return None;
+        }
+        let record = registry.decode(&event.body).ok()?;
+        record.get("user").and_then(Value::as_str).map(str::to_owned)
     }
 
     /// Checks an event and brings it into the form that is stored.

@@ -5,14 +5,18 @@ use fanfare_broker::{Message, Stream};
 use fanfare_event::Encoded;
 
 /// The message that carries an event: stateful types go to the compacted stream, by their key.
+///
+/// `user` is whom the event concerns: what an event of no org keeps its order by, where a broker has several orders.
 #[must_use]
-pub fn to_message(event: Encoded) -> Message {
+pub fn to_message(event: Encoded, user: Option<&str>) -> Message {
     let Encoded { attributes, body, key } = event;
+    let stream = if key.is_some() { Stream::State } else { Stream::Events };
+    let order = user.filter(|_| attributes.org.is_none());
     Message {
-        stream: if key.is_some() { Stream::State } else { Stream::Events },
+        stream,
         org: attributes.org.as_ref().map(ToString::to_string),
         topic: attributes.event_type.as_str().to_owned(),
-        key,
+        key: key.or_else(|| order.map(str::to_owned)),
         id: attributes.dedup_id(),
         headers: attributes.to_headers(),
         body: Bytes::from(body),

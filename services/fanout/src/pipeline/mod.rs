@@ -7,12 +7,17 @@ mod ingest;
 pub mod letters;
 mod message;
 pub(crate) mod past;
+mod read_back;
 mod reader;
 mod replay;
 mod schema_registry;
 mod status;
+#[cfg(test)]
+mod tests;
+mod watch;
 mod written;
 
+pub use deadletter::DeadLetters;
 pub use decode::{Unusable, decode};
 pub use ingest::{Body, Ingest, IngestError};
 pub use message::to_message;
@@ -20,5 +25,5 @@ pub use past::{Notification, Replayed};
 pub use reader::{Pipeline, Window};
 pub use replay::{Replay, ResumeError};
 pub use schema_registry::Schemas;
-pub use status::Status;
+pub use status::{NotReady, Status};
 pub use written::{Registered, Written};

@@ -1,5 +1,6 @@
-//! The reader of the log: reads back what a node must know, then follows.
+//! The reader of the log: follows it once it has been read back.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
 use super::dispatch::Mode;
-use super::{Schemas, Status};
-use crate::clock::unix_millis;
+use super::{DeadLetters, Schemas, Status};
 use crate::groups::Groups;
+use crate::projection::Consequence;
 use crate::route::RouteTable;
 use crate::seal::Seal;
 
@@ -47,109 +48,141 @@ pub struct Pipeline {
     pub metrics: Arc<FanoutMetrics>,
     /// Told how it goes.
     pub status: Arc<Status>,
+    /// Keeps what cannot be used.
+    pub letters: DeadLetters,
     /// What is read back.
     pub window: Window,
+    /// The largest body that is delivered, in bytes.
+    pub event_bytes: usize,
+}
+
+/// What is to be done next.
+enum Stage {
+    /// Read back what the node must know.
+    Start,
+    /// The stream is a new one: learn what it says, and go on in it.
+    Renew,
+    /// Read on from where the node is.
+    Reopen,
+    /// Follow; once the position is reached, everything has been read that was there when the reading began.
+    Follow(Box<dyn Reader>, Option<Position>),
 }
 
 impl Pipeline {
     /// Reads back and follows, for as long as the process lives.
     ///
     /// A broker that is away is asked again with growing pauses; nothing is skipped meanwhile.
-    pub async fn run(self) {
-        let mut pause = FIRST_PAUSE;
-        let mut caught_up = false;
+    ///
+    /// # Errors
+    /// [`BrokerError::Refused`] if the broker refuses before the node could work at all; waiting is no help then.
+    pub async fn run(self) -> Result<(), BrokerError> {
+        tokio::select! {
+            outcome = self.read() => outcome,
+            never = self.watch() => match never {},
+        }
+    }
+
+    async fn read(&self) -> Result<(), BrokerError> {
+        let (mut stage, mut pause, mut has_worked) = (Stage::Start, FIRST_PAUSE, false);
         loop {
-            let outcome = if caught_up {
-                self.follow(&mut pause).await
-            } else {
-                self.catch_up().await.map(|()| caught_up = true)
+            let (outcome, again) = match stage {
+                Stage::Start => (self.catch_up().await.map(|reader| Stage::Follow(reader, None)), Stage::Start),
+                Stage::Renew => {
+                    (self.renew().await.map(|(reader, goal)| Stage::Follow(reader, Some(goal))), Stage::Renew)
+                }
+                Stage::Reopen => {
+                    let opened = self.broker.read(&self.read_position()).await;
+                    (opened.map(|reader| Stage::Follow(reader, None)), Stage::Reopen)
+                }
+                Stage::Follow(reader, goal) => {
+                    has_worked = true;
+                    let Err(error) = self.follow(reader, goal, &mut pause).await;
+                    (Err(error), Stage::Reopen)
+                }
             };
-            let Err(error) = outcome else { continue };
-            match &error {
-                BrokerError::Closed => return,
-                BrokerError::OtherIncarnation { .. } => {
-                    tracing::warn!(%error, "the log is a new one: reading it from its start");
-                    caught_up = false;
+            let error = match outcome {
+                Ok(next) => {
+                    stage = next;
+                    continue;
                 }
-                BrokerError::Trimmed { oldest } => {
-                    tracing::error!("records left the retention before this node read them");
-                    let oldest = oldest.clone();
-                    self.groups.fold(|known| known.continue_from(oldest));
+                Err(error) => error,
+            };
+            stage = match &error {
+                BrokerError::Closed => return Ok(()),
+                BrokerError::Refused(_) if !has_worked => return Err(error),
+                BrokerError::OtherIncarnation { .. } if has_worked => {
+                    tracing::warn!(%error, "the log is a new one: reading what it says, and on from its window");
+                    self.status.set_caught_up(false);
+                    Stage::Renew
                 }
-                BrokerError::Unavailable(_) | BrokerError::Refused(_) | BrokerError::Damaged(_) => {}
-            }
-            self.connected(false);
+                BrokerError::Trimmed { oldest } if has_worked => {
+                    self.skip_lost(oldest).await;
+                    again
+                }
+                _ => again,
+            };
+            self.fault(&error);
             tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "reading the log failed");
             tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Reads the compacted state and the window, so that the node knows what the others know.
-    async fn catch_up(&self) -> Result<(), BrokerError> {
-        let begun = std::time::Instant::now();
-        let mut state = self.broker.state().await?;
-        let mut records = 0usize;
+    async fn follow(
+        &self,
+        mut reader: Box<dyn Reader>,
+        mut goal: Option<Position>,
+        pause: &mut Duration,
+    ) -> Result<Infallible, BrokerError> {
         loop {
-            let batch = state.next().await?;
-            if batch.is_empty() {
-                break;
+            if goal.as_ref().is_some_and(|goal| reached(&self.read_position(), goal)) {
+                goal = None;
+                self.status.set_caught_up(true);
             }
-            records += batch.len();
-            for record in &batch {
-                self.handle(record, Mode::State).await;
-            }
-        }
-        let start = self.broker.window(self.window.age, self.window.records).await?;
-        let head = self.broker.head().await?;
-        self.groups.fold(|known| known.continue_from(start.clone()));
-        let mut reader = self.broker.read(&start).await?;
-        while !reached(&self.read_position(), &head) {
-            for record in &reader.next().await? {
-                self.handle(record, Mode::CatchingUp).await;
-                records += 1;
-            }
-        }
-        self.groups.pass(&self.read_position());
-        self.status.set_learnt(self.read_position());
-        self.status.set_caught_up();
-        self.connected(true);
-        let took_ms = begun.elapsed().as_millis() as u64;
-        tracing::info!(records, took_ms, "the log is read back");
-        Ok(())
-    }
-
-    async fn follow(&self, pause: &mut Duration) -> Result<(), BrokerError> {
-        let mut reader = self.broker.read(&self.read_position()).await?;
-        loop {
-            let batch = self.next(&mut reader).await?;
+            self.read_well();
+            let batch = reader.next().await?;
             *pause = FIRST_PAUSE;
-            self.connected(true);
             for record in &batch {
                 self.handle(record, Mode::Live).await;
             }
-            let (retained, revocations, roles) = self.groups.read(|known| known.sizes());
-            self.metrics.set_retained_values(retained);
-            self.metrics.set_revocations(revocations);
-            self.metrics.set_role_overrides(roles);
+            self.pass(reader.position());
         }
     }
 
-    async fn next(&self, reader: &mut Box<dyn Reader>) -> Result<Vec<fanfare_broker::Record>, BrokerError> {
-        let batch = reader.next().await?;
-        let stored = batch.last().map_or(0, |record| record.time);
-        let lag_ms = unix_millis().saturating_sub(stored).max(0);
-        self.status.set_lag(lag_ms);
-        self.metrics.set_reader_lag(Duration::from_millis(lag_ms.unsigned_abs()));
-        Ok(batch)
+    /// Goes on behind what left the retention before it was read.
+    ///
+    /// The open tabs have missed it, and the cursors that they are given from now on would lie behind it. So they
+    /// are closed: they come back with cursors from before it, which are answered with `complete: false`.
+    async fn skip_lost(&self, oldest: &Position) {
+        let lost = distance(&self.read_position(), oldest);
+        tracing::error!(records = lost, "records left the retention before this node read them");
+        self.metrics.records_lost(lost);
+        self.pass(oldest);
+        if lost > 0 {
+            self.groups.apply(Consequence::Gap).await;
+        }
     }
 
-    fn connected(&self, connected: bool) {
-        self.status.set_connected(connected);
-        self.metrics.set_broker_connected(connected);
+    /// Moves on to where a reader is: holes are read, too.
+    pub(super) fn pass(&self, read: &Position) {
+        let position = self.groups.fold(|known| {
+            known.pass(read);
+            known.position().clone()
+        });
+        self.groups.pass(&position);
     }
 
-    fn read_position(&self) -> Position {
+    pub(super) fn read_well(&self) {
+        self.status.set_reads(None);
+        self.metrics.set_broker_connected(self.status.is_connected());
+    }
+
+    fn fault(&self, error: &BrokerError) {
+        self.status.set_reads(Some(error.to_string()));
+        self.metrics.set_broker_connected(false);
+    }
+
+    pub(super) fn read_position(&self) -> Position {
         self.groups.read(|known| known.position().clone())
     }
 }
@@ -157,6 +190,13 @@ impl Pipeline {
 /// Whether a reader at `position` has read everything up to `goal`.
 pub(super) fn reached(position: &Position, goal: &Position) -> bool {
     goal.offsets().iter().all(|(partition, offset)| position.covers(*partition, *offset))
+}
+
+/// How many places lie between two positions, holes among them.
+pub(super) fn distance(from: &Position, to: &Position) -> u64 {
+    let parts = to.offsets().iter();
+    // Offsets begin with 0 or 1, by broker: of a partition that was not read, one more or less is no matter.
+    parts.map(|&(partition, offset)| offset.saturating_sub(from.offset(partition).unwrap_or(0))).sum()
 }
 
 /// A pause between half and all of `pause`, so that nodes do not come back together.

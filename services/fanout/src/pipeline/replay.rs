@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Schemas;
-use super::past::{Past, Replayed, begin};
+use super::past::{Extent, Past, Replayed, SLACK, begin, lacks};
 use super::reader::{Window, reached};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
@@ -88,15 +88,23 @@ impl Replay {
     pub async fn open(&self, after: &Position, until: Position) -> Result<Replaying, ResumeError> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned());
         let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
-        let oldest = self.broker.window(self.window.age, self.window.records).await?;
-        let (mut from, mut complete) = begin(after, oldest);
-        let reader = if reached(&from, &until) {
+        let window = self.extent(after).await?;
+        let (mut from, mut complete) = begin(after, &window);
+        // A connection that was open when the stream was made anew hears the new one live, from its window on.
+        let is_live = until.incarnation() != from.incarnation();
+        let reader = if is_live || reached(&from, &until) {
             None
         } else {
             match self.broker.read(&from).await {
                 Err(BrokerError::Trimmed { oldest }) => {
                     complete = false;
-                    from = oldest;
+                    from.merge(&oldest);
+                    Some(self.broker.read(&from).await?)
+                }
+                // The cursor fits the stream's name and not what is in it.
+                Err(BrokerError::OtherIncarnation { .. }) => {
+                    complete = false;
+                    from = window.oldest;
                     Some(self.broker.read(&from).await?)
                 }
                 opened => Some(opened?),
@@ -104,6 +112,18 @@ impl Replay {
         };
         let past = Past::new(from, until, &self.bounds);
         Ok(Replaying { replay: self.clone(), reader, past, complete, _permit: permit })
+    }
+
+    /// The window, as far as this cursor needs to know it.
+    async fn extent(&self, after: &Position) -> Result<Extent, BrokerError> {
+        let Window { age, records } = self.window;
+        let oldest = self.broker.window(age, records).await?;
+        if !lacks(after, &oldest) {
+            return Ok(Extent { oldest, by_age: None });
+        }
+        let by_age = self.broker.window(age, u64::MAX).await?;
+        let recent = self.broker.window(age.saturating_sub(SLACK), u64::MAX).await?;
+        Ok(Extent { oldest, by_age: Some((by_age, recent)) })
     }
 }
 

@@ -1,116 +1,168 @@
-//! How the reader of the log is doing, for the readiness probe.
+//! How the reader of the log is doing, for the probes.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
 
-use crate::clock::unix_millis;
+use crate::config::HealthConfig;
 
-/// A node whose reader is further behind than this is not ready (SEMANTICS 5.1), in milliseconds.
-const MAX_LAG_MS: i64 = 10_000;
+/// A node whose reader is further behind than this is not ready (SEMANTICS 5.1).
+const MAX_LAG: Duration = Duration::from_secs(10);
 
-/// A node is degraded if the schema registry gives no answer for longer than this, in milliseconds.
-const SCHEMAS_AWAY_MS: i64 = 10_000;
+/// A node is degraded if the schema registry gives no answer for longer than this.
+const MAX_SCHEMAS_AWAY: Duration = Duration::from_secs(10);
 
 /// What the reader last said about itself.
 #[derive(Debug)]
 pub struct Status {
-    caught_up: AtomicBool,
-    connected: AtomicBool,
-    /// When the broker was last read without a fault, in milliseconds since the epoch.
-    connected_at: AtomicI64,
     /// How long a node that cannot read the log takes new connections (SEMANTICS 5.1).
-    max_stale_ms: i64,
-    lag_ms: AtomicI64,
-    /// Since when the schema registry gives no answer, in milliseconds since the epoch; 0 while it does.
-    schemas_away_since: AtomicI64,
+    max_stale: Duration,
+    read: AtomicU64,
+    of: AtomicU64,
+    said: Mutex<Said>,
+}
+
+#[derive(Debug)]
+struct Said {
+    caught_up: bool,
+    /// Whether the last read went well.
+    reads: bool,
+    /// Whether the broker answered when it was last asked.
+    answers: bool,
+    /// Since when one of the two has not been so.
+    away_since: Option<Instant>,
+    /// What the broker last said, in its own words.
+    fault: Option<String>,
+    lag: Duration,
     /// How far the log went that was read back at start.
-    learnt: Mutex<Option<Position>>,
+    learnt: Option<Position>,
+    /// Since when the schema registry gives no answer.
+    schemas_away_since: Option<Instant>,
+}
+
+/// Why a node is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReady {
+    /// The reason in words.
+    pub reason: &'static str,
+    /// What the broker says, if it is its fault.
+    pub fault: Option<String>,
+    /// How many records have been read back, and of how many, while it does that.
+    pub progress: Option<(u64, u64)>,
 }
 
 impl Status {
     /// Nothing is read yet; without the broker the node stays ready for `max_stale`.
     #[must_use]
     pub fn new(max_stale: Duration) -> Self {
-        Self {
-            caught_up: AtomicBool::new(false),
-            connected: AtomicBool::new(false),
-            connected_at: AtomicI64::new(0),
-            max_stale_ms: i64::try_from(max_stale.as_millis()).unwrap_or(i64::MAX),
-            lag_ms: AtomicI64::new(0),
-            schemas_away_since: AtomicI64::new(0),
-            learnt: Mutex::new(None),
-        }
+        let said =
+            Said { caught_up: false, reads: true, answers: true, away_since: None, fault: None, lag: Duration::ZERO };
+        Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
     }
 
-    /// Everything that existed at start has been read.
-    pub fn set_caught_up(&self) {
-        self.caught_up.store(true, Ordering::Release);
+    /// How many records have been read back, and of how many.
+    pub fn set_progress(&self, read: u64, of: u64) {
+        self.read.store(read, Ordering::Relaxed);
+        self.of.store(of.max(read), Ordering::Relaxed);
     }
 
-    /// Whether the schema registry gave an answer last time.
-    pub fn set_schemas_away(&self, away: bool) {
-        if !away {
-            self.schemas_away_since.store(0, Ordering::Release);
-        } else if self.schemas_away_since.load(Ordering::Acquire) == 0 {
-            self.schemas_away_since.store(unix_millis(), Ordering::Release);
-        }
-    }
-
-    /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
-    #[must_use]
-    pub fn waits_for_schemas(&self) -> bool {
-        let since = self.schemas_away_since.load(Ordering::Acquire);
-        since != 0 && unix_millis().saturating_sub(since) > SCHEMAS_AWAY_MS
+    /// Everything that existed at start has been read, or is read anew.
+    pub fn set_caught_up(&self, caught_up: bool) {
+        self.said().caught_up = caught_up;
     }
 
     /// What was read back at start ends here; nobody was told of it.
     pub fn set_learnt(&self, until: Position) {
-        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        self.said().learnt = Some(until);
     }
 
     /// Whether a record was read back at start, and so told to nobody.
     #[must_use]
     pub fn was_learnt(&self, partition: u32, offset: u64) -> bool {
-        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.as_ref().is_some_and(|until| until.covers(partition, offset))
+        self.said().learnt.as_ref().is_some_and(|until| until.covers(partition, offset))
     }
 
-    /// Whether the last read of the broker went well.
-    pub fn set_connected(&self, connected: bool) {
-        // Only the end of a connected time matters: until then the time that counts is now.
-        if self.connected.swap(connected, Ordering::AcqRel) && !connected {
-            self.connected_at.store(unix_millis(), Ordering::Release);
+    /// Whether the schema registry gave an answer last time.
+    pub fn set_schemas_away(&self, away: bool) {
+        let mut said = self.said();
+        said.schemas_away_since = away.then(|| said.schemas_away_since.unwrap_or_else(Instant::now));
+    }
+
+    /// Whether the last read went well; if not, why.
+    pub fn set_reads(&self, fault: Option<String>) {
+        self.note(|said| &mut said.reads, fault);
+    }
+
+    /// Whether the broker answers; if not, why.
+    pub fn set_answers(&self, fault: Option<String>) {
+        self.note(|said| &mut said.answers, fault);
+    }
+
+    fn note(&self, which: impl Fn(&mut Said) -> &mut bool, fault: Option<String>) {
+        let mut said = self.said();
+        *which(&mut said) = fault.is_none();
+        if said.reads && said.answers {
+            (said.away_since, said.fault) = (None, None);
+        } else {
+            said.away_since.get_or_insert_with(Instant::now);
+            said.fault = fault.or(said.fault.take());
         }
     }
 
-    /// How long ago the newest record read had been stored, while more are waiting.
-    pub fn set_lag(&self, milliseconds: i64) {
-        self.lag_ms.store(milliseconds, Ordering::Release);
+    /// For how long there has been something in the log that this node has not read.
+    pub fn set_lag(&self, lag: Duration) {
+        self.said().lag = lag;
     }
 
     /// Whether the broker could be read last time.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
+        self.said().away_since.is_none()
     }
 
     /// Why the node is not ready, or nothing if it is.
     #[must_use]
-    pub fn not_ready(&self) -> Option<&'static str> {
-        if !self.caught_up.load(Ordering::Acquire) {
-            return Some("reading back the log");
+    pub fn not_ready(&self) -> Option<NotReady> {
+        let said = self.said();
+        let of_broker = |reason| Some(NotReady { reason, fault: said.fault.clone(), progress: None });
+        if !said.caught_up {
+            if said.away_since.is_some() {
+                return of_broker("waiting for the broker");
+            }
+            let progress = Some((self.read.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)));
+            return Some(NotReady { reason: "reading back the log", fault: None, progress });
         }
-        let away = unix_millis().saturating_sub(self.connected_at.load(Ordering::Acquire));
-        if !self.is_connected() && away > self.max_stale_ms {
-            return Some("the log cannot be read, for too long");
+        match said.away_since {
+            Some(since) if since.elapsed() > self.max_stale => of_broker("the log cannot be read, for too long"),
+            None if said.lag > MAX_LAG => of_broker("more than 10 s behind the log"),
+            _ => None,
         }
-        if self.is_connected() && self.lag_ms.load(Ordering::Acquire) > MAX_LAG_MS {
-            return Some("more than 10 s behind the log");
-        }
-        None
+    }
+
+    /// Why the node works and yet is not as it should be; nothing if it is.
+    #[must_use]
+    pub fn degraded(&self, connections: usize, health: &HealthConfig) -> Vec<&'static str> {
+        let said = self.said();
+        let faults = [
+            (said.away_since.is_some(), "the log cannot be read"),
+            (said.lag > health.degraded_lag, "behind the log"),
+            (said.waits_for_schemas(), "the schema registry gives no answer"),
+            (connections > health.degraded_connections, "many connections"),
+        ];
+        faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what).collect()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Said {
+    /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
+    fn waits_for_schemas(&self) -> bool {
+        self.schemas_away_since.is_some_and(|since| since.elapsed() > MAX_SCHEMAS_AWAY)
     }
 }
 
@@ -118,39 +170,63 @@ impl Status {
 mod tests {
     use super::*;
 
+    fn reason(status: &Status) -> Option<&'static str> {
+        status.not_ready().map(|not_ready| not_ready.reason)
+    }
+
     #[test]
     fn a_node_is_ready_once_it_has_caught_up_and_while_it_keeps_up() {
         let status = Status::new(Duration::from_secs(300));
-        assert_eq!(status.not_ready(), Some("reading back the log"));
-        status.set_caught_up();
-        status.set_connected(true);
+        status.set_progress(3, 10);
+        let waiting = status.not_ready().expect("not ready");
+        assert_eq!((waiting.reason, waiting.progress), ("reading back the log", Some((3, 10))));
+        status.set_reads(Some("no route to host".to_owned()));
+        let away = status.not_ready().expect("not ready");
+        assert_eq!((away.reason, away.fault.as_deref()), ("waiting for the broker", Some("no route to host")));
+        status.set_reads(None);
+        status.set_caught_up(true);
         assert_eq!(status.not_ready(), None);
-        status.set_lag(10_001);
-        assert_eq!(status.not_ready(), Some("more than 10 s behind the log"));
+        status.set_lag(Duration::from_millis(10_001));
+        assert_eq!(reason(&status), Some("more than 10 s behind the log"));
     }
 
     #[test]
     fn without_the_broker_a_node_stays_ready_for_a_while() {
         for (max_stale, ready) in [(300, true), (0, false)] {
             let status = Status::new(Duration::from_secs(max_stale));
-            status.set_caught_up();
-            status.set_connected(true);
-            status.set_connected(false);
-            status.connected_at.fetch_sub(5, Ordering::AcqRel);
+            status.set_caught_up(true);
+            status.set_answers(Some("gone".to_owned()));
+            let earlier = Instant::now().checked_sub(Duration::from_millis(5));
+            status.said().away_since = earlier;
+            status.set_reads(Some("gone".to_owned()));
             assert_eq!(status.not_ready().is_none(), ready);
+            status.set_reads(None);
+            assert!(!status.is_connected(), "it still does not answer");
+            status.set_answers(None);
+            assert!(status.is_connected() && status.not_ready().is_none());
         }
+    }
+
+    #[test]
+    fn what_is_degraded_is_named() {
+        let health = HealthConfig { degraded_connections: 10, degraded_lag: Duration::from_secs(5) };
+        let status = Status::new(Duration::from_secs(300));
+        assert!(status.degraded(10, &health).is_empty());
+        status.set_lag(Duration::from_secs(6));
+        status.set_reads(Some("gone".to_owned()));
+        assert_eq!(status.degraded(11, &health), ["the log cannot be read", "behind the log", "many connections"]);
     }
 
     #[test]
     fn a_schema_registry_that_stays_away_is_told() {
         let status = Status::new(Duration::from_secs(300));
-        assert!(!status.waits_for_schemas());
+        let waits = |status: &Status| status.said().waits_for_schemas();
         status.set_schemas_away(true);
-        assert!(!status.waits_for_schemas(), "not yet");
-        status.schemas_away_since.fetch_sub(SCHEMAS_AWAY_MS + 1, Ordering::AcqRel);
+        assert!(!waits(&status), "not yet");
+        status.said().schemas_away_since = Instant::now().checked_sub(MAX_SCHEMAS_AWAY);
         status.set_schemas_away(true);
-        assert!(status.waits_for_schemas(), "the first failure counts, not the last");
+        assert!(waits(&status), "the first failure counts, not the last");
         status.set_schemas_away(false);
-        assert!(!status.waits_for_schemas());
+        assert!(!waits(&status));
     }
 }

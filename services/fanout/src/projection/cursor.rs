@@ -3,7 +3,11 @@
 use fanfare_broker::Position;
 use thiserror::Error;
 
-use crate::seal::{Purpose, Seal};
+use super::ReadTimes;
+use crate::seal::{MAX_PAYLOAD_BYTES, Purpose, Seal};
+
+/// A partition's number within its topic: the lower bits of its number. The rest is the number of the topic.
+const WITHIN_TOPIC: u32 = 12;
 
 /// The cursor was not issued by a node with this secret; a fault of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -11,14 +15,15 @@ use crate::seal::{Purpose, Seal};
 pub struct UnknownCursor;
 
 /// The position as an opaque, URL-safe text that every node with the same secret reads.
+///
+/// It holds the incarnation, the time of the newest record, and for each topic the offsets of its partitions. Where
+/// they do not fit, partitions are left out whose last record is oldest; a resume reads those from the begin of the
+/// window on.
 #[must_use]
-pub fn seal_cursor(seal: &Seal, position: &Position) -> String {
-    let mut payload = Vec::with_capacity(24);
-    payload.extend_from_slice(&position.incarnation().to_be_bytes());
-    // Variable length: a Kafka topic may have a hundred partitions, and a cursor at most 512 bytes.
-    for (partition, offset) in position.offsets() {
-        push_varint(u64::from(*partition), &mut payload);
-        push_varint(*offset, &mut payload);
+pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes) -> String {
+    let mut payload = encode(position, position.offsets());
+    if payload.len() > MAX_PAYLOAD_BYTES {
+        payload = encode(position, &the_newest(position, times));
     }
     seal.close(Purpose::Cursor, &payload)
 }
@@ -29,14 +34,71 @@ pub fn seal_cursor(seal: &Seal, position: &Position) -> String {
 /// [`UnknownCursor`] for any text that was not issued.
 pub fn open_cursor(seal: &Seal, text: &str) -> Result<Position, UnknownCursor> {
     let payload = seal.open(Purpose::Cursor, text).ok_or(UnknownCursor)?;
-    let (incarnation, mut rest) = payload.split_first_chunk::<8>().ok_or(UnknownCursor)?;
+    decode(&payload).ok_or(UnknownCursor)
+}
+
+/// As many partitions as fit, those read last first.
+fn the_newest(position: &Position, times: &ReadTimes) -> Vec<(u32, u64)> {
+    let mut by_time = position.offsets().to_vec();
+    by_time.sort_by_key(|(partition, _)| std::cmp::Reverse(times.of(*partition)));
+    let (mut chosen, mut topics) = (Vec::new(), Vec::new());
+    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[]).len();
+    for (partition, offset) in by_time {
+        let topic = partition >> WITHIN_TOPIC;
+        let is_new = !topics.contains(&topic);
+        // The longest that topic, count and number can be; numbers are written as differences, which are shorter.
+        let cost = varint_len(offset) + 2 + if is_new { varint_len(topic.into()) + 2 } else { 0 };
+        if cost > room {
+            break;
+        }
+        room -= cost;
+        chosen.push((partition, offset));
+        if is_new {
+            topics.push(topic);
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+fn encode(position: &Position, offsets: &[(u32, u64)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32);
+    out.extend_from_slice(&position.incarnation().to_be_bytes());
+    push_varint(position.newest().max(0).unsigned_abs(), &mut out);
+    for topic in offsets.chunk_by(|a, b| a.0 >> WITHIN_TOPIC == b.0 >> WITHIN_TOPIC) {
+        push_varint(u64::from(topic[0].0 >> WITHIN_TOPIC), &mut out);
+        push_varint(topic.len() as u64, &mut out);
+        let mut last = 0;
+        for (partition, offset) in topic {
+            let within = partition & ((1 << WITHIN_TOPIC) - 1);
+            push_varint(u64::from(within - last), &mut out);
+            push_varint(*offset, &mut out);
+            last = within;
+        }
+    }
+    out
+}
+
+fn decode(payload: &[u8]) -> Option<Position> {
+    let (incarnation, mut rest) = payload.split_first_chunk::<8>()?;
+    let newest = i64::try_from(take_varint(&mut rest)?).ok()?;
     let mut parts = Vec::new();
     while !rest.is_empty() {
-        let partition = take_varint(&mut rest).ok_or(UnknownCursor)?;
-        let offset = take_varint(&mut rest).ok_or(UnknownCursor)?;
-        parts.push((u32::try_from(partition).map_err(|_| UnknownCursor)?, offset));
+        let topic = u32::try_from(take_varint(&mut rest)?).ok().filter(|topic| topic >> (32 - WITHIN_TOPIC) == 0)?;
+        let mut within = 0u32;
+        for _ in 0..take_varint(&mut rest)? {
+            within = within.checked_add(u32::try_from(take_varint(&mut rest)?).ok()?)?;
+            if within >> WITHIN_TOPIC != 0 {
+                return None;
+            }
+            parts.push(((topic << WITHIN_TOPIC) | within, take_varint(&mut rest)?));
+        }
     }
-    Ok(Position::from_parts(u64::from_be_bytes(*incarnation), parts))
+    Some(Position::from_parts(u64::from_be_bytes(*incarnation), parts).with_newest(newest))
+}
+
+fn varint_len(value: u64) -> usize {
+    (64 - value.max(1).leading_zeros() as usize).div_ceil(7)
 }
 
 fn push_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -62,31 +124,103 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    #[test]
-    fn a_cursor_carries_its_position() {
-        let seal = Seal::new(b"secret", &[]);
-        for parts in [vec![], vec![(0, 7)], vec![(0, u64::MAX), (5, 128), (u32::MAX, 0)]] {
-            let position = Position::from_parts(42, parts);
-            let cursor = seal_cursor(&seal, &position);
-            assert_eq!(open_cursor(&seal, &cursor), Ok(position));
-        }
+    use fanfare_broker::{Message, Record, Stream};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::seal::MAX_SEALED_BYTES;
+
+    fn seal() -> Seal {
+        Seal::new(b"secret", &[])
+    }
+
+    fn read(partition: u32, time: i64) -> Record {
+        let message = Message {
+            stream: Stream::Events,
+            org: None,
+            topic: "t.T".into(),
+            key: None,
+            id: "1".into(),
+            headers: vec![],
+            body: bytes::Bytes::new(),
+        };
+        Record { partition, offset: 1, time, message }
+    }
+
+    fn times(all: impl IntoIterator<Item = (u32, i64)>) -> ReadTimes {
+        let mut times = ReadTimes::default();
+        all.into_iter().for_each(|(partition, time)| times.note(&read(partition, time)));
+        times
     }
 
     #[test]
-    fn a_cursor_of_forty_partitions_fits_its_limit() {
-        let seal = Seal::new(b"secret", &[]);
-        let position = Position::from_parts(u64::MAX, (0..40).map(|p| (p, 1 << 40)));
-        assert!(seal_cursor(&seal, &position).len() <= crate::seal::MAX_SEALED_BYTES);
+    fn a_cursor_of_sixty_kafka_partitions_is_whole() {
+        let parts = (0..5).flat_map(|topic| (0..12).map(move |within| ((0xabcd0 + topic) << 12 | within, 1 << 27)));
+        let position = Position::from_parts(u64::MAX, parts).with_newest(1_800_000_000_000);
+        let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
+        assert!(cursor.len() <= MAX_SEALED_BYTES, "{}", cursor.len());
+        assert_eq!(open_cursor(&seal(), &cursor), Ok(position));
     }
 
     #[test]
     fn what_was_never_issued_is_refused() {
-        let seal = Seal::new(b"secret", &[]);
-        let cursor = seal_cursor(&Seal::new(b"other", &[]), &Position::start(1));
+        let cursor = seal_cursor(&Seal::new(b"other", &[]), &Position::start(1), &ReadTimes::default());
         for text in ["", "abc", &cursor] {
-            assert_eq!(open_cursor(&seal, text), Err(UnknownCursor));
+            assert_eq!(open_cursor(&seal(), text), Err(UnknownCursor));
+        }
+        // Even under our seal, only what the encoder writes is a position.
+        for payload in [&[0; 7][..], &[0; 8], &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0], &[0xff; 40]] {
+            let text = seal().close(Purpose::Cursor, payload);
+            assert_eq!(open_cursor(&seal(), &text), Err(UnknownCursor), "{payload:?}");
+        }
+    }
+
+    fn any_parts(most: usize) -> impl Strategy<Value = BTreeMap<u32, (u64, i64)>> {
+        let offset = prop_oneof![0u64..1000, 0u64..1 << 40, Just(u64::MAX)];
+        prop::collection::btree_map(any::<u32>(), (offset, 0i64..1000), 0..most)
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_carries_its_position(parts in any_parts(20), incarnation: u64, newest in 0i64..i64::MAX) {
+            let position = Position::from_parts(incarnation, parts.iter().map(|(p, (o, _))| (*p, *o)));
+            let position = position.with_newest(newest);
+            let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
+            let opened = open_cursor(&seal(), &cursor).expect("issued");
+            prop_assert_eq!(opened.newest(), newest);
+            prop_assert_eq!(opened, position);
+        }
+
+        /// However many partitions there are, a cursor is short; what it holds is true, and what it leaves out was
+        /// read before all that it holds.
+        #[test]
+        fn a_cursor_is_never_too_long(parts in any_parts(400), newest in 0i64..i64::MAX) {
+            let position = Position::from_parts(7, parts.iter().map(|(p, (o, _))| (*p, *o))).with_newest(newest);
+            let times = times(parts.iter().map(|(partition, (_, time))| (*partition, *time)));
+            let cursor = seal_cursor(&seal(), &position, &times);
+            prop_assert!(cursor.len() <= MAX_SEALED_BYTES);
+            let opened = open_cursor(&seal(), &cursor).expect("issued");
+            prop_assert_eq!((opened.incarnation(), opened.newest()), (7, newest));
+            for (partition, offset) in opened.offsets() {
+                prop_assert_eq!(position.offset(*partition), Some(*offset));
+            }
+            let oldest_kept = opened.offsets().iter().map(|(partition, _)| times.of(*partition)).min();
+            let left_out = parts.keys().filter(|partition| opened.offset(**partition).is_none());
+            let newest_left_out = left_out.map(|partition| times.of(*partition)).max();
+            prop_assert!(newest_left_out <= oldest_kept || oldest_kept.is_none());
+            prop_assert!(opened.offsets().len() == parts.len() || opened.offsets().len() >= 20);
+        }
+
+        #[test]
+        fn a_changed_cursor_is_refused(at: prop::sample::Index, to in "[A-Za-z0-9_-]") {
+            let position = Position::from_parts(3, [(0, 700), (1, 9)]).with_newest(5);
+            let mut text = seal_cursor(&seal(), &position, &ReadTimes::default());
+            let at = at.index(text.len());
+            prop_assume!(text.as_bytes()[at] != to.as_bytes()[0]);
+            text.replace_range(at..=at, &to);
+            prop_assert_eq!(open_cursor(&seal(), &text), Err(UnknownCursor));
         }
     }
 }

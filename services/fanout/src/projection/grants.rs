@@ -7,6 +7,9 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 
 use super::Place;
+use super::digest::{self, Digest};
+use super::intervals::{CHANGES_KEPT, Intervals};
+use super::versions::{Memory, Version, Versions};
 use crate::connection::Identity;
 use crate::groups::name::GroupName;
 
@@ -33,29 +36,31 @@ impl Access {
     }
 }
 
-/// What the newest event said of an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What events say of an access now.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether it granted or withdrew it.
+    /// Whether it is granted or withdrawn.
     pub granted: bool,
-    /// From where in the log it has been so without a break that is known.
-    pub since: Place,
+    /// Between which places of the log it was granted. Of one that is withdrawn: everything since, which is what is
+    /// left to whom the platform's authorizer lets in all the same.
+    pub intervals: Intervals,
+    /// Where the last word was said.
+    pub place: Place,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    standing: Standing,
-    revision: Option<i64>,
-    place: Place,
+/// One word about an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Word {
+    granted: bool,
+    /// The incarnation of the stream that its place belongs to.
+    incarnation: u64,
 }
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// It is the newest now.
+    /// It is what counts now, or has been since it was read ahead.
     Newest,
-    /// It was said at this very place before.
-    Again,
     /// Something newer is known.
     Older,
     /// There are as many accesses as are allowed: a grant is not remembered, and so lets nobody in.
@@ -65,9 +70,9 @@ pub enum Noted {
 /// The accesses that events have granted and withdrawn.
 #[derive(Debug, Clone)]
 pub struct Grants {
-    states: HashMap<Access, State>,
+    accesses: HashMap<Access, Versions<Word>>,
     /// The last withdrawal that found no room: whatever was decided before it is void.
-    forgotten: Option<Place>,
+    forgotten: Option<(Place, u64)>,
     limit: usize,
 }
 
@@ -75,56 +80,74 @@ impl Grants {
     /// Nothing granted yet; at most `limit` accesses are remembered, withdrawn ones among them.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { states: HashMap::new(), forgotten: None, limit }
+        Self { accesses: HashMap::new(), forgotten: None, limit }
     }
 
-    /// Notes that an event grants or withdraws an access.
+    /// Notes that an event of this incarnation grants or withdraws an access. What was said before `horizon` is
+    /// remembered only as far as it still counts.
     ///
     /// What was withdrawn stays known, so that a late older grant does not bring it back.
-    pub fn change(&mut self, access: Access, granted: bool, revision: Option<i64>, place: Place) -> Noted {
-        let known = self.states.get(&access).copied();
-        match known {
-            Some(known) if known.place == place => return Noted::Again,
-            Some(known) if place.is_older(revision, known.place, known.revision) => return Noted::Older,
-            None if self.states.len() >= self.limit => {
-                if !granted {
-                    self.forgotten = Some(place);
-                }
-                return Noted::Full;
+    pub fn change(&mut self, access: Access, change: Change) -> Noted {
+        let Change { granted, revision, place, incarnation, horizon } = change;
+        if self.accesses.len() >= self.limit && !self.accesses.contains_key(&access) {
+            if !granted && self.forgotten.is_none_or(|(last, _)| place.is_after(last)) {
+                self.forgotten = Some((place, incarnation));
             }
-            _ => {}
+            return Noted::Full;
         }
-        let unbroken = known.filter(|known| known.standing.granted == granted && follows(revision, place, known));
-        let since = unbroken.map_or(place, |known| known.standing.since);
-        self.states.insert(access, State { standing: Standing { granted, since }, revision, place });
-        Noted::Newest
+        let versions = self.accesses.entry(access).or_default();
+        let value = Word { granted, incarnation };
+        versions.add(Version { revision, place, value }, Memory { versions: CHANGES_KEPT, horizon });
+        let counts = versions.current().is_some_and(|now| now.place == place);
+        if counts { Noted::Newest } else { Noted::Older }
     }
 
     /// What events said of someone's access to a group: a grant if there is one, else a withdrawal.
     #[must_use]
     pub fn standing(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> Option<Standing> {
-        let found = self.of(hub, who, group).map(|state| state.standing);
-        found.max_by_key(|standing| standing.granted)
+        let mut best: Option<Standing> = None;
+        for versions in self.of(hub, who, group) {
+            let Some(now) = versions.current() else { continue };
+            let (granted, place) = (now.value.granted, now.place);
+            let intervals = if granted {
+                Intervals::of(versions.timeline().map(|version| (version.place, version.value.granted)))
+            } else {
+                Intervals::since(place)
+            };
+            best = Some(match best {
+                Some(best) if best.granted && granted => Standing { intervals: best.intervals.and(&intervals), ..best },
+                Some(best) if best.granted || !granted => best,
+                _ => Standing { granted, intervals, place },
+            });
+        }
+        best
     }
 
     /// Whether an access was withdrawn after a decision that was made at this position.
     #[must_use]
     pub fn withdrawn_since(&self, hub: &Arc<str>, who: &Identity, group: &GroupName, made_at: &Position) -> bool {
-        let after = |place: Place| !place.is_within(made_at);
-        let mut withdrawn = self.of(hub, who, group).filter(|state| !state.standing.granted);
-        withdrawn.any(|state| after(state.place)) || self.forgotten.is_some_and(after)
+        // Offsets of two incarnations have no order, but the broker's time has: 0 is that of a stream of which nothing
+        // was read yet, and what is known then is of the one before it.
+        let after = |place: Place, incarnation: u64| {
+            if incarnation == made_at.incarnation() {
+                return !place.is_within(made_at);
+            }
+            made_at.newest() != 0 && place.time > made_at.newest()
+        };
+        let words = self.of(hub, who, group).filter_map(Versions::current).filter(|now| !now.value.granted);
+        let mut words = words.map(|now| (now.place, now.value.incarnation)).chain(self.forgotten);
+        words.any(|(place, incarnation)| after(place, incarnation))
     }
 
-    fn of(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> impl Iterator<Item = &State> {
+    fn of(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> impl Iterator<Item = &Versions<Word>> {
         let claims = who.claims();
-        let orgs = [claims.org.clone(), who.named_org().cloned(), None];
-        let known = orgs.into_iter().enumerate().filter_map(move |(at, org)| {
-            // Only the last one is of no org.
-            if org.is_none() && at < 2 {
-                return None;
-            }
+        let mut orgs = vec![None, claims.org.clone()];
+        orgs.extend(who.named_org().filter(|named| claims.org.as_ref() != Some(*named)).cloned().map(Some));
+        // A token without an org is in none: what is said of no org is looked at once.
+        orgs.dedup();
+        let known = orgs.into_iter().filter_map(move |org| {
             let access = Access { hub: Arc::clone(hub), org, user: claims.user.clone(), group: group.clone() };
-            self.states.get(&access)
+            self.accesses.get(&access)
         });
         known.filter(|_| claims.realm.is_none())
     }
@@ -132,30 +155,50 @@ impl Grants {
     /// How many accesses are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.states.len()
+        self.accesses.len()
     }
 
     /// Whether none is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
+        self.accesses.is_empty()
+    }
+
+    /// Forgets what no longer matters at this time; the same as if it had been read only now.
+    pub(super) fn forget_before(&mut self, horizon: i64) {
+        for versions in self.accesses.values_mut() {
+            versions.forget(Memory { versions: CHANGES_KEPT, horizon });
+        }
     }
 }
 
-/// Whether nothing of the same access can lie between what is known and what comes now.
-///
-/// Partitions are read in any interleaving: with revisions, a withdrawal between two grants may come last.
-fn follows(revision: Option<i64>, place: Place, known: &State) -> bool {
-    match (known.revision, revision) {
-        (Some(before), Some(now)) => before.checked_add(1) == Some(now),
-        _ => place.is_after(known.place),
+impl Digest for Grants {
+    fn digest(&self) -> u64 {
+        let accesses = digest::of_set(self.accesses.iter().map(|(access, versions)| {
+            let words: Vec<_> = versions.all().iter().map(|said| (said.revision, said.place, said.value)).collect();
+            (access, words)
+        }));
+        accesses.wrapping_add(digest::of(&self.forgotten))
     }
+}
+
+/// What an event changes of an access.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// Whether it grants or withdraws it.
+    pub granted: bool,
+    /// The producer's revision, if it gave one.
+    pub revision: Option<i64>,
+    /// Where in the log it is said.
+    pub place: Place,
+    /// The incarnation of the stream.
+    pub incarnation: u64,
+    /// The begin of the replay window, in milliseconds of the broker's time.
+    pub horizon: i64,
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::groups::name::GroupTemplate;
     use crate::scene::claims;
@@ -174,27 +217,49 @@ mod tests {
     }
 
     fn at(offset: u64) -> Place {
-        Place { partition: 0, offset, time: 0 }
+        Place { partition: 0, offset, time: offset.cast_signed() }
     }
 
-    fn standing(grants: &Grants, org: &str) -> Option<(bool, u64)> {
-        let found = grants.standing(&"/hub".into(), &alice(org), &list());
-        found.map(|standing| (standing.granted, standing.since.offset))
+    fn change(granted: bool, offset: u64) -> Change {
+        Change { granted, revision: None, place: at(offset), incarnation: 1, horizon: 0 }
+    }
+
+    fn standing(grants: &Grants, org: &str) -> Option<(bool, Vec<u64>)> {
+        let standing = grants.standing(&"/hub".into(), &alice(org), &list())?;
+        let held = (1..12).filter(|offset| standing.intervals.hold(at(*offset))).collect();
+        Some((standing.granted, held))
     }
 
     #[test]
-    fn a_grant_counts_from_its_place_until_it_is_withdrawn() {
+    fn a_grant_holds_between_its_place_and_its_withdrawal_and_after_the_next_one() {
         let mut grants = Grants::new(10);
         assert_eq!(standing(&grants, "acme"), None);
-        for (offset, granted, expected) in
-            [(3, true, (true, 3)), (5, true, (true, 3)), (6, false, (false, 6)), (9, true, (true, 9))]
+        for (offset, granted, held) in
+            [(3, true, (4..12).collect()), (5, true, (4..12).collect()), (6, false, (7..12).collect::<Vec<_>>())]
         {
-            assert_eq!(grants.change(access(Some("acme")), granted, None, at(offset)), Noted::Newest);
-            assert_eq!(standing(&grants, "acme"), Some(expected));
+            assert_eq!(grants.change(access(Some("acme")), change(granted, offset)), Noted::Newest);
+            assert_eq!(standing(&grants, "acme"), Some((granted, held)));
         }
-        assert_eq!(grants.change(access(Some("acme")), true, None, at(9)), Noted::Again);
-        assert_eq!(grants.change(access(Some("acme")), false, None, at(8)), Noted::Older);
+        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Noted::Newest);
+        assert_eq!(standing(&grants, "acme"), Some((true, vec![4, 5, 6, 10, 11])));
+        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Noted::Newest, "read again");
+        assert_eq!(grants.change(access(Some("acme")), change(false, 8)), Noted::Older);
         assert_eq!(standing(&grants, "globex"), None, "users of another org are others");
+    }
+
+    #[test]
+    fn what_lies_before_the_window_is_forgotten_and_changes_are_bounded() {
+        let mut grants = Grants::new(10);
+        for offset in 1..1000 {
+            let change = Change { horizon: (offset as i64) - 5, ..change(offset % 2 == 1, offset) };
+            grants.change(access(None), change);
+        }
+        let words = grants.accesses[&access(None)].all().len();
+        assert_eq!(words, 7, "those of the window, and the last before it");
+        for offset in 1000..2000 {
+            grants.change(access(None), change(offset % 2 == 1, offset));
+        }
+        assert_eq!(grants.accesses[&access(None)].all().len(), CHANGES_KEPT);
     }
 
     #[test]
@@ -202,48 +267,31 @@ mod tests {
         let (mut grants, hub) = (Grants::new(1), Arc::from("/hub"));
         let made_at = |offset| Position::from_parts(1, [(0, offset)]);
         let void = |grants: &Grants, offset| grants.withdrawn_since(&hub, &alice("acme"), &list(), &made_at(offset));
-        grants.change(access(Some("acme")), false, None, at(6));
+        grants.change(access(Some("acme")), change(false, 6));
         assert!(void(&grants, 5) && !void(&grants, 6));
-        assert_eq!(grants.change(access(None), true, None, at(8)), Noted::Full);
+        assert_eq!(grants.change(access(None), change(true, 8)), Noted::Full);
         assert!(!void(&grants, 7));
-        assert_eq!(grants.change(access(None), false, None, at(9)), Noted::Full);
+        assert_eq!(grants.change(access(None), change(false, 9)), Noted::Full);
         assert!(void(&grants, 8) && !void(&grants, 9), "a withdrawal without room makes all decisions void");
+    }
+
+    #[test]
+    fn a_withdrawal_of_an_older_incarnation_voids_no_new_decision() {
+        let (mut grants, hub) = (Grants::new(1), Arc::from("/hub"));
+        grants.change(access(Some("acme")), change(false, 600));
+        let void = |made_at| grants.withdrawn_since(&hub, &alice("acme"), &list(), &made_at);
+        assert!(!void(Position::from_parts(2, [(0, 3)]).with_newest(700)));
+        assert!(void(Position::from_parts(2, [(0, 3)]).with_newest(500)), "or nothing is known of its time");
     }
 
     #[test]
     fn users_of_another_realm_share_no_grant() {
         let mut grants = Grants::new(10);
-        grants.change(access(None), true, None, at(1));
+        grants.change(access(None), change(true, 1));
         let partner = fanfare_token::Claims { realm: Some("partner".into()), ..claims("alice", "acme", &[], "s", 1) };
         let partner = Identity::new(Arc::new(partner), None, |_| false).expect("an identity");
         assert_eq!(grants.standing(&"/hub".into(), &partner, &list()), None);
         assert!(!access(None).concerns(&partner) && access(None).concerns(&alice("acme")));
         assert!(!access(Some("globex")).concerns(&alice("acme")));
-    }
-
-    proptest! {
-        /// With revisions, every interleaving of partitions ends alike.
-        #[test]
-        fn the_order_of_partitions_does_not_matter(
-            steps in prop::collection::vec(any::<bool>(), 1..8),
-            order in prop::collection::vec(any::<prop::sample::Index>(), 8),
-        ) {
-            let changes: Vec<(bool, Option<i64>, Place)> = steps.iter().zip(0u32..)
-                .map(|(granted, at)| (*granted, Some(i64::from(at)), Place { partition: at, offset: 1, time: 0 }))
-                .collect();
-            let mut shuffled = changes.clone();
-            for (at, index) in order.iter().enumerate().take(shuffled.len()) {
-                let other = index.index(shuffled.len());
-                shuffled.swap(at, other);
-            }
-            let fold = |changes: &[(bool, Option<i64>, Place)]| {
-                let mut grants = Grants::new(10);
-                for (granted, revision, place) in changes {
-                    grants.change(access(None), *granted, *revision, *place);
-                }
-                grants.standing(&"/hub".into(), &alice("acme"), &list()).map(|standing| standing.granted)
-            };
-            prop_assert_eq!(fold(&changes), fold(&shuffled));
-        }
     }
 }

@@ -3,34 +3,40 @@
 //! Two nodes that have read the same records know the same, in whatever batches they read them. Nothing
 //! here has a clock: time is the broker's, as the records carry it.
 
+mod consequence;
 mod cursor;
+mod digest;
+mod fold;
 mod grants;
+mod intervals;
 mod place;
 mod retained;
 mod revocation;
 mod roles;
 mod seen;
+mod times;
+mod versions;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Position, Record};
-use fanfare_event::{Event, Id};
 use fanfare_token::Claims;
 
+pub use consequence::Consequence;
 pub use cursor::{UnknownCursor, open_cursor, seal_cursor};
-pub use grants::{Access, Grants, Noted, Standing};
+pub use grants::{Access, Change, Grants, Noted, Standing};
+pub use intervals::{Interval, Intervals};
 pub use place::Place;
-pub use retained::{Kept, Retained, RetainedSet, Slot};
+pub use retained::{Kept, Retained, RetainedSet, Setting, Slot};
 pub use revocation::Revocations;
 pub use roles::{GrantedRole, RoleChange, Roles};
 pub use seen::{Novelty, Seen};
+pub use times::ReadTimes;
 
-use crate::connection::Identity;
-use crate::route::{Effect, Match, Retain};
+use digest::Digest as _;
 
 /// How far ahead of the broker's clock a logout may be dated, in seconds. A producer with a wrong clock
 /// would else shut a user out for as long as it is wrong.
@@ -43,11 +49,15 @@ pub struct Bounds {
     pub window: Duration,
     /// How many event ids are remembered at most.
     pub window_events: usize,
+    /// The largest body that is delivered, in bytes: a larger one is a dead letter.
+    pub event_bytes: usize,
     /// How long logouts and role changes are remembered, in seconds: the longest life of a token and
     /// the leeway.
     pub token_lifetime: i64,
     /// How many retained slots are kept at most.
     pub retained: usize,
+    /// How many bytes the retained values take at most, about.
+    pub retained_bytes: usize,
     /// How many logouts, and how many role changes, are remembered one by one.
     pub revocations: usize,
     /// How many grants of events, and how many withdrawals, are remembered.
@@ -67,24 +77,6 @@ pub enum Verdict {
     Stale,
 }
 
-/// An effect that open connections must feel beyond the notification itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Consequence {
-    /// Tokens of this user, or of this session, issued up to `at` (seconds) are worthless.
-    LoggedOut {
-        /// Whose.
-        user: Id,
-        /// Which session; without one all of them.
-        session: Option<Id>,
-        /// The time of the logout in seconds.
-        at: i64,
-    },
-    /// A user's roles in an org have changed.
-    Roles(RoleChange),
-    /// A user has lost access to a group.
-    Withdrawn(Access),
-}
-
 /// The outcome of folding one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folded {
@@ -99,17 +91,38 @@ pub struct Folded {
 }
 
 /// All that a node knows from the log.
+///
+/// Each part is bounded: see [`Bounds`], and [`Self::sizes`] for how much of them is in use.
 #[derive(Debug, Clone)]
 pub struct Projection {
     position: Position,
+    times: ReadTimes,
     seen: Seen,
     retained: RetainedSet,
     revocations: Revocations,
     roles: Roles,
     grants: Grants,
     token_lifetime: i64,
-    /// When old entries were last forgotten, in seconds; once a minute of broker time is enough.
-    tidied: i64,
+    window_ms: i64,
+    /// The newest of the broker's times that were read, in milliseconds.
+    newest: i64,
+}
+
+/// How much a projection holds, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Retained slots, emptied ones among them.
+    pub retained: usize,
+    /// Logouts.
+    pub revocations: usize,
+    /// Users whose roles an event named.
+    pub roles: usize,
+    /// Grants and withdrawals.
+    pub grants: usize,
+    /// Event ids of the window.
+    pub seen: usize,
+    /// About how many bytes all of it takes.
+    pub bytes: usize,
 }
 
 impl Projection {
@@ -118,19 +131,33 @@ impl Projection {
     pub fn new(position: Position, bounds: &Bounds) -> Self {
         Self {
             position,
+            times: ReadTimes::default(),
             seen: Seen::new(bounds.window, bounds.window_events),
-            retained: RetainedSet::new(bounds.retained),
+            retained: RetainedSet::new(bounds.retained, bounds.retained_bytes),
             revocations: Revocations::new(bounds.revocations),
             roles: Roles::new(bounds.revocations),
             grants: Grants::new(bounds.grants),
             token_lifetime: bounds.token_lifetime,
-            tidied: 0,
+            window_ms: i64::try_from(bounds.window.as_millis()).unwrap_or(i64::MAX),
+            newest: 0,
         }
     }
 
-    /// Goes on from another position: after the state was read ahead, or in a new incarnation.
+    /// Goes on from another position: before the state is read ahead, after it, or in a new incarnation.
+    ///
+    /// What is known stays: a logout holds whatever became of the stream that told of it.
     pub fn continue_from(&mut self, position: Position) {
+        if position.incarnation() != self.position.incarnation() {
+            self.times = ReadTimes::default();
+        }
         self.position = position;
+    }
+
+    /// Moves over what a reader has passed and what is no record, such as a hole.
+    pub fn pass(&mut self, read: &Position) {
+        if read.incarnation() == self.position.incarnation() {
+            self.position.merge(read);
+        }
     }
 
     /// How far the log has been folded.
@@ -139,108 +166,16 @@ impl Projection {
         &self.position
     }
 
+    /// When the last record read of each partition was stored.
+    #[must_use]
+    pub fn times(&self) -> &ReadTimes {
+        &self.times
+    }
+
     /// Moves past a record that tells nothing, such as one that cannot be decoded.
     pub fn skip(&mut self, record: &Record) {
+        self.times.note(record);
         self.position.advance(record);
-    }
-
-    /// Folds a record of the log in the order of its partition.
-    pub fn fold(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
-        if !self.position.advance(record) {
-            return Folded::dropped(Verdict::Duplicate);
-        }
-        self.fold_state(record, event, matches)
-    }
-
-    /// Folds a record of the compacted state, which is read ahead of the log: the position stays.
-    pub fn fold_state(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
-        self.tidy(record.time / 1000);
-        let key = event.attributes.dedup_id();
-        match self.seen.note(&key, &record.message.body, record.time) {
-            Novelty::Again => return Folded::dropped(Verdict::Duplicate),
-            Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
-            Novelty::New => {}
-        }
-        let mut folded = Folded::dropped(Verdict::New);
-        for matched in matches {
-            self.fold_match(record, event, matched, &mut folded);
-        }
-        folded
-    }
-
-    fn fold_match(&mut self, record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &mut Folded) {
-        let route = matched.route;
-        let place = Place::of(record);
-        let revision = event.record.revision();
-        if route.retain() != Retain::No
-            && let Some(slot) = Slot::of(route, event)
-        {
-            let keep = route.retain() == Retain::Keep;
-            let value = Retained { route: Arc::clone(route), event: Arc::clone(event), place };
-            match self.retained.set(slot, value, &matched.groups, revision, keep) {
-                Kept::Newest => {}
-                Kept::Older => folded.verdict = Verdict::Stale,
-                Kept::Full => folded.retained_full = true,
-            }
-        }
-        let at = (event.attributes.time.0.div_euclid(1000)).min(record.time / 1000 + CLOCK_SKEW_SECONDS);
-        match route.effect(event) {
-            Effect::None => {}
-            Effect::Logout { user, session } => {
-                self.revocations.log_out(&user, session.as_ref(), at);
-                folded.consequences.push(Consequence::LoggedOut { user, session, at });
-            }
-            Effect::Roles { user, org, roles } => {
-                let change = RoleChange { user, org, roles, revision, at };
-                // A second route of the same event, say for another hub, tells of the same change.
-                if folded.consequences.contains(&Consequence::Roles(change.clone())) {
-                    return;
-                }
-                let (newest, forgotten) = self.roles.change(&change, place);
-                if let Some(time) = forgotten {
-                    self.revocations.refuse_before(time);
-                }
-                if newest {
-                    folded.consequences.push(Consequence::Roles(change));
-                } else {
-                    folded.verdict = Verdict::Stale;
-                }
-            }
-            Effect::Access { user, groups, granted } => {
-                // An event whose route crosses orgs speaks of the user in all of them.
-                let org = event.attributes.org.clone().filter(|_| !route.cross_org());
-                for group in groups {
-                    let access = Access { hub: Arc::from(route.hub()), org: org.clone(), user: user.clone(), group };
-                    self.fold_access(access, granted, revision, place, folded);
-                }
-            }
-        }
-    }
-
-    fn fold_access(&mut self, access: Access, granted: bool, revision: Option<i64>, place: Place, folded: &mut Folded) {
-        match self.grants.change(access.clone(), granted, revision, place) {
-            Noted::Again => return,
-            Noted::Older => {
-                folded.verdict = Verdict::Stale;
-                return;
-            }
-            Noted::Newest => {}
-            // Forgotten or not, what is taken away is taken from the tabs that are open.
-            Noted::Full => folded.grants_full = true,
-        }
-        if !granted {
-            folded.consequences.push(Consequence::Withdrawn(access));
-        }
-    }
-
-    fn tidy(&mut self, now: i64) {
-        if now - self.tidied < 60 {
-            return;
-        }
-        self.tidied = now;
-        let horizon = now - self.token_lifetime - CLOCK_SKEW_SECONDS;
-        self.revocations.forget_before(horizon);
-        self.roles.forget_before(horizon);
     }
 
     /// Whether a logout has made these claims worthless.
@@ -267,35 +202,34 @@ impl Projection {
         &self.retained
     }
 
-    /// How many retained slots, logouts and role changes are known, for the metrics.
+    /// How much is known.
     #[must_use]
-    pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.retained.len(), self.revocations.len(), self.roles.len())
-    }
-}
-
-impl Folded {
-    fn dropped(verdict: Verdict) -> Self {
-        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false }
-    }
-}
-
-impl Consequence {
-    /// Whether it ends connections.
-    #[must_use]
-    pub fn is_logout(&self) -> bool {
-        matches!(self, Self::LoggedOut { .. })
+    pub fn sizes(&self) -> Sizes {
+        let (retained, revocations) = (self.retained.len(), self.revocations.len());
+        let (roles, grants, seen) = (self.roles.len(), self.grants.len(), self.seen.len());
+        // What an entry of each costs with its share of the tables, as measured; values are counted by themselves.
+        let bytes = self.retained.bytes() + retained * 300 + revocations * 250 + roles * 450 + grants * 350 + seen * 50;
+        Sizes { retained, revocations, roles, grants, seen, bytes }
     }
 
-    /// Whether it ends the connections of this identity.
+    /// A number that two nodes share if they know the same and have come as far, in whatever batches and in whatever
+    /// order of partitions they read it.
+    ///
+    /// Not in it: the ids of events seen, which only tell what is read twice.
     #[must_use]
-    pub fn ends(&self, who: &Identity) -> bool {
-        let Self::LoggedOut { user, session, at } = self else { return false };
-        let claims = who.claims();
-        match session {
-            _ if claims.realm.is_some() => false,
-            Some(session) => claims.session.as_ref() == Some(session),
-            None => claims.user == *user && claims.issued_at <= *at,
-        }
+    pub fn digest(&self) -> u64 {
+        let mut same_time = self.clone();
+        same_time.tidy();
+        same_time.roles.forget_places_before(same_time.horizon());
+        same_time.grants.forget_before(same_time.horizon());
+        let position = digest::of(&(same_time.position.incarnation(), same_time.position.offsets()));
+        [
+            same_time.retained.digest(),
+            same_time.revocations.digest(),
+            same_time.roles.digest(),
+            same_time.grants.digest(),
+        ]
+        .into_iter()
+        .fold(position, |all, part| digest::of(&(all, part)))
     }
 }

@@ -26,23 +26,19 @@ impl Place {
         position.covers(self.partition, self.offset)
     }
 
-    /// Whether this place lies behind another: by the order of their partition, else by the broker's time, which
-    /// every node reads from the same records and so finds the same.
+    /// What places are ordered by: the broker's time, then partition and offset.
+    ///
+    /// Every node reads it from the same records and so finds the same order, in whatever order it reads partitions.
+    /// Within a partition it is the partition's own order, but for records stored while the broker's clock was set
+    /// back.
     #[must_use]
-    pub fn is_after(self, other: Self) -> bool {
-        if self.partition == other.partition { self.offset > other.offset } else { self.time > other.time }
+    pub fn rank(self) -> (i64, u32, u64) {
+        (self.time, self.partition, self.offset)
     }
 
-    /// Whether something said here with this revision gives way to what is known from elsewhere.
-    ///
-    /// Revisions decide where both have one (SEMANTICS 4.3): partitions are read in any interleaving.
-    /// Without them the log's order does, as far as there is one. The same place gives way too, so that
-    /// a record read twice changes nothing.
+    /// Whether this place lies behind another.
     #[must_use]
-    pub fn is_older(self, revision: Option<i64>, known: Self, known_revision: Option<i64>) -> bool {
-        match (revision, known_revision) {
-            (Some(this), Some(that)) if this != that => this < that,
-            _ => self.partition == known.partition && self.offset <= known.offset,
-        }
+    pub fn is_after(self, other: Self) -> bool {
+        self.rank() > other.rank()
     }
 }

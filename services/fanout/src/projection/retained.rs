@@ -1,12 +1,15 @@
 //! Current state: the newest retained notification of each slot.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::Place;
+use super::digest::{Digest, hasher};
+use super::versions::{Added, Memory, Version, Versions};
 use crate::groups::name::GroupName;
 use crate::route::Route;
 
@@ -37,20 +40,41 @@ impl Slot {
     }
 }
 
-#[derive(Debug, Clone)]
+/// The groups that are told a value, and the route that asked for it.
+type ToldTo = SmallVec<[(GroupName, Arc<Route>); 1]>;
+
+/// A value, by the groups that are told and the route that asked for it; none once it is removed: revision and
+/// place stay, so that a late older value does not come back.
+#[derive(Debug, Clone, Default)]
 struct Held {
-    /// Empty once removed: the revision stays, so that a late older value does not come back.
-    groups: SmallVec<[GroupName; 2]>,
-    revision: Option<i64>,
-    place: Place,
+    told: ToldTo,
+    event: Option<Arc<Event>>,
+    bytes: usize,
+}
+
+/// A value for a slot.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// What is told.
+    pub retained: Retained,
+    /// Who is told.
+    pub groups: &'a [GroupName],
+    /// The producer's revision, if it gave one.
+    pub revision: Option<i64>,
+    /// Whether it is kept, or empties the slot.
+    pub keep: bool,
+    /// What the value costs in memory, about.
+    pub bytes: usize,
 }
 
 /// All retained notifications, found by slot and by group.
 #[derive(Debug, Clone)]
 pub struct RetainedSet {
-    slots: HashMap<Slot, Held>,
+    slots: HashMap<Slot, Versions<Held>>,
     by_group: HashMap<(Arc<str>, GroupName), BTreeMap<Slot, Retained>>,
-    limit: usize,
+    bytes: usize,
+    most_slots: usize,
+    most_bytes: usize,
 }
 
 /// What became of a value for a slot.
@@ -60,60 +84,73 @@ pub enum Kept {
     Newest,
     /// A newer one is known; this one must not be shown any more.
     Older,
-    /// There are as many slots as are allowed; it is delivered but not retained.
+    /// There are as many slots, or bytes in them, as are allowed; it is delivered but not retained.
     Full,
 }
 
 impl RetainedSet {
-    /// Nothing retained yet; at most `limit` slots.
+    /// Nothing retained yet; at most so many slots, and so many bytes in them.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { slots: HashMap::new(), by_group: HashMap::new(), limit }
+    pub fn new(most_slots: usize, most_bytes: usize) -> Self {
+        Self { slots: HashMap::new(), by_group: HashMap::new(), bytes: 0, most_slots, most_bytes }
     }
 
-    /// Sets a slot (`keep`) or empties it.
-    pub fn set(
-        &mut self,
-        slot: Slot,
-        retained: Retained,
-        groups: &[GroupName],
-        revision: Option<i64>,
-        keep: bool,
-    ) -> Kept {
-        let place = retained.place;
-        match self.slots.get(&slot) {
-            // Another route of the same event: its groups are told as well.
-            Some(held) if place == held.place => {}
-            Some(held) if place.is_older(revision, held.place, held.revision) => {
-                return Kept::Older;
-            }
-            Some(_) => self.clear(&slot),
-            None if self.slots.len() >= self.limit => return Kept::Full,
-            None => {}
+    /// Sets a slot or empties it.
+    pub fn set(&mut self, slot: Slot, setting: Setting<'_>) -> Kept {
+        let Setting { retained, groups, revision, keep, bytes } = setting;
+        let Retained { route, event, place } = retained;
+        if self.slots.len() >= self.most_slots && !self.slots.contains_key(&slot) {
+            return Kept::Full;
         }
-        let same = self.slots.remove(&slot).filter(|held| place == held.place);
-        let mut held = same.unwrap_or_else(|| Held { groups: SmallVec::new(), revision, place });
-        if keep {
-            held.groups.extend(groups.iter().cloned());
-            for group in groups {
-                let key = (slot.hub.clone(), group.clone());
-                self.by_group.entry(key).or_default().insert(slot.clone(), retained.clone());
+        let fits = !keep || self.bytes.saturating_add(bytes) <= self.most_bytes;
+        let told = || groups.iter().map(|group| (group.clone(), Arc::clone(&route)));
+        let mut held = Held::default();
+        if keep && fits {
+            held = Held { told: told().collect(), event: Some(Arc::clone(&event)), bytes };
+        }
+        let versions = self.slots.entry(slot.clone()).or_default();
+        let before = versions.current().map(|version| (version.place, version.value.told.clone()));
+        let (added, gone) = versions.add(Version { revision, place, value: held }, Memory::NONE);
+        match added {
+            Added::Again => {
+                // Another route of the same event: its groups are told as well.
+                if let Some(version) = versions.at_mut(place).filter(|version| version.value.event.is_some() && keep) {
+                    let known = version.value.told.clone();
+                    version.value.told.extend(told().filter(|new| !known.iter().any(|(group, _)| *group == new.0)));
+                }
+            }
+            Added::Newest | Added::Older => {
+                self.bytes += if keep && fits { bytes } else { 0 };
+                self.bytes -= gone.iter().map(|version| version.value.bytes).sum::<usize>();
             }
         }
-        self.slots.insert(slot, held);
-        Kept::Newest
+        self.show(&slot, before);
+        let is_current = self.slots.get(&slot).and_then(Versions::current).is_some_and(|now| now.place == place);
+        match (is_current, fits) {
+            (false, _) => Kept::Older,
+            (true, true) => Kept::Newest,
+            (true, false) => Kept::Full,
+        }
     }
 
-    fn clear(&mut self, slot: &Slot) {
-        let Some(held) = self.slots.get(slot) else { return };
-        for group in &held.groups {
-            let key = (slot.hub.clone(), group.clone());
+    /// Brings what the groups are told in line with what counts; `before` is what counted.
+    fn show(&mut self, slot: &Slot, before: Option<(Place, ToldTo)>) {
+        let Some(now) = self.slots.get(slot).and_then(Versions::current) else { return };
+        let gone = before.filter(|(place, _)| *place != now.place);
+        for (group, _) in gone.into_iter().flat_map(|(_, told)| told) {
+            let key = (slot.hub.clone(), group);
             if let Some(values) = self.by_group.get_mut(&key) {
                 values.remove(slot);
                 if values.is_empty() {
                     self.by_group.remove(&key);
                 }
             }
+        }
+        let Some(event) = &now.value.event else { return };
+        for (group, route) in &now.value.told {
+            let key = (slot.hub.clone(), group.clone());
+            let value = Retained { route: Arc::clone(route), event: Arc::clone(event), place: now.place };
+            self.by_group.entry(key).or_default().insert(slot.clone(), value);
         }
     }
 
@@ -138,5 +175,44 @@ impl RetainedSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// What the values cost in memory, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Digest for RetainedSet {
+    fn digest(&self) -> u64 {
+        let slot = |(slot, versions): (&Slot, &Versions<Held>)| {
+            let mut hasher = hasher();
+            slot.hash(&mut hasher);
+            for version in versions.all() {
+                (version.revision, version.place).hash(&mut hasher);
+                version.value.event.as_ref().map(|event| event.attributes.dedup_id()).hash(&mut hasher);
+            }
+            let mut told: Vec<&GroupName> = versions.current().into_iter().flat_map(Held::groups).collect();
+            told.sort_unstable();
+            told.hash(&mut hasher);
+            hasher.finish()
+        };
+        let slots = self.slots.iter().map(slot).fold(0, u64::wrapping_add);
+        let shown = self.by_group.iter().map(|((hub, group), values)| {
+            let mut hasher = hasher();
+            (hub, group).hash(&mut hasher);
+            for (slot, value) in values {
+                (slot, value.place).hash(&mut hasher);
+            }
+            hasher.finish()
+        });
+        shown.fold(slots, u64::wrapping_add)
+    }
+}
+
+impl Held {
+    fn groups(version: &Version<Self>) -> impl Iterator<Item = &GroupName> {
+        version.value.told.iter().map(|(group, _)| group)
     }
 }

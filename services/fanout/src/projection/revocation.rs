@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use fanfare_event::Id;
 use fanfare_token::Claims;
 
+use super::digest::{self, Digest};
+
 /// Logouts, kept for as long as a token issued before them may live.
 #[derive(Debug, Clone)]
 pub struct Revocations {
@@ -105,5 +107,13 @@ impl Revocations {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_time.is_empty()
+    }
+}
+
+impl Digest for Revocations {
+    fn digest(&self) -> u64 {
+        let users = digest::of_set(self.users.iter().map(|(id, at)| ("user", id, *at)));
+        let sessions = digest::of_set(self.sessions.iter().map(|(id, at)| ("session", id, *at)));
+        users.wrapping_add(sessions).wrapping_add(digest::of(&self.everyone))
     }
 }

@@ -6,6 +6,9 @@ use fanfare_event::Id;
 use fanfare_token::Claims;
 
 use super::Place;
+use super::digest::{self, Digest};
+use super::intervals::{CHANGES_KEPT, Intervals};
+use super::versions::{Memory, Version, Versions};
 
 /// A change of a user's roles in an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,56 +25,54 @@ pub struct RoleChange {
     pub at: i64,
 }
 
-#[derive(Debug, Clone)]
-struct Override {
-    /// Each role with the place in the log from which the user has had it without a break.
-    roles: Vec<(String, Place)>,
-    revision: Option<i64>,
-    place: Place,
+/// What an event said of a user's roles.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Said {
+    roles: Box<[String]>,
     at: i64,
 }
 
-/// The newest roles of each user and org that an event named.
+/// The roles of each user and org that events named, the newest and those of the replay window.
 #[derive(Debug, Clone)]
 pub struct Roles {
-    overrides: HashMap<(Id, Id), Override>,
+    users: HashMap<(Id, Id), Versions<Said>>,
     by_time: BTreeSet<(i64, (Id, Id))>,
     limit: usize,
 }
 
-/// A role and, if an event granted it, where in the log.
-pub type GrantedRole = (String, Option<Place>);
+/// A role and, if an event granted it, between which places of the log.
+pub type GrantedRole = (String, Option<Intervals>);
 
 impl Roles {
-    /// No changes yet; at most `limit` are remembered.
+    /// No changes yet; the changes of at most `limit` users are remembered.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { overrides: HashMap::new(), by_time: BTreeSet::new(), limit }
+        Self { users: HashMap::new(), by_time: BTreeSet::new(), limit }
     }
 
-    /// Notes a change; false if a newer one is known, which then stays.
+    /// Notes a change; false if a newer one is known, which then stays. What was said before `horizon` is remembered
+    /// only as far as it still counts.
     ///
     /// Beyond the limit the oldest change is forgotten; the second value is its time, from before which
     /// tokens must no longer be believed.
-    pub fn change(&mut self, change: &RoleChange, place: Place) -> (bool, Option<i64>) {
+    pub fn change(&mut self, change: &RoleChange, place: Place, horizon: i64) -> (bool, Option<i64>) {
         let key = (change.org.clone(), change.user.clone());
-        let known = self.overrides.get(&key);
-        if known.is_some_and(|known| place.is_older(change.revision, known.place, known.revision)) {
-            return (false, None);
+        let versions = self.users.entry(key.clone()).or_default();
+        let before = versions.current().map(|now| now.value.at);
+        let value = Said { roles: change.roles.clone().into(), at: change.at };
+        let revision = change.revision;
+        versions.add(Version { revision, place, value }, Memory { versions: CHANGES_KEPT, horizon });
+        let now = versions.current();
+        let newest = now.is_some_and(|now| now.place == place);
+        let after = now.map(|now| now.value.at);
+        if before != after {
+            if let Some(at) = before {
+                self.by_time.remove(&(at, key.clone()));
+            }
+            self.by_time.extend(after.map(|at| (at, key)));
         }
-        let since = |role: &String| {
-            let kept = known.and_then(|known| known.roles.iter().find(|(name, _)| name == role));
-            kept.map_or(place, |(_, since)| *since)
-        };
-        let roles = change.roles.iter().map(|role| (role.clone(), since(role))).collect();
-        if let Some(at) = known.map(|known| known.at) {
-            self.by_time.remove(&(at, key.clone()));
-        }
-        let (revision, at) = (change.revision, change.at);
-        self.overrides.insert(key.clone(), Override { roles, revision, place, at });
-        self.by_time.insert((at, key));
         let forgotten = if self.by_time.len() > self.limit { self.forget_oldest() } else { None };
-        (true, forgotten)
+        (newest, forgotten)
     }
 
     /// The roles that count for these claims: an event's, if it is not older than the token.
@@ -79,10 +80,14 @@ impl Roles {
     pub fn of(&self, claims: &Claims) -> Vec<GrantedRole> {
         let from_token = || claims.roles.iter().map(|role| (role.clone(), None)).collect();
         let (Some(org), None) = (&claims.org, &claims.realm) else { return from_token() };
-        match self.overrides.get(&(org.clone(), claims.user.clone())) {
+        let Some(versions) = self.users.get(&(org.clone(), claims.user.clone())) else { return from_token() };
+        match versions.current() {
             // A token of the same second may be the older one; the event's roles are right for both.
-            Some(newer) if newer.at >= claims.issued_at => {
-                newer.roles.iter().map(|(role, since)| (role.clone(), Some(*since))).collect()
+            Some(newer) if newer.value.at >= claims.issued_at => {
+                let held = |role: &String| {
+                    Intervals::of(versions.timeline().map(|said| (said.place, said.value.roles.contains(role))))
+                };
+                newer.value.roles.iter().map(|role| (role.clone(), Some(held(role)))).collect()
             }
             _ => from_token(),
         }
@@ -97,7 +102,7 @@ impl Roles {
 
     fn forget_oldest(&mut self) -> Option<i64> {
         let (at, key) = self.by_time.pop_first()?;
-        self.overrides.remove(&key);
+        self.users.remove(&key);
         Some(at)
     }
 
@@ -111,5 +116,21 @@ impl Roles {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_time.is_empty()
+    }
+
+    /// Forgets changes that only the replay window needed.
+    pub(super) fn forget_places_before(&mut self, horizon: i64) {
+        for versions in self.users.values_mut() {
+            versions.forget(Memory { versions: CHANGES_KEPT, horizon });
+        }
+    }
+}
+
+impl Digest for Roles {
+    fn digest(&self) -> u64 {
+        digest::of_set(self.users.iter().map(|(user, versions)| {
+            let said: Vec<_> = versions.all().iter().map(|said| (said.revision, said.place, &said.value)).collect();
+            (user, said)
+        }))
     }
 }

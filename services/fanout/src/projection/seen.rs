@@ -34,6 +34,18 @@ impl Seen {
         Self { bodies: HashMap::new(), by_age: VecDeque::new(), age_ms, limit }
     }
 
+    /// How many keys are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bodies.len()
+    }
+
+    /// Whether no key is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bodies.is_empty()
+    }
+
     /// Notes a key at broker time `now` (milliseconds) and says whether it is new.
     pub fn note(&mut self, key: &str, body: &[u8], now: i64) -> Novelty {
         self.forget(now);

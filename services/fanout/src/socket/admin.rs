@@ -11,23 +11,34 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use super::state::App;
+use crate::pipeline::NotReady;
 
-/// Whether the process works at all; 200 while it answers.
+/// Whether the process works at all; 200 while it answers. What is not as it should be is named.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
-    let status = if app.status.is_connected() && !app.status.waits_for_schemas() { "ok" } else { "degraded" };
-    Json(json!({ "status": status, "connections": app.groups.connections() })).into_response()
+    let connections = app.groups.connections();
+    let degraded = app.status.degraded(connections, &app.health);
+    let status = if degraded.is_empty() { "ok" } else { "degraded" };
+    Json(json!({ "status": status, "degraded": degraded, "connections": connections })).into_response()
 }
 
 /// Whether the node should get traffic: 200, or 503 with the reason.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let reason = if app.draining.load(Ordering::Acquire) { Some("draining") } else { app.status.not_ready() };
-    match reason {
-        None => Json(json!({ "status": "ready" })).into_response(),
-        Some(reason) => {
-            let body = Json(json!({ "status": "not ready", "reason": reason }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    let body = if app.draining.load(Ordering::Acquire) {
+        json!({ "status": "not ready", "reason": "draining" })
+    } else {
+        let Some(NotReady { reason, fault, progress }) = app.status.not_ready() else {
+            return Json(json!({ "status": "ready" })).into_response();
+        };
+        let mut body = json!({ "status": "not ready", "reason": reason });
+        if let Some(fault) = fault {
+            body["error"] = fault.into();
         }
-    }
+        if let Some((read, of)) = progress {
+            (body["read"], body["of"]) = (read.into(), of.into());
+        }
+        body
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 /// The metrics in the OpenMetrics text format.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Refusal;
 use super::opening::{Asked, ask, caller};
-use super::shard::{Command, PollAnswer};
+use super::shard::{Command, Denied, PollAnswer};
 use super::state::App;
 use crate::config::HubConfig;
 
@@ -22,10 +22,12 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
     let (token, identity) = Asked::named(app, hub, parts).await?;
     let asked = Asked { token: Some(token), identity };
     // Only opening needs room and readiness; a connection that is open goes on.
-    let may_open = asked.may_open() && app.check_willing().is_ok();
+    let (wanted, willing) = (asked.may_open(), app.willing());
+    let may_open = wanted && willing.is_ok();
     let opening = asked.opening(app, hub, parts);
     let (poll, polled) = oneshot::channel();
-    ask(app, token.id, |answer| Command::Poll { opening, may_open, poll, answer }).await?;
+    let asked = ask(app, token.id, |answer| Command::Poll { opening, may_open, poll, answer }).await;
+    asked.map_err(|refusal| unless_unwilling(app, refusal, wanted))?;
     let mut response = match polled.await {
         Ok(PollAnswer::Messages(messages)) => messages.into_response(),
         // The shard is gone, and the connection with it.
@@ -42,10 +44,23 @@ pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: B
     let (token, identity) = Asked::named(app, hub, parts).await?;
     let bytes = to_bytes(body, MAX_POST_BYTES).await.map_err(|_| Refusal::TooLarge(MAX_POST_BYTES))?;
     let asked = Asked { token: Some(token), identity };
-    let may_open = asked.may_open() && app.check_willing().is_ok();
+    let (wanted, willing) = (asked.may_open(), app.willing());
+    let may_open = wanted && willing.is_ok();
     let opening = asked.opening(app, hub, parts);
-    ask(app, token.id, |answer| Command::Post { opening, may_open, bytes, answer }).await?;
+    let asked = ask(app, token.id, |answer| Command::Post { opening, may_open, bytes, answer }).await;
+    asked.map_err(|refusal| unless_unwilling(app, refusal, wanted))?;
     Ok(StatusCode::OK.into_response())
+}
+
+/// A connection that could have been opened but for the state of the node is told that.
+fn unless_unwilling(app: &App, refusal: Refusal, wanted: bool) -> Refusal {
+    if wanted
+        && matches!(refusal, Refusal::Connection(Denied::Unknown))
+        && let Err(unwilling) = app.check_willing()
+    {
+        return unwilling.into();
+    }
+    refusal
 }
 
 /// Ends a long-polling connection.

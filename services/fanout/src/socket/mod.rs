@@ -15,6 +15,8 @@ mod opening;
 mod page;
 mod query;
 pub mod shard;
+#[cfg(test)]
+mod stale_tests;
 mod state;
 mod web_socket;
 

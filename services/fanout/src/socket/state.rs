@@ -9,7 +9,7 @@ use fanfare_token::Verifier;
 use tokio::sync::mpsc;
 
 use super::shard::Command;
-use crate::config::HubConfig;
+use crate::config::{HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::method::Methods;
@@ -58,6 +58,8 @@ pub struct App {
     pub event_bytes: usize,
     /// How the reader of the log is doing.
     pub status: Arc<Status>,
+    /// From when on the node calls itself degraded.
+    pub health: HealthConfig,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
     /// All registered metrics.
@@ -95,7 +97,7 @@ impl Unwilling {
     pub fn text(self) -> &'static str {
         match self {
             Self::Draining => "The server is shutting down.",
-            Self::NotReady => "The server is starting.",
+            Self::NotReady => "The server is not ready.",
             Self::Full => "The server has no room for another connection.",
         }
     }
@@ -107,17 +109,23 @@ impl App {
     /// # Errors
     /// [`Unwilling`] with the reason, counted.
     pub fn check_willing(&self) -> Result<(), Unwilling> {
-        let unwilling = if self.draining.load(Ordering::Acquire) {
-            Unwilling::Draining
+        self.willing().inspect_err(|unwilling| self.metrics.connect_refused(unwilling.label()))
+    }
+
+    /// The same, uncounted: whether it matters is not known yet.
+    ///
+    /// # Errors
+    /// [`Unwilling`] with the reason.
+    pub fn willing(&self) -> Result<(), Unwilling> {
+        if self.draining.load(Ordering::Acquire) {
+            Err(Unwilling::Draining)
         } else if self.status.not_ready().is_some() {
-            Unwilling::NotReady
+            Err(Unwilling::NotReady)
         } else if self.groups.connections() >= self.max_connections {
-            Unwilling::Full
+            Err(Unwilling::Full)
         } else {
-            return Ok(());
-        };
-        self.metrics.connect_refused(unwilling.label());
-        Err(unwilling)
+            Ok(())
+        }
     }
 
     /// Hands a command to the shard that owns a connection. A shard that has ended takes no more.

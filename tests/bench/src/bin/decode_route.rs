@@ -61,5 +61,5 @@ fn record(loaded: &Loaded) -> anyhow::Result<Record> {
         link: None,
     };
     let encoded = loaded.registry.encode(attributes, &alert)?;
-    Ok(Record { partition: 0, offset: 1, time: TIME, message: to_message(encoded) })
+    Ok(Record { partition: 0, offset: 1, time: TIME, message: to_message(encoded, None) })
 }

@@ -6,7 +6,7 @@ mod settings;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub(crate) use mint::{Mint, ORG};
 pub(crate) use settings::write as write_settings;
 
 /// How long a node may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long it may take to answer on the operator's port.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -31,17 +31,26 @@ pub(crate) struct Node {
     process: Child,
     address: SocketAddr,
     admin: SocketAddr,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Deleted with the node.
+    _own: Option<TempDir>,
 }
 
 impl Node {
     /// Starts a node below `place`, on the processors set aside for it, and waits until it is ready.
     pub(crate) fn start(program: &Path, place: &Path, mint: &Mint, cpus: &Cpus) -> Result<Self> {
-        let folder = tempfile::tempdir_in(place).context("no folder for the node")?;
+        let own = tempfile::tempdir_in(place).context("no folder for the node")?;
+        let mut node = Self::start_in(program, own.path(), mint, cpus, "")?;
+        node._own = Some(own);
+        Ok(node)
+    }
+
+    /// The same in a folder that stays, on the log that may be in it, with more routes.
+    pub(crate) fn start_in(program: &Path, folder: &Path, mint: &Mint, cpus: &Cpus, routes: &str) -> Result<Self> {
         let (address, admin) = (free_address()?, free_address()?);
         let key = fs::canonicalize(mint.key_file())?;
-        let config = settings::write(folder.path(), &key, address.port(), admin.port())?;
-        let log = File::create(folder.path().join("node.log"))?;
+        let config = settings::write(folder, &key, address.port(), admin.port(), routes)?;
+        let log = File::create(folder.join("node.log"))?;
         let process = cpus
             .for_server(program)
             .arg("serve")
@@ -52,7 +61,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut node = Self { process, address, admin, folder };
+        let mut node = Self { process, address, admin, folder: folder.to_owned(), _own: None };
         node.wait_until_ready()?;
         Ok(node)
     }
@@ -72,7 +81,7 @@ impl Node {
     }
 
     fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.folder.path().join("node.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.folder.join("node.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
@@ -93,6 +102,14 @@ impl Node {
         let (_, body) = self.get("/healthz")?;
         let health: serde_json::Value = serde_json::from_str(&body)?;
         health["connections"].as_u64().map(|count| count as usize).context("/healthz tells no connections")
+    }
+
+    /// One of its metrics that has no labels.
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+        let (_, text) = self.get("/metrics")?;
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = values.next_back().with_context(|| format!("no metric {name}"))?;
+        value.trim().parse().with_context(|| format!("{name} is {value}"))
     }
 
     /// Waits until it has so many connections.

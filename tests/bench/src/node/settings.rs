@@ -26,8 +26,8 @@ groups = ["org:{org}"]
 toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
 "#;
 
-/// Writes the configuration and the routes of a node into a folder; where the configuration is.
-pub(crate) fn write(folder: &Path, key: &Path, port: u16, admin_port: u16) -> Result<PathBuf> {
+/// Writes the configuration and the routes of a node into a folder, and more routes; where the configuration is.
+pub(crate) fn write(folder: &Path, key: &Path, port: u16, admin_port: u16, routes: &str) -> Result<PathBuf> {
     let config = format!(
         r#"[node]
 listen = "127.0.0.1:{port}"
@@ -50,7 +50,7 @@ format = "json"
 "#
     );
     let path = folder.join("fanfare.toml");
-    fs::write(folder.join("routes.toml"), ROUTES).context("cannot write the routes")?;
+    fs::write(folder.join("routes.toml"), format!("{ROUTES}{routes}")).context("cannot write the routes")?;
     fs::write(&path, config).context("cannot write the configuration")?;
     Ok(path)
 }

@@ -20,7 +20,7 @@ const MANY: u32 = 2_100;
 pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     let program = stage.program("fanfare-decode-route")?;
     // Nothing listens: the ports are never bound.
-    let config = write_settings(stage.folder(), stage.mint.key_file(), 1, 2)?;
+    let config = write_settings(stage.folder(), stage.mint.key_file(), 1, 2, "")?;
     let instructions = instructions(stage, &program, &config)?;
     if instructions.is_none() {
         stage.say("no valgrind on this machine: instructions are not counted");

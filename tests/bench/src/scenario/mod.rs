@@ -7,6 +7,7 @@ mod idle_memory;
 mod pairs;
 mod phase;
 mod publish_latency;
+mod readback;
 mod reconnect_storm;
 mod slow_reader;
 
@@ -82,6 +83,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "connect_storm_5k",
         about: "5,000 tabs connect, 1,000 at a time; with tokens seen before, or all new. The floor accepts bare TCP.",
         run: connect_storm::run,
+    },
+    Scenario {
+        name: "readback_embedded",
+        about: "A node starts on a million retained flags of 1,000 orgs in the embedded log: until /readyz answers 200.",
+        run: readback::embedded,
     },
     Scenario {
         name: "reconnect_storm",

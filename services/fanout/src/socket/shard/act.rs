@@ -11,7 +11,6 @@ use super::link::Link;
 use super::tab::Tab;
 use super::{PendingCursor, Shard};
 use crate::connection::{Action, CloseReason, Unacknowledged};
-use crate::projection::seal_cursor;
 use crate::websocket::{CloseCode, close_frame};
 
 impl Shard {
@@ -149,7 +148,7 @@ impl Shard {
         // The position may be ahead of what still waits in the inbox for this tab. Told now and dropped
         // a moment later, the tab would resume behind something it never got.
         let (position, waiting) = self.shared.groups.passed(self.index);
-        let cursor = seal_cursor(&self.shared.seal, &position);
+        let cursor = self.cursor(&position);
         let after = self.handled.get() + waiting;
         self.cursors.borrow_mut().push(PendingCursor { tab: Rc::clone(tab), invocation, cursor, after });
         self.answer_cursors();

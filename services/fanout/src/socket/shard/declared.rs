@@ -160,7 +160,7 @@ impl Shard {
     }
 
     /// Takes a connection out of a group that it asked for; its claims may keep it in.
-    fn leave_asked(&self, tab: &Tab, group: &GroupName) {
+    pub(super) fn leave_asked(&self, tab: &Tab, group: &GroupName) {
         let left = tab.state.borrow_mut().hearing.joined.remove(|joined| joined.membership.group == *group);
         if !left.is_empty() {
             self.unless_held(tab, group);

@@ -155,9 +155,14 @@ impl Shard {
         }
     }
 
+    /// The cursor of a position.
+    pub(super) fn cursor(&self, position: &Position) -> String {
+        self.shared.groups.read(|known| seal_cursor(&self.shared.seal, position, known.times()))
+    }
+
     /// Queues what is retained, with the position at connect as its cursor, but for what a replay told.
     pub(super) fn tell_retained(&self, tab: &Tab, position: &Position, retained: &[Retained], told: &HashSet<Place>) {
-        let cursor = seal_cursor(&self.shared.seal, position);
+        let cursor = self.cursor(position);
         let form = tab.wire_form();
         for value in retained.iter().filter(|value| !told.contains(&value.place)) {
             let frame = Frame::new(&value.route, &value.event, &cursor);

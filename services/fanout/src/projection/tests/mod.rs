@@ -6,18 +6,21 @@ use std::time::Duration;
 use fanfare_broker::Position;
 use fanfare_event::Id;
 use fanfare_token::Claims;
-use proptest::prelude::*;
 
 use super::*;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::scene::{Scene, claims};
 
+mod interleaving;
+
 fn bounds() -> Bounds {
     Bounds {
         window: Duration::from_secs(600),
         window_events: 1000,
+        event_bytes: 1 << 20,
         token_lifetime: 3600,
         retained: 100,
+        retained_bytes: 1 << 20,
         revocations: 100,
         grants: 100,
     }
@@ -154,37 +157,25 @@ fn state_read_ahead_is_not_undone_by_the_window() {
     let event = scene.decode(&off);
     known.fold_state(&off, &event, &scene.routes.route(&event));
     assert_eq!(fold(&mut known, &scene, &on).verdict, Verdict::Stale);
+    assert_eq!(fold(&mut known, &scene, &off).verdict, Verdict::New, "its place in the log is news");
     assert_eq!(fold(&mut known, &scene, &off).verdict, Verdict::Duplicate);
     assert_eq!(flags(&known), ["Some(String(\"beta\"))=Some(Bool(false))"]);
 }
 
-proptest! {
-    /// Partitions are read in any interleaving: with revisions, every interleaving ends alike.
-    #[test]
-    fn the_order_of_revised_events_does_not_matter(
-        steps in prop::collection::vec((0usize..3, any::<bool>(), any::<bool>()), 1..12),
-        order in prop::collection::vec(any::<prop::sample::Index>(), 12),
-    ) {
-        let mut scene = Scene::demo();
-        let records: Vec<_> = steps.iter().enumerate().map(|(at, (flag, on, removed))| {
-            let (flag, revision) = (["a", "b", "c"][*flag], at + 1);
-            // A partition each, so that only revisions order them.
-            let mut record = if *removed {
-                scene.event("license.FlagRemoved", &format!(r#"{{"org":"acme","flag":"{flag}","revision":{revision}}}"#))
-            } else {
-                scene.event("license.FlagToggled", &format!(r#"{{"org":"acme","flag":"{flag}","enabled":{on},"revision":{revision}}}"#))
-            };
-            record.partition = u32::try_from(at).expect("small");
-            record
-        }).collect();
-        let mut shuffled: Vec<_> = records.iter().collect();
-        for (at, index) in order.iter().enumerate().take(shuffled.len()) {
-            let other = index.index(shuffled.len());
-            shuffled.swap(at, other);
-        }
-        let (mut straight, mut mixed) = (empty(), empty());
-        for record in &records { fold(&mut straight, &scene, record); }
-        for record in shuffled { fold(&mut mixed, &scene, record); }
-        prop_assert_eq!(flags(&straight), flags(&mixed));
+#[test]
+fn values_beyond_the_bound_in_bytes_are_delivered_and_not_retained() {
+    let mut scene = Scene::demo();
+    let mut known = Projection::new(Position::start(1), &Bounds { retained_bytes: 2500, ..bounds() });
+    for (flag, full) in [("a", false), ("b", false), ("c", true)] {
+        let json = format!(r#"{{"org":"acme","flag":"{flag}","enabled":true}}"#);
+        let toggled = scene.event("license.FlagToggled", &json);
+        let folded = fold(&mut known, &scene, &toggled);
+        assert_eq!((folded.verdict, folded.retained_full), (Verdict::New, full), "{flag}");
     }
+    assert_eq!(flags(&known).len(), 2);
+    assert!(known.sizes().bytes > known.retained().bytes() && known.retained().bytes() <= 2500);
+    let removed = scene.event("license.FlagRemoved", r#"{"org":"acme","flag":"a"}"#);
+    fold(&mut known, &scene, &removed);
+    let again = scene.event("license.FlagToggled", r#"{"org":"acme","flag":"c","enabled":true}"#);
+    assert!(!fold(&mut known, &scene, &again).retained_full, "there is room again");
 }

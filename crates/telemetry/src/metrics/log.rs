@@ -1,0 +1,157 @@
+//! What a fan-out node counts of the log that it reads, and of what it knows from it.
+
+use std::collections::BTreeMap;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::bounded::LabelPool;
+use super::labels::{DigestLabel, PartitionLabel};
+use super::names;
+use super::shape::{Gauges, gauge_value, registered};
+
+/// A log of more partitions than this has the rest counted together.
+const MOST_PARTITIONS: usize = 256;
+
+/// The bits of a partition's number that count within its topic.
+const WITHIN_TOPIC: u32 = 12;
+
+#[derive(Clone, Debug)]
+pub(super) struct LogMetrics {
+    position: Gauges<PartitionLabel>,
+    head: Gauges<PartitionLabel>,
+    lag: Gauges<PartitionLabel>,
+    lost: Counter,
+    read_back: Gauge,
+    read_back_goal: Gauge,
+    letters_waiting: Gauge,
+    letters_lost: Counter,
+    routes: Gauges<DigestLabel>,
+    retained_values: Gauge,
+    revocations: Gauge,
+    role_overrides: Gauge,
+    grants: Gauge,
+    bytes: Gauge,
+    partitions: LabelPool,
+}
+
+impl LogMetrics {
+    pub(super) fn new(r: &mut Registry) -> Self {
+        Self {
+            position: registered(r, names::READER_POSITION, "The last offset read of each partition"),
+            head: registered(r, names::READER_HEAD, "The last offset of each partition"),
+            lag: registered(r, names::READER_LAG_RECORDS, "Records of each partition that were not read yet"),
+            lost: registered(r, names::RECORDS_LOST, "Records that left the retention before they were read"),
+            read_back: registered(r, names::READ_BACK_RECORDS, "Records read back since the start"),
+            read_back_goal: registered(r, names::READ_BACK_GOAL, "Records to be read back, as far as known"),
+            letters_waiting: registered(r, names::DEAD_LETTER_QUEUE, "Dead letters that wait to be written"),
+            letters_lost: registered(r, names::DEAD_LETTERS_LOST, "Dead letters that could not be written"),
+            routes: registered(r, names::ROUTES_INFO, "1, with the digest of this node's routes"),
+            retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
+            revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
+            role_overrides: registered(r, names::ROLE_OVERRIDES, "Users whose roles come from an event"),
+            grants: registered(r, names::GRANTS, "Grants and withdrawals of events this node knows"),
+            bytes: registered(r, names::PROJECTION_BYTES, "About how many bytes this node's knowledge takes"),
+            partitions: LabelPool::new(MOST_PARTITIONS),
+        }
+    }
+}
+
+/// The name of a partition: its topic's number where there is one, and its own.
+fn name(partition: u32) -> String {
+    match partition >> WITHIN_TOPIC {
+        0 => partition.to_string(),
+        topic => format!("{topic:05x}/{}", partition & ((1 << WITHIN_TOPIC) - 1)),
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+impl super::FanoutMetrics {
+    /// How far each partition was read, and where it ends: partition, last offset read, last offset.
+    pub fn set_partitions(&self, parts: impl Iterator<Item = (u32, u64, u64)>) {
+        let log = &self.log;
+        // Beyond the limit several partitions share a label: what is behind of them is added up.
+        let mut rows = BTreeMap::new();
+        for (partition, read, head) in parts {
+            let partition = log.partitions.label(&name(partition));
+            let row: &mut (u64, u64, u64) = rows.entry(partition).or_default();
+            *row = (read, head, row.2.saturating_add(head.saturating_sub(read)));
+        }
+        for (partition, (read, head, lag)) in rows {
+            let label = PartitionLabel { partition };
+            log.position.get_or_create(&label).set(gauge(read));
+            log.head.get_or_create(&label).set(gauge(head));
+            log.lag.get_or_create(&label).set(gauge(lag));
+        }
+    }
+
+    /// Records left the retention before this node read them.
+    pub fn records_lost(&self, records: u64) {
+        self.log.lost.inc_by(records);
+    }
+
+    /// How many records were read back, and of how many.
+    pub fn set_read_back(&self, read: u64, of: u64) {
+        self.log.read_back.set(gauge(read));
+        self.log.read_back_goal.set(gauge(of));
+    }
+
+    /// A dead letter waits to be written.
+    pub fn dead_letter_queued(&self) {
+        self.log.letters_waiting.inc();
+    }
+
+    /// A dead letter waits no longer.
+    pub fn dead_letter_done(&self) {
+        self.log.letters_waiting.dec();
+    }
+
+    /// A dead letter could not be written.
+    pub fn dead_letter_lost(&self) {
+        self.log.letters_lost.inc();
+    }
+
+    /// The digest of this node's routes: nodes of one cluster have the same but during a rollout.
+    pub fn set_routes(&self, digest: &str) {
+        self.log.routes.get_or_create(&DigestLabel { digest: digest.to_owned() }).set(1);
+    }
+
+    /// How many retained values this node knows.
+    pub fn set_retained_values(&self, count: usize) {
+        self.log.retained_values.set(gauge_value(count));
+    }
+
+    /// How many logouts are in force on this node.
+    pub fn set_revocations(&self, count: usize) {
+        self.log.revocations.set(gauge_value(count));
+    }
+
+    /// How many users have roles from an event instead of their token.
+    pub fn set_role_overrides(&self, count: usize) {
+        self.log.role_overrides.set(gauge_value(count));
+    }
+
+    /// How many grants and withdrawals this node knows.
+    pub fn set_grants(&self, count: usize) {
+        self.log.grants.set(gauge_value(count));
+    }
+
+    /// About how many bytes this node's knowledge of the log takes.
+    pub fn set_projection_bytes(&self, bytes: usize) {
+        self.log.bytes.set(gauge_value(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_partition_is_named_by_topic_and_number() {
+        assert_eq!([name(1), name(0xabcd5 << 12 | 7)], ["1", "abcd5/7"]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading back: what a node must know before it can follow.
+
+use std::time::{Duration, Instant};
+
+use fanfare_broker::{BrokerError, Position, Reader};
+
+use super::Pipeline;
+use super::dispatch::Mode;
+use super::reader::{distance, reached};
+use crate::projection::Consequence;
+
+/// How often progress is logged.
+const TELL: Duration = Duration::from_secs(3);
+
+impl Pipeline {
+    /// Reads the compacted state and the window, so that the node knows what the others know; the reader goes on
+    /// from there.
+    pub(super) async fn catch_up(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        let begun = Instant::now();
+        let head = self.broker.head().await?;
+        self.read_well();
+        let mut progress = Progress::new(self);
+        self.read_state(&mut progress).await?;
+        let start = self.broker.window(self.window.age, self.window.records).await?;
+        progress.expect(distance(&start, &head));
+        self.groups.fold(|known| known.continue_from(start.clone()));
+        let mut reader = self.broker.read(&start).await?;
+        while !reached(&self.read_position(), &head) {
+            let batch = reader.next().await?;
+            for record in &batch {
+                self.handle(record, Mode::CatchingUp).await;
+            }
+            self.pass(reader.position());
+            progress.add(batch.len());
+        }
+        self.groups.pass(&self.read_position());
+        self.status.set_learnt(self.read_position());
+        self.status.set_caught_up(true);
+        self.read_well();
+        self.tell_sizes();
+        let took_ms = begun.elapsed().as_millis() as u64;
+        tracing::info!(records = progress.read, took_ms, "the log is read back");
+        Ok(reader)
+    }
+
+    /// Learns what a new stream says, and opens its window to all connections; with where it ends just now.
+    ///
+    /// What was published to the new stream before this node noticed is news to every tab. What both streams hold
+    /// is known by its id and dropped.
+    pub(super) async fn renew(&self) -> Result<(Box<dyn Reader>, Position), BrokerError> {
+        let head = self.broker.head().await?;
+        let mut progress = Progress::new(self);
+        self.read_state(&mut progress).await?;
+        let start = self.broker.window(self.window.age, self.window.records).await?;
+        let reader = self.broker.read(&start).await?;
+        self.groups.fold(|known| known.continue_from(start.clone()));
+        self.groups.pass(&start);
+        self.groups.apply(Consequence::Renewed(start)).await;
+        Ok((reader, head))
+    }
+
+    async fn read_state(&self, progress: &mut Progress<'_>) -> Result<(), BrokerError> {
+        let mut state = self.broker.state().await?;
+        // Places of what is read ahead belong to the stream as it is now.
+        let start = Position::start(state.position().incarnation());
+        self.groups.fold(|known| known.continue_from(start));
+        loop {
+            let batch = state.next().await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for record in &batch {
+                self.handle(record, Mode::State).await;
+            }
+            progress.add(batch.len());
+        }
+    }
+
+    pub(super) fn tell_sizes(&self) {
+        let sizes = self.groups.read(|known| known.sizes());
+        self.metrics.set_retained_values(sizes.retained);
+        self.metrics.set_revocations(sizes.revocations);
+        self.metrics.set_role_overrides(sizes.roles);
+        self.metrics.set_grants(sizes.grants);
+        self.metrics.set_projection_bytes(sizes.bytes);
+    }
+}
+
+/// How far the reading has come, told every few seconds.
+struct Progress<'a> {
+    pipeline: &'a Pipeline,
+    begun: Instant,
+    told: Instant,
+    read: u64,
+    /// How many there are to read, as far as it is known: offsets have holes, and state is only counted as it comes.
+    of: u64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(pipeline: &'a Pipeline) -> Self {
+        let now = Instant::now();
+        Self { pipeline, begun: now, told: now, read: 0, of: 0 }
+    }
+
+    /// So many more places lie ahead.
+    fn expect(&mut self, places: u64) {
+        self.of = self.read + places;
+        self.add(0);
+    }
+
+    fn add(&mut self, records: usize) {
+        self.read += records as u64;
+        self.pipeline.status.set_progress(self.read, self.of);
+        self.pipeline.metrics.set_read_back(self.read, self.of.max(self.read));
+        if self.told.elapsed() < TELL {
+            return;
+        }
+        self.told = Instant::now();
+        let rate = self.read as f64 / self.begun.elapsed().as_secs_f64();
+        let (read, of, per_second) = (self.read, self.of.max(self.read), rate as u64);
+        tracing::info!(read, of, percent = read * 100 / of.max(1), per_second, "reading back the log");
+    }
+}

@@ -1,0 +1,7 @@
+//! The pipeline on a broker of several partitions whose faults tests choose.
+
+mod broker;
+mod letters;
+mod node;
+mod outages;
+mod resumes;

@@ -1,0 +1,172 @@
+//! A pipeline with one shard that writes down what it is sent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanfare_broker::{Broker, BrokerError, Message, Position};
+use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, encode};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::broker::Memory;
+use crate::connection::WireForm;
+use crate::groups::name::{GroupName, GroupTemplate};
+use crate::groups::{Groups, ShardMessage};
+use crate::pipeline::{DeadLetters, Pipeline, Replay, ResumeError, Schemas, Status, Window};
+use crate::projection::{Bounds, Consequence, Projection, open_cursor};
+use crate::scene::Scene;
+use crate::seal::Seal;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the shard was told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The title of an alert.
+    Alert(String),
+    /// Something else.
+    Felt(Consequence),
+}
+
+pub(super) struct Node {
+    pub(super) groups: Arc<Groups>,
+    pub(super) status: Arc<Status>,
+    pub(super) letters: DeadLetters,
+    pub(super) replay: Replay,
+    metrics: MetricsRegistry,
+    inbox: mpsc::Receiver<ShardMessage>,
+    run: JoinHandle<Result<(), BrokerError>>,
+}
+
+pub(super) const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1000 };
+
+pub(super) fn bounds() -> Bounds {
+    Bounds {
+        window: WINDOW.age,
+        window_events: 1000,
+        event_bytes: 1000,
+        token_lifetime: 3600,
+        retained: 100,
+        retained_bytes: 1 << 20,
+        revocations: 100,
+        grants: 100,
+    }
+}
+
+pub(super) fn seal() -> Seal {
+    Seal::new(b"secret", &[])
+}
+
+pub(super) fn acme() -> GroupName {
+    GroupTemplate::parse("org:{org}").expect("valid").name(&["acme"]).expect("valid")
+}
+
+impl Node {
+    pub(super) fn start(log: &Memory, window: Window) -> Self {
+        let scene = Scene::demo();
+        let broker: Arc<dyn Broker> = Arc::new(log.clone());
+        let (sender, inbox) = mpsc::channel(100);
+        let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds()), vec![sender]));
+        groups.interest().add(&Arc::from("/hubs/notifications"), &acme(), 0);
+        let status = Arc::new(Status::new(Duration::from_secs(300)));
+        let mut metrics = MetricsRegistry::default();
+        let counts = Arc::new(FanoutMetrics::new(&mut metrics));
+        let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&counts));
+        let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
+        let replay =
+            Replay::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes), seal(), window, bounds(), 4);
+        let pipeline = Pipeline {
+            broker,
+            registry,
+            schemas: Schemas::default(),
+            routes,
+            groups: Arc::clone(&groups),
+            seal: seal(),
+            metrics: counts,
+            status: Arc::clone(&status),
+            letters: letters.clone(),
+            window,
+            event_bytes: bounds().event_bytes,
+        };
+        Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }
+    }
+
+    /// The next that the shard is told; answers what waits for an answer.
+    pub(super) async fn next(&mut self) -> (Told, String) {
+        let next = tokio::time::timeout(PATIENCE, self.inbox.recv()).await;
+        match next.expect("in time").expect("runs") {
+            ShardMessage::Deliver(delivery) => {
+                let frame = delivery.frame.wire(WireForm::Event);
+                let text = String::from_utf8_lossy(frame).into_owned();
+                (Told::Alert(field(&text, "title")), field(&text, "cursor"))
+            }
+            ShardMessage::Apply(consequence, answer) => {
+                let _ = answer.send(());
+                (Told::Felt(Consequence::clone(&consequence)), String::new())
+            }
+        }
+    }
+
+    pub(super) async fn expect_alert(&mut self, title: &str) -> String {
+        let (told, cursor) = self.next().await;
+        assert_eq!(told, Told::Alert(title.to_owned()));
+        cursor
+    }
+
+    pub(super) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub(super) async fn until_ready(&self) {
+        self.until("ready", |node| node.status.not_ready().is_none()).await;
+    }
+
+    pub(super) fn position(&self) -> Position {
+        self.groups.read(|known| known.position().clone())
+    }
+
+    pub(super) fn metric(&self, name: &str) -> String {
+        let text = encode(&self.metrics);
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.rsplit(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// What a resume of a fresh connection gives: the titles of alerts, and whether it is complete.
+    pub(super) async fn resume(&self, cursor: &str) -> Result<(Vec<String>, bool), ResumeError> {
+        let after = open_cursor(&seal(), cursor).map_err(|_| ResumeError::UnknownCursor)?;
+        let mut replaying = self.replay.open(&after, self.position()).await?;
+        let (mut titles, complete) = (Vec::new(), replaying.is_complete());
+        while let Some(batch) = replaying.next().await? {
+            let title =
+                |body: &fanfare_event::Record| body.get("title").and_then(|title| title.as_str().map(str::to_owned));
+            titles.extend(batch.iter().filter_map(|replayed| title(&replayed.event.record)));
+        }
+        Ok((titles, complete))
+    }
+
+    /// How it ended by itself.
+    pub(super) async fn ended(mut self) -> Result<(), BrokerError> {
+        tokio::time::timeout(PATIENCE, &mut self.run).await.expect("in time").expect("no panic")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.run.abort();
+    }
+}
+
+fn field(text: &str, name: &str) -> String {
+    let (_, rest) = text.split_once(&format!("\"{name}\":\"")).unwrap_or_default();
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+/// An alert to all of acme.
+pub(super) fn alert(scene: &mut Scene, title: &str) -> Message {
+    scene.event("system.Alert", &format!(r#"{{"org":"acme","title":"{title}","message":"m"}}"#)).message
+}

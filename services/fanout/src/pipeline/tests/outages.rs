@@ -1,0 +1,154 @@
+//! Brokers that are away, refuse, lose or are made anew.
+
+use fanfare_broker::BrokerError;
+
+use super::broker::Memory;
+use super::node::{Node, Told, WINDOW, alert};
+use crate::projection::Consequence;
+use crate::scene::{Scene, claims};
+
+fn away() -> Option<BrokerError> {
+    Some(BrokerError::Unavailable("connection refused".into()))
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_at_the_start_is_waited_for_and_named() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    log.fail(away());
+    let mut node = Node::start(&log, WINDOW);
+    node.until("named", |node| {
+        let waits = node.status.not_ready().expect("not ready");
+        waits.reason == "waiting for the broker"
+            && waits.fault.is_some_and(|fault| fault.contains("connection refused"))
+    })
+    .await;
+    log.fail(None);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "first"));
+    node.expect_alert("first").await;
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_at_the_start_ends_the_node_and_later_it_does_not() {
+    let refuses = BrokerError::Refused("wrong password".into());
+    let log = Memory::new();
+    log.fail(Some(refuses.clone()));
+    let ended = Node::start(&log, WINDOW).ended().await.expect_err("ends");
+    assert_eq!(ended.to_string(), "broker refuses: wrong password");
+
+    let mut scene = Scene::demo();
+    log.fail(None);
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.fail(Some(refuses));
+    node.until("it is noticed", |node| !node.status.is_connected()).await;
+    assert!(node.status.not_ready().is_none(), "ready for a while, and degraded");
+    log.append(0, alert(&mut scene, "meanwhile"));
+    log.fail(None);
+    node.expect_alert("meanwhile").await;
+}
+
+#[tokio::test]
+async fn what_was_stored_while_the_broker_was_away_is_delivered_once() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "before"));
+    node.expect_alert("before").await;
+    log.fail(away());
+    for (partition, title) in [(0, "one"), (0, "two"), (5, "three")] {
+        log.append(partition, alert(&mut scene, title));
+    }
+    log.fail(None);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.push(node.next().await.0);
+    }
+    let titles = ["three", "one", "two"].map(|title| Told::Alert(title.to_owned()));
+    assert_eq!(told, titles, "in the order of each partition");
+}
+
+#[tokio::test]
+async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    let both = alert(&mut scene, "in both");
+    log.append(0, both.clone());
+    let old_cursor = node.expect_alert("in both").await;
+    log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#).message);
+    assert!(matches!(node.next().await.0, Told::Felt(Consequence::LoggedOut { .. })));
+    log.fail(away());
+    log.make_anew();
+    log.append(0, both);
+    log.append(0, alert(&mut scene, "before the node noticed"));
+    log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
+    log.fail(None);
+    let (renewed, _) = node.next().await;
+    assert!(matches!(&renewed, Told::Felt(Consequence::Renewed(from)) if from.incarnation() == 2), "{renewed:?}");
+    let mut rest = [node.next().await.0, node.next().await.0];
+    rest.sort_by_key(|told| matches!(told, Told::Felt(_)));
+    assert_eq!(rest[0], Told::Alert("before the node noticed".to_owned()), "and what is known is not told again");
+    assert!(matches!(&rest[1], Told::Felt(Consequence::LoggedOut { user, .. }) if user.as_str() == "bob"));
+    node.until_ready().await;
+    for user in ["alice", "bob"] {
+        let refused = node.groups.read(|known| known.refuses(&claims(user, "acme", &[], "s", 1)));
+        assert!(refused, "logouts of either stream hold");
+    }
+    let (replayed, complete) = node.resume(&old_cursor).await.expect("resumes");
+    assert_eq!((replayed, complete), (vec!["in both".into(), "before the node noticed".into()], false));
+    log.append(0, alert(&mut scene, "after"));
+    let cursor = node.expect_alert("after").await;
+    assert_eq!(node.resume(&cursor).await, Ok((vec![], true)));
+}
+
+#[tokio::test]
+async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "before"));
+    let cursor = node.expect_alert("before").await;
+    log.fail(away());
+    for title in ["lost", "lost too", "kept"] {
+        log.append(0, alert(&mut scene, title));
+    }
+    log.trim(0, 3);
+    log.fail(None);
+    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
+    node.expect_alert("kept").await;
+    assert_eq!(node.metric("fanfare_records_lost_total"), "2");
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["kept".into()], false)));
+}
+
+#[tokio::test]
+async fn holes_are_read_over() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    log.append(0, alert(&mut scene, "before the start"));
+    log.hole(0);
+    log.hole(7);
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    assert_eq!(node.position().offsets(), [(0, 2), (7, 1)]);
+    log.append(0, alert(&mut scene, "live"));
+    let cursor = node.expect_alert("live").await;
+    log.hole(0);
+    node.until("over the hole", |node| node.position().covers(0, 4)).await;
+    assert_eq!(node.resume(&cursor).await, Ok((vec![], true)), "a replay that ends in a hole ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_falls_behind_is_not_ready_and_says_how_far() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    // Nobody takes what the shard is sent: its inbox fills, and the reader waits.
+    for n in 0..500 {
+        log.append(0, alert(&mut scene, &format!("{n}")));
+    }
+    let behind = |node: &Node| node.metric("fanfare_reader_lag_records{partition=\"0\"}").parse().unwrap_or(0u32) > 300;
+    node.until("told by partition", behind).await;
+    assert_eq!(node.metric("fanfare_reader_head{partition=\"0\"}"), "500");
+    let reason = |node: &Node| node.status.not_ready().map(|not_ready| not_ready.reason);
+    node.until("not ready", |node| reason(node) == Some("more than 10 s behind the log")).await;
+}

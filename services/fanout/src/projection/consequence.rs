@@ -1,0 +1,51 @@
+//! What open connections must feel of an event beyond its notification.
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+
+use super::{Access, RoleChange};
+use crate::connection::Identity;
+
+/// An effect that open connections must feel beyond the notification itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consequence {
+    /// Tokens of this user, or of this session, issued up to `at` (seconds) are worthless.
+    LoggedOut {
+        /// Whose.
+        user: Id,
+        /// Which session; without one all of them.
+        session: Option<Id>,
+        /// The time of the logout in seconds.
+        at: i64,
+    },
+    /// A user's roles in an org have changed.
+    Roles(RoleChange),
+    /// A user has lost access to a group.
+    Withdrawn(Access),
+    /// The stream is a new one and is read from here on: what comes behind is live for every connection, and what
+    /// the new stream's state says holds for each of them.
+    Renewed(Position),
+    /// This node has lost a part of the stream: connections come back with the cursors that they have, and are told
+    /// by their resume that something is missing.
+    Gap,
+}
+
+impl Consequence {
+    /// Whether it ends connections.
+    #[must_use]
+    pub fn is_logout(&self) -> bool {
+        matches!(self, Self::LoggedOut { .. })
+    }
+
+    /// Whether it ends the connections of this identity.
+    #[must_use]
+    pub fn ends(&self, who: &Identity) -> bool {
+        let Self::LoggedOut { user, session, at } = self else { return false };
+        let claims = who.claims();
+        match session {
+            _ if claims.realm.is_some() => false,
+            Some(session) => claims.session.as_ref() == Some(session),
+            None => claims.user == *user && claims.issued_at <= *at,
+        }
+    }
+}

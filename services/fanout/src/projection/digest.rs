@@ -1,0 +1,26 @@
+//! Telling whether two nodes know the same.
+
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+/// Something of which two nodes can say whether they have the same.
+pub(super) trait Digest {
+    /// A number that is the same for the same knowledge, in whatever order it came.
+    fn digest(&self) -> u64;
+}
+
+/// The hasher of digests: the same in every process.
+pub(super) fn hasher() -> DefaultHasher {
+    DefaultHasher::new()
+}
+
+/// The digest of one value.
+pub(super) fn of(value: &impl Hash) -> u64 {
+    let mut hasher = hasher();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The digest of values in any order.
+pub(super) fn of_set<T: Hash>(values: impl Iterator<Item = T>) -> u64 {
+    values.map(|value| of(&value)).fold(0, u64::wrapping_add)
+}

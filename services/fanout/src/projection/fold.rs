@@ -1,0 +1,138 @@
+//! Folding: what one event changes.
+
+use std::sync::Arc;
+
+use fanfare_broker::Record;
+use fanfare_event::Event;
+
+use super::{
+    Access, CLOCK_SKEW_SECONDS, Change, Consequence, Folded, Kept, Noted, Novelty, Place, Projection, Retained,
+    RoleChange, Setting, Slot, Verdict,
+};
+use crate::route::{Effect, Match, Retain};
+
+/// What a retained value costs beside its body, with its share of the tables: attributes, fields and group names.
+const VALUE_COST: usize = 700;
+
+impl Projection {
+    /// Folds a record of the log in the order of its partition.
+    pub fn fold(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
+        self.times.note(record);
+        if !self.position.advance(record) {
+            return Folded::dropped(Verdict::Duplicate);
+        }
+        self.newest = self.newest.max(record.time);
+        let key = event.attributes.dedup_id();
+        match self.seen.note(&key, &record.message.body, self.newest) {
+            Novelty::Again => return Folded::dropped(Verdict::Duplicate),
+            Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
+            Novelty::New => {}
+        }
+        self.learn(record, event, matches)
+    }
+
+    /// Folds a record of the compacted state, which is read ahead of the log: the position stays, and its place in
+    /// the log is news once more.
+    pub fn fold_state(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
+        self.newest = self.newest.max(record.time);
+        self.learn(record, event, matches)
+    }
+
+    fn learn(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
+        let mut folded = Folded::dropped(Verdict::New);
+        for matched in matches {
+            self.fold_match(record, event, matched, &mut folded);
+        }
+        self.tidy();
+        folded
+    }
+
+    fn fold_match(&mut self, record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &mut Folded) {
+        let route = matched.route;
+        let place = Place::of(record);
+        let revision = event.record.revision();
+        if route.retain() != Retain::No
+            && let Some(slot) = Slot::of(route, event)
+        {
+            let setting = Setting {
+                retained: Retained { route: Arc::clone(route), event: Arc::clone(event), place },
+                groups: &matched.groups,
+                revision,
+                keep: route.retain() == Retain::Keep,
+                bytes: 2 * record.message.size() + VALUE_COST,
+            };
+            match self.retained.set(slot, setting) {
+                Kept::Newest => {}
+                Kept::Older => folded.verdict = Verdict::Stale,
+                Kept::Full => folded.retained_full = true,
+            }
+        }
+        let at = (event.attributes.time.0.div_euclid(1000)).min(record.time / 1000 + CLOCK_SKEW_SECONDS);
+        match route.effect(event) {
+            Effect::None => {}
+            Effect::Logout { user, session } => {
+                self.revocations.log_out(&user, session.as_ref(), at);
+                folded.consequences.push(Consequence::LoggedOut { user, session, at });
+            }
+            Effect::Roles { user, org, roles } => {
+                let change = RoleChange { user, org, roles, revision, at };
+                // A second route of the same event, say for another hub, tells of the same change.
+                if folded.consequences.contains(&Consequence::Roles(change.clone())) {
+                    return;
+                }
+                let (newest, forgotten) = self.roles.change(&change, place, self.horizon());
+                if let Some(time) = forgotten {
+                    self.revocations.refuse_before(time);
+                }
+                if newest {
+                    folded.consequences.push(Consequence::Roles(change));
+                } else {
+                    folded.verdict = Verdict::Stale;
+                }
+            }
+            Effect::Access { user, groups, granted } => {
+                // An event whose route crosses orgs speaks of the user in all of them.
+                let org = event.attributes.org.clone().filter(|_| !route.cross_org());
+                let (incarnation, horizon) = (self.position.incarnation(), self.horizon());
+                let change = Change { granted, revision, place, incarnation, horizon };
+                for group in groups {
+                    let access = Access { hub: Arc::from(route.hub()), org: org.clone(), user: user.clone(), group };
+                    self.fold_access(access, change, folded);
+                }
+            }
+        }
+    }
+
+    fn fold_access(&mut self, access: Access, change: Change, folded: &mut Folded) {
+        match self.grants.change(access.clone(), change) {
+            Noted::Older => {
+                folded.verdict = Verdict::Stale;
+                return;
+            }
+            Noted::Newest => {}
+            // Forgotten or not, what is taken away is taken from the tabs that are open.
+            Noted::Full => folded.grants_full = true,
+        }
+        if !change.granted {
+            folded.consequences.push(Consequence::Withdrawn(access));
+        }
+    }
+
+    /// The begin of the replay window, in milliseconds.
+    pub(super) fn horizon(&self) -> i64 {
+        self.newest.saturating_sub(self.window_ms)
+    }
+
+    /// Forgets what no living token can ask for. By the newest time read, so that nodes forget alike.
+    pub(super) fn tidy(&mut self) {
+        let horizon = self.newest / 1000 - self.token_lifetime - CLOCK_SKEW_SECONDS;
+        self.revocations.forget_before(horizon);
+        self.roles.forget_before(horizon);
+    }
+}
+
+impl Folded {
+    fn dropped(verdict: Verdict) -> Self {
+        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a node takes that has not read the log for too long.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+use super::{App, public};
+use crate::command::node::Node;
+use crate::config::Loaded;
+use crate::method::Methods;
+
+const CONFIG: &str = "[node]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\ndata = \"data\"\n\
+    [broker]\nurl = \"embedded:log\"\nmax_stale_seconds = 1\n[routes]\npath = \"routes.toml\"\n[hub.\"/hub\"]\npublic = true\n";
+
+const ROUTES: &str = "hub = \"/hub\"\n[[route]]\nname = \"alert\"\nevent = \"system.Alert\"\ngroups = [\"org:{org}\"]\n\
+    toast = { severity = \"info\", title = \"{title}\", message = \"{message}\" }\n";
+
+async fn ask(router: &Router, method: Method, uri: &str, body: &'static str) -> (StatusCode, Vec<u8>) {
+    let request = Request::builder().method(method).uri(uri).body(Body::from(body)).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let status = response.status();
+    // A stream of events has no end, and its status is all that is asked for.
+    let body = match status {
+        StatusCode::OK => response.into_body().collect().await.expect("a body").to_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    (status, body)
+}
+
+async fn negotiate(router: &Router) -> (StatusCode, String) {
+    let (status, body) = ask(router, Method::POST, "/hub/negotiate?negotiateVersion=1", "").await;
+    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    (status, answer["connectionToken"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn is_ready(app: &App) -> bool {
+    app.status.not_ready().is_none()
+}
+
+#[tokio::test]
+async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("fanfare.toml"), CONFIG).expect("written");
+    std::fs::write(folder.path().join("routes.toml"), ROUTES).expect("written");
+    let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
+    let loaded = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let node = Node::start(loaded, Methods::default()).expect("starts");
+    let (app, router) = (Arc::clone(&node.app), public(Arc::clone(&node.app)));
+    assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing is read yet");
+    let pipeline = tokio::spawn(node.pipeline.run());
+    until("ready", || is_ready(&app)).await;
+    let (_, token) = negotiate(&router).await;
+    let connection = format!("/hub?id={token}");
+    assert_eq!(ask(&router, Method::GET, &connection, "").await.0, StatusCode::OK, "a poll opens it");
+    let handshake = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
+    assert_eq!(ask(&router, Method::POST, &connection, handshake).await.0, StatusCode::OK);
+    let (_, late) = negotiate(&router).await;
+
+    app.status.set_reads(Some("the broker is away".to_owned()));
+    assert_eq!(negotiate(&router).await.0, StatusCode::OK, "for a while it is ready all the same");
+    until("stale", || !is_ready(&app)).await;
+    assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let late = format!("/hub?id={late}");
+    for method in [Method::GET, Method::POST] {
+        let (status, _) = ask(&router, method, &late, "").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "a token from before opens nothing");
+    }
+    let (status, body) = ask(&router, Method::GET, &connection, "").await;
+    assert_eq!((status, body.as_slice()), (StatusCode::OK, "{}\u{1e}".as_bytes()), "the open tab polls on");
+
+    app.status.set_reads(None);
+    assert_eq!(negotiate(&router).await.0, StatusCode::OK);
+    pipeline.abort();
+    node.broker.close().await;
+}
