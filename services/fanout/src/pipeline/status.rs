@@ -57,8 +57,15 @@ impl Status {
     /// Nothing is read yet; without the broker the node stays ready for `max_stale`.
     #[must_use]
     pub fn new(max_stale: Duration) -> Self {
-        let said =
-            Said { caught_up: false, reads: true, answers: true, away_since: None, fault: None, lag: Duration::ZERO };
+        let said = Said {
+            caught_up: false,
+            reads: true,
+            answers: true,
+            away_since: None,
+            fault: None,
+            lag: Duration::ZERO,
+            learnt: None,
+        };
         Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
     }
 

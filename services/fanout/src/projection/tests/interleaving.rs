@@ -9,38 +9,7 @@ use crate::config::Loaded;
 /// How many partitions there are.
 const PARTITIONS: u32 = 3;
 
-/// Lists that events let users into, beside the demo platform's types.
-fn lists() -> Scene {
-    let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("written");
-    };
-    for name in ["Added", "Removed"] {
-        let schema = json!({
-            "type": "record", "name": name, "namespace": "fanfare.lists", "doc": "Who works on a list.",
-            "fanfare.key": ["user", "list"], "fanfare.revision": "revision",
-            "fields": [
-                { "name": "org", "type": "string", "doc": "Its org." },
-                { "name": "user", "type": "string", "doc": "Who." },
-                { "name": "list", "type": "string", "doc": "On which list." },
-                { "name": "revision", "type": ["null", "long"], "default": null, "doc": "Its revision." },
-            ],
-        });
-        write(&format!("schemas/lists/{name}.v1.avsc"), &schema.to_string());
-    }
-    write(
-        "fanfare.toml",
-        "[node]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\ndata = \"data\"\n\
-         [broker]\nurl = \"embedded:log\"\n[schemas]\npath = \"schemas\"\n[routes]\npath = \"routes.toml\"\n\
-         [hub.\"/hub\"]\npublic = true\n\
-         method.Watch = { arguments = [\"flag\"], allow = true, join = \"flag:{flag}\" }\n\
-         method.Join = { arguments = [\"list\"], allow = true, join = \"list:{list}\" }\n",
-    );
-    write(
-        "routes.toml",
-        r#"
+const ROUTES: &str = r#"
 hub = "/hub"
 [[route]]
 name = "on"
@@ -79,8 +48,38 @@ grant = { user = "{user}", group = "list:{list}" }
 name = "removed"
 event = "lists.Removed"
 withdraw = { user = "{user}", group = "list:{list}" }
-"#,
+"#;
+
+/// Lists that events let users into, beside the demo platform's types.
+fn lists() -> Scene {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("written");
+    };
+    for name in ["Added", "Removed"] {
+        let schema = json!({
+            "type": "record", "name": name, "namespace": "fanfare.lists", "doc": "Who works on a list.",
+            "fanfare.key": ["user", "list"], "fanfare.revision": "revision",
+            "fields": [
+                { "name": "org", "type": "string", "doc": "Its org." },
+                { "name": "user", "type": "string", "doc": "Who." },
+                { "name": "list", "type": "string", "doc": "On which list." },
+                { "name": "revision", "type": ["null", "long"], "default": null, "doc": "Its revision." },
+            ],
+        });
+        write(&format!("schemas/lists/{name}.v1.avsc"), &schema.to_string());
+    }
+    write(
+        "fanfare.toml",
+        "[node]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\ndata = \"data\"\n\
+         [broker]\nurl = \"embedded:log\"\n[schemas]\npath = \"schemas\"\n[routes]\npath = \"routes.toml\"\n\
+         [hub.\"/hub\"]\npublic = true\n\
+         method.Watch = { arguments = [\"flag\"], allow = true, join = \"flag:{flag}\" }\n\
+         method.Join = { arguments = [\"list\"], allow = true, join = \"list:{list}\" }\n",
     );
+    write("routes.toml", ROUTES);
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
     Scene::of(loaded.unwrap_or_else(|faults| panic!("{faults:?}")))
 }
