@@ -104,9 +104,11 @@ impl Past {
         Self { until, event_bytes: bounds.event_bytes, known: Projection::new(from, bounds) }
     }
 
-    /// Whether everything was read.
+    /// Whether everything was read. A connection that was open when the stream was made anew hears the new one live,
+    /// from its window on: there is nothing to read for it.
     pub(crate) fn is_over(&self) -> bool {
-        reached(self.known.position(), &self.until)
+        let read = self.known.position();
+        read.incarnation() != self.until.incarnation() || reached(read, &self.until)
     }
 
     /// Notes how far the log was read: what lies between its records are holes.

@@ -20,8 +20,9 @@ impl Pipeline {
         let head = self.broker.head().await?;
         self.read_well();
         let mut progress = Progress::new(self);
-        self.read_state(&mut progress).await?;
+        // The window first: what is published while the state is read lies in it.
         let start = self.broker.window(self.window.age, self.window.records).await?;
+        self.read_state(&mut progress).await?;
         progress.expect(distance(&start, &head));
         self.groups.fold(|known| known.continue_from(start.clone()));
         let mut reader = self.broker.read(&start).await?;
@@ -50,8 +51,9 @@ impl Pipeline {
     pub(super) async fn renew(&self) -> Result<(Box<dyn Reader>, Position), BrokerError> {
         let head = self.broker.head().await?;
         let mut progress = Progress::new(self);
-        self.read_state(&mut progress).await?;
+        // The window first: what is published while the state is read lies in it.
         let start = self.broker.window(self.window.age, self.window.records).await?;
+        self.read_state(&mut progress).await?;
         let reader = self.broker.read(&start).await?;
         self.groups.fold(|known| known.continue_from(start.clone()));
         self.groups.pass(&start);

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Schemas;
 use super::past::{Extent, Past, Replayed, SLACK, begin, lacks};
-use super::reader::{Window, reached};
+use super::reader::Window;
 use crate::projection::Bounds;
 use crate::route::RouteTable;
 use crate::seal::Seal;
@@ -90,9 +90,7 @@ impl Replay {
         let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
         let window = self.extent(after).await?;
         let (mut from, mut complete) = begin(after, &window);
-        // A connection that was open when the stream was made anew hears the new one live, from its window on.
-        let is_live = until.incarnation() != from.incarnation();
-        let reader = if is_live || reached(&from, &until) {
+        let reader = if Past::new(from.clone(), until.clone(), &self.bounds).is_over() {
             None
         } else {
             match self.broker.read(&from).await {

@@ -97,6 +97,12 @@ impl Status {
         said.schemas_away_since = away.then(|| said.schemas_away_since.unwrap_or_else(Instant::now));
     }
 
+    /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
+    #[must_use]
+    pub fn waits_for_schemas(&self) -> bool {
+        self.said().waits_for_schemas()
+    }
+
     /// Whether the last read went well; if not, why.
     pub fn set_reads(&self, fault: Option<String>) {
         self.note(|said| &mut said.reads, fault);
@@ -167,7 +173,6 @@ impl Status {
 }
 
 impl Said {
-    /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
     fn waits_for_schemas(&self) -> bool {
         self.schemas_away_since.is_some_and(|since| since.elapsed() > MAX_SCHEMAS_AWAY)
     }
@@ -227,7 +232,7 @@ mod tests {
     #[test]
     fn a_schema_registry_that_stays_away_is_told() {
         let status = Status::new(Duration::from_secs(300));
-        let waits = |status: &Status| status.said().waits_for_schemas();
+        let waits = |status: &Status| status.waits_for_schemas();
         status.set_schemas_away(true);
         assert!(!waits(&status), "not yet");
         status.said().schemas_away_since = Instant::now().checked_sub(MAX_SCHEMAS_AWAY);

@@ -155,15 +155,23 @@ impl SimulatedNode {
                 // The window first: what is published while the state is read lies in it.
                 self.incarnation = log.incarnation();
                 let start = log.window(self.window.age.as_millis() as i64, self.window.records, now)?;
-                self.phase = Phase::State { start, records: log.state()?.into() };
+                let state = log.state()?;
+                self.groups.fold(|known| known.continue_from(Position::start(start.incarnation())));
+                self.phase = Phase::State { start, records: state.into() };
             }
             Phase::State { start, records } => {
                 let Some(record) = records.pop_front() else {
                     let start = start.clone();
                     let head = log.head()?;
-                    self.go_on_from(start);
+                    self.go_on_from(start.clone());
                     // What came before the node noticed that the log is a new one is news to its open tabs.
                     let anew = std::mem::take(&mut self.live_after_anew);
+                    if anew {
+                        let renewed = Arc::new(Consequence::Renewed(start));
+                        for shard in &mut self.shards {
+                            shard.send(ShardTask::Apply(Arc::clone(&renewed)));
+                        }
+                    }
                     self.phase = if anew { Phase::Live } else { Phase::CatchingUp { head } };
                     return Ok(());
                 };
@@ -256,7 +264,7 @@ impl SimulatedNode {
             // Asked after the fold, as the pipeline does.
             let interested = self.groups.interest().shards(matched.route.hub(), &matched.groups);
             let groups = &self.groups;
-            let position = || groups.read(|known| seal_cursor(&platform().seal, known.position()));
+            let position = || groups.read(|known| seal_cursor(&platform().seal, known.position(), known.times()));
             let cursor = task.cursor.get_or_insert_with(position);
             let delivery = Arc::new(Delivery::of(&task.record, &task.event, matched, &task.folded, cursor));
             self.known.incarnation = groups.read(|known| known.position().incarnation());

@@ -9,7 +9,7 @@ use super::platform::platform;
 use super::shard::{ServerTab, SimulatedShard, View, form, push};
 use crate::connection::{CloseReason, Connection, Frame, Hearing, Identity, Joined};
 use crate::groups::{Groups, Membership, Refused, Terms};
-use crate::projection::{Retained, seal_cursor};
+use crate::projection::{ReadTimes, Retained, seal_cursor};
 use crate::socket::shard::SendQueue;
 
 /// The steps between a handshake and being let in, in which the pipeline may run.
@@ -76,7 +76,7 @@ impl SimulatedShard {
         told: &BTreeSet<(u32, u64)>,
     ) {
         let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let cursor = seal_cursor(&platform().seal, at);
+        let cursor = seal_cursor(&platform().seal, at, &ReadTimes::default());
         for value in retained.iter().filter(|value| !told.contains(&(value.place.partition, value.place.offset))) {
             let frame = Frame::new(&value.route, &value.event, &cursor);
             push(&mut tab.queue, frame.wire(form()).clone(), None, &mut self.most_waiting);

@@ -142,8 +142,10 @@ pub(super) fn bounds(window: Window) -> Bounds {
     Bounds {
         window: window.age,
         window_events: usize::try_from(window.records).expect("small"),
+        event_bytes: 1 << 20,
         token_lifetime: TOKEN_LIFETIME,
         retained: MOST,
+        retained_bytes: 1 << 30,
         revocations: MOST,
         grants: MOST,
     }

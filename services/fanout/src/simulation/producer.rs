@@ -163,7 +163,7 @@ impl Producers {
 
     fn emit(&mut self, outbox: usize, now: i64, event_type: &str, body: Value) {
         self.serial += 1;
-        let message = to_message(platform().encode(format!("e{}", self.serial), event_type, now, body));
+        let message = to_message(platform().encode(format!("e{}", self.serial), event_type, now, body), None);
         if message.stream == Stream::State {
             let key = format!("{:?}{}{:?}", message.org, message.topic, message.key);
             self.state.insert(key, message.clone());

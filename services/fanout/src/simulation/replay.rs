@@ -1,6 +1,7 @@
 //! Replays of a simulated shard: one batch at a time, while everything else goes on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use fanfare_broker::Position;
 use fanfare_e2e_tests::Random;
@@ -12,8 +13,7 @@ use super::shard::{SimulatedShard, View, form, push};
 use crate::connection::{CloseReason, Frame, may_hear};
 use crate::groups::Admission;
 use crate::pipeline::Written;
-use crate::pipeline::past::{Past, Replayed, begin};
-
+use crate::pipeline::past::{Extent, Past, Replayed, SLACK, begin, lacks};
 use crate::socket::shard::SendQueue;
 
 /// The most notifications of one resume.
@@ -43,11 +43,14 @@ impl SimulatedShard {
     pub(super) fn resume(&mut self, key: usize, after: &Position, admission: Option<Admission>, view: View<'_>) {
         let Some(tab) = self.tabs.get_mut(&key) else { return };
         let Some(until) = tab.hearing.replay_until() else { return };
-        let oldest = view.log.window(view.window.age.as_millis() as i64, view.window.records, view.now);
-        let Ok(oldest) = oldest else {
+        let age = view.window.age;
+        let window = |age: Duration, records| view.log.window(age.as_millis() as i64, records, view.now);
+        let Ok(oldest) = window(age, view.window.records) else {
             return self.fail(key, admission.is_some(), view);
         };
-        let (from, complete) = begin(after, oldest);
+        let by_age = || Some((window(age, u64::MAX).ok()?, window(age.saturating_sub(SLACK), u64::MAX).ok()?));
+        let by_age = if lacks(after, &oldest) { by_age() } else { None };
+        let (from, complete) = begin(after, &Extent { oldest, by_age });
         let past = Past::new(from.clone(), until, &bounds(view.window));
         let (sent, told) = (0, BTreeSet::new());
         tab.replay = Some(Replaying { reading: from, past, complete, sent, told, admission });

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
+use fanfare_broker::Position;
 use fanfare_signalr::Message;
 
 use super::check::Told;
@@ -137,8 +138,37 @@ impl SimulatedShard {
         }
     }
 
+    /// Lets every connection go on in a new log.
+    fn renew(&mut self, from: &Position, view: View<'_>) {
+        let path = &platform().hub.path;
+        for key in self.tabs.keys().copied().collect::<Vec<_>>() {
+            let Some(tab) = self.tabs.get_mut(&key) else { continue };
+            if tab.ended.is_some() {
+                continue;
+            }
+            if view.groups.read(|known| known.refuses(tab.identity.claims())) {
+                self.close(key, CloseReason::LoggedOut, view.groups);
+                continue;
+            }
+            let who = &tab.identity;
+            let gone = |joined: &Joined| {
+                let group = &joined.membership.group;
+                view.groups.read(|known| known.grants().withdrawn_since(path, who, group, &joined.live_from))
+            };
+            let lost = tab.hearing.joined.remove(gone);
+            for joined in lost.iter().filter(|joined| !tab.hearing.holds(&joined.membership.group)) {
+                self.members.leave(path, &joined.membership.group, key, self.index, view.groups.interest());
+            }
+            tab.hearing.renew(from);
+            self.regroup(key, view);
+        }
+    }
+
     fn apply(&mut self, consequence: &Consequence, view: View<'_>) {
         let platform = platform();
+        if let Consequence::Renewed(from) = consequence {
+            return self.renew(from, view);
+        }
         for key in self.tabs.keys().copied().collect::<Vec<_>>() {
             let Some(tab) = self.tabs.get_mut(&key) else { continue };
             let claims = Arc::clone(tab.identity.claims());

@@ -19,7 +19,7 @@ use super::producer::{LISTS, Producers};
 use super::shard::{View, still};
 use crate::connection::{Action, Connection, Identity, Settings};
 use crate::pipeline::Window;
-use crate::projection::{open_cursor, seal_cursor};
+use crate::projection::{ReadTimes, open_cursor, seal_cursor};
 
 const SETTINGS: Settings = Settings {
     handshake: Duration::from_secs(15),
@@ -280,7 +280,7 @@ impl Tab {
             shard.resume(link.key, &cursor, None, view);
         } else if self.last.is_none() && quiet {
             // `Cursor()`, answered behind every delivery that was queued before.
-            self.last = Some(seal_cursor(&platform().seal, &position));
+            self.last = Some(seal_cursor(&platform().seal, &position, &ReadTimes::default()));
         }
         Ok(())
     }
