@@ -106,8 +106,7 @@ impl Node {
             .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
         let window = Window { age: config.broker.window, records: config.broker.window_events };
         let bounds = bounds(&config);
-        let mut metrics_registry = MetricsRegistry::default();
-        let metrics = Arc::new(FanoutMetrics::new(&mut metrics_registry));
+        let (metrics_registry, metrics) = metrics(&routes.digest());
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
         let status = Arc::new(Status::new(config.broker.max_stale));
@@ -167,22 +166,18 @@ impl Node {
         let log = Arc::clone(&broker);
         let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
         let event_bytes = config.limits.event_bytes;
-        metrics.set_routes(&digest);
-        let pipeline = Pipeline {
-            broker,
-            registry,
-            schemas,
-            routes,
-            groups,
-            seal,
-            metrics,
-            status,
-            letters,
-            window,
-            event_bytes,
-        };
+        let pipeline =
+            Pipeline { broker, registry, schemas, routes, groups, seal, metrics, status, letters, window, event_bytes };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
+}
+
+/// What the node counts, beginning with which routes it has.
+fn metrics(routes: &str) -> (MetricsRegistry, Arc<FanoutMetrics>) {
+    let mut registry = MetricsRegistry::default();
+    let metrics = FanoutMetrics::new(&mut registry);
+    metrics.set_routes(routes);
+    (registry, Arc::new(metrics))
 }
 
 /// One shard per core: each is a thread that owns its connections.

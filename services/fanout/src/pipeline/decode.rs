@@ -184,7 +184,8 @@ mod tests {
         message.headers.extend(header.map(|org| ("ce-org".to_owned(), org.to_owned())));
         message.org = subject.map(str::to_owned);
         message.key = key.map(str::to_owned);
-        let event = decode(&scene.registry, &record, &Written::Own).map_err(|error| error.to_string())?.expect("no tombstone");
+        let event =
+            decode(&scene.registry, &record, &Written::Own).map_err(|error| error.to_string())?.expect("no tombstone");
         Ok(event.attributes.org.map_or_else(|| "-".to_owned(), |org| org.to_string()))
     }
 
@@ -232,7 +233,8 @@ mod tests {
         let record = scene.event("system.Alert", OF_NONE);
         let size = record.message.body.len();
         assert!(decode_within(&scene.registry, &record, &Written::Own, size).is_ok());
-        let reason = decode_within(&scene.registry, &record, &Written::Own, size - 1).expect_err("too large").to_string();
+        let reason =
+            decode_within(&scene.registry, &record, &Written::Own, size - 1).expect_err("too large").to_string();
         assert_eq!(reason, format!("the body has {size} bytes, at most {} are delivered", size - 1));
     }
 }

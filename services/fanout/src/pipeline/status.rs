@@ -65,6 +65,7 @@ impl Status {
             fault: None,
             lag: Duration::ZERO,
             learnt: None,
+            schemas_away_since: None,
         };
         Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
     }
