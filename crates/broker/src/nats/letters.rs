@@ -7,9 +7,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
+use super::place::From;
 use super::publish::not_stored;
 use super::request::{Failure, WRONG_LAST_SEQUENCE};
-use super::source::{From, SHORT_READ, Source, Until};
+use super::source::{SHORT_READ, Source, Until};
 use super::streams::Kind;
 use super::wire::{Parts, own_headers};
 use super::{Shared, time};

@@ -1,6 +1,5 @@
 //! The connection: made in the background, again and again, with pauses that grow and are jittered.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,13 +7,8 @@ use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, S
 use tokio::sync::{broadcast, watch};
 
 use super::options::{Login, OpenError, Options};
+use super::pause::pause;
 use crate::error::BrokerError;
-
-/// The pause before the second try to connect; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// How long one try may take, and how long the first call of all waits for the first try.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -340,42 +334,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     said
 }
 
-/// The pause before a try to connect: between half and all of a value that doubles, so that nodes that lost their
-/// server at the same moment do not come back at the same moment.
-pub(super) fn pause(attempt: usize) -> Duration {
-    if attempt <= 1 {
-        return FIRST_PAUSE.mul_f64(random_share());
-    }
-    let doublings = u32::try_from(attempt - 1).unwrap_or(u32::MAX).min(16);
-    let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
-    longest.mul_f64(0.5 + random_share() / 2.0)
-}
-
-/// A number from 0 to 1.
-fn random_share() -> f64 {
-    let random = RandomState::new().hash_one(0u8);
-    (random >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// A name that nobody else has.
-pub(super) fn random_name() -> String {
-    let random = RandomState::new();
-    format!("{:016x}{:016x}", random.hash_one(0u8), random.hash_one(1u8))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_differ() {
-        for attempt in [0, 1, 2, 5, 9, 50, usize::MAX] {
-            let pauses: Vec<_> = (0..20).map(|_| pause(attempt)).collect();
-            assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
-            assert!(pauses.iter().any(|pause| pause != &pauses[0]), "{pauses:?}");
-        }
-        assert!(pause(50) >= LONGEST_PAUSE / 2);
-    }
 
     #[test]
     fn only_what_waiting_does_not_mend_is_a_refusal() {

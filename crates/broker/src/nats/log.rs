@@ -89,7 +89,7 @@ impl Shared {
         // Longer than a pull waits, so that one that is waited on never ends.
         const IDLE: Duration = Duration::from_secs(90);
         let stream = self.name(kind);
-        let name = format!("fanfare-{}", super::link::random_name());
+        let name = format!("fanfare-{}", super::pause::random_name());
         let mut config = from;
         for (key, value) in [
             ("name", json!(name)),

@@ -11,6 +11,8 @@ mod letters;
 mod link;
 mod log;
 mod options;
+mod pause;
+mod place;
 mod publish;
 mod pull;
 mod reader;

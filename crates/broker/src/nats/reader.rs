@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::source::{Batch, Batches, From, Source, Stopped, Until};
+use super::place::From;
+use super::source::{Batch, Batches, Source, Stopped, Until};
 use super::streams::{Kind, Streams};
 use super::{EVENTS, STATE, Shared, wire};
 use crate::broker::Reader;

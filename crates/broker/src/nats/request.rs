@@ -39,6 +39,8 @@ pub(super) struct Fault {
 pub(super) const STREAM_NOT_FOUND: u64 = 10059;
 /// The server's number for: a stream of that name is there already.
 pub(super) const STREAM_NAME_IN_USE: u64 = 10058;
+/// The server's number for: the files of a stream cannot be made, for instance since old ones are just removed.
+pub(super) const STORE_NOT_MADE: u64 = 10049;
 /// The server's number for: another stream takes some of these subjects.
 pub(super) const SUBJECTS_OVERLAP: u64 = 10065;
 /// The server's number for: there is no such message.

@@ -1,18 +1,20 @@
 //! The three streams: what they must be, whether they are, and making those that are missing.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::request::{Failure, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, SUBJECTS_OVERLAP};
+use super::request::{Failure, STORE_NOT_MADE, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, SUBJECTS_OVERLAP};
 use super::{EVENTS, STATE, Shared, subject, time};
 use crate::error::BrokerError;
 use crate::letter::LETTERS_KEPT;
 
 /// One of the streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Events,
     State,
@@ -38,6 +40,24 @@ pub(super) struct Checked {
     letters: AtomicBool,
     /// Messages to the stream of state may say how long they are kept.
     expiry: AtomicBool,
+    /// For each stream that was seen: since when it is gone.
+    seen: Mutex<HashMap<Kind, Option<Instant>>>,
+}
+
+/// How long a stream must be gone that was there before, until it is made again. Who removes it may be about to make
+/// it; and a server of version 2.9 breaks a stream that is made while the one before is still being removed.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl Checked {
+    fn seen(&self, kind: Kind) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, None);
+    }
+
+    /// Whether the stream was there a moment ago.
+    fn is_just_gone(&self, kind: Kind) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get_mut(&kind).is_some_and(|gone| gone.get_or_insert_with(Instant::now).elapsed() < GRACE)
+    }
 }
 
 /// What the server says about a stream.
@@ -84,7 +104,7 @@ pub(super) struct State {
     pub(super) last_seq: u64,
     pub(super) last_ts: String,
     /// The subjects that were asked for, with their number of messages.
-    pub(super) subjects: Option<std::collections::HashMap<String, u64>>,
+    pub(super) subjects: Option<HashMap<String, u64>>,
 }
 
 /// The two streams of the log.
@@ -159,9 +179,15 @@ impl Shared {
     pub(super) async fn stream(&self, kind: Kind) -> Result<Info, BrokerError> {
         let found = self.info(kind, &Value::Null).await;
         let info = match found {
-            Err(failure) if failure.is(STREAM_NOT_FOUND) => self.make(kind).await?,
+            Err(failure) if failure.is(STREAM_NOT_FOUND) => {
+                if self.checked.is_just_gone(kind) {
+                    return Err(BrokerError::Unavailable(format!("stream {} was removed", self.name(kind))));
+                }
+                self.make(kind).await?
+            }
             found => found.map_err(Failure::into_broker_error)?,
         };
+        self.checked.seen(kind);
         self.check(kind, &info.config)?;
         Ok(info)
     }
@@ -199,10 +225,12 @@ impl Shared {
                     "stream {name} cannot be made: its subjects {subjects} are taken by {others}"
                 )))
             }
-            Err(Failure::Fault(fault)) if fault.code != 503 => Err(BrokerError::Refused(format!(
-                "stream {name} cannot be made: {} ({})",
-                fault.description, fault.err_code
-            ))),
+            Err(Failure::Fault(fault)) if fault.code != 503 && fault.err_code != STORE_NOT_MADE => {
+                Err(BrokerError::Refused(format!(
+                    "stream {name} cannot be made: {} ({})",
+                    fault.description, fault.err_code
+                )))
+            }
             Err(other) => Err(other.into_broker_error()),
         }
     }

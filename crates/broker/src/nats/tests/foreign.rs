@@ -106,6 +106,27 @@ async fn a_deleted_end_is_not_waited_for() {
     assert_eq!(take(&mut at_end, 1).await[0].offset, 5);
 }
 
+/// The window holds at most so many records of each stream, and what is kept of them bounds it.
+#[tokio::test]
+async fn a_window_is_bounded_in_each_stream() {
+    let Some(server) = Server::current("a_window_is_bounded_in_each_stream").await else { return };
+    let nats = server.nats(|_| {});
+    for n in 0..5 {
+        nats.publish(event(&n.to_string())).await.expect("published");
+        nats.publish(state(&format!("k{n}"), &format!("s{n}"))).await.expect("published");
+    }
+    let hour = Duration::from_secs(3600);
+    let two = nats.window(hour, 2).await.expect("a window");
+    assert_eq!(two.offsets(), [(0, 3), (1, 3)]);
+    assert!(two.newest() > 0 && two.newest() <= nats.head().await.expect("a head").newest());
+    server.operate("STREAM.PURGE.fanfare-events", "{\"seq\":5}").await;
+    let all = nats.window(hour, 100).await.expect("a window");
+    assert_eq!(all.offsets(), [(0, 4)]);
+    let records = take(&mut nats.read(&all).await.expect("a reader"), 6).await;
+    assert_eq!(records.iter().filter(|record| record.partition == 0).count(), 1);
+    assert_eq!(nats.window(Duration::ZERO, 100).await.expect("a window"), nats.head().await.expect("a head"));
+}
+
 #[tokio::test]
 async fn headers_of_the_server_are_not_ours_to_set() {
     let Some(server) = Server::current("headers_of_the_server_are_not_ours_to_set").await else { return };

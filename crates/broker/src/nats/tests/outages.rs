@@ -46,6 +46,22 @@ async fn nobody_listens_there() {
     assert!(matches!(nats.head().await, Err(BrokerError::Closed)));
 }
 
+/// A stream that somebody removes is made again, but not at once, since that somebody may be about to make it.
+#[tokio::test]
+async fn a_removed_stream_is_made_again() {
+    let Some(server) = Server::current("a_removed_stream_is_made_again").await else { return };
+    let nats = server.nats(|_| {});
+    published(&nats, "before").await;
+    let head = nats.head().await.expect("a head");
+    server.operate("STREAM.DELETE.fanfare-events", "").await;
+    let refused = nats.publish(event("1")).await.expect_err("no stream");
+    assert!(matches!(refused, PublishError::NotStored(_)), "{refused}");
+    let gone = nats.head().await.expect_err("no stream");
+    assert!(matches!(&gone, BrokerError::Unavailable(said) if said.contains("was removed")), "{gone}");
+    published(&nats, "after").await;
+    assert!(matches!(nats.read(&head).await.err(), Some(BrokerError::OtherIncarnation { .. })));
+}
+
 /// The server's process stands still, with its sockets open: the outcome of a publish is unknown, in time.
 #[tokio::test]
 async fn a_server_that_stands_still() {
