@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
+use fanfare_e2e_tests::client::Message;
 use fanfare_e2e_tests::cluster::SECRET;
-use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::wait::{PATIENCE, until};
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Tab, Token};
 use serde_json::Value;
 
@@ -91,4 +92,13 @@ pub(crate) fn numbered(word: &str, count: usize) -> Vec<String> {
 /// Seconds that a test lets an outage last: few in `make test`, more in `make soak`.
 pub(crate) fn outage() -> Duration {
     Duration::from_secs(crate::number("FANFARE_OUTAGE_SECONDS").unwrap_or(15))
+}
+/// Waits for the end of a connection; gives what it was told.
+pub(crate) async fn ending(tab: &mut Tab) -> Message {
+    loop {
+        match tokio::time::timeout(PATIENCE, tab.receive()).await.expect("an end in time") {
+            Message::Notification(..) | Message::Ping | Message::Completion(..) => {}
+            end => return end,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod load;
 mod nodes;
 mod outages;
 mod plan;
+mod refusals;
 mod report;
 mod run;
 mod soak;
@@ -86,6 +87,8 @@ on_brokers! {
     outages::a_purged_stream_is_told_to_who_resumes,
     nodes::a_cursor_is_good_on_a_node_that_started_later,
     nodes::a_stateful_connection_is_never_deaf_on_another_node,
+    nodes::clocks_may_differ,
+    nodes::other_routes_are_named,
 }
 
 /// `make soak`: minutes of churn and broker faults, and the nodes' memory.

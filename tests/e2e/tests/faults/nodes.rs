@@ -1,12 +1,15 @@
 //! Several nodes give one answer.
 
+use std::path::Path;
+
 use fanfare_e2e_tests::backplane::Kind;
-use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::wait::until;
-use fanfare_e2e_tests::{HUB, Token};
+use fanfare_e2e_tests::{HUB, NewEvent, Token};
+use fanfare_test_servers::{skip, tool};
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, numbered, publish, titles, toasts};
+use crate::fleet::{Fleet, ending, numbered, publish, titles, toasts};
 
 /// A cursor of one node gives the same on every other, also on one that started after what was missed.
 pub(crate) async fn a_cursor_is_good_on_a_node_that_started_later(kind: Kind) {
@@ -72,4 +75,73 @@ pub(crate) async fn a_stateful_connection_is_never_deaf_on_another_node(kind: Ki
     let mut tab = fleet.nodes[1].tab(&Token::user("alice", "acme")).await;
     publish(&fleet.nodes[0], "heard").await;
     assert_eq!(titles(&toasts(&mut tab, 1).await), ["heard"]);
+}
+
+/// Clocks that differ change nothing: positions and the broker's time count.
+pub(crate) async fn clocks_may_differ(kind: Kind) {
+    let place = format!("libfaketime/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+    let Some(library) = tool(&place) else { return skip("clocks may differ", "libfaketime is not installed") };
+    // Within the leeway for tokens of 30 seconds.
+    let skews = ["+0s", "+25s", "-25s"];
+    let fleet = Fleet::prepare_with(kind, 3, |settings, node| skewed(settings, &library, skews[node])).await;
+    let Some(mut fleet) = fleet else { return };
+    fleet.start_nodes().await;
+    let mut tabs = fleet.tabs().await;
+    let sent = numbered("skewed", 12);
+    let cursor = tabs[2].cursor().await;
+    for (number, title) in sent.iter().enumerate() {
+        publish(&fleet.nodes[number % 3], title).await;
+    }
+    for tab in &mut tabs {
+        assert_eq!(titles(&toasts(tab, sent.len()).await), sent);
+    }
+    for node in &fleet.nodes {
+        let mut late = node.tab(&Token::user("alice", "acme")).await;
+        let resumed = late.invoke("Resume", json!([cursor])).await.expect("an answer");
+        assert_eq!(resumed, json!({ "replayed": sent.len(), "complete": true }));
+        assert_eq!(titles(&toasts(&mut late, sent.len()).await), sent);
+    }
+    let logout = json!({ "user": "alice", "org": "acme", "session": null, "reason": "signed out" });
+    fleet.nodes[1].publish(&[NewEvent::new("auth.UserLoggedOut", "logout", &logout)]).await;
+    for tab in &mut tabs {
+        tab.expect("logout").await;
+        let end = ending(tab).await;
+        assert!(matches!(end, Message::Close(_, false)), "{end:?}");
+    }
+    for node in &fleet.nodes {
+        let old = Token::user("alice", "acme").claim("iat", fanfare_e2e_tests::token::now() - 60).sign();
+        assert_eq!(node.negotiate(old).await, 401, "every node refuses a token from before the logout");
+    }
+}
+
+fn skewed(settings: fanfare_e2e_tests::Settings, library: &Path, skew: &str) -> fanfare_e2e_tests::Settings {
+    settings
+        .environment("LD_PRELOAD", &library.display().to_string())
+        .environment("FAKETIME", skew)
+        .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .environment("DONT_FAKE_MONOTONIC", "1")
+}
+
+/// Nodes with other routes are told apart by a metric and a log line of each.
+pub(crate) async fn other_routes_are_named(kind: Kind) {
+    let fleet = Fleet::prepare_with(kind, 2, |mut settings, node| {
+        if node == 1 {
+            settings.routes = settings.routes.replace("License updated, refresh", "Refresh");
+        }
+        settings
+    });
+    let Some(mut fleet) = fleet.await else { return };
+    fleet.start_nodes().await;
+    let mut digests = Vec::new();
+    for node in &fleet.nodes {
+        let metrics =
+            fanfare_e2e_tests::Request::get("/metrics").send(node.admin_address()).await.expect("metrics").text();
+        let line = metrics.lines().find(|line| line.starts_with("fanfare_route") && line.contains("digest=\""));
+        let line = line.unwrap_or_else(|| panic!("no metric names the digest of the routes:\n{metrics}"));
+        let digest =
+            line.split("digest=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a digest").to_owned();
+        assert!(node.log().contains(&digest), "the log names it too");
+        digests.push(digest);
+    }
+    assert_ne!(digests[0], digests[1]);
 }
