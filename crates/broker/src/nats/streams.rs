@@ -53,6 +53,10 @@ impl Checked {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, None);
     }
 
+    fn was_seen(&self, kind: Kind) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&kind)
+    }
+
     /// Whether the stream was there a moment ago.
     fn is_just_gone(&self, kind: Kind) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,10 +181,12 @@ impl Shared {
 
     /// One stream, checked, and made if it was missing.
     pub(super) async fn stream(&self, kind: Kind) -> Result<Info, BrokerError> {
+        // Looked at before the question: others may make the stream between its answer and now.
+        let was_there = self.checked.was_seen(kind);
         let found = self.info(kind, &Value::Null).await;
         let info = match found {
             Err(failure) if failure.is(STREAM_NOT_FOUND) => {
-                if self.checked.is_just_gone(kind) {
+                if was_there && self.checked.is_just_gone(kind) {
                     return Err(BrokerError::Unavailable(format!("stream {} was removed", self.name(kind))));
                 }
                 self.make(kind).await?
