@@ -146,6 +146,7 @@ impl Pipeline {
                 self.handle(record, Mode::Live).await;
             }
             self.pass(reader.position());
+            self.tell_sizes();
         }
     }
 
