@@ -182,6 +182,9 @@ impl KafkaServer {
             "transaction.state.log.min.isr=1",
             "transaction.state.log.num.partitions=1",
             "group.initial.rebalance.delay.ms=0",
+            // For so long a server that was killed is waited for, before it may come back.
+            "broker.session.timeout.ms=2000",
+            "broker.heartbeat.interval.ms=250",
             "log.segment.delete.delay.ms=100",
             "log.cleaner.backoff.ms=200",
             // A test's topics are small and many.
