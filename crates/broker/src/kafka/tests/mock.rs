@@ -113,7 +113,9 @@ async fn the_order_is_kept_when_writes_have_to_be_tried_again() {
         });
     }
     for answer in answers {
-        answer.await.expect("no panic").expect("published");
+        // A write whose first try was stored after all is answered without its place.
+        let answer = answer.await.expect("no panic");
+        assert!(matches!(answer, Ok(_) | Err(PublishError::Unknown(_))), "{answer:?}");
     }
     let start = Position::start(kafka.head().await.expect("a head").incarnation());
     let records = take(&mut kafka.read(&start).await.expect("a reader"), 51).await;
