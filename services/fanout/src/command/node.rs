@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use fanfare_broker::Broker;
 use fanfare_broker::embedded::OpenError;
@@ -14,11 +15,12 @@ use tokio::sync::mpsc;
 use super::secret;
 use crate::config::{Config, Loaded};
 use crate::connection::Settings;
-use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX};
+use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
 use crate::method::{Authorizers, Methods};
 use crate::pipeline::letters::Letters;
-use crate::pipeline::{DeadLetters, Ingest, Pipeline, Replay, Schemas, Status, Window};
+use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
+use crate::seal::Seal;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
 
@@ -27,6 +29,9 @@ const MAX_REMEMBERED: usize = 1_000_000;
 
 /// How many bytes the retained values take at most, about.
 const MAX_RETAINED_BYTES: usize = 2 << 30;
+
+/// For how long resumes go by one look at where the replay window begins.
+const START_IS_FRESH: Duration = Duration::from_secs(1);
 
 /// How many new sockets may wait for one shard.
 const SHARD_COMMANDS: usize = 1024;
@@ -77,6 +82,9 @@ pub enum StartError {
     Signals(std::io::Error),
 }
 
+/// The threads of the shards, and the way to each.
+type Shards = (Vec<JoinHandle<()>>, Vec<mpsc::Sender<shard::Command>>);
+
 /// A node that has been put together.
 pub(crate) struct Node {
     /// The state of the HTTP edge.
@@ -104,46 +112,28 @@ impl Node {
         let broker = super::broker::open(&config.broker, &registry)?;
         let seal = secret::of_node(&config)
             .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
-        let window = Window { age: config.broker.window, records: config.broker.window_events };
+        let window = window(&config);
         let bounds = bounds(&config);
         let (metrics_registry, metrics) = metrics(&routes.digest());
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
+        let recent = Arc::new(Recent::new(config.limits.resume_memory_bytes));
         let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry));
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
-        let shared = Arc::new(Shared {
-            groups: Arc::clone(&groups),
-            replay: Replay::new(
-                Arc::clone(&broker),
-                Arc::clone(&registry),
-                Arc::clone(&routes),
-                seal.clone(),
-                window,
-                bounds,
-                config.limits.resume_reads,
-            )
-            .with_schemas(schemas.clone()),
-            seal: seal.clone(),
-            settings: settings(&config),
-            queue_bytes: config.limits.outbox_bytes,
-            resume_notifications: config.limits.resume_notifications,
-            resume_bytes: config.limits.resume_bytes,
-            joined_groups: config.limits.joined_groups,
-            methods: methods.clone(),
-            authorizers: Authorizers::new(&config.authorizers)?,
-            ingest: ingest.clone(),
-            metrics: Arc::clone(&metrics),
-        });
-        let (mut commands, mut shards) = (Vec::new(), Vec::new());
-        for (index, inbox) in receivers.into_iter().enumerate() {
-            let (sender, receiver) = mpsc::channel(SHARD_COMMANDS);
-            let spawned = shard::spawn(index, Arc::clone(&shared), inbox, receiver);
-            shards.push(spawned.map_err(StartError::Shard)?);
-            commands.push(sender);
-        }
+        let replay = Replay::new(
+            Arc::clone(&broker),
+            Arc::clone(&registry),
+            Arc::clone(&routes),
+            seal.clone(),
+            Arc::clone(&recent),
+            replay_options(&config, bounds),
+        );
+        let replay = replay.with_schemas(schemas.clone());
+        let shared = shared(&config, &groups, replay, &seal, &methods, &ingest, &metrics)?;
+        let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
         let (hubs, digest) = (config.hubs.len(), routes.digest());
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
@@ -166,10 +156,69 @@ impl Node {
         let log = Arc::clone(&broker);
         let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
         let event_bytes = config.limits.event_bytes;
-        let pipeline =
-            Pipeline { broker, registry, schemas, routes, groups, seal, metrics, status, letters, window, event_bytes };
+        let pipeline = Pipeline {
+            broker,
+            registry,
+            schemas,
+            routes,
+            groups,
+            seal,
+            metrics,
+            status,
+            letters,
+            window,
+            event_bytes,
+            recent,
+        };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
+}
+
+/// What all shards work with.
+fn shared(
+    config: &Config,
+    groups: &Arc<Groups>,
+    replay: Replay,
+    seal: &Seal,
+    methods: &Methods,
+    ingest: &Ingest,
+    metrics: &Arc<FanoutMetrics>,
+) -> Result<Shared, StartError> {
+    Ok(Shared {
+        groups: Arc::clone(groups),
+        replay,
+        seal: seal.clone(),
+        settings: settings(config),
+        queue_bytes: config.limits.outbox_bytes,
+        resume_notifications: config.limits.resume_notifications,
+        resume_bytes: config.limits.resume_bytes,
+        joined_groups: config.limits.joined_groups,
+        methods: methods.clone(),
+        authorizers: Authorizers::new(&config.authorizers)?,
+        ingest: ingest.clone(),
+        metrics: Arc::clone(metrics),
+    })
+}
+
+/// Starts a shard for each inbox; with the ways to ask them.
+fn start_shards(shared: &Arc<Shared>, inboxes: Vec<mpsc::Receiver<ShardMessage>>) -> Result<Shards, StartError> {
+    let (mut shards, mut commands) = (Vec::new(), Vec::new());
+    for (index, inbox) in inboxes.into_iter().enumerate() {
+        let (sender, receiver) = mpsc::channel(SHARD_COMMANDS);
+        let spawned = shard::spawn(index, Arc::clone(shared), inbox, receiver);
+        shards.push(spawned.map_err(StartError::Shard)?);
+        commands.push(sender);
+    }
+    Ok((shards, commands))
+}
+
+fn window(config: &Config) -> Window {
+    Window { age: config.broker.window, records: config.broker.window_events }
+}
+
+fn replay_options(config: &Config, bounds: Bounds) -> ReplayOptions {
+    let reads_at_once = config.limits.resume_reads;
+    ReplayOptions { window: window(config), bounds, reads_at_once, start_is_fresh: START_IS_FRESH }
 }
 
 /// What the node counts, beginning with which routes it has.

@@ -27,6 +27,8 @@ pub struct Limits {
     pub resume_bytes: usize,
     /// The most reads of the broker for resumes at the same time.
     pub resume_reads: usize,
+    /// How many bytes of the newest records are kept in memory for resumes.
+    pub resume_memory_bytes: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
 }
@@ -42,6 +44,7 @@ pub(super) const KEYS: &[&str] = &[
     "resume_notifications",
     "resume_bytes",
     "resume_reads",
+    "resume_memory_bytes",
     "joined_groups",
 ];
 
@@ -58,6 +61,7 @@ impl Default for Limits {
             resume_notifications: 1000,
             resume_bytes: 1 << 20,
             resume_reads: 4,
+            resume_memory_bytes: 64 << 20,
             joined_groups: 100,
         }
     }
@@ -87,6 +91,7 @@ pub(super) fn read(root: &Section<'_>) -> Limits {
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
+        resume_memory_bytes: bytes("resume_memory_bytes", 0, 8 << 30, d.resume_memory_bytes),
         joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
     };
     if limits.client_timeout <= limits.keepalive {

@@ -111,6 +111,22 @@ impl Past {
         read.incarnation() != self.until.incarnation() || reached(read, &self.until)
     }
 
+    /// How far the walk has come.
+    pub(crate) fn position(&self) -> &Position {
+        self.known.position()
+    }
+
+    /// Goes on behind another position: what lay before it is no longer kept.
+    pub(crate) fn skip_to(&mut self, position: Position) {
+        self.known.continue_from(position);
+    }
+
+    /// Notes that everything up to the end was read.
+    pub(crate) fn finish(&mut self) {
+        let until = self.until.clone();
+        self.pass(&until);
+    }
+
     /// Notes how far the log was read: what lies between its records are holes.
     ///
     /// Not beyond the end: what lies there comes live, and a cursor must not be ahead of it.

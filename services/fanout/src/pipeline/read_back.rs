@@ -26,13 +26,12 @@ impl Pipeline {
         progress.expect(distance(&start, &head));
         self.groups.fold(|known| known.continue_from(start.clone()));
         let mut reader = self.broker.read(&start).await?;
+        self.recent.begin(&start);
         while !reached(&self.read_position(), &head) {
             let batch = reader.next().await?;
-            for record in &batch {
-                self.handle(record, Mode::CatchingUp).await;
-            }
-            self.pass(reader.position());
-            progress.add(batch.len());
+            let records = batch.len();
+            self.handle_all(batch, reader.position(), Mode::CatchingUp).await;
+            progress.add(records);
         }
         self.groups.pass(&self.read_position());
         self.status.set_learnt(self.read_position());

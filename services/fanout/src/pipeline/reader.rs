@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::{Broker, BrokerError, Position, Reader};
+use fanfare_broker::{Broker, BrokerError, Position, Reader, Record};
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
 use super::dispatch::Mode;
+use super::recent::Recent;
 use super::{DeadLetters, Schemas, Status};
 use crate::groups::Groups;
 use crate::projection::Consequence;
@@ -54,6 +55,8 @@ pub struct Pipeline {
     pub window: Window,
     /// The largest body that is delivered, in bytes.
     pub event_bytes: usize,
+    /// Kept for tabs that return.
+    pub recent: Arc<Recent>,
 }
 
 /// What is to be done next.
@@ -134,6 +137,7 @@ impl Pipeline {
         mut goal: Option<Position>,
         pause: &mut Duration,
     ) -> Result<Infallible, BrokerError> {
+        self.recent.begin(reader.position());
         loop {
             if goal.as_ref().is_some_and(|goal| reached(&self.read_position(), goal)) {
                 goal = None;
@@ -142,12 +146,21 @@ impl Pipeline {
             self.read_well();
             let batch = reader.next().await?;
             *pause = FIRST_PAUSE;
-            for record in &batch {
-                self.handle(record, Mode::Live).await;
-            }
-            self.pass(reader.position());
+            self.handle_all(batch, reader.position(), Mode::Live).await;
             self.tell_sizes();
         }
+    }
+
+    /// Handles a batch of a reader that has come as far as `read`.
+    pub(super) async fn handle_all(&self, batch: Vec<Record>, read: &Position, mode: Mode) {
+        for record in batch {
+            let record = Arc::new(record);
+            // First to where a resume finds it: once it is folded, tabs are told that they are live behind it.
+            self.recent.push(Arc::clone(&record));
+            self.handle(&record, mode).await;
+        }
+        self.recent.pass(read);
+        self.pass(read);
     }
 
     /// Goes on behind what left the retention before it was read.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::{Broker, BrokerError, Position, Reader};
+use fanfare_broker::{Broker, BrokerError, Position, Reader, Record};
 use fanfare_event::Registry;
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::Schemas;
 use super::past::{Extent, Past, Replayed, SLACK, begin, lacks};
 use super::reader::Window;
+use super::recent::{Recent, Step, Walk};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
 use crate::seal::Seal;
@@ -45,6 +47,20 @@ impl From<BrokerError> for ResumeError {
     }
 }
 
+/// How far replays go back, and at what cost.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// The replay window.
+    pub window: Window,
+    /// What a replay remembers on its way.
+    pub bounds: Bounds,
+    /// How many replays read the broker at the same time.
+    pub reads_at_once: usize,
+    /// How long the start of the window is taken as found: thousands of tabs return at once, and each would ask the
+    /// broker.
+    pub start_is_fresh: Duration,
+}
+
 /// Opens replays; shared by all shards of a node.
 #[derive(Clone)]
 pub struct Replay {
@@ -55,7 +71,18 @@ pub struct Replay {
     seal: Seal,
     window: Window,
     bounds: Bounds,
+    recent: Arc<Recent>,
     permits: Arc<Semaphore>,
+    start_is_fresh: Duration,
+    /// When starts of the window were last asked for, by the greatest number of records, and what they were.
+    starts: Arc<Mutex<Vec<Start>>>,
+}
+
+/// A start of the window as it was a moment ago.
+struct Start {
+    window: Window,
+    asked: Instant,
+    position: Position,
 }
 
 impl Replay {
@@ -66,12 +93,13 @@ impl Replay {
         registry: Arc<Registry>,
         routes: Arc<RouteTable>,
         seal: Seal,
-        window: Window,
-        bounds: Bounds,
-        reads_at_once: usize,
+        recent: Arc<Recent>,
+        options: ReplayOptions,
     ) -> Self {
+        let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
-        Self { broker, registry, schemas: Schemas::default(), routes, seal, window, bounds, permits }
+        let (schemas, starts) = (Schemas::default(), Arc::default());
+        Self { broker, registry, schemas, routes, seal, window, bounds, recent, permits, start_is_fresh, starts }
     }
 
     /// The same with the schemas of a schema registry.
@@ -86,42 +114,52 @@ impl Replay {
     /// # Errors
     /// [`ResumeError`] if the log cannot be read now.
     pub async fn open(&self, after: &Position, until: Position) -> Result<Replaying, ResumeError> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned());
-        let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
         let window = self.extent(after).await?;
-        let (mut from, mut complete) = begin(after, &window);
-        let reader = if Past::new(from.clone(), until.clone(), &self.bounds).is_over() {
-            None
-        } else {
-            match self.broker.read(&from).await {
-                Err(BrokerError::Trimmed { oldest }) => {
-                    complete = false;
-                    from.merge(&oldest);
-                    Some(self.broker.read(&from).await?)
-                }
-                // The cursor fits the stream's name and not what is in it.
-                Err(BrokerError::OtherIncarnation { .. }) => {
-                    complete = false;
-                    from = window.oldest;
-                    Some(self.broker.read(&from).await?)
-                }
-                opened => Some(opened?),
+        let (from, complete) = begin(after, &window);
+        let past = Past::new(from.clone(), until.clone(), &self.bounds);
+        let is_over = past.is_over();
+        let (oldest, replay) = (window.oldest, self.clone());
+        let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete };
+        if !is_over {
+            match self.recent.walk(&from, &until) {
+                Some(walk) => replaying.source = Source::Memory(walk),
+                None => replaying.read_log(from).await?,
             }
-        };
-        let past = Past::new(from, until, &self.bounds);
-        Ok(Replaying { replay: self.clone(), reader, past, complete, _permit: permit })
+        }
+        Ok(replaying)
     }
 
     /// The window, as far as this cursor needs to know it.
-    async fn extent(&self, after: &Position) -> Result<Extent, BrokerError> {
-        let Window { age, records } = self.window;
-        let oldest = self.broker.window(age, records).await?;
+    async fn extent(&self, after: &Position) -> Result<Extent, ResumeError> {
+        let age = self.window.age;
+        let oldest = self.start(self.window).await?;
         if !lacks(after, &oldest) {
             return Ok(Extent { oldest, by_age: None });
         }
-        let by_age = self.broker.window(age, u64::MAX).await?;
-        let recent = self.broker.window(age.saturating_sub(SLACK), u64::MAX).await?;
+        let by_age = self.start(Window { age, records: u64::MAX }).await?;
+        let recent = self.start(Window { age: age.saturating_sub(SLACK), records: u64::MAX }).await?;
         Ok(Extent { oldest, by_age: Some((by_age, recent)) })
+    }
+
+    /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
+    /// still be told.
+    async fn start(&self, window: Window) -> Result<Position, ResumeError> {
+        let mut starts = self.starts.lock().await;
+        let known = starts.iter().position(|start| start.window == window);
+        if let Some(at) = known
+            && starts[at].asked.elapsed() < self.start_is_fresh
+        {
+            return Ok(starts[at].position.clone());
+        }
+        match (self.broker.window(window.age, window.records).await, known) {
+            (Ok(position), known) => {
+                known.map(|at| starts.swap_remove(at));
+                starts.push(Start { window, asked: Instant::now(), position: position.clone() });
+                Ok(position)
+            }
+            (Err(_), Some(at)) => Ok(starts[at].position.clone()),
+            (Err(error), None) => Err(error.into()),
+        }
     }
 }
 
@@ -131,13 +169,24 @@ impl std::fmt::Debug for Replay {
     }
 }
 
-/// A replay under way; reads the log only as it is asked for more.
+/// Where the records of a replay come from.
+enum Source {
+    /// The tab has missed nothing.
+    Nothing,
+    /// The newest records, kept by this node.
+    Memory(Walk),
+    /// The broker; few may read it at the same time.
+    Log { reader: Box<dyn Reader>, _permit: OwnedSemaphorePermit },
+}
+
+/// A replay under way; reads only as it is asked for more.
 pub struct Replaying {
     replay: Replay,
-    reader: Option<Box<dyn Reader>>,
+    source: Source,
     past: Past,
+    /// Where the window begins.
+    oldest: Position,
     complete: bool,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Replaying {
@@ -155,18 +204,130 @@ impl Replaying {
         if self.past.is_over() {
             return Ok(None);
         }
-        let Some(reader) = &mut self.reader else { return Ok(None) };
+        if let Source::Memory(walk) = &mut self.source {
+            match self.replay.recent.step(walk) {
+                Step::Records(records) => {
+                    return self.take(records.iter().map(|record| &**record)).await.map(Some);
+                }
+                Step::End => {
+                    self.past.finish();
+                    return Ok(None);
+                }
+                Step::Gone => {
+                    let read = self.past.position().clone();
+                    self.read_log(read).await?;
+                }
+            }
+        }
+        let Source::Log { reader, .. } = &mut self.source else { return Ok(None) };
         let batch = match tokio::time::timeout(PATIENCE, reader.next()).await {
             Ok(batch) => batch?,
             Err(_) => return Err(ResumeError::Unavailable),
         };
+        let read = reader.position().clone();
+        let found = self.take(batch.iter()).await?;
+        self.past.pass(&read);
+        Ok(Some(found))
+    }
+
+    async fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Replayed>, ResumeError> {
         let Replay { registry, schemas, routes, seal, .. } = &self.replay;
         let mut found = Vec::new();
-        for record in &batch {
+        for record in records {
             let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
             found.extend(self.past.take(registry, routes, seal, record, &written));
         }
-        self.past.pass(reader.position());
-        Ok(Some(found))
+        Ok(found)
+    }
+
+    /// Goes on with what the broker has behind a position.
+    async fn read_log(&mut self, mut from: Position) -> Result<(), ResumeError> {
+        let replay = &self.replay;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&replay.permits).acquire_owned());
+        let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
+        let reader = match replay.broker.read(&from).await {
+            Err(BrokerError::Trimmed { oldest }) => {
+                self.complete = false;
+                from.merge(&oldest);
+                replay.broker.read(&from).await?
+            }
+            // The cursor fits the stream's name and not what is in it.
+            Err(BrokerError::OtherIncarnation { .. }) => {
+                self.complete = false;
+                from = self.oldest.clone();
+                replay.broker.read(&from).await?
+            }
+            opened => opened?,
+        };
+        self.past.skip_to(from);
+        self.source = Source::Log { reader, _permit: permit };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fanfare_broker::embedded::{Embedded, Options};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::scene::Scene;
+
+    const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1_000 };
+
+    fn bounds() -> Bounds {
+        Bounds {
+            window: WINDOW.age,
+            window_events: 1_000,
+            event_bytes: 1_000,
+            token_lifetime: 3600,
+            retained: 100,
+            retained_bytes: 1 << 20,
+            revocations: 100,
+            grants: 100,
+        }
+    }
+
+    /// What a tab is told that comes back after three of ten events, by a node with so much memory for them.
+    async fn told(memory: usize) -> (Vec<u64>, bool) {
+        let folder = TempDir::new().expect("a folder");
+        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path(), Options::default()).expect("opens"));
+        let (mut scene, recent) = (Scene::demo(), Arc::new(Recent::new(memory)));
+        let start = Position::start(broker.head().await.expect("a head").incarnation());
+        recent.begin(&start);
+        for n in 0..10 {
+            let json = format!(r#"{{"org": "acme", "severity": "info", "title": "{n}", "message": "m"}}"#);
+            broker.publish(scene.event("system.Alert", &json).message).await.expect("published");
+        }
+        let mut reader = broker.read(&start).await.expect("a reader");
+        let (mut after, mut until) = (start.clone(), start);
+        while until != broker.head().await.expect("a head") {
+            for record in reader.next().await.expect("a batch") {
+                until.advance(&record);
+                if record.offset <= 3 {
+                    after.advance(&record);
+                }
+                recent.push(Arc::new(record));
+            }
+        }
+        let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
+        let options = ReplayOptions { window: WINDOW, bounds: bounds(), reads_at_once: 1, start_is_fresh: PATIENCE };
+        let replay = Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options);
+        let mut replaying = replay.open(&after, until).await.expect("opens");
+        let from_memory = matches!(replaying.source, Source::Memory(_));
+        let mut found = Vec::new();
+        while let Some(batch) = replaying.next().await.expect("is read") {
+            found.extend(batch.into_iter().map(|replayed| replayed.place.offset));
+        }
+        assert!(replaying.is_complete());
+        (found, from_memory)
+    }
+
+    #[tokio::test]
+    async fn memory_tells_what_the_log_tells() {
+        let ((from_log, log), (from_memory, memory)) = (told(0).await, told(1 << 20).await);
+        assert!(memory && !log, "one reads the broker, the other does not");
+        assert_eq!(from_log, [4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(from_log, from_memory);
     }
 }

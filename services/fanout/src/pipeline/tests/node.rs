@@ -12,7 +12,7 @@ use super::broker::Memory;
 use crate::connection::WireForm;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::groups::{Groups, ShardMessage};
-use crate::pipeline::{DeadLetters, Pipeline, Replay, ResumeError, Schemas, Status, Window};
+use crate::pipeline::{DeadLetters, Pipeline, Recent, Replay, ReplayOptions, ResumeError, Schemas, Status, Window};
 use crate::projection::{Bounds, Consequence, Projection, open_cursor};
 use crate::scene::Scene;
 use crate::seal::Seal;
@@ -74,8 +74,11 @@ impl Node {
         let counts = Arc::new(FanoutMetrics::new(&mut metrics));
         let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&counts));
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
-        let replay =
-            Replay::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes), seal(), window, bounds(), 4);
+        // Nothing in memory: resumes read the broker, whose faults are what is tested.
+        let recent = Arc::new(Recent::new(0));
+        let options = ReplayOptions { window, bounds: bounds(), reads_at_once: 4, start_is_fresh: Duration::ZERO };
+        let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
+        let replay = Replay::new(logs, schemas, Arc::clone(&routes), seal(), Arc::clone(&recent), options);
         let pipeline = Pipeline {
             broker,
             registry,
@@ -88,6 +91,7 @@ impl Node {
             letters: letters.clone(),
             window,
             event_bytes: bounds().event_bytes,
+            recent,
         };
         Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }
     }

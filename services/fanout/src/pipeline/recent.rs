@@ -1,0 +1,236 @@
+//! The newest records of the log in memory, so that tabs that return need not each read the broker.
+//!
+//! Only a cache of the replay window: what has fallen out of it is read from the broker. Records stand in the order in
+//! which this node read them, which keeps the order of each partition.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use fanfare_broker::{Position, Record};
+
+use super::reader::reached;
+
+/// The most records that a walk takes at once, so that writers wait for a moment only.
+const BATCH: usize = 128;
+
+/// What a record costs beside its texts and its body, in bytes: the containers, the allocator's share.
+const OVERHEAD: usize = 256;
+
+/// The newest records, bounded in bytes.
+pub struct Recent {
+    ring: RwLock<Ring>,
+    limit: usize,
+}
+
+struct Ring {
+    /// Everything up to here has fallen out, or was never in.
+    floor: Position,
+    /// Everything up to here was read.
+    head: Position,
+    records: VecDeque<Arc<Record>>,
+    /// The number of the first record; each has the next one.
+    first: u64,
+    bytes: usize,
+}
+
+/// Where a returning tab is in the newest records.
+#[derive(Debug)]
+pub(super) struct Walk {
+    after: Position,
+    /// The number of the next record to look at.
+    next: u64,
+    /// The number behind the last one.
+    end: u64,
+}
+
+/// What a step of a walk came to.
+pub(super) enum Step {
+    /// The next records behind the tab's position.
+    Records(Vec<Arc<Record>>),
+    /// There is nothing more.
+    End,
+    /// What comes next has fallen out meanwhile.
+    Gone,
+}
+
+impl Recent {
+    /// Nothing yet; at most so many bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        let start = Position::start(0);
+        let ring = Ring { floor: start.clone(), head: start, records: VecDeque::new(), first: 0, bytes: 0 };
+        Self { ring: RwLock::new(ring), limit }
+    }
+
+    /// Told of a reader that begins behind `after`: if that is not where the last one ended, what is here is of no use.
+    pub(super) fn begin(&self, after: &Position) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        if ring.head != *after {
+            ring.first += ring.records.len() as u64;
+            ring.records.clear();
+            ring.bytes = 0;
+            (ring.floor, ring.head) = (after.clone(), after.clone());
+        }
+    }
+
+    /// Takes the next record. To be called before anybody is told that it was read: a tab that joins behind it must find
+    /// it here.
+    pub(super) fn push(&self, record: Arc<Record>) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        if !ring.head.advance(&record) {
+            return;
+        }
+        ring.bytes += cost(&record);
+        ring.records.push_back(record);
+        while ring.bytes > self.limit
+            && let Some(oldest) = ring.records.pop_front()
+        {
+            ring.bytes -= cost(&oldest);
+            ring.first += 1;
+            ring.floor.advance(&oldest);
+        }
+    }
+
+    /// Notes how far the reader came: what lies between its records are holes.
+    pub(super) fn pass(&self, read: &Position) {
+        self.ring.write().unwrap_or_else(PoisonError::into_inner).head.merge(read);
+    }
+
+    /// Begins a walk behind `after` that sees everything up to `until`, if all of that is here.
+    pub(super) fn walk(&self, after: &Position, until: &Position) -> Option<Walk> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let same = after.incarnation() == ring.head.incarnation() && until.incarnation() == ring.head.incarnation();
+        if !same || !reached(after, &ring.floor) || !reached(&ring.head, until) {
+            return None;
+        }
+        let end = ring.first + ring.records.len() as u64;
+        Some(Walk { after: after.clone(), next: ring.first, end })
+    }
+
+    /// The next step of a walk.
+    pub(super) fn step(&self, walk: &mut Walk) -> Step {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        while walk.next < walk.end {
+            // What has fallen out may have been looked at in vain; whether it was, nobody knows any more.
+            let Some(at) = walk.next.checked_sub(ring.first) else { return Step::Gone };
+            let Some(record) = usize::try_from(at).ok().and_then(|at| ring.records.get(at)) else { return Step::Gone };
+            walk.next += 1;
+            if walk.after.covers(record.partition, record.offset) {
+                continue;
+            }
+            found.push(Arc::clone(record));
+            if found.len() == BATCH {
+                break;
+            }
+        }
+        if found.is_empty() { Step::End } else { Step::Records(found) }
+    }
+
+    /// How many records are here, and their bytes, for the metrics.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        (ring.records.len(), ring.bytes)
+    }
+}
+
+fn cost(record: &Record) -> usize {
+    record.message.size() + record.message.headers.len() * size_of::<(String, String)>() + OVERHEAD
+}
+
+impl std::fmt::Debug for Recent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (records, bytes) = self.size();
+        f.debug_struct("Recent").field("records", &records).field("bytes", &bytes).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use fanfare_broker::{Message, Stream};
+
+    use super::*;
+
+    fn record(partition: u32, offset: u64) -> Arc<Record> {
+        let message = Message {
+            stream: Stream::Events,
+            org: None,
+            topic: "a.B".into(),
+            key: None,
+            id: format!("{partition}-{offset}"),
+            headers: Vec::new(),
+            body: Bytes::from_static(&[0; 100]),
+        };
+        Arc::new(Record { partition, offset, time: 0, message })
+    }
+
+    fn at(parts: &[(u32, u64)]) -> Position {
+        Position::from_parts(1, parts.iter().copied())
+    }
+
+    fn filled(limit: usize) -> Recent {
+        let recent = Recent::new(limit);
+        recent.begin(&at(&[(0, 3)]));
+        for offset in 4..=9 {
+            recent.push(record(0, offset));
+            recent.push(record(1, offset));
+        }
+        recent
+    }
+
+    fn places(recent: &Recent, after: &Position, until: &Position) -> Option<Vec<(u32, u64)>> {
+        let mut walk = recent.walk(after, until)?;
+        let mut found = Vec::new();
+        loop {
+            match recent.step(&mut walk) {
+                Step::Records(records) => found.extend(records.iter().map(|r| (r.partition, r.offset))),
+                Step::End => return Some(found),
+                Step::Gone => panic!("nothing fell out"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_finds_what_lies_behind_a_position() {
+        let recent = filled(1 << 20);
+        let found = places(&recent, &at(&[(0, 8), (1, 7)]), &at(&[(0, 9), (1, 9)]));
+        assert_eq!(found, Some(vec![(1, 8), (0, 9), (1, 9)]));
+        assert_eq!(places(&recent, &at(&[(0, 3)]), &at(&[(0, 9)])).map(|found| found.len()), Some(12));
+    }
+
+    #[test]
+    fn what_was_never_here_or_is_not_yet_is_a_miss() {
+        let recent = filled(1 << 20);
+        assert!(places(&recent, &at(&[(0, 2)]), &at(&[(0, 9)])).is_none(), "before the first");
+        assert!(places(&recent, &at(&[]), &at(&[(0, 9)])).is_none(), "a partition that was not read from its start");
+        assert!(places(&recent, &at(&[(0, 8)]), &at(&[(0, 10)])).is_none(), "not read yet");
+        let foreign = Position::from_parts(2, [(0, 9)]);
+        assert!(places(&recent, &foreign, &foreign).is_none(), "another log");
+    }
+
+    #[test]
+    fn the_oldest_fall_out_and_a_walk_under_way_learns_of_it() {
+        let one = cost(&record(0, 4));
+        let recent = filled(4 * one);
+        assert_eq!(recent.size(), (4, 4 * one));
+        assert!(places(&recent, &at(&[(0, 6), (1, 7)]), &at(&[(0, 9)])).is_none());
+        let after = at(&[(0, 7), (1, 7)]);
+        assert_eq!(places(&recent, &after, &at(&[(0, 9)])).map(|found| found.len()), Some(4));
+        let mut walk = recent.walk(&after, &at(&[(0, 9)])).expect("here");
+        recent.push(record(0, 10));
+        assert!(matches!(recent.step(&mut walk), Step::Gone));
+    }
+
+    #[test]
+    fn a_reader_that_goes_on_keeps_what_is_here_and_another_does_not() {
+        let recent = filled(1 << 20);
+        recent.begin(&at(&[(0, 9), (1, 9)]));
+        assert_eq!(recent.size().0, 12);
+        recent.pass(&at(&[(0, 12), (1, 9)]));
+        assert!(places(&recent, &at(&[(0, 9), (1, 9)]), &at(&[(0, 12)])).is_some_and(|found| found.is_empty()));
+        recent.begin(&at(&[(0, 9), (1, 9)]));
+        assert_eq!(recent.size(), (0, 0));
+    }
+}
