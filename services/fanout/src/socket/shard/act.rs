@@ -10,7 +10,7 @@ use fanfare_signalr::{Message, Outcome, Value};
 use super::link::Link;
 use super::tab::Tab;
 use super::{PendingCursor, Shard};
-use crate::connection::{Action, CloseReason, Unacknowledged};
+use crate::connection::{Action, CloseReason, Identity, Unacknowledged};
 use crate::websocket::{CloseCode, close_frame};
 
 impl Shard {
@@ -102,11 +102,24 @@ impl Shard {
         let now = Instant::now();
         self.shared.metrics.slow_consumer();
         if let Some(identity) = &tab.identity {
-            self.shared.groups.evictions().note(identity, now);
+            self.shared.groups.evictions().note(identity, self.tabs_of(identity), now);
         }
         self.by_id.borrow_mut().remove(&tab.id);
         tab.state.borrow_mut().end(reason, now);
         tab.wake.notify_one();
+    }
+
+    /// About how many tabs a user has on this node: those of this shard, and as many on every other if there are several.
+    fn tabs_of(&self, identity: &Identity) -> usize {
+        let (claims, tabs) = (identity.claims(), self.tabs.borrow());
+        let is_theirs = |tab: &Tab| {
+            let whose = tab.identity.as_ref().map(Identity::claims);
+            whose.is_some_and(|whose| whose.user == claims.user && whose.realm == claims.realm)
+        };
+        match tabs.iter().filter(|(_, tab)| is_theirs(tab)).count() {
+            0 | 1 => 1,
+            here => here * self.shared.groups.shard_count(),
+        }
     }
 
     /// Queues bytes of the hub protocol for one tab; false if it does not take them, which ends it.
