@@ -60,6 +60,22 @@ impl Pipeline {
         Ok((reader, head))
     }
 
+    /// Goes on behind records that were lost. Flags, roles and logouts may be among them, so all state is read again.
+    ///
+    /// The open tabs have missed what was lost, and the cursors that they are given from now on would lie behind it. So
+    /// they are closed, and checked against the new state as they come back, with cursors from before it, which are
+    /// answered with `complete: false`. Nobody is let in meanwhile.
+    pub(super) async fn relearn(&self, after: &Position) -> Result<(), BrokerError> {
+        self.status.set_caught_up(false);
+        let mut progress = Progress::new(self);
+        self.read_state(&mut progress).await?;
+        self.groups.fold(|known| known.continue_from(after.clone()));
+        self.groups.pass(after);
+        self.groups.apply(Consequence::Gap).await;
+        self.status.set_caught_up(true);
+        Ok(())
+    }
+
     async fn read_state(&self, progress: &mut Progress<'_>) -> Result<(), BrokerError> {
         let mut state = self.broker.state().await?;
         // Places of what is read ahead belong to the stream as it is now.

@@ -12,7 +12,6 @@ use super::dispatch::Mode;
 use super::recent::Recent;
 use super::{DeadLetters, Schemas, Status};
 use crate::groups::Groups;
-use crate::projection::Consequence;
 use crate::route::RouteTable;
 use crate::seal::Seal;
 
@@ -65,6 +64,8 @@ enum Stage {
     Start,
     /// The stream is a new one: learn what it says, and go on in it.
     Renew,
+    /// Records were lost: learn the state anew, and go on behind them.
+    Relearn(Position),
     /// Read on from where the node is.
     Reopen,
     /// Follow; once the position is reached, everything has been read that was there when the reading began.
@@ -93,6 +94,7 @@ impl Pipeline {
                 Stage::Renew => {
                     (self.renew().await.map(|(reader, goal)| Stage::Follow(reader, Some(goal))), Stage::Renew)
                 }
+                Stage::Relearn(after) => (self.relearn(&after).await.map(|()| Stage::Reopen), Stage::Relearn(after)),
                 Stage::Reopen => {
                     let opened = self.broker.read(&self.read_position()).await;
                     (opened.map(|reader| Stage::Follow(reader, None)), Stage::Reopen)
@@ -118,10 +120,7 @@ impl Pipeline {
                     self.status.set_caught_up(false);
                     Stage::Renew
                 }
-                BrokerError::Trimmed { oldest } if has_worked => {
-                    self.skip_lost(oldest).await;
-                    again
-                }
+                BrokerError::Trimmed { oldest } if has_worked => Stage::Relearn(self.lost(oldest)),
                 _ => again,
             };
             self.fault(&error);
@@ -163,18 +162,14 @@ impl Pipeline {
         self.pass(read);
     }
 
-    /// Goes on behind what left the retention before it was read.
-    ///
-    /// The open tabs have missed it, and the cursors that they are given from now on would lie behind it. So they
-    /// are closed: they come back with cursors from before it, which are answered with `complete: false`.
-    async fn skip_lost(&self, oldest: &Position) {
-        let lost = distance(&self.read_position(), oldest);
+    /// Counts what left the retention before it was read; with the position behind it.
+    fn lost(&self, oldest: &Position) -> Position {
+        let mut position = self.read_position();
+        let lost = distance(&position, oldest);
         tracing::error!(records = lost, "records left the retention before this node read them");
         self.metrics.records_lost(lost);
-        self.pass(oldest);
-        if lost > 0 {
-            self.groups.apply(Consequence::Gap).await;
-        }
+        position.merge(oldest);
+        position
     }
 
     /// Moves on to where a reader is: holes are read, too.

@@ -21,6 +21,8 @@ pub(super) struct Memory {
 struct State {
     incarnation: u64,
     records: BTreeMap<u32, Vec<Record>>,
+    /// State whose records have left the log.
+    compacted: Vec<Record>,
     /// Places that are holes: a reader passes them and gives nothing.
     ends: BTreeMap<u32, u64>,
     /// The first offset kept of each partition.
@@ -82,15 +84,17 @@ impl Memory {
     pub(super) fn make_anew(&self) {
         self.change(|state| {
             state.incarnation += 1;
-            (state.records, state.ends, state.oldest) = Default::default();
+            (state.records, state.compacted, state.ends, state.oldest) = Default::default();
         });
     }
 
-    /// Drops the records of a partition up to an offset.
+    /// Drops the records of a partition up to an offset; state stays.
     pub(super) fn trim(&self, partition: u32, up_to: u64) {
         self.change(|state| {
             state.oldest.insert(partition, up_to + 1);
-            state.records.entry(partition).or_default().retain(|record| record.offset > up_to);
+            let records = state.records.entry(partition).or_default();
+            let gone = records.extract_if(.., |record| record.offset <= up_to);
+            state.compacted.extend(gone.filter(|record| record.message.stream == Stream::State));
         });
     }
 
@@ -144,7 +148,12 @@ impl Broker for Memory {
         let state = self.state();
         state.check()?;
         let mut newest = BTreeMap::new();
-        for record in state.records.values().flatten().filter(|record| record.message.stream == Stream::State) {
+        for record in state
+            .compacted
+            .iter()
+            .chain(state.records.values().flatten())
+            .filter(|record| record.message.stream == Stream::State)
+        {
             let Message { org, topic, key, .. } = &record.message;
             newest.insert((org.clone(), topic.clone(), key.clone()), record.clone());
         }

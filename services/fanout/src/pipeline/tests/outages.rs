@@ -110,12 +110,14 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
     log.append(0, alert(&mut scene, "before"));
     let cursor = node.expect_alert("before").await;
     log.fail(away());
-    for title in ["lost", "lost too", "kept"] {
-        log.append(0, alert(&mut scene, title));
-    }
+    log.append(0, alert(&mut scene, "lost"));
+    log.append(0, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
+    log.append(0, alert(&mut scene, "kept"));
     log.trim(0, 3);
     log.fail(None);
     assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
+    let bob = claims("bob", "acme", &[], "s", 1);
+    assert!(node.groups.read(|known| known.refuses(&bob)), "state that was lost on the way is learnt before they come");
     node.expect_alert("kept").await;
     assert_eq!(node.metric("fanfare_records_lost_total"), "2");
     assert_eq!(node.resume(&cursor).await, Ok((vec!["kept".into()], false)));
