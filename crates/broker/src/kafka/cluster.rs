@@ -18,8 +18,12 @@ use crate::error::BrokerError;
 /// How many pending words of a client are looked at in one go.
 const WORDS: usize = 100_000;
 
-/// For how long a partition may have no server that answers for it, within one question.
-const PASSING: Duration = Duration::from_secs(2);
+/// For how long a topic may not be known to a server, within one question.
+const MISSING: Duration = Duration::from_secs(2);
+
+/// For how long a partition may have no server that answers for it, within one question. One broker on a busy machine
+/// took more than two seconds to lead the partitions of a topic that was just made.
+const PASSING: Duration = Duration::from_secs(10);
 
 /// The pause between two such questions.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -202,7 +206,12 @@ impl Cluster {
             };
             let code = error.rdkafka_error_code();
             let missing = code.is_some_and(client::is_missing);
-            if !(missing || code.is_some_and(is_passing)) || begun.elapsed() > PASSING {
+            let patience = match code {
+                _ if missing => MISSING,
+                Some(code) if is_passing(code) => PASSING,
+                _ => Duration::ZERO,
+            };
+            if begun.elapsed() >= patience {
                 return match topic.filter(|_| missing) {
                     Some(topic) => Err(gone(&topic)),
                     None => self.answered(WHAT, Err(error)),
