@@ -43,16 +43,13 @@ impl Pipeline {
         Ok(reader)
     }
 
-    /// Learns what a new stream says, and opens its window to all connections; with where it ends just now.
+    /// Opens the window of a new stream to all connections; with the stream's end just now.
     ///
     /// What was published to the new stream before this node noticed is news to every tab. What both streams hold
     /// is known by its id and dropped.
     pub(super) async fn renew(&self) -> Result<(Box<dyn Reader>, Position), BrokerError> {
         let head = self.broker.head().await?;
-        let mut progress = Progress::new(self);
-        // The window first: what is published while the state is read lies in it.
         let start = self.broker.window(self.window.age, self.window.records).await?;
-        self.read_state(&mut progress).await?;
         let reader = self.broker.read(&start).await?;
         self.groups.fold(|known| known.continue_from(start.clone()));
         self.groups.pass(&start);
@@ -76,11 +73,21 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Learns the state of a new stream once its window was told. Not before it: what was learnt is told to nobody.
+    pub(super) async fn learn_state(&self) -> Result<(), BrokerError> {
+        let state = self.broker.state().await?;
+        self.learn_from(state, &mut Progress::new(self)).await
+    }
+
     async fn read_state(&self, progress: &mut Progress<'_>) -> Result<(), BrokerError> {
-        let mut state = self.broker.state().await?;
+        let state = self.broker.state().await?;
         // Places of what is read ahead belong to the stream as it is now.
         let start = Position::start(state.position().incarnation());
         self.groups.fold(|known| known.continue_from(start));
+        self.learn_from(state, progress).await
+    }
+
+    async fn learn_from(&self, mut state: Box<dyn Reader>, progress: &mut Progress<'_>) -> Result<(), BrokerError> {
         loop {
             let batch = state.next().await?;
             if batch.is_empty() {

@@ -68,8 +68,8 @@ enum Stage {
     Relearn(Position),
     /// Read on from where the node is.
     Reopen,
-    /// Follow; once the position is reached, everything has been read that was there when the reading began.
-    Follow(Box<dyn Reader>, Option<Position>),
+    /// Follow.
+    Follow(Box<dyn Reader>),
 }
 
 impl Pipeline {
@@ -88,20 +88,26 @@ impl Pipeline {
 
     async fn read(&self) -> Result<(), BrokerError> {
         let (mut stage, mut pause, mut has_worked) = (Stage::Start, FIRST_PAUSE, false);
+        // What of a new stream was there when the reading of it began; kept over faults until it has been read.
+        let mut goal = None;
         loop {
             let (outcome, again) = match stage {
-                Stage::Start => (self.catch_up().await.map(|reader| Stage::Follow(reader, None)), Stage::Start),
+                Stage::Start => (self.catch_up().await.map(Stage::Follow), Stage::Start),
                 Stage::Renew => {
-                    (self.renew().await.map(|(reader, goal)| Stage::Follow(reader, Some(goal))), Stage::Renew)
+                    let renewed = self.renew().await.map(|(reader, head)| {
+                        goal = Some(head);
+                        Stage::Follow(reader)
+                    });
+                    (renewed, Stage::Renew)
                 }
                 Stage::Relearn(after) => (self.relearn(&after).await.map(|()| Stage::Reopen), Stage::Relearn(after)),
                 Stage::Reopen => {
                     let opened = self.broker.read(&self.read_position()).await;
-                    (opened.map(|reader| Stage::Follow(reader, None)), Stage::Reopen)
+                    (opened.map(Stage::Follow), Stage::Reopen)
                 }
-                Stage::Follow(reader, goal) => {
+                Stage::Follow(reader) => {
                     has_worked = true;
-                    let Err(error) = self.follow(reader, goal, &mut pause).await;
+                    let Err(error) = self.follow(reader, &mut goal, &mut pause).await;
                     (Err(error), Stage::Reopen)
                 }
             };
@@ -133,13 +139,14 @@ impl Pipeline {
     async fn follow(
         &self,
         mut reader: Box<dyn Reader>,
-        mut goal: Option<Position>,
+        goal: &mut Option<Position>,
         pause: &mut Duration,
     ) -> Result<Infallible, BrokerError> {
         self.recent.begin(reader.position());
         loop {
             if goal.as_ref().is_some_and(|goal| reached(&self.read_position(), goal)) {
-                goal = None;
+                self.learn_state().await?;
+                *goal = None;
                 self.status.set_caught_up(true);
             }
             self.read_well();
