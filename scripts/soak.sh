@@ -15,6 +15,9 @@ FAILED=0
 FANFARE_FAULT_RUNS=$FANFARE_FAULT_RUNS FANFARE_OUTAGE_SECONDS=60 \
   cargo test --locked -p fanfare-e2e-tests --test faults -- --test-threads 1 || FAILED=1
 
+say "A cluster of three NATS servers that are killed in turn"
+cargo test --locked -p fanfare-broker --features nats,contract -- --ignored cluster || FAILED=1
+
 for broker in ${FANFARE_SOAK_BROKERS:-embedded nats kafka}; do
   say "Soaking $broker for ${FANFARE_SOAK_SECONDS:=300} s"
   FANFARE_SOAK_BROKER=$broker FANFARE_SOAK_SECONDS=$FANFARE_SOAK_SECONDS \

@@ -112,15 +112,25 @@ async fn the_order_is_kept_when_writes_have_to_be_tried_again() {
             Err(_) => tokio::spawn(publish),
         });
     }
-    for answer in answers {
-        // A write whose first try was stored after all is answered without its place.
-        let answer = answer.await.expect("no panic");
-        assert!(matches!(answer, Ok(_) | Err(PublishError::Unknown(_))), "{answer:?}");
+    let mut stored = vec!["first".to_owned()];
+    for (id, answer) in ids.iter().zip(answers) {
+        match answer.await.expect("no panic") {
+            Ok(_) => stored.push(id.clone()),
+            // A write whose first try was stored after all is answered without its place, as is one that was not.
+            Err(PublishError::Unknown(_)) => {}
+            Err(other) => panic!("{id}: {other}"),
+        }
     }
+    assert!(stored.len() > ids.len() / 2, "most are told to be stored: {stored:?}");
     let start = Position::start(kafka.head().await.expect("a head").incarnation());
-    let records = take(&mut kafka.read(&start).await.expect("a reader"), 51).await;
-    let read: Vec<&str> = records[1..].iter().map(|record| record.message.id.as_str()).collect();
-    assert_eq!(read, ids);
+    let mut reader = kafka.read(&start).await.expect("a reader");
+    let mut read: Vec<String> = Vec::new();
+    while stored.last().is_some_and(|last| !read.contains(last)) {
+        let records = take(&mut reader, 1).await;
+        read.extend(records.into_iter().map(|record| record.message.id));
+    }
+    read.retain(|id| stored.contains(id));
+    assert_eq!(read, stored);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

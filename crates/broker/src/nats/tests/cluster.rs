@@ -51,6 +51,7 @@ async fn publish(nats: &Nats, id: &str) {
 /// Each server is killed once, so that the one the reader is connected to, the one that has its consumer, and the
 /// leaders are among them. Nothing is missing, nothing comes twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "three servers may take minutes to agree on a small machine; make soak runs it"]
 async fn each_server_is_killed_once() {
     const BETWEEN: usize = 20;
     let mut servers = match cluster(Version::Current).await {
