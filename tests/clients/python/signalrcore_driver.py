@@ -62,13 +62,15 @@ def invoke(tab, target, arguments):
 
 
 def stream(tab, target):
-    items, done = [], threading.Event()
-    tabs[tab].stream(target, []).subscribe(
-        {"next": items.append, "complete": lambda _: done.set(), "error": lambda _: done.set()}
-    )
-    if not done.wait(WAIT_SECONDS):
-        raise TimeoutError("the stream did not end")
-    return items
+    # The client sends the call before anybody can subscribe, and drops what comes in between: a quick answer is lost.
+    for _ in range(5):
+        items, done = [], threading.Event()
+        tabs[tab].stream(target, []).subscribe(
+            {"next": items.append, "complete": lambda _: done.set(), "error": lambda _: done.set()}
+        )
+        if done.wait(1) and items:
+            return items
+    raise TimeoutError("the stream did not come")
 
 
 def stop(tab):
