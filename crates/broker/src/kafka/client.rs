@@ -12,27 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::ids::TopicIds;
 use super::options::{OpenError, Options};
 use crate::error::BrokerError;
-
-/// What order, replay and the count of records rest on.
-const RESERVED: &[&str] = &[
-    "bootstrap.servers",
-    "metadata.broker.list",
-    "group.id",
-    "group.instance.id",
-    "enable.idempotence",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.partition.eof",
-    "auto.offset.reset",
-    "isolation.level",
-    "acks",
-    "request.required.acks",
-    "max.in.flight",
-    "max.in.flight.requests.per.connection",
-    "retries",
-    "message.send.max.retries",
-    "transactional.id",
-];
+use crate::properties::is_reserved;
 
 /// What a message's record may be larger than its parts.
 pub(super) const FRAMING: usize = 64 * 1024;
@@ -132,7 +112,7 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
         .set("metadata.recovery.strategy", "rebootstrap")
         .set("topic.metadata.refresh.fast.interval.ms", "100");
     for (name, value) in &options.properties {
-        if RESERVED.contains(&name.as_str()) {
+        if is_reserved(name) {
             return Err(OpenError::Reserved(name.clone()));
         }
         config.set(name, value);
