@@ -7,6 +7,8 @@ source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
 STEPS=13
+# The longest step takes about 10 minutes. One that hangs is ended, named, and the others still run.
+STEP_LIMIT=25m
 DONE=0
 FAILED=()
 PASSED_TESTS=0
@@ -15,17 +17,30 @@ SKIPPED_TESTS=0
 BEGAN=$SECONDS
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# What is piped through tee is no terminal to cargo, but is shown on one.
+# What goes to a log is no terminal to cargo, but is shown on one.
 [[ -z $BOLD ]] || export CARGO_TERM_COLOR=always
+
+# A step has a process group of its own, so what ends this script has to end the step too.
+RUNNING=
+trap 'kill "$RUNNING" 2>/dev/null || true; exit 130' INT TERM HUP
 
 # step NAME COMMAND...: runs a command, shows and keeps what it says, and notes how it ended.
 step() {
-  local name=$1 began=$SECONDS status=0
+  local name=$1 began=$SECONDS status=0 shown
   DONE=$((DONE + 1))
   LOG=$LOGS/$DONE.log
   say
   say "${BOLD}[$DONE/$STEPS] $name${PLAIN}"
-  "${@:2}" 2>&1 | tee "$LOG" || status=$?
+  : >"$LOG"
+  timeout --kill-after=20s "$STEP_LIMIT" "${@:2}" >"$LOG" 2>&1 &
+  RUNNING=$!
+  tail -n +1 -f -s 0.2 --pid="$RUNNING" "$LOG" &
+  shown=$!
+  wait "$RUNNING" || status=$?
+  wait "$shown" || true
+  if ((status == 124)); then
+    say "${RED}[$DONE/$STEPS] $name was ended after $STEP_LIMIT${PLAIN}"
+  fi
   if ((status)); then
     FAILED+=("$name")
     say "${RED}[$DONE/$STEPS] $name failed after $((SECONDS - began)) s${PLAIN}"

@@ -51,11 +51,11 @@ export class Proxy {
   static async start(name, nodes) {
     const proxy = new Proxy();
     [proxy.port] = await freePorts(1);
-    writeFileSync(join(proxy.#folder, "nginx.conf"), proxy.#render(nodes));
-    const user = process.getuid() === 0 ? " user root;" : "";
-    const args = ["-p", proxy.#folder, "-c", "nginx.conf", "-e", "stderr", "-g", `daemon off;${user}`];
     const logs = join(OUTPUT, "logs");
     mkdirSync(logs, { recursive: true });
+    writeFileSync(join(proxy.#folder, "nginx.conf"), proxy.#render(nodes, join(logs, `${name}-nginx-access.log`)));
+    const user = process.getuid() === 0 ? " user root;" : "";
+    const args = ["-p", proxy.#folder, "-c", "nginx.conf", "-e", "stderr", "-g", `daemon off;${user}`];
     proxy.#process = new ServiceProcess("nginx", NGINX, args, { logFile: join(logs, `${name}-nginx.log`) });
     await listens(proxy.port, proxy.#process);
     return proxy;
@@ -67,7 +67,7 @@ export class Proxy {
   }
 
   /** The shipped file with these nodes and this port in place of its own. */
-  #render(nodes) {
+  #render(nodes, accessLog) {
     const lines = readFileSync(SHIPPED, "utf8").split("\n");
     const here = lines.flatMap((line) => {
       const [, number, options] = /^\s*server fanout-(\d+):8080(.*)$/.exec(line) ?? [];
@@ -83,7 +83,7 @@ export class Proxy {
       .replace("worker_processes auto;", "worker_processes 2;")
       .replace("worker_rlimit_nofile 65536;", "")
       .replace("worker_connections 32768;", "worker_connections 1024;")
-      .replaceAll("/dev/stdout", `${this.#folder}/access.log`)
+      .replaceAll("/dev/stdout", accessLog)
       .replaceAll("/dev/stderr", "stderr");
   }
 }

@@ -303,7 +303,11 @@ impl Connection {
         let passed = |since: Instant| now.saturating_duration_since(since);
         match self.phase {
             Phase::Handshaking { since } if passed(since) >= settings.handshake => {
-                actions.push(untracked(HandshakeError::Canceled.answer()));
+                // A proxy may have moved the requests of an open connection here, and an event source that its client
+                // has given up comes here by itself: there these words would be no message, or an error nobody awaits.
+                if self.transport == Transport::WebSockets {
+                    actions.push(untracked(HandshakeError::Canceled.answer()));
+                }
                 self.end(CloseReason::HandshakeTimeout, actions);
             }
             Phase::Lost { since } if passed(since) >= settings.client_timeout => {

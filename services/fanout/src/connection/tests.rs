@@ -23,8 +23,12 @@ struct Tab {
 
 impl Tab {
     fn new() -> Self {
+        Self::over(Transport::WebSockets)
+    }
+
+    fn over(transport: Transport) -> Self {
         let (settings, now) = (settings(), Instant::now());
-        Self { connection: Connection::new(Transport::WebSockets, true, &settings, now), settings, now }
+        Self { connection: Connection::new(transport, true, &settings, now), settings, now }
     }
 
     fn open() -> Self {
@@ -107,6 +111,11 @@ fn a_client_without_a_handshake_is_ended() {
     let actions = tab.after(1);
     assert!(actions[0].contains("Handshake was canceled."));
     assert_eq!(actions[1..], ["end handshake_timeout"]);
+    // A proxy may have sent the requests of a connection here that another node opened: to its client those words
+    // would be no message.
+    for transport in [Transport::ServerSentEvents, Transport::LongPolling] {
+        assert_eq!(Tab::over(transport).after(15), ["end handshake_timeout"]);
+    }
 }
 
 #[test]

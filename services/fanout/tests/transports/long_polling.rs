@@ -60,6 +60,18 @@ async fn a_handshake_may_come_before_the_first_poll() {
     poll(to, &id).await.is("200 OK", "{}\u{1e}");
 }
 
+/// A proxy sends the polls of a node that is gone to another one, which takes them for a new connection: it must end
+/// while its client is not yet sure that nothing happens, and not with words that belong to a handshake.
+#[tokio::test]
+async fn polls_without_a_handshake_are_over_soon() {
+    let node = node("[limits]\nhandshake_seconds = 120").await;
+    let to = node.address();
+    let id = token(to).await;
+    poll(to, &id).await.is("200 OK", "");
+    poll(to, &id).await.is("204 No Content", "");
+    poll(to, &id).await.is("404 Not Found", "No Connection with that ID");
+}
+
 #[tokio::test]
 async fn a_close_comes_with_the_last_poll() {
     let node = node("").await;

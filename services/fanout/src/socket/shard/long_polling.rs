@@ -14,6 +14,13 @@ use crate::connection::CloseReason;
 /// How long a poll waits for something to say; clients give up after 100 s.
 const POLL_TIME: Duration = Duration::from_secs(90);
 
+/// How long a poll waits beside a handshake that does not come.
+///
+/// A client posts its handshake when its first poll is answered, at the same time as its second poll. One that polls
+/// and says nothing shook hands with a node that is gone, and its polls were sent here: it hears nothing until it is
+/// told that its connection is over.
+const STRAY_POLL_TIME: Duration = Duration::from_secs(5);
+
 impl Shard {
     /// Takes a poll of a connection that is open, or has just ended and has not been told.
     pub(super) fn poll(self: &Rc<Self>, tab: &Rc<Tab>, poll: oneshot::Sender<PollAnswer>) {
@@ -40,21 +47,30 @@ impl Shard {
     /// Lets time pass for a long-polling connection: ends polls that waited long enough, and connections
     /// whose client polls no more.
     pub(super) fn tick_poll(self: &Rc<Self>, tab: &Rc<Tab>, now: Instant) {
-        let mut gone = false;
-        if let Link::LongPolling(link) = &mut tab.state.borrow_mut().link {
+        let mut gone = None;
+        let mut state = tab.state.borrow_mut();
+        let handshaking = state.ending.is_none() && state.connection.protocol().is_none();
+        if let Link::LongPolling(link) = &mut state.link {
             let passed = now.saturating_duration_since(link.since);
             match &link.waiting {
                 // The client has left if nobody listens for the answer any more.
                 Some(waiting) if waiting.is_closed() => link.release(PollAnswer::Over, now),
                 Some(_) if passed >= POLL_TIME => link.release(PollAnswer::Messages(Vec::new()), now),
-                None => gone = passed >= self.shared.settings.client_timeout,
-                Some(_) => {}
+                Some(_) if handshaking && passed >= STRAY_POLL_TIME => {
+                    // Without the words for a handshake that failed: to this client they would be no message.
+                    link.release(PollAnswer::Over, now);
+                    gone = Some(CloseReason::HandshakeTimeout);
+                }
+                None if passed >= self.shared.settings.client_timeout => gone = Some(CloseReason::ClientGone),
+                Some(_) | None => {}
             }
         }
-        if gone {
+        if let Some(reason) = gone {
             self.by_id.borrow_mut().remove(&tab.id);
-            tab.state.borrow_mut().end(CloseReason::ClientGone, now);
+            state.end(reason, now);
+            state.ending.iter_mut().for_each(|ending| ending.over = true);
         }
+        drop(state);
         self.forget_if_over(tab);
     }
 
