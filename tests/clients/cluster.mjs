@@ -69,11 +69,12 @@ export class Cluster {
     }
   }
 
-  /** Kills one of the nodes without a word, and starts it again. */
-  async kill() {
-    const node = this.nodes[Math.floor(Math.random() * this.nodes.length)];
-    await node.kill();
-    await node.again();
+  /** Kills every node without a word and starts it again, one after the other. */
+  async killEach() {
+    for (const node of this.nodes) {
+      await node.kill();
+      await node.again();
+    }
   }
 
   logs(since) {

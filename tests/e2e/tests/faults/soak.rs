@@ -45,6 +45,7 @@ pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
         tokio::time::sleep(random.milliseconds(500, 4000)).await;
     }
     let sent = load.end().await;
+    tell_resumes(kind, seed, &cluster).await;
     let report = Report::of(&plan, kind.name(), &sent, &followers).await;
     crate::say(&report.to_string());
     for (node, (before, after)) in before.iter().zip(resident(&cluster)).enumerate() {
@@ -61,6 +62,19 @@ pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
     }
     report.expect_good();
     followers.into_iter().for_each(Follower::end);
+}
+
+/// Prints how resumes ended and how many tabs were slow: what a failed run is first asked.
+async fn tell_resumes(kind: Kind, seed: u64, cluster: &Cluster) {
+    for (node, at) in cluster.nodes.iter().enumerate() {
+        let mut told = format!("seed {seed} {} node {}:", kind.name(), node + 1);
+        for outcome in ["complete", "incomplete", "cut", "too_slow", "unknown_cursor"] {
+            let count = at.metric("fanfare_resumes_total{", &format!("\"{outcome}\"")).await;
+            told.push_str(&format!(" {count} resumes {outcome},"));
+        }
+        let slow = at.metric("fanfare_slow_consumers_total", "").await;
+        crate::say(&format!("{told} {slow} slow tabs"));
+    }
 }
 
 fn tabs(random: &mut Random) -> Vec<TabPlan> {

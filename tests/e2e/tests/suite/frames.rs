@@ -1,7 +1,5 @@
 //! What a client may send wrongly, byte by byte, and what it is told then.
 
-use std::time::Duration;
-
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE, Message, SEPARATOR};
 use fanfare_e2e_tests::wait::at_most;
 use fanfare_e2e_tests::websocket::{BINARY, Frame, TEXT, WebSocket, frame, header, unmasked};
@@ -292,26 +290,6 @@ async fn requests_that_are_no_connection() {
     // A page of another origin has no business here.
     let foreign = alice().header("origin", "https://evil.example").open(node.address(), None).await;
     assert_eq!(foreign.expect("an answer").expect_err("refused").status, 403);
-}
-
-#[tokio::test]
-async fn a_tab_that_reads_nothing_holds_up_nobody() {
-    let settings = Settings::default().section("[limits]\noutbox_bytes = 32768\nevent_bytes = 16384");
-    let node = Node::start_with(settings).await;
-    let _deaf = node.tab(&Token::user("bob", "acme")).await;
-    let mut tab = node.tab(&Token::user("alice", "acme")).await;
-    let (mut sent, producer) = (0, Token::producer().sign());
-    // What the sockets' own buffers take is up to the kernel, so it is sent until the deaf one is let go.
-    while node.metric("fanfare_slow_consumers", "").await < 1.0 {
-        assert!(sent < 4000, "the node goes on queueing for a tab that reads nothing");
-        for _ in 0..20 {
-            sent += 1;
-            let body = json!({ "org": "acme", "title": sent.to_string(), "message": "m".repeat(12_000) });
-            node.post(&producer, &NewEvent::new("system.Alert", &sent.to_string(), &body)).await.expect(202);
-            let toast = tokio::time::timeout(Duration::from_secs(5), tab.expect("toast")).await;
-            assert_eq!(toast.expect("the other tab is on time")["title"], sent.to_string());
-        }
-    }
 }
 
 #[tokio::test]

@@ -11,5 +11,6 @@ mod logout;
 mod proxy;
 mod publish;
 mod schema_registry;
+mod slow;
 mod startup;
 mod tokens;

@@ -101,7 +101,11 @@ impl Shard {
     pub(super) fn evict(&self, tab: &Tab, reason: CloseReason) {
         let now = Instant::now();
         self.shared.metrics.slow_consumer();
-        if let Some(identity) = &tab.identity {
+        // Without a poll a slow client and one that has left look the same: a page that is reloaded often must not cost
+        // its user's other tabs their replays.
+        if let Some(identity) = &tab.identity
+            && tab.transport != Transport::LongPolling
+        {
             self.shared.groups.evictions().note(identity, self.tabs_of(identity), now);
         }
         self.by_id.borrow_mut().remove(&tab.id);

@@ -1,0 +1,61 @@
+//! Tabs that do not take what they are sent, and what that means for others.
+
+use std::time::Duration;
+
+use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Token, Transport, Wire};
+use serde_json::json;
+
+fn settings() -> Settings {
+    Settings::default().section("[limits]\noutbox_bytes = 32768\nevent_bytes = 16384")
+}
+
+#[tokio::test]
+async fn a_tab_that_reads_nothing_holds_up_nobody() {
+    let node = Node::start_with(settings()).await;
+    let _deaf = node.tab(&Token::user("bob", "acme")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let (mut sent, producer) = (0, Token::producer().sign());
+    // What the sockets' own buffers take is up to the kernel, so it is sent until the deaf one is let go.
+    while node.metric("fanfare_slow_consumers", "").await < 1.0 {
+        assert!(sent < 4000, "the node goes on queueing for a tab that reads nothing");
+        for _ in 0..20 {
+            sent += 1;
+            let body = json!({ "org": "acme", "title": sent.to_string(), "message": "m".repeat(12_000) });
+            node.post(&producer, &NewEvent::new("system.Alert", &sent.to_string(), &body)).await.expect(202);
+            let toast = tokio::time::timeout(Duration::from_secs(5), tab.expect("toast")).await;
+            assert_eq!(toast.expect("the other tab is on time")["title"], sent.to_string());
+        }
+    }
+}
+
+/// Two evictions of each of a user's tabs within a minute cost a replay, but a client that left without a word is none
+/// that is slow.
+#[tokio::test]
+async fn polls_that_were_left_do_not_cost_their_user_a_replay() {
+    // Two tabs at a time, which count for four on a node of two shards: the eighth eviction would be one too many.
+    const LEFT: u32 = 10;
+    let node = Node::start_with(settings()).await;
+    let connect = Connect::new(HUB, Token::user("alice", "acme").sign());
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.invoke("Cursor", json!([])).await.expect("a cursor");
+    let (mut sent, producer) = (0, Token::producer().sign());
+    for left in 1..=LEFT {
+        let wire = Wire::connect(&connect, Transport::LongPolling, node.address()).await;
+        drop(wire.expect("an answer").expect("connects"));
+        while node.metric("fanfare_slow_consumers", "").await < f64::from(left) {
+            assert!(sent < 100, "the node goes on queueing for polls that nobody sends");
+            sent += 1;
+            let body = json!({ "org": "acme", "title": sent.to_string(), "message": "m".repeat(12_000) });
+            node.post(&producer, &NewEvent::new("system.Alert", &sent.to_string(), &body)).await.expect(202);
+            tab.expect("toast").await;
+        }
+        until("the end of the poll's connection", async || {
+            (node.metric("fanfare_connections{", "LongPolling").await == 0.0).then_some(())
+        })
+        .await;
+    }
+    let resumed = tab.invoke("Resume", json!([cursor])).await.expect("an answer");
+    assert_eq!(resumed["complete"], true, "{resumed}");
+}
