@@ -246,7 +246,7 @@ impl Node {
     pub async fn metric(&self, name: &str, part: &str) -> f64 {
         let text = Request::get("/metrics").send(self.admin_listen).await.expect("metrics").expect(200).text();
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value)
     }
 
     /// Opens the log of a node that does not run.
