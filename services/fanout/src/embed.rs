@@ -61,6 +61,14 @@ impl EmbeddedNode {
     }
 }
 
+/// The log that a configuration names, opened as a node opens it: for programs that write or read it beside one.
+///
+/// # Errors
+/// [`StartError`] if its client cannot be made, or the embedded log cannot be opened.
+pub fn open_log(loaded: &Loaded) -> Result<Arc<dyn Broker>, StartError> {
+    crate::command::open_broker(&loaded.config.broker, &loaded.registry)
+}
+
 /// The clients that are connected to a node.
 #[derive(Debug, Clone)]
 pub struct Clients {

@@ -11,6 +11,8 @@ pub mod token;
 
 use std::process::ExitCode;
 
+pub(crate) use broker::open as open_broker;
+
 /// How a command ends (DESIGN 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

@@ -23,12 +23,15 @@ impl CpuTime {
     pub(crate) fn of(pid: u32) -> Result<Self> {
         match threads(pid) {
             Some(threads) => Ok(Self::Threads(threads)),
-            None => {
-                let path = format!("/proc/{pid}/stat");
-                let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-                ticks(&text).map(Self::Process).with_context(|| format!("{path}: not what proc(5) says"))
-            }
+            None => Self::since_start(pid).map(Self::Process),
         }
+    }
+
+    /// Of a process from its start until now, with the threads that have ended, in ticks.
+    pub(crate) fn since_start(pid: u32) -> Result<Duration> {
+        let path = format!("/proc/{pid}/stat");
+        let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+        ticks(&text).with_context(|| format!("{path}: not what proc(5) says"))
     }
 
     /// The time used since `before`, in microseconds. A thread that has ended meanwhile had nothing to do.

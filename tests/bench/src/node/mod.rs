@@ -17,7 +17,7 @@ use crate::load::{Gate, Load, Ticket};
 use crate::measure::Cpus;
 
 pub(crate) use mint::{Mint, ORG};
-pub(crate) use settings::write as write_settings;
+pub(crate) use settings::{Settings, write as write_settings};
 
 /// How long a node may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -40,16 +40,22 @@ impl Node {
     /// Starts a node below `place`, on the processors set aside for it, and waits until it is ready.
     pub(crate) fn start(program: &Path, place: &Path, mint: &Mint, cpus: &Cpus) -> Result<Self> {
         let own = tempfile::tempdir_in(place).context("no folder for the node")?;
-        let mut node = Self::start_in(program, own.path(), mint, cpus, "")?;
+        let mut node = Self::start_in(program, own.path(), mint, cpus, Settings::default())?;
         node._own = Some(own);
         Ok(node)
     }
 
-    /// The same in a folder that stays, on the log that may be in it, with more routes.
-    pub(crate) fn start_in(program: &Path, folder: &Path, mint: &Mint, cpus: &Cpus, routes: &str) -> Result<Self> {
+    /// The same in a folder that stays, on the log that may be in it, on ports that are free.
+    pub(crate) fn start_in(
+        program: &Path,
+        folder: &Path,
+        mint: &Mint,
+        cpus: &Cpus,
+        settings: Settings<'_>,
+    ) -> Result<Self> {
         let (address, admin) = (free_address()?, free_address()?);
-        let key = fs::canonicalize(mint.key_file())?;
-        let config = settings::write(folder, &key, address.port(), admin.port(), routes)?;
+        let settings = Settings { ports: (address.port(), admin.port()), ..settings };
+        let config = settings::write(folder, mint.key_file(), &settings)?;
         let log = File::create(folder.join("node.log"))?;
         let process = cpus
             .for_server(program)

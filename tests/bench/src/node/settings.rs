@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 /// The hub of every tab.
 pub(crate) const HUB: &str = "/hubs/notifications";
 
+/// Nodes that share a broker must have the same.
+const SECRET: &str = "a secret of the benchmarks that everybody knows";
+
 /// An alert is a toast for one user or for everybody in the org.
 const ROUTES: &str = r#"hub = "/hubs/notifications"
 
@@ -26,16 +29,38 @@ groups = ["org:{org}"]
 toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
 "#;
 
-/// Writes the configuration and the routes of a node into a folder, and more routes; where the configuration is.
-pub(crate) fn write(folder: &Path, key: &Path, port: u16, admin_port: u16, routes: &str) -> Result<PathBuf> {
+/// What differs between nodes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings<'s> {
+    /// The URL of the broker.
+    pub(crate) broker: &'s str,
+    /// More routes.
+    pub(crate) routes: &'s str,
+    /// The ports of the public and the operator's side.
+    pub(crate) ports: (u16, u16),
+}
+
+impl Default for Settings<'_> {
+    /// A log in the node's folder, and ports that nobody binds.
+    fn default() -> Self {
+        Self { broker: "embedded:log", routes: "", ports: (1, 2) }
+    }
+}
+
+/// Writes the configuration and the routes of a node into a folder; where the configuration is.
+pub(crate) fn write(folder: &Path, key: &Path, settings: &Settings<'_>) -> Result<PathBuf> {
+    let Settings { broker, routes, ports: (port, admin_port) } = settings;
+    // A relative path would be one below the folder.
+    let key = fs::canonicalize(key).context("no signing key")?;
     let config = format!(
         r#"[node]
 listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:{admin_port}"
 data = "data"
+secret = "{SECRET}"
 
 [broker]
-url = "embedded:log"
+url = "{broker}"
 
 [routes]
 path = "routes.toml"

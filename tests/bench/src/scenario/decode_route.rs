@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 
 use super::pairs::alone;
-use crate::node::write_settings;
+use crate::node::{Settings, write_settings};
 use crate::report::{Figure, Readings};
 use crate::stage::Stage;
 
@@ -19,8 +19,7 @@ const MANY: u32 = 2_100;
 
 pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     let program = stage.program("fanfare-decode-route")?;
-    // Nothing listens: the ports are never bound.
-    let config = write_settings(stage.folder(), stage.mint.key_file(), 1, 2, "")?;
+    let config = write_settings(stage.folder(), stage.mint.key_file(), &Settings::default())?;
     let instructions = instructions(stage, &program, &config)?;
     if instructions.is_none() {
         stage.say("no valgrind on this machine: instructions are not counted");

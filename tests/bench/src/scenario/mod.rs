@@ -13,6 +13,7 @@ mod slow_reader;
 
 use anyhow::Result;
 
+use crate::backplane::Kind;
 use crate::report::Figure;
 use crate::stage::Stage;
 
@@ -86,8 +87,18 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "readback_embedded",
-        about: "A node starts on a million retained flags of 1,000 orgs in the embedded log: until /readyz answers 200.",
-        run: readback::embedded,
+        about: "A node starts on a million retained flags in the embedded log, until it is ready. The floor only reads them.",
+        run: |stage, name| readback::run(stage, name, Kind::Embedded),
+    },
+    Scenario {
+        name: "readback_nats",
+        about: "A node starts on a million retained flags in NATS, until it is ready. The floor only reads them.",
+        run: |stage, name| readback::run(stage, name, Kind::Nats),
+    },
+    Scenario {
+        name: "readback_kafka",
+        about: "A node starts on a million retained flags in Kafka, until it is ready. The floor only reads them.",
+        run: |stage, name| readback::run(stage, name, Kind::Kafka),
     },
     Scenario {
         name: "reconnect_storm",

@@ -20,7 +20,7 @@ use crate::config::{BrokerConfig, BrokerKind};
 // The schemas are of use to Kafka alone, whose topics are named after services.
 #[cfg_attr(not(feature = "kafka"), allow(unused_variables))]
 /// Opens the broker; one outside this process need not be there yet.
-pub(super) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn Broker>, StartError> {
+pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn Broker>, StartError> {
     match &config.kind {
         BrokerKind::Embedded(folder) => embedded(config, folder),
         #[cfg(feature = "nats")]

@@ -1,0 +1,66 @@
+//! What it takes a node to read back a million retained values, before it is ready.
+
+mod flags;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use self::flags::FLAGS;
+use super::pairs::interleave;
+use crate::backplane::{Backplane, Kind};
+use crate::measure::{CpuTime, resident_bytes};
+use crate::node::{Node, Settings, write_settings};
+use crate::report::{Figure, Readings};
+use crate::stage::Stage;
+
+const ROUTE: &str = r#"
+[[route]]
+name = "flag"
+event = "license.FlagToggled"
+groups = ["org:{org}"]
+featureFlag = { flag = "{flag}", enabled = "{enabled}" }
+retain = true
+"#;
+
+pub(super) fn run(stage: &Stage, name: &'static str, kind: Kind) -> Result<Vec<Figure>> {
+    let Some(backplane) = Backplane::start(kind, stage.folder(), |words| stage.say(words))? else {
+        return Ok(Vec::new());
+    };
+    let settings = Settings { broker: &backplane.url, routes: ROUTE, ..Settings::default() };
+    let config = write_settings(backplane.folder(), stage.mint.key_file(), &settings)?;
+    flags::publish(stage, &backplane, &config)?;
+    let read = || bare(stage, &config);
+    interleave(stage, name, "start", read, || start(stage, backplane.folder(), settings))
+}
+
+/// Starts a node on what is there, and measures until it is ready.
+fn start(stage: &Stage, folder: &Path, settings: Settings<'_>) -> Result<Readings> {
+    let begun = Instant::now();
+    let node = Node::start_in(&stage.program("fanfare")?, folder, &stage.mint, &stage.cpus, settings)?;
+    let took = begun.elapsed().as_secs_f64();
+    let cpu = CpuTime::since_start(node.pid())?.as_secs_f64();
+    let records = node.metric("fanfare_read_back_records")?;
+    ensure!(node.metric("fanfare_retained_values")? == FLAGS as f64, "the node does not know all flags");
+    Ok(vec![
+        ("ready_ms", took * 1e3),
+        ("cpu_ms", cpu * 1e3),
+        ("records_per_second", records / took),
+        ("rss_bytes", resident_bytes(node.pid())? as f64),
+        ("projection_bytes", node.metric("fanfare_projection_bytes")?),
+        ("retained_values", FLAGS as f64),
+        ("records_read", records),
+    ])
+}
+
+/// The same records read and dropped, by a program of its own on the node's processors.
+fn bare(stage: &Stage, config: &Path) -> Result<Readings> {
+    let output = stage.cpus.for_server(&stage.program("fanfare-read-log")?).arg(config).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let numbers: Result<Vec<f64>, _> = said.split_whitespace().map(str::parse).collect();
+    let numbers = numbers.with_context(|| format!("not numbers: {said:?}"))?;
+    let [records, took_ms, cpu_ms] = numbers[..] else { anyhow::bail!("not three numbers: {said:?}") };
+    Ok(vec![("ready_ms", took_ms), ("cpu_ms", cpu_ms), ("records_read", records)])
+}
