@@ -4,6 +4,7 @@
 //! for each figure to `target/bench/NAME.jsonl`, and draws a chart for each scenario into `docs/benchmarks/`.
 
 mod backplane;
+mod bare;
 mod floor;
 mod load;
 mod measure;

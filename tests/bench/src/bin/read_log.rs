@@ -1,44 +1,55 @@
-//! Reads what a node reads at its start, and does nothing with it: `fanfare-read-log CONFIG`.
+//! Reads records of a log as a node does, and does nothing with them: the floor of what reading costs.
 //!
-//! The compacted state from its first record, then the replay window up to the end of the log. It prints the number of
-//! records, the milliseconds since it began, and its CPU time so far in milliseconds. This is the floor of reading back.
+//! | arguments | reads |
+//! |---|---|
+//! | `start CONFIG` | what a node reads at its start: the compacted state, then the replay window |
+//! | `follow CONFIG COUNT` | so many records that come from now on; a line `ready` says from when on |
+//!
+//! At the end it prints the number of records, and milliseconds and CPU time in microseconds since it began or was ready.
 
-use std::fs;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use anyhow::{Context, Result, anyhow, bail};
 use fanfare_broker::{Broker, Position};
 use fanfare_fanout::config::Loaded;
 use fanfare_fanout::embed::open_log;
 
-/// A clock tick of `/proc/self/stat`, in milliseconds.
-const TICK_MS: u64 = 10;
-
 fn main() -> Result<()> {
-    let mut arguments = std::env::args_os().skip(1);
-    let (Some(config), None) = (arguments.next(), arguments.next()) else {
-        bail!("usage: fanfare-read-log CONFIG");
-    };
     let begun = Instant::now();
-    let loaded = Loaded::load(Path::new(&config)).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        anyhow!(lines.join("\n"))
-    })?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // As many threads as a node has.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let records = runtime.block_on(async {
-        let log = open_log(&loaded)?;
-        let records = read(&*log, &loaded).await?;
-        anyhow::Ok(records)
+    let (records, took, cpu) = runtime.block_on(async {
+        match arguments[..] {
+            ["start", config] => {
+                let loaded = load(config)?;
+                let records = start(&*open_log(&loaded)?, &loaded).await?;
+                anyhow::Ok((records, begun.elapsed(), cpu_time()?))
+            }
+            ["follow", config, count] => {
+                let loaded = load(config)?;
+                follow(&*open_log(&loaded)?, count.parse().context("COUNT is not a number")?).await
+            }
+            _ => bail!("usage: fanfare-read-log start CONFIG | follow CONFIG COUNT"),
+        }
     })?;
-    let (took, cpu) = (begun.elapsed().as_secs_f64() * 1e3, cpu_ms()?);
-    writeln!(std::io::stdout(), "{records} {took:.1} {cpu}").context("nobody reads the result")
+    let (took, cpu) = (took.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e6);
+    writeln!(io::stdout(), "{records} {took:.1} {cpu:.0}").context("nobody reads the result")
 }
 
-async fn read(log: &dyn Broker, loaded: &Loaded) -> Result<u64> {
+fn load(config: &str) -> Result<Loaded> {
+    Loaded::load(Path::new(config)).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow!(lines.join("\n"))
+    })
+}
+
+async fn start(log: &dyn Broker, loaded: &Loaded) -> Result<u64> {
     let broker = &loaded.config.broker;
     let head = log.head().await?;
     let start = log.window(broker.window, broker.window_events).await?;
@@ -58,16 +69,28 @@ async fn read(log: &dyn Broker, loaded: &Loaded) -> Result<u64> {
     Ok(read)
 }
 
+async fn follow(log: &dyn Broker, count: u64) -> Result<(u64, Duration, Duration)> {
+    let mut reader = log.read(&log.head().await?).await?;
+    writeln!(io::stdout(), "ready").context("nobody waits")?;
+    let (begun, before) = (Instant::now(), cpu_time()?);
+    let mut read = 0;
+    while read < count {
+        read += black_box(reader.next().await?).len() as u64;
+    }
+    Ok((read, begun.elapsed(), cpu_time()? - before))
+}
+
 fn is_read(position: &Position, head: &Position) -> bool {
     head.offsets().iter().all(|(partition, offset)| position.covers(*partition, *offset))
 }
 
-/// User and system time of all threads, ended ones too.
-fn cpu_ms() -> Result<u64> {
-    let text = fs::read_to_string("/proc/self/stat")?;
-    let (_, rest) = text.rsplit_once(") ").context("/proc/self/stat: not what proc(5) says")?;
-    // The 14th and 15th field, of which two are cut off.
-    let mut fields = rest.split(' ').skip(11);
-    let mut field = || fields.next().and_then(|field| field.parse::<u64>().ok()).context("no time in /proc/self/stat");
-    Ok((field()? + field()?) * TICK_MS)
+/// The time of all threads that are there, to the nanosecond; those of this program end with it.
+fn cpu_time() -> Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for thread in fs::read_dir("/proc/self/task")? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let nanos = text.split(' ').next().and_then(|field| field.parse().ok()).context("schedstat: no number")?;
+        sum += Duration::from_nanos(nanos);
+    }
+    Ok(sum)
 }

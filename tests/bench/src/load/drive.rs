@@ -62,7 +62,7 @@ impl Load {
         self.tabs.ledger.finish()
     }
 
-    fn publish(&mut self, plan: &Plan, first: usize, count: usize) -> Result<()> {
+    pub(super) fn publish(&mut self, plan: &Plan, first: usize, count: usize) -> Result<()> {
         self.tabs.ledger.begin_burst();
         for number in 0..plan.burst {
             let place = self.tabs.ledger.next();
@@ -85,7 +85,7 @@ impl Load {
     }
 
     /// What happened while nobody looked may be that the node has closed idle connections.
-    fn renew_producers(&mut self) -> Result<()> {
+    pub(super) fn renew_producers(&mut self) -> Result<()> {
         self.turn(Duration::ZERO)?;
         match &mut self.source {
             Source::Node { publishers, .. } => {
@@ -95,7 +95,7 @@ impl Load {
         }
     }
 
-    fn producers_are_idle(&self) -> bool {
+    pub(super) fn producers_are_idle(&self) -> bool {
         match &self.source {
             Source::Node { publishers, .. } => publishers.iter().all(super::Publisher::is_idle),
             Source::Floor { .. } => true,

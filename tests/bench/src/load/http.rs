@@ -72,10 +72,12 @@ pub(crate) fn negotiate(host: &str, hub: &str, token: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The opening handshake of a WebSocket; browsers cannot send headers, so the token is in the query.
-pub(crate) fn upgrade(host: &str, hub: &str, connection: &str, token: &str) -> Vec<u8> {
+/// The opening handshake of a WebSocket; browsers cannot send headers, so the token is in the query. A tab that returns
+/// names its cursor.
+pub(crate) fn upgrade(host: &str, hub: &str, connection: &str, token: &str, cursor: Option<&str>) -> Vec<u8> {
+    let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
     format!(
-        "GET {hub}?id={connection}&access_token={token} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\n\
+        "GET {hub}?id={connection}&access_token={token}{cursor} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\n\
          upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
     )
     .into_bytes()

@@ -66,6 +66,11 @@ impl Ledger {
         self.sent.get(place as usize)?.wire.as_deref()
     }
 
+    /// The exact bytes of the newest event that a tab was shown.
+    pub(super) fn newest_wire(&self) -> Option<&[u8]> {
+        self.sent.iter().rev().find_map(|sent| sent.wire.as_deref())
+    }
+
     /// Checks what a tab is shown at a place.
     pub(super) fn check(&mut self, place: u32, message: &[u8]) -> Result<&mut Sent> {
         let place = place as usize;

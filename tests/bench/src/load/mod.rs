@@ -8,11 +8,13 @@
 //! The floor is driven by the same client: its tabs are bare sockets that wait for known bytes.
 
 mod drive;
+mod elsewhere;
 mod frame;
 mod http;
 mod hub;
 mod ledger;
 mod publisher;
+mod resume;
 mod storm;
 mod tab;
 mod tabs;
@@ -34,6 +36,7 @@ use self::toast::Events;
 
 pub(crate) use self::drive::{Audience, Plan};
 pub(crate) use self::ledger::Samples;
+pub(crate) use self::resume::Missed;
 pub(crate) use self::storm::Storm;
 pub(crate) use self::tab::Gate;
 

@@ -49,6 +49,8 @@ pub(super) struct Tab {
     /// Whether anybody waits for what it is sent; nobody does for a tab that has once stopped.
     pub(super) counted: bool,
     pub(super) token: Rc<str>,
+    /// Behind what it was shown last, if it is to be told what it misses.
+    pub(super) cursor: Option<Rc<str>>,
     begun: Instant,
 }
 
@@ -63,6 +65,7 @@ impl Tab {
             stopped: false,
             counted: true,
             token,
+            cursor: None,
             begun: Instant::now(),
         }
     }
@@ -161,7 +164,7 @@ impl Tab {
         let (connection, used) = (hub::connection_token(answer.body)?, answer.used);
         ensure!(used == bytes.len(), "bytes behind the answer of negotiate");
         let Gate::Hub { address, host, path } = gate else { bail!("the floor has no negotiation") };
-        let request = http::upgrade(host, path, &connection, &self.token);
+        let request = http::upgrade(host, path, &connection, &self.token, self.cursor.as_deref());
         self.connect(*address, Phase::Upgrading, request, registry, own)?;
         Ok(used)
     }

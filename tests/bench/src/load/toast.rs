@@ -38,6 +38,9 @@ pub(crate) struct Events {
     pub(crate) message_bytes: usize,
 }
 
+/// The orgs without a tab.
+const OTHER_ORGS: u64 = 5_000;
+
 /// The text of a usual toast.
 const USUAL_MESSAGE_BYTES: usize = 64;
 
@@ -49,6 +52,17 @@ impl Events {
 
     /// A new event for a user, or for everybody in the org.
     pub(crate) fn make(&mut self, user: Option<&Id>) -> Result<Publication> {
+        let org = self.org.clone();
+        self.make_in(&org, user)
+    }
+
+    /// A new event for everybody in one of many orgs without a tab.
+    pub(crate) fn make_elsewhere(&mut self) -> Result<Publication> {
+        let org = Id::parse(&format!("other-{}", self.made % OTHER_ORGS))?;
+        self.make_in(&org, None)
+    }
+
+    fn make_in(&mut self, org: &Id, user: Option<&Id>) -> Result<Publication> {
         self.made += 1;
         let millis = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)?;
         let mut message = format!("Event {} ", self.made);
@@ -59,13 +73,13 @@ impl Events {
             event_type: self.event_type.clone(),
             time: Timestamp(millis),
             subject: None,
-            org: Some(self.org.clone()),
+            org: Some(org.clone()),
             data_version: None,
             traceparent: None,
         };
         let toast = Toast { message: message.clone(), at: attributes.time.to_rfc3339() };
         let alert = Alert {
-            org: Some(self.org.clone()),
+            org: Some(org.clone()),
             user: user.cloned(),
             severity: Severity::Info,
             title: TITLE.to_owned(),
@@ -96,6 +110,12 @@ struct Shown<'a> {
     title: &'a str,
     message: &'a str,
     at: &'a str,
+}
+
+/// The cursor of a toast.
+pub(super) fn cursor(message: &[u8]) -> Result<&str> {
+    let invocation: Invocation<'_> = serde_json::from_slice(message).context("not a toast")?;
+    Ok(invocation.arguments[0].cursor)
 }
 
 impl Toast {

@@ -7,8 +7,10 @@ mod idle_memory;
 mod pairs;
 mod phase;
 mod publish_latency;
+mod read_all;
 mod readback;
 mod reconnect_storm;
+mod resume_storm;
 mod slow_reader;
 
 use anyhow::Result;
@@ -86,6 +88,21 @@ pub(crate) const ALL: &[Scenario] = &[
         run: connect_storm::run,
     },
     Scenario {
+        name: "read_all_embedded",
+        about: "10,000 events a second of 5,000 orgs without a tab, through POST /events: taken, stored and read.",
+        run: read_all::embedded,
+    },
+    Scenario {
+        name: "read_all_nats",
+        about: "10,000 events a second of 5,000 orgs without a tab, over NATS. The floor only reads them.",
+        run: |stage, name| read_all::remote(stage, name, Kind::Nats),
+    },
+    Scenario {
+        name: "read_all_kafka",
+        about: "10,000 events a second of 5,000 orgs without a tab, over Kafka. The floor only reads them.",
+        run: |stage, name| read_all::remote(stage, name, Kind::Kafka),
+    },
+    Scenario {
         name: "readback_embedded",
         about: "A node starts on a million retained flags in the embedded log, until it is ready. The floor only reads them.",
         run: |stage, name| readback::run(stage, name, Kind::Embedded),
@@ -104,6 +121,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "reconnect_storm",
         about: "5,000 tabs are dropped and return at once. The floor accepts as many bare connections at once.",
         run: reconnect_storm::run,
+    },
+    Scenario {
+        name: "resume_storm",
+        about: "5,000 tabs return at once with a cursor and are told 30 of 300 events. The floor accepts and sends as many.",
+        run: resume_storm::run,
     },
 ];
 

@@ -5,11 +5,12 @@ mod flags;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use self::flags::FLAGS;
 use super::pairs::interleave;
 use crate::backplane::{Backplane, Kind};
+use crate::bare;
 use crate::measure::{CpuTime, resident_bytes};
 use crate::node::{Node, Settings, write_settings};
 use crate::report::{Figure, Readings};
@@ -31,8 +32,7 @@ pub(super) fn run(stage: &Stage, name: &'static str, kind: Kind) -> Result<Vec<F
     let settings = Settings { broker: &backplane.url, routes: ROUTE, ..Settings::default() };
     let config = write_settings(backplane.folder(), stage.mint.key_file(), &settings)?;
     flags::publish(stage, &backplane, &config)?;
-    let read = || bare(stage, &config);
-    interleave(stage, name, "start", read, || start(stage, backplane.folder(), settings))
+    interleave(stage, name, "start", || read(stage, &config), || start(stage, backplane.folder(), settings))
 }
 
 /// Starts a node on what is there, and measures until it is ready.
@@ -55,12 +55,7 @@ fn start(stage: &Stage, folder: &Path, settings: Settings<'_>) -> Result<Reading
 }
 
 /// The same records read and dropped, by a program of its own on the node's processors.
-fn bare(stage: &Stage, config: &Path) -> Result<Readings> {
-    let output = stage.cpus.for_server(&stage.program("fanfare-read-log")?).arg(config).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout);
-    let numbers: Result<Vec<f64>, _> = said.split_whitespace().map(str::parse).collect();
-    let numbers = numbers.with_context(|| format!("not numbers: {said:?}"))?;
-    let [records, took_ms, cpu_ms] = numbers[..] else { anyhow::bail!("not three numbers: {said:?}") };
-    Ok(vec![("ready_ms", took_ms), ("cpu_ms", cpu_ms), ("records_read", records)])
+fn read(stage: &Stage, config: &Path) -> Result<Readings> {
+    let read = bare::start(stage, config)?;
+    Ok(vec![("ready_ms", read.took_ms), ("cpu_ms", read.cpu_us / 1e3), ("records_read", read.records)])
 }

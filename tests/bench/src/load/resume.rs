@@ -1,0 +1,65 @@
+//! Tabs that return with a cursor and are told what they missed.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::frame::{self, Frame};
+use super::hub::{Told, messages};
+use super::{Audience, Load, Plan, toast};
+
+/// What happened while the tabs were away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Missed {
+    /// Events for all of them.
+    pub(crate) own: usize,
+    /// Events of other orgs before each of those.
+    pub(crate) others: usize,
+}
+
+impl Load {
+    /// Drops all tabs, publishes what they miss, and leaves them to return with the cursor of what they saw last.
+    ///
+    /// All of them must have been shown the same event last.
+    pub(crate) fn miss(&mut self, missed: &Missed) -> Result<()> {
+        let cursor = self.newest_cursor()?;
+        self.drop_all();
+        self.tabs.ledger.finish();
+        for tab in &mut self.tabs.all {
+            tab.cursor = Some(Rc::clone(&cursor));
+        }
+        self.renew_producers()?;
+        for _ in 0..missed.own {
+            self.publish_elsewhere(missed.others, f64::INFINITY)?;
+            let one = Plan { bursts: 1, burst: 1, audience: Audience::Everybody, pause: Duration::ZERO };
+            self.publish(&one, 0, self.tabs.all.len())?;
+            self.wait_for_answers()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all tabs have been told what they missed; how much of it has not come by then.
+    pub(crate) fn wait_for_missed(&mut self, deadline: Duration) -> Result<usize> {
+        let begun = Instant::now();
+        while self.tabs.ledger.outstanding() > 0 && begun.elapsed() < deadline {
+            self.turn(Duration::from_millis(100))?;
+            self.tabs.check()?;
+        }
+        Ok(self.tabs.ledger.outstanding())
+    }
+
+    fn newest_cursor(&self) -> Result<Rc<str>> {
+        cursor_of(self.tabs.ledger.newest_wire().context("the tabs were shown nothing yet")?)
+    }
+}
+
+/// The cursor in the bytes of a toast.
+pub(super) fn cursor_of(wire: &[u8]) -> Result<Rc<str>> {
+    let Some((Frame::Text(payload), _)) = frame::read(wire)? else { bail!("not a frame of text") };
+    let shown = messages(payload).find_map(|told| match told {
+        Told::Other(message) => Some(message),
+        Told::Ping | Told::Close(_) => None,
+    });
+    Ok(Rc::from(toast::cursor(shown.context("no toast in the frame")?)?))
+}
