@@ -54,18 +54,26 @@ impl Pipeline {
     }
 
     /// What a record says and who hears of it; nothing of a tombstone.
-    fn understand(&self, record: &Record, written: &Written) -> Result<Option<(Matches<'_>, Arc<Event>)>, Unusable> {
-        let decoded =
-            tracing::info_span!("decode").in_scope(|| decode_within(&self.registry, record, written, self.event_bytes));
+    fn understand(
+        &self,
+        record: &Record,
+        written: &Written,
+        mode: Mode,
+    ) -> Result<Option<(Matches<'_>, Arc<Event>)>, Unusable> {
+        // Spans belong to the event's own, which only a live one has.
+        let is_traced = mode == Mode::Live;
+        let decode = || decode_within(&self.registry, record, written, self.event_bytes);
+        let decoded = if is_traced { tracing::info_span!("decode").in_scope(decode) } else { decode() };
         let Some(event) = decoded? else { return Ok(None) };
-        let routed = tracing::info_span!("route").in_scope(|| self.routes.resolve(&event));
+        let route = || self.routes.resolve(&event);
+        let routed = if is_traced { tracing::info_span!("route").in_scope(route) } else { route() };
         Ok(Some((routed?, Arc::new(event))))
     }
 
     async fn handle_in(&self, record: &Record, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
         let written = self.schemas.of(record).await;
-        let (matches, event) = match self.understand(record, &written) {
+        let (matches, event) = match self.understand(record, &written, mode) {
             Ok(Some(usable)) => usable,
             Ok(None) => return self.skip(record, mode),
             Err(reason) => {

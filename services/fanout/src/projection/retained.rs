@@ -36,12 +36,15 @@ impl Slot {
     #[must_use]
     pub fn of(route: &Route, event: &Event) -> Option<Self> {
         let name = Arc::from(route.slot(event)?);
-        Some(Self { hub: Arc::from(route.hub()), name })
+        Some(Self { hub: Arc::clone(route.shared_hub()), name })
     }
 }
 
 /// The groups that are told a value, and the route that asked for it.
 type ToldTo = SmallVec<[(GroupName, Arc<Route>); 1]>;
+
+/// What each group of a hub is told.
+type ByGroup = HashMap<(Arc<str>, GroupName), BTreeMap<Slot, Retained>>;
 
 /// A value, by the groups that are told and the route that asked for it; none once it is removed: revision and
 /// place stay, so that a late older value does not come back.
@@ -71,7 +74,7 @@ pub struct Setting<'a> {
 #[derive(Debug, Clone)]
 pub struct RetainedSet {
     slots: HashMap<Slot, Versions<Held>>,
-    by_group: HashMap<(Arc<str>, GroupName), BTreeMap<Slot, Retained>>,
+    by_group: ByGroup,
     bytes: usize,
     most_slots: usize,
     most_bytes: usize,
@@ -108,6 +111,7 @@ impl RetainedSet {
         if keep && fits {
             held = Held { told: told().collect(), event: Some(Arc::clone(&event)), bytes };
         }
+        // Looked up once: at a start this is done a million times.
         let versions = self.slots.entry(slot.clone()).or_default();
         let before = versions.current().map(|version| (version.place, version.value.told.clone()));
         let (added, gone) = versions.add(Version { revision, place, value: held }, Memory::NONE);
@@ -124,33 +128,13 @@ impl RetainedSet {
                 self.bytes -= gone.iter().map(|version| version.value.bytes).sum::<usize>();
             }
         }
-        self.show(&slot, before);
-        let is_current = self.slots.get(&slot).and_then(Versions::current).is_some_and(|now| now.place == place);
+        let Some(now) = versions.current() else { return Kept::Older };
+        show(&mut self.by_group, &slot, before, now);
+        let is_current = now.place == place;
         match (is_current, fits) {
             (false, _) => Kept::Older,
             (true, true) => Kept::Newest,
             (true, false) => Kept::Full,
-        }
-    }
-
-    /// Brings what the groups are told in line with what counts; `before` is what counted.
-    fn show(&mut self, slot: &Slot, before: Option<(Place, ToldTo)>) {
-        let Some(now) = self.slots.get(slot).and_then(Versions::current) else { return };
-        let gone = before.filter(|(place, _)| *place != now.place);
-        for (group, _) in gone.into_iter().flat_map(|(_, told)| told) {
-            let key = (slot.hub.clone(), group);
-            if let Some(values) = self.by_group.get_mut(&key) {
-                values.remove(slot);
-                if values.is_empty() {
-                    self.by_group.remove(&key);
-                }
-            }
-        }
-        let Some(event) = &now.value.event else { return };
-        for (group, route) in &now.value.told {
-            let key = (slot.hub.clone(), group.clone());
-            let value = Retained { route: Arc::clone(route), event: Arc::clone(event), place: now.place };
-            self.by_group.entry(key).or_default().insert(slot.clone(), value);
         }
     }
 
@@ -181,6 +165,26 @@ impl RetainedSet {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+/// Brings what the groups are told in line with what counts now; `before` is what counted.
+fn show(by_group: &mut ByGroup, slot: &Slot, before: Option<(Place, ToldTo)>, now: &Version<Held>) {
+    let gone = before.filter(|(place, _)| *place != now.place);
+    for (group, _) in gone.into_iter().flat_map(|(_, told)| told) {
+        let key = (slot.hub.clone(), group);
+        if let Some(values) = by_group.get_mut(&key) {
+            values.remove(slot);
+            if values.is_empty() {
+                by_group.remove(&key);
+            }
+        }
+    }
+    let Some(event) = &now.value.event else { return };
+    for (group, route) in &now.value.told {
+        let key = (slot.hub.clone(), group.clone());
+        let value = Retained { route: Arc::clone(route), event: Arc::clone(event), place: now.place };
+        by_group.entry(key).or_default().insert(slot.clone(), value);
     }
 }
 

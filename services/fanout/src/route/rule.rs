@@ -1,6 +1,7 @@
 //! A compiled route.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -35,7 +36,7 @@ pub enum Retain {
 #[derive(Debug, Clone)]
 pub struct Route {
     pub(super) name: Box<str>,
-    pub(super) hub: Box<str>,
+    pub(super) hub: Arc<str>,
     /// The versions it takes; all of them if empty.
     pub(super) versions: Box<[u32]>,
     pub(super) when: Box<[Condition]>,
@@ -56,6 +57,11 @@ impl Route {
 
     /// The path of the hub.
     pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
+    /// The same, to be kept without a copy.
+    pub(crate) fn shared_hub(&self) -> &Arc<str> {
         &self.hub
     }
 
