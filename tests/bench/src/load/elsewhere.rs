@@ -16,7 +16,7 @@ impl Load {
         self.renew_producers()?;
         let (begun, mut sent) = (Instant::now(), 0);
         while sent < events {
-            let due = (begun.elapsed().as_secs_f64() * per_second) as usize + 1;
+            let due = ((begun.elapsed().as_secs_f64() * per_second) as usize).saturating_add(1);
             while sent < due.min(events) && self.send_elsewhere()? {
                 sent += 1;
             }

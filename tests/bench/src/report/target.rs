@@ -15,7 +15,7 @@ pub(super) enum Target {
 const TARGETS: &[(&str, &str, Target)] = &[
     ("*", "failures", Target::Value(0.0)),
     ("*", "listen_overflows", Target::Value(0.0)),
-    ("*", "notifications_missed", Target::Value(0.0)),
+    ("*", "missed", Target::Value(0.0)),
     ("publish_latency_1k", "latency_p50_ms", Target::Value(2.0)),
     ("publish_latency_1k", "latency_p99_ms", Target::Value(10.0)),
     ("broadcast_1k", "cpu_us_per_delivery", Target::Ratio(1.15)),

@@ -67,8 +67,8 @@ fn storm(stage: &Stage, node: &Node, load: &mut Load, count: usize) -> Result<Re
     let samples = load.finish();
     let mut readings = times(storm.took, told, cpu, count);
     readings.extend([
-        ("notifications_told", samples.each.len() as f64),
-        ("notifications_missed", missing as f64),
+        ("replayed", samples.each.len() as f64),
+        ("missed", missing as f64),
         ("failures", storm.failures as f64),
         ("listen_overflows", listen_overflows()?.saturating_sub(overflows) as f64),
         ("connections", storm.each.len() as f64),
