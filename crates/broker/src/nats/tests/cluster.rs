@@ -77,21 +77,25 @@ async fn each_server_is_killed_once() {
     let mut read = Vec::new();
     for server in &mut servers {
         let enough = read.len() + BETWEEN;
-        read_until(&mut reader, &mut read, enough).await;
+        read_until(&nats, &mut reader, &mut read, enough).await;
         server.kill();
         server.start_again().await.expect("starts again");
     }
     let enough = read.len() + BETWEEN;
-    read_until(&mut reader, &mut read, enough).await;
+    read_until(&nats, &mut reader, &mut read, enough).await;
     stop.store(true, Ordering::Relaxed);
     let published = publisher.await.expect("no panic");
-    read_until(&mut reader, &mut read, published).await;
+    read_until(&nats, &mut reader, &mut read, published).await;
     assert_eq!(read, (0..published).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-async fn read_until(reader: &mut Box<dyn Reader>, read: &mut Vec<String>, enough: usize) {
+async fn read_until(nats: &Nats, reader: &mut Box<dyn Reader>, read: &mut Vec<String>, enough: usize) {
     while read.len() < enough {
-        match tokio::time::timeout(Duration::from_secs(60), reader.next()).await.expect("in time") {
+        let Ok(next) = tokio::time::timeout(Duration::from_secs(60), reader.next()).await else {
+            let (head, position) = (nats.head().await, reader.position());
+            panic!("nothing for a minute: the reader is at {position:?}, the log at {head:?}");
+        };
+        match next {
             Ok(batch) => read.extend(batch.into_iter().map(|record| record.message.id)),
             Err(BrokerError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
