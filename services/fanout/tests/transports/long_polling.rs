@@ -60,6 +60,21 @@ async fn a_handshake_may_come_before_the_first_poll() {
     poll(to, &id).await.is("200 OK", "{}\u{1e}");
 }
 
+/// A proxy may ask this node for a connection that another one has, while the token is young enough to open one here.
+#[tokio::test]
+async fn a_call_does_not_open_a_connection() {
+    let node = node("").await;
+    let to = node.address();
+    let id = token(to).await;
+    let call = "{\"type\":1,\"invocationId\":\"0\",\"target\":\"x\",\"arguments\":[]}\u{1e}";
+    for foreign in [call, "{\"type\":6}\u{1e}", "{\"protocol\":", "\u{2}\u{1}\u{6}"] {
+        post(to, &id, foreign).await.is("404 Not Found", "No Connection with that ID");
+    }
+    post(to, &id, HANDSHAKE).await.is("200 OK", "");
+    poll(to, &id).await.is("200 OK", "");
+    poll(to, &id).await.is("200 OK", "{}\u{1e}");
+}
+
 /// A proxy sends the polls of a node that is gone to another one, which takes them for a new connection: it must end
 /// while its client is not yet sure that nothing happens, and not with words that belong to a handshake.
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
 use fanfare_signalr::{Message, Outcome, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -121,7 +122,7 @@ impl Shard {
                 return;
             }
             Ok(tab) => tab,
-            Err(Denied::Unknown) if may_open && !self.spent.borrow().holds(opening.id) => {
+            Err(Denied::Unknown) if may_open && !self.spent.borrow().holds(opening.id) && self.shakes_hands(bytes) => {
                 self.open_long_polling(opening)
             }
             Err(denied) => {
@@ -140,6 +141,15 @@ impl Shard {
             let _ = answer.send(Ok(()));
             shard.forget_if_over(&tab);
         });
+    }
+
+    /// Whether bytes begin as a connection does. Anything else is of a connection that another node has: taken here, a
+    /// call would never be answered, while 404 lets a proxy ask the other nodes.
+    fn shakes_hands(&self, bytes: &[u8]) -> bool {
+        match handshake::Request::parse(bytes, self.shared.settings.message_bytes) {
+            Ok(request) => request.is_some(),
+            Err(error) => !matches!(error, HandshakeError::Malformed(_)),
+        }
     }
 
     fn delete(self: &Rc<Self>, caller: &Caller) -> Result<(), Denied> {
