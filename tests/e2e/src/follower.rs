@@ -51,6 +51,8 @@ pub struct Heard {
     pub returns: usize,
     /// How often it gave up a connection that said nothing.
     pub silent: usize,
+    /// What it does at the moment: where a tab hangs is the first question when something was missed.
+    pub doing: &'static str,
 }
 
 impl Heard {
@@ -148,6 +150,7 @@ impl Tab {
 
     async fn follow(mut self, mut wire: Wire) {
         loop {
+            self.heard().doing = "listens";
             match tokio::time::timeout(SILENCE, wire.receive()).await {
                 Ok(Message::Notification(_, toast)) => {
                     let cursor = self.heard().hear(&toast);
@@ -172,6 +175,7 @@ impl Tab {
                 Return::WithCursor => self.connect.clone().query("cursor", &self.cursor),
                 Return::ByCall => self.connect.clone(),
             };
+            self.heard().doing = "connects";
             if let Some(mut wire) = self.try_connect(&connect).await
                 && (self.plan.how == Return::WithCursor || self.resume(&mut wire).await.is_some())
             {
@@ -184,6 +188,7 @@ impl Tab {
     /// Asks for what was missed. What comes live meanwhile stands among what is replayed, so its cursors are of no use.
     async fn resume(&mut self, wire: &mut Wire) -> Option<()> {
         let deadline = Deadline::new("a resume");
+        self.heard().doing = "resumes";
         let resumed = loop {
             match wire.try_invoke("Resume", json!([self.cursor])).await? {
                 Ok(resumed) => break resumed,
@@ -192,6 +197,7 @@ impl Tab {
             deadline.pause().await;
         };
         assert_eq!(resumed["complete"], true, "{:?}: {resumed}", self.plan);
+        self.heard().doing = "asks for its cursor";
         let reached = wire.try_invoke("Cursor", json!([])).await?.expect("a cursor");
         for message in wire.kept() {
             if let Message::Notification(_, toast) = message {

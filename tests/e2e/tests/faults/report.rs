@@ -65,7 +65,7 @@ impl Report {
         let missed: Vec<&str> = due.map(|sent| sent.title.as_str()).filter(|title| !heard.has(title)).collect();
         if !missed.is_empty() {
             self.missed += missed.len();
-            eprintln!("{plan:?} missed {missed:?}");
+            eprintln!("{plan:?}, which {}, missed {missed:?}", heard.doing);
         }
         for title in &heard.titles {
             if !by_title.get(title.as_str()).is_some_and(|sent| sent.is_for(plan.org, plan.user)) {
