@@ -46,8 +46,27 @@ pub(crate) const SLACK: Duration = Duration::from_secs(15);
 pub(crate) struct Extent {
     /// Just before its oldest record.
     pub oldest: Position,
-    /// The same by age alone, and the same for an age shorter by [`SLACK`]; only for a cursor that lacks partitions.
-    pub by_age: Option<(Position, Position)>,
+    /// Only for a cursor that lacks partitions.
+    pub ages: Option<Ages>,
+}
+
+/// What a cursor that lacks partitions is judged by.
+#[derive(Debug, Clone)]
+pub(crate) struct Ages {
+    /// Where the window begins by age alone.
+    pub by_age: Position,
+    /// The same for an age shorter by [`SLACK`].
+    pub recent: Position,
+    /// Just before the oldest record that is stored.
+    pub stored: Position,
+}
+
+impl Ages {
+    /// Whether the window of a partition that begins behind `edge` holds all that is young enough: it is not cut by
+    /// count, and something older than it is still stored, so that the retention has taken nothing of it.
+    fn is_whole(&self, partition: u32, edge: u64) -> bool {
+        self.by_age.offset(partition) == Some(edge) && self.stored.offset(partition) != Some(edge)
+    }
 }
 
 /// Whether a partition that a cursor may need is not in it: a long cursor has left it out, or nothing of it had been
@@ -60,7 +79,7 @@ pub(crate) fn lacks(after: &Position, oldest: &Position) -> bool {
 ///
 /// A partition that the cursor lacks is read from the begin of the window. Nothing of it is lost if the window holds
 /// all that came since the cursor: if the cursor's newest record lies well inside the window, and the window of that
-/// partition is not cut short by the number of its records.
+/// partition is cut short neither by the number of its records nor by the retention.
 ///
 /// Told from positions alone, so that every node answers alike and no clock is asked.
 pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {
@@ -74,10 +93,7 @@ pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {
     };
     let is_whole = |(partition, edge): &(u32, u64)| match after.offset(*partition) {
         Some(offset) => offset >= *edge,
-        None => window
-            .by_age
-            .as_ref()
-            .is_some_and(|(by_age, recent)| by_age.offset(*partition) == Some(*edge) && is_recent(recent)),
+        None => window.ages.as_ref().is_some_and(|ages| ages.is_whole(*partition, *edge) && is_recent(&ages.recent)),
     };
     let complete = oldest.offsets().iter().all(is_whole);
     let mut from = after.clone();
@@ -99,9 +115,14 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Begins behind `from` and ends at `until`.
-    pub(crate) fn new(from: Position, until: Position, bounds: &Bounds) -> Self {
-        Self { until, event_bytes: bounds.event_bytes, known: Projection::new(from, bounds) }
+    /// For a tab that has everything up to `after`: reads behind `from`, and ends at `until`.
+    pub(crate) fn new(after: &Position, from: &Position, until: Position, bounds: &Bounds) -> Self {
+        let same = after.incarnation() == from.incarnation();
+        let known = Position::from_parts(from.incarnation(), after.offsets().iter().copied().filter(|_| same));
+        let known = Projection::new(known.with_newest(from.newest()), bounds);
+        let mut past = Self { until, event_bytes: bounds.event_bytes, known };
+        past.pass(from);
+        past
     }
 
     /// Whether everything was read. A connection that was open when the stream was made anew hears the new one live,
@@ -116,9 +137,10 @@ impl Past {
         self.known.position()
     }
 
-    /// Goes on behind another position: what lay before it is no longer kept.
-    pub(crate) fn skip_to(&mut self, position: Position) {
-        self.known.continue_from(position);
+    /// Begins anew behind another position: what the tab had was of another stream.
+    pub(crate) fn restart(&mut self, from: &Position) {
+        self.known.continue_from(Position::start(from.incarnation()).with_newest(from.newest()));
+        self.pass(from);
     }
 
     /// Notes that everything up to the end was read.
@@ -127,9 +149,9 @@ impl Past {
         self.pass(&until);
     }
 
-    /// Notes how far the log was read: what lies between its records are holes.
+    /// Notes how far the log was read: what lies between its records are holes, or is no longer kept.
     ///
-    /// Not beyond the end: what lies there comes live, and a cursor must not be ahead of it.
+    /// Not beyond the end: what lies there comes live, or is lost to this node too. A cursor must not be ahead of it.
     pub(crate) fn pass(&mut self, read: &Position) {
         let mut position = self.known.position().clone();
         for &(partition, offset) in read.offsets() {
@@ -168,5 +190,47 @@ impl Past {
             .map(|found| Notification { route: Arc::clone(found.route), groups: found.groups })
             .collect();
         Some(Replayed { place, cursor, event, notifications })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(parts: &[(u32, u64)]) -> Position {
+        Position::from_parts(1, parts.iter().copied())
+    }
+
+    fn past(after: &Position, from: &Position) -> Past {
+        let bounds = Bounds {
+            window: Duration::from_secs(600),
+            window_events: 10,
+            event_bytes: 10,
+            token_lifetime: 60,
+            retained: 1,
+            retained_bytes: 1,
+            revocations: 1,
+            grants: 1,
+        };
+        Past::new(after, from, at(&[(0, 5), (1, 9)]), &bounds)
+    }
+
+    #[test]
+    fn a_cursor_of_a_replay_is_not_ahead_of_a_node_that_has_not_read_what_was_lost() {
+        // The retention has taken more than this node has read: its tabs are told of that when it finds out.
+        assert_eq!(*past(&at(&[(0, 1), (1, 2)]), &at(&[(0, 7), (1, 4)])).position(), at(&[(0, 5), (1, 4)]));
+        assert_eq!(*past(&Position::start(2), &at(&[(0, 7), (2, 7)])).position(), at(&[(0, 5)]));
+    }
+
+    #[test]
+    fn a_tab_that_comes_from_a_node_ahead_of_this_one_keeps_what_it_has() {
+        assert_eq!(*past(&at(&[(0, 8)]), &at(&[(0, 8), (1, 4)])).position(), at(&[(0, 8), (1, 4)]));
+    }
+
+    #[test]
+    fn a_replay_of_another_stream_begins_anew() {
+        let mut past = past(&at(&[(0, 4)]), &at(&[(0, 4)]));
+        past.restart(&at(&[(0, 2)]));
+        assert_eq!(*past.position(), at(&[(0, 2)]));
     }
 }

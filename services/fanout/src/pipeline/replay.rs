@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Schemas;
-use super::past::{Extent, Past, Replayed, SLACK, begin, lacks};
+use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
 use super::reader::Window;
 use super::recent::{Recent, Step, Walk};
 use crate::projection::Bounds;
@@ -116,7 +116,7 @@ impl Replay {
     pub async fn open(&self, after: &Position, until: Position) -> Result<Replaying, ResumeError> {
         let window = self.extent(after).await?;
         let (from, complete) = begin(after, &window);
-        let past = Past::new(from.clone(), until.clone(), &self.bounds);
+        let past = Past::new(after, &from, until.clone(), &self.bounds);
         let is_over = past.is_over();
         let (oldest, replay) = (window.oldest, self.clone());
         let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete };
@@ -134,11 +134,15 @@ impl Replay {
         let age = self.window.age;
         let oldest = self.start(self.window).await?;
         if !lacks(after, &oldest) {
-            return Ok(Extent { oldest, by_age: None });
+            return Ok(Extent { oldest, ages: None });
         }
-        let by_age = self.start(Window { age, records: u64::MAX }).await?;
-        let recent = self.start(Window { age: age.saturating_sub(SLACK), records: u64::MAX }).await?;
-        Ok(Extent { oldest, by_age: Some((by_age, recent)) })
+        let since = async |age| self.start(Window { age, records: u64::MAX }).await;
+        let ages = Ages {
+            by_age: since(age).await?,
+            recent: since(age.saturating_sub(SLACK)).await?,
+            stored: since(Duration::MAX).await?,
+        };
+        Ok(Extent { oldest, ages: Some(ages) })
     }
 
     /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
@@ -190,7 +194,7 @@ pub struct Replaying {
 }
 
 impl Replaying {
-    /// Whether everything behind the cursor is still in the window.
+    /// Whether everything behind the cursor was still in the window, as far as the replay has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -249,17 +253,17 @@ impl Replaying {
             Err(BrokerError::Trimmed { oldest }) => {
                 self.complete = false;
                 from.merge(&oldest);
+                self.past.pass(&from);
                 replay.broker.read(&from).await?
             }
             // The cursor fits the stream's name and not what is in it.
             Err(BrokerError::OtherIncarnation { .. }) => {
                 self.complete = false;
-                from = self.oldest.clone();
-                replay.broker.read(&from).await?
+                self.past.restart(&self.oldest);
+                replay.broker.read(&self.oldest).await?
             }
             opened => opened?,
         };
-        self.past.skip_to(from);
         self.source = Source::Log { reader, _permit: permit };
         Ok(())
     }

@@ -102,6 +102,23 @@ async fn a_left_out_partition_whose_window_is_cut_by_count_is_not_complete() {
 }
 
 #[tokio::test]
+async fn a_left_out_partition_that_the_retention_has_cut_within_the_window_is_not_complete() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "told"));
+    node.expect_alert("told").await;
+    let cursor = without_partition_1(&node);
+    for title in ["dropped", "kept"] {
+        log.append(1, alert(&mut scene, title));
+        node.expect_alert(title).await;
+    }
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["dropped".into(), "kept".into()], true)));
+    log.trim(1, 1);
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["kept".into()], false)));
+}
+
+#[tokio::test]
 async fn cursors_of_an_older_stream_or_another_secret_are_told_apart() {
     let (log, mut scene) = (Memory::new(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);

@@ -81,17 +81,18 @@ impl Shard {
             return Ok(Outline::default());
         }
         let mut replay = self.shared.replay.open(&after, until).await?;
-        let mut outline = Outline { complete: replay.is_complete(), ..Outline::default() };
+        let mut outline = Outline::default();
         while let Some(batch) = replay.next().await? {
             for replayed in batch {
                 if outline.sent >= self.shared.resume_notifications || outline.bytes >= self.shared.resume_bytes {
-                    outline.complete = false;
                     self.shared.metrics.resumed("cut", outline.sent as u64);
                     return Ok(outline);
                 }
                 self.send_again(tab, replayed, &mut outline).await?;
             }
         }
+        // Only now: what a cursor needs may be dropped while the replay is under way.
+        outline.complete = replay.is_complete();
         let label = if outline.complete { "complete" } else { "incomplete" };
         self.shared.metrics.resumed(label, outline.sent as u64);
         Ok(outline)
