@@ -67,16 +67,22 @@ impl Pipeline {
         let mut progress = Progress::new(self);
         self.read_state(&mut progress).await?;
         self.groups.fold(|known| known.continue_from(after.clone()));
-        self.groups.pass(after);
         self.groups.apply(Consequence::Gap).await;
+        // Only now: a tab that was told this place before it is closed would come back as if it had missed nothing.
+        self.groups.pass(after);
         self.status.set_caught_up(true);
         Ok(())
     }
 
     /// Learns the state of a new stream once its window was told. Not before it: what was learnt is told to nobody.
+    ///
+    /// It may say what lies before the window: logouts, withdrawals, flags. So the open tabs come back and are checked
+    /// against it.
     pub(super) async fn learn_state(&self) -> Result<(), BrokerError> {
         let state = self.broker.state().await?;
-        self.learn_from(state, &mut Progress::new(self)).await
+        self.learn_from(state, &mut Progress::new(self)).await?;
+        self.groups.apply(Consequence::Gap).await;
+        Ok(())
     }
 
     async fn read_state(&self, progress: &mut Progress<'_>) -> Result<(), BrokerError> {

@@ -100,7 +100,14 @@ impl Pipeline {
                     });
                     (renewed, Stage::Renew)
                 }
-                Stage::Relearn(after) => (self.relearn(&after).await.map(|()| Stage::Reopen), Stage::Relearn(after)),
+                Stage::Relearn(after) => {
+                    let learnt = self.relearn(&after).await.map(|()| {
+                        // Of a new stream, too, that was all its state.
+                        goal = None;
+                        Stage::Reopen
+                    });
+                    (learnt, Stage::Relearn(after))
+                }
                 Stage::Reopen => {
                     let opened = self.broker.read(&self.read_position()).await;
                     (opened.map(Stage::Follow), Stage::Reopen)

@@ -22,11 +22,11 @@ pub enum Consequence {
     Roles(RoleChange),
     /// A user has lost access to a group.
     Withdrawn(Access),
-    /// The stream is a new one and is read from here on: what comes behind is live for every connection, and what
-    /// the new stream's state says holds for each of them.
+    /// The stream is a new one and is read from here on: what comes behind is live for every connection.
     Renewed(Position),
-    /// This node has lost a part of the stream: connections come back with the cursors that they have, and are told
-    /// by their resume that something is missing.
+    /// This node has learnt of something that it tells nobody of, a lost part of the stream or the state of a new one:
+    /// connections come back with the cursors that they have, are held against what is known now, and are told by
+    /// their resume that something is missing.
     Gap,
 }
 

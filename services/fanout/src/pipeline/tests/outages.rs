@@ -1,5 +1,7 @@
 //! Brokers that are away, refuse, lose or are made anew.
 
+use std::time::Duration;
+
 use fanfare_broker::BrokerError;
 
 use super::broker::Memory;
@@ -90,6 +92,7 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
     rest.sort_by_key(|told| matches!(told, Told::Felt(_)));
     assert_eq!(rest[0], Told::Alert("before the node noticed".to_owned()), "and what is known is not told again");
     assert!(matches!(&rest[1], Told::Felt(Consequence::LoggedOut { user, .. }) if user.as_str() == "bob"));
+    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
     node.until_ready().await;
     for user in ["alice", "bob"] {
         let refused = node.groups.read(|known| known.refuses(&claims(user, "acme", &[], "s", 1)));
@@ -100,6 +103,24 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
     log.append(0, alert(&mut scene, "after"));
     let cursor = node.expect_alert("after").await;
     assert_eq!(node.resume(&cursor).await, Ok((vec![], true)));
+}
+
+#[tokio::test]
+async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.fail(away());
+    log.make_anew();
+    log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
+    log.wait(WINDOW.age + Duration::from_secs(1));
+    log.append(0, alert(&mut scene, "in the window"));
+    log.fail(None);
+    assert!(matches!(node.next().await.0, Told::Felt(Consequence::Renewed(_))));
+    node.expect_alert("in the window").await;
+    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap), "tabs come back, to be held against the state");
+    assert!(node.groups.read(|known| known.refuses(&claims("bob", "acme", &[], "s", 1))));
+    node.until_ready().await;
 }
 
 #[tokio::test]

@@ -4,8 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fanfare_broker::Position;
-
 use super::Shard;
 use super::tab::Tab;
 use crate::clock::unix_millis;
@@ -94,7 +92,9 @@ impl Shard {
     pub(super) fn apply(self: &Rc<Self>, consequence: &Consequence) {
         match consequence {
             Consequence::Withdrawn(access) => return self.withdraw(access),
-            Consequence::Renewed(from) => return self.renew(from),
+            Consequence::Renewed(from) => {
+                return self.all_tabs().iter().for_each(|tab| tab.state.borrow_mut().hearing.renew(from));
+            }
             Consequence::Gap => {
                 return self.all_tabs().iter().for_each(|tab| self.close(tab, CloseReason::LogGap));
             }
@@ -109,33 +109,6 @@ impl Shard {
                 Consequence::Roles(change) if concerns(change, who) => self.regroup(&tab, who),
                 _ => {}
             }
-        }
-    }
-
-    /// Lets every connection go on in a new stream, as far as what that stream says lets it.
-    fn renew(self: &Rc<Self>, from: &Position) {
-        let groups = &self.shared.groups;
-        for tab in self.all_tabs() {
-            let Some(who) = &tab.identity else {
-                tab.state.borrow_mut().hearing.renew(from);
-                continue;
-            };
-            if groups.read(|known| known.refuses(who.claims())) {
-                self.close(&tab, CloseReason::LoggedOut);
-                continue;
-            }
-            let lost: Vec<GroupName> = groups.read(|known| {
-                let state = tab.state.borrow();
-                let joined = state.hearing.joined.iter();
-                let withdrawn = joined.filter(|joined| {
-                    let group = &joined.membership.group;
-                    known.grants().withdrawn_since(&tab.hub.path, who, group, &joined.live_from)
-                });
-                withdrawn.map(|joined| joined.membership.group.clone()).collect()
-            });
-            lost.iter().for_each(|group| self.leave_asked(&tab, group));
-            tab.state.borrow_mut().hearing.renew(from);
-            self.regroup(&tab, who);
         }
     }
 
