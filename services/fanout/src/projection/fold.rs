@@ -23,7 +23,7 @@ impl Projection {
         }
         self.newest = self.newest.max(record.time);
         let key = event.attributes.dedup_id();
-        match self.seen.note(&key, &record.message.body, self.newest) {
+        match self.seen.note(&key, record, &self.times) {
             Novelty::Again => return Folded::dropped(Verdict::Duplicate),
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
             Novelty::New => {}

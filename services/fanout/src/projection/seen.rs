@@ -4,6 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
+use fanfare_broker::Record;
+
+use super::ReadTimes;
+
 /// Whether an event is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
@@ -17,13 +21,24 @@ pub enum Novelty {
 
 /// The de-duplication keys of the replay window, as 64-bit digests.
 ///
+/// A key is forgotten once its partition has been read so far beyond it: the same event comes to the same partition
+/// again, and a node that is behind may read another partition to its end first.
+///
 /// Two of 100,000 different keys share a digest with a chance of about 3 in 10 billion.
 #[derive(Debug, Clone)]
 pub struct Seen {
     bodies: HashMap<u64, u64>,
-    by_age: VecDeque<(i64, u64)>,
+    /// Where each key was seen, in the order of reading.
+    places: VecDeque<Entry>,
     age_ms: i64,
     limit: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    time: i64,
+    partition: u32,
+    key: u64,
 }
 
 impl Seen {
@@ -31,7 +46,7 @@ impl Seen {
     #[must_use]
     pub fn new(age: Duration, limit: usize) -> Self {
         let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Self { bodies: HashMap::new(), by_age: VecDeque::new(), age_ms, limit }
+        Self { bodies: HashMap::new(), places: VecDeque::new(), age_ms, limit }
     }
 
     /// How many keys are known.
@@ -46,33 +61,35 @@ impl Seen {
         self.bodies.is_empty()
     }
 
-    /// Notes a key at broker time `now` (milliseconds) and says whether it is new.
-    pub fn note(&mut self, key: &str, body: &[u8], now: i64) -> Novelty {
-        self.forget(now);
-        let (key, body) = (digest(key.as_bytes()), digest(body));
+    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read.
+    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes) -> Novelty {
+        self.forget(read);
+        let (key, body) = (digest(key.as_bytes()), digest(&record.message.body));
         match self.bodies.get(&key) {
             Some(known) if *known == body => return Novelty::Again,
             Some(_) => return Novelty::Conflict,
             None => {}
         }
-        if self.by_age.len() >= self.limit {
+        if self.places.len() >= self.limit {
             self.forget_oldest();
         }
         self.bodies.insert(key, body);
-        self.by_age.push_back((now, key));
+        self.places.push_back(Entry { time: record.time, partition: record.partition, key });
         Novelty::New
     }
 
-    fn forget(&mut self, now: i64) {
-        let horizon = now.saturating_sub(self.age_ms);
-        while self.by_age.front().is_some_and(|(time, _)| *time < horizon) {
+    /// Forgets from the front alone: what waits behind a partition at rest is bounded by the limit.
+    fn forget(&mut self, read: &ReadTimes) {
+        let age_ms = self.age_ms;
+        let is_old = |seen: &Entry| seen.time < read.of(seen.partition).saturating_sub(age_ms);
+        while self.places.front().is_some_and(is_old) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.by_age.pop_front() {
-            self.bodies.remove(&key);
+        if let Some(oldest) = self.places.pop_front() {
+            self.bodies.remove(&oldest.key);
         }
     }
 }
@@ -85,25 +102,62 @@ fn digest(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_broker::{Message, Stream};
+
     use super::*;
+
+    struct Reader {
+        seen: Seen,
+        read: ReadTimes,
+    }
+
+    impl Reader {
+        fn new(age: Duration, limit: usize) -> Self {
+            Self { seen: Seen::new(age, limit), read: ReadTimes::default() }
+        }
+
+        fn note(&mut self, partition: u32, key: &str, body: &'static str, time: i64) -> Novelty {
+            let message = Message {
+                stream: Stream::Events,
+                org: None,
+                topic: "t.T".into(),
+                key: None,
+                id: key.into(),
+                headers: vec![],
+                body: body.into(),
+            };
+            let record = Record { partition, offset: 1, time, message };
+            self.read.note(&record);
+            self.seen.note(key, &record, &self.read)
+        }
+    }
 
     #[test]
     fn keys_are_known_within_the_window_only() {
-        let mut seen = Seen::new(Duration::from_secs(1), 10);
-        assert_eq!(seen.note("a", b"1", 0), Novelty::New);
-        assert_eq!(seen.note("a", b"1", 1000), Novelty::Again);
-        assert_eq!(seen.note("a", b"2", 1000), Novelty::Conflict);
-        assert_eq!(seen.note("a", b"2", 1001), Novelty::New);
+        let mut reader = Reader::new(Duration::from_secs(1), 10);
+        assert_eq!(reader.note(0, "a", "1", 0), Novelty::New);
+        assert_eq!(reader.note(0, "a", "1", 1000), Novelty::Again);
+        assert_eq!(reader.note(0, "a", "2", 1000), Novelty::Conflict);
+        assert_eq!(reader.note(0, "a", "2", 1001), Novelty::New);
+    }
+
+    #[test]
+    fn a_key_is_known_for_as_long_as_its_partition_is_behind_others() {
+        let mut reader = Reader::new(Duration::from_secs(1), 10);
+        assert_eq!(reader.note(0, "a", "", 0), Novelty::New);
+        assert_eq!(reader.note(1, "b", "", 60_000), Novelty::New);
+        assert_eq!(reader.note(0, "a", "", 900), Novelty::Again);
+        assert_eq!(reader.note(0, "a", "", 1001), Novelty::New);
     }
 
     #[test]
     fn the_oldest_key_gives_way() {
-        let mut seen = Seen::new(Duration::from_secs(1000), 2);
+        let mut reader = Reader::new(Duration::from_secs(1000), 2);
         for key in ["a", "b", "c"] {
-            assert_eq!(seen.note(key, b"", 0), Novelty::New);
+            assert_eq!(reader.note(0, key, "", 0), Novelty::New);
         }
-        assert_eq!(seen.note("c", b"", 0), Novelty::Again);
-        assert_eq!(seen.note("a", b"", 0), Novelty::New);
-        assert_eq!(seen.bodies.len(), 2);
+        assert_eq!(reader.note(0, "c", "", 0), Novelty::Again);
+        assert_eq!(reader.note(0, "a", "", 0), Novelty::New);
+        assert_eq!(reader.seen.bodies.len(), 2);
     }
 }
