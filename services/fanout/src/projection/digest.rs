@@ -6,16 +6,15 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 pub(super) trait Digest {
     /// A number that is the same for the same knowledge, in whatever order it came.
     fn digest(&self) -> u64;
-}
 
-/// The hasher of digests: the same in every process.
-pub(super) fn hasher() -> DefaultHasher {
-    DefaultHasher::new()
+    /// The same of what counts now alone, whatever was known before and wherever in the log it was said.
+    fn digest_of_now(&self) -> u64;
 }
 
 /// The digest of one value.
 pub(super) fn of(value: &impl Hash) -> u64 {
-    let mut hasher = hasher();
+    // The same in every process.
+    let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }

@@ -180,6 +180,14 @@ impl Digest for Grants {
         }));
         accesses.wrapping_add(digest::of(&self.forgotten))
     }
+
+    fn digest_of_now(&self) -> u64 {
+        let accesses = digest::of_set(self.accesses.iter().map(|(access, versions)| {
+            let now = versions.current();
+            (access, now.map(|now| (now.revision, now.value.granted)))
+        }));
+        accesses.wrapping_add(digest::of(&self.forgotten.is_some()))
+    }
 }
 
 /// What an event changes of an access.

@@ -36,7 +36,7 @@ pub use roles::{GrantedRole, RoleChange, Roles};
 pub use seen::{Novelty, Seen};
 pub use times::ReadTimes;
 
-use digest::Digest as _;
+use digest::Digest;
 
 /// How far ahead of the broker's clock a logout may be dated, in seconds. A producer with a wrong clock
 /// would else shut a user out for as long as it is wrong.
@@ -222,14 +222,21 @@ impl Projection {
         same_time.tidy();
         same_time.roles.forget_places_before(same_time.horizon());
         same_time.grants.forget_before(same_time.horizon());
-        let position = digest::of(&(same_time.position.incarnation(), same_time.position.offsets()));
-        [
-            same_time.retained.digest(),
-            same_time.revocations.digest(),
-            same_time.roles.digest(),
-            same_time.grants.digest(),
-        ]
-        .into_iter()
-        .fold(position, |all, part| digest::of(&(all, part)))
+        same_time.digest_by(|part| part.digest())
+    }
+
+    /// The same for nodes of any age: what counts now, and how far they have come. What was said before, and where,
+    /// is known to those that were there.
+    #[must_use]
+    pub fn digest_of_now(&self) -> u64 {
+        let mut same_time = self.clone();
+        same_time.tidy();
+        same_time.digest_by(|part| part.digest_of_now())
+    }
+
+    fn digest_by(&self, digest: impl Fn(&dyn Digest) -> u64) -> u64 {
+        let position = digest::of(&(self.position.incarnation(), self.position.offsets()));
+        let parts: [&dyn Digest; 4] = [&self.retained, &self.revocations, &self.roles, &self.grants];
+        parts.into_iter().map(digest).fold(position, |all, part| digest::of(&(all, part)))
     }
 }

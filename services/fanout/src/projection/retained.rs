@@ -1,14 +1,13 @@
 //! Current state: the newest retained notification of each slot.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::Place;
-use super::digest::{Digest, hasher};
+use super::digest::{self, Digest};
 use super::versions::{Added, Memory, Version, Versions};
 use crate::groups::name::GroupName;
 use crate::route::Route;
@@ -190,33 +189,39 @@ fn show(by_group: &mut ByGroup, slot: &Slot, before: Option<(Place, ToldTo)>, no
 
 impl Digest for RetainedSet {
     fn digest(&self) -> u64 {
-        let slot = |(slot, versions): (&Slot, &Versions<Held>)| {
-            let mut hasher = hasher();
-            slot.hash(&mut hasher);
-            for version in versions.all() {
-                (version.revision, version.place).hash(&mut hasher);
-                version.value.event.as_ref().map(|event| event.attributes.dedup_id()).hash(&mut hasher);
-            }
-            let mut told: Vec<&GroupName> = versions.current().into_iter().flat_map(Held::groups).collect();
-            told.sort_unstable();
-            told.hash(&mut hasher);
-            hasher.finish()
-        };
-        let slots = self.slots.iter().map(slot).fold(0, u64::wrapping_add);
-        let shown = self.by_group.iter().map(|((hub, group), values)| {
-            let mut hasher = hasher();
-            (hub, group).hash(&mut hasher);
-            for (slot, value) in values {
-                (slot, value.place).hash(&mut hasher);
-            }
-            hasher.finish()
-        });
-        shown.fold(slots, u64::wrapping_add)
+        let slots = digest::of_set(self.slots.iter().map(|(slot, versions)| {
+            let said = versions.all().iter().map(|said| (said.revision, said.place, said.value.source()));
+            (slot, said.collect::<Vec<_>>(), told(versions))
+        }));
+        let shown = digest::of_set(self.by_group.iter().map(|(group, values)| {
+            let values = values.iter().map(|(slot, value)| (slot, value.place));
+            (group, values.collect::<Vec<_>>())
+        }));
+        slots.wrapping_add(shown)
+    }
+
+    fn digest_of_now(&self) -> u64 {
+        let slots = digest::of_set(self.slots.iter().map(|(slot, versions)| {
+            let now = versions.current();
+            (slot, now.map(|now| (now.revision, now.value.source())), told(versions))
+        }));
+        let shown =
+            digest::of_set(self.by_group.iter().map(|(group, values)| (group, values.keys().collect::<Vec<_>>())));
+        slots.wrapping_add(shown)
     }
 }
 
+/// The groups that are told what counts, in one order.
+fn told(versions: &Versions<Held>) -> Vec<&GroupName> {
+    let mut told: Vec<_> =
+        versions.current().into_iter().flat_map(|now| &now.value.told).map(|(group, _)| group).collect();
+    told.sort_unstable();
+    told
+}
+
 impl Held {
-    fn groups(version: &Version<Self>) -> impl Iterator<Item = &GroupName> {
-        version.value.told.iter().map(|(group, _)| group)
+    /// Which event it came with.
+    fn source(&self) -> Option<String> {
+        self.event.as_ref().map(|event| event.attributes.dedup_id())
     }
 }

@@ -133,4 +133,11 @@ impl Digest for Roles {
             (user, said)
         }))
     }
+
+    fn digest_of_now(&self) -> u64 {
+        digest::of_set(self.users.iter().map(|(user, versions)| {
+            let now = versions.current();
+            (user, now.map(|now| (now.revision, &now.value)))
+        }))
+    }
 }
