@@ -9,7 +9,7 @@ mod message;
 pub(crate) mod past;
 mod read_back;
 mod reader;
-mod recent;
+pub(crate) mod recent;
 mod replay;
 mod schema_registry;
 mod status;

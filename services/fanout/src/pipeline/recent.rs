@@ -35,7 +35,7 @@ struct Ring {
 
 /// Where a returning tab is in the newest records.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     after: Position,
     /// The number of the next record to look at.
     next: u64,
@@ -44,7 +44,7 @@ pub(super) struct Walk {
 }
 
 /// What a step of a walk came to.
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The next records behind the tab's position.
     Records(Vec<Arc<Record>>),
     /// There is nothing more.
@@ -63,7 +63,7 @@ impl Recent {
     }
 
     /// Told of a reader that begins behind `after`: if that is not where the last one ended, what is here is of no use.
-    pub(super) fn begin(&self, after: &Position) {
+    pub(crate) fn begin(&self, after: &Position) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         if ring.head != *after {
             ring.first += ring.records.len() as u64;
@@ -75,7 +75,7 @@ impl Recent {
 
     /// Takes the next record. To be called before anybody is told that it was read: a tab that joins behind it must find
     /// it here.
-    pub(super) fn push(&self, record: Arc<Record>) {
+    pub(crate) fn push(&self, record: Arc<Record>) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         if !ring.head.advance(&record) {
             return;
@@ -92,12 +92,12 @@ impl Recent {
     }
 
     /// Notes how far the reader came: what lies between its records are holes.
-    pub(super) fn pass(&self, read: &Position) {
+    pub(crate) fn pass(&self, read: &Position) {
         self.ring.write().unwrap_or_else(PoisonError::into_inner).head.merge(read);
     }
 
     /// Begins a walk behind `after` that sees everything up to `until`, if all of that is here.
-    pub(super) fn walk(&self, after: &Position, until: &Position) -> Option<Walk> {
+    pub(crate) fn walk(&self, after: &Position, until: &Position) -> Option<Walk> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let same = after.incarnation() == ring.head.incarnation() && until.incarnation() == ring.head.incarnation();
         if !same || !reached(after, &ring.floor) || !reached(&ring.head, until) {
@@ -108,7 +108,7 @@ impl Recent {
     }
 
     /// The next step of a walk.
-    pub(super) fn step(&self, walk: &mut Walk) -> Step {
+    pub(crate) fn step(&self, walk: &mut Walk) -> Step {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         while walk.next < walk.end {

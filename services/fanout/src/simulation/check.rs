@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use fanfare_broker::{Position, Record};
+use fanfare_broker::{Position, Record, Stream};
 use fanfare_event::{Event, Id};
 
+use super::log::{Log, StateKey, key_of};
+use super::node::Learnt;
 use super::platform::platform;
 use super::producer::Producers;
 use crate::connection::Identity;
@@ -33,6 +35,8 @@ pub(super) struct Stored {
     pub(super) incarnation: u64,
     /// Whether no record before it carries the same event.
     first: bool,
+    /// Of state: whose place the next one of its key takes.
+    key: Option<StateKey>,
     notices: Vec<Notice>,
 }
 
@@ -52,7 +56,9 @@ struct Change {
     user: Id,
     group: GroupName,
     granted: bool,
+    revision: Option<i64>,
     place: Place,
+    incarnation: u64,
 }
 
 /// An event of a list that a replay told somebody of.
@@ -61,6 +67,8 @@ pub(super) struct Told {
     pub(super) user: Id,
     pub(super) group: GroupName,
     pub(super) place: Place,
+    /// How many records the node had learnt from when it let the tab into the group.
+    pub(super) learnt: usize,
 }
 
 /// Everything that was ever stored.
@@ -72,6 +80,8 @@ pub(super) struct History {
     pub(super) logouts: Vec<LoggedOut>,
     pub(super) poison: Vec<(u64, Place)>,
     changes: Vec<Change>,
+    /// The newest record of each key of state.
+    newest: HashMap<StateKey, usize>,
 }
 
 /// What a tab must have, and what it has.
@@ -79,6 +89,8 @@ pub(super) struct Account<'a> {
     pub(super) identity: &'a Identity,
     /// From where on everything is owed.
     pub(super) owed_from: &'a Position,
+    /// Up to where, if not up to now.
+    pub(super) until: Option<&'a Position>,
     pub(super) got: &'a BTreeMap<String, u32>,
 }
 
@@ -109,7 +121,9 @@ impl History {
                 logout: route.effect(&event).is_logout(),
             });
         }
-        self.stored.push(Stored { place, incarnation, first, notices });
+        let key = (record.message.stream == Stream::State).then(|| key_of(&record.message));
+        self.newest.extend(key.clone().filter(|_| first).map(|key| (key, at)));
+        self.stored.push(Stored { place, incarnation, first, key, notices });
     }
 
     fn note_effect(&mut self, effect: &Effect, event: &Event, incarnation: u64, place: Place, stored_at: i64) {
@@ -122,7 +136,8 @@ impl History {
             Effect::Access { user, groups, granted } => {
                 for group in groups {
                     let (user, group, granted) = (user.clone(), group.clone(), *granted);
-                    self.changes.push(Change { user, group, granted, place });
+                    let revision = event.record.revision();
+                    self.changes.push(Change { user, group, granted, revision, place, incarnation });
                 }
             }
             Effect::None | Effect::Roles { .. } => {}
@@ -159,24 +174,40 @@ impl History {
         }
     }
 
-    /// What is wrong about a replay that told somebody of a list's event: it lies before every grant.
-    pub(super) fn too_early(&self, told: &Told) -> Option<String> {
-        let Told { user, group, place } = told;
-        let granted = self.changes.iter().any(|change| change.grants(user, group) && place.is_after(change.place));
-        (!granted).then(|| format!("{user} is told again of {group} at {place:?}, before any grant"))
+    /// What is wrong about a replay that told somebody of a list's event: by what the node knew when it let the tab in,
+    /// that lies in no grant.
+    pub(super) fn not_granted(&self, told: &Told, learnt: &Learnt) -> Option<String> {
+        let Told { user, group, place, .. } = told;
+        let knew = |change: &&Change| {
+            let at = learnt.get(&(change.incarnation, change.place.partition, change.place.offset));
+            change.user == *user && change.group == *group && at.is_some_and(|at| *at < told.learnt)
+        };
+        let mut changes: Vec<&Change> = self.changes.iter().filter(knew).collect();
+        changes.sort_by_key(|change| change.place.rank());
+        let (mut granted, mut highest) = (false, None);
+        for change in changes.into_iter().take_while(|change| place.is_after(change.place)) {
+            if change.revision >= highest {
+                (granted, highest) = (change.granted, change.revision);
+            }
+        }
+        (!granted).then(|| format!("{user} is told again of {group} at {place:?}, where it was not granted"))
     }
 
     /// What a tab must have heard and has not.
-    pub(super) fn missing(
-        &self,
-        account: &Account<'_>,
-        incarnation: u64,
-        is_stored: &dyn Fn(Place) -> bool,
-    ) -> Vec<String> {
+    pub(super) fn missing(&self, account: &Account<'_>, log: &Log) -> Vec<String> {
+        let incarnation = log.incarnation();
+        if account.until.is_some_and(|until| until.incarnation() != incarnation) {
+            return Vec::new();
+        }
         let mut missing = Vec::new();
-        for stored in self.stored.iter().filter(|stored| stored.first && stored.incarnation == incarnation) {
+        for (at, stored) in self.stored.iter().enumerate() {
             let same = account.owed_from.incarnation() == incarnation;
-            if (same && stored.place.is_within(account.owed_from)) || !is_stored(stored.place) {
+            let is_told = same && stored.place.is_within(account.owed_from);
+            let is_later = account.until.is_some_and(|until| !stored.place.is_within(until));
+            // A node that has read state ahead tells of the newest alone, and a broker may keep no other. What left the
+            // retention is owed all the same: a resume would have said so.
+            let superseded = stored.key.as_ref().is_some_and(|key| self.newest.get(key) != Some(&at));
+            if !stored.first || stored.incarnation != incarnation || is_told || is_later || superseded {
                 continue;
             }
             for notice in stored.notices.iter().filter(|notice| notice.is_owed(account.identity)) {
@@ -188,9 +219,17 @@ impl History {
         missing
     }
 
-    /// The logout that makes a token worthless, among those that `has_read` a node.
-    pub(super) fn ended_by(&self, who: &Identity, has_read: impl Fn(&LoggedOut) -> bool) -> Option<&LoggedOut> {
+    /// The logout that makes a token worthless, among those that a node has learnt.
+    pub(super) fn ended_by(&self, who: &Identity, learnt: &Learnt) -> Option<&LoggedOut> {
+        let has_read = |logout: &LoggedOut| {
+            learnt.contains_key(&(logout.incarnation, logout.place.partition, logout.place.offset))
+        };
         self.logouts.iter().find(|logout| logout.ends(who) && has_read(logout))
+    }
+
+    /// Whether any logout makes a token worthless.
+    pub(super) fn is_ended(&self, who: &Identity) -> bool {
+        self.logouts.iter().any(|logout| logout.ends(who))
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) enum Fault {
     Trimmed(Position),
 }
 
-type StateKey = (Option<String>, String, Option<String>);
+/// What state is kept by.
+pub(super) type StateKey = (Option<String>, String, Option<String>);
 
 #[derive(Debug, Default)]
 struct Partition {
@@ -115,8 +116,8 @@ impl Log {
             return None;
         }
         let (number, key) = (self.partition_of(&message), key_of(&message));
+        let first = self.before_first().map_or(0, |before| before + 1);
         let partition = self.partitions.get_mut(&number).expect("a partition");
-        let first = u64::from(self.shape != Shape::Kafka);
         let hole = if self.shape == Shape::Kafka && random.chance(8) { 1 + random.below(3) as u64 } else { 0 };
         let offset = partition.last.map_or(first, |last| last + 1) + hole;
         partition.last = Some(offset);
@@ -144,6 +145,15 @@ impl Log {
         }
     }
 
+    /// Drops all but the newest records of each partition of events, as a bound in bytes does in a flood.
+    pub(super) fn cut(&mut self, most: usize) {
+        for partition in self.partitions.values_mut().filter(|partition| !partition.state) {
+            while partition.records.len() > most {
+                partition.trimmed = partition.records.pop_front().map(|record| record.offset);
+            }
+        }
+    }
+
     /// Compacts the state, as Kafka does in the background; its newest records stay as they are.
     pub(super) fn compact(&mut self) {
         if self.shape != Shape::Kafka {
@@ -162,8 +172,14 @@ impl Log {
 
     pub(super) fn head(&self) -> Result<Position, Fault> {
         self.reachable()?;
-        let ends = self.partitions.iter().filter_map(|(number, partition)| Some((*number, partition.last?)));
+        let ends =
+            self.partitions.iter().filter_map(|(number, part)| Some((*number, part.last.or(self.before_first())?)));
         Ok(Position::from_parts(self.incarnation, ends))
+    }
+
+    /// The place before the first of a partition: that of Kafka is no number.
+    fn before_first(&self) -> Option<u64> {
+        (self.shape != Shape::Kafka).then_some(0)
     }
 
     fn reachable(&self) -> Result<(), Fault> {
@@ -191,7 +207,7 @@ impl Log {
             let mut newest = partition.records.iter().skip(skipped);
             match newest.find(|record| record.time >= now - age_ms) {
                 Some(oldest) => Some((*number, oldest.offset.checked_sub(1)?)),
-                None => Some((*number, partition.last?)),
+                None => Some((*number, partition.last.or(self.before_first())?)),
             }
         });
         Ok(Position::from_parts(self.incarnation, before))
@@ -199,20 +215,7 @@ impl Log {
 
     /// Some of the records behind a position, all of one partition, and how far the reader has come then.
     pub(super) fn read(&self, after: &Position, random: &mut Random) -> Result<(Vec<Record>, Position), Fault> {
-        self.reachable()?;
-        if after.incarnation() != self.incarnation {
-            return Err(Fault::OtherIncarnation);
-        }
-        let lost = |(number, partition): (&u32, &Partition)| {
-            partition.trimmed.filter(|trimmed| !after.covers(*number, *trimmed)).map(|trimmed| (*number, trimmed))
-        };
-        let mut oldest = after.clone();
-        for (number, trimmed) in self.partitions.iter().filter_map(lost) {
-            oldest.advance_to(number, trimmed);
-        }
-        if oldest != *after {
-            return Err(Fault::Trimmed(oldest));
-        }
+        self.reads(after)?;
         let behind =
             |(number, partition): &(&u32, &Partition)| partition.last.is_some_and(|l| !after.covers(**number, l));
         let behind: Vec<_> = self.partitions.iter().filter(behind).collect();
@@ -229,13 +232,24 @@ impl Log {
         Ok((records, position))
     }
 
-    /// Whether a record is still stored.
-    pub(super) fn holds(&self, partition: u32, offset: u64) -> bool {
-        let records = self.partitions.get(&partition).into_iter().flat_map(|partition| &partition.records);
-        records.into_iter().any(|record| record.offset == offset)
+    /// Whether a reader may begin behind a position.
+    pub(super) fn reads(&self, after: &Position) -> Result<(), Fault> {
+        self.reachable()?;
+        if after.incarnation() != self.incarnation {
+            return Err(Fault::OtherIncarnation);
+        }
+        let lost = |(number, partition): (&u32, &Partition)| {
+            partition.trimmed.filter(|trimmed| !after.covers(*number, *trimmed)).map(|trimmed| (*number, trimmed))
+        };
+        let mut oldest = after.clone();
+        for (number, trimmed) in self.partitions.iter().filter_map(lost) {
+            oldest.advance_to(number, trimmed);
+        }
+        if oldest == *after { Ok(()) } else { Err(Fault::Trimmed(oldest)) }
     }
 }
 
-fn key_of(message: &Message) -> StateKey {
+/// What newer state takes the place of.
+pub(super) fn key_of(message: &Message) -> StateKey {
     (message.org.clone(), message.topic.clone(), message.key.clone())
 }

@@ -11,19 +11,22 @@
 //! | `producer` | what happens on the platform; relays that publish at least once |
 //! | `node`, `shard`, `opening`, `replay` | a node's two halves |
 //! | `tab` | the client: cursors, drops, returns, slow reading, logins |
-//! | `world` | one run: chance, faults, rest, judgement |
-//! | `check`, `witness` | what must hold, by a history that knows everything |
+//! | `world` | one run: chance, faults, rest |
+//! | `judge`, `check`, `witness` | what must hold, by a history that knows everything |
+//! | `rule` | rules that a run breaks on purpose, to see that it is noticed |
 //!
 //! A seed is all there is to a run. `FANFARE_SIMULATION_SEED` replays one, `FANFARE_SIMULATION_SEEDS` says how many
 //! are tried.
 
 mod check;
+mod judge;
 mod log;
 mod node;
 mod opening;
 mod platform;
 mod producer;
 mod replay;
+mod rule;
 mod shard;
 mod tab;
 mod tests;

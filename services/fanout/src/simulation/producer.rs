@@ -19,6 +19,15 @@ pub(super) const FLAGS: [&str; 3] = ["beta", "dark", "plain"];
 /// The lists; each belongs to an org.
 pub(super) const LISTS: [(&str, &str); 3] = [("groceries", "acme"), ("errands", "acme"), ("plans", "globex")];
 
+/// What mostly happens in a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Theme {
+    #[default]
+    Anything,
+    Lists,
+    People,
+}
+
 /// Where the events of an aggregate wait, in order: one relay for each producer.
 #[derive(Debug, Default)]
 struct Outbox {
@@ -28,13 +37,14 @@ struct Outbox {
 /// All producers, and what is true by their own tables.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
+    theme: Theme,
     outboxes: [Outbox; 4],
     serial: u64,
     revision: i64,
     /// Of each org and flag: whether it is on; none once removed.
     pub(super) flags: BTreeMap<(String, String), Option<bool>>,
-    /// Of each user and list: whether access is granted.
-    pub(super) access: BTreeMap<(String, String), bool>,
+    /// Of each user, list and org: whether access is granted.
+    pub(super) access: BTreeMap<(String, String, String), bool>,
     /// Of each org and user: the roles, once they were changed.
     pub(super) roles: BTreeMap<(String, String), Vec<String>>,
     /// When each user logged out last, in seconds by auth's clock, everywhere or a session.
@@ -48,14 +58,24 @@ const EXPORT: usize = 2;
 const SHARED: usize = 3;
 
 impl Producers {
+    pub(super) fn new(theme: Theme) -> Self {
+        Self { theme, ..Self::default() }
+    }
+
     /// Something happens.
     pub(super) fn act(&mut self, now: i64, sessions: &[String], random: &mut Random) {
         let org = *random.pick(&ORGS);
         let user = *random.pick(&USERS);
-        match random.below(100) {
-            0..20 => self.alert(now, org, user, random),
-            20..45 => self.flag(now, org, random),
-            45..55 => {
+        let of_theme = match self.theme {
+            Theme::Anything => 0..100,
+            Theme::Lists => 52..88,
+            Theme::People => 88..97,
+        };
+        let kind = if random.chance(50) { of_theme } else { 0..100 };
+        match kind.start + random.below(kind.len()) {
+            0..15 => self.alert(now, org, user, random),
+            15..35 => self.flag(now, org, random),
+            35..42 => {
                 let kind = *random.pick(&["license.LicenseExpired", "license.LicenseUpdated"]);
                 let body = if kind == "license.LicenseExpired" {
                     json!({ "org": org, "plan": "team", "expired_at": now })
@@ -64,17 +84,23 @@ impl Producers {
                 };
                 self.emit(LICENSE, now, kind, body);
             }
-            55..68 => self.export(now, org, user, random),
-            68..82 => {
+            42..52 => self.export(now, org, user, random),
+            52..68 => {
                 let (list, org) = *random.pick(&LISTS);
                 let body = json!({ "org": org, "list_id": list, "item": format!("item {}", self.serial) });
                 self.emit(SHARED, now, "lists.ItemAdded", body);
             }
-            82..90 => self.access(now, user, random),
-            90..94 => self.change_roles(now, org, user, random),
-            94..97 => self.log_out(now, org, user, sessions, random),
+            68..88 => self.access(now, user, random),
+            88..93 => self.change_roles(now, org, user, random),
+            93..97 => self.log_out(now, org, user, sessions, random),
             _ => self.poison(now, org, random),
         }
+    }
+
+    /// The last that happens.
+    pub(super) fn end(&mut self, now: i64) {
+        let body = json!({ "org": null, "user": null, "severity": "info", "title": "the end", "message": "m" });
+        self.emit(AUTH, now, "system.Alert", body);
     }
 
     fn alert(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {
@@ -124,7 +150,7 @@ impl Producers {
         let (list, org) = *random.pick(&LISTS);
         let granted = random.chance(60);
         self.revision += 1;
-        self.access.insert((user.to_owned(), list.to_owned()), granted);
+        self.access.insert((user.to_owned(), list.to_owned(), org.to_owned()), granted);
         let kind = if granted { "lists.CollaboratorAdded" } else { "lists.CollaboratorRemoved" };
         let body = json!({ "org": org, "user": user, "list_id": list, "revision": self.revision });
         self.emit(SHARED, now, kind, body);

@@ -1,6 +1,6 @@
 //! A shard of a node: the server's half of the tabs, with the rules of the real one but without sockets.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,11 +13,13 @@ use super::log::Log;
 use super::opening::Opening;
 use super::platform::platform;
 use super::replay::{Replaying, Resumed};
-use super::witness::Witness;
+use super::rule::{Rule, Rules};
+use super::witness::Seen;
 use crate::connection::{CloseReason, Connection, Hearing, Identity, Joined, WireForm, may_hear};
+use crate::groups::name::GroupName;
 use crate::groups::{Delivery, Groups, is_allowed, memberships};
-use crate::pipeline::Window;
-use crate::projection::{Consequence, Place};
+use crate::pipeline::{Recent, Window};
+use crate::projection::{Consequence, Place, seal_cursor};
 use crate::socket::shard::{Members, SendQueue};
 
 /// What a tab that does not read may leave waiting, in bytes.
@@ -28,13 +30,17 @@ const QUEUE: usize = 6 << 10;
 pub(super) struct View<'a> {
     pub(super) groups: &'a Groups,
     pub(super) log: &'a Log,
+    pub(super) recent: &'a Recent,
     pub(super) window: Window,
     pub(super) now: i64,
+    pub(super) rules: Rules,
+    /// How many records the node has learnt from.
+    pub(super) learnt: usize,
 }
 
 /// What a shard has to do.
 pub(super) enum ShardTask {
-    Deliver(Arc<Delivery>, Arc<Witness>),
+    Deliver(Arc<Delivery>, Arc<Seen>),
     Apply(Arc<Consequence>),
 }
 
@@ -49,7 +55,22 @@ pub(super) struct ServerTab {
     pub(super) resumed: Option<Resumed>,
     pub(super) held: Option<SendQueue>,
     pub(super) replay: Option<Replaying>,
-    pub(super) last_live: BTreeMap<(u64, u32), u64>,
+    pub(super) asked: Option<Asked>,
+    /// From where it goes on in a new stream, until the client has seen it.
+    pub(super) renewed: Option<Position>,
+    /// How far the node had come when it closed this for a gap.
+    pub(super) gap_at: Option<Position>,
+    /// Of each list that it joined: how many records the node had learnt from then.
+    pub(super) joined_at: HashMap<GroupName, usize>,
+    last_live: BTreeMap<(u64, u32), u64>,
+    /// When each notification that came live was stored, and how many records the node had folded then.
+    heard: HashMap<String, (i64, usize)>,
+}
+
+/// An answer to `Cursor()` that waits for what was queued before it.
+pub(super) struct Asked {
+    cursor: String,
+    after: u64,
 }
 
 /// What was pushed that must not have been.
@@ -59,6 +80,8 @@ pub(super) type Broken = Vec<String>;
 pub(super) struct SimulatedShard {
     pub(super) index: usize,
     inbox: VecDeque<ShardTask>,
+    /// How much of its inbox it has handled.
+    handled: u64,
     pub(super) tabs: BTreeMap<usize, ServerTab>,
     pub(super) members: Members,
     pub(super) opening: Option<Opening>,
@@ -71,8 +94,18 @@ pub(super) struct SimulatedShard {
 
 impl SimulatedShard {
     pub(super) fn new(index: usize) -> Self {
-        let (inbox, tabs, members) = (VecDeque::new(), BTreeMap::new(), Members::default());
-        Self { index, inbox, tabs, members, opening: None, broken: Vec::new(), told: Vec::new(), most_waiting: 0 }
+        let (inbox, handled, tabs, members) = (VecDeque::new(), 0, BTreeMap::new(), Members::default());
+        Self {
+            index,
+            inbox,
+            handled,
+            tabs,
+            members,
+            opening: None,
+            broken: Vec::new(),
+            told: Vec::new(),
+            most_waiting: 0,
+        }
     }
 
     pub(super) fn send(&mut self, task: ShardTask) {
@@ -99,15 +132,37 @@ impl SimulatedShard {
     pub(super) fn step(&mut self, view: View<'_>) {
         match self.opening.take() {
             Some(opening) => self.go_on_opening(opening, view),
-            None => match self.inbox.pop_front() {
-                Some(ShardTask::Deliver(delivery, witness)) => self.deliver(&delivery, &witness, view),
-                Some(ShardTask::Apply(consequence)) => self.apply(&consequence, view),
-                None => {}
-            },
+            None => self.handle_next(view),
         }
     }
 
-    fn deliver(&mut self, delivery: &Delivery, witness: &Witness, view: View<'_>) {
+    fn handle_next(&mut self, view: View<'_>) {
+        let next = if view.rules.keep(Rule::OrderKept) { self.inbox.pop_front() } else { self.inbox.pop_back() };
+        match next {
+            Some(ShardTask::Deliver(delivery, seen)) => self.deliver(&delivery, &seen, view),
+            Some(ShardTask::Apply(consequence)) => self.apply(&consequence, view),
+            None => return,
+        }
+        self.handled += 1;
+    }
+
+    /// `Cursor()`: what has been handed on, told once what waits before it was handled.
+    pub(super) fn ask_cursor(&mut self, key: usize, groups: &Groups) {
+        let (position, _) = groups.passed(self.index);
+        let cursor = groups.read(|known| seal_cursor(&platform().seal, &position, known.times()));
+        let after = self.handled + self.inbox.len() as u64;
+        if let Some(tab) = self.tabs.get_mut(&key).filter(|tab| tab.asked.is_none()) {
+            tab.asked = Some(Asked { cursor, after });
+        }
+    }
+
+    /// The answer, once it may be given.
+    pub(super) fn answer_cursor(&mut self, key: usize, rules: Rules) -> Option<String> {
+        let behind = |asked: &mut Asked| self.handled >= asked.after || !rules.keep(Rule::CursorBehindDeliveries);
+        Some(self.tabs.get_mut(&key)?.asked.take_if(behind)?.cursor)
+    }
+
+    fn deliver(&mut self, delivery: &Delivery, seen: &Seen, view: View<'_>) {
         let keys: BTreeSet<usize> =
             delivery.groups.iter().flat_map(|group| self.members.of(&delivery.hub, group)).collect();
         let mut slow = Vec::new();
@@ -121,8 +176,9 @@ impl SimulatedShard {
             {
                 continue;
             }
-            tab.verify_order(witness.incarnation, delivery.place, &mut self.broken);
-            if !delivery.groups.iter().any(|group| witness.allows(&tab.identity, group)) {
+            tab.verify_order(seen.incarnation, delivery.place, &mut self.broken);
+            tab.verify_news(seen, delivery.place, view.window, &mut self.broken);
+            if !delivery.groups.iter().any(|group| seen.known.allows(&tab.identity, group)) {
                 let who = tab.identity.claims();
                 self.broken.push(format!("{} of {:?} hears of {:?}", who.user, who.org, delivery.groups));
             }
@@ -138,42 +194,24 @@ impl SimulatedShard {
         }
     }
 
-    /// Lets every connection go on in a new log.
-    fn renew(&mut self, from: &Position, view: View<'_>) {
-        let path = &platform().hub.path;
-        for key in self.tabs.keys().copied().collect::<Vec<_>>() {
-            let Some(tab) = self.tabs.get_mut(&key) else { continue };
-            if tab.ended.is_some() {
-                continue;
-            }
-            if view.groups.read(|known| known.refuses(tab.identity.claims())) {
-                self.close(key, CloseReason::LoggedOut, view.groups);
-                continue;
-            }
-            let who = &tab.identity;
-            let gone = |joined: &Joined| {
-                let group = &joined.membership.group;
-                view.groups.read(|known| known.grants().withdrawn_since(path, who, group, &joined.live_from))
-            };
-            let lost = tab.hearing.joined.remove(gone);
-            for joined in lost.iter().filter(|joined| !tab.hearing.holds(&joined.membership.group)) {
-                self.members.leave(path, &joined.membership.group, key, self.index, view.groups.interest());
-            }
-            tab.hearing.renew(from);
-            self.regroup(key, view);
-        }
-    }
-
     fn apply(&mut self, consequence: &Consequence, view: View<'_>) {
         let platform = platform();
         if let Consequence::Renewed(from) = consequence {
-            return self.renew(from, view);
+            for tab in self.tabs.values_mut() {
+                tab.hearing.renew(from);
+                tab.renewed = Some(from.clone());
+            }
+            return;
         }
         for key in self.tabs.keys().copied().collect::<Vec<_>>() {
             let Some(tab) = self.tabs.get_mut(&key) else { continue };
             let claims = Arc::clone(tab.identity.claims());
             match consequence {
-                _ if tab.ended.is_some() => {}
+                _ if tab.ended.is_some() || !is_felt(consequence, view.rules) => {}
+                Consequence::Gap => {
+                    tab.gap_at = Some(view.groups.read(|known| known.position().clone()));
+                    self.close(key, CloseReason::LogGap, view.groups);
+                }
                 Consequence::LoggedOut { .. } if consequence.ends(&tab.identity) => {
                     self.close(key, CloseReason::LoggedOut, view.groups);
                 }
@@ -214,7 +252,7 @@ impl SimulatedShard {
         }
         let admission = view.groups.admit(&platform.hub, Some(&self.tabs[&key].identity), &moved.entered);
         if let Ok(admission) = admission {
-            self.tell_retained(key, &admission.live_from, &admission.retained, &BTreeSet::new());
+            self.tell_retained(key, &admission.live_from, &admission.retained, &BTreeSet::new(), view);
         }
     }
 
@@ -249,6 +287,25 @@ impl SimulatedShard {
 }
 
 impl ServerTab {
+    pub(super) fn new(identity: Identity, connection: Connection) -> Self {
+        Self {
+            identity,
+            connection,
+            queue: SendQueue::default(),
+            hearing: Hearing::default(),
+            ended: None,
+            resumed: None,
+            held: None,
+            replay: None,
+            renewed: None,
+            gap_at: None,
+            asked: None,
+            joined_at: HashMap::new(),
+            last_live: BTreeMap::new(),
+            heard: HashMap::new(),
+        }
+    }
+
     pub(super) fn is_replaying(&self) -> bool {
         self.replay.is_some()
     }
@@ -258,6 +315,28 @@ impl ServerTab {
         if last.is_some_and(|last| last > place.offset) {
             broken.push(format!("live notifications of partition {} went back to {}", place.partition, place.offset));
         }
+    }
+
+    /// What comes twice within the window is told once.
+    fn verify_news(&mut self, seen: &Seen, place: Place, window: Window, broken: &mut Broken) {
+        let Some((time, folded)) = self.heard.insert(seen.notification.clone(), (place.time, seen.folded)) else {
+            return;
+        };
+        // Clocks of partitions differ by less than a second.
+        let recent = place.time + 1_000 - time < window.age.as_millis() as i64;
+        if recent && ((seen.folded - folded) as u64) < window.records {
+            broken.push(format!("what is told live at {place:?} was told before"));
+        }
+    }
+}
+
+/// Whether a run's rules let shards feel this at all.
+fn is_felt(consequence: &Consequence, rules: Rules) -> bool {
+    match consequence {
+        Consequence::LoggedOut { .. } => rules.keep(Rule::LogoutFelt),
+        Consequence::Withdrawn(_) => rules.keep(Rule::WithdrawalFelt),
+        Consequence::Roles(_) => rules.keep(Rule::RolesFelt),
+        Consequence::Renewed(_) | Consequence::Gap => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A tab: the client's half, which drops, returns with its cursor to any node, reads slowly, and keeps count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use fanfare_signalr::negotiate::Transport;
 use fanfare_token::Claims;
 use serde_json::Value;
 
-use super::check::{History, true_flags};
+use super::check::{Account, History, true_flags};
 use super::log::Log;
 use super::node::SimulatedNode;
 use super::platform::{TOKEN_LIFETIME, platform};
-use super::producer::{LISTS, Producers};
-use super::shard::{View, still};
+use super::producer::{LISTS, ORGS, Producers, USERS};
+use super::replay::Resumed;
+use super::rule::{Rule, Rules};
+use super::shard::still;
 use crate::connection::{Action, Connection, Identity, Settings};
-use crate::pipeline::Window;
-use crate::projection::{ReadTimes, open_cursor, seal_cursor};
+use crate::projection::open_cursor;
 
 const SETTINGS: Settings = Settings {
     handshake: Duration::from_secs(15),
@@ -37,14 +38,30 @@ pub(super) struct Link {
     key: usize,
 }
 
+/// A connection that a node has accepted and its shard has not seen yet.
+struct Arriving {
+    link: Link,
+    identity: Identity,
+    cursor: Option<Position>,
+}
+
 /// What surrounds a tab when it acts.
 pub(super) struct Surroundings<'a> {
     pub(super) nodes: &'a mut [SimulatedNode],
     pub(super) log: &'a Log,
     pub(super) producers: &'a Producers,
     pub(super) history: &'a History,
-    pub(super) window: Window,
     pub(super) now: i64,
+    pub(super) rules: Rules,
+}
+
+/// How often a tab does what, in percent of its steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    pub(super) drops: usize,
+    pub(super) joins: usize,
+    pub(super) asks: usize,
+    pub(super) reads: usize,
 }
 
 /// One tab.
@@ -55,10 +72,12 @@ pub(super) struct Tab {
     roles: Vec<String>,
     /// Whether it names its cursor in the URL, or calls `Resume` once it is connected.
     at_connect: bool,
-    /// How often it reads, in percent.
-    reads: usize,
+    habits: Habits,
     token: Option<Arc<Claims>>,
     logins: usize,
+    /// The lists that it shows.
+    lists: BTreeSet<&'static str>,
+    arriving: Option<Arriving>,
     pub(super) link: Option<Link>,
     connects: usize,
     last: Option<String>,
@@ -70,18 +89,21 @@ pub(super) struct Tab {
 }
 
 impl Tab {
-    pub(super) fn new(number: usize, user: &'static str, org: &'static str, random: &mut Random) -> Self {
+    pub(super) fn new(number: usize, habits: Habits, random: &mut Random) -> Self {
+        let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
         let roles = if user == "bob" { vec!["admin".to_owned()] } else { vec!["user".to_owned()] };
-        let reads = if random.chance(15) { 8 } else { 80 };
+        let habits = if random.chance(15) { Habits { reads: 8, ..habits } } else { habits };
         Self {
             number,
             user,
             org,
             roles,
             at_connect: random.chance(50),
-            reads,
+            habits,
+            lists: BTreeSet::new(),
             token: None,
             logins: 0,
+            arriving: None,
             link: None,
             connects: 0,
             last: None,
@@ -108,32 +130,33 @@ impl Tab {
     /// One step of the client.
     pub(super) fn step(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Some(link) = self.link else { return self.connect(around, random) };
-        if around.nodes[link.node].shards[link.shard].is_opening() {
+        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
+        if shard.is_opening() {
             return Ok(());
         }
-        match random.below(100) {
-            0..3 => {
-                self.drop_link(around.nodes);
-                Ok(())
+        let Habits { drops, joins, asks, reads } = self.habits;
+        if random.chance(drops) {
+            self.drop_link(around.nodes);
+        } else if random.chance(joins) {
+            let list = random.pick(&LISTS).0;
+            if shard.join_list(link.key, list, view) {
+                self.lists.insert(list);
             }
-            3..10 => {
-                let (list, _) = *random.pick(&LISTS);
-                let node = &mut around.nodes[link.node];
-                node.shards[link.shard].join_list(link.key, list, &node.groups);
-                Ok(())
-            }
-            10..25 => {
-                let node = &mut around.nodes[link.node];
-                let view = View { groups: &node.groups, log: around.log, window: around.window, now: around.now };
-                node.shards[link.shard].replay_on(link.key, view, random);
-                Ok(())
-            }
-            _ if random.chance(self.reads) => self.read(link, around),
-            _ => Ok(()),
+        } else if random.chance(asks) {
+            shard.ask_cursor(link.key, view.groups);
+        } else if random.chance(20) {
+            shard.replay_on(link.key, view, random);
+        } else if random.chance(reads) {
+            return self.read(link, around);
         }
+        Ok(())
     }
 
+    /// Asks a node for a connection; what it has accepted comes to its shard a while later.
     fn connect(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+        if let Some(arriving) = self.arriving.take() {
+            return self.arrive(arriving, around);
+        }
         let seconds = around.now.div_euclid(1000);
         if self.token.as_ref().is_none_or(|token| token.expires_at <= seconds) {
             self.log_in(around);
@@ -143,29 +166,19 @@ impl Tab {
             return Ok(());
         }
         let number = *random.pick(&ready);
-        let node = &mut around.nodes[number];
+        let node = &around.nodes[number];
         let shard = random.below(node.shards.len());
-        if node.shards[shard].is_opening() {
-            return Ok(());
-        }
         let Some(identity) = self.identity() else { return Ok(()) };
-        let refused = node.groups.read(|known| known.refuses(identity.claims()));
-        let ended = around.history.ended_by(&identity, |out| node.has_read(out));
+        let refuses = node.groups.read(|known| known.refuses(identity.claims()));
+        let refused = refuses && around.rules.keep(Rule::RefuseAtConnect);
+        let ended = around.history.ended_by(&identity, node.learnt());
         if let (false, Some(ended)) = (refused, ended) {
             return Err(format!("node {number} has read {ended:?} and accepts {:?}", identity.claims()));
         }
         if refused {
-            let any = around.history.ended_by(&identity, |_| true).is_some();
+            let any = around.history.is_ended(&identity);
             self.token = None;
             return if any { Ok(()) } else { Err(format!("{} is refused without a logout", identity.claims().user)) };
-        }
-        self.connects += 1;
-        let key = self.number * 10_000 + self.connects;
-        let mut connection = Connection::new(Transport::WebSockets, false, &SETTINGS, still());
-        let mut actions = Vec::new();
-        connection.receive(b"{\"protocol\":\"json\",\"version\":1}\x1e", &SETTINGS, still(), &mut actions);
-        if !actions.iter().any(|action| matches!(action, Action::Opened { .. })) {
-            return Err(format!("the handshake failed: {actions:?}"));
         }
         let resume_from = self.resume_from.take().or_else(|| self.last.clone());
         let cursor = resume_from.as_deref().map(|text| open_cursor(&platform().seal, text));
@@ -174,10 +187,30 @@ impl Tab {
             self.owed_from = None;
         }
         self.resume_from = resume_from;
-        let at_connect = cursor.filter(|_| self.at_connect);
-        node.shards[shard].accept(key, identity, connection);
-        node.shards[shard].open(key, &node.groups, at_connect);
-        self.link = Some(Link { node: number, shard, key });
+        self.connects += 1;
+        let link = Link { node: number, shard, key: self.number * 10_000 + self.connects };
+        self.arriving = Some(Arriving { link, identity, cursor: cursor.filter(|_| self.at_connect) });
+        Ok(())
+    }
+
+    /// The shard takes over the connection, whose handshake is done.
+    fn arrive(&mut self, arriving: Arriving, around: &mut Surroundings<'_>) -> Result<(), String> {
+        let node = &mut around.nodes[arriving.link.node];
+        let shard = &mut node.shards[arriving.link.shard];
+        if shard.is_opening() {
+            self.arriving = Some(arriving);
+            return Ok(());
+        }
+        let Arriving { link, identity, cursor } = arriving;
+        let mut connection = Connection::new(Transport::WebSockets, false, &SETTINGS, still());
+        let mut actions = Vec::new();
+        connection.receive(b"{\"protocol\":\"json\",\"version\":1}\x1e", &SETTINGS, still(), &mut actions);
+        if !actions.iter().any(|action| matches!(action, Action::Opened { .. })) {
+            return Err(format!("the handshake failed: {actions:?}"));
+        }
+        shard.accept(link.key, identity, connection);
+        shard.open(link.key, &node.groups, cursor);
+        self.link = Some(link);
         Ok(())
     }
 
@@ -209,6 +242,7 @@ impl Tab {
 
     /// The node died.
     pub(super) fn lose_node(&mut self, number: usize) {
+        self.arriving.take_if(|arriving| arriving.link.node == number);
         if self.link.is_some_and(|link| link.node == number) {
             self.link = None;
             self.lost();
@@ -222,21 +256,31 @@ impl Tab {
 
     /// Takes what waits and answers.
     fn read(&mut self, link: Link, around: &mut Surroundings<'_>) -> Result<(), String> {
-        let node = &mut around.nodes[link.node];
-        let busy = node.is_busy();
-        let shard = &mut node.shards[link.shard];
-        let quiet = !busy && shard.waiting() == 0;
+        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
         let Some(tab) = shard.tabs.get_mut(&link.key) else {
             return Err("a tab is gone from its shard".to_owned());
         };
         let bytes = tab.queue.drain();
         let (ended, replaying) = (tab.ended.clone(), tab.is_replaying());
-        let (live_from, resumed) = (tab.hearing.live_from.clone(), tab.resumed.take());
-        let identity = tab.identity.clone();
-        let position = node.position();
+        let (live_from, resumed, renewed) = (tab.hearing.live_from.clone(), tab.resumed.take(), tab.renewed.take());
+        let (identity, gap_at) = (tab.identity.clone(), tab.gap_at.take());
+        let cursor = shard.answer_cursor(link.key, view.rules);
         for frame in bytes.split(|byte| *byte == 0x1e).filter(|frame| !frame.is_empty()) {
             let message: Value = serde_json::from_slice(frame).map_err(|error| error.to_string())?;
             self.hear(&message, &identity, around.history)?;
+        }
+        // What a new stream holds from there on comes live, and nobody can tell it of the old one any more.
+        let was_renewed = renewed.is_some();
+        self.owed_from = renewed.or(self.owed_from.take());
+        if let Some(gap_at) = gap_at.filter(|_| was_renewed) {
+            self.verify_up_to(&gap_at, &identity, around)?;
+        }
+        if let Some(cursor) = cursor {
+            let place = open_cursor(&platform().seal, &cursor).map_err(|error| error.to_string())?;
+            if ended.is_none() && self.resume_from.is_none() {
+                self.verify_up_to(&place, &identity, around)?;
+            }
+            self.last = Some(cursor);
         }
         if let Some(reason) = ended {
             self.drop_link(around.nodes);
@@ -248,25 +292,11 @@ impl Tab {
             return Ok(());
         }
         if let Some(resumed) = resumed {
-            // A call that failed is made again.
-            let Some(complete) = resumed.complete else { return Ok(()) };
-            if !complete {
-                let mut owed_from = resumed.live_from;
-                if let Some(before) = self.owed_from.take().filter(|b| b.incarnation() == owed_from.incarnation()) {
-                    owed_from.merge(&before);
-                }
-                self.owed_from = Some(owed_from);
-                self.refetch(around.producers);
-            }
-            // The answer comes behind what was replayed.
-            self.last = self.last.take().or_else(|| self.resume_from.clone());
-            self.resume_from = None;
+            self.end_resume(resumed, around.producers);
             return Ok(());
         }
         let Some(live_from) = live_from else { return Ok(()) };
-        if self.owed_from.is_none() {
-            self.owed_from = Some(live_from);
-        }
+        self.owed_from.get_or_insert(live_from);
         if replaying {
             return Ok(());
         }
@@ -274,19 +304,44 @@ impl Tab {
             && !self.at_connect
         {
             let cursor = open_cursor(&platform().seal, &cursor).map_err(|error| error.to_string())?;
-            let node = &mut around.nodes[link.node];
-            let shard = &mut node.shards[link.shard];
-            let view = View { groups: &node.groups, log: around.log, window: around.window, now: around.now };
+            let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
+            // As clients should: first into their groups, then back to what was missed in them.
+            self.lists.retain(|list| shard.join_list(link.key, list, view));
             shard.resume(link.key, &cursor, None, view);
-        } else if self.last.is_none() && quiet {
-            // `Cursor()`, answered behind every delivery that was queued before.
-            self.last = Some(seal_cursor(&platform().seal, &position, &ReadTimes::default()));
+        } else if self.last.is_none() {
+            let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
+            shard.ask_cursor(link.key, view.groups);
         }
         Ok(())
     }
 
+    /// Nothing that it has a right to lies before a place and has not come.
+    fn verify_up_to(&self, place: &Position, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
+        let Some(owed_from) = &self.owed_from else { return Ok(()) };
+        let account = Account { identity: who, owed_from, until: Some(place), got: &self.got };
+        let missing = around.history.missing(&account, around.log);
+        let user = &who.claims().user;
+        if missing.is_empty() { Ok(()) } else { Err(format!("{user} is at {place:?} and has not got {missing:#?}")) }
+    }
+
+    fn end_resume(&mut self, resumed: Resumed, producers: &Producers) {
+        // A call that failed is made again.
+        let Some(complete) = resumed.complete else { return };
+        if !complete {
+            let mut owed_from = resumed.live_from;
+            if let Some(before) = self.owed_from.take().filter(|b| b.incarnation() == owed_from.incarnation()) {
+                owed_from.merge(&before);
+            }
+            self.owed_from = Some(owed_from);
+            self.refetch(producers);
+        }
+        // The answer comes behind what was replayed.
+        self.last = self.last.take().or_else(|| self.resume_from.clone());
+        self.resume_from = None;
+    }
+
     /// Not everything can be told again: the page asks the producer what is true.
-    pub(super) fn refetch(&mut self, producers: &Producers) {
+    fn refetch(&mut self, producers: &Producers) {
         let flags = true_flags(producers, self.org);
         self.flags = flags.into_iter().map(|(flag, on)| (flag, (on, 0))).collect();
     }
@@ -328,12 +383,11 @@ impl Tab {
     /// Goes on without chance: reads, resumes, connects.
     pub(super) fn settle(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Some(link) = self.link else { return self.connect(around, random) };
-        if around.nodes[link.node].shards[link.shard].is_opening() {
+        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
+        if shard.is_opening() {
             return Ok(());
         }
-        let node = &mut around.nodes[link.node];
-        let view = View { groups: &node.groups, log: around.log, window: around.window, now: around.now };
-        node.shards[link.shard].replay_on(link.key, view, random);
+        shard.replay_on(link.key, view, random);
         self.read(link, around)
     }
 }

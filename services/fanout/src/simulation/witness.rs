@@ -11,11 +11,20 @@ use crate::route::Effect;
 /// What is known of roles: by org and user the revision, the second and the roles.
 pub(super) type KnownRoles = BTreeMap<(String, String), (i64, i64, Vec<String>)>;
 
+/// What goes with a delivery, for judging it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Of the log that the event was read from.
+    pub(super) incarnation: u64,
+    pub(super) notification: String,
+    /// How many records the node had folded.
+    pub(super) folded: usize,
+    pub(super) known: Witness,
+}
+
 /// What is known by revisions alone, for comparison.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Witness {
-    /// Of the log that the event was read from.
-    pub(super) incarnation: u64,
     pub(super) roles: KnownRoles,
     pub(super) access: BTreeMap<(String, GroupName), (i64, bool)>,
 }

@@ -1,19 +1,15 @@
 //! One run: a world is made of a seed, lives for a while, is let come to rest, and is judged.
 
-use std::sync::Arc;
-
 use fanfare_e2e_tests::Random;
-use fanfare_event::Event;
 
-use super::check::{Account, History, retained_flags, true_flags};
+use super::check::History;
 use super::log::{Log, Shape};
-use super::node::SimulatedNode;
-use super::platform::{platform, window};
-use super::producer::{ORGS, Producers, USERS};
-use super::shard::{SimulatedShard, View};
-use super::tab::{Surroundings, Tab};
-use crate::groups::name::{GroupName, GroupTemplate};
-use crate::pipeline::Window;
+use super::node::{Settings, SimulatedNode};
+use super::platform::window;
+use super::producer::{Producers, Theme};
+use super::rule::Rules;
+use super::shard::SimulatedShard;
+use super::tab::{Habits, Surroundings, Tab};
 
 /// How many steps a run has before it comes to rest.
 const STEPS: usize = 2_500;
@@ -23,37 +19,49 @@ const ROUNDS: usize = 4_000;
 
 /// Everything of one run.
 pub(super) struct World {
-    random: Random,
-    now: i64,
-    window: Window,
-    log: Log,
-    producers: Producers,
-    nodes: Vec<SimulatedNode>,
-    tabs: Vec<Tab>,
-    history: History,
-    makes_anew: bool,
+    pub(super) random: Random,
+    pub(super) now: i64,
+    pub(super) settings: Settings,
+    pub(super) log: Log,
+    pub(super) producers: Producers,
+    pub(super) nodes: Vec<SimulatedNode>,
+    pub(super) tabs: Vec<Tab>,
+    pub(super) history: History,
+    /// How often the streams may still be made anew.
+    anew: usize,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, rules: Rules) -> Self {
         let mut random = Random::seeded(seed);
         let shape = *random.pick(&[Shape::Embedded, Shape::Nats, Shape::Kafka]);
-        let seconds = 20 + random.below(100) as u64;
-        let window = window(seconds, 60 + random.below(400) as u64);
+        let seconds = 10 + random.below(90) as u64;
+        let window = window(seconds, 40 + random.below(400) as u64);
         let log = Log::new(shape, seconds as i64 * 1000 + random.below(40_000) as i64, &mut random);
-        let shards = 1 + random.below(2);
-        let nodes = (0..1 + random.below(3)).map(|number| SimulatedNode::new(number, shards, window)).collect();
-        let mut tabs = Vec::new();
-        for number in 0..4 + random.below(8) {
-            let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
-            tabs.push(Tab::new(number, user, org, &mut random));
-        }
-        let makes_anew = false;
-        let (producers, history) = (Producers::default(), History::default());
-        Self { random, now: 1_800_000_000_000, window, log, producers, nodes, tabs, history, makes_anew }
+        // No memory, little, and enough.
+        let recent_bytes = *random.pick(&[0, 20 << 10, 10 << 20]);
+        let settings = Settings { shards: 1 + random.below(2), window, recent_bytes, rules };
+        let nodes = (0..1 + random.below(3)).map(|number| SimulatedNode::new(number, settings)).collect();
+        // Runs differ in what is frequent, so that each rare thing meets each other one in some of them.
+        let habits = Habits {
+            drops: *random.pick(&[2, 4, 12]),
+            joins: *random.pick(&[3, 10, 20]),
+            asks: *random.pick(&[2, 10]),
+            reads: 80,
+        };
+        let tabs = (0..1 + random.below(11)).map(|number| Tab::new(number, habits, &mut random)).collect();
+        let anew = random.below(8).saturating_sub(4);
+        let theme = *random.pick(&[Theme::Anything, Theme::Lists, Theme::People]);
+        let (producers, history) = (Producers::new(theme), History::default());
+        Self { random, now: 1_800_000_000_000, settings, log, producers, nodes, tabs, history, anew }
     }
 
     pub(super) fn run(mut self) -> Result<(), String> {
+        let outcome = self.live();
+        outcome.map_err(|fault| format!("{fault} (the log is in the shape of {:?})", self.log.shape))
+    }
+
+    fn live(&mut self) -> Result<(), String> {
         for _ in 0..STEPS {
             self.step()?;
         }
@@ -64,10 +72,7 @@ impl World {
     fn step(&mut self) -> Result<(), String> {
         match self.random.below(1000) {
             0..60 => self.now += self.random.below(700) as i64,
-            60..110 => {
-                let sessions: Vec<String> = self.tabs.iter().filter_map(Tab::session).collect();
-                self.producers.act(self.now, &sessions, &mut self.random);
-            }
+            60..110 => self.act(),
             110..210 => self.relay(),
             210..520 => {
                 let at = self.random.below(self.nodes.len());
@@ -106,26 +111,17 @@ impl World {
             return;
         }
         node.step(&self.log, self.now, &mut self.random);
-        if std::mem::take(&mut node.skipped) {
-            let position = node.position();
-            for tab in self.tabs.iter_mut().filter(|tab| tab.link.is_some_and(|link| link.node == at)) {
-                tab.owed_from = Some(position.clone());
-                tab.refetch(&self.producers);
-            }
-        }
     }
 
     fn step_shard(&mut self, at: usize) {
-        let node = &mut self.nodes[at];
-        let shard = self.random.below(node.shards.len());
-        let view = View { groups: &node.groups, log: &self.log, window: self.window, now: self.now };
-        node.shards[shard].step(view);
+        let number = self.random.below(self.settings.shards);
+        let (shard, view) = self.nodes[at].shard(number, &self.log, self.now);
+        shard.step(view);
     }
 
     fn step_tab(&mut self, at: usize) -> Result<(), String> {
-        let (nodes, log, producers) = (&mut self.nodes[..], &self.log, &self.producers);
-        let mut around =
-            Surroundings { nodes, log, producers, history: &self.history, window: self.window, now: self.now };
+        let Self { nodes, log, producers, history, now, settings, .. } = self;
+        let mut around = Surroundings { nodes, log, producers, history, now: *now, rules: settings.rules };
         self.tabs[at].step(&mut around, &mut self.random)
     }
 
@@ -140,48 +136,55 @@ impl World {
                     self.nodes[at].start();
                 }
             }
-            25..45 => self.log.available = !self.log.available,
-            45..65 => self.log.trim(self.now),
+            25..35 => self.log.available = !self.log.available,
+            35..45 => {
+                let node = self.random.below(self.nodes.len());
+                self.nodes[node].cut_off = !self.nodes[node].cut_off;
+            }
+            45..60 => self.log.trim(self.now),
+            60..65 => self.log.cut(self.random.below(25)),
             65..85 => self.log.compact(),
-            85..95 => self.now += self.random.below(15_000) as i64,
-            _ if self.makes_anew => {
-                self.makes_anew = false;
+            85..90 => self.now += self.random.below(15_000) as i64,
+            90..93 => self.pass_time(),
+            _ if self.anew > 0 => {
+                self.anew -= 1;
+                // Longer than the clocks of two partitions differ.
+                self.now += 1_000 + self.random.below(20_000) as i64;
                 self.log.make_anew(&mut self.random);
                 self.producers.publish_state_again();
+                if self.random.chance(60) {
+                    self.pass_time();
+                }
             }
             _ => {}
         }
     }
 
-    fn verify(&mut self) -> Result<(), String> {
-        for shard in self.nodes.iter_mut().flat_map(|node| &mut node.shards) {
-            let told = shard.told.drain(..).find_map(|told| self.history.too_early(&told));
-            if let Some(fault) = shard.broken.pop().or(told) {
-                return Err(fault);
-            }
-        }
-        self.verify_logouts()
+    fn act(&mut self) {
+        let sessions: Vec<String> = self.tabs.iter().filter_map(Tab::session).collect();
+        self.producers.act(self.now, &sessions, &mut self.random);
     }
 
-    /// After a logout was read and felt, no tab of the user is left on the node (SEMANTICS 1.3, 1.5).
-    fn verify_logouts(&self) -> Result<(), String> {
-        for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
-            for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {
-                let live = shard.tabs.values().filter(|tab| tab.ended.is_none() && tab.hearing.live_from.is_some());
-                for tab in live {
-                    if let Some(out) = self.history.ended_by(&tab.identity, |out| node.has_read(out)) {
-                        return Err(format!("node {} keeps a tab beyond {out:?}", node.number));
-                    }
-                }
-            }
+    /// Much happens while no node gets to read.
+    fn pass_time(&mut self) {
+        let pace = *self.random.pick(&[500, 2_500, 8_000]);
+        for _ in 0..10 + self.random.below(40) {
+            self.now += self.random.below(pace) as i64;
+            self.act();
+            self.relay();
+            self.relay();
         }
-        Ok(())
     }
 
     /// Everybody is back and everything is read.
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.log.available = true;
-        self.nodes.iter_mut().for_each(SimulatedNode::start);
+        for node in &mut self.nodes {
+            (node.up, node.cut_off) = (true, false);
+        }
+        // The newest record of all, which every node reads: by its time they forget.
+        self.now += 1_000;
+        self.producers.end(self.now);
         while let Some((relay, message)) = self.producers.next() {
             if let Some(record) = self.log.publish(message, self.now, &mut self.random) {
                 self.history.note(&record, self.log.incarnation());
@@ -191,17 +194,15 @@ impl World {
         for _ in 0..ROUNDS {
             for at in 0..self.nodes.len() {
                 self.step_node(at);
-                for shard in 0..self.nodes[at].shards.len() {
-                    let node = &mut self.nodes[at];
-                    let view = View { groups: &node.groups, log: &self.log, window: self.window, now: self.now };
-                    node.shards[shard].step(view);
+                for number in 0..self.settings.shards {
+                    let (shard, view) = self.nodes[at].shard(number, &self.log, self.now);
+                    shard.step(view);
                 }
             }
-            let (nodes, log, producers) = (&mut self.nodes[..], &self.log, &self.producers);
-            let mut around =
-                Surroundings { nodes, log, producers, history: &self.history, window: self.window, now: self.now };
-            for tab in &mut self.tabs {
-                tab.settle(&mut around, &mut self.random)?;
+            let Self { nodes, log, producers, history, now, settings, tabs, random, .. } = self;
+            let mut around = Surroundings { nodes, log, producers, history, now: *now, rules: settings.rules };
+            for tab in tabs {
+                tab.settle(&mut around, random)?;
             }
             self.verify()?;
             let nodes = self.nodes.iter().all(|node| node.is_idle(&self.log));
@@ -212,61 +213,4 @@ impl World {
         }
         Err("the run does not come to rest".to_owned())
     }
-
-    fn judge(&self) -> Result<(), String> {
-        self.judge_nodes()?;
-        let incarnation = self.log.incarnation();
-        for tab in &self.tabs {
-            let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
-            let account = Account { identity: &identity, owed_from, got: &tab.got };
-            let is_stored = |place: crate::projection::Place| self.log.holds(place.partition, place.offset);
-            let missing = self.history.missing(&account, incarnation, &is_stored);
-            if !missing.is_empty() {
-                let (user, org) = (&identity.claims().user, tab.org());
-                return Err(format!(
-                    "{user} of {org} has missed {missing:#?} since {owed_from:?} ({:?})",
-                    self.log.shape
-                ));
-            }
-            let shown: std::collections::BTreeMap<String, bool> =
-                tab.flags.iter().filter(|(_, (on, _))| *on).map(|(flag, (on, _))| (flag.clone(), *on)).collect();
-            let mut wanted = true_flags(&self.producers, tab.org());
-            wanted.retain(|_, on| *on);
-            if shown != wanted {
-                return Err(format!("a tab of {} shows {shown:?}, and {wanted:?} is true", tab.org()));
-            }
-        }
-        Ok(())
-    }
-
-    /// All nodes know the same, and what they know is what the producers know.
-    fn judge_nodes(&self) -> Result<(), String> {
-        let age = self.window.age.as_millis() as i64;
-        let oldest = self.log.window(age, self.window.records, self.now).map_err(|fault| format!("{fault:?}"))?;
-        for node in &self.nodes {
-            for org in ORGS {
-                let group = org_group(org);
-                let hub = &platform().hub.path;
-                let values: Vec<Arc<Event>> = node.groups.read(|known| {
-                    known.retained().for_groups(hub, std::iter::once(&group)).into_iter().map(|v| v.event).collect()
-                });
-                let (found, wanted) = (retained_flags(&values), true_flags(&self.producers, org));
-                if found != wanted {
-                    return Err(format!("node {} retains {found:?} for {org}, and {wanted:?} is true", node.number));
-                }
-            }
-            for (incarnation, place) in &self.history.poison {
-                let owed = *incarnation == oldest.incarnation() && !place.is_within(&oldest);
-                let written = self.nodes.iter().any(|node| node.letters.contains(place));
-                if owed && !written {
-                    return Err(format!("no letter of the record at {place:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn org_group(org: &str) -> GroupName {
-    GroupTemplate::parse("org:{org}").expect("a template").name(&[org]).expect("a name")
 }

@@ -1,0 +1,166 @@
+//! What must hold in a run: all the time, and once it has come to rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fanfare_event::Event;
+use fanfare_token::Claims;
+
+use super::check::{Account, Told, retained_flags, true_flags};
+use super::node::SimulatedNode;
+use super::platform::platform;
+use super::producer::ORGS;
+use super::world::World;
+use crate::connection::Identity;
+use crate::groups::name::{GroupName, GroupTemplate};
+
+/// How many steps a node may take to read everything back.
+const READ_BACK: usize = 20_000;
+
+impl World {
+    pub(super) fn verify(&mut self) -> Result<(), String> {
+        for node in &mut self.nodes {
+            let told: Vec<Told> = node.shards.iter_mut().flat_map(|shard| shard.told.drain(..)).collect();
+            let wrong = told.iter().find_map(|told| self.history.not_granted(told, node.learnt()));
+            let broken = node.shards.iter_mut().find_map(|shard| shard.broken.pop());
+            if let Some(fault) = broken.or(wrong) {
+                return Err(fault);
+            }
+        }
+        self.verify_logouts()
+    }
+
+    /// After a logout was read and felt, no tab of the user is left on the node (SEMANTICS 1.3, 1.5).
+    fn verify_logouts(&self) -> Result<(), String> {
+        for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
+            for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {
+                let live = shard.tabs.values().filter(|tab| tab.ended.is_none() && tab.hearing.live_from.is_some());
+                for tab in live {
+                    if let Some(out) = self.history.ended_by(&tab.identity, node.learnt()) {
+                        return Err(format!("node {} keeps a tab beyond {out:?}", node.number));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn judge(&mut self) -> Result<(), String> {
+        self.judge_nodes()?;
+        self.judge_ages()?;
+        self.judge_letters()?;
+        self.judge_tabs()
+    }
+
+    fn judge_tabs(&self) -> Result<(), String> {
+        for tab in &self.tabs {
+            let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
+            let account = Account { identity: &identity, owed_from, until: None, got: &tab.got };
+            let missing = self.history.missing(&account, &self.log);
+            if !missing.is_empty() {
+                let (user, org) = (&identity.claims().user, tab.org());
+                return Err(format!("{user} of {org} has missed {missing:#?} since {owed_from:?}"));
+            }
+            let shown = tab.flags.iter().filter(|(_, (on, _))| *on).map(|(flag, (on, _))| (flag.clone(), *on));
+            let shown: BTreeMap<String, bool> = shown.collect();
+            let mut wanted = true_flags(&self.producers, tab.org());
+            wanted.retain(|_, on| *on);
+            if shown != wanted {
+                return Err(format!("a tab of {} shows {shown:?}, and {wanted:?} is true", tab.org()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What nodes know is what the producers know.
+    fn judge_nodes(&self) -> Result<(), String> {
+        let hub = &platform().hub.path;
+        for node in &self.nodes {
+            for org in ORGS {
+                let group = org_group(org);
+                let values: Vec<Arc<Event>> = node.groups.read(|known| {
+                    known.retained().for_groups(hub, std::iter::once(&group)).into_iter().map(|v| v.event).collect()
+                });
+                let (found, wanted) = (retained_flags(&values), true_flags(&self.producers, org));
+                if found != wanted {
+                    return Err(format!("node {} retains {found:?} for {org}, and {wanted:?} is true", node.number));
+                }
+            }
+            self.judge_people(node)?;
+        }
+        Ok(())
+    }
+
+    /// Logouts, roles and access, as tokens find them that were issued before all of them.
+    fn judge_people(&self, node: &SimulatedNode) -> Result<(), String> {
+        let (number, producers, platform) = (node.number, &self.producers, platform());
+        for (user, session, at) in &producers.logouts {
+            let session = session.as_deref().unwrap_or("another");
+            if !node.groups.read(|known| known.refuses(&claims(user, ORGS[0], session, *at))) {
+                return Err(format!(
+                    "node {number} accepts {user} in session {session} from before the logout at {at}"
+                ));
+            }
+        }
+        for ((org, user), wanted) in &producers.roles {
+            let roles = node.groups.read(|known| known.roles_of(&claims(user, org, "another", 0)));
+            let found: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
+            if found != *wanted {
+                return Err(format!("node {number} gives {user} of {org} the roles {found:?}, and {wanted:?} is true"));
+            }
+        }
+        for ((user, list, org), wanted) in &producers.access {
+            let who = Identity::new(Arc::new(claims(user, org, "another", 0)), None, |_| false);
+            let who = who.map_err(|error| error.to_string())?;
+            let group = platform.list(list);
+            let standing = node.groups.read(|known| known.grants().standing(&platform.hub.path, &who, &group));
+            if standing.is_none_or(|standing| standing.granted != *wanted) {
+                return Err(format!("node {number} is wrong about the access of {user} to {list}: {wanted} is true"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All nodes know the same, and so do two that begin now, which have also read the same.
+    fn judge_ages(&mut self) -> Result<(), String> {
+        let mut fresh = [0, 1].map(|number| SimulatedNode::new(100 + number, self.settings));
+        for node in &mut fresh {
+            let mut steps = 0..READ_BACK;
+            while !node.is_idle(&self.log) {
+                steps.next().ok_or("a node that begins now does not end reading back")?;
+                node.step(&self.log, self.now, &mut self.random);
+            }
+        }
+        let [one, two] = fresh.each_ref().map(|node| node.groups.read(|known| known.digest()));
+        if one != two {
+            return Err("two nodes that have read the same records know different things".to_owned());
+        }
+        let wanted = fresh[0].groups.read(|known| known.digest_of_now());
+        let differs = |node: &&SimulatedNode| node.groups.read(|known| known.digest_of_now()) != wanted;
+        match self.nodes.iter().find(differs) {
+            Some(node) => Err(format!("node {} knows something else than a node that begins now", node.number)),
+            None => Ok(()),
+        }
+    }
+
+    fn judge_letters(&self) -> Result<(), String> {
+        let window = self.settings.window;
+        let oldest = self.log.window(window.age.as_millis() as i64, window.records, self.now);
+        let oldest = oldest.map_err(|fault| format!("{fault:?}"))?;
+        for (incarnation, place) in &self.history.poison {
+            let owed = *incarnation == oldest.incarnation() && !place.is_within(&oldest);
+            if owed && !self.nodes.iter().any(|node| node.letters.contains(place)) {
+                return Err(format!("no letter of the record at {place:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn claims(user: &str, org: &str, session: &str, issued_at: i64) -> Claims {
+    crate::scene::claims(user, org, &[], session, issued_at)
+}
+
+fn org_group(org: &str) -> GroupName {
+    GroupTemplate::parse("org:{org}").expect("a template").name(&[org]).expect("a name")
+}
