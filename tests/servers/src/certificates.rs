@@ -24,11 +24,11 @@ impl Certificates {
         let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
         let ca = folder.join("ca.pem");
         std::fs::write(&ca, authority.pem()).expect("written");
-        let issue = |name: &str, names: &[&str], purpose| {
+        let issue = |name: &str, names: &[&str], purposes: &[ExtendedKeyUsagePurpose]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             let mut params = CertificateParams::new(names).expect("names");
             params.distinguished_name.push(DnType::CommonName, name);
-            params.extended_key_usages = vec![purpose];
+            params.extended_key_usages = purposes.to_vec();
             let key = key();
             let certificate = params.signed_by(&key, &authority).expect("a certificate");
             let files = (folder.join(format!("{name}.pem")), folder.join(format!("{name}-key.pem")));
@@ -36,8 +36,10 @@ impl Certificates {
             std::fs::write(&files.1, key.serialize_pem()).expect("written");
             files
         };
-        let server = issue("server", &["127.0.0.1", "localhost"], ExtendedKeyUsagePurpose::ServerAuth);
-        let client = issue("client", &["client"], ExtendedKeyUsagePurpose::ClientAuth);
+        // Servers of a cluster are each other's clients, and Kafka checks at its start that its certificate may be one.
+        let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let server = issue("server", &["127.0.0.1", "localhost"], &both);
+        let client = issue("client", &["client"], &both[1..]);
         Self { ca, server, client }
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "contract.rs"]
 mod contract;
+#[path = "encryption.rs"]
+mod encryption;
 #[path = "mock.rs"]
 mod mock;
 #[path = "restart.rs"]
