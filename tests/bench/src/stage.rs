@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::floor::Floor;
 use crate::measure::{Cpus, open_files_limit};
-use crate::node::{Mint, Node};
+use crate::node::{Mint, Node, Settings};
 
 /// The set-up of a run.
 pub(crate) struct Stage {
@@ -42,6 +42,11 @@ impl Stage {
     /// A node that has just started.
     pub(crate) fn node(&self) -> Result<Node> {
         Node::start(&self.program("fanfare")?, self.folder.path(), &self.mint, &self.cpus)
+    }
+
+    /// A node that has just started with other settings.
+    pub(crate) fn node_with(&self, settings: Settings<'_>) -> Result<Node> {
+        Node::start_on(&self.program("fanfare")?, self.folder.path(), &self.mint, &self.cpus, settings)
     }
 
     /// The floor, with room for so many sockets.

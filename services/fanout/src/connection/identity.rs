@@ -65,10 +65,15 @@ impl Identity {
         self.named_org.as_ref()
     }
 
+    /// The orgs whose events may be written to this connection.
+    pub fn orgs(&self) -> impl Iterator<Item = &Id> {
+        self.claims.org.iter().chain(&self.named_org)
+    }
+
     /// Whether events of this org may be written to this connection at all (SEMANTICS 1.2).
     #[must_use]
     pub fn belongs_to(&self, org: &Id) -> bool {
-        self.claims.org.as_ref() == Some(org) || self.named_org.as_ref() == Some(org)
+        self.orgs().any(|own| own == org)
     }
 
     /// Whether both are the same user of the same realm; the caller of a connection must be its user.

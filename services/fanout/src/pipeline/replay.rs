@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, BrokerError, Position, Reader, Record};
-use fanfare_event::Registry;
+use fanfare_event::{Id, Registry};
 use thiserror::Error;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -109,14 +109,14 @@ impl Replay {
         self
     }
 
-    /// Opens a replay of what lies behind `after`, up to `until`.
+    /// Opens a replay of what lies behind `after`, up to `until`, for a connection of these orgs.
     ///
     /// # Errors
     /// [`ResumeError`] if the log cannot be read now.
-    pub async fn open(&self, after: &Position, until: Position) -> Result<Replaying, ResumeError> {
+    pub async fn open(&self, after: &Position, until: Position, orgs: Vec<Id>) -> Result<Replaying, ResumeError> {
         let window = self.extent(after).await?;
         let (from, complete) = begin(after, &window);
-        let past = Past::new(after, &from, until.clone(), &self.bounds);
+        let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
         let is_over = past.is_over();
         let (oldest, replay) = (window.oldest, self.clone());
         let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete };
@@ -317,7 +317,8 @@ mod tests {
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
         let options = ReplayOptions { window: WINDOW, bounds: bounds(), reads_at_once: 1, start_is_fresh: PATIENCE };
         let replay = Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options);
-        let mut replaying = replay.open(&after, until).await.expect("opens");
+        let acme = Id::parse("acme").expect("an org");
+        let mut replaying = replay.open(&after, until, vec![acme]).await.expect("opens");
         let from_memory = matches!(replaying.source, Source::Memory(_));
         let mut found = Vec::new();
         while let Some(batch) = replaying.next().await.expect("is read") {

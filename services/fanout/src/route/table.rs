@@ -88,6 +88,11 @@ impl RouteTable {
         Ok(matches)
     }
 
+    /// Whether an event of this type may reach connections of other orgs than its own.
+    pub fn crosses_orgs(&self, event_type: &str) -> bool {
+        self.types.get(event_type).is_some_and(|entry| entry.routes.iter().any(|route| route.cross_org()))
+    }
+
     /// Checks that an event can be routed, for instance before it is published.
     pub fn verify(&self, event: &Event) -> Result<(), Unroutable> {
         self.resolve(event).map(drop)

@@ -62,7 +62,8 @@ impl SimulatedShard {
             return self.fail(key, admission.is_some(), view);
         };
         let (from, complete) = begin(after, &window);
-        let past = Past::new(after, &from, until.clone(), &bounds(view.window));
+        let orgs = tab.identity.orgs().cloned().collect();
+        let past = Past::new(after, &from, until.clone(), orgs, &bounds(view.window));
         let walk = view.recent.walk(&from, &until);
         let source = walk.map_or(Source::Log(from), Source::Memory);
         let (oldest, sent, told) = (window.oldest, 0, BTreeSet::new());

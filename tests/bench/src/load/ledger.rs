@@ -1,5 +1,6 @@
 //! What was published and has not arrived everywhere yet, and how long everything took.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,6 +14,8 @@ pub(super) struct Sent {
     toast: Option<Toast>,
     /// The exact bytes, once the first tab has got and checked them: every other tab must get the same.
     pub(super) wire: Option<Box<[u8]>>,
+    /// The cursor behind it, once a tab was shown it.
+    cursor: Option<Rc<str>>,
     published: Instant,
     left: usize,
     burst: usize,
@@ -58,7 +61,7 @@ impl Ledger {
     pub(super) fn publish(&mut self, toast: Option<Toast>, wire: Option<Box<[u8]>>, audience: usize) {
         self.outstanding += audience;
         let (published, burst) = (Instant::now(), self.bursts);
-        self.sent.push(Sent { toast, wire, published, left: audience, burst, settled: false });
+        self.sent.push(Sent { toast, wire, cursor: None, published, left: audience, burst, settled: false });
     }
 
     /// The exact bytes that must come at a place, if they are known.
@@ -66,9 +69,28 @@ impl Ledger {
         self.sent.get(place as usize)?.wire.as_deref()
     }
 
-    /// The exact bytes of the newest event that a tab was shown.
-    pub(super) fn newest_wire(&self) -> Option<&[u8]> {
-        self.sent.iter().rev().find_map(|sent| sent.wire.as_deref())
+    /// The cursor behind an event that a tab was shown.
+    pub(super) fn cursor(&self, place: u32) -> Option<Rc<str>> {
+        self.sent.get(place as usize)?.cursor.clone()
+    }
+
+    /// The cursor behind the newest event that a tab was shown.
+    pub(super) fn newest_cursor(&self) -> Option<Rc<str>> {
+        self.sent.iter().rev().find_map(|sent| sent.cursor.clone())
+    }
+
+    /// The place of the event that a message shows, whichever it is.
+    pub(super) fn place_of(&self, message: &[u8]) -> Option<u32> {
+        let is_shown = |sent: &Sent| sent.toast.as_ref().is_some_and(|toast| toast.check(message).is_ok());
+        self.sent.iter().rposition(is_shown).and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// Nobody waits for an event to come to a tab any more.
+    pub(super) fn give_up(&mut self, place: u32) {
+        if let Some(sent) = self.sent.get_mut(place as usize) {
+            self.outstanding -= 1;
+            sent.left -= 1;
+        }
     }
 
     /// Checks what a tab is shown at a place.
@@ -86,6 +108,9 @@ impl Ledger {
         }
         let sent = &mut self.sent[place];
         sent.settled = true;
+        if sent.cursor.is_none() {
+            sent.cursor = Some(Rc::from(is_shown(sent)?));
+        }
         Ok(sent)
     }
 

@@ -15,6 +15,7 @@ mod hub;
 mod ledger;
 mod publisher;
 mod resume;
+mod returning;
 mod storm;
 mod tab;
 mod tabs;
@@ -77,6 +78,8 @@ pub(crate) struct Load {
 
 impl Load {
     /// A client of a node: tabs of these users, and producers with this token. Nothing is connected yet but them.
+    ///
+    /// The gate of the tabs may be that of a proxy in front of other nodes.
     pub(crate) fn of_node(
         gate: &Gate,
         address: SocketAddr,
@@ -136,6 +139,7 @@ impl Load {
             }
         }
         self.keep_alive();
+        self.tabs.come_back(self.poll.registry());
         Ok(())
     }
 

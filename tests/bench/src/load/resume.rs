@@ -3,11 +3,9 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::frame::{self, Frame};
-use super::hub::{Told, messages};
-use super::{Audience, Load, Plan, toast};
+use super::{Audience, Load, Plan};
 
 /// What happened while the tabs were away.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +21,7 @@ impl Load {
     ///
     /// All of them must have been shown the same event last.
     pub(crate) fn miss(&mut self, missed: &Missed) -> Result<()> {
-        let cursor = self.newest_cursor()?;
+        let cursor = self.tabs.ledger.newest_cursor().context("the tabs were shown nothing yet")?;
         self.drop_all();
         self.tabs.ledger.finish();
         for tab in &mut self.tabs.all {
@@ -48,18 +46,4 @@ impl Load {
         }
         Ok(self.tabs.ledger.outstanding())
     }
-
-    fn newest_cursor(&self) -> Result<Rc<str>> {
-        cursor_of(self.tabs.ledger.newest_wire().context("the tabs were shown nothing yet")?)
-    }
-}
-
-/// The cursor in the bytes of a toast.
-pub(super) fn cursor_of(wire: &[u8]) -> Result<Rc<str>> {
-    let Some((Frame::Text(payload), _)) = frame::read(wire)? else { bail!("not a frame of text") };
-    let shown = messages(payload).find_map(|told| match told {
-        Told::Other(message) => Some(message),
-        Told::Ping | Told::Close(_) => None,
-    });
-    Ok(Rc::from(toast::cursor(shown.context("no toast in the frame")?)?))
 }

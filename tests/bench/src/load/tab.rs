@@ -51,6 +51,8 @@ pub(super) struct Tab {
     pub(super) token: Rc<str>,
     /// Behind what it was shown last, if it is to be told what it misses.
     pub(super) cursor: Option<Rc<str>>,
+    /// The place of the event that it was shown last.
+    pub(super) shown: Option<u32>,
     begun: Instant,
 }
 
@@ -66,6 +68,7 @@ impl Tab {
             counted: true,
             token,
             cursor: None,
+            shown: None,
             begun: Instant::now(),
         }
     }
@@ -167,6 +170,12 @@ impl Tab {
         let request = http::upgrade(host, path, &connection, &self.token, self.cursor.as_deref());
         self.connect(*address, Phase::Upgrading, request, registry, own)?;
         Ok(used)
+    }
+
+    /// Lets go of the socket, and goes on to expect what it expected.
+    pub(super) fn disconnect(&mut self) {
+        (self.stream, self.phase) = (None, Phase::Closed);
+        self.partial = Vec::new();
     }
 
     /// Lets go of the socket and of all that was expected.

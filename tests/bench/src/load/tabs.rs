@@ -10,6 +10,7 @@ use mio::{Registry, Token};
 use super::frame::{self, Frame};
 use super::hub::{PING, Told, messages};
 use super::ledger::{Ledger, nanos};
+use super::returning::Returning;
 use super::tab::{Gate, Phase, Tab};
 
 /// How much is read at once.
@@ -34,6 +35,8 @@ pub(super) struct Tabs {
     pub(super) reasons: Vec<String>,
     /// Something that no tab may be sent; the phase is worthless.
     pub(super) fault: Option<anyhow::Error>,
+    /// Of tabs that come back by themselves.
+    pub(super) returning: Option<Returning>,
 }
 
 impl Tabs {
@@ -49,6 +52,7 @@ impl Tabs {
             ended: 0,
             reasons: Vec::new(),
             fault: None,
+            returning: None,
         }
     }
 
@@ -184,29 +188,36 @@ impl Tabs {
                 Told::Ping => {}
                 Told::Close(close) => bail!("the server ends it: {}", String::from_utf8_lossy(close)),
                 Told::Other(message) => {
-                    self.toast(at, message, alone.then_some(whole)).map_err(|error| self.worthless(error))?;
-                    self.arrived(at, whole.len());
+                    let counts =
+                        self.toast(at, message, alone.then_some(whole)).map_err(|error| self.worthless(error))?;
+                    if counts {
+                        self.arrived(at, whole.len());
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn toast(&mut self, at: usize, message: &[u8], whole: Option<&[u8]>) -> Result<()> {
+    /// Whether a toast is the next one; a tab that came back may be shown one again.
+    fn toast(&mut self, at: usize, message: &[u8], whole: Option<&[u8]>) -> Result<bool> {
+        if self.is_again(at, message) {
+            return Ok(false);
+        }
         let text = || String::from_utf8_lossy(message).into_owned();
         let next = self.all[at].expected.front().copied();
         let next = next.with_context(|| format!("tab {at} is not to be told anything, but is: {}", text()))?;
         let sent = self.ledger.check(next, message).with_context(|| format!("tab {at}"))?;
         // A group is sent the same bytes, whichever tab: from now on they are only compared.
         sent.wire = whole.map(Box::from);
-        Ok(())
+        Ok(true)
     }
 
     fn arrived(&mut self, at: usize, bytes: usize) {
         let tab = &mut self.all[at];
-        if let Some(event) = tab.expected.pop_front()
-            && tab.counted
-        {
+        let Some(event) = tab.expected.pop_front() else { return };
+        tab.shown = Some(event);
+        if tab.counted {
             self.ledger.arrived(event, bytes);
         }
     }
@@ -222,11 +233,17 @@ impl Tabs {
         if self.all[at].phase != Phase::Closed {
             self.opening -= 1;
         }
+        if self.leaves(at) {
+            return;
+        }
         self.failed += 1;
         self.note(at, error);
     }
 
     fn end(&mut self, at: usize, error: &anyhow::Error) {
+        if self.leaves(at) {
+            return;
+        }
         self.ended += 1;
         self.note(at, error);
     }

@@ -1,5 +1,7 @@
 //! The events of the benchmark: what is published, and what every tab must then be shown.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context, Result, ensure};
 use fanfare_event::vocabulary::system::{Alert, Severity};
 use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName};
@@ -33,10 +35,13 @@ pub(crate) struct Events {
     registry: Registry,
     event_type: TypeName,
     org: Id,
-    made: u64,
     /// How many bytes the text of a toast has.
     pub(crate) message_bytes: usize,
 }
+
+/// The number of the next event. Of the whole process: the clients of several nodes may publish to one broker, which
+/// would take the same id for the same event.
+static MADE: AtomicU64 = AtomicU64::new(1);
 
 /// The orgs without a tab.
 const OTHER_ORGS: u64 = 5_000;
@@ -47,7 +52,7 @@ const USUAL_MESSAGE_BYTES: usize = 64;
 impl Events {
     pub(crate) fn of_org(org: &str) -> Result<Self> {
         let (registry, event_type) = (Registry::builtin(), TypeName::parse("system.Alert")?);
-        Ok(Self { registry, event_type, org: Id::parse(org)?, made: 0, message_bytes: USUAL_MESSAGE_BYTES })
+        Ok(Self { registry, event_type, org: Id::parse(org)?, message_bytes: USUAL_MESSAGE_BYTES })
     }
 
     /// A new event for a user, or for everybody in the org.
@@ -58,17 +63,17 @@ impl Events {
 
     /// A new event for everybody in one of many orgs without a tab.
     pub(crate) fn make_elsewhere(&mut self) -> Result<Publication> {
-        let org = Id::parse(&format!("other-{}", self.made % OTHER_ORGS))?;
+        let org = Id::parse(&format!("other-{}", MADE.load(Ordering::Relaxed) % OTHER_ORGS))?;
         self.make_in(&org, None)
     }
 
     fn make_in(&mut self, org: &Id, user: Option<&Id>) -> Result<Publication> {
-        self.made += 1;
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         let millis = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)?;
-        let mut message = format!("Event {} ", self.made);
+        let mut message = format!("Event {number} ");
         message.extend(std::iter::repeat_n('.', self.message_bytes.saturating_sub(message.len())));
         let attributes = Attributes {
-            id: format!("event-{}", self.made),
+            id: format!("event-{number}"),
             source: SOURCE.to_owned(),
             event_type: self.event_type.clone(),
             time: Timestamp(millis),
@@ -112,15 +117,9 @@ struct Shown<'a> {
     at: &'a str,
 }
 
-/// The cursor of a toast.
-pub(super) fn cursor(message: &[u8]) -> Result<&str> {
-    let invocation: Invocation<'_> = serde_json::from_slice(message).context("not a toast")?;
-    Ok(invocation.arguments[0].cursor)
-}
-
 impl Toast {
-    /// Checks that a message of the hub protocol, without its end, is this toast and nothing else.
-    pub(crate) fn check(&self, message: &[u8]) -> Result<()> {
+    /// Checks that a message of the hub protocol, without its end, is this toast and nothing else; its cursor.
+    pub(crate) fn check<'m>(&self, message: &'m [u8]) -> Result<&'m str> {
         let text = || String::from_utf8_lossy(message).into_owned();
         let invocation: Invocation<'_> = serde_json::from_slice(message).with_context(text)?;
         let [shown] = invocation.arguments;
@@ -133,7 +132,7 @@ impl Toast {
             self.message,
             text()
         );
-        Ok(())
+        Ok(shown.cursor)
     }
 }
 

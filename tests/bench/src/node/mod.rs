@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -32,6 +32,7 @@ pub(crate) struct Node {
     address: SocketAddr,
     admin: SocketAddr,
     folder: PathBuf,
+    config: PathBuf,
     /// Deleted with the node.
     _own: Option<TempDir>,
 }
@@ -39,8 +40,19 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node below `place`, on the processors set aside for it, and waits until it is ready.
     pub(crate) fn start(program: &Path, place: &Path, mint: &Mint, cpus: &Cpus) -> Result<Self> {
+        Self::start_on(program, place, mint, cpus, Settings::default())
+    }
+
+    /// The same with other settings.
+    pub(crate) fn start_on(
+        program: &Path,
+        place: &Path,
+        mint: &Mint,
+        cpus: &Cpus,
+        settings: Settings<'_>,
+    ) -> Result<Self> {
         let own = tempfile::tempdir_in(place).context("no folder for the node")?;
-        let mut node = Self::start_in(program, own.path(), mint, cpus, Settings::default())?;
+        let mut node = Self::start_in(program, own.path(), mint, cpus, settings)?;
         node._own = Some(own);
         Ok(node)
     }
@@ -56,20 +68,28 @@ impl Node {
         let (address, admin) = (free_address()?, free_address()?);
         let settings = Settings { ports: (address.port(), admin.port()), ..settings };
         let config = settings::write(folder, mint.key_file(), &settings)?;
-        let log = File::create(folder.join("node.log"))?;
-        let process = cpus
-            .for_server(program)
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut node = Self { process, address, admin, folder: folder.to_owned(), _own: None };
+        let process = serve(program, folder, &config, cpus)?;
+        let mut node = Self { process, address, admin, folder: folder.to_owned(), config, _own: None };
         node.wait_until_ready()?;
         Ok(node)
+    }
+
+    /// Asks the node to end, waits until it has, and starts it again where it was.
+    pub(crate) fn restart(&mut self, program: &Path, cpus: &Cpus) -> Result<()> {
+        let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status()?;
+        ensure!(status.success(), "the node cannot be asked to end");
+        let begun = Instant::now();
+        while self.process.try_wait()?.is_none() {
+            ensure!(begun.elapsed() < PATIENCE, "the node does not end: {}", self.last_words());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.process = serve(program, &self.folder, &self.config, cpus)?;
+        self.wait_until_ready()
+    }
+
+    /// Where tabs and producers connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -94,7 +114,18 @@ impl Node {
 
     /// A load client of this node with a tab for each ticket.
     pub(crate) fn load(&self, mint: &Mint, tickets: &[Ticket], producers: usize) -> Result<Load> {
-        let gate = Gate::Hub { address: self.address, host: self.address.to_string(), path: settings::HUB };
+        self.load_through(self.address, mint, tickets, producers)
+    }
+
+    /// The same with tabs that connect to another address, say that of a proxy.
+    pub(crate) fn load_through(
+        &self,
+        address: SocketAddr,
+        mint: &Mint,
+        tickets: &[Ticket],
+        producers: usize,
+    ) -> Result<Load> {
+        let gate = Gate::Hub { address, host: address.to_string(), path: settings::HUB };
         Load::of_node(&gate, self.address, ORG, tickets, &mint.producer()?, producers)
     }
 
@@ -151,8 +182,15 @@ impl Drop for Node {
     }
 }
 
+fn serve(program: &Path, folder: &Path, config: &Path, cpus: &Cpus) -> Result<Child> {
+    let log = File::options().create(true).append(true).open(folder.join("node.log"))?;
+    let mut command = cpus.for_server(program);
+    command.arg("serve").arg("--config").arg(config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.spawn().with_context(|| format!("cannot start {}", program.display()))
+}
+
 /// An address that was free a moment ago.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)
 }

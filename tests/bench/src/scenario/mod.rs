@@ -4,6 +4,7 @@ mod broadcast;
 mod connect_storm;
 mod decode_route;
 mod idle_memory;
+mod nodes;
 mod pairs;
 mod phase;
 mod publish_latency;
@@ -121,6 +122,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "reconnect_storm",
         about: "5,000 tabs are dropped and return at once. The floor accepts as many bare connections at once.",
         run: reconnect_storm::run,
+    },
+    Scenario {
+        name: "nodes",
+        about: "Three nodes on NATS behind nginx, 300 tabs, then restarted in turn. The floor: one such node, no proxy.",
+        run: nodes::run,
     },
     Scenario {
         name: "resume_storm",

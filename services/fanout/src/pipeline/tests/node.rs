@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fanfare_broker::{Broker, BrokerError, Message, Position};
+use fanfare_event::Id;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, encode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -143,7 +144,7 @@ impl Node {
     /// What a resume of a fresh connection gives: the titles of alerts, and whether it is complete.
     pub(super) async fn resume(&self, cursor: &str) -> Result<(Vec<String>, bool), ResumeError> {
         let after = open_cursor(&seal(), cursor).map_err(|_| ResumeError::UnknownCursor)?;
-        let mut replaying = self.replay.open(&after, self.position()).await?;
+        let mut replaying = self.replay.open(&after, self.position(), vec![Id::parse("acme").expect("an org")]).await?;
         let (mut titles, complete) = (Vec::new(), replaying.is_complete());
         while let Some(batch) = replaying.next().await? {
             let title =

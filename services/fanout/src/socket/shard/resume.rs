@@ -80,7 +80,8 @@ impl Shard {
             self.shared.metrics.resumed("too_slow", 0);
             return Ok(Outline::default());
         }
-        let mut replay = self.shared.replay.open(&after, until).await?;
+        let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
+        let mut replay = self.shared.replay.open(&after, until, orgs).await?;
         let mut outline = Outline::default();
         while let Some(batch) = replay.next().await? {
             for replayed in batch {

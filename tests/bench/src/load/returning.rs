@@ -1,0 +1,106 @@
+//! Tabs that lose their connection while events go on, and come back by themselves with the cursor they have.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use mio::Registry;
+
+use super::tab::Phase;
+use super::tabs::Tabs;
+use super::{Audience, Load, Plan};
+
+/// How long a tab waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the last deliveries may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What became of a stream of events.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Events that were published.
+    pub(crate) sent: usize,
+    /// Deliveries that came in their turn.
+    pub(crate) received: usize,
+    /// Deliveries that did not come, or behind a later one.
+    pub(crate) missed: usize,
+    /// Deliveries that came again.
+    pub(crate) duplicated: usize,
+    /// How often an open tab lost its connection.
+    pub(crate) returns: usize,
+}
+
+/// The tabs that are away.
+#[derive(Debug, Default)]
+pub(super) struct Returning {
+    /// When they try again, in this order.
+    away: VecDeque<(Instant, usize)>,
+    counts: Counts,
+}
+
+impl Load {
+    /// Publishes one event after the other to all tabs, with a pause between them, for as long as asked; tabs that lose
+    /// their connection come back.
+    pub(crate) fn publish_while(&mut self, pause: Duration, goes_on: impl Fn() -> bool) -> Result<Counts> {
+        let one = Plan { bursts: 1, burst: 1, audience: Audience::Everybody, pause };
+        let mut sent = 0;
+        self.tabs.returning = Some(Returning::default());
+        self.renew_producers()?;
+        while goes_on() {
+            self.publish(&one, 0, self.tabs.all.len())?;
+            sent += 1;
+            self.settle(pause)?;
+            self.wait_for_answers()?;
+        }
+        let begun = Instant::now();
+        while self.tabs.ledger.outstanding() > 0 && begun.elapsed() < PATIENCE {
+            self.turn(Duration::from_millis(100))?;
+            self.tabs.check()?;
+        }
+        let counts = self.tabs.returning.take().map(|returning| returning.counts).unwrap_or_default();
+        let (late, tabs) = (self.tabs.ledger.outstanding(), self.tabs.all.len());
+        let missed = counts.missed + late;
+        Ok(Counts { sent, received: sent * tabs - missed, missed, ..counts })
+    }
+}
+
+impl Tabs {
+    /// Whether a tab that has lost its connection, or did not get one, comes back by itself.
+    pub(super) fn leaves(&mut self, at: usize) -> bool {
+        let Some(returning) = &mut self.returning else { return false };
+        returning.counts.returns += usize::from(self.all[at].phase == Phase::Open);
+        returning.away.push_back((Instant::now() + PAUSE, at));
+        self.all[at].disconnect();
+        true
+    }
+
+    /// Lets those come back whose time it is, each with the cursor of what it was shown last.
+    pub(super) fn come_back(&mut self, registry: &Registry) {
+        while let Some(at) = self.next_back() {
+            let cursor = self.all[at].shown.and_then(|place| self.ledger.cursor(place));
+            self.all[at].cursor = cursor;
+            self.start(at, registry);
+        }
+    }
+
+    fn next_back(&mut self) -> Option<usize> {
+        let away = &mut self.returning.as_mut()?.away;
+        away.pop_front_if(|(when, _)| *when <= Instant::now()).map(|(_, at)| at)
+    }
+
+    /// Whether a toast was shown to this tab before. What it was not shown and comes before this one is missed.
+    pub(super) fn is_again(&mut self, at: usize, message: &[u8]) -> bool {
+        let (Some(returning), tab) = (&mut self.returning, &mut self.all[at]) else { return false };
+        let Some(place) = self.ledger.place_of(message) else { return false };
+        if tab.shown.is_some_and(|shown| place <= shown) {
+            returning.counts.duplicated += 1;
+            return true;
+        }
+        while let Some(missed) = tab.expected.pop_front_if(|next| *next < place) {
+            returning.counts.missed += 1;
+            self.ledger.give_up(missed);
+        }
+        false
+    }
+}
