@@ -8,7 +8,7 @@ use fanfare_token::Claims;
 
 use super::check::{Account, Told, retained_flags, true_flags};
 use super::node::SimulatedNode;
-use super::platform::platform;
+use super::platform::{TOKEN_LIFETIME, platform};
 use super::producer::ORGS;
 use super::world::World;
 use crate::connection::Identity;
@@ -94,7 +94,9 @@ impl World {
     /// Logouts, roles and access, as tokens find them that were issued before all of them.
     fn judge_people(&self, node: &SimulatedNode) -> Result<(), String> {
         let (number, producers, platform) = (node.number, &self.producers, platform());
-        for (user, session, at) in &producers.logouts {
+        // What is older is in every token that lives.
+        let counts = |at: i64| at + TOKEN_LIFETIME > self.now.div_euclid(1000);
+        for (user, session, at) in producers.logouts.iter().filter(|(.., at)| counts(*at)) {
             let session = session.as_deref().unwrap_or("another");
             if !node.groups.read(|known| known.refuses(&claims(user, ORGS[0], session, *at))) {
                 return Err(format!(
@@ -102,7 +104,7 @@ impl World {
                 ));
             }
         }
-        for ((org, user), wanted) in &producers.roles {
+        for ((org, user), (wanted, _)) in producers.roles.iter().filter(|(_, (_, at))| counts(*at)) {
             let roles = node.groups.read(|known| known.roles_of(&claims(user, org, "another", 0)));
             let found: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
             if found != *wanted {

@@ -45,8 +45,8 @@ pub(super) struct Producers {
     pub(super) flags: BTreeMap<(String, String), Option<bool>>,
     /// Of each user, list and org: whether access is granted.
     pub(super) access: BTreeMap<(String, String, String), bool>,
-    /// Of each org and user: the roles, once they were changed.
-    pub(super) roles: BTreeMap<(String, String), Vec<String>>,
+    /// Of each org and user: the roles, once they were changed, and in which second.
+    pub(super) roles: BTreeMap<(String, String), (Vec<String>, i64)>,
     /// When each user logged out last, in seconds by auth's clock, everywhere or a session.
     pub(super) logouts: Vec<(String, Option<String>, i64)>,
     state: BTreeMap<String, Message>,
@@ -160,7 +160,7 @@ impl Producers {
         let roles: &[&str] = if random.chance(50) { &["user", "admin"] } else { &["user"] };
         self.revision += 1;
         let names = roles.iter().map(ToString::to_string).collect();
-        self.roles.insert((org.to_owned(), user.to_owned()), names);
+        self.roles.insert((org.to_owned(), user.to_owned()), (names, now.div_euclid(1000)));
         let body = json!({ "org": org, "user": user, "roles": roles, "revision": self.revision });
         self.emit(AUTH, now, "auth.RolesChanged", body);
     }

@@ -134,6 +134,10 @@ impl Tab {
         if shard.is_opening() {
             return Ok(());
         }
+        if self.token_is_over(around.now) {
+            self.drop_link(around.nodes);
+            return Ok(());
+        }
         let Habits { drops, joins, asks, reads } = self.habits;
         if random.chance(drops) {
             self.drop_link(around.nodes);
@@ -157,8 +161,7 @@ impl Tab {
         if let Some(arriving) = self.arriving.take() {
             return self.arrive(arriving, around);
         }
-        let seconds = around.now.div_euclid(1000);
-        if self.token.as_ref().is_none_or(|token| token.expires_at <= seconds) {
+        if self.token_is_over(around.now) {
             self.log_in(around);
         }
         let ready: Vec<usize> = around.nodes.iter().filter(|node| node.is_ready()).map(|node| node.number).collect();
@@ -214,6 +217,10 @@ impl Tab {
         Ok(())
     }
 
+    fn token_is_over(&self, now: i64) -> bool {
+        self.token.as_ref().is_none_or(|token| token.expires_at <= now.div_euclid(1000))
+    }
+
     fn log_in(&mut self, around: &Surroundings<'_>) {
         self.logins += 1;
         let id = |text: &str| Id::parse(text).expect("an id");
@@ -224,7 +231,7 @@ impl Tab {
             realm: None,
             user: id(self.user),
             org: Some(id(self.org)),
-            roles: changed.unwrap_or(&self.roles).clone(),
+            roles: changed.map_or(&self.roles, |(roles, _)| roles).clone(),
             session: Some(id(&format!("s{}-{}-{}", self.number, self.user, self.logins))),
             issued_at,
             expires_at: issued_at + TOKEN_LIFETIME,
