@@ -87,9 +87,14 @@ impl Pipeline {
 
     async fn read_state(&self, progress: &mut Progress<'_>) -> Result<(), BrokerError> {
         let state = self.broker.state().await?;
-        // Places of what is read ahead belong to the stream as it is now.
+        // Places of what is read ahead belong to the stream as it is now. In the same stream the node stays where it is:
+        // a connection that was let in a moment ago must not take itself for live from the beginning.
         let start = Position::start(state.position().incarnation());
-        self.groups.fold(|known| known.continue_from(start));
+        self.groups.fold(|known| {
+            if known.position().incarnation() != start.incarnation() {
+                known.continue_from(start);
+            }
+        });
         self.learn_from(state, progress).await
     }
 

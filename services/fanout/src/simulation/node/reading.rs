@@ -82,7 +82,7 @@ impl SimulatedNode {
             }
             Stage::Relearn(after) => {
                 let (after, records) = (after.clone(), log.state()?);
-                self.go_on_from(Position::start(log.incarnation()));
+                self.enter(log.incarnation());
                 self.learn_state(records, Rule::StateAfterGap, Then::GoOnBehind(after));
                 Ok(())
             }
@@ -102,9 +102,16 @@ impl SimulatedNode {
         // The window first: what is published while the state is read lies in it.
         let start = self.window_of(log, now)?;
         let records = log.state()?;
-        self.go_on_from(Position::start(log.incarnation()));
+        self.enter(log.incarnation());
         self.learn_state(records, Rule::StateBeforeLive, Then::ReadBack { start, head });
         Ok(())
+    }
+
+    /// Places of what is read ahead belong to the stream as it is now.
+    fn enter(&mut self, incarnation: u64) {
+        if self.position().incarnation() != incarnation {
+            self.go_on_from(Position::start(incarnation));
+        }
     }
 
     fn learn_state(&mut self, records: Vec<Record>, rule: Rule, then: Then) {
