@@ -99,6 +99,11 @@ impl Node {
 
     /// The next that the shard is told; answers what waits for an answer.
     pub(super) async fn next(&mut self) -> (Told, String) {
+        self.next_after(|_| {}).await
+    }
+
+    /// The same, with a look at what the node knows before it is answered.
+    pub(super) async fn next_after(&mut self, look: impl FnOnce(&Groups)) -> (Told, String) {
         let next = tokio::time::timeout(PATIENCE, self.inbox.recv()).await;
         match next.expect("in time").expect("runs") {
             ShardMessage::Deliver(delivery) => {
@@ -107,6 +112,7 @@ impl Node {
                 (Told::Alert(field(&text, "title")), field(&text, "cursor"))
             }
             ShardMessage::Apply(consequence, answer) => {
+                look(&self.groups);
                 let _ = answer.send(());
                 (Told::Felt(Consequence::clone(&consequence)), String::new())
             }

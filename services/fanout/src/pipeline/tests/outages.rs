@@ -145,6 +145,20 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
 }
 
 #[tokio::test]
+async fn no_cursor_is_told_beyond_a_gap_before_tabs_feel_it() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.fail(away());
+    log.append(0, alert(&mut scene, "lost"));
+    log.trim(0, 1);
+    log.fail(None);
+    let told = node.next_after(|groups| assert!(!groups.passed(0).0.covers(0, 1), "what `Cursor()` gives")).await;
+    assert_eq!(told.0, Told::Felt(Consequence::Gap));
+    node.until("the node is behind it", |node| node.groups.passed(0).0.covers(0, 1)).await;
+}
+
+#[tokio::test]
 async fn holes_are_read_over() {
     let (log, mut scene) = (Memory::new(), Scene::demo());
     log.append(0, alert(&mut scene, "before the start"));
