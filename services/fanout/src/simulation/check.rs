@@ -122,7 +122,7 @@ impl History {
             });
         }
         let key = (record.message.stream == Stream::State).then(|| key_of(&record.message));
-        self.newest.extend(key.clone().filter(|_| first).map(|key| (key, at)));
+        self.newest.extend(key.clone().map(|key| (key, at)));
         self.stored.push(Stored { place, incarnation, first, key, notices });
     }
 

@@ -66,7 +66,7 @@ impl World {
             let mut wanted = true_flags(&self.producers, tab.org());
             wanted.retain(|_, on| *on);
             if shown != wanted {
-                return Err(format!("a tab of {} shows {shown:?}, and {wanted:?} is true", tab.org()));
+                return Err(format!("tab {} of {} shows {shown:?}, and {wanted:?} is true", tab.number, tab.org()));
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ pub(super) struct ServerTab {
     pub(super) asked: Option<Asked>,
     /// From where it goes on in a new stream, until the client has seen it.
     pub(super) renewed: Option<Position>,
-    /// How far the node had come when it closed this for a gap.
+    /// Up to where the node had told of everything when it closed this for a gap.
     pub(super) gap_at: Option<Position>,
     /// Of each list that it joined: how many records the node had learnt from then.
     pub(super) joined_at: HashMap<GroupName, usize>,
@@ -209,7 +209,7 @@ impl SimulatedShard {
             match consequence {
                 _ if tab.ended.is_some() || !is_felt(consequence, view.rules) => {}
                 Consequence::Gap => {
-                    tab.gap_at = Some(view.groups.read(|known| known.position().clone()));
+                    tab.gap_at = Some(view.groups.passed(self.index).0);
                     self.close(key, CloseReason::LogGap, view.groups);
                 }
                 Consequence::LoggedOut { .. } if consequence.ends(&tab.identity) => {

@@ -66,7 +66,7 @@ pub(super) struct Habits {
 
 /// One tab.
 pub(super) struct Tab {
-    number: usize,
+    pub(super) number: usize,
     user: &'static str,
     org: &'static str,
     roles: Vec<String>,
