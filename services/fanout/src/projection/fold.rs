@@ -28,7 +28,13 @@ impl Projection {
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
             Novelty::New => {}
         }
-        self.learn(record, event, matches)
+        let folded = self.learn(record, event, matches);
+        if folded.verdict == Verdict::Stale {
+            // What it is older than may be its own duplicate, which was learnt ahead with the state and told to nobody.
+            // When that comes it is news.
+            self.seen.retract();
+        }
+        folded
     }
 
     /// Folds a record of the compacted state, which is read ahead of the log: the position stays, and its place in

@@ -78,6 +78,13 @@ impl Seen {
         Novelty::New
     }
 
+    /// Takes back the note of the last key that was new.
+    pub fn retract(&mut self) {
+        if let Some(newest) = self.places.pop_back() {
+            self.bodies.remove(&newest.key);
+        }
+    }
+
     /// Forgets from the front alone: what waits behind a partition at rest is bounded by the limit.
     fn forget(&mut self, read: &ReadTimes) {
         let age_ms = self.age_ms;

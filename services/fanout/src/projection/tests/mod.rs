@@ -56,6 +56,20 @@ fn user(issued_at: i64) -> Claims {
 }
 
 #[test]
+fn what_is_older_than_its_own_duplicate_in_the_state_is_told_by_that() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let toggled = r#"{"org": "acme", "flag": "beta", "enabled": true, "revision": 4}"#;
+    let first = scene.event("license.FlagToggled", toggled);
+    let again = Record { offset: first.offset + 1, ..first.clone() };
+    let event = scene.decode(&again);
+    known.fold_state(&again, &event, &scene.routes.route(&event));
+    assert_eq!(fold(&mut known, &scene, &first).verdict, Verdict::Stale);
+    assert_eq!(fold(&mut known, &scene, &again).verdict, Verdict::New);
+    let third = Record { offset: first.offset + 2, ..first };
+    assert_eq!(fold(&mut known, &scene, &third).verdict, Verdict::Duplicate);
+}
+
+#[test]
 fn a_logout_refuses_tokens_up_to_its_second_and_no_later_ones() {
     let (mut known, mut scene) = (empty(), Scene::demo());
     let out = scene.event_at(10_700, "auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#);
