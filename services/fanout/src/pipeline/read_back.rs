@@ -52,8 +52,8 @@ impl Pipeline {
         let start = self.broker.window(self.window.age, self.window.records).await?;
         let reader = self.broker.read(&start).await?;
         self.groups.fold(|known| known.continue_from(start.clone()));
+        self.groups.apply(Consequence::Renewed(start.clone())).await;
         self.groups.pass(&start);
-        self.groups.apply(Consequence::Renewed(start)).await;
         Ok((reader, head))
     }
 

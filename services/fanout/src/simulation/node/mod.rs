@@ -64,7 +64,9 @@ pub(super) struct SimulatedNode {
     consequences: VecDeque<Consequence>,
     /// Whether shards are at one of them.
     applying: bool,
-    /// Whether it takes connections once they have felt all of it.
+    /// Whether cursors may be told of its position once they have felt all of it.
+    passes_then: bool,
+    /// Whether it takes connections then.
     ready_then: bool,
     /// The record that was handed on last, until that is noted.
     handed_on: Option<Record>,
@@ -94,6 +96,7 @@ impl SimulatedNode {
             task: None,
             consequences: VecDeque::new(),
             applying: false,
+            passes_then: false,
             ready_then: false,
             handed_on: None,
             known: Witness::default(),
@@ -149,11 +152,11 @@ impl SimulatedNode {
         if let Some(record) = self.handed_on.take() {
             self.groups.pass_record(&record);
         }
-        if std::mem::take(&mut self.ready_then) {
-            self.ready = true;
+        if std::mem::take(&mut self.passes_then) {
             let position = self.position();
             self.groups.pass(&position);
         }
+        self.ready |= std::mem::take(&mut self.ready_then);
         if let Some(record) = self.batch.pop_front() {
             self.ends_batch = self.batch.is_empty();
             return self.take(record);

@@ -74,8 +74,8 @@ impl SimulatedNode {
                 let (head, start) = (log.head()?, self.window_of(log, now)?);
                 log.reads(&start)?;
                 self.go_on_from(start.clone());
-                self.groups.pass(&start);
                 self.recent.begin(&start);
+                self.passes_then = true;
                 self.consequences.push_back(Consequence::Renewed(start));
                 (self.stage, self.goal) = (Stage::Follow, Some(head));
                 Ok(())
@@ -140,7 +140,7 @@ impl SimulatedNode {
     /// Lets connections come back, and takes new ones then.
     fn close_tabs(&mut self, rule: Rule) {
         self.consequences.extend(self.settings.rules.keep(rule).then_some(Consequence::Gap));
-        self.ready_then = true;
+        (self.passes_then, self.ready_then) = (true, true);
     }
 
     /// What becomes of a read that failed.
