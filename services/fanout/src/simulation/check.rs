@@ -45,7 +45,6 @@ pub(super) struct Stored {
 pub(super) struct LoggedOut {
     pub(super) place: Place,
     pub(super) incarnation: u64,
-    user: Id,
     session: Option<Id>,
     at: i64,
 }
@@ -77,7 +76,8 @@ pub(super) struct History {
     stored: Vec<Stored>,
     by_notice: HashMap<String, (usize, usize)>,
     events: HashSet<String>,
-    pub(super) logouts: Vec<LoggedOut>,
+    /// By user.
+    logouts: HashMap<Id, Vec<LoggedOut>>,
     pub(super) poison: Vec<(u64, Place)>,
     changes: Vec<Change>,
     /// The newest record of each key of state.
@@ -130,8 +130,8 @@ impl History {
         match effect {
             Effect::Logout { user, session } => {
                 let at = event.attributes.time.0.div_euclid(1000).min(stored_at / 1000 + 60);
-                let (user, session) = (user.clone(), session.clone());
-                self.logouts.push(LoggedOut { place, incarnation, user, session, at });
+                let logout = LoggedOut { place, incarnation, session: session.clone(), at };
+                self.logouts.entry(user.clone()).or_default().push(logout);
             }
             Effect::Access { user, groups, granted } => {
                 for group in groups {
@@ -224,12 +224,16 @@ impl History {
         let has_read = |logout: &LoggedOut| {
             learnt.contains_key(&(logout.incarnation, logout.place.partition, logout.place.offset))
         };
-        self.logouts.iter().find(|logout| logout.ends(who) && has_read(logout))
+        self.logouts_of(who).find(|logout| logout.ends(who) && has_read(logout))
     }
 
     /// Whether any logout makes a token worthless.
     pub(super) fn is_ended(&self, who: &Identity) -> bool {
-        self.logouts.iter().any(|logout| logout.ends(who))
+        self.logouts_of(who).any(|logout| logout.ends(who))
+    }
+
+    fn logouts_of(&self, who: &Identity) -> impl Iterator<Item = &LoggedOut> {
+        self.logouts.get(&who.claims().user).into_iter().flatten()
     }
 }
 
@@ -261,7 +265,7 @@ impl LoggedOut {
         let claims = who.claims();
         match &self.session {
             Some(session) => claims.session.as_ref() == Some(session),
-            None => claims.user == self.user && claims.issued_at <= self.at,
+            None => claims.issued_at <= self.at,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a node has read of roles and access, folded by revisions alone: the comparison for what it lets pass.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fanfare_event::Event;
 
@@ -19,7 +20,7 @@ pub(super) struct Seen {
     pub(super) notification: String,
     /// How many records the node had folded.
     pub(super) folded: usize,
-    pub(super) known: Witness,
+    pub(super) known: Arc<Witness>,
 }
 
 /// What is known by revisions alone, for comparison.

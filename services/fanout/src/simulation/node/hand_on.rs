@@ -87,7 +87,7 @@ impl SimulatedNode {
             incarnation: groups.read(|known| known.position().incarnation()),
             notification: matched.route.notification_id(&task.event.attributes),
             folded: self.folded,
-            known: self.known.clone(),
+            known: Arc::clone(&self.known),
         };
         let seen = Arc::new(seen);
         for shard in interested.iter() {

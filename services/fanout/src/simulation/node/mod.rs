@@ -4,6 +4,7 @@ mod hand_on;
 mod reading;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use fanfare_broker::{Position, Record};
 use fanfare_e2e_tests::Random;
@@ -70,7 +71,7 @@ pub(super) struct SimulatedNode {
     ready_then: bool,
     /// The record that was handed on last, until that is noted.
     handed_on: Option<Record>,
-    known: Witness,
+    known: Arc<Witness>,
 }
 
 impl SimulatedNode {
@@ -99,7 +100,7 @@ impl SimulatedNode {
             passes_then: false,
             ready_then: false,
             handed_on: None,
-            known: Witness::default(),
+            known: Arc::default(),
         }
     }
 

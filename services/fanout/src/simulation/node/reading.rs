@@ -9,6 +9,7 @@ use fanfare_e2e_tests::Random;
 use super::SimulatedNode;
 use crate::pipeline::{Written, decode};
 use crate::projection::{Consequence, Place, Verdict};
+use crate::route::Effect;
 use crate::simulation::log::{Fault, Log};
 use crate::simulation::platform::platform;
 use crate::simulation::rule::Rule;
@@ -233,7 +234,10 @@ impl SimulatedNode {
             let (incarnation, at) = (self.position().incarnation(), self.learnt.len());
             self.folded += usize::from(mode != Mode::State);
             self.learnt.entry((incarnation, record.partition, record.offset)).or_insert(at);
-            self.known.note(&event, matches.iter().map(|matched| matched.route.effect(&event)));
+            let effects: Vec<Effect> = matches.iter().map(|matched| matched.route.effect(&event)).collect();
+            if effects.iter().any(|effect| *effect != Effect::None) {
+                Arc::make_mut(&mut self.known).note(&event, effects.into_iter());
+            }
         }
         if mode == Mode::Live {
             self.begin_task(record, event, matches, folded);
