@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The long tests: seeded faults again and again, and minutes of churn with the nodes' memory before and after.
 #
-#   FANFARE_FAULT_RUNS=20       runs per broker
-#   FANFARE_SOAK_SECONDS=300    how long each broker is soaked
-#   FANFARE_SOAK_BROKERS=...    embedded, nats, kafka; all by default
+#   FANFARE_FAULT_RUNS=20         runs per broker
+#   FANFARE_SIMULATION_SEEDS=5000 seeds of the simulation
+#   FANFARE_SOAK_SECONDS=300      how long each broker is soaked
+#   FANFARE_SOAK_BROKERS=...      embedded, nats, kafka; all by default
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -17,6 +18,10 @@ FANFARE_FAULT_RUNS=$FANFARE_FAULT_RUNS FANFARE_OUTAGE_SECONDS=60 \
 
 say "A cluster of three NATS servers that are killed in turn"
 cargo test --locked -p fanfare-broker --features nats,contract -- --ignored cluster || FAILED=1
+
+say "${FANFARE_SIMULATION_SEEDS:=5000} other seeds of the simulation"
+FANFARE_SIMULATION_SEEDS=$FANFARE_SIMULATION_SEEDS \
+  cargo test --locked -p fanfare-fanout --lib -- --ignored nothing_is_lost_in_thousands_of_runs || FAILED=1
 
 for broker in ${FANFARE_SOAK_BROKERS:-embedded nats kafka}; do
   say "Soaking $broker for ${FANFARE_SOAK_SECONDS:=300} s"
