@@ -17,10 +17,11 @@ pub(crate) struct Missed {
 }
 
 impl Load {
-    /// Drops all tabs, publishes what they miss, and leaves them to return with the cursor of what they saw last.
+    /// Drops all tabs, publishes what they miss, and leaves them to return with the cursor of what they saw last;
+    /// how many tabs there are.
     ///
     /// All of them must have been shown the same event last.
-    pub(crate) fn miss(&mut self, missed: &Missed) -> Result<()> {
+    pub(crate) fn miss(&mut self, missed: &Missed) -> Result<usize> {
         let cursor = self.tabs.ledger.newest_cursor().context("the tabs were shown nothing yet")?;
         self.drop_all();
         self.tabs.ledger.finish();
@@ -34,7 +35,7 @@ impl Load {
             self.publish(&one, 0, self.tabs.all.len())?;
             self.wait_for_answers()?;
         }
-        Ok(())
+        Ok(self.tabs.all.len())
     }
 
     /// Waits until all tabs have been told what they missed; how much of it has not come by then.

@@ -130,7 +130,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "resume_storm",
-        about: "5,000 tabs return at once with a cursor and are told 30 of 300 events. The floor accepts and sends as many.",
+        about: "5,000 tabs return at once with a cursor and are told 30 of 3,000 events. The floor accepts and sends as many.",
         run: resume_storm::run,
     },
 ];
