@@ -20,7 +20,7 @@ pub(crate) use mint::{Mint, ORG};
 pub(crate) use settings::{Settings, write as write_settings};
 
 /// How long a node may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long it may take to answer on the operator's port.
 const ANSWER: Duration = Duration::from_secs(10);
