@@ -1,9 +1,12 @@
 //! One run: nodes behind a proxy, tabs, producers, and what the plan says goes wrong.
 
+use std::time::Duration;
+
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::follower::Follower;
-use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::wait::PATIENCE;
 use fanfare_e2e_tests::{Cluster, Relay, Settings};
+use tokio::time::Instant;
 
 use crate::load::{Door, Load};
 use crate::plan::{Fault, Plan};
@@ -87,13 +90,20 @@ pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut 
         Fault::SlowBroker { delay, time } => during(&backplane.lines(), |line| line.slow(delay), time).await,
     }
     // Every node is well again before the next fault: two that overlap are faults of their own.
-    for node in &cluster.nodes {
-        until("a node that is ready again", async || node.readiness().await.filter(|answer| answer.status == 200))
-            .await;
+    for (number, node) in (1..).zip(&cluster.nodes) {
+        let is_ready = async || node.readiness().await.is_some_and(|answer| answer.status == 200);
+        let began = Instant::now();
+        while !is_ready().await {
+            if began.elapsed() > PATIENCE {
+                let says = node.readiness().await.map(|answer| answer.text());
+                panic!("node {number} is not ready {PATIENCE:?} after {fault:?}: {says:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 
-async fn during(lines: &[&Relay], worsen: impl Fn(&Relay), time: std::time::Duration) {
+async fn during(lines: &[&Relay], worsen: impl Fn(&Relay), time: Duration) {
     lines.iter().for_each(|line| worsen(line));
     tokio::time::sleep(time).await;
     lines.iter().for_each(|line| line.mend());

@@ -40,6 +40,7 @@ pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
             (before, warm) = (resident(&cluster), true);
         }
         let fault = fault(kind, &mut random);
+        eprintln!("seed {seed} {} after {} s: {fault:?}", kind.name(), begun.elapsed().as_secs());
         apply(&fault, &mut cluster, &mut backplane).await;
         // The rhythm of the churn.
         tokio::time::sleep(random.milliseconds(500, 4000)).await;
