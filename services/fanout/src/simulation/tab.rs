@@ -299,7 +299,7 @@ impl Tab {
             return Ok(());
         }
         if let Some(resumed) = resumed {
-            self.end_resume(resumed, around.producers);
+            self.end_resume(resumed, around.producers, around.log.incarnation());
             return Ok(());
         }
         let Some(live_from) = live_from else { return Ok(()) };
@@ -331,15 +331,17 @@ impl Tab {
         if missing.is_empty() { Ok(()) } else { Err(format!("{user} is at {place:?} and has not got {missing:#?}")) }
     }
 
-    fn end_resume(&mut self, resumed: Resumed, producers: &Producers) {
+    fn end_resume(&mut self, resumed: Resumed, producers: &Producers, incarnation: u64) {
         // A call that failed is made again.
         let Some(complete) = resumed.complete else { return };
         if !complete {
-            let mut owed_from = resumed.live_from;
-            if let Some(before) = self.owed_from.take().filter(|b| b.incarnation() == owed_from.incarnation()) {
-                owed_from.merge(&before);
+            let from = resumed.live_from;
+            match &mut self.owed_from {
+                Some(owed_from) if owed_from.incarnation() == from.incarnation() => owed_from.merge(&from),
+                // It was answered before the tab was let go on in the stream that is now.
+                Some(owed_from) if owed_from.incarnation() == incarnation => {}
+                owed_from => *owed_from = Some(from),
             }
-            self.owed_from = Some(owed_from);
             self.refetch(producers);
         }
         // The answer comes behind what was replayed.
