@@ -10,6 +10,7 @@ mod leaks;
 mod logout;
 mod proxy;
 mod publish;
+mod resume;
 mod schema_registry;
 mod slow;
 mod startup;

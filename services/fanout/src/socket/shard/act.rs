@@ -171,11 +171,16 @@ impl Shard {
         self.answer_cursors();
     }
 
+    /// Answers those whose tab has been handed everything up to its cursor: all that was in the inbox, and all of a
+    /// replay at connect, as a tab that is dropped in the middle of one must come back to its begin.
     pub(super) fn answer_cursors(&self) {
         let ready: Vec<PendingCursor> = {
             let handled = self.handled.get();
-            let mut cursors = self.cursors.borrow_mut();
-            cursors.extract_if(.., |pending| pending.after <= handled).collect()
+            let has_all = |pending: &mut PendingCursor| {
+                let tab = pending.tab.state.borrow();
+                pending.after <= handled && (tab.held.is_none() || tab.ending.is_some())
+            };
+            self.cursors.borrow_mut().extract_if(.., has_all).collect()
         };
         for PendingCursor { tab, invocation, cursor, .. } in ready {
             self.complete(&tab, invocation.as_deref(), Outcome::Value(Value::from(cursor)));

@@ -66,6 +66,7 @@ impl Shard {
                 return;
             }
         }
+        self.answer_cursors();
     }
 
     async fn replay_from(self: &Rc<Self>, tab: &Rc<Tab>, cursor: &str) -> Result<Outline, ResumeError> {

@@ -1,0 +1,36 @@
+//! What a tab that returns is told, and in which order.
+
+use fanfare_e2e_tests::client::{Connect, HANDSHAKE};
+use fanfare_e2e_tests::wait::at_most;
+use fanfare_e2e_tests::websocket::Frame;
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Token};
+use serde_json::json;
+
+/// A tab that is dropped in the middle of its replay would else come back behind what it has not got.
+#[tokio::test]
+async fn a_cursor_is_not_told_before_the_replay_at_connect_is_over() {
+    const MISSED: usize = 40;
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.invoke("Cursor", json!([])).await.expect("a cursor");
+    let missed: Vec<NewEvent> =
+        (0..MISSED).map(|number| NewEvent::alert("acme", &format!("missed {number}"))).collect();
+    node.publish(&missed).await;
+    for _ in 0..MISSED {
+        tab.expect("toast").await;
+    }
+    let returning =
+        Connect::new(HUB, Token::user("alice", "acme").sign()).query("cursor", cursor.as_str().expect("a text"));
+    let mut socket = returning.open(node.address(), None).await.expect("connects").expect("not refused");
+    let call = json!({ "type": 1, "invocationId": "0", "target": "Cursor", "arguments": [] });
+    socket.send(&format!("{HANDSHAKE}{call}\u{1e}")).await.expect("open");
+    let mut told = String::new();
+    while !told.contains("\"invocationId\":\"0\"") {
+        let Some(Frame::Text(text)) = at_most("an answer", socket.next()).await.expect("no reset") else {
+            panic!("no text")
+        };
+        told.push_str(&text);
+    }
+    let before = told.split("\"invocationId\":\"0\"").next().expect("something").matches("missed ").count();
+    assert_eq!(before, MISSED, "{told}");
+}
