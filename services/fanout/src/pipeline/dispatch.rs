@@ -50,7 +50,7 @@ impl Pipeline {
     }
 
     fn cursor(&self) -> String {
-        self.groups.read(|known| seal_cursor(&self.seal, known.position(), known.times()))
+        self.groups.read(|known| seal_cursor(&self.seal, known.told_as(known.position()), known.times()))
     }
 
     /// What a record says and who hears of it; nothing of a tombstone.

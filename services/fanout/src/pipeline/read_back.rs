@@ -7,7 +7,7 @@ use fanfare_broker::{BrokerError, Position, Reader};
 use super::Pipeline;
 use super::dispatch::Mode;
 use super::reader::{distance, reached};
-use crate::projection::Consequence;
+use crate::projection::{Consequence, Projection};
 
 /// How often progress is logged.
 const TELL: Duration = Duration::from_secs(3);
@@ -50,8 +50,9 @@ impl Pipeline {
     pub(super) async fn renew(&self) -> Result<(Box<dyn Reader>, Position), BrokerError> {
         let head = self.broker.head().await?;
         let start = self.broker.window(self.window.age, self.window.records).await?;
+        let stored = self.broker.window(Duration::MAX, u64::MAX).await?;
         let reader = self.broker.read(&start).await?;
-        self.groups.fold(|known| known.continue_from(start.clone()));
+        self.groups.fold(|known| known.renew(start.clone(), stored.offsets() == start.offsets()));
         self.groups.apply(Consequence::Renewed(start.clone())).await;
         self.groups.pass(&start);
         Ok((reader, head))
@@ -69,6 +70,7 @@ impl Pipeline {
         self.groups.fold(|known| known.continue_from(after.clone()));
         self.groups.apply(Consequence::Gap).await;
         // Only now: a tab that was told this place before it is closed would come back as if it had missed nothing.
+        self.groups.fold(Projection::settle);
         self.groups.pass(after);
         self.status.set_caught_up(true);
         Ok(())
@@ -82,6 +84,7 @@ impl Pipeline {
         let state = self.broker.state().await?;
         self.learn_from(state, &mut Progress::new(self)).await?;
         self.groups.apply(Consequence::Gap).await;
+        self.groups.fold(Projection::settle);
         Ok(())
     }
 

@@ -106,6 +106,8 @@ pub struct Projection {
     window_ms: i64,
     /// The newest of the broker's times that were read, in milliseconds.
     newest: i64,
+    /// Where the node was in the stream before this one, as long as open tabs have not felt all of the new one.
+    before: Option<Position>,
 }
 
 /// How much a projection holds, for the metrics.
@@ -140,6 +142,7 @@ impl Projection {
             token_lifetime: bounds.token_lifetime,
             window_ms: i64::try_from(bounds.window.as_millis()).unwrap_or(i64::MAX),
             newest: 0,
+            before: None,
         }
     }
 
@@ -151,6 +154,28 @@ impl Projection {
             self.times = ReadTimes::default();
         }
         self.position = position;
+    }
+
+    /// Goes on in a new stream, of which open tabs are told what lies behind `start`.
+    ///
+    /// Unless that is all of it, their cursors stay in the old stream until [`Self::settle`]: one of the new would say
+    /// that they have what lies before `start`, too.
+    pub fn renew(&mut self, start: Position, is_all: bool) {
+        if !is_all {
+            self.before.get_or_insert_with(|| self.position.clone());
+        }
+        self.continue_from(start);
+    }
+
+    /// Notes that no tab is open any more that was when the stream was made anew.
+    pub fn settle(&mut self) {
+        self.before = None;
+    }
+
+    /// What the cursor of a position is to name.
+    #[must_use]
+    pub fn told_as<'a>(&'a self, position: &'a Position) -> &'a Position {
+        self.before.as_ref().filter(|before| before.incarnation() != position.incarnation()).unwrap_or(position)
     }
 
     /// Moves over what a reader has passed and what is no record, such as a hole.

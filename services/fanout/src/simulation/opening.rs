@@ -101,7 +101,7 @@ impl SimulatedShard {
         view: View<'_>,
     ) {
         let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let cursor = view.groups.read(|known| seal_cursor(&platform().seal, at, known.times()));
+        let cursor = view.groups.read(|known| seal_cursor(&platform().seal, known.told_as(at), known.times()));
         for value in retained.iter().filter(|value| !told.contains(&(value.place.partition, value.place.offset))) {
             let frame = Frame::new(&value.route, &value.event, &cursor);
             push(&mut tab.queue, frame.wire(form()).clone(), None, &mut self.most_waiting);

@@ -22,7 +22,7 @@ use crate::socket::shard::SendQueue;
 const MOST_REPLAYED: usize = 60;
 
 /// Longer than any record is stored.
-const EVER: Duration = Duration::from_secs(1 << 30);
+pub(super) const EVER: Duration = Duration::from_secs(1 << 30);
 
 /// A replay under way.
 pub(super) struct Replaying {

@@ -149,7 +149,7 @@ impl SimulatedShard {
     /// `Cursor()`: what has been handed on, told once what waits before it was handled.
     pub(super) fn ask_cursor(&mut self, key: usize, groups: &Groups) {
         let (position, _) = groups.passed(self.index);
-        let cursor = groups.read(|known| seal_cursor(&platform().seal, &position, known.times()));
+        let cursor = groups.read(|known| seal_cursor(&platform().seal, known.told_as(&position), known.times()));
         let after = self.handled + self.inbox.len() as u64;
         if let Some(tab) = self.tabs.get_mut(&key).filter(|tab| tab.asked.is_none()) {
             tab.asked = Some(Asked { cursor, after });

@@ -117,10 +117,15 @@ async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
     log.append(0, alert(&mut scene, "in the window"));
     log.fail(None);
     assert!(matches!(node.next().await.0, Told::Felt(Consequence::Renewed(_))));
-    node.expect_alert("in the window").await;
+    let cursor = node.expect_alert("in the window").await;
     assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap), "tabs come back, to be held against the state");
     assert!(node.groups.read(|known| known.refuses(&claims("bob", "acme", &[], "s", 1))));
     node.until_ready().await;
+    // A tab that left before it was closed has missed what lies before the window.
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["in the window".into()], false)));
+    log.append(0, alert(&mut scene, "after"));
+    let cursor = node.expect_alert("after").await;
+    assert_eq!(node.resume(&cursor).await, Ok((vec![], true)));
 }
 
 #[tokio::test]

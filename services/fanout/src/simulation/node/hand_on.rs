@@ -80,7 +80,8 @@ impl SimulatedNode {
         let groups = &self.groups;
         // Asked after the fold, as the pipeline does.
         let interested = groups.interest().shards(matched.route.hub(), &matched.groups);
-        let position = || groups.read(|known| seal_cursor(&platform().seal, known.position(), known.times()));
+        let position =
+            || groups.read(|known| seal_cursor(&platform().seal, known.told_as(known.position()), known.times()));
         let cursor = task.cursor.get_or_insert_with(position);
         let delivery = Arc::new(Delivery::of(&task.record, &task.event, matched, &task.folded, cursor));
         let seen = Seen {

@@ -157,7 +157,10 @@ impl SimulatedNode {
             let position = self.position();
             self.groups.pass(&position);
         }
-        self.ready |= std::mem::take(&mut self.ready_then);
+        if std::mem::take(&mut self.ready_then) {
+            self.groups.fold(Projection::settle);
+            self.ready = true;
+        }
         if let Some(record) = self.batch.pop_front() {
             self.ends_batch = self.batch.is_empty();
             return self.take(record);

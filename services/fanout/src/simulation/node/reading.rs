@@ -12,6 +12,7 @@ use crate::projection::{Consequence, Place, Verdict};
 use crate::route::Effect;
 use crate::simulation::log::{Fault, Log};
 use crate::simulation::platform::platform;
+use crate::simulation::replay::EVER;
 use crate::simulation::rule::Rule;
 
 /// What is to be done next.
@@ -73,8 +74,10 @@ impl SimulatedNode {
             }
             Stage::Renew => {
                 let (head, start) = (log.head()?, self.window_of(log, now)?);
+                let stored = log.window(EVER.as_millis() as i64, u64::MAX, now)?;
                 log.reads(&start)?;
-                self.go_on_from(start.clone());
+                self.read.clone_from(&start);
+                self.groups.fold(|known| known.renew(start.clone(), stored.offsets() == start.offsets()));
                 self.recent.begin(&start);
                 self.passes_then = true;
                 self.consequences.push_back(Consequence::Renewed(start));

@@ -157,7 +157,7 @@ impl Shard {
 
     /// The cursor of a position.
     pub(super) fn cursor(&self, position: &Position) -> String {
-        self.shared.groups.read(|known| seal_cursor(&self.shared.seal, position, known.times()))
+        self.shared.groups.read(|known| seal_cursor(&self.shared.seal, known.told_as(position), known.times()))
     }
 
     /// Queues what is retained, with the position at connect as its cursor, but for what a replay told.
