@@ -29,6 +29,8 @@ struct Wire {
     delay: Duration,
     /// How often it was cut: a connection of before does not come back.
     cuts: u64,
+    /// How often its connections were lost: nothing gets through those of before any more.
+    losses: u64,
 }
 
 /// A listening port whose connections lead to another; it ends when the value is dropped.
@@ -59,7 +61,7 @@ impl Relay {
 
     fn from(listener: TcpListener, target: SocketAddr) -> Self {
         let address = listener.local_addr().expect("an address");
-        let (wire, state) = watch::channel(Wire { state: State::Open, delay: Duration::ZERO, cuts: 0 });
+        let (wire, state) = watch::channel(Wire { state: State::Open, delay: Duration::ZERO, cuts: 0, losses: 0 });
         let task = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 tokio::spawn(connection(near, target, state.clone()));
@@ -92,6 +94,11 @@ impl Relay {
         self.mend();
     }
 
+    /// Loses all that runs over it without a word, as a firewall does that forgets its connections; new ones work.
+    pub fn lose(&self) {
+        self.wire.send_modify(|wire| wire.losses += 1);
+    }
+
     /// Delays each piece that is sent.
     pub fn slow(&self, delay: Duration) {
         self.wire.send_modify(|wire| wire.delay = delay);
@@ -118,7 +125,7 @@ async fn connection(mut near: TcpStream, target: SocketAddr, mut wire: watch::Re
     let was_broken = born.state == State::Cut
         || tokio::select! {
             () = broken(wire.clone(), born.cuts) => true,
-            _ = carry(&mut near, target, wire) => false,
+            _ = carry(&mut near, target, wire, born.losses) => false,
         };
     if was_broken {
         // A lost network resets a connection instead of closing it in order.
@@ -131,15 +138,32 @@ async fn broken(mut wire: watch::Receiver<Wire>, cuts: u64) {
     let _ = wire.wait_for(|wire| wire.cuts != cuts).await;
 }
 
-async fn carry(near: &mut TcpStream, target: SocketAddr, mut wire: watch::Receiver<Wire>) -> io::Result<()> {
+async fn carry(
+    near: &mut TcpStream,
+    target: SocketAddr,
+    mut wire: watch::Receiver<Wire>,
+    losses: u64,
+) -> io::Result<()> {
     open(&mut wire).await?;
     let mut far = TcpStream::connect(target).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
     let (near_read, near_write) = near.split();
     let (far_read, far_write) = far.split();
-    tokio::try_join!(pump(near_read, far_write, wire.clone()), pump(far_read, near_write, wire))?;
-    Ok(())
+    let both = async {
+        tokio::try_join!(pump(near_read, far_write, wire.clone()), pump(far_read, near_write, wire.clone())).map(drop)
+    };
+    tokio::select! {
+        carried = both => return carried,
+        () = lost(wire.clone(), losses) => {}
+    }
+    // Neither end is told: both stay open until one gives the other up.
+    std::future::pending().await
+}
+
+/// Waits until the connections of before are lost.
+async fn lost(mut wire: watch::Receiver<Wire>, losses: u64) {
+    let _ = wire.wait_for(|wire| wire.losses != losses).await;
 }
 
 /// Waits while the wire is held.

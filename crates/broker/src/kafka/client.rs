@@ -106,6 +106,9 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "2000")
         .set("socket.keepalive.enable", "true")
+        // A connection that a firewall forgot answers nothing and never closes; by default it is waited for a minute, in
+        // which a reader is deaf.
+        .set("socket.timeout.ms", "15000")
         .set("socket.nagle.disable", "true")
         .set("retry.backoff.ms", "50")
         // Servers of which none is reachable any more are looked for by the names given.

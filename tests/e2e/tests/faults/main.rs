@@ -83,6 +83,7 @@ on_brokers! {
     outages::a_node_waits_for_a_broker_that_is_away_at_start,
     outages::tabs_stay_while_the_broker_is_away,
     outages::a_slow_broker_delays_and_loses_nothing,
+    outages::connections_that_are_lost_without_a_word_are_given_up,
     outages::a_flood_of_poison_is_set_aside,
     outages::a_purged_stream_is_told_to_who_resumes,
     nodes::a_cursor_is_good_on_a_node_that_started_later,

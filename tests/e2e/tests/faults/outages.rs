@@ -91,6 +91,28 @@ pub(crate) async fn a_slow_broker_delays_and_loses_nothing(kind: Kind) {
     }
 }
 
+/// The network forgets a node's connections without a word to either end: the node gives them up by itself, and what was
+/// published meanwhile comes late.
+pub(crate) async fn connections_that_are_lost_without_a_word_are_given_up(kind: Kind) {
+    let Some(fleet) = Fleet::start(kind, 2).await else { return };
+    let mut tabs = fleet.tabs().await;
+    publish(&fleet.nodes[0], "before").await;
+    assert_eq!(titles(&toasts(&mut tabs[0], 1).await), ["before"]);
+    fleet.backplane.line(0).lose();
+    let sent = numbered("unheard", 5);
+    for title in &sent {
+        publish(&fleet.nodes[1], title).await;
+    }
+    assert_eq!(titles(&toasts(&mut tabs[0], sent.len()).await), sent);
+    // Its publishing goes over a connection of its own, which is lost too.
+    publish(&fleet.nodes[0], "after").await;
+    assert_eq!(titles(&toasts(&mut tabs[0], 1).await), ["after"]);
+    until("a node that is ready again", async || {
+        fleet.nodes[0].readiness().await.filter(|answer| answer.status == 200)
+    })
+    .await;
+}
+
 /// Records that no node can read are set aside, each with its reason, and delay nothing.
 pub(crate) async fn a_flood_of_poison_is_set_aside(kind: Kind) {
     const POISON: usize = 500;
