@@ -129,9 +129,10 @@ pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
         .create_with_context(cluster.context())
         .map_err(|error| BrokerError::Unavailable(format!("no client for topics: {error}")))?;
     let asked = AdminOptions::new().request_timeout(Some(cluster.timeout())).operation_timeout(Some(cluster.timeout()));
-    let (absent, present): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|wanted| missing.contains(&wanted.name));
+    let (absent, mut present): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|wanted| missing.contains(&wanted.name));
     if !absent.is_empty() {
-        create(cluster, &admin, &asked, &absent).await?;
+        let others = create(cluster, &admin, &asked, &absent).await?;
+        present.extend(absent.into_iter().filter(|wanted| others.contains(&wanted.name)));
     }
     #[cfg(test)]
     let present = if cluster.options.is_mock { Vec::new() } else { present };
@@ -151,12 +152,13 @@ fn missing(cluster: &Cluster, names: &[String]) -> Result<Vec<String>, BrokerErr
     Ok(missing)
 }
 
+/// Makes topics; gives the names of those that somebody else has made meanwhile, or that this server did not know yet.
 async fn create(
     cluster: &Arc<Cluster>,
     admin: &AdminClient<Context>,
     asked: &AdminOptions,
     absent: &[Wanted],
-) -> Result<(), BrokerError> {
+) -> Result<Vec<String>, BrokerError> {
     let options = &cluster.options;
     let refused = |wanted: &Wanted, why: &str| {
         let settings = wanted.described();
@@ -181,10 +183,11 @@ async fn create(
         .collect();
     let made = admin.create_topics(&new, asked).await;
     let made = made.map_err(|error| client::broker_error("making topics", &error, &cluster.connections))?;
+    let mut others = Vec::new();
     for (wanted, made) in absent.iter().zip(made) {
         match made {
-            // Another node was quicker.
-            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+            Ok(_) => tracing::info!(topic = wanted.name, partitions, "made a topic"),
+            Err((_, Code::TopicAlreadyExists)) => others.push(wanted.name.clone()),
             Err((_, code)) if client::missing_right(code).is_some() => {
                 return Err(refused(wanted, "this user has no right to create it"));
             }
@@ -193,10 +196,10 @@ async fn create(
             }
             Err((_, code)) => return Err(refused(wanted, &format!("the cluster does not make it: {code}"))),
         }
-        tracing::info!(topic = wanted.name, partitions, "made a topic");
     }
     let names: Vec<String> = absent.iter().map(|wanted| wanted.name.clone()).collect();
-    ask(cluster, move |cluster| names.iter().try_for_each(|name| wait_for(cluster, name))).await
+    ask(cluster, move |cluster| names.iter().try_for_each(|name| wait_for(cluster, name))).await?;
+    Ok(others)
 }
 
 fn wait_for(cluster: &Cluster, name: &str) -> Result<(), BrokerError> {
