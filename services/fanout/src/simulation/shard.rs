@@ -151,7 +151,9 @@ impl SimulatedShard {
         let (position, _) = groups.passed(self.index);
         let cursor = groups.read(|known| seal_cursor(&platform().seal, known.told_as(&position), known.times()));
         let after = self.handled + self.inbox.len() as u64;
-        if let Some(tab) = self.tabs.get_mut(&key).filter(|tab| tab.asked.is_none()) {
+        // A connection that has ended takes no calls any more.
+        let may_ask = |tab: &&mut ServerTab| tab.asked.is_none() && tab.ended.is_none();
+        if let Some(tab) = self.tabs.get_mut(&key).filter(may_ask) {
             tab.asked = Some(Asked { cursor, after });
         }
     }
