@@ -97,13 +97,10 @@ impl Projection {
                 }
             }
             Effect::Access { user, groups, granted } => {
-                // An event whose route crosses orgs speaks of the user in all of them.
-                let org = event.attributes.org.clone().filter(|_| !route.cross_org());
                 let (incarnation, horizon) = (self.position.incarnation(), self.horizon());
                 let change = Change { granted, revision, place, incarnation, horizon };
                 for group in groups {
-                    let access = Access { hub: Arc::from(route.hub()), org: org.clone(), user: user.clone(), group };
-                    self.fold_access(access, change, folded);
+                    self.fold_access(Access::of(route, event, &user, group), change, folded);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fanfare_broker::Position;
-use fanfare_event::Id;
+use fanfare_event::{Event, Id};
 
 use super::Place;
 use super::digest::{self, Digest};
@@ -12,6 +12,7 @@ use super::intervals::{CHANGES_KEPT, Intervals};
 use super::versions::{Memory, Version, Versions};
 use crate::connection::Identity;
 use crate::groups::name::GroupName;
+use crate::route::Route;
 
 /// Whose access to what an event speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +28,13 @@ pub struct Access {
 }
 
 impl Access {
+    /// The access to a group of which an event speaks.
+    pub(super) fn of(route: &Route, event: &Event, user: &Id, group: GroupName) -> Self {
+        // An event whose route crosses orgs speaks of the user in all of them.
+        let org = event.attributes.org.clone().filter(|_| !route.cross_org());
+        Self { hub: Arc::from(route.hub()), org, user: user.clone(), group }
+    }
+
     /// Whether it speaks of this identity.
     #[must_use]
     pub fn concerns(&self, who: &Identity) -> bool {
@@ -121,6 +129,11 @@ impl Grants {
             });
         }
         best
+    }
+
+    /// The highest revision that is known of an access.
+    pub(super) fn revision(&self, access: &Access) -> Option<i64> {
+        self.accesses.get(access)?.highest_revision()
     }
 
     /// Whether an access was withdrawn after a decision that was made at this position.

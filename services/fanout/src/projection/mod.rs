@@ -9,6 +9,7 @@ mod digest;
 mod fold;
 mod grants;
 mod intervals;
+mod newer;
 mod place;
 mod retained;
 mod revocation;

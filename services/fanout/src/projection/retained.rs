@@ -148,6 +148,11 @@ impl RetainedSet {
         found.into_values().cloned().collect()
     }
 
+    /// The highest revision that is known of a slot, also if that removed it.
+    pub(super) fn revision(&self, slot: &Slot) -> Option<i64> {
+        self.slots.get(slot)?.highest_revision()
+    }
+
     /// How many slots are known, removed ones among them.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -93,6 +93,11 @@ impl Roles {
         }
     }
 
+    /// The highest revision that is known of a user's roles in an org.
+    pub(super) fn revision(&self, org: Id, user: Id) -> Option<i64> {
+        self.users.get(&(org, user))?.highest_revision()
+    }
+
     /// Forgets changes before `seconds`: every living token already carries them.
     pub fn forget_before(&mut self, seconds: i64) {
         while self.by_time.first().is_some_and(|(at, _)| *at < seconds) {

@@ -72,6 +72,11 @@ impl<T> Versions<T> {
         self.newest().map(|at| &self.0[at])
     }
 
+    /// The highest revision that was given.
+    pub(super) fn highest_revision(&self) -> Option<i64> {
+        self.0.iter().filter_map(|version| version.revision).max()
+    }
+
     /// What was said at a place.
     pub(super) fn at_mut(&mut self, place: Place) -> Option<&mut Version<T>> {
         self.0.iter_mut().find(|version| version.place == place)

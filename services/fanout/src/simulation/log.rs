@@ -56,6 +56,8 @@ pub(super) struct Log {
     partitions: BTreeMap<u32, Partition>,
     table: BTreeMap<StateKey, Record>,
     ids: HashMap<String, (i64, u32, u64)>,
+    /// A partition that is seldom read while others have something, as if its leader were slow.
+    lame: Option<u32>,
     /// How long events are kept, in milliseconds.
     retention: i64,
     /// How many records are stored now, at most so many in the whole run.
@@ -71,6 +73,7 @@ impl Log {
             partitions: BTreeMap::new(),
             table: BTreeMap::new(),
             ids: HashMap::new(),
+            lame: None,
             retention,
             most_records: 0,
         };
@@ -87,6 +90,7 @@ impl Log {
             Shape::Nats => vec![(0, false), (1, true)],
             Shape::Kafka => (0..PARTITIONS).map(|p| (p as u32, false)).chain((10..12).map(|p| (p, true))).collect(),
         };
+        self.lame = if random.chance(40) { Some(random.pick(&partitions).0) } else { None };
         let mut make = |state| Partition { state, skew: random.below(900) as i64, ..Partition::default() };
         self.partitions = partitions.into_iter().map(|(number, state)| (number, make(state))).collect();
     }
@@ -222,7 +226,11 @@ impl Log {
         if behind.is_empty() {
             return Ok((Vec::new(), after.clone()));
         }
-        let (number, partition) = behind[random.below(behind.len())];
+        let mut at = random.below(behind.len());
+        if self.lame == Some(*behind[at].0) && !random.chance(15) {
+            at = random.below(behind.len());
+        }
+        let (number, partition) = behind[at];
         let most = 1 + random.below(12);
         let unread = partition.records.iter().filter(|record| !after.covers(*number, record.offset));
         let records: Vec<Record> = unread.take(most).cloned().collect();

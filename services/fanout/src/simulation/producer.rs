@@ -24,6 +24,7 @@ pub(super) const LISTS: [(&str, &str); 3] = [("groceries", "acme"), ("errands", 
 pub(super) enum Theme {
     #[default]
     Anything,
+    Flags,
     Lists,
     People,
 }
@@ -68,6 +69,7 @@ impl Producers {
         let user = *random.pick(&USERS);
         let of_theme = match self.theme {
             Theme::Anything => 0..100,
+            Theme::Flags => 15..35,
             Theme::Lists => 52..88,
             Theme::People => 88..97,
         };
@@ -123,7 +125,7 @@ impl Producers {
             let enabled = random.chance(50);
             self.flags.insert(slot, Some(enabled));
             self.emit(LICENSE, now, "license.FlagToggled", json!({ "org": org, "flag": flag, "enabled": enabled }));
-        } else if random.chance(25) {
+        } else if random.chance(40) {
             self.flags.insert(slot, None);
             let body = json!({ "org": org, "flag": flag, "revision": self.revision });
             self.emit(LICENSE, now, "license.FlagRemoved", body);

@@ -97,7 +97,7 @@ impl SimulatedShard {
                     replay.complete = false;
                     return self.end(key, replay, view);
                 }
-                self.send_again(key, &replayed, &mut replay);
+                self.send_again(key, &replayed, &mut replay, view);
             }
         }
         if replay.past.is_over() {
@@ -116,10 +116,14 @@ impl SimulatedShard {
         self.answer(key, Some(replay.complete || !view.rules.keep(Rule::IncompleteSaid)));
     }
 
-    fn send_again(&mut self, key: usize, replayed: &Replayed, replay: &mut Replaying) {
+    fn send_again(&mut self, key: usize, replayed: &Replayed, replay: &mut Replaying, view: View<'_>) {
         for notification in &replayed.notifications {
             let Some(tab) = self.tabs.get_mut(&key) else { return };
             let (route, event) = (&notification.route, &replayed.event);
+            let is_overtaken = view.groups.read(|known| known.has_newer(route, event));
+            if is_overtaken {
+                continue;
+            }
             let org = event.attributes.org.as_ref();
             if route.effect(event).is_logout()
                 || !may_hear(Some(&tab.identity), org, route.cross_org())

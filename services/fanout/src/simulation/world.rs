@@ -51,7 +51,7 @@ impl World {
         };
         let tabs = (0..1 + random.below(11)).map(|number| Tab::new(number, habits, &mut random)).collect();
         let anew = random.below(8).saturating_sub(4);
-        let theme = *random.pick(&[Theme::Anything, Theme::Lists, Theme::People]);
+        let theme = *random.pick(&[Theme::Anything, Theme::Flags, Theme::Lists, Theme::People]);
         let (producers, history) = (Producers::new(theme), History::default());
         Self { random, now: 1_800_000_000_000, settings, log, producers, nodes, tabs, history, anew }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_e2e_tests::client::Message;
 use fanfare_e2e_tests::wait::until;
-use fanfare_e2e_tests::{Node, Token};
+use fanfare_e2e_tests::{NewEvent, Node, Token};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -52,7 +52,7 @@ async fn a_grant_lets_in_and_its_withdrawal_takes_out_at_once() {
 
 /// Waits until the node has read what was published before.
 async fn has_read(node: &Node, tab: &mut fanfare_e2e_tests::Tab, title: &str) {
-    node.publish(&[fanfare_e2e_tests::NewEvent::alert("acme", title)]).await;
+    node.publish(&[NewEvent::alert("acme", title)]).await;
     while tab.expect("toast").await["title"] != title {}
 }
 
@@ -69,6 +69,27 @@ async fn a_resume_gives_nothing_from_before_the_grant() {
     assert_eq!(outcome, Ok(json!({ "replayed": 1, "complete": true })));
     assert_eq!(alice.expect("itemAdded").await["item"], "after");
     hears_nothing_else(&node, &mut alice, "end").await;
+}
+
+#[tokio::test]
+async fn a_resume_says_nothing_of_a_withdrawal_that_a_newer_grant_has_overtaken() {
+    let node = node(METHODS).await;
+    let mut bob = tab(&node, "bob").await;
+    let word = |name: &str, user: &str, revision: i64| {
+        let body = json!({ "org": "acme", "user": user, "list_id": "7", "revision": revision });
+        NewEvent::new(&format!("lists.{name}"), &format!("{name}-{user}-{revision}"), &body)
+    };
+    node.publish(&[word("CollaboratorAdded", "bob", 1), word("CollaboratorAdded", "alice", 2)]).await;
+    hears_nothing_else(&node, &mut bob, "read").await;
+    let cursor = bob.cursor().await;
+    let late = word("CollaboratorRemoved", "alice", 1);
+    node.publish(&[late, word("CollaboratorRemoved", "carol", 3), item("7", "milk")]).await;
+    hears_nothing_else(&node, &mut bob, "end").await;
+    assert_eq!(bob.invoke("JoinList", json!(["7"])).await, Ok(Value::Null));
+    let outcome = bob.invoke("Resume", json!([cursor])).await;
+    assert_eq!(outcome, Ok(json!({ "replayed": 2, "complete": true })));
+    assert_eq!(bob.expect("collaboratorRemoved").await, "carol");
+    assert_eq!(bob.expect("itemAdded").await["item"], "milk");
 }
 
 #[tokio::test]

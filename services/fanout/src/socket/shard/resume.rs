@@ -110,19 +110,27 @@ impl Shard {
             if !is_for(tab, &replayed, notification) {
                 continue;
             }
+            // A tab that never takes what it is sent is ended by the kernel's timeout or its own.
+            self.room(tab).await.map_err(|_| ResumeError::Gone)?;
+            if self.is_overtaken(&replayed, notification) {
+                continue;
+            }
             let frame = Frame::new(&notification.route, &replayed.event, &replayed.cursor);
             let bytes = frame.wire(tab.wire_form()).clone();
             outline.sent += 1;
             outline.bytes += bytes.len();
             outline.told.insert(replayed.place);
-            // A tab that never takes what it is sent is ended by the kernel's timeout or its own.
-            self.room(tab).await.map_err(|_| ResumeError::Gone)?;
             if !self.send_wire(tab, bytes, true) {
                 return Err(ResumeError::Gone);
             }
             tab.flush(Instant::now());
         }
         Ok(())
+    }
+
+    /// Whether something newer is known. Asked once there is room: what overtakes it after that comes behind it.
+    fn is_overtaken(&self, replayed: &Replayed, notification: &Notification) -> bool {
+        self.shared.groups.read(|known| known.has_newer(&notification.route, &replayed.event))
     }
 }
 

@@ -1,0 +1,103 @@
+//! Whether something that is told again has been overtaken.
+
+use fanfare_event::Event;
+
+use super::{Access, Projection, Slot};
+use crate::route::{Effect, Retain, Route};
+
+impl Projection {
+    /// Whether a notification speaks of a slot, of roles or of an access of which a higher revision is known.
+    ///
+    /// A replay begins at a cursor, so by itself it does not know what came before. Events of two types about one thing
+    /// have keys of their own, and on Kafka lie in two partitions: a flag's removal may be before the cursor and the
+    /// toggle that it overtook behind it. Told again, the removed flag would be shown.
+    ///
+    /// By revisions alone. Without them the log's order counts, and what a replay gives is in that order.
+    #[must_use]
+    pub fn has_newer(&self, route: &Route, event: &Event) -> bool {
+        let Some(revision) = event.record.revision() else { return false };
+        let is_newer = |known: Option<i64>| known > Some(revision);
+        let slot = if route.retain() == Retain::No { None } else { Slot::of(route, event) };
+        if slot.is_some_and(|slot| is_newer(self.retained.revision(&slot))) {
+            return true;
+        }
+        match route.effect(event) {
+            Effect::None | Effect::Logout { .. } => false,
+            Effect::Roles { user, org, .. } => is_newer(self.roles.revision(org, user)),
+            Effect::Access { user, groups, .. } => {
+                groups.into_iter().any(|group| is_newer(self.grants.revision(&Access::of(route, event, &user, group))))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fanfare_broker::{Position, Record};
+
+    use super::*;
+    use crate::projection::Bounds;
+    use crate::scene::Scene;
+
+    fn knows(scene: &Scene, records: &[&Record]) -> Projection {
+        let bounds = Bounds {
+            window: Duration::from_secs(600),
+            window_events: 100,
+            event_bytes: 1 << 20,
+            token_lifetime: 3600,
+            retained: 100,
+            retained_bytes: 1 << 20,
+            revocations: 100,
+            grants: 100,
+        };
+        let mut known = Projection::new(Position::start(1), &bounds);
+        for record in records {
+            let event = scene.decode(record);
+            known.fold(record, &event, &scene.routes.route(&event));
+        }
+        known
+    }
+
+    fn is_overtaken(known: &Projection, scene: &Scene, record: &Record) -> bool {
+        let event = scene.decode(record);
+        scene.routes.route(&event).iter().any(|matched| known.has_newer(matched.route, &event))
+    }
+
+    #[test]
+    fn a_higher_revision_overtakes_and_no_other() {
+        let mut scene = Scene::demo();
+        let toggle = |scene: &mut Scene, org: &str, revision: &str| {
+            let json = format!(r#"{{"org": "{org}", "flag": "dark", "enabled": true, "revision": {revision}}}"#);
+            scene.event("license.FlagToggled", &json)
+        };
+        let removed = scene.event("license.FlagRemoved", r#"{"org": "acme", "flag": "dark", "revision": 2}"#);
+        let known = knows(&scene, &[&removed]);
+        for (org, revision, overtaken) in [
+            ("acme", "1", true),
+            ("acme", "2", false),
+            ("acme", "3", false),
+            ("acme", "null", false),
+            ("globex", "1", false),
+        ] {
+            let record = toggle(&mut scene, org, revision);
+            assert_eq!(is_overtaken(&known, &scene, &record), overtaken, "{revision} in {org}");
+        }
+    }
+
+    #[test]
+    fn roles_are_overtaken_by_those_of_the_same_user() {
+        let mut scene = Scene::demo();
+        let roles = |scene: &mut Scene, user: &str, revision: i64| {
+            let json = format!(r#"{{"org": "acme", "user": "{user}", "roles": ["user"], "revision": {revision}}}"#);
+            scene.event("auth.RolesChanged", &json)
+        };
+        let newer = roles(&mut scene, "alice", 5);
+        let known = knows(&scene, &[&newer]);
+        for (user, revision, overtaken) in [("alice", 4, true), ("alice", 5, false), ("bob", 4, false)] {
+            let record = roles(&mut scene, user, revision);
+            assert_eq!(is_overtaken(&known, &scene, &record), overtaken, "{revision} of {user}");
+        }
+    }
+}
