@@ -1,7 +1,7 @@
 //! Three servers that keep each stream three times: one is killed at a time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fanfare_test_servers::nats::{NatsServer, Version};
@@ -39,13 +39,25 @@ async fn ready(nats: &Nats) -> Position {
     tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("a leader in time")
 }
 
-async fn publish(nats: &Nats, id: &str) {
-    let publishing = async {
-        while nats.publish(event(id)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Why the last publish failed, for when nothing comes any more.
+type Trouble = Arc<Mutex<String>>;
+
+/// Publishes until it is told to stop; ends with a message that was answered, since another may be stored or not.
+async fn publish_until(stop: Arc<AtomicBool>, nats: Arc<Nats>, trouble: Trouble) -> usize {
+    let mut published = 0;
+    loop {
+        match nats.publish(event(&published.to_string())).await {
+            Ok(_) => published += 1,
+            Err(error) => {
+                *trouble.lock().expect("no panic") = format!("message {published}: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
         }
-    };
-    tokio::time::timeout(Duration::from_secs(60), publishing).await.expect("in time");
+        if stop.load(Ordering::Relaxed) {
+            return published;
+        }
+    }
 }
 
 /// Each server is killed once, so that the one the reader is connected to, the one that has its consumer, and the
@@ -65,35 +77,35 @@ async fn each_server_is_killed_once() {
     let first = Position::start(ready(&nats).await.incarnation());
     let mut reader = nats.read(&first).await.expect("a reader");
     let stop = Arc::new(AtomicBool::new(false));
-    let (publisher, stopped) = (Arc::clone(&nats), Arc::clone(&stop));
-    let publisher = tokio::spawn(async move {
-        let mut published = 0;
-        while !stopped.load(Ordering::Relaxed) {
-            publish(&publisher, &published.to_string()).await;
-            published += 1;
-        }
-        published
-    });
+    let trouble = Trouble::default();
+    let publisher = tokio::spawn(publish_until(Arc::clone(&stop), Arc::clone(&nats), Arc::clone(&trouble)));
     let mut read = Vec::new();
     for server in &mut servers {
         let enough = read.len() + BETWEEN;
-        read_until(&nats, &mut reader, &mut read, enough).await;
+        read_until(&nats, &mut reader, &mut read, enough, &trouble).await;
         server.kill();
         server.start_again().await.expect("starts again");
     }
     let enough = read.len() + BETWEEN;
-    read_until(&nats, &mut reader, &mut read, enough).await;
+    read_until(&nats, &mut reader, &mut read, enough, &trouble).await;
     stop.store(true, Ordering::Relaxed);
-    let published = publisher.await.expect("no panic");
-    read_until(&nats, &mut reader, &mut read, published).await;
+    let published = tokio::time::timeout(Duration::from_secs(60), publisher).await.expect("in time").expect("no panic");
+    read_until(&nats, &mut reader, &mut read, published, &trouble).await;
     assert_eq!(read, (0..published).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-async fn read_until(nats: &Nats, reader: &mut Box<dyn Reader>, read: &mut Vec<String>, enough: usize) {
+async fn read_until(
+    nats: &Nats,
+    reader: &mut Box<dyn Reader>,
+    read: &mut Vec<String>,
+    enough: usize,
+    trouble: &Trouble,
+) {
     while read.len() < enough {
         let Ok(next) = tokio::time::timeout(Duration::from_secs(60), reader.next()).await else {
             let (head, position) = (nats.head().await, reader.position());
-            panic!("nothing for a minute: the reader is at {position:?}, the log at {head:?}");
+            let trouble = trouble.lock().expect("no panic");
+            panic!("nothing for a minute: the reader is at {position:?}, the log at {head:?}; last failure: {trouble}");
         };
         match next {
             Ok(batch) => read.extend(batch.into_iter().map(|record| record.message.id)),
