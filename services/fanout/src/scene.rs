@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanfare_broker::Record;
 use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
@@ -9,7 +10,20 @@ use fanfare_token::Claims;
 
 use crate::config::Loaded;
 use crate::pipeline::{Body, Ingest, Written, decode, to_message};
+use crate::projection::Bounds;
 use crate::route::RouteTable;
+
+/// The bounds of what a test's node knows.
+pub(crate) const BOUNDS: Bounds = Bounds {
+    window: Duration::from_secs(600),
+    window_events: 1_000,
+    event_bytes: 1_000,
+    token_lifetime: 3600,
+    retained: 100,
+    retained_bytes: 1 << 20,
+    revocations: 100,
+    grants: 100,
+};
 
 /// The demo platform, and a log that grows by hand.
 pub(crate) struct Scene {

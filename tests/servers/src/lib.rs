@@ -11,6 +11,8 @@ pub mod nats;
 pub mod nginx;
 mod place;
 mod process;
+mod server;
 
 pub use place::{copy_folder, free_port, skip, tool};
 pub use process::{Process, Signal, StartError};
+pub use server::{Program, Server};

@@ -219,24 +219,14 @@ impl Past {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::Scene;
+    use crate::scene::{BOUNDS, Scene};
 
     fn at(parts: &[(u32, u64)]) -> Position {
         Position::from_parts(1, parts.iter().copied())
     }
 
     fn past(after: &Position, from: &Position) -> Past {
-        let bounds = Bounds {
-            window: Duration::from_secs(600),
-            window_events: 10,
-            event_bytes: 10,
-            token_lifetime: 60,
-            retained: 1,
-            retained_bytes: 1,
-            revocations: 1,
-            grants: 1,
-        };
-        Past::new(after, from, at(&[(0, 5), (1, 9)]), vec![Id::parse("acme").expect("an org")], &bounds)
+        Past::new(after, from, at(&[(0, 5), (1, 9)]), vec![Id::parse("acme").expect("an org")], &BOUNDS)
     }
 
     #[test]

@@ -275,22 +275,9 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::scene::Scene;
+    use crate::scene::{BOUNDS, Scene};
 
     const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1_000 };
-
-    fn bounds() -> Bounds {
-        Bounds {
-            window: WINDOW.age,
-            window_events: 1_000,
-            event_bytes: 1_000,
-            token_lifetime: 3600,
-            retained: 100,
-            retained_bytes: 1 << 20,
-            revocations: 100,
-            grants: 100,
-        }
-    }
 
     /// What a tab is told that comes back after three of ten events, by a node with so much memory for them.
     async fn told(memory: usize) -> (Vec<u64>, bool) {
@@ -315,7 +302,7 @@ mod tests {
             }
         }
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
-        let options = ReplayOptions { window: WINDOW, bounds: bounds(), reads_at_once: 1, start_is_fresh: PATIENCE };
+        let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: PATIENCE };
         let replay = Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options);
         let acme = Id::parse("acme").expect("an org");
         let mut replaying = replay.open(&after, until, vec![acme]).await.expect("opens");

@@ -33,26 +33,13 @@ impl Projection {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use fanfare_broker::{Position, Record};
 
     use super::*;
-    use crate::projection::Bounds;
-    use crate::scene::Scene;
+    use crate::scene::{BOUNDS, Scene};
 
     fn knows(scene: &Scene, records: &[&Record]) -> Projection {
-        let bounds = Bounds {
-            window: Duration::from_secs(600),
-            window_events: 100,
-            event_bytes: 1 << 20,
-            token_lifetime: 3600,
-            retained: 100,
-            retained_bytes: 1 << 20,
-            revocations: 100,
-            grants: 100,
-        };
-        let mut known = Projection::new(Position::start(1), &bounds);
+        let mut known = Projection::new(Position::start(1), &BOUNDS);
         for record in records {
             let event = scene.decode(record);
             known.fold(record, &event, &scene.routes.route(&event));

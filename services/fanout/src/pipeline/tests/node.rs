@@ -14,8 +14,8 @@ use crate::connection::WireForm;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::groups::{Groups, ShardMessage};
 use crate::pipeline::{DeadLetters, Pipeline, Recent, Replay, ReplayOptions, ResumeError, Schemas, Status, Window};
-use crate::projection::{Bounds, Consequence, Projection, open_cursor};
-use crate::scene::Scene;
+use crate::projection::{Consequence, Projection, open_cursor};
+use crate::scene::{BOUNDS, Scene};
 use crate::seal::Seal;
 
 /// How long anything may take.
@@ -42,19 +42,6 @@ pub(super) struct Node {
 
 pub(super) const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1000 };
 
-pub(super) fn bounds() -> Bounds {
-    Bounds {
-        window: WINDOW.age,
-        window_events: 1000,
-        event_bytes: 1000,
-        token_lifetime: 3600,
-        retained: 100,
-        retained_bytes: 1 << 20,
-        revocations: 100,
-        grants: 100,
-    }
-}
-
 pub(super) fn seal() -> Seal {
     Seal::new(b"secret", &[])
 }
@@ -68,7 +55,7 @@ impl Node {
         let scene = Scene::demo();
         let broker: Arc<dyn Broker> = Arc::new(log.clone());
         let (sender, inbox) = mpsc::channel(100);
-        let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds()), vec![sender]));
+        let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &BOUNDS), vec![sender]));
         groups.interest().add(&Arc::from("/hubs/notifications"), &acme(), 0);
         let status = Arc::new(Status::new(Duration::from_secs(300)));
         let mut metrics = MetricsRegistry::default();
@@ -77,7 +64,7 @@ impl Node {
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
         // Nothing in memory: resumes read the broker, whose faults are what is tested.
         let recent = Arc::new(Recent::new(0));
-        let options = ReplayOptions { window, bounds: bounds(), reads_at_once: 4, start_is_fresh: Duration::ZERO };
+        let options = ReplayOptions { window, bounds: BOUNDS, reads_at_once: 4, start_is_fresh: Duration::ZERO };
         let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
         let replay = Replay::new(logs, schemas, Arc::clone(&routes), seal(), Arc::clone(&recent), options);
         let pipeline = Pipeline {
@@ -91,7 +78,7 @@ impl Node {
             status: Arc::clone(&status),
             letters: letters.clone(),
             window,
-            event_bytes: bounds().event_bytes,
+            event_bytes: BOUNDS.event_bytes,
             recent,
         };
         Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }

@@ -126,7 +126,7 @@ fn log(scene: &mut Scene, steps: &[Step]) -> Vec<Vec<Record>> {
 
 /// Reads each partition in its order, and between them as the choices say.
 fn read(scene: &Scene, log: &[Vec<Record>], choices: impl Iterator<Item = usize>) -> Projection {
-    let mut known = Projection::new(Position::start(1), &bounds());
+    let mut known = Projection::new(Position::start(1), &BOUNDS);
     let mut next = vec![0; log.len()];
     let mut choices = choices;
     while (0..log.len()).any(|partition| next[partition] < log[partition].len()) {
@@ -191,7 +191,7 @@ proptest! {
         let mut scene = lists_once();
         let log = log(&mut scene, &steps);
         let plain = read(&scene, &log, choices.iter().copied());
-        let mut ahead = Projection::new(Position::start(1), &bounds());
+        let mut ahead = Projection::new(Position::start(1), &BOUNDS);
         for record in log.iter().flatten().rev() {
             let event = scene.decode(record);
             ahead.fold_state(record, &event, &scene.routes.route(&event));

@@ -1,7 +1,6 @@
 //! The projection against the demo platform's own routes and schemas.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
@@ -9,25 +8,12 @@ use fanfare_token::Claims;
 
 use super::*;
 use crate::groups::name::{GroupName, GroupTemplate};
-use crate::scene::{Scene, claims};
+use crate::scene::{BOUNDS, Scene, claims};
 
 mod interleaving;
 
-fn bounds() -> Bounds {
-    Bounds {
-        window: Duration::from_secs(600),
-        window_events: 1000,
-        event_bytes: 1 << 20,
-        token_lifetime: 3600,
-        retained: 100,
-        retained_bytes: 1 << 20,
-        revocations: 100,
-        grants: 100,
-    }
-}
-
 fn empty() -> Projection {
-    Projection::new(Position::start(1), &bounds())
+    Projection::new(Position::start(1), &BOUNDS)
 }
 
 fn fold(known: &mut Projection, scene: &Scene, record: &Record) -> Folded {
@@ -179,7 +165,7 @@ fn state_read_ahead_is_not_undone_by_the_window() {
 #[test]
 fn values_beyond_the_bound_in_bytes_are_delivered_and_not_retained() {
     let mut scene = Scene::demo();
-    let mut known = Projection::new(Position::start(1), &Bounds { retained_bytes: 2500, ..bounds() });
+    let mut known = Projection::new(Position::start(1), &Bounds { retained_bytes: 2500, ..BOUNDS });
     for (flag, full) in [("a", false), ("b", false), ("c", true)] {
         let json = format!(r#"{{"org":"acme","flag":"{flag}","enabled":true}}"#);
         let toggled = scene.event("license.FlagToggled", &json);
