@@ -1,14 +1,14 @@
 //! Processes are killed without a warning, and nothing is lost.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::follower::{Follower, Return, TabPlan};
 use fanfare_e2e_tests::token::now;
 use fanfare_e2e_tests::wait::{Deadline, at_most, until};
-use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Random, Tab, Token};
+use fanfare_e2e_tests::{NewEvent, Node, Platform, Random, Tab, Token, Transport};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -165,111 +165,14 @@ fn post_for_ever(made: Arc<AtomicUsize>, to: SocketAddr, producer: usize, stop: 
     })
 }
 
-/// How a tab that has lost its connection gets what it missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Return {
-    /// With `?cursor=` in the URL of the hub.
-    WithCursor,
-    /// By a call of `Resume` once it is connected.
-    ByCall,
-}
-
-/// What a tab heard over restarts of the node.
-#[derive(Debug, Default)]
-struct Followed {
-    /// The titles in order, without what came again.
-    titles: Vec<String>,
-    /// The id of each notification.
-    ids: HashMap<String, String>,
-    duplicated: usize,
-}
-
-impl Followed {
-    /// Takes note of a toast; gives its cursor.
-    fn hear(&mut self, toast: &Value) -> String {
-        let text = |key: &str| toast[key].as_str().expect("a text").to_owned();
-        match self.ids.insert(text("title"), text("id")) {
-            None => self.titles.push(text("title")),
-            Some(before) => {
-                assert_eq!(before, text("id"), "what comes again has the same id, so that a page can drop it");
-                self.duplicated += 1;
-            }
-        }
-        text("cursor")
-    }
-
-    /// What is replayed by a call may come behind what is live, so the end need not be the last.
-    fn is_at_end(&self) -> bool {
-        self.ids.contains_key("end")
-    }
-}
-
-/// Follows the toasts from now on, over restarts of the node, up to the one titled `end`.
-async fn follow(to: SocketAddr, how: Return) -> JoinHandle<Followed> {
-    let connect = Connect::new(HUB, Token::user("alice", "acme").sign());
-    let mut tab = connect.connect(to).await;
-    let mut cursor = tab.cursor().await;
-    tokio::spawn(async move {
-        let mut followed = Followed::default();
-        while !followed.is_at_end() {
-            match tab.receive().await {
-                Message::Notification(_, toast) => cursor = followed.hear(&toast),
-                Message::Ping => {}
-                _ => (tab, cursor) = come_back(&connect, to, how, &cursor, &mut followed).await,
-            }
-        }
-        followed
-    })
-}
-
-/// Connects again, as often as it takes; gives the tab and where it stands.
-async fn come_back(
-    connect: &Connect,
-    to: SocketAddr,
-    how: Return,
-    cursor: &str,
-    followed: &mut Followed,
-) -> (Tab, String) {
-    let deadline = Deadline::new("a node to come back to");
-    loop {
-        let connect = match how {
-            Return::WithCursor => connect.clone().query("cursor", cursor),
-            Return::ByCall => connect.clone(),
-        };
-        if let Ok(Ok(mut tab)) = connect.try_connect(to).await {
-            if how == Return::WithCursor {
-                return (tab, cursor.to_owned());
-            }
-            if let Some(reached) = resume(&mut tab, cursor).await {
-                for message in tab.kept() {
-                    if let Message::Notification(_, toast) = message {
-                        followed.hear(&toast);
-                    }
-                }
-                return (tab, reached);
-            }
-        }
-        deadline.pause().await;
-    }
-}
-
-/// Asks for what was missed; gives the position behind it, if the node lives for so long.
-///
-/// The cursors of what comes meanwhile are of no use: what comes live stands among what is replayed.
-async fn resume(tab: &mut Tab, cursor: &str) -> Option<String> {
-    let resumed = tab.try_invoke("Resume", json!([cursor])).await?.expect("resumes");
-    assert_eq!(resumed["complete"], true, "{resumed}");
-    let reached = tab.try_invoke("Cursor", json!([])).await?.expect("a cursor");
-    Some(reached.as_str().expect("a text").to_owned())
-}
-
 #[tokio::test]
 async fn a_node_killed_under_load_loses_nothing_that_it_took() {
     let mut random = Random::new("a node killed under load");
     let mut node = Node::start_default().await;
     let mut followers = Vec::new();
     for how in [Return::WithCursor, Return::ByCall] {
-        followers.push((how, follow(node.address(), how).await));
+        let plan = TabPlan { org: "acme", user: "alice", transport: Transport::WebSocket, how };
+        followers.push(Follower::start(plan, node.address()).await);
     }
     let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let producers: Vec<_> = (0..PRODUCERS)
@@ -288,8 +191,15 @@ async fn a_node_killed_under_load_loses_nothing_that_it_took() {
         sent.extend((0..posted).map(|event| format!("{number}/{event}")));
     }
     node.publish(&[NewEvent::alert("acme", "end")]).await;
-    for (how, follower) in followers {
-        let Followed { mut titles, duplicated, .. } = at_most("the end", follower).await.expect("no panic");
+    for follower in followers {
+        let how = follower.plan.how;
+        let (mut titles, duplicated) = until("the end", async || {
+            let heard = follower.heard();
+            // What is replayed by a call may come behind what is live, so the end need not be the last.
+            (heard.has("end") && heard.doing == "listens").then(|| (heard.titles.clone(), heard.duplicated))
+        })
+        .await;
+        follower.end();
         titles.retain(|title| title != "end");
         let received: BTreeSet<_> = titles.iter().cloned().collect();
         let missed: Vec<_> = sent.difference(&received).collect();
