@@ -131,8 +131,8 @@ impl Grants {
         best
     }
 
-    /// The highest revision that is known of an access.
-    pub(super) fn revision(&self, access: &Access) -> Option<i64> {
+    /// The highest revision that is known of an access, and where it was said.
+    pub(super) fn revision(&self, access: &Access) -> Option<(i64, Place)> {
         self.accesses.get(access)?.highest_revision()
     }
 

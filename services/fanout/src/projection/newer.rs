@@ -1,22 +1,29 @@
 //! Whether something that is told again has been overtaken.
 
+use fanfare_broker::Position;
 use fanfare_event::Event;
 
-use super::{Access, Projection, Slot};
+use super::{Access, Place, Projection, Slot};
 use crate::route::{Effect, Retain, Route};
 
 impl Projection {
-    /// Whether a notification speaks of a slot, of roles or of an access of which a higher revision is known.
+    /// Whether a notification speaks of a slot, of roles or of an access of which a higher revision lies before a cursor.
     ///
-    /// A replay begins at a cursor, so by itself it does not know what came before. Events of two types about one thing
-    /// have keys of their own, and on Kafka lie in two partitions: a flag's removal may be before the cursor and the
-    /// toggle that it overtook behind it. Told again, the removed flag would be shown.
+    /// A replay begins at the cursor, so by itself it does not know what came before. Events of two types about one
+    /// thing have keys of their own, and on Kafka lie in two partitions: a flag's removal may be before the cursor and
+    /// the toggle that it overtook behind it. That was told to nobody; told now, the removed flag would be shown.
     ///
-    /// By revisions alone. Without them the log's order counts, and what a replay gives is in that order.
+    /// By revisions alone. Without them the log's order counts, and what a replay gives is in that order. What was
+    /// overtaken behind the cursor was told live, and is told again.
     #[must_use]
-    pub fn has_newer(&self, route: &Route, event: &Event) -> bool {
+    pub fn had_newer(&self, route: &Route, event: &Event, cursor: &Position) -> bool {
         let Some(revision) = event.record.revision() else { return false };
-        let is_newer = |known: Option<i64>| known > Some(revision);
+        if cursor.incarnation() != self.position.incarnation() {
+            return false;
+        }
+        let is_newer = |known: Option<(i64, Place)>| {
+            known.is_some_and(|(known, place)| known > revision && place.is_within(cursor))
+        };
         let slot = if route.retain() == Retain::No { None } else { Slot::of(route, event) };
         if slot.is_some_and(|slot| is_newer(self.retained.revision(&slot))) {
             return true;
@@ -33,7 +40,7 @@ impl Projection {
 
 #[cfg(test)]
 mod tests {
-    use fanfare_broker::{Position, Record};
+    use fanfare_broker::Record;
 
     use super::*;
     use crate::scene::{BOUNDS, Scene};
@@ -47,9 +54,14 @@ mod tests {
         known
     }
 
+    /// For a tab that has all that is known.
     fn is_overtaken(known: &Projection, scene: &Scene, record: &Record) -> bool {
+        is_overtaken_before(known, scene, record, known.position())
+    }
+
+    fn is_overtaken_before(known: &Projection, scene: &Scene, record: &Record, cursor: &Position) -> bool {
         let event = scene.decode(record);
-        scene.routes.route(&event).iter().any(|matched| known.has_newer(matched.route, &event))
+        scene.routes.route(&event).iter().any(|matched| known.had_newer(matched.route, &event, cursor))
     }
 
     #[test]
@@ -71,6 +83,9 @@ mod tests {
             let record = toggle(&mut scene, org, revision);
             assert_eq!(is_overtaken(&known, &scene, &record), overtaken, "{revision} in {org}");
         }
+        let late = toggle(&mut scene, "acme", "1");
+        let earlier = Position::start(1);
+        assert!(!is_overtaken_before(&known, &scene, &late, &earlier), "the removal is told again, too");
     }
 
     #[test]

@@ -148,8 +148,8 @@ impl RetainedSet {
         found.into_values().cloned().collect()
     }
 
-    /// The highest revision that is known of a slot, also if that removed it.
-    pub(super) fn revision(&self, slot: &Slot) -> Option<i64> {
+    /// The highest revision that is known of a slot and where it was said, also if that removed it.
+    pub(super) fn revision(&self, slot: &Slot) -> Option<(i64, Place)> {
         self.slots.get(slot)?.highest_revision()
     }
 

@@ -93,8 +93,8 @@ impl Roles {
         }
     }
 
-    /// The highest revision that is known of a user's roles in an org.
-    pub(super) fn revision(&self, org: Id, user: Id) -> Option<i64> {
+    /// The highest revision that is known of a user's roles in an org, and where it was said.
+    pub(super) fn revision(&self, org: Id, user: Id) -> Option<(i64, Place)> {
         self.users.get(&(org, user))?.highest_revision()
     }
 

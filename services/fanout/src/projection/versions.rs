@@ -72,9 +72,10 @@ impl<T> Versions<T> {
         self.newest().map(|at| &self.0[at])
     }
 
-    /// The highest revision that was given.
-    pub(super) fn highest_revision(&self) -> Option<i64> {
-        self.0.iter().filter_map(|version| version.revision).max()
+    /// The highest revision that was given, and where.
+    pub(super) fn highest_revision(&self) -> Option<(i64, Place)> {
+        let version = &self.0[self.last_revised()?];
+        Some((version.revision?, version.place))
     }
 
     /// What was said at a place.

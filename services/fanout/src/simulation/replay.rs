@@ -26,6 +26,8 @@ pub(super) const EVER: Duration = Duration::from_secs(1 << 30);
 
 /// A replay under way.
 pub(super) struct Replaying {
+    /// Where the tab was.
+    after: Position,
     source: Source,
     past: Past,
     /// Where the window begins.
@@ -67,7 +69,8 @@ impl SimulatedShard {
         let walk = view.recent.walk(&from, &until);
         let source = walk.map_or(Source::Log(from), Source::Memory);
         let (oldest, sent, told) = (window.oldest, 0, BTreeSet::new());
-        tab.replay = Some(Replaying { source, past, oldest, complete, sent, told, admission });
+        let after = after.clone();
+        tab.replay = Some(Replaying { after, source, past, oldest, complete, sent, told, admission });
     }
 
     /// The log cannot be read: the call fails, and a replay at connect is tried again by the next connect.
@@ -120,7 +123,7 @@ impl SimulatedShard {
         for notification in &replayed.notifications {
             let Some(tab) = self.tabs.get_mut(&key) else { return };
             let (route, event) = (&notification.route, &replayed.event);
-            let is_overtaken = view.groups.read(|known| known.has_newer(route, event));
+            let is_overtaken = view.groups.read(|known| known.had_newer(route, event, &replay.after));
             if is_overtaken {
                 continue;
             }

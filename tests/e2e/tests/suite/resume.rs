@@ -35,25 +35,44 @@ async fn a_cursor_is_not_told_before_the_replay_at_connect_is_over() {
     assert_eq!(before, MISSED, "{told}");
 }
 
+/// A word about a flag of acme.
+fn flag(name: &str, revision: i64) -> NewEvent {
+    let mut body = json!({ "org": "acme", "flag": "dark", "revision": revision });
+    if name == "FlagToggled" {
+        body["enabled"] = json!(true);
+    }
+    NewEvent::new(&format!("license.{name}"), &format!("{name}-{revision}"), &body)
+}
+
 /// A removed flag would else be shown again. On Kafka the two types lie in two partitions, and either may be read first.
 #[tokio::test]
 async fn a_toggle_that_the_removal_of_its_flag_has_overtaken_is_not_told_again() {
-    let flag = |name: &str, id: &str, revision: i64| {
-        let mut body = json!({ "org": "acme", "flag": "dark", "revision": revision });
-        if name == "FlagToggled" {
-            body["enabled"] = json!(true);
-        }
-        NewEvent::new(&format!("license.{name}"), id, &body)
-    };
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
-    node.publish(&[flag("FlagRemoved", "removed", 2)]).await;
+    node.publish(&[flag("FlagRemoved", 2)]).await;
     assert_eq!(tab.expect("featureFlag").await["enabled"], false);
     let cursor = tab.invoke("Cursor", json!([])).await.expect("a cursor");
-    node.publish(&[flag("FlagToggled", "late", 1), NewEvent::alert("acme", "end")]).await;
+    node.publish(&[flag("FlagToggled", 1), NewEvent::alert("acme", "end")]).await;
     assert_eq!(tab.expect("toast").await["title"], "end", "nor is it told live");
     let mut returned = node.tab(&Token::user("alice", "acme")).await;
     let outcome = returned.invoke("Resume", json!([cursor])).await;
     assert_eq!(outcome, Ok(json!({ "replayed": 1, "complete": true })));
     assert_eq!(returned.expect("toast").await["title"], "end");
+}
+
+#[tokio::test]
+async fn what_was_overtaken_behind_the_cursor_is_told_again() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.invoke("Cursor", json!([])).await.expect("a cursor");
+    node.publish(&[flag("FlagToggled", 1), flag("FlagToggled", 2), flag("FlagRemoved", 3)]).await;
+    for _ in 0..3 {
+        tab.expect("featureFlag").await;
+    }
+    let mut returned = node.tab(&Token::user("alice", "acme")).await;
+    let outcome = returned.invoke("Resume", json!([cursor])).await;
+    assert_eq!(outcome, Ok(json!({ "replayed": 3, "complete": true })));
+    for told in [true, true, false] {
+        assert_eq!(returned.expect("featureFlag").await["enabled"], told);
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Instant;
 
+use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
@@ -90,7 +91,7 @@ impl Shard {
                     self.shared.metrics.resumed("cut", outline.sent as u64);
                     return Ok(outline);
                 }
-                self.send_again(tab, replayed, &mut outline).await?;
+                self.send_again(tab, replayed, &after, &mut outline).await?;
             }
         }
         // Only now: what a cursor needs may be dropped while the replay is under way.
@@ -104,17 +105,15 @@ impl Shard {
         self: &Rc<Self>,
         tab: &Rc<Tab>,
         replayed: Replayed,
+        after: &Position,
         outline: &mut Outline,
     ) -> Result<(), ResumeError> {
         for notification in &replayed.notifications {
-            if !is_for(tab, &replayed, notification) {
+            if !is_for(tab, &replayed, notification) || self.is_overtaken(&replayed, notification, after) {
                 continue;
             }
             // A tab that never takes what it is sent is ended by the kernel's timeout or its own.
             self.room(tab).await.map_err(|_| ResumeError::Gone)?;
-            if self.is_overtaken(&replayed, notification) {
-                continue;
-            }
             let frame = Frame::new(&notification.route, &replayed.event, &replayed.cursor);
             let bytes = frame.wire(tab.wire_form()).clone();
             outline.sent += 1;
@@ -128,9 +127,9 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether something newer is known. Asked once there is room: what overtakes it after that comes behind it.
-    fn is_overtaken(&self, replayed: &Replayed, notification: &Notification) -> bool {
-        self.shared.groups.read(|known| known.has_newer(&notification.route, &replayed.event))
+    /// Whether what the tab had before it went has overtaken it.
+    fn is_overtaken(&self, replayed: &Replayed, notification: &Notification, after: &Position) -> bool {
+        self.shared.groups.read(|known| known.had_newer(&notification.route, &replayed.event, after))
     }
 }
 
