@@ -75,7 +75,8 @@ impl Connection {
             phase: Phase::Handshaking { since: now },
             transport,
             protocol: None,
-            may_resume,
+            // Only of a WebSocket can a new one take the place: the other transports are lost with their requests.
+            may_resume: may_resume && transport == Transport::WebSockets,
             inbound: None,
             gave_up: false,
             partial: Vec::new(),

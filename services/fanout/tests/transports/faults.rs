@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::websocket::{TEXT, frame};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Token};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::wire::{HANDSHAKE, Wire, ask, node, post, token};
 
@@ -53,6 +53,25 @@ async fn a_socket_whose_other_end_says_nothing_more_is_closed() {
     assert!(late.until("\u{1e}").await.ends_with("{\"error\":\"Handshake was canceled.\"}\u{1e}"));
     let close = "{\"type\":7,\"error\":\"The client sent nothing within its timeout.\",\"allowReconnect\":true}\u{1e}";
     assert!(silent.until(close).await.contains("{\"type\":6}\u{1e}"), "and pings before it");
+}
+
+/// Its task once went round and round, and nothing of its shard was heard of any more.
+#[tokio::test]
+async fn an_event_stream_whose_reader_has_left_is_over_whatever_was_negotiated() {
+    let node = node("").await;
+    let to = node.address();
+    let negotiate = "POST /open/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1";
+    let negotiated: Value = serde_json::from_str(&ask(to, negotiate, "").await.text()).expect("JSON");
+    assert_eq!(negotiated["useStatefulReconnect"], true);
+    let id = negotiated["connectionToken"].as_str().expect("a token");
+    let head = format!("GET /open?id={id} HTTP/1.1\r\naccept: text/event-stream");
+    let mut left = Wire::send(to, &head, "").await;
+    left.until(":\r\n\r\n").await;
+    post(to, id, &HANDSHAKE.replace("\"version\":1", "\"version\":2")).await.is("200 OK", "");
+    left.until("{}\u{1e}").await;
+    drop(left);
+    freed(&node, "ServerSentEvents").await;
+    post(to, id, "x").await.is("404 Not Found", "No Connection with that ID");
 }
 
 #[tokio::test]

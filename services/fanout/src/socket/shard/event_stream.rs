@@ -27,7 +27,11 @@ impl Shard {
                     drop(place);
                     tab.flush(Instant::now());
                 }
-                () = events.closed() => tab.state.borrow_mut().link_broke(Instant::now()),
+                () = events.closed() => {
+                    tab.state.borrow_mut().link_broke(Instant::now());
+                    // Not by way of the loop: this is ready for ever, and a loop that never waits stops the shard.
+                    return self.forget(&tab);
+                }
                 () = tab.wake.notified() => {}
             }
         }
