@@ -180,11 +180,16 @@ impl<T: Send + 'static> Source<T> {
     ) -> Result<Next, Stopped> {
         if pulling.pending == 0 {
             // Nothing behind the place is there, though there may have been.
-            let through = self.end.max(self.from.after);
-            if through > self.from.after || self.until == Until::CaughtUp {
+            let through = match self.empty_through(self.from.after).await {
+                Ok(through) => through,
+                Err(Stopped::Away(reason)) => return self.again(Lost::Away(reason), pulling).await,
+                Err(stopped) => return Err(stopped),
+            };
+            let caught_up = self.until == Until::CaughtUp && through >= self.end;
+            if through > self.from.after || caught_up {
                 self.from.after = through;
                 let batch = Batch { items: vec![], through, newest: 0 };
-                if to.send(Ok(batch)).await.is_err() || self.until == Until::CaughtUp {
+                if to.send(Ok(batch)).await.is_err() || caught_up {
                     return Ok(self.done(pulling).await);
                 }
             }
@@ -258,9 +263,18 @@ impl<T: Send + 'static> Source<T> {
                 self.passed(&parts);
                 batch.items.push((self.make)(parts));
                 batch.newest = place.time;
-                // With nothing behind it, what the stream's end counted beyond it is not there.
-                self.from.after = if pending == 0 { place.offset.max(self.end) } else { place.offset };
+                self.from.after = place.offset;
+                if pending == 0 {
+                    // With nothing behind it, what the stream's end counted beyond it is not there.
+                    match self.empty_through(place.offset).await {
+                        Ok(through) => self.from.after = through,
+                        Err(stopped) => lost = Some(Lost::Away(stopped.into_error().to_string())),
+                    }
+                }
                 batch.through = self.from.after;
+                if lost.is_some() {
+                    break;
+                }
             }
             if batch.items.len() >= most || bytes >= most_bytes {
                 break;
@@ -271,6 +285,18 @@ impl<T: Send + 'static> Source<T> {
             }
         }
         Ok((batch, lost))
+    }
+
+    /// How far nothing is there behind a sequence, once the consumer has said that it has nothing behind it.
+    ///
+    /// In a cluster the consumer may be on a server that does not have the end of the stream yet, so the stream's
+    /// leader has the last word.
+    async fn empty_through(&self, sequence: u64) -> Result<u64, Stopped> {
+        if self.end <= sequence {
+            return Ok(sequence);
+        }
+        let next = self.shared.next_stored(self.from.kind, sequence + 1).await.map_err(stopped)?;
+        Ok(next.map_or(self.end, |parts| self.end.min(parts.place.offset - 1)))
     }
 
     /// Remembers what a later subscription must find at the place.

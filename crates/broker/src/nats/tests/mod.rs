@@ -6,7 +6,9 @@ mod contract;
 mod credentials;
 mod foreign;
 mod outages;
+mod races;
 mod refusals;
+mod relay;
 mod server;
 
 use bytes::Bytes;
