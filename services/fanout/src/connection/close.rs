@@ -98,6 +98,12 @@ impl CloseReason {
         self.row().fault
     }
 
+    /// Whether the caller has lost the right to be here: what it has asked for is not carried out any more.
+    #[must_use]
+    pub fn voids_calls(&self) -> bool {
+        matches!(self, Self::LoggedOut | Self::Forbidden | Self::TokenExpired)
+    }
+
     /// Whether the client may come back by itself.
     #[must_use]
     pub fn allow_reconnect(&self) -> bool {

@@ -16,7 +16,6 @@ use crate::groups::Admission;
 use crate::pipeline::Written;
 use crate::pipeline::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
 use crate::pipeline::recent::{Step, Walk};
-use crate::socket::shard::SendQueue;
 
 /// The most notifications of one resume.
 const MOST_REPLAYED: usize = 60;
@@ -148,7 +147,8 @@ impl SimulatedShard {
 
     fn release_held(&mut self, key: usize) {
         let Some(tab) = self.tabs.get_mut(&key) else { return };
-        for frame in tab.held.take().into_iter().flat_map(SendQueue::into_frames) {
+        let mut held = tab.held.take().unwrap_or_default();
+        while let Some(frame) = held.pop() {
             push(&mut tab.queue, frame, None, &mut self.most_waiting);
         }
     }

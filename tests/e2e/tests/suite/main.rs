@@ -11,6 +11,7 @@ mod logout;
 mod proxy;
 mod publish;
 mod resume;
+mod retained;
 mod schema_registry;
 mod slow;
 mod startup;

@@ -1,6 +1,5 @@
 //! Carrying out the methods that the configuration declares.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,7 +44,10 @@ impl Shard {
             None => None,
         };
         match asked {
-            Asked::Join(group) => self.join_asked(tab, method, group, decided_at.as_ref()).map(|()| Outcome::Void),
+            Asked::Join(group) => {
+                self.told(tab).await;
+                self.join_asked(tab, method, group, decided_at.as_ref()).map(|()| Outcome::Void)
+            }
             Asked::Leave(group) => {
                 self.leave_asked(tab, &group);
                 Ok(Outcome::Void)
@@ -109,7 +111,7 @@ impl Shard {
         group: GroupName,
         decided_at: Option<&Position>,
     ) -> Result<(), Refusal> {
-        if !self.has_room(tab, &group)? {
+        if !self.may_join(tab, &group)? {
             return Ok(());
         }
         self.join(tab, &group);
@@ -133,14 +135,14 @@ impl Shard {
             state.hearing.memberships.iter().any(|held| held.group == group)
         };
         if !known {
-            self.tell_retained(tab, &admission.live_from, &admission.retained, &HashSet::new());
+            self.tell_retained(tab, admission);
             tab.flush(Instant::now());
         }
         Ok(())
     }
 
     /// Whether a connection may join another group; false if it is in this one or has ended.
-    fn has_room(&self, tab: &Tab, group: &GroupName) -> Result<bool, Refusal> {
+    fn may_join(&self, tab: &Tab, group: &GroupName) -> Result<bool, Refusal> {
         let state = tab.state.borrow();
         if !state.is_live() || state.hearing.joined.holds(group) {
             return Ok(false);

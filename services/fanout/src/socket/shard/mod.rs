@@ -21,6 +21,7 @@ mod resume;
 mod run;
 mod spent;
 mod tab;
+mod telling;
 mod web_socket;
 
 pub use command::{Caller, Command, Denied, Opening, Welcome};

@@ -1,7 +1,6 @@
 //! A connection's beginning and end: taking over its link, joining the groups, telling the current state.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -18,9 +17,9 @@ use super::command::Opening;
 use super::link::Link;
 use super::queue::SendQueue;
 use super::tab::{Tab, TabState};
-use crate::connection::{CloseReason, Connection, Frame, Hearing};
-use crate::groups::{Membership, Refused};
-use crate::projection::{Place, Retained, seal_cursor};
+use crate::connection::{CloseReason, Connection, Hearing};
+use crate::groups::Refused;
+use crate::projection::seal_cursor;
 use crate::websocket::FrameReader;
 
 impl Shard {
@@ -150,7 +149,7 @@ impl Shard {
                 tokio::task::spawn_local(resume);
             }
             None => {
-                self.tell_retained(tab, &admission.live_from, &admission.retained, &HashSet::new());
+                self.tell_retained(tab, admission);
             }
         }
     }
@@ -158,25 +157,6 @@ impl Shard {
     /// The cursor of a position.
     pub(super) fn cursor(&self, position: &Position) -> String {
         self.shared.groups.read(|known| seal_cursor(&self.shared.seal, known.told_as(position), known.times()))
-    }
-
-    /// Queues what is retained, with the position at connect as its cursor, but for what a replay told.
-    pub(super) fn tell_retained(&self, tab: &Tab, position: &Position, retained: &[Retained], told: &HashSet<Place>) {
-        let cursor = self.cursor(position);
-        let form = tab.wire_form();
-        for value in retained.iter().filter(|value| !told.contains(&value.place)) {
-            let frame = Frame::new(&value.route, &value.event, &cursor);
-            if !self.send_wire(tab, frame.wire(form).clone(), true) {
-                return;
-            }
-        }
-    }
-
-    /// Tells what is retained for groups that an event has just granted.
-    pub(super) fn tell_granted(&self, tab: &Tab, granted: &[Membership]) {
-        if let Ok(admission) = self.shared.groups.admit(&tab.hub, tab.identity.as_ref(), granted) {
-            self.tell_retained(tab, &admission.live_from, &admission.retained, &HashSet::new());
-        }
     }
 
     /// Forgets a connection whose link is done with.

@@ -57,9 +57,12 @@ impl SendQueue {
         }
     }
 
-    /// The frames that wait, in order; none may be half written.
-    pub(crate) fn into_frames(self) -> impl Iterator<Item = Bytes> {
-        self.frames.into_iter().map(|frame| frame.bytes)
+    /// Takes out the first frame, which must not be half written.
+    pub(crate) fn pop(&mut self) -> Option<Bytes> {
+        debug_assert_eq!(self.written, 0, "nothing of this queue is written");
+        let first = self.frames.pop_front()?;
+        self.bytes -= first.bytes.len();
+        Some(first.bytes)
     }
 
     /// What the next write should take.

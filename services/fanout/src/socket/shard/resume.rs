@@ -8,7 +8,6 @@ use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
 
 use super::Shard;
-use super::queue::SendQueue;
 use super::tab::Tab;
 use crate::connection::{CloseReason, Frame, may_hear};
 use crate::groups::Admission;
@@ -54,20 +53,8 @@ impl Shard {
                 Outline::default()
             }
         };
-        self.tell_retained(&tab, &admission.live_from, &admission.retained, &outline.told);
-        self.release_held(&tab);
-        tab.flush(Instant::now());
-    }
-
-    /// Lets through what came live during the replay.
-    fn release_held(&self, tab: &Tab) {
-        let held = tab.state.borrow_mut().held.take();
-        for frame in held.into_iter().flat_map(SendQueue::into_frames) {
-            if !self.send_wire(tab, frame, true) {
-                return;
-            }
-        }
-        self.answer_cursors();
+        let telling = self.telling(admission, outline.told);
+        self.tell_then_release(&tab, telling).await;
     }
 
     async fn replay_from(self: &Rc<Self>, tab: &Rc<Tab>, cursor: &str) -> Result<Outline, ResumeError> {

@@ -11,12 +11,16 @@ use super::tab::Tab;
 use crate::connection::Call;
 use crate::method::{Arguments, Builtin, Caller, Gone, Handler, Method, Request, Signature, Upload};
 
-/// A handler's messages wait once more than this many bytes wait for the socket.
+/// What is told in a row waits once more than this many bytes wait for the socket.
 const ROOM_BYTES: usize = 32 * 1024;
 
 impl Shard {
     /// Takes a call: refuses it at once, starts it, or lets it wait behind the one that runs.
     pub(super) fn call(self: &Rc<Self>, tab: &Rc<Tab>, call: Call) {
+        // It may have come in one packet with the handshake, which was found to be too late.
+        if tab.state.borrow().is_void() {
+            return;
+        }
         let Some((method, signature)) = self.shared.methods.find(&tab.hub.path, &call.target) else {
             let error = invocation_error::unknown_method(&call.target);
             return self.refuse(tab, &call, error);
@@ -53,6 +57,9 @@ impl Shard {
     async fn run_calls(self: Rc<Self>, tab: Rc<Tab>) {
         loop {
             let Some((call, uploads)) = tab.calls.borrow_mut().next() else { return };
+            if tab.state.borrow().is_void() {
+                return;
+            }
             let Some((method, _)) = self.shared.methods.find(&tab.hub.path, &call.target) else { continue };
             match method {
                 Method::Builtin(builtin) => self.run_builtin(&tab, builtin, call).await,
@@ -107,16 +114,21 @@ impl Shard {
         self.complete(tab, call.id.as_deref(), outcome);
     }
 
-    /// Waits until the link has taken most of what was queued before.
+    /// Whether the link has taken most of what was queued before.
+    pub(super) fn has_room(&self, tab: &Tab) -> bool {
+        // Where little may wait there must be room left for the next frame: it would end the connection.
+        tab.state.borrow().queue.len() <= ROOM_BYTES.min(self.shared.queue_bytes / 4)
+    }
+
+    /// Waits for that.
     pub(super) async fn room(&self, tab: &Tab) -> Result<(), Gone> {
         loop {
             let drained = tab.drained.notified();
             {
-                let state = tab.state.borrow();
-                if state.ending.is_some() {
+                if tab.state.borrow().ending.is_some() {
                     return Err(Gone);
                 }
-                if state.queue.len() <= ROOM_BYTES {
+                if self.has_room(tab) {
                     return Ok(());
                 }
             }

@@ -161,6 +161,11 @@ impl TabState {
         }
     }
 
+    /// Whether it has ended because its user has no right to it any more.
+    pub(super) fn is_void(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.reason.voids_calls())
+    }
+
     /// Whether a live notification may be given to this connection at all.
     pub(super) fn is_live(&self) -> bool {
         self.ending.is_none() && self.hearing.live_from.is_some()

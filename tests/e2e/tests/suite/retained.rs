@@ -1,0 +1,55 @@
+//! What is retained reaches a tab that reads, however much it is.
+
+use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token, Transport, Wire};
+use serde_json::json;
+
+/// More than may wait for one tab.
+const FLAGS: usize = 400;
+
+async fn node_with_flags() -> Node {
+    let node =
+        Node::start_with(Settings::default().section("[limits]\noutbox_bytes = 32768\nevent_bytes = 16384")).await;
+    let flags: Vec<NewEvent> =
+        (0..FLAGS).map(|n| NewEvent::flag("acme", &format!("flag-{n:03}"), true, &format!("flag-{n}"))).collect();
+    node.publish(&flags).await;
+    node
+}
+
+async fn hears_all(node: &Node, tab: &mut Tab, title: &str) {
+    node.publish(&[NewEvent::alert("acme", title)]).await;
+    for number in 0..FLAGS {
+        assert_eq!(tab.expect("featureFlag").await["flag"], format!("flag-{number:03}"));
+    }
+    assert_eq!(tab.expect("toast").await["title"], title, "what comes live is behind it");
+}
+
+/// Such a tab was once taken for one that reads nothing, and no tab of its org could connect.
+#[tokio::test]
+async fn more_than_may_wait_for_a_tab_is_told_as_it_reads() {
+    let node = node_with_flags().await;
+    let alice = Token::user("alice", "acme");
+    let mut tab = node.tab(&alice).await;
+    let cursor = tab.cursor().await;
+    hears_all(&node, &mut tab, "first").await;
+    let returning = Connect::new(HUB, alice.sign()).query("cursor", &cursor);
+    let mut tab = returning.connect(node.address()).await;
+    assert_eq!(tab.expect("toast").await["title"], "first", "what was missed comes first");
+    hears_all(&node, &mut tab, "second").await;
+    assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
+}
+
+#[tokio::test]
+async fn every_transport_gets_all_of_it() {
+    let node = node_with_flags().await;
+    for transport in [Transport::EventStream, Transport::LongPolling] {
+        let connect = Connect::new(HUB, Token::user("alice", "acme").sign());
+        let wire = Wire::connect(&connect, transport, node.address()).await;
+        let mut wire = wire.expect("an answer").expect("connects");
+        let answer = wire.try_invoke("Cursor", json!([])).await.expect("alive");
+        assert!(answer.is_ok(), "{answer:?}");
+        let heard = wire.kept().len();
+        assert!(heard >= FLAGS, "{transport:?}: {heard} before the cursor, which is behind all of them");
+    }
+    assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
+}
