@@ -90,6 +90,7 @@ macro_rules! contract_suite {
             window::the_count_ends_the_window,
             window::the_age_ends_the_window,
             window::a_young_log_lies_in_the_window_as_a_whole,
+            window::a_record_has_one_time_wherever_its_reader_began,
             letters::there_is_one_letter_for_each_record,
             letters::letters_are_no_records,
             letters::letters_come_in_pages_and_by_place,

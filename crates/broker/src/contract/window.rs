@@ -1,10 +1,12 @@
 //! The replay window: a range of the log, by count and by age.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Fixture, PATIENCE, event, ids, names, publish, publish_events, reader, start, take};
+use super::{Fixture, PATIENCE, event, ids, names, publish, publish_events, reader, start, state_record, take};
 use crate::broker::Broker;
+use crate::position::Position;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -24,8 +26,11 @@ async fn read_window(broker: &Arc<dyn Broker>, age: Duration, records: u64) -> V
 }
 
 fn uuid() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    format!("end-{}", now.expect("after 1970").as_nanos())
+    format!("end-{}", now().as_nanos())
+}
+
+fn now() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970")
 }
 
 /// At most so many records, however young the others are.
@@ -70,4 +75,32 @@ pub async fn a_young_log_lies_in_the_window_as_a_whole(fixture: &dyn Fixture) {
     assert_eq!(empty, start(&broker).await);
     publish_events(&broker, names("e", 5)).await;
     assert_eq!(read_window(&broker, LONG, 1000).await, names("e", 5));
+}
+
+/// The time of a record orders partitions, so it must not depend on when and from where a node reads.
+pub async fn a_record_has_one_time_wherever_its_reader_began(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    for n in 0..6 {
+        publish(&broker, event(&format!("e{n}"))).await;
+        publish(&broker, state_record(&format!("k{n}"), &format!("s{n}"))).await;
+    }
+    let all = take(&mut reader(&broker, &start(&broker).await).await, 12).await;
+    let times: BTreeMap<_, _> = all.iter().map(|record| ((record.partition, record.offset), record.time)).collect();
+    let newest = all.iter().map(|record| record.time).max().expect("records");
+    // A position tells a time, and a node that starts later tells a later one.
+    while now().as_millis() <= u128::try_from(newest).expect("after 1970") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let window = broker.window(LONG, 3).await.expect("a window");
+    let head = broker.head().await.expect("a head");
+    let before = head.offsets().iter().map(|(partition, offset)| (*partition, offset.saturating_sub(2)));
+    let cursor = Position::from_parts(head.incarnation(), before).with_newest(head.newest());
+    for after in [window, cursor] {
+        let expected = times.keys().filter(|(partition, offset)| !after.covers(*partition, *offset)).count();
+        let again = take(&mut reader(&broker, &after).await, expected).await;
+        assert_eq!(again.len(), expected);
+        for record in &again {
+            assert_eq!(Some(&record.time), times.get(&(record.partition, record.offset)), "{}", record.message.id);
+        }
+    }
 }

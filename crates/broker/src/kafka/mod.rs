@@ -12,6 +12,7 @@
 mod check;
 mod client;
 mod cluster;
+mod given;
 mod ids;
 mod letters;
 mod names;

@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::{self, Context, jittered};
 use super::cluster::{Cluster, ask};
+use super::given::Given;
 use super::ids::TopicIds;
 use super::names::Part;
-use super::places::{self, Anchor, Anchors, Ends};
+use super::places::{self, Anchors, Ends};
 use super::scan;
 use super::wire::{self, Raw};
 use crate::broker::Reader;
@@ -65,9 +66,8 @@ pub(super) struct LogReader {
     position: Position,
     follow: bool,
     ends: Ends,
-    /// The last record given of each partition.
-    last: Anchors,
-    /// Those of them that the next look compares with the log.
+    given: Given,
+    /// What of it the next look compares with the log.
     compared: Anchors,
     look: Option<(Look, Anchors)>,
     next_look: Instant,
@@ -103,7 +103,7 @@ impl LogReader {
             position: begin.position,
             follow: begin.follow,
             ends: begin.ends,
-            last: begin.anchors.clone(),
+            given: Given::new(begin.anchors.clone()),
             compared: begin.anchors,
             look: None,
             quiet_from: now,
@@ -152,7 +152,7 @@ impl LogReader {
             .await
         };
         // What was given until now was read from the log that is looked at.
-        self.look = Some((tokio::spawn(look), self.last.clone()));
+        self.look = Some((tokio::spawn(look), self.given.anchors().clone()));
     }
 
     /// Whether the position moved.
@@ -259,12 +259,9 @@ impl LogReader {
         if self.position.covers(number, offset) {
             return None;
         }
-        let stored = message.timestamp().to_millis().unwrap_or(0);
-        // Another broker's clock may be behind when it becomes the leader.
-        let time = self.last.get(&part).map_or(stored, |last| last.time.max(stored));
+        let time = self.given.note(part, offset, message.timestamp().to_millis().unwrap_or(0));
         let id = || format!("{}/{}/{offset}", topic.name, part.partition);
         let record = Record { partition: number, offset, time, message: wire::message(&raw, id) };
-        self.last.insert(part, Anchor { offset, time });
         self.position.advance(&record);
         Some(record)
     }
