@@ -26,12 +26,27 @@ impl Deadline {
         Self { what: what.to_owned(), at: Instant::now() + PATIENCE }
     }
 
+    /// So much later: for what cannot come before a fault is over.
+    #[must_use]
+    pub fn after(mut self, time: Duration) -> Self {
+        self.at += time;
+        self
+    }
+
     /// A moment between two looks.
     ///
     /// # Panics
     /// If no time is left.
     pub async fn pause(&self) {
-        assert!(Instant::now() < self.at, "waited in vain for {}", self.what);
+        self.pause_after("").await;
+    }
+
+    /// The same after a look that came to something else; what that was is told if no time is left.
+    ///
+    /// # Panics
+    /// If no time is left.
+    pub async fn pause_after(&self, met: &str) {
+        assert!(Instant::now() < self.at, "waited in vain for {}; last met: {met:?}", self.what);
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }

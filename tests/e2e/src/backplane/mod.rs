@@ -210,11 +210,14 @@ impl std::fmt::Debug for Direct {
 }
 
 impl Direct {
-    /// Publishes an alert as a producer's relay would; false if it is not known to be stored.
+    /// Publishes an alert as a producer's relay would.
+    ///
+    /// # Errors
+    /// Why it is not known to be stored.
     ///
     /// # Panics
     /// If the event cannot be encoded.
-    pub async fn alert(&self, org: &str, id: &str, body: &Value) -> bool {
+    pub async fn alert(&self, org: &str, id: &str, body: &Value) -> Result<(), String> {
         let registry = Registry::builtin();
         let alert = registry.event_type("system.Alert").expect("known");
         let attributes = Attributes {
@@ -228,7 +231,10 @@ impl Direct {
             traceparent: None,
         };
         let event = Encoded { attributes, body: alert.encode_json(None, body).expect("encoded"), key: None };
-        BrokerPublisher::new(Arc::clone(&self.broker)).publish(&event).await.is_ok()
+        BrokerPublisher::new(Arc::clone(&self.broker))
+            .publish(&event)
+            .await
+            .map_err(|error| format!("the broker itself: {error}"))
     }
 
     /// The broker itself.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::client::Message;
 use fanfare_e2e_tests::cluster::SECRET;
-use fanfare_e2e_tests::wait::{PATIENCE, until};
+use fanfare_e2e_tests::wait::{Deadline, PATIENCE};
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Tab, Token};
 use serde_json::Value;
 
@@ -63,11 +63,20 @@ impl Fleet {
 
 /// Publishes an alert to acme through a node, until it is stored.
 pub(crate) async fn publish(node: &Node, title: &str) {
+    publish_by(node, title, Deadline::new("an event to be stored")).await;
+}
+
+/// The same, with the time that it may take.
+pub(crate) async fn publish_by(node: &Node, title: &str, deadline: Deadline) {
     let request = NewEvent::alert("acme", title).request(Token::producer().sign());
-    until("an event to be stored", async || {
-        request.send(node.address()).await.ok().filter(|answer| answer.status == 202)
-    })
-    .await;
+    loop {
+        let met = match request.send(node.address()).await {
+            Ok(answer) if answer.status == 202 => return,
+            Ok(answer) => format!("{} {}", answer.status, answer.text()),
+            Err(error) => error.to_string(),
+        };
+        deadline.pause_after(&met).await;
+    }
 }
 
 /// The next toasts of a tab.

@@ -110,12 +110,12 @@ impl Producer {
     /// Tries until somebody says that it is stored, with the same id each time.
     async fn publish(&mut self, next: &Sent) {
         let deadline = Deadline::new("an event to be stored");
-        while !self.try_publish(next).await {
-            deadline.pause().await;
+        while let Err(met) = self.try_publish(next).await {
+            deadline.pause_after(&met).await;
         }
     }
 
-    async fn try_publish(&mut self, next: &Sent) -> bool {
+    async fn try_publish(&mut self, next: &Sent) -> Result<(), String> {
         let Sent { title, org, user } = next;
         let id = title.replace('/', "-");
         let body = json!({ "org": org, "user": user, "title": title, "message": "m" });
@@ -124,12 +124,13 @@ impl Producer {
                 let node = *self.random.pick(nodes);
                 let request = NewEvent::new("system.Alert", &id, &body).request(&self.token);
                 match tokio::time::timeout(ANSWER, request.send(node)).await {
-                    Ok(Ok(answer)) if answer.status == 202 => true,
+                    Ok(Ok(answer)) if answer.status == 202 => Ok(()),
                     Ok(Ok(answer)) => {
                         assert!(answer.status >= 500, "{} {}", answer.status, answer.text());
-                        false
+                        Err(format!("{node}: {} {}", answer.status, answer.text()))
                     }
-                    Ok(Err(_)) | Err(_) => false,
+                    Ok(Err(error)) => Err(format!("{node}: {error}")),
+                    Err(_) => Err(format!("{node}: no answer within {ANSWER:?}")),
                 }
             }
             Door::Broker(direct) => direct.alert(org, &id, &body).await,

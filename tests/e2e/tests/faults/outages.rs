@@ -6,11 +6,11 @@ use bytes::Bytes;
 use fanfare_broker::{Message as Stored, Stream};
 use fanfare_e2e_tests::backplane::Kind;
 use fanfare_e2e_tests::client::Connect;
-use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::wait::{Deadline, until};
 use fanfare_e2e_tests::{HUB, NewEvent, Token};
 use serde_json::json;
 
-use crate::fleet::{Fleet, numbered, outage, publish, titles, toasts};
+use crate::fleet::{Fleet, numbered, outage, publish, publish_by, titles, toasts};
 
 /// What a node says while it is not ready.
 async fn reason(fleet: &Fleet) -> String {
@@ -52,7 +52,8 @@ pub(crate) async fn tabs_stay_while_the_broker_is_away(kind: Kind) {
     // Publishers that come meanwhile are told, or stored once the broker is back: each tries until it is answered 202.
     let during = async {
         for title in numbered("during", 5) {
-            publish(&fleet.nodes[1], &title).await;
+            let deadline = Deadline::new("an event to be stored once the broker is back").after(outage());
+            publish_by(&fleet.nodes[1], &title, deadline).await;
         }
     };
     let back = async {

@@ -42,7 +42,12 @@ pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
 
 /// What one node is told.
 pub(crate) fn settings(backplane: &Backplane, node: usize) -> Settings {
-    Settings::default().broker(&backplane.config(node)).section(LIMITS)
+    limited(backplane, node, "")
+}
+
+/// The same with more limits.
+pub(crate) fn limited(backplane: &Backplane, node: usize, more: &str) -> Settings {
+    Settings::default().broker(&backplane.config(node)).section(&format!("{LIMITS}{more}"))
 }
 
 /// Producers ask nodes and the proxy in turn; the last one publishes to the broker itself, where there is one.
