@@ -8,6 +8,10 @@ pub enum PublishError {
     /// The message is surely not stored; trying again is safe.
     #[error("not stored: {0}")]
     NotStored(String),
+    /// The broker answers, but takes no messages of this topic: a right or the topic itself is missing. The message is
+    /// surely not stored; trying again helps once somebody has changed that. Other topics may be well.
+    #[error("refused: {0}")]
+    Refused(String),
     /// The message may or may not be stored; try again with the same id.
     #[error("outcome unknown: {0}")]
     Unknown(String),

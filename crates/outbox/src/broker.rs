@@ -94,7 +94,22 @@ fn failure(error: BrokerError) -> PublishError {
     match error {
         // The broker is away or refuses this producer: other events would fare no better.
         BrokerError::NotStored(reason) => PublishError::Unreachable(reason),
-        BrokerError::Unknown(reason) => PublishError::Retry(reason),
+        // Only some topics are affected: whoever does not need them must not wait for them.
+        BrokerError::Refused(reason) | BrokerError::Unknown(reason) => PublishError::Retry(reason),
         BrokerError::Invalid(_) | BrokerError::TooLarge { .. } => PublishError::Rejected(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stops_every_event_stops_the_relay() {
+        let reason = || "because".to_owned();
+        assert_eq!(failure(BrokerError::NotStored(reason())), PublishError::Unreachable(reason()));
+        assert_eq!(failure(BrokerError::Refused(reason())), PublishError::Retry(reason()));
+        assert_eq!(failure(BrokerError::Unknown(reason())), PublishError::Retry(reason()));
+        assert!(matches!(failure(BrokerError::Invalid(reason())), PublishError::Rejected(_)));
     }
 }

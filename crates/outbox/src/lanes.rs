@@ -27,6 +27,8 @@ pub(crate) struct Lanes {
     ready: BTreeMap<i64, Arc<str>>,
     held: usize,
     in_flight: usize,
+    /// The row that was put back last.
+    put_back: Option<i64>,
     /// A lane that was excluded no longer is, so that the table may hold rows of it that are not held here.
     hungry: bool,
 }
@@ -53,7 +55,15 @@ impl Lane {
 
 impl Lanes {
     pub(crate) fn new(backoff: Backoff) -> Self {
-        Self { backoff, lanes: HashMap::new(), ready: BTreeMap::new(), held: 0, in_flight: 0, hungry: false }
+        Self {
+            backoff,
+            lanes: HashMap::new(),
+            ready: BTreeMap::new(),
+            held: 0,
+            in_flight: 0,
+            put_back: None,
+            hungry: false,
+        }
     }
 
     /// Takes up rows that are not held yet, as far as there is room.
@@ -78,7 +88,20 @@ impl Lanes {
 
     /// The next row to publish; it counts as in flight until its outcome is reported.
     pub(crate) fn next(&mut self) -> Option<Arc<Row>> {
-        let (_, key) = self.ready.pop_first()?;
+        let (seq, _) = self.ready.first_key_value()?;
+        self.take(*seq)
+    }
+
+    /// The next row by which to find out whether an outage is over: another one each time, in case that it is only one
+    /// of them that cannot be published.
+    pub(crate) fn next_probe(&mut self) -> Option<Arc<Row>> {
+        let after = self.put_back.and_then(|seq| self.ready.range(seq.saturating_add(1)..).next());
+        let (seq, _) = after.or_else(|| self.ready.first_key_value())?;
+        self.take(*seq)
+    }
+
+    fn take(&mut self, seq: i64) -> Option<Arc<Row>> {
+        let key = self.ready.remove(&seq)?;
         let lane = self.lanes.get_mut(&key)?;
         let (_, row) = lane.rows.first_key_value()?;
         lane.in_flight = true;
@@ -110,6 +133,7 @@ impl Lanes {
 
     /// The row was not published through no fault of its own: it may go again at once.
     pub(crate) fn put_back(&mut self, row: &Row) {
+        self.put_back = Some(row.seq);
         self.landed(row, |_| {});
     }
 

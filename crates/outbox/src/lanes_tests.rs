@@ -67,6 +67,20 @@ fn a_failed_row_blocks_its_key_alone_and_until_its_pause_is_over() {
 }
 
 #[test]
+fn an_outage_is_probed_with_another_row_each_time() {
+    let mut lanes = lanes(&[(1, "a"), (2, "a"), (3, "b"), (4, "c")]);
+    let probes: Vec<_> = (0..4)
+        .map(|_| {
+            let row = lanes.next_probe().unwrap();
+            lanes.put_back(&row);
+            row.seq
+        })
+        .collect();
+    assert_eq!(probes, [1, 3, 4, 1]);
+    assert_eq!(seq(lanes.next()), Some(1), "after it the oldest goes first");
+}
+
+#[test]
 fn pauses_of_a_key_grow_and_a_success_resets_them() {
     let mut lanes = lanes(&[(1, "a")]);
     let mut now = Duration::ZERO;

@@ -9,8 +9,8 @@ pub enum PublishError {
     /// Nothing can be published at the moment: the relay pauses as a whole.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
-    /// It failed or its outcome is unknown: the relay tries again with the same event id, and meanwhile goes on with
-    /// events of other orgs.
+    /// It failed, for a reason that other events need not share, or its outcome is unknown: the relay tries again with
+    /// the same event id, and meanwhile goes on with events of other orgs.
     #[error("to be tried again: {0}")]
     Retry(String),
     /// The other side will never take this event: it is parked with the reason, and its org's stream goes on.

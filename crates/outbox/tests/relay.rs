@@ -195,6 +195,23 @@ async fn an_outage_pauses_the_whole_relay_and_ends_with_the_first_success() {
 }
 
 #[tokio::test]
+async fn an_event_that_looks_like_an_outage_does_not_hold_up_the_other_orgs() {
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let recorder = Recorder::new(|event, _| match event.attributes.id.as_str() {
+        "0" => Err(PublishError::Unreachable("the fan-out may not write to this topic".into())),
+        _ => Ok(()),
+    });
+    commit(&outbox, [event("stuck", 0), event("stuck", 1)]).await;
+    commit(&outbox, (2..40).map(|number| event("fine", number))).await;
+    // One at a time: nothing goes beside the event that fails.
+    let relay = start(&outbox, recorder.clone(), RelayOptions { in_flight: 1, ..quick() });
+    recorder.wait_for(38).await;
+    relay.stop().await;
+    assert_eq!(recorder.ids(), numbers(2, 40));
+}
+
+#[tokio::test]
 async fn two_relays_on_one_database_work_one_at_a_time() {
     let database = Database::new().await;
     let (one, other) = (database.outbox().await, database.outbox().await);

@@ -12,11 +12,11 @@ use std::time::Duration;
 use fanfare_broker::kafka::{self, Kafka};
 use fanfare_broker::nats::{self, Nats};
 use fanfare_broker::{Broker, Position};
-use fanfare_outbox::BrokerPublisher;
+use fanfare_outbox::{BrokerPublisher, PublishError, Publisher};
 use fanfare_test_servers::kafka::KafkaServer;
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
-use support::{Database, alert, commit, quick, start, until_empty};
+use support::{Database, alert, commit, event, quick, start, until, until_empty};
 
 const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 const EACH: u32 = 60;
@@ -75,6 +75,69 @@ async fn what_is_committed_while_kafka_is_killed_arrives_in_order() {
     // What was stored as the server died is stored again by the next attempt: a reader tells it by its id.
     let twice = arrives_in_order(broker, Server::Kafka(server)).await;
     assert!(twice <= ORGS.len(), "{twice} came twice, with at most one of each org on its way");
+}
+
+/// One login makes the streams, and the producer's may at first not raise alerts.
+fn rights(producer: &str) -> String {
+    format!(
+        r#"authorization {{ users: [
+            {{ user: operator, password: a }}
+            {{ user: license, password: a, permissions: {{
+                publish: [ "$JS.API.STREAM.INFO.*", {producer} ], subscribe: "_INBOX.>" }} }} ] }}"#
+    )
+}
+
+#[tokio::test]
+async fn an_event_that_its_producer_has_no_right_to_does_not_hold_up_the_others() {
+    let few = rights(r#""state.*.license.>""#);
+    let mut server = match NatsServer::start_with(Version::Current, |_| few.clone()).await {
+        Ok(server) => server,
+        Err(StartError::Missing(why)) => return skip("rights for some subjects on NATS", &why),
+        Err(error) => panic!("{error}"),
+    };
+    let open = |user: &str| {
+        let login = nats::Login::Password { user: user.to_owned(), password: "a".to_owned() };
+        Arc::new(Nats::open(nats::Options { login, ..nats::Options::new([server.address()]) }).unwrap())
+    };
+    let operator = open("operator");
+    operator.head().await.unwrap();
+    let broker: Arc<dyn Broker> = open("license");
+
+    let foreign = alert("foreign", Some("globex"), None, "hello");
+    let refused = BrokerPublisher::new(Arc::clone(&broker)).publish(&foreign).await;
+    let subject = "may not use the subject events.globex.system.Alert";
+    assert!(matches!(&refused, Err(PublishError::Retry(reason)) if reason.contains(subject)), "{refused:?}");
+
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    commit(&outbox, [foreign, event("globex", 1)]).await;
+    commit(&outbox, (2..20).map(|number| event("acme", number))).await;
+    let relay = start(&outbox, BrokerPublisher::new(Arc::clone(&broker)), quick());
+    until("the other org's events", || relay.stats.published() == 18).await;
+    assert_eq!(outbox.pending().await.unwrap(), 2, "what the alert's org has to say waits for the alert");
+
+    server.configure(&rights(r#""state.*.license.>", "events.*.system.>""#));
+    server.kill();
+    server.start_again().await.unwrap();
+    until_empty(&outbox).await;
+    relay.stop().await;
+    let topics = topics_of(&*operator, "globex", 2).await;
+    assert_eq!(topics, ["system.Alert", "license.FlagToggled"], "each once and in order");
+    broker.close().await;
+    operator.close().await;
+}
+
+/// What an org's events are called, in the order of the log.
+async fn topics_of(broker: &dyn Broker, org: &str, count: usize) -> Vec<String> {
+    let incarnation = broker.head().await.unwrap().incarnation();
+    let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
+    let mut records = Vec::new();
+    while records.len() < count {
+        let batch = reader.next().await.unwrap();
+        records.extend(batch.into_iter().filter(|record| record.message.org.as_deref() == Some(org)));
+    }
+    records.sort_by_key(|record| (record.time, record.partition));
+    records.into_iter().map(|record| record.message.topic).collect()
 }
 
 /// Commits while the server runs, is dead, and runs again; gives how much arrived twice.

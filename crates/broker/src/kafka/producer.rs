@@ -66,7 +66,7 @@ impl Producer {
             }
             Err((error, _)) => {
                 self.renew_if_broken(&client);
-                Err(publish_error(&error, size, client::largest_record(&self.cluster.options)))
+                Err(publish_error(&error, record.topic, size, client::largest_record(&self.cluster.options)))
             }
         }
     }
@@ -127,7 +127,7 @@ fn make(cluster: &Cluster) -> Result<Client, OpenError> {
 }
 
 /// What the answer says about the record. Only what the cluster or the queue surely did not take is not stored.
-pub(super) fn publish_error(error: &KafkaError, size: usize, limit: usize) -> PublishError {
+pub(super) fn publish_error(error: &KafkaError, topic: &str, size: usize, limit: usize) -> PublishError {
     let Some(code) = error.rdkafka_error_code() else {
         return PublishError::Unknown(error.to_string());
     };
@@ -139,14 +139,19 @@ pub(super) fn publish_error(error: &KafkaError, size: usize, limit: usize) -> Pu
             PublishError::TooLarge { part: "the record, with a topic's max.message.bytes below it,", size, limit }
         }
         Code::InvalidRecord => PublishError::Invalid("the cluster does not take the record".into()),
-        code if client::is_missing(code) => not_stored("the topic or its partition is gone"),
-        code if client::missing_right(code).is_some() => not_stored("this user has no right to write to the topic"),
-        Code::Authentication
-        | Code::SaslAuthenticationFailed
-        | Code::InvalidRequiredAcks
-        | Code::PolicyViolation
-        | Code::UnsupportedForMessageFormat
-        | Code::InvalidTimestamp => PublishError::NotStored(code.to_string()),
+        code if client::is_missing(code) => {
+            PublishError::Refused(format!("the topic {topic} or its partition is gone; it must be made again"))
+        }
+        Code::TopicAuthorizationFailed => {
+            PublishError::Refused(format!("this user has no right to write to the topic {topic}"))
+        }
+        Code::PolicyViolation | Code::UnsupportedForMessageFormat | Code::InvalidTimestamp => {
+            PublishError::Refused(format!("the topic {topic} does not take the record: {code}"))
+        }
+        code if client::missing_right(code).is_some() => not_stored("this user has no right to write to the cluster"),
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::InvalidRequiredAcks => {
+            PublishError::NotStored(code.to_string())
+        }
         // Sent and not answered in time, written but not to enough replicas, a producer that lost count, and all else.
         code => PublishError::Unknown(code.to_string()),
     }
@@ -158,9 +163,13 @@ mod tests {
 
     #[test]
     fn only_what_was_surely_not_taken_is_not_stored() {
-        let outcome = |code| publish_error(&KafkaError::MessageProduction(code), 7, 5);
-        for code in [Code::QueueFull, Code::PurgeQueue, Code::UnknownTopic, Code::TopicAuthorizationFailed] {
+        let outcome = |code| publish_error(&KafkaError::MessageProduction(code), "events.auth", 7, 5);
+        for code in [Code::QueueFull, Code::PurgeQueue, Code::ClusterAuthorizationFailed] {
             assert!(matches!(outcome(code), PublishError::NotStored(_)), "{code}");
+        }
+        for code in [Code::UnknownTopic, Code::UnknownPartition, Code::TopicAuthorizationFailed] {
+            let refused = outcome(code);
+            assert!(matches!(&refused, PublishError::Refused(why) if why.contains("events.auth")), "{refused:?}");
         }
         for code in [
             Code::MessageTimedOut,

@@ -69,7 +69,9 @@ impl Shared {
     pub(super) fn outcome(&self, subject: &str, failure: Failure) -> PublishError {
         match failure {
             Failure::NotSent(error) => not_stored(error),
-            Failure::Forbidden(said) => PublishError::NotStored(said),
+            // Without answers no other subject fares better.
+            Failure::Forbidden(said) if self.link.deaf().is_some() => PublishError::NotStored(said),
+            Failure::Forbidden(said) => PublishError::Refused(said),
             Failure::Nobody => {
                 self.check_again();
                 PublishError::NotStored(format!("no stream takes the subject {subject}"))

@@ -17,7 +17,8 @@ impl<P: Publisher> Session<'_, P> {
         self.lanes.unblock(now);
         self.look |= self.lanes.take_hungry();
         while self.may_dispatch(now) {
-            let Some(row) = self.lanes.next() else { return };
+            let row = if self.broker.lasts() { self.lanes.next_probe() } else { self.lanes.next() };
+            let Some(row) = row else { return };
             let publisher = Arc::clone(&self.relay.publisher);
             self.in_flight.spawn(publish(publisher, row, self.held_until.subscribe()));
         }

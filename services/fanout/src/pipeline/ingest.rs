@@ -121,7 +121,14 @@ impl Ingest {
         if !may_concern(event.attributes.org.as_ref()) {
             return Err(IngestError::Forbidden("events of this org".to_owned()));
         }
-        self.store(event).await
+        self.store(event).await.map_err(|error| match error {
+            // Told where somebody can change it; to a client it is only not stored.
+            IngestError::Broker(PublishError::Refused(reason)) => {
+                tracing::warn!(reason, "the broker does not take an event of a client");
+                IngestError::Broker(PublishError::NotStored(reason))
+            }
+            other => other,
+        })
     }
 
     /// Whether events of this type name their org in a field.

@@ -135,7 +135,7 @@ impl Refused {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Ingest(IngestError::Broker(error)) => match error {
-                PublishError::NotStored(_) => StatusCode::SERVICE_UNAVAILABLE,
+                PublishError::NotStored(_) | PublishError::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
                 PublishError::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
                 PublishError::Invalid(_) => StatusCode::BAD_REQUEST,
                 PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -154,5 +154,5 @@ async fn what_the_cluster_refuses_is_not_stored_and_what_it_leaves_open_is_unkno
     kafka.publish(event("first")).await.expect("published");
     inject(&mock, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
     let refused = kafka.publish(event("denied")).await.expect_err("refused");
-    assert!(matches!(&refused, PublishError::NotStored(why) if why.contains("right")), "{refused}");
+    assert!(matches!(&refused, PublishError::Refused(why) if why.contains("right")), "{refused}");
 }

@@ -143,7 +143,7 @@ async fn the_documented_rights_are_enough() {
     assert!(producer.publish(event("1")).await.expect("published").duplicate);
     let foreign = Message { topic: "auth.UserLoggedOut".into(), ..event("foreign") };
     let refused = producer.publish(foreign).await.expect_err("refused");
-    assert!(matches!(&refused, PublishError::NotStored(said) if said.contains("may not use")), "{refused}");
+    assert!(matches!(&refused, PublishError::Refused(said) if said.contains("may not use")), "{refused}");
 
     let window = node.window(Duration::from_secs(600), 2).await.expect("a window");
     assert_eq!(window.offset(0), Some(1));

@@ -97,11 +97,15 @@ async fn no_right_to_publish_or_to_be_answered() {
     let login = |user: &str| Login::Password { user: user.into(), password: "a".into() };
     server.nats(|o| o.login = login("node")).head().await.expect("makes the streams");
     let mute = server.nats(|o| o.login = login("mute"));
-    has(&not_stored(&mute).await, &["may not use the subject events.acme.license.LicenseUpdated"]);
+    // Other subjects may be allowed.
+    let foreign = mute.publish(event("1")).await.expect_err("may not publish");
+    assert!(matches!(foreign, PublishError::Refused(_)), "{foreign:?}");
+    has(&foreign.to_string(), &["may not use the subject events.acme.license.LicenseUpdated"]);
     let deaf = server.nats(|o| o.login = login("deaf"));
     has(&refused(&deaf).await, &["may not subscribe to _INBOX.>"]);
     // The server says so once for each connection.
     has(&refused(&deaf).await, &["may not subscribe to _INBOX.>"]);
+    has(&not_stored(&deaf).await, &["may not subscribe to _INBOX.>"]);
 }
 
 /// Streams that were missing are made whatever the others are like.
