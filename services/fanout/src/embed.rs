@@ -10,9 +10,9 @@ use fanfare_broker::{Broker, BrokerError};
 use fanfare_signalr::{Outcome, Value};
 use tokio::sync::oneshot;
 
+use crate::command::drained;
 use crate::command::node::Node;
 pub use crate::command::node::StartError;
-use crate::command::serve::drained;
 use crate::config::Loaded;
 use crate::connection::ConnectionId;
 use crate::method::Methods;

@@ -3,6 +3,7 @@
 mod broker;
 pub mod check;
 pub mod deadletters;
+mod ending;
 pub(crate) mod node;
 pub mod publish;
 mod secret;
@@ -12,6 +13,7 @@ pub mod token;
 use std::process::ExitCode;
 
 pub(crate) use broker::open as open_broker;
+pub(crate) use ending::drained;
 
 /// How a command ends (DESIGN 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

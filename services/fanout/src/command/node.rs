@@ -77,6 +77,12 @@ pub enum StartError {
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
+    /// The reader of the log panicked while the node ran.
+    #[error("the reader of the log ended with a panic, which is told above; this is a fault of the program")]
+    PipelineEnded,
+    /// A shard panicked while the node ran.
+    #[error("shard {0} ended with a panic, which is told above; this is a fault of the program")]
+    ShardEnded(usize),
     /// Signals cannot be listened to.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),

@@ -3,19 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::check::report;
+use super::ending::{drained, until_ended};
 use super::node::{Node, StartError};
 use super::{Exit, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
-use crate::socket::shard::Command;
-use crate::socket::{self, App};
+use crate::socket;
 
 /// How long the dead letters that wait may take at the end.
 const LETTERS: Duration = Duration::from_secs(2);
@@ -64,14 +63,16 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let letters = node.pipeline.letters.clone();
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
-    tokio::select! {
-        () = wait(&mut terminate, &mut interrupt) => {}
-        ended = &mut pipeline => if let Ok(Err(error)) = ended {
+    let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;
+    match &outcome {
+        Ok(()) => tracing::info!("stopping"),
+        Err(StartError::Read(_)) => {
             broker.close().await;
-            return Err(error.into());
-        },
+            return outcome;
+        }
+        // Those whom the rest of the node serves are sent elsewhere as ever.
+        Err(error) => tracing::error!(%error, "stopping"),
     }
-    tracing::info!("stopping");
     app.draining.store(true, Ordering::Release);
     // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
     // negotiates is told to go elsewhere instead of finding nobody.
@@ -84,25 +85,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     // Else the next start has to check the whole file of the embedded log.
     broker.close().await;
     tracing::info!("stopped");
-    Ok(())
-}
-
-/// Tells every connection to come back elsewhere, and waits so long until the shards have none left.
-pub(crate) async fn drained(app: &App, shards: Vec<JoinHandle<()>>, wait: Duration) {
-    for shard in &app.shards {
-        // A shard that is gone has nothing to drain.
-        let _ = shard.send(Command::Drain).await;
-    }
-    let joined = tokio::task::spawn_blocking(move || {
-        for shard in shards {
-            if shard.join().is_err() {
-                tracing::error!("a shard ended with a panic");
-            }
-        }
-    });
-    if tokio::time::timeout(wait, joined).await.is_err() {
-        tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
-    }
+    outcome
 }
 
 async fn wait(terminate: &mut Signal, interrupt: &mut Signal) {

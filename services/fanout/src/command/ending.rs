@@ -1,0 +1,132 @@
+//! How a node ends: why, and until when its connections may stay.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fanfare_broker::BrokerError;
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+
+use super::node::StartError;
+use crate::socket::App;
+use crate::socket::shard::Command;
+
+/// Waits until the node is told to stop, or cannot go on.
+///
+/// # Errors
+/// What ended by itself: the node would look well and serve some clients only, or none.
+pub(super) async fn until_ended(
+    told: impl Future<Output = ()>,
+    pipeline: &mut tokio::task::JoinHandle<Result<(), BrokerError>>,
+    shards: &[mpsc::Sender<Command>],
+) -> Result<(), StartError> {
+    tokio::select! {
+        () = told => Ok(()),
+        ended = pipeline => match ended {
+            Ok(outcome) => outcome.map_err(StartError::from),
+            Err(_) => Err(StartError::PipelineEnded),
+        },
+        shard = first_gone(shards) => Err(StartError::ShardEnded(shard)),
+    }
+}
+
+/// The first shard that takes no more commands, which it does until it is drained.
+async fn first_gone(shards: &[mpsc::Sender<Command>]) -> usize {
+    let gone = |(index, shard): (usize, &mpsc::Sender<Command>)| {
+        let shard = shard.clone();
+        async move {
+            shard.closed().await;
+            index
+        }
+    };
+    let mut all: FuturesUnordered<_> = shards.iter().enumerate().map(gone).collect();
+    match all.next().await {
+        Some(index) => index,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells every connection to come back elsewhere, and waits so long until the shards have none left.
+pub(crate) async fn drained(app: &App, threads: Vec<JoinHandle<()>>, wait: Duration) {
+    if !drain(&app.shards, threads, wait).await {
+        tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
+    }
+}
+
+/// Whether all shards ended in time.
+async fn drain(shards: &[mpsc::Sender<Command>], threads: Vec<JoinHandle<()>>, wait: Duration) -> bool {
+    // All at a time: one that is stuck and takes nothing must not keep the others from hearing of it. A shard that is
+    // gone has nothing to drain.
+    let told = join_all(shards.iter().map(|shard| shard.send(Command::Drain)));
+    let ended = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard ended with a panic");
+            }
+        }
+    });
+    tokio::time::timeout(wait, async { tokio::join!(told, ended) }).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// Longer than anything here takes that does not wait for ever.
+    const SOON: Duration = Duration::from_secs(30);
+
+    async fn ended(
+        mut pipeline: tokio::task::JoinHandle<Result<(), BrokerError>>,
+        shards: &[mpsc::Sender<Command>],
+    ) -> Result<(), StartError> {
+        tokio::time::timeout(SOON, until_ended(pending(), &mut pipeline, shards)).await.expect("is noticed")
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_panics_ends_the_node_with_an_error() {
+        let (shard, _commands) = mpsc::channel(1);
+        let pipeline = tokio::spawn(async { panic!("this panic is part of the test") });
+        let outcome = ended(pipeline, &[shard]).await;
+        assert!(matches!(outcome, Err(StartError::PipelineEnded)), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_panics_ends_the_node_with_an_error() {
+        let (well, _commands) = mpsc::channel(1);
+        let (panicking, mut commands) = mpsc::channel::<Command>(1);
+        let thread = std::thread::spawn(move || {
+            commands.blocking_recv();
+            panic!("this panic is part of the test");
+        });
+        let (shards, pipeline) = ([well, panicking.clone()], tokio::spawn(pending()));
+        let (outcome, sent) = tokio::join!(ended(pipeline, &shards), panicking.send(Command::Drain));
+        assert!(sent.is_ok() && matches!(outcome, Err(StartError::ShardEnded(1))), "{outcome:?}");
+        assert!(thread.join().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_is_stuck_holds_up_neither_the_others_nor_the_end() {
+        let ((stuck, _full), (well, mut commands)) = (mpsc::channel(1), mpsc::channel(1));
+        stuck.try_send(Command::Drain).expect("room for one");
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let threads = vec![
+            std::thread::spawn(move || assert!(released.recv().is_err())),
+            std::thread::spawn(move || assert!(matches!(commands.blocking_recv(), Some(Command::Drain)))),
+        ];
+        let shards = [stuck, well];
+        let draining = drain(&shards, threads, Duration::from_millis(200));
+        assert!(!tokio::time::timeout(SOON, draining).await.expect("ends"), "the stuck one is told of");
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn shards_that_end_end_the_wait() {
+        let (shard, mut commands) = mpsc::channel(1);
+        let threads = vec![std::thread::spawn(move || drop(commands.blocking_recv()))];
+        assert!(drain(&[shard], threads, SOON).await);
+    }
+}
