@@ -141,16 +141,19 @@ impl Node {
         let shared = shared(&config, &groups, replay, &seal, &methods, &ingest, &metrics)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
         let (hubs, digest) = (config.hubs.len(), routes.digest());
+        let event_bytes = config.limits.event_bytes;
+        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes));
+        let operators_letters = Letters::new(log, known, schemas.clone(), routing, event_bytes);
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
             ingest,
-            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), Arc::clone(&routes)),
+            letters: operators_letters,
             methods: methods.clone(),
             seal: seal.clone(),
             origins: config.cors.clone(),
-            event_bytes: config.limits.event_bytes,
+            event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),
             metrics: Arc::clone(&metrics),
@@ -161,7 +164,6 @@ impl Node {
         });
         let log = Arc::clone(&broker);
         let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
-        let event_bytes = config.limits.event_bytes;
         let pipeline = Pipeline {
             broker,
             registry,

@@ -22,7 +22,8 @@ use fanfare_event::{Event, Registry};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Schemas, Unusable, decode};
+use super::decode::decode_within;
+use super::{Schemas, Unusable};
 use crate::route::RouteTable;
 
 /// How long a request waits for the one before it.
@@ -46,14 +47,21 @@ pub struct Letters {
     registry: Arc<Registry>,
     schemas: Schemas,
     routes: Arc<RouteTable>,
+    event_bytes: usize,
     turn: Arc<Semaphore>,
 }
 
 impl Letters {
-    /// The letters of a broker, judged by these schemas and routes.
+    /// The letters of a broker, judged by these schemas and routes, and by the largest body that nodes deliver.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, schemas: Schemas, routes: Arc<RouteTable>) -> Self {
-        Self { broker, registry, schemas, routes, turn: Arc::new(Semaphore::new(1)) }
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        registry: Arc<Registry>,
+        schemas: Schemas,
+        routes: Arc<RouteTable>,
+        event_bytes: usize,
+    ) -> Self {
+        Self { broker, registry, schemas, routes, event_bytes, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The newest letters, at most `limit`, the newest first.
@@ -136,7 +144,7 @@ impl Letters {
     async fn event(&self, record: &Record) -> Result<Option<Event>, Unusable> {
         let written = self.schemas.within(record, PATIENCE).await;
         let written = written.ok_or_else(|| Unusable::Schema("the schema registry gives no answer".to_owned()))?;
-        decode(&self.registry, record, &written)
+        decode_within(&self.registry, record, &written, self.event_bytes)
     }
 
     /// Why no node could use the record now, or nothing if it could.

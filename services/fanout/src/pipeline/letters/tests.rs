@@ -7,6 +7,9 @@ use fanfare_broker::{LETTER_BODY_LIMIT, Message, Published};
 use super::*;
 use crate::scene::Scene;
 
+/// The largest body that the nodes of these tests deliver.
+const EVENT_BYTES: usize = 2 * LETTER_BODY_LIMIT;
+
 /// A log with the demo platform's schemas and routes.
 struct Stage {
     broker: Arc<Embedded>,
@@ -20,7 +23,8 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
-        let letters = Letters::new(broker.clone(), scene.registry.clone(), Schemas::default(), scene.routes.clone());
+        let (registry, routes) = (scene.registry.clone(), scene.routes.clone());
+        let letters = Letters::new(broker.clone(), registry, Schemas::default(), routes, EVENT_BYTES);
         Self { broker, letters, scene, _folder: folder }
     }
 
@@ -117,6 +121,20 @@ async fn a_body_that_was_cut_is_taken_from_the_log() {
     assert_eq!(STANDARD.decode(&shown.body).expect("base64"), alert.body);
     let fates = stage.replay(&[id], false).await;
     assert_eq!(stage.stored(&fates[0]).await.body, alert.body);
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_delivered_is_a_letter_for_good() {
+    let mut stage = Stage::new();
+    let long = "m".repeat(EVENT_BYTES);
+    let json = format!(r#"{{ "org": "acme", "title": "t", "message": "{long}" }}"#);
+    let alert = stage.scene.event("system.Alert", &json).message;
+    let id = stage.poison(alert, "too_large: x", 1).await;
+    let shown = stage.letters.show(id).await.expect("an answer").expect("a letter");
+    let fault = shown.now.fault.expect("a fault");
+    assert!(fault.contains(&format!("at most {EVENT_BYTES} are delivered")), "{fault}");
+    let fates = stage.replay(&[id], false).await;
+    assert!(matches!(&fates[0], Fate::Unusable { reason } if *reason == fault), "{fates:?}");
 }
 
 #[tokio::test]
