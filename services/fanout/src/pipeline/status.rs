@@ -38,7 +38,7 @@ struct Said {
     lag: Duration,
     /// How far the log went that was read back at start.
     learnt: Option<Position>,
-    /// Since when the schema registry gives no answer.
+    /// Since when the stream waits for the schema registry.
     schemas_away_since: Option<Instant>,
 }
 
@@ -92,7 +92,7 @@ impl Status {
         self.said().learnt.as_ref().is_some_and(|until| until.covers(partition, offset))
     }
 
-    /// Whether the schema registry gave an answer last time.
+    /// Whether the stream waits for the schema registry.
     pub fn set_schemas_away(&self, away: bool) {
         let mut said = self.said();
         said.schemas_away_since = away.then(|| said.schemas_away_since.unwrap_or_else(Instant::now));
@@ -102,6 +102,12 @@ impl Status {
     #[must_use]
     pub fn waits_for_schemas(&self) -> bool {
         self.said().waits_for_schemas()
+    }
+
+    /// Whether the stream waits for the schema registry, since just now or longer.
+    #[cfg(test)]
+    pub(super) fn has_schemas_away(&self) -> bool {
+        self.said().schemas_away_since.is_some()
     }
 
     /// Whether the last read went well; if not, why.

@@ -37,6 +37,40 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two questions for one schema.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Who waits for a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// The stream, and with it all that comes after the record.
+    Stream,
+    /// Somebody who wants to know now, and goes without it otherwise.
+    Other,
+}
+
+impl Asker {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "the stream",
+            Self::Other => "a reader of the past",
+        }
+    }
+}
+
+/// The stream waits for the registry for as long as this lives.
+struct Halted<'a>(&'a Status);
+
+impl<'a> Halted<'a> {
+    fn at(status: &'a Status) -> Self {
+        status.set_schemas_away(true);
+        Self(status)
+    }
+}
+
+impl Drop for Halted<'_> {
+    fn drop(&mut self) {
+        self.0.set_schemas_away(false);
+    }
+}
+
 /// Finds the schemas that bodies name; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Schemas(Option<Arc<Inner>>);
@@ -73,21 +107,25 @@ impl Schemas {
         }))))
     }
 
-    /// By which schema a record was written. Waits for as long as the registry is away: its id may be valid, and the
-    /// event must not be lost.
+    /// By which schema a record of the stream was written. Waits for as long as the registry is away: its id may be
+    /// valid, and the event must not be lost.
     pub async fn of(&self, record: &Record) -> Written {
+        self.find(record, Asker::Stream).await
+    }
+
+    /// The same for others than the stream, or nothing if the registry does not answer in time.
+    pub async fn within(&self, record: &Record, patience: Duration) -> Option<Written> {
+        tokio::time::timeout(patience, self.find(record, Asker::Other)).await.ok()
+    }
+
+    async fn find(&self, record: &Record, asker: Asker) -> Written {
         let body = &record.message.body;
         // Of the records that name a schema, one in a million is the first to name it.
         match (&self.0, split(body)) {
             (_, None) => Written::Own,
             (None, Some(_)) => Written::without_registry(body),
-            (Some(inner), Some((id, _))) => inner.get(id).await,
+            (Some(inner), Some((id, _))) => inner.get(id, asker).await,
         }
-    }
-
-    /// The same, or nothing if the registry does not answer in time.
-    pub async fn within(&self, record: &Record, patience: Duration) -> Option<Written> {
-        tokio::time::timeout(patience, self.of(record)).await.ok()
     }
 }
 
@@ -98,33 +136,36 @@ impl fmt::Debug for Schemas {
 }
 
 impl Inner {
-    async fn get(self: &Arc<Self>, id: u32) -> Written {
+    async fn get(self: &Arc<Self>, id: u32, asker: Asker) -> Written {
         if let Some(known) = self.cached(id) {
             return known;
         }
         // One asks for all who wait for the same schema.
         let flight = self.cache().flight(id);
         let _asking = flight.lock().await;
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut halted) = (FIRST_PAUSE, None);
         loop {
             if let Some(known) = self.cached(id) {
                 return known;
             }
             match self.ask(id).await {
                 Ok(found) => {
-                    self.status.set_schemas_away(false);
                     self.metrics.schema_asked(found.label());
                     self.cache().put(id, found, Instant::now());
                 }
                 Err(reason) => {
-                    self.status.set_schemas_away(true);
+                    // Whoever else asks may give up at any time, and nobody would say that the registry is back.
+                    if asker == Asker::Stream && halted.is_none() {
+                        halted = Some(Halted::at(&self.status));
+                    }
                     self.metrics.schema_asked("away");
                     let pause_ms = pause.as_millis() as u64;
                     tracing::warn!(
                         schema = id,
                         reason,
                         pause_ms,
-                        "the schema registry gives no answer: the stream waits"
+                        "the schema registry gives no answer: {} waits",
+                        asker.name()
                     );
                     tokio::time::sleep(jittered(pause)).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);

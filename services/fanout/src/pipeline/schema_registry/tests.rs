@@ -115,7 +115,27 @@ async fn a_registry_that_is_away_is_waited_for() {
     };
     let (written, ()) = tokio::join!(waiting, back);
     assert!(matches!(written, Written::Registered(_)), "{written:?}");
-    assert!(!stage.status.waits_for_schemas());
+    assert!(!stage.status.has_schemas_away());
+}
+
+#[tokio::test]
+async fn only_the_stream_says_that_it_waits_and_no_longer_than_it_does() {
+    let mut stage = Stage::new().await;
+    stage.registry.set_away(true);
+    let record = stage.record(7);
+    assert!(stage.schemas.within(&record, Duration::from_millis(300)).await.is_none());
+    assert!(!stage.status.has_schemas_away(), "a resume that gave up is not the stream");
+    assert!(tokio::time::timeout(Duration::from_millis(300), stage.schemas.of(&record)).await.is_err());
+    assert!(!stage.status.has_schemas_away(), "it waits no more");
+    let waiting = async {
+        while !stage.status.has_schemas_away() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        written = stage.schemas.of(&record) => panic!("{written:?}"),
+        waits = tokio::time::timeout(Duration::from_secs(10), waiting) => waits.expect("the stream says that it waits"),
+    }
 }
 
 #[tokio::test]
