@@ -112,7 +112,18 @@ impl App {
         self.willing().inspect_err(|unwilling| self.metrics.connect_refused(unwilling.label()))
     }
 
-    /// The same, uncounted: whether it matters is not known yet.
+    /// Whether a connection that is open can be taken up again.
+    ///
+    /// # Errors
+    /// [`Unwilling::Draining`], counted.
+    pub fn check_not_draining(&self) -> Result<(), Unwilling> {
+        match self.willing() {
+            Err(Unwilling::Draining) => self.check_willing(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether another connection can be taken, uncounted: whether it matters is not known yet.
     ///
     /// # Errors
     /// [`Unwilling`] with the reason.

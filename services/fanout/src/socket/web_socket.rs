@@ -23,20 +23,25 @@ pub(super) async fn open(
     mut parts: Parts,
     accept: String,
 ) -> Result<Response, Refusal> {
-    app.check_willing()?;
+    app.check_not_draining()?;
     if !origin_allowed(&parts.headers, &app.origins) {
         app.metrics.connect_refused("origin");
         return Err(Refusal::Origin);
     }
     let asked = Asked::of(&app, &hub, &parts).await?;
+    let mut welcome = Welcome::New;
     if let Some(token) = asked.token {
         let caller = caller(token.id, asked.identity.clone());
         // Its shard knows whether the connection is open: then a stateful one may come back with its
         // token long after that has expired, and no other token opens a second connection.
-        let welcome = ask(&app, token.id, |answer| Command::MayOpen { caller, answer }).await?;
+        welcome = ask(&app, token.id, |answer| Command::MayOpen { caller, answer }).await?;
         if welcome == Welcome::New && !asked.may_open() {
             return Err(refused(&app, Denied::Unknown));
         }
+    }
+    // A connection that is open has its room already, also while its socket is lost.
+    if welcome == Welcome::New {
+        app.check_willing()?;
     }
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return Err(Refusal::Transport("WebSockets"));

@@ -2,7 +2,7 @@
 
 use fanfare_e2e_tests::websocket::{BINARY, TEXT, frame};
 
-use crate::wire::{HANDSHAKE, Wire, ask, node, post, token};
+use crate::wire::{HANDSHAKE, Wire, ask, node, node_with, post, token, token_for};
 
 const UPGRADE: &str = "HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -110,4 +110,26 @@ async fn without_negotiation_a_socket_is_a_connection_of_its_own() {
     assert!(wire.until("\r\n\r\n").await.starts_with(SWITCHING));
     wire.write(&frame(TEXT, true, HANDSHAKE.replace('1', "0").as_bytes())).await;
     assert_eq!(wire.bytes(5).await, b"\x81\x03{}\x1e", "handshake version 0 is a version");
+}
+
+#[tokio::test]
+async fn a_stateful_client_comes_back_to_a_node_that_is_full() {
+    let node = node_with("max_connections = 1\n", "").await;
+    let to = node.address();
+    let (id, late) = (token_for(to, "&useStatefulReconnect=true").await, token(to).await);
+    let head = format!("GET /open?id={id} {UPGRADE}");
+    let mut first = Wire::send(to, &head, "").await;
+    assert!(first.until("\r\n\r\n").await.starts_with(SWITCHING));
+    first.write(&frame(TEXT, true, HANDSHAKE.replace("\"version\":1", "\"version\":2").as_bytes())).await;
+    assert_eq!(first.bytes(5).await, b"\x81\x03{}\x1e");
+    for other in [format!("?id={late}"), String::new()] {
+        let refused = ask(to, &format!("GET /open{other} {UPGRADE}"), "").await;
+        refused.is("503 Service Unavailable", "The server has no room for another connection.");
+    }
+    drop(first);
+    let mut second = Wire::send(to, &head, "").await;
+    let answer = second.until("\r\n\r\n").await;
+    assert!(answer.starts_with(SWITCHING), "{answer}");
+    second.bytes(2).await;
+    assert_eq!(second.until("\u{1e}").await, "{\"type\":9,\"sequenceId\":1}\u{1e}", "it goes on where it was");
 }

@@ -14,7 +14,13 @@ pub(crate) const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}"
 
 /// A node with the hub `/open`, which asks for no token, beside the demo platform's, and more sections.
 pub(crate) async fn node(sections: &str) -> Node {
+    node_with("", sections).await
+}
+
+/// The same with more lines of `[node]`.
+pub(crate) async fn node_with(lines: &str, sections: &str) -> Node {
     let mut settings = Settings::default().section(sections);
+    settings.node.push_str(lines);
     settings.hubs.push_str("[hub.\"/open\"]\npublic = true\n");
     Node::start_with(settings).await
 }
@@ -125,7 +131,13 @@ pub(crate) async fn ask(to: SocketAddr, head: &str, body: &str) -> Answer {
 
 /// Negotiates for `/open`; the connection token.
 pub(crate) async fn token(to: SocketAddr) -> String {
-    let answer = ask(to, "POST /open/negotiate?negotiateVersion=1 HTTP/1.1\r\ncontent-length: 0", "").await;
+    token_for(to, "").await
+}
+
+/// The same with more in the query.
+pub(crate) async fn token_for(to: SocketAddr, query: &str) -> String {
+    let head = format!("POST /open/negotiate?negotiateVersion=1{query} HTTP/1.1\r\ncontent-length: 0");
+    let answer = ask(to, &head, "").await;
     let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
     body["connectionToken"].as_str().expect("a token").to_owned()
 }
