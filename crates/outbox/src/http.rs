@@ -95,7 +95,12 @@ impl Publisher for HttpPublisher {
             .body(event.body.clone());
         let response = request.send().await.map_err(|error| failure(&error))?;
         match response.status() {
-            status if status.is_success() => Ok(()),
+            StatusCode::ACCEPTED => Ok(()),
+            // Nothing says that the event is stored, and whatever it is answers so to every event.
+            status if status.is_success() => Err(PublishError::Unreachable(format!(
+                "expected 202 (is the address a fan-out's?), but {}",
+                reason(response).await
+            ))),
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(PublishError::Rejected(reason(response).await))
             }

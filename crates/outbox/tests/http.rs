@@ -128,8 +128,9 @@ async fn connections_are_used_again() {
 #[tokio::test]
 async fn each_answer_has_its_meaning() {
     let cases = [
-        ("200 OK", "published"),
         ("202 Accepted", "published"),
+        ("200 OK", "unreachable"),
+        ("201 Created", "unreachable"),
         ("400 Bad Request", "rejected"),
         ("413 Payload Too Large", "rejected"),
         ("401 Unauthorized", "retry"),
@@ -153,6 +154,7 @@ async fn each_answer_has_its_meaning() {
         assert_eq!(found, meaning, "{status}");
         assert!(reason.contains("because"), "{status}: {reason}");
         assert!(!reason.contains("canary"), "{reason}");
+        assert_eq!(reason.contains("expected 202"), status.starts_with('2') && meaning != "published", "{reason}");
     }
 }
 
