@@ -51,7 +51,8 @@ pub trait Broker: Send + Sync + 'static {
     async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError>;
 
     /// Keeps a record that could not be used. There is one letter for each record, the first one
-    /// written, however many nodes write it.
+    /// written, however many nodes write it. In a log that was made anew it takes the place of a letter about the old
+    /// one's record in that place.
     async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError>;
 
     /// The newest dead letters, at most `limit`, by source position within each partition, newest

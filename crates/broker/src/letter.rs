@@ -47,6 +47,13 @@ impl DeadLetter {
         (self.partition, self.offset)
     }
 
+    /// Whether both are about one record. A log that was made anew has other records in the same places, and
+    /// messages of others are called by their places alone.
+    pub(crate) fn is_about_the_same(&self, other: &Self) -> bool {
+        let (one, two) = (&self.message, &other.message);
+        self.place() == other.place() && one.id == two.id && one.body == two.body
+    }
+
     /// Whether the letter holds less of the body than the record did.
     pub fn is_cut(&self) -> bool {
         self.message.body.len() as u64 != self.body_size

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::restart::Faults;
 use super::{Fixture, event, ids, names, publish, publish_events, reader, start, state_record, take};
 use crate::letter::{DeadLetter, LETTER_BODY_LIMIT};
 use crate::message::Message;
@@ -92,4 +93,26 @@ pub async fn a_record_is_found_by_its_place(fixture: &dyn Fixture) {
     }
     let beyond = records.iter().map(|record| record.offset).max().unwrap_or(0) + 1;
     assert_eq!(broker.record_at(records[0].partition, beyond).await.expect("an answer"), None);
+}
+
+/// A log that was made anew has other records in the same places: a letter about one of them takes the place of the
+/// old one.
+pub async fn a_letter_about_a_log_made_anew_is_kept(fixture: &dyn Faults) {
+    let broker = fixture.open().await;
+    publish(&broker, event("old")).await;
+    let old = take(&mut reader(&broker, &start(&broker).await).await, 1).await;
+    broker.dead_letter(DeadLetter::new(&old[0], "old", 1000)).await.expect("kept");
+    broker.close().await;
+    fixture.recreate().await;
+    let broker = fixture.open().await;
+    publish(&broker, event("new")).await;
+    let new = take(&mut reader(&broker, &start(&broker).await).await, 1).await;
+    let place = (new[0].partition, new[0].offset);
+    assert_eq!(place, (old[0].partition, old[0].offset));
+    for node in ["new, first node", "new, second node"] {
+        broker.dead_letter(DeadLetter::new(&new[0], node, 1000)).await.expect("kept");
+    }
+    let expected = DeadLetter::new(&new[0], "new, first node", 1000);
+    assert_eq!(broker.dead_letters(10).await.expect("letters"), std::slice::from_ref(&expected));
+    assert_eq!(broker.dead_letter_at(place.0, place.1).await.expect("an answer"), Some(expected));
 }

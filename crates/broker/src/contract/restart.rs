@@ -54,6 +54,7 @@ macro_rules! restart_suite {
             restart::a_log_that_lost_its_end_is_another_incarnation,
             restart::a_log_that_lost_its_end_and_grew_again_is_another_incarnation,
             restart::a_purged_position_is_trimmed,
+            letters::a_letter_about_a_log_made_anew_is_kept,
             restart::a_reader_goes_on_above_a_purge,
         );
     };

@@ -1,10 +1,12 @@
 //! Dead letters: a compacted topic of their own, with the place of the record as key.
 //!
 //! Many nodes write a letter about the same record, and each of them stays until the topic is compacted. Whoever
-//! reads takes the first.
+//! reads takes the first; but a log that was made anew has other records in the same places, and then the first about
+//! the last of them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use rdkafka::message::{BorrowedMessage, Headers, Message as _, OwnedHeaders};
@@ -108,51 +110,64 @@ pub(super) enum Order {
 struct Collection {
     order: Order,
     limit: usize,
-    /// The broker's time of the first letter about each record, or the place again.
-    rank: HashMap<Place, Rank>,
+    first: HashMap<Place, First>,
     kept: BTreeMap<Rank, DeadLetter>,
 }
 
+/// The broker's time of the first letter about a record, or the place again.
 type Rank = (i64, Place);
 
+/// The first letter about the record at a place.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    rank: Rank,
+    stored: i64,
+    about: About,
+}
+
+/// A hash that tells the record from another one in the same place.
+type About = u64;
+
 impl Collection {
-    fn take(&mut self, place: Place, stored: i64, letter: impl FnOnce() -> Option<DeadLetter>) {
+    fn take(&mut self, place: Place, stored: i64, about: About, letter: impl FnOnce() -> Option<DeadLetter>) {
         let rank = match self.order {
             Order::Newest => (stored, place),
             Order::Place(before) if before.is_none_or(|before| place < before) => (0, place),
             Order::Place(_) => return,
         };
+        let first = First { rank, stored, about };
         // The first counts; between partitions of the topic that is the one stored first.
-        if let Some(known) = self.rank.get(&place) {
-            if *known <= rank {
+        if let Some(known) = self.first.get(&place) {
+            let counts = if known.about == about { stored < known.stored } else { stored >= known.stored };
+            if !counts {
                 return;
             }
-            self.kept.remove(known);
+            self.kept.remove(&known.rank);
         }
         let full = self.kept.len() >= self.limit;
         if full && self.kept.first_key_value().is_none_or(|(lowest, _)| *lowest >= rank) {
-            self.remember(place, rank);
+            self.remember(place, first);
             return;
         }
         let Some(letter) = letter() else { return };
-        self.remember(place, rank);
+        self.remember(place, first);
         self.kept.insert(rank, letter);
         if self.kept.len() > self.limit {
             self.kept.pop_first();
         }
     }
 
-    fn remember(&mut self, place: Place, rank: Rank) {
-        if self.rank.len() >= self.limit + PLACES {
+    fn remember(&mut self, place: Place, first: First) {
+        if self.first.len() >= self.limit + PLACES {
             let kept = &self.kept;
-            self.rank.retain(|_, rank| kept.contains_key(rank));
+            self.first.retain(|_, first| kept.contains_key(&first.rank));
         }
-        self.rank.insert(place, rank);
+        self.first.insert(place, first);
     }
 
     fn forget(&mut self, place: Place) {
-        if let Some(rank) = self.rank.remove(&place) {
-            self.kept.remove(&rank);
+        if let Some(first) = self.first.remove(&place) {
+            self.kept.remove(&first.rank);
         }
     }
 
@@ -169,7 +184,7 @@ pub(super) fn read(cluster: &Cluster, order: Order, limit: usize) -> Result<Vec<
         _ => return Err(BrokerError::Unavailable(format!("the topic {topic} is not there"))),
     };
     let from = cluster.starts_of(topic, count)?;
-    let mut collection = Collection { order, limit, rank: HashMap::new(), kept: BTreeMap::new() };
+    let mut collection = Collection { order, limit, first: HashMap::new(), kept: BTreeMap::new() };
     scan(cluster, topic, &from, |message| {
         take(&mut collection, message);
         true
@@ -181,7 +196,16 @@ fn take(collection: &mut Collection, message: &BorrowedMessage<'_>) {
     let Some(place) = message.key().and_then(place) else { return };
     let Some(body) = message.payload() else { return collection.forget(place) };
     let stored = message.timestamp().to_millis().unwrap_or(0);
-    collection.take(place, stored, || letter(place, message.headers()?, body));
+    let about = about(message.headers(), body);
+    collection.take(place, stored, about, || letter(place, message.headers()?, body));
+}
+
+/// Which record a letter is about. Messages of others are called by their places alone, so their bodies count too.
+fn about(headers: Option<&impl Headers>, body: &[u8]) -> About {
+    let id = headers.and_then(|headers| headers.iter().find(|header| header.key == MESSAGE_ID));
+    let mut hasher = DefaultHasher::new();
+    (id.and_then(|id| id.value), body).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn place(key: &[u8]) -> Option<Place> {
@@ -240,9 +264,10 @@ mod tests {
     }
 
     fn collect(order: Order, limit: usize, letters: &[(i64, Place, &str)]) -> Vec<String> {
-        let mut collection = Collection { order, limit, rank: HashMap::new(), kept: BTreeMap::new() };
+        let mut collection = Collection { order, limit, first: HashMap::new(), kept: BTreeMap::new() };
         for (stored, place, reason) in letters {
-            collection.take(*place, *stored, || Some(sample(place.0, place.1, reason)));
+            let about = u64::from(reason.starts_with("of a new log"));
+            collection.take(*place, *stored, about, || Some(sample(place.0, place.1, reason)));
         }
         collection.into_letters().into_iter().map(|letter| letter.reason).collect()
     }
@@ -256,5 +281,21 @@ mod tests {
         assert_eq!(collect(Order::Place(None), 2, &letters), ["c", "b"]);
         assert_eq!(collect(Order::Place(Some((1, 1))), 2, &letters), ["b", "a"]);
         assert!(collect(Order::Newest, 0, &letters).is_empty());
+    }
+
+    #[test]
+    fn the_first_letter_about_the_last_record_of_a_place_counts() {
+        let new = "of a new log";
+        let letters = [
+            (10, (0, 1), "a"),
+            (11, (0, 2), "b"),
+            (12, (0, 1), new),
+            (13, (0, 1), "of a new log, again"),
+            (12, (0, 2), "b again"),
+        ];
+        assert_eq!(collect(Order::Newest, 5, &letters), [new, "b"]);
+        assert_eq!(collect(Order::Newest, 1, &letters), [new]);
+        assert_eq!(collect(Order::Place(None), 5, &letters), ["b", new]);
+        assert_eq!(collect(Order::Place(None), 1, &letters), ["b"]);
     }
 }

@@ -21,6 +21,9 @@ use crate::message::{Message, Stream};
 /// What the names of headers begin with that hold a letter's own values.
 const OWN: &str = "Fanfare-Letter-";
 
+/// How often a letter is written while others write letters about the same place.
+const TRIES: usize = 8;
+
 /// Letters that are got at the same time.
 const AT_ONCE: usize = 8;
 
@@ -31,13 +34,22 @@ impl Shared {
         let limit = self.max_payload().await.map_err(not_stored)?;
         let subject = self.letter_subject(letter.place());
         let mut headers = headers(&letter, limit);
-        // The first letter stays: this one is stored only if its subject holds none.
-        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
         headers.insert("Nats-Expected-Stream", self.name(Kind::Letters).as_str());
-        match self.store_plain(&subject, headers, letter.message.body).await {
-            Err(failure) if failure.is(WRONG_LAST_SEQUENCE) => Ok(()),
-            outcome => outcome.map_err(|failure| self.outcome(&subject, failure)),
+        // The first letter stays: this one is stored only if its subject holds none, or one about another record.
+        let mut last = 0;
+        for _ in 0..TRIES {
+            headers.insert("Nats-Expected-Last-Subject-Sequence", last.to_string().as_str());
+            match self.store_plain(&subject, headers.clone(), letter.message.body.clone()).await {
+                Err(failure) if failure.is(WRONG_LAST_SEQUENCE) => {}
+                outcome => return outcome.map_err(|failure| self.outcome(&subject, failure)),
+            }
+            let found = self.last_stored(Kind::Letters, &subject).await.map_err(not_stored)?;
+            last = found.as_ref().map_or(0, |parts| parts.place.offset);
+            if found.and_then(self::letter).is_some_and(|found| found.is_about_the_same(&letter)) {
+                return Ok(());
+            }
         }
+        Err(PublishError::NotStored(format!("the letter at {subject} changed with each of {TRIES} tries")))
     }
 
     /// The letters that were written last, by place, the last first.
