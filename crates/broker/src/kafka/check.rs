@@ -28,13 +28,17 @@ struct Wanted {
     compacted: bool,
     /// How long records must be kept, if they are not compacted.
     window: Duration,
+    /// The largest batch of records that the topic must take.
+    batch: u64,
     /// The settings of one that is made.
     settings: Settings,
 }
 
 impl Wanted {
-    fn all(cluster: &Cluster) -> Vec<Self> {
+    fn all(cluster: &Cluster) -> Result<Vec<Self>, BrokerError> {
         let options = &cluster.options;
+        let batch = client::largest_batch(&cluster.config, options);
+        let batch = batch.map_err(|error| BrokerError::Refused(error.to_string()))?;
         let mut all: Vec<Self> = cluster
             .names
             .topics
@@ -47,7 +51,8 @@ impl Wanted {
         if !options.publish_only {
             all.push(Self::compacted(&cluster.names.letters, options));
         }
-        all
+        all.iter_mut().for_each(|wanted| wanted.batch = batch);
+        Ok(all)
     }
 
     fn events(name: &str, options: &Options) -> Self {
@@ -60,7 +65,7 @@ impl Wanted {
             // Only whole segments are deleted.
             ("segment.bytes", (bytes / 4).clamp(16 << 20, 1 << 30).to_string()),
         ]);
-        Self { name: name.to_owned(), compacted: false, window: options.window, settings }
+        Self { name: name.to_owned(), compacted: false, window: options.window, batch: 0, settings }
     }
 
     fn compacted(name: &str, options: &Options) -> Self {
@@ -73,7 +78,7 @@ impl Wanted {
             ("segment.ms", Duration::from_secs(24 * 3600).as_millis().to_string()),
             ("min.cleanable.dirty.ratio", "0.2".to_owned()),
         ]);
-        Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, settings }
+        Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, batch: 0, settings }
     }
 
     /// What is wrong with the settings of the topic that is there, and what would be right.
@@ -93,6 +98,11 @@ impl Wanted {
         let stamped = value("message.timestamp.type");
         if stamped != "LogAppendTime" {
             return wrong("message.timestamp.type", stamped, "LogAppendTime, as the replay window counts that time");
+        }
+        let largest = value("max.message.bytes");
+        if largest.parse::<u64>().is_ok_and(|largest| largest < self.batch) {
+            let right = format!("at least {}, the batch.size with which records are sent", self.batch);
+            return wrong("max.message.bytes", largest, &right);
         }
         if self.compacted {
             return None;
@@ -121,7 +131,7 @@ fn common(options: &Options) -> Settings {
 
 /// Checks all topics, and makes those that are missing where that is allowed.
 pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
-    let wanted = Wanted::all(cluster);
+    let wanted = Wanted::all(cluster)?;
     let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
     let missing = ask(cluster, move |cluster| missing(cluster, &names)).await?;
     let admin: AdminClient<Context> = cluster

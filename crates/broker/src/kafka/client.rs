@@ -171,6 +171,15 @@ pub(super) fn writing(config: &ClientConfig, options: &Options) -> ClientConfig 
     config
 }
 
+/// The largest batch of several records that the client that writes may send. A cluster that does not take it refuses
+/// all its records, also those that it would take one by one.
+pub(super) fn largest_batch(config: &ClientConfig, options: &Options) -> Result<u64, OpenError> {
+    let native = writing(config, options).create_native_config().map_err(open_error)?;
+    let size = native.get("batch.size").map_err(open_error)?;
+    let wrong = |_| OpenError::Property { name: "batch.size".into(), reason: format!("{size:?} is no number") };
+    size.parse().map_err(wrong)
+}
+
 pub(super) fn open_error(error: KafkaError) -> OpenError {
     match error {
         KafkaError::ClientConfig(_, reason, name, _) => OpenError::Property { name, reason },

@@ -12,6 +12,7 @@ use super::{PATIENCE, event, open, options, options_or_skip, take};
 use crate::broker::Broker;
 use crate::error::{BrokerError, PublishError};
 use crate::kafka::{Kafka, OpenError, Options};
+use crate::message::Message;
 use crate::position::Position;
 
 /// A setting of a topic, by name.
@@ -44,8 +45,9 @@ async fn refusal(options: &Options) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right() {
     const APPENDED: Setting<'static> = ("message.timestamp.type", "LogAppendTime");
+    const SMALL: Setting<'static> = ("max.message.bytes", "500000");
     let Some(one) = options_or_skip("topics::a_topic_that_is_not_as_it_must_be").await else { return };
-    let cases: [(&str, &[Setting<'_>], &str); 5] = [
+    let cases: [(&str, &[Setting<'_>], &str); 7] = [
         ("events", &[APPENDED, ("cleanup.policy", "compact")], "cleanup.policy=compact; it must be delete"),
         ("events", &[], "message.timestamp.type=CreateTime; it must be LogAppendTime"),
         (
@@ -55,6 +57,8 @@ async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right()
         ),
         ("state", &[APPENDED], "cleanup.policy=delete; it must be compact"),
         ("state", &[APPENDED, ("cleanup.policy", "compact,delete")], "it must be compact"),
+        ("events", &[APPENDED, SMALL], "max.message.bytes=500000; it must be at least 1000000, the batch.size"),
+        ("state", &[APPENDED, ("cleanup.policy", "compact"), SMALL], "max.message.bytes=500000"),
     ];
     for (stream, settings, expected) in cases {
         let options = options(&one.servers[0]);
@@ -65,6 +69,25 @@ async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right()
         assert!(reason.contains(expected) && reason.contains(&topic), "{reason}");
         let refused = open(&options).publish(event("1")).await.expect_err("refused");
         assert!(matches!(&refused, PublishError::NotStored(why) if why.contains(expected)), "{refused}");
+    }
+}
+
+/// Many records that wait for each other go in one batch, which the topic must take as a whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_of_small_records_takes_batches_that_are_as_small() {
+    let Some(options) = options_or_skip("topics::a_topic_of_small_records").await else { return };
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "500000")];
+    make(&options, &format!("{}.license", options.events), &settings).await;
+    let properties = [("batch.size", "500000"), ("linger.ms", "1000")].map(|(name, value)| (name.into(), value.into()));
+    let kafka = std::sync::Arc::new(open(&Options { properties: properties.into(), ..options }));
+    let publish = |n: u32| {
+        let (kafka, message) =
+            (std::sync::Arc::clone(&kafka), Message { body: vec![0; 100_000].into(), ..event(&n.to_string()) });
+        tokio::spawn(async move { kafka.publish(message).await })
+    };
+    let publishing: Vec<_> = (0..20).map(publish).collect();
+    for publishing in publishing {
+        publishing.await.expect("no panic").expect("published");
     }
 }
 
