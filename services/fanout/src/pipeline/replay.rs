@@ -32,9 +32,6 @@ pub enum ResumeError {
     /// The log cannot be read now.
     #[error("The event log cannot be read now. Try again in a few seconds.")]
     Unavailable,
-    /// The tab does not take what it is sent.
-    #[error("The connection does not take what it is sent.")]
-    TooSlow,
     /// The connection ended meanwhile.
     #[error("The connection has ended.")]
     Gone,
@@ -81,8 +78,10 @@ pub struct Replay {
 /// A start of the window as it was a moment ago.
 struct Start {
     window: Window,
-    asked: Instant,
-    position: Position,
+    /// When the broker answered last, or did not.
+    asked: Option<Instant>,
+    /// None as long as it has not.
+    position: Option<Position>,
 }
 
 impl Replay {
@@ -114,7 +113,8 @@ impl Replay {
     /// # Errors
     /// [`ResumeError`] if the log cannot be read now.
     pub async fn open(&self, after: &Position, until: Position, orgs: Vec<Id>) -> Result<Replaying, ResumeError> {
-        let window = self.extent(after).await?;
+        let extent = tokio::time::timeout(PATIENCE, self.extent(after));
+        let window = extent.await.map_err(|_| ResumeError::Unavailable)??;
         let (from, complete) = begin(after, &window);
         let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
         let is_over = past.is_over();
@@ -147,23 +147,27 @@ impl Replay {
 
     /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
     /// still be told.
+    ///
+    /// One asks for all that wait, and what came of it counts for all of them, a failure too: asked in turn, a broker
+    /// that gives no answer would make the last of them wait as often as there are others.
     async fn start(&self, window: Window) -> Result<Position, ResumeError> {
         let mut starts = self.starts.lock().await;
         let known = starts.iter().position(|start| start.window == window);
-        if let Some(at) = known
-            && starts[at].asked.elapsed() < self.start_is_fresh
-        {
-            return Ok(starts[at].position.clone());
-        }
-        match (self.broker.window(window.age, window.records).await, known) {
-            (Ok(position), known) => {
-                known.map(|at| starts.swap_remove(at));
-                starts.push(Start { window, asked: Instant::now(), position: position.clone() });
-                Ok(position)
+        let at = known.unwrap_or_else(|| {
+            starts.push(Start { window, asked: None, position: None });
+            starts.len() - 1
+        });
+        let is_fresh = starts[at].asked.is_some_and(|asked| asked.elapsed() < self.start_is_fresh);
+        if !is_fresh {
+            let told = self.broker.window(window.age, window.records).await;
+            starts[at].asked = Some(Instant::now());
+            match told {
+                Ok(position) => starts[at].position = Some(position),
+                Err(error) if starts[at].position.is_none() => return Err(error.into()),
+                Err(_) => {}
             }
-            (Err(_), Some(at)) => Ok(starts[at].position.clone()),
-            (Err(error), None) => Err(error.into()),
         }
+        starts[at].position.clone().ok_or(ResumeError::Unavailable)
     }
 }
 
@@ -181,6 +185,8 @@ enum Source {
     Memory(Walk),
     /// The broker; few may read it at the same time.
     Log { reader: Box<dyn Reader>, _permit: OwnedSemaphorePermit },
+    /// The broker once more, as soon as the tab has taken what was read.
+    Paused,
 }
 
 /// A replay under way; reads only as it is asked for more.
@@ -198,6 +204,13 @@ impl Replaying {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Lets others read the broker while the tab does not take what it is sent.
+    pub fn pause(&mut self) {
+        if matches!(self.source, Source::Log { .. }) {
+            self.source = Source::Paused;
+        }
     }
 
     /// The next events, or nothing at the end.
@@ -222,6 +235,10 @@ impl Replaying {
                     self.read_log(read).await?;
                 }
             }
+        }
+        if matches!(self.source, Source::Paused) {
+            let read = self.past.position().clone();
+            self.read_log(read).await?;
         }
         let Source::Log { reader, .. } = &mut self.source else { return Ok(None) };
         let batch = match tokio::time::timeout(PATIENCE, reader.next()).await {

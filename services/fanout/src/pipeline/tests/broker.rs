@@ -28,6 +28,8 @@ struct State {
     /// The first offset kept of each partition.
     oldest: BTreeMap<u32, u64>,
     fault: Option<BrokerError>,
+    /// How long a look at the window takes.
+    window_takes: Duration,
     letters: Vec<DeadLetter>,
     letters_fail: bool,
     now: i64,
@@ -74,6 +76,11 @@ impl Memory {
     /// Every call fails with this from now on, or none does.
     pub(super) fn fail(&self, fault: Option<BrokerError>) {
         self.change(|state| state.fault = fault);
+    }
+
+    /// Lets every look at the window take so long.
+    pub(super) fn slow_window(&self, time: Duration) {
+        self.change(|state| state.window_takes = time);
     }
 
     pub(super) fn fail_letters(&self, fails: bool) {
@@ -170,6 +177,8 @@ impl Broker for Memory {
     }
 
     async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError> {
+        let takes = self.state().window_takes;
+        tokio::time::sleep(takes).await;
         let state = self.state();
         state.check()?;
         let since = state.now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));

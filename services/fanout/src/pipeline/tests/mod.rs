@@ -4,4 +4,5 @@ mod broker;
 mod letters;
 mod node;
 mod outages;
+mod replays;
 mod resumes;

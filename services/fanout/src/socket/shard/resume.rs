@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
@@ -13,6 +13,9 @@ use crate::connection::{CloseReason, Frame, may_hear};
 use crate::groups::Admission;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::{Place, open_cursor};
+
+/// How long a tab may keep its place among those that read the broker without taking what it is sent.
+const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
 /// What a replay came to.
 #[derive(Debug, Default)]
@@ -78,8 +81,16 @@ impl Shard {
                     self.shared.metrics.resumed("cut", outline.sent as u64);
                     return Ok(outline);
                 }
+                // A tab that never takes what it is sent is ended by the kernel's timeout or its own. Until then it
+                // must not keep others from the broker.
+                if tokio::time::timeout(HOLDS_BROKER, self.room(tab)).await.is_err() {
+                    replay.pause();
+                }
                 self.send_again(tab, replayed, &after, &mut outline).await?;
             }
+            // What is in memory is read without waiting: the shard has other tabs, and the rest of a walk may hold
+            // nothing for this one.
+            tokio::task::yield_now().await;
         }
         // Only now: what a cursor needs may be dropped while the replay is under way.
         outline.complete = replay.is_complete();
@@ -99,7 +110,6 @@ impl Shard {
             if !is_for(tab, &replayed, notification) || self.is_overtaken(&replayed, notification, after) {
                 continue;
             }
-            // A tab that never takes what it is sent is ended by the kernel's timeout or its own.
             self.room(tab).await.map_err(|_| ResumeError::Gone)?;
             let frame = Frame::new(&notification.route, &replayed.event, &replayed.cursor);
             let bytes = frame.wire(tab.wire_form()).clone();
