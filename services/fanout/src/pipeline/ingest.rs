@@ -121,14 +121,7 @@ impl Ingest {
         if !may_concern(event.attributes.org.as_ref()) {
             return Err(IngestError::Forbidden("events of this org".to_owned()));
         }
-        self.store(event).await.map_err(|error| match error {
-            // Told where somebody can change it; to a client it is only not stored.
-            IngestError::Broker(PublishError::Refused(reason)) => {
-                tracing::warn!(reason, "the broker does not take an event of a client");
-                IngestError::Broker(PublishError::NotStored(reason))
-            }
-            other => other,
-        })
+        self.store(event).await.map_err(for_client)
     }
 
     /// Whether events of this type name their org in a field.
@@ -220,5 +213,31 @@ fn permit(attributes: &Attributes, permission: &Publish) -> Result<(), IngestErr
         Some(org) if !allows(&permission.orgs, org.as_str()) => forbid(format!("events of org {org}")),
         None if !permission.orgs.iter().any(|org| org == "*") => forbid("events of no org".to_owned()),
         _ => Ok(()),
+    }
+}
+
+/// What a client is told: to it, what the broker refuses is only not stored. The reason is told where somebody can
+/// change it.
+fn for_client(error: IngestError) -> IngestError {
+    match error {
+        IngestError::Broker(PublishError::Refused(reason)) => {
+            tracing::warn!(reason, "the broker does not take an event of a client");
+            IngestError::Broker(PublishError::NotStored(reason))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_a_client_what_the_broker_refuses_is_not_stored() {
+        let refused = PublishError::Refused("no right to write to the topic events.system".to_owned());
+        let told = for_client(refused.into());
+        assert!(matches!(told, IngestError::Broker(PublishError::NotStored(_))), "{told:?}");
+        let told = for_client(PublishError::Unknown("no answer".to_owned()).into());
+        assert!(matches!(told, IngestError::Broker(PublishError::Unknown(_))), "{told:?}");
     }
 }

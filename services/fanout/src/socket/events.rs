@@ -169,3 +169,16 @@ impl IntoResponse for Refused {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_refuses_is_not_stored_and_told_with_what_is_missing() {
+        let reason = "no right to write to the topic events.system";
+        let refused = Refused::from(IngestError::from(PublishError::Refused(reason.to_owned())));
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.to_string().contains(reason), "{refused}");
+    }
+}
