@@ -24,6 +24,9 @@ const SUSPICIOUS: u32 = 3;
 /// A subscription that has lasted longer without a record was a good one: the server was heard.
 const LASTING: Duration = Duration::from_secs(10);
 
+/// For how long nothing may come of a stream that has more. Then it is looked at again: all of that may be removed.
+const LATE: Duration = Duration::from_secs(3);
+
 /// Records of one stream, and how far they go.
 #[derive(Debug)]
 pub(super) struct Batch<T> {
@@ -67,6 +70,8 @@ pub(super) struct Source<T> {
     make: Make<T>,
     /// The last sequence of the stream when the consumer was made.
     end: u64,
+    /// What the consumer had behind the last message that it gave.
+    pending: u64,
     losses: u32,
 }
 
@@ -88,7 +93,7 @@ impl<T: Send + 'static> Source<T> {
         make: Make<T>,
     ) -> Batches<T> {
         let (to, batches) = mpsc::channel(BATCHES);
-        let source = Self { shared: Arc::clone(shared), from, checked, until, make, end: 0, losses: 0 };
+        let source = Self { shared: Arc::clone(shared), from, checked, until, make, end: 0, pending: 0, losses: 0 };
         tokio::spawn(source.run(to));
         batches
     }
@@ -178,7 +183,8 @@ impl<T: Send + 'static> Source<T> {
         mut pulling: Pulling,
         to: &mpsc::Sender<Result<Batch<T>, Stopped>>,
     ) -> Result<Next, Stopped> {
-        if pulling.pending == 0 {
+        self.pending = pulling.pending;
+        if self.pending == 0 {
             // Nothing behind the place is there, though there may have been.
             let through = match self.empty_through(self.from.after).await {
                 Ok(through) => through,
@@ -196,11 +202,15 @@ impl<T: Send + 'static> Source<T> {
         }
         loop {
             let connection = pulling.connection;
+            let is_behind = self.pending > 0 || self.from.after < self.end;
             let first = tokio::select! {
                 biased;
                 () = to.closed() => return Ok(self.done(pulling).await),
                 first = pulling.next() => first,
                 () = self.shared.link.lost(connection) => Err(Lost::Away("the connection was lost".into())),
+                () = tokio::time::sleep(LATE), if is_behind => {
+                    return self.again(Lost::Away("nothing comes, though there was more".into()), pulling).await;
+                }
             };
             let first = match first {
                 Ok(came) => came,
@@ -263,7 +273,7 @@ impl<T: Send + 'static> Source<T> {
                 self.passed(&parts);
                 batch.items.push((self.make)(parts));
                 batch.newest = place.time;
-                self.from.after = place.offset;
+                (self.from.after, self.pending) = (place.offset, pending);
                 if pending == 0 {
                     // With nothing behind it, what the stream's end counted beyond it is not there.
                     match self.empty_through(place.offset).await {

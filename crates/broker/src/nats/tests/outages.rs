@@ -9,6 +9,7 @@ use super::server::Server;
 use super::{event, state};
 use crate::broker::Broker;
 use crate::error::{BrokerError, PublishError};
+use crate::message::Message;
 
 #[tokio::test]
 async fn a_server_that_is_away_at_the_start() {
@@ -137,6 +138,52 @@ async fn a_reader_that_is_not_asked_misses_nothing() {
         read.extend(batch.into_iter().map(|record| record.message.id));
     }
     assert_eq!(read, (0..200).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// Reads a few of many messages, has the rest of their stream removed, and goes on until all that was is passed, or an
+/// error ends the reader.
+async fn purged_while_behind(server: &Server, stream: &str, message: fn(&str) -> Message) -> Option<BrokerError> {
+    let nats = server.nats(|o| o.batch_records = 4);
+    let first = crate::Position::start(nats.head().await.expect("a head").incarnation());
+    for n in 0..100 {
+        nats.publish(message(&n.to_string())).await.expect("published");
+    }
+    let mut reader = nats.read(&first).await.expect("a reader");
+    reader.next().await.expect("a batch");
+    server.operate(&format!("STREAM.PURGE.{stream}"), "").await;
+    let head = nats.head().await.expect("a head");
+    let reading = async {
+        loop {
+            match reader.next().await {
+                Ok(_) if *reader.position() == head => return None,
+                Ok(_) => {}
+                Err(error) => return Some(error),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading).await.expect("in time")
+}
+
+/// All that a reader has not read yet is removed, and nothing is published afterwards.
+#[tokio::test]
+async fn a_reader_that_is_behind_when_all_events_are_purged_says_so() {
+    let Some(server) = Server::current("a_reader_that_is_behind_when_all_events_are_purged_says_so").await else {
+        return;
+    };
+    match purged_while_behind(&server, "fanfare-events", event).await {
+        Some(BrokerError::Trimmed { oldest }) => assert_eq!(oldest.offset(0), Some(100)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of state nobody misses what is no longer there.
+#[tokio::test]
+async fn a_reader_that_is_behind_when_all_state_is_purged_passes_it() {
+    let Some(server) = Server::current("a_reader_that_is_behind_when_all_state_is_purged_passes_it").await else {
+        return;
+    };
+    let ended = purged_while_behind(&server, "fanfare-state", |id| state(id, id)).await;
+    assert!(ended.is_none(), "{ended:?}");
 }
 
 /// Records are removed faster than a reader comes to them: it says so, with the place to go on from.
