@@ -1,6 +1,6 @@
 //! Publishing: one idempotent producer, which keeps the order also when it tries again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -37,6 +37,7 @@ type Client = FutureProducer<Context>;
 pub(super) struct Producer {
     cluster: Arc<Cluster>,
     client: Mutex<Arc<Client>>,
+    silence: Mutex<Silence>,
     /// When and why the cluster was found to be away. Its lock makes one publisher ask for all that wait.
     away: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
@@ -44,7 +45,7 @@ pub(super) struct Producer {
 impl Producer {
     pub(super) fn new(cluster: Arc<Cluster>) -> Result<Self, OpenError> {
         let client = Mutex::new(Arc::new(make(&cluster)?));
-        Ok(Self { cluster, client, away: tokio::sync::Mutex::new(None) })
+        Ok(Self { cluster, client, silence: Mutex::default(), away: tokio::sync::Mutex::new(None) })
     }
 
     /// Writes a record and waits until all replicas in sync have it.
@@ -60,12 +61,13 @@ impl Producer {
         match client.send(new, Timeout::After(Duration::ZERO)).await {
             Ok(delivery) => {
                 self.cluster.connections.worked();
+                self.silence().end();
                 let offset = u64::try_from(delivery.offset);
                 let offset = offset.map_err(|_| PublishError::Unknown("the cluster told no offset".into()))?;
                 Ok(Written { partition: delivery.partition, offset })
             }
             Err((error, _)) => {
-                self.renew_if_broken(&client);
+                self.renew_if_broken(&client, &error).await;
                 Err(publish_error(&error, record.topic, size, client::largest_record(&self.cluster.options)))
             }
         }
@@ -106,18 +108,65 @@ impl Producer {
         }
     }
 
-    /// An idempotent producer that lost count of its records refuses all others for good.
-    fn renew_if_broken(&self, used: &Arc<Client>) {
-        let Some((code, reason)) = used.client().fatal_error() else { return };
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idempotent producer that lost count of its records refuses all others for good. One whose connections were
+    /// frozen and killed in turn was seen to send nothing more for a minute, in front of a cluster that others reached.
+    async fn renew_if_broken(&self, used: &Arc<Client>, error: &KafkaError) {
+        if let Some((code, reason)) = used.client().fatal_error() {
+            return self.renew(used, &format!("{code}: {reason}"));
+        }
+        let timed_out = error.rdkafka_error_code() == Some(Code::MessageTimedOut);
+        let too_long =
+            timed_out && self.silence().is_longer_than(self.cluster.options.delivery_timeout, Instant::now());
+        if too_long && ask(&self.cluster, |cluster| cluster.partitions()).await.is_ok() {
+            self.renew(used, "nothing it was given was answered, and the cluster is there");
+        }
+    }
+
+    fn renew(&self, used: &Arc<Client>, reason: &str) {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&client, used) {
             return;
         }
-        tracing::warn!(%code, reason, "the producer is broken and is made anew");
+        tracing::warn!(reason, "the producer is broken and is made anew");
+        self.silence().end();
         match make(&self.cluster) {
-            Ok(new) => *client = Arc::new(new),
+            Ok(new) => end(std::mem::replace(&mut *client, Arc::new(new))),
             Err(error) => tracing::error!(%error, "no new producer can be made"),
         }
+    }
+}
+
+/// Since when a producer got no answer at all.
+#[derive(Debug, Default)]
+struct Silence(Option<Instant>);
+
+impl Silence {
+    /// Notes that a message timed out; whether that has gone on for so long.
+    fn is_longer_than(&mut self, time: Duration, now: Instant) -> bool {
+        let since = *self.0.get_or_insert(now);
+        now.saturating_duration_since(since) >= time
+    }
+
+    fn end(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Ends a client that is no longer given out, once nobody uses it. That waits for its threads, which may take seconds:
+/// not on a thread that serves others.
+fn end(old: Arc<Client>) {
+    let ending = std::thread::Builder::new().name("kafka-producer-end".into()).spawn(move || {
+        while Arc::strong_count(&old) > 1 {
+            std::thread::sleep(AWAY);
+        }
+        drop(old);
+    });
+    if let Err(error) = ending {
+        tracing::error!(%error, "there is no thread to end a producer on");
     }
 }
 
@@ -160,6 +209,20 @@ pub(super) fn publish_error(error: &KafkaError, topic: &str, size: usize, limit:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_counts_from_the_first_message_that_timed_out_to_the_next_answer() {
+        let (mut silence, begun) = (Silence::default(), Instant::now());
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let limit = Duration::from_secs(10);
+        assert!(!silence.is_longer_than(limit, begun));
+        assert!(!silence.is_longer_than(limit, after(9)));
+        assert!(silence.is_longer_than(limit, after(10)));
+        silence.end();
+        assert!(!silence.is_longer_than(limit, after(11)));
+        assert!(!silence.is_longer_than(limit, after(20)));
+        assert!(silence.is_longer_than(limit, after(21)));
+    }
 
     #[test]
     fn only_what_was_surely_not_taken_is_not_stored() {
