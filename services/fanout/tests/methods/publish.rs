@@ -1,11 +1,9 @@
 //! Methods that publish an event.
 
-use fanfare_e2e_tests::client::{Connect, HANDSHAKE};
-use fanfare_e2e_tests::wait::at_most;
-use fanfare_e2e_tests::{NewEvent, Node, Token};
+use fanfare_e2e_tests::Token;
 use serde_json::json;
 
-use super::scene::{LISTS, hears_nothing_else, node, settings, tab, tab_of};
+use super::scene::{hears_nothing_else, node, tab, tab_of};
 
 const METHODS: &str = r#"
 [hub."/hubs/lists".method.Announce]
@@ -52,31 +50,4 @@ async fn what_may_not_be_published_is_not() {
     assert!(alice.invoke("AnnounceAnywhere", json!(["acme"])).await.is_ok());
     assert_eq!(bob.expect("toast").await["title"], "t");
     hears_nothing_else(&node, &mut bob, "nothing-more").await;
-}
-
-const LOGGED_OUT: &str = r#"
-[[route]]
-name = "logged-out"
-event = "auth.UserLoggedOut"
-groups = ["user:{user}"]
-cross_org = true
-logout = { user = "{user}", reason = "out" }
-"#;
-
-/// The token was good when the socket was opened, and is not when the handshake comes with a call behind it.
-#[tokio::test]
-async fn a_call_in_one_packet_with_a_handshake_that_comes_after_the_logout_does_nothing() {
-    let mut settings = settings(METHODS);
-    settings.routes.push_str(LOGGED_OUT);
-    let node = Node::start_with(settings).await;
-    let mut alice = tab(&node, "alice").await;
-    let connect = Connect::new(LISTS, Token::user("bob", "acme").sign());
-    let mut socket = connect.open(node.address(), None).await.expect("connects").expect("not refused");
-    let mut witness = tab(&node, "bob").await;
-    node.publish(&[NewEvent::new("auth.UserLoggedOut", "out", &json!({ "org": "acme", "user": "bob" }))]).await;
-    witness.expect("logout").await;
-    let call = json!({ "type": 1, "invocationId": "0", "target": "AnnounceAnywhere", "arguments": ["acme"] });
-    socket.send(&format!("{HANDSHAKE}{call}\u{1e}")).await.expect("open");
-    while at_most("the end", socket.next()).await.is_ok_and(|frame| frame.is_some()) {}
-    hears_nothing_else(&node, &mut alice, "nothing").await;
 }
