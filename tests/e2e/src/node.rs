@@ -106,6 +106,14 @@ impl Node {
         self.process.as_ref().expect("a node that runs").resident()
     }
 
+    /// Fails the test if the node has ended.
+    ///
+    /// # Panics
+    /// If it has.
+    pub fn expect_running(&mut self) {
+        self.process.as_mut().expect("a node that runs").expect_running();
+    }
+
     /// Sends the node a signal, such as `STOP`.
     ///
     /// # Panics

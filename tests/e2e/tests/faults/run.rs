@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::follower::Follower;
-use fanfare_e2e_tests::wait::PATIENCE;
-use fanfare_e2e_tests::{Cluster, Relay, Settings};
-use tokio::time::Instant;
+use fanfare_e2e_tests::wait::Deadline;
+use fanfare_e2e_tests::{Cluster, Relay, Request, Settings};
 
 use crate::load::{Door, Load};
 use crate::plan::{Fault, Plan};
@@ -95,15 +94,17 @@ pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut 
         Fault::SlowBroker { delay, time } => during(&backplane.lines(), |line| line.slow(delay), time).await,
     }
     // Every node is well again before the next fault: two that overlap are faults of their own.
-    for (number, node) in (1..).zip(&cluster.nodes) {
-        let is_ready = async || node.readiness().await.is_some_and(|answer| answer.status == 200);
-        let began = Instant::now();
-        while !is_ready().await {
-            if began.elapsed() > PATIENCE {
-                let says = node.readiness().await.map(|answer| answer.text());
-                panic!("node {number} is not ready {PATIENCE:?} after {fault:?}: {says:?}");
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    for (number, node) in (1..).zip(&mut cluster.nodes) {
+        let deadline = Deadline::new(&format!("node {number} to be ready after {fault:?}"));
+        loop {
+            // One that has ended says how; else what it says, or why it says nothing, is the first question.
+            node.expect_running();
+            let said = match Request::get("/readyz").send(node.admin_address()).await {
+                Ok(answer) if answer.status == 200 => break,
+                Ok(answer) => format!("{} {}", answer.status, answer.text()),
+                Err(error) => error.to_string(),
+            };
+            deadline.pause_after(&said).await;
         }
     }
 }
