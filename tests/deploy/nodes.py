@@ -22,6 +22,7 @@ class Node(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.ids = None
         self.draining = False
+        self.loses_answers = False
         self.requests = []
         self.go_on = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -48,6 +49,9 @@ class Handler(BaseHTTPRequestHandler):
         if not known and not web_socket:
             return self.finish_with(404)
         node.requests.append((self.command, self.path, body))
+        if node.loses_answers:
+            self.close_connection = True
+            return None
         if web_socket:
             self.send_response(101)
             self.send_header("Upgrade", "websocket")

@@ -101,6 +101,15 @@ class Compose(Case):
             self.assertEqual(self.proxy.web_socket(f"/hubs/notifications?id=id-{number}"), 101)
             self.assertEqual(self.proxy.request("GET", f"/hubs/notifications?id=id-{number}"), 200)
 
+    def test_a_request_whose_answer_was_lost_is_not_asked_elsewhere(self):
+        # A poll may have had notifications in its answer, and a node that does not know the id answers as to a new one.
+        for node in self.nodes:
+            node.loses_answers = True
+        # Two only: after the third failure within seconds a node is not asked at all.
+        for method, number in (("GET", 1), ("POST", 2)):
+            self.assertEqual(self.proxy.request(method, f"/hubs/notifications?id=id-{number}"), 502)
+            self.assertEqual(sum(self.counts()), 1)
+
     def test_an_event_stream_is_passed_on_before_it_ends(self):
         connection = HTTPConnection("127.0.0.1", self.proxy.port, timeout=10)
         connection.request("GET", "/hubs/notifications?id=stream", headers={"Accept": "text/event-stream"})
