@@ -2,8 +2,8 @@
 //!
 //! The modules stand in the order in which an event passes through them:
 //! `pipeline` reads and decodes it, `route` says who hears what, `projection` keeps what a node knows
-//! from the log, `groups` is the one thing shared with the other half, `connection` decides what one
-//! tab is sent, and `socket` writes it.
+//! from the log, `groups` is the one thing shared with the other half, `shard` decides what each open
+//! tab is sent, by the protocol's state machine in `connection`, and `socket` writes it.
 
 pub mod clock;
 pub mod command;
@@ -19,6 +19,7 @@ pub mod route;
 #[cfg(test)]
 mod scene;
 pub mod seal;
+pub mod shard;
 #[cfg(test)]
 mod simulation;
 pub mod socket;

@@ -21,6 +21,8 @@ pub const MAX_PAYLOAD_BYTES: usize = MAX_SEALED_BYTES / 4 * 3 - TAG_BYTES;
 pub enum Purpose {
     /// A position in the stream, handed to a tab.
     Cursor,
+    /// A position as versions before 0.2 sealed it, without a hub.
+    CursorWithoutHub,
     /// The answer of negotiate, handed back when the transport connects.
     ConnectionToken,
     /// The bearer of an operator.
@@ -30,7 +32,8 @@ pub enum Purpose {
 impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
-            Self::Cursor => b"fanfare cursor 2",
+            Self::Cursor => b"fanfare cursor 3",
+            Self::CursorWithoutHub => b"fanfare cursor 2",
             Self::ConnectionToken => b"fanfare connection token 1",
             Self::Operator => b"fanfare operator 1",
         }

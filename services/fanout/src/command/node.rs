@@ -21,6 +21,7 @@ use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
+use crate::shard::Context;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Hubs};
 
@@ -29,6 +30,9 @@ const MAX_REMEMBERED: usize = 1_000_000;
 
 /// How many bytes the retained values take at most, about.
 const MAX_RETAINED_BYTES: usize = 2 << 30;
+
+/// How many bytes of memory may wait for the tabs of a node in all; tabs that would exceed it read on from the log.
+const WAITING_BYTES: usize = 256 << 20;
 
 /// For how long resumes go by one look at where the replay window begins.
 const START_IS_FRESH: Duration = Duration::from_secs(1);
@@ -133,7 +137,6 @@ impl Node {
             Arc::clone(&broker),
             Arc::clone(&registry),
             Arc::clone(&routes),
-            seal.clone(),
             Arc::clone(&recent),
             replay_options(&config, bounds),
         );
@@ -192,19 +195,23 @@ fn shared(
     ingest: &Ingest,
     metrics: &Arc<FanoutMetrics>,
 ) -> Result<Shared, StartError> {
-    Ok(Shared {
+    let context = Context {
         groups: Arc::clone(groups),
-        replay,
         seal: seal.clone(),
         settings: settings(config),
         queue_bytes: config.limits.outbox_bytes,
+        shard_bytes: WAITING_BYTES / shard_count(),
         resume_notifications: config.limits.resume_notifications,
         resume_bytes: config.limits.resume_bytes,
         joined_groups: config.limits.joined_groups,
         methods: methods.clone(),
+        metrics: Arc::clone(metrics),
+    };
+    Ok(Shared {
+        context: Arc::new(context),
+        replay,
         authorizers: Authorizers::new(&config.authorizers)?,
         ingest: ingest.clone(),
-        metrics: Arc::clone(metrics),
     })
 }
 

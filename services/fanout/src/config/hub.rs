@@ -23,7 +23,7 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
-pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles", "method"];
+pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles", "catch_up", "method"];
 
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct HubConfig {
     pub require_roles: Option<Vec<String>>,
     /// Whoever has one of these roles may name any org.
     pub any_org_roles: Vec<String>,
+    /// Whether a new connection hears nothing before it has said where it stands or is quiet.
+    pub catch_up: bool,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
 }
@@ -110,6 +112,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig]) -> H
         join: join_rules(&section),
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
+        catch_up: section.boolean("catch_up").unwrap_or(true),
         methods: method::read(&section, public, authorizers),
     }
 }

@@ -39,6 +39,28 @@ impl Call {
     }
 }
 
+impl Call {
+    /// What the call costs in memory while it waits, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let ids = self.id.as_ref().map_or(0, String::len) + self.uploads.iter().map(|id| id.len() + 48).sum::<usize>();
+        size_of::<Self>() + ids + self.target.len() + self.arguments.iter().map(value_memory).sum::<usize>()
+    }
+}
+
+fn value_memory(value: &Value<'_>) -> usize {
+    let held = match value {
+        Value::String(text) => text.len(),
+        Value::Binary(bytes) => bytes.len(),
+        Value::Array(items) => items.iter().map(value_memory).sum(),
+        Value::Map(entries) => {
+            entries.iter().map(|(name, value)| size_of::<Cow<'_, str>>() + name.len() + value_memory(value)).sum()
+        }
+        _ => 0,
+    };
+    size_of::<Value<'_>>() + held
+}
+
 /// What the transport has to do, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

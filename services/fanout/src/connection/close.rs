@@ -32,8 +32,10 @@ pub enum CloseReason {
     InvalidFrame,
     /// Nothing came from the client for the client timeout.
     ClientTimeout,
-    /// The tab does not take what it is sent; its queue is full.
+    /// The tab takes nothing of what it is sent, or falls out of the replay window.
     SlowConsumer,
+    /// The client keeps sending far more than its rate.
+    Flood,
     /// The client does not acknowledge what it gets, so its connection cannot be kept resumable.
     Unacknowledged,
     /// A logout ended the user's sessions, or this one.
@@ -76,6 +78,7 @@ impl CloseReason {
             Self::InvalidFrame => row("invalid_frame", Fault::Client, false, false),
             Self::ClientTimeout => row("client_timeout", Fault::Client, true, true),
             Self::SlowConsumer => row("slow_consumer", Fault::Client, false, true),
+            Self::Flood => row("flood", Fault::Client, true, false),
             Self::Unacknowledged => row("unacknowledged", Fault::Client, true, true),
             Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
             Self::Forbidden => row("forbidden", Fault::Client, true, false),
@@ -128,6 +131,7 @@ impl CloseReason {
                 Some(format!("Connection closed with an error. InvalidDataException: {what}"))
             }
             Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
+            Self::Flood => Some("The client sends more than it may.".to_owned()),
             Self::Forbidden => Some("Your roles no longer allow this connection.".to_owned()),
             Self::LogGap => Some("The server has missed events. Reconnect and refetch.".to_owned()),
             Self::ServerError => Some("The server could not go on with this connection.".to_owned()),

@@ -76,9 +76,15 @@ impl Identity {
         self.orgs().any(|own| own == org)
     }
 
-    /// Whether both are the same user of the same realm; the caller of a connection must be its user.
+    /// Whether both are the same caller: user, realm, session, org and named org. A connection stays what it was opened
+    /// as, so every later request must be by the same (SEMANTICS 9.2).
     #[must_use]
-    pub fn same_user(&self, other: &Self) -> bool {
-        self.claims.user == other.claims.user && self.claims.realm == other.claims.realm
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (own, others) = (&self.claims, &other.claims);
+        own.user == others.user
+            && own.realm == others.realm
+            && own.session == others.session
+            && own.org == others.org
+            && self.named_org == other.named_org
     }
 }

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
-use fanfare_signalr::{Decoded, Message, Outcome, Protocol, ProtocolError};
+use fanfare_signalr::{Decoded, Message, Protocol, ProtocolError};
 
 use super::action::{Action, Call};
 use super::stateful::Inbound;
-use super::{Budget, CloseReason};
+use super::CloseReason;
+
+/// What ends a handshake and each message of JSON.
+const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// How long a socket that replaces another may take to say where it goes on.
 const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,13 +67,12 @@ pub struct Connection {
     sent: Instant,
     /// ASP.NET counts the client's silence only from its first Ping on: some clients never send one.
     pings: bool,
-    budget: Budget,
 }
 
 impl Connection {
     /// A connection whose transport has just opened.
     #[must_use]
-    pub fn new(transport: Transport, may_resume: bool, settings: &Settings, now: Instant) -> Self {
+    pub fn new(transport: Transport, may_resume: bool, now: Instant) -> Self {
         Self {
             phase: Phase::Handshaking { since: now },
             transport,
@@ -83,7 +85,6 @@ impl Connection {
             received: now,
             sent: now,
             pings: false,
-            budget: Budget::new(settings.invocations_per_minute, now),
         }
     }
 
@@ -111,18 +112,39 @@ impl Connection {
         self.gave_up = true;
     }
 
-    /// Takes bytes from the client; they may hold any part of a message or many of them.
-    pub fn receive(&mut self, bytes: &[u8], settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
+    /// Takes bytes from the client; they may hold any part of a message or many of them. Returns how many whole
+    /// messages they held.
+    ///
+    /// A byte is copied and looked at a bounded number of times, however the client cuts its messages.
+    pub fn receive(&mut self, bytes: &[u8], settings: &Settings, now: Instant, actions: &mut Vec<Action>) -> u32 {
         self.received = now;
+        let mut messages = 0;
         if self.partial.is_empty() {
-            let used = self.consume(bytes, settings, now, actions);
+            let used = self.consume(bytes, settings, &mut messages, actions);
             self.keep(&bytes[used..]);
-        } else {
-            let mut joined = std::mem::take(&mut self.partial);
-            joined.extend_from_slice(bytes);
-            let used = self.consume(&joined, settings, now, actions);
-            self.keep(&joined[used..]);
+            return messages;
         }
+        let begun = self.partial.len();
+        self.partial.extend_from_slice(bytes);
+        if !self.may_be_whole(begun, settings) {
+            return 0;
+        }
+        let joined = std::mem::take(&mut self.partial);
+        match self.consume(&joined, settings, &mut messages, actions) {
+            0 if !matches!(self.phase, Phase::Ended) => self.partial = joined,
+            used => self.keep(&joined[used..]),
+        }
+        messages
+    }
+
+    /// Whether the message that has begun may have ended, so that it is worth looking at from its start: what had come
+    /// before was looked at in vain.
+    fn may_be_whole(&self, begun: usize, settings: &Settings) -> bool {
+        // MessagePack says its length at its start.
+        let ends_with_a_byte = self.protocol.is_none_or(|protocol| protocol == Protocol::Json);
+        !ends_with_a_byte
+            || self.partial.len() > settings.message_bytes
+            || memchr::memchr(RECORD_SEPARATOR, &self.partial[begun..]).is_some()
     }
 
     fn keep(&mut self, rest: &[u8]) {
@@ -132,13 +154,13 @@ impl Connection {
     }
 
     /// Handles all whole messages at the front of `bytes`; returns how many bytes they took.
-    fn consume(&mut self, bytes: &[u8], settings: &Settings, now: Instant, actions: &mut Vec<Action>) -> usize {
+    fn consume(&mut self, bytes: &[u8], settings: &Settings, messages: &mut u32, actions: &mut Vec<Action>) -> usize {
         let mut used = 0;
         loop {
             let step = match (&self.phase, self.protocol) {
                 (Phase::Handshaking { .. }, _) => self.shake_hands(&bytes[used..], settings, actions),
                 (Phase::Open | Phase::Resuming { .. }, Some(protocol)) => {
-                    self.take_message(protocol, &bytes[used..], settings, now, actions)
+                    self.take_message(protocol, &bytes[used..], settings, actions)
                 }
                 _ => 0,
             };
@@ -146,6 +168,7 @@ impl Connection {
                 return used;
             }
             used += step;
+            *messages = messages.saturating_add(1);
         }
     }
 
@@ -182,7 +205,6 @@ impl Connection {
         protocol: Protocol,
         bytes: &[u8],
         settings: &Settings,
-        now: Instant,
         actions: &mut Vec<Action>,
     ) -> usize {
         let frame = match protocol.split(bytes, settings.message_bytes) {
@@ -196,7 +218,7 @@ impl Connection {
         match protocol.decode(frame.body) {
             Ok(Decoded::Message { message, .. }) => {
                 if !message.is_trackable() || self.counts() {
-                    self.act_on(message, settings, now, actions);
+                    self.act_on(message, actions);
                 }
             }
             Ok(Decoded::BindingFailure(failure)) => {
@@ -217,15 +239,15 @@ impl Connection {
         self.inbound.as_mut().is_none_or(Inbound::take)
     }
 
-    fn act_on(&mut self, message: Message<'_>, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
+    fn act_on(&mut self, message: Message<'_>, actions: &mut Vec<Action>) {
         match message {
             Message::Invocation { invocation_id, target, arguments, stream_ids } => {
                 let call = Call::new(invocation_id, &target, arguments, &stream_ids, false);
-                self.call(call, settings, now, actions);
+                actions.push(Action::Call(call));
             }
             Message::StreamInvocation { invocation_id, target, arguments, stream_ids } => {
                 let call = Call::new(Some(invocation_id), &target, arguments, &stream_ids, true);
-                self.call(call, settings, now, actions);
+                actions.push(Action::Call(call));
             }
             Message::StreamItem { invocation_id, item } => {
                 actions.push(Action::Item { id: invocation_id.into_owned(), item: item.into_owned() });
@@ -244,28 +266,12 @@ impl Connection {
         }
     }
 
-    fn call(&mut self, call: Call, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
-        if self.budget.take(now) {
-            actions.push(Action::Call(call));
-            return;
-        }
-        let error = over_budget(settings, &self.budget);
-        let answer = self.completion(call.id.as_deref(), Outcome::Error(error.into()));
-        actions.extend(answer.map(tracked));
-    }
-
     fn go_on_from(&mut self, sequence: u64, actions: &mut Vec<Action>) {
         let Some(inbound) = &mut self.inbound else { return };
         match inbound.sequence(sequence) {
             Ok(()) => self.phase = Phase::Open,
             Err(gap) => self.close(CloseReason::InvalidMessage(gap.to_string()), actions),
         }
-    }
-
-    /// The bytes that answer a call; nothing for a call without an id or on a connection that ended.
-    #[must_use]
-    pub fn completion(&self, id: Option<&str>, outcome: Outcome<'_>) -> Option<Vec<u8>> {
-        self.encode(&Message::Completion { invocation_id: id?.into(), outcome })
     }
 
     /// The bytes of a message in this connection's protocol; nothing before the handshake or after the end.
@@ -275,6 +281,11 @@ impl Connection {
             Phase::Handshaking { .. } | Phase::Ended => None,
             Phase::Open | Phase::Lost { .. } | Phase::Resuming { .. } => Some(encode(self.protocol?, message)),
         }
+    }
+
+    /// Notes that the client is alive, though nothing of it is read.
+    pub fn heard(&mut self, now: Instant) {
+        self.received = now;
     }
 
     /// Notes that something was sent, so that no Ping is due for a while.
@@ -369,14 +380,6 @@ fn encode(protocol: Protocol, message: &Message<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     protocol.encode(message, &mut bytes);
     bytes
-}
-
-fn over_budget(settings: &Settings, budget: &Budget) -> String {
-    format!(
-        "Too many calls: this connection may make {} a minute. Try again in {} s.",
-        settings.invocations_per_minute,
-        budget.wait().as_secs() + 1,
-    )
 }
 
 fn reason_for(error: &ProtocolError) -> CloseReason {

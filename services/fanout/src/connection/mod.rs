@@ -4,26 +4,24 @@
 //! in `socket` carry them out. So it can be tested, replayed and fuzzed without a network.
 
 mod action;
-mod budget;
 mod close;
 mod frame;
-mod hearing;
 mod identity;
 mod joined;
 mod machine;
 mod stateful;
+mod subscriptions;
 mod token;
 
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, Call};
-pub use budget::Budget;
 pub use close::{CloseReason, Fault};
 pub use frame::{Frame, WireForm};
-pub(crate) use hearing::{Hearing, may_hear};
 pub use identity::{Identity, IdentityError};
 pub(crate) use joined::Joined;
 pub use machine::{Connection, Settings};
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
+pub(crate) use subscriptions::{Subscriptions, may_hear};
 pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};

@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use thiserror::Error;
 
-/// How many bytes a side keeps for the other at the most; the clients keep as many.
+/// What a kept frame costs beside its bytes.
+const FRAME_OVERHEAD: usize = 64;
+
+/// How many bytes of memory a side keeps for the other at the most; the clients keep as many bytes.
 pub const UNACKNOWLEDGED_BYTES: usize = 100_000;
 
 /// The client acknowledges too slowly: the connection cannot be kept resumable.
@@ -23,12 +26,12 @@ pub struct Unacknowledged {
     frames: VecDeque<Bytes>,
     /// The number of the first frame kept, or of the next one to be sent.
     first: u64,
-    bytes: usize,
+    memory: usize,
 }
 
 impl Default for Unacknowledged {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), first: 1, bytes: 0 }
+        Self { frames: VecDeque::new(), first: 1, memory: 0 }
     }
 }
 
@@ -38,10 +41,11 @@ impl Unacknowledged {
     /// # Errors
     /// [`TooMuch`] if too many bytes are kept; a group send must never wait for one client.
     pub fn push(&mut self, frame: Bytes) -> Result<(), TooMuch> {
-        if self.bytes + frame.len() > UNACKNOWLEDGED_BYTES && !self.frames.is_empty() {
+        let cost = frame.len() + FRAME_OVERHEAD;
+        if self.memory + cost > UNACKNOWLEDGED_BYTES && !self.frames.is_empty() {
             return Err(TooMuch);
         }
-        self.bytes += frame.len();
+        self.memory += cost;
         self.frames.push_back(frame);
         Ok(())
     }
@@ -50,7 +54,7 @@ impl Unacknowledged {
     pub fn acknowledge(&mut self, newest: u64) {
         while self.first <= newest {
             let Some(frame) = self.frames.pop_front() else { return };
-            self.bytes -= frame.len();
+            self.memory -= frame.len() + FRAME_OVERHEAD;
             self.first += 1;
         }
     }

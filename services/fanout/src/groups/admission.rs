@@ -19,16 +19,6 @@ pub struct Membership {
     pub granted: Option<Intervals>,
 }
 
-/// What a connection gets when it has joined its groups.
-#[derive(Debug)]
-pub struct Admission {
-    /// Everything up to here is known to the connection by `retained` or by a resume; what lies behind
-    /// comes live.
-    pub live_from: Position,
-    /// What is retained for its groups.
-    pub retained: Vec<Retained>,
-}
-
 /// The connection must not be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refused {
@@ -85,14 +75,12 @@ impl Groups {
     /// The token is checked again here, after joining: it may have been good when the request came in
     /// and worthless by now (SEMANTICS 1.3).
     ///
+    /// Returns the position up to which everything is known to the connection by what is retained or by a resume; what
+    /// lies behind comes live.
+    ///
     /// # Errors
     /// [`Refused`] if the connection must end.
-    pub fn admit(
-        &self,
-        hub: &HubConfig,
-        identity: Option<&Identity>,
-        joined: &[Membership],
-    ) -> Result<Admission, Refused> {
+    pub fn admit(&self, hub: &HubConfig, identity: Option<&Identity>) -> Result<Position, Refused> {
         self.read(|known| {
             if identity.is_some_and(|identity| known.refuses(identity.claims())) {
                 return Err(Refused::LoggedOut);
@@ -100,11 +88,21 @@ impl Groups {
             if identity.is_some_and(|who| !is_allowed(hub, who, &known.roles_of(who.claims()))) {
                 return Err(Refused::Forbidden);
             }
-            let groups = joined.iter().map(|membership| &membership.group);
-            let mut retained = known.retained().for_groups(&hub.path, groups);
-            retained.retain(|value| may_hear(identity, value));
-            Ok(Admission { live_from: known.position().clone(), retained })
+            Ok(known.position().clone())
         })
+    }
+
+    /// What is retained for groups of a connection, as far as it may hear that.
+    #[must_use]
+    pub fn retained<'a>(
+        &self,
+        hub: &HubConfig,
+        identity: Option<&Identity>,
+        groups: impl Iterator<Item = &'a GroupName>,
+    ) -> Vec<Retained> {
+        let mut retained = self.read(|known| known.retained().for_groups(&hub.path, groups));
+        retained.retain(|value| may_hear(identity, value));
+        retained
     }
 }
 
@@ -122,11 +120,10 @@ impl Groups {
         identity: Option<&Identity>,
         group: GroupName,
         terms: Terms<'_>,
-    ) -> Result<(Membership, Admission), NotJoined> {
-        let membership = Membership { group, granted: None };
-        let admission = self.admit(hub, identity, std::slice::from_ref(&membership))?;
-        let granted = self.read(|known| standing(known, hub, identity, &membership.group, terms))?;
-        Ok((Membership { granted, ..membership }, admission))
+    ) -> Result<(Membership, Position), NotJoined> {
+        let live_from = self.admit(hub, identity)?;
+        let granted = self.read(|known| standing(known, hub, identity, &group, terms))?;
+        Ok((Membership { group, granted }, live_from))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_broker::Record;
+use fanfare_broker::{Position, Record};
 use fanfare_event::{Event, Id};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -18,6 +18,8 @@ use crate::route::Match;
 pub struct Delivery {
     /// Where in the log it comes from: a tab that was told of this place at connect is not told again.
     pub place: Place,
+    /// How far the node had come before it: all that it sent before this was of records up to there.
+    pub after: Position,
     /// The hub whose connections hear it.
     pub hub: Arc<str>,
     /// Its audience; a connection in several of the groups hears it once.
@@ -41,11 +43,12 @@ pub struct Delivery {
 impl Delivery {
     /// What a route makes of an event, for the groups that it matched.
     #[must_use]
-    pub fn of(record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &Folded, cursor: &str) -> Self {
+    pub fn of(record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &Folded, cursor: &str, after: Position) -> Self {
         let route = matched.route;
         let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
         Self {
             place: Place::of(record),
+            after,
             hub: Arc::from(route.hub()),
             groups: matched.groups.clone(),
             org: event.attributes.org.clone(),

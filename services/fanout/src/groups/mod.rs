@@ -10,7 +10,7 @@ mod interest;
 pub mod name;
 mod shared;
 
-pub use admission::{Admission, Membership, NotJoined, Refused, Terms, is_allowed, memberships};
+pub use admission::{Membership, NotJoined, Refused, Terms, is_allowed, memberships};
 pub use delivery::{Delivery, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};

@@ -3,13 +3,13 @@
 //! The pipeline writes the [`Projection`] and sends deliveries; the shards read the projection when a
 //! tab connects and take the deliveries. Nothing else passes between them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use fanfare_broker::{Position, Record};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Evictions, Interest, ShardMessage};
+use super::{Evictions, Interest, MAX_SHARDS, ShardMessage};
 use crate::projection::{Consequence, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
@@ -24,6 +24,8 @@ pub struct Groups {
     passed: Mutex<Position>,
     interest: Interest,
     shards: Vec<mpsc::Sender<ShardMessage>>,
+    /// How many messages were sent to each shard.
+    sent: Vec<AtomicU64>,
     connections: AtomicUsize,
     evictions: Evictions,
 }
@@ -34,11 +36,13 @@ impl Groups {
     pub fn new(projection: Projection, shards: Vec<mpsc::Sender<ShardMessage>>) -> Self {
         let passed = Mutex::new(projection.position().clone());
         let projection = RwLock::new(projection);
+        let sent = (0..MAX_SHARDS).map(|_| AtomicU64::new(0)).collect();
         Self {
             projection,
             passed,
             interest: Interest::default(),
             shards,
+            sent,
             connections: AtomicUsize::new(0),
             evictions: Evictions::default(),
         }
@@ -99,17 +103,30 @@ impl Groups {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).advance(record);
     }
 
-    /// A position such that all deliveries up to it are in the inboxes or handled, and how many messages
-    /// still wait in the inbox of `shard`.
+    /// A position such that all deliveries up to it were sent to the shards, and how many messages `shard` was sent by
+    /// then: a shard that has handled so many has handed on all up to that position.
     #[must_use]
     pub fn passed(&self, shard: usize) -> (Position, u64) {
         let position = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let waiting = self.shards.get(shard).map_or(0, |inbox| inbox.max_capacity() - inbox.capacity());
-        (position, waiting as u64)
+        (position, self.sent.get(shard).map_or(0, |sent| sent.load(Ordering::Acquire)))
+    }
+
+    /// Counts a message to a shard, before it is sent.
+    pub fn count_sent(&self, shard: usize) {
+        if let Some(sent) = self.sent.get(shard) {
+            sent.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Where everything sent so far ends: what a delivery that is sent now comes behind.
+    #[must_use]
+    pub fn handed_on(&self) -> Position {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Hands a message to one shard, waiting while its inbox is full; false if the shard is gone.
     pub async fn send(&self, shard: usize, message: ShardMessage) -> bool {
+        self.count_sent(shard);
         match self.shards.get(shard) {
             Some(inbox) => inbox.send(message).await.is_ok(),
             None => false,

@@ -40,10 +40,11 @@ impl Builtin {
             (Self::Resume, [Value::String(cursor)]) if cursor.len() > MAX_CURSOR_BYTES => {
                 Err(format!("Resume: the cursor is longer than {MAX_CURSOR_BYTES} characters."))
             }
-            (Self::Resume, [Value::String(cursor)]) if !cursor.trim().is_empty() => {
-                Ok(Some(cursor.clone().into_owned()))
-            }
-            (Self::Resume, [_]) => Err("Resume: the cursor must be a non-empty string.".to_owned()),
+            // A page that has no cursor yet says so, and is told that it may have missed something.
+            (Self::Resume, [] | [Value::Null]) => Ok(None),
+            (Self::Resume, [Value::String(cursor)]) if cursor.trim().is_empty() => Ok(None),
+            (Self::Resume, [Value::String(cursor)]) => Ok(Some(cursor.clone().into_owned())),
+            (Self::Resume, [_]) => Err("Resume: the cursor must be a string, or null without one.".to_owned()),
             (method, given) => {
                 let (name, takes) = (method.name(), usize::from(method == Self::Resume));
                 let given = given.len();
@@ -68,10 +69,12 @@ mod tests {
     fn wrong_calls_say_what_is_wrong() {
         assert_eq!(Builtin::Resume.check(&[Value::from("abc")]), Ok(Some("abc".to_owned())));
         assert_eq!(Builtin::Cursor.check(&[]), Ok(None));
-        let cases: [(Builtin, Vec<Value<'_>>, &str); 5] = [
-            (Builtin::Resume, vec![], "provides 0 argument(s) but Resume expects 1"),
-            (Builtin::Resume, vec![Value::Null], "must be a non-empty string"),
-            (Builtin::Resume, vec![Value::from(" ")], "must be a non-empty string"),
+        for none in [vec![], vec![Value::Null], vec![Value::from(" ")]] {
+            assert_eq!(Builtin::Resume.check(&none), Ok(None), "no cursor");
+        }
+        let cases: [(Builtin, Vec<Value<'_>>, &str); 4] = [
+            (Builtin::Resume, vec![Value::from("a"), Value::Null], "provides 2 argument(s) but Resume expects 1"),
+            (Builtin::Resume, vec![Value::Int(1)], "must be a string"),
             (Builtin::Resume, vec![Value::from("x".repeat(600))], "longer than 512"),
             (Builtin::Cursor, vec![Value::Int(1)], "provides 1 argument(s) but Cursor expects 0"),
         ];

@@ -11,7 +11,7 @@ use super::decode::decode_within;
 use super::letters::replay_of;
 use super::{Pipeline, Unusable, Written};
 use crate::groups::{Delivery, ShardMessage};
-use crate::projection::{Consequence, Folded, Verdict, seal_cursor};
+use crate::projection::{Consequence, Folded, HubTag, Verdict, seal_cursor};
 use crate::route::Match;
 
 /// The routes that take an event.
@@ -49,8 +49,10 @@ impl Pipeline {
         self.groups.pass_record(record);
     }
 
-    fn cursor(&self) -> String {
-        self.groups.read(|known| seal_cursor(&self.seal, known.told_as(known.position()), known.times()))
+    /// The cursor behind the record that is handled, for the tabs of one hub.
+    fn cursor(&self, hub: &str) -> String {
+        let (seal, hub) = (&self.seal, HubTag::of(hub));
+        self.groups.read(|known| seal_cursor(seal, known.told_as(known.position()), known.times(), hub, false))
     }
 
     /// What a record says and who hears of it; nothing of a tombstone.
@@ -127,7 +129,7 @@ impl Pipeline {
     }
 
     async fn deliver(&self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>], folded: Folded) {
-        let mut cursor = None;
+        let mut cursor: Option<(&str, String)> = None;
         for matched in matches {
             let route = matched.route;
             // A route may say who has access to what, and tell nobody.
@@ -140,8 +142,11 @@ impl Pipeline {
             if shards.is_empty() {
                 continue;
             }
-            let cursor = cursor.get_or_insert_with(|| self.cursor());
-            let delivery = Arc::new(Delivery::of(record, event, matched, &folded, cursor));
+            // The same bytes for all tabs of a hub, and another cursor for those of another.
+            let known = cursor.take_if(|(hub, _)| *hub == route.hub());
+            let (_, text) = cursor.insert(known.unwrap_or_else(|| (route.hub(), self.cursor(route.hub()))));
+            let after = self.groups.handed_on();
+            let delivery = Arc::new(Delivery::of(record, event, matched, &folded, text, after));
             for shard in shards.iter() {
                 self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
             }

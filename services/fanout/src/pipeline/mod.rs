@@ -25,7 +25,7 @@ pub use message::to_message;
 pub use past::{Notification, Replayed};
 pub use reader::{Pipeline, Window};
 pub use recent::Recent;
-pub use replay::{Replay, ReplayOptions, ResumeError};
+pub use replay::{Replay, ReplayOptions, Replaying, ResumeError};
 pub use schema_registry::Schemas;
 pub use status::{NotReady, Status};
 pub use written::{Registered, Written};

@@ -11,9 +11,8 @@ use super::Written;
 use super::decode::decode_within;
 use super::reader::reached;
 use crate::groups::name::GroupName;
-use crate::projection::{Bounds, Place, Projection, Verdict, seal_cursor};
+use crate::projection::{Bounds, Place, Projection, Verdict};
 use crate::route::{Route, RouteTable};
-use crate::seal::Seal;
 
 /// One notification of an event of the past.
 #[derive(Debug, Clone)]
@@ -29,8 +28,8 @@ pub struct Notification {
 pub struct Replayed {
     /// Where in the log.
     pub place: Place,
-    /// The cursor behind it.
-    pub cursor: String,
+    /// How far a tab has come that was told of it.
+    pub position: Position,
     /// The event.
     pub event: Arc<Event>,
     /// What was sent about it, to whom.
@@ -169,7 +168,6 @@ impl Past {
         &mut self,
         registry: &Registry,
         routes: &RouteTable,
-        seal: &Seal,
         record: &Record,
         written: &Written,
     ) -> Option<Replayed> {
@@ -190,12 +188,12 @@ impl Past {
         if self.known.fold(record, &event, &matches).verdict != Verdict::New {
             return None;
         }
-        let cursor = seal_cursor(seal, self.known.position(), self.known.times());
+        let position = self.known.position().clone();
         let notifications = matches
             .into_iter()
             .map(|found| Notification { route: Arc::clone(found.route), groups: found.groups })
             .collect();
-        Some(Replayed { place, cursor, event, notifications })
+        Some(Replayed { place, position, event, notifications })
     }
 
     /// Whether the broker itself says that a record is of an org whose events are not for this connection. Thousands of

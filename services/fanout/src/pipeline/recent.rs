@@ -43,6 +43,13 @@ pub(crate) struct Walk {
     end: u64,
 }
 
+impl Walk {
+    /// How many records it has come past, those that the tab has among them.
+    pub(crate) fn looked_at(&self) -> usize {
+        usize::try_from(self.next).unwrap_or(usize::MAX)
+    }
+}
+
 /// What a step of a walk came to.
 pub(crate) enum Step {
     /// The next records behind the tab's position.

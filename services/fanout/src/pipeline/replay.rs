@@ -15,7 +15,6 @@ use super::reader::Window;
 use super::recent::{Recent, Step, Walk};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
-use crate::seal::Seal;
 
 /// How long a resume waits for its turn and for each batch.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,18 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why a resume gives nothing; the text is the client's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ResumeError {
-    /// The cursor is not one of this server's.
-    #[error("The cursor was not issued by this server.")]
-    UnknownCursor,
     /// Too many others resume at the same time.
     #[error("Too many resumes at once. Try again in a few seconds.")]
     Busy,
     /// The log cannot be read now.
     #[error("The event log cannot be read now. Try again in a few seconds.")]
     Unavailable,
-    /// The connection ended meanwhile.
-    #[error("The connection has ended.")]
-    Gone,
 }
 
 impl From<BrokerError> for ResumeError {
@@ -65,7 +58,6 @@ pub struct Replay {
     registry: Arc<Registry>,
     schemas: Schemas,
     routes: Arc<RouteTable>,
-    seal: Seal,
     window: Window,
     bounds: Bounds,
     recent: Arc<Recent>,
@@ -91,14 +83,13 @@ impl Replay {
         broker: Arc<dyn Broker>,
         registry: Arc<Registry>,
         routes: Arc<RouteTable>,
-        seal: Seal,
         recent: Arc<Recent>,
         options: ReplayOptions,
     ) -> Self {
         let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
         let (schemas, starts) = (Schemas::default(), Arc::default());
-        Self { broker, registry, schemas, routes, seal, window, bounds, recent, permits, start_is_fresh, starts }
+        Self { broker, registry, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts }
     }
 
     /// The same with the schemas of a schema registry.
@@ -119,7 +110,7 @@ impl Replay {
         let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
         let is_over = past.is_over();
         let (oldest, replay) = (window.oldest, self.clone());
-        let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete };
+        let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete, cost: 0 };
         if !is_over {
             match self.recent.walk(&from, &until) {
                 Some(walk) => replaying.source = Source::Memory(walk),
@@ -197,9 +188,16 @@ pub struct Replaying {
     /// Where the window begins.
     oldest: Position,
     complete: bool,
+    /// How many records were looked at since that was asked last.
+    cost: usize,
 }
 
 impl Replaying {
+    /// How many records were looked at since this was asked last: what the replay costs whoever asked for it.
+    pub fn take_cost(&mut self) -> usize {
+        std::mem::take(&mut self.cost)
+    }
+
     /// Whether everything behind the cursor was still in the window, as far as the replay has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -222,7 +220,10 @@ impl Replaying {
             return Ok(None);
         }
         if let Source::Memory(walk) = &mut self.source {
-            match self.replay.recent.step(walk) {
+            let before = walk.looked_at();
+            let step = self.replay.recent.step(walk);
+            self.cost += walk.looked_at().saturating_sub(before);
+            match step {
                 Step::Records(records) => {
                     return self.take(records.iter().map(|record| &**record)).await.map(Some);
                 }
@@ -252,11 +253,12 @@ impl Replaying {
     }
 
     async fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Replayed>, ResumeError> {
-        let Replay { registry, schemas, routes, seal, .. } = &self.replay;
+        let Replay { registry, schemas, routes, .. } = &self.replay;
         let mut found = Vec::new();
         for record in records {
             let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
-            found.extend(self.past.take(registry, routes, seal, record, &written));
+            self.cost += 1;
+            found.extend(self.past.take(registry, routes, record, &written));
         }
         Ok(found)
     }
@@ -320,7 +322,7 @@ mod tests {
         }
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
         let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: PATIENCE };
-        let replay = Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options);
+        let replay = Replay::new(broker, registry, routes, recent, options);
         let acme = Id::parse("acme").expect("an org");
         let mut replaying = replay.open(&after, until, vec![acme]).await.expect("opens");
         let from_memory = matches!(replaying.source, Source::Memory(_));

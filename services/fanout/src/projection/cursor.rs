@@ -14,27 +14,62 @@ const WITHIN_TOPIC: u32 = 12;
 #[error("The cursor was not issued by this server.")]
 pub struct UnknownCursor;
 
+/// What a cursor says: a position, of which hub, and whether its holder may have missed something before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// How far its holder has come.
+    pub position: Position,
+    /// The hub whose notifications its holder has heard.
+    pub hub: HubTag,
+    /// Whether something before the position may not have been heard: a resume with it is never complete.
+    pub marked: bool,
+}
+
+/// A hub in a cursor: 24 bits of a hash of its path, as a cursor is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HubTag([u8; 3]);
+
+impl HubTag {
+    /// The tag of the hub at a path.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        // FNV-1a: the same in every build and on every node, which std's hashers do not promise.
+        let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+        });
+        let [.., a, b, c] = (hash ^ (hash >> 32)).to_be_bytes();
+        Self([a, b, c])
+    }
+}
+
 /// The position as an opaque, URL-safe text that every node with the same secret reads.
 ///
-/// It holds the incarnation, the time of the newest record, and for each topic the offsets of its partitions. Where
-/// they do not fit, partitions are left out whose last record is oldest; a resume reads those from the begin of the
-/// window on.
+/// It holds the incarnation, the hub, the time of the newest record, and for each topic the offsets of its partitions.
+/// Where they do not fit, partitions are left out whose last record is oldest; a resume reads those from the begin of
+/// the window on.
 #[must_use]
-pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes) -> String {
-    let mut payload = encode(position, position.offsets());
+pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes, hub: HubTag, marked: bool) -> String {
+    let mut payload = encode(position, position.offsets(), hub, marked);
     if payload.len() > MAX_PAYLOAD_BYTES {
-        payload = encode(position, &the_newest(position, times));
+        payload = encode(position, &the_newest(position, times), hub, marked);
     }
     seal.close(Purpose::Cursor, &payload)
 }
 
 /// Reads a cursor back.
 ///
+/// One that an older version issued names no hub and may claim more than its holder has heard: it is taken as marked.
+///
 /// # Errors
 /// [`UnknownCursor`] for any text that was not issued.
-pub fn open_cursor(seal: &Seal, text: &str) -> Result<Position, UnknownCursor> {
-    let payload = seal.open(Purpose::Cursor, text).ok_or(UnknownCursor)?;
-    decode(&payload).ok_or(UnknownCursor)
+pub fn open_cursor(seal: &Seal, text: &str) -> Result<Cursor, UnknownCursor> {
+    if let Some(payload) = seal.open(Purpose::Cursor, text) {
+        return decode(&payload).ok_or(UnknownCursor);
+    }
+    let payload = seal.open(Purpose::CursorWithoutHub, text).ok_or(UnknownCursor)?;
+    let (incarnation, rest) = payload.split_first_chunk::<8>().ok_or(UnknownCursor)?;
+    let position = decode_position(u64::from_be_bytes(*incarnation), rest).ok_or(UnknownCursor)?;
+    Ok(Cursor { position, hub: HubTag([0; 3]), marked: true })
 }
 
 /// As many partitions as fit, those read last first.
@@ -42,7 +77,7 @@ fn the_newest(position: &Position, times: &ReadTimes) -> Vec<(u32, u64)> {
     let mut by_time = position.offsets().to_vec();
     by_time.sort_by_key(|(partition, _)| std::cmp::Reverse(times.of(*partition)));
     let (mut chosen, mut topics) = (Vec::new(), Vec::new());
-    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[]).len();
+    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[], HubTag([0; 3]), false).len();
     for (partition, offset) in by_time {
         let topic = partition >> WITHIN_TOPIC;
         let is_new = !topics.contains(&topic);
@@ -61,9 +96,11 @@ fn the_newest(position: &Position, times: &ReadTimes) -> Vec<(u32, u64)> {
     chosen
 }
 
-fn encode(position: &Position, offsets: &[(u32, u64)]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(32);
+fn encode(position: &Position, offsets: &[(u32, u64)], hub: HubTag, marked: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(40);
     out.extend_from_slice(&position.incarnation().to_be_bytes());
+    out.push(u8::from(marked));
+    out.extend_from_slice(&hub.0);
     push_varint(position.newest().max(0).unsigned_abs(), &mut out);
     for topic in offsets.chunk_by(|a, b| a.0 >> WITHIN_TOPIC == b.0 >> WITHIN_TOPIC) {
         push_varint(u64::from(topic[0].0 >> WITHIN_TOPIC), &mut out);
@@ -79,8 +116,19 @@ fn encode(position: &Position, offsets: &[(u32, u64)]) -> Vec<u8> {
     out
 }
 
-fn decode(payload: &[u8]) -> Option<Position> {
-    let (incarnation, mut rest) = payload.split_first_chunk::<8>()?;
+fn decode(payload: &[u8]) -> Option<Cursor> {
+    let (incarnation, rest) = payload.split_first_chunk::<8>()?;
+    let ([flags, hub @ ..], rest) = rest.split_first_chunk::<4>()?;
+    let marked = match flags {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    let position = decode_position(u64::from_be_bytes(*incarnation), rest)?;
+    Some(Cursor { position, hub: HubTag(*hub), marked })
+}
+
+fn decode_position(incarnation: u64, mut rest: &[u8]) -> Option<Position> {
     let newest = i64::try_from(take_varint(&mut rest)?).ok()?;
     let mut parts = Vec::new();
     while !rest.is_empty() {
@@ -94,7 +142,7 @@ fn decode(payload: &[u8]) -> Option<Position> {
             parts.push(((topic << WITHIN_TOPIC) | within, take_varint(&mut rest)?));
         }
     }
-    Some(Position::from_parts(u64::from_be_bytes(*incarnation), parts).with_newest(newest))
+    Some(Position::from_parts(incarnation, parts).with_newest(newest))
 }
 
 fn varint_len(value: u64) -> usize {
@@ -132,6 +180,8 @@ mod tests {
     use super::*;
     use crate::seal::MAX_SEALED_BYTES;
 
+    const HUB: HubTag = HubTag([1, 2, 3]);
+
     fn seal() -> Seal {
         Seal::new(b"secret", &[])
     }
@@ -159,14 +209,14 @@ mod tests {
     fn a_cursor_of_sixty_kafka_partitions_is_whole() {
         let parts = (0..5).flat_map(|topic| (0..12).map(move |within| ((0xabcd0 + topic) << 12 | within, 1 << 27)));
         let position = Position::from_parts(u64::MAX, parts).with_newest(1_800_000_000_000);
-        let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
+        let cursor = seal_cursor(&seal(), &position, &ReadTimes::default(), HUB, false);
         assert!(cursor.len() <= MAX_SEALED_BYTES, "{}", cursor.len());
-        assert_eq!(open_cursor(&seal(), &cursor), Ok(position));
+        assert_eq!(open_cursor(&seal(), &cursor), Ok(Cursor { position, hub: HUB, marked: false }));
     }
 
     #[test]
     fn what_was_never_issued_is_refused() {
-        let cursor = seal_cursor(&Seal::new(b"other", &[]), &Position::start(1), &ReadTimes::default());
+        let cursor = seal_cursor(&Seal::new(b"other", &[]), &Position::start(1), &ReadTimes::default(), HUB, false);
         for text in ["", "abc", &cursor] {
             assert_eq!(open_cursor(&seal(), text), Err(UnknownCursor));
         }
@@ -175,6 +225,27 @@ mod tests {
             let text = seal().close(Purpose::Cursor, payload);
             assert_eq!(open_cursor(&seal(), &text), Err(UnknownCursor), "{payload:?}");
         }
+    }
+
+    #[test]
+    fn a_cursor_names_its_hub_and_says_whether_it_is_marked() {
+        let position = Position::from_parts(1, [(0, 7)]);
+        for (path, marked) in [("/hubs/notifications", true), ("/hubs/other", false)] {
+            let text = seal_cursor(&seal(), &position, &ReadTimes::default(), HubTag::of(path), marked);
+            let opened = open_cursor(&seal(), &text).expect("issued");
+            assert_eq!((opened.hub, opened.marked), (HubTag::of(path), marked));
+        }
+        assert_ne!(HubTag::of("/hubs/notifications"), HubTag::of("/hubs/other"));
+        assert_eq!(HubTag::of("/hubs/A"), HubTag::of("/hubs/a"), "paths are found whatever their case");
+    }
+
+    #[test]
+    fn a_cursor_of_an_older_version_is_known_and_marked() {
+        let mut payload = 9u64.to_be_bytes().to_vec();
+        payload.extend([0, 0, 1, 0, 5]);
+        let text = seal().close(Purpose::CursorWithoutHub, &payload);
+        let opened = open_cursor(&seal(), &text).expect("issued");
+        assert_eq!((opened.position, opened.marked), (Position::from_parts(9, [(0, 5)]), true));
     }
 
     fn any_parts(most: usize) -> impl Strategy<Value = BTreeMap<u32, (u64, i64)>> {
@@ -187,8 +258,8 @@ mod tests {
         fn a_cursor_carries_its_position(parts in any_parts(20), incarnation: u64, newest in 0i64..i64::MAX) {
             let position = Position::from_parts(incarnation, parts.iter().map(|(p, (o, _))| (*p, *o)));
             let position = position.with_newest(newest);
-            let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
-            let opened = open_cursor(&seal(), &cursor).expect("issued");
+            let cursor = seal_cursor(&seal(), &position, &ReadTimes::default(), HUB, false);
+            let opened = open_cursor(&seal(), &cursor).expect("issued").position;
             prop_assert_eq!(opened.newest(), newest);
             prop_assert_eq!(opened, position);
         }
@@ -199,9 +270,9 @@ mod tests {
         fn a_cursor_is_never_too_long(parts in any_parts(400), newest in 0i64..i64::MAX) {
             let position = Position::from_parts(7, parts.iter().map(|(p, (o, _))| (*p, *o))).with_newest(newest);
             let times = times(parts.iter().map(|(partition, (_, time))| (*partition, *time)));
-            let cursor = seal_cursor(&seal(), &position, &times);
+            let cursor = seal_cursor(&seal(), &position, &times, HUB, false);
             prop_assert!(cursor.len() <= MAX_SEALED_BYTES);
-            let opened = open_cursor(&seal(), &cursor).expect("issued");
+            let opened = open_cursor(&seal(), &cursor).expect("issued").position;
             prop_assert_eq!((opened.incarnation(), opened.newest()), (7, newest));
             for (partition, offset) in opened.offsets() {
                 prop_assert_eq!(position.offset(*partition), Some(*offset));
@@ -216,7 +287,7 @@ mod tests {
         #[test]
         fn a_changed_cursor_is_refused(at: prop::sample::Index, to in "[A-Za-z0-9_-]") {
             let position = Position::from_parts(3, [(0, 700), (1, 9)]).with_newest(5);
-            let mut text = seal_cursor(&seal(), &position, &ReadTimes::default());
+            let mut text = seal_cursor(&seal(), &position, &ReadTimes::default(), HUB, false);
             let at = at.index(text.len());
             prop_assume!(text.as_bytes()[at] != to.as_bytes()[0]);
             text.replace_range(at..=at, &to);

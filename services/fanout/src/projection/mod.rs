@@ -27,7 +27,7 @@ use fanfare_broker::{Position, Record};
 use fanfare_token::Claims;
 
 pub use consequence::Consequence;
-pub use cursor::{UnknownCursor, open_cursor, seal_cursor};
+pub use cursor::{Cursor, HubTag, UnknownCursor, open_cursor, seal_cursor};
 pub use grants::{Access, Change, Grants, Noted, Standing};
 pub use intervals::{Interval, Intervals};
 pub use place::Place;

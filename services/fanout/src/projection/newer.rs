@@ -4,6 +4,7 @@ use fanfare_broker::Position;
 use fanfare_event::Event;
 
 use super::{Access, Place, Projection, Slot};
+use crate::groups::name::GroupName;
 use crate::route::{Effect, Retain, Route};
 
 impl Projection {
@@ -34,6 +35,23 @@ impl Projection {
             Effect::Access { user, groups, .. } => {
                 groups.into_iter().any(|group| is_newer(self.grants.revision(&Access::of(route, event, &user, group))))
             }
+        }
+    }
+}
+
+impl Projection {
+    /// Whether what counts of a notification's slot lies behind `until`, for one of the groups that `is_in` knows, or
+    /// removed it: then that comes live, or has come, and an older value must not come behind it (SEMANTICS 2.9).
+    #[must_use]
+    pub fn comes_newer(&self, route: &Route, event: &Event, until: &Position, is_in: impl Fn(&GroupName) -> bool) -> bool {
+        let Some(slot) = Slot::of(route, event) else { return false };
+        let Some((place, mut groups)) = self.retained.current(&slot) else { return false };
+        if until.incarnation() != self.position.incarnation() || place.is_within(until) {
+            return false;
+        }
+        match groups.next() {
+            Some(first) => is_in(first) || groups.any(|group| is_in(group)),
+            None => true,
         }
     }
 }

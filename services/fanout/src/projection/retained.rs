@@ -153,6 +153,12 @@ impl RetainedSet {
         self.slots.get(slot)?.highest_revision()
     }
 
+    /// Where what counts of a slot was said, and the groups that are told: none if that removed it.
+    pub(super) fn current(&self, slot: &Slot) -> Option<(Place, impl Iterator<Item = &GroupName>)> {
+        let now = self.slots.get(slot)?.current()?;
+        Some((now.place, now.value.told.iter().map(|(group, _)| group)))
+    }
+
     /// How many slots are known, removed ones among them.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -94,6 +94,9 @@ pub fn close_frame(code: CloseCode) -> Vec<u8> {
     out
 }
 
+/// A whole ping frame without a payload: 0x89 is its opcode and the mark of a whole message.
+pub const PING: [u8; 2] = [0x89, 0];
+
 /// The answer to a ping: the same payload.
 #[must_use]
 pub fn pong_frame(payload: &[u8]) -> Vec<u8> {

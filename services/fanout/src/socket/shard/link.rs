@@ -1,145 +1,142 @@
 //! The three ways in which a connection's bytes leave.
 
-use std::io::{self, ErrorKind};
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::rc::Rc;
-use std::time::Instant;
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::queue::SendQueue;
+use super::Shard;
+use crate::shard::{Key, LinkState, PollAnswer};
 
-/// How many frames an event stream hands to the HTTP side ahead of its socket; what it does not take
-/// stays in the connection's bounded queue.
+/// How many frames an event stream hands to the HTTP side ahead of its socket; what it does not take stays in the
+/// connection's bounded queue.
 pub const EVENTS_AHEAD: usize = 4;
 
-/// The answer to a poll.
+/// How many writes one connection gets in a turn.
+const WRITES_PER_TURN: usize = 8;
+
+/// A connection's link.
 #[derive(Debug)]
-pub enum PollAnswer {
-    /// 200 with hub messages; none for the first poll and for one that ran out of time.
-    Messages(Vec<u8>),
-    /// 204: the connection is over, or a newer poll has taken this one's place.
-    Over,
+pub(super) struct Link {
+    pub kind: Kind,
+    /// Wakes the link's task.
+    pub wake: Notify,
+    /// Wakes whoever waits for room.
+    pub drained: Notify,
 }
 
 /// Where a connection's bytes go.
 #[derive(Debug)]
-pub(super) enum Link {
+pub(super) enum Kind {
     /// A socket of its own.
-    WebSocket(Rc<TcpStream>),
+    WebSocket(TcpStream),
     /// The body of a response that never ends.
     EventStream(mpsc::Sender<Bytes>),
-    /// One response per poll.
-    LongPolling(Poll),
-    /// No way at the moment: a stateful connection whose socket is lost, or one that is over.
-    Gone,
-}
-
-/// The poll of a long-polling connection.
-#[derive(Debug)]
-pub(super) struct Poll {
-    /// The poll that waits for something to say.
-    pub waiting: Option<oneshot::Sender<PollAnswer>>,
-    /// Since when there is a poll, or since when there is none.
-    pub since: Instant,
-    /// Whether there has been a poll at all: the first one opens and nothing else, as its client throws
-    /// the body away.
-    pub polled: bool,
-}
-
-/// What became of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    /// Everything is out.
-    All,
-    /// The rest has to wait.
-    Part,
+    /// One response per poll: the poll that waits.
+    LongPolling(RefCell<Option<oneshot::Sender<PollAnswer>>>),
 }
 
 impl Link {
-    /// Writes what waits, as far as it goes.
-    ///
-    /// # Errors
-    /// The other side is gone.
-    pub(super) fn write(&mut self, queue: &mut SendQueue, now: Instant) -> io::Result<Written> {
-        match self {
-            Self::WebSocket(stream) => write_socket(stream, queue),
-            Self::EventStream(events) => write_events(events, queue),
-            Self::LongPolling(poll) => Ok(poll.answer(queue, now)),
-            Self::Gone => Ok(if queue.is_empty() { Written::All } else { Written::Part }),
-        }
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, wake: Notify::new(), drained: Notify::new() }
+    }
+
+    /// Whether the client of a poll that waits has left.
+    pub(super) fn is_abandoned_poll(&self) -> bool {
+        let Kind::LongPolling(poll) = &self.kind else { return false };
+        poll.borrow_mut().take_if(|poll| poll.is_closed()).is_some()
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.wake.notify_one();
+        self.drained.notify_waiters();
     }
 }
 
-fn write_socket(stream: &TcpStream, queue: &mut SendQueue) -> io::Result<Written> {
-    while !queue.is_empty() {
-        let outcome = match &*queue.slices() {
-            // One frame is the rule, and a plain write is cheaper than a vectored one: 7% of the node's CPU in a
-            // broadcast to 1,000 tabs.
-            [one] => stream.try_write(one),
-            many => stream.try_write_vectored(many),
-        };
-        match outcome {
-            Ok(written) => queue.advance(written),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Written::Part),
-            Err(error) => return Err(error),
+impl Shard {
+    /// Writes what waits for a connection, as far as its link takes it, and does with the link what is to be done then.
+    pub(super) fn flush(self: &Rc<Self>, key: Key) {
+        let Some(link) = self.link(key) else { return };
+        match &link.kind {
+            Kind::WebSocket(stream) => self.write_socket(key, &link, stream),
+            Kind::EventStream(events) => self.write_events(key, &link, events),
+            Kind::LongPolling(poll) => self.answer_poll(key, &mut poll.borrow_mut()),
+        }
+        let state = self.core().link_state(key);
+        match state {
+            LinkState::Open | LinkState::Lost => {}
+            // Half-close and wait for the client's end: closing at once could reset the connection and take the Close
+            // message with it.
+            LinkState::Shut => {
+                if let Kind::WebSocket(stream) = &link.kind
+                    && SockRef::from(stream).shutdown(Shutdown::Write).is_err()
+                {
+                    self.core().link_over(key);
+                }
+                link.wake.notify_one();
+            }
+            LinkState::Over => self.core().forget(key),
         }
     }
-    Ok(Written::All)
-}
 
-fn write_events(events: &mpsc::Sender<Bytes>, queue: &mut SendQueue) -> io::Result<Written> {
-    while let Some(frame) = queue.first() {
-        let length = frame.len();
-        match events.try_send(frame.clone()) {
-            Ok(()) => queue.advance(length),
-            Err(TrySendError::Full(_)) => return Ok(Written::Part),
-            Err(TrySendError::Closed(_)) => return Err(ErrorKind::BrokenPipe.into()),
+    fn write_socket(&self, key: Key, link: &Link, stream: &TcpStream) {
+        for _ in 0..WRITES_PER_TURN {
+            let outcome = {
+                let core = self.core.borrow();
+                let slices = core.slices(key);
+                if slices.is_empty() {
+                    return;
+                }
+                stream.try_write_vectored(&slices)
+            };
+            match outcome {
+                Ok(0) => return self.core().link_lost(key),
+                Ok(count) => self.core().wrote(key, count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.core().blocked(key);
+                    break;
+                }
+                Err(_) => return self.core().link_lost(key),
+            }
+        }
+        // Something is left, or another turn's: the link's task goes on once the socket takes it.
+        if self.core.borrow().waits(key) {
+            link.wake.notify_one();
         }
     }
-    Ok(Written::All)
-}
 
-impl Poll {
-    /// No poll yet; the client has just had an answer.
-    #[must_use]
-    pub(super) fn new(now: Instant) -> Self {
-        Self { waiting: None, since: now, polled: false }
-    }
-
-    /// Answers the poll that waits with all there is to say.
-    fn answer(&mut self, queue: &mut SendQueue, now: Instant) -> Written {
-        if queue.is_empty() {
-            return Written::All;
+    fn write_events(&self, key: Key, link: &Link, events: &mpsc::Sender<Bytes>) {
+        loop {
+            let Some(frame) = self.core.borrow().first_frame(key).cloned() else { return };
+            let length = frame.len();
+            match events.try_send(frame) {
+                Ok(()) => self.core().wrote(key, length),
+                Err(TrySendError::Full(_)) => {
+                    self.core().blocked(key);
+                    return link.wake.notify_one();
+                }
+                Err(TrySendError::Closed(_)) => return self.core().link_lost(key),
+            }
         }
-        let Some(waiting) = self.waiting.take() else { return Written::Part };
-        self.since = now;
-        let body = queue.drain();
-        // A poll whose client has left takes the messages with it, as a socket does that breaks after a
-        // write: what it missed is for the resume.
-        let _ = waiting.send(PollAnswer::Messages(body));
-        Written::All
     }
 
-    /// Takes a new poll; an older one that still waits is told that it is over.
-    pub(super) fn take(&mut self, poll: oneshot::Sender<PollAnswer>, now: Instant) {
-        self.since = now;
-        if !std::mem::replace(&mut self.polled, true) {
-            let _ = poll.send(PollAnswer::Messages(Vec::new()));
+    fn answer_poll(&self, key: Key, poll: &mut Option<oneshot::Sender<PollAnswer>>) {
+        if poll.is_none() {
             return;
         }
-        if let Some(older) = self.waiting.replace(poll) {
-            let _ = older.send(PollAnswer::Over);
+        let body = self.core().take_body(key);
+        if let Some(body) = body
+            && let Some(poll) = poll.take()
+        {
+            // A poll whose client has left takes the messages with it, as a socket does that breaks after a write: what
+            // it missed is for the resume.
+            let _ = poll.send(PollAnswer::Messages(body));
         }
-    }
-
-    /// Answers the poll that waits without a message.
-    pub(super) fn release(&mut self, answer: PollAnswer, now: Instant) {
-        if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.send(answer);
-        }
-        self.since = now;
     }
 }

@@ -1,126 +1,77 @@
-//! A shard: one thread that owns connections and writes to their sockets.
+//! A shard: one thread that owns links and drives a [`Core`].
 //!
-//! Deliveries come in through one bounded inbox. The shard hands the ready bytes to each member's queue
-//! and writes every queue that got something once: what became ready in one tick leaves in one call. No
-//! task is woken and no channel is passed for a delivery; a queue holds bytes only after a short write.
+//! Nothing is decided here. Bytes, messages of the pipeline, requests and answers go into the core; what it wants to be
+//! written is written, in one call for all that became ready in a tick, and what it wants to be started is started. No
+//! task is woken and no channel is passed for a delivery.
 
-mod act;
-mod broadcast;
-mod calls;
 mod command;
-mod declared;
 mod event_stream;
+mod handler;
 mod link;
-mod long_polling;
-mod members;
-mod open;
 mod publish;
-mod queue;
-mod requests;
-mod resume;
-mod run;
-mod spent;
-mod tab;
-mod telling;
+mod replay;
+mod request;
+mod start;
+mod uploads;
 mod web_socket;
 
-pub use command::{Caller, Command, Denied, Opening, Welcome};
-pub use link::{EVENTS_AHEAD, PollAnswer};
-#[cfg(test)]
-pub(crate) use queue::SendQueue;
+pub use command::Command;
+pub use link::EVENTS_AHEAD;
 
-use std::cell::{Cell, RefCell};
+pub use crate::shard::{Caller, Denied, LINGER, Opening, PollAnswer, Welcome};
+
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slab::Slab;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::connection::{CloseReason, ConnectionId, Settings};
-use crate::groups::{Groups, ShardMessage};
-use crate::method::{Authorizers, Methods};
-use crate::pipeline::{Ingest, Replay};
-use crate::seal::Seal;
-use fanfare_telemetry::metrics::FanoutMetrics;
-pub(crate) use members::Members;
-use spent::Spent;
-use tab::Tab;
+use crate::clock::{unix_millis, unix_seconds};
+use crate::groups::ShardMessage;
+use crate::method::Authorizers;
+use crate::pipeline::{Ingest, Replay, Replaying};
+use crate::shard::{Context, Core, Key, READ, Ticket};
+use link::Link;
+use uploads::Embedded;
 
-/// How long an ended connection may take to read its last bytes and close.
-pub const LINGER: Duration = Duration::from_secs(5);
-
-/// How many deliveries are taken from the inbox before sockets are written: what is joined in one write.
+/// How many messages are taken from the inbox before sockets are written: what is joined in one write.
 const TICK_DELIVERIES: usize = 256;
 
 /// How many sockets are written before reads, accepts and timers get a turn. Ten thousand take 90 ms.
 const SOCKETS_PER_TURN: usize = 256;
 
-/// The buffer that all connections of a shard read through, in bytes.
-const READ_BUFFER: usize = 16 * 1024;
-
 /// What every shard of a node works with.
 #[derive(Debug)]
 pub struct Shared {
-    /// The state shared with the pipeline.
-    pub groups: Arc<Groups>,
-    /// Reads the log again for tabs that resume.
+    /// What its core goes by.
+    pub context: Arc<Context>,
+    /// Reads the log again for tabs that return.
     pub replay: Replay,
-    /// Seals cursors.
-    pub seal: Seal,
-    /// Times and limits of a connection.
-    pub settings: Settings,
-    /// The most bytes that wait for one socket.
-    pub queue_bytes: usize,
-    /// The most notifications of one resume.
-    pub resume_notifications: usize,
-    /// The most bytes of one resume.
-    pub resume_bytes: usize,
-    /// The most groups that one connection joins by hub methods.
-    pub joined_groups: usize,
-    /// What clients may call.
-    pub methods: Methods,
     /// Whom declared methods ask.
     pub authorizers: Authorizers,
     /// Takes the events that declared methods publish.
     pub ingest: Ingest,
-    /// Counts.
-    pub metrics: Arc<FanoutMetrics>,
 }
 
 pub(super) struct Shard {
-    index: usize,
     shared: Arc<Shared>,
-    tabs: RefCell<Slab<Rc<Tab>>>,
-    members: RefCell<Members>,
-    /// Tabs with something to write since the last flush.
-    dirty: RefCell<Vec<usize>>,
-    deliveries: Cell<u64>,
+    core: RefCell<Core>,
+    /// The links of the connections, by their keys.
+    links: RefCell<Vec<Option<Rc<Link>>>>,
+    /// The buffer that all sockets of a shard are read through.
     read_buffer: RefCell<Vec<u8>>,
-    /// How many messages have been taken from the inbox and handled.
-    handled: Cell<u64>,
-    /// Answers to `Cursor()` that wait for deliveries which were queued before them.
-    cursors: RefCell<Vec<PendingCursor>>,
-    /// The connections by their public id.
-    by_id: RefCell<HashMap<ConnectionId, usize>>,
-    /// Tokens that have opened their connection.
-    spent: RefCell<Spent>,
-    /// Cursors of connections whose handshake comes with a later request than the one that opened them.
-    cursors_at_connect: RefCell<HashMap<usize, String>>,
-    draining: Cell<bool>,
-    /// Told when the last connection of a draining shard is gone.
-    emptied: Notify,
-}
-
-struct PendingCursor {
-    tab: Rc<Tab>,
-    invocation: Option<String>,
-    cursor: String,
-    /// How many messages must have been handled before the cursor is true for this tab.
-    after: u64,
+    /// Replays that wait to be read on.
+    replays: RefCell<HashMap<Ticket, Replaying>>,
+    /// Uploads, streams and questions of an embedder's code.
+    embedded: RefCell<HashMap<Key, Embedded>>,
+    /// When the loop wakes by itself.
+    due: Cell<Option<Instant>>,
+    /// Wakes the loop: something is due earlier, more is to be written, or the last connection is gone.
+    changed: Notify,
 }
 
 /// Runs a shard on a thread of its own until it has been drained or its senders are gone.
@@ -142,21 +93,16 @@ pub fn spawn(
 
 impl Shard {
     fn new(index: usize, shared: Arc<Shared>) -> Self {
+        let core = Core::new(index, Arc::clone(&shared.context), Instant::now());
         Self {
-            index,
             shared,
-            tabs: RefCell::default(),
-            members: RefCell::default(),
-            dirty: RefCell::default(),
-            deliveries: Cell::new(0),
-            read_buffer: RefCell::new(vec![0; READ_BUFFER]),
-            handled: Cell::new(0),
-            cursors: RefCell::default(),
-            by_id: RefCell::default(),
-            spent: RefCell::default(),
-            cursors_at_connect: RefCell::default(),
-            draining: Cell::new(false),
-            emptied: Notify::new(),
+            core: RefCell::new(core),
+            links: RefCell::default(),
+            read_buffer: RefCell::new(vec![0; READ]),
+            replays: RefCell::default(),
+            embedded: RefCell::default(),
+            due: Cell::new(None),
+            changed: Notify::new(),
         }
     }
 
@@ -164,107 +110,118 @@ impl Shard {
         let mut batch = Vec::with_capacity(TICK_DELIVERIES);
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !(self.draining.get() && self.tabs.borrow().is_empty()) {
+        while !self.is_drained() {
+            let due = self.core().next_due();
+            self.due.set(due.map(|due| Instant::now() + due));
             tokio::select! {
-                taken = inbox.recv_many(&mut batch, TICK_DELIVERIES) => {
-                    if taken == 0 {
-                        return;
-                    }
-                    self.take(&mut batch).await;
-                }
+                taken = inbox.recv_many(&mut batch, TICK_DELIVERIES) => match taken {
+                    0 => return,
+                    _ => self.take(&mut batch),
+                },
                 command = commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => self.request(command),
                     None => return,
                 },
                 _ = second.tick() => self.tick(),
-                () = self.emptied.notified() => {}
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => self.core().fire(),
+                () = self.changed.notified() => {}
             }
-        }
-    }
-
-    /// Handles a batch of messages: queues first, then one write per socket.
-    async fn take(self: &Rc<Self>, batch: &mut Vec<ShardMessage>) {
-        let taken = batch.len() as u64;
-        let mut answers = Vec::new();
-        for message in batch.drain(..) {
-            match message {
-                ShardMessage::Deliver(delivery) => self.deliver(&delivery),
-                ShardMessage::Apply(consequence, answer) => {
-                    self.apply(&consequence);
-                    answers.push(answer);
-                }
-            }
-        }
-        self.handled.set(self.handled.get() + taken);
-        for answer in answers {
-            // The pipeline may have gone meanwhile; then nobody waits.
-            let _ = answer.send(());
-        }
-        self.answer_cursors();
-        self.flush_dirty().await;
-    }
-
-    /// Writes every queue that got something, giving other work a turn in between.
-    async fn flush_dirty(&self) {
-        loop {
-            let some: Vec<usize> = {
-                let mut dirty = self.dirty.borrow_mut();
-                let rest = dirty.len().saturating_sub(SOCKETS_PER_TURN);
-                dirty.drain(rest..).collect()
-            };
-            if some.is_empty() {
-                return;
-            }
-            let now = Instant::now();
-            for key in some {
-                if let Some(tab) = self.tab(key) {
-                    tab.flush(now);
-                }
-            }
+            self.settle();
+            // Whatever is ready comes round between two turns, however much there is of one thing.
             tokio::task::yield_now().await;
         }
     }
 
-    fn tab(&self, key: usize) -> Option<Rc<Tab>> {
-        self.tabs.borrow().get(key).cloned()
+    /// The core, at this moment's time.
+    fn core(&self) -> RefMut<'_, Core> {
+        let mut core = self.core.borrow_mut();
+        core.advance(Instant::now());
+        core
     }
 
-    fn all_tabs(&self) -> Vec<Rc<Tab>> {
-        self.tabs.borrow().iter().map(|(_, tab)| Rc::clone(tab)).collect()
+    fn is_drained(&self) -> bool {
+        let core = self.core.borrow();
+        core.is_draining() && core.is_empty()
     }
 
-    fn tick(self: &Rc<Self>) {
-        let now = Instant::now();
-        let unix = crate::clock::unix_seconds();
-        let mut actions = Vec::new();
-        for tab in self.all_tabs() {
-            {
-                let mut state = tab.state.borrow_mut();
-                if let Some(ending) = &mut state.ending {
-                    ending.over |= now >= ending.deadline;
-                    tab.wake.notify_one();
-                    drop(state);
-                    self.tick_poll(&tab, now);
-                    continue;
-                }
-                state.connection.tick(&self.shared.settings, now, &mut actions);
-                if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at <= unix) {
-                    state.connection.close(CloseReason::TokenExpired, &mut actions);
+    /// Takes a batch of messages of the pipeline.
+    fn take(&self, batch: &mut Vec<ShardMessage>) {
+        let mut answers = Vec::new();
+        let now = unix_millis();
+        let mut core = self.core();
+        for message in batch.drain(..) {
+            match message {
+                ShardMessage::Deliver(delivery) => core.deliver(&delivery, now),
+                ShardMessage::Apply(effect, answer) => {
+                    core.apply(&effect);
+                    answers.push(answer);
                 }
             }
-            if !actions.is_empty() {
-                self.carry_out(&tab, &mut actions, now);
-                tab.flush(now);
-                tab.wake.notify_one();
-            }
-            self.tick_poll(&tab, now);
+        }
+        for answer in answers {
+            // The pipeline may have gone meanwhile; then nobody waits.
+            let _ = answer.send(());
         }
     }
 
-    fn drain(self: &Rc<Self>) {
-        self.draining.set(true);
-        for tab in self.all_tabs() {
-            self.close(&tab, CloseReason::Draining);
+    fn tick(&self) {
+        self.core().tick(unix_seconds());
+        let links = self.links.borrow();
+        for (key, link) in links.iter().enumerate() {
+            if link.as_ref().is_some_and(|link| link.is_abandoned_poll()) {
+                self.core().poll_abandoned(key);
+            }
         }
+    }
+
+    /// Starts what the core wants to be started, and writes what it wants to be written, as far as that takes one turn.
+    fn settle(self: &Rc<Self>) {
+        self.core().look_after_joining();
+        let (mut keys, mut written) = (Vec::new(), 0);
+        loop {
+            while let Some(task) = self.next_task() {
+                self.start(task);
+            }
+            self.core.borrow_mut().take_dirty(SOCKETS_PER_TURN, &mut keys);
+            if keys.is_empty() {
+                break;
+            }
+            written += keys.len();
+            keys.drain(..).for_each(|key| self.flush(key));
+            if written >= SOCKETS_PER_TURN {
+                break;
+            }
+        }
+        let core = self.core.borrow();
+        let is_earlier = |due: Duration| self.due.get().is_none_or(|known| Instant::now() + due < known);
+        if !core.is_settled() || core.next_due().is_some_and(is_earlier) || (core.is_draining() && core.is_empty()) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn next_task(&self) -> Option<crate::shard::Task> {
+        self.core.borrow_mut().next_task()
+    }
+
+    fn link(&self, key: Key) -> Option<Rc<Link>> {
+        self.links.borrow().get(key)?.clone()
+    }
+
+    /// Makes a link the one of its connection.
+    fn connect(&self, key: Key, link: Link) -> Rc<Link> {
+        let link = Rc::new(link);
+        let mut links = self.links.borrow_mut();
+        if links.len() <= key {
+            links.resize_with(key + 1, || None);
+        }
+        if let Some(older) = links[key].replace(Rc::clone(&link)) {
+            older.wake_all();
+        }
+        link
+    }
+
+    /// Whether a link is still the one of its connection.
+    fn is_current(&self, key: Key, link: &Rc<Link>) -> bool {
+        self.links.borrow().get(key).is_some_and(|known| known.as_ref().is_some_and(|known| Rc::ptr_eq(known, link)))
     }
 }

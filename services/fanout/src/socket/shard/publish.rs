@@ -1,27 +1,37 @@
 //! Publishing for a client: an event that a declared method makes of its arguments.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use fanfare_broker::PublishError;
 use fanfare_event::{Attributes, Id, Timestamp, TypeName};
 
 use super::Shard;
-use super::tab::Tab;
 use crate::clock::unix_millis;
 use crate::method::declared::{Draft, Refusal};
 use crate::pipeline::{Body, IngestError};
+use crate::shard::{Key, Publish, Ticket};
 
 /// How long the broker may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Shard {
-    /// Publishes an event of one of the caller's orgs and gives its id.
-    pub(super) async fn publish_asked(&self, tab: &Tab, draft: Draft) -> Result<String, Refusal> {
-        let Draft { event, body, names_org } = draft;
-        let claims = tab.identity.as_ref().map(|who| who.claims());
+    /// Publishes an event of one of the caller's orgs and tells the core what became of it.
+    pub(super) fn publish(self: &Rc<Self>, key: Key, ticket: Ticket, event: Publish) {
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let outcome = shard.publish_asked(event).await;
+            shard.core().published(key, ticket, outcome);
+            shard.settle();
+        });
+    }
+
+    async fn publish_asked(&self, publish: Publish) -> Result<String, Refusal> {
+        let Publish { hub, identity, draft: Draft { event, body, names_org } } = publish;
+        let claims = identity.as_ref().map(|who| who.claims());
         let attributes = Attributes {
             id: uuid::Uuid::new_v4().to_string(),
-            source: tab.hub.path.to_string(),
+            source: hub.to_string(),
             // The type was found among the schemas at start.
             event_type: TypeName::parse(&event).map_err(|error| Refusal::Event(error.to_string()))?,
             time: Timestamp(unix_millis()),
@@ -31,7 +41,7 @@ impl Shard {
             data_version: None,
             traceparent: fanfare_telemetry::traceparent(),
         };
-        let may_concern = |org: Option<&Id>| match (org, &tab.identity) {
+        let may_concern = |org: Option<&Id>| match (org, &identity) {
             (Some(org), Some(who)) => who.belongs_to(org),
             (Some(_), None) => false,
             (None, _) => !names_org,

@@ -1,4 +1,4 @@
-//! What one connection hears: its groups, and from where in the log each of them is live.
+//! The subscriptions of one connection: its groups, and from where in the log each of them is live.
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
@@ -11,7 +11,7 @@ use crate::projection::Place;
 
 /// The groups of one connection, with where each of them begins for it.
 #[derive(Debug, Default)]
-pub(crate) struct Hearing {
+pub(crate) struct Subscriptions {
     /// The groups it is in by its claims.
     pub memberships: Vec<Membership>,
     /// The groups it has joined by hub methods.
@@ -29,7 +29,7 @@ pub(crate) struct Moved {
     pub entered: Vec<Membership>,
 }
 
-impl Hearing {
+impl Subscriptions {
     /// Whether it is in a group, by its claims or by a method.
     pub(crate) fn holds(&self, group: &GroupName) -> bool {
         self.memberships.iter().any(|held| held.group == *group) || self.joined.holds(group)
@@ -51,6 +51,57 @@ impl Hearing {
         }
         let by_claims = |held: &Membership| groups.contains(&held.group);
         self.memberships.iter().any(by_claims) || self.joined.live_in(groups, place)
+    }
+
+    /// Whether whatever is retained at this place comes live: it lies behind where the connection is live, in all groups.
+    pub(crate) fn comes_live(&self, place: Place) -> bool {
+        self.live_from.as_ref().is_some_and(|from| !place.is_within(from)) && !self.joined.may_precede(place)
+    }
+
+    /// Whether it is in one of these groups and was by its grant when this was said: a tab that has not heard anything is
+    /// replayed all of that.
+    pub(crate) fn was_in(&self, groups: &[GroupName], place: Place) -> bool {
+        let joined = self.joined.iter().map(|joined| &joined.membership);
+        self.memberships.iter().chain(joined).any(|held| {
+            groups.contains(&held.group) && held.granted.as_ref().is_none_or(|granted| granted.hold(place))
+        })
+    }
+
+    /// Whether something for these groups is owed to a connection that fell behind: it is in one of them, was when this
+    /// was said, and is read again from the log because it was not queued.
+    pub(crate) fn is_owed(&self, groups: &[GroupName], place: Place) -> bool {
+        let granted = |held: &Membership| held.granted.as_ref().is_none_or(|granted| granted.hold(place));
+        let claimed = |held: &Membership| groups.contains(&held.group) && granted(held);
+        self.memberships.iter().any(claimed)
+            || self.joined.iter().any(|joined| claimed(&joined.membership) && !place.is_within(&joined.live_from))
+    }
+
+    /// Whether something came before a connection joined one of `rejoined`, and in no other of its groups: it is replayed
+    /// for a join that follows a resume.
+    pub(crate) fn has_missed_in(&self, rejoined: &[GroupName], groups: &[GroupName], place: Place) -> bool {
+        let held_otherwise = |held: &Membership| groups.contains(&held.group) && !rejoined.contains(&held.group);
+        !self.memberships.iter().any(held_otherwise)
+            && !self.joined.iter().any(|joined| held_otherwise(&joined.membership))
+            && self.joined.iter().any(|joined| {
+                let Membership { group, granted } = &joined.membership;
+                rejoined.contains(group)
+                    && groups.contains(group)
+                    && place.is_within(&joined.live_from)
+                    && granted.as_ref().is_none_or(|granted| granted.hold(place))
+            })
+    }
+
+    /// Makes every group live from `until`: all up to there was told or is replayed. False if the stream was made anew
+    /// meanwhile, which changes nothing.
+    pub(crate) fn go_live_from(&mut self, until: &Position) -> bool {
+        match &mut self.live_from {
+            Some(from) if from.incarnation() == until.incarnation() => {
+                from.clone_from(until);
+                self.joined.renew(until);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether something for these groups came before the connection was live in them, and in none it was live in:

@@ -10,12 +10,12 @@ const MOST: usize = 100_000;
 
 /// Tokens that were used and have not expired.
 #[derive(Debug, Default)]
-pub(super) struct Spent {
+pub(super) struct UsedTokens {
     ids: HashSet<ConnectionId>,
     by_expiry: VecDeque<(i64, ConnectionId)>,
 }
 
-impl Spent {
+impl UsedTokens {
     /// Notes a token that has opened its connection.
     pub(super) fn note(&mut self, id: ConnectionId, expires: i64, now: i64) {
         while self.by_expiry.front().is_some_and(|(at, _)| *at < now) || self.by_expiry.len() >= MOST {

@@ -8,26 +8,36 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 /// How many frames one write takes; more gain nothing (a burst of eight is already at the floor).
-const SLICES: usize = 16;
+pub(crate) const SLICES: usize = 16;
 
 /// The queue of a connection is full: its tab does not take what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the connection's queue is full")]
 pub(crate) struct Full;
 
-/// Frames that wait for a socket, bounded in bytes.
+/// What a frame costs beside its bytes: its entry here, and what holds the bytes.
+pub(crate) const FRAME_OVERHEAD: usize = 96;
+
+/// Frames that wait for a socket, bounded in bytes of memory.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
     frames: VecDeque<Waiting>,
     /// How much of the first frame is already written.
     written: usize,
-    bytes: usize,
+    /// What all of them cost in memory.
+    memory: usize,
 }
 
 #[derive(Debug)]
 struct Waiting {
     bytes: Bytes,
     conflation: Option<u64>,
+}
+
+impl Waiting {
+    fn cost(&self) -> usize {
+        self.bytes.len() + FRAME_OVERHEAD
+    }
 }
 
 impl SendQueue {
@@ -40,10 +50,11 @@ impl SendQueue {
             self.drop_older(conflation);
         }
         // A frame alone in the queue is always taken: a limit below its size would end every tab.
-        if !self.frames.is_empty() && self.bytes + bytes.len() > limit {
+        let cost = bytes.len() + FRAME_OVERHEAD;
+        if !self.frames.is_empty() && self.memory + cost > limit {
             return Err(Full);
         }
-        self.bytes += bytes.len();
+        self.memory += cost;
         self.frames.push_back(Waiting { bytes, conflation });
         Ok(())
     }
@@ -53,16 +64,8 @@ impl SendQueue {
         let begun = usize::from(self.written > 0);
         let older = self.frames.iter().skip(begun).position(|frame| frame.conflation == conflation);
         if let Some(frame) = older.and_then(|at| self.frames.remove(at + begun)) {
-            self.bytes -= frame.bytes.len();
+            self.memory -= frame.cost();
         }
-    }
-
-    /// Takes out the first frame, which must not be half written.
-    pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        debug_assert_eq!(self.written, 0, "nothing of this queue is written");
-        let first = self.frames.pop_front()?;
-        self.bytes -= first.bytes.len();
-        Some(first.bytes)
     }
 
     /// What the next write should take.
@@ -82,7 +85,7 @@ impl SendQueue {
 
     /// Takes everything out, joined.
     pub(crate) fn drain(&mut self) -> Vec<u8> {
-        let mut joined = Vec::with_capacity(self.bytes);
+        let mut joined = Vec::with_capacity(self.frames.iter().map(|frame| frame.bytes.len()).sum());
         for frame in self.frames.drain(..) {
             joined.extend_from_slice(&frame.bytes);
         }
@@ -98,7 +101,7 @@ impl SendQueue {
                 break;
             }
             left -= first.bytes.len();
-            self.bytes -= first.bytes.len();
+            self.memory -= first.cost();
             self.frames.pop_front();
         }
         self.written = left;
@@ -118,10 +121,10 @@ impl SendQueue {
         self.frames.is_empty()
     }
 
-    /// How many bytes wait.
+    /// What waits costs so many bytes of memory.
     #[must_use]
-    pub(crate) fn len(&self) -> usize {
-        self.bytes - self.written
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
             }
             queue.advance(step - left);
         }
-        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.memory(), 0);
         String::from_utf8(out).expect("text")
     }
 
@@ -149,7 +152,7 @@ mod tests {
         for step in 1..20 {
             let mut queue = SendQueue::default();
             for word in ["one ", "", "two ", "three"] {
-                queue.push(Bytes::from_static(word.as_bytes()), None, 100).expect("room");
+                queue.push(Bytes::from_static(word.as_bytes()), None, 1000).expect("room");
             }
             assert_eq!(drain(&mut queue, step), "one two three");
         }
@@ -159,7 +162,7 @@ mod tests {
     fn a_newer_frame_replaces_the_one_that_waits() {
         let mut queue = SendQueue::default();
         for (word, key) in [("a1 ", Some(1)), ("b ", None), ("a2 ", Some(1)), ("c ", Some(2))] {
-            queue.push(Bytes::from_static(word.as_bytes()), key, 100).expect("room");
+            queue.push(Bytes::from_static(word.as_bytes()), key, 1000).expect("room");
         }
         assert_eq!(drain(&mut queue, 100), "b a2 c ");
     }
@@ -167,9 +170,9 @@ mod tests {
     #[test]
     fn a_frame_that_is_half_written_is_finished() {
         let mut queue = SendQueue::default();
-        queue.push(Bytes::from_static(b"old "), Some(1), 100).expect("room");
+        queue.push(Bytes::from_static(b"old "), Some(1), 1000).expect("room");
         queue.advance(2);
-        queue.push(Bytes::from_static(b"new"), Some(1), 100).expect("room");
+        queue.push(Bytes::from_static(b"new"), Some(1), 1000).expect("room");
         assert_eq!(drain(&mut queue, 100), "d new");
     }
 
@@ -179,5 +182,12 @@ mod tests {
         queue.push(Bytes::from_static(b"larger than the limit"), None, 4).expect("alone");
         assert_eq!(queue.push(Bytes::from_static(b"x"), None, 4), Err(Full));
         assert_eq!(drain(&mut queue, 7), "larger than the limit");
+    }
+
+    #[test]
+    fn what_counts_is_memory_and_not_payload() {
+        let mut queue = SendQueue::default();
+        let taken = (0..10_000).take_while(|_| queue.push(Bytes::new(), None, 10_000).is_ok()).count();
+        assert!(taken <= 10_000 / FRAME_OVERHEAD, "{taken} empty frames");
     }
 }

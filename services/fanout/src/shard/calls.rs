@@ -1,0 +1,329 @@
+//! The calls of a connection: one after the other, as its clients expect, and streams aside.
+//!
+//! A call that cannot run yet waits in order. What waits is counted as memory, and beyond a bound nothing more is read
+//! of the client; no call is dropped, and none refused for its number (SEMANTICS 7.2).
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fanfare_broker::Position;
+use fanfare_signalr::{Message, Outcome, invocation_error};
+
+use super::budget::{Budget, Rate};
+use super::tab::Tab;
+use super::{Core, Key, Task, Ticket};
+use crate::connection::Call;
+use crate::method::declared::Asked;
+use crate::method::{Builtin, Declared, Method, Signature};
+
+/// How many streams and uploads a connection may have at a time.
+const MAX_OPEN: usize = 64;
+
+/// The calls of one connection; allocated with the first one.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Option<Box<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    waiting: VecDeque<Call>,
+    /// What they cost in memory.
+    memory: usize,
+    running: Option<Running>,
+    budget: Budget,
+    streams: HashSet<String>,
+    uploads: HashSet<String>,
+}
+
+/// The call that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) ticket: Ticket,
+    pub(super) id: Option<String>,
+    pub(super) target: String,
+    pub(super) work: Work,
+}
+
+/// What a call waits for.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Its turn to replay.
+    Resume(Option<String>),
+    /// Its replay.
+    Replay,
+    /// An authorizer, or the broker.
+    Declared {
+        /// The method.
+        method: Arc<Declared>,
+        /// What is to be done.
+        asked: Asked,
+        /// Where the log was when it was decided.
+        decided_at: Option<Position>,
+    },
+    /// An embedder's code.
+    Handler,
+}
+
+impl Calls {
+    /// What waits costs so much memory.
+    pub(super) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |open| open.memory)
+    }
+
+    /// Whether a call waits or runs.
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.as_ref().is_some_and(|open| open.running.is_some() || !open.waiting.is_empty())
+    }
+
+    pub(super) fn running(&self) -> Option<&Running> {
+        self.0.as_ref()?.running.as_ref()
+    }
+
+    pub(super) fn running_mut(&mut self) -> Option<&mut Running> {
+        self.0.as_mut()?.running.as_mut()
+    }
+
+    /// Takes the running call out if it is the one of a ticket.
+    pub(super) fn finish(&mut self, ticket: Ticket) -> Option<Running> {
+        self.0.as_mut()?.running.take_if(|running| running.ticket == ticket)
+    }
+
+    /// Forgets an upload.
+    pub(super) fn end_upload(&mut self, id: &str) {
+        if let Some(open) = &mut self.0 {
+            open.uploads.remove(id);
+        }
+    }
+
+    /// The replay that a resume waits for will not end.
+    pub(super) fn abandon_resume(&mut self) {
+        if let Some(open) = &mut self.0 {
+            open.running.take_if(|running| matches!(running.work, Work::Resume(_) | Work::Replay));
+        }
+    }
+
+    /// Forgets all that waits.
+    pub(super) fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    fn open(&mut self, rate: Rate, now: std::time::Instant) -> &mut Open {
+        self.0.get_or_insert_with(|| {
+            Box::new(Open {
+                waiting: VecDeque::new(),
+                memory: 0,
+                running: None,
+                budget: Budget::new(rate, now),
+                streams: HashSet::new(),
+                uploads: HashSet::new(),
+            })
+        })
+    }
+
+    fn is_in_use(&self, id: &str) -> bool {
+        let Some(open) = &self.0 else { return false };
+        open.streams.contains(id) || open.waiting.iter().any(|call| call.id.as_deref() == Some(id))
+    }
+}
+
+impl Core {
+    /// Takes a call: refuses what can never be carried out, and starts it or lets it wait.
+    pub(super) fn call(&mut self, key: Key, call: Call) {
+        let (rate, now) = (self.call_rate(), self.now());
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        // It may have come in one packet with the handshake, which was found to be too late.
+        if tab.is_void() {
+            return;
+        }
+        let Some((method, signature)) = self.context.methods.find(&tab.hub.path, &call.target) else {
+            let error = invocation_error::unknown_method(&call.target);
+            return self.refuse(key, call.id.as_deref(), error);
+        };
+        // What cannot be right is not kept while it waits.
+        let wrong = match &method {
+            Method::Builtin(builtin) => builtin.check(&call.arguments).err(),
+            _ => None,
+        };
+        if let Some(error) = mismatch(tab, &call, signature).or(wrong) {
+            return self.refuse(key, call.id.as_deref(), error);
+        }
+        let open = tab.calls.open(rate, now);
+        if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id)) {
+            return self.refuse(key, call.id.as_deref(), "Too many streams are uploaded.".to_owned());
+        }
+        if !call.uploads.is_empty() {
+            open.uploads.extend(call.uploads.iter().cloned());
+            self.tasks.push_back(Task::Uploads { key, ids: call.uploads.clone() });
+        }
+        if signature.streams {
+            return self.start_stream(key, call, method);
+        }
+        open.memory += call.memory();
+        open.waiting.push_back(call);
+        self.start_next_call(key);
+    }
+
+    fn refuse(&mut self, key: Key, id: Option<&str>, error: String) {
+        self.complete(key, id, Outcome::Error(error.into()));
+    }
+
+    fn call_rate(&self) -> Rate {
+        Rate::per_minute(self.context.settings.invocations_per_minute)
+    }
+
+    fn start_stream(&mut self, key: Key, call: Call, method: Method) {
+        let (rate, now) = (self.call_rate(), self.now());
+        let (Method::Handler(handler), Some(id)) = (method, call.id.clone()) else { return };
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let open = tab.calls.open(rate, now);
+        if open.streams.len() >= MAX_OPEN {
+            call.uploads.iter().for_each(|id| tab.calls.end_upload(id));
+            return self.refuse(key, Some(&id), "Too many streams are open.".to_owned());
+        }
+        open.streams.insert(id);
+        self.tasks.push_back(Task::Handle { key, ticket: 0, handler, call, stream: true });
+    }
+
+    /// Starts the calls that wait, as far as the one before has ended and the rate allows it.
+    pub(super) fn start_next_call(&mut self, key: Key) {
+        while let Some(call) = self.next_call(key) {
+            self.run(key, call);
+            if self.connections.get(key).is_some_and(|tab| tab.calls.running().is_some()) {
+                break;
+            }
+        }
+        self.forget_once_idle(key);
+    }
+
+    fn next_call(&mut self, key: Key) -> Option<Call> {
+        let (rate, now) = (self.call_rate(), self.now());
+        if self.try_waiting_resume(key) {
+            return None;
+        }
+        let tab = self.connections.get_mut(key)?;
+        if tab.is_void() {
+            tab.calls.clear();
+            return None;
+        }
+        let open = tab.calls.0.as_mut()?;
+        if open.running.is_some() || open.waiting.is_empty() {
+            return None;
+        }
+        if !open.budget.take(rate, now) {
+            let at = now + open.budget.wait(1.0, rate, now);
+            self.schedule(key, at);
+            return None;
+        }
+        let call = open.waiting.pop_front()?;
+        open.memory = if open.waiting.is_empty() { 0 } else { open.memory.saturating_sub(call.memory()) };
+        // Reading may have paused for what waited.
+        self.tasks.push_back(Task::Wake(key));
+        Some(call)
+    }
+
+    /// Tries a resume again that waited for another replay; true if a call runs.
+    fn try_waiting_resume(&mut self, key: Key) -> bool {
+        let Some(running) = self.connections.get_mut(key).and_then(|tab| tab.calls.running_mut()) else { return false };
+        let Work::Resume(cursor) = &running.work else { return true };
+        let (id, cursor) = (running.id.clone(), cursor.clone());
+        if self.resume(key, id.as_deref(), cursor.as_deref())
+            && let Some(running) = self.connections.get_mut(key).and_then(|tab| tab.calls.running_mut())
+        {
+            running.work = Work::Replay;
+        }
+        self.connections.get(key).is_some_and(|tab| tab.calls.running().is_some())
+    }
+
+    fn run(&mut self, key: Key, call: Call) {
+        let ticket = self.ticket();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let Some((method, _)) = self.context.methods.find(&tab.hub.path, &call.target) else { return };
+        let begin = |work| Running { ticket, id: call.id.clone(), target: call.target.clone(), work };
+        let Some(open) = &mut tab.calls.0 else { return };
+        match method {
+            // Whoever has left is told nothing any more.
+            Method::Builtin(_) if tab.ending.is_some() => {}
+            Method::Builtin(builtin) => {
+                let cursor = builtin.check(&call.arguments).unwrap_or_default();
+                open.running = Some(begin(Work::Resume(cursor)));
+                if builtin == Builtin::Cursor {
+                    return self.answer_cursor(key, call.id.as_deref());
+                }
+                self.try_waiting_resume(key);
+            }
+            Method::Declared(method) => self.run_declared(key, ticket, method, call),
+            Method::Handler(handler) => {
+                open.running = Some(begin(Work::Handler));
+                self.tasks.push_back(Task::Handle { key, ticket, handler, call, stream: false });
+            }
+        }
+    }
+
+    pub(super) fn begin_running(&mut self, key: Key, running: Running) {
+        if let Some(open) = self.connections.get_mut(key).and_then(|tab| tab.calls.0.as_mut()) {
+            open.running = Some(running);
+        }
+    }
+
+    /// Answers the call that runs; it is over.
+    pub(super) fn complete_running(&mut self, key: Key, id: Option<&str>, outcome: Outcome<'_>) {
+        if let Some(open) = self.connections.get_mut(key).and_then(|tab| tab.calls.0.as_mut()) {
+            open.running = None;
+        }
+        self.complete(key, id, outcome);
+    }
+
+    /// Answers a call.
+    pub(super) fn complete(&mut self, key: Key, id: Option<&str>, outcome: Outcome<'_>) {
+        let label = if matches!(outcome, Outcome::Error(_)) { "error" } else { "ok" };
+        self.context.metrics.invocation(label);
+        if let Some(id) = id {
+            self.send_message(key, &Message::Completion { invocation_id: id.into(), outcome });
+        }
+        let now = self.now();
+        if let Some(tab) = self.connections.get_mut(key) {
+            tab.note_completed(now);
+        }
+        self.check_quiet(key);
+    }
+
+    /// An embedder's code has ended.
+    pub fn handled(&mut self, key: Key, ticket: Ticket, call: &Call, outcome: Outcome<'_>) {
+        self.look_after_joining();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        call.uploads.iter().for_each(|id| tab.calls.end_upload(id));
+        if ticket == 0 {
+            if let (Some(open), Some(id)) = (&mut tab.calls.0, &call.id) {
+                open.streams.remove(id);
+            }
+        } else if tab.calls.finish(ticket).is_none() {
+            return;
+        }
+        self.complete(key, call.id.as_deref(), outcome);
+        self.start_next_call(key);
+    }
+
+    /// Encodes a message for one connection and queues it; false if it takes none.
+    pub fn send_message(&mut self, key: Key, message: &Message<'_>) -> bool {
+        let Some(tab) = self.connections.get(key) else { return false };
+        let Some(hub_bytes) = tab.connection.encode(message) else { return false };
+        let wire = Bytes::from(tab.form().wrap(&hub_bytes));
+        self.send_wire(key, wire, message.is_trackable())
+    }
+}
+
+/// Why a call does not fit the method's signature, in ASP.NET's words.
+fn mismatch(tab: &Tab, call: &Call, signature: Signature) -> Option<String> {
+    if let Some(id) = &call.id
+        && tab.calls.is_in_use(id)
+    {
+        return Some(invocation_error::id_in_use(id));
+    }
+    match (signature.streams, call.streaming) {
+        (true, false) => return Some(invocation_error::stream_expected(&call.target)),
+        (false, true) => return Some(invocation_error::stream_unexpected(&call.target)),
+        _ => {}
+    }
+    let (sent, expected) = (call.uploads.len(), signature.uploads);
+    (sent != expected).then(|| invocation_error::stream_count(sent, expected))
+}

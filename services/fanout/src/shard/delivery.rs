@@ -1,0 +1,137 @@
+//! Deliveries on their way to the members of their groups.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::tab::Tab;
+use super::{Context, Core};
+use crate::connection::may_hear;
+use crate::groups::Delivery;
+use crate::groups::name::GroupName;
+use crate::projection::Place;
+
+/// How many keys of conflated notifications are remembered; the oldest is forgotten first.
+const REMEMBERED: usize = 16_384;
+
+/// Where the newest notification of each conflated key was delivered: a replay never turns one back (SEMANTICS 2.9).
+#[derive(Debug, Default)]
+pub(super) struct Overtaken {
+    newest: HashMap<u64, (Place, Box<[GroupName]>)>,
+    by_age: VecDeque<u64>,
+}
+
+impl Overtaken {
+    fn note(&mut self, key: u64, delivery: &Delivery) {
+        let newest = (delivery.place, delivery.groups.to_vec().into_boxed_slice());
+        if self.newest.insert(key, newest).is_some() {
+            return;
+        }
+        self.by_age.push_back(key);
+        if self.by_age.len() > REMEMBERED
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            self.newest.remove(&oldest);
+        }
+    }
+
+    /// Where the newest of a key was delivered, and to whom.
+    pub(super) fn newest(&self, key: u64) -> Option<(Place, &[GroupName])> {
+        self.newest.get(&key).map(|(place, groups)| (*place, &**groups))
+    }
+}
+
+/// What became of a delivery to one tab.
+enum Given {
+    /// It does not hear this, or not yet.
+    No,
+    /// So many bytes are queued, or wait in the tab's flow.
+    Bytes(usize),
+    /// So many bytes, and the tab's queue is to be written.
+    ToWrite(usize),
+}
+
+impl Core {
+    /// Queues a notification for each member of its audience; the caller writes the queues.
+    pub fn deliver(&mut self, delivery: &Arc<Delivery>, now_millis: i64) {
+        self.look_after_joining();
+        let _push = tracing::info_span!(parent: &delivery.span, "push", shard = self.index).entered();
+        self.deliveries += 1;
+        let Self { members, connections, dirty, context, waiting, .. } = self;
+        let (mut given, mut bytes) = (0u64, 0u64);
+        for group in &delivery.groups {
+            for key in members.of(&delivery.hub, group) {
+                let Some(tab) = connections.get_mut(key) else { continue };
+                if std::mem::replace(&mut tab.last_delivery, self.deliveries) == self.deliveries {
+                    continue;
+                }
+                let size = match give(tab, delivery, context, waiting) {
+                    Given::No => continue,
+                    Given::Bytes(size) => size,
+                    Given::ToWrite(size) => {
+                        dirty.push(key);
+                        size
+                    }
+                };
+                given += 1;
+                bytes += size as u64;
+            }
+        }
+        context.metrics.delivered(given, bytes);
+        let waited = now_millis.saturating_sub(delivery.stored_at);
+        context.metrics.pushed(Duration::from_millis(waited.max(0).unsigned_abs()));
+        if let Some(key) = delivery.conflation {
+            self.overtaken.note(key, delivery);
+        }
+        self.handled += 1;
+        self.last = Some(Arc::clone(delivery));
+    }
+}
+
+fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mut usize) -> Given {
+    if !hears(tab, delivery, context) || !tab.is_live_for(delivery) {
+        return Given::No;
+    }
+    let frame = delivery.frame.wire(tab.form()).clone();
+    let size = frame.len();
+    // A logout is never held up: it says why the connection ends.
+    if let Some(flow) = &mut tab.flow
+        && delivery.ends.is_none()
+    {
+        flow.live.push(delivery, size, context.queue_bytes / 2);
+        return Given::Bytes(size);
+    }
+    let idle = tab.queue.is_empty();
+    let pushed = if !idle && *waiting > context.shard_bytes {
+        Err(())
+    } else if tab.unacknowledged.is_some() {
+        // What stateful reconnect has counted cannot be replaced by something newer.
+        tab.push(frame, true, context.queue_bytes).map_err(|_| ())
+    } else {
+        tab.queue.push(frame, delivery.conflation, context.queue_bytes).map_err(|_| ())
+    };
+    if pushed.is_err() {
+        Core::fall_behind(tab, delivery);
+        return Given::No;
+    }
+    tab.was_told = true;
+    // A queue that was not empty already waits for its link.
+    if idle {
+        return Given::ToWrite(size);
+    }
+    tab.account(waiting);
+    Given::Bytes(size)
+}
+
+fn hears(tab: &Tab, delivery: &Delivery, context: &Context) -> bool {
+    if let (Some(ends), Some(who)) = (&delivery.ends, &tab.identity)
+        && !ends.ends(who)
+    {
+        return false;
+    }
+    let allowed = may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org);
+    if !allowed {
+        context.metrics.isolation_dropped(1);
+    }
+    allowed
+}

@@ -1,0 +1,71 @@
+//! What an event does to open connections, beyond its notification.
+
+use super::opening::Look;
+use super::{Core, Key};
+use crate::connection::{CloseReason, Identity};
+use crate::groups::{is_allowed, memberships};
+use crate::projection::{Consequence, RoleChange};
+
+impl Core {
+    /// Makes this shard's connections feel what an event changed.
+    pub fn apply(&mut self, effect: &Consequence) {
+        self.look_after_joining();
+        self.handled += 1;
+        match effect {
+            Consequence::Withdrawn(access) => return self.withdraw(access),
+            Consequence::Renewed(from) => {
+                for (_, tab) in &mut self.connections {
+                    tab.subscriptions.renew(from);
+                }
+                return;
+            }
+            Consequence::LoggedOut { .. } | Consequence::Roles(_) | Consequence::Gap => {}
+        }
+        let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.apply_to(key, effect);
+        }
+    }
+
+    fn apply_to(&mut self, key: Key, effect: &Consequence) {
+        let Some(tab) = self.connections.get(key) else { return };
+        match (effect, &tab.identity) {
+            (Consequence::Gap, _) => self.close(key, CloseReason::LogGap),
+            (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) => self.close(key, CloseReason::LoggedOut),
+            (Consequence::Roles(change), Some(who)) if concerns(change, who) => self.regroup(key),
+            _ => {}
+        }
+    }
+
+    /// Joins and leaves groups so that the tab is in those that its roles give it now.
+    fn regroup(&mut self, key: Key) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let Some(who) = &tab.identity else { return };
+        let roles = self.context.groups.read(|known| known.roles_of(who.claims()));
+        // Looking into another org is a right that goes with the role, also for a tab that is open.
+        if !is_allowed(&tab.hub, who, &roles) {
+            return self.close(key, CloseReason::Forbidden);
+        }
+        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
+        let wanted = memberships(&tab.hub, who, &roles);
+        if !tab.is_live() {
+            return;
+        }
+        let moved = tab.subscriptions.regroup(wanted, &names);
+        let (path, interest) = (&tab.hub.path, self.context.groups.interest());
+        for group in &moved.left {
+            self.members.leave(path, group, key, self.index, interest);
+        }
+        for new in &moved.entered {
+            self.members.join(path, &new.group, key, self.index, interest);
+        }
+        self.looks.push_back(Look::Granted(key, moved.entered));
+        // The pipeline waits for this, so no event falls between; the look is not left for later.
+        self.look_after_joining();
+    }
+}
+
+fn concerns(change: &RoleChange, who: &Identity) -> bool {
+    let claims = who.claims();
+    claims.realm.is_none() && claims.user == change.user && claims.org.as_ref() == Some(&change.org)
+}

@@ -1,0 +1,230 @@
+//! What lies between the log and a tab's queue while live notifications do not go straight to it.
+//!
+//! A tab that catches up, that is replayed to, that is told the retained state, or that has fallen behind has a
+//! [`Flow`]. It is pulled by the tab, in one order: what is replayed, then what is retained, then what came live
+//! meanwhile. Nothing of it is pushed beyond the room in the queue.
+//!
+//! A burst of any size drops no tab that reads (SEMANTICS 7.5): what does not fit is not queued, and the tab reads on
+//! from the log once it has taken what is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_broker::Position;
+
+use super::catching_up::CatchingUp;
+use super::queue::FRAME_OVERHEAD;
+use super::replay::{Kind, Replaying};
+use super::retained::Retaining;
+use super::tab::Tab;
+use super::{Core, Key, Task};
+use crate::connection::{CloseReason, may_hear};
+use crate::groups::Delivery;
+
+/// What is told in a row waits once more than this many bytes wait for the link.
+const ROOM: usize = 32 * 1024;
+
+/// How long until a log that could not be read is tried again for a tab that has fallen behind.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What lies between the log and one tab's queue.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    /// Set until the tab has said where it stands.
+    pub catching_up: Option<CatchingUp>,
+    /// What is read again from the log.
+    pub replay: Option<Replaying>,
+    /// What is retained and still to be told.
+    pub retained: Option<Retaining>,
+    /// What came live meanwhile.
+    pub live: Behind,
+}
+
+/// Live notifications that wait for their turn: references to shared frames, bounded in memory.
+#[derive(Debug, Default)]
+pub(super) struct Behind {
+    deliveries: VecDeque<Arc<Delivery>>,
+    memory: usize,
+    /// From where on notifications were not kept, as there was no room: they are read again from the log.
+    pub lost_from: Option<Position>,
+}
+
+impl Behind {
+    /// Nothing kept, and everything behind `from` to be read from the log.
+    pub(super) fn lost(from: Position) -> Self {
+        Self { lost_from: Some(from), ..Self::default() }
+    }
+
+    /// Keeps a notification, if there is room.
+    pub(super) fn push(&mut self, delivery: &Arc<Delivery>, bytes: usize, limit: usize) {
+        if self.lost_from.is_some() {
+            return;
+        }
+        let cost = bytes + FRAME_OVERHEAD;
+        if !self.deliveries.is_empty() && self.memory + cost > limit {
+            self.lost_from = Some(delivery.after.clone());
+            return;
+        }
+        self.memory += cost;
+        self.deliveries.push_back(Arc::clone(delivery));
+    }
+
+    /// Drops what lies at or before a position: it is told otherwise.
+    pub(super) fn drop_within(&mut self, position: &Position) {
+        self.deliveries.retain(|delivery| !delivery.place.is_within(position));
+        if let Some(from) = &mut self.lost_from
+            && from.incarnation() == position.incarnation()
+        {
+            from.merge(position);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Arc<Delivery>> {
+        let first = self.deliveries.pop_front();
+        if self.deliveries.is_empty() {
+            self.memory = 0;
+        }
+        first
+    }
+
+    /// What the tab was told before any of this: none if nothing waits here.
+    pub(super) fn begins_at(&self) -> Option<&Position> {
+        self.deliveries.front().map(|first| &first.after).or(self.lost_from.as_ref())
+    }
+}
+
+impl Tab {
+    /// The flow, made if there is none: from here on live notifications wait in it.
+    pub(super) fn flow(&mut self) -> &mut Flow {
+        self.flow.get_or_insert_default()
+    }
+}
+
+impl Core {
+    /// Whether a link has taken most of what was queued before.
+    #[must_use]
+    pub fn has_room(&self, key: Key) -> bool {
+        let Some(tab) = self.connections.get(key) else { return false };
+        // Where little may wait there must be room left for the next frame.
+        tab.is_linked && tab.queue.memory() <= ROOM.min(self.context.queue_bytes / 4)
+    }
+
+    /// Moves on what lies between the log and a tab's queue, as far as there is room.
+    pub(super) fn pump(&mut self, key: Key) {
+        while self.has_room(key) && self.pump_one(key) {}
+        self.wake_whoever_waits(key);
+    }
+
+    /// One step; false if there is nothing to do for now.
+    fn pump_one(&mut self, key: Key) -> bool {
+        let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return false };
+        let Some(flow) = &mut tab.flow else { return false };
+        if flow.replay.is_some() {
+            return self.replay_on(key);
+        }
+        if self.begin_rejoin(key) {
+            return true;
+        }
+        let Some(tab) = self.connections.get_mut(key) else { return false };
+        let Some(flow) = &mut tab.flow else { return false };
+        if flow.catching_up.is_some() {
+            return false;
+        }
+        if flow.retained.is_some() {
+            self.tell_next_retained(key);
+            return true;
+        }
+        if let Some(delivery) = flow.live.pop() {
+            self.release(key, &delivery);
+            return true;
+        }
+        match flow.live.lost_from.take() {
+            Some(from) => self.read_behind(key, from),
+            None => {
+                tab.flow = None;
+                false
+            }
+        }
+    }
+
+    /// Gives a tab what waited for it, if it may still hear that.
+    fn release(&mut self, key: Key, delivery: &Arc<Delivery>) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let allowed = may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org);
+        if !allowed || !tab.is_live_for(delivery) {
+            return;
+        }
+        tab.was_told = true;
+        let frame = delivery.frame.wire(tab.form()).clone();
+        self.send_wire(key, frame, true);
+    }
+
+    /// Lets a tab that has fallen behind read on from the log; all that comes live from now on waits behind that.
+    fn read_behind(&mut self, key: Key, from: Position) -> bool {
+        let until = self.context.groups.read(|known| known.position().clone());
+        self.begin_replay(key, Kind::Behind, from, until);
+        true
+    }
+
+    /// A tab that has fallen behind could not be read to: again in a while, from where it is.
+    pub(super) fn read_behind_later(&mut self, key: Key, from: Position) {
+        let until = self.now() + AGAIN;
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let flow = tab.flow();
+        // What waits now lies behind what could not be read.
+        flow.live = Behind::lost(from);
+        flow.replay = Some(Replaying::pause(until));
+        self.schedule(key, until);
+    }
+
+    fn wake_whoever_waits(&mut self, key: Key) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        if tab.room_wanted && tab.queue.is_empty() {
+            tab.room_wanted = false;
+            self.tasks.push_back(Task::Drained(key));
+        }
+    }
+
+    /// A tab's next notification does not fit: it is not queued, and the tab reads on from the log as it drains.
+    pub(super) fn fall_behind(tab: &mut Tab, delivery: &Delivery) {
+        tab.flow().live = Behind::lost(delivery.after.clone());
+    }
+
+    /// What a tab has been handed: its cursor may say so much.
+    pub(super) fn told_up_to(&self, key: Key) -> Option<Position> {
+        let tab = self.connections.get(key)?;
+        let live_from = tab.subscriptions.live_from.as_ref()?;
+        if let Some(flow) = &tab.flow {
+            if let Some(replay) = &flow.replay
+                && let Some(after) = replay.after()
+            {
+                return Some(after.clone());
+            }
+            if flow.catching_up.is_some() {
+                return Some(live_from.clone());
+            }
+            if let Some(begin) = flow.live.begins_at() {
+                return Some(begin.clone());
+            }
+        }
+        Some(self.passed())
+    }
+
+    /// A position up to which every delivery has been handed to the tabs of this shard.
+    pub(super) fn passed(&self) -> Position {
+        let (position, sent) = self.context.groups.passed(self.index);
+        match &self.last {
+            Some(last) if self.handled < sent && last.after.incarnation() == position.incarnation() => {
+                last.after.clone()
+            }
+            None if self.handled < sent => Position::start(position.incarnation()),
+            _ => position,
+        }
+    }
+
+    /// Ends a tab that cannot be told what it missed: it has left the replay window.
+    pub(super) fn left_the_window(&mut self, key: Key) {
+        self.evict(key, CloseReason::SlowConsumer);
+    }
+}

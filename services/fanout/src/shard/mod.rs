@@ -1,0 +1,203 @@
+//! The core of a shard: all rules of delivery, without a socket, a task, a channel or a clock.
+//!
+//! A [`Core`] owns connections. It takes bytes from their links, deliveries and effects from the pipeline, answers of
+//! replays, authorizers and publishes, polls, and time; it gives back what is to be written ([`Core::slices`]), and
+//! what is to be asked, started and closed ([`Task`]). The real shard (`socket::shard`) and the seeded simulation
+//! drive this same code.
+//!
+//! | file | the rule |
+//! |---|---|
+//! | `opening` | register first, then look again; who may open, poll and post |
+//! | `inbound` | a client pays for what it sends; what it sends is read in turns |
+//! | `calls` | calls wait in order, counted as memory; nothing is dropped in silence |
+//! | `declared` | what a method of the configuration does |
+//! | `catching_up` | a tab says where it stands before it hears |
+//! | `resume`, `replay` | what a returning tab missed, pulled as its link takes it, priced by what it costs |
+//! | `flow` | what waits between the log and a link; who falls behind reads on from the log |
+//! | `delivery`, `effect` | who hears a notification; what an event does to open connections |
+//! | `retained` | the current state, told once a tab has caught up |
+//! | `ending` | why and how a connection ends |
+
+mod budget;
+mod calls;
+mod catching_up;
+mod tab;
+mod declared;
+mod delivery;
+mod effect;
+mod ending;
+mod flow;
+mod inbound;
+mod members;
+mod opening;
+mod queue;
+mod replay;
+mod resume;
+mod retained;
+mod task;
+mod time;
+mod used_tokens;
+
+pub use budget::{Budget, Rate};
+pub use inbound::READ;
+pub use tab::About;
+pub(crate) use tab::LinkState;
+pub use opening::{Caller, Denied, Opening, Welcome};
+pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};
+
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+use fanfare_telemetry::metrics::FanoutMetrics;
+use slab::Slab;
+
+use crate::connection::{ConnectionId, Settings};
+use crate::groups::{Delivery, Groups};
+use crate::method::Methods;
+use crate::projection::{HubTag, seal_cursor};
+use crate::seal::Seal;
+use tab::Tab;
+use delivery::Overtaken;
+use members::Members;
+use replay::Spending;
+use time::PacedClock;
+use used_tokens::UsedTokens;
+
+/// How long an ended connection may take to read its last bytes and close.
+pub const LINGER: Duration = Duration::from_secs(5);
+
+/// What every shard of a node works with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The state shared with the pipeline.
+    pub groups: Arc<Groups>,
+    /// Seals cursors.
+    pub seal: Seal,
+    /// Times and limits of a connection.
+    pub settings: Settings,
+    /// The most bytes of memory that wait for one link.
+    pub queue_bytes: usize,
+    /// The most bytes of memory that wait for all links of one shard.
+    pub shard_bytes: usize,
+    /// The most notifications of one resume.
+    pub resume_notifications: usize,
+    /// The most bytes of one resume.
+    pub resume_bytes: usize,
+    /// The most groups that one connection joins by hub methods.
+    pub joined_groups: usize,
+    /// What clients may call.
+    pub methods: Methods,
+    /// Counts.
+    pub metrics: Arc<FanoutMetrics>,
+}
+
+/// One shard's connections, and all that is decided about them.
+#[derive(Debug)]
+pub struct Core {
+    index: usize,
+    context: Arc<Context>,
+    clock: PacedClock,
+    connections: Slab<Tab>,
+    by_id: HashMap<ConnectionId, Key>,
+    members: Members,
+    used_tokens: UsedTokens,
+    /// Connections whose queue has got something since they were last written.
+    dirty: Vec<Key>,
+    tasks: VecDeque<Task>,
+    /// Connections that have joined groups and are still to be held against what is known.
+    looks: VecDeque<opening::Look>,
+    timers: BinaryHeap<Reverse<(Instant, Key)>>,
+    /// How many messages of the pipeline have been handled.
+    handled: u64,
+    /// The last delivery that was handled.
+    last: Option<Arc<Delivery>>,
+    deliveries: u64,
+    tickets: Ticket,
+    overtaken: Overtaken,
+    spending: Spending,
+    /// How many connections each user has here.
+    tabs_by_user: HashMap<(Option<Arc<str>>, Id), usize>,
+    /// What waits for all links, in bytes of memory.
+    waiting: usize,
+    draining: bool,
+}
+
+impl Core {
+    /// A shard without connections.
+    #[must_use]
+    pub fn new(index: usize, context: Arc<Context>, now: Instant) -> Self {
+        Self {
+            index,
+            context,
+            clock: PacedClock::new(now),
+            connections: Slab::new(),
+            by_id: HashMap::new(),
+            members: Members::default(),
+            used_tokens: UsedTokens::default(),
+            dirty: Vec::new(),
+            tasks: VecDeque::new(),
+            looks: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            handled: 0,
+            last: None,
+            deliveries: 0,
+            tickets: 0,
+            overtaken: Overtaken::default(),
+            spending: Spending::default(),
+            tabs_by_user: HashMap::new(),
+            waiting: 0,
+            draining: false,
+        }
+    }
+
+    /// What is to be started, in order. To be called after every input.
+    pub fn next_task(&mut self) -> Option<Task> {
+        self.tasks.pop_front()
+    }
+
+    /// Takes up to `most` of the connections whose queue has got something to be written.
+    pub fn take_dirty(&mut self, most: usize, into: &mut Vec<Key>) {
+        let rest = self.dirty.len().saturating_sub(most);
+        into.extend(self.dirty.drain(rest..));
+    }
+
+    /// Whether nothing waits to be written or started.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.dirty.is_empty() && self.tasks.is_empty() && self.looks.is_empty()
+    }
+
+    /// How many connections there are, ended ones among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Whether the shard was told to drain.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// The cursor of a position, for a hub's tabs.
+    fn cursor(&self, hub: &str, position: &Position, marked: bool) -> String {
+        let Context { groups, seal, .. } = &*self.context;
+        let hub = HubTag::of(hub);
+        groups.read(|known| seal_cursor(seal, known.told_as(position), known.times(), hub, marked))
+    }
+}

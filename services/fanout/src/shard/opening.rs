@@ -1,0 +1,399 @@
+//! A connection's beginning, and the requests of the HTTP side that name one.
+//!
+//! Register first, then look again (SEMANTICS 1.3): a connection announces its groups, and only then is held against
+//! what is known. The pipeline folds an event before it asks who is interested, so an event either was folded before
+//! the look, or finds the connection a member. Between the two nothing else happens on the shard.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fanfare_broker::Position;
+use fanfare_signalr::Message;
+use fanfare_signalr::handshake::{self, HandshakeError};
+use fanfare_signalr::negotiate::Transport;
+use thiserror::Error;
+
+use super::calls::Calls;
+use super::catching_up::{CatchingUp, Caught};
+use super::inbound::Inbound;
+use super::queue::SendQueue;
+use super::tab::{Poll, Tab};
+use super::{Core, Key, PollAnswer, Task};
+use crate::config::HubConfig;
+use crate::connection::{Action, CloseReason, Connection, ConnectionId, Identity, Subscriptions};
+use crate::groups::name::GroupName;
+use crate::groups::{Membership, Refused};
+use crate::method::{Declared, Request};
+use crate::websocket::{FrameReader, PING};
+
+/// Everything about a connection that its opening request told.
+#[derive(Debug)]
+pub struct Opening {
+    /// The public id of the connection.
+    pub id: ConnectionId,
+    /// When its token stops being good for opening, in seconds since the epoch; without negotiation there is no token to
+    /// use again.
+    pub token_expires: Option<i64>,
+    /// Whether negotiation agreed on stateful reconnect.
+    pub stateful: bool,
+    /// The hub it belongs to.
+    pub hub: Arc<HubConfig>,
+    /// Whose it is; `None` on a public hub.
+    pub identity: Option<Identity>,
+    /// The cursor to resume from at connect, as the client gave it.
+    pub cursor: Option<String>,
+    /// The request itself, where the hub's methods want to see it.
+    pub request: Option<Arc<Request>>,
+}
+
+/// Whose request it is that names a connection.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Who asks; must be the connection's user.
+    pub identity: Option<Identity>,
+}
+
+/// Why a request that names a connection cannot be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// There is no such connection, or its token was used up.
+    #[error("No Connection with that ID")]
+    Unknown,
+    /// The connection is another user's, or was opened as another than the request is.
+    #[error("The connection belongs to another user.")]
+    OtherUser,
+    /// The connection uses another transport.
+    #[error("Cannot change transports mid-connection")]
+    OtherTransport,
+    /// A WebSocket takes its messages itself.
+    #[error("POST requests are not allowed for WebSocket connections.")]
+    Post,
+    /// Only long polling needs to be told the end.
+    #[error("Cannot terminate this connection using the DELETE endpoint.")]
+    Delete,
+    /// The connection already has its event stream.
+    #[error("The connection is already active.")]
+    Active,
+}
+
+/// What a WebSocket would be to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// Its beginning.
+    New,
+    /// Another socket for a stateful connection that is open.
+    Again,
+}
+
+/// A connection that has announced groups and is still to be held against what is known.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// It has shaken hands.
+    Enter(Key),
+    /// Its roles have put it into these groups.
+    Granted(Key, Vec<Membership>),
+    /// A method has put it into this group.
+    Joined {
+        key: Key,
+        ticket: super::Ticket,
+        method: Arc<Declared>,
+        group: GroupName,
+        decided_at: Option<Position>,
+    },
+}
+
+impl Core {
+    /// The connection of a request, if it is the caller's.
+    fn own(&self, id: ConnectionId, identity: Option<&Identity>) -> Result<Key, Denied> {
+        let key = *self.by_id.get(&id).ok_or(Denied::Unknown)?;
+        let tab = self.connections.get(key).ok_or(Denied::Unknown)?;
+        let same = match (&tab.identity, identity) {
+            (Some(owner), Some(caller)) => owner.is_same(caller),
+            (owner, caller) => owner.is_none() && caller.is_none(),
+        };
+        if same { Ok(key) } else { Err(Denied::OtherUser) }
+    }
+
+    /// The key of a connection.
+    #[must_use]
+    pub fn find(&self, id: ConnectionId) -> Option<Key> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Whether a WebSocket may be opened for an id.
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason.
+    pub fn may_open(&self, caller: &Caller) -> Result<Welcome, Denied> {
+        match self.own(caller.id, caller.identity.as_ref()) {
+            Ok(key) if self.connections[key].connection.is_stateful() => Ok(Welcome::Again),
+            Ok(key) if self.connections[key].transport != Transport::WebSockets => Err(Denied::OtherTransport),
+            Ok(_) => Err(Denied::Active),
+            Err(Denied::Unknown) if !self.used_tokens.holds(caller.id) => Ok(Welcome::New),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// Takes over a WebSocket: of a new connection, or another one for a stateful connection. None if its id was taken
+    /// between the question and the upgrade: the second socket is dropped.
+    pub fn open_web_socket(&mut self, opening: Opening, unix_seconds: i64) -> Option<Key> {
+        self.look_after_joining();
+        match self.find(opening.id) {
+            Some(key) if self.connections[key].connection.is_stateful() => {
+                self.replace_link(key);
+                Some(key)
+            }
+            Some(_) => None,
+            None => Some(self.open(opening, Transport::WebSockets, unix_seconds)),
+        }
+    }
+
+    /// Opens the connection of an event stream.
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason.
+    pub fn open_event_stream(&mut self, opening: Opening, unix_seconds: i64) -> Result<Key, Denied> {
+        self.look_after_joining();
+        match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(key) if self.connections[key].transport == Transport::ServerSentEvents => Err(Denied::Active),
+            Ok(_) => Err(Denied::OtherTransport),
+            Err(Denied::Unknown) if !self.used_tokens.holds(opening.id) => {
+                Ok(self.open(opening, Transport::ServerSentEvents, unix_seconds))
+            }
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// The connection of a poll, opened by the first; the driver then keeps the poll and calls [`Self::poll`].
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason.
+    pub fn own_poll(&mut self, opening: Opening, may_open: bool, unix_seconds: i64) -> Result<Key, Denied> {
+        self.look_after_joining();
+        match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(key) if self.connections[key].transport == Transport::LongPolling => Ok(key),
+            Ok(_) => Err(Denied::OtherTransport),
+            Err(Denied::Unknown) if may_open && !self.used_tokens.holds(opening.id) => {
+                Ok(self.open(opening, Transport::LongPolling, unix_seconds))
+            }
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// Takes a poll of a connection that is open, or has just ended and has not been told.
+    pub fn poll(&mut self, key: Key) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.poll.since = now;
+        tab.note_sign(now);
+        if !std::mem::replace(&mut tab.poll.polled, true) {
+            let answer = PollAnswer::Messages(Vec::new());
+            return self.tasks.push_back(Task::AnswerPoll { key, answer });
+        }
+        tab.poll.waits = true;
+        if tab.queue.is_empty()
+            && let Some(ending) = &mut tab.ending
+        {
+            ending.over = true;
+            tab.poll.waits = false;
+            self.tasks.push_back(Task::AnswerPoll { key, answer: PollAnswer::Over });
+            self.tasks.push_back(Task::Wake(key));
+        }
+        self.dirty.push(key);
+        self.check_quiet(key);
+    }
+
+    /// The connection that bytes are posted for; some clients post their handshake before their first poll.
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason.
+    pub fn own_post(&mut self, opening: Opening, may_open: bool, bytes: &[u8], unix: i64) -> Result<Key, Denied> {
+        self.look_after_joining();
+        match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(key) if self.connections[key].transport == Transport::WebSockets => Err(Denied::Post),
+            Ok(key) => Ok(key),
+            Err(Denied::Unknown) if may_open && !self.used_tokens.holds(opening.id) && self.shakes_hands(bytes) => {
+                Ok(self.open(opening, Transport::LongPolling, unix))
+            }
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// Takes bytes that a client posted.
+    pub fn post(&mut self, key: Key, bytes: &[u8]) {
+        self.look_after_joining();
+        self.receive_post(key, bytes);
+    }
+
+    /// Whether bytes begin as a connection does. Anything else is of a connection that another node has: taken here, a
+    /// call would never be answered, while 404 lets a proxy ask the other nodes.
+    fn shakes_hands(&self, bytes: &[u8]) -> bool {
+        match handshake::Request::parse(bytes, self.context.settings.message_bytes) {
+            Ok(request) => request.is_some(),
+            Err(error) => !matches!(error, HandshakeError::Malformed(_)),
+        }
+    }
+
+    /// Ends a long-polling connection at its client's wish.
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason.
+    pub fn delete(&mut self, caller: &Caller) -> Result<(), Denied> {
+        self.look_after_joining();
+        let key = self.own(caller.id, caller.identity.as_ref())?;
+        if self.connections[key].transport != Transport::LongPolling {
+            return Err(Denied::Delete);
+        }
+        self.carry_out(key, Action::End(CloseReason::ClientClosed));
+        self.dirty.push(key);
+        Ok(())
+    }
+
+    /// Makes a connection around its link.
+    fn open(&mut self, opening: Opening, transport: Transport, unix_seconds: i64) -> Key {
+        let now = self.now();
+        let Opening { id, token_expires, stateful, hub, identity, cursor, request } = opening;
+        let path = hub.path.clone();
+        let key = self.connections.insert(Tab {
+            id,
+            hub,
+            identity,
+            transport,
+            request,
+            cursor: cursor.map(String::into_boxed_str),
+            connection: Connection::new(transport, stateful, now),
+            reader: FrameReader::default(),
+            is_linked: true,
+            poll: Poll { waits: false, since: now, polled: false },
+            queue: SendQueue::default(),
+            accounted: 0,
+            stalled: None,
+            pong: None,
+            unacknowledged: None,
+            subscriptions: Subscriptions::default(),
+            flow: None,
+            rejoin: None,
+            is_anchored: false,
+            was_told: false,
+            calls: Calls::default(),
+            inbound: Inbound::new(now),
+            ending: None,
+            is_forgotten: false,
+            last_delivery: 0,
+            due: None,
+            room_wanted: false,
+        });
+        self.by_id.insert(id, key);
+        if let Some(expires) = token_expires {
+            self.used_tokens.note(id, expires, unix_seconds);
+        }
+        self.context.groups.opened();
+        self.count_user(key, true);
+        self.context.metrics.connection_opened(&path, transport.name());
+        if self.draining {
+            self.close(key, CloseReason::Draining);
+        }
+        key
+    }
+
+    /// Lets another link go on where the last one stopped, whether its loss is known yet or not.
+    fn replace_link(&mut self, key: Key) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.connection.replace_socket(now);
+        tab.reader = FrameReader::default();
+        tab.queue.clear();
+        tab.is_linked = true;
+        tab.stalled = None;
+        let kept = tab.unacknowledged.as_ref();
+        let again: Vec<Bytes> = kept.iter().flat_map(|kept| kept.frames().cloned()).collect();
+        if let Some(sequence_id) = kept.map(|kept| kept.sequence()) {
+            // First of all: the client drops everything that comes before it.
+            let hub_bytes = tab.connection.encode(&Message::Sequence { sequence_id }).unwrap_or_default();
+            let wire = Bytes::from(tab.form().wrap(&hub_bytes));
+            self.send_wire(key, wire, false);
+        }
+        for frame in again {
+            self.send_wire(key, frame, false);
+        }
+    }
+
+    /// The handshake is done: join the groups, then look.
+    pub(super) fn entered(&mut self, key: Key) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let memberships = self.context.groups.memberships(&tab.hub, tab.identity.as_ref());
+        for membership in &memberships {
+            let interest = self.context.groups.interest();
+            self.members.join(&tab.hub.path, &membership.group, key, self.index, interest);
+        }
+        tab.subscriptions.memberships = memberships;
+        let waits = tab.hub.catch_up;
+        tab.flow().catching_up = waits.then(|| CatchingUp::new(now));
+        self.looks.push_back(Look::Enter(key));
+        if waits && tab.transport == Transport::WebSockets {
+            // Its pong is the client's first sign of life.
+            self.send_wire(key, Bytes::from_static(&PING), false);
+        }
+    }
+
+    /// Holds connections that have joined groups against what is known. To be called before anything else happens on the
+    /// shard; every input does.
+    pub fn look_after_joining(&mut self) {
+        while let Some(look) = self.looks.pop_front() {
+            match look {
+                Look::Enter(key) => self.enter(key),
+                Look::Granted(key, entered) => {
+                    self.told_anew(key, &entered);
+                    self.pump(key);
+                }
+                Look::Joined { key, ticket, method, group, decided_at } => {
+                    self.look_at_join(key, ticket, &method, group, decided_at.as_ref());
+                }
+            }
+        }
+    }
+
+    /// What is retained for groups that a tab has come into.
+    pub(super) fn told_anew(&mut self, key: Key, entered: &[Membership]) {
+        if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut()) {
+            catching_up.has_entered = true;
+        }
+        self.tell_retained(key, entered);
+    }
+
+    fn enter(&mut self, key: Key) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return };
+        match self.context.groups.admit(&tab.hub, tab.identity.as_ref()) {
+            Ok(live_from) => tab.subscriptions.live_from = Some(live_from),
+            Err(Refused::LoggedOut) => return self.close(key, CloseReason::LoggedOut),
+            Err(Refused::Forbidden) => return self.close(key, CloseReason::Forbidden),
+        }
+        let is_catching_up = tab.is_catching_up();
+        match tab.cursor.take() {
+            Some(cursor) => {
+                tab.flow().catching_up.get_or_insert_with(|| CatchingUp::new(now));
+                self.resume_at_connect(key, &cursor);
+                self.check_quiet(key);
+            }
+            None if is_catching_up => self.check_quiet(key),
+            None => self.end_catching_up(key, &Caught::Quiet),
+        }
+        self.start_next_call(key);
+    }
+
+    /// Counts a connection to its user, or takes it off.
+    pub(super) fn count_user(&mut self, key: Key, opens: bool) {
+        let Some(identity) = self.connections.get(key).and_then(|tab| tab.identity.as_ref()) else { return };
+        let claims = identity.claims();
+        let user = (claims.realm.clone(), claims.user.clone());
+        let count = self.tabs_by_user.entry(user.clone()).or_default();
+        *count = if opens { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.tabs_by_user.remove(&user);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What is read again from the log for one connection: pulled as its link takes it, priced by what it costs.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+
+use super::budget::{Budget, Rate};
+use super::flow::Flow;
+use super::tab::Tab;
+use super::{Core, Key, ReplayAnswer, Task, Ticket};
+use crate::connection::{CloseReason, Frame, Identity, may_hear};
+use crate::groups::name::GroupName;
+use crate::pipeline::{Notification, Replayed, ResumeError};
+use crate::projection::Place;
+
+/// How long a tab may keep its place among those that read the broker without taking what it is sent.
+const HOLDS_BROKER: Duration = Duration::from_secs(1);
+
+/// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many
+/// as cost about a fiftieth of a processor. A replay that exceeds it goes on later (SEMANTICS 7.7).
+const READS: Rate = Rate { per_second: 2_000.0, burst: 250_000.0 };
+
+/// How many users' spending is remembered before those that have all of it back are forgotten.
+const REMEMBERED: usize = 4_096;
+
+/// What a replay is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `Resume(cursor)`, with the id of the call.
+    Call(Option<String>),
+    /// `?cursor=`.
+    AtConnect,
+    /// The tab took less than came: it reads on from the log.
+    Behind,
+    /// Groups that were joined right after a resume.
+    Rejoin(Vec<GroupName>),
+    /// None: the log is tried again in a while.
+    Pause,
+}
+
+/// A replay under way.
+#[derive(Debug)]
+pub(super) struct Replaying {
+    pub(super) ticket: Ticket,
+    pub(super) kind: Kind,
+    pub(super) after: Position,
+    pub(super) until: Position,
+    /// Whether the cursor claims more than its holder has heard, so that nothing makes this complete.
+    pub(super) marked: bool,
+    pub(super) complete: bool,
+    pub(super) sent: usize,
+    pub(super) bytes: usize,
+    /// The places of retained notifications that were sent.
+    pub(super) told: HashSet<Place>,
+    /// How far the tab has been told.
+    pub(super) reached: Position,
+    pending: VecDeque<Replayed>,
+    stage: Stage,
+    /// Since when the tab takes nothing of it; of a pause, until when it lasts.
+    stuck: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// A batch is being read.
+    Reading,
+    /// The next batch may be asked for.
+    Idle,
+    /// The next batch may be asked for, and the broker was let go of.
+    Paused,
+    /// All of it was read.
+    Ended,
+}
+
+impl Replaying {
+    /// What stands for a replay until the log is tried again.
+    pub(super) fn pause(until: Instant) -> Self {
+        let nowhere = Position::start(0);
+        Self { stuck: Some(until), ..Self::new(0, Kind::Pause, nowhere.clone(), nowhere, false) }
+    }
+
+    fn new(ticket: Ticket, kind: Kind, after: Position, until: Position, marked: bool) -> Self {
+        Self {
+            ticket,
+            kind,
+            reached: after.clone(),
+            after,
+            until,
+            marked,
+            complete: !marked,
+            sent: 0,
+            bytes: 0,
+            told: HashSet::new(),
+            pending: VecDeque::new(),
+            stage: Stage::Reading,
+            stuck: None,
+        }
+    }
+
+    /// What its tab had before; nothing of a pause.
+    pub(super) fn after(&self) -> Option<&Position> {
+        match self.kind {
+            Kind::Pause => None,
+            // In order from there on, so what was told of it counts.
+            Kind::Behind => Some(&self.reached),
+            _ => Some(&self.after),
+        }
+    }
+
+    /// Whether something of it is still to be sent.
+    pub(super) fn has_more(&self) -> bool {
+        !self.pending.is_empty() || self.stage != Stage::Ended
+    }
+}
+
+/// What the users of a shard have spent on replays.
+#[derive(Debug, Default)]
+pub(super) struct Spending(HashMap<User, Budget>);
+
+type User = (Option<Arc<str>>, Id);
+
+impl Spending {
+    fn spend(&mut self, who: Option<&Identity>, records: usize, now: Instant) {
+        let Some(user) = who.map(user) else { return };
+        let budget = self.0.entry(user).or_insert_with(|| Budget::new(READS, now));
+        budget.spend(records as f32, READS, now);
+    }
+
+    fn wait(&mut self, who: Option<&Identity>, now: Instant) -> Duration {
+        let budget = who.map(user).and_then(|user| self.0.get_mut(&user));
+        budget.map_or(Duration::ZERO, |budget| budget.wait(1.0, READS, now))
+    }
+
+    /// Forgets users that have all of it back.
+    pub(super) fn tidy(&mut self, now: Instant) {
+        if self.0.len() > REMEMBERED {
+            self.0.retain(|_, budget| !budget.is_full(READS, now));
+        }
+    }
+}
+
+fn user(identity: &Identity) -> User {
+    let claims = identity.claims();
+    (claims.realm.clone(), claims.user.clone())
+}
+
+impl Core {
+    /// Begins a replay; it takes the place of one that was under way.
+    pub(super) fn begin_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position) {
+        self.begin_marked_replay(key, kind, after, until, false);
+    }
+
+    pub(super) fn begin_marked_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position, marked: bool) {
+        let ticket = self.ticket();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
+        let replaying = Replaying::new(ticket, kind, after.clone(), until.clone(), marked);
+        if let Some(before) = tab.flow().replay.replace(replaying) {
+            self.tasks.push_back(Task::EndReplay(before.ticket));
+        }
+        self.tasks.push_back(Task::Replay { key, ticket, after, until, orgs });
+    }
+
+    /// Takes what came of reading the log for a replay.
+    pub fn replayed(&mut self, key: Key, ticket: Ticket, answer: ReplayAnswer) {
+        self.look_after_joining();
+        let now = self.now();
+        let tab = self.connections.get_mut(key);
+        let replay = tab.and_then(|tab| Some((&tab.identity, tab.flow.as_mut()?.replay.as_mut()?)));
+        let Some((identity, replay)) = replay.filter(|(_, replay)| replay.ticket == ticket) else {
+            // Its tab is gone, or has begun another.
+            return self.tasks.push_back(Task::EndReplay(ticket));
+        };
+        match answer {
+            ReplayAnswer::Batch { events, cost, complete } => {
+                self.spending.spend(identity.as_ref(), cost, now);
+                replay.pending.extend(events);
+                replay.complete = complete && !replay.marked;
+                replay.stage = Stage::Idle;
+            }
+            ReplayAnswer::End { cost, complete } => {
+                self.spending.spend(identity.as_ref(), cost, now);
+                replay.complete = complete && !replay.marked;
+                replay.stage = Stage::Ended;
+                self.tasks.push_back(Task::EndReplay(ticket));
+            }
+            ReplayAnswer::Failed(error) => return self.replay_failed(key, &error),
+        }
+        self.pump(key);
+    }
+
+    /// One step of a replay; false if it has to wait.
+    pub(super) fn replay_on(&mut self, key: Key) -> bool {
+        let now = self.now();
+        let limits = (self.context.resume_notifications, self.context.resume_bytes);
+        let Some(tab) = self.connections.get_mut(key) else { return false };
+        let Tab { flow: Some(flow), identity, .. } = tab else { return false };
+        let Some(replay) = &mut flow.replay else { return false };
+        if replay.kind == Kind::Pause {
+            let is_over = replay.stuck.is_none_or(|until| until <= now);
+            if is_over {
+                flow.replay = None;
+            }
+            return is_over;
+        }
+        replay.stuck = None;
+        let is_cut = matches!(replay.kind, Kind::Call(_)) && (replay.sent >= limits.0 || replay.bytes >= limits.1);
+        if is_cut && replay.has_more() {
+            self.finish_replay(key, true);
+            return true;
+        }
+        if let Some(event) = replay.pending.pop_front() {
+            self.send_again(key, &event);
+            return true;
+        }
+        match replay.stage {
+            Stage::Reading => false,
+            Stage::Ended => {
+                self.finish_replay(key, false);
+                true
+            }
+            Stage::Idle | Stage::Paused => {
+                let wait = self.spending.wait(identity.as_ref(), now);
+                if wait.is_zero() {
+                    replay.stage = Stage::Reading;
+                    let ticket = replay.ticket;
+                    self.tasks.push_back(Task::ReadOn { key, ticket });
+                } else {
+                    self.schedule(key, now + wait);
+                }
+                false
+            }
+        }
+    }
+
+    /// Lets go of the broker for a tab that takes nothing of its replay.
+    pub(super) fn let_go_of_broker(&mut self, key: Key) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.as_mut()) else { return };
+        if replay.stage != Stage::Idle {
+            return;
+        }
+        let since = *replay.stuck.get_or_insert(now);
+        if now.saturating_duration_since(since) >= HOLDS_BROKER {
+            replay.stage = Stage::Paused;
+            let ticket = replay.ticket;
+            self.tasks.push_back(Task::Pause(ticket));
+        } else {
+            self.schedule(key, since + HOLDS_BROKER);
+        }
+    }
+
+    /// Sends again what an event of the past said to a connection.
+    fn send_again(&mut self, key: Key, event: &Replayed) {
+        for notification in &event.notifications {
+            let Some(tab) = self.connections.get(key).filter(|tab| tab.ending.is_none()) else { return };
+            if !self.is_for(tab, event, notification) {
+                continue;
+            }
+            let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()) else { return };
+            // What it says may be all that the tab hears of: until it is complete its cursors do not say more.
+            let marked = !replay.complete;
+            let cursor = self.cursor(&tab.hub.path, &event.position, marked);
+            let frame = Frame::new(&notification.route, &event.event, &cursor).wire(tab.form()).clone();
+            let Some(tab) = self.connections.get_mut(key) else { return };
+            tab.was_told = true;
+            let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.as_mut()) else { return };
+            replay.sent += 1;
+            replay.bytes += frame.len();
+            if notification.route.retain() != crate::route::Retain::No {
+                replay.told.insert(event.place);
+            }
+            self.send_wire(key, frame, true);
+        }
+        let tab = self.connections.get_mut(key);
+        if let Some(replay) = tab.and_then(|tab| tab.flow.as_mut()?.replay.as_mut()) {
+            replay.reached = event.position.clone();
+        }
+    }
+
+    /// Whether a notification of the past is for this connection: by its groups, from their grant on, by its orgs, and
+    /// unless it would turn state back. A logout of the past did not end this connection and is none of its business.
+    fn is_for(&self, tab: &Tab, event: &Replayed, notification: &Notification) -> bool {
+        let (route, groups) = (&notification.route, &notification.groups);
+        if *route.hub() != *tab.hub.path || route.effect(&event.event).is_logout() {
+            return false;
+        }
+        let org = event.event.attributes.org.as_ref();
+        if !may_hear(tab.identity.as_ref(), org, route.cross_org()) {
+            return false;
+        }
+        let Some(Flow { replay: Some(replay), .. }) = tab.flow.as_deref() else { return false };
+        let subscriptions = &tab.subscriptions;
+        let owed = match &replay.kind {
+            Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => {
+                subscriptions.was_in(groups, event.place)
+            }
+            Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
+            Kind::Behind => subscriptions.is_owed(groups, event.place),
+            Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),
+            Kind::Pause => false,
+        };
+        owed && !self.turns_back(tab, replay, event, notification)
+    }
+
+    /// Whether something newer was told before, or comes behind the replay (SEMANTICS 2.9).
+    fn turns_back(&self, tab: &Tab, replay: &Replaying, event: &Replayed, notification: &Notification) -> bool {
+        let route = &notification.route;
+        let is_in = |group: &GroupName| tab.subscriptions.holds(group);
+        let is_overtaken = self.context.groups.read(|known| {
+            known.had_newer(route, &event.event, &replay.after)
+                || known.comes_newer(route, &event.event, &replay.until, is_in)
+        });
+        is_overtaken
+            || route.conflation_key(&event.event).and_then(|key| self.overtaken.newest(key)).is_some_and(
+                |(place, groups)| {
+                    !place.is_within(&replay.until) && place.is_after(event.place) && groups.iter().any(is_in)
+                },
+            )
+    }
+
+    fn replay_failed(&mut self, key: Key, error: &ResumeError) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.take()) else { return };
+        self.tasks.push_back(Task::EndReplay(replay.ticket));
+        self.context.metrics.resumed("failed", replay.sent as u64);
+        match replay.kind {
+            // It does not count: the tab waits on, and may call again.
+            Kind::Call(id) => {
+                self.end_resume_call(key, id.as_deref(), Err(error.to_string()));
+            }
+            // There is no call to answer. Going on without what was missed would put the tab's next cursor beyond it,
+            // so it comes back with the one it has.
+            Kind::AtConnect => self.close(key, CloseReason::ServerError),
+            Kind::Behind => self.read_behind_later(key, replay.reached),
+            Kind::Rejoin(groups) => {
+                if let Some(rejoin) = &mut tab.rejoin {
+                    rejoin.waiting.extend(groups);
+                }
+                let until = now + HOLDS_BROKER;
+                tab.flow().replay = Some(Replaying::pause(until));
+                self.schedule(key, until);
+            }
+            Kind::Pause => {}
+        }
+    }
+}

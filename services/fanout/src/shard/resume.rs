@@ -1,0 +1,222 @@
+//! `Resume(cursor)`, `?cursor=` and `Cursor()`: what a tab says of where it stands, and what it is told (SEMANTICS 2).
+
+use std::time::{Duration, Instant};
+
+use fanfare_broker::Position;
+use fanfare_signalr::{Outcome, Value};
+
+use super::catching_up::Caught;
+use super::replay::{Kind, Replaying};
+use super::{Core, Key};
+use crate::groups::name::GroupName;
+use crate::projection::{Cursor, HubTag, UnknownCursor, open_cursor};
+
+/// For how long joins after a resume are replayed from its cursor, so that rejoining before or after is the same.
+const REJOINS: Duration = Duration::from_secs(5);
+
+/// From where joins are replayed that follow a resume.
+#[derive(Debug)]
+pub(super) struct Rejoin {
+    from: Position,
+    ends: Instant,
+    /// Groups that were joined and are still to be replayed.
+    pub(super) waiting: Vec<GroupName>,
+}
+
+impl Core {
+    /// `Resume(cursor)`: replays and answers. False if it has to wait for another replay of the connection.
+    pub(super) fn resume(&mut self, key: Key, id: Option<&str>, cursor: Option<&str>) -> bool {
+        let Some(tab) = self.connections.get(key) else { return true };
+        let under_way = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()).map(|replay| &replay.kind);
+        // A call supersedes the replay of the URL.
+        if under_way.is_some_and(|kind| *kind != Kind::AtConnect) {
+            return false;
+        }
+        let Some(cursor) = cursor else {
+            self.answer_without_replay(key, id);
+            return true;
+        };
+        match open_cursor(&self.context.seal, cursor) {
+            Ok(cursor) => self.begin_resume(key, Kind::Call(id.map(str::to_owned)), cursor),
+            Err(error) => {
+                self.context.metrics.resumed("unknown_cursor", 0);
+                self.end_resume_call(key, id, Err(error.to_string()));
+            }
+        }
+        true
+    }
+
+    /// `?cursor=`: replays before anything else is told.
+    pub(super) fn resume_at_connect(&mut self, key: Key, cursor: &str) {
+        match open_cursor(&self.context.seal, cursor) {
+            Ok(cursor) => self.begin_resume(key, Kind::AtConnect, cursor),
+            Err(UnknownCursor) => {
+                // The tab gets the current state as if it had no cursor.
+                self.context.metrics.resumed("unknown_cursor", 0);
+                tracing::debug!("a connect named a cursor that was not issued here");
+            }
+        }
+    }
+
+    fn begin_resume(&mut self, key: Key, kind: Kind, cursor: Cursor) {
+        let now = self.now();
+        let Some(tab) = self.connections.get(key) else { return };
+        let Some(live_from) = tab.subscriptions.live_from.clone() else {
+            if let Kind::Call(id) = kind {
+                self.end_resume_call(key, id.as_deref(), Err("The connection has ended.".to_owned()));
+            }
+            return;
+        };
+        let evictions = self.context.groups.evictions();
+        if tab.identity.as_ref().is_some_and(|who| evictions.too_often(who, now)) {
+            self.context.metrics.resumed("too_slow", 0);
+            match kind {
+                Kind::Call(id) => self.answer_without_replay(key, id.as_deref()),
+                _ => self.end_catching_up(key, &Caught::Asked),
+            }
+            return;
+        }
+        let after = cursor.position;
+        // Of what it has heard before it said where it stands nobody knows what came before.
+        let claims_too_much = !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
+        let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
+        let until = if tab.is_catching_up() {
+            let mut until = self.context.groups.read(|known| known.position().clone());
+            if until.incarnation() == after.incarnation() {
+                // A node may be behind the one that gave the cursor: what the tab has is not told again.
+                until.merge(&after);
+            }
+            until
+        } else {
+            tab.subscriptions.replay_until().unwrap_or(live_from)
+        };
+        self.begin_marked_replay(key, kind, after, until, marked);
+    }
+
+    /// Ends a replay that has sent all, or as much as one resume sends.
+    pub(super) fn finish_replay(&mut self, key: Key, is_cut: bool) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let is_catching_up = tab.is_catching_up();
+        let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.take()) else { return };
+        if is_cut {
+            self.tasks.push_back(super::Task::EndReplay(replay.ticket));
+        }
+        let complete = replay.complete && !is_cut;
+        if matches!(replay.kind, Kind::Call(_) | Kind::AtConnect) {
+            let label = if is_cut { "cut" } else if complete { "complete" } else { "incomplete" };
+            self.context.metrics.resumed(label, replay.sent as u64);
+        }
+        match &replay.kind {
+            Kind::Call(id) => {
+                let answer = self.resume_answer(key, &replay, is_cut, is_catching_up);
+                self.end_resume_call(key, id.as_deref(), Ok(answer));
+                self.after_resume(key, &replay, is_cut, is_catching_up);
+            }
+            Kind::AtConnect => self.after_resume(key, &replay, is_cut, is_catching_up),
+            // What it missed is not there any more.
+            Kind::Behind if !complete => self.left_the_window(key),
+            Kind::Behind | Kind::Rejoin(_) | Kind::Pause => {}
+        }
+        self.start_next_call(key);
+    }
+
+    /// What a resume that has succeeded changes: the tab is anchored, live, and its next joins are replayed, too.
+    fn after_resume(&mut self, key: Key, replay: &Replaying, is_cut: bool, is_catching_up: bool) {
+        let ends = self.now() + REJOINS;
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.is_anchored = true;
+        // It goes on with the cursor that it was given.
+        if is_cut {
+            return;
+        }
+        if is_catching_up {
+            tab.rejoin = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() }));
+            self.end_catching_up_with(key, &Caught::Resumed(replay.until.clone()), &replay.told);
+        }
+    }
+
+    fn resume_answer(&self, key: Key, replay: &Replaying, is_cut: bool, is_catching_up: bool) -> Value<'static> {
+        let path = self.connections.get(key).map(|tab| tab.hub.path.clone()).unwrap_or_default();
+        let (position, marked) = match (is_cut, is_catching_up) {
+            // Going on from there says whether something had been lost before.
+            (true, _) => (replay.reached.clone(), !replay.complete),
+            (false, true) => (replay.until.clone(), false),
+            (false, false) => (self.told_up_to(key).unwrap_or_else(|| replay.until.clone()), false),
+        };
+        let mut answer = vec![
+            ("replayed", Value::from(i64::try_from(replay.sent).unwrap_or(i64::MAX))),
+            ("complete", Value::from(replay.complete && !is_cut)),
+            ("cursor", Value::from(self.cursor(&path, &position, marked))),
+        ];
+        if is_cut {
+            answer.push(("more", Value::from(true)));
+        }
+        Value::map(answer)
+    }
+
+    /// A resume that replays nothing: without a cursor, or of a tab that cannot keep up. It says where the tab is.
+    fn answer_without_replay(&mut self, key: Key, id: Option<&str>) {
+        let Some(position) = self.told_up_to(key) else { return };
+        let path = self.connections.get(key).map(|tab| tab.hub.path.clone()).unwrap_or_default();
+        let cursor = self.cursor(&path, &position, false);
+        let answer = Value::map([
+            ("replayed", Value::from(0i64)),
+            ("complete", Value::from(false)),
+            ("cursor", Value::from(cursor)),
+        ]);
+        if let Some(tab) = self.connections.get_mut(key) {
+            tab.is_anchored = true;
+        }
+        self.end_resume_call(key, id, Ok(answer));
+        self.end_catching_up(key, &Caught::Asked);
+    }
+
+    pub(super) fn end_resume_call(&mut self, key: Key, id: Option<&str>, outcome: Result<Value<'static>, String>) {
+        let outcome = match outcome {
+            Ok(answer) => Outcome::Value(answer),
+            Err(error) => Outcome::Error(error.into()),
+        };
+        self.complete_running(key, id, outcome);
+    }
+
+    /// `Cursor()`: where the tab is, by what it has been handed. It never waits.
+    pub(super) fn answer_cursor(&mut self, key: Key, id: Option<&str>) {
+        let Some(position) = self.told_up_to(key) else { return };
+        let path = self.connections.get(key).map(|tab| tab.hub.path.clone()).unwrap_or_default();
+        let cursor = self.cursor(&path, &position, false);
+        self.complete_running(key, id, Outcome::Value(Value::from(cursor)));
+        if let Some(tab) = self.connections.get_mut(key) {
+            tab.is_anchored = true;
+        }
+        self.end_catching_up(key, &Caught::Asked);
+    }
+
+    /// Notes a group that was joined: right after a resume it is replayed from the resume's cursor.
+    pub(super) fn rejoined(&mut self, key: Key, group: &GroupName) {
+        let now = self.now();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.rejoin.take_if(|rejoin| rejoin.ends < now && rejoin.waiting.is_empty());
+        let Some(rejoin) = &mut tab.rejoin else { return };
+        rejoin.waiting.push(group.clone());
+        tab.flow();
+    }
+
+    /// Begins the replay of groups that were joined after a resume; false if there are none.
+    pub(super) fn begin_rejoin(&mut self, key: Key) -> bool {
+        let Some(tab) = self.connections.get_mut(key) else { return false };
+        let Some(until) = tab.subscriptions.replay_until() else { return false };
+        let Some(rejoin) = &mut tab.rejoin else { return false };
+        if rejoin.waiting.is_empty() {
+            return false;
+        }
+        let (groups, from) = (std::mem::take(&mut rejoin.waiting), rejoin.from.clone());
+        self.begin_replay(key, Kind::Rejoin(groups), from, until);
+        true
+    }
+}
+
+/// Whether a position covers all that another does.
+fn covers(position: &Position, other: &Position) -> bool {
+    position.incarnation() == other.incarnation()
+        && other.offsets().iter().all(|(partition, offset)| position.covers(*partition, *offset))
+}

@@ -1,0 +1,81 @@
+//! Telling a tab what is retained: as its link takes it, and ahead of what came live meanwhile.
+
+use std::collections::HashSet;
+
+use fanfare_broker::Position;
+
+use super::{Core, Key};
+use crate::connection::{Frame, Subscriptions};
+use crate::groups::Membership;
+use crate::projection::{Place, Retained};
+
+/// Retained values on their way to one tab.
+#[derive(Debug)]
+pub(super) struct Retaining {
+    /// The position of the tab, so that none of them claims more than the tab was handed (SEMANTICS 2.8).
+    cursor: String,
+    values: std::vec::IntoIter<Retained>,
+}
+
+impl Core {
+    /// Tells what is retained for all groups of a tab that has caught up, but for what a replay has told.
+    ///
+    /// What lies behind the position from which the tab is live comes live and is left out, unless it has come into
+    /// groups since.
+    pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, has_entered: bool) {
+        let Some(tab) = self.connections.get(key) else { return };
+        let Subscriptions { memberships, joined, .. } = &tab.subscriptions;
+        let groups = memberships.iter().chain(joined.iter().map(|joined| &joined.membership));
+        let groups = groups.map(|held| &held.group);
+        let mut values = self.context.groups.retained(&tab.hub, tab.identity.as_ref(), groups);
+        let comes_live = |place| !has_entered && tab.subscriptions.comes_live(place);
+        values.retain(|value| !told.contains(&value.place) && !comes_live(value.place));
+        self.retain(key, values);
+    }
+
+    /// Tells what is retained for groups that a tab has just come into; one that catches up is told all of it then.
+    pub(super) fn tell_retained(&mut self, key: Key, entered: &[Membership]) {
+        let Some(tab) = self.connections.get(key).filter(|tab| !tab.is_catching_up()) else { return };
+        let groups = entered.iter().map(|held| &held.group);
+        let values = self.context.groups.retained(&tab.hub, tab.identity.as_ref(), groups);
+        self.retain(key, values);
+    }
+
+    fn retain(&mut self, key: Key, values: Vec<Retained>) {
+        if values.is_empty() {
+            return;
+        }
+        let position = self.position_of_retained(key);
+        let Some(tab) = self.connections.get(key).filter(|tab| tab.ending.is_none()) else { return };
+        let cursor = self.cursor(&tab.hub.path, &position, !tab.is_anchored);
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        match &mut tab.flow().retained {
+            Some(before) => {
+                let all: Vec<Retained> = before.values.by_ref().chain(values).collect();
+                // The earlier position: it claims less.
+                before.values = all.into_iter();
+            }
+            none => *none = Some(Retaining { cursor, values: values.into_iter() }),
+        }
+    }
+
+    fn position_of_retained(&self, key: Key) -> Position {
+        let told = self.told_up_to(key);
+        told.unwrap_or_else(|| self.context.groups.read(|known| Position::start(known.position().incarnation())))
+    }
+
+    /// Tells the next of them.
+    pub(super) fn tell_next_retained(&mut self, key: Key) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        let form = tab.form();
+        let Some(flow) = &mut tab.flow else { return };
+        let Some(retaining) = &mut flow.retained else { return };
+        let Some(value) = retaining.values.next() else {
+            flow.retained = None;
+            return;
+        };
+        let frame = Frame::new(&value.route, &value.event, &retaining.cursor).wire(form).clone();
+        tab.was_told = true;
+        self.send_wire(key, frame, true);
+    }
+}

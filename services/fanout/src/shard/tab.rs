@@ -1,0 +1,219 @@
+//! One connection as its shard holds it: one struct with one owner.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fanfare_signalr::negotiate::Transport;
+
+use super::{Core, Key, LINGER};
+use super::calls::Calls;
+use super::flow::Flow;
+use super::inbound::Inbound;
+use super::queue::SendQueue;
+use super::resume::Rejoin;
+use crate::config::HubConfig;
+use crate::connection::{CloseReason, Connection, ConnectionId, Identity, Subscriptions, Unacknowledged, WireForm};
+use crate::groups::Delivery;
+use crate::method::Request;
+use crate::websocket::FrameReader;
+
+/// One connection of a shard.
+#[derive(Debug)]
+pub(super) struct Tab {
+    pub id: ConnectionId,
+    pub hub: Arc<HubConfig>,
+    /// Whose it is; none on a public hub.
+    pub identity: Option<Identity>,
+    pub transport: Transport,
+    /// The request that opened it, where the hub's methods want to see it.
+    pub request: Option<Arc<Request>>,
+    /// The cursor of the URL, until the handshake is done.
+    pub cursor: Option<Box<str>>,
+    /// The protocol's state machine.
+    pub connection: Connection,
+    /// The framing of what the client sends on a WebSocket.
+    pub reader: FrameReader,
+    /// Whether there is a link: a stateful connection may wait for another.
+    pub is_linked: bool,
+    /// Of long polling.
+    pub poll: Poll,
+    /// What waits for the link.
+    pub queue: SendQueue,
+    /// What of it is in the shard's account of what waits.
+    pub accounted: usize,
+    /// Since when the link takes nothing of what waits.
+    pub stalled: Option<Instant>,
+    /// The payload of the newest ping that is not answered: it is answered once there is room.
+    pub pong: Option<Box<[u8]>>,
+    /// What a stateful client has not acknowledged.
+    pub unacknowledged: Option<Unacknowledged>,
+    pub subscriptions: Subscriptions,
+    /// What lies between the log and the queue; none while live notifications go straight to the queue.
+    pub flow: Option<Box<Flow>>,
+    /// After a resume: joins are replayed, too.
+    pub rejoin: Option<Box<Rejoin>>,
+    /// Whether the tab has said where it stands, or has asked where that is.
+    pub is_anchored: bool,
+    /// Whether it was told of any event.
+    pub was_told: bool,
+    pub calls: Calls,
+    pub inbound: Inbound,
+    /// Set once the connection has ended; its link lives a little longer.
+    pub ending: Option<Ending>,
+    /// Whether its link is gone and only its calls are still carried out.
+    pub is_forgotten: bool,
+    /// The number of the last delivery it was given: one in several audiences hears a notification once.
+    pub last_delivery: u64,
+    /// The time that is noted for it.
+    pub due: Option<Instant>,
+    /// Whether somebody waits for room in the queue.
+    pub room_wanted: bool,
+}
+
+/// The poll of a long-polling connection.
+#[derive(Debug)]
+pub(super) struct Poll {
+    /// Whether one waits for something to say.
+    pub waits: bool,
+    /// Since when there is a poll, or since when there is none.
+    pub since: Instant,
+    /// Whether there has been one at all: the first opens and nothing else, as its client throws the body away.
+    pub polled: bool,
+}
+
+/// A connection that has ended and whose last bytes are on their way.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub reason: CloseReason,
+    /// When the link is closed whatever the client does.
+    pub deadline: Instant,
+    /// Whether our side of the link is shut.
+    pub shut: bool,
+    /// Whether the connection can be forgotten.
+    pub over: bool,
+}
+
+/// What an embedder's code may know of the connection that calls.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Its public id.
+    pub id: ConnectionId,
+    /// How its bytes travel.
+    pub transport: Transport,
+    /// The request that opened it.
+    pub request: Option<Arc<Request>>,
+}
+
+/// What is to be done with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkState {
+    /// It goes on.
+    Open,
+    /// All is written: half-close it, and wait for the client's end. Said once.
+    Shut,
+    /// The connection has no link just now.
+    Lost,
+    /// The connection is over: let go of the link and forget it.
+    Over,
+}
+
+impl Tab {
+    /// The form in which this connection takes its bytes.
+    pub(super) fn form(&self) -> WireForm {
+        WireForm::of(self.transport, self.connection.protocol())
+    }
+
+    /// Queues bytes of the wire; what stateful reconnect counts is kept until it is acknowledged.
+    ///
+    /// # Errors
+    /// The reason to end the connection.
+    pub(super) fn push(&mut self, frame: Bytes, tracked: bool, limit: usize) -> Result<(), CloseReason> {
+        if tracked && let Some(kept) = &mut self.unacknowledged {
+            let fits = kept.push(frame.clone()).is_ok();
+            // Without a link there is no queue: what is kept is sent when another comes.
+            if !self.is_linked {
+                return if fits { Ok(()) } else { Err(CloseReason::Unacknowledged) };
+            }
+            // A client that takes what it is sent but acknowledges later stays; only its next link will be one of a new
+            // connection.
+            if !fits {
+                self.unacknowledged = None;
+                self.connection.give_up_replacement();
+            }
+        }
+        self.queue.push(frame, None, limit).map_err(|_| CloseReason::SlowConsumer)
+    }
+
+    /// Marks the connection as ended; the first reason stays.
+    pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
+        // A lost link takes no Close message: nothing is to be waited for.
+        let gone = !self.is_linked || matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
+        let deadline = now + LINGER;
+        let ending = self.ending.get_or_insert(Ending { reason, deadline, shut: false, over: false });
+        ending.over |= gone;
+        if gone {
+            self.queue.clear();
+            self.is_linked = false;
+        }
+    }
+
+    /// Whether it has ended because its user has no right to it any more.
+    pub(super) fn is_void(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.reason.voids_calls())
+    }
+
+    /// Whether a live notification may be given to this connection at all.
+    pub(super) fn is_live(&self) -> bool {
+        self.ending.is_none() && self.subscriptions.live_from.is_some()
+    }
+
+    /// Whether a notification comes live here, rather than from before the connection or its groups.
+    pub(super) fn is_live_for(&self, delivery: &Delivery) -> bool {
+        self.ending.is_none() && self.subscriptions.is_live_for(&delivery.groups, delivery.place)
+    }
+
+    /// For how long the link has taken nothing of what waits for it. Long polling has a rule of its own.
+    pub(super) fn stalled_for(&self, now: Instant) -> Duration {
+        match self.stalled {
+            Some(since) if !self.queue.is_empty() && self.transport != Transport::LongPolling => {
+                now.saturating_duration_since(since)
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Brings the shard's account of what waits in line with the queue.
+    pub(super) fn account(&mut self, waiting: &mut usize) {
+        *waiting = (*waiting + self.queue.memory()).saturating_sub(self.accounted);
+        self.accounted = self.queue.memory();
+    }
+
+    /// Whether it is still the tab's turn to say where it stands.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.catching_up.is_some())
+    }
+}
+
+impl Core {
+    /// What an embedder's code may know of a connection.
+    #[must_use]
+    pub fn about(&self, key: Key) -> Option<About> {
+        let tab = self.connections.get(key)?;
+        Some(About { id: tab.id, transport: tab.transport, request: tab.request.clone() })
+    }
+
+    /// Whether a key is still the one of this connection.
+    #[must_use]
+    pub fn is(&self, key: Key, id: ConnectionId) -> bool {
+        self.connections.get(key).is_some_and(|tab| tab.id == id)
+    }
+
+    /// Whether there is room for more; asks for [`super::Task::Drained`] if not. None if the connection has ended.
+    pub fn room(&mut self, key: Key, id: ConnectionId) -> Option<bool> {
+        let has_room = self.has_room(key);
+        let tab = self.connections.get_mut(key).filter(|tab| tab.id == id && tab.ending.is_none())?;
+        tab.room_wanted = !has_room;
+        Some(has_room)
+    }
+}

@@ -1,0 +1,209 @@
+//! What the core asks its driver to do, and the answers that it takes.
+
+use std::sync::Arc;
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+use fanfare_signalr::{Outcome, Value};
+
+use crate::connection::{Call, ConnectionId, Identity};
+use crate::groups::name::GroupName;
+use crate::method::Handler;
+use crate::method::declared::Draft;
+use crate::pipeline::{Replayed, ResumeError};
+
+/// A connection's place in its shard; used again once the connection is forgotten.
+pub type Key = usize;
+
+/// The number of something that was asked for; never used again, so that an answer finds its question or nothing.
+pub type Ticket = u64;
+
+/// A question to the platform's authorizer on behalf of a call.
+#[derive(Debug)]
+pub struct Authorize {
+    /// The authorizer's name.
+    pub authorizer: Arc<str>,
+    /// What is asked.
+    pub url: String,
+    /// Where the log was before the question.
+    pub now: Position,
+    /// The hub of the call.
+    pub hub: Arc<str>,
+    /// Who calls, and the group that is asked for: an earlier answer counts if nothing was withdrawn since.
+    pub asked: Option<(Identity, GroupName)>,
+}
+
+/// An event that a declared method publishes.
+#[derive(Debug)]
+pub struct Publish {
+    /// The hub of the call: the event's source.
+    pub hub: Arc<str>,
+    /// Who calls; the event may concern only their orgs.
+    pub identity: Option<Identity>,
+    /// The event.
+    pub draft: Draft,
+}
+
+/// The answer to a poll.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PollAnswer {
+    /// 200 with hub messages; none for the first poll and for one that ran out of time.
+    Messages(Vec<u8>),
+    /// 204: the connection is over, or a newer poll has taken this one's place.
+    Over,
+}
+
+/// What the driver has to do.
+pub enum Task {
+    /// Read the log again for a connection and answer with [`super::Core::replayed`], the first batch included.
+    Replay {
+        /// The connection.
+        key: Key,
+        /// The replay.
+        ticket: Ticket,
+        /// What the tab has.
+        after: Position,
+        /// Where live begins.
+        until: Position,
+        /// The orgs of the connection.
+        orgs: Vec<Id>,
+    },
+    /// Read the next batch.
+    ReadOn {
+        /// The connection.
+        key: Key,
+        /// The replay.
+        ticket: Ticket,
+    },
+    /// Let others read the broker: the tab takes nothing for now.
+    Pause(Ticket),
+    /// The replay is over.
+    EndReplay(Ticket),
+    /// Ask an authorizer and answer with [`super::Core::authorized`].
+    Authorize {
+        /// The connection.
+        key: Key,
+        /// The call.
+        ticket: Ticket,
+        /// The question.
+        question: Authorize,
+    },
+    /// Publish an event and answer with [`super::Core::published`].
+    Publish {
+        /// The connection.
+        key: Key,
+        /// The call.
+        ticket: Ticket,
+        /// The event.
+        event: Box<Publish>,
+    },
+    /// A call of an embedder's code has come that uploads these streams: their items may be in the same packet.
+    Uploads {
+        /// The connection.
+        key: Key,
+        /// The ids of the streams.
+        ids: Vec<String>,
+    },
+    /// Run an embedder's code and answer with [`super::Core::handled`].
+    Handle {
+        /// The connection.
+        key: Key,
+        /// The call; 0 for a stream, which runs beside others.
+        ticket: Ticket,
+        /// The code.
+        handler: Arc<dyn Handler>,
+        /// The call.
+        call: Call,
+        /// Whether it answers with a stream.
+        stream: bool,
+    },
+    /// An item of a stream that the client uploads.
+    Item {
+        /// The connection.
+        key: Key,
+        /// The stream.
+        id: String,
+        /// The item.
+        item: Value<'static>,
+    },
+    /// The client has ended an upload, or answered a call that the server made.
+    Completed {
+        /// The connection.
+        key: Key,
+        /// The stream or the call.
+        id: String,
+        /// How it ended.
+        outcome: Outcome<'static>,
+    },
+    /// The client wants no more of a stream.
+    Cancel {
+        /// The connection.
+        key: Key,
+        /// The stream.
+        id: String,
+    },
+    /// Answer the poll that waits.
+    AnswerPoll {
+        /// The connection.
+        key: Key,
+        /// The answer.
+        answer: PollAnswer,
+    },
+    /// Something about a connection's link has changed: look at [`super::Core::link_state`] and read on if it may be.
+    Wake(Key),
+    /// There is room for more again: wake whoever waits for it.
+    Drained(Key),
+    /// The connection is forgotten and its key free.
+    Forgotten {
+        /// What its key was.
+        key: Key,
+        /// What its id was.
+        id: ConnectionId,
+    },
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Self::Replay { .. } => "Replay",
+            Self::ReadOn { .. } => "ReadOn",
+            Self::Pause(_) => "Pause",
+            Self::EndReplay(_) => "EndReplay",
+            Self::Authorize { .. } => "Authorize",
+            Self::Publish { .. } => "Publish",
+            Self::Uploads { .. } => "Uploads",
+            Self::Handle { .. } => "Handle",
+            Self::Item { .. } => "Item",
+            Self::Completed { .. } => "Completed",
+            Self::Cancel { .. } => "Cancel",
+            Self::AnswerPoll { .. } => "AnswerPoll",
+            Self::Wake(_) => "Wake",
+            Self::Drained(_) => "Drained",
+            Self::Forgotten { .. } => "Forgotten",
+        };
+        f.write_str(name)
+    }
+}
+
+/// What came of reading the log again.
+#[derive(Debug)]
+pub enum ReplayAnswer {
+    /// The next events.
+    Batch {
+        /// The events, in order.
+        events: Vec<Replayed>,
+        /// How many records were looked at.
+        cost: usize,
+        /// Whether everything behind the cursor was still in the window, as far as is known now.
+        complete: bool,
+    },
+    /// There is nothing more.
+    End {
+        /// How many records were looked at.
+        cost: usize,
+        /// Whether everything behind the cursor was in the window.
+        complete: bool,
+    },
+    /// The log cannot be read now.
+    Failed(ResumeError),
+}

@@ -1,0 +1,71 @@
+//! Reading the log again, and asking the platform's authorizers, for the core.
+
+use std::rc::Rc;
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+
+use super::Shard;
+use crate::pipeline::{Replaying, ResumeError};
+use crate::shard::{Authorize, Key, ReplayAnswer, Ticket};
+
+impl Shard {
+    /// Opens a replay and reads its first batch.
+    pub(super) fn open_replay(self: &Rc<Self>, key: Key, ticket: Ticket, after: Position, until: Position, orgs: Vec<Id>) {
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let opened = shard.shared.replay.open(&after, until, orgs).await;
+            shard.read_and_answer(key, ticket, opened).await;
+        });
+    }
+
+    /// Reads the next batch of a replay.
+    pub(super) fn read_on(self: &Rc<Self>, key: Key, ticket: Ticket) {
+        let Some(replaying) = self.replays.borrow_mut().remove(&ticket) else { return };
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move { shard.read_and_answer(key, ticket, Ok(replaying)).await });
+    }
+
+    async fn read_and_answer(self: &Rc<Self>, key: Key, ticket: Ticket, replaying: Result<Replaying, ResumeError>) {
+        let answer = match replaying {
+            Err(error) => ReplayAnswer::Failed(error),
+            Ok(mut replaying) => match replaying.next().await {
+                Err(error) => ReplayAnswer::Failed(error),
+                Ok(None) => ReplayAnswer::End { cost: replaying.take_cost(), complete: replaying.is_complete() },
+                Ok(Some(events)) => {
+                    let (cost, complete) = (replaying.take_cost(), replaying.is_complete());
+                    // Before the core is told: it may want to go on at once, or to end it.
+                    self.replays.borrow_mut().insert(ticket, replaying);
+                    ReplayAnswer::Batch { events, cost, complete }
+                }
+            },
+        };
+        self.core().replayed(key, ticket, answer);
+        self.settle();
+    }
+
+    /// Lets others read the broker while the tab takes nothing.
+    pub(super) fn pause_replay(&self, ticket: Ticket) {
+        if let Some(replaying) = self.replays.borrow_mut().get_mut(&ticket) {
+            replaying.pause();
+        }
+    }
+
+    /// Asks an authorizer.
+    pub(super) fn authorize(self: &Rc<Self>, key: Key, ticket: Ticket, question: Authorize) {
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let Authorize { authorizer, url, now, hub, asked } = question;
+            // An event may have withdrawn since what an earlier answer allowed.
+            let still_good = |made_at: &Position| {
+                asked.as_ref().is_none_or(|(who, group)| {
+                    let known = &shard.shared.context.groups;
+                    !known.read(|known| known.grants().withdrawn_since(&hub, who, group, made_at))
+                })
+            };
+            let answer = shard.shared.authorizers.ask(&authorizer, &url, now, still_good).await;
+            shard.core().authorized(key, ticket, answer);
+            shard.settle();
+        });
+    }
+}

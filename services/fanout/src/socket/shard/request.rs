@@ -1,0 +1,150 @@
+//! Requests of the HTTP side: handed to the core, and answered with what it says.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fanfare_signalr::{Message, Outcome, Value};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shard;
+use super::command::Command;
+use super::link::{Kind, Link};
+use crate::clock::unix_seconds;
+use crate::connection::ConnectionId;
+use crate::shard::{Denied, Key, Opening, PollAnswer};
+
+/// How often a POST looks whether its client's rate allows it.
+const LOOKS: Duration = Duration::from_millis(20);
+
+impl Shard {
+    /// Carries out what the HTTP side asks; whoever asked may have left, then the answer is for nobody.
+    pub(super) fn request(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::WebSocket { opening, stream, read_ahead } => self.take_socket(opening, stream, &read_ahead),
+            Command::MayOpen { caller, answer } => {
+                let _ = answer.send(self.core().may_open(&caller));
+            }
+            Command::EventStream { opening, events, answer } => {
+                let _ = answer.send(self.open_event_stream(opening, events));
+            }
+            Command::Poll { opening, may_open, poll, answer } => {
+                let _ = answer.send(self.take_poll(opening, may_open, poll));
+            }
+            Command::Post { opening, may_open, bytes, answer } => self.post(opening, may_open, bytes, answer),
+            Command::Delete { caller, answer } => {
+                let _ = answer.send(self.core().delete(&caller));
+            }
+            Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
+            Command::Drain => self.core().drain(),
+        }
+    }
+
+    fn take_socket(self: &Rc<Self>, opening: Opening, stream: std::net::TcpStream, read_ahead: &Bytes) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a socket could not be taken over");
+                return;
+            }
+        };
+        let Some(key) = self.core().open_web_socket(opening, unix_seconds()) else { return };
+        let link = self.connect(key, Link::new(Kind::WebSocket(stream)));
+        if !read_ahead.is_empty() {
+            self.core().receive_frames(key, &mut read_ahead.to_vec());
+        }
+        tokio::task::spawn_local(Rc::clone(self).serve_web_socket(key, link));
+    }
+
+    fn open_event_stream(self: &Rc<Self>, opening: Opening, events: mpsc::Sender<Bytes>) -> Result<(), Denied> {
+        let key = self.core().open_event_stream(opening, unix_seconds())?;
+        let link = self.connect(key, Link::new(Kind::EventStream(events)));
+        tokio::task::spawn_local(Rc::clone(self).serve_event_stream(key, link));
+        Ok(())
+    }
+
+    fn take_poll(
+        self: &Rc<Self>,
+        opening: Opening,
+        may_open: bool,
+        poll: oneshot::Sender<PollAnswer>,
+    ) -> Result<(), Denied> {
+        let key = self.core().own_poll(opening, may_open, unix_seconds())?;
+        let link = self.polled(key);
+        if let Kind::LongPolling(waiting) = &link.kind
+            && let Some(older) = waiting.borrow_mut().replace(poll)
+        {
+            let _ = older.send(PollAnswer::Over);
+        }
+        self.core().poll(key);
+        Ok(())
+    }
+
+    /// The link of a connection that polls; made with its first request.
+    fn polled(&self, key: Key) -> Rc<Link> {
+        self.link(key).unwrap_or_else(|| self.connect(key, Link::new(Kind::LongPolling(None.into()))))
+    }
+
+    fn post(
+        self: &Rc<Self>,
+        opening: Opening,
+        may_open: bool,
+        bytes: Bytes,
+        answer: oneshot::Sender<Result<(), Denied>>,
+    ) {
+        let owned = self.core().own_post(opening, may_open, &bytes, unix_seconds());
+        let key = match owned {
+            Ok(key) => key,
+            Err(denied) => {
+                let _ = answer.send(Err(denied));
+                return;
+            }
+        };
+        let link = self.polled(key);
+        let is_allowed = self.core().may_read(key) > 0;
+        if is_allowed {
+            self.core().post(key, &bytes);
+        }
+        let shard = Rc::clone(self);
+        // Answered once the client's rate allows it and uploads have room: the client sends one request at a time.
+        tokio::task::spawn_local(async move {
+            if !is_allowed {
+                while shard.is_current(key, &link) && shard.core().may_read(key) == 0 {
+                    tokio::time::sleep(LOOKS).await;
+                }
+                if shard.is_current(key, &link) {
+                    shard.core().post(key, &bytes);
+                    shard.settle();
+                }
+            }
+            shard.feed_uploads(key).await;
+            let _ = answer.send(Ok(()));
+        });
+    }
+
+    /// Asks a client for a result.
+    fn ask(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        target: &str,
+        arguments: Vec<Value<'static>>,
+        answer: oneshot::Sender<Outcome<'static>>,
+    ) {
+        let Some(key) = self.core().find(id) else { return };
+        let Some((id, asked)) = self.embedded(key, |embedded| embedded.ask()) else { return };
+        let message = Message::Invocation {
+            invocation_id: Some(id.into()),
+            target: target.into(),
+            arguments,
+            stream_ids: Vec::new(),
+        };
+        if self.core().send_message(key, &message) {
+            tokio::task::spawn_local(async move {
+                if let Ok(outcome) = asked.await {
+                    let _ = answer.send(outcome);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Starting what the core wants to be started.
+
+use std::rc::Rc;
+
+use super::Shard;
+use super::link::Kind;
+use crate::shard::{Key, PollAnswer, Task};
+
+impl Shard {
+    /// Starts one task.
+    pub(super) fn start(self: &Rc<Self>, task: Task) {
+        match task {
+            Task::Replay { key, ticket, after, until, orgs } => self.open_replay(key, ticket, after, until, orgs),
+            Task::ReadOn { key, ticket } => self.read_on(key, ticket),
+            Task::Pause(ticket) => self.pause_replay(ticket),
+            Task::EndReplay(ticket) => {
+                self.replays.borrow_mut().remove(&ticket);
+            }
+            Task::Authorize { key, ticket, question } => self.authorize(key, ticket, question),
+            Task::Publish { key, ticket, event } => self.publish(key, ticket, *event),
+            Task::Uploads { key, ids } => self.embedded(key, |embedded| embedded.open_uploads(&ids)),
+            Task::Handle { key, ticket, handler, call, stream } => self.handle(key, ticket, handler, call, stream),
+            Task::Item { key, id, item } => self.embedded(key, |embedded| embedded.item(&id, item)),
+            Task::Completed { key, id, outcome } => self.embedded(key, |embedded| embedded.completed(&id, outcome)),
+            Task::Cancel { key, id } => self.embedded(key, |embedded| embedded.cancel(&id)),
+            Task::AnswerPoll { key, answer } => self.answer(key, answer),
+            Task::Wake(key) => {
+                self.flush(key);
+                if let Some(link) = self.link(key) {
+                    link.wake.notify_one();
+                }
+            }
+            Task::Drained(key) => {
+                if let Some(link) = self.link(key) {
+                    link.drained.notify_waiters();
+                }
+            }
+            Task::Forgotten { key, .. } => self.forgotten(key),
+        }
+    }
+
+    fn answer(&self, key: Key, answer: PollAnswer) {
+        let Some(link) = self.link(key) else { return };
+        if let Kind::LongPolling(poll) = &link.kind
+            && let Some(poll) = poll.borrow_mut().take()
+        {
+            // Its client may have left.
+            let _ = poll.send(answer);
+        }
+    }
+
+    fn forgotten(&self, key: Key) {
+        let link = self.links.borrow_mut().get_mut(key).and_then(Option::take);
+        if let Some(link) = link {
+            link.wake_all();
+        }
+        if let Some(embedded) = self.embedded.borrow_mut().remove(&key) {
+            embedded.end_all();
+        }
+    }
+}
