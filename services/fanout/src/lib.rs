@@ -20,7 +20,7 @@ pub mod route;
 mod scene;
 pub mod seal;
 pub mod shard;
-#[cfg(test)]
+#[cfg(any())]
 mod simulation;
 pub mod socket;
 pub mod websocket;

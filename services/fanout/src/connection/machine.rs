@@ -6,9 +6,9 @@ use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
 use fanfare_signalr::{Decoded, Message, Protocol, ProtocolError};
 
+use super::CloseReason;
 use super::action::{Action, Call};
 use super::stateful::Inbound;
-use super::CloseReason;
 
 /// What ends a handshake and each message of JSON.
 const RECORD_SEPARATOR: u8 = 0x1e;

@@ -62,9 +62,10 @@ impl Subscriptions {
     /// replayed all of that.
     pub(crate) fn was_in(&self, groups: &[GroupName], place: Place) -> bool {
         let joined = self.joined.iter().map(|joined| &joined.membership);
-        self.memberships.iter().chain(joined).any(|held| {
-            groups.contains(&held.group) && held.granted.as_ref().is_none_or(|granted| granted.hold(place))
-        })
+        self.memberships
+            .iter()
+            .chain(joined)
+            .any(|held| groups.contains(&held.group) && held.granted.as_ref().is_none_or(|granted| granted.hold(place)))
     }
 
     /// Whether something for these groups is owed to a connection that fell behind: it is in one of them, was when this

@@ -28,7 +28,7 @@ impl Tab {
 
     fn over(transport: Transport) -> Self {
         let (settings, now) = (settings(), Instant::now());
-        Self { connection: Connection::new(transport, true, &settings, now), settings, now }
+        Self { connection: Connection::new(transport, true, now), settings, now }
     }
 
     fn open() -> Self {
@@ -131,22 +131,6 @@ fn silence_is_filled_with_pings_and_ended_after_the_clients_first() {
 }
 
 #[test]
-fn calls_are_limited_and_the_connection_stays() {
-    let mut tab = Tab::open();
-    let call =
-        |id: u32| format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"Cursor\",\"arguments\":[]}}\u{1e}");
-    for id in 0..3 {
-        assert_eq!(tab.send(&call(id)), [format!("call Some(\"{id}\") Cursor []")]);
-    }
-    let refused = tab.send(&call(3));
-    assert!(refused[0].contains("\"invocationId\":\"3\",\"error\":\"Too many calls"), "{refused:?}");
-    let silent = "{\"type\":1,\"target\":\"Cursor\",\"arguments\":[]}\u{1e}";
-    assert_eq!(tab.send(silent), [""; 0], "without an id nothing is answered");
-    tab.after(20);
-    assert_eq!(tab.send(&call(4)), ["call Some(\"4\") Cursor []"]);
-}
-
-#[test]
 fn streams_and_answers_are_passed_on() {
     let mut tab = Tab::open();
     for (sent, action) in [
@@ -218,7 +202,7 @@ fn a_client_that_does_not_count_has_nothing_to_resume() {
 #[test]
 fn long_polling_is_never_pinged() {
     let (settings, now) = (settings(), Instant::now());
-    let connection = Connection::new(Transport::LongPolling, false, &settings, now);
+    let connection = Connection::new(Transport::LongPolling, false, now);
     let mut tab = Tab { connection, settings, now };
     tab.send("{\"protocol\":\"json\",\"version\":1}\u{1e}");
     assert_eq!(tab.after(300), [""; 0]);
@@ -227,7 +211,7 @@ fn long_polling_is_never_pinged() {
 #[test]
 fn bytes_need_a_transport_for_bytes() {
     let (settings, now) = (settings(), Instant::now());
-    let connection = Connection::new(Transport::ServerSentEvents, false, &settings, now);
+    let connection = Connection::new(Transport::ServerSentEvents, false, now);
     let mut tab = Tab { connection, settings, now };
     let actions = tab.send("{\"protocol\":\"messagepack\",\"version\":1}\u{1e}");
     assert!(actions[0].contains("Cannot use the 'messagepack' protocol"), "{actions:?}");

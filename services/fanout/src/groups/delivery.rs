@@ -43,7 +43,14 @@ pub struct Delivery {
 impl Delivery {
     /// What a route makes of an event, for the groups that it matched.
     #[must_use]
-    pub fn of(record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &Folded, cursor: &str, after: Position) -> Self {
+    pub fn of(
+        record: &Record,
+        event: &Arc<Event>,
+        matched: &Match<'_>,
+        folded: &Folded,
+        cursor: &str,
+        after: Position,
+    ) -> Self {
         let route = matched.route;
         let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
         Self {

@@ -43,7 +43,13 @@ impl Projection {
     /// Whether what counts of a notification's slot lies behind `until`, for one of the groups that `is_in` knows, or
     /// removed it: then that comes live, or has come, and an older value must not come behind it (SEMANTICS 2.9).
     #[must_use]
-    pub fn comes_newer(&self, route: &Route, event: &Event, until: &Position, is_in: impl Fn(&GroupName) -> bool) -> bool {
+    pub fn comes_newer(
+        &self,
+        route: &Route,
+        event: &Event,
+        until: &Position,
+        is_in: impl Fn(&GroupName) -> bool,
+    ) -> bool {
         let Some(slot) = Slot::of(route, event) else { return false };
         let Some((place, mut groups)) = self.retained.current(&slot) else { return false };
         if until.incarnation() != self.position.incarnation() || place.is_within(until) {

@@ -148,7 +148,8 @@ impl Core {
             return self.refuse(key, call.id.as_deref(), error);
         }
         let open = tab.calls.open(rate, now);
-        if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id)) {
+        if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id))
+        {
             return self.refuse(key, call.id.as_deref(), "Too many streams are uploaded.".to_owned());
         }
         if !call.uploads.is_empty() {

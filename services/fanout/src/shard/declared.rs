@@ -30,7 +30,10 @@ impl Core {
             }
         };
         let question = url.and_then(|url| self.question(key, &method, url, &asked));
-        self.begin_running(key, Running { ticket, id, target, work: Work::Declared { method, asked, decided_at: None } });
+        self.begin_running(
+            key,
+            Running { ticket, id, target, work: Work::Declared { method, asked, decided_at: None } },
+        );
         match question {
             Some(question) => self.tasks.push_back(Task::Authorize { key, ticket, question }),
             None => self.carry_out_declared(key, ticket),

@@ -21,7 +21,6 @@
 mod budget;
 mod calls;
 mod catching_up;
-mod tab;
 mod declared;
 mod delivery;
 mod effect;
@@ -34,19 +33,20 @@ mod queue;
 mod replay;
 mod resume;
 mod retained;
+mod tab;
 mod task;
 mod time;
 mod used_tokens;
 
 pub use budget::{Budget, Rate};
 pub use inbound::READ;
+pub use opening::{Caller, Denied, Opening, Welcome};
 pub use tab::About;
 pub(crate) use tab::LinkState;
-pub use opening::{Caller, Denied, Opening, Welcome};
 pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};
 
-use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,10 +60,10 @@ use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
 use crate::projection::{HubTag, seal_cursor};
 use crate::seal::Seal;
-use tab::Tab;
 use delivery::Overtaken;
 use members::Members;
 use replay::Spending;
+use tab::Tab;
 use time::PacedClock;
 use used_tokens::UsedTokens;
 

@@ -95,13 +95,7 @@ pub(super) enum Look {
     /// Its roles have put it into these groups.
     Granted(Key, Vec<Membership>),
     /// A method has put it into this group.
-    Joined {
-        key: Key,
-        ticket: super::Ticket,
-        method: Arc<Declared>,
-        group: GroupName,
-        decided_at: Option<Position>,
-    },
+    Joined { key: Key, ticket: super::Ticket, method: Arc<Declared>, group: GroupName, decided_at: Option<Position> },
 }
 
 impl Core {
@@ -358,7 +352,8 @@ impl Core {
 
     /// What is retained for groups that a tab has come into.
     pub(super) fn told_anew(&mut self, key: Key, entered: &[Membership]) {
-        if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut()) {
+        if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut())
+        {
             catching_up.has_entered = true;
         }
         self.tell_retained(key, entered);

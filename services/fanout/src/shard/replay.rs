@@ -296,9 +296,7 @@ impl Core {
         let Some(Flow { replay: Some(replay), .. }) = tab.flow.as_deref() else { return false };
         let subscriptions = &tab.subscriptions;
         let owed = match &replay.kind {
-            Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => {
-                subscriptions.was_in(groups, event.place)
-            }
+            Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => subscriptions.was_in(groups, event.place),
             Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
             Kind::Behind => subscriptions.is_owed(groups, event.place),
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),

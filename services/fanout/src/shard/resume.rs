@@ -103,7 +103,13 @@ impl Core {
         }
         let complete = replay.complete && !is_cut;
         if matches!(replay.kind, Kind::Call(_) | Kind::AtConnect) {
-            let label = if is_cut { "cut" } else if complete { "complete" } else { "incomplete" };
+            let label = if is_cut {
+                "cut"
+            } else if complete {
+                "complete"
+            } else {
+                "incomplete"
+            };
             self.context.metrics.resumed(label, replay.sent as u64);
         }
         match &replay.kind {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fanfare_signalr::negotiate::Transport;
 
-use super::{Core, Key, LINGER};
 use super::calls::Calls;
 use super::flow::Flow;
 use super::inbound::Inbound;
 use super::queue::SendQueue;
 use super::resume::Rejoin;
+use super::{Core, Key, LINGER};
 use crate::config::HubConfig;
 use crate::connection::{CloseReason, Connection, ConnectionId, Identity, Subscriptions, Unacknowledged, WireForm};
 use crate::groups::Delivery;

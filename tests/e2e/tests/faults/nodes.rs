@@ -32,7 +32,7 @@ pub(crate) async fn a_cursor_is_good_on_a_node_that_started_later(kind: Kind) {
     for node in &fleet.nodes {
         let mut late = node.tab(&alice).await;
         let resumed = late.invoke("Resume", json!([cursor])).await.expect("an answer");
-        assert_eq!(resumed, json!({ "replayed": missed.len(), "complete": true }));
+        assert_eq!((&resumed["replayed"], &resumed["complete"]), (&json!(missed.len()), &json!(true)));
         let told = toasts(&mut late, missed.len()).await;
         assert_eq!(titles(&told), missed);
         let told: Vec<(Value, Value)> =
@@ -100,7 +100,7 @@ pub(crate) async fn clocks_may_differ(kind: Kind) {
     for node in &fleet.nodes {
         let mut late = node.tab(&Token::user("alice", "acme")).await;
         let resumed = late.invoke("Resume", json!([cursor])).await.expect("an answer");
-        assert_eq!(resumed, json!({ "replayed": sent.len(), "complete": true }));
+        assert_eq!((&resumed["replayed"], &resumed["complete"]), (&json!(sent.len()), &json!(true)));
         assert_eq!(titles(&toasts(&mut late, sent.len()).await), sent);
     }
     let logout = json!({ "user": "alice", "org": "acme", "session": null, "reason": "signed out" });

@@ -59,7 +59,7 @@ async fn what_cannot_be_decoded_is_kept_with_its_reason_and_the_stream_goes_on()
     let mut carol = node.tab(&Token::user("carol", "globex")).await;
     expect_next(&node, &mut tab, "after").await;
     let resumed = tab.invoke("Resume", json!([cursor])).await.expect("resumes");
-    assert_eq!(resumed, json!({ "replayed": 0, "complete": true }), "nothing of it is ever shown");
+    assert_eq!((&resumed["replayed"], &resumed["complete"]), (&json!(0), &json!(true)), "nothing of it is ever shown");
     carol.expect_silence().await;
     let counted = node.metric("fanfare_events_dead_lettered", "").await;
     node.stop().await;

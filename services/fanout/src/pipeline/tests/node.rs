@@ -66,7 +66,7 @@ impl Node {
         let recent = Arc::new(Recent::new(0));
         let options = ReplayOptions { window, bounds: BOUNDS, reads_at_once: 4, start_is_fresh: Duration::ZERO };
         let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
-        let replay = Replay::new(logs, schemas, Arc::clone(&routes), seal(), Arc::clone(&recent), options);
+        let replay = Replay::new(logs, schemas, Arc::clone(&routes), Arc::clone(&recent), options);
         let pipeline = Pipeline {
             broker,
             registry,
@@ -136,7 +136,7 @@ impl Node {
 
     /// What a resume of a fresh connection gives: the titles of alerts, and whether it is complete.
     pub(super) async fn resume(&self, cursor: &str) -> Result<(Vec<String>, bool), ResumeError> {
-        let after = open_cursor(&seal(), cursor).map_err(|_| ResumeError::UnknownCursor)?;
+        let after = open_cursor(&seal(), cursor).map_err(|_| ResumeError::Unavailable)?.position;
         let mut replaying = self.replay.open(&after, self.position(), vec![Id::parse("acme").expect("an org")]).await?;
         let (mut titles, complete) = (Vec::new(), replaying.is_complete());
         while let Some(batch) = replaying.next().await? {

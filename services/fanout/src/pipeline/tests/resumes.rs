@@ -7,7 +7,7 @@ use fanfare_broker::Position;
 use super::broker::Memory;
 use super::node::{Node, WINDOW, alert, seal};
 use crate::pipeline::Window;
-use crate::projection::{ReadTimes, open_cursor, seal_cursor};
+use crate::projection::{HubTag, ReadTimes, open_cursor, seal_cursor};
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -59,7 +59,7 @@ fn without_partition_1(node: &Node) -> String {
     let position = node.position();
     let parts = position.offsets().iter().copied().filter(|(partition, _)| *partition != 1);
     let left = Position::from_parts(position.incarnation(), parts).with_newest(position.newest());
-    seal_cursor(&seal(), &left, &ReadTimes::default())
+    seal_cursor(&seal(), &left, &ReadTimes::default(), HubTag::of("/hub"), false)
 }
 
 #[tokio::test]
@@ -125,11 +125,17 @@ async fn cursors_of_an_older_stream_or_another_secret_are_told_apart() {
     node.until_ready().await;
     log.append(0, alert(&mut scene, "only"));
     let cursor = node.expect_alert("only").await;
-    let position = open_cursor(&seal(), &cursor).expect("issued");
+    let position = open_cursor(&seal(), &cursor).expect("issued").position;
     assert_eq!((position.offsets(), position.newest()), (&[(0, 1)][..], 1));
     let older = Position::from_parts(77, [(0, 1)]).with_newest(1);
-    let older = seal_cursor(&seal(), &older, &ReadTimes::default());
+    let older = seal_cursor(&seal(), &older, &ReadTimes::default(), HubTag::of("/hub"), false);
     assert_eq!(node.resume(&older).await, Ok((vec!["only".into()], false)));
-    let foreign = seal_cursor(&crate::seal::Seal::new(b"other", &[]), &position, &ReadTimes::default());
+    let foreign = seal_cursor(
+        &crate::seal::Seal::new(b"other", &[]),
+        &position,
+        &ReadTimes::default(),
+        HubTag::of("/hub"),
+        false,
+    );
     assert!(node.resume(&foreign).await.is_err());
 }

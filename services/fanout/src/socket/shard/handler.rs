@@ -96,7 +96,8 @@ impl Caller for Calling<'_> {
 
     async fn push(&self, target: &str, arguments: &[Value<'_>]) -> Result<(), Gone> {
         let arguments = arguments.to_vec();
-        let message = Message::Invocation { invocation_id: None, target: target.into(), arguments, stream_ids: Vec::new() };
+        let message =
+            Message::Invocation { invocation_id: None, target: target.into(), arguments, stream_ids: Vec::new() };
         self.send(&message).await
     }
 

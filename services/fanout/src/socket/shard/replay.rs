@@ -11,7 +11,14 @@ use crate::shard::{Authorize, Key, ReplayAnswer, Ticket};
 
 impl Shard {
     /// Opens a replay and reads its first batch.
-    pub(super) fn open_replay(self: &Rc<Self>, key: Key, ticket: Ticket, after: Position, until: Position, orgs: Vec<Id>) {
+    pub(super) fn open_replay(
+        self: &Rc<Self>,
+        key: Key,
+        ticket: Ticket,
+        after: Position,
+        until: Position,
+        orgs: Vec<Id>,
+    ) {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let opened = shard.shared.replay.open(&after, until, orgs).await;

@@ -29,7 +29,9 @@ struct Listener {
 
 impl Listener {
     async fn connect(node: &Node, person: Person, oracle: &Oracle) -> Self {
-        let tab = person.connect().connect(node.address()).await;
+        let mut tab = person.connect().connect(node.address()).await;
+        // It has said that it begins here, and is told the state of this moment.
+        tab.cursor().await;
         let told = oracle.told_at_connect(&person);
         Self { person, tab, told, expected: Vec::new(), heard: Vec::new(), cursors: Vec::new() }
     }
