@@ -16,11 +16,12 @@ pub mod operator;
 pub mod pipeline;
 pub mod projection;
 pub mod route;
+mod rule;
 #[cfg(test)]
 mod scene;
 pub mod seal;
 pub mod shard;
-#[cfg(any())]
+#[cfg(test)]
 mod simulation;
 pub mod socket;
 pub mod websocket;

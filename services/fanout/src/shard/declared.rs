@@ -14,6 +14,7 @@ use crate::groups::{NotJoined, Terms};
 use crate::method::declared::{Asked, Caller, Checked, Refusal};
 use crate::method::{Answer, Declared};
 use crate::projection::Access;
+use crate::rule::{Rule, kept};
 
 impl Core {
     /// Checks a call and begins it.
@@ -173,7 +174,8 @@ impl Core {
         let terms = Terms { allows_roles: &allows_roles, grant: method.authorization.grant.is_some(), decided_at };
         let admitted = self.context.groups.admit_joined(&tab.hub, tab.identity.as_ref(), group.clone(), terms);
         match admitted {
-            Ok((membership, live_from)) => {
+            Ok((mut membership, live_from)) => {
+                membership.granted.take_if(|_| !kept(Rule::GrantsOnResume));
                 let was_in = tab.subscriptions.memberships.iter().any(|held| held.group == group);
                 let joined = Joined { membership: membership.clone(), live_from, method: Arc::clone(method) };
                 tab.subscriptions.joined.add(joined);

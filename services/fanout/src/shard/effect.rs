@@ -5,6 +5,7 @@ use super::{Core, Key};
 use crate::connection::{CloseReason, Identity};
 use crate::groups::{is_allowed, memberships};
 use crate::projection::{Consequence, RoleChange};
+use crate::rule::{Rule, kept};
 
 impl Core {
     /// Makes this shard's connections feel what an event changed.
@@ -12,10 +13,13 @@ impl Core {
         self.look_after_joining();
         self.handled += 1;
         match effect {
-            Consequence::Withdrawn(access) => return self.withdraw(access),
+            Consequence::Withdrawn(access) if kept(Rule::WithdrawalFelt) => return self.withdraw(access),
+            Consequence::Withdrawn(_) => return,
             Consequence::Renewed(from) => {
-                for (_, tab) in &mut self.connections {
+                for (_key, tab) in &mut self.connections {
                     tab.subscriptions.renew(from);
+                    #[cfg(test)]
+                    self.observed.push(super::Observed::Renewed(_key, from.clone()));
                 }
                 return;
             }
@@ -31,8 +35,12 @@ impl Core {
         let Some(tab) = self.connections.get(key) else { return };
         match (effect, &tab.identity) {
             (Consequence::Gap, _) => self.close(key, CloseReason::LogGap),
-            (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) => self.close(key, CloseReason::LoggedOut),
-            (Consequence::Roles(change), Some(who)) if concerns(change, who) => self.regroup(key),
+            (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) && kept(Rule::LogoutFelt) => {
+                self.close(key, CloseReason::LoggedOut);
+            }
+            (Consequence::Roles(change), Some(who)) if concerns(change, who) && kept(Rule::RolesFelt) => {
+                self.regroup(key);
+            }
             _ => {}
         }
     }

@@ -21,6 +21,7 @@ use super::tab::Tab;
 use super::{Core, Key, Task};
 use crate::connection::{CloseReason, may_hear};
 use crate::groups::Delivery;
+use crate::rule::{Rule, kept};
 
 /// What is told in a row waits once more than this many bytes wait for the link.
 const ROOM: usize = 32 * 1024;
@@ -63,7 +64,7 @@ impl Behind {
         }
         let cost = bytes + FRAME_OVERHEAD;
         if !self.deliveries.is_empty() && self.memory + cost > limit {
-            self.lost_from = Some(delivery.after.clone());
+            self.lost_from = Some(delivery.after.clone()).filter(|_| kept(Rule::WaitsWithinBounds));
             return;
         }
         self.memory += cost;
@@ -139,7 +140,7 @@ impl Core {
             self.release(key, &delivery);
             return true;
         }
-        match flow.live.lost_from.take() {
+        match flow.live.lost_from.take().filter(|_| kept(Rule::BehindReadsOn)) {
             Some(from) => self.read_behind(key, from),
             None => {
                 tab.flow = None;
@@ -215,6 +216,7 @@ impl Core {
     pub(super) fn passed(&self) -> Position {
         let (position, sent) = self.context.groups.passed(self.index);
         match &self.last {
+            _ if !kept(Rule::CursorBehindDeliveries) => position,
             Some(last) if self.handled < sent && last.after.incarnation() == position.incarnation() => {
                 last.after.clone()
             }

@@ -124,6 +124,23 @@ pub struct Core {
     /// What waits for all links, in bytes of memory.
     waiting: usize,
     draining: bool,
+    /// What the simulation judges and no client can see.
+    #[cfg(test)]
+    pub(crate) observed: Vec<Observed>,
+}
+
+/// What happened inside, for the simulation to judge.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) enum Observed {
+    /// A notification was given to a connection as it came.
+    Live(Key, Arc<Delivery>),
+    /// A replay sent something that was for these groups.
+    Replayed(Key, crate::projection::Place, Vec<crate::groups::name::GroupName>),
+    /// A live connection goes on in a new stream, behind this position.
+    Renewed(Key, Position),
+    /// A replay of the URL has ended, complete or not; from there on the connection is live.
+    Resumed(Key, bool, Position),
 }
 
 impl Core {
@@ -151,6 +168,8 @@ impl Core {
             tabs_by_user: HashMap::new(),
             waiting: 0,
             draining: false,
+            #[cfg(test)]
+            observed: Vec::new(),
         }
     }
 

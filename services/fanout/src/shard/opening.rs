@@ -24,6 +24,7 @@ use crate::connection::{Action, CloseReason, Connection, ConnectionId, Identity,
 use crate::groups::name::GroupName;
 use crate::groups::{Membership, Refused};
 use crate::method::{Declared, Request};
+use crate::rule::{Rule, kept};
 use crate::websocket::{FrameReader, PING};
 
 /// Everything about a connection that its opening request told.
@@ -319,12 +320,14 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         let memberships = self.context.groups.memberships(&tab.hub, tab.identity.as_ref());
-        for membership in &memberships {
-            let interest = self.context.groups.interest();
-            self.members.join(&tab.hub.path, &membership.group, key, self.index, interest);
+        if kept(Rule::JoinBeforeLook) {
+            for membership in &memberships {
+                let interest = self.context.groups.interest();
+                self.members.join(&tab.hub.path, &membership.group, key, self.index, interest);
+            }
         }
         tab.subscriptions.memberships = memberships;
-        let waits = tab.hub.catch_up;
+        let waits = tab.hub.catch_up && kept(Rule::WaitsToBeTold);
         tab.flow().catching_up = waits.then(|| CatchingUp::new(now));
         self.looks.push_back(Look::Enter(key));
         if waits && tab.transport == Transport::WebSockets {
@@ -364,6 +367,9 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return };
         match self.context.groups.admit(&tab.hub, tab.identity.as_ref()) {
             Ok(live_from) => tab.subscriptions.live_from = Some(live_from),
+            Err(Refused::LoggedOut) if !kept(Rule::LookAfterJoining) => {
+                tab.subscriptions.live_from = Some(self.context.groups.read(|known| known.position().clone()));
+            }
             Err(Refused::LoggedOut) => return self.close(key, CloseReason::LoggedOut),
             Err(Refused::Forbidden) => return self.close(key, CloseReason::Forbidden),
         }

@@ -15,6 +15,7 @@ use crate::connection::{CloseReason, Frame, Identity, may_hear};
 use crate::groups::name::GroupName;
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::projection::Place;
+use crate::rule::{Rule, kept};
 
 /// How long a tab may keep its place among those that read the broker without taking what it is sent.
 const HOLDS_BROKER: Duration = Duration::from_secs(1);
@@ -275,6 +276,8 @@ impl Core {
                 replay.told.insert(event.place);
             }
             self.send_wire(key, frame, true);
+            #[cfg(test)]
+            self.observed.push(super::Observed::Replayed(key, event.place, notification.groups.to_vec()));
         }
         let tab = self.connections.get_mut(key);
         if let Some(replay) = tab.and_then(|tab| tab.flow.as_mut()?.replay.as_mut()) {
@@ -302,7 +305,7 @@ impl Core {
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),
             Kind::Pause => false,
         };
-        owed && !self.turns_back(tab, replay, event, notification)
+        owed && !(kept(Rule::NeverTurnsBack) && self.turns_back(tab, replay, event, notification))
     }
 
     /// Whether something newer was told before, or comes behind the replay (SEMANTICS 2.9).

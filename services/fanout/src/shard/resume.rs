@@ -10,6 +10,7 @@ use super::replay::{Kind, Replaying};
 use super::{Core, Key};
 use crate::groups::name::GroupName;
 use crate::projection::{Cursor, HubTag, UnknownCursor, open_cursor};
+use crate::rule::{Rule, kept};
 
 /// For how long joins after a resume are replayed from its cursor, so that rejoining before or after is the same.
 const REJOINS: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ impl Core {
         }
         let after = cursor.position;
         // Of what it has heard before it said where it stands nobody knows what came before.
-        let claims_too_much = !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
+        let claims_too_much = kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
         let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
         let until = if tab.is_catching_up() {
             let mut until = self.context.groups.read(|known| known.position().clone());
@@ -90,6 +91,7 @@ impl Core {
         } else {
             tab.subscriptions.replay_until().unwrap_or(live_from)
         };
+        let after = if kept(Rule::ResumeFromCursor) { after } else { until.clone() };
         self.begin_marked_replay(key, kind, after, until, marked);
     }
 
@@ -101,7 +103,7 @@ impl Core {
         if is_cut {
             self.tasks.push_back(super::Task::EndReplay(replay.ticket));
         }
-        let complete = replay.complete && !is_cut;
+        let complete = (replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut;
         if matches!(replay.kind, Kind::Call(_) | Kind::AtConnect) {
             let label = if is_cut {
                 "cut"
@@ -118,7 +120,11 @@ impl Core {
                 self.end_resume_call(key, id.as_deref(), Ok(answer));
                 self.after_resume(key, &replay, is_cut, is_catching_up);
             }
-            Kind::AtConnect => self.after_resume(key, &replay, is_cut, is_catching_up),
+            Kind::AtConnect => {
+                #[cfg(test)]
+                self.observed.push(super::Observed::Resumed(key, complete, replay.until.clone()));
+                self.after_resume(key, &replay, is_cut, is_catching_up);
+            }
             // What it missed is not there any more.
             Kind::Behind if !complete => self.left_the_window(key),
             Kind::Behind | Kind::Rejoin(_) | Kind::Pause => {}
@@ -151,7 +157,7 @@ impl Core {
         };
         let mut answer = vec![
             ("replayed", Value::from(i64::try_from(replay.sent).unwrap_or(i64::MAX))),
-            ("complete", Value::from(replay.complete && !is_cut)),
+            ("complete", Value::from((replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut)),
             ("cursor", Value::from(self.cursor(&path, &position, marked))),
         ];
         if is_cut {

@@ -8,6 +8,7 @@ use super::{Core, Key};
 use crate::connection::{Frame, Subscriptions};
 use crate::groups::Membership;
 use crate::projection::{Place, Retained};
+use crate::rule::{Rule, kept};
 
 /// Retained values on their way to one tab.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Core {
     }
 
     fn retain(&mut self, key: Key, values: Vec<Retained>) {
-        if values.is_empty() {
+        if values.is_empty() || !kept(Rule::RetainedTold) {
             return;
         }
         let position = self.position_of_retained(key);

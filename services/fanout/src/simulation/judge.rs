@@ -10,6 +10,7 @@ use super::check::{Account, Told, retained_flags, true_flags};
 use super::node::SimulatedNode;
 use super::platform::{TOKEN_LIFETIME, platform};
 use super::producer::ORGS;
+use super::tab::Manner;
 use super::world::World;
 use crate::connection::Identity;
 use crate::groups::name::{GroupName, GroupTemplate};
@@ -34,9 +35,8 @@ impl World {
     fn verify_logouts(&self) -> Result<(), String> {
         for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
             for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {
-                let live = shard.tabs.values().filter(|tab| tab.ended.is_none() && tab.hearing.live_from.is_some());
-                for tab in live {
-                    if let Some(out) = self.history.ended_by(&tab.identity, node.learnt()) {
+                for who in shard.live() {
+                    if let Some(out) = self.history.ended_by(who, node.learnt()) {
                         return Err(format!("node {} keeps a tab beyond {out:?}", node.number));
                     }
                 }
@@ -53,7 +53,7 @@ impl World {
     }
 
     fn judge_tabs(&self) -> Result<(), String> {
-        for tab in &self.tabs {
+        for tab in self.tabs.iter().filter(|tab| tab.manner == Manner::Honest) {
             let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
             let account = Account { identity: &identity, owed_from, until: None, got: &tab.got };
             let missing = self.history.missing(&account, &self.log);
@@ -61,7 +61,7 @@ impl World {
                 let (user, org) = (&identity.claims().user, tab.org());
                 return Err(format!("{user} of {org} has missed {missing:#?} since {owed_from:?}"));
             }
-            let shown = tab.flags.iter().filter(|(_, (on, _))| *on).map(|(flag, (on, _))| (flag.clone(), *on));
+            let shown = tab.flags.iter().filter(|(_, on)| **on).map(|(flag, on)| (flag.clone(), *on));
             let shown: BTreeMap<String, bool> = shown.collect();
             let mut wanted = true_flags(&self.producers, tab.org());
             wanted.retain(|_, on| *on);

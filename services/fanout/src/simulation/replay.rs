@@ -1,41 +1,30 @@
-//! Replays of a simulated shard: one batch at a time, while everything else goes on.
+//! What reads the log again for the core: the product's walk over the past, on a log that answers when chance says so.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fanfare_broker::{Position, Record};
 use fanfare_e2e_tests::Random;
+use fanfare_event::Id;
 
-use super::check::Told;
 use super::log::Fault;
 use super::platform::{bounds, platform};
-use super::rule::Rule;
-use super::shard::{SimulatedShard, View, form, push};
-use crate::connection::{CloseReason, Frame, may_hear};
-use crate::groups::Admission;
-use crate::pipeline::Written;
+use super::shard::View;
 use crate::pipeline::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
 use crate::pipeline::recent::{Step, Walk};
-
-/// The most notifications of one resume.
-const MOST_REPLAYED: usize = 60;
+use crate::pipeline::{ResumeError, Written};
+use crate::shard::ReplayAnswer;
 
 /// Longer than any record is stored.
 pub(super) const EVER: Duration = Duration::from_secs(1 << 30);
 
 /// A replay under way.
-pub(super) struct Replaying {
-    /// Where the tab was.
-    after: Position,
+pub(super) struct Reading {
     source: Source,
     past: Past,
     /// Where the window begins.
     oldest: Position,
     complete: bool,
-    sent: usize,
-    told: BTreeSet<(u32, u64)>,
-    /// Of a replay at connect: what is retained comes behind it.
-    admission: Option<Admission>,
+    cost: usize,
 }
 
 /// Where its records come from.
@@ -45,131 +34,37 @@ enum Source {
     Log(Position),
 }
 
-/// How a replay ended.
-#[derive(Debug, Clone)]
-pub(super) struct Resumed {
-    /// Whether it was all that was missed; none if the log could not be read.
-    pub(super) complete: Option<bool>,
-    pub(super) live_from: Position,
+impl From<Fault> for ResumeError {
+    fn from(_: Fault) -> Self {
+        Self::Unavailable
+    }
 }
 
-impl SimulatedShard {
-    /// Begins a replay; at connect it comes first.
-    pub(super) fn resume(&mut self, key: usize, after: &Position, admission: Option<Admission>, view: View<'_>) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let Some(until) = tab.hearing.replay_until() else { return };
-        let after = if view.rules.keep(Rule::ResumeFromCursor) { after } else { &until };
-        let Ok(window) = extent(after, view) else {
-            return self.fail(key, admission.is_some(), view);
-        };
+impl Reading {
+    /// Begins to read what lies behind `after`, up to `until`.
+    pub(super) fn open(after: &Position, until: Position, orgs: Vec<Id>, view: View<'_>) -> Result<Self, ResumeError> {
+        let window = extent(after, view)?;
         let (from, complete) = begin(after, &window);
-        let orgs = tab.identity.orgs().cloned().collect();
         let past = Past::new(after, &from, until.clone(), orgs, &bounds(view.window));
         let walk = view.recent.walk(&from, &until);
         let source = walk.map_or(Source::Log(from), Source::Memory);
-        let (oldest, sent, told) = (window.oldest, 0, BTreeSet::new());
-        let after = after.clone();
-        tab.replay = Some(Replaying { after, source, past, oldest, complete, sent, told, admission });
+        Ok(Self { source, past, oldest: window.oldest, complete, cost: 0 })
     }
 
-    /// The log cannot be read: the call fails, and a replay at connect is tried again by the next connect.
-    fn fail(&mut self, key: usize, at_connect: bool, view: View<'_>) {
-        if at_connect {
-            return self.close(key, CloseReason::ServerError, view.groups);
+    /// The next batch.
+    pub(super) fn next(&mut self, view: View<'_>, random: &mut Random) -> ReplayAnswer {
+        if self.past.is_over() {
+            return ReplayAnswer::End { cost: std::mem::take(&mut self.cost), complete: self.complete };
         }
-        self.answer(key, None);
-    }
-
-    fn answer(&mut self, key: usize, complete: Option<bool>) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let live_from = tab.hearing.live_from.clone();
-        tab.resumed = live_from.map(|live_from| Resumed { complete, live_from });
-    }
-
-    /// One batch of a replay.
-    pub(super) fn replay_on(&mut self, key: usize, view: View<'_>, random: &mut Random) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let Some(mut replay) = tab.replay.take() else { return };
-        if !replay.past.is_over() {
-            let Ok(found) = replay.next(view, random) else {
-                return self.fail(key, replay.admission.is_some(), view);
-            };
-            for replayed in found {
-                if replay.sent >= MOST_REPLAYED {
-                    replay.complete = false;
-                    return self.end(key, replay, view);
-                }
-                self.send_again(key, &replayed, &mut replay, view);
+        match self.read(view, random) {
+            Ok(events) => {
+                ReplayAnswer::Batch { events, cost: std::mem::take(&mut self.cost), complete: self.complete }
             }
-        }
-        if replay.past.is_over() {
-            return self.end(key, replay, view);
-        }
-        if let Some(tab) = self.tabs.get_mut(&key) {
-            tab.replay = Some(replay);
+            Err(fault) => ReplayAnswer::Failed(fault.into()),
         }
     }
 
-    fn end(&mut self, key: usize, replay: Replaying, view: View<'_>) {
-        if let Some(admission) = replay.admission {
-            self.tell_retained(key, &admission.live_from, &admission.retained, &replay.told, view);
-            self.release_held(key);
-        }
-        self.answer(key, Some(replay.complete || !view.rules.keep(Rule::IncompleteSaid)));
-    }
-
-    fn send_again(&mut self, key: usize, replayed: &Replayed, replay: &mut Replaying, view: View<'_>) {
-        for notification in &replayed.notifications {
-            let Some(tab) = self.tabs.get_mut(&key) else { return };
-            let (route, event) = (&notification.route, &replayed.event);
-            let is_overtaken = view.groups.read(|known| known.had_newer(route, event, &replay.after));
-            if is_overtaken {
-                continue;
-            }
-            let org = event.attributes.org.as_ref();
-            if route.effect(event).is_logout()
-                || !may_hear(Some(&tab.identity), org, route.cross_org())
-                || !tab.hearing.has_missed(&notification.groups, replayed.place)
-            {
-                continue;
-            }
-            let frame = Frame::new(route, event, &replayed.cursor);
-            replay.sent += 1;
-            for group in notification.groups.iter().filter(|group| group.shape() == "list:{}") {
-                let (user, group, place) = (tab.identity.claims().user.clone(), group.clone(), replayed.place);
-                let learnt = tab.joined_at.get(&group).copied().unwrap_or_default();
-                self.told.push(Told { user, group, place, learnt });
-            }
-            replay.told.insert((replayed.place.partition, replayed.place.offset));
-            push(&mut tab.queue, frame.wire(form()).clone(), None, &mut self.most_waiting);
-        }
-    }
-
-    fn release_held(&mut self, key: usize) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let mut held = tab.held.take().unwrap_or_default();
-        while let Some(frame) = held.pop() {
-            push(&mut tab.queue, frame, None, &mut self.most_waiting);
-        }
-    }
-}
-
-/// The window, as far as this cursor needs to know it.
-fn extent(after: &Position, view: View<'_>) -> Result<Extent, Fault> {
-    let age = view.window.age;
-    let window = |age: Duration, records| view.log.window(age.as_millis() as i64, records, view.now);
-    let oldest = window(age, view.window.records)?;
-    if !lacks(after, &oldest) {
-        return Ok(Extent { oldest, ages: None });
-    }
-    let since = |age| window(age, u64::MAX);
-    let ages = Ages { by_age: since(age)?, recent: since(age.saturating_sub(SLACK))?, stored: since(EVER)? };
-    Ok(Extent { oldest, ages: Some(ages) })
-}
-
-impl Replaying {
-    /// The next events; none if there are none for now or no more.
-    fn next(&mut self, view: View<'_>, random: &mut Random) -> Result<Vec<Replayed>, Fault> {
+    fn read(&mut self, view: View<'_>, random: &mut Random) -> Result<Vec<Replayed>, Fault> {
         if let Source::Memory(walk) = &mut self.source {
             match view.recent.step(walk) {
                 Step::Records(records) => return Ok(self.take(records.iter().map(|record| &**record))),
@@ -206,8 +101,24 @@ impl Replaying {
 
     fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Vec<Replayed> {
         let platform = platform();
-        let past = &mut self.past;
-        let take = |record| past.take(&platform.registry, &platform.routes, &platform.seal, record, &Written::Own);
-        records.filter_map(take).collect()
+        let mut found = Vec::new();
+        for record in records {
+            self.cost += 1;
+            found.extend(self.past.take(&platform.registry, &platform.routes, record, &Written::Own));
+        }
+        found
     }
+}
+
+/// The window, as far as this cursor needs to know it.
+fn extent(after: &Position, view: View<'_>) -> Result<Extent, Fault> {
+    let age = view.window.age;
+    let window = |age: Duration, records| view.log.window(age.as_millis() as i64, records, view.now);
+    let oldest = window(age, view.window.records)?;
+    if !lacks(after, &oldest) {
+        return Ok(Extent { oldest, ages: None });
+    }
+    let since = |age| window(age, u64::MAX);
+    let ages = Ages { by_age: since(age)?, recent: since(age.saturating_sub(SLACK))?, stored: since(EVER)? };
+    Ok(Extent { oldest, ages: Some(ages) })
 }

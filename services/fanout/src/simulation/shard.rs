@@ -1,34 +1,47 @@
-//! A shard of a node: the server's half of the tabs, with the rules of the real one but without sockets.
+//! A shard of a node: the product's core, with links and replays that take small steps when chance says so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use fanfare_broker::Position;
-use fanfare_signalr::Message;
+use fanfare_e2e_tests::Random;
+use fanfare_event::Id;
+use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 
 use super::check::Told;
 use super::log::Log;
-use super::opening::Opening;
 use super::platform::platform;
-use super::replay::{Replaying, Resumed};
+use super::replay::Reading;
 use super::rule::{Rule, Rules};
 use super::witness::Seen;
-use crate::connection::{CloseReason, Connection, Hearing, Identity, Joined, WireForm, may_hear};
+use crate::connection::{ConnectionId, Identity, Settings};
 use crate::groups::name::GroupName;
-use crate::groups::{Delivery, Groups, is_allowed, memberships};
+use crate::groups::{Delivery, Groups};
+use crate::method::Methods;
 use crate::pipeline::{Recent, Window};
-use crate::projection::{Consequence, Place, seal_cursor};
-use crate::socket::shard::{Members, SendQueue};
+use crate::projection::{Consequence, Place};
+use crate::shard::{Context, Core, Key, LinkState, Observed, Opening, ReplayAnswer, Task, Ticket};
 
-/// What a tab that does not read may leave waiting, in bytes.
+/// What a tab that does not read may leave waiting, in bytes of memory.
 const QUEUE: usize = 6 << 10;
+
+/// The most notifications of one resume.
+const MOST_REPLAYED: usize = 25;
+
+/// The times and limits of connections.
+const SETTINGS: Settings = Settings {
+    handshake: Duration::from_secs(15),
+    keepalive: Duration::from_secs(15),
+    client_timeout: Duration::from_secs(30),
+    message_bytes: 8 << 10,
+    invocations_per_minute: 600,
+};
 
 /// What a shard sees when it acts.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) groups: &'a Groups,
+    pub(super) groups: &'a Arc<Groups>,
     pub(super) log: &'a Log,
     pub(super) recent: &'a Recent,
     pub(super) window: Window,
@@ -44,48 +57,44 @@ pub(super) enum ShardTask {
     Apply(Arc<Consequence>),
 }
 
-/// One connection.
-pub(super) struct ServerTab {
-    pub(super) identity: Identity,
-    pub(super) connection: Connection,
-    pub(super) queue: SendQueue,
-    pub(super) hearing: Hearing,
-    pub(super) ended: Option<CloseReason>,
-    /// The answer to a resume, for the client to take.
-    pub(super) resumed: Option<Resumed>,
-    pub(super) held: Option<SendQueue>,
-    pub(super) replay: Option<Replaying>,
-    pub(super) asked: Option<Asked>,
-    /// From where it goes on in a new stream, until the client has seen it.
-    pub(super) renewed: Option<Position>,
-    /// Up to where the node had told of everything when it closed this for a gap.
-    pub(super) gap_at: Option<Position>,
-    /// Of each list that it joined: how many records the node had learnt from then.
-    pub(super) joined_at: HashMap<GroupName, usize>,
+/// A connection's link: what is in its socket's buffers.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    /// What the server has written and the client has not read.
+    pub(super) bytes: Vec<u8>,
+    /// How many bytes fit.
+    capacity: usize,
+    /// Whether the server has shut it.
+    pub(super) is_shut: bool,
+}
+
+/// What is kept of a connection to judge it.
+struct Judged {
+    identity: Identity,
     last_live: BTreeMap<(u64, u32), u64>,
     /// When each notification that came live was stored, and how many records the node had folded then.
     heard: HashMap<String, (i64, usize)>,
+    /// Of each list that it joined: how many records the node had learnt from then.
+    joined_at: HashMap<GroupName, usize>,
+    /// Of a replay of its URL: whether it was complete, and from where on it is live.
+    resumed: Option<(bool, Position)>,
+    /// From where it goes on in a new stream.
+    renewed: Option<Position>,
 }
-
-/// An answer to `Cursor()` that waits for what was queued before it.
-pub(super) struct Asked {
-    cursor: String,
-    after: u64,
-}
-
-/// What was pushed that must not have been.
-pub(super) type Broken = Vec<String>;
 
 /// One shard.
 pub(super) struct SimulatedShard {
     pub(super) index: usize,
+    core: Core,
+    groups: Arc<Groups>,
     inbox: VecDeque<ShardTask>,
-    /// How much of its inbox it has handled.
-    handled: u64,
-    pub(super) tabs: BTreeMap<usize, ServerTab>,
-    pub(super) members: Members,
-    pub(super) opening: Option<Opening>,
-    pub(super) broken: Broken,
+    readings: BTreeMap<Ticket, (Key, Reading)>,
+    /// Batches that the core has asked for.
+    asked: VecDeque<(Key, Ticket)>,
+    wires: BTreeMap<Key, Wire>,
+    judged: BTreeMap<Key, Judged>,
+    ticked: i64,
+    pub(super) broken: Vec<String>,
     /// What replays told of lists.
     pub(super) told: Vec<Told>,
     /// The most bytes that ever waited for a tab.
@@ -93,15 +102,32 @@ pub(super) struct SimulatedShard {
 }
 
 impl SimulatedShard {
-    pub(super) fn new(index: usize) -> Self {
-        let (inbox, handled, tabs, members) = (VecDeque::new(), 0, BTreeMap::new(), Members::default());
+    pub(super) fn new(index: usize, groups: Arc<Groups>) -> Self {
+        let platform = platform();
+        let mut methods = Methods::default();
+        methods.declare(Arc::clone(&platform.hub.path), &platform.hub.methods);
+        let context = Context {
+            groups: Arc::clone(&groups),
+            seal: platform.seal.clone(),
+            settings: SETTINGS,
+            queue_bytes: QUEUE,
+            shard_bytes: 10 * QUEUE,
+            resume_notifications: MOST_REPLAYED,
+            resume_bytes: 1 << 20,
+            joined_groups: 100,
+            methods,
+            metrics: metrics(),
+        };
         Self {
             index,
-            inbox,
-            handled,
-            tabs,
-            members,
-            opening: None,
+            core: Core::new(index, Arc::new(context), instant(BEGIN)),
+            groups,
+            inbox: VecDeque::new(),
+            readings: BTreeMap::new(),
+            asked: VecDeque::new(),
+            wires: BTreeMap::new(),
+            judged: BTreeMap::new(),
+            ticked: 0,
             broken: Vec::new(),
             told: Vec::new(),
             most_waiting: 0,
@@ -109,6 +135,7 @@ impl SimulatedShard {
     }
 
     pub(super) fn send(&mut self, task: ShardTask) {
+        self.groups.count_sent(self.index);
         self.inbox.push_back(task);
     }
 
@@ -120,199 +147,257 @@ impl SimulatedShard {
         self.inbox.iter().any(|task| matches!(task, ShardTask::Apply(_)))
     }
 
+    /// Whether a connection has joined groups and was not held against what is known.
     pub(super) fn is_opening(&self) -> bool {
-        self.opening.is_some()
+        self.core.is_looking()
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.inbox.is_empty() && self.opening.is_none() && self.tabs.values().all(|tab| tab.replay.is_none())
+        self.inbox.is_empty() && self.asked.is_empty() && self.core.is_at_rest()
     }
 
-    /// One step: of an opening, which nothing else on this shard interrupts, or of the inbox.
-    pub(super) fn step(&mut self, view: View<'_>) {
-        match self.opening.take() {
-            Some(opening) => self.go_on_opening(opening, view),
-            None => self.handle_next(view),
+    /// Whose connections are live.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Identity> {
+        self.core.live().map(|(_, who, _)| who)
+    }
+
+    /// From where on a connection is live, once it has caught up.
+    pub(super) fn live_from(&self, key: Key) -> Option<Position> {
+        if self.core.is_catching_up(key) {
+            return None;
         }
+        self.core.live().find(|(known, ..)| *known == key).map(|(_, _, from)| from.clone())
     }
 
-    fn handle_next(&mut self, view: View<'_>) {
+    /// Whether a replay of the URL has ended: complete or not, and from where on the connection is live.
+    pub(super) fn take_resumed(&mut self, key: Key) -> Option<(bool, Position)> {
+        self.judged.get_mut(&key)?.resumed.take()
+    }
+
+    /// From where a connection goes on in a new stream, if it does since this was asked last.
+    pub(super) fn take_renewed(&mut self, key: Key) -> Option<Position> {
+        self.judged.get_mut(&key)?.renewed.take()
+    }
+
+    /// Whether a connection was told something before it had said where it stands.
+    pub(super) fn has_heard_unasked(&self, key: Key) -> bool {
+        self.core.has_heard_unasked(key)
+    }
+
+    /// One step: a look that is due, a batch that was asked for, or a message of the inbox.
+    pub(super) fn step(&mut self, view: View<'_>, random: &mut Random) {
+        if self.core.is_looking() && random.chance(60) {
+            return self.input(view, Core::look_after_joining);
+        }
+        if !self.asked.is_empty() && random.chance(40) {
+            return self.read_on(view, random);
+        }
         let next = if view.rules.keep(Rule::OrderKept) { self.inbox.pop_front() } else { self.inbox.pop_back() };
         match next {
-            Some(ShardTask::Deliver(delivery, seen)) => self.deliver(&delivery, &seen, view),
-            Some(ShardTask::Apply(consequence)) => self.apply(&consequence, view),
-            None => return,
-        }
-        self.handled += 1;
-    }
-
-    /// `Cursor()`: what has been handed on, told once what waits before it was handled.
-    pub(super) fn ask_cursor(&mut self, key: usize, groups: &Groups) {
-        let (position, _) = groups.passed(self.index);
-        let cursor = groups.read(|known| seal_cursor(&platform().seal, known.told_as(&position), known.times()));
-        let after = self.handled + self.inbox.len() as u64;
-        // A connection that has ended takes no calls any more.
-        let may_ask = |tab: &&mut ServerTab| tab.asked.is_none() && tab.ended.is_none();
-        if let Some(tab) = self.tabs.get_mut(&key).filter(may_ask) {
-            tab.asked = Some(Asked { cursor, after });
+            Some(ShardTask::Deliver(delivery, seen)) => {
+                self.input(view, |core| core.deliver(&delivery, view.now));
+                self.verify_live(&delivery, &seen, view.window);
+            }
+            Some(ShardTask::Apply(effect)) => self.input(view, |core| core.apply(&effect)),
+            None => self.input(view, Core::look_after_joining),
         }
     }
 
-    /// The answer, once it may be given.
-    pub(super) fn answer_cursor(&mut self, key: usize, rules: Rules) -> Option<String> {
-        let behind = |asked: &mut Asked| self.handled >= asked.after || !rules.keep(Rule::CursorBehindDeliveries);
-        Some(self.tabs.get_mut(&key)?.asked.take_if(behind)?.cursor)
+    /// Takes a new connection; its handshake comes with its first bytes.
+    pub(super) fn accept(&mut self, view: View<'_>, identity: Identity, cursor: Option<String>, id: u128, wire: usize) -> Key {
+        let opening = Opening {
+            id: ConnectionId::from_random(id),
+            token_expires: None,
+            stateful: false,
+            hub: Arc::clone(&platform().hub),
+            identity: Some(identity.clone()),
+            cursor,
+            request: None,
+        };
+        let mut key = None;
+        self.input(view, |core| key = core.open_web_socket(opening, view.now / 1000));
+        let key = key.expect("a new id");
+        self.wires.insert(key, Wire { capacity: wire, ..Wire::default() });
+        let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        self.judged.insert(key, Judged { identity, last_live, heard, joined_at, resumed: None, renewed: None });
+        key
     }
 
-    fn deliver(&mut self, delivery: &Delivery, seen: &Seen, view: View<'_>) {
-        let keys: BTreeSet<usize> =
-            delivery.groups.iter().flat_map(|group| self.members.of(&delivery.hub, group)).collect();
-        let mut slow = Vec::new();
-        for key in keys {
-            let Some(tab) = self.tabs.get_mut(&key) else { continue };
-            if tab.ended.is_some() || delivery.ends.as_ref().is_some_and(|ends| !ends.ends(&tab.identity)) {
-                continue;
-            }
-            if !may_hear(Some(&tab.identity), delivery.org.as_ref(), delivery.cross_org)
-                || !tab.hearing.is_live_for(&delivery.groups, delivery.place)
-            {
-                continue;
-            }
-            tab.verify_order(seen.incarnation, delivery.place, &mut self.broken);
-            tab.verify_news(seen, delivery.place, view.window, &mut self.broken);
-            if !delivery.groups.iter().any(|group| seen.known.allows(&tab.identity, group)) {
-                let who = tab.identity.claims();
-                self.broken.push(format!("{} of {:?} hears of {:?}", who.user, who.org, delivery.groups));
-            }
-            let frame = delivery.frame.wire(form()).clone();
-            let queue = tab.held.as_mut().unwrap_or(&mut tab.queue);
-            if queue.push(frame, delivery.conflation, QUEUE).is_err() {
-                slow.push(key);
-            }
-            self.most_waiting = self.most_waiting.max(queue.len());
-        }
-        for key in slow {
-            self.close(key, CloseReason::SlowConsumer, view.groups);
+    /// Takes bytes of a client, as far as the core reads; what it does not take stays in the socket.
+    pub(super) fn receive(&mut self, key: Key, bytes: &mut Vec<u8>, view: View<'_>) {
+        self.input(view, |_| {});
+        let most = self.core.may_read(key).min(bytes.len());
+        if most > 0 {
+            let mut some: Vec<u8> = bytes.drain(..most).collect();
+            self.input(view, |core| core.receive_frames(key, &mut some));
         }
     }
 
-    fn apply(&mut self, consequence: &Consequence, view: View<'_>) {
-        let platform = platform();
-        if let Consequence::Renewed(from) = consequence {
-            for tab in self.tabs.values_mut() {
-                tab.hearing.renew(from);
-                tab.renewed = Some(from.clone());
-            }
-            return;
+    /// What the client reads: up to so many bytes.
+    pub(super) fn read(&mut self, key: Key, most: usize, view: View<'_>) -> (Vec<u8>, bool) {
+        let Some(wire) = self.wires.get_mut(&key) else { return (Vec::new(), true) };
+        let count = most.min(wire.bytes.len());
+        let bytes = wire.bytes.drain(..count).collect();
+        let is_over = wire.is_shut && wire.bytes.is_empty();
+        self.write(key);
+        self.input(view, |_| {});
+        (bytes, is_over)
+    }
+
+    /// The client's end of the link is gone.
+    pub(super) fn hang_up(&mut self, key: Key, view: View<'_>) {
+        self.input(view, |core| core.link_lost(key));
+    }
+
+    /// Gives the core an input, and does what it wants done at once.
+    fn input(&mut self, view: View<'_>, act: impl FnOnce(&mut Core)) {
+        self.core.advance(instant(view.now));
+        act(&mut self.core);
+        self.core.fire();
+        if view.now - self.ticked >= 1_000 {
+            self.ticked = view.now;
+            self.core.tick(view.now / 1000);
         }
-        for key in self.tabs.keys().copied().collect::<Vec<_>>() {
-            let Some(tab) = self.tabs.get_mut(&key) else { continue };
-            let claims = Arc::clone(tab.identity.claims());
-            match consequence {
-                _ if tab.ended.is_some() || !is_felt(consequence, view.rules) => {}
-                Consequence::Gap => {
-                    tab.gap_at = Some(view.groups.passed(self.index).0);
-                    self.close(key, CloseReason::LogGap, view.groups);
-                }
-                Consequence::LoggedOut { .. } if consequence.ends(&tab.identity) => {
-                    self.close(key, CloseReason::LoggedOut, view.groups);
-                }
-                Consequence::Roles(change)
-                    if claims.user == change.user && claims.org.as_ref() == Some(&change.org) =>
-                {
-                    self.regroup(key, view);
-                }
-                Consequence::Withdrawn(access) if access.concerns(&tab.identity) => {
-                    let gone = |joined: &Joined| joined.membership.group == access.group;
-                    if !tab.hearing.joined.remove(gone).is_empty() && !tab.hearing.holds(&access.group) {
-                        let (path, index) = (&platform.hub.path, self.index);
-                        self.members.leave(path, &access.group, key, index, view.groups.interest());
-                    }
-                }
-                _ => {}
+        self.drain(view);
+        for (key, judged) in &mut self.judged {
+            for group in self.core.joined(*key) {
+                judged.joined_at.entry(group).or_insert(view.learnt);
             }
         }
+        self.observe();
+        self.most_waiting = self.most_waiting.max(self.core.most_waiting());
     }
 
-    fn regroup(&mut self, key: usize, view: View<'_>) {
-        let platform = platform();
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let roles = view.groups.read(|known| known.roles_of(tab.identity.claims()));
-        if !is_allowed(&platform.hub, &tab.identity, &roles) {
-            return self.close(key, CloseReason::Forbidden, view.groups);
-        }
-        if tab.hearing.live_from.is_none() {
-            return;
-        }
-        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
-        let moved = tab.hearing.regroup(memberships(&platform.hub, &tab.identity, &roles), &names);
-        for group in &moved.left {
-            self.members.leave(&platform.hub.path, group, key, self.index, view.groups.interest());
-        }
-        for new in &moved.entered {
-            self.members.join(&platform.hub.path, &new.group, key, self.index, view.groups.interest());
-        }
-        let admission = view.groups.admit(&platform.hub, Some(&self.tabs[&key].identity), &moved.entered);
-        if let Ok(admission) = admission {
-            self.tell_retained(key, &admission.live_from, &admission.retained, &BTreeSet::new(), view);
+    fn drain(&mut self, view: View<'_>) {
+        let mut dirty = Vec::new();
+        loop {
+            while let Some(task) = self.core.next_task() {
+                self.start(task, view);
+            }
+            self.core.take_dirty(usize::MAX, &mut dirty);
+            if dirty.is_empty() {
+                return;
+            }
+            dirty.drain(..).for_each(|key| self.write(key));
         }
     }
 
-    /// Ends a connection from the server's side; what waits for it may still be taken.
-    pub(super) fn close(&mut self, key: usize, reason: CloseReason, groups: &Groups) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let bytes = reason.message().and_then(|message: Message<'_>| tab.connection.encode(&message));
-        if let Some(bytes) = bytes {
-            push(&mut tab.queue, Bytes::from(form().wrap(&bytes)), None, &mut self.most_waiting);
-        }
-        if reason == CloseReason::SlowConsumer {
-            tab.queue.clear();
-        }
-        tab.ended.get_or_insert(reason);
-        tab.replay = None;
-        self.leave_all(key, groups);
-    }
-
-    fn leave_all(&mut self, key: usize, groups: &Groups) {
-        let Some(tab) = self.tabs.get_mut(&key) else { return };
-        let heard = std::mem::take(&mut tab.hearing);
-        for group in heard.groups() {
-            self.members.leave(&platform().hub.path, group, key, self.index, groups.interest());
+    fn start(&mut self, task: Task, view: View<'_>) {
+        match task {
+            Task::Replay { key, ticket, after, until, orgs } => self.open(key, ticket, &after, until, orgs, view),
+            Task::ReadOn { key, ticket } => self.asked.push_back((key, ticket)),
+            Task::EndReplay(ticket) => {
+                self.readings.remove(&ticket);
+                self.asked.retain(|(_, asked)| *asked != ticket);
+            }
+            Task::Wake(key) => self.write(key),
+            Task::Forgotten { key, .. } => {
+                self.wires.remove(&key);
+                self.judged.remove(&key);
+            }
+            Task::Pause(_) | Task::Drained(_) => {}
+            other => self.broken.push(format!("no client of a run causes {other:?}")),
         }
     }
 
-    /// The socket is gone.
-    pub(super) fn forget(&mut self, key: usize, groups: &Groups) {
-        self.leave_all(key, groups);
-        self.tabs.remove(&key);
+    fn open(&mut self, key: Key, ticket: Ticket, after: &Position, until: Position, orgs: Vec<Id>, view: View<'_>) {
+        match Reading::open(after, until, orgs, view) {
+            Ok(reading) => {
+                self.readings.insert(ticket, (key, reading));
+                self.asked.push_back((key, ticket));
+            }
+            Err(error) => self.core.replayed(key, ticket, ReplayAnswer::Failed(error)),
+        }
+    }
+
+    fn read_on(&mut self, view: View<'_>, random: &mut Random) {
+        let Some((key, ticket)) = self.asked.pop_front() else { return };
+        let Some((_, reading)) = self.readings.get_mut(&ticket) else { return };
+        let answer = reading.next(view, random);
+        self.input(view, |core| core.replayed(key, ticket, answer));
+    }
+
+    /// Writes what waits for a link, as far as its buffer takes it.
+    fn write(&mut self, key: Key) {
+        let Some(wire) = self.wires.get_mut(&key) else { return };
+        loop {
+            let slices = self.core.slices(key);
+            let Some(first) = slices.first() else { break };
+            let room = wire.capacity.saturating_sub(wire.bytes.len()).min(first.len());
+            if room == 0 {
+                drop(slices);
+                self.core.blocked(key);
+                break;
+            }
+            wire.bytes.extend_from_slice(&first[..room]);
+            drop(slices);
+            self.core.wrote(key, room);
+        }
+        match self.core.link_state(key) {
+            LinkState::Over => self.core.forget(key),
+            LinkState::Shut => wire.is_shut = true,
+            LinkState::Open | LinkState::Lost => {}
+        }
+    }
+
+    /// Whether a connection is gone, or is told why it ends.
+    pub(super) fn is_gone(&self, key: Key) -> bool {
+        !self.wires.contains_key(&key)
+    }
+
+    /// Why a connection has ended.
+    pub(super) fn ended(&self, key: Key) -> Option<&crate::connection::CloseReason> {
+        self.core.ended(key)
     }
 }
 
-impl ServerTab {
-    pub(super) fn new(identity: Identity, connection: Connection) -> Self {
-        Self {
-            identity,
-            connection,
-            queue: SendQueue::default(),
-            hearing: Hearing::default(),
-            ended: None,
-            resumed: None,
-            held: None,
-            replay: None,
-            renewed: None,
-            gap_at: None,
-            asked: None,
-            joined_at: HashMap::new(),
-            last_live: BTreeMap::new(),
-            heard: HashMap::new(),
+impl SimulatedShard {
+    fn observe(&mut self) {
+        for observed in std::mem::take(&mut self.core.observed) {
+            match observed {
+                // Judged with what the node knew when it sent it.
+                Observed::Live(..) => self.core.observed.push(observed),
+                Observed::Replayed(key, place, groups) => {
+                    let Some(judged) = self.judged.get(&key) else { continue };
+                    for group in groups.into_iter().filter(|group| group.shape() == "list:{}") {
+                        let user = judged.identity.claims().user.clone();
+                        let learnt = judged.joined_at.get(&group).copied().unwrap_or_default();
+                        self.told.push(Told { user, group, place, learnt });
+                    }
+                }
+                Observed::Renewed(key, from) => {
+                    if let Some(judged) = self.judged.get_mut(&key) {
+                        judged.renewed = Some(from);
+                    }
+                }
+                Observed::Resumed(key, complete, until) => {
+                    if let Some(judged) = self.judged.get_mut(&key) {
+                        judged.resumed = Some((complete, until));
+                    }
+                }
+            }
         }
     }
 
-    pub(super) fn is_replaying(&self) -> bool {
-        self.replay.is_some()
+    fn verify_live(&mut self, delivery: &Delivery, seen: &Seen, window: Window) {
+        for observed in std::mem::take(&mut self.core.observed) {
+            let Observed::Live(key, given) = observed else { continue };
+            let Some(judged) = self.judged.get_mut(&key) else { continue };
+            if given.place != delivery.place {
+                continue;
+            }
+            judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
+            judged.verify_news(seen, delivery.place, window, &mut self.broken);
+            if !delivery.groups.iter().any(|group| seen.known.allows(&judged.identity, group)) {
+                let who = judged.identity.claims();
+                self.broken.push(format!("{} of {:?} hears of {:?}", who.user, who.org, delivery.groups));
+            }
+        }
     }
+}
 
-    fn verify_order(&mut self, incarnation: u64, place: Place, broken: &mut Broken) {
+impl Judged {
+    fn verify_order(&mut self, incarnation: u64, place: Place, broken: &mut Vec<String>) {
         let last = self.last_live.insert((incarnation, place.partition), place.offset);
         if last.is_some_and(|last| last > place.offset) {
             broken.push(format!("live notifications of partition {} went back to {}", place.partition, place.offset));
@@ -320,7 +405,7 @@ impl ServerTab {
     }
 
     /// What comes twice within the window is told once.
-    fn verify_news(&mut self, seen: &Seen, place: Place, window: Window, broken: &mut Broken) {
+    fn verify_news(&mut self, seen: &Seen, place: Place, window: Window, broken: &mut Vec<String>) {
         let Some((time, folded)) = self.heard.insert(seen.notification.clone(), (place.time, seen.folded)) else {
             return;
         };
@@ -332,28 +417,16 @@ impl ServerTab {
     }
 }
 
-/// Whether a run's rules let shards feel this at all.
-fn is_felt(consequence: &Consequence, rules: Rules) -> bool {
-    match consequence {
-        Consequence::LoggedOut { .. } => rules.keep(Rule::LogoutFelt),
-        Consequence::Withdrawn(_) => rules.keep(Rule::WithdrawalFelt),
-        Consequence::Roles(_) => rules.keep(Rule::RolesFelt),
-        Consequence::Renewed(_) | Consequence::Gap => true,
-    }
+/// When every run begins, in milliseconds.
+pub(super) const BEGIN: i64 = 1_800_000_000_000;
+
+/// The moment of a run's time.
+fn instant(now: i64) -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now) + Duration::from_millis((now - BEGIN).max(0).unsigned_abs())
 }
 
-pub(super) fn form() -> WireForm {
-    WireForm::Body(fanfare_signalr::Protocol::Json)
-}
-
-pub(super) fn push(queue: &mut SendQueue, frame: Bytes, conflation: Option<u64>, most: &mut usize) {
-    // A replay waits for room, so it never fills a queue: the limit is of what comes live.
-    let _ = queue.push(frame, conflation, usize::MAX);
-    *most = (*most).max(queue.len());
-}
-
-/// The time that connections are given: none passes in a simulation.
-pub(super) fn still() -> Instant {
-    static STILL: OnceLock<Instant> = OnceLock::new();
-    *STILL.get_or_init(Instant::now)
+fn metrics() -> Arc<FanoutMetrics> {
+    static METRICS: OnceLock<Arc<FanoutMetrics>> = OnceLock::new();
+    Arc::clone(METRICS.get_or_init(|| Arc::new(FanoutMetrics::new(&mut Registry::default()))))
 }

@@ -8,7 +8,7 @@ use super::node::{Settings, SimulatedNode};
 use super::platform::window;
 use super::producer::{Producers, Theme};
 use super::rule::Rules;
-use super::shard::SimulatedShard;
+use super::shard::{BEGIN, SimulatedShard};
 use super::tab::{Habits, Surroundings, Tab};
 
 /// How many steps a run has before it comes to rest.
@@ -53,7 +53,7 @@ impl World {
         let anew = random.below(8).saturating_sub(4);
         let theme = *random.pick(&[Theme::Anything, Theme::Flags, Theme::Lists, Theme::People]);
         let (producers, history) = (Producers::new(theme), History::default());
-        Self { random, now: 1_800_000_000_000, settings, log, producers, nodes, tabs, history, anew }
+        Self { random, now: BEGIN, settings, log, producers, nodes, tabs, history, anew }
     }
 
     pub(super) fn run(mut self) -> Result<(), String> {
@@ -116,7 +116,7 @@ impl World {
     fn step_shard(&mut self, at: usize) {
         let number = self.random.below(self.settings.shards);
         let (shard, view) = self.nodes[at].shard(number, &self.log, self.now);
-        shard.step(view);
+        shard.step(view, &mut self.random);
     }
 
     fn step_tab(&mut self, at: usize) -> Result<(), String> {
@@ -130,8 +130,10 @@ impl World {
             0..25 => {
                 let at = self.random.below(self.nodes.len());
                 if self.nodes[at].up {
+                    for tab in &mut self.tabs {
+                        tab.lose_node(at, &self.nodes);
+                    }
                     self.nodes[at].crash();
-                    self.tabs.iter_mut().for_each(|tab| tab.lose_node(at));
                 } else {
                     self.nodes[at].start();
                 }
@@ -192,11 +194,13 @@ impl World {
             self.producers.published(relay);
         }
         for _ in 0..ROUNDS {
+            // Tabs that say nothing are waited for.
+            self.now += 10;
             for at in 0..self.nodes.len() {
                 self.step_node(at);
                 for number in 0..self.settings.shards {
                     let (shard, view) = self.nodes[at].shard(number, &self.log, self.now);
-                    shard.step(view);
+                    shard.step(view, &mut self.random);
                 }
             }
             let Self { nodes, log, producers, history, now, settings, tabs, random, .. } = self;
@@ -207,7 +211,7 @@ impl World {
             self.verify()?;
             let nodes = self.nodes.iter().all(|node| node.is_idle(&self.log));
             let shards = self.nodes.iter().flat_map(|node| &node.shards).all(SimulatedShard::is_idle);
-            if nodes && shards && self.tabs.iter().all(|tab| tab.is_settled(&self.nodes)) {
+            if nodes && shards && self.tabs.iter().all(Tab::is_settled) {
                 return Ok(());
             }
         }

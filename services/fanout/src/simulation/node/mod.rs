@@ -40,7 +40,7 @@ pub(super) struct SimulatedNode {
     pub(super) up: bool,
     /// Whether it cannot reach the log.
     pub(super) cut_off: bool,
-    pub(super) groups: Groups,
+    pub(super) groups: Arc<Groups>,
     pub(super) shards: Vec<SimulatedShard>,
     pub(super) letters: Vec<Place>,
     learnt: Learnt,

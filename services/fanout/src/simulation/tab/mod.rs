@@ -1,34 +1,24 @@
-//! A tab: the client's half, which drops, returns with its cursor to any node, reads slowly, and keeps count.
+//! A tab: a client of the hub protocol that drops, returns with its cursor to any node, reads slowly, and keeps count.
 
+mod calls;
 mod reading;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use fanfare_broker::Position;
 use fanfare_e2e_tests::Random;
 use fanfare_event::Id;
-use fanfare_signalr::negotiate::Transport;
 use fanfare_token::Claims;
 
 use super::check::History;
 use super::log::Log;
 use super::node::SimulatedNode;
-use super::platform::{TOKEN_LIFETIME, platform};
+use super::platform::TOKEN_LIFETIME;
 use super::producer::{LISTS, ORGS, Producers, USERS};
 use super::rule::{Rule, Rules};
-use super::shard::still;
-use crate::connection::{Action, Connection, Identity, Settings};
-use crate::projection::open_cursor;
-
-const SETTINGS: Settings = Settings {
-    handshake: Duration::from_secs(15),
-    keepalive: Duration::from_secs(15),
-    client_timeout: Duration::from_secs(30),
-    message_bytes: 32 << 10,
-    invocations_per_minute: 600,
-};
+use crate::connection::Identity;
+use calls::Call;
 
 /// Where a tab is connected.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +30,10 @@ pub(super) struct Link {
 
 /// A connection that a node has accepted and its shard has not seen yet.
 struct Arriving {
-    link: Link,
+    node: usize,
+    shard: usize,
     identity: Identity,
-    cursor: Option<Position>,
+    cursor: Option<String>,
 }
 
 /// What surrounds a tab when it acts.
@@ -64,14 +55,50 @@ pub(super) struct Habits {
     pub(super) reads: usize,
 }
 
+/// What a page does when it is connected again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// It named its cursor in the URL.
+    AtConnect,
+    /// It resumes at once, and then joins its groups.
+    ResumeThenJoin,
+    /// It joins its groups, and then resumes.
+    JoinThenResume,
+    /// It resumes after a while, with the newest cursor that any handler saw.
+    Late,
+    /// It resumes twice with the same cursor.
+    Twice,
+    /// It never resumes.
+    Never,
+}
+
+/// What a client does that is not one of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Nothing: it is a page.
+    Honest,
+    /// It sends pings without a pause.
+    Floods,
+    /// It never reads.
+    Deaf,
+    /// It cuts everything that it sends into frames of a byte.
+    Fragments,
+    /// It resumes in a loop.
+    Resumes,
+}
+
 /// One tab.
 pub(super) struct Tab {
     pub(super) number: usize,
     user: &'static str,
     org: &'static str,
     roles: Vec<String>,
-    /// Whether it names its cursor in the URL, or calls `Resume` once it is connected.
-    at_connect: bool,
+    order: Order,
+    pub(super) manner: Manner,
+    /// Whether it answers pings, as some clients do not.
+    pongs: bool,
+    /// How many bytes its link holds.
+    wire: usize,
     habits: Habits,
     token: Option<Arc<Claims>>,
     logins: usize,
@@ -80,11 +107,25 @@ pub(super) struct Tab {
     arriving: Option<Arriving>,
     pub(super) link: Option<Link>,
     connects: usize,
+    /// What it has sent and its node has not read.
+    outgoing: Vec<u8>,
+    /// What it has read of a frame that has not ended.
+    incoming: Vec<u8>,
+    calls: VecDeque<Call>,
+    called: usize,
+    /// Whether the handshake was answered.
+    is_open: bool,
+    /// When that was.
+    opened_at: i64,
+    /// Whether it has said where it stands since it connected.
+    has_said: bool,
+    /// The newest cursor that any handler saw, or that an answer brought.
     last: Option<String>,
+    /// The cursor that it had when it lost its connection, as long as it has not resumed with it.
     resume_from: Option<String>,
     pub(super) owed_from: Option<Position>,
     pub(super) got: BTreeMap<String, u32>,
-    pub(super) flags: BTreeMap<String, (bool, i64)>,
+    pub(super) flags: BTreeMap<String, bool>,
     pub(super) again: usize,
 }
 
@@ -93,12 +134,17 @@ impl Tab {
         let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
         let roles = if user == "bob" { vec!["admin".to_owned()] } else { vec!["user".to_owned()] };
         let habits = if random.chance(15) { Habits { reads: 8, ..habits } } else { habits };
+        let orders = [Order::AtConnect, Order::ResumeThenJoin, Order::JoinThenResume, Order::Late, Order::Twice, Order::Never];
+        let manners = [Manner::Floods, Manner::Deaf, Manner::Fragments, Manner::Resumes];
         Self {
             number,
             user,
             org,
             roles,
-            at_connect: random.chance(50),
+            order: *random.pick(&orders),
+            manner: if random.chance(12) { *random.pick(&manners) } else { Manner::Honest },
+            pongs: random.chance(70),
+            wire: *random.pick(&[600, 4 << 10, 64 << 10]),
             habits,
             lists: BTreeSet::new(),
             token: None,
@@ -106,6 +152,13 @@ impl Tab {
             arriving: None,
             link: None,
             connects: 0,
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
+            calls: VecDeque::new(),
+            called: 0,
+            is_open: false,
+            opened_at: 0,
+            has_said: false,
             last: None,
             resume_from: None,
             owed_from: None,
@@ -130,36 +183,54 @@ impl Tab {
     /// One step of the client.
     pub(super) fn step(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Some(link) = self.link else { return self.connect(around, random) };
-        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-        if shard.is_opening() {
-            return Ok(());
-        }
         if self.token_is_over(around.now) {
-            self.drop_link(around.nodes);
+            self.drop_link(around);
             return Ok(());
         }
         let Habits { drops, joins, asks, reads } = self.habits;
+        self.misbehave(random);
+        self.write(link, around);
         if random.chance(drops) {
-            self.drop_link(around.nodes);
-        } else if random.chance(joins) {
+            self.drop_link(around);
+        } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(joins) {
             let list = random.pick(&LISTS).0;
-            if shard.join_list(link.key, list, view) {
-                self.lists.insert(list);
-            }
-        } else if random.chance(asks) {
-            shard.ask_cursor(link.key, view.groups);
-        } else if random.chance(20) {
-            shard.replay_on(link.key, view, random);
-        } else if random.chance(reads) {
-            return self.read(link, around);
+            self.call(Call::Join(list));
+        } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(asks) {
+            self.call(Call::Cursor);
+        } else if random.chance(reads) && self.manner != Manner::Deaf {
+            let most = *random.pick(&[40, 400, 100_000]);
+            return self.read(link, most, around);
         }
         Ok(())
+    }
+
+    /// Goes on without chance: reads, resumes, connects.
+    pub(super) fn settle(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+        // Those that only disturb the others have done so.
+        if self.manner != Manner::Honest {
+            if self.link.is_some() {
+                self.drop_link(around);
+            }
+            return Ok(());
+        }
+        let Some(link) = self.link else { return self.connect(around, random) };
+        self.write(link, around);
+        self.read(link, usize::MAX, around)
+    }
+
+    /// Whether nothing is on its way to it any more.
+    pub(super) fn is_settled(&self) -> bool {
+        if self.manner != Manner::Honest {
+            return self.link.is_none();
+        }
+        let is_heard = self.outgoing.is_empty() && self.incoming.is_empty() && self.calls.is_empty();
+        self.link.is_some() && self.has_said && self.last.is_some() && self.owed_from.is_some() && is_heard
     }
 
     /// Asks a node for a connection; what it has accepted comes to its shard a while later.
     fn connect(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         if let Some(arriving) = self.arriving.take() {
-            return self.arrive(arriving, around);
+            return self.arrive(arriving, around, random);
         }
         if self.token_is_over(around.now) {
             self.log_in(around);
@@ -183,37 +254,29 @@ impl Tab {
             self.token = None;
             return if any { Ok(()) } else { Err(format!("{} is refused without a logout", identity.claims().user)) };
         }
-        let resume_from = self.resume_from.take().or_else(|| self.last.clone());
-        let cursor = resume_from.as_deref().map(|text| open_cursor(&platform().seal, text));
-        let cursor = cursor.transpose().map_err(|error| error.to_string())?;
-        if resume_from.is_none() {
-            self.owed_from = None;
-        }
-        self.resume_from = resume_from;
-        self.connects += 1;
-        let link = Link { node: number, shard, key: self.number * 10_000 + self.connects };
-        self.arriving = Some(Arriving { link, identity, cursor: cursor.filter(|_| self.at_connect) });
+        let cursor = self.resume_from.clone().filter(|_| self.order == Order::AtConnect);
+        self.arriving = Some(Arriving { node: number, shard, identity, cursor });
         Ok(())
     }
 
-    /// The shard takes over the connection, whose handshake is done.
-    fn arrive(&mut self, arriving: Arriving, around: &mut Surroundings<'_>) -> Result<(), String> {
-        let node = &mut around.nodes[arriving.link.node];
-        let shard = &mut node.shards[arriving.link.shard];
-        if shard.is_opening() {
-            self.arriving = Some(arriving);
-            return Ok(());
+    /// The shard takes over the connection.
+    fn arrive(&mut self, arriving: Arriving, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+        let Arriving { node, shard: number, identity, cursor } = arriving;
+        let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
+        self.connects += 1;
+        let id = u128::from(random.bits()) << 64 | u128::from(random.bits());
+        let key = shard.accept(view, identity, cursor, id, self.wire);
+        self.link = Some(Link { node, shard: number, key });
+        (self.is_open, self.has_said) = (false, false);
+        self.outgoing.clear();
+        self.incoming.clear();
+        self.calls.clear();
+        self.send("{\"protocol\":\"json\",\"version\":1}");
+        if self.order == Order::Never {
+            // A page that was loaded anew.
+            self.flags.clear();
+            self.owed_from = None;
         }
-        let Arriving { link, identity, cursor } = arriving;
-        let mut connection = Connection::new(Transport::WebSockets, false, &SETTINGS, still());
-        let mut actions = Vec::new();
-        connection.receive(b"{\"protocol\":\"json\",\"version\":1}\x1e", &SETTINGS, still(), &mut actions);
-        if !actions.iter().any(|action| matches!(action, Action::Opened { .. })) {
-            return Err(format!("the handshake failed: {actions:?}"));
-        }
-        shard.accept(link.key, identity, connection);
-        shard.open(link.key, &node.groups, cursor);
-        self.link = Some(link);
         Ok(())
     }
 
@@ -240,45 +303,30 @@ impl Tab {
     }
 
     /// Loses the connection, on whichever side.
-    pub(super) fn drop_link(&mut self, nodes: &mut [SimulatedNode]) {
+    pub(super) fn drop_link(&mut self, around: &mut Surroundings<'_>) {
         let Some(link) = self.link.take() else { return };
-        let node = &mut nodes[link.node];
-        node.shards[link.shard].forget(link.key, &node.groups);
-        self.lost();
+        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
+        let has_heard_unasked = shard.has_heard_unasked(link.key);
+        shard.hang_up(link.key, view);
+        self.lost(has_heard_unasked);
     }
 
     /// The node died.
-    pub(super) fn lose_node(&mut self, number: usize) {
-        self.arriving.take_if(|arriving| arriving.link.node == number);
-        if self.link.is_some_and(|link| link.node == number) {
-            self.link = None;
-            self.lost();
+    pub(super) fn lose_node(&mut self, number: usize, nodes: &[SimulatedNode]) {
+        self.arriving.take_if(|arriving| arriving.node == number);
+        if let Some(link) = self.link.take_if(|link| link.node == number) {
+            self.lost(nodes[number].shards[link.shard].has_heard_unasked(link.key));
         }
     }
 
-    fn lost(&mut self) {
-        // As the page does: while it catches up, newer cursors do not replace the one to resume from.
-        self.resume_from = self.resume_from.take().or_else(|| self.last.clone());
-    }
-
-    /// Whether nothing is on its way to it any more.
-    pub(super) fn is_settled(&self, nodes: &[SimulatedNode]) -> bool {
-        let Some(link) = self.link else { return false };
-        let tab = nodes[link.node].shards[link.shard].tabs.get(&link.key);
-        let settled = |tab: &super::shard::ServerTab| {
-            tab.queue.is_empty() && !tab.is_replaying() && tab.ended.is_none() && tab.resumed.is_none()
-        };
-        self.resume_from.is_none() && self.last.is_some() && self.owed_from.is_some() && tab.is_some_and(settled)
-    }
-
-    /// Goes on without chance: reads, resumes, connects.
-    pub(super) fn settle(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
-        let Some(link) = self.link else { return self.connect(around, random) };
-        let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-        if shard.is_opening() {
-            return Ok(());
+    fn lost(&mut self, has_heard_unasked: bool) {
+        self.calls.clear();
+        self.outgoing.clear();
+        // What it has heard without having resumed is a beginning of its own: nobody can tell its cursor from one of
+        // a tab that has missed nothing.
+        if self.resume_from.is_some() && has_heard_unasked {
+            self.owed_from = None;
         }
-        shard.replay_on(link.key, view, random);
-        self.read(link, around)
+        self.resume_from = self.last.clone();
     }
 }

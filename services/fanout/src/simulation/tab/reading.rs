@@ -3,74 +3,124 @@
 use fanfare_broker::Position;
 use serde_json::Value;
 
-use super::{Link, Surroundings, Tab};
+use super::calls::Call;
+use super::{Link, Order, Surroundings, Tab};
 use crate::connection::Identity;
 use crate::projection::open_cursor;
 use crate::simulation::check::{Account, History, true_flags};
 use crate::simulation::platform::platform;
-use crate::simulation::producer::Producers;
-use crate::simulation::replay::Resumed;
 
 impl Tab {
-    /// Takes what waits and answers.
-    pub(super) fn read(&mut self, link: Link, around: &mut Surroundings<'_>) -> Result<(), String> {
+    /// Takes what waits, up to so many bytes, and answers.
+    pub(super) fn read(&mut self, link: Link, most: usize, around: &mut Surroundings<'_>) -> Result<(), String> {
+        let Some(identity) = self.identity() else { return Ok(()) };
         let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-        let Some(tab) = shard.tabs.get_mut(&link.key) else {
-            return Err("a tab is gone from its shard".to_owned());
-        };
-        let bytes = tab.queue.drain();
-        let (ended, replaying) = (tab.ended.clone(), tab.is_replaying());
-        let (live_from, resumed, renewed) = (tab.hearing.live_from.clone(), tab.resumed.take(), tab.renewed.take());
-        let (identity, gap_at) = (tab.identity.clone(), tab.gap_at.take());
-        let cursor = shard.answer_cursor(link.key, view.rules);
-        for frame in bytes.split(|byte| *byte == 0x1e).filter(|frame| !frame.is_empty()) {
-            let message: Value = serde_json::from_slice(frame).map_err(|error| error.to_string())?;
-            self.hear(&message, &identity, around.history)?;
+        let (bytes, is_over) = shard.read(link.key, most, view);
+        let (resumed, live_from) = (shard.take_resumed(link.key), shard.live_from(link.key));
+        let renewed = shard.take_renewed(link.key);
+        self.incoming.extend(bytes);
+        let mut closed = None;
+        while let Some((opcode, payload)) = next_frame(&mut self.incoming) {
+            match opcode {
+                1 => self.take(&payload, &identity, around, &mut closed)?,
+                9 if self.pongs => self.pong(),
+                _ => {}
+            }
+        }
+        if let Some((complete, from)) = resumed {
+            self.resumed(complete, from, around);
         }
         // What a new stream holds from there on comes live, and nobody can tell it of the old one any more.
-        let was_renewed = renewed.is_some();
-        self.owed_from = renewed.or(self.owed_from.take());
-        if let Some(gap_at) = gap_at.filter(|_| was_renewed) {
-            self.verify_up_to(&gap_at, &identity, around)?;
+        self.owed_from = renewed.filter(|_| self.owed_from.is_some()).or(self.owed_from.take());
+        // Whoever never resumes is owed what comes from where it is live.
+        if self.order == Order::Never && self.resume_from.is_some() {
+            self.owed_from = self.owed_from.take().or(live_from);
         }
-        if let Some(cursor) = cursor {
-            let place = open_cursor(&platform().seal, &cursor).map_err(|error| error.to_string())?;
-            if ended.is_none() && self.resume_from.is_none() {
-                self.verify_up_to(&place, &identity, around)?;
-            }
-            self.last = Some(cursor);
-        }
-        if let Some(reason) = ended {
-            self.drop_link(around.nodes);
-            if !reason.allow_reconnect() {
+        if is_over || closed.is_some() {
+            let may_return = closed.unwrap_or(true);
+            self.drop_link(around);
+            if !may_return {
                 // The page shows the login: whoever comes next begins anew.
                 (self.token, self.last, self.resume_from, self.owed_from) = (None, None, None, None);
                 self.flags.clear();
+                self.lists.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        payload: &[u8],
+        who: &Identity,
+        around: &Surroundings<'_>,
+        closed: &mut Option<bool>,
+    ) -> Result<(), String> {
+        for text in payload.split(|byte| *byte == 0x1e).filter(|text| !text.is_empty()) {
+            let message: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+            match message["type"].as_u64() {
+                None => (self.is_open, self.opened_at) = (true, around.now),
+                Some(1) => self.hear(&message, who, around.history)?,
+                Some(3) => self.answered(&message, who, around)?,
+                Some(7) => *closed = Some(message["allowReconnect"] == true),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, message: &Value, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
+        let Some(call) = self.calls.pop_front() else { return Err(format!("an answer to nothing: {message}")) };
+        match call {
+            Call::Cursor => {
+                let Some(cursor) = message["result"].as_str() else { return Err(format!("no cursor: {message}")) };
+                let position = position(cursor)?;
+                if self.resume_from.is_none() {
+                    self.verify_up_to(&position, who, around)?;
+                }
+                self.owed_from.get_or_insert(position);
+                self.last = Some(cursor.to_owned());
+            }
+            Call::Join(list) => {
+                if message["error"].is_null() {
+                    self.lists.insert(list);
+                }
+            }
+            Call::Resume => self.resume_answered(message, around)?,
+        }
+        Ok(())
+    }
+
+    fn resume_answered(&mut self, message: &Value, around: &Surroundings<'_>) -> Result<(), String> {
+        // A call that failed is made again, once it is the last.
+        if !message["error"].is_null() {
+            if self.calls.is_empty() {
+                self.call(Call::Resume);
             }
             return Ok(());
         }
-        if let Some(resumed) = resumed {
-            self.end_resume(resumed, around.producers, around.log.incarnation());
+        let result = &message["result"];
+        let Some(cursor) = result["cursor"].as_str() else { return Err(format!("no cursor: {message}")) };
+        if result["more"] == true {
+            self.resume_from = Some(cursor.to_owned());
+            self.last = Some(cursor.to_owned());
+            self.call(Call::Resume);
             return Ok(());
         }
-        let Some(live_from) = live_from else { return Ok(()) };
-        self.owed_from.get_or_insert(live_from);
-        if replaying {
-            return Ok(());
-        }
-        if let Some(cursor) = self.resume_from.clone()
-            && !self.at_connect
-        {
-            let cursor = open_cursor(&platform().seal, &cursor).map_err(|error| error.to_string())?;
-            let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-            // As clients should: first into their groups, then back to what was missed in them.
-            self.lists.retain(|list| shard.join_list(link.key, list, view));
-            shard.resume(link.key, &cursor, None, view);
-        } else if self.last.is_none() {
-            let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-            shard.ask_cursor(link.key, view.groups);
-        }
+        self.resumed(result["complete"] == true, position(cursor)?, around);
+        self.last = Some(cursor.to_owned());
         Ok(())
+    }
+
+    /// A resume has ended; what comes behind `from` is heard live.
+    fn resumed(&mut self, complete: bool, from: Position, around: &Surroundings<'_>) {
+        if !complete || self.owed_from.is_none() {
+            self.owed_from = Some(from);
+            // Not everything can be told again: the page asks the producer what is true.
+            let flags = true_flags(around.producers, self.org);
+            self.flags = flags.into_iter().collect();
+        }
+        self.resume_from = None;
     }
 
     /// Nothing that it has a right to lies before a place and has not come.
@@ -79,31 +129,10 @@ impl Tab {
         let account = Account { identity: who, owed_from, until: Some(place), got: &self.got };
         let missing = around.history.missing(&account, around.log);
         let user = &who.claims().user;
-        if missing.is_empty() { Ok(()) } else { Err(format!("{user} is at {place:?} and has not got {missing:#?}")) }
-    }
-
-    fn end_resume(&mut self, resumed: Resumed, producers: &Producers, incarnation: u64) {
-        // A call that failed is made again.
-        let Some(complete) = resumed.complete else { return };
-        if !complete {
-            let from = resumed.live_from;
-            match &mut self.owed_from {
-                Some(owed_from) if owed_from.incarnation() == from.incarnation() => owed_from.merge(&from),
-                // It was answered before the tab was let go on in the stream that is now.
-                Some(owed_from) if owed_from.incarnation() == incarnation => {}
-                owed_from => *owed_from = Some(from),
-            }
-            self.refetch(producers);
+        if missing.is_empty() {
+            return Ok(());
         }
-        // The answer comes behind what was replayed.
-        self.last = self.last.take().or_else(|| self.resume_from.clone());
-        self.resume_from = None;
-    }
-
-    /// Not everything can be told again: the page asks the producer what is true.
-    fn refetch(&mut self, producers: &Producers) {
-        let flags = true_flags(producers, self.org);
-        self.flags = flags.into_iter().map(|(flag, on)| (flag, (on, 0))).collect();
+        Err(format!("tab {} ({user}, {:?}) is at {place:?} and has not got {missing:#?}", self.number, self.order))
     }
 
     fn hear(&mut self, message: &Value, who: &Identity, history: &History) -> Result<(), String> {
@@ -117,16 +146,30 @@ impl Tab {
         self.again += usize::from(*times > 1);
         if message["target"] == "featureFlag" {
             let flag = argument["flag"].as_str().unwrap_or_default();
-            let at = argument["at"].as_str().and_then(|at| fanfare_event::Timestamp::parse_rfc3339(at).ok());
-            let at = at.map_or(0, |at| at.0);
-            let enabled = argument["enabled"] == true;
-            let known = self.flags.get(flag);
-            let old = self.resume_from.is_some() && known.is_some_and(|(_, known)| at < *known);
-            if !old {
-                self.flags.insert(flag.to_owned(), (enabled, at));
-            }
+            self.flags.insert(flag.to_owned(), argument["enabled"] == true);
         }
+        // The obvious client: the newest cursor that any handler saw.
         self.last = argument["cursor"].as_str().map(str::to_owned).or(self.last.take());
         Ok(())
     }
+}
+
+fn position(cursor: &str) -> Result<Position, String> {
+    open_cursor(&platform().seal, cursor).map(|cursor| cursor.position).map_err(|error| error.to_string())
+}
+
+/// Takes the next whole frame of the server out of what was read.
+fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
+    let (length, begins) = match second {
+        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4),
+        127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
+        short => (usize::from(short), 2),
+    };
+    if bytes.len() < begins + length {
+        return None;
+    }
+    let payload = bytes[begins..begins + length].to_vec();
+    bytes.drain(..begins + length);
+    Some((first & 0x0f, payload))
 }
