@@ -9,6 +9,9 @@ use crate::seal::{MAX_PAYLOAD_BYTES, Purpose, Seal};
 /// A partition's number within its topic: the lower bits of its number. The rest is the number of the topic.
 const WITHIN_TOPIC: u32 = 12;
 
+/// A topic of no partitions, behind all others: partitions were left out.
+const LEFT_OUT: [u8; 2] = [0, 0];
+
 /// The cursor was not issued by a node with this secret; a fault of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("The cursor was not issued by this server.")]
@@ -17,13 +20,17 @@ pub struct UnknownCursor;
 /// The position as an opaque, URL-safe text that every node with the same secret reads.
 ///
 /// It holds the incarnation, the time of the newest record, and for each topic the offsets of its partitions. Where
-/// they do not fit, partitions are left out whose last record is oldest; a resume reads those from the begin of the
-/// window on.
+/// they do not fit, partitions are left out whose last record is oldest, and the cursor says so; a resume reads those
+/// from the begin of the window on.
 #[must_use]
 pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes) -> String {
     let mut payload = encode(position, position.offsets());
+    if position.is_partial() {
+        payload.extend(LEFT_OUT);
+    }
     if payload.len() > MAX_PAYLOAD_BYTES {
         payload = encode(position, &the_newest(position, times));
+        payload.extend(LEFT_OUT);
     }
     seal.close(Purpose::Cursor, &payload)
 }
@@ -42,7 +49,7 @@ fn the_newest(position: &Position, times: &ReadTimes) -> Vec<(u32, u64)> {
     let mut by_time = position.offsets().to_vec();
     by_time.sort_by_key(|(partition, _)| std::cmp::Reverse(times.of(*partition)));
     let (mut chosen, mut topics) = (Vec::new(), Vec::new());
-    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[]).len();
+    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[]).len() - LEFT_OUT.len();
     for (partition, offset) in by_time {
         let topic = partition >> WITHIN_TOPIC;
         let is_new = !topics.contains(&topic);
@@ -82,11 +89,13 @@ fn encode(position: &Position, offsets: &[(u32, u64)]) -> Vec<u8> {
 fn decode(payload: &[u8]) -> Option<Position> {
     let (incarnation, mut rest) = payload.split_first_chunk::<8>()?;
     let newest = i64::try_from(take_varint(&mut rest)?).ok()?;
-    let mut parts = Vec::new();
+    let (mut parts, mut is_partial) = (Vec::new(), false);
     while !rest.is_empty() {
         let topic = u32::try_from(take_varint(&mut rest)?).ok().filter(|topic| topic >> (32 - WITHIN_TOPIC) == 0)?;
         let mut within = 0u32;
-        for _ in 0..take_varint(&mut rest)? {
+        let count = take_varint(&mut rest)?;
+        is_partial |= count == 0;
+        for _ in 0..count {
             within = within.checked_add(u32::try_from(take_varint(&mut rest)?).ok()?)?;
             if within >> WITHIN_TOPIC != 0 {
                 return None;
@@ -94,7 +103,8 @@ fn decode(payload: &[u8]) -> Option<Position> {
             parts.push(((topic << WITHIN_TOPIC) | within, take_varint(&mut rest)?));
         }
     }
-    Some(Position::from_parts(u64::from_be_bytes(*incarnation), parts).with_newest(newest))
+    let position = Position::from_parts(u64::from_be_bytes(*incarnation), parts).with_newest(newest);
+    Some(if is_partial { position.partial() } else { position })
 }
 
 fn varint_len(value: u64) -> usize {
@@ -190,6 +200,7 @@ mod tests {
             let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
             let opened = open_cursor(&seal(), &cursor).expect("issued");
             prop_assert_eq!(opened.newest(), newest);
+            prop_assert!(!opened.is_partial());
             prop_assert_eq!(opened, position);
         }
 
@@ -210,6 +221,7 @@ mod tests {
             let left_out = parts.keys().filter(|partition| opened.offset(**partition).is_none());
             let newest_left_out = left_out.map(|partition| times.of(*partition)).max();
             prop_assert!(newest_left_out <= oldest_kept || oldest_kept.is_none());
+            prop_assert_eq!(opened.is_partial(), opened.offsets().len() < parts.len());
             prop_assert!(opened.offsets().len() == parts.len() || opened.offsets().len() >= 20);
         }
 

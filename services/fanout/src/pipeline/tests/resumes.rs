@@ -54,12 +54,12 @@ async fn a_cursor_that_has_left_the_window_is_told_so_and_gives_what_is_left() {
     assert_eq!(node.resume(&cursor).await, Ok((vec!["new".into()], false)));
 }
 
-/// A cursor that lacks partition 1, as one that was too long, taken where the log is now.
+/// A cursor that has left out partition 1, as one that was too long, taken where the log is now.
 fn without_partition_1(node: &Node) -> String {
     let position = node.position();
     let parts = position.offsets().iter().copied().filter(|(partition, _)| *partition != 1);
     let left = Position::from_parts(position.incarnation(), parts).with_newest(position.newest());
-    seal_cursor(&seal(), &left, &ReadTimes::default())
+    seal_cursor(&seal(), &left.partial(), &ReadTimes::default())
 }
 
 #[tokio::test]
@@ -83,6 +83,29 @@ async fn a_partition_that_a_cursor_leaves_out_is_read_from_the_begin_of_the_wind
     log.wait(WINDOW.age - Duration::from_secs(10));
     let (titles, complete) = node.resume(&cursor).await.expect("resumes");
     assert_eq!((titles, complete), (vec!["told".into(), "missed".into()], false));
+}
+
+/// One partition may be read long after another, for instance because its leader was away.
+#[tokio::test]
+async fn a_partition_of_which_nothing_had_been_read_is_complete_only_while_its_window_has_its_first_record() {
+    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "told"));
+    let cursor = node.expect_alert("told").await;
+    log.append(1, alert(&mut scene, "first"));
+    node.expect_alert("first").await;
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["first".into()], true)));
+    log.wait(WINDOW.age + Duration::from_secs(1));
+    let newest = log.append(0, alert(&mut scene, "told too"));
+    log.append(1, alert(&mut scene, "second"));
+    for _ in 0..2 {
+        node.next().await;
+    }
+    // As a node gives it that has read all of one partition and nothing of the other.
+    let position = Position::from_parts(1, [(0, newest.offset)]).with_newest(newest.time);
+    let cursor = seal_cursor(&seal(), &position, &ReadTimes::default());
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["second".into()], false)));
 }
 
 #[tokio::test]
