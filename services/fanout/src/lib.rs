@@ -16,6 +16,7 @@ pub mod operator;
 pub mod pipeline;
 pub mod projection;
 pub mod route;
+mod rule;
 #[cfg(test)]
 mod scene;
 pub mod seal;

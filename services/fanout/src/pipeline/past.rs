@@ -9,10 +9,11 @@ use smallvec::SmallVec;
 
 use super::Written;
 use super::decode::decode_within;
-use super::reader::reached;
+use super::follower::reached;
 use crate::groups::name::GroupName;
 use crate::projection::{Bounds, Place, Projection, Verdict, seal_cursor};
 use crate::route::{Route, RouteTable};
+use crate::rule::{Rule, kept};
 use crate::seal::Seal;
 
 /// One notification of an event of the past.
@@ -71,7 +72,8 @@ impl Ages {
 
 /// Whether a long cursor has left out a partition that it may need.
 pub(crate) fn lacks(after: &Position, oldest: &Position) -> bool {
-    after.is_partial() && oldest.offsets().iter().any(|(partition, _)| after.offset(*partition).is_none())
+    (after.is_partial() || !kept(Rule::UnreadFromFirst))
+        && oldest.offsets().iter().any(|(partition, _)| after.offset(*partition).is_none())
 }
 
 /// From where a replay reads for a tab that has everything up to `after`, and whether that is all it missed.

@@ -1,22 +1,10 @@
 //! Rules of delivery that a run may break on purpose: what proves that breaking them is noticed.
+//!
+//! Those that the product's own code keeps are in [`crate::rule`].
 
 /// One rule, by what a node, or what stands for it here, does to keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// The compacted state is read before the log is followed.
-    StateBeforeLive,
-    /// What was published to a new stream before the node noticed is told to its open tabs.
-    NewStreamLive,
-    /// The state of a new stream is read once its window was told.
-    StateOfNewStream,
-    /// Tabs that were open then come back, to be held against that state.
-    CloseForNewState,
-    /// The state is read again after records were lost.
-    StateAfterGap,
-    /// Tabs that were open when records were lost come back with their cursors.
-    CloseAtGap,
-    /// An event that comes twice is told once.
-    Deduplicate,
     /// What a shard is sent, it does in the order in which it was sent.
     OrderKept,
     /// A token that a logout has ended is refused at connect.

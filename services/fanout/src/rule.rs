@@ -1,0 +1,71 @@
+//! Rules that a test may break in the product's own code, to see that the simulation notices.
+//!
+//! Each is asked at the one place that keeps it. Outside of tests every rule is kept, and the question costs nothing.
+
+/// One rule, by what keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The compacted state is read before the log is followed.
+    StateBeforeLog,
+    /// A node takes connections once it has read what was there when it started.
+    ReadyAfterReadingBack,
+    /// What was published to a new stream before the node noticed is told to its open tabs.
+    NewStreamLive,
+    /// Open tabs go on in a new stream from its window.
+    NewStreamFelt,
+    /// The state of a new stream is read once its window was told.
+    StateOfNewStream,
+    /// Tabs that were open then come back, to be held against that state.
+    CloseForNewState,
+    /// The state is read again after records were lost.
+    StateAfterGap,
+    /// Tabs that were open when records were lost come back with their cursors.
+    CloseAtGap,
+    /// No cursor is told beyond lost records before tabs have felt that they are lost.
+    GapBeforeCursors,
+    /// Where the reader passes places without a record, the node comes as far.
+    HolesArePassed,
+    /// An event that comes twice is told once.
+    Deduplicate,
+    /// The replay of a dead letter is told if its record was learnt when nobody was told of it.
+    ReplayOfLearnt,
+    /// What cannot be used gets its letter also if it was stored while no node ran.
+    LettersWhileReadingBack,
+    /// A partition of which a cursor's holder has heard nothing is complete only from its first record on.
+    UnreadFromFirst,
+}
+
+/// Whether a rule is kept: always, but in a test that breaks it.
+#[inline]
+pub(crate) fn kept(rule: Rule) -> bool {
+    #[cfg(test)]
+    return BROKEN.get() != Some(rule);
+    #[cfg(not(test))]
+    {
+        let _ = rule;
+        true
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    static BROKEN: std::cell::Cell<Option<Rule>> = const { std::cell::Cell::new(None) };
+}
+
+/// Breaks a rule on this thread for as long as what it gives back lives.
+#[cfg(test)]
+pub(crate) fn break_one(rule: Rule) -> Broken {
+    BROKEN.set(Some(rule));
+    Broken
+}
+
+/// A rule is broken as long as this lives.
+#[cfg(test)]
+pub(crate) struct Broken;
+
+#[cfg(test)]
+impl Drop for Broken {
+    fn drop(&mut self) {
+        BROKEN.set(None);
+    }
+}
