@@ -16,6 +16,8 @@ mod error;
 pub mod kafka;
 mod letter;
 mod limits;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 mod message;
 #[cfg(feature = "nats")]
 pub mod nats;

@@ -8,7 +8,7 @@ use crate::message::Record;
 
 /// How far a reader has come: the last offset read of each partition.
 ///
-/// A partition that is missing has not been read at all. Positions of another incarnation of the
+/// A partition that is missing has not been read at all, unless the position [is partial](Self::is_partial). Positions of another incarnation of the
 /// stream mean nothing in this one.
 #[derive(Debug, Clone)]
 pub struct Position {
@@ -16,6 +16,7 @@ pub struct Position {
     // Sorted by partition, one entry each.
     offsets: SmallVec<[(u32, u64); 2]>,
     newest: i64,
+    partial: bool,
 }
 
 /// Two positions are the same place if they cover the same records, whatever is known of their time.
@@ -30,7 +31,7 @@ impl Eq for Position {}
 impl Position {
     /// The position before the first record of a stream.
     pub fn start(incarnation: u64) -> Self {
-        Self { incarnation, offsets: SmallVec::new(), newest: 0 }
+        Self { incarnation, offsets: SmallVec::new(), newest: 0, partial: false }
     }
 
     /// Builds a position from its parts, in any order.
@@ -41,7 +42,7 @@ impl Position {
         let mut offsets: SmallVec<[(u32, u64); 2]> = parts.into_iter().collect();
         offsets.sort_unstable();
         offsets.dedup_by_key(|entry| entry.0);
-        Self { incarnation, offsets, newest: 0 }
+        Self { incarnation, offsets, newest: 0, partial: false }
     }
 
     /// The same position, with the broker's time of the newest record that it covers.
@@ -57,6 +58,18 @@ impl Position {
     /// below the position must not be younger.
     pub fn newest(&self) -> i64 {
         self.newest
+    }
+
+    /// The same position, of which some partitions were left out: of one that is missing nothing is known.
+    #[must_use]
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
+        self
+    }
+
+    /// Whether partitions were left out, so that one that is missing may have been read all the same.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Which life of the stream the position belongs to.

@@ -3,11 +3,13 @@
 mod deadletter;
 mod decode;
 mod dispatch;
+pub(crate) mod follower;
 mod ingest;
+pub(crate) mod intake;
 pub mod letters;
 mod message;
 pub(crate) mod past;
-mod read_back;
+mod progress;
 mod reader;
 pub(crate) mod recent;
 mod replay;

@@ -9,10 +9,11 @@ use smallvec::SmallVec;
 
 use super::Written;
 use super::decode::decode_within;
-use super::reader::reached;
+use super::follower::reached;
 use crate::groups::name::GroupName;
 use crate::projection::{Bounds, Place, Projection, Verdict};
 use crate::route::{Route, RouteTable};
+use crate::rule::{Rule, kept};
 
 /// One notification of an event of the past.
 #[derive(Debug, Clone)]
@@ -36,8 +37,8 @@ pub struct Replayed {
     pub notifications: Vec<Notification>,
 }
 
-/// How near to the edge of the window the newest record of a cursor may be if the cursor lacks a partition: by so
-/// much a node may have been behind in one partition while it read another.
+/// How near to the edge of the window the newest record of a cursor may be if the cursor has left a partition out: by
+/// so much a node may have been behind in that partition while it read another.
 pub(crate) const SLACK: Duration = Duration::from_secs(15);
 
 /// The replay window as it lies in the log just now.
@@ -45,11 +46,11 @@ pub(crate) const SLACK: Duration = Duration::from_secs(15);
 pub(crate) struct Extent {
     /// Just before its oldest record.
     pub oldest: Position,
-    /// Only for a cursor that lacks partitions.
+    /// Only for a cursor that has left partitions out.
     pub ages: Option<Ages>,
 }
 
-/// What a cursor that lacks partitions is judged by.
+/// What a cursor that has left partitions out is judged by.
 #[derive(Debug, Clone)]
 pub(crate) struct Ages {
     /// Where the window begins by age alone.
@@ -68,17 +69,19 @@ impl Ages {
     }
 }
 
-/// Whether a partition that a cursor may need is not in it: a long cursor has left it out, or nothing of it had been
-/// read.
+/// Whether a long cursor has left out a partition that it may need.
 pub(crate) fn lacks(after: &Position, oldest: &Position) -> bool {
-    oldest.offsets().iter().any(|(partition, _)| after.offset(*partition).is_none())
+    (after.is_partial() || !kept(Rule::UnreadFromFirst))
+        && oldest.offsets().iter().any(|(partition, _)| after.offset(*partition).is_none())
 }
 
 /// From where a replay reads for a tab that has everything up to `after`, and whether that is all it missed.
 ///
-/// A partition that the cursor lacks is read from the begin of the window. Nothing of it is lost if the window holds
-/// all that came since the cursor: if the cursor's newest record lies well inside the window, and the window of that
-/// partition is cut short neither by the number of its records nor by the retention.
+/// A partition that the cursor lacks is read from the begin of the window. If nothing of it had been read where the
+/// cursor was given, that is all that was missed as long as nothing lies before that begin, however new the cursor is:
+/// one partition may be read long after another. If the cursor has left it out, nothing of it is lost if the window
+/// holds all that came since the cursor: if the cursor's newest record lies well inside the window, and the window of
+/// that partition is cut short neither by the number of its records nor by the retention.
 ///
 /// Told from positions alone, so that every node answers alike and no clock is asked.
 pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {

@@ -1,25 +1,19 @@
-//! The reader of the log: follows it once it has been read back.
+//! The driver of the reader: asks the broker what the follower asks, and does what it says.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::{Broker, BrokerError, Position, Reader, Record};
+use fanfare_broker::{Broker, BrokerError, Position, Reader};
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
-use super::dispatch::Mode;
+use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
+use super::progress::Progress;
 use super::recent::Recent;
 use super::{DeadLetters, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::RouteTable;
 use crate::seal::Seal;
-
-/// The first pause after a failed read; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The replay window: whichever of the two ends first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +52,13 @@ pub struct Pipeline {
     pub recent: Arc<Recent>,
 }
 
-/// What is to be done next.
-enum Stage {
-    /// Read back what the node must know.
-    Start,
-    /// The stream is a new one: learn what it says, and go on in it.
-    Renew,
-    /// Records were lost: learn the state anew, and go on behind them.
-    Relearn(Position),
-    /// Read on from where the node is.
-    Reopen,
-    /// Follow.
-    Follow(Box<dyn Reader>),
+/// The readers that are open.
+#[derive(Default)]
+struct Open {
+    log: Option<Box<dyn Reader>>,
+    state: Option<Box<dyn Reader>>,
+    /// As long as the node does not take connections.
+    progress: Option<Progress>,
 }
 
 impl Pipeline {
@@ -87,120 +76,97 @@ impl Pipeline {
     }
 
     async fn read(&self) -> Result<(), BrokerError> {
-        let (mut stage, mut pause, mut has_worked) = (Stage::Start, FIRST_PAUSE, false);
-        // What of a new stream was there when the reading of it began; kept over faults until it has been read.
-        let mut goal = None;
+        let mut follower = Follower::new(self.window);
+        let mut open = Open { progress: Some(Progress::new()), ..Open::default() };
         loop {
-            let (outcome, again) = match stage {
-                Stage::Start => (self.catch_up().await.map(Stage::Follow), Stage::Start),
-                Stage::Renew => {
-                    let renewed = self.renew().await.map(|(reader, head)| {
-                        goal = Some(head);
-                        Stage::Follow(reader)
-                    });
-                    (renewed, Stage::Renew)
+            let step = self.groups.read(|known| follower.next(known.position()));
+            match step {
+                Step::Do(Do::End(outcome)) => return outcome,
+                Step::Do(what) => self.perform(what, &mut open).await,
+                Step::Ask(ask) => {
+                    let given = self.ask(ask, &mut open).await;
+                    if let Some(progress) = &mut open.progress {
+                        progress.tell(self);
+                    }
+                    match &given {
+                        Ok(_) => self.read_well(),
+                        Err(error) => self.fault(error),
+                    }
+                    self.groups.read(|known| follower.answer(given, known.position()));
                 }
-                Stage::Relearn(after) => {
-                    let learnt = self.relearn(&after).await.map(|()| {
-                        // Of a new stream, too, that was all its state.
-                        goal = None;
-                        Stage::Reopen
-                    });
-                    (learnt, Stage::Relearn(after))
-                }
-                Stage::Reopen => {
-                    let opened = self.broker.read(&self.read_position()).await;
-                    (opened.map(Stage::Follow), Stage::Reopen)
-                }
-                Stage::Follow(reader) => {
-                    has_worked = true;
-                    let Err(error) = self.follow(reader, &mut goal, &mut pause).await;
-                    (Err(error), Stage::Reopen)
-                }
-            };
-            let error = match outcome {
-                Ok(next) => {
-                    stage = next;
-                    continue;
-                }
-                Err(error) => error,
-            };
-            stage = match &error {
-                BrokerError::Closed => return Ok(()),
-                BrokerError::Refused(_) if !has_worked => return Err(error),
-                BrokerError::OtherIncarnation { .. } if has_worked => {
-                    tracing::warn!(%error, "the log is a new one: reading what it says, and on from its window");
-                    self.status.set_caught_up(false);
-                    Stage::Renew
-                }
-                BrokerError::Trimmed { oldest } if has_worked => Stage::Relearn(self.lost(oldest)),
-                _ => again,
-            };
-            self.fault(&error);
-            tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "reading the log failed");
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         }
     }
 
-    async fn follow(
-        &self,
-        mut reader: Box<dyn Reader>,
-        goal: &mut Option<Position>,
-        pause: &mut Duration,
-    ) -> Result<Infallible, BrokerError> {
-        self.recent.begin(reader.position());
-        loop {
-            if goal.as_ref().is_some_and(|goal| reached(&self.read_position(), goal)) {
-                self.learn_state().await?;
-                *goal = None;
-                self.status.set_caught_up(true);
+    async fn ask(&self, ask: Ask, open: &mut Open) -> Result<Answer, BrokerError> {
+        match ask {
+            Ask::Head => self.broker.head().await.map(Answer::At),
+            Ask::Window(window) => self.broker.window(window.age, window.records).await.map(Answer::At),
+            Ask::OpenState => {
+                let reader = self.broker.state().await?;
+                Ok(Answer::At(open.state.insert(reader).position().clone()))
             }
-            self.read_well();
-            let batch = reader.next().await?;
-            *pause = FIRST_PAUSE;
-            self.handle_all(batch, reader.position(), Mode::Live).await;
+            Ask::OpenLog(after) => {
+                open.log = None;
+                let reader = self.broker.read(&after).await?;
+                Ok(Answer::At(open.log.insert(reader).position().clone()))
+            }
+            Ask::ReadState => next(open.state.as_mut()).await,
+            Ask::ReadLog => next(open.log.as_mut()).await,
+            Ask::Nothing => Err(BrokerError::Closed),
+        }
+    }
+
+    async fn perform(&self, what: Do, open: &mut Open) {
+        let is_end_of_batch = matches!(what, Do::Pass(_));
+        match what.at_once(&self.groups, &self.recent) {
+            None => {}
+            Some(Do::Take(record, mode)) => {
+                if let Some(progress) = open.progress.as_mut().filter(|_| mode != Mode::Live) {
+                    progress.add();
+                }
+                self.handle(&record, mode).await;
+            }
+            Some(Do::Apply(consequence)) => self.groups.apply(consequence).await,
+            Some(Do::Ready(false)) => {
+                self.status.set_caught_up(false);
+                open.progress = Some(Progress::new());
+            }
+            Some(Do::Ready(true)) => {
+                self.status.set_caught_up(true);
+                self.tell_sizes();
+                if let Some(progress) = open.progress.take() {
+                    progress.end(self);
+                }
+            }
+            Some(Do::Expect(places)) => {
+                if let Some(progress) = &mut open.progress {
+                    progress.expect(places);
+                }
+            }
+            Some(Do::Lost(places)) => {
+                tracing::error!(records = places, "records left the retention before this node read them");
+                self.metrics.records_lost(places);
+            }
+            Some(Do::Replaced) => {
+                tracing::warn!("the log is a new one: reading what it says, and on from its window");
+            }
+            Some(Do::Wait(pause)) => tokio::time::sleep(jittered(pause)).await,
+            // Those are done, or end the loop.
+            Some(Do::Pass(_) | Do::Begin(_) | Do::Change(_) | Do::Told(_) | Do::End(_)) => {}
+        }
+        if is_end_of_batch {
             self.tell_sizes();
         }
     }
 
-    /// Handles a batch of a reader that has come as far as `read`.
-    pub(super) async fn handle_all(&self, batch: Vec<Record>, read: &Position, mode: Mode) {
-        for record in batch {
-            let record = Arc::new(record);
-            // First to where a resume finds it: once it is folded, tabs are told that they are live behind it.
-            self.recent.push(Arc::clone(&record));
-            self.handle(&record, mode).await;
-        }
-        self.recent.pass(read);
-        self.pass(read);
-    }
-
-    /// Counts what left the retention before it was read; with the position behind it.
-    fn lost(&self, oldest: &Position) -> Position {
-        let mut position = self.read_position();
-        let lost = distance(&position, oldest);
-        tracing::error!(records = lost, "records left the retention before this node read them");
-        self.metrics.records_lost(lost);
-        position.merge(oldest);
-        position
-    }
-
-    /// Moves on to where a reader is: holes are read, too.
-    pub(super) fn pass(&self, read: &Position) {
-        let position = self.groups.fold(|known| {
-            known.pass(read);
-            known.position().clone()
-        });
-        self.groups.pass(&position);
-    }
-
-    pub(super) fn read_well(&self) {
+    fn read_well(&self) {
         self.status.set_reads(None);
         self.metrics.set_broker_connected(self.status.is_connected());
     }
 
     fn fault(&self, error: &BrokerError) {
+        tracing::warn!(%error, "reading the log failed");
         self.status.set_reads(Some(error.to_string()));
         self.metrics.set_broker_connected(false);
     }
@@ -208,18 +174,22 @@ impl Pipeline {
     pub(super) fn read_position(&self) -> Position {
         self.groups.read(|known| known.position().clone())
     }
+
+    pub(super) fn tell_sizes(&self) {
+        let sizes = self.groups.read(|known| known.sizes());
+        self.metrics.set_retained_values(sizes.retained);
+        self.metrics.set_revocations(sizes.revocations);
+        self.metrics.set_role_overrides(sizes.roles);
+        self.metrics.set_grants(sizes.grants);
+        self.metrics.set_projection_bytes(sizes.bytes);
+    }
 }
 
-/// Whether a reader at `position` has read everything up to `goal`.
-pub(super) fn reached(position: &Position, goal: &Position) -> bool {
-    goal.offsets().iter().all(|(partition, offset)| position.covers(*partition, *offset))
-}
-
-/// How many places lie between two positions, holes among them.
-pub(super) fn distance(from: &Position, to: &Position) -> u64 {
-    let parts = to.offsets().iter();
-    // Offsets begin with 0 or 1, by broker: of a partition that was not read, one more or less is no matter.
-    parts.map(|&(partition, offset)| offset.saturating_sub(from.offset(partition).unwrap_or(0))).sum()
+async fn next(reader: Option<&mut Box<dyn Reader>>) -> Result<Answer, BrokerError> {
+    // The follower asks no reader that it has not opened.
+    let Some(reader) = reader else { return Err(BrokerError::Unavailable("no reader is open".to_owned())) };
+    let records = reader.next().await?;
+    Ok(Answer::Batch(records, reader.position().clone()))
 }
 
 /// A pause between half and all of `pause`, so that nodes do not come back together.

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use fanfare_broker::{Position, Record};
 
-use super::reader::reached;
+use super::follower::reached;
 
 /// The most records that a walk takes at once, so that writers wait for a moment only.
 const BATCH: usize = 128;

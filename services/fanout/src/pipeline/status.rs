@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fanfare_broker::Position;
-
 use crate::config::HealthConfig;
 
 /// A node whose reader is further behind than this is not ready (SEMANTICS 5.1).
@@ -36,8 +34,6 @@ struct Said {
     /// What the broker last said, in its own words.
     fault: Option<String>,
     lag: Duration,
-    /// How far the log went that was read back at start.
-    learnt: Option<Position>,
     /// Since when the stream waits for the schema registry.
     schemas_away_since: Option<Instant>,
 }
@@ -64,7 +60,6 @@ impl Status {
             away_since: None,
             fault: None,
             lag: Duration::ZERO,
-            learnt: None,
             schemas_away_since: None,
         };
         Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
@@ -79,17 +74,6 @@ impl Status {
     /// Everything that existed at start has been read, or is read anew.
     pub fn set_caught_up(&self, caught_up: bool) {
         self.said().caught_up = caught_up;
-    }
-
-    /// What was read back at start ends here; nobody was told of it.
-    pub fn set_learnt(&self, until: Position) {
-        self.said().learnt = Some(until);
-    }
-
-    /// Whether a record was read back at start, and so told to nobody.
-    #[must_use]
-    pub fn was_learnt(&self, partition: u32, offset: u64) -> bool {
-        self.said().learnt.as_ref().is_some_and(|until| until.covers(partition, offset))
     }
 
     /// Whether the stream waits for the schema registry.

@@ -8,7 +8,7 @@ use fanfare_broker::Position;
 use tokio::time::Instant;
 
 use super::Pipeline;
-use super::reader::reached;
+use super::follower::reached;
 
 /// How often the broker is asked for its head.
 const EVERY: Duration = Duration::from_secs(2);

@@ -9,6 +9,9 @@ use crate::seal::{MAX_PAYLOAD_BYTES, Purpose, Seal};
 /// A partition's number within its topic: the lower bits of its number. The rest is the number of the topic.
 const WITHIN_TOPIC: u32 = 12;
 
+/// A topic of no partitions, behind all others: partitions were left out.
+const LEFT_OUT: [u8; 2] = [0, 0];
+
 /// The cursor was not issued by a node with this secret; a fault of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("The cursor was not issued by this server.")]
@@ -45,13 +48,17 @@ impl HubTag {
 /// The position as an opaque, URL-safe text that every node with the same secret reads.
 ///
 /// It holds the incarnation, the hub, the time of the newest record, and for each topic the offsets of its partitions.
-/// Where they do not fit, partitions are left out whose last record is oldest; a resume reads those from the begin of
-/// the window on.
+/// Where they do not fit, partitions are left out whose last record is oldest, and the cursor says so; a resume reads
+/// those from the begin of the window on.
 #[must_use]
 pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes, hub: HubTag, marked: bool) -> String {
     let mut payload = encode(position, position.offsets(), hub, marked);
+    if position.is_partial() {
+        payload.extend(LEFT_OUT);
+    }
     if payload.len() > MAX_PAYLOAD_BYTES {
         payload = encode(position, &the_newest(position, times), hub, marked);
+        payload.extend(LEFT_OUT);
     }
     seal.close(Purpose::Cursor, &payload)
 }
@@ -77,7 +84,7 @@ fn the_newest(position: &Position, times: &ReadTimes) -> Vec<(u32, u64)> {
     let mut by_time = position.offsets().to_vec();
     by_time.sort_by_key(|(partition, _)| std::cmp::Reverse(times.of(*partition)));
     let (mut chosen, mut topics) = (Vec::new(), Vec::new());
-    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[], HubTag([0; 3]), false).len();
+    let mut room = MAX_PAYLOAD_BYTES - encode(position, &[], HubTag([0; 3]), false).len() - LEFT_OUT.len();
     for (partition, offset) in by_time {
         let topic = partition >> WITHIN_TOPIC;
         let is_new = !topics.contains(&topic);
@@ -130,11 +137,13 @@ fn decode(payload: &[u8]) -> Option<Cursor> {
 
 fn decode_position(incarnation: u64, mut rest: &[u8]) -> Option<Position> {
     let newest = i64::try_from(take_varint(&mut rest)?).ok()?;
-    let mut parts = Vec::new();
+    let (mut parts, mut is_partial) = (Vec::new(), false);
     while !rest.is_empty() {
         let topic = u32::try_from(take_varint(&mut rest)?).ok().filter(|topic| topic >> (32 - WITHIN_TOPIC) == 0)?;
         let mut within = 0u32;
-        for _ in 0..take_varint(&mut rest)? {
+        let count = take_varint(&mut rest)?;
+        is_partial |= count == 0;
+        for _ in 0..count {
             within = within.checked_add(u32::try_from(take_varint(&mut rest)?).ok()?)?;
             if within >> WITHIN_TOPIC != 0 {
                 return None;
@@ -142,7 +151,8 @@ fn decode_position(incarnation: u64, mut rest: &[u8]) -> Option<Position> {
             parts.push(((topic << WITHIN_TOPIC) | within, take_varint(&mut rest)?));
         }
     }
-    Some(Position::from_parts(incarnation, parts).with_newest(newest))
+    let position = Position::from_parts(incarnation, parts).with_newest(newest);
+    Some(if is_partial { position.partial() } else { position })
 }
 
 fn varint_len(value: u64) -> usize {
@@ -261,6 +271,7 @@ mod tests {
             let cursor = seal_cursor(&seal(), &position, &ReadTimes::default(), HUB, false);
             let opened = open_cursor(&seal(), &cursor).expect("issued").position;
             prop_assert_eq!(opened.newest(), newest);
+            prop_assert!(!opened.is_partial());
             prop_assert_eq!(opened, position);
         }
 
@@ -281,6 +292,7 @@ mod tests {
             let left_out = parts.keys().filter(|partition| opened.offset(**partition).is_none());
             let newest_left_out = left_out.map(|partition| times.of(*partition)).max();
             prop_assert!(newest_left_out <= oldest_kept || oldest_kept.is_none());
+            prop_assert_eq!(opened.is_partial(), opened.offsets().len() < parts.len());
             prop_assert!(opened.offsets().len() == parts.len() || opened.offsets().len() >= 20);
         }
 

@@ -10,6 +10,7 @@ use super::{
     RoleChange, Setting, Slot, Verdict,
 };
 use crate::route::{Effect, Match, Retain};
+use crate::rule::{Rule, kept};
 
 /// What a retained value costs beside its body, with its share of the tables: attributes, fields and group names.
 const VALUE_COST: usize = 700;
@@ -24,9 +25,9 @@ impl Projection {
         self.newest = self.newest.max(record.time);
         let key = event.attributes.dedup_id();
         match self.seen.note(&key, record, &self.times) {
-            Novelty::Again => return Folded::dropped(Verdict::Duplicate),
+            Novelty::Again if kept(Rule::Deduplicate) => return Folded::dropped(Verdict::Duplicate),
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
-            Novelty::New => {}
+            Novelty::Again | Novelty::New => {}
         }
         let folded = self.learn(record, event, matches);
         if folded.verdict == Verdict::Stale {

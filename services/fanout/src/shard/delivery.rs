@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::tab::Tab;
 #[cfg(test)]
 use super::Observed;
+use super::tab::Tab;
 use super::{Context, Core};
 use crate::connection::may_hear;
 use crate::groups::Delivery;
@@ -136,7 +136,8 @@ fn hears(tab: &Tab, delivery: &Delivery, context: &Context) -> bool {
     {
         return false;
     }
-    let allowed = may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org) || !kept(Rule::OrgsChecked);
+    let allowed =
+        may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org) || !kept(Rule::OrgsChecked);
     if !allowed {
         context.metrics.isolation_dropped(1);
     }

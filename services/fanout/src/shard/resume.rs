@@ -79,7 +79,8 @@ impl Core {
         }
         let after = cursor.position;
         // Of what it has heard before it said where it stands nobody knows what came before.
-        let claims_too_much = kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
+        let claims_too_much =
+            kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
         let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
         let until = if tab.is_catching_up() {
             let mut until = self.context.groups.read(|known| known.position().clone());

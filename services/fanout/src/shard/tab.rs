@@ -222,9 +222,10 @@ impl Core {
 impl Core {
     /// Whose connections are live, and since where.
     pub(crate) fn live(&self) -> impl Iterator<Item = (Key, &Identity, &fanfare_broker::Position)> {
-        self.connections.iter().filter(|(_, tab)| tab.ending.is_none()).filter_map(|(key, tab)| {
-            Some((key, tab.identity.as_ref()?, tab.subscriptions.live_from.as_ref()?))
-        })
+        self.connections
+            .iter()
+            .filter(|(_, tab)| tab.ending.is_none())
+            .filter_map(|(key, tab)| Some((key, tab.identity.as_ref()?, tab.subscriptions.live_from.as_ref()?)))
     }
 
     /// The groups that a connection has joined by methods.
@@ -241,11 +242,6 @@ impl Core {
     /// Whether a connection has not said where it stands.
     pub(crate) fn is_catching_up(&self, key: Key) -> bool {
         self.connections.get(key).is_some_and(super::tab::Tab::is_catching_up)
-    }
-
-    /// Why a connection has ended.
-    pub(crate) fn ended(&self, key: Key) -> Option<&CloseReason> {
-        self.connections.get(key)?.ending.as_ref().map(|ending| &ending.reason)
     }
 
     /// The most memory that waits for one link.

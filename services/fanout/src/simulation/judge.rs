@@ -59,7 +59,10 @@ impl World {
             let missing = self.history.missing(&account, &self.log);
             if !missing.is_empty() {
                 let (user, org) = (&identity.claims().user, tab.org());
-                return Err(format!("{user} of {org} has missed {missing:#?} since {owed_from:?}"));
+                let (number, order) = (tab.number, tab.order);
+                return Err(format!(
+                    "tab {number} ({user} of {org}, {order:?}) has missed {missing:#?} since {owed_from:?}"
+                ));
             }
             let shown = tab.flags.iter().filter(|(_, on)| **on).map(|(flag, on)| (flag.clone(), *on));
             let shown: BTreeMap<String, bool> = shown.collect();

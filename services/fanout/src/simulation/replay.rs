@@ -57,9 +57,7 @@ impl Reading {
             return ReplayAnswer::End { cost: std::mem::take(&mut self.cost), complete: self.complete };
         }
         match self.read(view, random) {
-            Ok(events) => {
-                ReplayAnswer::Batch { events, cost: std::mem::take(&mut self.cost), complete: self.complete }
-            }
+            Ok(events) => ReplayAnswer::Batch { events, cost: std::mem::take(&mut self.cost), complete: self.complete },
             Err(fault) => ReplayAnswer::Failed(fault.into()),
         }
     }

@@ -1,46 +1,14 @@
 //! Rules of delivery that a run may break on purpose: what proves that breaking them is noticed.
+//!
+//! Those that the product's own code keeps are in [`crate::rule`].
 
 /// One rule, by what a node, or what stands for it here, does to keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// The compacted state is read before the log is followed.
-    StateBeforeLive,
-    /// What was published to a new stream before the node noticed is told to its open tabs.
-    NewStreamLive,
-    /// The state of a new stream is read once its window was told.
-    StateOfNewStream,
-    /// Tabs that were open then come back, to be held against that state.
-    CloseForNewState,
-    /// The state is read again after records were lost.
-    StateAfterGap,
-    /// Tabs that were open when records were lost come back with their cursors.
-    CloseAtGap,
-    /// An event that comes twice is told once.
-    Deduplicate,
     /// What a shard is sent, it does in the order in which it was sent.
     OrderKept,
     /// A token that a logout has ended is refused at connect.
     RefuseAtConnect,
-    /// A token is looked at again once its connection has joined its groups.
-    LookAfterJoining,
-    /// Groups are announced before a connect looks at what is known.
-    JoinBeforeLook,
-    /// A logout closes the tabs that are open.
-    LogoutFelt,
-    /// A withdrawal takes open tabs out of the group.
-    WithdrawalFelt,
-    /// A change of roles puts open tabs into other groups.
-    RolesFelt,
-    /// A resume gives of a granted group what lies inside its grants.
-    GrantsOnResume,
-    /// A resume begins at the cursor.
-    ResumeFromCursor,
-    /// A resume says so if something behind the cursor has left the window.
-    IncompleteSaid,
-    /// `Cursor()` is answered behind the deliveries that were queued before it.
-    CursorBehindDeliveries,
-    /// What is retained is told at connect.
-    RetainedAtConnect,
 }
 
 /// The rules that a run keeps: all, or all but one.

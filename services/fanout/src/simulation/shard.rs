@@ -41,7 +41,6 @@ const SETTINGS: Settings = Settings {
 /// What a shard sees when it acts.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) groups: &'a Arc<Groups>,
     pub(super) log: &'a Log,
     pub(super) recent: &'a Recent,
     pub(super) window: Window,
@@ -204,7 +203,14 @@ impl SimulatedShard {
     }
 
     /// Takes a new connection; its handshake comes with its first bytes.
-    pub(super) fn accept(&mut self, view: View<'_>, identity: Identity, cursor: Option<String>, id: u128, wire: usize) -> Key {
+    pub(super) fn accept(
+        &mut self,
+        view: View<'_>,
+        identity: Identity,
+        cursor: Option<String>,
+        id: u128,
+        wire: usize,
+    ) -> Key {
         let opening = Opening {
             id: ConnectionId::from_random(id),
             token_expires: None,
@@ -338,16 +344,6 @@ impl SimulatedShard {
             LinkState::Shut => wire.is_shut = true,
             LinkState::Open | LinkState::Lost => {}
         }
-    }
-
-    /// Whether a connection is gone, or is told why it ends.
-    pub(super) fn is_gone(&self, key: Key) -> bool {
-        !self.wires.contains_key(&key)
-    }
-
-    /// Why a connection has ended.
-    pub(super) fn ended(&self, key: Key) -> Option<&crate::connection::CloseReason> {
-        self.core.ended(key)
     }
 }
 

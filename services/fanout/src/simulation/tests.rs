@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rule::{Rule, Rules};
 use super::world::World;
+use crate::rule::{self, break_one};
 
 /// Replays one seed.
 const SEED: &str = "FANFARE_SIMULATION_SEED";
@@ -45,6 +46,17 @@ fn nothing_is_lost_and_nobody_hears_what_is_not_theirs() {
     run_many(0, 200);
 }
 
+/// Seeds that have shown a fault.
+#[test]
+fn what_was_lost_once_is_not_lost_again() {
+    for seed in [
+        // A cursor from before anything was read of a partition of state, whose first records have left the window.
+        117_701_771_133_226,
+    ] {
+        run(seed);
+    }
+}
+
 #[test]
 #[ignore = "minutes long: for soaking"]
 fn nothing_is_lost_in_thousands_of_runs() {
@@ -55,35 +67,52 @@ fn nothing_is_lost_in_thousands_of_runs() {
 
 /// Runs that break a rule fail, and the first seed that shows it passes with every rule kept.
 fn is_noticed(rule: Rule) {
-    let broken = |seed: u64| World::new(seed, Rules::but(rule)).run().err().map(|fault| (seed, fault));
+    notice(&format!("{rule:?}"), |seed| World::new(seed, Rules::but(rule)).run());
+}
+
+/// The same of a rule that is broken in the product's own code.
+fn is_noticed_in_the_product(rule: rule::Rule) {
+    notice(&format!("{rule:?}"), |seed| {
+        let _broken = break_one(rule);
+        World::new(seed, Rules::all()).run()
+    });
+}
+
+fn notice(rule: &str, broken: impl Fn(u64) -> Result<(), String>) {
+    let broken = |seed: u64| broken(seed).err().map(|fault| (seed, fault));
     let found = (0..UNNOTICED).find_map(broken);
-    let (seed, fault) = found.unwrap_or_else(|| panic!("{UNNOTICED} runs without this are not noticed: {rule:?}"));
-    eprintln!("{rule:?}: seed {seed}: {}", fault.lines().next().unwrap_or_default());
+    let (seed, fault) = found.unwrap_or_else(|| panic!("{UNNOTICED} runs without this are not noticed: {rule}"));
+    eprintln!("{rule}: seed {seed}: {}", fault.lines().next().unwrap_or_default());
     run(seed);
 }
 
 macro_rules! noticed {
-    ($($name:ident: $rule:ident,)*) => { $(
+    ($by:ident, $rule:ty: $($name:ident: $variant:ident,)*) => { $(
         #[test]
         fn $name() {
-            is_noticed(Rule::$rule);
+            $by(<$rule>::$variant);
         }
     )* };
 }
 
 mod without {
-    use super::{Rule, is_noticed};
+    use super::{Rule, is_noticed, is_noticed_in_the_product, rule};
 
-    noticed! {
-        state_that_is_read_before_the_log: StateBeforeLive,
+    noticed! { is_noticed_in_the_product, rule::Rule:
+        state_that_is_read_before_the_log: StateBeforeLog,
+        connections_that_wait_until_the_log_is_read_back: ReadyAfterReadingBack,
         a_new_stream_told_from_its_window: NewStreamLive,
+        a_new_stream_that_open_tabs_go_on_in: NewStreamFelt,
         the_state_of_a_new_stream: StateOfNewStream,
         tabs_that_are_closed_for_the_state_of_a_new_stream: CloseForNewState,
         state_that_is_read_again_after_a_gap: StateAfterGap,
         tabs_that_are_closed_at_a_gap: CloseAtGap,
+        cursors_that_wait_until_a_gap_is_felt: GapBeforeCursors,
+        holes_that_are_passed: HolesArePassed,
         events_that_are_told_once: Deduplicate,
-        order: OrderKept,
-        tokens_that_are_refused_at_connect: RefuseAtConnect,
+        replays_of_letters_that_nobody_was_told_of: ReplayOfLearnt,
+        letters_of_what_was_stored_while_no_node_ran: LettersWhileReadingBack,
+        partitions_that_were_never_read: UnreadFromFirst,
         a_second_look_after_joining: LookAfterJoining,
         groups_that_are_announced_before_the_look: JoinBeforeLook,
         logouts_that_are_felt: LogoutFelt,
@@ -93,6 +122,16 @@ mod without {
         resumes_from_the_cursor: ResumeFromCursor,
         resumes_that_say_what_is_missing: IncompleteSaid,
         cursors_behind_what_was_queued: CursorBehindDeliveries,
-        what_is_retained_at_connect: RetainedAtConnect,
+        what_is_retained_once_a_tab_has_caught_up: RetainedTold,
+        tabs_that_say_where_they_stand_before_they_hear: WaitsToBeTold,
+        cursors_that_claim_no_more_than_was_heard: ClaimsNoMore,
+        replays_that_never_turn_state_back: NeverTurnsBack,
+        tabs_that_fall_behind_and_read_on: BehindReadsOn,
+        tabs_that_wait_within_bounds: WaitsWithinBounds,
+    }
+
+    noticed! { is_noticed, Rule:
+        order: OrderKept,
+        tokens_that_are_refused_at_connect: RefuseAtConnect,
     }
 }

@@ -1,5 +1,6 @@
 //! One run: a world is made of a seed, lives for a while, is let come to rest, and is judged.
 
+use fanfare_broker::Record;
 use fanfare_e2e_tests::Random;
 
 use super::check::History;
@@ -10,6 +11,7 @@ use super::producer::{Producers, Theme};
 use super::rule::Rules;
 use super::shard::{BEGIN, SimulatedShard};
 use super::tab::{Habits, Surroundings, Tab};
+use crate::pipeline::letters::replay_message;
 
 /// How many steps a run has before it comes to rest.
 const STEPS: usize = 2_500;
@@ -41,7 +43,9 @@ impl World {
         // No memory, little, and enough.
         let recent_bytes = *random.pick(&[0, 20 << 10, 10 << 20]);
         let settings = Settings { shards: 1 + random.below(2), window, recent_bytes, rules };
-        let nodes = (0..1 + random.below(3)).map(|number| SimulatedNode::new(number, settings)).collect();
+        let nodes = (0..1 + random.below(3)).map(|number| SimulatedNode::new(number, settings));
+        // During a rollout: the second node lacks a schema until it is started again.
+        let nodes = nodes.map(|node| if node.number == 1 { node.without_items() } else { node }).collect();
         // Runs differ in what is frequent, so that each rare thing meets each other one in some of them.
         let habits = Habits {
             drops: *random.pick(&[2, 4, 12]),
@@ -145,7 +149,8 @@ impl World {
             }
             45..60 => self.log.trim(self.now),
             60..65 => self.log.cut(self.random.below(25)),
-            65..85 => self.log.compact(),
+            65..78 => self.log.compact(),
+            78..85 => self.replay_letters(),
             85..90 => self.now += self.random.below(15_000) as i64,
             90..93 => self.pass_time(),
             _ if self.anew > 0 => {
@@ -159,6 +164,27 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// An operator publishes letters again, of records that some node had no schema for.
+    fn replay_letters(&mut self) {
+        let incarnation = self.log.incarnation();
+        let of_this_log = |(of, record): (u64, Record)| (of == incarnation).then_some(record);
+        let at = self.random.below(self.nodes.len());
+        let letters: Vec<Record> = self.nodes[at].unknown.drain(..).filter_map(of_this_log).collect();
+        if !self.log.available {
+            return;
+        }
+        for (number, letter) in letters.into_iter().enumerate() {
+            // One may be published twice.
+            for again in 0..1 + self.random.below(2) {
+                let id = format!("replay-{}-{number}-{again}-{}", self.now, letter.message.id);
+                let message = replay_message(letter.clone(), id);
+                if let Some(record) = self.log.publish(message, self.now, &mut self.random) {
+                    self.history.note(&record, incarnation);
+                }
+            }
         }
     }
 

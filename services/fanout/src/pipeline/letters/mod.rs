@@ -8,6 +8,8 @@ mod tests;
 
 pub use answer::{Fate, Listed, MOST_LISTED, MOST_REPLAYED, Now, Outcome, ReplayRequest, Replays, Shown, Summary};
 pub use id::{LetterId, LetterIdError};
+#[cfg(test)]
+pub(crate) use replay::replay_message;
 pub use replay::replay_of;
 
 use std::cmp::Reverse;

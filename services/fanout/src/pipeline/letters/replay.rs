@@ -19,6 +19,14 @@ pub fn replay_of(message: &Message) -> Option<LetterId> {
     named.and_then(|(_, id)| id.parse().ok())
 }
 
+/// The message that repeats a record.
+pub(crate) fn replay_message(record: Record, id: String) -> Message {
+    let Record { partition, offset, mut message, .. } = record;
+    message.headers.retain(|(name, _)| name != REPLAY_OF);
+    message.headers.push((REPLAY_OF.to_owned(), LetterId { partition, offset }.to_string()));
+    Message { id, ..message }
+}
+
 /// What state is kept by.
 type StateKey = (Option<String>, String, Option<String>);
 
@@ -72,12 +80,10 @@ impl Letters {
     }
 
     async fn publish(&self, record: Record) -> Fate {
-        let Record { partition, offset, mut message, .. } = record;
-        message.headers.retain(|(name, _)| name != REPLAY_OF);
-        message.headers.push((REPLAY_OF.to_owned(), LetterId { partition, offset }.to_string()));
+        let (partition, offset) = (record.partition, record.offset);
         // Another one each time: the broker would take the first as the same message.
         let id = format!("replay:{partition}-{offset}:{}", uuid::Uuid::now_v7());
-        match self.broker.publish(Message { id, ..message }).await {
+        match self.broker.publish(replay_message(record, id)).await {
             Ok(stored) => {
                 let at = LetterId::of((stored.partition, stored.offset));
                 tracing::info!(partition, offset, %at, "dead letter published again");

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::broker::Memory;
+use super::broker::{letters, memory};
 use super::node::{Node, WINDOW, alert};
 use crate::scene::Scene;
 
 #[tokio::test]
 async fn a_flood_of_poison_holds_nothing_up_and_none_of_it_is_lost() {
     const POISON: usize = 10_000;
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     let mut poison = alert(&mut scene, "poison");
@@ -23,7 +23,7 @@ async fn a_flood_of_poison_holds_nothing_up_and_none_of_it_is_lost() {
     // One at a time, as slow as the broker is, they would take more than ten seconds.
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     node.letters.flush(Duration::from_secs(20)).await;
-    let mut places: Vec<_> = log.letters().iter().map(|letter| (letter.partition, letter.offset)).collect();
+    let mut places: Vec<_> = letters(&log).iter().map(|letter| (letter.partition, letter.offset)).collect();
     places.sort_unstable();
     places.dedup();
     assert_eq!(places.len(), POISON);
@@ -32,7 +32,7 @@ async fn a_flood_of_poison_holds_nothing_up_and_none_of_it_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn letters_that_cannot_be_written_are_given_up_after_a_while() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.fail_letters(true);
@@ -46,6 +46,6 @@ async fn letters_that_cannot_be_written_are_given_up_after_a_while() {
     log.fail_letters(false);
     log.append(0, poison);
     node.letters.flush(Duration::from_secs(5)).await;
-    node.until("written", |_| log.letters().len() == 1).await;
-    assert!(log.letters()[0].reason.contains("the body has 2000 bytes, at most 1000"));
+    node.until("written", |_| letters(&log).len() == 1).await;
+    assert!(letters(&log)[0].reason.contains("the body has 2000 bytes, at most 1000"));
 }

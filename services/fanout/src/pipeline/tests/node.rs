@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fanfare_broker::memory::Memory;
 use fanfare_broker::{Broker, BrokerError, Message, Position};
 use fanfare_event::Id;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, encode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::broker::Memory;
 use crate::connection::WireForm;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::groups::{Groups, ShardMessage};

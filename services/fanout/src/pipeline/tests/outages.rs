@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_broker::BrokerError;
 
-use super::broker::Memory;
+use super::broker::{leave_hole, memory, trim};
 use super::node::{Node, Told, WINDOW, alert};
 use crate::projection::Consequence;
 use crate::scene::{Scene, claims};
@@ -15,7 +15,7 @@ fn away() -> Option<BrokerError> {
 
 #[tokio::test]
 async fn a_broker_that_is_away_at_the_start_is_waited_for_and_named() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     log.fail(away());
     let mut node = Node::start(&log, WINDOW);
     node.until("named", |node| {
@@ -33,7 +33,7 @@ async fn a_broker_that_is_away_at_the_start_is_waited_for_and_named() {
 #[tokio::test]
 async fn a_broker_that_refuses_at_the_start_ends_the_node_and_later_it_does_not() {
     let refuses = BrokerError::Refused("wrong password".into());
-    let log = Memory::new();
+    let log = memory();
     log.fail(Some(refuses.clone()));
     let ended = Node::start(&log, WINDOW).ended().await.expect_err("ends");
     assert_eq!(ended.to_string(), "broker refuses: wrong password");
@@ -52,7 +52,7 @@ async fn a_broker_that_refuses_at_the_start_ends_the_node_and_later_it_does_not(
 
 #[tokio::test]
 async fn what_was_stored_while_the_broker_was_away_is_delivered_once() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(0, alert(&mut scene, "before"));
@@ -72,7 +72,7 @@ async fn what_was_stored_while_the_broker_was_away_is_delivered_once() {
 
 #[tokio::test]
 async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     let both = alert(&mut scene, "in both");
@@ -107,7 +107,7 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
 
 #[tokio::test]
 async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.fail(away());
@@ -130,7 +130,7 @@ async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
 
 #[tokio::test]
 async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(0, alert(&mut scene, "before"));
@@ -139,7 +139,7 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
     log.append(0, alert(&mut scene, "lost"));
     log.append(0, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
     log.append(0, alert(&mut scene, "kept"));
-    log.trim(0, 3);
+    trim(&log, 0, 3);
     log.fail(None);
     assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
     let bob = claims("bob", "acme", &[], "s", 1);
@@ -151,12 +151,12 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
 
 #[tokio::test]
 async fn no_cursor_is_told_beyond_a_gap_before_tabs_feel_it() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.fail(away());
     log.append(0, alert(&mut scene, "lost"));
-    log.trim(0, 1);
+    trim(&log, 0, 1);
     log.fail(None);
     let told = node.next_after(|groups| assert!(!groups.passed(0).0.covers(0, 1), "what `Cursor()` gives")).await;
     assert_eq!(told.0, Told::Felt(Consequence::Gap));
@@ -165,23 +165,23 @@ async fn no_cursor_is_told_beyond_a_gap_before_tabs_feel_it() {
 
 #[tokio::test]
 async fn holes_are_read_over() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     log.append(0, alert(&mut scene, "before the start"));
-    log.hole(0);
-    log.hole(7);
+    leave_hole(&log, 0);
+    leave_hole(&log, 7);
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     assert_eq!(node.position().offsets(), [(0, 2), (7, 1)]);
     log.append(0, alert(&mut scene, "live"));
     let cursor = node.expect_alert("live").await;
-    log.hole(0);
+    leave_hole(&log, 0);
     node.until("over the hole", |node| node.position().covers(0, 4)).await;
     assert_eq!(node.resume(&cursor).await, Ok((vec![], true)), "a replay that ends in a hole ends");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_falls_behind_is_not_ready_and_says_how_far() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let node = Node::start(&log, WINDOW);
     node.until_ready().await;
     // Nobody takes what the shard is sent: its inbox fills, and the reader waits.

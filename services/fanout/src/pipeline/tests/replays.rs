@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_broker::memory::Memory;
 use fanfare_broker::{Broker as _, BrokerError, Position};
 use fanfare_event::Id;
 use tokio::time::Instant;
 
-use super::broker::Memory;
+use super::broker::memory;
 use super::node::{WINDOW, alert};
 use crate::pipeline::{Recent, Replay, ReplayOptions, ResumeError};
 use crate::scene::{BOUNDS, Scene};
@@ -27,10 +28,10 @@ fn acme() -> Vec<Id> {
 /// Each once asked for itself, one after the other.
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_gives_no_answer_is_asked_once_for_all_that_wait() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     log.append(0, alert(&mut scene, "a"));
     let (replay, head) = (replays(&log, &scene), log.head().await.expect("a head"));
-    log.slow_window(Duration::from_secs(5));
+    log.slow(Duration::from_secs(5), Duration::ZERO);
     log.fail(Some(BrokerError::Unavailable("no answer".into())));
     let began = Instant::now();
     let resumes = (0..50).map(|_| {
@@ -45,7 +46,7 @@ async fn a_broker_that_gives_no_answer_is_asked_once_for_all_that_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tab_that_takes_nothing_keeps_nobody_from_the_broker() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     for title in ["a", "b", "c", "d", "e", "f", "g"] {
         log.append(0, alert(&mut scene, title));
     }

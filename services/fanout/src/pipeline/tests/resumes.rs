@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_broker::Position;
 
-use super::broker::Memory;
+use super::broker::{memory, trim};
 use super::node::{Node, WINDOW, alert, seal};
 use crate::pipeline::Window;
 use crate::projection::{HubTag, ReadTimes, open_cursor, seal_cursor};
@@ -12,7 +12,7 @@ use crate::scene::Scene;
 
 #[tokio::test]
 async fn every_node_answers_a_resume_alike() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut first = Node::start(&log, WINDOW);
     first.until_ready().await;
     let mut cursors = Vec::new();
@@ -39,7 +39,7 @@ async fn every_node_answers_a_resume_alike() {
 
 #[tokio::test]
 async fn a_cursor_that_has_left_the_window_is_told_so_and_gives_what_is_left() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(0, alert(&mut scene, "first"));
@@ -54,17 +54,17 @@ async fn a_cursor_that_has_left_the_window_is_told_so_and_gives_what_is_left() {
     assert_eq!(node.resume(&cursor).await, Ok((vec!["new".into()], false)));
 }
 
-/// A cursor that lacks partition 1, as one that was too long, taken where the log is now.
+/// A cursor that has left out partition 1, as one that was too long, taken where the log is now.
 fn without_partition_1(node: &Node) -> String {
     let position = node.position();
     let parts = position.offsets().iter().copied().filter(|(partition, _)| *partition != 1);
     let left = Position::from_parts(position.incarnation(), parts).with_newest(position.newest());
-    seal_cursor(&seal(), &left, &ReadTimes::default(), HubTag::of("/hub"), false)
+    seal_cursor(&seal(), &left.partial(), &ReadTimes::default(), HubTag::of("/hub"), false)
 }
 
 #[tokio::test]
 async fn a_partition_that_a_cursor_leaves_out_is_read_from_the_begin_of_the_window() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(1, alert(&mut scene, "long ago"));
@@ -85,9 +85,32 @@ async fn a_partition_that_a_cursor_leaves_out_is_read_from_the_begin_of_the_wind
     assert_eq!((titles, complete), (vec!["told".into(), "missed".into()], false));
 }
 
+/// One partition may be read long after another, for instance because its leader was away.
+#[tokio::test]
+async fn a_partition_of_which_nothing_had_been_read_is_complete_only_while_its_window_has_its_first_record() {
+    let (log, mut scene) = (memory(), Scene::demo());
+    let mut node = Node::start(&log, WINDOW);
+    node.until_ready().await;
+    log.append(0, alert(&mut scene, "told"));
+    let cursor = node.expect_alert("told").await;
+    log.append(1, alert(&mut scene, "first"));
+    node.expect_alert("first").await;
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["first".into()], true)));
+    log.wait(WINDOW.age + Duration::from_secs(1));
+    let newest = log.append(0, alert(&mut scene, "told too"));
+    log.append(1, alert(&mut scene, "second"));
+    for _ in 0..2 {
+        node.next().await;
+    }
+    // As a node gives it that has read all of one partition and nothing of the other.
+    let position = Position::from_parts(1, [(0, newest.offset)]).with_newest(newest.time);
+    let cursor = seal_cursor(&seal(), &position, &ReadTimes::default(), HubTag::of("/hub"), false);
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["second".into()], false)));
+}
+
 #[tokio::test]
 async fn a_left_out_partition_whose_window_is_cut_by_count_is_not_complete() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let window = Window { records: 2, ..WINDOW };
     let mut node = Node::start(&log, window);
     node.until_ready().await;
@@ -103,7 +126,7 @@ async fn a_left_out_partition_whose_window_is_cut_by_count_is_not_complete() {
 
 #[tokio::test]
 async fn a_left_out_partition_that_the_retention_has_cut_within_the_window_is_not_complete() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(0, alert(&mut scene, "told"));
@@ -114,13 +137,13 @@ async fn a_left_out_partition_that_the_retention_has_cut_within_the_window_is_no
         node.expect_alert(title).await;
     }
     assert_eq!(node.resume(&cursor).await, Ok((vec!["dropped".into(), "kept".into()], true)));
-    log.trim(1, 1);
+    trim(&log, 1, 1);
     assert_eq!(node.resume(&cursor).await, Ok((vec!["kept".into()], false)));
 }
 
 #[tokio::test]
 async fn cursors_of_an_older_stream_or_another_secret_are_told_apart() {
-    let (log, mut scene) = (Memory::new(), Scene::demo());
+    let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.append(0, alert(&mut scene, "only"));

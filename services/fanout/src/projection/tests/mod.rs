@@ -179,3 +179,23 @@ fn values_beyond_the_bound_in_bytes_are_delivered_and_not_retained() {
     let again = scene.event("license.FlagToggled", r#"{"org":"acme","flag":"c","enabled":true}"#);
     assert!(!fold(&mut known, &scene, &again).retained_full, "there is room again");
 }
+
+#[test]
+fn what_was_learnt_is_told_once_by_a_replay() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let mut read = |known: &mut Projection| {
+        let record = scene.event("system.Alert", r#"{"org": "acme", "title": "t", "message": "m"}"#);
+        fold(known, &scene, &record);
+        record.offset
+    };
+    let learnt = read(&mut known);
+    assert!(!known.tells_replay_of(0, learnt), "as long as it is not known to be");
+    known.note_learnt();
+    let told = read(&mut known);
+    assert!(known.tells_replay_of(0, learnt), "nobody was told of it");
+    assert!(!known.tells_replay_of(0, learnt), "now they were");
+    assert!(!known.tells_replay_of(0, told));
+    known.note_learnt();
+    known.renew(Position::from_parts(2, [(0, 9)]), false);
+    assert!(!known.tells_replay_of(0, told), "of another stream");
+}

@@ -43,7 +43,9 @@ impl Tab {
             Call::Resume => ("Resume", format!("\"{}\"", self.resume_cursor().unwrap_or_default())),
         };
         let id = self.called;
-        self.send(&format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{target}\",\"arguments\":[{arguments}]}}"));
+        self.send(&format!(
+            "{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{target}\",\"arguments\":[{arguments}]}}"
+        ));
         self.calls.push_back(call);
     }
 

@@ -93,7 +93,7 @@ pub(super) struct Tab {
     user: &'static str,
     org: &'static str,
     roles: Vec<String>,
-    order: Order,
+    pub(super) order: Order,
     pub(super) manner: Manner,
     /// Whether it answers pings, as some clients do not.
     pongs: bool,
@@ -134,7 +134,8 @@ impl Tab {
         let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
         let roles = if user == "bob" { vec!["admin".to_owned()] } else { vec!["user".to_owned()] };
         let habits = if random.chance(15) { Habits { reads: 8, ..habits } } else { habits };
-        let orders = [Order::AtConnect, Order::ResumeThenJoin, Order::JoinThenResume, Order::Late, Order::Twice, Order::Never];
+        let orders =
+            [Order::AtConnect, Order::ResumeThenJoin, Order::JoinThenResume, Order::Late, Order::Twice, Order::Never];
         let manners = [Manner::Floods, Manner::Deaf, Manner::Fragments, Manner::Resumes];
         Self {
             number,
@@ -195,13 +196,18 @@ impl Tab {
         } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(joins) {
             let list = random.pick(&LISTS).0;
             self.call(Call::Join(list));
-        } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(asks) {
+        } else if self.is_open && self.has_said && self.may_ask() && self.calls.len() < 4 && random.chance(asks) {
             self.call(Call::Cursor);
         } else if random.chance(reads) && self.manner != Manner::Deaf {
             let most = *random.pick(&[40, 400, 100_000]);
             return self.read(link, most, around);
         }
         Ok(())
+    }
+
+    /// Whether the page may ask where it is: not before it has resumed, as that would say that it begins here.
+    fn may_ask(&self) -> bool {
+        self.resume_from.is_none() || self.order == Order::Never
     }
 
     /// Goes on without chance: reads, resumes, connects.
@@ -262,9 +268,10 @@ impl Tab {
     /// The shard takes over the connection.
     fn arrive(&mut self, arriving: Arriving, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Arriving { node, shard: number, identity, cursor } = arriving;
-        let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
         self.connects += 1;
         let id = u128::from(random.bits()) << 64 | u128::from(random.bits());
+        self.trace(format_args!("connects to node {node} with {:?}, owed from {:?}", self.resume_from, self.owed_from));
+        let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
         let key = shard.accept(view, identity, cursor, id, self.wire);
         self.link = Some(Link { node, shard: number, key });
         (self.is_open, self.has_said) = (false, false);
@@ -327,6 +334,7 @@ impl Tab {
         if self.resume_from.is_some() && has_heard_unasked {
             self.owed_from = None;
         }
+        self.trace(format_args!("loses its connection, unasked {has_heard_unasked}"));
         self.resume_from = self.last.clone();
     }
 }

@@ -70,6 +70,7 @@ impl Tab {
     }
 
     fn answered(&mut self, message: &Value, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
+        self.trace(format_args!("answered {:?}: {message}", self.calls.front()));
         let Some(call) = self.calls.pop_front() else { return Err(format!("an answer to nothing: {message}")) };
         match call {
             Call::Cursor => {
@@ -112,6 +113,13 @@ impl Tab {
         Ok(())
     }
 
+    /// Shows what happens to one tab, named by an environment variable, for whoever looks into a seed.
+    pub(super) fn trace(&self, what: std::fmt::Arguments<'_>) {
+        if std::env::var("FANFARE_SIMULATION_TAB").is_ok_and(|tab| tab == self.number.to_string()) {
+            eprintln!("tab {}: {what}", self.number);
+        }
+    }
+
     /// A resume has ended; what comes behind `from` is heard live.
     fn resumed(&mut self, complete: bool, from: Position, around: &Surroundings<'_>) {
         if !complete || self.owed_from.is_none() {
@@ -141,6 +149,7 @@ impl Tab {
         if let Some(wrong) = history.misplaced(id, who) {
             return Err(wrong);
         }
+        self.trace(format_args!("hears {} {argument}", message["target"]));
         let times = self.got.entry(id.to_owned()).or_default();
         *times += 1;
         self.again += usize::from(*times > 1);

@@ -1,0 +1,194 @@
+//! The log itself: what is stored and what is removed. It has no clock: time is an argument.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::partition::Partition;
+use super::{Shape, StateKey, key_of};
+use crate::letter::{DeadLetter, LETTERS_KEPT};
+use crate::message::{Message, Published, Record, Stream};
+use crate::position::Position;
+
+/// How long ids are known, in milliseconds.
+const DEDUP_MS: i64 = 60_000;
+
+/// What became of a message.
+#[derive(Debug, Clone)]
+pub enum Stored {
+    /// It is the record.
+    New(Record),
+    /// Its id is that of an earlier record.
+    Before(Published),
+}
+
+/// A log in the shape of one of the brokers.
+#[derive(Debug, Clone)]
+pub struct Log {
+    pub(super) shape: Shape,
+    pub(super) incarnation: u64,
+    pub(super) partitions: BTreeMap<u32, Partition>,
+    /// The newest state of each key.
+    pub(super) table: BTreeMap<StateKey, Record>,
+    /// The records whose ids are known, and until when.
+    ids: HashMap<String, (i64, Record)>,
+    letters: BTreeMap<(u32, u64), DeadLetter>,
+}
+
+impl Log {
+    /// An empty log.
+    #[must_use]
+    pub fn new(shape: Shape, incarnation: u64) -> Self {
+        let mut log = Self {
+            shape,
+            incarnation,
+            partitions: BTreeMap::new(),
+            table: BTreeMap::new(),
+            ids: HashMap::new(),
+            letters: BTreeMap::new(),
+        };
+        log.make_anew(incarnation);
+        log
+    }
+
+    /// Deletes every record, as somebody does who makes the streams anew. Dead letters stay: they are a stream of
+    /// their own.
+    pub fn make_anew(&mut self, incarnation: u64) {
+        self.incarnation = incarnation;
+        (self.table, self.ids) = (BTreeMap::new(), HashMap::new());
+        let make = |(number, is_state)| (number, Partition { is_state, ..Partition::default() });
+        self.partitions = self.shape.partitions().into_iter().map(make).collect();
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Which life of the log this is.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The numbers of the partitions.
+    pub fn partitions(&self) -> impl Iterator<Item = u32> {
+        self.partitions.keys().copied()
+    }
+
+    /// Sets how far the clock of a partition is ahead, in milliseconds.
+    pub fn set_skew(&mut self, partition: u32, skew: i64) {
+        self.partitions.entry(partition).or_default().skew = skew;
+    }
+
+    /// The partition to which a message goes.
+    #[must_use]
+    pub fn partition_of(&self, message: &Message) -> u32 {
+        self.shape.partition_of(message)
+    }
+
+    /// Stores a message where it belongs, unless its id is known.
+    pub fn publish(&mut self, message: Message, now: i64) -> Stored {
+        self.ids.retain(|_, (until, _)| *until > now);
+        let known = self.ids.get(&message.id).filter(|_| self.shape != Shape::Kafka);
+        if let Some((_, first)) = known {
+            let conflicting = key_of(&first.message) != key_of(&message) || first.message.body != message.body;
+            let (partition, offset) = (first.partition, first.offset);
+            return Stored::Before(Published { partition, offset, duplicate: true, conflicting });
+        }
+        let partition = self.partition_of(&message);
+        Stored::New(self.append(partition, message, now))
+    }
+
+    /// Stores a message at the end of a partition, which is made if it is not there.
+    pub fn append(&mut self, partition: u32, message: Message, now: i64) -> Record {
+        let offset = self.hole(partition, 1);
+        let end = self.partitions.entry(partition).or_default();
+        end.time = end.time.max(now + end.skew);
+        let record = Record { partition, offset, time: end.time, message };
+        if record.message.stream == Stream::State {
+            let key = key_of(&record.message);
+            if self.shape == Shape::Nats {
+                end.records.retain(|old| key_of(&old.message) != key);
+            }
+            self.table.insert(key, record.clone());
+        }
+        end.records.push_back(record.clone());
+        if self.shape != Shape::Kafka {
+            self.ids.insert(record.message.id.clone(), (now + DEDUP_MS, record.clone()));
+        }
+        record
+    }
+
+    /// Leaves so many places at the end of a partition without a record; the offset of the last.
+    pub fn hole(&mut self, partition: u32, places: u64) -> u64 {
+        let before_first = self.shape.first_offset();
+        let end = self.partitions.entry(partition).or_default();
+        let last = end.last.map_or(before_first, |last| last + 1) + places.saturating_sub(1);
+        *end.last.insert(last)
+    }
+
+    /// Drops what was stored before a time, as the retention does; state stays.
+    pub fn trim_before(&mut self, time: i64) {
+        for partition in self.partitions.values_mut().filter(|partition| !partition.is_state) {
+            while partition.records.front().is_some_and(|record| record.time < time) {
+                partition.trim_front();
+            }
+        }
+    }
+
+    /// Drops all but the newest records of each partition of events, as a bound in bytes does in a flood.
+    pub fn trim_to(&mut self, most: usize) {
+        for partition in self.partitions.values_mut().filter(|partition| !partition.is_state) {
+            while partition.records.len() > most {
+                partition.trim_front();
+            }
+        }
+    }
+
+    /// Drops the events up to a position, as an operator does who purges.
+    pub fn purge(&mut self, through: &Position) {
+        for (number, partition) in self.partitions.iter_mut().filter(|(_, partition)| !partition.is_state) {
+            while partition.records.front().is_some_and(|record| through.covers(*number, record.offset)) {
+                partition.trim_front();
+            }
+        }
+    }
+
+    /// Compacts the state, as Kafka does in the background; the newest record of a partition stays as it is.
+    pub fn compact(&mut self) {
+        if self.shape != Shape::Kafka {
+            return;
+        }
+        let table = &self.table;
+        for partition in self.partitions.values_mut().filter(|partition| partition.is_state) {
+            let last = partition.records.back().map(|record| record.offset);
+            partition.records.retain(|record| {
+                let newest = table.get(&key_of(&record.message)).map(|newest| newest.offset);
+                newest == Some(record.offset) || last == Some(record.offset)
+            });
+        }
+    }
+
+    /// Keeps a letter; the first one about a record stays.
+    pub fn keep_letter(&mut self, letter: DeadLetter) {
+        let place = letter.place();
+        if self.letters.get(&place).is_some_and(|known| known.is_about_the_same(&letter)) {
+            return;
+        }
+        self.letters.insert(place, letter.cut());
+        if self.letters.len() > LETTERS_KEPT {
+            self.letters.pop_first();
+        }
+    }
+
+    /// All letters by the places of their records.
+    pub fn letters(&self) -> impl DoubleEndedIterator<Item = &DeadLetter> {
+        self.letters.values()
+    }
+
+    /// How many records the fullest partition holds.
+    #[must_use]
+    pub fn most_records(&self) -> usize {
+        self.partitions.values().map(|partition| partition.records.len()).max().unwrap_or(0)
+    }
+}

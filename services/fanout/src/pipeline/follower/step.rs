@@ -1,0 +1,137 @@
+//! What the follower asks for, and what it wants done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_broker::{BrokerError, Position, Record};
+
+use crate::groups::Groups;
+use crate::pipeline::{Recent, Window};
+use crate::projection::{Consequence, Projection};
+
+/// Whether what a record says is delivered or only learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The compacted state, read ahead of the log.
+    State,
+    /// The log up to what existed at start: learnt, and delivered to nobody.
+    CatchingUp,
+    /// The log as it grows.
+    Live,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The broker is to be asked; its answer is waited for.
+    Ask(Ask),
+    /// This is to be done, completely, before anything else.
+    Do(Do),
+}
+
+/// A question to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Where the log ends: [`Answer::At`].
+    Head,
+    /// Where this window begins: [`Answer::At`].
+    Window(Window),
+    /// To open a reader of the compacted state: [`Answer::At`], where it begins.
+    OpenState,
+    /// Its next batch: [`Answer::Batch`], empty at the end.
+    ReadState,
+    /// To open a reader of the log behind a position, in place of the one before: [`Answer::At`], where it begins.
+    OpenLog(Position),
+    /// Its next batch, once there is one: [`Answer::Batch`].
+    ReadLog,
+    /// Nothing: it has ended.
+    Nothing,
+}
+
+/// What the broker answers.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A position.
+    At(Position),
+    /// Records, and how far their reader has come.
+    Batch(Vec<Record>, Position),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Do {
+    /// Take a record in: see `Intake::take`.
+    Take(Arc<Record>, Mode),
+    /// The reader has come so far: holes are read, too.
+    Pass(Position),
+    /// The newest records in memory go on behind this.
+    Begin(Position),
+    /// What the node knows changes without a record.
+    Change(Change),
+    /// Open connections feel something; done once all have.
+    Apply(Consequence),
+    /// Cursors may be told of this place.
+    Told(Position),
+    /// Whether the node has read what it must know before it takes connections.
+    Ready(bool),
+    /// So many places more are to be read until then.
+    Expect(u64),
+    /// So many places left the retention before they were read.
+    Lost(u64),
+    /// The log is another one than before, or has lost its end.
+    Replaced,
+    /// Nothing for so long.
+    Wait(Duration),
+    /// There is nothing more to do.
+    End(Result<(), BrokerError>),
+}
+
+/// A change of what the node knows that no record makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It goes on from another place.
+    GoOnFrom(Position),
+    /// It goes on in a new stream.
+    Renew {
+        /// Where its window begins.
+        start: Position,
+        /// Whether nothing lies before that.
+        is_all: bool,
+    },
+    /// No tab is open any more that was when the stream was made anew.
+    Settle,
+    /// What was read up to here was told to nobody.
+    Learnt,
+}
+
+impl Change {
+    fn apply(self, known: &mut Projection) {
+        match self {
+            Self::GoOnFrom(position) => known.continue_from(position),
+            Self::Renew { start, is_all } => known.renew(start, is_all),
+            Self::Settle => known.settle(),
+            Self::Learnt => known.note_learnt(),
+        }
+    }
+}
+
+impl Do {
+    /// Does what needs neither I/O nor waiting; what is left to the driver otherwise.
+    pub(crate) fn at_once(self, groups: &Groups, recent: &Recent) -> Option<Self> {
+        match self {
+            Self::Pass(read) => {
+                recent.pass(&read);
+                let position = groups.fold(|known| {
+                    known.pass(&read);
+                    known.position().clone()
+                });
+                groups.pass(&position);
+            }
+            Self::Begin(after) => recent.begin(&after),
+            Self::Change(change) => groups.fold(|known| change.apply(known)),
+            Self::Told(position) => groups.pass(&position),
+            other => return Some(other),
+        }
+        None
+    }
+}

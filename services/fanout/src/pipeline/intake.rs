@@ -1,0 +1,217 @@
+//! What becomes of one record, and what follows from it, in order; pure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use fanfare_broker::Record;
+use fanfare_event::{Event, Registry};
+use smallvec::SmallVec;
+
+use super::decode::decode_within;
+use super::follower::Mode;
+use super::letters::replay_of;
+use super::{Recent, Unusable, Written};
+use crate::groups::{Delivery, Groups, ShardSet};
+use crate::projection::{Consequence, Folded, HubTag, Verdict, seal_cursor};
+use crate::route::{Match, Route, RouteTable};
+use crate::rule::{Rule, kept};
+use crate::seal::Seal;
+
+/// The routes that take an event.
+type Matches<'r> = SmallVec<[Match<'r>; 2]>;
+
+/// What records are taken in with.
+#[derive(Clone, Copy)]
+pub(crate) struct Intake<'r, 'n> {
+    /// The schemas.
+    pub(crate) registry: &'n Registry,
+    /// Who hears what.
+    pub(crate) routes: &'r RouteTable,
+    /// What the node knows, and who is interested in what.
+    pub(crate) groups: &'n Groups,
+    /// Where resumes find the newest records.
+    pub(crate) recent: &'n Recent,
+    /// Seals cursors.
+    pub(crate) seal: &'n Seal,
+    /// The largest body that is delivered, in bytes.
+    pub(crate) event_bytes: usize,
+}
+
+/// What a record was.
+#[derive(Debug)]
+pub(crate) struct Taken<'r> {
+    /// Why it is a dead letter, if it is one.
+    pub(crate) letter: Option<Unusable>,
+    /// What became of its event; none of a tombstone and of what cannot be used.
+    pub(crate) folded: Option<Verdict>,
+    /// Whether a retained value found no room.
+    pub(crate) retained_full: bool,
+    /// Whether a grant found no room.
+    pub(crate) grants_full: bool,
+    /// What follows; to be carried out to its end before the next record is taken.
+    pub(crate) effects: Effects<'r>,
+}
+
+/// What follows from a record, one step at a time: shards may do something between any two.
+#[derive(Debug)]
+pub(crate) struct Effects<'r> {
+    record: Arc<Record>,
+    /// What is told to whom; nothing if nobody is told.
+    told: Option<(Arc<Event>, Matches<'r>, Folded)>,
+    /// The next match that is told.
+    next: usize,
+    /// The cursor for the tabs of a hub: the same bytes for all of them, and others for those of another.
+    cursor: Option<(Arc<str>, String)>,
+    consequences: VecDeque<Consequence>,
+    is_live: bool,
+}
+
+/// One step of what follows.
+#[derive(Debug)]
+pub(crate) enum Effect<'r> {
+    /// A notification of this route, for these shards; nothing to send where no shard has a member.
+    Notify {
+        /// The route.
+        route: &'r Arc<Route>,
+        /// What is sent.
+        delivery: Option<(Arc<Delivery>, ShardSet)>,
+    },
+    /// Open connections feel this; done once all have.
+    Apply(Consequence),
+}
+
+impl<'r> Intake<'r, '_> {
+    /// Takes a record in: it is decoded, routed and folded.
+    pub(crate) fn take(self, record: &Arc<Record>, written: &Written, mode: Mode) -> Taken<'r> {
+        if mode != Mode::State {
+            // First to where a resume finds it: once it is folded, tabs are told that they are live behind it.
+            self.recent.push(Arc::clone(record));
+        }
+        let mut taken = Taken {
+            letter: None,
+            folded: None,
+            retained_full: false,
+            grants_full: false,
+            effects: Effects::none(record, mode),
+        };
+        let (matches, event) = match self.understand(record, written, mode) {
+            Ok(Some(usable)) => usable,
+            unusable => {
+                if mode != Mode::State {
+                    self.groups.fold(|known| known.skip(record));
+                }
+                // What was stored while no node ran was news to none, so its letter is still owed; the broker keeps one
+                // however often it is written. State is read ahead and stands in the log as well.
+                let is_owed = match mode {
+                    Mode::State => false,
+                    Mode::CatchingUp => kept(Rule::LettersWhileReadingBack),
+                    Mode::Live => true,
+                };
+                taken.letter = unusable.err().filter(|_| is_owed);
+                return taken;
+            }
+        };
+        let folded = self.groups.fold(|known| match mode {
+            Mode::State => known.fold_state(record, &event, &matches),
+            Mode::CatchingUp | Mode::Live => known.fold(record, &event, &matches),
+        });
+        taken.folded = Some(folded.verdict);
+        (taken.retained_full, taken.grants_full) = (folded.retained_full, folded.grants_full);
+        if folded.verdict == Verdict::Conflict && mode != Mode::State {
+            taken.letter = Some(Unusable::Conflict);
+        }
+        if mode == Mode::Live {
+            // Of what is out of date part may be news all the same, and is felt even if nothing is told.
+            taken.effects.consequences = folded.consequences.clone().into();
+            let tells = match folded.verdict {
+                Verdict::New => true,
+                Verdict::Duplicate => self.is_news_as_replay(record),
+                Verdict::Stale | Verdict::Conflict => false,
+            };
+            if tells {
+                taken.effects.told = Some((event, matches, folded));
+            }
+        }
+        taken
+    }
+
+    /// What a record says and who hears of it; nothing of a tombstone.
+    fn understand(
+        self,
+        record: &Record,
+        written: &Written,
+        mode: Mode,
+    ) -> Result<Option<(Matches<'r>, Arc<Event>)>, Unusable> {
+        // Spans belong to the event's own, which only a live one has.
+        let is_traced = mode == Mode::Live;
+        let decode = || decode_within(self.registry, record, written, self.event_bytes);
+        let decoded = if is_traced { tracing::info_span!("decode").in_scope(decode) } else { decode() };
+        let Some(event) = decoded? else { return Ok(None) };
+        let route = || self.routes.resolve(&event);
+        let routed = if is_traced { tracing::info_span!("route").in_scope(route) } else { route() };
+        Ok(Some((routed?, Arc::new(event))))
+    }
+
+    /// Whether this is the replay of a dead letter whose record this node could use when it read the log back: then
+    /// nobody was told of it.
+    fn is_news_as_replay(self, record: &Record) -> bool {
+        let first = replay_of(&record.message).filter(|_| kept(Rule::ReplayOfLearnt));
+        first.is_some_and(|first| self.groups.fold(|known| known.tells_replay_of(first.partition, first.offset)))
+    }
+
+    /// The cursor behind the record that is handled, for the tabs of one hub.
+    fn cursor(self, hub: &str) -> String {
+        let (seal, hub) = (self.seal, HubTag::of(hub));
+        self.groups.read(|known| seal_cursor(seal, known.told_as(known.position()), known.times(), hub, false))
+    }
+}
+
+impl<'r> Effects<'r> {
+    fn none(record: &Arc<Record>, mode: Mode) -> Self {
+        let (record, is_live) = (Arc::clone(record), mode == Mode::Live);
+        Self { record, told: None, next: 0, cursor: None, consequences: VecDeque::new(), is_live }
+    }
+
+    /// Whether anybody may be told.
+    pub(crate) fn tells(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// The event that is told.
+    #[cfg(test)]
+    pub(crate) fn event(&self) -> Option<&Event> {
+        self.told.as_ref().map(|(event, ..)| &**event)
+    }
+
+    /// The next step: all that is told, then what connections must feel. After the last, cursors may be told that lie
+    /// behind the record.
+    pub(crate) fn next(&mut self, intake: Intake<'_, '_>) -> Option<Effect<'r>> {
+        if let Some((event, matches, folded)) = &self.told {
+            while let Some(matched) = matches.get(self.next) {
+                self.next += 1;
+                // A route may say who has access to what, and tell nobody.
+                if matched.groups.is_empty() {
+                    continue;
+                }
+                let route = matched.route;
+                // Asked after the fold: see `Groups::admit` for why no connection falls between.
+                let shards = intake.groups.interest().shards(route.hub(), &matched.groups);
+                let delivery = (!shards.is_empty()).then(|| {
+                    let known = self.cursor.take_if(|(hub, _)| **hub == *route.hub());
+                    let cursor = || (Arc::clone(route.shared_hub()), intake.cursor(route.hub()));
+                    let (_, cursor) = self.cursor.insert(known.unwrap_or_else(cursor));
+                    let after = intake.groups.handed_on();
+                    (Arc::new(Delivery::of(&self.record, event, matched, folded, cursor, after)), shards)
+                });
+                return Some(Effect::Notify { route, delivery });
+            }
+        }
+        if let Some(consequence) = self.consequences.pop_front() {
+            return Some(Effect::Apply(consequence));
+        }
+        if std::mem::take(&mut self.is_live) {
+            intake.groups.pass_record(&self.record);
+        }
+        None
+    }
+}
