@@ -11,7 +11,7 @@ use crate::seal::{Purpose, Seal};
 pub const TOKEN_LIFETIME_SECONDS: i64 = 30;
 
 /// The public name of a connection: 128 random bits. Not a secret; the token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u128);
 
 impl ConnectionId {

@@ -29,6 +29,14 @@ const ROOM: usize = 32 * 1024;
 /// How long until a log that could not be read is tried again for a tab that has fallen behind.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A position and all that the connection knew when it was let in, of which nothing is owed to it.
+fn with(mut position: Position, live_from: &Position) -> Position {
+    if position.incarnation() == live_from.incarnation() {
+        position.merge(live_from);
+    }
+    position
+}
+
 /// What lies between the log and one tab's queue.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
@@ -206,23 +214,19 @@ impl Core {
                 return Some(live_from.clone());
             }
             if let Some(begin) = flow.live.begins_at() {
-                return Some(begin.clone());
+                return Some(with(begin.clone(), live_from));
             }
         }
-        Some(self.passed())
+        Some(with(self.passed(), live_from))
     }
 
     /// A position up to which every delivery has been handed to the tabs of this shard.
     pub(super) fn passed(&self) -> Position {
         let (position, sent) = self.context.groups.passed(self.index);
-        match &self.last {
-            _ if !kept(Rule::CursorBehindDeliveries) => position,
-            Some(last) if self.handled < sent && last.after.incarnation() == position.incarnation() => {
-                last.after.clone()
-            }
-            None if self.handled < sent => Position::start(position.incarnation()),
-            _ => position,
+        if self.handled >= sent || !kept(Rule::CursorBehindDeliveries) {
+            return position;
         }
+        self.last.as_ref().map_or_else(|| Position::start(position.incarnation()), |last| last.after.clone())
     }
 
     /// Ends a tab that cannot be told what it missed: it has left the replay window.

@@ -91,6 +91,8 @@ pub(super) struct SimulatedShard {
     /// Batches that the core has asked for.
     asked: VecDeque<(Key, Ticket)>,
     wires: BTreeMap<Key, Wire>,
+    /// The keys of connections, which are used again.
+    keys: BTreeMap<ConnectionId, Key>,
     judged: BTreeMap<Key, Judged>,
     ticked: i64,
     pub(super) broken: Vec<String>,
@@ -125,6 +127,7 @@ impl SimulatedShard {
             readings: BTreeMap::new(),
             asked: VecDeque::new(),
             wires: BTreeMap::new(),
+            keys: BTreeMap::new(),
             judged: BTreeMap::new(),
             ticked: 0,
             broken: Vec::new(),
@@ -161,7 +164,8 @@ impl SimulatedShard {
     }
 
     /// From where on a connection is live, once it has caught up.
-    pub(super) fn live_from(&self, key: Key) -> Option<Position> {
+    pub(super) fn live_from(&self, id: ConnectionId) -> Option<Position> {
+        let key = *self.keys.get(&id)?;
         if self.core.is_catching_up(key) {
             return None;
         }
@@ -169,18 +173,18 @@ impl SimulatedShard {
     }
 
     /// Whether a replay of the URL has ended: complete or not, and from where on the connection is live.
-    pub(super) fn take_resumed(&mut self, key: Key) -> Option<(bool, Position)> {
-        self.judged.get_mut(&key)?.resumed.take()
+    pub(super) fn take_resumed(&mut self, id: ConnectionId) -> Option<(bool, Position)> {
+        self.judged.get_mut(self.keys.get(&id)?)?.resumed.take()
     }
 
     /// From where a connection goes on in a new stream, if it does since this was asked last.
-    pub(super) fn take_renewed(&mut self, key: Key) -> Option<Position> {
-        self.judged.get_mut(&key)?.renewed.take()
+    pub(super) fn take_renewed(&mut self, id: ConnectionId) -> Option<Position> {
+        self.judged.get_mut(self.keys.get(&id)?)?.renewed.take()
     }
 
     /// Whether a connection was told something before it had said where it stands.
-    pub(super) fn has_heard_unasked(&self, key: Key) -> bool {
-        self.core.has_heard_unasked(key)
+    pub(super) fn has_heard_unasked(&self, id: ConnectionId) -> bool {
+        self.keys.get(&id).is_some_and(|key| self.core.has_heard_unasked(*key))
     }
 
     /// One step: a look that is due, a batch that was asked for, or a message of the inbox.
@@ -208,11 +212,11 @@ impl SimulatedShard {
         view: View<'_>,
         identity: Identity,
         cursor: Option<String>,
-        id: u128,
+        id: ConnectionId,
         wire: usize,
-    ) -> Key {
+    ) {
         let opening = Opening {
-            id: ConnectionId::from_random(id),
+            id,
             token_expires: None,
             stateful: false,
             hub: Arc::clone(&platform().hub),
@@ -226,11 +230,12 @@ impl SimulatedShard {
         self.wires.insert(key, Wire { capacity: wire, ..Wire::default() });
         let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
         self.judged.insert(key, Judged { identity, last_live, heard, joined_at, resumed: None, renewed: None });
-        key
+        self.keys.insert(id, key);
     }
 
     /// Takes bytes of a client, as far as the core reads; what it does not take stays in the socket.
-    pub(super) fn receive(&mut self, key: Key, bytes: &mut Vec<u8>, view: View<'_>) {
+    pub(super) fn receive(&mut self, id: ConnectionId, bytes: &mut Vec<u8>, view: View<'_>) {
+        let Some(&key) = self.keys.get(&id) else { return bytes.clear() };
         self.input(view, |_| {});
         let most = self.core.may_read(key).min(bytes.len());
         if most > 0 {
@@ -240,7 +245,8 @@ impl SimulatedShard {
     }
 
     /// What the client reads: up to so many bytes.
-    pub(super) fn read(&mut self, key: Key, most: usize, view: View<'_>) -> (Vec<u8>, bool) {
+    pub(super) fn read(&mut self, id: ConnectionId, most: usize, view: View<'_>) -> (Vec<u8>, bool) {
+        let Some(&key) = self.keys.get(&id) else { return (Vec::new(), true) };
         let Some(wire) = self.wires.get_mut(&key) else { return (Vec::new(), true) };
         let count = most.min(wire.bytes.len());
         let bytes = wire.bytes.drain(..count).collect();
@@ -251,7 +257,8 @@ impl SimulatedShard {
     }
 
     /// The client's end of the link is gone.
-    pub(super) fn hang_up(&mut self, key: Key, view: View<'_>) {
+    pub(super) fn hang_up(&mut self, id: ConnectionId, view: View<'_>) {
+        let Some(&key) = self.keys.get(&id) else { return };
         self.input(view, |core| core.link_lost(key));
     }
 
@@ -297,7 +304,8 @@ impl SimulatedShard {
                 self.asked.retain(|(_, asked)| *asked != ticket);
             }
             Task::Wake(key) => self.write(key),
-            Task::Forgotten { key, .. } => {
+            Task::Forgotten { key, id } => {
+                self.keys.remove(&id);
                 self.wires.remove(&key);
                 self.judged.remove(&key);
             }

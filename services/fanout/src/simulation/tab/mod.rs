@@ -17,7 +17,7 @@ use super::node::SimulatedNode;
 use super::platform::TOKEN_LIFETIME;
 use super::producer::{LISTS, ORGS, Producers, USERS};
 use super::rule::{Rule, Rules};
-use crate::connection::Identity;
+use crate::connection::{ConnectionId, Identity};
 use calls::Call;
 
 /// Where a tab is connected.
@@ -25,7 +25,7 @@ use calls::Call;
 pub(super) struct Link {
     pub(super) node: usize,
     shard: usize,
-    key: usize,
+    key: ConnectionId,
 }
 
 /// A connection that a node has accepted and its shard has not seen yet.
@@ -269,11 +269,11 @@ impl Tab {
     fn arrive(&mut self, arriving: Arriving, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Arriving { node, shard: number, identity, cursor } = arriving;
         self.connects += 1;
-        let id = u128::from(random.bits()) << 64 | u128::from(random.bits());
-        self.trace(format_args!("connects to node {node} with {:?}, owed from {:?}", self.resume_from, self.owed_from));
+        let id = ConnectionId::from_random(u128::from(random.bits()) << 64 | u128::from(random.bits()));
+        self.trace(format_args!("connects to node {node} as {} with {:?}, owed from {:?}", id, self.resume_from, self.owed_from));
         let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
-        let key = shard.accept(view, identity, cursor, id, self.wire);
-        self.link = Some(Link { node, shard: number, key });
+        shard.accept(view, identity, cursor, id, self.wire);
+        self.link = Some(Link { node, shard: number, key: id });
         (self.is_open, self.has_said) = (false, false);
         self.outgoing.clear();
         self.incoming.clear();

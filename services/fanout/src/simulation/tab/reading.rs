@@ -57,7 +57,9 @@ impl Tab {
         closed: &mut Option<bool>,
     ) -> Result<(), String> {
         for text in payload.split(|byte| *byte == 0x1e).filter(|text| !text.is_empty()) {
-            let message: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+            let message: Value = serde_json::from_slice(text).map_err(|error| {
+                format!("tab {} ({:?}) reads {}: {error}", self.number, self.manner, String::from_utf8_lossy(text))
+            })?;
             match message["type"].as_u64() {
                 None => (self.is_open, self.opened_at) = (true, around.now),
                 Some(1) => self.hear(&message, who, around.history)?,
@@ -71,7 +73,7 @@ impl Tab {
 
     fn answered(&mut self, message: &Value, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
         self.trace(format_args!("answered {:?}: {message}", self.calls.front()));
-        let Some(call) = self.calls.pop_front() else { return Err(format!("an answer to nothing: {message}")) };
+        let Some(call) = self.calls.pop_front() else { return Err(format!("tab {} ({:?}) has an answer to nothing: {message}", self.number, self.manner)) };
         match call {
             Call::Cursor => {
                 let Some(cursor) = message["result"].as_str() else { return Err(format!("no cursor: {message}")) };
