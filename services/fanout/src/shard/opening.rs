@@ -366,7 +366,12 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return };
         match self.context.groups.admit(&tab.hub, tab.identity.as_ref()) {
-            Ok(live_from) => { if std::env::var("DBG").is_ok() { eprintln!("DBG enter {} {:?}", tab.id, live_from); } tab.subscriptions.live_from = Some(live_from) },
+            Ok(live_from) => {
+                if std::env::var("DBG").is_ok() {
+                    eprintln!("DBG enter {} {:?}", tab.id, live_from);
+                }
+                tab.subscriptions.live_from = Some(live_from)
+            }
             Err(Refused::LoggedOut) if !kept(Rule::LookAfterJoining) => {
                 tab.subscriptions.live_from = Some(self.context.groups.read(|known| known.position().clone()));
             }

@@ -156,7 +156,14 @@ impl Core {
 
     pub(super) fn begin_marked_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position, marked: bool) {
         let ticket = self.ticket();
-        if std::env::var("DBG").is_ok() { eprintln!("DBG replay {kind:?} after {:?} until {:?} id {:?}", after, until, self.connections.get(key).map(|t| t.id)); }
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "DBG replay {kind:?} after {:?} until {:?} id {:?}",
+                after,
+                until,
+                self.connections.get(key).map(|t| t.id)
+            );
+        }
         let Some(tab) = self.connections.get_mut(key) else { return };
         let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
         let replaying = Replaying::new(ticket, kind, after.clone(), until.clone(), marked);
@@ -176,7 +183,9 @@ impl Core {
             // Its tab is gone, or has begun another.
             return self.tasks.push_back(Task::EndReplay(ticket));
         };
-        if std::env::var("DBG").is_ok() { eprintln!("DBG replayed {ticket} {answer:?}"); }
+        if std::env::var("DBG").is_ok() {
+            eprintln!("DBG replayed {ticket} {answer:?}");
+        }
         match answer {
             ReplayAnswer::Batch { events, cost, complete } => {
                 self.spending.spend(identity.as_ref(), cost, now);
@@ -291,7 +300,9 @@ impl Core {
     /// unless it would turn state back. A logout of the past did not end this connection and is none of its business.
     fn is_for(&self, tab: &Tab, event: &Replayed, notification: &Notification) -> bool {
         let r = self.is_for2(tab, event, notification);
-        if std::env::var("DBG").is_ok() { eprintln!("DBG is_for {:?} {:?} {r}", event.place, notification.groups); }
+        if std::env::var("DBG").is_ok() {
+            eprintln!("DBG is_for {:?} {:?} {r}", event.place, notification.groups);
+        }
         r
     }
 
@@ -342,6 +353,7 @@ impl Core {
             // It does not count: the tab waits on, and may call again.
             Kind::Call(id) => {
                 self.end_resume_call(key, id.as_deref(), Err(error.to_string()));
+                self.start_next_call(key);
             }
             // There is no call to answer. Going on without what was missed would put the tab's next cursor beyond it,
             // so it comes back with the one it has.

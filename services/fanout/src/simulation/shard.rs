@@ -24,7 +24,7 @@ use crate::projection::{Consequence, Place};
 use crate::shard::{Context, Core, Key, LinkState, Observed, Opening, ReplayAnswer, Task, Ticket};
 
 /// What a tab that does not read may leave waiting, in bytes of memory.
-const QUEUE: usize = 6 << 10;
+const QUEUE: usize = 2 << 10;
 
 /// The most notifications of one resume.
 const MOST_REPLAYED: usize = 25;

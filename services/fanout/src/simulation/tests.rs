@@ -13,7 +13,7 @@ const SEED: &str = "FANFARE_SIMULATION_SEED";
 const SEEDS: &str = "FANFARE_SIMULATION_SEEDS";
 
 /// How many runs a broken rule may stay unnoticed.
-const UNNOTICED: u64 = 500;
+const UNNOTICED: u64 = 1_500;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())

@@ -241,6 +241,12 @@ impl World {
                 return Ok(());
             }
         }
-        Err("the run does not come to rest".to_owned())
+        let nodes: Vec<usize> =
+            self.nodes.iter().filter(|node| !node.is_idle(&self.log)).map(|node| node.number).collect();
+        let shards = self.nodes.iter().flat_map(|node| &node.shards).filter(|shard| !shard.is_idle()).count();
+        let tabs: Vec<&Tab> = self.tabs.iter().filter(|tab| !tab.is_settled()).collect();
+        let tabs: Vec<_> =
+            tabs.iter().map(|tab| format!("tab {} ({:?}, {:?})", tab.number, tab.order, tab.manner)).collect();
+        Err(format!("the run does not come to rest: nodes {nodes:?}, {shards} shards, {tabs:?}"))
     }
 }

@@ -57,7 +57,15 @@ impl Tab {
 
     /// What a page does once it is connected.
     pub(super) fn say(&mut self, now: i64) {
-        if self.has_said || !self.is_open {
+        if !self.is_open {
+            return;
+        }
+        if self.has_said {
+            // A resume that failed is called again, once what was called meanwhile is answered.
+            let resumes = !matches!(self.order, Order::AtConnect | Order::Never);
+            if resumes && self.resume_from.is_some() && self.calls.is_empty() {
+                self.call(Call::Resume);
+            }
             return;
         }
         if self.resume_from.is_none() {
@@ -65,13 +73,13 @@ impl Tab {
             return self.call(Call::Cursor);
         }
         match self.order {
-            Order::Late if now < self.opened_at + 3_000 => return,
+            Order::Late | Order::LateWithOld if now < self.opened_at + 3_000 => return,
             Order::AtConnect | Order::Never => {}
             Order::JoinThenResume => {
                 self.join_all();
                 self.call(Call::Resume);
             }
-            Order::ResumeThenJoin | Order::Late => {
+            Order::ResumeThenJoin | Order::Late | Order::LateWithOld => {
                 self.call(Call::Resume);
                 self.join_all();
             }

@@ -66,6 +66,8 @@ pub(super) enum Order {
     JoinThenResume,
     /// It resumes after a while, with the newest cursor that any handler saw.
     Late,
+    /// It resumes after a while, with the cursor that it had when it lost its connection.
+    LateWithOld,
     /// It resumes twice with the same cursor.
     Twice,
     /// It never resumes.
@@ -270,7 +272,10 @@ impl Tab {
         let Arriving { node, shard: number, identity, cursor } = arriving;
         self.connects += 1;
         let id = ConnectionId::from_random(u128::from(random.bits()) << 64 | u128::from(random.bits()));
-        self.trace(format_args!("connects to node {node} as {} with {:?}, owed from {:?}", id, self.resume_from, self.owed_from));
+        self.trace(format_args!(
+            "connects to node {node} as {} with {:?}, owed from {:?}",
+            id, self.resume_from, self.owed_from
+        ));
         let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
         shard.accept(view, identity, cursor, id, self.wire);
         self.link = Some(Link { node, shard: number, key: id });

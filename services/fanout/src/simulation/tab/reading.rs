@@ -73,7 +73,9 @@ impl Tab {
 
     fn answered(&mut self, message: &Value, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
         self.trace(format_args!("answered {:?}: {message}", self.calls.front()));
-        let Some(call) = self.calls.pop_front() else { return Err(format!("tab {} ({:?}) has an answer to nothing: {message}", self.number, self.manner)) };
+        let Some(call) = self.calls.pop_front() else {
+            return Err(format!("tab {} ({:?}) has an answer to nothing: {message}", self.number, self.manner));
+        };
         match call {
             Call::Cursor => {
                 let Some(cursor) = message["result"].as_str() else { return Err(format!("no cursor: {message}")) };
@@ -95,11 +97,8 @@ impl Tab {
     }
 
     fn resume_answered(&mut self, message: &Value, around: &Surroundings<'_>) -> Result<(), String> {
-        // A call that failed is made again, once it is the last.
+        // A call that failed is made again.
         if !message["error"].is_null() {
-            if self.calls.is_empty() {
-                self.call(Call::Resume);
-            }
             return Ok(());
         }
         let result = &message["result"];
