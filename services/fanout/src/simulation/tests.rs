@@ -122,7 +122,6 @@ mod without {
         events_that_are_told_once: Deduplicate,
         replays_of_letters_that_nobody_was_told_of: ReplayOfLearnt,
         letters_of_what_was_stored_while_no_node_ran: LettersWhileReadingBack,
-        partitions_that_were_never_read: UnreadFromFirst,
     }
 
     noticed! { is_noticed, Rule:
