@@ -125,7 +125,7 @@ impl<'r> Intake<'r, '_> {
             taken.effects.consequences = folded.consequences.clone().into();
             let tells = match folded.verdict {
                 Verdict::New => true,
-                Verdict::Duplicate => self.is_news_as_replay(record),
+                Verdict::Duplicate => self.is_news_as_replay(record, &event),
                 Verdict::Stale | Verdict::Conflict => false,
             };
             if tells {
@@ -154,9 +154,9 @@ impl<'r> Intake<'r, '_> {
 
     /// Whether this is the replay of a dead letter whose record this node could use when it read the log back: then
     /// nobody was told of it.
-    fn is_news_as_replay(self, record: &Record) -> bool {
-        let first = replay_of(&record.message).filter(|_| kept(Rule::ReplayOfLearnt));
-        first.is_some_and(|first| self.groups.fold(|known| known.tells_replay_of(first.partition, first.offset)))
+    fn is_news_as_replay(self, record: &Record, event: &Event) -> bool {
+        let is_replay = replay_of(&record.message).is_some() && kept(Rule::ReplayOfLearnt);
+        is_replay && self.groups.fold(|known| known.tells_replay(event))
     }
 
     /// The cursor behind the record that is handled, for the tabs of one hub.

@@ -90,7 +90,11 @@ impl Pipeline {
                     }
                     match &given {
                         Ok(_) => self.read_well(),
-                        Err(error) => self.fault(error),
+                        Err(error) => {
+                            // Nothing that was open is asked again.
+                            (open.log, open.state) = (None, None);
+                            self.fault(error);
+                        }
                     }
                     self.groups.read(|known| follower.answer(given, known.position()));
                 }
@@ -111,7 +115,13 @@ impl Pipeline {
                 let reader = self.broker.read(&after).await?;
                 Ok(Answer::At(open.log.insert(reader).position().clone()))
             }
-            Ask::ReadState => next(open.state.as_mut()).await,
+            Ask::ReadState => {
+                let answer = next(open.state.as_mut()).await?;
+                if matches!(&answer, Answer::Batch(records, _) if records.is_empty()) {
+                    open.state = None;
+                }
+                Ok(answer)
+            }
             Ask::ReadLog => next(open.log.as_mut()).await,
             Ask::Nothing => Err(BrokerError::Closed),
         }

@@ -24,7 +24,7 @@ impl Projection {
         }
         self.newest = self.newest.max(record.time);
         let key = event.attributes.dedup_id();
-        match self.seen.note(&key, record, &self.times) {
+        match self.seen.note(&key, record, &self.times, !self.reads_back) {
             Novelty::Again if kept(Rule::Deduplicate) => return Folded::dropped(Verdict::Duplicate),
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
             Novelty::Again | Novelty::New => {}

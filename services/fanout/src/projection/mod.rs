@@ -21,10 +21,10 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use fanfare_broker::{LETTERS_KEPT, Position, Record};
+use fanfare_broker::{Position, Record};
+use fanfare_event::Event;
 use fanfare_token::Claims;
 
 pub use consequence::Consequence;
@@ -110,10 +110,8 @@ pub struct Projection {
     newest: i64,
     /// Where the node was in the stream before this one, as long as open tabs have not felt all of the new one.
     before: Option<Position>,
-    /// How far the log went that was read back at start: nobody was told of it.
-    learnt: Option<Position>,
-    /// The places in there whose dead letters were published again, and so told after all.
-    told_again: HashSet<(u32, u64)>,
+    /// Whether nobody is told of what is read, since it was there before the node started.
+    reads_back: bool,
 }
 
 /// How much a projection holds, for the metrics.
@@ -149,8 +147,7 @@ impl Projection {
             window_ms: i64::try_from(bounds.window.as_millis()).unwrap_or(i64::MAX),
             newest: 0,
             before: None,
-            learnt: None,
-            told_again: HashSet::new(),
+            reads_back: true,
         }
     }
 
@@ -193,26 +190,15 @@ impl Projection {
         }
     }
 
-    /// Notes that nobody was told of what was read so far.
-    pub fn note_learnt(&mut self) {
-        self.learnt = Some(self.position.clone());
-        self.told_again.clear();
+    /// Notes that what is read from now on is told.
+    pub fn end_reading_back(&mut self) {
+        self.reads_back = false;
     }
 
-    /// Whether a record of this stream was read back at start, and so told to nobody; once told of, it was.
-    ///
-    /// For the replay of a dead letter, which this node could use when it read the log back.
-    pub fn tells_replay_of(&mut self, partition: u32, offset: u64) -> bool {
-        let of_this_stream = |learnt: &&Position| learnt.incarnation() == self.position.incarnation();
-        let learnt = self.learnt.as_ref().filter(of_this_stream);
-        if !learnt.is_some_and(|learnt| learnt.covers(partition, offset)) {
-            return false;
-        }
-        if self.told_again.len() >= LETTERS_KEPT {
-            // No more letters are kept, so hardly ever; what is told once more has the same notification id.
-            self.told_again.clear();
-        }
-        self.told_again.insert((partition, offset))
+    /// Whether the replay of a dead letter tells of an event that nobody was told of, since this node could use its
+    /// record when it read the log back. Once told, it is.
+    pub fn tells_replay(&mut self, event: &Event) -> bool {
+        self.seen.tell(&event.attributes.dedup_id())
     }
 
     /// How far the log has been folded.

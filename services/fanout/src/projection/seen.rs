@@ -27,11 +27,19 @@ pub enum Novelty {
 /// Two of 100,000 different keys share a digest with a chance of about 3 in 10 billion.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    bodies: HashMap<u64, u64>,
+    events: HashMap<u64, Known>,
     /// Where each key was seen, in the order of reading.
     places: VecDeque<Entry>,
     age_ms: i64,
     limit: usize,
+}
+
+/// What is known of an event.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    body: u64,
+    /// Whether anybody could be told of it.
+    told: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,42 +54,49 @@ impl Seen {
     #[must_use]
     pub fn new(age: Duration, limit: usize) -> Self {
         let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Self { bodies: HashMap::new(), places: VecDeque::new(), age_ms, limit }
+        Self { events: HashMap::new(), places: VecDeque::new(), age_ms, limit }
     }
 
     /// How many keys are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bodies.len()
+        self.events.len()
     }
 
     /// Whether no key is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bodies.is_empty()
+        self.events.is_empty()
     }
 
-    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read.
-    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes) -> Novelty {
+    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read, `told` whether
+    /// its event is told if it is.
+    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes, told: bool) -> Novelty {
         self.forget(read);
         let (key, body) = (digest(key.as_bytes()), digest(&record.message.body));
-        match self.bodies.get(&key) {
-            Some(known) if *known == body => return Novelty::Again,
+        match self.events.get(&key) {
+            Some(known) if known.body == body => return Novelty::Again,
             Some(_) => return Novelty::Conflict,
             None => {}
         }
         if self.places.len() >= self.limit {
             self.forget_oldest();
         }
-        self.bodies.insert(key, body);
+        self.events.insert(key, Known { body, told });
         self.places.push_back(Entry { time: record.time, partition: record.partition, key });
         Novelty::New
+    }
+
+    /// Whether an event is known and nobody was told of it; then it is told now.
+    pub fn tell(&mut self, key: &str) -> bool {
+        let known = self.events.get_mut(&digest(key.as_bytes()));
+        known.is_some_and(|known| !std::mem::replace(&mut known.told, true))
     }
 
     /// Takes back the note of the last key that was new.
     pub fn retract(&mut self) {
         if let Some(newest) = self.places.pop_back() {
-            self.bodies.remove(&newest.key);
+            self.events.remove(&newest.key);
         }
     }
 
@@ -96,7 +111,7 @@ impl Seen {
 
     fn forget_oldest(&mut self) {
         if let Some(oldest) = self.places.pop_front() {
-            self.bodies.remove(&oldest.key);
+            self.events.remove(&oldest.key);
         }
     }
 }
@@ -135,7 +150,7 @@ mod tests {
             };
             let record = Record { partition, offset: 1, time, message };
             self.read.note(&record);
-            self.seen.note(key, &record, &self.read)
+            self.seen.note(key, &record, &self.read, true)
         }
     }
 
@@ -165,6 +180,6 @@ mod tests {
         }
         assert_eq!(reader.note(0, "c", "", 0), Novelty::Again);
         assert_eq!(reader.note(0, "a", "", 0), Novelty::New);
-        assert_eq!(reader.seen.bodies.len(), 2);
+        assert_eq!(reader.seen.events.len(), 2);
     }
 }

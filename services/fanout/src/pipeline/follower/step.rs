@@ -100,7 +100,7 @@ pub(crate) enum Change {
     },
     /// No tab is open any more that was when the stream was made anew.
     Settle,
-    /// What was read up to here was told to nobody.
+    /// What was read up to here was told to nobody; what comes is.
     Learnt,
 }
 
@@ -110,7 +110,7 @@ impl Change {
             Self::GoOnFrom(position) => known.continue_from(position),
             Self::Renew { start, is_all } => known.renew(start, is_all),
             Self::Settle => known.settle(),
-            Self::Learnt => known.note_learnt(),
+            Self::Learnt => known.end_reading_back(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::broker::{memory, trim};
 use super::node::{Node, WINDOW, alert, seal};
 use crate::pipeline::Window;
 use crate::projection::{HubTag, ReadTimes, open_cursor, seal_cursor};
+use crate::rule::{Rule, break_one};
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -106,6 +107,8 @@ async fn a_partition_of_which_nothing_had_been_read_is_complete_only_while_its_w
     let position = Position::from_parts(1, [(0, newest.offset)]).with_newest(newest.time);
     let cursor = seal_cursor(&seal(), &position, &ReadTimes::default(), HubTag::of("/hub"), false);
     assert_eq!(node.resume(&cursor).await, Ok((vec!["second".into()], false)));
+    let _broken = break_one(Rule::UnreadFromFirst);
+    assert_eq!(node.resume(&cursor).await, Ok((vec!["second".into()], true)), "as if it were left out");
 }
 
 #[tokio::test]
