@@ -38,3 +38,24 @@ fn every_runner_is_understood() {
     );
     assert_eq!(counted("nothing of the kind\n"), "0 0 0");
 }
+
+/// It would double the time of the first `make run`; `BROKER=kafka` asks for it.
+#[test]
+fn what_make_run_builds_has_no_client_of_kafka() {
+    let script = std::fs::read_to_string(root().join("scripts/run.sh")).expect("the script");
+    let build = script.split("cargo build").nth(1).and_then(|rest| rest.split("\n  mkdir").next()).expect("a build");
+    let words: Vec<&str> = build.split_whitespace().collect();
+    assert!(words.contains(&"--no-default-features"), "{build}");
+    let packages = words.windows(2).filter(|two| two[0] == "-p").flatten();
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--no-default-features", "--features", "nats", "--edges", "normal,build"])
+        .args(packages)
+        .current_dir(root())
+        .output()
+        .expect("cargo is there, it built this");
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    assert!(tree.contains("fanfare-auth") && tree.contains("async-nats"), "{tree}");
+    for heavy in ["rdkafka-sys", "openssl-sys"] {
+        assert!(!tree.contains(heavy), "{heavy} is built");
+    }
+}
