@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run     to build and start the platform; with nats or kafka behind it, on that broker
 #   scripts/setup.sh test    and to run every test, browsers among them
-#   scripts/setup.sh build   to build what needs no page
+#   scripts/setup.sh build   to build everything but the page, with the clients of all brokers
 #
 # System packages come through apt-get, Rust through rustup, packages of Node.js through npm ci. Whatever is there
 # already is left alone; on a machine that has everything this takes about a second.
@@ -41,7 +41,10 @@ command_or_package() {
 compiler() {
   command_or_package cc gcc libc6-dev
   command_or_package curl curl ca-certificates
-  # What librdkafka is built with.
+}
+
+# What librdkafka, Kafka's client, is built with.
+kafka_client() {
   command_or_package c++ g++
   command_or_package make make
   header_or_package zlib.h zlib1g-dev
@@ -244,6 +247,7 @@ broker_server() {
 case ${1:-run} in
   run)
     compiler
+    [[ ${2:-embedded} != kafka ]] || kafka_client
     rust
     node_js
     node_packages web
@@ -251,6 +255,7 @@ case ${1:-run} in
     ;;
   test)
     compiler
+    kafka_client
     rust
     lints
     node_js
@@ -268,10 +273,12 @@ case ${1:-run} in
     ;;
   build)
     compiler
+    kafka_client
     rust
     ;;
   lint)
     compiler
+    kafka_client
     rust
     lints
     ;;

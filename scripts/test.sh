@@ -53,23 +53,11 @@ step() {
 # needed STEP...: a step without which no other makes sense.
 needed() { step "$@" || finish; }
 
-# Sums up the results in the last step's log, as cargo test and node --test (in either of its forms) print them.
+# Adds up the results in the last step's log.
 # A step that neither ran a test nor said which it skips has failed, whatever else it says.
 count() {
   local passed failed skipped
-  read -r passed failed skipped < <(
-    sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk '
-      /^test result:/         { passed += $4; failed += $6 }
-      # A test that finds its server missing says so and ends, which its runner takes for passed.
-      /^skipped test: /       { skipped++; passed-- }
-      /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { passed += $1; failed += $3; skipped += $5 }
-      /^(#|ℹ) pass [0-9]+$/   { passed += $3 }
-      /^(#|ℹ) fail [0-9]+$/   { failed += $3 }
-      /^(#|ℹ) skipped [0-9]+$/ { skipped += $3 }
-      # A test in Rust that finds its server missing says so and passes.
-      /skipped test: /        { passed -= 1; skipped += 1 }
-      END                     { print passed + 0, failed + 0, skipped + 0 }'
-  )
+  read -r passed failed skipped < <(sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk -f scripts/test-results.awk)
   PASSED_TESTS=$((PASSED_TESTS + passed)) FAILED_TESTS=$((FAILED_TESTS + failed))
   SKIPPED_TESTS=$((SKIPPED_TESTS + skipped))
   ((passed + failed + skipped)) || FAILED+=("step $DONE ran no test")

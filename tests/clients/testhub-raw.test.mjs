@@ -1,6 +1,7 @@
 // Raw connections of the test hub: no hub protocol, what goes in comes out, over each transport.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { HttpTransportType, TransferFormat } from "@microsoft/signalr";
@@ -39,4 +40,25 @@ test("a redirected request keeps its method and query", { timeout: 20_000 }, asy
   assert.equal(answer.status, 307);
   assert.equal(answer.headers.get("location"), "/echo/negotiate?negotiateVersion=1");
   assert.deepEqual(await echo("/echoredirect", "LongPolling"), { data: MESSAGE, error: undefined });
+});
+
+test("the client for web workers is served as it was installed", { timeout: 20_000 }, async () => {
+  const answer = await fetch(hub.url("/lib/signalr-webworker/signalr.js"), { headers: { origin: "http://elsewhere" } });
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers.get("content-type"), /javascript/);
+  assert.equal(answer.headers.get("access-control-allow-origin"), "http://elsewhere");
+  const installed = new URL("./node_modules/@microsoft/signalr/dist/webworker/signalr.js", import.meta.url);
+  assert.equal(await answer.text(), await readFile(installed, "utf8"));
+});
+
+test("behind a proxy that speaks https cookies cross origins", { timeout: 20_000 }, async () => {
+  const cookies = async (headers) => {
+    const answer = await fetch(hub.url("/echo/negotiate"), { method: "POST", headers });
+    return answer.headers.getSetCookie();
+  };
+  const across = (cookie) => /; SameSite=None; Secure$/.test(cookie);
+  const plain = await cookies({});
+  assert.ok(plain.length === 3 && !plain.some(across), plain.join("\n"));
+  const secure = await cookies({ "x-forwarded-proto": "https" });
+  assert.ok(secure.length === 3 && secure.every(across), secure.join("\n"));
 });

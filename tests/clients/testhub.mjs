@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
 import { ServiceProcess } from "./service-process.mjs";
 
+/** The package of the client under test. */
+const CLIENT = join(import.meta.dirname, "node_modules/@microsoft/signalr");
+
 export class TestHub {
   #process;
   #name;
@@ -34,7 +37,7 @@ export class TestHub {
     }
     const logs = join(OUTPUT, "logs");
     mkdirSync(logs, { recursive: true });
-    this.#process = new ServiceProcess("testhub", binary, [`--port=${this.port}`], {
+    this.#process = new ServiceProcess("testhub", binary, [`--port=${this.port}`, `--client=${CLIENT}`], {
       logFile: join(logs, `${this.#name}-testhub.log`),
       cwd: OUTPUT,
     });

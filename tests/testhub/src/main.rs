@@ -9,6 +9,7 @@ mod hub;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -29,6 +30,9 @@ struct Arguments {
     /// The port on the loopback address.
     #[arg(long, env = "FANFARE_TESTHUB_PORT", default_value_t = 5000)]
     port: u16,
+    /// The folder of the JavaScript client's package, whose build for web workers is served to tests in browsers
+    #[arg(long, env = "FANFARE_TESTHUB_CLIENT", default_value = "tests/clients/node_modules/@microsoft/signalr")]
+    client: PathBuf,
 }
 
 #[tokio::main]
@@ -40,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let config = settings::write(folder.path()).context("the temporary folder cannot be written")?;
     let node = EmbeddedNode::start(load(&config)?, methods())?;
-    let router = edge::router(&node);
+    let router = edge::router(&node, arguments.client);
     let stop = CancellationToken::new();
     tracing::info!("listening on http://{}{}", listener.local_addr()?, settings::TEST_HUB);
     let served = tokio::spawn(socket::serve(listener, router, stop.clone()));

@@ -37,8 +37,14 @@ const NEVER_SEES: &[(&str, &[&[&str]])] = &[
 ];
 
 /// Packages that test or measure the others and so may see any of them.
-const SEE_ALL: &[&str] =
-    &["fanfare-workspace-tests", "fanfare-e2e-tests", "fanfare-bench", "fanfare-testhub", "fanfare-test-servers"];
+const SEE_ALL: &[&str] = &[
+    "fanfare-workspace-tests",
+    "fanfare-e2e-tests",
+    "fanfare-bench",
+    "fanfare-testhub",
+    "fanfare-test-servers",
+    "fanfare-attackers",
+];
 
 #[test]
 fn no_package_sees_what_it_must_not() {

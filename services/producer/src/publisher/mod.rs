@@ -23,7 +23,10 @@ pub enum PublisherError {
     #[error(transparent)]
     Http(#[from] HttpPublisherError),
     /// The program was built without the client of this broker.
-    #[error("this build has no {0} client; build it with the feature `{1}`")]
+    #[error(
+        "this build has no client of {0}; build it with its feature `{1}`, which `cargo build --release` and \
+         `make run BROKER={1}` do"
+    )]
     NotBuilt(&'static str, &'static str),
     /// A file of a secret cannot be used.
     #[error("{path}: {reason}", path = path.display())]

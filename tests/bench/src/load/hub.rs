@@ -18,6 +18,8 @@ pub(crate) enum Told<'a> {
     Ping,
     /// The connection ends, and why.
     Close(&'a [u8]),
+    /// The user was logged out, which only those are told who are then ended.
+    Logout,
     /// Something else: a toast, or a fault.
     Other(&'a [u8]),
 }
@@ -28,6 +30,7 @@ pub(crate) fn messages(payload: &[u8]) -> impl Iterator<Item = Told<'_>> {
     payload.split(|byte| *byte == RECORD_END).map(|message| match message {
         b"{\"type\":6}" => Told::Ping,
         close if close.starts_with(b"{\"type\":7") => Told::Close(close),
+        logout if logout.starts_with(b"{\"type\":1,\"target\":\"logout\"") => Told::Logout,
         other => Told::Other(other),
     })
 }

@@ -139,6 +139,17 @@ impl Ledger {
         self.samples.accepted.push(nanos(took));
     }
 
+    /// How long each delivery of this phase took that has come, in nanoseconds.
+    pub(super) fn times(&self) -> &[u64] {
+        &self.samples.each
+    }
+
+    /// How long each delivery has been on its way that has not come.
+    pub(super) fn overdue(&self) -> Vec<u64> {
+        let late = |sent: &Sent| std::iter::repeat_n(nanos(sent.published.elapsed()), sent.left);
+        self.sent.iter().flat_map(late).collect()
+    }
+
     /// How many deliveries are still to come.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding

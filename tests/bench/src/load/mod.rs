@@ -7,6 +7,7 @@
 //!
 //! The floor is driven by the same client: its tabs are bare sockets that wait for known bytes.
 
+mod beside;
 mod drive;
 mod elsewhere;
 mod frame;

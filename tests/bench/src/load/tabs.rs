@@ -185,7 +185,7 @@ impl Tabs {
         let alone = messages(payload).count() == 1;
         for message in messages(payload) {
             match message {
-                Told::Ping => {}
+                Told::Ping | Told::Logout => {}
                 Told::Close(close) => bail!("the server ends it: {}", String::from_utf8_lossy(close)),
                 Told::Other(message) => {
                     let counts =

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use fanfare_event::vocabulary::auth::UserLoggedOut;
 use fanfare_event::vocabulary::system::{Alert, Severity};
 use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName};
 use serde::Deserialize;
@@ -17,6 +18,14 @@ const SOURCE: &str = "/bench";
 pub(crate) struct Toast {
     message: String,
     at: String,
+}
+
+/// An event that becomes no toast, ready to be published.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    /// CloudEvents attributes as headers.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// An event, ready to be published.
@@ -67,21 +76,35 @@ impl Events {
         self.make_in(&org, None)
     }
 
-    fn make_in(&mut self, org: &Id, user: Option<&Id>) -> Result<Publication> {
+    /// The logout of a user everywhere.
+    pub(crate) fn log_out(&self, user: &Id) -> Result<Plain> {
+        let attributes = self.attributes(TypeName::parse("auth.UserLoggedOut")?, &self.org)?;
+        let (user, org, reason) = (user.clone(), self.org.clone(), "benchmark".to_owned());
+        let body = UserLoggedOut { user, org, session: None, reason, revision: None };
+        let encoded = self.registry.encode(attributes, &body).context("the event does not fit its schema")?;
+        Ok(Plain { headers: encoded.attributes.to_headers(), body: encoded.body })
+    }
+
+    /// Those of the next event.
+    fn attributes(&self, event_type: TypeName, org: &Id) -> Result<Attributes> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let millis = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)?;
-        let mut message = format!("Event {number} ");
-        message.extend(std::iter::repeat_n('.', self.message_bytes.saturating_sub(message.len())));
-        let attributes = Attributes {
+        Ok(Attributes {
             id: format!("event-{number}"),
             source: SOURCE.to_owned(),
-            event_type: self.event_type.clone(),
+            event_type,
             time: Timestamp(millis),
             subject: None,
             org: Some(org.clone()),
             data_version: None,
             traceparent: None,
-        };
+        })
+    }
+
+    fn make_in(&mut self, org: &Id, user: Option<&Id>) -> Result<Publication> {
+        let attributes = self.attributes(self.event_type.clone(), org)?;
+        let mut message = attributes.id.replace("event-", "Event ") + " ";
+        message.extend(std::iter::repeat_n('.', self.message_bytes.saturating_sub(message.len())));
         let toast = Toast { message: message.clone(), at: attributes.time.to_rfc3339() };
         let alert = Alert {
             org: Some(org.clone()),

@@ -56,9 +56,16 @@ impl Mint {
         Ok(Ticket { user: Some(user), token: Rc::from(self.key.sign(&token)?) })
     }
 
+    /// The token of a user of another org.
+    pub(crate) fn guest(&self, user: &str, org: &str) -> Result<String> {
+        let (user, org) = (Id::parse(user)?, Id::parse(org)?);
+        let token = NewToken::user(DEVELOPMENT_ISSUER, AUDIENCE, &user, now(), LIFETIME_SECONDS);
+        Ok(self.key.sign(&token.org(&org).roles(["user"]).session(&user))?)
+    }
+
     /// A token that may publish the benchmark's events.
     pub(crate) fn producer(&self) -> Result<Rc<str>> {
-        let (service, types) = (Id::parse("bench")?, [TypePattern::parse("system.*")?]);
+        let (service, types) = (Id::parse("bench")?, [TypePattern::parse("system.*")?, TypePattern::parse("auth.*")?]);
         let token =
             NewToken::producer(DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE, &service, &types, now(), LIFETIME_SECONDS);
         Ok(Rc::from(self.key.sign(&token.sources(["*"]).orgs(["*"]))?))

@@ -17,7 +17,7 @@ use crate::load::{Gate, Load, Ticket};
 use crate::measure::Cpus;
 
 pub(crate) use mint::{Mint, ORG};
-pub(crate) use settings::{Settings, write as write_settings};
+pub(crate) use settings::{HUB, Settings, write as write_settings};
 
 /// How long a node may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -36,6 +36,10 @@ pub(crate) struct Settings<'s> {
     pub(crate) broker: &'s str,
     /// More routes.
     pub(crate) routes: &'s str,
+    /// More lines of `[node]`.
+    pub(crate) node: &'s str,
+    /// More sections.
+    pub(crate) sections: &'s str,
     /// The ports of the public and the operator's side.
     pub(crate) ports: (u16, u16),
 }
@@ -43,13 +47,13 @@ pub(crate) struct Settings<'s> {
 impl Default for Settings<'_> {
     /// A log in the node's folder, and ports that nobody binds.
     fn default() -> Self {
-        Self { broker: "embedded:log", routes: "", ports: (1, 2) }
+        Self { broker: "embedded:log", routes: "", node: "", sections: "", ports: (1, 2) }
     }
 }
 
 /// Writes the configuration and the routes of a node into a folder; where the configuration is.
 pub(crate) fn write(folder: &Path, key: &Path, settings: &Settings<'_>) -> Result<PathBuf> {
-    let Settings { broker, routes, ports: (port, admin_port) } = settings;
+    let Settings { broker, routes, node, sections, ports: (port, admin_port) } = settings;
     // A relative path would be one below the folder.
     let key = fs::canonicalize(key).context("no signing key")?;
     let config = format!(
@@ -58,6 +62,7 @@ listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:{admin_port}"
 data = "data"
 secret = "{SECRET}"
+{node}
 
 [broker]
 url = "{broker}"
@@ -72,6 +77,7 @@ signing_key = {key:?}
 
 [log]
 format = "json"
+{sections}
 "#
     );
     let path = folder.join("fanfare.toml");

@@ -3,6 +3,7 @@
 mod broadcast;
 mod connect_storm;
 mod decode_route;
+mod hostile;
 mod idle_memory;
 mod nodes;
 mod pairs;
@@ -15,10 +16,12 @@ mod resume_storm;
 mod slow_reader;
 
 use anyhow::Result;
+use fanfare_attackers::Attack;
 
 use crate::backplane::Kind;
 use crate::report::Figure;
 use crate::stage::Stage;
+use hostile::{CROWD, Hostile, LONGEST_MESSAGE};
 
 /// Something that is measured.
 pub(crate) struct Scenario {
@@ -132,6 +135,53 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "resume_storm",
         about: "5,000 tabs return at once with a cursor and are told 30 of 3,000 events. The floor accepts and sends as many.",
         run: resume_storm::run,
+    },
+    Scenario {
+        name: "hostile_hub_pings",
+        about: "One tab pings as the hub protocol does, without a pause, beside 50 others; the floor is the same without it.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::HubPings)),
+    },
+    Scenario {
+        name: "hostile_pings",
+        about: "One tab sends WebSocket pings without a pause, beside 50 others; the floor is the same without it.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::WebSocketPings)),
+    },
+    Scenario {
+        name: "hostile_empty_fragments",
+        about: "One tab sends a message of empty fragments without end; the floor is the same without it.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::EmptyFragments)),
+    },
+    Scenario {
+        name: "hostile_unread_answers",
+        about: "Four tabs are owed a replay, call with long arguments and read nothing; the floor is the same without them.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::UnreadAnswers { tabs: 4 })),
+    },
+    Scenario {
+        name: "hostile_bursts",
+        about: "4 events of 100 KB, 16 of 30 KB or 64 of 8 KB at once to ten tabs that read; the floor is the same without.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Bursts { tabs: 10 }),
+    },
+    Scenario {
+        name: "hostile_crowd",
+        about: "One token opens 1,000 connections on a node that takes as many; the floor is the same without it.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::Crowd { connections: CROWD })),
+    },
+    Scenario {
+        name: "hostile_unread_pongs",
+        about: "Four tabs send empty pings and read no pong; the floor is the same without them.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::UnreadPongs { tabs: 4 })),
+    },
+    Scenario {
+        name: "hostile_small_fragments",
+        about: "One tab sends messages of 1 MiB, a byte in each fragment; the floor is the same without it.",
+        run: |stage, name| {
+            hostile::run(stage, name, Hostile::Client(Attack::SmallFragments { message_bytes: LONGEST_MESSAGE }))
+        },
+    },
+    Scenario {
+        name: "hostile_resumes",
+        about: "One tab resumes in a loop over 20,000 records of its org; the floor is the same without it.",
+        run: |stage, name| hostile::run(stage, name, Hostile::Client(Attack::Resumes { records: 20_000 })),
     },
 ];
 

@@ -39,8 +39,10 @@ impl Connection {
         }
         let mut echoes = self.echoes.lock().await;
         tokio::select! {
-            payload = echoes.recv() => payload.map_or(StatusCode::NO_CONTENT.into_response(), IntoResponse::into_response),
+            // What is over answers nothing more, also where a payload is still there.
+            biased;
             () = self.over.cancelled() => StatusCode::NO_CONTENT.into_response(),
+            payload = echoes.recv() => payload.map_or(StatusCode::NO_CONTENT.into_response(), IntoResponse::into_response),
             () = tokio::time::sleep(POLL_TIME) => StatusCode::OK.into_response(),
         }
     }
@@ -53,8 +55,9 @@ impl Connection {
         let first = stream::once(async { Bytes::from_static(b":\r\n") });
         let rest = stream::unfold(self, |connection| async {
             let payload = tokio::select! {
-                payload = async { connection.echoes.lock().await.recv().await } => payload?,
+                biased;
                 () = connection.over.cancelled() => return None,
+                payload = async { connection.echoes.lock().await.recv().await } => payload?,
             };
             Some((event(&payload), connection))
         });
@@ -74,4 +77,37 @@ fn event(payload: &[u8]) -> Bytes {
     }
     event.extend_from_slice(b"\r\n");
     Bytes::from(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By chance alone it would be right half of the time.
+    const TRIES: usize = 64;
+
+    async fn ended_with_something_left() -> Arc<Connection> {
+        let connection = Arc::<Connection>::default();
+        assert_eq!(connection.poll(true).await.status(), StatusCode::OK, "the first poll opens");
+        assert_eq!(connection.take(Body::from("late")).await.status(), StatusCode::OK);
+        connection.end();
+        connection
+    }
+
+    #[tokio::test]
+    async fn a_poll_after_the_end_is_never_answered_with_a_payload() {
+        for _ in 0..TRIES {
+            let connection = ended_with_something_left().await;
+            assert_eq!(connection.poll(true).await.status(), StatusCode::NO_CONTENT);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_after_the_end_brings_no_payload() {
+        for _ in 0..TRIES {
+            let connection = ended_with_something_left().await;
+            let body = to_bytes(connection.events(true).into_body(), MAX_POST_BYTES).await.expect("it ends");
+            assert_eq!(&body[..], b":\r\n");
+        }
+    }
 }

@@ -3,8 +3,10 @@
 mod cookies;
 mod cors;
 mod jwt;
+mod library;
 mod redirect;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +21,7 @@ use tower::ServiceExt as _;
 use crate::echo::Echo;
 use crate::settings;
 use jwt::Tokens;
+use library::Library;
 use redirect::Redirects;
 
 /// The most bytes of a negotiation's answer.
@@ -30,16 +33,18 @@ struct Edge {
     echo: Arc<Echo>,
     tokens: Tokens,
     redirects: Redirects,
+    library: Library,
 }
 
-/// What the port answers, with a node behind it.
-pub(crate) fn router(node: &EmbeddedNode) -> Router {
+/// What the port answers, with a node behind it; `client` is the folder of the JavaScript client's package.
+pub(crate) fn router(node: &EmbeddedNode, client: PathBuf) -> Router {
     let edge = Edge {
         node: node.public(),
         clients: node.clients(),
         echo: Arc::new(Echo::default()),
         tokens: Tokens::new(),
         redirects: Redirects::default(),
+        library: Library::of(client),
     };
     Router::new().fallback(answer).with_state(Arc::new(edge))
 }
@@ -47,13 +52,14 @@ pub(crate) fn router(node: &EmbeddedNode) -> Router {
 async fn answer(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let asked = cors::Asked::of(request.headers());
     let negotiates = request.uri().path().contains("/negotiate");
+    let secure = cookies::is_secure(request.headers());
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
         edge.route(request).await
     };
     if negotiates {
-        cookies::set(response.headers_mut());
+        cookies::set(response.headers_mut(), secure);
     }
     asked.allow(response.headers_mut());
     response
@@ -69,6 +75,7 @@ impl Edge {
             "bad-negotiate" => (StatusCode::BAD_REQUEST, "Some response from server").into_response(),
             "generatejwttoken" => self.tokens.mint().into_response(),
             "clientresult" => self.client_result(request.uri().path()).await,
+            "lib" => self.library.answer(&path).await,
             "echo" => Arc::clone(&self.echo).answer(request).await,
             _ if is_of(&path, settings::AUTHORIZED) && !self.tokens.allow(&request) => {
                 StatusCode::UNAUTHORIZED.into_response()

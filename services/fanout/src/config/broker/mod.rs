@@ -149,8 +149,13 @@ fn servers(section: &Section<'_>, url: Located<&str>) -> Option<Vec<String>> {
 /// A program may be built without the client of a broker.
 fn built_in(section: &Section<'_>, url: Located<&str>, name: &str, there: bool) -> Option<()> {
     if !there {
-        let help = format!("build fanfare-fanout with the feature `{}`", name.to_lowercase());
-        section.document().fault(url.at, format!("this build has no {name}"), Some(help));
+        let feature = name.to_lowercase();
+        let message = format!("this build has no client of {name}");
+        let help = format!(
+            "build fanfare-fanout with its feature `{feature}`, which `cargo build --release` and \
+             `make run BROKER={feature}` do"
+        );
+        section.document().fault(url.at, message, Some(help));
     }
     there.then_some(())
 }

@@ -38,7 +38,8 @@ fn each_fault_is_told() {
 fn a_build_without_a_broker_says_so() {
     expect(
         &shared("kafka://a:9092", ""),
-        "8:7: this build has no Kafka (build fanfare-fanout with the feature `kafka`)",
+        "8:7: this build has no client of Kafka (build fanfare-fanout with its feature `kafka`, which `cargo build \
+         --release` and `make run BROKER=kafka` do)",
     );
 }
 

@@ -1,0 +1,66 @@
+//! One hostile client, and everybody else beside it: each attack against a node that has just started, with the same
+//! again without the attacker before and after.
+
+mod turn;
+
+use anyhow::Result;
+use fanfare_attackers::{Attack, Attacker, Bursts, Report, Target};
+
+use super::pairs::interleave;
+use crate::report::Figure;
+use crate::stage::Stage;
+
+/// What the attacker does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hostile {
+    /// One client alone.
+    Client(Attack),
+    /// Nobody: events of legal size come at once to an org of which so many tabs are open, and all read.
+    Bursts { tabs: usize },
+}
+
+/// The longest message that a node can be told to take: what is wrong with small fragments grows with its square.
+pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
+
+/// How many connections the node takes where one token wants as many.
+pub(super) const CROWD: usize = 1_000;
+
+/// Measures everybody else with and without the attacker.
+pub(super) fn run(stage: &Stage, name: &'static str, hostile: Hostile) -> Result<Vec<Figure>> {
+    interleave(
+        stage,
+        name,
+        "one attacker",
+        || turn::measure(stage, hostile, false),
+        || turn::measure(stage, hostile, true),
+    )
+}
+
+/// A running attack.
+enum Running {
+    Client(Attacker),
+    Bursts(Bursts),
+}
+
+impl Hostile {
+    /// Whether it takes a while to gather.
+    fn is_crowd(self) -> bool {
+        matches!(self, Self::Client(Attack::Crowd { .. }))
+    }
+
+    fn start(self, target: &Target) -> Result<Running> {
+        Ok(match self {
+            Self::Client(attack) => Running::Client(Attacker::start(attack, target)?),
+            Self::Bursts { tabs } => Running::Bursts(Bursts::start(target, tabs)?),
+        })
+    }
+}
+
+impl Running {
+    fn report(&self) -> Report {
+        match self {
+            Self::Client(attacker) => attacker.report(),
+            Self::Bursts(bursts) => bursts.report(),
+        }
+    }
+}
