@@ -14,5 +14,6 @@ mod resume;
 mod retained;
 mod schema_registry;
 mod slow;
+mod standing;
 mod startup;
 mod tokens;
