@@ -78,6 +78,16 @@ impl Seen {
         Novelty::New
     }
 
+    /// What would be said of this body under this key, without noting it.
+    #[must_use]
+    pub fn of(&self, key: &str, body: &[u8]) -> Novelty {
+        match self.bodies.get(&digest(key.as_bytes())) {
+            None => Novelty::New,
+            Some(known) if *known == digest(body) => Novelty::Again,
+            Some(_) => Novelty::Conflict,
+        }
+    }
+
     /// Takes back the note of the last key that was new.
     pub fn retract(&mut self) {
         if let Some(newest) = self.places.pop_back() {

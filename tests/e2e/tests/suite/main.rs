@@ -1,5 +1,6 @@
 //! The platform from outside: real processes, real sockets.
 
+mod cloud_events;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;
