@@ -15,12 +15,15 @@ mod error;
 mod http;
 mod lanes;
 mod lease;
+#[cfg(feature = "postgres")]
+mod listen;
 mod outbox;
 mod pause;
 mod publisher;
 mod relay;
 mod row;
 mod session;
+mod shape;
 mod stats;
 mod table;
 #[cfg(test)]
@@ -31,7 +34,9 @@ pub use broker::BrokerPublisher;
 pub use connect::connect;
 pub use error::OutboxError;
 pub use http::{HttpPublisher, HttpPublisherError, TokenSource};
+#[cfg(feature = "postgres")]
+pub use listen::wake_on_notify;
 pub use outbox::{Outbox, Parked};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{Kept, Place, PublishError, Publisher};
 pub use relay::{Relay, RelayOptions};
 pub use stats::RelayStats;

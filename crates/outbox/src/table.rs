@@ -1,4 +1,6 @@
-//! The statements on the table `fanfare_outbox`.
+//! The statements on the table of an outbox.
+
+use std::sync::Arc;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -9,7 +11,9 @@ use fanfare_event::Encoded;
 use crate::dialect::Dialect;
 use crate::error::OutboxError;
 use crate::outbox::Parked;
+use crate::publisher::Place;
 use crate::row::{Row, headers_json, ordering_key};
+use crate::shape::Shape;
 
 /// What is said in place of a longer reason, in bytes.
 const MAX_REASON: usize = 1000;
@@ -19,7 +23,18 @@ const MAX_REASON: usize = 1000;
 pub(crate) struct Table {
     pub(crate) pool: AnyPool,
     pub(crate) dialect: Dialect,
+    pub(crate) shape: Arc<Shape>,
 }
+
+/// A row that is published, and where the broker keeps its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) seq: i64,
+    pub(crate) place: Option<Place>,
+}
+
+/// What is neither published nor parked.
+const WAITING: &str = "parked_reason IS NULL AND published_at IS NULL";
 
 /// How many unsent events there are, and since when the oldest has been waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +74,50 @@ impl Table {
     ///
     /// Always from the start: a transaction that began earlier may commit later and with a lower number.
     pub(crate) async fn unsent(&self, excluded: &[&str], limit: usize) -> Result<Vec<Row>, OutboxError> {
-        let mut sql = String::from(
-            "SELECT seq, ordering_key, headers, body, event_key FROM fanfare_outbox WHERE parked_reason IS NULL",
-        );
+        let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
+        let mut sql = format!("SELECT {columns} FROM {table} WHERE {WAITING}");
         if !excluded.is_empty() {
-            sql.push_str(" AND ordering_key NOT IN ");
+            sql.push_str(&format!(" AND {} NOT IN ", self.shape.ordering_key()));
             push_list(&mut sql, excluded.len());
         }
         sql.push_str(&format!(" ORDER BY seq LIMIT {limit}"));
         let query = excluded.iter().fold(dynamic(sql), |query, key| query.bind(*key));
         let rows = query.fetch_all(&self.pool).await?;
-        Ok(rows.iter().map(Row::read).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| self.shape.read(row)).collect::<Result<_, _>>()?)
     }
 
     /// Deletes what is published.
-    pub(crate) async fn delete(&self, published: &[i64]) -> Result<(), OutboxError> {
+    pub(crate) async fn delete(&self, published: &[Sent]) -> Result<(), OutboxError> {
         if published.is_empty() {
             return Ok(());
         }
-        let mut sql = String::from("DELETE FROM fanfare_outbox WHERE seq IN ");
+        let mut sql = format!("DELETE FROM {} WHERE seq IN ", self.shape.table());
         push_list(&mut sql, published.len());
-        published.iter().fold(dynamic(sql), |query, seq| query.bind(*seq)).execute(&self.pool).await?;
+        published.iter().fold(dynamic(sql), |query, sent| query.bind(sent.seq)).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Marks what is published, to be kept for a while.
+    pub(crate) async fn mark(&self, published: &[Sent]) -> Result<(), OutboxError> {
+        if published.is_empty() {
+            return Ok(());
+        }
+        let (table, now) = (self.shape.table(), self.dialect.now());
+        let sql = format!("UPDATE {table} SET published_at = {now}, place = $1 WHERE seq = $2");
+        let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
+        for sent in published {
+            let place = sent.place.as_ref().map(Place::to_string);
+            sqlx::query(AssertSqlSafe(sql.clone())).bind(place).bind(sent.seq).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 
     /// Puts an event aside, where the relay does not see it.
     pub(crate) async fn park(&self, seq: i64, reason: &str) -> Result<(), OutboxError> {
-        sqlx::query("UPDATE fanfare_outbox SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2")
+        let table = self.shape.table();
+        let sql = format!("UPDATE {table} SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2");
+        sqlx::query(AssertSqlSafe(sql))
             .bind(&reason[..reason.floor_char_boundary(MAX_REASON)])
             .bind(seq)
             .execute(&self.pool)
@@ -95,18 +127,16 @@ impl Table {
 
     /// Counts one more attempt at an event.
     pub(crate) async fn count_attempt(&self, seq: i64) -> Result<(), OutboxError> {
-        sqlx::query("UPDATE fanfare_outbox SET attempts = attempts + 1 WHERE seq = $1")
-            .bind(seq)
-            .execute(&self.pool)
-            .await?;
+        let sql = format!("UPDATE {} SET attempts = attempts + 1 WHERE seq = $1", self.shape.table());
+        sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&self.pool).await?;
         Ok(())
     }
 
     pub(crate) async fn backlog(&self) -> Result<Backlog, OutboxError> {
-        let now = self.dialect.now();
+        let (now, created_at, table) = (self.dialect.now(), self.shape.created_at(self.dialect), self.shape.table());
         let sql = format!(
-            "SELECT COUNT(*) AS unsent, COALESCE({now} - MIN(created_at), 0) AS oldest
-            FROM fanfare_outbox WHERE parked_reason IS NULL"
+            "SELECT COUNT(*) AS unsent, CAST(COALESCE({now} - MIN({created_at}), 0) AS BIGINT) AS oldest
+            FROM {table} WHERE {WAITING}"
         );
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.pool).await?;
         let natural = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -114,13 +144,13 @@ impl Table {
     }
 
     pub(crate) async fn parked(&self, limit: u32) -> Result<Vec<Parked>, OutboxError> {
-        let rows = sqlx::query(
-            "SELECT seq, source, event_id, event_type, parked_reason, created_at, attempts
-            FROM fanfare_outbox WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let (names, created_at, table) = (self.shape.names(), self.shape.created_at(self.dialect), self.shape.table());
+        let sql = format!(
+            "SELECT CAST(seq AS BIGINT) AS seq, {names}, parked_reason, {created_at} AS created_at,
+                CAST(attempts AS BIGINT) AS attempts
+            FROM {table} WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         let read = |row: &sqlx::any::AnyRow| {
             Ok::<_, sqlx::Error>(Parked {
                 seq: row.try_get("seq")?,
@@ -136,11 +166,9 @@ impl Table {
     }
 
     pub(crate) async fn unpark(&self, seq: i64) -> Result<bool, OutboxError> {
-        let changed =
-            sqlx::query("UPDATE fanfare_outbox SET parked_reason = NULL WHERE seq = $1 AND parked_reason IS NOT NULL")
-                .bind(seq)
-                .execute(&self.pool)
-                .await?;
+        let table = self.shape.table();
+        let sql = format!("UPDATE {table} SET parked_reason = NULL WHERE seq = $1 AND parked_reason IS NOT NULL");
+        let changed = sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&self.pool).await?;
         Ok(changed.rows_affected() == 1)
     }
 }

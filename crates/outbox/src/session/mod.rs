@@ -86,7 +86,8 @@ impl<'r, P: Publisher> Session<'r, P> {
         // Ends what is in flight: another relay may be at work by now.
         self.in_flight.shutdown().await;
         let limit = self.relay.lease.length();
-        let settling = self.results.settle(&self.relay.outbox.table);
+        let keeps = self.keeps();
+        let settling = self.results.settle(&self.relay.outbox.table, keeps);
         let settled = timeout(limit, settling).await.unwrap_or(Err(OutboxError::Timeout(limit)));
         if let Err(error) = settled {
             self.count_error("write the results to", &error);
@@ -170,6 +171,11 @@ impl<'r, P: Publisher> Session<'r, P> {
             .flatten()
             .min()
             .unwrap_or(self.renew_at)
+    }
+
+    /// Whether rows are kept for a while once they are published.
+    fn keeps(&self) -> bool {
+        !self.relay.publisher.horizon().is_zero()
     }
 
     fn count_error(&self, action: &str, error: &OutboxError) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use crate::publisher::{PublishError, Publisher};
+use crate::table::Sent;
 
 use super::Session;
 use super::publication::{Outcome, publish};
@@ -46,9 +47,9 @@ impl<P: Publisher> Session<'_, P> {
             tracing::info!("events can be published again");
         }
         match outcome {
-            Ok(()) => {
+            Ok(place) => {
                 stats.add_published();
-                self.results.published(row.seq);
+                self.results.published(Sent { seq: row.seq, place });
                 self.lanes.done(&row);
             }
             Err(PublishError::Rejected(reason)) => {

@@ -11,6 +11,8 @@ mod leaks;
 mod logout;
 mod proxy;
 mod publish;
+mod publishers;
+mod relay_program;
 mod resume;
 mod retained;
 mod schema_registry;
