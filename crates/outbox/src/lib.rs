@@ -1,7 +1,8 @@
 //! A transactional outbox and its relay, for any producer.
 //!
 //! An event is appended in the same transaction as the change it tells of ([`Outbox::append`]). The [`Relay`] publishes
-//! what was committed, at least once and in order per org, and deletes what is published. Several processes may run a
+//! what was committed, at least once and in order per org, and deletes what is published; where a broker may still lose
+//! what it has answered for, rows are kept for a while and published again if it has. Several processes may run a
 //! relay on one database: a lease lets one of them work at a time.
 //!
 //! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`pause`); the database
@@ -26,6 +27,8 @@ mod session;
 mod shape;
 mod stats;
 mod table;
+#[cfg(feature = "broker")]
+mod tail;
 #[cfg(test)]
 mod testing;
 

@@ -56,6 +56,8 @@ pub struct Kept {
     pub place: Place,
     /// The event.
     pub event: Encoded,
+    /// It was published after the last time at which all was well.
+    pub is_recent: bool,
 }
 
 /// Publishes one event; called again with the same event until it succeeds or is rejected.
@@ -75,7 +77,13 @@ pub trait Publisher: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Which of these are not where they were stored any more, by their rows. Given are the newest that are kept.
+    /// Whether the other side may have lost the end of what it has answered for since this was asked last.
+    async fn went_back(&self) -> Result<bool, PublishError> {
+        Ok(false)
+    }
+
+    /// Which of these are not where they were stored any more, by their rows. Given are the last that were published,
+    /// the last first.
     async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
         let _ = kept;
         Ok(Vec::new())
@@ -94,6 +102,10 @@ impl<P: Publisher + ?Sized> Publisher for Box<P> {
 
     fn horizon(&self) -> Duration {
         (**self).horizon()
+    }
+
+    async fn went_back(&self) -> Result<bool, PublishError> {
+        (**self).went_back().await
     }
 
     async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {

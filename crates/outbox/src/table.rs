@@ -1,6 +1,7 @@
 //! The statements on the table of an outbox.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -11,7 +12,7 @@ use fanfare_event::Encoded;
 use crate::dialect::Dialect;
 use crate::error::OutboxError;
 use crate::outbox::Parked;
-use crate::publisher::Place;
+use crate::publisher::{Kept, Place};
 use crate::row::{Row, headers_json, ordering_key};
 use crate::shape::Shape;
 
@@ -33,6 +34,10 @@ pub(crate) struct Sent {
     pub(crate) place: Option<Place>,
 }
 
+/// The most rows that are looked at of those published since all was well; a look is due every second.
+const MOST_RECENT: usize = 10_000;
+/// The most rows that one statement lists.
+const MOST_LISTED: usize = 256;
 /// What is neither published nor parked.
 const WAITING: &str = "parked_reason IS NULL AND published_at IS NULL";
 
@@ -110,6 +115,63 @@ impl Table {
             sqlx::query(AssertSqlSafe(sql.clone())).bind(place).bind(sent.seq).execute(&mut *tx).await?;
         }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// The time by the database's clock, in milliseconds.
+    pub(crate) async fn now(&self) -> Result<i64, OutboxError> {
+        let sql = format!("SELECT {}", self.dialect.now());
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
+    }
+
+    /// Rows that are published and kept, in the order of publication, the last first: all that were published after a
+    /// time, and so many from before it.
+    pub(crate) async fn kept(&self, good_until: i64, older: usize) -> Result<Vec<Kept>, OutboxError> {
+        let mut kept = self.kept_where("published_at > $1", good_until, true, MOST_RECENT).await?;
+        kept.extend(self.kept_where("published_at <= $1", good_until, false, older).await?);
+        Ok(kept)
+    }
+
+    async fn kept_where(
+        &self,
+        condition: &str,
+        good_until: i64,
+        is_recent: bool,
+        most: usize,
+    ) -> Result<Vec<Kept>, OutboxError> {
+        let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
+        let sql = format!(
+            "SELECT {columns}, place FROM {table} WHERE {condition} AND place IS NOT NULL
+            ORDER BY published_at DESC, seq DESC LIMIT {most}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(good_until).fetch_all(&self.pool).await?;
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (Row { seq, event, .. }, place) = (self.shape.read(row)?, row.try_get::<String, _>("place")?);
+            // What was published could be read then, and can be now.
+            if let (Ok(event), Ok(place)) = (event, place.parse()) {
+                kept.push(Kept { seq, place, event, is_recent });
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Has rows published again.
+    pub(crate) async fn publish_again(&self, rows: &[i64]) -> Result<(), OutboxError> {
+        for some in rows.chunks(MOST_LISTED) {
+            let mut sql = format!("UPDATE {} SET published_at = NULL, place = NULL WHERE seq IN ", self.shape.table());
+            push_list(&mut sql, some.len());
+            some.iter().fold(dynamic(sql), |query, seq| query.bind(*seq)).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what was published so long ago that it can be lost no more.
+    pub(crate) async fn forget_published(&self, horizon: Duration) -> Result<(), OutboxError> {
+        let (table, now) = (self.shape.table(), self.dialect.now());
+        let sql = format!("DELETE FROM {table} WHERE published_at < {now} - $1");
+        let horizon = i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX);
+        sqlx::query(AssertSqlSafe(sql)).bind(horizon).execute(&self.pool).await?;
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use fanfare_telemetry::LogFormat;
 use serde::Deserialize;
 
 const TABLE: &str = "fanfare_events";
+/// More than twice the two minutes after which NATS by default brings its files to the disk.
+const HORIZON_SECONDS: u64 = 300;
 const POLL_MS: std::ops::RangeInclusive<u64> = 50..=600_000;
 
 /// Why a configuration cannot be used: which file, where, and what would be right.
@@ -129,6 +131,7 @@ struct Broker {
     prefix: Option<String>,
     #[serde(default)]
     create: bool,
+    horizon_seconds: Option<u64>,
     credentials_file: Option<PathBuf>,
     user: Option<String>,
     password_file: Option<PathBuf>,
@@ -271,6 +274,7 @@ fn of_broker(broker: Broker, place: &Place<'_>) -> Result<Target, ConfigError> {
         broker_url: Some(address.clone()),
         broker_prefix: broker.prefix.unwrap_or_else(|| "fanfare".to_owned()),
         broker_create: broker.create,
+        broker_horizon: Duration::from_secs(broker.horizon_seconds.unwrap_or(HORIZON_SECONDS)),
         broker_credentials_file: path(broker.credentials_file),
         broker_user: broker.user,
         broker_password_file: path(broker.password_file),

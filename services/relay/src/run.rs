@@ -131,7 +131,7 @@ fn publisher(config: &Config, registry: &Registry) -> Result<Box<dyn Publisher>,
             let services: BTreeSet<String> =
                 if services.is_empty() { known().collect() } else { services.iter().cloned().collect() };
             let broker = open_broker(address, services.into_iter().collect(), settings)?;
-            Ok(Box::new(BrokerPublisher::new(broker).registry(registry.clone())))
+            Ok(Box::new(BrokerPublisher::new(broker).registry(registry.clone()).horizon(settings.broker_horizon)))
         }
     }
 }

@@ -49,7 +49,8 @@ pub fn publisher(
     settings: &Settings,
 ) -> Result<Box<dyn Publisher>, PublisherError> {
     if let Some(address) = &settings.broker.broker_url {
-        return Ok(Box::new(BrokerPublisher::new(open_broker(address, services(service), &settings.broker)?)));
+        let broker = open_broker(address, services(service), &settings.broker)?;
+        return Ok(Box::new(BrokerPublisher::new(broker).horizon(settings.broker.broker_horizon)));
     }
     let tokens = producer.clone();
     let publisher = HttpPublisher::new(settings.fanout_url.as_str(), move || {

@@ -1,6 +1,7 @@
 //! CloudEvents over HTTP: its modes, its encodings, and what the answer says.
 
-use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Token};
+use fanfare_e2e_tests::stub::Stub;
+use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Settings, Token};
 use serde_json::{Value, json};
 
 use crate::publish::expect_next;
@@ -136,4 +137,23 @@ async fn who_has_no_right_learns_nothing_of_schemas() {
         assert_eq!(status == 403, refused.get("field").is_none(), "{refused}");
         assert!(status == 400 || (!told.contains("expected") && !told.contains("v1")), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_trace_is_followed_behind_a_good_token_alone() {
+    let collector = Stub::start("{}").await;
+    let settings = Settings::default()
+        .environment("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())
+        .environment("OTEL_BSP_SCHEDULE_DELAY", "200");
+    let mut node = Node::start_with(settings).await;
+    let traced = |trace: &str| {
+        let traceparent = format!("00-{}-00f067aa0ba902b7-01", trace.repeat(16));
+        NewEvent::alert("acme", trace).header("traceparent", &traceparent)
+    };
+    node.post(Token::producer().claim("aud", "other").sign(), &traced("aa")).await.expect(401);
+    node.post(Token::producer().sign(), &traced("bb")).await.expect(202);
+    node.stop().await;
+    let spans = collector.requests().concat();
+    let holds = |byte: u8| spans.windows(16).any(|window| window == [byte; 16]);
+    assert_eq!((holds(0xaa), holds(0xbb)), (false, true));
 }

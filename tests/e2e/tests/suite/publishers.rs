@@ -75,7 +75,7 @@ async fn java_publishes() {
 #[tokio::test]
 async fn typescript_publishes() {
     let Some(script) = typescript() else {
-        return skip("the publisher in TypeScript", "there is neither Node.js 22.18 nor esbuild");
+        return skip("the publisher in TypeScript", "there is neither Node.js 22.18 nor the page's bundler");
     };
     publishes(|| {
         let mut command = Command::new("node");
@@ -95,9 +95,8 @@ fn typescript() -> Option<tempfile::TempDir> {
     if (numbers.next()?, numbers.next()?) >= (22, 18) {
         std::fs::write(&script, format!("import {:?};\n", source.display().to_string())).ok()?;
     } else {
-        let esbuild = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/node_modules/.bin/esbuild");
-        let out = format!("--outfile={}", script.display());
-        has(esbuild, &[source.to_str()?, &out, "--log-level=error", "--target=es2022", "--format=esm"])?;
+        let bundler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/node_modules/.bin/rolldown");
+        has(bundler, &[source.to_str()?, "--file", script.to_str()?, "--format", "esm", "--platform", "node"])?;
     }
     Some(folder)
 }
