@@ -24,9 +24,9 @@ COPY tests/ tests/
 COPY --from=page /src/web/dist web/dist
 # Dependencies are built once and kept in the two caches, which are in no image; what was built is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p fanfare-fanout -p fanfare-auth -p fanfare-license -p fanfare-export \
+    cargo build --release --locked -p fanfare-fanout -p fanfare-relay -p fanfare-auth -p fanfare-license -p fanfare-export \
     && mkdir -p /out \
-    && for name in fanfare fanfare-auth fanfare-license fanfare-export; do \
+    && for name in fanfare fanfare-relay fanfare-auth fanfare-license fanfare-export; do \
          strip -o "/out/$name" "target/release/$name" || exit 1; \
        done
 
@@ -69,7 +69,7 @@ ENTRYPOINT ["fanfare-export"]
 
 # The last one is what a build without a target makes.
 FROM runtime AS fanout
-COPY --from=build /out/fanfare /usr/local/bin/
+COPY --from=build /out/fanfare /out/fanfare-relay /usr/local/bin/
 EXPOSE 8080 9090
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["ready", "9090"]
 ENTRYPOINT ["fanfare"]

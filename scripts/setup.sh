@@ -151,6 +151,21 @@ deploy_checks() {
   fi
 }
 
+# The JSON schema that AsyncAPI documents are checked with.
+ASYNCAPI_SPECS=6.11.1
+
+asyncapi_schema() {
+  local place=$TOOLS/asyncapi
+  [[ -e $place/package/schemas/3.0.0.json ]] && return
+  say "Fetching the schema of AsyncAPI"
+  rm -rf "$place"
+  mkdir -p "$place"
+  if ! (cd "$place" && npm pack --silent "@asyncapi/specs@$ASYNCAPI_SPECS" >/dev/null && tar -xzf ./*.tgz && rm ./*.tgz); then
+    warn "The schema of AsyncAPI could not be fetched from npm; its test is skipped."
+    rm -rf "$place"
+  fi
+}
+
 java_client() {
   local place=$TOOLS/java wanted=tests/clients/java/pom.xml
   if cmp -s "$wanted" "$place/pom.xml"; then
@@ -199,6 +214,25 @@ skewed_clock() {
 old_nats_server() {
   unpacked_package nats-server usr/sbin/nats-server ||
     warn "Debian's nats-server could not be fetched; the tests of the old version are skipped."
+}
+
+# PostgreSQL, for the tests of the relay; with the libraries that this machine does not have.
+postgresql() {
+  local place=$TOOLS/postgresql package server library
+  compgen -G "$place/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
+  package=$(apt-cache search --names-only '^postgresql-[0-9]+$' 2>/dev/null | awk '{ print $1 }' | sort -V | tail -n 1)
+  if [[ -z $package ]] || ! unpacked_package "$package" "usr/lib/postgresql/${package#postgresql-}/bin/postgres"; then
+    warn "PostgreSQL could not be fetched; the tests of the relay on it are skipped."
+    return
+  fi
+  mv "$TOOLS/$package" "$place"
+  server=$(compgen -G "$place/usr/lib/postgresql/*/bin/postgres")
+  if ldd "$server" | grep -q 'not found'; then
+    for library in $(apt-cache depends "$package" | awk '$1 == "Depends:" && $2 ~ /^lib/ && $2 !~ /llvm/ { print $2 }'); do
+      (cd "$place" && apt-get download -qq "$library" >/dev/null 2>&1 && dpkg-deb -x "$library"_*.deb . && rm "$library"_*.deb) ||
+        warn "$library, which PostgreSQL needs, could not be fetched."
+    done
+  fi
 }
 
 # The servers of brokers, for the demo and for tests.
@@ -269,6 +303,8 @@ case ${1:-run} in
     kafka || warn "Apache Kafka could not be fetched from Maven Central; its tests are skipped."
     proxy
     skewed_clock
+    postgresql
+    asyncapi_schema
     deploy_checks
     ;;
   build)

@@ -10,7 +10,7 @@ pub struct Limits {
     pub body: usize,
     /// All header names and values together; default 16 KiB.
     pub headers: usize,
-    /// The de-duplication id; default 512.
+    /// The de-duplication id; default 640, as source and id of an event take 517 at most.
     pub id: usize,
     /// The key; default 512.
     pub key: usize,
@@ -22,7 +22,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1024 * 1024, headers: 16 * 1024, id: 512, key: 512, org: 128, topic: 256 }
+        Self { body: 1024 * 1024, headers: 16 * 1024, id: 640, key: 512, org: 128, topic: 256 }
     }
 }
 

@@ -8,6 +8,7 @@
 //! files.
 
 mod attributes;
+mod cloud_event;
 pub mod confluent;
 mod decode;
 mod encoding;
@@ -25,6 +26,7 @@ mod value;
 pub mod vocabulary;
 
 pub use attributes::{Attributes, AttributesError};
+pub use cloud_event::{CloudEvent, CloudEventError, Data};
 pub use decode::{DecodeError, MAX_BODY, MAX_VALUES};
 pub use event::{EncodeError, Encoded, Event, TypedEvent, encode};
 pub use id::{Id, IdError};

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use fanfare_broker::{Broker, Message, PublishError as BrokerError, Stream};
 use fanfare_event::{Encoded, Registry, Value};
 
-use crate::publisher::{PublishError, Publisher};
+use crate::publisher::{Kept, Place, PublishError, Publisher};
+use crate::tail::{self, Tail};
 
 /// How long one publication may take. Brokers have deadlines of their own; this one is for what they overlook.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,13 +20,15 @@ pub struct BrokerPublisher {
     broker: Arc<dyn Broker>,
     registry: Registry,
     timeout: Duration,
+    horizon: Duration,
+    tail: Tail,
 }
 
 impl BrokerPublisher {
     /// A publisher of events of the built-in schemas.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>) -> Self {
-        Self { broker, registry: Registry::builtin(), timeout: TIMEOUT }
+        Self { broker, registry: Registry::builtin(), timeout: TIMEOUT, horizon: Duration::ZERO, tail: Tail::default() }
     }
 
     /// Knows the schemas of this registry, in place of the built-in ones.
@@ -39,6 +42,14 @@ impl BrokerPublisher {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Keeps what is published for so long, and publishes it again if the broker has lost it: at least twice the time
+    /// in which the broker brings what it has answered for to its disks. Without this nothing is kept.
+    #[must_use]
+    pub fn horizon(mut self, horizon: Duration) -> Self {
+        self.horizon = horizon;
         self
     }
 
@@ -76,16 +87,41 @@ impl BrokerPublisher {
 #[async_trait]
 impl Publisher for BrokerPublisher {
     async fn publish(&self, event: &Encoded) -> Result<(), PublishError> {
+        self.publish_placed(event).await.map(drop)
+    }
+
+    async fn publish_placed(&self, event: &Encoded) -> Result<Option<Place>, PublishError> {
+        let before = self.tail.before();
         let publishing = self.broker.publish(self.message(event));
         match tokio::time::timeout(self.timeout, publishing).await {
             Ok(Ok(published)) if published.conflicting => {
                 Err(PublishError::Rejected("the id was used before, for another event of this source".to_owned()))
             }
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(published)) => {
+                let place = Place { partition: published.partition, offset: published.offset };
+                // A duplicate is where the first of its id is.
+                if !published.duplicate {
+                    self.tail.stored(&before, place);
+                }
+                Ok(Some(place))
+            }
             Ok(Err(error)) => Err(failure(error)),
             // It may have arrived; the same id again is safe.
             Err(_) => Err(PublishError::Retry(format!("the broker did not answer within {:?}", self.timeout))),
         }
+    }
+
+    fn horizon(&self) -> Duration {
+        self.horizon
+    }
+
+    async fn went_back(&self) -> Result<bool, PublishError> {
+        let head = self.broker.head().await.map_err(|error| tail::unknown(&error))?;
+        Ok(self.tail.went_back(&head))
+    }
+
+    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+        tail::lost(&*self.broker, kept).await
     }
 }
 

@@ -10,6 +10,14 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    /// Makes the table of leases, which both shapes of outboxes share.
+    pub(crate) const LEASES: &str = "CREATE TABLE IF NOT EXISTS fanfare_outbox_lease (
+        name TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        token BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL
+    )";
+
     pub(crate) fn of(backend: &str) -> Result<Self, OutboxError> {
         match backend {
             "SQLite" => Ok(Self::Sqlite),
@@ -38,7 +46,7 @@ impl Dialect {
     }
 
     /// Statements that make the tables, each of which may be run again.
-    pub(crate) fn schema(self) -> [String; 4] {
+    pub(crate) fn schema(self) -> [String; 3] {
         let (lock, seq, bytes) = match self {
             // The transaction began with the write lock.
             Self::Sqlite => ("SELECT 1", "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
@@ -64,18 +72,38 @@ impl Dialect {
                     created_at BIGINT NOT NULL,
                     attempts BIGINT NOT NULL DEFAULT 0,
                     parked_reason TEXT,
+                    published_at BIGINT,
+                    place TEXT,
                     UNIQUE (source, event_id)
                 )"
             ),
-            "CREATE INDEX IF NOT EXISTS fanfare_outbox_unsent ON fanfare_outbox (seq) WHERE parked_reason IS NULL"
-                .to_owned(),
-            "CREATE TABLE IF NOT EXISTS fanfare_outbox_lease (
-                name TEXT PRIMARY KEY,
-                holder TEXT NOT NULL,
-                token BIGINT NOT NULL,
-                expires_at BIGINT NOT NULL
-            )"
-            .to_owned(),
+            Self::LEASES.to_owned(),
         ]
+    }
+
+    /// Statements that bring a table of an earlier version up to date, once it is known which columns it has.
+    pub(crate) fn additions(has_published_at: bool) -> Vec<&'static str> {
+        let mut statements = Vec::new();
+        if !has_published_at {
+            statements.push("ALTER TABLE fanfare_outbox ADD COLUMN published_at BIGINT");
+            statements.push("ALTER TABLE fanfare_outbox ADD COLUMN place TEXT");
+        }
+        statements.push(
+            "CREATE INDEX IF NOT EXISTS fanfare_outbox_waiting ON fanfare_outbox (seq) \
+             WHERE parked_reason IS NULL AND published_at IS NULL",
+        );
+        statements.push("DROP INDEX IF EXISTS fanfare_outbox_unsent");
+        statements
+    }
+
+    /// How many columns `published_at` the table has.
+    pub(crate) fn count_published_at(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT COUNT(*) FROM pragma_table_info('fanfare_outbox') WHERE name = 'published_at'",
+            Self::Postgres => {
+                "SELECT COUNT(*) FROM pg_attribute \
+                 WHERE attrelid = CAST('fanfare_outbox' AS regclass) AND attname = 'published_at' AND NOT attisdropped"
+            }
+        }
     }
 }

@@ -12,6 +12,20 @@ pub enum OutboxError {
     /// The database is neither SQLite nor PostgreSQL.
     #[error("the outbox works with SQLite and PostgreSQL, not with {0}")]
     UnsupportedDatabase(String),
+    /// A name of a table that is none.
+    #[error("{0:?} is no name of a table: letters, digits and underscores, perhaps with its schema before a dot")]
+    TableName(String),
+    /// A table that others fill is missing, or has not the columns that it should have.
+    #[error("the table {table} is not as docs/publishing.md says: {reason}")]
+    Table {
+        /// The table.
+        table: String,
+        /// What the database says.
+        reason: String,
+    },
+    /// Something was to be appended to a table that others fill.
+    #[error("the table {0} is filled by others")]
+    NotOurs(String),
     /// The producer appended an event whose id waits in the outbox already.
     #[error("event {id:?} of source {source_name:?} is in the outbox already; every event needs an id of its own")]
     DuplicateEvent {
@@ -31,4 +45,18 @@ pub enum OutboxError {
     /// The producer appended an event whose attributes are not valid.
     #[error("the event's attributes are not valid: {0}")]
     InvalidEvent(#[from] fanfare_event::AttributesError),
+}
+
+impl OutboxError {
+    /// Whether the database did not answer, so that trying again later may help.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Timeout(_) => true,
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Protocol(_)
+            ),
+            _ => false,
+        }
+    }
 }

@@ -101,7 +101,7 @@ impl Publisher for HttpPublisher {
                 "expected 202 (is the address a fan-out's?), but {}",
                 reason(response).await
             ))),
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => {
+            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(PublishError::Rejected(reason(response).await))
             }
             // The fan-out or its broker is away, or asks for less: other events would fare no better.

@@ -15,6 +15,7 @@ use crate::table::Table;
 #[derive(Debug)]
 pub(crate) struct Lease {
     table: Table,
+    name: String,
     holder: String,
     length: Duration,
 }
@@ -30,7 +31,7 @@ pub(crate) struct Held {
 
 impl Lease {
     pub(crate) fn new(table: Table, length: Duration) -> Self {
-        Self { table, holder: uuid::Uuid::now_v7().to_string(), length }
+        Self { name: table.shape.lease(), table, holder: uuid::Uuid::now_v7().to_string(), length }
     }
 
     /// Takes the lease if it is free.
@@ -38,7 +39,7 @@ impl Lease {
         let asked = Instant::now();
         let now = self.table.dialect.now();
         let sql = format!(
-            "INSERT INTO fanfare_outbox_lease (name, holder, token, expires_at) VALUES ('relay', $1, 1, {now} + $2)
+            "INSERT INTO fanfare_outbox_lease (name, holder, token, expires_at) VALUES ($3, $1, 1, {now} + $2)
             ON CONFLICT (name) DO UPDATE SET
                 holder = excluded.holder,
                 token = fanfare_outbox_lease.token + 1,
@@ -46,7 +47,7 @@ impl Lease {
             WHERE fanfare_outbox_lease.expires_at <= {now}
             RETURNING token"
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(&self.holder).bind(self.length_ms());
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(&self.holder).bind(self.length_ms()).bind(&self.name);
         let row = self.in_time(query.fetch_optional(&self.table.pool)).await?;
         let token = row.map(|row| row.try_get("token")).transpose()?;
         Ok(token.map(|token| Held { token, until: asked + self.length }))
@@ -56,10 +57,11 @@ impl Lease {
     pub(crate) async fn renew(&self, held: &mut Held) -> Result<bool, OutboxError> {
         let asked = Instant::now();
         let sql = format!(
-            "UPDATE fanfare_outbox_lease SET expires_at = {} + $1 WHERE name = 'relay' AND holder = $2 AND token = $3",
+            "UPDATE fanfare_outbox_lease SET expires_at = {} + $1 WHERE name = $4 AND holder = $2 AND token = $3",
             self.table.dialect.now()
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(self.length_ms()).bind(&self.holder).bind(held.token);
+        let query = query.bind(&self.name);
         let renewed = self.in_time(query.execute(&self.table.pool)).await?.rows_affected() == 1;
         if renewed {
             held.until = asked + self.length;
@@ -69,8 +71,8 @@ impl Lease {
 
     /// Gives the lease up, so that the next relay need not wait until it runs out.
     pub(crate) async fn release(&self, held: &Held) -> Result<(), OutboxError> {
-        let sql = "UPDATE fanfare_outbox_lease SET expires_at = 0 WHERE name = 'relay' AND holder = $1 AND token = $2";
-        let query = sqlx::query(sql).bind(&self.holder).bind(held.token);
+        let sql = "UPDATE fanfare_outbox_lease SET expires_at = 0 WHERE name = $3 AND holder = $1 AND token = $2";
+        let query = sqlx::query(sql).bind(&self.holder).bind(held.token).bind(&self.name);
         self.in_time(query.execute(&self.table.pool)).await?;
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A transactional outbox and its relay, for any producer.
 //!
 //! An event is appended in the same transaction as the change it tells of ([`Outbox::append`]). The [`Relay`] publishes
-//! what was committed, at least once and in order per org, and deletes what is published. Several processes may run a
+//! what was committed, at least once and in order per org, and deletes what is published; where a broker may still lose
+//! what it has answered for, rows are kept for a while and published again if it has. Several processes may run a
 //! relay on one database: a lease lets one of them work at a time.
 //!
 //! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`pause`); the database
@@ -15,14 +16,19 @@ mod error;
 mod http;
 mod lanes;
 mod lease;
+#[cfg(feature = "postgres")]
+mod listen;
 mod outbox;
 mod pause;
 mod publisher;
 mod relay;
 mod row;
 mod session;
+mod shape;
 mod stats;
 mod table;
+#[cfg(feature = "broker")]
+mod tail;
 #[cfg(test)]
 mod testing;
 
@@ -31,7 +37,9 @@ pub use broker::BrokerPublisher;
 pub use connect::connect;
 pub use error::OutboxError;
 pub use http::{HttpPublisher, HttpPublisherError, TokenSource};
+#[cfg(feature = "postgres")]
+pub use listen::wake_on_notify;
 pub use outbox::{Outbox, Parked};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{Kept, Place, PublishError, Publisher};
 pub use relay::{Relay, RelayOptions};
 pub use stats::RelayStats;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_event::{Encoded, MAX_BODY};
+use fanfare_event::{Encoded, MAX_BODY, Registry};
 use sqlx::{Any, AnyPool, AssertSqlSafe, Transaction};
 use tokio::sync::Notify;
 
 use crate::dialect::Dialect;
 use crate::error::OutboxError;
+use crate::shape::Shape;
 use crate::table::Table;
 
 /// The outbox of one database; clones share it.
@@ -48,8 +49,34 @@ impl Outbox {
         for statement in dialect.schema() {
             sqlx::query(AssertSqlSafe(statement)).execute(&mut *tx).await?;
         }
+        let columns: i64 = sqlx::query_scalar(dialect.count_published_at()).fetch_one(&mut *tx).await?;
+        for statement in Dialect::additions(columns > 0) {
+            sqlx::query(statement).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
-        Ok(Self { table: Table { pool, dialect }, woken: Arc::new(Notify::new()) })
+        Ok(Self { table: Table { pool, dialect, shape: Arc::new(Shape::Encoded) }, woken: Arc::new(Notify::new()) })
+    }
+
+    /// Opens a table that services in other languages fill with JSON (docs/publishing.md has its columns), and makes
+    /// the table of leases if it is not there.
+    ///
+    /// Nothing can be appended through it.
+    pub async fn open_json(pool: AnyPool, table: &str, registry: Registry) -> Result<Self, OutboxError> {
+        let shape = Shape::json(table, registry)?;
+        let dialect = Dialect::of(pool.acquire().await?.backend_name())?;
+        let missing = |error: sqlx::Error| match error {
+            sqlx::Error::Database(reason) => {
+                OutboxError::Table { table: table.to_owned(), reason: reason.message().to_owned() }
+            }
+            other => other.into(),
+        };
+        let probe = sqlx::query(AssertSqlSafe(shape.probe())).execute(&pool).await;
+        probe.map_err(missing)?;
+        let leases = sqlx::query("SELECT COUNT(*) FROM fanfare_outbox_lease").execute(&pool).await;
+        if leases.is_err() {
+            sqlx::query(Dialect::LEASES).execute(&pool).await?;
+        }
+        Ok(Self { table: Table { pool, dialect, shape: Arc::new(shape) }, woken: Arc::new(Notify::new()) })
     }
 
     /// Begins a transaction that will write.
@@ -65,6 +92,9 @@ impl Outbox {
     /// Events of one org leave in the order of their appending, so append while holding whatever lock orders the
     /// changes. An event without a `traceparent` gets that of the current span.
     pub async fn append(&self, tx: &mut Transaction<'_, Any>, event: &Encoded) -> Result<(), OutboxError> {
+        if !matches!(*self.table.shape, Shape::Encoded) {
+            return Err(OutboxError::NotOurs(self.table.shape.lease()));
+        }
         event.attributes.validate()?;
         if event.body.len() > MAX_BODY {
             return Err(OutboxError::TooLarge { size: event.body.len(), limit: MAX_BODY });

@@ -1,5 +1,9 @@
 //! Where the relay publishes to.
 
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fanfare_event::Encoded;
 
@@ -18,16 +22,93 @@ pub enum PublishError {
     Rejected(String),
 }
 
+/// Where a broker keeps an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The partition.
+    pub partition: u32,
+    /// The place in the partition.
+    pub offset: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.partition, self.offset)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (partition, offset) = text.split_once('-').ok_or(())?;
+        let (Ok(partition), Ok(offset)) = (partition.parse(), offset.parse()) else { return Err(()) };
+        Ok(Self { partition, offset })
+    }
+}
+
+/// An event that was published and is kept, lest the broker forgets it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its row.
+    pub seq: i64,
+    /// Where it was stored.
+    pub place: Place,
+    /// The event.
+    pub event: Encoded,
+    /// It was published after the last time at which all was well.
+    pub is_recent: bool,
+}
+
 /// Publishes one event; called again with the same event until it succeeds or is rejected.
 #[async_trait]
 pub trait Publisher: Send + Sync + 'static {
     /// Publishes the event and returns once it is stored. Dropping the future may leave the outcome unknown.
     async fn publish(&self, event: &Encoded) -> Result<(), PublishError>;
+
+    /// The same, with the place where it is stored, if there is one to be found again.
+    async fn publish_placed(&self, event: &Encoded) -> Result<Option<Place>, PublishError> {
+        self.publish(event).await.map(|()| None)
+    }
+
+    /// For how long the other side may still lose what it has answered for: its durability horizon. The relay keeps
+    /// rows so long, and asks whether they are there.
+    fn horizon(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether the other side may have lost the end of what it has answered for since this was asked last.
+    async fn went_back(&self) -> Result<bool, PublishError> {
+        Ok(false)
+    }
+
+    /// Which of these are not where they were stored any more, by their rows. Given are the last that were published,
+    /// the last first.
+    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+        let _ = kept;
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
 impl<P: Publisher + ?Sized> Publisher for Box<P> {
     async fn publish(&self, event: &Encoded) -> Result<(), PublishError> {
         (**self).publish(event).await
+    }
+
+    async fn publish_placed(&self, event: &Encoded) -> Result<Option<Place>, PublishError> {
+        (**self).publish_placed(event).await
+    }
+
+    fn horizon(&self) -> Duration {
+        (**self).horizon()
+    }
+
+    async fn went_back(&self) -> Result<bool, PublishError> {
+        (**self).went_back().await
+    }
+
+    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+        (**self).lost(kept).await
     }
 }

@@ -8,6 +8,7 @@ pub struct RelayStats {
     published: AtomicU64,
     parked: AtomicU64,
     retries: AtomicU64,
+    lost: AtomicU64,
     database_errors: AtomicU64,
     pending: AtomicU64,
     oldest_pending_ms: AtomicU64,
@@ -28,6 +29,11 @@ impl RelayStats {
     /// Attempts that failed and will be made again.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Events that the broker had lost, and that were published again.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Statements that the database failed.
@@ -60,6 +66,10 @@ impl RelayStats {
 
     pub(crate) fn add_retry(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_lost(&self, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn add_database_error(&self) {

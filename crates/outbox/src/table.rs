@@ -1,4 +1,7 @@
-//! The statements on the table `fanfare_outbox`.
+//! The statements on the table of an outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -9,7 +12,9 @@ use fanfare_event::Encoded;
 use crate::dialect::Dialect;
 use crate::error::OutboxError;
 use crate::outbox::Parked;
+use crate::publisher::{Kept, Place};
 use crate::row::{Row, headers_json, ordering_key};
+use crate::shape::Shape;
 
 /// What is said in place of a longer reason, in bytes.
 const MAX_REASON: usize = 1000;
@@ -19,7 +24,22 @@ const MAX_REASON: usize = 1000;
 pub(crate) struct Table {
     pub(crate) pool: AnyPool,
     pub(crate) dialect: Dialect,
+    pub(crate) shape: Arc<Shape>,
 }
+
+/// A row that is published, and where the broker keeps its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) seq: i64,
+    pub(crate) place: Option<Place>,
+}
+
+/// The most rows that are looked at of those published since all was well; a look is due every second.
+const MOST_RECENT: usize = 10_000;
+/// The most rows that one statement lists.
+const MOST_LISTED: usize = 256;
+/// What is neither published nor parked.
+const WAITING: &str = "parked_reason IS NULL AND published_at IS NULL";
 
 /// How many unsent events there are, and since when the oldest has been waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +79,107 @@ impl Table {
     ///
     /// Always from the start: a transaction that began earlier may commit later and with a lower number.
     pub(crate) async fn unsent(&self, excluded: &[&str], limit: usize) -> Result<Vec<Row>, OutboxError> {
-        let mut sql = String::from(
-            "SELECT seq, ordering_key, headers, body, event_key FROM fanfare_outbox WHERE parked_reason IS NULL",
-        );
+        let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
+        let mut sql = format!("SELECT {columns} FROM {table} WHERE {WAITING}");
         if !excluded.is_empty() {
-            sql.push_str(" AND ordering_key NOT IN ");
+            sql.push_str(&format!(" AND {} NOT IN ", self.shape.ordering_key()));
             push_list(&mut sql, excluded.len());
         }
         sql.push_str(&format!(" ORDER BY seq LIMIT {limit}"));
         let query = excluded.iter().fold(dynamic(sql), |query, key| query.bind(*key));
         let rows = query.fetch_all(&self.pool).await?;
-        Ok(rows.iter().map(Row::read).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| self.shape.read(row)).collect::<Result<_, _>>()?)
     }
 
     /// Deletes what is published.
-    pub(crate) async fn delete(&self, published: &[i64]) -> Result<(), OutboxError> {
+    pub(crate) async fn delete(&self, published: &[Sent]) -> Result<(), OutboxError> {
         if published.is_empty() {
             return Ok(());
         }
-        let mut sql = String::from("DELETE FROM fanfare_outbox WHERE seq IN ");
+        let mut sql = format!("DELETE FROM {} WHERE seq IN ", self.shape.table());
         push_list(&mut sql, published.len());
-        published.iter().fold(dynamic(sql), |query, seq| query.bind(*seq)).execute(&self.pool).await?;
+        published.iter().fold(dynamic(sql), |query, sent| query.bind(sent.seq)).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Marks what is published, to be kept for a while.
+    pub(crate) async fn mark(&self, published: &[Sent]) -> Result<(), OutboxError> {
+        if published.is_empty() {
+            return Ok(());
+        }
+        let (table, now) = (self.shape.table(), self.dialect.now());
+        let sql = format!("UPDATE {table} SET published_at = {now}, place = $1 WHERE seq = $2");
+        let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
+        for sent in published {
+            let place = sent.place.as_ref().map(Place::to_string);
+            sqlx::query(AssertSqlSafe(sql.clone())).bind(place).bind(sent.seq).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The time by the database's clock, in milliseconds.
+    pub(crate) async fn now(&self) -> Result<i64, OutboxError> {
+        let sql = format!("SELECT {}", self.dialect.now());
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
+    }
+
+    /// Rows that are published and kept, in the order of publication, the last first: all that were published after a
+    /// time, and so many from before it.
+    pub(crate) async fn kept(&self, good_until: i64, older: usize) -> Result<Vec<Kept>, OutboxError> {
+        let mut kept = self.kept_where("published_at > $1", good_until, true, MOST_RECENT).await?;
+        kept.extend(self.kept_where("published_at <= $1", good_until, false, older).await?);
+        Ok(kept)
+    }
+
+    async fn kept_where(
+        &self,
+        condition: &str,
+        good_until: i64,
+        is_recent: bool,
+        most: usize,
+    ) -> Result<Vec<Kept>, OutboxError> {
+        let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
+        let sql = format!(
+            "SELECT {columns}, place FROM {table} WHERE {condition} AND place IS NOT NULL
+            ORDER BY published_at DESC, seq DESC LIMIT {most}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(good_until).fetch_all(&self.pool).await?;
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (Row { seq, event, .. }, place) = (self.shape.read(row)?, row.try_get::<String, _>("place")?);
+            // What was published could be read then, and can be now.
+            if let (Ok(event), Ok(place)) = (event, place.parse()) {
+                kept.push(Kept { seq, place, event, is_recent });
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Has rows published again.
+    pub(crate) async fn publish_again(&self, rows: &[i64]) -> Result<(), OutboxError> {
+        for some in rows.chunks(MOST_LISTED) {
+            let mut sql = format!("UPDATE {} SET published_at = NULL, place = NULL WHERE seq IN ", self.shape.table());
+            push_list(&mut sql, some.len());
+            some.iter().fold(dynamic(sql), |query, seq| query.bind(*seq)).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what was published so long ago that it can be lost no more.
+    pub(crate) async fn forget_published(&self, horizon: Duration) -> Result<(), OutboxError> {
+        let (table, now) = (self.shape.table(), self.dialect.now());
+        let sql = format!("DELETE FROM {table} WHERE published_at < {now} - $1");
+        let horizon = i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX);
+        sqlx::query(AssertSqlSafe(sql)).bind(horizon).execute(&self.pool).await?;
         Ok(())
     }
 
     /// Puts an event aside, where the relay does not see it.
     pub(crate) async fn park(&self, seq: i64, reason: &str) -> Result<(), OutboxError> {
-        sqlx::query("UPDATE fanfare_outbox SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2")
+        let table = self.shape.table();
+        let sql = format!("UPDATE {table} SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2");
+        sqlx::query(AssertSqlSafe(sql))
             .bind(&reason[..reason.floor_char_boundary(MAX_REASON)])
             .bind(seq)
             .execute(&self.pool)
@@ -95,18 +189,16 @@ impl Table {
 
     /// Counts one more attempt at an event.
     pub(crate) async fn count_attempt(&self, seq: i64) -> Result<(), OutboxError> {
-        sqlx::query("UPDATE fanfare_outbox SET attempts = attempts + 1 WHERE seq = $1")
-            .bind(seq)
-            .execute(&self.pool)
-            .await?;
+        let sql = format!("UPDATE {} SET attempts = attempts + 1 WHERE seq = $1", self.shape.table());
+        sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&self.pool).await?;
         Ok(())
     }
 
     pub(crate) async fn backlog(&self) -> Result<Backlog, OutboxError> {
-        let now = self.dialect.now();
+        let (now, created_at, table) = (self.dialect.now(), self.shape.created_at(self.dialect), self.shape.table());
         let sql = format!(
-            "SELECT COUNT(*) AS unsent, COALESCE({now} - MIN(created_at), 0) AS oldest
-            FROM fanfare_outbox WHERE parked_reason IS NULL"
+            "SELECT COUNT(*) AS unsent, CAST(COALESCE({now} - MIN({created_at}), 0) AS BIGINT) AS oldest
+            FROM {table} WHERE {WAITING}"
         );
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.pool).await?;
         let natural = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -114,13 +206,13 @@ impl Table {
     }
 
     pub(crate) async fn parked(&self, limit: u32) -> Result<Vec<Parked>, OutboxError> {
-        let rows = sqlx::query(
-            "SELECT seq, source, event_id, event_type, parked_reason, created_at, attempts
-            FROM fanfare_outbox WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let (names, created_at, table) = (self.shape.names(), self.shape.created_at(self.dialect), self.shape.table());
+        let sql = format!(
+            "SELECT CAST(seq AS BIGINT) AS seq, {names}, parked_reason, {created_at} AS created_at,
+                CAST(attempts AS BIGINT) AS attempts
+            FROM {table} WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         let read = |row: &sqlx::any::AnyRow| {
             Ok::<_, sqlx::Error>(Parked {
                 seq: row.try_get("seq")?,
@@ -136,11 +228,9 @@ impl Table {
     }
 
     pub(crate) async fn unpark(&self, seq: i64) -> Result<bool, OutboxError> {
-        let changed =
-            sqlx::query("UPDATE fanfare_outbox SET parked_reason = NULL WHERE seq = $1 AND parked_reason IS NOT NULL")
-                .bind(seq)
-                .execute(&self.pool)
-                .await?;
+        let table = self.shape.table();
+        let sql = format!("UPDATE {table} SET parked_reason = NULL WHERE seq = $1 AND parked_reason IS NOT NULL");
+        let changed = sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&self.pool).await?;
         Ok(changed.rows_affected() == 1)
     }
 }

@@ -6,6 +6,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanfare_broker::embedded::{Embedded, Options};
 use fanfare_broker::{Broker, Position, Record, Stream};
@@ -44,6 +45,29 @@ async fn what_is_committed_is_in_the_log_in_order_and_once() {
         let headers = message.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         assert_eq!(Attributes::from_headers(headers).unwrap().id, sent.attributes.id);
     }
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn what_is_published_is_kept_until_the_horizon_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(&folder);
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let publisher = BrokerPublisher::new(Arc::clone(&broker)).horizon(Duration::from_secs(2));
+    let relay = start(&outbox, publisher, quick());
+    commit(&outbox, (1..=50).map(|number| event("acme", number))).await;
+    until_empty(&outbox).await;
+    let count = async || database.count("SELECT COUNT(*) FROM fanfare_outbox WHERE published_at IS NOT NULL").await;
+    assert!(count().await > 0, "published and kept");
+    let began = std::time::Instant::now();
+    while count().await > 0 {
+        assert!(began.elapsed() < support::SOON, "they are forgotten");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(relay.stats.lost(), 0);
+    relay.stop().await;
+    assert_eq!(records(&broker).await.len(), 50);
     broker.close().await;
 }
 

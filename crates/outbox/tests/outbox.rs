@@ -64,11 +64,29 @@ async fn an_event_that_no_node_would_take_is_refused() {
     let outbox = database.outbox().await;
     let mut tx = outbox.begin().await.unwrap();
     let mut bad_id = event("acme", 1);
-    bad_id.attributes.id = "two words".into();
+    bad_id.attributes.id = "two\nlines".into();
     assert!(matches!(outbox.append(&mut tx, &bad_id).await, Err(OutboxError::InvalidEvent(_))));
     let mut large = event("acme", 1);
     large.body = vec![0; fanfare_event::MAX_BODY + 1];
     assert!(matches!(outbox.append(&mut tx, &large).await, Err(OutboxError::TooLarge { .. })));
+}
+
+#[tokio::test]
+async fn a_table_of_an_earlier_version_is_brought_up_to_date() {
+    let database = Database::new().await;
+    commit(&database.outbox().await, [event("acme", 1)]).await;
+    let before = [
+        "DROP INDEX fanfare_outbox_waiting",
+        "ALTER TABLE fanfare_outbox DROP COLUMN published_at",
+        "ALTER TABLE fanfare_outbox DROP COLUMN place",
+    ];
+    for statement in before {
+        database.execute(statement).await;
+    }
+    let outbox = database.outbox().await;
+    assert_eq!(outbox.pending().await.unwrap(), 1);
+    commit(&outbox, [event("acme", 2)]).await;
+    assert_eq!(outbox.pending().await.unwrap(), 2);
 }
 
 #[tokio::test]

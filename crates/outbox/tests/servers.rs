@@ -16,7 +16,7 @@ use fanfare_outbox::{BrokerPublisher, PublishError, Publisher};
 use fanfare_test_servers::kafka::KafkaServer;
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
-use support::{Database, alert, commit, event, quick, start, until, until_empty};
+use support::{Database, SOON, alert, commit, event, quick, start, until, until_empty};
 
 const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 const EACH: u32 = 60;
@@ -77,6 +77,53 @@ async fn what_is_committed_while_kafka_is_killed_arrives_in_order() {
     assert!(twice <= ORGS.len(), "{twice} came twice, with at most one of each org on its way");
 }
 
+#[tokio::test]
+async fn what_nats_forgets_is_published_again_and_once() {
+    let mut server = match NatsServer::start(Version::Current).await {
+        Ok(server) => server,
+        Err(StartError::Missing(why)) => return skip("the outbox on a store that is rolled back", &why),
+        Err(error) => panic!("{error}"),
+    };
+    let options = nats::Options { request_timeout: PATIENCE, ..nats::Options::new([server.address()]) };
+    let broker: Arc<dyn Broker> = Arc::new(Nats::open(options).unwrap());
+    let database = Database::new().await;
+    let outbox = database.outbox().await;
+    let publisher = BrokerPublisher::new(Arc::clone(&broker)).horizon(SOON);
+    let relay = start(&outbox, publisher, quick());
+    let alerts = |numbers: std::ops::Range<u32>| {
+        numbers.flat_map(|number| ORGS.map(|org| alert(&format!("{org}-{number:03}"), Some(org), None, org)))
+    };
+    commit(&outbox, alerts(0..EACH / 3).chain([event("acme", 1)])).await;
+    until_empty(&outbox).await;
+    server.keep_files().await;
+    // Answered for, and forgotten as if by a loss of power; of a state, several.
+    commit(&outbox, alerts(EACH / 3..EACH * 2 / 3).chain((2..5).map(|number| event("acme", number)))).await;
+    until_empty(&outbox).await;
+    server.restore_files().await;
+    commit(&outbox, alerts(EACH * 2 / 3..EACH)).await;
+
+    let (arrived, twice) = tokio::time::timeout(SOON, all_of(&*broker)).await.expect("all of it arrives");
+    for org in ORGS {
+        let mut sorted = arrived[org].clone();
+        sorted.retain(|id| id.contains(org));
+        let lost: Vec<_> =
+            sorted.iter().filter(|id| (EACH / 3..EACH * 2 / 3).any(|n| id.ends_with(&format!("{n:03}")))).collect();
+        assert!(lost.is_sorted(), "what was lost comes again in its order: {lost:?}");
+        sorted.sort_unstable();
+        let sent: Vec<_> = (0..EACH).map(|number| format!("14:/services/test:{org}-{number:03}")).collect();
+        assert_eq!(sorted, sent, "{org}");
+    }
+    assert_eq!(twice, 0, "nothing comes twice");
+    until("the state that was lost", || relay.stats.lost() >= 61).await;
+    until_empty(&outbox).await;
+    let mut state = broker.state().await.unwrap();
+    let newest = state.next().await.unwrap();
+    let ids: Vec<_> = newest.iter().map(|record| record.message.id.as_str()).collect();
+    assert_eq!(ids, ["14:/services/test:4"], "the newest of the state is the last that was committed");
+    relay.stop().await;
+    broker.close().await;
+}
+
 /// One login makes the streams, and the producer's may at first not raise alerts.
 fn rights(producer: &str) -> String {
     format!(
@@ -114,6 +161,11 @@ async fn an_event_that_its_producer_has_no_right_to_does_not_hold_up_the_others(
     commit(&outbox, (2..20).map(|number| event("acme", number))).await;
     let relay = start(&outbox, BrokerPublisher::new(Arc::clone(&broker)), quick());
     until("the other org's events", || relay.stats.published() == 18).await;
+    // What is published is written down a moment later.
+    let began = std::time::Instant::now();
+    while outbox.pending().await.unwrap() > 2 && began.elapsed() < SOON {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(outbox.pending().await.unwrap(), 2, "what the alert's org has to say waits for the alert");
 
     server.configure(&rights(r#""state.*.license.>", "events.*.system.>""#));
@@ -172,7 +224,8 @@ async fn all_of(broker: &dyn Broker) -> (BTreeMap<String, Vec<String>>, usize) {
     let incarnation = broker.head().await.unwrap().incarnation();
     let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
     while arrived.values().map(Vec::len).sum::<usize>() < total {
-        for record in reader.next().await.unwrap() {
+        let batch = reader.next().await.unwrap();
+        for record in batch.into_iter().filter(|record| record.message.topic == "system.Alert") {
             let of_org = arrived.entry(record.message.org.unwrap()).or_default();
             if of_org.contains(&record.message.id) {
                 twice += 1;

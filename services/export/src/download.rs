@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use fanfare_producer::{Caller, Error, PathIds};
+use fanfare_producer::{CurrentCaller, Error, PathIds};
 use tokio_util::io::ReaderStream;
 
 pub(crate) fn routes() -> Router<App> {
@@ -16,7 +16,11 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// Only who started the export gets its file: an admin may see that it exists, not what is in it.
-async fn download(State(app): State<App>, caller: Caller, PathIds(id): PathIds<JobId>) -> Result<Response, Error> {
+async fn download(
+    State(app): State<App>,
+    CurrentCaller(caller): CurrentCaller,
+    PathIds(id): PathIds<JobId>,
+) -> Result<Response, Error> {
     let job = store::find(app.producer.database().reader(), &id).await?;
     let Some(job) = job.filter(|job| job.user == *caller.user()) else {
         return Err(Error::NotFound(format!("there is no export {id}")));

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fanfare_producer::{Caller, Error, PathIds, StrictJson};
+use fanfare_producer::{Caller, CurrentCaller, Error, PathIds, StrictJson};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -28,7 +28,7 @@ struct NewExport {
 
 async fn start(
     State(app): State<App>,
-    caller: Caller,
+    CurrentCaller(caller): CurrentCaller,
     StrictJson(NewExport { kind }): StrictJson<NewExport>,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let mut change = app.producer.begin().await?;

@@ -1,10 +1,11 @@
 //! The `fanfare` binary: arguments in, exit codes out.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, deadletters, publish, serve, token};
+use fanfare_fanout::command::{check, deadletters, docs, publish, relay, serve, token};
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
@@ -73,6 +74,22 @@ enum Command {
         /// How long the token is good, in seconds.
         #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
         lifetime: u32,
+    },
+    /// Write an OpenAPI document of POST /events and an AsyncAPI document of the channels, from schemas and routes.
+    Docs {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The folder that they are written to.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        output: PathBuf,
+    },
+    /// Bring the events of a table that a service fills to the broker or to a node: the program fanfare-relay.
+    #[command(disable_help_flag = true)]
+    Relay {
+        /// --config FILE, and what else the relay takes; --help says it.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// List, show and publish again what the nodes could not use, through the operator's port of a running node.
     #[command(subcommand, name = "deadletters")]
@@ -148,6 +165,8 @@ fn main() -> ExitCode {
             let request = token::Request { user, org, roles, publish, session, lifetime };
             token::run(&config, &request).into()
         }
+        Command::Docs { config, output } => docs::run(&config, &output).into(),
+        Command::Relay { arguments } => relay::run(&arguments).into(),
         Command::DeadLetters(command) => dead_letters(command),
     }
 }

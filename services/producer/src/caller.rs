@@ -49,6 +49,13 @@ pub trait Authenticate: Send + Sync + 'static {
     /// Checks the token.
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a>;
 
+    /// Checks the token against what is so now: a logout since it was issued, and the roles of this moment.
+    ///
+    /// Whoever knows that at every check need not tell the two apart.
+    fn authenticate_now<'a>(&'a self, token: &'a str) -> Authentication<'a> {
+        self.authenticate(token)
+    }
+
     /// Whether tokens can be checked at the moment.
     fn is_ready(&self) -> bool {
         true
@@ -174,20 +181,43 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let token = bearer(&parts.headers).ok_or(Error::Unauthorized)?;
         let Authenticator(authenticator) = Authenticator::from_ref(state);
-        let identified = match authenticator.authenticate(token).await {
-            Ok(identified) => identified,
-            Err(Denied::Invalid) => return Err(Error::Unauthorized),
-            Err(denied @ Denied::Unavailable(_)) => {
-                tracing::warn!(error = %denied, "a token could not be checked");
-                return Err(Error::Unavailable("tokens cannot be checked at the moment".into()));
-            }
-        };
-        Self::working_in(identified, named_orgs(&parts.headers, &parts.uri)?)
+        caller(authenticator.authenticate(token).await, parts)
     }
 }
 
+/// The sender of a request that changes something or gives something out: checked against what is so now, and not
+/// only against what the token says.
+#[derive(Clone, Debug)]
+pub struct CurrentCaller(pub Caller);
+
+impl<S> FromRequestParts<S> for CurrentCaller
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let token = bearer(&parts.headers).ok_or(Error::Unauthorized)?;
+        let Authenticator(authenticator) = Authenticator::from_ref(state);
+        caller(authenticator.authenticate_now(token).await, parts).map(Self)
+    }
+}
+
+fn caller(identified: Result<Identified, Denied>, parts: &Parts) -> Result<Caller, Error> {
+    let identified = match identified {
+        Ok(identified) => identified,
+        Err(Denied::Invalid) => return Err(Error::Unauthorized),
+        Err(denied @ Denied::Unavailable(_)) => {
+            tracing::warn!(error = %denied, "a token could not be checked");
+            return Err(Error::Unavailable("tokens cannot be checked at the moment".into()));
+        }
+    };
+    Caller::working_in(identified, named_orgs(&parts.headers, &parts.uri)?)
+}
+
 /// The token of the only Authorization header, if it is a Bearer token.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() {

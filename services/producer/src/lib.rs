@@ -2,7 +2,7 @@
 //!
 //! A producer keeps its state in a database and tells of each change with an event. The modules stand
 //! in the order in which a request passes through them: [`serve`] accepts it, [`layers`] bound and trace
-//! it, [`caller`] says who asks and what they may do, [`body`] and [`path`] read what they ask for,
+//! it, [`caller`] says who asks and what they may do ([`standing`] what auth says of them now), [`body`] and [`path`] read what they ask for,
 //! [`change`] commits the change together with its event, and [`relay`] brings the event to the [`publisher`]: the
 //! broker, or over HTTP a node of the fan-out.
 
@@ -24,6 +24,7 @@ pub mod relay;
 pub mod serve;
 pub mod settings;
 pub mod shutdown;
+pub mod standing;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -31,7 +32,7 @@ pub mod verified_tokens;
 
 pub use answer::Accepted;
 pub use body::StrictJson;
-pub use caller::{Authenticate, Authenticator, Caller, Denied};
+pub use caller::{Authenticate, Authenticator, Caller, CurrentCaller, Denied};
 pub use change::{About, Change, EventId};
 pub use database::Database;
 pub use error::Error;
@@ -40,5 +41,6 @@ pub use path::PathIds;
 pub use producer::{Producer, Service, StartError};
 pub use publisher::{PublisherError, publisher};
 pub use settings::Settings;
+pub use standing::{Standing, Standings};
 pub use telemetry::telemetry;
 pub use verified_tokens::VerifiedTokens;

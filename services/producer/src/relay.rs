@@ -19,6 +19,17 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) {
     let options = RelayOptions { longest_pause: LONGEST_PAUSE, grace: GRACE, ..RelayOptions::default() };
+    run_with(outbox, publisher, metrics, options, shutdown).await;
+}
+
+/// The same with options of one's own.
+pub async fn run_with(
+    outbox: Outbox,
+    publisher: impl Publisher,
+    metrics: ProducerMetrics,
+    options: RelayOptions,
+    shutdown: CancellationToken,
+) {
     let relay = Relay::new(&outbox, publisher, options);
     let mut counts = Counts { stats: relay.stats(), metrics, published: 0, parked: 0, retries: 0 };
     let run = relay.run(shutdown.cancelled());

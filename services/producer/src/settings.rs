@@ -1,6 +1,7 @@
 //! The settings that all producers share, from the command line or the environment.
 
 use crate::Service;
+use crate::identity::JWKS_PATH;
 use crate::publisher::BrokerSettings;
 use clap::Args;
 use fanfare_telemetry::LogFormat;
@@ -33,6 +34,9 @@ pub struct Settings {
     /// Keys of that issuer [default: {auth issuer}/.well-known/jwks.json]
     #[arg(long, env = "FANFARE_AUTH_JWKS_URL")]
     pub auth_jwks_url: Option<BaseUrl>,
+    /// Where auth is asked who is signed out and has which roles [default: where its keys are]
+    #[arg(long, env = "FANFARE_AUTH_URL")]
+    pub auth_url: Option<BaseUrl>,
     /// The name under which this service signs its own tokens [default: http://127.0.0.1:{port}]
     #[arg(long, env = "FANFARE_ISSUER")]
     pub issuer: Option<BaseUrl>,
@@ -72,7 +76,19 @@ impl Settings {
     pub fn auth_jwks_url(&self) -> String {
         match &self.auth_jwks_url {
             Some(url) => url.as_str().to_owned(),
-            None => format!("{}/.well-known/jwks.json", self.auth_issuer.as_str()),
+            None => format!("{}{JWKS_PATH}", self.auth_issuer.as_str()),
+        }
+    }
+
+    /// Where auth is asked for the standing of users.
+    pub fn auth_url(&self) -> String {
+        match &self.auth_url {
+            Some(url) => url.as_str().to_owned(),
+            // An issuer may be only a name; its keys are where it is.
+            None => {
+                let keys = self.auth_jwks_url();
+                keys.strip_suffix(JWKS_PATH).unwrap_or(self.auth_issuer.as_str()).to_owned()
+            }
         }
     }
 }
@@ -169,8 +185,22 @@ mod tests {
         assert_eq!(settings.data(&SERVICE), PathBuf::from(".fanfare/license"));
         assert_eq!(settings.issuer(&SERVICE), "http://127.0.0.1:8082");
         assert_eq!(settings.auth_jwks_url(), "http://127.0.0.1:8081/.well-known/jwks.json");
+        assert_eq!(settings.auth_url(), "http://127.0.0.1:8081");
         let origins: Vec<_> = settings.allowed_origins.iter().map(Origin::as_str).collect();
         assert_eq!(origins, ["http://127.0.0.1:8080", "http://localhost:8080"]);
+    }
+
+    #[test]
+    fn auth_is_asked_where_its_keys_are_unless_it_is_said() {
+        let url = |arguments: &[&str]| {
+            let Command { settings } = Command::parse_from([&["x"], arguments].concat());
+            settings.auth_url()
+        };
+        let keys = ["--auth-issuer", "https://id.example", "--auth-jwks-url", "http://auth:1/.well-known/jwks.json"];
+        assert_eq!(url(&keys), "http://auth:1");
+        assert_eq!(url(&[&keys[..], &["--auth-url", "http://auth:2"]].concat()), "http://auth:2");
+        let elsewhere = ["--auth-issuer", "https://id.example", "--auth-jwks-url", "http://keys:1/keys"];
+        assert_eq!(url(&elsewhere), "https://id.example");
     }
 
     #[test]

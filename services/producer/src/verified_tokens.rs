@@ -3,28 +3,51 @@
 use crate::caller::{Authenticate, Authentication, Denied, Identified};
 use crate::identity::{PRODUCER_AUDIENCE, USER_AUDIENCE};
 use crate::settings::Settings;
+use crate::standing::Standings;
 use fanfare_event::TypePattern;
 use fanfare_token::{
     Audience, ClaimNames, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions,
 };
 use std::sync::Arc;
 
-/// Accepts whatever the issuer of users' tokens signed, until it expires.
+/// Accepts whatever the issuer of users' tokens signed, until it expires, and asks auth before a privileged call.
 ///
-/// A logout ends a token here only when it expires: these services do not read events. The fan-out and
-/// auth refuse it at once.
-pub struct VerifiedTokens(Verifier);
+/// These services do not read events, so by itself a token outlives a logout and the roles that it names. Reading with
+/// it goes on until it expires; a change is made, or a file given out, only if auth says that it still counts.
+pub struct VerifiedTokens {
+    verifier: Verifier,
+    standings: Option<Standings>,
+}
+
+/// Why tokens cannot be checked as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifiedTokensError {
+    /// The settings do not make an issuer.
+    #[error(transparent)]
+    Issuer(#[from] ConfigError),
+    /// The client that asks auth cannot be set up.
+    #[error("the client that asks auth cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
 
 impl VerifiedTokens {
-    /// Trusts the issuer of the settings, whose keys are fetched when they are first needed.
+    /// Trusts the issuer of the settings, whose keys are fetched when they are first needed, and asks its auth.
     ///
     /// # Errors
     /// If the settings do not make an issuer.
-    pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
-        Self::with_keys(settings.auth_issuer.as_str(), Keys::Jwks(settings.auth_jwks_url()))
+    pub fn new(settings: &Settings) -> Result<Self, VerifiedTokensError> {
+        let tokens = Self::with_keys(settings.auth_issuer.as_str(), Keys::Jwks(settings.auth_jwks_url()))?;
+        Ok(tokens.asking(Standings::new(&settings.auth_url())?))
     }
 
-    /// Trusts an issuer with these keys.
+    /// Asks before a privileged call what is so now.
+    #[must_use]
+    pub fn asking(mut self, standings: Standings) -> Self {
+        self.standings = Some(standings);
+        self
+    }
+
+    /// Trusts an issuer with these keys, and asks nobody.
     ///
     /// # Errors
     /// If a key is not usable.
@@ -39,7 +62,8 @@ impl VerifiedTokens {
             // Nobody publishes anything here.
             publish: Some(Vec::<TypePattern>::new()),
         };
-        Verifier::new(vec![issuer], VerifierOptions::default()).map(Self)
+        let verifier = Verifier::new(vec![issuer], VerifierOptions::default())?;
+        Ok(Self { verifier, standings: None })
     }
 
     /// The claims of a user's valid token.
@@ -47,7 +71,7 @@ impl VerifiedTokens {
     /// # Errors
     /// [`Denied`] if it is not one, or that cannot be told.
     pub async fn claims(&self, token: &str) -> Result<Arc<Claims>, Denied> {
-        self.0.verify(token, Audience::User).await.map_err(|error: TokenError| {
+        self.verifier.verify(token, Audience::User).await.map_err(|error: TokenError| {
             if error.is_server_fault() {
                 return Denied::Unavailable(error.to_string());
             }
@@ -66,7 +90,21 @@ impl Authenticate for VerifiedTokens {
         })
     }
 
+    fn authenticate_now<'a>(&'a self, token: &'a str) -> Authentication<'a> {
+        let Some(standings) = &self.standings else { return self.authenticate(token) };
+        Box::pin(async move {
+            let claims = self.claims(token).await?;
+            let standing = standings.of(&claims.user, claims.session.as_ref(), token).await?;
+            if !standing.allows(claims.issued_at) {
+                tracing::debug!(user = %claims.user, "a token was refused: its user has signed out");
+                return Err(Denied::Invalid);
+            }
+            let (user, session) = (claims.user.clone(), claims.session.clone());
+            Ok(Identified { user, org: Some(standing.org.clone()), roles: standing.roles.clone(), session })
+        })
+    }
+
     fn is_ready(&self) -> bool {
-        self.0.keys_available()
+        self.verifier.keys_available()
     }
 }

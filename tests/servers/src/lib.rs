@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod nats;
 pub mod nginx;
 mod place;
+pub mod postgres;
 mod process;
 mod server;
 

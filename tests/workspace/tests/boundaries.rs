@@ -34,6 +34,7 @@ const NEVER_SEES: &[(&str, &[&[&str]])] = &[
     ("fanfare-auth", &[FANOUT]),
     ("fanfare-license", &[FANOUT]),
     ("fanfare-export", &[FANOUT]),
+    ("fanfare-relay", &[FANOUT]),
 ];
 
 /// Packages that test or measure the others and so may see any of them.

@@ -1,10 +1,12 @@
 //! Attributes as headers: the binary content mode of CloudEvents over HTTP, NATS and Kafka.
 
-use super::{Attributes, AttributesError, is_subject, is_traceparent, is_visible};
+use super::{Attributes, AttributesError, is_subject, is_text, is_traceparent};
 use crate::{Id, Timestamp, TypeName};
 
-pub(super) const EXPECTED_ID: &str = "1 to 256 visible ASCII characters, unique within the source";
-pub(super) const EXPECTED_SOURCE: &str = "1 to 256 visible ASCII characters such as /services/license";
+pub(super) const EXPECTED_ID: &str =
+    "text of 1 to 256 bytes as a header has it, percent-encoded and without control characters, unique in the source";
+pub(super) const EXPECTED_SOURCE: &str =
+    "text of 1 to 256 bytes as a header has it, percent-encoded and without control characters, as /services/license";
 pub(super) const EXPECTED_SUBJECT: &str = "1 to 256 characters";
 const EXPECTED_TYPE: &str = "a type name such as license.FlagToggled";
 const EXPECTED_TIME: &str = "an RFC 3339 time such as 2026-01-02T03:04:05.678Z";
@@ -30,8 +32,8 @@ impl Attributes {
         let mut headers = Vec::with_capacity(9);
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         add("ce-specversion", EXPECTED_SPECVERSION.to_owned());
-        add("ce-id", self.id.clone());
-        add("ce-source", self.source.clone());
+        add("ce-id", percent_encoded(&self.id));
+        add("ce-source", percent_encoded(&self.source));
         add("ce-type", self.event_type.to_string());
         add("ce-time", self.time.to_rfc3339());
         if let Some(subject) = &self.subject {
@@ -51,14 +53,26 @@ impl Attributes {
 
     /// Reads the attributes from headers; names match in any case and with the prefix of Kafka (`ce_`) too.
     ///
-    /// Headers that are no attribute are passed over. A missing `ce-specversion` counts as 1.0, and a `traceparent`
+    /// Text is percent-encoded in them. Headers that are no attribute are passed over. A missing `ce-specversion` counts as 1.0, and a `traceparent`
     /// that is malformed or repeated counts as none, as its specification asks.
     pub fn from_headers<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
+        Self::read(headers, percent_decoded)
+    }
+
+    /// Reads the attributes from pairs whose values are the text itself, as those of the JSON format are.
+    pub(crate) fn from_plain<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
+        Self::read(pairs, str::to_owned)
+    }
+
+    fn read<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+        decoded: fn(&str) -> String,
+    ) -> Result<Self, AttributesError> {
         let mut found = Found::default();
-        for (name, value) in headers {
+        for (name, value) in pairs {
             found.add(name, value)?;
         }
-        found.finish()
+        found.finish(decoded)
     }
 }
 
@@ -115,20 +129,20 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn finish(self) -> Result<Attributes, AttributesError> {
+    fn finish(self, decoded: fn(&str) -> String) -> Result<Attributes, AttributesError> {
         let traceparent = self.traceparent.get().or(self.extension.get()).map(str::to_owned);
         let [specversion, id, source, event_type, time, subject, org, version] = self.values;
         if specversion.is_some_and(|version| version != EXPECTED_SPECVERSION) {
             return Err(AttributesError::Invalid { attribute: "ce-specversion", expected: EXPECTED_SPECVERSION });
         }
-        let text = |value: &str| is_visible(value).then(|| value.to_owned());
+        let text = |value: &str| Some(decoded(value)).filter(|text| is_text(text));
         Ok(Attributes {
             id: required("ce-id", EXPECTED_ID, id, text)?,
             source: required("ce-source", EXPECTED_SOURCE, source, text)?,
             event_type: required("ce-type", EXPECTED_TYPE, event_type, |value| TypeName::parse(value).ok())?,
             time: required("ce-time", EXPECTED_TIME, time, |value| Timestamp::parse_rfc3339(value).ok())?,
             subject: optional("ce-subject", EXPECTED_SUBJECT, subject, |value| {
-                Some(percent_decoded(value)).filter(|subject| is_subject(subject))
+                Some(decoded(value)).filter(|subject| is_subject(subject))
             })?,
             org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(value).ok())?,
             data_version: optional("ce-dataversion", EXPECTED_VERSION, version, |value| {
@@ -167,7 +181,7 @@ fn optional<T>(
 }
 
 /// Encodes as the HTTP binding of CloudEvents asks: all but visible ASCII, and of that `"` and `%`.
-fn percent_encoded(text: &str) -> String {
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_graphic() && byte != b'"' && byte != b'%' {

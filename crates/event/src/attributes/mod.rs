@@ -13,9 +13,9 @@ const MAX_LENGTH: usize = 256;
 /// The CloudEvents attributes of an event: who says what happened, when, and to which organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {
-    /// The id, unique within the source: 1 to 256 visible ASCII characters.
+    /// The id, unique within the source: text without control characters, at most 256 bytes percent-encoded.
     pub id: String,
-    /// What published the event, such as `/services/license`: 1 to 256 visible ASCII characters.
+    /// What published the event, such as `/services/license`: text as the id.
     pub source: String,
     /// The type of the event.
     pub event_type: TypeName,
@@ -79,9 +79,12 @@ impl AttributesError {
 
 impl Attributes {
     /// The key for telling duplicates: source and id, joined so that no two pairs give the same key.
+    ///
+    /// It is visible ASCII and at most 517 bytes, so that it passes as the id of a message on every broker.
     pub fn dedup_id(&self) -> String {
+        let (source, id) = (headers::percent_encoded(&self.source), headers::percent_encoded(&self.id));
         // The length in front makes it unambiguous: both parts may hold any visible character.
-        format!("{}:{}:{}", self.source.len(), self.source, self.id)
+        format!("{}:{source}:{id}", source.len())
     }
 
     /// Checks what the types of the fields do not: the lengths and characters of id, source and subject.
@@ -89,7 +92,7 @@ impl Attributes {
         for (attribute, expected, text) in
             [("ce-id", headers::EXPECTED_ID, &self.id), ("ce-source", headers::EXPECTED_SOURCE, &self.source)]
         {
-            if !is_visible(text) {
+            if !is_text(text) {
                 return Err(AttributesError::Invalid { attribute, expected });
             }
         }
@@ -102,9 +105,9 @@ impl Attributes {
     }
 }
 
-/// Visible ASCII only: such a text survives every header and every message id of a broker unchanged.
-fn is_visible(text: &str) -> bool {
-    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// Text that survives every header and every message id of a broker, as it is percent-encoded there.
+fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control) && headers::percent_encoded(text).len() <= MAX_LENGTH
 }
 
 fn is_subject(text: &str) -> bool {

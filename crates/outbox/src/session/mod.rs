@@ -1,5 +1,6 @@
 //! What a relay does while it holds the lease.
 
+mod keeping;
 mod publication;
 mod publishing;
 mod results;
@@ -19,6 +20,7 @@ use crate::pause::{Chance, Outage};
 use crate::publisher::Publisher;
 use crate::relay::Relay;
 
+use self::keeping::Keeping;
 use self::publication::Outcome;
 use self::results::Results;
 
@@ -53,6 +55,7 @@ pub(crate) struct Session<'r, P> {
     more: bool,
     poll_at: Instant,
     count_at: Instant,
+    keeping: Keeping,
 }
 
 impl<'r, P: Publisher> Session<'r, P> {
@@ -74,6 +77,7 @@ impl<'r, P: Publisher> Session<'r, P> {
             more: false,
             poll_at: now + relay.options.poll,
             count_at: now,
+            keeping: Keeping::new(now),
         }
     }
 
@@ -86,7 +90,8 @@ impl<'r, P: Publisher> Session<'r, P> {
         // Ends what is in flight: another relay may be at work by now.
         self.in_flight.shutdown().await;
         let limit = self.relay.lease.length();
-        let settling = self.results.settle(&self.relay.outbox.table);
+        let keeps = self.keeps();
+        let settling = self.results.settle(&self.relay.outbox.table, keeps);
         let settled = timeout(limit, settling).await.unwrap_or(Err(OutboxError::Timeout(limit)));
         if let Err(error) = settled {
             self.count_error("write the results to", &error);
@@ -109,6 +114,7 @@ impl<'r, P: Publisher> Session<'r, P> {
             if !self.keep_lease().await {
                 return Ended::Lost;
             }
+            self.keep().await;
             self.dispatch();
             self.work_on_table().await;
             self.dispatch();
@@ -165,11 +171,17 @@ impl<'r, P: Publisher> Session<'r, P> {
         }
         let unblock = self.lanes.next_unblock().map(|at| self.start + at);
         let retry = self.broker.paused_until(now).map(|at| self.start + at);
-        [Some(self.renew_at), Some(self.poll_at), Some(self.count_at), self.results.due(), unblock, retry]
+        let look = self.look_at();
+        [Some(self.renew_at), Some(self.poll_at), Some(self.count_at), self.results.due(), unblock, retry, look]
             .into_iter()
             .flatten()
             .min()
             .unwrap_or(self.renew_at)
+    }
+
+    /// Whether rows are kept for a while once they are published.
+    fn keeps(&self) -> bool {
+        !self.relay.publisher.horizon().is_zero()
     }
 
     fn count_error(&self, action: &str, error: &OutboxError) {

@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use crate::publisher::{PublishError, Publisher};
+use crate::publisher::{Place, PublishError, Publisher};
 use crate::row::Row;
 
 /// A row, and what became of it.
-pub(crate) type Outcome = (Arc<Row>, Result<(), PublishError>);
+pub(crate) type Outcome = (Arc<Row>, Result<Option<Place>, PublishError>);
 
 /// Publishes one row for as long as the lease is held.
 pub(crate) async fn publish<P: Publisher>(
@@ -27,7 +27,7 @@ pub(crate) async fn publish<P: Publisher>(
             if let Some(traceparent) = &attributes.traceparent {
                 fanfare_telemetry::follow(&span, traceparent);
             }
-            let publication = while_held(held_until, publisher.publish(event)).instrument(span);
+            let publication = while_held(held_until, publisher.publish_placed(event)).instrument(span);
             publication.await.unwrap_or_else(|| Err(PublishError::Retry("the lease ran out meanwhile".into())))
         }
         Err(reason) => Err(PublishError::Rejected(reason.clone())),

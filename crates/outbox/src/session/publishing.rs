@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use crate::publisher::{PublishError, Publisher};
+use crate::table::Sent;
 
 use super::Session;
 use super::publication::{Outcome, publish};
@@ -28,7 +29,7 @@ impl<P: Publisher> Session<'_, P> {
         // After an outage one event has to get through before the others follow.
         let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
         let up = self.broker.paused_until(now).is_none() && !self.database.lasts();
-        up && self.lanes.is_ready() && self.lanes.in_flight() < most
+        up && !self.is_suspicious() && self.lanes.is_ready() && self.lanes.in_flight() < most
     }
 
     /// Takes note of a publication's outcome; false if the publisher panicked.
@@ -41,14 +42,14 @@ impl<P: Publisher> Session<'_, P> {
                 return false;
             }
         };
-        let stats = &self.relay.stats;
         if !matches!(outcome, Err(PublishError::Unreachable(_))) && self.broker.succeeded() {
             tracing::info!("events can be published again");
         }
+        let stats = &self.relay.stats;
         match outcome {
-            Ok(()) => {
+            Ok(place) => {
                 stats.add_published();
-                self.results.published(row.seq);
+                self.results.published(Sent { seq: row.seq, place });
                 self.lanes.done(&row);
             }
             Err(PublishError::Rejected(reason)) => {

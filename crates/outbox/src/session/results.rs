@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::OutboxError;
-use crate::table::Table;
+use crate::table::{Sent, Table};
 
 /// How long outcomes are collected while publishing goes on: a commit for each would halve a busy org's rate.
 ///
@@ -19,16 +19,16 @@ const MOST: usize = 64;
 /// Nothing here asks for the lease: what was published or rejected stays so, whoever holds it now.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    published: Vec<i64>,
+    published: Vec<Sent>,
     parked: Vec<(i64, String)>,
     retried: Vec<i64>,
     due: Option<Instant>,
 }
 
 impl Results {
-    pub(crate) fn published(&mut self, seq: i64) {
+    pub(crate) fn published(&mut self, sent: Sent) {
         self.begin();
-        self.published.push(seq);
+        self.published.push(sent);
     }
 
     pub(crate) fn parked(&mut self, seq: i64, reason: String) {
@@ -48,8 +48,14 @@ impl Results {
     }
 
     /// Writes it all down; what failed is kept and may be written again, since each step is harmless twice.
-    pub(crate) async fn settle(&mut self, table: &Table) -> Result<(), OutboxError> {
-        table.delete(&self.published).await?;
+    ///
+    /// What is published is deleted, or only marked where it is to be kept.
+    pub(crate) async fn settle(&mut self, table: &Table, keep: bool) -> Result<(), OutboxError> {
+        if keep {
+            table.mark(&self.published).await?;
+        } else {
+            table.delete(&self.published).await?;
+        }
         self.published.clear();
         while let Some((seq, reason)) = self.parked.last() {
             table.park(*seq, reason).await?;

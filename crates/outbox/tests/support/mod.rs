@@ -40,6 +40,17 @@ impl Database {
     pub async fn outbox(&self) -> Outbox {
         outbox(&self.url).await
     }
+
+    pub async fn execute(&self, sql: &'static str) {
+        let pool = connect(&self.url, 1).await.unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+    }
+
+    /// What a statement that counts gives.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        let pool = connect(&self.url, 1).await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+    }
 }
 
 pub async fn outbox(url: &str) -> Outbox {

@@ -2,6 +2,7 @@
 
 mod login;
 mod logout;
+mod standing;
 pub(crate) mod store;
 mod tokens;
 
@@ -9,8 +10,11 @@ pub use tokens::SessionTokens;
 
 use crate::App;
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/login", post(login::login)).route("/logout", post(logout::logout))
+    Router::new()
+        .route("/login", post(login::login))
+        .route("/logout", post(logout::logout))
+        .route("/standing/{user}", get(standing::standing))
 }

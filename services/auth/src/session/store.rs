@@ -58,20 +58,28 @@ pub(crate) async fn forget_expired(change: &mut Change) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a session's user is now, whatever the token says.
+/// What a user is now, whatever a token says.
 pub(crate) struct Current {
     pub(crate) org: Id,
     pub(crate) roles: Roles,
     pub(crate) signed_out_at: i64,
+    /// Whether the session that was asked about has not ended.
+    pub(crate) session_lasts: bool,
 }
 
+/// What the user of a session is now, if the session has not ended.
 pub(crate) async fn current(pool: &AnyPool, session: &Id, user: &Id) -> Result<Option<Current>, Error> {
+    Ok(standing(pool, user, Some(session)).await?.filter(|current| current.session_lasts))
+}
+
+/// What a user is now, and whether the session lasts; a token without a session has none that could.
+pub(crate) async fn standing(pool: &AnyPool, user: &Id, session: Option<&Id>) -> Result<Option<Current>, Error> {
     let row = sqlx::query(
-        "SELECT users.org, users.roles, users.signed_out_at
-         FROM sessions JOIN users ON users.user_id = sessions.user_id
-         WHERE sessions.session_id = $1 AND sessions.user_id = $2",
+        "SELECT users.org, users.roles, users.signed_out_at,
+            (SELECT COUNT(*) FROM sessions WHERE session_id = $1 AND sessions.user_id = users.user_id)
+         FROM users WHERE users.user_id = $2",
     )
-    .bind(session.as_str())
+    .bind(session.map_or("", Id::as_str))
     .bind(user.as_str())
     .fetch_optional(pool)
     .await?;
@@ -82,5 +90,6 @@ pub(crate) async fn current(pool: &AnyPool, session: &Id, user: &Id) -> Result<O
         org: Id::parse(&row.try_get::<String, _>(0)?).map_err(Error::internal)?,
         roles: serde_json::from_str(&row.try_get::<String, _>(1)?).map_err(Error::internal)?,
         signed_out_at: row.try_get(2)?,
+        session_lasts: row.try_get::<i64, _>(3)? > 0,
     }))
 }

@@ -5,6 +5,7 @@ mod keys;
 mod login;
 mod logout;
 mod roles;
+mod standing;
 
 use fanfare_auth::{App, AuthSettings, SERVICE};
 use fanfare_event::Id;

@@ -3,9 +3,11 @@
 mod broker;
 pub mod check;
 pub mod deadletters;
+pub mod docs;
 mod ending;
 pub(crate) mod node;
 pub mod publish;
+pub mod relay;
 mod secret;
 pub mod serve;
 pub mod token;

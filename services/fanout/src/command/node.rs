@@ -130,9 +130,9 @@ impl Node {
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let recent = Arc::new(Recent::new(config.limits.resume_memory_bytes));
-        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry));
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
+        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes), Arc::clone(&groups));
         let replay = Replay::new(
             Arc::clone(&broker),
             Arc::clone(&registry),

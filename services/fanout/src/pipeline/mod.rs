@@ -22,7 +22,7 @@ mod written;
 
 pub use deadletter::DeadLetters;
 pub use decode::{Unusable, decode};
-pub use ingest::{Body, Ingest, IngestError};
+pub use ingest::{BatchError, Body, Draft, Ingest, IngestError, MOST_IN_BATCH, Taken};
 pub use message::to_message;
 pub use past::{Notification, Replayed};
 pub use reader::{Pipeline, Window};

@@ -225,6 +225,12 @@ impl Projection {
         self.revocations.refuses(claims)
     }
 
+    /// Whether an event with this key for duplicates was read within the window, and with this body.
+    #[must_use]
+    pub fn novelty(&self, key: &str, body: &[u8]) -> Novelty {
+        self.seen.of(key, body)
+    }
+
     /// The roles that count for these claims now.
     #[must_use]
     pub fn roles_of(&self, claims: &Claims) -> Vec<GrantedRole> {

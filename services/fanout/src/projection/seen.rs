@@ -93,6 +93,16 @@ impl Seen {
         known.is_some_and(|known| !std::mem::replace(&mut known.told, true))
     }
 
+    /// What would be said of this body under this key, without noting it.
+    #[must_use]
+    pub fn of(&self, key: &str, body: &[u8]) -> Novelty {
+        match self.events.get(&digest(key.as_bytes())) {
+            None => Novelty::New,
+            Some(known) if known.body == digest(body) => Novelty::Again,
+            Some(_) => Novelty::Conflict,
+        }
+    }
+
     /// Takes back the note of the last key that was new.
     pub fn retract(&mut self) {
         if let Some(newest) = self.places.pop_back() {

@@ -108,6 +108,11 @@ impl RouteTable {
         self.types.values().flat_map(|entry| &entry.routes)
     }
 
+    /// The routes of an event type.
+    pub fn of_type(&self, event_type: &str) -> impl Iterator<Item = &Arc<Route>> {
+        self.types.get(event_type).into_iter().flat_map(|entry| &entry.routes)
+    }
+
     /// A short text that is the same for the same routes, wherever they are written.
     pub fn digest(&self) -> String {
         self.digest.clone()

@@ -24,6 +24,15 @@ pub(super) fn token<'a>(headers: &'a HeaderMap, query: Query<'a>) -> Option<std:
     }
 }
 
+/// The bearer token of the only Authorization header.
+#[must_use]
+pub(super) fn of_header(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
+    let is_one = values.next().is_none() && scheme.eq_ignore_ascii_case("bearer");
+    is_one.then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
 /// Who asks for a hub; nobody in particular on a public one.
 ///
 /// # Errors

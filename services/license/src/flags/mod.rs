@@ -9,7 +9,7 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use fanfare_event::Id;
 use fanfare_event::vocabulary::license::{FlagRemoved, FlagToggled};
-use fanfare_producer::{About, Accepted, Caller, Error, PathIds, StrictJson};
+use fanfare_producer::{About, Accepted, Caller, CurrentCaller, Error, PathIds, StrictJson};
 use name::FlagName;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn list(State(app): State<App>, caller: Caller, PathIds(org): PathIds<Id>)
 
 async fn toggle(
     State(app): State<App>,
-    caller: Caller,
+    CurrentCaller(caller): CurrentCaller,
     PathIds((org, flag)): PathIds<(Id, FlagName)>,
     StrictJson(Switch { enabled }): StrictJson<Switch>,
 ) -> Result<Accepted, Error> {
@@ -58,7 +58,7 @@ async fn toggle(
 
 async fn remove(
     State(app): State<App>,
-    caller: Caller,
+    CurrentCaller(caller): CurrentCaller,
     PathIds((org, flag)): PathIds<(Id, FlagName)>,
 ) -> Result<Accepted, Error> {
     caller.require_admin(&org)?;

@@ -10,7 +10,7 @@ use axum::routing::put;
 use axum::{Json, Router};
 use fanfare_event::Id;
 use fanfare_event::vocabulary::license::LicenseUpdated;
-use fanfare_producer::{About, Accepted, Caller, Error, PathIds, StrictJson};
+use fanfare_producer::{About, Accepted, Caller, CurrentCaller, Error, PathIds, StrictJson};
 use serde_json::{Value, json};
 use terms::Terms;
 
@@ -35,7 +35,7 @@ async fn show(State(app): State<App>, caller: Caller, PathIds(org): PathIds<Id>)
 
 async fn update(
     State(app): State<App>,
-    caller: Caller,
+    CurrentCaller(caller): CurrentCaller,
     PathIds(org): PathIds<Id>,
     StrictJson(terms): StrictJson<Terms>,
 ) -> Result<Accepted, Error> {

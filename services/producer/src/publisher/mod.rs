@@ -13,6 +13,7 @@ use fanfare_broker::Broker;
 use fanfare_broker::address::{Address, Kind};
 use fanfare_outbox::{BrokerPublisher, HttpPublisher, HttpPublisherError, Publisher};
 pub use settings::BrokerSettings;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ pub fn publisher(
     settings: &Settings,
 ) -> Result<Box<dyn Publisher>, PublisherError> {
     if let Some(address) = &settings.broker.broker_url {
-        return Ok(Box::new(BrokerPublisher::new(open(address, service, &settings.broker)?)));
+        let broker = open_broker(address, services(service), &settings.broker)?;
+        return Ok(Box::new(BrokerPublisher::new(broker).horizon(settings.broker.broker_horizon)));
     }
     let tokens = producer.clone();
     let publisher = HttpPublisher::new(settings.fanout_url.as_str(), move || {
@@ -60,18 +62,43 @@ pub fn publisher(
     Ok(Box::new(publisher))
 }
 
+/// Opens the client of a broker, which need not be there yet. On Kafka topics are named after the services.
+///
+/// # Errors
+/// If a file cannot be used, or this build has no such client.
 // Which of these are of use depends on the features of a build.
 #[cfg_attr(not(all(feature = "nats", feature = "kafka")), allow(unused_variables))]
-fn open(address: &Address, service: &Service, settings: &BrokerSettings) -> Result<Arc<dyn Broker>, PublisherError> {
+pub fn open_broker(
+    address: &Address,
+    services: Vec<String>,
+    settings: &BrokerSettings,
+) -> Result<Arc<dyn Broker>, PublisherError> {
     let servers = address.servers.clone();
     match address.kind {
         #[cfg(feature = "nats")]
         Kind::Nats => nats::open(servers, settings),
         #[cfg(feature = "kafka")]
-        Kind::Kafka => kafka::open(servers, service, settings),
+        Kind::Kafka => kafka::open(servers, services, settings),
         #[cfg(not(feature = "nats"))]
         Kind::Nats => Err(PublisherError::NotBuilt("NATS", "nats")),
         #[cfg(not(feature = "kafka"))]
         Kind::Kafka => Err(PublisherError::NotBuilt("Kafka", "kafka")),
+    }
+}
+
+/// The first parts of the event types that the service publishes: topics are named after them.
+fn services(service: &Service) -> Vec<String> {
+    let first = |pattern: &&str| pattern.split('.').next().unwrap_or_default().to_owned();
+    service.publishes.iter().map(first).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_named_after_what_a_service_publishes() {
+        let auth = Service { name: "auth", port: 1, publishes: &["auth.*", "system.Alert", "auth.RolesChanged"] };
+        assert_eq!(services(&auth), ["auth", "system"]);
     }
 }

@@ -1,8 +1,10 @@
 //! The settings of a producer that publishes straight to the broker.
 
+use crate::settings::parse_duration;
 use clap::Args;
 use fanfare_broker::address::Address;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the broker is, and who the producer is to it. Without a URL events go over HTTP.
 ///
@@ -18,6 +20,9 @@ pub struct BrokerSettings {
     /// Makes streams and topics that are missing, with one replica; without it they are the nodes' or the operator's
     #[arg(long, env = "FANFARE_BROKER_CREATE")]
     pub broker_create: bool,
+    /// How long published events are kept, to be published again if the broker loses its end, such as 5m; 0s for never
+    #[arg(long, env = "FANFARE_BROKER_HORIZON", default_value = "5m", value_parser = parse_duration)]
+    pub broker_horizon: Duration,
     /// NATS: a file with a JWT and its seed
     #[arg(long, env = "FANFARE_BROKER_CREDENTIALS_FILE", conflicts_with_all = ["broker_user", "broker_token_file"])]
     pub broker_credentials_file: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod changes;
 mod http;
+mod standing;
 mod stop;
 
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::routing::{get, post};
 use fanfare_event::Id;
 use fanfare_event::vocabulary::license::FlagToggled;
 use fanfare_producer::{
-    About, Accepted, Authenticator, Caller, Error, PathIds, Producer, Service, StrictJson, identity,
+    About, Accepted, Authenticator, Caller, CurrentCaller, Error, PathIds, Producer, Service, StrictJson, identity,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,7 @@ fn routes_telling(producer: Producer, authenticator: Authenticator, arrived: Arc
     };
     Router::new()
         .route("/orgs/{org}/switch", post(switch))
+        .route(CurrentSwitch::PATH, post(current_switch))
         .route("/slow/{milliseconds}", get(slow))
         .with_state(app)
         .merge(identity::jwks_route(producer.identity()))
@@ -65,6 +67,22 @@ async fn switch(
     let id = change.publish(About::org(&org, "switch"), &flag(&org, enabled)).await?;
     change.commit().await?;
     Ok(Accepted(Some(id)))
+}
+
+/// The same, for those alone who may do it at this moment.
+struct CurrentSwitch;
+
+impl CurrentSwitch {
+    const PATH: &str = "/current/switch";
+}
+
+async fn current_switch(
+    app: State<App>,
+    CurrentCaller(caller): CurrentCaller,
+    body: StrictJson<Switch>,
+) -> Result<Accepted, Error> {
+    let org = caller.org()?.clone();
+    switch(app, caller, PathIds(org), body).await
 }
 
 fn flag(org: &Id, enabled: bool) -> FlagToggled {

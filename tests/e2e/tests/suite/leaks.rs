@@ -117,7 +117,7 @@ async fn publish(platform: &Platform, secrets: &mut Secrets) {
     let post = async |event: NewEvent| platform.node.post(&token, &event).await.status;
     let body = |extra: serde_json::Value| json!({ "org": "acme", "title": CANARY, "message": ADDRESS, "link": extra });
     assert_eq!(post(NewEvent::new("system.Alert", "1", &body(json!(null)))).await, 202);
-    assert_eq!(post(NewEvent::new("system.Alert", "1", &body(json!("/other")))).await, 400);
+    assert_eq!(post(NewEvent::new("system.Alert", "1", &body(json!("/other")))).await, 409);
     assert_eq!(post(NewEvent::new("system.Alert", "2", &body(json!([CANARY])))).await, 400);
     assert_eq!(post(NewEvent::new("system.Alert", "3", &json!({ CANARY: CANARY }))).await, 400);
     assert_eq!(post(NewEvent::raw("system.Alert", "4", "application/json", format!("{{\"{CANARY}"))).await, 400);

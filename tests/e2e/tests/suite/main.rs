@@ -1,5 +1,6 @@
 //! The platform from outside: real processes, real sockets.
 
+mod cloud_events;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;
@@ -11,10 +12,13 @@ mod leaks;
 mod logout;
 mod proxy;
 mod publish;
+mod publishers;
+mod relay_program;
 mod resume;
 mod retained;
 mod schema_registry;
 mod slow;
+mod standing;
 mod startup;
 mod tokens;
 mod web_socket;

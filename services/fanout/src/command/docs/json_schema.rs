@@ -1,0 +1,93 @@
+//! Schemas of events as JSON Schema: what `POST /events` takes as JSON.
+
+use fanfare_event::{EventType, Field, Kind, Value};
+use serde_json::{Map, Value as Json, json};
+
+/// The data of an event, as its newest version says.
+pub(super) fn of_event(event_type: &EventType) -> Json {
+    let schema = event_type.newest();
+    let mut object = of_record(&schema.fields);
+    object["title"] = json!(format!("{} v{}", event_type.name(), schema.version));
+    if let Some(doc) = &schema.doc {
+        object["description"] = json!(doc);
+    }
+    object
+}
+
+fn of_record(fields: &[Field]) -> Json {
+    let mut properties = Map::new();
+    for field in fields {
+        properties.insert(field.name.to_string(), of_field(field));
+        for alias in &field.aliases {
+            let mut other = of_field(field);
+            other["description"] = json!(format!("another name of {}", field.name));
+            properties.insert(alias.to_string(), other);
+        }
+    }
+    // One that has an alias may be given by either name.
+    let needed = fields.iter().filter(|field| field.absent().is_none() && field.aliases.is_empty());
+    let required: Vec<&str> = needed.map(|field| &*field.name).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn of_field(field: &Field) -> Json {
+    let mut schema = of_kind(&field.kind);
+    if field.nullable {
+        schema = or_null(schema);
+    }
+    if let Some(doc) = &field.doc {
+        schema["description"] = json!(&**doc);
+    }
+    if let Some(default) = field.default.as_ref().filter(|default| !matches!(default, Value::Null)) {
+        schema["default"] = json!(default);
+    }
+    schema
+}
+
+fn or_null(schema: Json) -> Json {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+fn of_kind(kind: &Kind) -> Json {
+    match kind {
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Int => json!({ "type": "integer", "format": "int32" }),
+        Kind::Long => json!({ "type": "integer", "format": "int64" }),
+        Kind::Float | Kind::Double => json!({ "type": "number" }),
+        Kind::String => json!({ "type": "string" }),
+        Kind::Timestamp => json!({ "anyOf": [
+            { "type": "string", "format": "date-time" },
+            { "type": "integer", "description": "milliseconds since 1970" },
+        ] }),
+        Kind::Enum(symbols) => {
+            let symbols: Vec<&str> = symbols.iter().map(|symbol| &**symbol).collect();
+            json!({ "type": "string", "enum": symbols })
+        }
+        Kind::Array(items) => json!({ "type": "array", "items": of_kind(items) }),
+        Kind::Map(values) => json!({ "type": "object", "additionalProperties": of_kind(values) }),
+        Kind::Record(fields) => of_record(fields),
+        Kind::Nullable(kind) => or_null(of_kind(kind)),
+        // Without a type of its own in JSON Schema; the words say it.
+        other => json!({ "description": other.to_string() }),
+    }
+}
+
+/// The schema of an example: what a notification looks like.
+pub(super) fn of_example(example: &Json) -> Json {
+    match example {
+        Json::Null => json!({}),
+        Json::Bool(_) => json!({ "type": "boolean" }),
+        Json::Number(number) if number.is_f64() => json!({ "type": "number" }),
+        Json::Number(_) => json!({ "type": "integer" }),
+        Json::String(_) => json!({ "type": "string" }),
+        Json::Array(items) => match items.first() {
+            Some(first) => json!({ "type": "array", "items": of_example(first) }),
+            None => json!({ "type": "array" }),
+        },
+        Json::Object(members) => {
+            let properties: Map<String, Json> =
+                members.iter().map(|(name, member)| (name.clone(), of_example(member))).collect();
+            json!({ "type": "object", "properties": properties })
+        }
+    }
+}

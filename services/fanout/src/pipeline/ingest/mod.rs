@@ -1,0 +1,354 @@
+//! Publishing: an event from outside, checked and stored in the log.
+
+mod permission;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_broker::{Broker, Limits, PublishError};
+use fanfare_event::{Attributes, Encoded, Event, Id, JsonMismatch, Record, Registry, Value};
+use fanfare_token::Publish;
+use serde::Serialize;
+use thiserror::Error;
+use tracing::Instrument as _;
+
+use super::decode::org_name;
+use super::to_message;
+use crate::groups::Groups;
+use crate::projection::Novelty;
+use crate::route::{Match, RouteTable};
+
+/// The most events of one batch.
+pub const MOST_IN_BATCH: usize = 100;
+/// How long storing a batch may take.
+const BATCH_DEADLINE: Duration = Duration::from_secs(20);
+
+/// An event as it was sent, before its body is compared with a schema.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The attributes.
+    pub attributes: Attributes,
+    /// The body.
+    pub body: Body,
+}
+
+/// What became of an event that is stored, as far as this node knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Its id.
+    pub id: String,
+    /// It was stored before, and is told once.
+    pub duplicate: bool,
+    /// What it sets has a higher revision already, so that it changes nothing.
+    pub stale: bool,
+    /// The routes that took it, by name: what they tell reaches whoever is connected.
+    pub routes: Vec<String>,
+}
+
+/// Why a batch was not taken.
+#[derive(Debug, Error)]
+pub enum BatchError {
+    /// One of its events cannot be taken, and so none was.
+    #[error("event {at}: {error}")]
+    Event {
+        /// Which, from 0.
+        at: usize,
+        /// Why not.
+        error: IngestError,
+    },
+    /// The broker failed on the way.
+    #[error("{stored} of {of} are stored: {reason}")]
+    Interrupted {
+        /// How many are stored.
+        stored: usize,
+        /// How many there are.
+        of: usize,
+        /// How the broker failed.
+        reason: PublishError,
+    },
+}
+
+/// An event that may be stored.
+struct Checked {
+    encoded: Encoded,
+    event: Event,
+}
+
+/// The body of a published event.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// An Avro record in single-object encoding.
+    Avro(Vec<u8>),
+    /// JSON to be checked against the schema.
+    Json(serde_json::Value),
+}
+
+/// Why an event was not published.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// No schema of this name; with what is known instead.
+    #[error("unknown event type `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownType {
+        /// The name that was given.
+        name: String,
+        /// A known name that is close to it.
+        suggestion: Option<String>,
+    },
+    /// The JSON does not fit the schema.
+    #[error(transparent)]
+    Mismatch(#[from] JsonMismatch),
+    /// The Avro body cannot be read.
+    #[error("the body is not a record of a known schema: {0}")]
+    Undecodable(String),
+    /// The body is a record of another type than the headers say.
+    #[error("the headers say {said}, the body is a {is}")]
+    OtherType {
+        /// The type in the headers.
+        said: String,
+        /// The type of the body.
+        is: String,
+    },
+    /// The body names another org than the headers.
+    #[error("the headers name {}, the body {}", org_name(.said.as_deref()), org_name(.is.as_deref()))]
+    OtherOrg {
+        /// The org in the headers.
+        said: Option<String>,
+        /// The org in the body.
+        is: Option<String>,
+    },
+    /// An id in the body is none.
+    #[error("field `{field}` is not an id: {reason}")]
+    InvalidId {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The source has used the id before, for something else.
+    #[error("the id was used before, for another event of this source")]
+    Conflict,
+    /// The token does not allow this event.
+    #[error("the token does not allow to publish {0}")]
+    Forbidden(String),
+    /// The broker did not take it.
+    #[error(transparent)]
+    Broker(#[from] PublishError),
+}
+
+fn did_you_mean(name: Option<&str>) -> String {
+    name.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Takes events from outside into the log.
+#[derive(Clone)]
+pub struct Ingest {
+    broker: Arc<dyn Broker>,
+    registry: Arc<Registry>,
+    routes: Arc<RouteTable>,
+    groups: Arc<Groups>,
+}
+
+impl Ingest {
+    /// Publishes to this broker, checking against these schemas; what becomes of an event is told by routes and groups.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, routes: Arc<RouteTable>, groups: Arc<Groups>) -> Self {
+        Self { broker, registry, routes, groups }
+    }
+
+    /// Whether a token allows an event with these attributes, as far as they tell.
+    ///
+    /// # Errors
+    /// [`IngestError::Forbidden`] with what the token allows.
+    pub fn permit(&self, attributes: &Attributes, permission: &Publish) -> Result<(), IngestError> {
+        permission::of_attributes(attributes, permission)
+    }
+
+    /// Checks an event, stores it and says what became of it.
+    ///
+    /// The answer comes when the broker has it. Trying again with the same id is always safe.
+    ///
+    /// # Errors
+    /// [`IngestError`] with whose fault it is.
+    pub async fn publish(&self, draft: Draft, permission: &Publish) -> Result<Taken, IngestError> {
+        let checked = self.check(draft, permission)?;
+        self.take(checked).await
+    }
+
+    /// Checks events, and stores them in their order once all of them are sound.
+    ///
+    /// # Errors
+    /// [`BatchError`]: nothing is stored, unless the broker fails on the way.
+    pub async fn publish_all(&self, drafts: Vec<Draft>, permission: &Publish) -> Result<Vec<Taken>, BatchError> {
+        let of = drafts.len();
+        let mut all = Vec::with_capacity(of);
+        let mut bodies: HashMap<String, Vec<u8>> = HashMap::new();
+        for (at, draft) in drafts.into_iter().enumerate() {
+            let checked = self.check(draft, permission).map_err(|error| BatchError::Event { at, error })?;
+            let attributes = &checked.event.attributes;
+            let body = bodies.entry(attributes.dedup_id()).or_insert_with(|| checked.encoded.body.clone());
+            if *body != checked.encoded.body {
+                return Err(BatchError::Event { at, error: IngestError::Conflict });
+            }
+            all.push(checked);
+        }
+        let deadline = tokio::time::Instant::now() + BATCH_DEADLINE;
+        let mut taken = Vec::with_capacity(of);
+        // One after the other: that is what keeps their order on every broker.
+        for (at, checked) in all.into_iter().enumerate() {
+            let late = || IngestError::Broker(PublishError::Unknown("the broker took too long".to_owned()));
+            let stored = tokio::time::timeout_at(deadline, self.take(checked)).await;
+            match stored.unwrap_or_else(|_| Err(late())) {
+                Ok(event) => taken.push(event),
+                Err(IngestError::Broker(reason)) if at > 0 => {
+                    return Err(BatchError::Interrupted { stored: at, of, reason });
+                }
+                Err(error) => return Err(BatchError::Event { at, error }),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The same for an event whose org may be one of these alone; gives its id.
+    ///
+    /// # Errors
+    /// [`IngestError`] with whose fault it is.
+    pub async fn publish_within(
+        &self,
+        attributes: Attributes,
+        body: Body,
+        may_concern: impl Fn(Option<&Id>) -> bool,
+    ) -> Result<String, IngestError> {
+        let event = Self::encode_with(&self.registry, attributes, body)?;
+        if !may_concern(event.attributes.org.as_ref()) {
+            return Err(IngestError::Forbidden("events of this org".to_owned()));
+        }
+        let id = event.attributes.id.clone();
+        self.store(event).await.map_err(for_client)?;
+        Ok(id)
+    }
+
+    /// Whether events of this type name their org in a field.
+    #[must_use]
+    pub fn has_org(&self, event_type: &str) -> bool {
+        self.registry.event_type(event_type).is_some_and(|known| known.newest().index_of("org").is_some())
+    }
+
+    /// First what the token allows, and only then what is wrong with the event: schemas are not everybody's to know.
+    fn check(&self, draft: Draft, permission: &Publish) -> Result<Checked, IngestError> {
+        let Draft { attributes, body } = draft;
+        permission::of_attributes(&attributes, permission)?;
+        if let Body::Json(json) = &body {
+            permission::of_json(&self.registry, &attributes.event_type, json, permission)?;
+        }
+        let read = read(&self.registry, attributes, body);
+        let (encoded, record) = read.map_err(|error| permission::without_what_is_not_theirs(error, permission))?;
+        permission::of_org(encoded.attributes.org.as_ref(), permission)?;
+        let user = Self::user(&self.registry, &encoded);
+        Limits::default().check(&to_message(encoded.clone(), user.as_deref()))?;
+        let event = Event { attributes: encoded.attributes.clone(), record };
+        if self.groups.read(|known| known.novelty(&event.attributes.dedup_id(), &encoded.body)) == Novelty::Conflict {
+            return Err(IngestError::Conflict);
+        }
+        Ok(Checked { encoded, event })
+    }
+
+    async fn take(&self, checked: Checked) -> Result<Taken, IngestError> {
+        let Checked { encoded, event } = checked;
+        let matches = self.routes.route(&event);
+        let (known, stale) = self.groups.read(|known| {
+            let overtaken = |matched: &Match<'_>| known.had_newer(matched.route, &event, known.position());
+            let novelty = known.novelty(&event.attributes.dedup_id(), &encoded.body);
+            (novelty == Novelty::Again, matches.iter().any(overtaken))
+        });
+        let routes = matches.iter().map(|matched| matched.route.name().to_owned()).collect();
+        // What the node has read before is stored all the same: the log may have been made anew since.
+        let duplicate = self.store(encoded).await? || known;
+        Ok(Taken { id: event.attributes.id, duplicate, stale, routes })
+    }
+
+    /// Stores an event; whether it was stored before.
+    async fn store(&self, event: Encoded) -> Result<bool, IngestError> {
+        let user = Self::user(&self.registry, &event);
+        let message = to_message(event, user.as_deref());
+        let published = self.broker.publish(message).instrument(tracing::info_span!("broker")).await?;
+        // Only the first is stored; who sent the other must not believe that theirs is.
+        if published.conflicting { Err(IngestError::Conflict) } else { Ok(published.duplicate) }
+    }
+
+    /// The user of an event that is of no org.
+    pub(crate) fn user(registry: &Registry, event: &Encoded) -> Option<String> {
+        if event.attributes.org.is_some() {
+            return None;
+        }
+        let record = registry.decode(&event.body).ok()?;
+        record.get("user").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// Checks an event and brings it into the form that is stored.
+    ///
+    /// # Errors
+    /// [`IngestError`] if it does not fit its schema or contradicts itself.
+    pub fn encode_with(registry: &Registry, attributes: Attributes, body: Body) -> Result<Encoded, IngestError> {
+        read(registry, attributes, body).map(|(encoded, _)| encoded)
+    }
+}
+
+fn read(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<(Encoded, Record), IngestError> {
+    let name = attributes.event_type.as_str();
+    let Some(event_type) = registry.event_type(name) else {
+        let suggestion = registry.suggest(name).map(str::to_owned);
+        return Err(IngestError::UnknownType { name: name.to_owned(), suggestion });
+    };
+    let body = match body {
+        Body::Avro(bytes) => bytes,
+        Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
+    };
+    let record = registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
+    if *record.event_type().name() != attributes.event_type {
+        let (said, is) = (name.to_owned(), record.event_type().name().to_string());
+        return Err(IngestError::OtherType { said, is });
+    }
+    attributes.org = settle_org(&attributes, &record)?;
+    let key = record.key();
+    Ok((Encoded { attributes, body, key }, record))
+}
+
+/// The org of an event: what the headers name, or else the body; both must agree.
+fn settle_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
+    for field in ["org", "user", "session"] {
+        if let Some(Value::String(id)) = record.get(field) {
+            Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;
+        }
+    }
+    let Some(in_body) = record.get("org") else { return Ok(attributes.org.clone()) };
+    let in_body = match in_body {
+        Value::String(org) => Id::parse(org).ok(),
+        _ => None,
+    };
+    if attributes.org.is_some() && attributes.org != in_body {
+        let said = attributes.org.as_ref().map(ToString::to_string);
+        return Err(IngestError::OtherOrg { said, is: in_body.map(|org| org.to_string()) });
+    }
+    Ok(in_body)
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").finish_non_exhaustive()
+    }
+}
+
+/// What a client is told: to it, what the broker refuses is only not stored. The reason is told where somebody can
+/// change it.
+fn for_client(error: IngestError) -> IngestError {
+    match error {
+        IngestError::Broker(PublishError::Refused(reason)) => {
+            tracing::warn!(reason, "the broker does not take an event of a client");
+            IngestError::Broker(PublishError::NotStored(reason))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,69 @@
+//! What a producer's token allows (SEMANTICS 5.2); a refusal shows what would be allowed, and nothing of schemas.
+
+use fanfare_event::{Attributes, Id, Registry, TypeName};
+use fanfare_token::Publish;
+use serde_json::Value;
+
+use super::IngestError;
+
+/// Type and source, and the org where the attributes name one.
+pub(super) fn of_attributes(attributes: &Attributes, permission: &Publish) -> Result<(), IngestError> {
+    if !permission.allows_type(&attributes.event_type) {
+        let allowed = permission.types.iter().map(ToString::to_string).collect::<Vec<_>>();
+        return forbid(&format!("events of type {}", attributes.event_type), "publish", &allowed);
+    }
+    if !permission.allows_source(&attributes.source) {
+        return forbid(&format!("events of source {}", attributes.source), "publish_sources", &permission.sources);
+    }
+    // Without one here, the body says whether there is one.
+    match &attributes.org {
+        Some(org) => of_org(Some(org), permission),
+        None => Ok(()),
+    }
+}
+
+/// The org that an event is of, or that it is of none.
+pub(super) fn of_org(org: Option<&Id>, permission: &Publish) -> Result<(), IngestError> {
+    if permission.allows_org(org) {
+        return Ok(());
+    }
+    let what = org.map_or_else(|| "events of no org".to_owned(), |org| format!("events of org {org}"));
+    forbid(&what, "publish_orgs", &permission.orgs)
+}
+
+/// The org that a JSON body names, before the rest of it is looked at.
+pub(super) fn of_json(
+    registry: &Registry,
+    event_type: &TypeName,
+    json: &Value,
+    permission: &Publish,
+) -> Result<(), IngestError> {
+    let Some(known) = registry.event_type(event_type.as_str()) else { return Ok(()) };
+    let Some(field) = known.newest().field("org") else { return Ok(()) };
+    let mut names = std::iter::once(&field.name).chain(&field.aliases);
+    let named = names.find_map(|name| json.get(&**name)).and_then(Value::as_str);
+    match named.map(Id::parse) {
+        Some(Ok(org)) => of_org(Some(&org), permission),
+        // What is no id is told as that.
+        _ => Ok(()),
+    }
+}
+
+/// A refusal that names no event type but those that the token allows.
+pub(super) fn without_what_is_not_theirs(error: IngestError, permission: &Publish) -> IngestError {
+    let theirs = |name: &str| TypeName::parse(name).is_ok_and(|name| permission.allows_type(&name));
+    match error {
+        IngestError::UnknownType { name, suggestion } => {
+            IngestError::UnknownType { name, suggestion: suggestion.filter(|known| theirs(known)) }
+        }
+        IngestError::OtherType { said, is } if !theirs(&is) => {
+            IngestError::Undecodable(format!("it is none of {said}"))
+        }
+        other => other,
+    }
+}
+
+fn forbid(what: &str, claim: &str, allowed: &[String]) -> Result<(), IngestError> {
+    let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+    Err(IngestError::Forbidden(format!("{what}: its claim `{claim}` allows {allowed}")))
+}

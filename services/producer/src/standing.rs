@@ -1,0 +1,202 @@
+//! What auth says of a user at this moment: signed out or not, and with which roles.
+//!
+//! A token says what was so when it was issued. Before a privileged call auth is asked what is so now; an answer is
+//! kept for a second, so that a logout and a withdrawn role act here at most a second later.
+
+use crate::caller::Denied;
+use fanfare_event::Id;
+use fanfare_telemetry::fields;
+use reqwest::{Client, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an answer is kept, counted from before it was asked for.
+pub const KEPT: Duration = Duration::from_secs(1);
+/// How long auth may take.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Answers that are kept; beyond them each call asks for itself.
+const MOST_KEPT: usize = 10_000;
+/// More than the longest answer of auth.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// What auth answers at `GET /standing/{user}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The user.
+    pub user: Id,
+    /// The user's org.
+    pub org: Id,
+    /// The user's roles now.
+    pub roles: Vec<String>,
+    /// When the user signed out everywhere last, in milliseconds since the epoch; 0 if never. Tokens issued up to that
+    /// second are worth nothing.
+    pub signed_out_at: i64,
+    /// Whether the session of the token that asked still lasts.
+    pub session_lasts: bool,
+}
+
+impl Standing {
+    /// Whether a token that was issued then, for the session that asked, is still good.
+    pub fn allows(&self, issued_at: i64) -> bool {
+        self.session_lasts && issued_at > self.signed_out_at.div_euclid(1000)
+    }
+}
+
+/// Asks auth, and keeps what it said for [`KEPT`].
+pub struct Standings {
+    client: Client,
+    auth: String,
+    kept: Mutex<HashMap<Key, Arc<Slot>>>,
+}
+
+/// A user and a session: the answer is about both.
+type Key = (Id, Option<Id>);
+
+/// The last answer about one session. Whoever holds the lock asks; the others wait for the answer.
+#[derive(Default)]
+struct Slot(tokio::sync::Mutex<Option<Asked>>);
+
+#[derive(Clone)]
+struct Asked {
+    at: Instant,
+    outcome: Result<Arc<Standing>, Denied>,
+}
+
+impl Asked {
+    /// Whether a call that began then may go by it: a failure counts only for those that waited for it.
+    fn counts_for(&self, began: Instant, now: Instant) -> bool {
+        self.at >= began || (self.outcome.is_ok() && now.duration_since(self.at) < KEPT)
+    }
+}
+
+impl Standings {
+    /// Asks the auth service at this URL.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub fn new(auth: &str) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(DEADLINE)
+            .connect_timeout(DEADLINE)
+            // Auth is a neighbour: a proxy for the outer world is not on the way to it.
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, auth: auth.trim_end_matches('/').to_owned(), kept: Mutex::default() })
+    }
+
+    /// The standing of a token's user, at most [`KEPT`] old.
+    ///
+    /// # Errors
+    /// [`Denied`] if auth does not know the token or its user, or does not answer in time.
+    pub async fn of(&self, user: &Id, session: Option<&Id>, token: &str) -> Result<Arc<Standing>, Denied> {
+        let began = Instant::now();
+        let Some(slot) = self.slot((user.clone(), session.cloned()), began) else {
+            return self.ask(user, token).await;
+        };
+        let mut last = slot.0.lock().await;
+        if let Some(asked) = last.as_ref().filter(|asked| asked.counts_for(began, Instant::now())) {
+            return asked.outcome.clone();
+        }
+        let at = Instant::now();
+        let outcome = self.ask(user, token).await;
+        *last = Some(Asked { at, outcome: outcome.clone() });
+        outcome
+    }
+
+    /// The slot of a session, unless there is no room for another.
+    fn slot(&self, key: Key, now: Instant) -> Option<Arc<Slot>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST_KEPT && !kept.contains_key(&key) {
+            // Whoever is asking or waiting holds the slot too.
+            kept.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.is_over(now));
+            if kept.len() >= MOST_KEPT {
+                return None;
+            }
+        }
+        Some(Arc::clone(kept.entry(key).or_default()))
+    }
+
+    async fn ask(&self, user: &Id, token: &str) -> Result<Arc<Standing>, Denied> {
+        let url = format!("{}/standing/{}", self.auth, segment(user.as_str()));
+        let away =
+            |error: &dyn std::fmt::Display| Denied::Unavailable(format!("auth does not say who is who: {error}"));
+        let asked = self.client.get(url).bearer_auth(token).send().await;
+        let mut answer = asked.map_err(|error| away(&error.without_url()))?;
+        let status = answer.status();
+        tracing::debug!({ fields::HTTP_STATUS } = status.as_u16(), "asked auth for a standing");
+        match status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => return Err(Denied::Invalid),
+            other => return Err(away(&other)),
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| away(&error.without_url()))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ANSWER {
+                return Err(away(&format_args!("its answer has more than {LONGEST_ANSWER} bytes")));
+            }
+        }
+        let standing: Standing = serde_json::from_slice(&body).map_err(|error| away(&error))?;
+        if standing.user == *user { Ok(Arc::new(standing)) } else { Err(away(&"it speaks of another user")) }
+    }
+}
+
+impl Slot {
+    fn is_over(&self, now: Instant) -> bool {
+        match self.0.try_lock() {
+            Ok(last) => last.as_ref().is_none_or(|asked| now.saturating_duration_since(asked.at) >= KEPT),
+            Err(_) => false,
+        }
+    }
+}
+
+/// A value as one segment of a path.
+fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(segment, "%{byte:02X}");
+        }
+    }
+    segment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(signed_out_at: i64, session_lasts: bool) -> Standing {
+        let id = |text| Id::parse(text).expect("an id");
+        Standing { user: id("bob"), org: id("acme"), roles: Vec::new(), signed_out_at, session_lasts }
+    }
+
+    #[test]
+    fn a_logout_counts_for_the_tokens_of_its_second() {
+        let out = standing(7_999, true);
+        assert_eq!([6, 7, 8].map(|issued_at| out.allows(issued_at)), [false, false, true]);
+        assert!(!standing(0, false).allows(8));
+    }
+
+    #[test]
+    fn an_answer_counts_for_a_second_and_a_failure_for_those_who_waited() {
+        let at = Instant::now();
+        let good = Asked { at, outcome: Ok(Arc::new(standing(0, true))) };
+        let bad = Asked { at, outcome: Err(Denied::Unavailable("away".into())) };
+        let (before, after) = (at - Duration::from_millis(5), at + Duration::from_millis(5));
+        assert!(good.counts_for(after, at + KEPT - Duration::from_millis(1)));
+        assert!(!good.counts_for(after, at + KEPT));
+        assert!(bad.counts_for(before, after) && !bad.counts_for(after, after));
+    }
+
+    #[test]
+    fn a_user_is_one_segment() {
+        assert_eq!(segment("a.b/../c@d é"), "a%2Eb%2F%2E%2E%2Fc%40d%20%C3%A9");
+    }
+}

@@ -1,0 +1,12 @@
+//! The relay as a program of its own: it brings the events of a table that a service in any language fills to the
+//! broker, or over HTTP to a node.
+//!
+//! The table is the contract (docs/publishing.md): the service inserts a row in the transaction that makes the change,
+//! and needs no library. What is published, in which order and how often it is tried is the outbox's own relay.
+
+pub mod config;
+pub mod operator;
+pub mod run;
+
+pub use config::{Config, ConfigError};
+pub use run::{RunError, check, run};

@@ -1,0 +1,93 @@
+"""What `fanfare docs` writes: an OpenAPI and an AsyncAPI document that others' tools can read."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from repository import ROOT, TOOLS, built, run
+
+try:
+    import jsonschema
+    from openapi_spec_validator import validate as validate_openapi
+except ImportError:
+    validate_openapi = None
+
+ASYNCAPI = TOOLS / "asyncapi" / "package" / "schemas" / "3.0.0.json"
+
+
+def documents(broker=None):
+    """Both documents of the demo's configuration, on the embedded log or on another broker."""
+    with tempfile.TemporaryDirectory() as folder:
+        name = "fanfare.toml" if broker is None else f"fanfare.{broker}.toml"
+        outcome = run(built("fanfare"), "docs", "--config", ROOT / "demo" / name, "--output", folder)
+        assert outcome.returncode == 0, outcome.stderr
+        names = ("openapi.json", "asyncapi.json")
+        return [json.loads((Path(folder) / name).read_text(encoding="utf-8")) for name in names]
+
+
+def resolved(document, reference):
+    """What a reference within a document leads to."""
+    found = document
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part.replace("~1", "/").replace("~0", "~")]
+    return found
+
+
+def references(value):
+    """Every reference in a document."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for member in value.values():
+            yield from references(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from references(member)
+
+
+class Interfaces(unittest.TestCase):
+    """Whether the documents are valid, whole and true."""
+
+    @unittest.skipUnless(validate_openapi, "openapi-spec-validator could not be fetched")
+    def test_openapi_is_valid(self):
+        validate_openapi(documents()[0])
+
+    @unittest.skipUnless(validate_openapi and ASYNCAPI.is_file(), "the schema of AsyncAPI could not be fetched")
+    def test_asyncapi_is_valid_on_every_broker(self):
+        schema = json.loads(ASYNCAPI.read_text(encoding="utf-8"))
+        validator = jsonschema.Draft7Validator(schema)
+        for broker in (None, "nats", "kafka"):
+            document = documents(broker)[1]
+            errors = [f"{list(error.absolute_path)}: {error.message[:300]}" for error in validator.iter_errors(document)]
+            self.assertEqual(errors, [], broker)
+
+    def test_every_reference_leads_somewhere(self):
+        for document in documents() + documents("nats") + documents("kafka"):
+            for reference in references(document):
+                resolved(document, reference)
+
+    @unittest.skipUnless(validate_openapi, "openapi-spec-validator could not be fetched")
+    def test_examples_fit_their_schemas(self):
+        openapi, asyncapi = documents()
+        content = openapi["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]
+        self.assertGreater(len(content["examples"]), 5)
+        for name, example in content["examples"].items():
+            jsonschema.validate(example["value"], openapi["components"]["schemas"][name])
+        for name, message in asyncapi["components"]["messages"].items():
+            for example in message["examples"]:
+                jsonschema.validate(example["payload"], message["payload"], cls=jsonschema.Draft7Validator)
+
+    def test_events_routes_and_addresses_are_in_it(self):
+        openapi, asyncapi = documents("nats")
+        self.assertIn("license.FlagToggled", openapi["components"]["schemas"])
+        channels = asyncapi["channels"]
+        self.assertEqual(channels["events.license.FlagToggled"]["address"], "state.{org}.license.FlagToggled.{key}")
+        self.assertEqual(channels["events.export.ExportCompleted"]["address"], "events.{org}.export.ExportCompleted")
+        hub = channels["hub-hubs-notifications"]
+        targets = {resolved(asyncapi, message["$ref"])["name"] for message in hub["messages"].values()}
+        self.assertLessEqual({"toast", "featureFlag", "logout", "exportProgress"}, targets)
+        message = next(m for m in asyncapi["components"]["messages"].values() if m["name"] == "featureFlag")
+        argument = message["examples"][0]["payload"]["arguments"][0]
+        self.assertLessEqual({"id", "cursor", "flag", "enabled", "at"}, set(argument))
+        self.assertEqual(documents("kafka")[1]["channels"]["events.license.FlagToggled"]["address"], "state.license")

@@ -1,0 +1,159 @@
+//! CloudEvents over HTTP: its modes, its encodings, and what the answer says.
+
+use fanfare_e2e_tests::stub::Stub;
+use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Settings, Token};
+use serde_json::{Value, json};
+
+use crate::publish::expect_next;
+
+const STRUCTURED: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+
+/// A toast in structured mode.
+fn alert(id: &str, title: &str) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/tests", "type": "system.Alert", "org": "acme",
+        "datacontenttype": "application/json", "data": { "org": "acme", "title": title, "message": "m" },
+    })
+}
+
+async fn post(node: &Node, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+    let request = Request::post("/events").bearer(Token::producer().sign()).body(content_type, body);
+    request.send(node.address()).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn structured_mode_is_the_same_event_as_binary_mode() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let event = alert("order 17", "structured");
+    let answer = post(&node, STRUCTURED, event.to_string()).await.expect(202).json();
+    assert_eq!(answer["id"], "order 17");
+    assert_eq!(tab.expect("toast").await["title"], "structured");
+    let body = json!({ "org": "acme", "title": "structured", "message": "m" });
+    let binary = NewEvent::new("system.Alert", "order%2017", &body);
+    let again = node.post(Token::producer().sign(), &binary).await.expect(202).json();
+    assert_eq!((&again["id"], &again["duplicate"]), (&json!("order 17"), &json!(true)), "{again}");
+
+    for (change, field) in [
+        (json!({ "specversion": null }), "specversion"),
+        (json!({ "id": 7 }), "id"),
+        (json!({ "data": null }), ""),
+        (json!({ "data": { "org": "acme", "title": "t" } }), "message"),
+        (json!({ "datacontenttype": "text/xml" }), "datacontenttype"),
+    ] {
+        let mut wrong = alert("wrong", "wrong");
+        for (name, value) in change.as_object().expect("an object") {
+            wrong[name] = value.clone();
+        }
+        let refused = post(&node, STRUCTURED, wrong.to_string()).await.expect(400).json();
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+    expect_next(&node, &mut tab, "after-all-that").await;
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_whole_or_not_at_all() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let batch = |events: Vec<Value>| Value::Array(events).to_string();
+    let mut wrong = alert("2", "two");
+    wrong["data"]["title"] = json!(2);
+    let refused = post(&node, BATCH, batch(vec![alert("1", "one"), wrong])).await.expect(400).json();
+    assert_eq!((&refused["index"], &refused["field"]), (&json!(1), &json!("title")), "{refused}");
+    let twice = vec![alert("1", "one"), alert("1", "other")];
+    assert_eq!(post(&node, BATCH, batch(twice)).await.expect(409).json()["index"], 1);
+    let many = (0..101).map(|n| alert(&n.to_string(), "many")).collect();
+    post(&node, BATCH, batch(many)).await.expect(413);
+    let limited = Token::producer().claim("publish_sources", ["/others"]).sign();
+    let request = Request::post("/events").bearer(limited).body(BATCH, batch(vec![alert("1", "one")]));
+    request.send(node.address()).await.expect("an answer").expect(403);
+
+    let events = (0..20).map(|n| alert(&format!("good-{n}"), &format!("good {n}"))).collect();
+    let answer = post(&node, BATCH, batch(events)).await.expect(202).json();
+    assert_eq!(answer["events"].as_array().map(Vec::len), Some(20), "{answer}");
+    for n in 0..20 {
+        assert_eq!(tab.expect("toast").await["title"], format!("good {n}"));
+    }
+    assert_eq!(post(&node, BATCH, "[]").await.expect(202).json(), json!({ "events": [] }));
+}
+
+#[tokio::test]
+async fn the_answer_says_what_became_of_an_event() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let token = Token::producer().sign();
+    let flag = |id: &str, enabled: bool, revision: i64| {
+        let body = json!({ "org": "acme", "flag": "f", "enabled": enabled, "revision": revision });
+        NewEvent::new("license.FlagToggled", id, &body)
+    };
+    let mut answers = Vec::new();
+    for event in [flag("1", true, 7), flag("1", true, 7), flag("2", false, 6)] {
+        answers.push(node.post(&token, &event).await.expect(202).json());
+        if answers.len() == 1 {
+            tab.expect("featureFlag").await;
+        }
+    }
+    let said = |name: &str| answers.iter().map(|answer| answer[name].clone()).collect::<Vec<_>>();
+    assert_eq!(said("duplicate"), [json!(false), json!(true), json!(false)]);
+    assert_eq!(said("stale"), [json!(false), json!(false), json!(true)]);
+    assert!(answers[0]["routes"].as_array().is_some_and(|routes| !routes.is_empty()), "{answers:?}");
+    let login = json!({ "user": "alice", "org": "acme", "session": "s" });
+    let unheard = node.post(&token, &NewEvent::new("auth.UserLoggedIn", "3", &login)).await.expect(202).json();
+    assert_eq!(unheard, json!({ "id": "3", "duplicate": false, "stale": false, "routes": [] }));
+}
+
+#[tokio::test]
+async fn other_encodings_are_named() {
+    let node = Node::start_default().await;
+    let request = async |content_type: &str, coding: &str, body: &[u8]| {
+        let request = Request::post("/events").bearer(Token::producer().sign()).header("content-encoding", coding);
+        request.body(content_type, body).send(node.address()).await
+    };
+    let text = alert("1", "t").to_string();
+    let refused = request(STRUCTURED, "br", text.as_bytes()).await.expect("an answer").expect(415);
+    assert_eq!(refused.header("accept-encoding"), Some("gzip"));
+    assert!(refused.json()["error"].as_str().is_some_and(|told| told.contains("`br`")));
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let refused = request(STRUCTURED, "identity", &utf16).await.expect("an answer").expect(415).json();
+    assert!(refused["error"].as_str().is_some_and(|told| told.contains("UTF-16")), "{refused}");
+    let marked = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+    request(STRUCTURED, "identity", &marked).await.expect("an answer").expect(202);
+    request("application/cloudevents+avro", "identity", b"").await.expect("an answer").expect(415);
+}
+
+#[tokio::test]
+async fn who_has_no_right_learns_nothing_of_schemas() {
+    let node = Node::start_default().await;
+    let narrow = Token::producer().claim("publish", ["license.*"]).claim("publish_orgs", ["acme"]).sign();
+    for (event_type, body, status) in [
+        ("system.Alert", json!({ "nonsense": 1 }), 403),
+        ("auth.Nothing", json!({}), 403),
+        ("license.FlagToggled", json!({ "org": "globex", "nonsense": 1 }), 403),
+        ("license.FlagToggled", json!({ "org": "acme", "nonsense": 1 }), 400),
+    ] {
+        let refused = node.post(&narrow, &NewEvent::new(event_type, "1", &body)).await.expect(status).json();
+        let told = refused["error"].as_str().expect("an error");
+        assert_eq!(status == 403, refused.get("field").is_none(), "{refused}");
+        assert!(status == 400 || (!told.contains("expected") && !told.contains("v1")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_followed_behind_a_good_token_alone() {
+    let collector = Stub::start("{}").await;
+    let settings = Settings::default()
+        .environment("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())
+        .environment("OTEL_BSP_SCHEDULE_DELAY", "200");
+    let mut node = Node::start_with(settings).await;
+    let traced = |trace: &str| {
+        let traceparent = format!("00-{}-00f067aa0ba902b7-01", trace.repeat(16));
+        NewEvent::alert("acme", trace).header("traceparent", &traceparent)
+    };
+    node.post(Token::producer().claim("aud", "other").sign(), &traced("aa")).await.expect(401);
+    node.post(Token::producer().sign(), &traced("bb")).await.expect(202);
+    node.stop().await;
+    let spans = collector.requests().concat();
+    let holds = |byte: u8| spans.windows(16).any(|window| window == [byte; 16]);
+    assert_eq!((holds(0xaa), holds(0xbb)), (false, true));
+}
