@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
     let router = edge::router(&node);
     let stop = CancellationToken::new();
     tracing::info!("listening on http://{}{}", listener.local_addr()?, settings::TEST_HUB);
-    let served = tokio::spawn(socket::serve(listener, router, stop.clone()));
+    let served = tokio::spawn(socket::serve(listener, router, node.port(), |_| {}, stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -12,17 +12,18 @@ use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::secret;
+use super::{descriptors, secret};
 use crate::config::{Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
+use crate::limit::TooFewFiles;
 use crate::method::{Authorizers, Methods};
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Hubs};
+use crate::socket::{App, BindError, Edge, Hubs};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -39,6 +40,9 @@ const SHARD_COMMANDS: usize = 1024;
 /// Why a node does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// The process may have too few open files for its connections.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// A port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -114,6 +118,7 @@ impl Node {
     /// [`StartError`] in a plain sentence.
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
+        let edge = Edge::new(&config, descriptors::capacity(&config)?);
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = super::broker::open(&config.broker, &registry)?;
         let seal = secret::of_node(&config)
@@ -152,14 +157,13 @@ impl Node {
             letters: operators_letters,
             methods: methods.clone(),
             seal: seal.clone(),
-            origins: config.cors.clone(),
+            edge,
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,
-            max_connections: config.node.max_connections,
             draining: AtomicBool::new(false),
         });
         let log = Arc::clone(&broker);

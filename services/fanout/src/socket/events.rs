@@ -1,9 +1,9 @@
 //! `POST /events`: CloudEvents over HTTP from producers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use fanfare_broker::PublishError;
@@ -14,8 +14,9 @@ use serde_json::json;
 use thiserror::Error;
 use tracing::Instrument as _;
 
+use super::answer::Ambiguous;
 use super::bearer;
-use super::query::Query;
+use super::body::BodyError;
 use super::state::App;
 use crate::clock::unix_millis;
 use crate::pipeline::{Body, IngestError};
@@ -35,8 +36,12 @@ enum Refused {
     Attributes(String),
     #[error("the body is not JSON: {0}")]
     Json(serde_json::Error),
-    #[error("the body has more than {0} bytes")]
-    TooLarge(usize),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
+    #[error("too many tokens from this address were refused")]
+    TooManyTokens(Duration),
     #[error(transparent)]
     Ingest(#[from] IngestError),
 }
@@ -58,17 +63,23 @@ pub(super) async fn publish(State(app): State<Arc<App>>, request: Request) -> Re
 
 async fn take(app: &App, request: Request) -> Result<String, Refused> {
     let (parts, body) = request.into_parts();
-    let permission = authorize(app, &parts).await?;
+    let (producer, permission) = authorize(app, &parts).await?;
     let is_avro = content_type(&parts.headers)?;
     let attributes = attributes(&parts.headers)?;
-    let bytes = read(body, app.event_bytes).await?;
-    let body =
-        if is_avro { Body::Avro(bytes) } else { Body::Json(serde_json::from_slice(&bytes).map_err(Refused::Json)?) };
+    let body = app.edge.bodies.read(body, app.event_bytes, ("producer", producer), None).await;
+    let read = body.inspect_err(|error| app.metrics.http_refused(error.label()))?;
+    let body = if is_avro {
+        Body::Avro(read.bytes.to_vec())
+    } else {
+        Body::Json(serde_json::from_slice(&read.bytes).map_err(Refused::Json)?)
+    };
     Ok(app.ingest.publish(attributes, body, &permission).await?)
 }
 
-async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
-    let token = bearer::token(&parts.headers, Query::of(&parts.uri)).ok_or(Refused::NoToken)?;
+/// Who publishes, and what it may.
+async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refused> {
+    let token = bearer::token(parts)?.ok_or(Refused::NoToken)?;
+    bearer::check_address(app, parts).map_err(Refused::TooManyTokens)?;
     // Without an issuer there is nobody whose token could be good.
     let verifier = app.verifier.as_ref().ok_or(Refused::Token(TokenError::UnknownIssuer))?;
     let claims = match verifier.verify(&token, Audience::Producer).await {
@@ -80,12 +91,12 @@ async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
             return Err(Refused::NotProducer);
         }
         Err(error) => {
-            tracing::info!(reason = error.label(), "producer token refused");
-            app.metrics.token_refused(error.label());
+            bearer::note_refused(app, parts, parts.uri.path(), &error);
             return Err(Refused::Token(error));
         }
     };
-    claims.publish.clone().ok_or(Refused::NotProducer)
+    let permission = claims.publish.clone().ok_or(Refused::NotProducer)?;
+    Ok((format!("{}/{}", claims.issuer, claims.user), permission))
 }
 
 fn content_type(headers: &HeaderMap) -> Result<bool, Refused> {
@@ -120,11 +131,6 @@ fn attributes(headers: &HeaderMap) -> Result<Attributes, Refused> {
     Attributes::from_headers(pairs).map_err(|error| Refused::Attributes(error.to_string()))
 }
 
-async fn read(body: HttpBody, limit: usize) -> Result<Vec<u8>, Refused> {
-    let bytes = to_bytes(body, limit).await.map_err(|_| Refused::TooLarge(limit))?;
-    Ok(bytes.to_vec())
-}
-
 impl Refused {
     fn status(&self) -> StatusCode {
         match self {
@@ -133,14 +139,15 @@ impl Refused {
             Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::NotProducer | Self::Ingest(IngestError::Forbidden(_)) => StatusCode::FORBIDDEN,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(error) => error.status(),
+            Self::TooManyTokens(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Ingest(IngestError::Broker(error)) => match error {
                 PublishError::NotStored(_) | PublishError::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
                 PublishError::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
                 PublishError::Invalid(_) => StatusCode::BAD_REQUEST,
                 PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             },
-            Self::Attributes(_) | Self::Json(_) | Self::Ingest(_) => StatusCode::BAD_REQUEST,
+            Self::Ambiguous(_) | Self::Attributes(_) | Self::Json(_) | Self::Ingest(_) => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -10,6 +10,8 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 use thiserror::Error;
 
+use super::answer::Ambiguous;
+use super::header::one;
 use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
@@ -27,6 +29,8 @@ pub(super) const REQUEST_BYTES: usize = 16 * 1024;
 pub(super) enum Refused {
     #[error(transparent)]
     NotOperator(#[from] NotOperator),
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
     #[error("`limit` must be 1 to {MOST_LISTED}")]
     Limit,
     #[error(transparent)]
@@ -44,7 +48,10 @@ pub(super) enum Refused {
 /// Lets operators pass, and nobody else.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     // The header alone: what stands in a query ends in somebody's log.
-    let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let value = match one(request.headers(), header::AUTHORIZATION) {
+        Ok(value) => value,
+        Err(refused) => return Refused::from(Ambiguous::from(refused)).into_response(),
+    };
     let bearer =
         value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match operator::check(&app.seal, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
@@ -59,15 +66,15 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 /// The newest letters; with `order=id` a page of them by their ids, those before `before`.
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refused> {
     let query = Query::of(&uri);
-    let limit = match query.get("limit") {
+    let limit = match query.one("limit").map_err(Ambiguous::from)? {
         None => LISTED,
         Some(text) => {
             let number = text.parse().ok().filter(|number| (1..=MOST_LISTED).contains(number));
             number.ok_or(Refused::Limit)?
         }
     };
-    let before = query.get("before").map(|text| text.parse::<LetterId>()).transpose()?;
-    let listed = match query.get("order").as_deref() {
+    let before = query.one("before").map_err(Ambiguous::from)?.map(|text| text.parse::<LetterId>()).transpose()?;
+    let listed = match query.one("order").map_err(Ambiguous::from)?.as_deref() {
         Some("id") => app.letters.page(before, limit).await?,
         _ => app.letters.newest(limit).await?,
     };
@@ -98,7 +105,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotOperator(_) => StatusCode::UNAUTHORIZED,
-            Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
+            Self::Ambiguous(_) | Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Letters(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -15,7 +15,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
     assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));
     assert!(config.node.secret.is_none() && config.schemas.is_none() && config.cors.is_empty());
-    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (18_000, 5));
+    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (None, 5));
     let hub = config.hub("/hubs/a").unwrap();
     assert!(!hub.public && hub.admits(&[]));
     assert_eq!(hub.join.len(), 6);
@@ -88,8 +88,8 @@ fn everything_can_be_said() {
     assert_eq!(config.node.secret.as_ref().unwrap().as_bytes(), b"0123456789abcdef0123456789abcdef");
     assert!(config.node.previous_secret.is_some());
     assert!(!format!("{config:?}").contains("0123456789abcdef"), "secrets are not shown");
-    assert_eq!((config.node.max_connections, config.node.drain.as_secs()), (50_000, 0));
-    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (40_000, 1));
+    assert_eq!((config.node.max_connections, config.node.drain.as_secs()), (Some(50_000), 0));
+    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (Some(40_000), 1));
     assert_eq!(config.routes, path("routes"));
     let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
     assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));

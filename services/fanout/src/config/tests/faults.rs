@@ -17,7 +17,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("\"127.0.0.1:9090\"", "\"127.0.0.1:8080\"", "4:1: is the same address as `listen`"),
     ("data = \"data\"", "", "2:1: [node] needs the key `data`"),
     ("data = \"data\"", "data = \"data\"\nmax_conections = 5", "6:1: [node] has no key `max_conections` (did you mean `max_connections`?)"),
-    ("data = \"data\"", "data = \"data\"\nmax_connections = 0", "6:19: `max_connections` of [node] is 0 (it must be 1 to 1000000; the default is 20000)"),
+    ("data = \"data\"", "data = \"data\"\nmax_connections = 0", "6:19: `max_connections` of [node] is 0 (it must be 1 to 1000000; left out, it is what the limit of open files leaves)"),
     ("data = \"data\"", "data = \"data\"\ndrain_seconds = -1", "`drain_seconds` of [node] is -1 (it must be 0 to 300; the default is 5)"),
     ("data = \"data\"", "data = \"data\"\ndrain_seconds = \"5\"", "`drain_seconds` of [node] must be an integer, not a string"),
     ("data = \"data\"", "data = \"data\"\nsecret = \"short\"", "6:1: the secret has 5 bytes and needs at least 32"),

@@ -7,6 +7,7 @@ use fanfare_signalr::Outcome;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use super::super::seat::Hold;
 use super::link::PollAnswer;
 use crate::config::HubConfig;
 use crate::connection::{ConnectionId, Identity};
@@ -30,6 +31,8 @@ pub struct Opening {
     pub cursor: Option<String>,
     /// The request itself, where the hub's methods want to see it.
     pub request: Option<Arc<Request>>,
+    /// The room that it takes of its node; to be dropped with the connection, and not before.
+    pub hold: Hold,
 }
 
 /// Whose request it is that names a connection.

@@ -37,6 +37,7 @@ impl Shard {
         let tab = match known {
             Some(tab) if tab.state.borrow().connection.is_stateful() => {
                 self.replace_socket(&tab, &stream);
+                tab.hold.follow(opening.hold);
                 tab
             }
             // The id was taken between the question and the upgrade: the second socket is dropped.
@@ -89,6 +90,7 @@ impl Shard {
             identity: opening.identity,
             transport,
             request: opening.request,
+            hold: opening.hold,
             state: RefCell::new(TabState {
                 connection: Connection::new(transport, opening.stateful, &self.shared.settings, now),
                 reader: FrameReader::default(),

@@ -11,6 +11,7 @@ use fanfare_signalr::negotiate::Transport;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
+use super::super::seat::Hold;
 use super::calls::Calls;
 use super::link::{Link, PollAnswer, Written};
 use super::queue::SendQueue;
@@ -34,6 +35,8 @@ pub(super) struct Tab {
     pub transport: Transport,
     /// The request that opened it, where the hub's methods want to see it.
     pub request: Option<Arc<Request>>,
+    /// The room that it takes of its node.
+    pub hold: Hold,
     /// Everything that changes.
     pub state: RefCell<TabState>,
     /// The calls under way.
