@@ -11,6 +11,9 @@ const NODE_BURST_SECONDS: u32 = 20;
 /// How many connections a user or an address opens at once where they may have any number.
 const UNBOUNDED_BURST: usize = 200;
 
+/// And where they may have few: a page that is loaded anew opens another before the last is gone.
+const FEWEST_BURST: usize = 50;
+
 /// The most bodies of one connection at the same time; clients send one after the other.
 const BODIES_OF_CONNECTION: usize = 4;
 
@@ -37,6 +40,8 @@ pub struct EdgeLimits {
     pub address_connects_per_minute: Option<u32>,
     /// How many tokens of one address may be wrong in a minute.
     pub failed_tokens_per_minute: Option<u32>,
+    /// How long a client may take for the head of a request, and how long a connection may be idle.
+    pub head: Duration,
     /// How long a client may take for the body of a request.
     pub body: Duration,
     /// The most bytes of bodies that are held at the same time.
@@ -51,6 +56,7 @@ pub(super) const KEYS: &[&str] = &[
     "user_connects_per_minute",
     "address_connects_per_minute",
     "failed_tokens_per_minute",
+    "head_seconds",
     "body_seconds",
     "body_bytes",
 ];
@@ -71,6 +77,7 @@ impl EdgeLimits {
             user_connects_per_minute: Some(600),
             address_connects_per_minute: by_address(6000),
             failed_tokens_per_minute: by_address(300),
+            head: Duration::from_secs(30),
             body: Duration::from_secs(30),
             body_bytes: 64 << 20,
         }
@@ -80,7 +87,8 @@ impl EdgeLimits {
     #[must_use]
     pub fn connect_bounds(&self, node: usize) -> ConnectBounds {
         let minute = Duration::from_secs(60);
-        let burst = |most: Option<usize>| u32::try_from(most.unwrap_or(UNBOUNDED_BURST)).unwrap_or(u32::MAX);
+        let burst =
+            |most: Option<usize>| u32::try_from(most.unwrap_or(UNBOUNDED_BURST).max(FEWEST_BURST)).unwrap_or(u32::MAX);
         let rate = |count: Option<u32>, most| count.map(|count| Rate::new(count, minute, burst(most)));
         let of_node = |count: u32| Rate::new(count, Duration::from_secs(1), count.saturating_mul(NODE_BURST_SECONDS));
         ConnectBounds {
@@ -132,6 +140,7 @@ pub(super) fn read(section: &Section<'_>, knows_addresses: bool) -> EdgeLimits {
         let number = section.integer(key, 0..=1_000_000, default.unwrap_or(0).into());
         u32::try_from(number).ok().filter(|number| *number > 0)
     };
+    let head = section.integer("head_seconds", 1..=600, d.head.as_secs());
     let body = section.integer("body_seconds", 1..=600, d.body.as_secs());
     let body_bytes = section.integer("body_bytes", 4 << 20..=16 << 30, d.body_bytes as u64);
     EdgeLimits {
@@ -142,6 +151,7 @@ pub(super) fn read(section: &Section<'_>, knows_addresses: bool) -> EdgeLimits {
         user_connects_per_minute: rate("user_connects_per_minute", d.user_connects_per_minute),
         address_connects_per_minute: rate("address_connects_per_minute", d.address_connects_per_minute),
         failed_tokens_per_minute: rate("failed_tokens_per_minute", d.failed_tokens_per_minute),
+        head: Duration::from_secs(head),
         body: Duration::from_secs(body),
         body_bytes: usize::try_from(body_bytes).unwrap_or(d.body_bytes),
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::answer::Ambiguous;
+use super::body::BodyError;
 use super::header::one;
 use super::query::Query;
 use super::state::App;
@@ -22,7 +23,7 @@ use crate::pipeline::letters::{LetterId, LetterIdError, LettersError, MOST_LISTE
 const LISTED: usize = 50;
 
 /// The largest request to replay, in bytes.
-pub(super) const REQUEST_BYTES: usize = 16 * 1024;
+const REQUEST_BYTES: usize = 16 * 1024;
 
 /// Why the operator gets no letters.
 #[derive(Debug, Error)]
@@ -37,6 +38,8 @@ pub(super) enum Refused {
     Id(#[from] LetterIdError),
     #[error("there is no dead letter {0}; `fanfare deadletters list` tells which there are")]
     Unknown(LetterId),
+    #[error(transparent)]
+    Unread(#[from] BodyError),
     #[error("the body is no request to replay: {0}")]
     Body(String),
     #[error("a request names 1 to {MOST_REPLAYED} letters")]
@@ -89,8 +92,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 }
 
 /// Publishes letters again.
-pub(super) async fn replay(State(app): State<Arc<App>>, body: axum::body::Bytes) -> Result<Response, Refused> {
-    let request: ReplayRequest = serde_json::from_slice(&body).map_err(|error| Refused::Body(error.to_string()))?;
+pub(super) async fn replay(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let body = app.edge.bodies.read(request.into_body(), REQUEST_BYTES, "operator", None).await?;
+    let request: ReplayRequest =
+        serde_json::from_slice(&body.bytes).map_err(|error| Refused::Body(error.to_string()))?;
     if !(1..=MOST_REPLAYED).contains(&request.ids.len()) {
         return Err(Refused::Number);
     }
@@ -105,6 +110,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotOperator(_) => StatusCode::UNAUTHORIZED,
+            Self::Unread(error) => error.status(),
             Self::Ambiguous(_) | Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Letters(_) => StatusCode::SERVICE_UNAVAILABLE,

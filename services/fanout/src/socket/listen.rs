@@ -10,7 +10,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,9 +27,6 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// How long sent bytes may stay unacknowledged: finds the half-open connections that keepalive writes to.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-
-/// How long a client may take for the head of its request, and how long a kept-alive connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a request's head is buffered: room for a token in the query and one in a header.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -86,7 +82,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     port: Arc<Port>,
-    refused: impl Fn(&'static str),
+    refused: impl Fn(&'static str) + Clone + Send + 'static,
     shutdown: CancellationToken,
 ) {
     let requests = TaskTracker::new();
@@ -108,19 +104,23 @@ pub async fn serve(
             tracing::debug!(%error, "a socket does not take its options");
             continue;
         }
-        let Ok((place, gives_way, another_gave_way)) = port.arrive() else {
+        let Ok((place, gives_way)) = port.arrive() else {
             refused("http_connections");
             // It is small enough for the kernel's empty buffer; whoever sends more than it can take has no use for it.
             let _ = stream.try_write(NO_ROOM);
             continue;
         };
-        if another_gave_way {
-            refused("http_gave_way");
-        }
         let (head, unread) = (Arc::new(AtomicBool::new(true)), Unread::default());
         let wire = Wire::new(stream, Arc::clone(&place), Arc::clone(&head), unread.clone());
         let exchange = Exchange { router: router.clone(), peer, place, head, unread };
-        requests.spawn(one(wire, exchange, gives_way, shutdown.clone()));
+        let (connection, refused) = (one(wire, exchange, port.patience, shutdown.clone()), refused.clone());
+        requests.spawn(async move {
+            tokio::select! {
+                () = connection => {}
+                // It waits for a request, so nothing is lost but a half head.
+                () = gives_way.notified() => refused("http_gave_way"),
+            }
+        });
     }
     drop(listener);
     requests.close();
@@ -129,18 +129,16 @@ pub async fn serve(
 }
 
 /// Serves one connection; once the node stops, the request under way is its last.
-async fn one(wire: Wire, exchange: Exchange, gives_way: Arc<Notify>, shutdown: CancellationToken) {
+async fn one(wire: Wire, exchange: Exchange, patience: Duration, shutdown: CancellationToken) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(patience)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(wire), exchange)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        // It waits for a request, so nothing is lost but a half head.
-        () = gives_way.notified() => return,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -37,7 +37,6 @@ pub use state::{App, Hubs};
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
@@ -73,7 +72,6 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))
-        .layer(DefaultBodyLimit::max(letters::REQUEST_BYTES))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), letters::guard));
     Router::new()
         .merge(letters)

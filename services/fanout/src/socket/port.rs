@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -12,7 +13,11 @@ const HEAD_BYTES: usize = 32 << 20;
 
 /// The TCP connections of one port.
 #[derive(Debug)]
-pub struct Port(Mutex<Inner>);
+pub struct Port {
+    /// How long a connection may wait for a request, and a client may take for its head.
+    pub(super) patience: Duration,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -29,11 +34,11 @@ pub(super) struct Place {
 }
 
 impl Port {
-    /// A port with at most so many TCP connections, of which `most_waiting` wait for a request.
+    /// A port with at most so many TCP connections, of which `most_waiting` wait for a request, each at most for so long.
     #[must_use]
-    pub fn new(most: usize, most_waiting: usize) -> Arc<Self> {
+    pub fn new(most: usize, most_waiting: usize, patience: Duration) -> Arc<Self> {
         let rule = HttpConnections::new(most, most_waiting, HEAD_BYTES);
-        Arc::new(Self(Mutex::new(Inner { rule, served: HashMap::new() })))
+        Arc::new(Self { patience, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
     }
 
     /// How many TCP connections there are.
@@ -42,19 +47,19 @@ impl Port {
         self.inner().rule.open()
     }
 
-    /// Takes a connection; with what tells it to give way, and whether another was told so for it.
-    pub(super) fn arrive(self: &Arc<Self>) -> Result<(Arc<Place>, Arc<Notify>, bool), Full> {
+    /// Takes a connection; with what tells it to give way to another.
+    pub(super) fn arrive(self: &Arc<Self>) -> Result<(Arc<Place>, Arc<Notify>), Full> {
         let mut inner = self.inner();
         let (key, gives_way) = inner.rule.arrive()?;
         let told = Arc::new(Notify::new());
         inner.served.insert(key, Arc::clone(&told));
         inner.tell(gives_way);
-        Ok((Arc::new(Place { port: Arc::clone(self), key }), told, gives_way.is_some()))
+        Ok((Arc::new(Place { port: Arc::clone(self), key }), told))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Each call leaves the counts in order, so a panic elsewhere does not spoil them.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

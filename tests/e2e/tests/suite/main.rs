@@ -1,12 +1,15 @@
 //! The platform from outside: real processes, real sockets.
 
+mod bodies;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;
 mod demo;
 mod frames;
+mod http;
 mod isolation;
 mod leaks;
+mod limits;
 mod logout;
 mod proxy;
 mod publish;
