@@ -73,7 +73,7 @@ impl EdgeLimits {
             connections_per_user: Some(200),
             connections_per_org: None,
             connections_per_address: by_address(1000).map(|limit| limit as usize),
-            connects_per_second: Some(1000),
+            connects_per_second: Some(2000),
             user_connects_per_minute: Some(600),
             address_connects_per_minute: by_address(6000),
             failed_tokens_per_minute: by_address(300),

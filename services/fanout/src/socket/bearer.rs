@@ -1,6 +1,7 @@
 //! From a request to an identity.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_token::{Audience, TokenError};
@@ -30,14 +31,9 @@ pub(super) fn token(parts: &Parts) -> Result<Option<Cow<'_, str>>, Ambiguous> {
     }
 }
 
-/// The org that a request names, by header or query.
-fn named_org(parts: &Parts) -> Result<Option<Cow<'_, str>>, Ambiguous> {
-    let header = one(&parts.headers, ORG_HEADER)?.map(Cow::from);
-    let in_query = Query::of(&parts.uri).one("org")?;
-    match (header, in_query) {
-        (Some(header), Some(in_query)) if header != in_query => Err(Ambiguous::TwoOrgs),
-        (header, in_query) => Ok(header.or(in_query)),
-    }
+/// The orgs that a request names, by header and by query.
+fn named_orgs(parts: &Parts) -> Result<[Option<Cow<'_, str>>; 2], Ambiguous> {
+    Ok([one(&parts.headers, ORG_HEADER)?.map(Cow::from), Query::of(&parts.uri).one("org")?])
 }
 
 /// Who asks for a hub; nobody in particular on a public one.
@@ -45,14 +41,14 @@ fn named_org(parts: &Parts) -> Result<Option<Cow<'_, str>>, Ambiguous> {
 /// # Errors
 /// [`Refusal`] if the token, the org or the roles do not allow the hub.
 pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Option<Identity>, Refusal> {
-    let (given, named) = (token(parts)?, named_org(parts)?);
-    let refused = |reason| refused(app, hub, parts, reason);
+    let (given, named) = (token(parts)?, named_orgs(parts)?);
+    let refused = |reason| refused(app, parts, reason);
     let (Some(verifier), Some(token)) = (&app.verifier, given) else {
         return if hub.public { Ok(None) } else { Err(refused("missing")) };
     };
     check_address(app, parts).map_err(Refusal::TooManyTokens)?;
     let claims = verifier.verify(&token, Audience::User).await.map_err(|error| {
-        note_refused(app, parts, &hub.path, &error);
+        note_refused(app, parts, &error);
         Refusal::from(error)
     })?;
     // A connection ends with its token, without leeway: let in within the leeway, a client that comes back with
@@ -69,10 +65,20 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
         app.metrics.connect_refused("role");
         return Err(Refusal::Role);
     }
-    let identity = Identity::new(claims, named.as_deref(), |_| hub.may_name_org(&roles)).map_err(|error| {
-        app.metrics.connect_refused("org");
-        Refusal::Org(error)
-    })?;
+    let mut identity = Identity::new(Arc::clone(&claims), None, |_| false).map_err(Refusal::Org)?;
+    for named in named.iter().flatten() {
+        let joined = Identity::new(Arc::clone(&claims), Some(named), |_| hub.may_name_org(&roles));
+        identity = joined.map_err(|error| {
+            app.metrics.connect_refused("org");
+            Refusal::Org(error)
+        })?;
+    }
+    // Only who may name any org could mean either.
+    if let [Some(header), Some(in_query)] = &named
+        && header != in_query
+    {
+        return Err(Ambiguous::TwoOrgs.into());
+    }
     Ok(Some(identity))
 }
 
@@ -86,28 +92,28 @@ pub(super) fn check_address(app: &App, parts: &Parts) -> Result<(), Duration> {
 }
 
 /// Notes a token that was refused, against its address too unless the issuer's keys are to blame.
-pub(super) fn note_refused(app: &App, parts: &Parts, path: &str, error: &TokenError) {
+pub(super) fn note_refused(app: &App, parts: &Parts, error: &TokenError) {
     if !error.is_server_fault() {
         app.edge.token_failed(app.edge.address(parts));
     }
-    say_refused(app, parts, path, error.label());
+    say_refused(app, parts, error.label());
 }
 
-fn refused(app: &App, hub: &HubConfig, parts: &Parts, reason: &'static str) -> Refusal {
+fn refused(app: &App, parts: &Parts, reason: &'static str) -> Refusal {
     // A client that has no token has not tried one.
     if reason != "missing" {
         app.edge.token_failed(app.edge.address(parts));
     }
-    say_refused(app, parts, &hub.path, reason);
+    say_refused(app, parts, reason);
     Refusal::Unauthorized
 }
 
 /// Counts a refusal, and says so in the log unless that has been said too often. The label and nothing of the token: what
 /// is not valid may still be somebody's secret.
-fn say_refused(app: &App, parts: &Parts, path: &str, reason: &'static str) {
+fn say_refused(app: &App, parts: &Parts, reason: &'static str) {
     app.metrics.token_refused(reason);
     if app.edge.may_say(reason) {
         let client = app.edge.address(parts).map_or_else(|| "?".to_owned(), |address| address.to_string());
-        tracing::info!(path, reason, client, "token refused");
+        tracing::info!(path = parts.uri.path(), reason, client, "token refused");
     }
 }

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use super::answer::Ambiguous;
 use super::bearer;
 use super::body::BodyError;
+use super::header::one;
 use super::state::App;
 use crate::clock::unix_millis;
 use crate::pipeline::{Body, IngestError};
@@ -91,7 +92,7 @@ async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refuse
             return Err(Refused::NotProducer);
         }
         Err(error) => {
-            bearer::note_refused(app, parts, parts.uri.path(), &error);
+            bearer::note_refused(app, parts, &error);
             return Err(Refused::Token(error));
         }
     };
@@ -100,7 +101,7 @@ async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refuse
 }
 
 fn content_type(headers: &HeaderMap) -> Result<bool, Refused> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let value = one(headers, header::CONTENT_TYPE).map_err(Ambiguous::from)?;
     let media_type = value.and_then(|value| value.split(';').next()).map(str::trim);
     match media_type {
         Some(media) if media.eq_ignore_ascii_case("application/avro") => Ok(true),

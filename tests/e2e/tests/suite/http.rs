@@ -39,9 +39,7 @@ async fn whoever_holds_all_connections_keeps_neither_the_operator_nor_users_out(
 
 #[tokio::test]
 async fn more_connections_than_there_can_be_files_stop_the_start() {
-    let mut settings = Settings::default();
-    settings.node = "max_connections = 20000\n".to_owned();
-    let node = Node::prepare(settings);
+    let node = Node::prepare(Settings::default().node("max_connections = 20000"));
     let outcome = process::run(node.serve_with_files(300, 1000)).await;
     assert_eq!(outcome.code, Some(1));
     let told = "20000 connections need 20256 open files, and this process may have 1000";
@@ -122,11 +120,8 @@ async fn what_can_be_read_in_two_ways_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_page_behind_a_proxy_that_replaces_the_host_opens_its_socket() {
-    let mut settings = Settings::default();
-    settings.node = "trusted_proxies = [\"127.0.0.1\"]\n".to_owned();
-    let by_proxy = Node::start_with(settings.clone()).await;
-    settings.node = "hosts = [\"app.example.com\"]\n".to_owned();
-    let by_setting = Node::start_with(settings).await;
+    let by_proxy = Node::start_with(Settings::default().node("trusted_proxies = [\"127.0.0.1\"]")).await;
+    let by_setting = Node::start_with(Settings::default().node("hosts = [\"app.example.com\"]")).await;
     let page = Connect::new(HUB, Token::user("alice", "acme").sign()).header("origin", "https://app.example.com");
     let told = page.clone().header("x-forwarded-host", "app.example.com");
     assert!(told.open(by_proxy.address(), None).await.expect("an answer").is_ok());

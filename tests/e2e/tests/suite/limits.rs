@@ -52,9 +52,7 @@ async fn one_user_has_so_many_connections_whatever_the_transport_and_others_get_
 #[tokio::test]
 async fn connects_at_the_same_moment_are_no_more_than_the_node_may_have() {
     const MOST: usize = 10;
-    let mut settings = Settings::default();
-    settings.node = format!("max_connections = {MOST}\n");
-    let node = Node::start_with(settings).await;
+    let node = Node::start_with(Settings::default().node(&format!("max_connections = {MOST}"))).await;
     let to = node.address();
     let opening = (0..60).map(|number| {
         let connect = connect(&format!("user-{number}"), "acme");
@@ -98,8 +96,7 @@ async fn one_user_opens_connections_so_fast_and_others_as_ever() {
 
 #[tokio::test]
 async fn one_address_has_so_many_connections_as_a_trusted_proxy_tells_it() {
-    let mut settings = limits("connections_per_address = 2");
-    settings.node = "trusted_proxies = [\"127.0.0.0/8\"]\n".to_owned();
+    let settings = limits("connections_per_address = 2").node("trusted_proxies = [\"127.0.0.0/8\"]");
     let node = Node::start_with(settings).await;
     let from = |user: &str, address: &str| connect(user, "acme").header("x-forwarded-for", address);
     let mut open = Vec::new();
@@ -126,9 +123,8 @@ async fn without_trusted_proxies_nothing_is_counted_by_address() {
 #[tokio::test]
 async fn an_address_with_too_many_wrong_tokens_is_not_listened_to_and_the_log_stays_short() {
     const WRONG: usize = 50;
-    let mut settings = limits(&format!("failed_tokens_per_minute = {WRONG}"));
-    settings.node = "trusted_proxies = [\"127.0.0.1\"]\n".to_owned();
-    let node = Node::start_with(settings).await;
+    let settings = limits(&format!("failed_tokens_per_minute = {WRONG}"));
+    let node = Node::start_with(settings.node("trusted_proxies = [\"127.0.0.1\"]")).await;
     let from = |token: &str, address: &str| {
         let request = Request::post(format!("{HUB}/negotiate?negotiateVersion=1"));
         request.bearer(token).header("x-forwarded-for", address)
