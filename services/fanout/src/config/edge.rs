@@ -156,3 +156,25 @@ pub(super) fn read(section: &Section<'_>, knows_addresses: bool) -> EdgeLimits {
         body_bytes: usize::try_from(body_bytes).unwrap_or(d.body_bytes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::limit::{Connects, Who};
+
+    #[test]
+    fn by_default_ten_thousand_users_of_one_address_connect_at_once_and_one_user_does_not() {
+        let now = Instant::now();
+        let mut connects = Connects::new(EdgeLimits::default_with(false).connect_bounds(15_000));
+        let who = |user| Who { user: NonZeroU64::new(user), org: NonZeroU64::new(1), address: NonZeroU64::new(1) };
+        for user in 1..=10_000 {
+            assert_eq!(connects.pay(who(user), now), Ok(()), "{user}");
+            assert_eq!(connects.take(who(user)), Ok(()), "{user}");
+        }
+        let opened = (0..1000).filter(|_| connects.pay(who(1), now).is_ok() && connects.take(who(1)).is_ok()).count();
+        assert_eq!(opened, 199, "one they had already");
+    }
+}
