@@ -46,6 +46,12 @@ impl EmbeddedNode {
         socket::public(Arc::clone(&self.app))
     }
 
+    /// The room for TCP connections on the public port, as [`socket::serve`] needs it.
+    #[must_use]
+    pub fn port(&self) -> Arc<socket::Port> {
+        self.app.edge.public_port()
+    }
+
     /// The way to the clients of this node.
     #[must_use]
     pub fn clients(&self) -> Clients {

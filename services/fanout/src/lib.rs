@@ -11,6 +11,7 @@ pub mod config;
 pub mod connection;
 pub mod embed;
 pub mod groups;
+pub mod limit;
 pub mod method;
 pub mod operator;
 pub mod pipeline;

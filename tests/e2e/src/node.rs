@@ -79,6 +79,24 @@ impl Node {
         self.process = Some(Process::start(NAME, self.folder(), self.serve()));
     }
 
+    /// Starts the node with these limits of open files, without waiting for anything.
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn launch_with_files(&mut self, soft: u32, hard: u32) {
+        assert!(self.process.is_none(), "the node runs already");
+        self.process = Some(Process::start(NAME, self.folder(), self.serve_with_files(soft, hard)));
+    }
+
+    /// The command that serves with these limits of open files.
+    pub fn serve_with_files(&self, soft: u32, hard: u32) -> std::process::Command {
+        let serve = self.serve();
+        let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+        let mut command = std::process::Command::new("sh");
+        command.arg("-c").arg(script).arg(serve.get_program()).args(serve.get_args());
+        command
+    }
+
     /// Waits until the node is ready.
     ///
     /// # Panics

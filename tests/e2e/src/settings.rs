@@ -51,6 +51,13 @@ impl Settings {
         self
     }
 
+    /// Adds lines to `[node]`.
+    #[must_use]
+    pub fn node(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.node, "{lines}");
+        self
+    }
+
     /// Replaces the lines of `[broker]`.
     #[must_use]
     pub fn broker(mut self, lines: &str) -> Self {

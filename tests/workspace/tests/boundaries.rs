@@ -110,6 +110,7 @@ const STAGES_OF_FANOUT: &[Stage] = &[
     Stage { folder: "route", never: IMPURE, but: BROKER_VALUES },
     Stage { folder: "projection", never: IMPURE, but: BROKER_VALUES },
     Stage { folder: "connection", never: IMPURE, but: BROKER_VALUES },
+    Stage { folder: "limit", never: IMPURE, but: &[] },
     Stage { folder: "groups", never: &["axum", "hyper", "crate::socket", "crate::pipeline"], but: &[] },
     Stage { folder: "pipeline", never: &["axum", "hyper", "crate::socket"], but: &[] },
     Stage {

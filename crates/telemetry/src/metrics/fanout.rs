@@ -33,6 +33,8 @@ pub struct FanoutMetrics {
     connections: Gauges<ConnectionLabels>,
     connects: Counters<ConnectionLabels>,
     connects_refused: Counters<ReasonLabel>,
+    tcp_connections: Gauge,
+    http_refused: Counters<ReasonLabel>,
     closes: Counters<ReasonLabel>,
     tokens_refused: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
@@ -74,6 +76,8 @@ impl FanoutMetrics {
             connections: registered(r, names::CONNECTIONS, "Open connections"),
             connects: registered(r, names::CONNECTS, "Connections opened"),
             connects_refused: registered(r, names::CONNECTS_REFUSED, "Connects that were refused"),
+            tcp_connections: registered(r, names::TCP_CONNECTIONS, "TCP connections of the public port"),
+            http_refused: registered(r, names::HTTP_REFUSED, "Requests and TCP connections that were refused"),
             closes: registered(r, names::CLOSES, "Connections that ended"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
             invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
@@ -123,6 +127,16 @@ impl FanoutMetrics {
     /// A connect was refused before there was a connection.
     pub fn connect_refused(&self, reason: &'static str) {
         self.connects_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// How many TCP connections the public port has.
+    pub fn set_tcp_connections(&self, count: usize) {
+        self.tcp_connections.set(super::shape::gauge_value(count));
+    }
+
+    /// A request or a TCP connection was refused, or gave way to another.
+    pub fn http_refused(&self, reason: &'static str) {
+        self.http_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// A token was refused, on whatever way in.

@@ -10,6 +10,10 @@ pub const CONNECTIONS: &str = "fanfare_connections";
 pub const CONNECTS: &str = "fanfare_connects";
 /// Connects that were refused, by reason.
 pub const CONNECTS_REFUSED: &str = "fanfare_connects_refused";
+/// TCP connections of the public port, tabs among them.
+pub const TCP_CONNECTIONS: &str = "fanfare_tcp_connections";
+/// Requests and TCP connections that were refused or gave way, by reason.
+pub const HTTP_REFUSED: &str = "fanfare_http_refused";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
 /// Tokens that were refused, by reason.
@@ -96,11 +100,13 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 42] = [
+pub const ALL: [&str; 44] = [
     READY,
     CONNECTIONS,
     CONNECTS,
     CONNECTS_REFUSED,
+    TCP_CONNECTIONS,
+    HTTP_REFUSED,
     CLOSES,
     TOKENS_REFUSED,
     INVOCATIONS,

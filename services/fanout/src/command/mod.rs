@@ -3,6 +3,7 @@
 mod broker;
 pub mod check;
 pub mod deadletters;
+mod descriptors;
 pub mod docs;
 mod ending;
 pub(crate) mod node;

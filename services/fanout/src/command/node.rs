@@ -12,10 +12,11 @@ use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::secret;
+use super::{descriptors, secret};
 use crate::config::{Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
+use crate::limit::TooFewFiles;
 use crate::method::{Authorizers, Methods};
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
@@ -23,7 +24,7 @@ use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Hubs};
+use crate::socket::{App, BindError, Edge, Hubs};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -43,6 +44,9 @@ const SHARD_COMMANDS: usize = 1024;
 /// Why a node does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// The process may have too few open files for its connections.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// A port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -118,6 +122,7 @@ impl Node {
     /// [`StartError`] in a plain sentence.
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
+        let edge = Edge::new(&config, descriptors::capacity(&config)?);
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = super::broker::open(&config.broker, &registry)?;
         let seal = secret::of_node(&config)
@@ -155,14 +160,13 @@ impl Node {
             letters: operators_letters,
             methods: methods.clone(),
             seal: seal.clone(),
-            origins: config.cors.clone(),
+            edge,
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,
-            max_connections: config.node.max_connections,
             draining: AtomicBool::new(false),
         });
         let log = Arc::clone(&broker);

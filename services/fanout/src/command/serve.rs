@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::check::report;
 use super::ending::{drained, until_ended};
 use super::node::{Node, StartError};
-use super::{Exit, fail};
+use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
 use crate::socket;
@@ -47,6 +47,7 @@ pub fn run(config: &Path) -> Exit {
 async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    descriptors::raise();
     // Ports first: a port in use must be said before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
@@ -57,9 +58,8 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let app = Arc::clone(&node.app);
     tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.digest, "listening");
     tracing::info!(address = %address(&operator), "operator's port");
-    let public = tokio::spawn(socket::serve(public, socket::public(Arc::clone(&app)), stop.clone()));
-    let operator = socket::serve(operator, socket::operator(Arc::clone(&app)), stop_operator.clone());
-    let operator = tokio::spawn(operator);
+    let public = tokio::spawn(socket::serve_public(public, Arc::clone(&app), stop.clone()));
+    let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
     let mut pipeline = tokio::spawn(node.pipeline.run());
 

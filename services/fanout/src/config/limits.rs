@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::edge::{self, EdgeLimits};
 use super::section::Section;
 
 /// The bounds of one node.
@@ -31,6 +32,8 @@ pub struct Limits {
     pub resume_memory_bytes: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
+    /// What one client takes of a node.
+    pub edge: EdgeLimits,
 }
 
 pub(super) const KEYS: &[&str] = &[
@@ -63,17 +66,19 @@ impl Default for Limits {
             resume_reads: 4,
             resume_memory_bytes: 64 << 20,
             joined_groups: 100,
+            edge: EdgeLimits::default_with(false),
         }
     }
 }
 
-/// Reads `[limits]`; what is not given has its default.
-pub(super) fn read(root: &Section<'_>) -> Limits {
-    let d = Limits::default();
+/// Reads `[limits]`; what is not given has its default. `knows_addresses` says whether the proxies in front of the node
+/// are declared.
+pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
+    let d = Limits { edge: EdgeLimits::default_with(knows_addresses), ..Limits::default() };
     let Some(section) = root.section("limits") else {
         return d;
     };
-    let section = section.allow(KEYS);
+    let section = section.allow(&[KEYS, edge::KEYS].concat());
     let bytes = |key, low: u64, high: u64, default: usize| {
         usize::try_from(section.integer(key, low..=high, default as u64)).unwrap_or(default)
     };
@@ -93,6 +98,7 @@ pub(super) fn read(root: &Section<'_>) -> Limits {
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
         resume_memory_bytes: bytes("resume_memory_bytes", 0, 8 << 30, d.resume_memory_bytes),
         joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
+        edge: edge::read(&section, knows_addresses),
     };
     if limits.client_timeout <= limits.keepalive {
         let help = "twice as long is usual, since clients ping as often as the server does";

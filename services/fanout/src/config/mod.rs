@@ -5,6 +5,7 @@
 mod authorizer;
 mod broker;
 pub mod document;
+mod edge;
 mod fault;
 mod health;
 mod hub;
@@ -31,6 +32,7 @@ use fanfare_token::{IssuerConfig, VerifierOptions};
 pub use authorizer::AuthorizerConfig;
 pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
 pub use document::Source;
+pub use edge::EdgeLimits;
 pub use fault::{Fault, Spot};
 pub use health::HealthConfig;
 pub use hub::{HubConfig, default_join};
@@ -125,7 +127,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let node = node::read(root, paths);
     let broker = broker::read(root, paths);
     check_secret(root, node.as_ref(), broker.as_ref());
-    let health = health::read(root, node.as_ref().map_or(20_000, |node| node.max_connections));
+    let health = health::read(root);
     let schema_registry = schema_registry::read(root, paths);
     let issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
@@ -142,7 +144,8 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     };
     let schemas = root.section("schemas").map(|section| existing(&section, paths));
     let token = issuer::read_token(root);
-    let (cors, limits, log) = (origins(root), limits::read(root), log_format(root));
+    let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
+    let (cors, limits, log) = (origins(root), limits::read(root, has_proxies), log_format(root));
     Some(Config {
         node: node?,
         broker: broker?,

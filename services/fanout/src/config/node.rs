@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::paths::Paths;
 use super::section::Section;
+use crate::limit::TrustedProxies;
 
 /// The fewest bytes of a secret.
 const MIN_SECRET: usize = 32;
@@ -24,8 +26,14 @@ pub struct NodeConfig {
     pub secret: Option<Secret>,
     /// The secret before it, which still opens what was sealed with it.
     pub previous_secret: Option<Secret>,
-    /// The most open connections.
-    pub max_connections: usize,
+    /// The most open connections; if absent, what the limit of open files leaves.
+    pub max_connections: Option<usize>,
+    /// The most TCP connections that wait for a request; if absent, a share of what the limit of open files leaves.
+    pub http_connections: Option<usize>,
+    /// The proxies in front of the node; absent if nobody has said whether there are any.
+    pub trusted_proxies: Option<TrustedProxies>,
+    /// The hosts under which pages know the node, in lower case; if empty, whatever a request names.
+    pub hosts: Vec<String>,
     /// How long a stopping node takes to say goodbye.
     pub drain: Duration,
 }
@@ -61,6 +69,9 @@ pub(super) const KEYS: &[&str] = &[
     "previous_secret",
     "previous_secret_file",
     "max_connections",
+    "http_connections",
+    "trusted_proxies",
+    "hosts",
     "drain_seconds",
 ];
 
@@ -76,7 +87,9 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     let data = section.required("data");
     let secret = secret(&section, "secret", "secret_file", paths);
     let previous_secret = secret_pair(&section, paths);
-    let max_connections = section.integer("max_connections", 1..=1_000_000, 20_000);
+    let max_connections = count(&section, "max_connections", 1..=1_000_000);
+    let http_connections = count(&section, "http_connections", 64..=1_000_000);
+    let (trusted_proxies, hosts) = (trusted_proxies(&section), hosts(&section));
     let drain = section.integer("drain_seconds", 0..=300, 5);
     let (listen, admin_listen) = (listen?, admin_listen?);
     if listen == admin_listen && listen.port() != 0 {
@@ -88,9 +101,50 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
         data: paths.resolve(data?.value),
         secret,
         previous_secret,
-        max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
+        max_connections,
+        http_connections,
+        trusted_proxies,
+        hosts,
         drain: Duration::from_secs(drain),
     })
+}
+
+/// A number whose default is not known before the node starts.
+fn count(section: &Section<'_>, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
+    section.value(key)?;
+    let (low, high) = range.clone().into_inner();
+    let number = section.integer_or(
+        key,
+        range,
+        format!("it must be {low} to {high}; left out, it is what the limit of open files leaves"),
+    );
+    number.and_then(|number| usize::try_from(number).ok())
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
+    let texts = section.strings("trusted_proxies")?;
+    for text in &texts {
+        if let Err(error) = TrustedProxies::parse([text.value]) {
+            let help = "an address such as 10.0.0.7, or a network such as 10.0.0.0/8";
+            section.document().fault(text.at, format!("`trusted_proxies`: {error}"), Some(help.to_owned()));
+        }
+    }
+    TrustedProxies::parse(texts.iter().map(|text| text.value)).ok()
+}
+
+fn hosts(section: &Section<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for text in section.strings("hosts").unwrap_or_default() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        if !text.value.is_empty() && text.value.chars().all(plain) {
+            hosts.push(text.value.to_ascii_lowercase());
+        } else {
+            let help = "as it stands in the page's URL: a host, and a port unless it is the scheme's own, for instance \
+                        app.example.com";
+            section.document().fault(text.at, format!("not a host: {:?}", text.value), Some(help.to_owned()));
+        }
+    }
+    hosts
 }
 
 fn secret_pair(section: &Section<'_>, paths: &Paths) -> Option<Secret> {

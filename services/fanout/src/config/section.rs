@@ -123,23 +123,24 @@ impl<'d> Section<'d> {
 
     /// An integer within a range, or `default` where the key is missing or wrong.
     pub fn integer(&self, key: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
-        let Some(value) = self.value(key) else {
-            return default;
-        };
+        let (low, high) = range.clone().into_inner();
+        let help = format!("it must be {low} to {high}; the default is {default}");
+        self.integer_or(key, range, help).unwrap_or(default)
+    }
+
+    /// An integer within a range, or nothing where the key is missing or wrong; `help` says what would be right.
+    pub fn integer_or(&self, key: &str, range: RangeInclusive<u64>, help: String) -> Option<u64> {
+        let value = self.value(key)?;
         match integer(value) {
-            Some(number) if u64::try_from(number).is_ok_and(|n| range.contains(&n)) => number.unsigned_abs(),
+            Some(number) if u64::try_from(number).is_ok_and(|n| range.contains(&n)) => Some(number.unsigned_abs()),
             Some(number) => {
-                let (low, high) = range.into_inner();
-                self.document.fault(
-                    value.span().start,
-                    format!("`{key}` of {} is {number}", self.title),
-                    Some(format!("it must be {low} to {high}; the default is {default}")),
-                );
-                default
+                let message = format!("`{key}` of {} is {number}", self.title);
+                self.document.fault(value.span().start, message, Some(help));
+                None
             }
             None => {
                 self.wrong(key, value, "an integer");
-                default
+                None
             }
         }
     }

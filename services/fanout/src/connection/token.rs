@@ -28,6 +28,12 @@ impl ConnectionId {
         Some(Self(u128::from_be_bytes(bytes.try_into().ok()?)))
     }
 
+    /// Its bits, to count by.
+    #[must_use]
+    pub fn to_bits(self) -> u128 {
+        self.0
+    }
+
     /// Which of `shards` owns the connection: requests of one connection must find the same.
     #[must_use]
     pub fn shard(self, shards: usize) -> usize {

@@ -145,15 +145,15 @@ impl Status {
         }
     }
 
-    /// Why the node works and yet is not as it should be; nothing if it is.
+    /// Why the node works and yet is not as it should be; nothing if it is. `has_many` tells whether it has many connections.
     #[must_use]
-    pub fn degraded(&self, connections: usize, health: &HealthConfig) -> Vec<&'static str> {
+    pub fn degraded(&self, has_many: bool, health: &HealthConfig) -> Vec<&'static str> {
         let said = self.said();
         let faults = [
             (said.away_since.is_some(), "the log cannot be read"),
             (said.lag > health.degraded_lag, "behind the log"),
             (said.waits_for_schemas(), "the schema registry gives no answer"),
-            (connections > health.degraded_connections, "many connections"),
+            (has_many, "many connections"),
         ];
         faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what).collect()
     }
@@ -212,12 +212,15 @@ mod tests {
 
     #[test]
     fn what_is_degraded_is_named() {
-        let health = HealthConfig { degraded_connections: 10, degraded_lag: Duration::from_secs(5) };
+        let health = HealthConfig { degraded_connections: Some(10), degraded_lag: Duration::from_secs(5) };
         let status = Status::new(Duration::from_secs(300));
-        assert!(status.degraded(10, &health).is_empty());
+        let degraded = |connections| status.degraded(health.are_many(connections, 20), &health);
+        assert!(degraded(10).is_empty());
         status.set_lag(Duration::from_secs(6));
         status.set_reads(Some("gone".to_owned()));
-        assert_eq!(status.degraded(11, &health), ["the log cannot be read", "behind the log", "many connections"]);
+        assert_eq!(degraded(11), ["the log cannot be read", "behind the log", "many connections"]);
+        let health = HealthConfig { degraded_connections: None, ..health };
+        assert!(!health.are_many(18, 20) && health.are_many(19, 20), "nine tenths if nobody says how many");
     }
 
     #[test]

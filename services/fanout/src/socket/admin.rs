@@ -16,7 +16,8 @@ use crate::pipeline::NotReady;
 /// Whether the process works at all; 200 while it answers. What is not as it should be is named.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     let connections = app.groups.connections();
-    let degraded = app.status.degraded(connections, &app.health);
+    let has_many = app.health.are_many(connections, app.edge.capacity.connections);
+    let degraded = app.status.degraded(has_many, &app.health);
     let status = if degraded.is_empty() { "ok" } else { "degraded" };
     Json(json!({ "status": status, "degraded": degraded, "connections": connections })).into_response()
 }
@@ -45,6 +46,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     // Asked for now, as nothing happens at the moment from which a node is too far behind.
     let draining = app.draining.load(Ordering::Acquire);
+    app.metrics.set_tcp_connections(app.edge.public.open());
     app.metrics.set_ready(!draining && app.status.not_ready().is_none());
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::encode(&app.registry)).into_response()
 }

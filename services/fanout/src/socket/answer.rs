@@ -1,13 +1,27 @@
 //! The one table of refusals: what went wrong, whose fault it is, which status and text it gets.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use fanfare_token::TokenError;
 use http::{HeaderValue, StatusCode, header};
+use thiserror::Error;
 
+use super::body::BodyError;
+use super::header::BadHeader;
+use super::query::BadQuery;
 use super::shard::Denied;
 use super::state::Unwilling;
 use crate::connection::IdentityError;
 use crate::websocket::UpgradeError;
+
+/// When a client comes back that finds the node unable just now.
+pub(super) const SOON: Duration = Duration::from_secs(2);
+
+/// A wait as `Retry-After` says it; never less than the wait.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
 
 /// Why a request to a hub is refused.
 #[derive(Debug)]
@@ -24,8 +38,12 @@ pub(super) enum Refusal {
     Origin,
     /// The connection that the request names is not to be had.
     Connection(Denied),
-    /// The body is larger than so many bytes.
-    TooLarge(usize),
+    /// The body is not taken.
+    Body(BodyError),
+    /// The head says something twice, or something that is no text.
+    Ambiguous(Ambiguous),
+    /// Too many tokens from this address were wrong; with how long none is looked at.
+    TooManyTokens(Duration),
     /// A POST without an id.
     MissingId,
     /// A transport that this server does not offer.
@@ -41,6 +59,44 @@ pub(super) enum Refusal {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         if error.is_server_fault() { Self::KeysUnavailable } else { Self::Unauthorized }
+    }
+}
+
+/// A request that could be read in two ways.
+#[derive(Debug, Error)]
+pub(super) enum Ambiguous {
+    /// By its headers.
+    #[error(transparent)]
+    Header(#[from] BadHeader),
+    /// By its query.
+    #[error(transparent)]
+    Query(#[from] BadQuery),
+    /// Header and query name different orgs.
+    #[error("the header x-organization-id and `org` in the query name different orgs")]
+    TwoOrgs,
+}
+
+impl From<Ambiguous> for Refusal {
+    fn from(error: Ambiguous) -> Self {
+        Self::Ambiguous(error)
+    }
+}
+
+impl From<BadHeader> for Refusal {
+    fn from(error: BadHeader) -> Self {
+        Self::Ambiguous(error.into())
+    }
+}
+
+impl From<BadQuery> for Refusal {
+    fn from(error: BadQuery) -> Self {
+        Self::Ambiguous(error.into())
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
     }
 }
 
@@ -63,16 +119,37 @@ impl Refusal {
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
             Self::Connection(denied) => (status(*denied), denied.to_string()),
-            Self::TooLarge(limit) => (StatusCode::PAYLOAD_TOO_LARGE, format!("The body has more than {limit} bytes.")),
+            Self::Body(error) => (error.status(), sentence(error)),
+            Self::Ambiguous(what) => (StatusCode::BAD_REQUEST, sentence(what)),
+            Self::TooManyTokens(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many tokens from this address were refused.".to_owned())
+            }
             Self::MissingId => (StatusCode::BAD_REQUEST, "Connection ID required".to_owned()),
             Self::Transport(name) => {
                 (StatusCode::NOT_FOUND, format!("{name} transport not supported by this end point type"))
             }
             Self::Upgrade(error) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
-            Self::Unwilling(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason.text().to_owned()),
+            Self::Unwilling(reason) => (reason.status(), reason.text().to_owned()),
         }
     }
+
+    /// When it is worth to try again, if that is known.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unwilling(reason) => reason.retry_after(),
+            Self::TooManyTokens(wait) => Some(*wait),
+            Self::KeysUnavailable | Self::Body(BodyError::NoRoom(_)) => Some(SOON),
+            _ => None,
+        }
+    }
+}
+
+/// An error's text as the sentence that a client shows.
+fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn status(denied: Denied) -> StatusCode {
@@ -91,17 +168,18 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, text) = self.row();
         let mut response = (status, text).into_response();
+        let retry_after = self.retry_after();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Method(allowed) => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-            }
-            Self::Unwilling(_) | Self::KeysUnavailable => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
             }
             _ => {}
         }

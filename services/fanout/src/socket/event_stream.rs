@@ -16,21 +16,23 @@ use super::opening::{Asked, ask, refused};
 use super::shard::{Command, Denied, EVENTS_AHEAD};
 use super::state::App;
 use crate::config::HubConfig;
+use crate::limit::Who;
 
 /// A comment that opens the stream: Firefox says that it is open only once data has come.
 const OPENING: &[u8] = b":\r\n";
 
 /// Opens an event stream.
 pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
-    app.check_willing()?;
+    app.check_willing(Who::default())?;
     let (token, identity) = Asked::named(app, hub, parts).await?;
     let asked = Asked { token: Some(token), identity };
     if !asked.may_open() {
         return Err(refused(app, Denied::Unknown));
     }
     let (events, frames) = mpsc::channel(EVENTS_AHEAD);
-    let opening = asked.opening(app, hub, parts);
-    ask(app, token.id, |answer| Command::EventStream { opening, events, answer }).await?;
+    let seat = app.take_seat(asked.who(app, parts), None).inspect_err(|unwilling| app.count(*unwilling))?;
+    let arrival = asked.arrival(app, hub, parts, Some(seat))?;
+    ask(app, token.id, |answer| Command::EventStream { arrival, events, answer }).await?;
     let first = stream::once(async { Bytes::from_static(OPENING) });
     let rest = stream::unfold(frames, |mut frames| async { frames.recv().await.map(|frame| (frame, frames)) });
     let mut response = Response::new(Body::from_stream(first.chain(rest).map(Ok::<_, Infallible>)));

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Method, header};
 
 use super::answer::Refusal;
+use super::header::one;
 use super::state::App;
 use super::{event_stream, long_polling, negotiate, page, web_socket};
 use crate::config::HubConfig;
@@ -16,6 +17,10 @@ use crate::websocket;
 
 /// Finds the hub of a path and what is asked of it; other paths are files of the page.
 pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response {
+    // A proxy may have gone by the other one (RFC 9112 section 3.2).
+    if let Err(refused) = one(request.headers(), header::HOST) {
+        return Refusal::from(refused).into_response();
+    }
     let path = request.uri().path().to_ascii_lowercase();
     if let Some(hub) = path.strip_suffix("/negotiate").and_then(|path| app.hubs.find(path)).cloned() {
         return answer(negotiate(&app, &hub, request).await);
@@ -50,11 +55,14 @@ async fn connect(app: Arc<App>, hub: Arc<HubConfig>, request: Request<Body>) -> 
 
 /// Which transport a GET asks for.
 async fn get(app: Arc<App>, hub: Arc<HubConfig>, parts: Parts) -> Result<Response, Refusal> {
+    for name in [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION] {
+        one(&parts.headers, name)?;
+    }
     if let Some(accept) = websocket::check_upgrade(&parts.headers).map_err(Refusal::Upgrade)? {
         return web_socket::open(app, hub, parts, accept).await;
     }
-    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+    let mut accepts = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepts.any(|accept| accept.contains("text/event-stream")) {
         return event_stream::open(&app, &hub, &parts).await;
     }
     long_polling::poll(&app, &hub, &parts).await

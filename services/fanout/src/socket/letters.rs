@@ -10,6 +10,9 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 use thiserror::Error;
 
+use super::answer::Ambiguous;
+use super::body::BodyError;
+use super::header::one;
 use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
@@ -20,19 +23,23 @@ use crate::pipeline::letters::{LetterId, LetterIdError, LettersError, MOST_LISTE
 const LISTED: usize = 50;
 
 /// The largest request to replay, in bytes.
-pub(super) const REQUEST_BYTES: usize = 16 * 1024;
+const REQUEST_BYTES: usize = 16 * 1024;
 
 /// Why the operator gets no letters.
 #[derive(Debug, Error)]
 pub(super) enum Refused {
     #[error(transparent)]
     NotOperator(#[from] NotOperator),
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
     #[error("`limit` must be 1 to {MOST_LISTED}")]
     Limit,
     #[error(transparent)]
     Id(#[from] LetterIdError),
     #[error("there is no dead letter {0}; `fanfare deadletters list` tells which there are")]
     Unknown(LetterId),
+    #[error(transparent)]
+    Unread(#[from] BodyError),
     #[error("the body is no request to replay: {0}")]
     Body(String),
     #[error("a request names 1 to {MOST_REPLAYED} letters")]
@@ -44,7 +51,10 @@ pub(super) enum Refused {
 /// Lets operators pass, and nobody else.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     // The header alone: what stands in a query ends in somebody's log.
-    let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let value = match one(request.headers(), header::AUTHORIZATION) {
+        Ok(value) => value,
+        Err(refused) => return Refused::from(Ambiguous::from(refused)).into_response(),
+    };
     let bearer =
         value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match operator::check(&app.seal, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
@@ -59,15 +69,15 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 /// The newest letters; with `order=id` a page of them by their ids, those before `before`.
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refused> {
     let query = Query::of(&uri);
-    let limit = match query.get("limit") {
+    let limit = match query.one("limit").map_err(Ambiguous::from)? {
         None => LISTED,
         Some(text) => {
             let number = text.parse().ok().filter(|number| (1..=MOST_LISTED).contains(number));
             number.ok_or(Refused::Limit)?
         }
     };
-    let before = query.get("before").map(|text| text.parse::<LetterId>()).transpose()?;
-    let listed = match query.get("order").as_deref() {
+    let before = query.one("before").map_err(Ambiguous::from)?.map(|text| text.parse::<LetterId>()).transpose()?;
+    let listed = match query.one("order").map_err(Ambiguous::from)?.as_deref() {
         Some("id") => app.letters.page(before, limit).await?,
         _ => app.letters.newest(limit).await?,
     };
@@ -82,8 +92,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 }
 
 /// Publishes letters again.
-pub(super) async fn replay(State(app): State<Arc<App>>, body: axum::body::Bytes) -> Result<Response, Refused> {
-    let request: ReplayRequest = serde_json::from_slice(&body).map_err(|error| Refused::Body(error.to_string()))?;
+pub(super) async fn replay(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let body = app.edge.bodies.read(request.into_body(), REQUEST_BYTES, "operator", None).await?;
+    let request: ReplayRequest =
+        serde_json::from_slice(&body.bytes).map_err(|error| Refused::Body(error.to_string()))?;
     if !(1..=MOST_REPLAYED).contains(&request.ids.len()) {
         return Err(Refused::Number);
     }
@@ -98,7 +110,8 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotOperator(_) => StatusCode::UNAUTHORIZED,
-            Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
+            Self::Unread(error) => error.status(),
+            Self::Ambiguous(_) | Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Letters(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

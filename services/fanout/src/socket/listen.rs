@@ -1,16 +1,21 @@
 //! Listening: the socket options that a fan-out needs, and the loop that accepts.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::exchange::Exchange;
+use super::port::Port;
+use super::wire::{Unread, Wire};
 
 /// How many connections may wait to be accepted. The library's 128 overflow when a few hundred tabs
 /// return at once, and a dropped SYN costs the client a second.
@@ -22,9 +27,6 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// How long sent bytes may stay unacknowledged: finds the half-open connections that keepalive writes to.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-
-/// How long a client may take for the head of its request, and how long a kept-alive connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a request's head is buffered: room for a token in the query and one in a header.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -68,18 +70,29 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment.
+/// What is said to a connection for which there is no room.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\ncontent-type: \
+    text/plain\r\ncontent-length: 45\r\n\r\nThe server has no room for another connection";
+
+/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment. `refused` is told of
+/// connections that were refused or gave way, by reason.
 ///
 /// Connections that were upgraded are not waited for: they belong to their shard.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    port: Arc<Port>,
+    refused: impl Fn(&'static str) + Clone + Send + 'static,
+    shutdown: CancellationToken,
+) {
     let requests = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, most likely: those that wait stay in the backlog meanwhile.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -91,7 +104,23 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
             tracing::debug!(%error, "a socket does not take its options");
             continue;
         }
-        requests.spawn(one(stream, router.clone(), shutdown.clone()));
+        let Ok((place, gives_way)) = port.arrive() else {
+            refused("http_connections");
+            // It is small enough for the kernel's empty buffer; whoever sends more than it can take has no use for it.
+            let _ = stream.try_write(NO_ROOM);
+            continue;
+        };
+        let (head, unread) = (Arc::new(AtomicBool::new(true)), Unread::default());
+        let wire = Wire::new(stream, Arc::clone(&place), Arc::clone(&head), unread.clone());
+        let exchange = Exchange { router: router.clone(), peer, place, head, unread };
+        let (connection, refused) = (one(wire, exchange, port.patience, shutdown.clone()), refused.clone());
+        requests.spawn(async move {
+            tokio::select! {
+                () = connection => {}
+                // It waits for a request, so nothing is lost but a half head.
+                () = gives_way.notified() => refused("http_gave_way"),
+            }
+        });
     }
     drop(listener);
     requests.close();
@@ -100,12 +129,12 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 }
 
 /// Serves one connection; once the node stops, the request under way is its last.
-async fn one(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn one(wire: Wire, exchange: Exchange, patience: Duration, shutdown: CancellationToken) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(patience)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(wire), exchange)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 
 use super::answer::Refusal;
 use super::opening::{Asked, ask, caller};
-use super::shard::{Command, Denied, PollAnswer};
-use super::state::App;
+use super::seat::Seat;
+use super::shard::{Arrival, Command, Denied, PollAnswer};
+use super::state::{App, Unwilling};
 use crate::config::HubConfig;
 
 /// The largest body of a POST: many hub messages may come at once, each bounded by itself.
@@ -22,12 +23,11 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
     let (token, identity) = Asked::named(app, hub, parts).await?;
     let asked = Asked { token: Some(token), identity };
     // Only opening needs room and readiness; a connection that is open goes on.
-    let (wanted, willing) = (asked.may_open(), app.willing());
-    let may_open = wanted && willing.is_ok();
-    let opening = asked.opening(app, hub, parts);
+    let seat = seat(app, &asked, parts);
+    let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
     let (poll, polled) = oneshot::channel();
-    let asked = ask(app, token.id, |answer| Command::Poll { opening, may_open, poll, answer }).await;
-    asked.map_err(|refusal| unless_unwilling(app, refusal, wanted))?;
+    let asked = ask(app, token.id, |answer| Command::Poll { arrival, may_open, poll, answer }).await;
+    asked.map_err(|refusal| unless_unwilling(app, refusal, unwilling))?;
     let mut response = match polled.await {
         Ok(PollAnswer::Messages(messages)) => messages.into_response(),
         // The shard is gone, and the connection with it.
@@ -42,25 +42,52 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
 /// Takes messages of a client whose transport has no way back of its own.
 pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
     let (token, identity) = Asked::named(app, hub, parts).await?;
-    let bytes = to_bytes(body, MAX_POST_BYTES).await.map_err(|_| Refusal::TooLarge(MAX_POST_BYTES))?;
+    // Nobody in particular is one user of each public hub.
+    let user = (&hub.path, identity.as_ref().map(|identity| (&identity.claims().realm, &identity.claims().user)));
+    let body = app.edge.bodies.read(body, MAX_POST_BYTES, user, Some(token.id)).await;
+    let body = body.inspect_err(|error| app.metrics.http_refused(error.label()))?;
+    let bytes = body.bytes.clone();
     let asked = Asked { token: Some(token), identity };
-    let (wanted, willing) = (asked.may_open(), app.willing());
-    let may_open = wanted && willing.is_ok();
-    let opening = asked.opening(app, hub, parts);
-    let asked = ask(app, token.id, |answer| Command::Post { opening, may_open, bytes, answer }).await;
-    asked.map_err(|refusal| unless_unwilling(app, refusal, wanted))?;
+    let seat = seat(app, &asked, parts);
+    let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
+    let asked = ask(app, token.id, |answer| Command::Post { arrival, may_open, bytes, answer }).await;
+    asked.map_err(|refusal| unless_unwilling(app, refusal, unwilling))?;
     Ok(StatusCode::OK.into_response())
 }
 
+/// Only opening needs a seat and a node that is ready; a connection that is open goes on. The requests that may open it
+/// share one seat.
+fn seat(app: &App, asked: &Asked, parts: &Parts) -> Option<Result<Seat, Unwilling>> {
+    let id = asked.token.map(|token| token.id);
+    asked.may_open().then(|| app.take_seat(asked.who(app, parts), id))
+}
+
+/// What the shard is told, whether it may open the connection, and why not although the token would allow it.
+fn offer(
+    app: &App,
+    hub: &Arc<HubConfig>,
+    parts: &Parts,
+    asked: Asked,
+    seat: Option<Result<Seat, Unwilling>>,
+) -> Result<(Arrival, bool, Option<Unwilling>), Refusal> {
+    let (seat, unwilling) = match seat {
+        None => (None, None),
+        Some(Ok(seat)) => (Some(seat), None),
+        Some(Err(unwilling)) => (None, Some(unwilling)),
+    };
+    let may_open = seat.is_some();
+    Ok((asked.arrival(app, hub, parts, seat)?, may_open, unwilling))
+}
+
 /// A connection that could have been opened but for the state of the node is told that.
-fn unless_unwilling(app: &App, refusal: Refusal, wanted: bool) -> Refusal {
-    if wanted
-        && matches!(refusal, Refusal::Connection(Denied::Unknown))
-        && let Err(unwilling) = app.check_willing()
-    {
-        return unwilling.into();
+fn unless_unwilling(app: &App, refusal: Refusal, unwilling: Option<Unwilling>) -> Refusal {
+    match (refusal, unwilling) {
+        (Refusal::Connection(Denied::Unknown), Some(unwilling)) => {
+            app.count(unwilling);
+            unwilling.into()
+        }
+        (refusal, _) => refusal,
     }
-    refusal
 }
 
 /// Ends a long-polling connection.

@@ -3,35 +3,60 @@
 mod admin;
 mod answer;
 mod bearer;
+mod body;
+mod client;
 mod cors;
+mod edge;
 mod event_stream;
 mod events;
+mod exchange;
+mod header;
 mod hub;
 mod letters;
 mod listen;
 mod long_polling;
 mod negotiate;
 mod opening;
+mod origin;
 mod page;
+mod port;
 mod query;
+mod seat;
 pub mod shard;
 #[cfg(test)]
 mod stale_tests;
 mod state;
 mod web_socket;
+mod wire;
 
+pub use edge::Edge;
 pub use listen::{BindError, bind, serve};
+pub use port::Port;
+pub use seat::Hold;
 pub use state::{App, Hubs};
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Serves the public port until `shutdown`.
+pub async fn serve_public(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+    let (port, metrics) = (Arc::clone(&app.edge.public), Arc::clone(&app.metrics));
+    serve(listener, public(app), port, move |reason| metrics.http_refused(reason), shutdown).await;
+}
+
+/// Serves the operator's port until `shutdown`.
+pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+    let (port, metrics) = (Arc::clone(&app.edge.operator), Arc::clone(&app.metrics));
+    serve(listener, operator(app), port, move |reason| metrics.http_refused(reason), shutdown).await;
+}
 
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
-    let cors = cors::layer(&app.origins);
+    let cors = cors::layer(&app.edge.origins.others);
     Router::new()
         .route("/events", post(events::publish))
         .route("/", get(page::index))
@@ -47,7 +72,6 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))
-        .layer(DefaultBodyLimit::max(letters::REQUEST_BYTES))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), letters::guard));
     Router::new()
         .merge(letters)

@@ -13,17 +13,20 @@ use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::connection::{ConnectionToken, Identity, TOKEN_LIFETIME_SECONDS};
+use crate::limit::Who;
 
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs, on any node.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
-    app.check_willing()?;
+    app.check_willing(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
     let query = Query::of(&parts.uri);
-    let asked = query.get("negotiateVersion");
+    let (asked, stateful) = (query.one("negotiateVersion")?, query.one("useStatefulReconnect")?);
+    let who = app.edge.seats.who(identity.as_ref(), app.edge.address(parts));
+    app.check_willing(who)?;
+    app.pay(who)?;
     let version = Version::choose(asked.as_deref());
     // Answered only where it was asked for: clients refuse what they did not ask.
-    let stateful = version == Ok(Version::V1)
-        && query.get("useStatefulReconnect").is_some_and(|asked| asked.eq_ignore_ascii_case("true"));
+    let stateful = version == Ok(Version::V1) && stateful.is_some_and(|asked| asked.eq_ignore_ascii_case("true"));
     let answer = match version {
         Err(error) => Answer::Error { error: error.to_string() },
         Ok(version) => {

@@ -9,11 +9,13 @@ use super::answer::Refusal;
 use super::bearer;
 use super::negotiate::owner;
 use super::query::Query;
-use super::shard::{Caller, Command, Denied, Opening};
+use super::seat::{Hold, Seat};
+use super::shard::{Arrival, Caller, Command, Denied, Opening};
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::connection::{ConnectionId, ConnectionToken, Identity};
+use crate::limit::Who;
 use crate::method::Request;
 
 /// The longest cursor that is carried to the shard; a longer one was never issued.
@@ -30,7 +32,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads token and identity of a request.
     pub(super) async fn of(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Self, Refusal> {
-        let id = Query::of(&parts.uri).get("id").filter(|id| !id.is_empty());
+        let id = Query::of(&parts.uri).one("id")?.filter(|id| !id.is_empty());
         let token = match id {
             None => None,
             Some(id) => {
@@ -51,7 +53,7 @@ impl Asked {
         hub: &HubConfig,
         parts: &Parts,
     ) -> Result<(ConnectionToken, Option<Identity>), Refusal> {
-        if Query::of(&parts.uri).get("id").is_none_or(|id| id.is_empty()) {
+        if Query::of(&parts.uri).one("id")?.is_none_or(|id| id.is_empty()) {
             return Err(Refusal::MissingId);
         }
         let Self { token, identity } = Self::of(app, hub, parts).await?;
@@ -63,15 +65,26 @@ impl Asked {
         self.token.is_none_or(|token| token.may_open(unix_seconds()))
     }
 
-    /// What the shard needs to know.
-    pub(super) fn opening(self, app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Opening {
+    /// Whose connection it is, to count by.
+    pub(super) fn who(&self, app: &App, parts: &Parts) -> Who {
+        app.edge.seats.who(self.identity.as_ref(), app.edge.address(parts))
+    }
+
+    /// What the shard needs to know; `seat` is the connection's, if it may open one.
+    pub(super) fn arrival(
+        self,
+        app: &App,
+        hub: &Arc<HubConfig>,
+        parts: &Parts,
+        seat: Option<Seat>,
+    ) -> Result<Arrival, Refusal> {
         let query = Query::of(&parts.uri);
-        let cursor = query.get("cursor").map(|cursor| cursor.into_owned());
+        let cursor = query.one("cursor")?.map(|cursor| cursor.into_owned());
         let request = app.methods.want_request(&hub.path).then(|| {
             let query = parts.uri.query().unwrap_or_default().to_owned();
             Arc::new(Request { headers: parts.headers.clone(), query })
         });
-        Opening {
+        let opening = Opening {
             id: self.token.map_or_else(new_id, |token| token.id),
             token_expires: self.token.map(|token| token.expires),
             stateful: self.token.is_some_and(|token| token.stateful),
@@ -79,7 +92,8 @@ impl Asked {
             identity: self.identity,
             cursor: cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES),
             request,
-        }
+        };
+        Ok(Arrival { opening, hold: Hold::new(seat) })
     }
 }
 

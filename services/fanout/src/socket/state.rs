@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 use fanfare_token::Verifier;
+use http::StatusCode;
 use tokio::sync::mpsc;
 
+use super::answer::SOON;
+use super::edge::Edge;
+use super::seat::Seat;
 use super::shard::Command;
 use crate::config::{HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
+use crate::limit::{ConnectRefusal, Who};
 use crate::method::Methods;
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{Ingest, Status};
@@ -52,8 +58,8 @@ pub struct App {
     pub methods: Methods,
     /// Seals connection tokens.
     pub seal: Seal,
-    /// Other origins whose pages may use the hubs.
-    pub origins: Vec<String>,
+    /// What one client may take.
+    pub edge: Edge,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
     /// How the reader of the log is doing.
@@ -66,74 +72,130 @@ pub struct App {
     pub registry: Registry,
     /// The way to each shard.
     pub shards: Vec<mpsc::Sender<Command>>,
-    /// How many connections there may be.
-    pub max_connections: usize,
     /// Set once the node stops.
     pub draining: AtomicBool,
 }
 
-/// Why no further connection is taken just now; answered with 503.
+/// Why no further connection is taken just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unwilling {
+pub(super) enum Unwilling {
     /// The node is shutting down.
     Draining,
     /// The log has not been read back yet.
     NotReady,
-    /// There are as many connections as are allowed.
-    Full,
+    /// There are as many connections as are allowed, or they come too fast.
+    Limit(ConnectRefusal),
 }
 
 impl Unwilling {
     /// The reason as a metric label.
-    pub fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Draining => "draining",
             Self::NotReady => "not_ready",
-            Self::Full => "full",
+            Self::Limit(ConnectRefusal::NodeFull) => "full",
+            Self::Limit(ConnectRefusal::UserFull) => "user_connections",
+            Self::Limit(ConnectRefusal::OrgFull) => "org_connections",
+            Self::Limit(ConnectRefusal::AddressFull) => "address_connections",
+            Self::Limit(ConnectRefusal::NodeRate(_)) => "rate",
+            Self::Limit(ConnectRefusal::UserRate(_)) => "user_rate",
+            Self::Limit(ConnectRefusal::AddressRate(_)) => "address_rate",
         }
     }
 
     /// The reason as the client shows it.
-    pub fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Draining => "The server is shutting down.",
             Self::NotReady => "The server is not ready.",
-            Self::Full => "The server has no room for another connection.",
+            Self::Limit(limit) => match limit {
+                ConnectRefusal::NodeFull => "The server has no room for another connection.",
+                ConnectRefusal::UserFull => "You have as many connections as one user may have.",
+                ConnectRefusal::OrgFull => "Your organization has as many connections as it may have.",
+                ConnectRefusal::AddressFull => "Your address has as many connections as it may have.",
+                ConnectRefusal::NodeRate(_) => "The server is taking too many connections just now.",
+                ConnectRefusal::UserRate(_) => "You open connections too fast.",
+                ConnectRefusal::AddressRate(_) => "Your address opens connections too fast.",
+            },
+        }
+    }
+
+    /// The status: whether the node cannot, or the client should not.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Draining | Self::NotReady | Self::Limit(ConnectRefusal::NodeFull | ConnectRefusal::NodeRate(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Limit(_) => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// When it is worth to try again, if that is known.
+    pub(super) fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Draining | Self::NotReady | Self::Limit(ConnectRefusal::NodeFull) => Some(SOON),
+            Self::Limit(
+                ConnectRefusal::NodeRate(wait) | ConnectRefusal::UserRate(wait) | ConnectRefusal::AddressRate(wait),
+            ) => Some(wait),
+            Self::Limit(_) => None,
         }
     }
 }
 
 impl App {
-    /// Whether another connection can be taken.
+    /// Whether the node takes connections at all, and has room for one of `who`.
     ///
     /// # Errors
     /// [`Unwilling`] with the reason, counted.
-    pub fn check_willing(&self) -> Result<(), Unwilling> {
-        self.willing().inspect_err(|unwilling| self.metrics.connect_refused(unwilling.label()))
+    pub(super) fn check_willing(&self, who: Who) -> Result<(), Unwilling> {
+        let checked = self.willing().and_then(|()| self.edge.seats.check(who).map_err(Unwilling::Limit));
+        checked.inspect_err(|unwilling| self.count(*unwilling))
+    }
+
+    /// Pays for a connection of `who` that is new.
+    ///
+    /// # Errors
+    /// [`Unwilling`] if they come too fast, counted.
+    pub(super) fn pay(&self, who: Who) -> Result<(), Unwilling> {
+        self.edge.seats.pay(who).map_err(Unwilling::Limit).inspect_err(|unwilling| self.count(*unwilling))
+    }
+
+    /// Takes a seat for a connection; several requests that may open the same share one.
+    ///
+    /// # Errors
+    /// [`Unwilling`] with the reason, uncounted: whether it matters is not known yet.
+    pub(super) fn take_seat(&self, who: Who, shared_as: Option<ConnectionId>) -> Result<Seat, Unwilling> {
+        self.willing()?;
+        let seats = &self.edge.seats;
+        let taken = match shared_as {
+            Some(id) => seats.take_shared(id, who),
+            None => seats.take(who),
+        };
+        taken.map_err(Unwilling::Limit)
     }
 
     /// Whether a connection that is open can be taken up again.
     ///
     /// # Errors
     /// [`Unwilling::Draining`], counted.
-    pub fn check_not_draining(&self) -> Result<(), Unwilling> {
+    pub(super) fn check_not_draining(&self) -> Result<(), Unwilling> {
         match self.willing() {
-            Err(Unwilling::Draining) => self.check_willing(),
+            Err(Unwilling::Draining) => Err(Unwilling::Draining).inspect_err(|unwilling| self.count(*unwilling)),
             _ => Ok(()),
         }
     }
 
-    /// Whether another connection can be taken, uncounted: whether it matters is not known yet.
-    ///
-    /// # Errors
-    /// [`Unwilling`] with the reason.
-    pub fn willing(&self) -> Result<(), Unwilling> {
+    /// Counts a refusal.
+    pub(super) fn count(&self, unwilling: Unwilling) {
+        self.metrics.connect_refused(unwilling.label());
+    }
+
+    /// Whether the node takes connections at all, uncounted.
+    fn willing(&self) -> Result<(), Unwilling> {
         if self.draining.load(Ordering::Acquire) {
             Err(Unwilling::Draining)
         } else if self.status.not_ready().is_some() {
             Err(Unwilling::NotReady)
-        } else if self.groups.connections() >= self.max_connections {
-            Err(Unwilling::Full)
         } else {
             Ok(())
         }

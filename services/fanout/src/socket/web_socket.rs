@@ -5,15 +5,17 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::answer::Refusal;
 use super::opening::{Asked, ask, caller, refused};
+use super::origin::Foreign;
+use super::port::Place;
 use super::shard::{Command, Denied, Welcome};
 use super::state::App;
+use super::wire::Wire;
 use crate::config::HubConfig;
 
 /// Answers an opening handshake and hands the socket to a shard.
@@ -24,11 +26,15 @@ pub(super) async fn open(
     accept: String,
 ) -> Result<Response, Refusal> {
     app.check_not_draining()?;
-    if !origin_allowed(&parts.headers, &app.origins) {
+    if let Err(Foreign { origin, host }) = app.edge.origins.check(&app.edge.proxies, &parts)? {
         app.metrics.connect_refused("origin");
+        if app.edge.may_say("origin") {
+            tracing::warn!(hub = &*hub.path, origin, host, "a page of another origin is refused its WebSocket");
+        }
         return Err(Refusal::Origin);
     }
     let asked = Asked::of(&app, &hub, &parts).await?;
+    let who = asked.who(&app, &parts);
     let mut welcome = Welcome::New;
     if let Some(token) = asked.token {
         let caller = caller(token.id, asked.identity.clone());
@@ -39,17 +45,23 @@ pub(super) async fn open(
             return Err(refused(&app, Denied::Unknown));
         }
     }
-    // A connection that is open has its room already, also while its socket is lost.
-    if welcome == Welcome::New {
-        app.check_willing()?;
+    // A negotiated connection is paid for; another socket of one costs as much as a connection.
+    if asked.token.is_none() || welcome == Welcome::Again {
+        app.pay(who)?;
     }
+    // A connection that is open has its seat already, also while its socket is lost.
+    let seat = match welcome {
+        Welcome::New => Some(app.take_seat(who, None).inspect_err(|unwilling| app.count(*unwilling))?),
+        Welcome::Again => None,
+    };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return Err(Refusal::Transport("WebSockets"));
     };
-    let opening = asked.opening(&app, &hub, &parts);
+    let arrival = asked.arrival(&app, &hub, &parts, seat)?;
     tokio::spawn(async move {
-        if let Some((stream, read_ahead)) = bare_socket(upgrade).await {
-            app.send(opening.id, Command::WebSocket { opening, stream, read_ahead }).await;
+        if let Some((stream, place, read_ahead)) = bare_socket(upgrade).await {
+            arrival.hold.keep(place);
+            app.send(arrival.opening.id, Command::WebSocket { arrival, stream, read_ahead }).await;
         }
     });
     let mut response = Response::new(Body::empty());
@@ -65,7 +77,7 @@ pub(super) async fn open(
 
 /// Takes the TCP socket out of its HTTP wrapping: the wrapping costs memory per idle connection and a
 /// layer per write.
-async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, bytes::Bytes)> {
+async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, Arc<Place>, bytes::Bytes)> {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -73,51 +85,18 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, bytes::
             return None;
         }
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else {
         tracing::error!("an upgraded connection is not a TCP socket");
         return None;
     };
-    match parts.io.into_inner().into_std() {
+    let (stream, place) = parts.io.into_inner().into_parts();
+    place.upgrade();
+    match stream.into_std() {
         // Copied: even an empty slice of it would keep the whole 8 KiB read buffer for the connection's life.
-        Ok(stream) => Some((stream, bytes::Bytes::copy_from_slice(&parts.read_buf))),
+        Ok(stream) => Some((stream, place, bytes::Bytes::copy_from_slice(&parts.read_buf))),
         Err(error) => {
             tracing::warn!(%error, "a socket could not be taken out of its runtime");
             None
-        }
-    }
-}
-
-/// WebSockets have no CORS: a page of any origin could open one with the visitor's cookies or network
-/// position, so the origin is checked here. Clients outside of browsers send none.
-fn origin_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let same = origin.split_once("://").map(|(_, authority)| authority);
-    (same.is_some() && same == host) || origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_the_pages_own_or_configured() {
-        let origins = ["https://app.example.com".to_owned()];
-        for (origin, allowed) in [
-            (None, true),
-            (Some("http://127.0.0.1:8080"), true),
-            (Some("https://app.example.com"), true),
-            (Some("https://APP.example.com"), true),
-            (Some("https://evil.example"), false),
-            (Some("null"), false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, "127.0.0.1:8080".parse().expect("valid"));
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, origin.parse().expect("valid"));
-            }
-            assert_eq!(origin_allowed(&headers, &origins), allowed, "{origin:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The platform from outside: real processes, real sockets.
 
+mod bodies;
 mod cloud_events;
 mod crash;
 mod dead_letter_commands;
@@ -7,8 +8,10 @@ mod dead_letters;
 mod demo;
 mod frames;
 mod hostile;
+mod http;
 mod isolation;
 mod leaks;
+mod limits;
 mod logout;
 mod proxy;
 mod publish;

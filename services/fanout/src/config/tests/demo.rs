@@ -15,7 +15,13 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
     assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));
     assert!(config.node.secret.is_none() && config.schemas.is_none() && config.cors.is_empty());
-    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (18_000, 5));
+    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (None, 5));
+    assert!(config.node.max_connections.is_none() && config.node.trusted_proxies.is_none());
+    let edge = &config.limits.edge;
+    assert_eq!((edge.connections_per_user, edge.connections_per_org), (Some(200), None));
+    assert_eq!((edge.connections_per_address, edge.failed_tokens_per_minute), (None, None), "proxies may be there");
+    let edge = sound(&LEAST.replace("data = \"data\"", "data = \"data\"\ntrusted_proxies = []")).limits.edge;
+    assert_eq!((edge.connections_per_address, edge.failed_tokens_per_minute), (Some(1000), Some(300)));
     let hub = config.hub("/hubs/a").unwrap();
     assert!(!hub.public && hub.admits(&[]));
     assert_eq!(hub.join.len(), 6);
@@ -30,6 +36,9 @@ data = "/var/lib/fanfare"
 secret_file = "secret"
 previous_secret = "fedcba9876543210fedcba9876543210"
 max_connections = 50_000
+http_connections = 1_000
+trusted_proxies = ["10.0.0.0/8", "::1"]
+hosts = ["App.example.com", "127.0.0.1:8080"]
 drain_seconds = 0
 [broker]
 url = "embedded:/var/lib/log"
@@ -65,6 +74,11 @@ origins = ["https://App.example.com", "http://127.0.0.1:8080"]
 [limits]
 message_bytes = 65536
 keepalive_seconds = 5
+connections_per_user = 0
+connections_per_org = 500
+connections_per_address = 2_000
+failed_tokens_per_minute = 10
+body_seconds = 5
 client_timeout_seconds = 10
 [hub."/hubs/b"]
 join = ["user:{realm}/{user}", { group = "staff", roles = ["admin"] }]
@@ -88,8 +102,8 @@ fn everything_can_be_said() {
     assert_eq!(config.node.secret.as_ref().unwrap().as_bytes(), b"0123456789abcdef0123456789abcdef");
     assert!(config.node.previous_secret.is_some());
     assert!(!format!("{config:?}").contains("0123456789abcdef"), "secrets are not shown");
-    assert_eq!((config.node.max_connections, config.node.drain.as_secs()), (50_000, 0));
-    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (40_000, 1));
+    assert_eq!((config.node.max_connections, config.node.drain.as_secs()), (Some(50_000), 0));
+    assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (Some(40_000), 1));
     assert_eq!(config.routes, path("routes"));
     let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
     assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));
@@ -101,6 +115,12 @@ fn everything_can_be_said() {
     assert_eq!(services.producer_audience, PRODUCER_AUDIENCE);
     assert_eq!(config.cors, ["https://app.example.com", "http://127.0.0.1:8080"]);
     assert_eq!(config.limits.message_bytes, 65536);
+    assert_eq!((config.node.http_connections, config.limits.edge.body.as_secs()), (Some(1000), 5));
+    assert!(config.node.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust("10.1.2.3".parse().unwrap())));
+    assert_eq!(config.node.hosts, ["app.example.com", "127.0.0.1:8080"]);
+    let bounds = config.limits.edge.connect_bounds(9);
+    assert_eq!((bounds.node, bounds.user, bounds.org, bounds.address), (9, None, Some(500), Some(2000)));
+    assert_eq!(config.limits.edge.failed_token_rate().map(|rate| rate.burst), Some(10));
     let hub = config.hub("/hubs/b").unwrap();
     assert!(hub.admits(&["manager".to_owned()]) && !hub.admits(&["user".to_owned()]));
     assert!(hub.may_name_org(&["operator".to_owned()]) && !hub.may_name_org(&["superadmin".to_owned()]));

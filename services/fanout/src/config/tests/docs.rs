@@ -63,6 +63,7 @@ fn every_key_is_explained() {
     let sections = [
         node::KEYS,
         limits::KEYS,
+        edge::KEYS,
         health::KEYS,
         schema_registry::KEYS,
         issuer::KEYS,

@@ -7,7 +7,7 @@ mod request;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body as HttpBody, to_bytes};
+use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use fanfare_token::{Audience, Publish, TokenError};
@@ -44,17 +44,22 @@ enum Answer {
 
 /// First who asks, then what they may do, and only then what is wrong with it.
 async fn take(app: &App, parts: &Parts, body: HttpBody) -> Result<Answer, Refused> {
-    let permission = authorize(app, parts).await?;
+    let (producer, permission) = authorize(app, parts).await?;
     let span = tracing::info_span!("publish");
     // Of nobody in particular, a trace would be whatever a stranger wants it to be.
     let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
     if let Some(traceparent) = traceparent {
         fanfare_telemetry::follow(&span, traceparent);
     }
-    taken(app, parts, body, &permission).instrument(span).await
+    taken(app, parts, body, (&producer, &permission)).instrument(span).await
 }
 
-async fn taken(app: &App, parts: &Parts, body: HttpBody, permission: &Publish) -> Result<Answer, Refused> {
+async fn taken(
+    app: &App,
+    parts: &Parts,
+    body: HttpBody,
+    (producer, permission): (&str, &Publish),
+) -> Result<Answer, Refused> {
     let form = Form::of(&parts.headers)?;
     let received = unix_millis();
     match form.mode {
@@ -62,16 +67,16 @@ async fn taken(app: &App, parts: &Parts, body: HttpBody, permission: &Publish) -
             let attributes = request::attributes(&parts.headers, received)?;
             // What needs no look at the body is refused before it is sent.
             app.ingest.permit(&attributes, permission)?;
-            let body = form.data(media, read(app, body).await?, app.event_bytes)?;
+            let body = form.data(media, read(app, body, producer).await?, app.event_bytes)?;
             Ok(Answer::One(app.ingest.publish(Draft { attributes, body }, permission).await?))
         }
         Mode::Structured => {
-            let json = form.json(read(app, body).await?, app.event_bytes)?;
+            let json = form.json(read(app, body, producer).await?, app.event_bytes)?;
             let draft = request::structured(json, received)?;
             Ok(Answer::One(app.ingest.publish(draft, permission).await?))
         }
         Mode::Batch => {
-            let json = form.json(read(app, body).await?, app.event_bytes)?;
+            let json = form.json(read(app, body, producer).await?, app.event_bytes)?;
             let drafts = request::batch(json, received)?;
             let events = app.ingest.publish_all(drafts, permission).await?;
             Ok(Answer::All { events })
@@ -79,9 +84,11 @@ async fn taken(app: &App, parts: &Parts, body: HttpBody, permission: &Publish) -
     }
 }
 
-async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
+/// Who publishes, and what it may.
+async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refused> {
     // From the header alone: a query is in the logs of every proxy on the way.
     let token = bearer::of_header(&parts.headers).ok_or(Refused::NoToken)?;
+    bearer::check_address(app, parts).map_err(Refused::TooManyTokens)?;
     // Without an issuer there is nobody whose token could be good.
     let verifier = app.verifier.as_ref().ok_or(Refused::Token(TokenError::UnknownIssuer))?;
     let claims = match verifier.verify(token, Audience::Producer).await {
@@ -93,17 +100,17 @@ async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
             return Err(Refused::NotProducer);
         }
         Err(error) => {
-            tracing::info!(reason = error.label(), "producer token refused");
-            app.metrics.token_refused(error.label());
+            bearer::note_refused(app, parts, &error);
             return Err(Refused::Token(error));
         }
     };
-    claims.publish.clone().ok_or(Refused::NotProducer)
+    let permission = claims.publish.clone().ok_or(Refused::NotProducer)?;
+    Ok((format!("{}/{}", claims.issuer, claims.user), permission))
 }
 
 /// The body as it came, at most as large as an event may be.
-async fn read(app: &App, body: HttpBody) -> Result<Vec<u8>, Refused> {
-    let limit = app.event_bytes;
-    let bytes = to_bytes(body, limit).await.map_err(|_| Refused::TooLarge(limit))?;
-    Ok(bytes.to_vec())
+async fn read(app: &App, body: HttpBody, producer: &str) -> Result<Vec<u8>, Refused> {
+    let read = app.edge.bodies.read(body, app.event_bytes, ("producer", producer), None).await;
+    let read = read.inspect_err(|error| app.metrics.http_refused(error.label()))?;
+    Ok(read.bytes.to_vec())
 }

@@ -1,5 +1,7 @@
 //! The one table of refusals of `POST /events`: whose fault it is, its status, and what is told.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use fanfare_broker::PublishError;
@@ -9,6 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::super::body::BodyError;
 use crate::pipeline::{BatchError, IngestError, MOST_IN_BATCH};
 
 /// When it is worth trying again, in seconds.
@@ -55,6 +58,10 @@ pub(super) enum Refused {
     #[error("the body has more than {0} bytes")]
     TooLarge(usize),
     #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("too many tokens from this address were refused")]
+    TooManyTokens(Duration),
+    #[error(transparent)]
     Ingest(#[from] IngestError),
     #[error("event {at} of the batch: {refused}")]
     InBatch { at: usize, refused: Box<Refused> },
@@ -70,6 +77,8 @@ impl Refused {
 
     fn status(&self) -> StatusCode {
         match self {
+            Self::Body(error) => error.status(),
+            Self::TooManyTokens(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Token(error) if error.is_server_fault() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Token(_) => StatusCode::UNAUTHORIZED,

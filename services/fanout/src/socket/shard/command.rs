@@ -4,8 +4,18 @@ use bytes::Bytes;
 use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
+use super::super::seat::Hold;
 use crate::connection::ConnectionId;
 use crate::shard::{Caller, Denied, Opening, PollAnswer, Welcome};
+
+/// A connection's opening request, with what the connection holds of its node.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What the request told.
+    pub opening: Opening,
+    /// The room that it takes of its node; dropped with the connection, and not before.
+    pub hold: Hold,
+}
 
 /// A message from the HTTP side to a shard.
 #[derive(Debug)]
@@ -14,7 +24,7 @@ pub enum Command {
     /// stateful one.
     WebSocket {
         /// What the request told.
-        opening: Opening,
+        arrival: Arrival,
         /// The socket, without its HTTP wrapping and not registered with any runtime.
         stream: std::net::TcpStream,
         /// Bytes that the client sent right behind its request.
@@ -30,7 +40,7 @@ pub enum Command {
     /// Open a connection whose bytes go into a response body.
     EventStream {
         /// What the request told.
-        opening: Opening,
+        arrival: Arrival,
         /// The body.
         events: mpsc::Sender<Bytes>,
         /// The answer.
@@ -39,7 +49,7 @@ pub enum Command {
     /// A poll: the first one opens the connection.
     Poll {
         /// What the request told.
-        opening: Opening,
+        arrival: Arrival,
         /// Whether the token may still open a connection.
         may_open: bool,
         /// The answer to the poll; dropped if it is refused.
@@ -50,7 +60,7 @@ pub enum Command {
     /// Bytes that a client posted; some clients send their handshake so before their first poll.
     Post {
         /// What the request told.
-        opening: Opening,
+        arrival: Arrival,
         /// Whether the token may still open a connection.
         may_open: bool,
         /// The bytes.

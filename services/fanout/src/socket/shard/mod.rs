@@ -15,7 +15,7 @@ mod start;
 mod uploads;
 mod web_socket;
 
-pub use command::Command;
+pub use command::{Arrival, Command};
 pub use link::EVENTS_AHEAD;
 
 pub use crate::shard::{Caller, Denied, LINGER, Opening, PollAnswer, Welcome};
@@ -30,6 +30,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
+use super::seat::Hold;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::groups::ShardMessage;
 use crate::method::Authorizers;
@@ -68,6 +69,8 @@ pub(super) struct Shard {
     replays: RefCell<HashMap<Ticket, Replaying>>,
     /// Uploads, streams and questions of an embedder's code.
     embedded: RefCell<HashMap<Key, Embedded>>,
+    /// What the connections hold of their node.
+    holds: RefCell<HashMap<Key, Hold>>,
     /// When the loop wakes by itself.
     due: Cell<Option<Instant>>,
     /// Wakes the loop: something is due earlier, more is to be written, or the last connection is gone.
@@ -101,6 +104,7 @@ impl Shard {
             read_buffer: RefCell::new(vec![0; READ]),
             replays: RefCell::default(),
             embedded: RefCell::default(),
+            holds: RefCell::default(),
             due: Cell::new(None),
             changed: Notify::new(),
         }

@@ -1,5 +1,6 @@
 //! Requests of the HTTP side: handed to the core, and answered with what it says.
 
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use fanfare_signalr::{Message, Outcome, Value};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
+use super::super::seat::Hold;
 use super::Shard;
-use super::command::Command;
+use super::command::{Arrival, Command};
 use super::link::{Kind, Link};
 use crate::clock::unix_seconds;
 use crate::connection::ConnectionId;
-use crate::shard::{Denied, Key, Opening, PollAnswer};
+use crate::shard::{Denied, Key, PollAnswer};
 
 /// How often a POST looks whether its client's rate allows it.
 const LOOKS: Duration = Duration::from_millis(20);
@@ -22,17 +24,17 @@ impl Shard {
     /// Carries out what the HTTP side asks; whoever asked may have left, then the answer is for nobody.
     pub(super) fn request(self: &Rc<Self>, command: Command) {
         match command {
-            Command::WebSocket { opening, stream, read_ahead } => self.take_socket(opening, stream, &read_ahead),
+            Command::WebSocket { arrival, stream, read_ahead } => self.take_socket(arrival, stream, &read_ahead),
             Command::MayOpen { caller, answer } => {
                 let _ = answer.send(self.core().may_open(&caller));
             }
-            Command::EventStream { opening, events, answer } => {
-                let _ = answer.send(self.open_event_stream(opening, events));
+            Command::EventStream { arrival, events, answer } => {
+                let _ = answer.send(self.open_event_stream(arrival, events));
             }
-            Command::Poll { opening, may_open, poll, answer } => {
-                let _ = answer.send(self.take_poll(opening, may_open, poll));
+            Command::Poll { arrival, may_open, poll, answer } => {
+                let _ = answer.send(self.take_poll(arrival, may_open, poll));
             }
-            Command::Post { opening, may_open, bytes, answer } => self.post(opening, may_open, bytes, answer),
+            Command::Post { arrival, may_open, bytes, answer } => self.post(arrival, may_open, bytes, answer),
             Command::Delete { caller, answer } => {
                 let _ = answer.send(self.core().delete(&caller));
             }
@@ -41,7 +43,7 @@ impl Shard {
         }
     }
 
-    fn take_socket(self: &Rc<Self>, opening: Opening, stream: std::net::TcpStream, read_ahead: &Bytes) {
+    fn take_socket(self: &Rc<Self>, arrival: Arrival, stream: std::net::TcpStream, read_ahead: &Bytes) {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
@@ -49,7 +51,8 @@ impl Shard {
                 return;
             }
         };
-        let Some(key) = self.core().open_web_socket(opening, unix_seconds()) else { return };
+        let Some(key) = self.core().open_web_socket(arrival.opening, unix_seconds()) else { return };
+        self.hold(key, arrival.hold);
         let link = self.connect(key, Link::new(Kind::WebSocket(stream)));
         if !read_ahead.is_empty() {
             self.core().receive_frames(key, &mut read_ahead.to_vec());
@@ -57,8 +60,9 @@ impl Shard {
         tokio::task::spawn_local(Rc::clone(self).serve_web_socket(key, link));
     }
 
-    fn open_event_stream(self: &Rc<Self>, opening: Opening, events: mpsc::Sender<Bytes>) -> Result<(), Denied> {
-        let key = self.core().open_event_stream(opening, unix_seconds())?;
+    fn open_event_stream(self: &Rc<Self>, arrival: Arrival, events: mpsc::Sender<Bytes>) -> Result<(), Denied> {
+        let key = self.core().open_event_stream(arrival.opening, unix_seconds())?;
+        self.hold(key, arrival.hold);
         let link = self.connect(key, Link::new(Kind::EventStream(events)));
         tokio::task::spawn_local(Rc::clone(self).serve_event_stream(key, link));
         Ok(())
@@ -66,12 +70,12 @@ impl Shard {
 
     fn take_poll(
         self: &Rc<Self>,
-        opening: Opening,
+        arrival: Arrival,
         may_open: bool,
         poll: oneshot::Sender<PollAnswer>,
     ) -> Result<(), Denied> {
-        let key = self.core().own_poll(opening, may_open, unix_seconds())?;
-        let link = self.polled(key);
+        let key = self.core().own_poll(arrival.opening, may_open, unix_seconds())?;
+        let link = self.polled(key, arrival.hold);
         if let Kind::LongPolling(waiting) = &link.kind
             && let Some(older) = waiting.borrow_mut().replace(poll)
         {
@@ -82,18 +86,31 @@ impl Shard {
     }
 
     /// The link of a connection that polls; made with its first request.
-    fn polled(&self, key: Key) -> Rc<Link> {
-        self.link(key).unwrap_or_else(|| self.connect(key, Link::new(Kind::LongPolling(None.into()))))
+    fn polled(&self, key: Key, hold: Hold) -> Rc<Link> {
+        self.link(key).unwrap_or_else(|| {
+            self.hold(key, hold);
+            self.connect(key, Link::new(Kind::LongPolling(None.into())))
+        })
+    }
+
+    /// Keeps what a connection holds of its node; another socket of it takes the place of the last one.
+    fn hold(&self, key: Key, hold: Hold) {
+        match self.holds.borrow_mut().entry(key) {
+            Entry::Occupied(known) => known.get().follow(hold),
+            Entry::Vacant(place) => {
+                place.insert(hold);
+            }
+        }
     }
 
     fn post(
         self: &Rc<Self>,
-        opening: Opening,
+        arrival: Arrival,
         may_open: bool,
         bytes: Bytes,
         answer: oneshot::Sender<Result<(), Denied>>,
     ) {
-        let owned = self.core().own_post(opening, may_open, &bytes, unix_seconds());
+        let owned = self.core().own_post(arrival.opening, may_open, &bytes, unix_seconds());
         let key = match owned {
             Ok(key) => key,
             Err(denied) => {
@@ -101,7 +118,7 @@ impl Shard {
                 return;
             }
         };
-        let link = self.polled(key);
+        let link = self.polled(key, arrival.hold);
         let is_allowed = self.core().may_read(key) > 0;
         if is_allowed {
             self.core().post(key, &bytes);

@@ -54,6 +54,7 @@ impl Shard {
         if let Some(link) = link {
             link.wake_all();
         }
+        self.holds.borrow_mut().remove(&key);
         if let Some(embedded) = self.embedded.borrow_mut().remove(&key) {
             embedded.end_all();
         }

@@ -1,0 +1,36 @@
+//! The limit of open files: each connection is one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::Config;
+use crate::limit::{Capacity, TooFewFiles};
+
+/// Raises the soft limit to the hard one: what the shell gives is meant for programs that use `select`.
+pub(super) fn raise() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => tracing::info!(from = ?current, to = ?maximum, "limit of open files raised"),
+        Err(error) => tracing::warn!(%error, soft = ?current, hard = ?maximum, "limit of open files stays"),
+    }
+}
+
+/// How many connections the limit allows, told in the log.
+///
+/// # Errors
+/// [`TooFewFiles`] if the configuration asks for more.
+pub(super) fn capacity(config: &Config) -> Result<Capacity, TooFewFiles> {
+    // Without a limit there is more than enough of everything.
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok()).unwrap_or(1 << 30);
+    let asked = config.node.max_connections;
+    let capacity = Capacity::of(files, asked, config.node.http_connections)?;
+    let Capacity { connections, http, .. } = capacity;
+    if capacity.is_low(asked) {
+        tracing::warn!(files, connections, http, "the limit of open files allows few connections; raise it (nofile)");
+    } else {
+        tracing::info!(files, connections, http, "room for connections");
+    }
+    Ok(capacity)
+}

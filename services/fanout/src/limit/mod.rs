@@ -1,0 +1,21 @@
+//! How much one client may take of a node: rules alone, with time as an argument.
+//!
+//! Nothing here waits, locks or looks at a clock; `socket` holds these rules and asks them.
+
+mod address;
+mod bodies;
+mod bucket;
+mod capacity;
+mod connects;
+mod http_connections;
+mod keyed;
+mod sampled;
+
+pub use address::{NotNetwork, TrustedProxies, of_network};
+pub use bodies::{Bodies, BodyBounds, BodyScope, NoRoom, Owner};
+pub use bucket::{Rate, TokenBucket};
+pub use capacity::{Capacity, DEFAULT_CONNECTIONS, TooFewFiles};
+pub use connects::{ConnectBounds, ConnectRefusal, Connects, Who};
+pub use http_connections::{Full, HttpConnections, HttpKey};
+pub use keyed::KeyedBuckets;
+pub use sampled::{Said, Sampled};

@@ -1,0 +1,60 @@
+//! Where a request comes from.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderName;
+use http::request::Parts;
+
+use super::header::{BadHeader, one};
+use crate::limit::TrustedProxies;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The other end of a request's TCP connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// The client's address, as far as it is known.
+pub(super) fn address(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<Peer>()?.0.ip();
+    let values = parts.headers.get_all(FORWARDED_FOR);
+    let values: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    Some(proxies.client(peer, values.into_iter()))
+}
+
+/// The host that a trusted proxy says the client has named; the first of several is the client's own.
+pub(super) fn forwarded_host<'p>(proxies: &TrustedProxies, parts: &'p Parts) -> Result<Option<&'p str>, BadHeader> {
+    let trusted = parts.extensions.get::<Peer>().is_some_and(|peer| proxies.trust(peer.0.ip()));
+    if !trusted {
+        return Ok(None);
+    }
+    let named = one(&parts.headers, FORWARDED_HOST)?;
+    Ok(named.and_then(|value| value.split(',').next()).map(str::trim).filter(|host| !host.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(peer: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut parts = request.body(()).expect("a request").into_parts().0;
+        parts.extensions.insert(Peer(peer.parse().expect("an address")));
+        parts
+    }
+
+    #[test]
+    fn a_forwarded_address_and_host_count_from_a_trusted_proxy_alone() {
+        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).expect("a network");
+        let headers = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-host", "app.example.com, inner")];
+        let (from_proxy, from_client) = (parts("10.0.0.1:9", &headers), parts("198.51.100.1:9", &headers));
+        assert_eq!(address(&proxies, &from_proxy), "192.0.2.7".parse().ok());
+        assert_eq!(forwarded_host(&proxies, &from_proxy), Ok(Some("app.example.com")));
+        assert_eq!(address(&proxies, &from_client), "198.51.100.1".parse().ok());
+        assert_eq!(forwarded_host(&proxies, &from_client), Ok(None));
+    }
+}

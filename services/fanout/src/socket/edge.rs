@@ -1,0 +1,115 @@
+//! What the HTTP edge allows one client, and what it says of those it refuses.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::request::Parts;
+
+use super::body::BodyReader;
+use super::client;
+use super::origin::Origins;
+use super::port::Port;
+use super::seat::Seats;
+use crate::config::Config;
+use crate::limit::{Capacity, KeyedBuckets, Said, Sampled, TrustedProxies, of_network};
+
+/// The rules of the HTTP edge, as one node has them.
+#[derive(Debug)]
+pub struct Edge {
+    /// The room of the node.
+    pub(super) capacity: Capacity,
+    /// Whose word about clients is believed.
+    pub(super) proxies: TrustedProxies,
+    /// Whose pages may open WebSockets.
+    pub(super) origins: Origins,
+    /// The connections.
+    pub(super) seats: Arc<Seats>,
+    /// Reads bodies.
+    pub(super) bodies: BodyReader,
+    /// The TCP connections of the public port.
+    pub(super) public: Arc<Port>,
+    /// The TCP connections of the operator's port.
+    pub(super) operator: Arc<Port>,
+    failed_tokens: Option<Mutex<KeyedBuckets>>,
+    keys: RandomState,
+    lines: Arc<Mutex<Sampled>>,
+}
+
+impl Edge {
+    /// The rules of a configuration on a node with this much room.
+    #[must_use]
+    pub fn new(config: &Config, capacity: Capacity) -> Self {
+        let limits = &config.limits.edge;
+        Self {
+            capacity,
+            proxies: config.node.trusted_proxies.clone().unwrap_or_default(),
+            origins: Origins { others: config.cors.clone(), hosts: config.node.hosts.clone() },
+            seats: Seats::new(limits.connect_bounds(capacity.connections)),
+            bodies: BodyReader::new(limits.body_bounds(), limits.body),
+            public: Port::new(capacity.public, capacity.http, limits.head),
+            operator: Port::new(capacity.operator, capacity.operator, limits.head),
+            failed_tokens: limits.failed_token_rate().map(|rate| Mutex::new(KeyedBuckets::new(rate))),
+            keys: RandomState::new(),
+            lines: Arc::default(),
+        }
+    }
+
+    /// The TCP connections of the public port.
+    #[must_use]
+    pub fn public_port(&self) -> Arc<Port> {
+        Arc::clone(&self.public)
+    }
+
+    /// Where a request comes from, as far as it is known.
+    pub(super) fn address(&self, parts: &Parts) -> Option<IpAddr> {
+        client::address(&self.proxies, parts)
+    }
+
+    /// Whether a token of this address is looked at at all.
+    ///
+    /// # Errors
+    /// How long not, as too many of the address were wrong.
+    pub(super) fn check_tokens_of(&self, address: Option<IpAddr>) -> Result<(), Duration> {
+        match (&self.failed_tokens, address) {
+            (Some(failed), Some(address)) => locked(failed).check(self.key(address), Instant::now()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A token of this address was wrong.
+    pub(super) fn token_failed(&self, address: Option<IpAddr>) {
+        if let (Some(failed), Some(address)) = (&self.failed_tokens, address) {
+            // Beyond the rate there is nothing to take, and no further token is looked at.
+            let _ = locked(failed).take(self.key(address), Instant::now());
+        }
+    }
+
+    fn key(&self, address: IpAddr) -> u64 {
+        self.keys.hash_one(of_network(address))
+    }
+
+    /// Whether a log line of this kind is written: a flood of refusals must not become one of lines. How many were left
+    /// out is told at the end of the minute.
+    pub(super) fn may_say(&self, kind: &'static str) -> bool {
+        match locked(&self.lines).say(kind, Instant::now()) {
+            Said::Write => true,
+            Said::LeftOut => false,
+            Said::FirstLeftOut(wait) => {
+                let lines = Arc::clone(&self.lines);
+                tokio::spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    let left_out = locked(&lines).left_out(kind);
+                    tracing::warn!(kind, left_out, "refusals of this minute that have no line of their own");
+                });
+                false
+            }
+        }
+    }
+}
+
+/// Locks what each call leaves in order, so that a panic elsewhere does not spoil it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
