@@ -16,11 +16,12 @@ const PRODUCERS: usize = 64;
 
 /// Publishes the records and begins.
 pub(crate) fn start(target: &Target, tally: &Arc<Tally>, records: usize) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut tab = Connection::open(target)?;
-    Tally::add(&tally.opened, 1);
-    let cursor = format!("\"{}\"", tab.cursor()?);
+    let cursor = format!("\"{}\"", Connection::open(target)?.cursor()?);
     let alert = Alert { user: Some(NOBODY), org: &target.org, message_bytes: 16 };
     Publishers::connect(target.address, &target.producer, PRODUCERS)?.publish(&alert, records)?;
+    // To the connection that was there all of it came live, and a resume of it reads nothing.
+    let mut tab = Connection::open(target)?;
+    Tally::add(&tally.opened, 1);
     let tally = Arc::clone(tally);
     Ok(vec![thread::spawn(move || {
         for id in 1.. {

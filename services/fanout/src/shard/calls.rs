@@ -107,6 +107,13 @@ impl Calls {
         self.0 = None;
     }
 
+    /// Spends what the calls may, for what a call costs beyond itself.
+    pub(super) fn spend(&mut self, calls: f32, rate: Rate, now: std::time::Instant) {
+        if let Some(open) = &mut self.0 {
+            open.budget.spend(calls, rate, now);
+        }
+    }
+
     fn open(&mut self, rate: Rate, now: std::time::Instant) -> &mut Open {
         self.0.get_or_insert_with(|| {
             Box::new(Open {
@@ -168,7 +175,7 @@ impl Core {
         self.complete(key, id, Outcome::Error(error.into()));
     }
 
-    fn call_rate(&self) -> Rate {
+    pub(super) fn call_rate(&self) -> Rate {
         Rate::per_minute(self.context.settings.invocations_per_minute)
     }
 

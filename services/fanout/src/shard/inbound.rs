@@ -23,6 +23,9 @@ const BYTES: Rate = Rate { per_second: 1_048_576.0, burst: 4_194_304.0 };
 /// For how long in all a client may be slowed for its frames before it is ended.
 const FLOOD: Duration = Duration::from_secs(10);
 
+/// Answers to pings are queued as long as no more than so many bytes of memory wait.
+const PONGS_WAITING: usize = 4 * 1024;
+
 /// The most bytes of memory that the calls of one connection may take while they wait; beyond it nothing is read.
 const CALLS_WAITING: usize = 128 * 1024;
 
@@ -158,11 +161,15 @@ impl Core {
         self.pay(key, bytes, frames);
     }
 
-    /// A ping is answered once the client has taken what waits; of several only the newest, as RFC 6455 allows.
+    /// A ping is answered at once, unless much waits for the client: then once that is taken, and of several only the
+    /// newest, as RFC 6455 allows.
     fn take_ping(&mut self, key: Key, payload: Vec<u8>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
-        tab.pong = Some(payload.into_boxed_slice());
-        self.answer_ping(key);
+        if tab.queue.memory() < PONGS_WAITING {
+            self.send_wire(key, Bytes::from(pong_frame(&payload)), false);
+        } else {
+            tab.pong = Some(payload.into_boxed_slice());
+        }
     }
 
     pub(super) fn answer_ping(&mut self, key: Key) {

@@ -22,7 +22,11 @@ const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
 /// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many
 /// as cost about a fiftieth of a processor. A replay that exceeds it goes on later (SEMANTICS 7.7).
-const READS: Rate = Rate { per_second: 2_000.0, burst: 250_000.0 };
+const READS: Rate = Rate { per_second: 2_000.0, burst: 100_000.0 };
+
+/// How many records a replay reads for the price of one call: so a resume over a large window is not one call of those
+/// that a connection may make in a minute.
+const RECORDS_PER_CALL: f32 = 1_000.0;
 
 /// How many users' spending is remembered before those that have all of it back are forgotten.
 const REMEMBERED: usize = 4_096;
@@ -177,8 +181,15 @@ impl Core {
     pub fn replayed(&mut self, key: Key, ticket: Ticket, answer: ReplayAnswer) {
         self.look_after_joining();
         let now = self.now();
+        let call_rate = self.call_rate();
         let tab = self.connections.get_mut(key);
-        let replay = tab.and_then(|tab| Some((&tab.identity, tab.flow.as_mut()?.replay.as_mut()?)));
+        let replay = tab.and_then(|tab| {
+            let Tab { identity, calls, flow, .. } = tab;
+            if let ReplayAnswer::Batch { cost, .. } | ReplayAnswer::End { cost, .. } = &answer {
+                calls.spend(*cost as f32 / RECORDS_PER_CALL, call_rate, now);
+            }
+            Some((identity, flow.as_mut()?.replay.as_mut()?))
+        });
         let Some((identity, replay)) = replay.filter(|(_, replay)| replay.ticket == ticket) else {
             // Its tab is gone, or has begun another.
             return self.tasks.push_back(Task::EndReplay(ticket));

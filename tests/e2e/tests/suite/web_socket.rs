@@ -14,6 +14,7 @@ async fn open(node: &Node) -> WebSocket {
     let mut socket = connect.open(node.address(), None).await.expect("connects").expect("not refused");
     socket.send(HANDSHAKE).await.expect("open");
     assert_eq!(next(&mut socket).await, Frame::Text(format!("{{}}{SEPARATOR}")));
+    assert_eq!(next(&mut socket).await, Frame::Ping(Vec::new()), "whether the client is there");
     socket
 }
 
