@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::{DeadLetter, LETTERS_KEPT};
 use crate::message::{Message, Published, Record};
@@ -106,6 +107,11 @@ pub trait Broker: Send + Sync + 'static {
             }
         }
         Ok(None)
+    }
+
+    /// How the broker is, as far as it knows without asking anybody: cheap, for the probes of a node.
+    async fn condition(&self) -> Condition {
+        Condition::default()
     }
 
     /// Finishes what was accepted and gives back what the broker holds. Later calls fail, and

@@ -12,6 +12,7 @@
 mod check;
 mod client;
 mod cluster;
+mod durability;
 mod given;
 mod ids;
 mod letters;
@@ -23,7 +24,6 @@ mod reader;
 mod scan;
 #[cfg(test)]
 mod tests;
-mod token;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ use self::producer::{Outgoing, Producer};
 use self::reader::{Beginning, LogReader};
 use self::wire::Raw;
 use crate::broker::{Broker, Reader};
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
@@ -211,6 +212,10 @@ impl Broker for Kafka {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.asked(move |cluster| record_at(cluster, partition, offset)).await
+    }
+
+    async fn condition(&self) -> Condition {
+        Condition { risks: self.cluster.risks(), ..Condition::default() }
     }
 
     async fn close(&self) {

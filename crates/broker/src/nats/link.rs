@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use tokio::sync::{broadcast, watch};
 
+use super::durability;
 use super::options::{Login, OpenError, Options};
 use super::pause::pause;
 use crate::error::BrokerError;
@@ -89,6 +90,12 @@ impl Link {
             Some(client) => Ok((client, connection)),
             None => Err(BrokerError::Unavailable("connecting to NATS".into())),
         }
+    }
+
+    /// The version of the server that is connected, or was last.
+    pub(super) fn version(&self) -> Option<String> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.as_ref().map(|client| client.server_info().version)
     }
 
     /// Waits until the connection is another one than this, or is none.
@@ -289,16 +296,18 @@ async fn connect(
             client_options(&options, credentials.as_deref(), &listener).connect(&options.servers[..]).await;
         match connecting {
             Ok(connected) => {
+                let found = connected.server_info().version;
                 let (major, minor, patch) = OLDEST_SERVER;
-                if connected.is_server_compatible(major, minor, patch) {
-                    let mut client = client.lock().unwrap_or_else(PoisonError::into_inner);
-                    *client = Some(connected);
-                    drop(client);
+                if !connected.is_server_compatible(major, minor, patch) {
+                    let needed = format!("the NATS server is version {found}; {major}.{minor} or newer is needed");
+                    listener.refused(needed);
+                } else if let Some(refused) = durability::refused_version(&found) {
+                    listener.refused(refused);
+                } else {
+                    *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(connected);
                     listener.connected();
                     return;
                 }
-                let found = connected.server_info().version;
-                listener.refused(format!("the NATS server is version {found}; {major}.{minor} or newer is needed"));
             }
             Err(error) => {
                 let said = chain(&error);
