@@ -32,6 +32,21 @@ pub trait Broker: Send + Sync + 'static {
     /// [`BrokerError::Refused`] if waiting is no help.
     async fn head(&self) -> Result<Position, BrokerError>;
 
+    /// Where the log ends, as a producer may ask with no more rights than to publish: its incarnation, and the last
+    /// offset that each partition has given.
+    ///
+    /// A producer that knows a later offset of one of them, or another incarnation, knows that the log has lost its end:
+    /// what it has published since is to be published again.
+    async fn ends(&self) -> Result<Position, BrokerError> {
+        self.head().await
+    }
+
+    /// For how long after its acknowledgement a message may still be lost, when machines lose their power: for so long a
+    /// producer should be able to publish it again. Zero where an acknowledgement is for good.
+    fn horizon(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
     /// partition.
     ///

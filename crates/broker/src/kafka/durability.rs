@@ -1,6 +1,12 @@
 //! What topics really promise: which of them lose what they have acknowledged; pure.
 
+use std::time::Duration;
+
 use crate::condition::{Risk, RiskKind};
+
+/// For how long a server may keep in memory what it has acknowledged: twice the half minute after which Linux writes to the
+/// disk by itself. Kafka leaves it to that.
+pub(super) const HORIZON: Duration = Duration::from_secs(60);
 
 /// What is known of a topic. What the cluster does not tell is no risk.
 #[derive(Debug, Clone, Copy, Default)]

@@ -158,6 +158,10 @@ impl Broker for Kafka {
         self.asked(places::head).await
     }
 
+    fn horizon(&self) -> Duration {
+        durability::HORIZON
+    }
+
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
         let begin = |cluster: &Cluster| {
             let Log { mut parts, incarnation } = cluster.log()?;

@@ -1,10 +1,16 @@
 //! What servers and streams really promise: which of them lose what they have acknowledged; pure.
 
+use std::time::Duration;
+
 use super::streams::Config;
 use crate::condition::{Risk, RiskKind};
 
 /// A server's version, as far as it is compared.
 type Version = (u64, u64, u64);
+
+/// For how long a server may keep in memory what it has acknowledged: twice the `sync_interval` that it has by default.
+/// What it is set to, only its monitoring port tells.
+pub(super) const HORIZON: Duration = Duration::from_secs(4 * 60);
 
 /// Versions that lose whole streams when they are killed (nats-server#6888).
 const LOSE_STREAMS: (Version, Version) = ((2, 10, 20), (2, 10, 22));

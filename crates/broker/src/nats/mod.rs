@@ -87,6 +87,14 @@ impl Broker for Nats {
         self.shared.head().await
     }
 
+    async fn ends(&self) -> Result<Position, BrokerError> {
+        self.shared.ends().await
+    }
+
+    fn horizon(&self) -> Duration {
+        durability::HORIZON
+    }
+
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
         Ok(Box::new(reader::LogReader::state(&self.shared).await?))
     }

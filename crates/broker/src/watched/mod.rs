@@ -64,6 +64,14 @@ impl Broker for Watched {
         self.broker.head().await
     }
 
+    async fn ends(&self) -> Result<Position, BrokerError> {
+        self.broker.ends().await
+    }
+
+    fn horizon(&self) -> Duration {
+        self.broker.horizon()
+    }
+
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
         let reader = self.broker.state().await?;
         Ok(Box::new(WatchedReader::new(self.clone(), Kind::State, reader)))

@@ -56,6 +56,8 @@ pub struct Pipeline {
     pub event_bytes: usize,
     /// Kept for tabs that return.
     pub recent: Arc<Recent>,
+    /// Whether what the broker may lose is a reason for degraded health: in production it is.
+    pub tells_risks: bool,
 }
 
 /// What is to be done next.
@@ -130,6 +132,7 @@ impl Pipeline {
                 BrokerError::Refused(_) if !has_worked => return Err(error),
                 BrokerError::OtherIncarnation { .. } if has_worked => {
                     tracing::warn!(%error, "the log is a new one: reading what it says, and on from its window");
+                    self.tell_replaced();
                     self.status.set_caught_up(false);
                     Stage::Renew
                 }

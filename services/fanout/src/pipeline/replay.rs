@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Schemas;
 use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
-use super::reader::Window;
+use super::reader::{Window, reached};
 use super::recent::{Recent, Step, Walk};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
@@ -73,6 +73,8 @@ pub struct Replay {
     start_is_fresh: Duration,
     /// When starts of the window were last asked for, by the greatest number of records, and what they were.
     starts: Arc<Mutex<Vec<Start>>>,
+    /// The end of the log, with when it was asked for.
+    head: Arc<Mutex<Option<(Instant, Position)>>>,
 }
 
 /// A start of the window as it was a moment ago.
@@ -97,8 +99,8 @@ impl Replay {
     ) -> Self {
         let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
-        let (schemas, starts) = (Schemas::default(), Arc::default());
-        Self { broker, registry, schemas, routes, seal, window, bounds, recent, permits, start_is_fresh, starts }
+        let (schemas, starts, head) = (Schemas::default(), Arc::default(), Arc::default());
+        Self { broker, registry, schemas, routes, seal, window, bounds, recent, permits, start_is_fresh, starts, head }
     }
 
     /// The same with the schemas of a schema registry.
@@ -115,7 +117,11 @@ impl Replay {
     pub async fn open(&self, after: &Position, until: Position, orgs: Vec<Id>) -> Result<Replaying, ResumeError> {
         let extent = tokio::time::timeout(PATIENCE, self.extent(after));
         let window = extent.await.map_err(|_| ResumeError::Unavailable)??;
+        // What lies beyond the log was heard of one that has lost its end since: it says nothing of this one.
+        let is_beyond = self.is_beyond_the_log(after, &until).await;
+        let after = if is_beyond { &window.oldest } else { after };
         let (from, complete) = begin(after, &window);
+        let complete = complete && !is_beyond;
         let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
         let is_over = past.is_over();
         let (oldest, replay) = (window.oldest, self.clone());
@@ -143,6 +149,28 @@ impl Replay {
             stored: since(Duration::MAX).await?,
         };
         Ok(Extent { oldest, ages: Some(ages) })
+    }
+
+    /// Whether a position is one that the log does not have any more, because it lost its end. A node may also be behind
+    /// the one that gave a cursor; then the broker has what this node has not read.
+    async fn is_beyond_the_log(&self, after: &Position, until: &Position) -> bool {
+        if after.incarnation() != until.incarnation() || reached(until, after) {
+            return false;
+        }
+        let began = Instant::now();
+        let mut known = self.head.lock().await;
+        // A head that was asked for before may be older than the cursor. Thousands of tabs return at once, so one that
+        // was asked for since counts for all that wait.
+        let of_now = known.as_ref().filter(|(asked, head)| *asked >= began || reached(head, after));
+        if of_now.is_none() {
+            let asked = Instant::now();
+            match tokio::time::timeout(PATIENCE, self.broker.head()).await {
+                Ok(Ok(head)) => *known = Some((asked, head)),
+                // While the broker is away nobody can tell, and there is nothing to read.
+                _ => return false,
+            }
+        }
+        known.as_ref().is_some_and(|(_, head)| head.incarnation() == after.incarnation() && !reached(head, after))
     }
 
     /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
@@ -296,9 +324,8 @@ mod tests {
 
     const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1_000 };
 
-    /// What a tab is told that comes back after three of ten events, by a node with so much memory for them.
-    async fn told(memory: usize) -> (Vec<u64>, bool) {
-        let folder = TempDir::new().expect("a folder");
+    /// A log of ten events of acme that a node has read, and replays of it; with its start and its end.
+    async fn ten_events(folder: &TempDir, memory: usize) -> (Replay, Position, Position) {
         let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path(), Options::default()).expect("opens"));
         let (mut scene, recent) = (Scene::demo(), Arc::new(Recent::new(memory)));
         let start = Position::start(broker.head().await.expect("a head").incarnation());
@@ -308,28 +335,61 @@ mod tests {
             broker.publish(scene.event("system.Alert", &json).message).await.expect("published");
         }
         let mut reader = broker.read(&start).await.expect("a reader");
-        let (mut after, mut until) = (start.clone(), start);
+        let mut until = start.clone();
         while until != broker.head().await.expect("a head") {
             for record in reader.next().await.expect("a batch") {
                 until.advance(&record);
-                if record.offset <= 3 {
-                    after.advance(&record);
-                }
                 recent.push(Arc::new(record));
             }
         }
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
         let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: PATIENCE };
-        let replay = Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options);
-        let acme = Id::parse("acme").expect("an org");
-        let mut replaying = replay.open(&after, until, vec![acme]).await.expect("opens");
-        let from_memory = matches!(replaying.source, Source::Memory(_));
+        (Replay::new(broker, registry, routes, Seal::new(b"secret", &[]), recent, options), start, until)
+    }
+
+    fn acme() -> Vec<Id> {
+        vec![Id::parse("acme").expect("an org")]
+    }
+
+    async fn places(replaying: &mut Replaying) -> Vec<u64> {
         let mut found = Vec::new();
         while let Some(batch) = replaying.next().await.expect("is read") {
             found.extend(batch.into_iter().map(|replayed| replayed.place.offset));
         }
+        found
+    }
+
+    /// What a tab is told that comes back after three of ten events, by a node with so much memory for them.
+    async fn told(memory: usize) -> (Vec<u64>, bool) {
+        let folder = TempDir::new().expect("a folder");
+        let (replay, mut after, until) = ten_events(&folder, memory).await;
+        after.advance_to(0, 3);
+        let mut replaying = replay.open(&after, until, acme()).await.expect("opens");
+        let from_memory = matches!(replaying.source, Source::Memory(_));
+        let found = places(&mut replaying).await;
         assert!(replaying.is_complete());
         (found, from_memory)
+    }
+
+    #[tokio::test]
+    async fn a_cursor_beyond_the_end_of_the_log_is_of_one_that_has_lost_it() {
+        let folder = TempDir::new().expect("a folder");
+        let (replay, mut after, until) = ten_events(&folder, 1 << 20).await;
+        after.advance_to(0, 12);
+        let mut replaying = replay.open(&after, until, acme()).await.expect("opens");
+        assert!(!replaying.is_complete(), "it says nothing of this log");
+        assert_eq!(places(&mut replaying).await, (1..=10).collect::<Vec<_>>(), "what the tab may have missed");
+    }
+
+    #[tokio::test]
+    async fn a_cursor_of_a_node_that_is_ahead_of_this_one_is_right() {
+        let folder = TempDir::new().expect("a folder");
+        let (replay, start, _) = ten_events(&folder, 1 << 20).await;
+        let (mut after, mut until) = (start.clone(), start);
+        after.advance_to(0, 9);
+        until.advance_to(0, 7);
+        let mut replaying = replay.open(&after, until, acme()).await.expect("opens");
+        assert!(replaying.is_complete() && places(&mut replaying).await.is_empty());
     }
 
     #[tokio::test]

@@ -61,9 +61,10 @@ impl Seen {
         self.bodies.is_empty()
     }
 
-    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read.
-    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes) -> Novelty {
-        self.forget(read);
+    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read, and `now` what
+    /// time it is at most, since records may be dated ahead.
+    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes, now: i64) -> Novelty {
+        self.forget(read, now);
         let (key, body) = (digest(key.as_bytes()), digest(&record.message.body));
         match self.bodies.get(&key) {
             Some(known) if *known == body => return Novelty::Again,
@@ -86,9 +87,9 @@ impl Seen {
     }
 
     /// Forgets from the front alone: what waits behind a partition at rest is bounded by the limit.
-    fn forget(&mut self, read: &ReadTimes) {
+    fn forget(&mut self, read: &ReadTimes, now: i64) {
         let age_ms = self.age_ms;
-        let is_old = |seen: &Entry| seen.time < read.of(seen.partition).saturating_sub(age_ms);
+        let is_old = |seen: &Entry| seen.time < read.of(seen.partition).min(now).saturating_sub(age_ms);
         while self.places.front().is_some_and(is_old) {
             self.forget_oldest();
         }
@@ -116,11 +117,12 @@ mod tests {
     struct Reader {
         seen: Seen,
         read: ReadTimes,
+        now: i64,
     }
 
     impl Reader {
         fn new(age: Duration, limit: usize) -> Self {
-            Self { seen: Seen::new(age, limit), read: ReadTimes::default() }
+            Self { seen: Seen::new(age, limit), read: ReadTimes::default(), now: i64::MAX }
         }
 
         fn note(&mut self, partition: u32, key: &str, body: &'static str, time: i64) -> Novelty {
@@ -135,7 +137,7 @@ mod tests {
             };
             let record = Record { partition, offset: 1, time, message };
             self.read.note(&record);
-            self.seen.note(key, &record, &self.read)
+            self.seen.note(key, &record, &self.read, self.now)
         }
     }
 
@@ -155,6 +157,17 @@ mod tests {
         assert_eq!(reader.note(1, "b", "", 60_000), Novelty::New);
         assert_eq!(reader.note(0, "a", "", 900), Novelty::Again);
         assert_eq!(reader.note(0, "a", "", 1001), Novelty::New);
+    }
+
+    #[test]
+    fn a_record_that_is_dated_ahead_makes_no_key_old() {
+        let mut reader = Reader::new(Duration::from_secs(1), 10);
+        reader.now = 100;
+        assert_eq!(reader.note(0, "a", "", 0), Novelty::New);
+        assert_eq!(reader.note(0, "ahead", "", 1_000_000), Novelty::New);
+        assert_eq!(reader.note(0, "a", "", 1_000_000), Novelty::Again);
+        reader.now = 1_001;
+        assert_eq!(reader.note(0, "a", "", 1_000_000), Novelty::New, "that much time has passed");
     }
 
     #[test]

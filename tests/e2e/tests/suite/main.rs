@@ -1,5 +1,7 @@
 //! The platform from outside: real processes, real sockets.
 
+mod addresses;
+mod clocks;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;
@@ -12,6 +14,7 @@ mod proxy;
 mod publish;
 mod resume;
 mod retained;
+mod rollback;
 mod schema_registry;
 mod slow;
 mod startup;
