@@ -58,7 +58,8 @@ async fn expect_in_force(node: &Node, round: &str) {
     let bob = Token::user("bob", "acme").roles(&["user", "admin"]).claim("iat", before);
     let mut tab = node.tab(&bob).await;
     let common = format!("common {round}");
-    node.publish(&[to_admins(round), NewEvent::alert("acme", &common)]).await;
+    let id = round.replace(' ', "-");
+    node.publish(&[to_admins(&id), NewEvent::alert("acme", &common)]).await;
     assert_eq!(tab.expect("toast").await["title"], common, "the role is withdrawn {round}");
 }
 
