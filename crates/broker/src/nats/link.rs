@@ -1,5 +1,6 @@
 //! The connection: made in the background, again and again, with pauses that grow and are jittered.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ impl Link {
             deaf: Arc::default(),
         };
         let (phase, refusals, deaf) = (link.phase.clone(), link.refusals.clone(), Arc::clone(&link.deaf));
-        let listener = Listener { phase, refusals, deaf };
+        let listener = Listener { phase, refusals, deaf, is_taken: Arc::default() };
         tokio::spawn(connect(options.clone(), credentials, listener, Arc::clone(&link.client)));
         Ok(link)
     }
@@ -146,6 +147,8 @@ struct Listener {
     phase: watch::Sender<Phase>,
     refusals: broadcast::Sender<Arc<str>>,
     deaf: Arc<Mutex<Option<Arc<str>>>>,
+    /// Whether there is a client; of one that was refused nothing is heard.
+    is_taken: Arc<AtomicBool>,
 }
 
 impl Listener {
@@ -176,6 +179,10 @@ impl Listener {
     }
 
     fn hear(&self, event: &Event) {
+        // A connection that was not taken, for its server's version, comes and goes without changing why.
+        if !self.is_taken.load(Ordering::Acquire) && matches!(event, Event::Connected | Event::Disconnected) {
+            return;
+        }
         match event {
             // The first one is told by who connects, once the client can be found.
             Event::Connected => {
@@ -305,6 +312,7 @@ async fn connect(
                     listener.refused(refused);
                 } else {
                     *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(connected);
+                    listener.is_taken.store(true, Ordering::Release);
                     listener.connected();
                     return;
                 }
