@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::{AgeClock, Record};
+use fanfare_broker::AgeClock;
+use fanfare_broker::Record;
 use fanfare_event::Event;
 
 use super::{

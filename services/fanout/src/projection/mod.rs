@@ -24,7 +24,8 @@ mod tests;
 
 use std::time::Duration;
 
-use fanfare_broker::{AgeClock, Position, Record};
+use fanfare_broker::AgeClock;
+use fanfare_broker::{Position, Record};
 use fanfare_token::Claims;
 
 pub use consequence::Consequence;
