@@ -19,6 +19,9 @@ FANFARE_FAULT_RUNS=$FANFARE_FAULT_RUNS FANFARE_OUTAGE_SECONDS=60 \
 say "A cluster of three NATS servers that are killed in turn"
 cargo test --locked -p fanfare-broker --features nats,contract -- --ignored cluster || FAILED=1
 
+say "A Kafka server that is killed fifty times under a reader"
+cargo test --locked -p fanfare-broker --features kafka,contract -- --ignored --nocapture many_kills || FAILED=1
+
 say "${FANFARE_SIMULATION_SEEDS:=5000} other seeds of the simulation"
 FANFARE_SIMULATION_SEEDS=$FANFARE_SIMULATION_SEEDS \
   cargo test --locked -p fanfare-fanout --lib -- --ignored nothing_is_lost_in_thousands_of_runs || FAILED=1

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::{DeadLetter, LETTERS_KEPT};
 use crate::message::{Message, Published, Record};
@@ -30,6 +31,21 @@ pub trait Broker: Send + Sync + 'static {
     /// missing where it may. It fails with [`BrokerError::Unavailable`] while the broker is away, and with
     /// [`BrokerError::Refused`] if waiting is no help.
     async fn head(&self) -> Result<Position, BrokerError>;
+
+    /// Where the log ends, as a producer may ask with no more rights than to publish: its incarnation, and the last
+    /// offset that each partition has given.
+    ///
+    /// A producer that knows a later offset of one of them, or another incarnation, knows that the log has lost its end:
+    /// what it has published since is to be published again.
+    async fn ends(&self) -> Result<Position, BrokerError> {
+        self.head().await
+    }
+
+    /// For how long after its acknowledgement a message may still be lost, when machines lose their power: for so long a
+    /// producer should be able to publish it again. Zero where an acknowledgement is for good.
+    fn horizon(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
     /// partition.
@@ -106,6 +122,11 @@ pub trait Broker: Send + Sync + 'static {
             }
         }
         Ok(None)
+    }
+
+    /// How the broker is, as far as it knows without asking anybody: cheap, for the probes of a node.
+    async fn condition(&self) -> Condition {
+        Condition::default()
     }
 
     /// Finishes what was accepted and gives back what the broker holds. Later calls fail, and

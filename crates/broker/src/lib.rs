@@ -7,7 +7,9 @@
 #![warn(clippy::expect_used)]
 
 pub mod address;
+mod age_clock;
 mod broker;
+mod condition;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
@@ -23,8 +25,13 @@ mod message;
 pub mod nats;
 mod position;
 pub mod properties;
+#[cfg(any(feature = "nats", feature = "kafka"))]
+mod token;
+pub mod watched;
 
+pub use age_clock::AgeClock;
 pub use broker::{Broker, Reader};
+pub use condition::{Condition, Risk, RiskKind, Writes};
 pub use error::{BrokerError, PublishError};
 pub use letter::{DeadLetter, LETTER_BODY_LIMIT, LETTER_REASON_LIMIT, LETTERS_KEPT};
 pub use limits::Limits;

@@ -89,3 +89,27 @@ fn with_store(folder: &Path, more: &str) -> String {
 fn config(folder: &Path) -> PathBuf {
     folder.join("server.conf")
 }
+
+/// The rights that docs/brokers.md lists, for a node and for the producer `license`, and an operator who may do all; each
+/// with the password `a`.
+pub const DOCUMENTED_RIGHTS: &str = r#"authorization { users: [
+    { user: operator, password: a }
+    { user: node, password: a, permissions: {
+        publish: [
+            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
+            "$JS.API.STREAM.INFO.fanfare-deadletter",
+            "$JS.API.STREAM.MSG.GET.fanfare-events", "$JS.API.STREAM.MSG.GET.fanfare-state",
+            "$JS.API.STREAM.MSG.GET.fanfare-deadletter",
+            "$JS.API.CONSUMER.CREATE.fanfare-events.*", "$JS.API.CONSUMER.CREATE.fanfare-state.*",
+            "$JS.API.CONSUMER.CREATE.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.MSG.NEXT.fanfare-events.*", "$JS.API.CONSUMER.MSG.NEXT.fanfare-state.*",
+            "$JS.API.CONSUMER.MSG.NEXT.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.DELETE.fanfare-events.*", "$JS.API.CONSUMER.DELETE.fanfare-state.*",
+            "$JS.API.CONSUMER.DELETE.fanfare-deadletter.*",
+            "fanfare.deadletter.>" ]
+        subscribe: "_INBOX.>" } }
+    { user: license, password: a, permissions: {
+        publish: [
+            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
+            "events.*.license.>", "state.*.license.>" ]
+        subscribe: "_INBOX.>" } } ] }"#;

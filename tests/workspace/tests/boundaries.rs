@@ -93,6 +93,7 @@ struct Stage {
 
 /// What the broker's crate defines as plain values; what reads and writes is the rest of it.
 const BROKER_VALUES: &[&str] = &[
+    "fanfare_broker::AgeClock",
     "fanfare_broker::Position",
     "fanfare_broker::PublishError",
     "fanfare_broker::Record",

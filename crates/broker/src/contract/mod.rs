@@ -86,6 +86,7 @@ macro_rules! contract_suite {
             dedup::an_id_with_another_content_is_reported,
             state::the_newest_record_of_each_key_is_kept,
             state::a_tombstone_removes_its_key,
+            state::any_org_and_key_come_back,
             state::many_keys_come_in_bounded_batches,
             window::the_count_ends_the_window,
             window::the_age_ends_the_window,

@@ -34,6 +34,26 @@ async fn fold(broker: &Arc<dyn Broker>) -> (BTreeMap<Key, String>, Vec<Record>) 
     (newest, records)
 }
 
+/// Orgs and keys are what issuers and producers make them: any text of up to 256 characters comes back as it was.
+pub async fn any_org_and_key_come_back(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    let names = ["auth0|64f0c2", "_", "~", "a.b/c*>", "urn:acme:user:17 ", "j\u{fc}rgen", "%61"].map(str::to_owned);
+    let long = ["a", "\u{fc}", "\u{20ac}", "."].map(|letter| letter.repeat(256));
+    let mut sent = BTreeMap::new();
+    for (n, name) in names.into_iter().chain(long).enumerate() {
+        let headers = vec![("ce-org".into(), name.clone())];
+        let message = Message { org: Some(name.clone()), headers, ..state_record(&name, &format!("id-{n}")) };
+        sent.insert((message.org.clone(), message.topic.clone(), message.key.clone()), message.id.clone());
+        publish(&broker, message).await;
+    }
+    let (newest, records) = fold(&broker).await;
+    assert_eq!(newest, sent);
+    for record in records {
+        assert_eq!(record.message.headers.len(), 1, "what travels beside is not shown: {:?}", record.message.headers);
+    }
+    broker.close().await;
+}
+
 async fn newest_ids(broker: &Arc<dyn Broker>) -> Vec<String> {
     let mut newest: Vec<String> = fold(broker).await.0.into_values().collect();
     newest.sort();

@@ -2,28 +2,57 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Tells the time in milliseconds since the epoch. Tests bring their own.
+type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Tells the time in milliseconds since the epoch, and how long it runs. Tests bring their own.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub struct Clock {
+    wall: Wall,
+    steady: Steady,
+}
 
 impl Clock {
     /// The clock of the machine.
     pub fn system() -> Self {
-        Self::from_fn(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            now.map_or(0, milliseconds)
-        })
+        let begun = Instant::now();
+        Self {
+            wall: Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, milliseconds)),
+            steady: Arc::new(move || begun.elapsed()),
+        }
     }
 
-    /// A clock that asks a function.
+    /// A clock that asks a function, and is never wrong: as much time passes as it says.
     pub fn from_fn(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let wall: Wall = Arc::new(now);
+        let (furthest, time) = (AtomicI64::new(0), Arc::clone(&wall));
+        let steady = move || {
+            let now = time();
+            let furthest = furthest.fetch_max(now, Ordering::Relaxed).max(now);
+            Duration::from_millis(u64::try_from(furthest).unwrap_or(0))
+        };
+        Self { wall, steady: Arc::new(steady) }
+    }
+
+    /// A clock that asks two functions: one for the time, which may jump, and one for how long it runs.
+    pub fn from_fns(
+        now: impl Fn() -> i64 + Send + Sync + 'static,
+        elapsed: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        Self { wall: Arc::new(now), steady: Arc::new(elapsed) }
     }
 
     pub(super) fn now(&self) -> i64 {
-        (self.0)()
+        (self.wall)()
+    }
+
+    /// How long the clock runs; never jumps.
+    pub(super) fn elapsed(&self) -> Duration {
+        (self.steady)()
     }
 }
 

@@ -9,6 +9,7 @@ use super::options::Options;
 use super::queue::{Entry, Job, Letter, Publish};
 use super::tables::{Meta, Tables, damaged};
 use super::trim;
+use crate::age_clock::AgeClock;
 use crate::message::{Message, Published};
 
 /// Trimming rides along with the appends: for each record that comes, this many may go, so the log
@@ -64,12 +65,14 @@ pub(super) fn group(
     before: Meta,
     entries: &mut [Entry],
     options: &Options,
+    age: &mut AgeClock,
 ) -> Result<Committed, Failure> {
     let transaction = database.begin_write().map_err(redb::Error::from)?;
     let mut meta = before;
     // Broker time never goes back, whatever the clock of the machine does.
     let now = options.clock.now().max(meta.last_time);
     meta.last_time = now;
+    meta.age = age.pass(now, options.clock.elapsed());
     let mut outcomes = Vec::with_capacity(entries.len());
     let (limit, trimmed);
     {
@@ -102,10 +105,12 @@ pub(super) fn trim(
     before: Meta,
     options: &Options,
     limit: usize,
+    age: &mut AgeClock,
 ) -> Result<(Meta, usize), Failure> {
     let transaction = database.begin_write().map_err(redb::Error::from)?;
     let mut meta = before;
     let now = options.clock.now().max(meta.last_time);
+    meta.age = age.pass(meta.last_time, options.clock.elapsed());
     let gone;
     {
         let mut tables = Tables::open(&transaction)?;
@@ -120,6 +125,14 @@ pub(super) fn trim(
     Ok((meta, gone))
 }
 
+/// Writes what is there already, to see whether the disk takes it.
+pub(super) fn probe(database: &Database, meta: Meta) -> Result<Meta, Failure> {
+    let transaction = database.begin_write().map_err(redb::Error::from)?;
+    meta.save(&mut Tables::open(&transaction)?.meta)?;
+    transaction.commit().map_err(|e| Failure::During(e.to_string()))?;
+    Ok(meta)
+}
+
 fn append(
     tables: &mut Tables<'_>,
     meta: &mut Meta,
@@ -132,7 +145,7 @@ fn append(
         let row = tables.log.get(first)?;
         let row = row.ok_or_else(|| damaged(format!("record {first} of a known id is missing")))?;
         let time = codec::time(row.value()).unwrap_or(i64::MIN);
-        if options.dedup.holds(first, time, meta.next, meta.last_time) {
+        if options.dedup.holds(first, time, meta.next, meta.age) {
             return Ok(Outcome::Published(Published {
                 partition: PARTITION,
                 offset: first,

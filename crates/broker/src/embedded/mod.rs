@@ -12,6 +12,7 @@
 mod clock;
 mod codec;
 mod commit;
+mod condition;
 mod folder;
 mod inbox;
 mod options;
@@ -40,6 +41,7 @@ pub use self::clock::Clock;
 pub use self::folder::OpenError;
 pub use self::options::{Options, Window};
 
+use self::condition::Kept;
 use self::folder::{DiskFile, Folder, Opener};
 use self::inbox::Inbox;
 use self::queue::{Job, Queue};
@@ -48,6 +50,7 @@ use self::store::{BatchLimit, Store};
 use self::tail::Tail;
 use self::writer::Writer;
 use crate::broker::{Broker, Reader};
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published};
@@ -78,6 +81,7 @@ struct Shared {
     /// The offset of the oldest record kept.
     oldest: AtomicU64,
     reads: Arc<Semaphore>,
+    condition: Kept,
 }
 
 impl Shared {
@@ -128,6 +132,7 @@ impl Embedded {
             tail: Tail::new(options.tail_bytes),
             oldest: AtomicU64::new(meta.oldest),
             reads: Arc::new(Semaphore::new(options.concurrent_reads)),
+            condition: Kept::new(meta.age),
             options,
         });
         let inbox = Inbox::new(receiver, &shared.options);
@@ -209,6 +214,10 @@ impl Broker for Embedded {
         self.visible()?;
         let read = move |shared: &Shared| shared.store.letters(before, limit);
         DiskRead::new().get(&self.shared, read).await
+    }
+
+    async fn condition(&self) -> Condition {
+        self.shared.condition.read()
     }
 
     async fn close(&self) {

@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
+use super::clock::milliseconds;
+
 type Bytes = &'static [u8];
 
 /// Offset to record.
@@ -40,12 +42,14 @@ pub(super) struct Meta {
     pub(super) log_bytes: u64,
     /// The newest broker time given.
     pub(super) last_time: i64,
+    /// The time by which records and ids are forgotten, as far as it was kept; 0 as long as there is nothing to forget.
+    pub(super) age: i64,
 }
 
 impl Meta {
     /// The start of a new log. Offsets start at 1, so that 0 means: before the first.
     pub(super) fn new() -> Self {
-        Self { incarnation: random(), next: 1, oldest: 1, ids_from: 1, log_bytes: 0, last_time: 0 }
+        Self { incarnation: random(), next: 1, oldest: 1, ids_from: 1, log_bytes: 0, last_time: 0, age: 0 }
     }
 
     /// The offset of the newest record; 0 if there never was one.
@@ -60,13 +64,17 @@ impl Meta {
                 None => Err(damaged(format!("the row {name} is missing"))),
             }
         };
+        let last_time = row("last_time")?.cast_signed();
+        // Files of earlier versions lack it. Their newest time comes from a clock that may have been ahead.
+        let age = table.get("age")?.map(|value| value.value().cast_signed());
         let meta = Self {
             incarnation: row("incarnation")?,
             next: row("next")?,
             oldest: row("oldest")?,
             ids_from: row("ids_from")?,
             log_bytes: row("log_bytes")?,
-            last_time: row("last_time")?.cast_signed(),
+            last_time,
+            age: age.unwrap_or_else(|| last_time.min(wall_time())),
         };
         if meta.oldest == 0 || meta.oldest > meta.next || meta.ids_from > meta.next {
             return Err(damaged(format!("impossible offsets: {meta:?}")));
@@ -82,12 +90,17 @@ impl Meta {
             ("ids_from", self.ids_from),
             ("log_bytes", self.log_bytes),
             ("last_time", self.last_time.cast_unsigned()),
+            ("age", self.age.cast_unsigned()),
         ];
         for (name, value) in rows {
             table.insert(name, value)?;
         }
         Ok(())
     }
+}
+
+fn wall_time() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, milliseconds)
 }
 
 /// All tables, open for one write transaction.

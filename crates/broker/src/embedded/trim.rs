@@ -16,6 +16,9 @@ struct Oldest {
 
 /// Forgets ids outside the de-duplication window and records outside the retention, at most
 /// `limit` of both. Returns how many went; fewer than `limit` means that nothing is left to do.
+///
+/// What goes because of its age goes by the clock that is kept for that: by the machine's, one hour in which it is days
+/// ahead would empty the log. `now` only ends what is protected from the bound of bytes.
 pub(super) fn step(
     tables: &mut Tables<'_>,
     meta: &mut Meta,
@@ -26,7 +29,7 @@ pub(super) fn step(
     let mut gone = 0;
     while gone < limit && meta.ids_from < meta.next {
         let record = look(tables, meta.ids_from)?;
-        if options.dedup.holds(meta.ids_from, record.time, meta.next, now) {
+        if options.dedup.holds(meta.ids_from, record.time, meta.next, meta.age) {
             break;
         }
         forget_id(tables, meta, &record.id)?;
@@ -52,8 +55,9 @@ pub(super) fn step(
 fn may_go(record: &Oldest, meta: &Meta, now: i64, options: &Options) -> bool {
     let (offset, next) = (meta.oldest, meta.next);
     let protected = options.protected.holds(offset, record.time, next, now);
-    let expired = record.time < now.saturating_sub(milliseconds(options.retention_age));
-    !protected && (expired || meta.log_bytes > options.retention_bytes)
+    let protected_by_age = options.protected.holds(offset, record.time, next, meta.age);
+    let expired = record.time < meta.age.saturating_sub(milliseconds(options.retention_age));
+    (expired && !protected_by_age) || (!protected && meta.log_bytes > options.retention_bytes)
 }
 
 fn look(tables: &Tables<'_>, offset: u64) -> Result<Oldest, redb::Error> {

@@ -14,6 +14,8 @@ use super::commit::{self, Committed, Failure, Outcome};
 use super::inbox::{Inbox, Next};
 use super::queue::{Entry, Job, Publish, Room};
 use super::tables::Meta;
+use crate::age_clock::AgeClock;
+use crate::condition::Writes;
 use crate::error::PublishError;
 use crate::message::{Message, Published, Record};
 
@@ -33,6 +35,8 @@ pub(super) struct Writer {
     broken: Option<(Instant, String)>,
     /// The last step of trimming left something to do.
     trimming: bool,
+    /// By which ids and records are forgotten.
+    age: AgeClock,
 }
 
 enum Answer {
@@ -44,7 +48,8 @@ enum Answer {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, inbox: Inbox, head: watch::Sender<u64>, meta: Meta) -> Self {
-        Self { shared, inbox, head, meta, broken: None, trimming: true }
+        let age = AgeClock::begin(meta.age, shared.options.clock.elapsed());
+        Self { shared, inbox, head, meta, broken: None, trimming: true, age }
     }
 
     /// Works until the log is closed.
@@ -53,7 +58,10 @@ impl Writer {
             let patience = if self.trimming { Duration::ZERO } else { TICK };
             match self.inbox.next(patience) {
                 Next::Group(entries) => self.write(entries),
-                Next::Idle => self.trim(),
+                Next::Idle => {
+                    self.trim();
+                    self.probe();
+                }
                 Next::End => break,
             }
         }
@@ -72,8 +80,16 @@ impl Writer {
         let meta = self.meta;
         let options = &self.shared.options;
         let began = Instant::now();
-        match self.attempt(|database| commit::group(database, meta, &mut entries, options)) {
+        let mut age = self.age;
+        if meta.next == 1 {
+            // With nothing to forget yet, the first record's time is as good as any.
+            age = AgeClock::begin(options.clock.now(), options.clock.elapsed());
+        }
+        match self.attempt(|database| commit::group(database, meta, &mut entries, options, &mut age)) {
             Ok(committed) => {
+                self.age = age;
+                self.shared.condition.set_writes(Writes::Work);
+                self.tell_age(committed.meta);
                 self.inbox.written(entries.len(), began.elapsed());
                 self.announce(entries, committed);
             }
@@ -87,12 +103,42 @@ impl Writer {
             return;
         }
         let (meta, options) = (self.meta, &self.shared.options);
-        match self.attempt(|database| commit::trim(database, meta, options, TRIM_STEP)) {
+        let mut age = self.age;
+        match self.attempt(|database| commit::trim(database, meta, options, TRIM_STEP, &mut age)) {
             Ok((meta, gone)) => {
+                self.age = age;
+                self.tell_age(meta);
                 self.trimming = gone == TRIM_STEP;
                 self.stand_at(meta);
             }
             Err(failure) => self.give_up(Vec::new(), failure),
+        }
+    }
+
+    /// While the disk takes nothing, it is tried now and then: it may have room again, and nobody publishes.
+    fn probe(&mut self) {
+        if !self.shared.condition.writes_fail() || self.make_usable().is_err() {
+            return;
+        }
+        let meta = self.meta;
+        match self.attempt(|database| commit::probe(database, meta)) {
+            Ok(_) => {
+                tracing::info!("the log can be written again");
+                self.shared.condition.set_writes(Writes::Work);
+            }
+            Err(failure) => self.give_up(Vec::new(), failure),
+        }
+    }
+
+    /// Says how far the clock is behind by which records are forgotten.
+    fn tell_age(&mut self, meta: Meta) {
+        self.shared.condition.set_age(meta.age);
+        if let Some(behind) = self.age.fell_behind(meta.last_time) {
+            tracing::warn!(
+                seconds = behind.as_secs(),
+                "the newest record is dated further ahead than time has passed: the clock was wrong, or this log was \
+                 closed for so long; what is forgotten because of its age is kept for longer by that"
+            );
         }
     }
 
@@ -158,7 +204,11 @@ impl Writer {
             Failure::Before(reason) => (reason, true),
             Failure::During(reason) => (reason, reopened.is_ok() && self.meta.next == before),
         };
-        tracing::error!(reason, surely_not, "a write to the log failed");
+        if self.shared.condition.set_writes(Writes::Fail(reason.clone())) {
+            tracing::error!(reason, surely_not, "a write to the log failed");
+        } else {
+            tracing::debug!(reason, surely_not, "a write to the log failed again");
+        }
         for entry in entries {
             let error = if surely_not {
                 PublishError::NotStored(reason.clone())
@@ -193,7 +243,9 @@ impl Writer {
             Ok(Err(e)) => e.to_string(),
             Err(_) => "the database panicked while it was opened".into(),
         };
-        tracing::error!(reason, "the log cannot be opened again");
+        if self.shared.condition.set_writes(Writes::Fail(reason.clone())) {
+            tracing::error!(reason, "the log cannot be opened again");
+        }
         self.broken = Some((Instant::now(), reason.clone()));
         Err(reason)
     }

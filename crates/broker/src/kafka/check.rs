@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::client::{self, Context};
 use super::cluster::{Cluster, Partitions, ask};
+use super::durability;
 use super::options::Options;
 use crate::error::BrokerError;
 use crate::message::Stream;
@@ -140,13 +141,19 @@ pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
         .map_err(|error| BrokerError::Unavailable(format!("no client for topics: {error}")))?;
     let asked = AdminOptions::new().request_timeout(Some(cluster.timeout())).operation_timeout(Some(cluster.timeout()));
     let (absent, mut present): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|wanted| missing.contains(&wanted.name));
+    let mut made = Vec::new();
     if !absent.is_empty() {
         let others = create(cluster, &admin, &asked, &absent).await?;
-        present.extend(absent.into_iter().filter(|wanted| others.contains(&wanted.name)));
+        let (by_others, by_us): (Vec<_>, Vec<_>) = absent.into_iter().partition(|wanted| others.contains(&wanted.name));
+        present.extend(by_others);
+        made = by_us;
     }
     #[cfg(test)]
-    let present = if cluster.options.is_mock { Vec::new() } else { present };
-    let checked = settings(cluster, &admin, &asked, &present).await;
+    let (present, made) = if cluster.options.is_mock { (Vec::new(), Vec::new()) } else { (present, made) };
+    let checked = match settings(cluster, &admin, &asked, &present).await {
+        Ok(()) => risks(cluster, &admin, &asked, &[present, made].concat()).await,
+        Err(fault) => Err(fault),
+    };
     // Its last words may block.
     drop(tokio::task::spawn_blocking(move || drop(admin)));
     checked
@@ -220,6 +227,42 @@ fn wait_for(cluster: &Cluster, name: &str) -> Result<(), BrokerError> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    Ok(())
+}
+
+/// Looks for what makes topics lose what they have acknowledged. What the cluster does not tell is passed over: whether a
+/// topic can be used at all was found out before.
+async fn risks(
+    cluster: &Arc<Cluster>,
+    admin: &AdminClient<Context>,
+    asked: &AdminOptions,
+    topics: &[Wanted],
+) -> Result<(), BrokerError> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<ResourceSpecifier<'_>> = topics.iter().map(|w| ResourceSpecifier::Topic(&w.name)).collect();
+    let found = admin.describe_configs(&named, asked).await.unwrap_or_default();
+    let names: Vec<String> = topics.iter().map(|wanted| wanted.name.clone()).collect();
+    let replicas = ask(cluster, move |cluster| {
+        Ok(names.iter().map(|name| cluster.replicas_of(name).ok().flatten()).collect::<Vec<_>>())
+    });
+    let replicas = replicas.await?;
+    let mut all = Vec::new();
+    for (n, wanted) in topics.iter().enumerate() {
+        let settings = found.get(n).and_then(|found| found.as_ref().ok());
+        let value = |name| settings?.get(name)?.value.as_deref();
+        let kept = durability::Kept {
+            replicas: replicas[n],
+            in_sync: value("min.insync.replicas"),
+            unclean: value("unclean.leader.election.enable"),
+        };
+        all.extend(durability::risks(&wanted.name, kept, cluster.options.replication));
+    }
+    if let (true, Some(first)) = (cluster.options.strict, all.first()) {
+        return Err(BrokerError::Refused(format!("{} (strict = true)", first.reason)));
+    }
+    cluster.set_risks(all);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Questions to the cluster. All of them block until it answers, at most for the request timeout.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use super::client::{self, Connections, Context};
 use super::names::{MAX_PARTITIONS, Names, Part};
 use super::options::{OpenError, Options};
+use crate::condition::Risk;
 use crate::error::BrokerError;
 
 /// How many pending words of a client are looked at in one go.
@@ -37,6 +38,8 @@ pub(super) struct Cluster {
     pub(super) connections: Arc<Connections>,
     context: Context,
     asking: BaseConsumer<Context>,
+    /// What makes the topics lose what they have acknowledged, as far as they were checked.
+    risks: Mutex<Vec<Risk>>,
 }
 
 /// What became of the partitions of a topic.
@@ -61,12 +64,30 @@ impl Cluster {
         let mut asking = config.clone();
         asking.set("allow.auto.create.topics", "false").set("isolation.level", "read_committed");
         let asking = asking.create_with_context(context.clone()).map_err(client::open_error)?;
-        Ok(Self { options, names, config, connections, context, asking })
+        let risks = Mutex::default();
+        Ok(Self { options, names, config, connections, context, asking, risks })
     }
 
     /// Another client's context that tells its connections to this cluster.
     pub(super) fn context(&self) -> Context {
         self.context.another()
+    }
+
+    /// Notes what the check of the topics has found.
+    pub(super) fn set_risks(&self, risks: Vec<Risk>) {
+        *self.risks.lock().unwrap_or_else(PoisonError::into_inner) = risks;
+    }
+
+    pub(super) fn risks(&self) -> Vec<Risk> {
+        self.risks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The fewest servers that keep a partition of a topic.
+    pub(super) fn replicas_of(&self, topic: &str) -> Result<Option<usize>, BrokerError> {
+        let answer = self.asking.fetch_metadata(Some(topic), self.timeout());
+        let metadata = self.answered(&format!("asking for the topic {topic}"), answer)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.and_then(|found| found.partitions().iter().map(|partition| partition.replicas().len()).min()))
     }
 
     pub(super) fn timeout(&self) -> Duration {

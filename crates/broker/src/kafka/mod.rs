@@ -12,6 +12,7 @@
 mod check;
 mod client;
 mod cluster;
+mod durability;
 mod given;
 mod ids;
 mod letters;
@@ -23,7 +24,6 @@ mod reader;
 mod scan;
 #[cfg(test)]
 mod tests;
-mod token;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ use self::producer::{Outgoing, Producer};
 use self::reader::{Beginning, LogReader};
 use self::wire::Raw;
 use crate::broker::{Broker, Reader};
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
@@ -157,6 +158,10 @@ impl Broker for Kafka {
         self.asked(places::head).await
     }
 
+    fn horizon(&self) -> Duration {
+        durability::HORIZON
+    }
+
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
         let begin = |cluster: &Cluster| {
             let Log { mut parts, incarnation } = cluster.log()?;
@@ -211,6 +216,10 @@ impl Broker for Kafka {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.asked(move |cluster| record_at(cluster, partition, offset)).await
+    }
+
+    async fn condition(&self) -> Condition {
+        Condition { risks: self.cluster.risks(), ..Condition::default() }
     }
 
     async fn close(&self) {

@@ -25,6 +25,8 @@ pub struct Options {
     pub partitions: u32,
     /// How many servers keep each partition of a topic that is made; the cluster's default if absent.
     pub replication: Option<u16>,
+    /// Whether what may lose acknowledged messages is refused, not only told; default false.
+    pub strict: bool,
     /// How long a topic of events that is made keeps them; default 24 hours.
     pub retention: Duration,
     /// How many bytes a topic of events that is made keeps, over all its partitions; default 1 GiB.
@@ -72,6 +74,7 @@ impl Default for Options {
             create: true,
             partitions: 6,
             replication: None,
+            strict: false,
             retention: Duration::from_secs(24 * 3600),
             retention_bytes: 1 << 30,
             window: Duration::from_secs(600),

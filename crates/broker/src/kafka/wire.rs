@@ -5,12 +5,14 @@
 //! | key | the org, else the message's key, else its type | `{org or _}/{Event}/{key}`, percent-encoded |
 //! | headers | `ce-x` as `ce_x`, others as they are | likewise |
 //! | own headers | `fanfare_message_id`, and `fanfare_type` where `ce_type` does not say it | likewise |
+//!
+//! A part that would be too long is its hash; the value then stands in `fanfare_org` or `fanfare_key`.
 
 use bytes::Bytes;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
-use super::token::{self, NO_ORG};
 use crate::message::{Message, Stream};
+use crate::token::{self, NO_ORG};
 
 /// The header with the id of the message.
 pub(super) const MESSAGE_ID: &str = "fanfare_message_id";
@@ -18,26 +20,42 @@ pub(super) const MESSAGE_ID: &str = "fanfare_message_id";
 /// The header with the type of the message, where `ce_type` is missing or says something else.
 const TYPE: &str = "fanfare_type";
 
+/// The org, where it is too long for a key.
+const LONG_ORG: &str = "fanfare_org";
+
+/// The key, where it is too long for a record's key.
+const LONG_KEY: &str = "fanfare_key";
+
 /// The key of the message's record.
 pub(super) fn record_key(message: &Message) -> String {
     match message.stream {
         Stream::Events => {
             let key = message.org.as_deref().or(message.key.as_deref());
-            key.unwrap_or(&message.topic).to_owned()
+            order_key(key.unwrap_or(&message.topic))
         }
         Stream::State => {
             let mut key = String::new();
             match &message.org {
-                Some(org) => token::encode(org, &mut key),
+                Some(org) => token::part(org, &mut key),
                 None => key.push_str(NO_ORG),
             }
-            key.push('/');
-            token::encode(event_name(&message.topic), &mut key);
-            key.push('/');
-            token::encode(message.key.as_deref().unwrap_or_default(), &mut key);
+            for part in [event_name(&message.topic), message.key.as_deref().unwrap_or_default()] {
+                key.push('/');
+                token::part(part, &mut key);
+            }
             key
         }
     }
+}
+
+/// What an event keeps its order by, as the key of its record: the value itself, unless it is too long.
+fn order_key(value: &str) -> String {
+    if !token::is_long(value) {
+        return value.to_owned();
+    }
+    let mut key = String::new();
+    token::part(value, &mut key);
+    key
 }
 
 /// The first part of a message's topic.
@@ -64,6 +82,11 @@ pub(super) fn record_headers(message: &Message) -> OwnedHeaders {
     if !typed {
         headers = put(headers, TYPE, &message.topic);
     }
+    for (name, value) in [(LONG_ORG, &message.org), (LONG_KEY, &message.key)] {
+        if let Some(long) = value.as_deref().filter(|value| token::is_long(value)) {
+            headers = put(headers, name, long);
+        }
+    }
     headers
 }
 
@@ -82,19 +105,18 @@ pub(super) struct Raw<'a, H: Headers> {
 
 /// The message that a record holds. Whatever a foreign producer wrote, there is one: what is missing is given a
 /// stand-in, so that it can be named in a dead letter.
+///
+/// Its topic begins with the service that the record's topic is of, whatever the headers say: rights are given by topic.
 pub(super) fn message<H: Headers>(raw: &Raw<'_, H>, stand_in_id: impl FnOnce() -> String) -> Message {
     let read = ReadHeaders::of(raw.headers);
     let key = raw.key.map(|key| String::from_utf8_lossy(key).into_owned());
-    let mut typed = read.own_type.or(read.ce_type);
+    let typed = read.own_type.as_ref().or(read.ce_type.as_ref()).filter(|typed| service(typed) == raw.service);
+    let mut topic = typed.cloned().unwrap_or_else(|| format!("{}.?", raw.service));
     let (org, key) = match raw.stream {
-        Stream::Events => match key {
-            Some(key) if read.has_org => (Some(key), None),
-            Some(key) if typed.as_deref() == Some(key.as_str()) => (None, None),
-            key => (None, key),
-        },
-        Stream::State => match key.as_deref().and_then(state_key) {
+        Stream::Events => event_key(&read, key, &topic),
+        Stream::State => match key.as_deref().and_then(|key| state_key(key, &read)) {
             Some((org, event, key)) => {
-                typed = Some(format!("{}.{event}", raw.service));
+                topic = format!("{}.{event}", raw.service);
                 (org, Some(key))
             }
             None => (None, key),
@@ -103,7 +125,7 @@ pub(super) fn message<H: Headers>(raw: &Raw<'_, H>, stand_in_id: impl FnOnce() -
     Message {
         stream: raw.stream,
         org,
-        topic: typed.unwrap_or_else(|| format!("{}.?", raw.service)),
+        topic,
         key,
         id: read.id.unwrap_or_else(stand_in_id),
         headers: read.headers,
@@ -111,15 +133,34 @@ pub(super) fn message<H: Headers>(raw: &Raw<'_, H>, stand_in_id: impl FnOnce() -
     }
 }
 
+/// The org that an event's record names, and its key where that is something else.
+///
+/// What Fanfare has written has the org as its key. Others keep their order by what they like, and name the org in the
+/// header, in the body, or not at all; a key is then no org.
+fn event_key(read: &ReadHeaders, key: Option<String>, topic: &str) -> (Option<String>, Option<String>) {
+    let is_ours = read.id.is_some();
+    // A record without a key is kept in no order with others.
+    let Some(key) = key else { return (read.org.clone(), read.org.is_none().then(|| topic.to_owned())) };
+    match &read.org {
+        Some(org) if is_ours && order_key(org) != key => (Some(key), None),
+        Some(org) => (Some(org.clone()), None),
+        None if is_ours && order_key(topic) == key => (None, None),
+        None => {
+            let long = read.long_key.as_ref().filter(|long| order_key(long) == key);
+            (None, Some(long.cloned().unwrap_or(key)))
+        }
+    }
+}
+
 /// Org, event and key of a state's record.
-fn state_key(key: &str) -> Option<(Option<String>, String, String)> {
+fn state_key(key: &str, read: &ReadHeaders) -> Option<(Option<String>, String, String)> {
     let mut parts = key.split('/');
     let (org, event, key) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
-    let org = if org == NO_ORG { None } else { Some(token::decode(org)?) };
-    Some((org, token::decode(event)?, token::decode(key)?))
+    let org = if org == NO_ORG { None } else { Some(token::value(org, read.long_org.as_deref())?) };
+    Some((org, token::value(event, None)?, token::value(key, read.long_key.as_deref())?))
 }
 
 /// The headers of a record, with what is meant for this crate taken out.
@@ -129,16 +170,20 @@ struct ReadHeaders {
     id: Option<String>,
     own_type: Option<String>,
     ce_type: Option<String>,
-    has_org: bool,
+    org: Option<String>,
+    long_org: Option<String>,
+    long_key: Option<String>,
 }
 
 impl ReadHeaders {
     fn of<H: Headers>(headers: Option<&H>) -> Self {
         let mut read = Self::default();
         for header in headers.into_iter().flat_map(Headers::iter) {
-            // Headers of foreign producers may hold anything; what is no text is shown as far as it is.
-            let value = String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned();
-            read.take(header.key, value);
+            // A header without a value is none. Those of foreign producers may hold anything; what is no text is shown
+            // as far as it is.
+            if let Some(value) = header.value {
+                read.take(header.key, String::from_utf8_lossy(value).into_owned());
+            }
         }
         read
     }
@@ -147,13 +192,17 @@ impl ReadHeaders {
         match name {
             MESSAGE_ID if !value.is_empty() => self.id = Some(value),
             TYPE if !value.is_empty() => self.own_type = Some(value),
-            MESSAGE_ID | TYPE => {}
+            LONG_ORG if token::is_long(&value) => self.long_org = Some(value),
+            LONG_KEY if token::is_long(&value) => self.long_key = Some(value),
+            MESSAGE_ID | TYPE | LONG_ORG | LONG_KEY => {}
             _ => {
                 let name = match name.strip_prefix("ce_") {
                     Some(attribute) => format!("ce-{attribute}"),
                     None => name.to_owned(),
                 };
-                self.has_org |= name == "ce-org";
+                if name == "ce-org" && !value.is_empty() {
+                    self.org = Some(value.clone());
+                }
                 if name == "ce-type" && !value.is_empty() {
                     self.ce_type = Some(value.clone());
                 }

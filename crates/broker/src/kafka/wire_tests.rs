@@ -41,11 +41,17 @@ fn messages_come_back_as_they_were() {
     let orgless = Message { org: None, headers: vec![], topic: "system.Alert".into(), ..event() };
     let alerted = Message { key: Some("alice".into()), ..orgless.clone() };
     let other_type = Message { headers: vec![ce("ce-type", "a.B"), ce("ce-org", "acme")], ..event() };
+    let long = "ü".repeat(150);
+    let long_org = Message { org: Some(long.clone()), headers: vec![ce("ce-org", &long)], ..event() };
+    let long_user = Message { key: Some(long.clone()), ..orgless.clone() };
     let state = Message { stream: Stream::State, key: Some("a/b_%".into()), ..event() };
     let tombstone = Message { body: Bytes::new(), ..state.clone() };
     let nobodys = Message { org: None, key: Some("_".into()), ..state.clone() };
     let underscore = Message { org: Some("_".into()), ..state.clone() };
-    for sent in [event(), orgless, alerted, other_type, state, tombstone, nobodys, underscore] {
+    let long_state = Message { org: Some(long.clone()), key: Some(format!("{long}/b")), ..state.clone() };
+    for sent in
+        [event(), long_org, long_user, long_state, orgless, alerted, other_type, state, tombstone, nobodys, underscore]
+    {
         assert_eq!(there_and_back(&sent), sent);
     }
 }
@@ -74,13 +80,42 @@ fn a_foreign_event_is_read_by_its_key_and_headers() {
     let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A"), ("ce_org", "acme")]);
     assert_eq!((m.org.as_deref(), m.key, m.topic.as_str()), (Some("acme"), None, "license.A"));
     assert_eq!(m.id, "events.license/3/7");
-    // Without the header it is not clear whether the key is an org.
+    // Its key may be anything, where a header says the org.
+    let m = foreign(Stream::Events, Some("order-17"), &[("ce_type", "license.A"), ("ce_org", "acme")]);
+    assert_eq!((m.org.as_deref(), m.key), (Some("acme"), None));
+    let m = foreign(Stream::Events, None, &[("ce_type", "license.A"), ("ce_org", "acme")]);
+    assert_eq!((m.org.as_deref(), m.key), (Some("acme"), None));
+    // Without the header the body says it, or nobody.
     let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A")]);
     assert_eq!((m.org, m.key.as_deref()), (None, Some("acme")));
     let m = foreign(Stream::Events, Some("license.A"), &[("ce_type", "license.A")]);
-    assert_eq!((m.org, m.key), (None, None));
+    assert_eq!((m.org, m.key.as_deref()), (None, Some("license.A")));
     let m = foreign(Stream::Events, None, &[]);
-    assert_eq!((m.org, m.key, m.topic.as_str()), (None, None, "license.?"));
+    assert_eq!((m.org, m.key.as_deref(), m.topic.as_str()), (None, Some("license.?"), "license.?"));
+}
+
+#[test]
+fn what_fanfare_wrote_has_the_org_as_its_key() {
+    let headers = [("fanfare_message_id", "1"), ("ce_type", "license.A"), ("ce_org", "acme")];
+    let m = foreign(Stream::Events, Some("globex"), &headers);
+    assert_eq!((m.org.as_deref(), m.key), (Some("globex"), None), "so that it is seen to differ from the header");
+}
+
+#[test]
+fn a_type_of_another_service_is_not_the_topics() {
+    for name in ["ce_type", "fanfare_type"] {
+        let m = foreign(Stream::Events, Some("acme"), &[(name, "auth.UserLoggedOut")]);
+        assert_eq!(m.topic, "license.?");
+    }
+}
+
+#[test]
+fn a_header_without_a_value_is_none() {
+    let headers = OwnedHeaders::new().insert(Header { key: "ce_org", value: None::<&str> });
+    let headers = put(headers, "ce_type", "license.A");
+    let raw = Raw { stream: Stream::Events, service: "license", key: None, headers: Some(&headers), body: Some(b"x") };
+    let m = message(&raw, || "id".into());
+    assert_eq!((m.org, m.headers.len()), (None, 1));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The connection: made in the background, again and again, with pauses that grow and are jittered.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use tokio::sync::{broadcast, watch};
 
+use super::durability;
 use super::options::{Login, OpenError, Options};
 use super::pause::pause;
 use crate::error::BrokerError;
@@ -65,7 +67,7 @@ impl Link {
             deaf: Arc::default(),
         };
         let (phase, refusals, deaf) = (link.phase.clone(), link.refusals.clone(), Arc::clone(&link.deaf));
-        let listener = Listener { phase, refusals, deaf };
+        let listener = Listener { phase, refusals, deaf, is_taken: Arc::default() };
         tokio::spawn(connect(options.clone(), credentials, listener, Arc::clone(&link.client)));
         Ok(link)
     }
@@ -89,6 +91,12 @@ impl Link {
             Some(client) => Ok((client, connection)),
             None => Err(BrokerError::Unavailable("connecting to NATS".into())),
         }
+    }
+
+    /// The version of the server that is connected, or was last.
+    pub(super) fn version(&self) -> Option<String> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.as_ref().map(|client| client.server_info().version)
     }
 
     /// Waits until the connection is another one than this, or is none.
@@ -139,6 +147,8 @@ struct Listener {
     phase: watch::Sender<Phase>,
     refusals: broadcast::Sender<Arc<str>>,
     deaf: Arc<Mutex<Option<Arc<str>>>>,
+    /// Whether there is a client; of one that was refused nothing is heard.
+    is_taken: Arc<AtomicBool>,
 }
 
 impl Listener {
@@ -169,6 +179,10 @@ impl Listener {
     }
 
     fn hear(&self, event: &Event) {
+        // A connection that was not taken, for its server's version, comes and goes without changing why.
+        if !self.is_taken.load(Ordering::Acquire) && matches!(event, Event::Connected | Event::Disconnected) {
+            return;
+        }
         match event {
             // The first one is told by who connects, once the client can be found.
             Event::Connected => {
@@ -289,16 +303,19 @@ async fn connect(
             client_options(&options, credentials.as_deref(), &listener).connect(&options.servers[..]).await;
         match connecting {
             Ok(connected) => {
+                let found = connected.server_info().version;
                 let (major, minor, patch) = OLDEST_SERVER;
-                if connected.is_server_compatible(major, minor, patch) {
-                    let mut client = client.lock().unwrap_or_else(PoisonError::into_inner);
-                    *client = Some(connected);
-                    drop(client);
+                if !connected.is_server_compatible(major, minor, patch) {
+                    let needed = format!("the NATS server is version {found}; {major}.{minor} or newer is needed");
+                    listener.refused(needed);
+                } else if let Some(refused) = durability::refused_version(&found) {
+                    listener.refused(refused);
+                } else {
+                    *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(connected);
+                    listener.is_taken.store(true, Ordering::Release);
                     listener.connected();
                     return;
                 }
-                let found = connected.server_info().version;
-                listener.refused(format!("the NATS server is version {found}; {major}.{minor} or newer is needed"));
             }
             Err(error) => {
                 let said = chain(&error);

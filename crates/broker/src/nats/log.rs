@@ -25,6 +25,14 @@ impl Shared {
         Ok(position(&streams, events, state))
     }
 
+    /// The last sequence that each of the two streams has given; needs no right to the stream of dead letters.
+    pub(super) async fn ends(&self) -> Result<Position, BrokerError> {
+        let (events, state) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State))?;
+        let ends = [(EVENTS, events.state.last_seq), (STATE, state.state.last_seq)];
+        let incarnation = Streams { events, state }.incarnation();
+        Ok(Position::from_parts(incarnation, ends.into_iter().filter(|(_, last)| *last > 0)))
+    }
+
     /// The last message that is there. What was deleted behind it never comes: nobody must wait for it.
     async fn end(&self, kind: Kind, info: &Info) -> Result<Covered, BrokerError> {
         let state = &info.state;

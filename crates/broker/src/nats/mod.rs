@@ -7,6 +7,7 @@
 //! The servers may be away when a [`Nats`] is opened and at any time later: it connects in the background, again and
 //! again with growing, jittered pauses, and says `Unavailable` meanwhile.
 
+mod durability;
 mod letters;
 mod link;
 mod log;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::broker::{Broker, Reader};
+use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
@@ -85,6 +87,14 @@ impl Broker for Nats {
         self.shared.head().await
     }
 
+    async fn ends(&self) -> Result<Position, BrokerError> {
+        self.shared.ends().await
+    }
+
+    fn horizon(&self) -> Duration {
+        durability::HORIZON
+    }
+
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
         Ok(Box::new(reader::LogReader::state(&self.shared).await?))
     }
@@ -119,6 +129,10 @@ impl Broker for Nats {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.shared.record_at(partition, offset).await
+    }
+
+    async fn condition(&self) -> Condition {
+        Condition { risks: self.shared.checked.risks(), ..Condition::default() }
     }
 
     async fn close(&self) {

@@ -21,6 +21,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// The servers that keep each stream that is made, 1 to 5; default 1.
     pub replicas: usize,
+    /// Whether what may lose acknowledged messages is refused, not only told; default no.
+    pub strict: bool,
     /// Whether streams that are missing are made; default yes.
     pub create: bool,
     /// How long the stream of events keeps a record, if it is made here; default 24 hours.
@@ -52,6 +54,7 @@ impl Default for Options {
             login: Login::Nobody,
             tls: None,
             replicas: 1,
+            strict: false,
             create: true,
             retention_age: Duration::from_secs(24 * 3600),
             retention_bytes: 1 << 30,

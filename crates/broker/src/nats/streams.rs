@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::request::{Failure, STORE_NOT_MADE, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, SUBJECTS_OVERLAP};
-use super::{EVENTS, STATE, Shared, subject, time};
+use super::{EVENTS, STATE, Shared, durability, subject, time};
+use crate::condition::Risk;
 use crate::error::BrokerError;
 use crate::letter::LETTERS_KEPT;
 
@@ -42,6 +43,8 @@ pub(super) struct Checked {
     expiry: AtomicBool,
     /// For each stream that was seen: since when it is gone.
     seen: Mutex<HashMap<Kind, Option<Instant>>>,
+    /// What makes each stream lose what it has acknowledged.
+    risks: Mutex<HashMap<Kind, Vec<Risk>>>,
 }
 
 /// How long a stream must be gone that was there before, until it is made again. Who removes it may be about to make
@@ -49,6 +52,16 @@ pub(super) struct Checked {
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Checked {
+    fn found(&self, kind: Kind, risks: Vec<Risk>) {
+        self.risks.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, risks);
+    }
+
+    /// What makes the streams of the log lose what they have acknowledged.
+    pub(super) fn risks(&self) -> Vec<Risk> {
+        let risks = self.risks.lock().unwrap_or_else(PoisonError::into_inner);
+        [Kind::Events, Kind::State].iter().filter_map(|kind| risks.get(kind)).flatten().cloned().collect()
+    }
+
     fn seen(&self, kind: Kind) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, None);
     }
@@ -87,16 +100,19 @@ impl Info {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Config {
-    subjects: Vec<String>,
-    retention: String,
+    pub(super) subjects: Vec<String>,
+    pub(super) retention: String,
     /// Nanoseconds; 0 means forever.
-    max_age: u64,
-    max_msgs: i64,
-    max_bytes: i64,
-    max_msgs_per_subject: i64,
-    storage: String,
-    discard: String,
-    allow_msg_ttl: bool,
+    pub(super) max_age: u64,
+    pub(super) max_msgs: i64,
+    pub(super) max_bytes: i64,
+    pub(super) max_msgs_per_subject: i64,
+    pub(super) storage: String,
+    pub(super) discard: String,
+    pub(super) allow_msg_ttl: bool,
+    pub(super) num_replicas: usize,
+    /// Servers before 2.12 know no other than their default.
+    pub(super) persist_mode: String,
 }
 
 /// What a stream holds.
@@ -195,6 +211,16 @@ impl Shared {
         };
         self.checked.seen(kind);
         self.check(kind, &info.config)?;
+        // A server that was changed behind the connection may be another version than the first.
+        let version = self.link.version();
+        if let Some(refused) = version.as_deref().and_then(durability::refused_version) {
+            return Err(BrokerError::Refused(refused));
+        }
+        let risks = durability::risks(&self.name(kind), &info.config, self.options.replicas, version.as_deref());
+        if let (true, Some(risk)) = (self.options.strict, risks.first()) {
+            return Err(BrokerError::Refused(format!("{} (strict = true)", risk.reason)));
+        }
+        self.checked.found(kind, risks);
         Ok(info)
     }
 
@@ -321,6 +347,9 @@ impl Shared {
             let has = if config.subjects.is_empty() { "none".into() } else { config.subjects.join(", ") };
             return refused(format!("the subjects {has}"), format!("{subjects} and no other"));
         }
+        if let Some(mode) = durability::refused_mode(config) {
+            return refused(mode.into(), "persist_mode default".into());
+        }
         if config.retention != "limits" {
             return refused(format!("{} retention", config.retention), "limits retention".into());
         }
@@ -356,9 +385,6 @@ impl Shared {
                     return refused(format!("max_msgs_per_subject {per_subject}"), "1: one letter per record".into());
                 }
             }
-        }
-        if config.storage == "memory" {
-            tracing::warn!(stream = name, "the stream is kept in memory alone: it is lost with its servers");
         }
         Ok(())
     }

@@ -1,19 +1,17 @@
 //! Subjects: `events.{org}.{service}.{Event}` and `state.{org}.{service}.{Event}.{key}`.
 //!
 //! Each part is a token in which every character outside `[A-Za-z0-9-]` is percent-encoded, so that no part can be a
-//! wildcard or reach into another. `_` stands for no org.
-
-use std::fmt::Write;
+//! wildcard or reach into another. `_` stands for no org. A part that would be too long is its hash; the value then
+//! stands in a header.
 
 use crate::message::{Message, Stream};
+use crate::token::{self, NO_ORG};
 
 /// What the subjects of events begin with.
 pub(super) const EVENTS: &str = "events";
 
 /// What the subjects of state begin with.
 pub(super) const STATE: &str = "state";
-
-const NO_ORG: &str = "_";
 
 /// The subject of a message that has passed the limits.
 pub(super) fn of(message: &Message) -> String {
@@ -25,35 +23,42 @@ pub(super) fn of(message: &Message) -> String {
     subject.push_str(root);
     subject.push('.');
     match &message.org {
-        Some(org) => encode(org, &mut subject),
+        Some(org) => token::part(org, &mut subject),
         None => subject.push_str(NO_ORG),
     }
     for part in message.topic.split('.') {
         subject.push('.');
-        encode(part, &mut subject);
+        token::part(part, &mut subject);
     }
     if let (Stream::State, Some(key)) = (message.stream, &message.key) {
         subject.push('.');
-        encode(key, &mut subject);
+        token::part(key, &mut subject);
     }
     subject
 }
 
+/// What headers say of parts that are too long for a subject.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Long<'a> {
+    pub(super) org: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+}
+
 /// Org, topic and key of a subject.
-pub(super) fn parse(stream: Stream, subject: &str) -> (Option<String>, String, Option<String>) {
+pub(super) fn parse(stream: Stream, subject: &str, long: Long<'_>) -> (Option<String>, String, Option<String>) {
     let mut tokens: Vec<&str> = subject.split('.').skip(1).collect();
     let key = match stream {
-        Stream::State if tokens.len() > 2 => tokens.pop().map(decode),
+        Stream::State if tokens.len() > 2 => tokens.pop().map(|key| value(key, long.key)),
         _ => None,
     };
     let mut tokens = tokens.into_iter();
-    let org = tokens.next().filter(|org| *org != NO_ORG).map(decode);
+    let org = tokens.next().filter(|org| *org != NO_ORG).map(|org| value(org, long.org));
     let mut topic = String::new();
     for (n, token) in tokens.enumerate() {
         if n > 0 {
             topic.push('.');
         }
-        topic.push_str(&decode(token));
+        topic.push_str(&value(token, None));
     }
     (org, topic, key)
 }
@@ -63,44 +68,10 @@ pub(super) fn has_no_empty_part(topic: &str) -> bool {
     topic.split('.').all(|part| !part.is_empty())
 }
 
-fn encode(part: &str, into: &mut String) {
-    for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            into.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(into, "%{byte:02X}");
-        }
-    }
-}
-
-/// A token as text. One that no [`encode`] has made stays as it is: rights are given by subject, so two subjects must
+/// What a token stands for. One that nobody writes so stays as it is: rights are given by subject, so two subjects must
 /// not name the same org.
-fn decode(token: &str) -> String {
-    if !token.contains('%') && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return token.to_owned();
-    }
-    let decoded = percent_decoded(token).filter(|text| {
-        let mut again = String::with_capacity(token.len());
-        encode(text, &mut again);
-        again == token
-    });
-    decoded.unwrap_or_else(|| token.to_owned())
-}
-
-fn percent_decoded(token: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(token.len());
-    let mut rest = token.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let value = digit()? * 16 + digit()?;
-        bytes.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(bytes).ok()
+fn value(token: &str, long: Option<&str>) -> String {
+    token::value(token, long).unwrap_or_else(|| token.to_owned())
 }
 
 #[cfg(test)]
@@ -138,24 +109,26 @@ mod tests {
     #[test]
     fn a_token_that_was_never_written_names_nobody_else() {
         for foreign in ["%61cme", "%2e", "a%", "a%2", "%zz", "%FF", "a b"] {
-            let (org, ..) = parse(Stream::Events, &format!("events.{foreign}.a.B"));
+            let (org, ..) = parse(Stream::Events, &format!("events.{foreign}.a.B"), Long::default());
             assert_eq!(org.as_deref(), Some(foreign));
         }
-        assert_eq!(parse(Stream::Events, "events"), (None, String::new(), None));
-        assert_eq!(parse(Stream::State, "state.acme"), (Some("acme".into()), String::new(), None));
+        assert_eq!(parse(Stream::Events, "events", Long::default()), (None, String::new(), None));
+        assert_eq!(parse(Stream::State, "state.acme", Long::default()), (Some("acme".into()), String::new(), None));
     }
 
     proptest! {
         #[test]
         fn a_subject_names_what_it_was_made_of(
-            org in proptest::option::of(".{1,12}"), service in "[^.]{1,8}", event in "[^.]{1,8}", key in ".{1,12}",
+            org in proptest::option::of(".{1,300}"), service in "[^.]{1,8}", event in "[^.]{1,8}", key in ".{1,300}",
             state in any::<bool>(),
         ) {
             let stream = if state { Stream::State } else { Stream::Events };
             let topic = format!("{service}.{event}");
             let key = state.then_some(key);
             let subject = of(&message(stream, org.as_deref(), &topic, key.as_deref()));
-            prop_assert_eq!(parse(stream, &subject), (org, topic, key));
+            let long = Long { org: org.as_deref(), key: key.as_deref() };
+            prop_assert_eq!(parse(stream, &subject, long), (org, topic, key));
+            prop_assert!(subject.len() < 600, "{}", subject.len());
             prop_assert!(subject.bytes().all(|b| b.is_ascii_graphic() && b != b'*' && b != b'>'));
         }
     }

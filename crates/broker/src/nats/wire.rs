@@ -3,11 +3,18 @@
 use async_nats::HeaderMap;
 use bytes::Bytes;
 
-use super::subject;
+use super::subject::{self, Long};
 use crate::message::{Message, Record, Stream};
+use crate::token;
 
 /// The header of the de-duplication id.
 pub(super) const ID: &str = "Nats-Msg-Id";
+
+/// The org, where it is too long for the subject.
+const LONG_ORG: &str = "fanfare-org";
+
+/// The key, where it is too long for the subject.
+const LONG_KEY: &str = "fanfare-key";
 
 /// Names that mean something to the server. A message may not bring its own, and a record does not show them.
 const RESERVED: &str = "nats-";
@@ -24,6 +31,12 @@ pub(super) fn headers(message: &Message) -> HeaderMap {
         headers.append(name.as_str(), value.as_str());
     }
     headers.insert(ID, message.id.as_str());
+    let key = message.key.as_deref().filter(|_| message.stream == Stream::State);
+    for (name, part) in [(LONG_ORG, message.org.as_deref()), (LONG_KEY, key)] {
+        if let Some(long) = part.filter(|part| token::is_long(part)) {
+            headers.insert(name, long);
+        }
+    }
     headers
 }
 
@@ -52,7 +65,7 @@ pub(super) fn own_headers(headers: Vec<(String, String)>) -> (Vec<(String, Strin
     for (name, value) in headers {
         if name.eq_ignore_ascii_case(ID) {
             id = Some(value);
-        } else if !is_reserved(&name) {
+        } else if !is_reserved(&name) && name != LONG_ORG && name != LONG_KEY {
             own.push((name, value));
         }
     }
@@ -73,7 +86,8 @@ pub(super) fn pairs(headers: Option<&HeaderMap>) -> Vec<(String, String)> {
 pub(super) fn record(parts: Parts) -> Record {
     let Parts { place, subject, headers, body } = parts;
     let stream = if place.partition == super::STATE { Stream::State } else { Stream::Events };
-    let (org, topic, key) = subject::parse(stream, &subject);
+    let long = |named: &str| headers.iter().find(|(name, _)| name == named).map(|(_, value)| value.as_str());
+    let (org, topic, key) = subject::parse(stream, &subject, Long { org: long(LONG_ORG), key: long(LONG_KEY) });
     let (headers, id) = own_headers(headers);
     // A message that others have published may have no id; its place is one.
     let id = id.unwrap_or_else(|| format!("seq-{}", place.offset));

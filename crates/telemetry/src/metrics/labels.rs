@@ -17,6 +17,12 @@ pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
 }
 
+/// Which kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindLabel {
+    pub(super) kind: &'static str,
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OutcomeLabel {

@@ -1,13 +1,15 @@
 //! What a fan-out node counts of the log that it reads, and of what it knows from it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::bounded::LabelPool;
-use super::labels::{DigestLabel, PartitionLabel};
+use super::labels::{DigestLabel, KindLabel, PartitionLabel};
 use super::names;
 use super::shape::{Gauges, gauge_value, registered};
 
@@ -23,6 +25,11 @@ pub(super) struct LogMetrics {
     head: Gauges<PartitionLabel>,
     lag: Gauges<PartitionLabel>,
     lost: Counter,
+    standstills: Counter,
+    unwritable: Gauge,
+    risks: Gauges<KindLabel>,
+    age_clock_behind: Gauge<f64, AtomicU64>,
+    replaced: Counter,
     read_back: Gauge,
     read_back_goal: Gauge,
     letters_waiting: Gauge,
@@ -43,6 +50,15 @@ impl LogMetrics {
             head: registered(r, names::READER_HEAD, "The last offset of each partition"),
             lag: registered(r, names::READER_LAG_RECORDS, "Records of each partition that were not read yet"),
             lost: registered(r, names::RECORDS_LOST, "Records that left the retention before they were read"),
+            standstills: registered(r, names::READER_STANDSTILLS, "Readers of the log that stood still"),
+            unwritable: registered(r, names::LOG_UNWRITABLE, "1 while nothing can be written to the log"),
+            risks: registered(r, names::BROKER_RISK, "1 for each way in which the broker may lose what it has stored"),
+            age_clock_behind: registered(
+                r,
+                names::AGE_CLOCK_BEHIND_SECONDS,
+                "How far the clock by which things are forgotten is behind the newest record",
+            ),
+            replaced: registered(r, names::LOG_REPLACED, "How often the log was another one, or had lost its end"),
             read_back: registered(r, names::READ_BACK_RECORDS, "Records read back since the start"),
             read_back_goal: registered(r, names::READ_BACK_GOAL, "Records to be read back, as far as known"),
             letters_waiting: registered(r, names::DEAD_LETTER_QUEUE, "Dead letters that wait to be written"),
@@ -92,6 +108,31 @@ impl super::FanoutMetrics {
     /// Records left the retention before this node read them.
     pub fn records_lost(&self, records: u64) {
         self.log.lost.inc_by(records);
+    }
+
+    /// A reader of the log stood still though the broker answered.
+    pub fn reader_stood_still(&self) {
+        self.log.standstills.inc();
+    }
+
+    /// Whether nothing can be written to the log.
+    pub fn set_log_unwritable(&self, unwritable: bool) {
+        self.log.unwritable.set(i64::from(unwritable));
+    }
+
+    /// Whether the broker may lose what it has acknowledged, in one of the ways there are.
+    pub fn set_broker_risk(&self, kind: &'static str, holds: bool) {
+        self.log.risks.get_or_create(&KindLabel { kind }).set(i64::from(holds));
+    }
+
+    /// How far the clock by which things are forgotten is behind the newest record.
+    pub fn set_age_clock_behind(&self, behind: Duration) {
+        self.log.age_clock_behind.set(behind.as_secs_f64());
+    }
+
+    /// The log is another one than before, or has lost its end.
+    pub fn log_replaced(&self) {
+        self.log.replaced.inc();
     }
 
     /// How many records were read back, and of how many.

@@ -41,6 +41,16 @@ pub const READER_POSITION: &str = "fanfare_reader_position";
 pub const READER_HEAD: &str = "fanfare_reader_head";
 /// How many records of each partition this node has not read.
 pub const READER_LAG_RECORDS: &str = "fanfare_reader_lag_records";
+/// Readers of the log that stood still though the broker answered, and were opened anew.
+pub const READER_STANDSTILLS: &str = "fanfare_reader_standstills";
+/// 1 while nothing can be written to the log, else 0.
+pub const LOG_UNWRITABLE: &str = "fanfare_log_unwritable";
+/// 1 for each way in which the broker may lose what it has acknowledged, by kind; else 0.
+pub const BROKER_RISK: &str = "fanfare_broker_risk";
+/// How far the clock by which things are forgotten is behind the newest record.
+pub const AGE_CLOCK_BEHIND_SECONDS: &str = "fanfare_age_clock_behind_seconds";
+/// How often the log was another one than before, or had lost its end.
+pub const LOG_REPLACED: &str = "fanfare_log_replaced";
 /// Records that left the retention before this node read them.
 pub const RECORDS_LOST: &str = "fanfare_records_lost";
 /// Records read back since the start.
@@ -100,7 +110,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 44] = [
+pub const ALL: [&str; 49] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -119,6 +129,11 @@ pub const ALL: [&str; 44] = [
     READER_POSITION,
     READER_HEAD,
     READER_LAG_RECORDS,
+    READER_STANDSTILLS,
+    LOG_UNWRITABLE,
+    BROKER_RISK,
+    AGE_CLOCK_BEHIND_SECONDS,
+    LOG_REPLACED,
     RECORDS_LOST,
     READ_BACK_RECORDS,
     READ_BACK_GOAL,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fanfare_broker::Broker;
 use fanfare_broker::embedded::OpenError;
+use fanfare_broker::watched::Watched;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
@@ -130,6 +131,7 @@ impl Node {
         let window = window(&config);
         let bounds = bounds(&config);
         let (metrics_registry, metrics) = metrics(&routes.digest());
+        let broker = watched(broker, &metrics);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
         let status = Arc::new(Status::new(config.broker.max_stale));
@@ -184,6 +186,7 @@ impl Node {
             window,
             event_bytes,
             recent,
+            tells_risks: config.development.is_none(),
         };
         Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
     }
@@ -229,6 +232,12 @@ fn start_shards(shared: &Arc<Shared>, inboxes: Vec<mpsc::Receiver<ShardMessage>>
         commands.push(sender);
     }
     Ok((shards, commands))
+}
+
+/// The broker, with its readers looked after.
+fn watched(broker: Arc<dyn Broker>, metrics: &Arc<FanoutMetrics>) -> Arc<dyn Broker> {
+    let metrics = Arc::clone(metrics);
+    Arc::new(Watched::new(broker, move |_| metrics.reader_stood_still()))
 }
 
 fn window(config: &Config) -> Window {

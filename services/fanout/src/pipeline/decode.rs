@@ -1,10 +1,15 @@
 //! Records of the log as events; pure.
 
-use fanfare_broker::{Record, Stream};
-use fanfare_event::{Attributes, AttributesError, DecodeError, Event, Id, Record as Body, Registry, TypeName, Value};
+use std::borrow::Cow;
+
+use fanfare_broker::Record;
+use fanfare_event::{
+    Attributes, AttributesError, DecodeError, Event, Id, JsonMismatch, Record as Body, Registry, Timestamp, TypeName,
+    Value,
+};
 use thiserror::Error;
 
-use super::Written;
+use super::{Written, address, structured};
 use crate::route::Unroutable;
 
 /// Why a record cannot be used; the reason in its dead letter.
@@ -37,16 +42,15 @@ pub enum Unusable {
         /// The org in the body.
         is: Option<String>,
     },
-    /// Its broker's key is none that the event has.
-    #[error(
-        "the key of the record is `{said}`, but should be `{is}`: the org of the event, else its user, else its type"
-    )]
-    OtherKey {
-        /// The key.
-        said: String,
-        /// What it should be.
-        is: String,
-    },
+    /// Subject, topic or key say something else than the event.
+    #[error(transparent)]
+    Address(#[from] address::Mismatch),
+    /// The envelope of a CloudEvent in structured mode cannot be read.
+    #[error("envelope: {0}")]
+    Envelope(#[from] structured::EnvelopeError),
+    /// JSON in an envelope does not fit its schema.
+    #[error("body: {0}")]
+    Json(#[from] JsonMismatch),
     /// The body is too large to be delivered.
     #[error("the body has {size} bytes, at most {limit} are delivered")]
     TooLarge {
@@ -70,18 +74,30 @@ pub(super) fn org_name(org: Option<&str>) -> String {
 
 impl Unusable {
     /// All kinds of fault.
-    pub const LABELS: &[&str] =
-        &["attributes", "body", "schema", "other_type", "other_org", "too_large", "unroutable", "conflict"];
+    pub const LABELS: &[&str] = &[
+        "attributes",
+        "body",
+        "schema",
+        "other_type",
+        "other_org",
+        "address",
+        "envelope",
+        "too_large",
+        "unroutable",
+        "conflict",
+    ];
 
     /// The kind of fault as a metric label.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
             Self::Attributes(_) => "attributes",
-            Self::Body(_) => "body",
+            Self::Body(_) | Self::Json(_) => "body",
             Self::Schema(_) => "schema",
             Self::OtherType { .. } => "other_type",
-            Self::OtherOrg { .. } | Self::OtherKey { .. } => "other_org",
+            Self::OtherOrg { .. } => "other_org",
+            Self::Address(_) => "address",
+            Self::Envelope(_) => "envelope",
             Self::TooLarge { .. } => "too_large",
             Self::Unroutable(_) => "unroutable",
             Self::Conflict => "conflict",
@@ -97,16 +113,63 @@ pub fn decode(registry: &Registry, record: &Record, written: &Written) -> Result
     if record.message.is_tombstone() {
         return Ok(None);
     }
-    let headers = record.message.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let attributes = Attributes::from_headers(headers)?;
-    let body = written.decode(registry, &attributes.event_type, &record.message.body)?;
+    let Opened { attributes, body } = open(registry, record)?;
+    let body = written.decode(registry, &attributes.event_type, &body)?;
     if body.event_type().name() != &attributes.event_type {
         let (said, is) = (attributes.event_type, body.event_type().name().clone());
         return Err(Unusable::OtherType { said, is });
     }
     let org = settle_org(&attributes, &body, record)?;
-    check_key(org.as_ref(), &body, record)?;
+    let named = address::Named { org: org.as_ref().map(Id::as_str), user: text(&body, "user"), key: body.key() };
+    address::check(&record.message, &attributes.event_type, &named)?;
     Ok(Some(Event { attributes: Attributes { org, ..attributes }, record: body }))
+}
+
+/// What a record holds, in whichever of the two ways that CloudEvents knows.
+struct Opened<'r> {
+    attributes: Attributes,
+    body: Cow<'r, [u8]>,
+}
+
+fn open<'r>(registry: &Registry, record: &'r Record) -> Result<Opened<'r>, Unusable> {
+    let message = &record.message;
+    let pairs = |headers: &'r [(String, String)]| headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    if !structured::is_structured(pairs(&message.headers)) {
+        let attributes = attributes(pairs(&message.headers), record.time)?;
+        return Ok(Opened { attributes, body: Cow::Borrowed(&message.body) });
+    }
+    let envelope = structured::open(&message.body)?;
+    let own = envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // The trace may stand beside the envelope.
+    let beside = pairs(&message.headers).filter(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+    let attributes = attributes(own.chain(beside), record.time)?;
+    let body = match envelope.data {
+        structured::Data::Bytes(bytes) => bytes,
+        structured::Data::Json(json) => {
+            let known = registry.event_type(attributes.event_type.as_str());
+            let unknown = || Unusable::Schema(format!("no schema of the type {} is known", attributes.event_type));
+            known.ok_or_else(unknown)?.encode_json(attributes.data_version, &json)?
+        }
+    };
+    Ok(Opened { attributes, body: Cow::Owned(body) })
+}
+
+/// The attributes that headers say. A time is optional in CloudEvents: without it, it is the record's own.
+fn attributes<'h>(
+    headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
+    stored: i64,
+) -> Result<Attributes, AttributesError> {
+    let is_time = |name: &str| {
+        let bare = name.get(..3).filter(|prefix| prefix.eq_ignore_ascii_case("ce-") || *prefix == "ce_");
+        bare.is_some() && name[3..].eq_ignore_ascii_case("time")
+    };
+    if headers.clone().any(|(name, _)| is_time(name)) {
+        return Attributes::from_headers(headers);
+    }
+    let stored = Timestamp(stored).to_rfc3339();
+    let mut headers: Vec<(&str, &str)> = headers.collect();
+    headers.push(("ce-time", &stored));
+    Attributes::from_headers(headers)
 }
 
 /// The same for bodies of at most so many bytes: a queue takes only so much.
@@ -153,19 +216,6 @@ fn settle_org(attributes: &Attributes, body: &Body, record: &Record) -> Result<O
     }
 }
 
-/// What a broker keeps the order of events by is the org, else the user, else the type (SEMANTICS 4.5): with another
-/// key two events of one org might change their order, or one org might name another.
-fn check_key(org: Option<&Id>, body: &Body, record: &Record) -> Result<(), Unusable> {
-    let Some(key) = record.message.key.as_deref().filter(|_| record.message.stream == Stream::Events) else {
-        return Ok(());
-    };
-    let is = org.map(Id::as_str).or_else(|| text(body, "user")).unwrap_or_else(|| body.event_type().name().as_str());
-    if key != is {
-        return Err(Unusable::OtherKey { said: key.to_owned(), is: is.to_owned() });
-    }
-    Ok(())
-}
-
 fn text<'b>(body: &'b Body, field: &str) -> Option<&'b str> {
     body.get(field).and_then(Value::as_str)
 }
@@ -195,13 +245,14 @@ mod tests {
 
     #[test]
     fn the_org_stands_in_header_subject_or_body_and_all_that_name_it_agree() {
-        for (header, subject) in
-            [(None, None), (Some("acme"), None), (None, Some("acme")), (Some("acme"), Some("acme"))]
-        {
+        for (header, subject) in [(None, Some("acme")), (Some("acme"), Some("acme"))] {
             assert_eq!(alert(OF_ACME, header, subject, None), Ok("acme".to_owned()));
         }
+        // Where events are kept in order by a key of its own, that names no org.
+        for header in [None, Some("acme")] {
+            assert_eq!(alert(OF_ACME, header, None, Some("order-17")), Ok("acme".to_owned()));
+        }
         for (header, subject, place) in [
-            (Some("globex"), None, "ce-org header names org `globex`"),
             (None, Some("globex"), "subject names org `globex`"),
             (Some("acme"), Some("globex"), "subject names org `globex`"),
         ] {
@@ -214,17 +265,72 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_the_org_else_the_user_else_the_type() {
-        for (body, header, key) in [
-            (OF_ACME, Some("acme"), "acme"),
-            (OF_ACME, None, "acme"),
-            (OF_ALICE, None, "alice"),
-            (OF_NONE, None, "system.Alert"),
-        ] {
-            alert(body, header, None, Some(key)).expect("its own key");
-            let reason = alert(body, header, None, Some("globex")).expect_err("another's key");
-            assert!(reason.contains("`globex`") && reason.contains(&format!("`{key}`")), "{reason}");
+    fn a_subject_without_an_org_takes_no_event_of_one() {
+        for header in [None, Some("acme")] {
+            let reason = alert(OF_ACME, header, None, None).expect_err("rights are given by subject");
+            assert!(reason.contains("names no org") && reason.contains("`acme`"), "{reason}");
         }
+    }
+
+    #[test]
+    fn the_key_of_an_event_of_no_org_is_its_user_else_its_type() {
+        for (body, key) in [(OF_ALICE, "alice"), (OF_ALICE, "system.Alert"), (OF_NONE, "system.Alert")] {
+            alert(body, None, None, Some(key)).expect("its own key");
+            let reason = alert(body, None, None, Some("globex")).expect_err("it may be meant as an org");
+            assert!(reason.contains("`globex`"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_optional() {
+        let mut scene = Scene::demo();
+        let mut record = scene.event_at(86_400_000, "system.Alert", OF_NONE);
+        record.message.headers.retain(|(name, _)| name != "ce-time");
+        let event = scene.decode(&record);
+        assert_eq!(event.attributes.time.to_rfc3339(), "1970-01-02T00:00:00.000Z", "the record's own");
+        record.message.headers.push(("CE-Time".to_owned(), "yesterday".to_owned()));
+        let fault = decode(&scene.registry, &record, &Written::Own).expect_err("no time");
+        assert!(fault.to_string().contains("ce-time"), "{fault}");
+    }
+
+    fn enveloped(envelope: &str) -> Result<Event, Unusable> {
+        let mut scene = Scene::demo();
+        let mut record = scene.event_at(1_000, "system.Alert", OF_ACME);
+        record.message.headers =
+            vec![("content-type".to_owned(), "application/cloudevents+json; charset=utf-8".to_owned())];
+        record.message.body = envelope.to_owned().into();
+        decode(&scene.registry, &record, &Written::Own).map(|event| event.expect("no tombstone"))
+    }
+
+    #[test]
+    fn an_event_in_structured_mode_is_read() {
+        let event = enveloped(
+            r#"{"specversion":"1.0","id":"1","source":"test","type":"system.Alert","org":"acme","extra":true,
+                "data":{"org":"acme","title":"t","message":"m"}}"#,
+        )
+        .expect("read");
+        assert_eq!(event.attributes.org.as_ref().map(Id::as_str), Some("acme"));
+        assert_eq!((event.attributes.id.as_str(), event.attributes.time), ("1", Timestamp(1_000)));
+        assert_eq!(text(&event.record, "title"), Some("t"));
+    }
+
+    #[test]
+    fn an_envelope_that_says_another_org_type_or_shape_is_told() {
+        let with = |org: &str, event_type: &str, data: &str| {
+            let envelope =
+                format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"{event_type}","org":"{org}",{data}}}"#);
+            let fault = enveloped(&envelope).expect_err("refused");
+            (fault.label(), fault.to_string())
+        };
+        let data = r#""data":{"org":"acme","title":"t","message":"m"}"#;
+        assert_eq!(with("globex", "system.Alert", data).0, "other_org");
+        let (label, reason) = with("acme", "auth.UserLoggedOut", r#""data":{"user":"bob","org":"acme"}"#);
+        assert_eq!(label, "address", "{reason}");
+        assert!(reason.contains("system.Alert") && reason.contains("auth.UserLoggedOut"), "{reason}");
+        assert_eq!(with("acme", "system.Alert", r#""data":{"titel":"t"}"#).0, "body");
+        assert_eq!(with("acme", "system.Alert", r#""data":1,"data_base64":"AA==""#).0, "envelope");
+        assert_eq!(with("acme", "no.Such", data).0, "schema");
+        assert_eq!(enveloped("[]").expect_err("no object").label(), "envelope");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From the broker's log to the groups: read, decode, route, fold, send.
 
+mod address;
 mod deadletter;
 mod decode;
 mod dispatch;
@@ -15,6 +16,7 @@ pub(crate) mod recent;
 mod replay;
 mod schema_registry;
 mod status;
+mod structured;
 #[cfg(test)]
 mod tests;
 mod watch;

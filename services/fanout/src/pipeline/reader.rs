@@ -50,6 +50,8 @@ pub struct Pipeline {
     pub event_bytes: usize,
     /// Kept for tabs that return.
     pub recent: Arc<Recent>,
+    /// Whether what the broker may lose is a reason for degraded health: in production it is.
+    pub tells_risks: bool,
 }
 
 /// The readers that are open.
@@ -160,6 +162,7 @@ impl Pipeline {
             }
             Some(Do::Replaced) => {
                 tracing::warn!("the log is a new one: reading what it says, and on from its window");
+                self.tell_replaced();
             }
             Some(Do::Wait(pause)) => tokio::time::sleep(jittered(pause)).await,
             // Those are done, or end the loop.

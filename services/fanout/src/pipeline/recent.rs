@@ -56,7 +56,7 @@ pub(crate) enum Step {
     Records(Vec<Arc<Record>>),
     /// There is nothing more.
     End,
-    /// What comes next has fallen out meanwhile.
+    /// What comes next has fallen out meanwhile, or the tab's position is none of this log: the broker has to tell.
     Gone,
 }
 
@@ -124,6 +124,10 @@ impl Recent {
             let Some(record) = usize::try_from(at).ok().and_then(|at| ring.records.get(at)) else { return Step::Gone };
             walk.next += 1;
             if walk.after.covers(record.partition, record.offset) {
+                // A log that lost its end has other records in the places that the tab has heard of.
+                if walk.after.newest() > 0 && record.time > walk.after.newest() {
+                    return Step::Gone;
+                }
                 continue;
             }
             found.push(Arc::clone(record));
@@ -205,6 +209,22 @@ mod tests {
         let found = places(&recent, &at(&[(0, 8), (1, 7)]), &at(&[(0, 9), (1, 9)]));
         assert_eq!(found, Some(vec![(1, 8), (0, 9), (1, 9)]));
         assert_eq!(places(&recent, &at(&[(0, 3)]), &at(&[(0, 9)])).map(|found| found.len()), Some(12));
+    }
+
+    #[test]
+    fn records_that_are_younger_than_what_a_tab_has_heard_are_of_another_log() {
+        let recent = Recent::new(1 << 20);
+        recent.begin(&at(&[(0, 3)]));
+        for (offset, time) in [(4, 10), (5, 50), (6, 51)] {
+            recent.push(Arc::new(Record { time, ..(*record(0, offset)).clone() }));
+        }
+        let step = |heard: i64| {
+            let mut walk = recent.walk(&at(&[(0, 5)]).with_newest(heard), &at(&[(0, 6)])).expect("here");
+            recent.step(&mut walk)
+        };
+        assert!(matches!(step(50), Step::Records(records) if records.len() == 1));
+        // The tab has heard of an event at place 5 that was stored at 11: the log lost it, and has another one there.
+        assert!(matches!(step(11), Step::Gone));
     }
 
     #[test]

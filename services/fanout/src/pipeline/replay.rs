@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Schemas;
+use super::follower::reached;
 use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
 use super::reader::Window;
 use super::recent::{Recent, Step, Walk};
@@ -65,6 +66,8 @@ pub struct Replay {
     start_is_fresh: Duration,
     /// When starts of the window were last asked for, by the greatest number of records, and what they were.
     starts: Arc<Mutex<Vec<Start>>>,
+    /// The end of the log, with when it was asked for.
+    head: Arc<Mutex<Option<(Instant, Position)>>>,
 }
 
 /// A start of the window as it was a moment ago.
@@ -88,8 +91,8 @@ impl Replay {
     ) -> Self {
         let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
-        let (schemas, starts) = (Schemas::default(), Arc::default());
-        Self { broker, registry, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts }
+        let (schemas, starts, head) = (Schemas::default(), Arc::default(), Arc::default());
+        Self { broker, registry, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts, head }
     }
 
     /// The same with the schemas of a schema registry.
@@ -106,7 +109,11 @@ impl Replay {
     pub async fn open(&self, after: &Position, until: Position, orgs: Vec<Id>) -> Result<Replaying, ResumeError> {
         let extent = tokio::time::timeout(PATIENCE, self.extent(after));
         let window = extent.await.map_err(|_| ResumeError::Unavailable)??;
+        // What lies beyond the log was heard of one that has lost its end since: it says nothing of this one.
+        let is_beyond = self.is_beyond_the_log(after, &until).await;
+        let after = if is_beyond { &window.oldest } else { after };
         let (from, complete) = begin(after, &window);
+        let complete = complete && !is_beyond;
         let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
         let is_over = past.is_over();
         let (oldest, replay) = (window.oldest, self.clone());
@@ -134,6 +141,28 @@ impl Replay {
             stored: since(Duration::MAX).await?,
         };
         Ok(Extent { oldest, ages: Some(ages) })
+    }
+
+    /// Whether a position is one that the log does not have any more, because it lost its end. A node may also be behind
+    /// the one that gave a cursor; then the broker has what this node has not read.
+    async fn is_beyond_the_log(&self, after: &Position, until: &Position) -> bool {
+        if after.incarnation() != until.incarnation() || reached(until, after) {
+            return false;
+        }
+        let began = Instant::now();
+        let mut known = self.head.lock().await;
+        // A head that was asked for before may be older than the cursor. Thousands of tabs return at once, so one that
+        // was asked for since counts for all that wait.
+        let of_now = known.as_ref().filter(|(asked, head)| *asked >= began || reached(head, after));
+        if of_now.is_none() {
+            let asked = Instant::now();
+            match tokio::time::timeout(PATIENCE, self.broker.head()).await {
+                Ok(Ok(head)) => *known = Some((asked, head)),
+                // While the broker is away nobody can tell, and there is nothing to read.
+                _ => return false,
+            }
+        }
+        known.as_ref().is_some_and(|(_, head)| head.incarnation() == after.incarnation() && !reached(head, after))
     }
 
     /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
@@ -289,56 +318,5 @@ impl Replaying {
 }
 
 #[cfg(test)]
-mod tests {
-    use fanfare_broker::embedded::{Embedded, Options};
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::scene::{BOUNDS, Scene};
-
-    const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1_000 };
-
-    /// What a tab is told that comes back after three of ten events, by a node with so much memory for them.
-    async fn told(memory: usize) -> (Vec<u64>, bool) {
-        let folder = TempDir::new().expect("a folder");
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path(), Options::default()).expect("opens"));
-        let (mut scene, recent) = (Scene::demo(), Arc::new(Recent::new(memory)));
-        let start = Position::start(broker.head().await.expect("a head").incarnation());
-        recent.begin(&start);
-        for n in 0..10 {
-            let json = format!(r#"{{"org": "acme", "severity": "info", "title": "{n}", "message": "m"}}"#);
-            broker.publish(scene.event("system.Alert", &json).message).await.expect("published");
-        }
-        let mut reader = broker.read(&start).await.expect("a reader");
-        let (mut after, mut until) = (start.clone(), start);
-        while until != broker.head().await.expect("a head") {
-            for record in reader.next().await.expect("a batch") {
-                until.advance(&record);
-                if record.offset <= 3 {
-                    after.advance(&record);
-                }
-                recent.push(Arc::new(record));
-            }
-        }
-        let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
-        let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: PATIENCE };
-        let replay = Replay::new(broker, registry, routes, recent, options);
-        let acme = Id::parse("acme").expect("an org");
-        let mut replaying = replay.open(&after, until, vec![acme]).await.expect("opens");
-        let from_memory = matches!(replaying.source, Source::Memory(_));
-        let mut found = Vec::new();
-        while let Some(batch) = replaying.next().await.expect("is read") {
-            found.extend(batch.into_iter().map(|replayed| replayed.place.offset));
-        }
-        assert!(replaying.is_complete());
-        (found, from_memory)
-    }
-
-    #[tokio::test]
-    async fn memory_tells_what_the_log_tells() {
-        let ((from_log, log), (from_memory, memory)) = (told(0).await, told(1 << 20).await);
-        assert!(memory && !log, "one reads the broker, the other does not");
-        assert_eq!(from_log, [4, 5, 6, 7, 8, 9, 10]);
-        assert_eq!(from_log, from_memory);
-    }
-}
+#[path = "replay_tests.rs"]
+mod tests;

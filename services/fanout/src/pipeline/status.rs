@@ -12,6 +12,10 @@ const MAX_LAG: Duration = Duration::from_secs(10);
 /// A node is degraded if the schema registry gives no answer for longer than this.
 const MAX_SCHEMAS_AWAY: Duration = Duration::from_secs(10);
 
+/// For how long a log that was made anew, or has lost its end, is a reason to be degraded: what was acknowledged may be
+/// lost, and somebody should look.
+const REPLACED_IS_TOLD: Duration = Duration::from_secs(600);
+
 /// What the reader last said about itself.
 #[derive(Debug)]
 pub struct Status {
@@ -36,6 +40,12 @@ struct Said {
     lag: Duration,
     /// Since when the stream waits for the schema registry.
     schemas_away_since: Option<Instant>,
+    /// Why nothing can be written to the log.
+    unwritable: Option<String>,
+    /// What makes the broker lose what it has acknowledged.
+    risks: Vec<String>,
+    /// When the log was another one than before, or had lost its end.
+    replaced: Option<Instant>,
 }
 
 /// Why a node is not ready.
@@ -61,6 +71,9 @@ impl Status {
             fault: None,
             lag: Duration::ZERO,
             schemas_away_since: None,
+            unwritable: None,
+            risks: Vec::new(),
+            replaced: None,
         };
         Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
     }
@@ -74,6 +87,12 @@ impl Status {
     /// Everything that existed at start has been read, or is read anew.
     pub fn set_caught_up(&self, caught_up: bool) {
         self.said().caught_up = caught_up;
+    }
+
+    /// Whether everything that existed at start has been read.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.said().caught_up
     }
 
     /// Whether the stream waits for the schema registry.
@@ -92,6 +111,21 @@ impl Status {
     #[cfg(test)]
     pub(super) fn has_schemas_away(&self) -> bool {
         self.said().schemas_away_since.is_some()
+    }
+
+    /// Whether the log can be written; if not, why.
+    pub fn set_unwritable(&self, reason: Option<String>) {
+        self.said().unwritable = reason;
+    }
+
+    /// The log was another one than before, or had lost its end, at this time.
+    pub fn set_replaced(&self, at: Instant) {
+        self.said().replaced = Some(at);
+    }
+
+    /// What makes the broker lose what it has acknowledged, each with its reason.
+    pub fn set_risks(&self, risks: Vec<String>) {
+        self.said().risks = risks;
     }
 
     /// Whether the last read went well; if not, why.
@@ -147,15 +181,18 @@ impl Status {
 
     /// Why the node works and yet is not as it should be; nothing if it is. `has_many` tells whether it has many connections.
     #[must_use]
-    pub fn degraded(&self, has_many: bool, health: &HealthConfig) -> Vec<&'static str> {
+    pub fn degraded(&self, has_many: bool, health: &HealthConfig) -> Vec<String> {
         let said = self.said();
         let faults = [
             (said.away_since.is_some(), "the log cannot be read"),
             (said.lag > health.degraded_lag, "behind the log"),
             (said.waits_for_schemas(), "the schema registry gives no answer"),
+            (said.was_replaced(), "the log was made anew or has lost its end"),
             (has_many, "many connections"),
         ];
-        faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what).collect()
+        let faults = faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what.to_owned());
+        let unwritable = said.unwritable.iter().map(|reason| format!("the log cannot be written: {reason}"));
+        faults.chain(unwritable).chain(said.risks.iter().cloned()).collect()
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {
@@ -164,6 +201,10 @@ impl Status {
 }
 
 impl Said {
+    fn was_replaced(&self) -> bool {
+        self.replaced.is_some_and(|at| at.elapsed() < REPLACED_IS_TOLD)
+    }
+
     fn waits_for_schemas(&self) -> bool {
         self.schemas_away_since.is_some_and(|since| since.elapsed() > MAX_SCHEMAS_AWAY)
     }
@@ -221,6 +262,13 @@ mod tests {
         assert_eq!(degraded(11), ["the log cannot be read", "behind the log", "many connections"]);
         let health = HealthConfig { degraded_connections: None, ..health };
         assert!(!health.are_many(18, 20) && health.are_many(19, 20), "nine tenths if nobody says how many");
+        status.set_reads(None);
+        status.set_lag(Duration::ZERO);
+        status.set_unwritable(Some("no space left".to_owned()));
+        status.set_risks(vec!["stream a has 1 replica".to_owned()]);
+        let expected = ["the log cannot be written: no space left", "stream a has 1 replica"];
+        assert_eq!(status.degraded(false, &health), expected);
+        assert!(status.not_ready().is_none_or(|not_ready| not_ready.reason == "reading back the log"), "it reads");
     }
 
     #[test]

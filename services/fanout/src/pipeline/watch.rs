@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use fanfare_broker::Position;
+use fanfare_broker::{Condition, Position, Risk, RiskKind, Writes};
 use tokio::time::Instant;
 
 use super::Pipeline;
 use super::follower::reached;
+use crate::clock::unix_millis;
 
 /// How often the broker is asked for its head.
 const EVERY: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ impl Heads {
 impl Pipeline {
     /// Asks the broker for its head every few seconds, and tells how far the reader is behind it.
     pub(super) async fn watch(&self) -> Infallible {
-        let mut heads = Heads::default();
+        let (mut heads, mut risks, begun) = (Heads::default(), Vec::new(), Instant::now());
         loop {
             tokio::time::sleep(EVERY).await;
             let head = tokio::time::timeout(PATIENCE, self.broker.head()).await;
@@ -66,7 +67,61 @@ impl Pipeline {
             let lag = heads.lag(&read, now);
             self.status.set_lag(lag);
             self.metrics.set_reader_lag(lag);
+            let condition = self.broker.condition().await;
+            self.tell_condition(&condition, &mut risks);
+            self.pass_time(begun.elapsed(), condition.age_clock);
             self.tell_sizes();
+        }
+    }
+
+    /// Tells that the log is another one than before, or has lost its end.
+    pub(super) fn tell_replaced(&self) {
+        self.metrics.log_replaced();
+        self.status.set_replaced(std::time::Instant::now());
+    }
+
+    /// Tells what the broker says of itself beside its records.
+    fn tell_condition(&self, condition: &Condition, known: &mut Vec<Risk>) {
+        let unwritable = match &condition.writes {
+            Writes::Fail(reason) => Some(reason.clone()),
+            Writes::Work | Writes::Untold => None,
+        };
+        self.metrics.set_log_unwritable(unwritable.is_some());
+        self.status.set_unwritable(unwritable);
+        for kind in RiskKind::ALL {
+            self.metrics.set_broker_risk(kind.label(), condition.risks.iter().any(|risk| risk.kind == kind));
+        }
+        if *known == condition.risks {
+            return;
+        }
+        for risk in condition.risks.iter().filter(|risk| !known.contains(risk)) {
+            tracing::warn!(kind = risk.kind.label(), "what the broker has acknowledged may be lost: {}", risk.reason);
+        }
+        known.clone_from(&condition.risks);
+        if self.tells_risks {
+            self.status.set_risks(known.iter().map(|risk| risk.reason.clone()).collect());
+        }
+    }
+
+    /// Lets time pass for what is forgotten because of its age, once the log has been read back. `kept` is what time it
+    /// is by the clock that the log itself keeps; without one the earlier of two clocks counts that know nothing of each
+    /// other, the machine's and the newest record's.
+    fn pass_time(&self, elapsed: Duration, kept: Option<i64>) {
+        if !self.status.is_caught_up() {
+            return;
+        }
+        let begin = kept.unwrap_or(i64::MAX).min(unix_millis());
+        let (behind, fell) = self.groups.fold(|known| {
+            known.pass_time(elapsed, begin);
+            (known.clock_behind(), known.fell_behind())
+        });
+        self.metrics.set_age_clock_behind(behind);
+        if let Some(behind) = fell {
+            tracing::warn!(
+                seconds = behind.as_secs(),
+                "the newest record is dated further ahead than time has passed: a clock was wrong, or the log was closed \
+                 for so long; logouts, roles and ids are remembered for longer by that"
+            );
         }
     }
 

@@ -1,7 +1,9 @@
 //! Folding: what one event changes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use fanfare_broker::AgeClock;
 use fanfare_broker::Record;
 use fanfare_event::Event;
 
@@ -24,7 +26,7 @@ impl Projection {
         }
         self.newest = self.newest.max(record.time);
         let key = event.attributes.dedup_id();
-        match self.seen.note(&key, record, &self.times, !self.reads_back) {
+        match self.seen.note(&key, record, &self.times, (self.age(), !self.reads_back)) {
             Novelty::Again if kept(Rule::Deduplicate) => return Folded::dropped(Verdict::Duplicate),
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
             Novelty::Again | Novelty::New => {}
@@ -50,7 +52,7 @@ impl Projection {
         for matched in matches {
             self.fold_match(record, event, matched, &mut folded);
         }
-        self.tidy();
+        self.tidy(self.age());
         folded
     }
 
@@ -123,15 +125,54 @@ impl Projection {
     }
 
     /// The begin of the replay window, in milliseconds.
-    pub(super) fn horizon(&self) -> i64 {
-        self.newest.saturating_sub(self.window_ms)
+    fn horizon(&self) -> i64 {
+        self.age().saturating_sub(self.window_ms)
     }
 
-    /// Forgets what no living token can ask for. By the newest time read, so that nodes forget alike.
-    pub(super) fn tidy(&mut self) {
-        let horizon = self.newest / 1000 - self.token_lifetime - CLOCK_SKEW_SECONDS;
+    /// What time it is for what is to be forgotten, in milliseconds; before all time until the clock begins.
+    fn age(&self) -> i64 {
+        self.clock.as_ref().map_or(i64::MIN, AgeClock::now)
+    }
+
+    /// Lets time pass: what no living token can ask for is forgotten. A process that has run for `elapsed` calls this
+    /// now and then, once it has read the log back; `kept` is where the clock begins.
+    ///
+    /// It is never ahead of the newest record, so nodes that have read the same differ at most by what they have not
+    /// forgotten yet.
+    pub fn pass_time(&mut self, elapsed: Duration, kept: i64) -> i64 {
+        let newest = self.newest;
+        let now = self.clock.get_or_insert_with(|| AgeClock::begin(kept.min(newest), elapsed)).pass(newest, elapsed);
+        self.tidy(now);
+        now
+    }
+
+    /// How far the clock is behind the newest record, each time that this has grown: a clock was wrong.
+    pub fn fell_behind(&mut self) -> Option<Duration> {
+        self.clock.as_mut().and_then(|clock| clock.fell_behind(self.newest))
+    }
+
+    /// How far the clock is behind the newest record.
+    #[must_use]
+    pub fn clock_behind(&self) -> Duration {
+        self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.behind(self.newest))
+    }
+
+    /// Forgets what no living token can ask for.
+    fn tidy(&mut self, now: i64) {
+        let horizon = now.saturating_div(1000).saturating_sub(self.token_lifetime + CLOCK_SKEW_SECONDS);
         self.revocations.forget_before(horizon);
         self.roles.forget_before(horizon);
+    }
+
+    /// The same knowledge, as if all time had passed up to the newest record: by that, nodes are compared.
+    pub(super) fn as_of_newest(&self) -> Self {
+        let mut same_time = self.clone();
+        let newest = self.newest;
+        same_time.tidy(newest);
+        let horizon = newest.saturating_sub(self.window_ms);
+        same_time.roles.forget_places_before(horizon);
+        same_time.grants.forget_before(horizon);
+        same_time
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a node knows from the log: a pure fold over its records.
 //!
-//! Two nodes that have read the same records know the same, in whatever batches they read them. Nothing
-//! here has a clock: time is the broker's, as the records carry it.
+//! Two nodes that have read the same records know the same, in whatever batches they read them, but for what one has not
+//! forgotten yet. Nothing here asks a clock: time is the broker's, as the records carry it, and how much of it has passed
+//! is an argument.
 
 mod consequence;
 mod cursor;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::time::Duration;
 
+use fanfare_broker::AgeClock;
 use fanfare_broker::{Position, Record};
 use fanfare_event::Event;
 use fanfare_token::Claims;
@@ -108,6 +110,9 @@ pub struct Projection {
     window_ms: i64,
     /// The newest of the broker's times that were read, in milliseconds.
     newest: i64,
+    /// By which logouts, roles, ids and places are forgotten; begins once the log has been read back. Until then
+    /// nothing is forgotten because of its age.
+    clock: Option<AgeClock>,
     /// Where the node was in the stream before this one, as long as open tabs have not felt all of the new one.
     before: Option<Position>,
     /// Whether nobody is told of what is read, since it was there before the node started.
@@ -146,6 +151,7 @@ impl Projection {
             token_lifetime: bounds.token_lifetime,
             window_ms: i64::try_from(bounds.window.as_millis()).unwrap_or(i64::MAX),
             newest: 0,
+            clock: None,
             before: None,
             reads_back: true,
         }
@@ -265,20 +271,14 @@ impl Projection {
     /// Not in it: the ids of events seen, which only tell what is read twice.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let mut same_time = self.clone();
-        same_time.tidy();
-        same_time.roles.forget_places_before(same_time.horizon());
-        same_time.grants.forget_before(same_time.horizon());
-        same_time.digest_by(|part| part.digest())
+        self.as_of_newest().digest_by(|part| part.digest())
     }
 
     /// The same for nodes of any age: what counts now, and how far they have come. What was said before, and where,
     /// is known to those that were there.
     #[must_use]
     pub fn digest_of_now(&self) -> u64 {
-        let mut same_time = self.clone();
-        same_time.tidy();
-        same_time.digest_by(|part| part.digest_of_now())
+        self.as_of_newest().digest_by(|part| part.digest_of_now())
     }
 
     fn digest_by(&self, digest: impl Fn(&dyn Digest) -> u64) -> u64 {

@@ -69,10 +69,10 @@ impl Seen {
         self.events.is_empty()
     }
 
-    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read, `told` whether
-    /// its event is told if it is.
-    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes, told: bool) -> Novelty {
-        self.forget(read);
+    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read, `now` what time it is
+    /// at most, since records may be dated ahead, and `told` whether its event is told if it is new.
+    pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes, (now, told): (i64, bool)) -> Novelty {
+        self.forget(read, now);
         let (key, body) = (digest(key.as_bytes()), digest(&record.message.body));
         match self.events.get(&key) {
             Some(known) if known.body == body => return Novelty::Again,
@@ -111,9 +111,9 @@ impl Seen {
     }
 
     /// Forgets from the front alone: what waits behind a partition at rest is bounded by the limit.
-    fn forget(&mut self, read: &ReadTimes) {
+    fn forget(&mut self, read: &ReadTimes, now: i64) {
         let age_ms = self.age_ms;
-        let is_old = |seen: &Entry| seen.time < read.of(seen.partition).saturating_sub(age_ms);
+        let is_old = |seen: &Entry| seen.time < read.of(seen.partition).min(now).saturating_sub(age_ms);
         while self.places.front().is_some_and(is_old) {
             self.forget_oldest();
         }
@@ -141,11 +141,12 @@ mod tests {
     struct Reader {
         seen: Seen,
         read: ReadTimes,
+        now: i64,
     }
 
     impl Reader {
         fn new(age: Duration, limit: usize) -> Self {
-            Self { seen: Seen::new(age, limit), read: ReadTimes::default() }
+            Self { seen: Seen::new(age, limit), read: ReadTimes::default(), now: i64::MAX }
         }
 
         fn note(&mut self, partition: u32, key: &str, body: &'static str, time: i64) -> Novelty {
@@ -160,7 +161,7 @@ mod tests {
             };
             let record = Record { partition, offset: 1, time, message };
             self.read.note(&record);
-            self.seen.note(key, &record, &self.read, true)
+            self.seen.note(key, &record, &self.read, (self.now, true))
         }
     }
 
@@ -180,6 +181,17 @@ mod tests {
         assert_eq!(reader.note(1, "b", "", 60_000), Novelty::New);
         assert_eq!(reader.note(0, "a", "", 900), Novelty::Again);
         assert_eq!(reader.note(0, "a", "", 1001), Novelty::New);
+    }
+
+    #[test]
+    fn a_record_that_is_dated_ahead_makes_no_key_old() {
+        let mut reader = Reader::new(Duration::from_secs(1), 10);
+        reader.now = 100;
+        assert_eq!(reader.note(0, "a", "", 0), Novelty::New);
+        assert_eq!(reader.note(0, "ahead", "", 1_000_000), Novelty::New);
+        assert_eq!(reader.note(0, "a", "", 1_000_000), Novelty::Again);
+        reader.now = 1_001;
+        assert_eq!(reader.note(0, "a", "", 1_000_000), Novelty::New, "that much time has passed");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The platform from outside: real processes, real sockets.
 
+mod addresses;
 mod bodies;
+mod clocks;
 mod cloud_events;
 mod crash;
 mod dead_letter_commands;
@@ -19,6 +21,7 @@ mod publishers;
 mod relay_program;
 mod resume;
 mod retained;
+mod rollback;
 mod schema_registry;
 mod slow;
 mod standing;

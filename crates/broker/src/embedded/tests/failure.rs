@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::disk::Disk;
 use super::{Random, event, everything, ids, offsets, publish};
 use crate::broker::Broker;
+use crate::condition::Writes;
 use crate::embedded::{Embedded, Options};
 use crate::error::PublishError;
 use crate::message::{Message, Record};
@@ -90,8 +91,15 @@ async fn a_full_disk_refuses_and_serves_again_when_there_is_room() {
     let refused = log.publish(event("c")).await.expect_err("no room");
     assert!(matches!(refused, PublishError::NotStored(_)), "{refused}");
     assert_eq!(log.head().await.expect("a head"), head, "nothing half visible");
+    assert!(matches!(log.condition().await.writes, Writes::Fail(_)), "it is known, also to who does not publish");
 
     disk.set_full(false);
+    let noticed = async {
+        while log.condition().await.writes != Writes::Work {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("noticed though nobody publishes");
     publish_patiently(&log, "d").await;
     let seen = ids(&reader.next().await.expect("a batch")).join(" ");
     assert_eq!(seen, "d");

@@ -1,6 +1,7 @@
 //! Tests of the embedded log beyond the contract of all brokers.
 
 mod bounds;
+mod clocks;
 mod contract;
 mod disk;
 mod failure;

@@ -10,6 +10,8 @@ mod mock;
 mod restart;
 #[path = "rights.rs"]
 mod rights;
+#[path = "standstill.rs"]
+mod standstill;
 #[path = "topics.rs"]
 mod topics;
 

@@ -10,6 +10,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
 use super::{PATIENCE, event, open, options, options_or_skip, take};
 use crate::broker::Broker;
+use crate::condition::RiskKind;
 use crate::error::{BrokerError, PublishError};
 use crate::kafka::{Kafka, OpenError, Options};
 use crate::message::Message;
@@ -73,6 +74,25 @@ async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right()
 }
 
 /// Many records that wait for each other go in one batch, which the topic must take as a whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_lose_acknowledged_records_is_told_and_refused_where_that_is_asked_for() {
+    let Some(options) = options_or_skip("topics::what_may_lose_acknowledged_records").await else { return };
+    let unclean = ("unclean.leader.election.enable", "true");
+    let sound = [("cleanup.policy", "delete"), ("message.timestamp.type", "LogAppendTime"), unclean];
+    let sound = [&sound[..], &[("max.message.bytes", "1200000")]].concat();
+    make(&options, &format!("{}.license", options.events), &sound).await;
+    let kafka = open(&options);
+    kafka.head().await.expect("a head");
+    let risks = kafka.condition().await.risks;
+    // Also of the topics that were just made.
+    let of = |kind| risks.iter().filter(|risk| risk.kind == kind).count();
+    assert_eq!(of(RiskKind::Replicas), 7, "{risks:?}");
+    assert_eq!(of(RiskKind::Acknowledgement), 7, "{risks:?}");
+    assert_eq!(of(RiskKind::UncleanElection), 1, "{risks:?}");
+    let reason = refusal(&Options { strict: true, ..options }).await;
+    assert!(reason.contains("is kept by 1 servers") && reason.contains("strict"), "{reason}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_of_small_records_takes_batches_that_are_as_small() {
     let Some(options) = options_or_skip("topics::a_topic_of_small_records").await else { return };

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use fanfare_test_servers::certificates::Certificates;
-use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::nats::{DOCUMENTED_RIGHTS, NatsServer, Version};
 
 use super::super::{Login, Nats, Options, Tls};
 use super::server::Server;
@@ -102,33 +102,13 @@ async fn an_nkey() {
     refused(&server.nats(|o| o.login = login(&nkeys::KeyPair::new_user()))).await;
 }
 
-/// The rights that docs/brokers.md lists, for a node and for the producer `license`.
-const RIGHTS: &str = r#"authorization { users: [
-    { user: operator, password: a }
-    { user: node, password: a, permissions: {
-        publish: [
-            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
-            "$JS.API.STREAM.INFO.fanfare-deadletter",
-            "$JS.API.STREAM.MSG.GET.fanfare-events", "$JS.API.STREAM.MSG.GET.fanfare-state",
-            "$JS.API.STREAM.MSG.GET.fanfare-deadletter",
-            "$JS.API.CONSUMER.CREATE.fanfare-events.*", "$JS.API.CONSUMER.CREATE.fanfare-state.*",
-            "$JS.API.CONSUMER.CREATE.fanfare-deadletter.*",
-            "$JS.API.CONSUMER.MSG.NEXT.fanfare-events.*", "$JS.API.CONSUMER.MSG.NEXT.fanfare-state.*",
-            "$JS.API.CONSUMER.MSG.NEXT.fanfare-deadletter.*",
-            "$JS.API.CONSUMER.DELETE.fanfare-events.*", "$JS.API.CONSUMER.DELETE.fanfare-state.*",
-            "$JS.API.CONSUMER.DELETE.fanfare-deadletter.*",
-            "fanfare.deadletter.>" ]
-        subscribe: "_INBOX.>" } }
-    { user: license, password: a, permissions: {
-        publish: [
-            "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
-            "events.*.license.>", "state.*.license.>" ]
-        subscribe: "_INBOX.>" } } ] }"#;
-
 /// What is documented is enough, and a producer cannot write in another's name.
 #[tokio::test]
 async fn the_documented_rights_are_enough() {
-    let Some(server) = Server::configured("the_documented_rights_are_enough", |_| RIGHTS.into()).await else { return };
+    let Some(server) = Server::configured("the_documented_rights_are_enough", |_| DOCUMENTED_RIGHTS.into()).await
+    else {
+        return;
+    };
     let open = |user: &str| {
         let login = Login::Password { user: user.into(), password: "a".into() };
         server.nats(|o| (o.login, o.create) = (login, user == "operator"))
@@ -141,6 +121,10 @@ async fn the_documented_rights_are_enough() {
     }
     producer.publish(state("k", "state")).await.expect("published");
     assert!(producer.publish(event("1")).await.expect("published").duplicate);
+    // Whether the log has lost its end, a producer can tell, too.
+    let ends = producer.ends().await.expect("the ends");
+    assert_eq!(ends.offsets(), [(0, 3), (1, 1)]);
+    assert_eq!(ends.incarnation(), node.head().await.expect("a head").incarnation());
     let foreign = Message { topic: "auth.UserLoggedOut".into(), ..event("foreign") };
     let refused = producer.publish(foreign).await.expect_err("refused");
     assert!(matches!(&refused, PublishError::Refused(said) if said.contains("may not use")), "{refused}");

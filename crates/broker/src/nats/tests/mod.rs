@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod contract;
 mod credentials;
+mod durability;
 mod foreign;
 mod outages;
 mod races;

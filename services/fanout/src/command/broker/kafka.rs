@@ -26,6 +26,7 @@ pub(super) fn open(
         create: kafka.create,
         partitions: kafka.partitions,
         replication: kafka.replication,
+        strict: kafka.strict,
         retention: config.retention,
         retention_bytes: config.retention_bytes,
         window: config.window,

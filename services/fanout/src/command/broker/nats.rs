@@ -22,6 +22,7 @@ pub(super) fn open(config: &BrokerConfig, nats: &NatsConfig) -> Result<Arc<dyn B
         login,
         tls: nats.tls.then(|| Tls { ca_file: nats.ca_file.clone(), certificate: nats.certificate.clone() }),
         replicas: nats.replicas,
+        strict: nats.strict,
         create: nats.create,
         retention_age: config.retention,
         retention_bytes: config.retention_bytes,

@@ -23,6 +23,8 @@ pub struct KafkaConfig {
     pub partitions: u32,
     /// How many servers keep each partition; what the cluster has as default if absent.
     pub replication: Option<u16>,
+    /// Whether what may lose acknowledged events is refused, not only told.
+    pub strict: bool,
     /// Whether topics that are missing are made.
     pub create: bool,
     /// Settings of librdkafka, passed on as they are; values of the file may be secrets.
@@ -30,7 +32,7 @@ pub struct KafkaConfig {
 }
 
 pub(super) const KEYS: &[&str] =
-    &["events", "state", "partitions", "replication", "create", "properties", "properties_file"];
+    &["events", "state", "partitions", "replication", "strict", "create", "properties", "properties_file"];
 
 /// The longest first part of a topic's name; a topic may have 249 characters.
 const MAX_TOPIC: usize = 100;
@@ -43,6 +45,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         state: "state".to_owned(),
         partitions: 6,
         replication: None,
+        strict: false,
         create: true,
         properties: BTreeMap::new(),
     };
@@ -65,6 +68,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         state: state?,
         partitions: u32::try_from(partitions).unwrap_or(defaults.partitions),
         replication: replication.and_then(|number| u16::try_from(number).ok()),
+        strict: section.boolean("strict").unwrap_or(false),
         create: section.boolean("create").unwrap_or(true),
         properties,
     })

@@ -23,6 +23,8 @@ pub struct NatsConfig {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// How many servers keep each stream that is made.
     pub replicas: usize,
+    /// Whether what may lose acknowledged events is refused, not only told.
+    pub strict: bool,
     /// Whether streams that are missing are made.
     pub create: bool,
 }
@@ -55,6 +57,7 @@ pub(super) const KEYS: &[&str] = &[
     "cert_file",
     "key_file",
     "replicas",
+    "strict",
     "create",
 ];
 
@@ -72,6 +75,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
             ca_file: None,
             certificate: None,
             replicas: 1,
+            strict: false,
             create: true,
         });
     };
@@ -89,8 +93,9 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         section.fault("tls", "there are certificates, but `tls` is false", Some("tls = true".to_owned()));
     }
     let replicas = usize::try_from(section.integer("replicas", 1..=5, 1)).unwrap_or(1);
+    let strict = section.boolean("strict").unwrap_or(false);
     let create = section.boolean("create").unwrap_or(true);
-    Some(NatsConfig { servers: servers?, login: login?, tls, ca_file, certificate, replicas, create })
+    Some(NatsConfig { servers: servers?, login: login?, tls, ca_file, certificate, replicas, strict, create })
 }
 
 fn login(section: &Section<'_>, paths: &Paths) -> Option<NatsLogin> {

@@ -80,6 +80,7 @@ impl Node {
             window,
             event_bytes: BOUNDS.event_bytes,
             recent,
+            tells_risks: true,
         };
         Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }
     }

@@ -4,6 +4,7 @@ mod driver;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanfare_broker::{Position, Record};
 use fanfare_e2e_tests::Random;
@@ -60,6 +61,8 @@ pub(super) struct SimulatedNode {
     state_reader: Option<Position>,
     /// Whether it takes connections.
     ready: bool,
+    /// When it began, and when it last let time pass for what is forgotten because of its age.
+    lived: Option<(i64, i64)>,
     /// What still follows from the record that was taken last.
     effects: Option<Effects<'static>>,
     /// Whether shards are at a consequence.
@@ -89,6 +92,7 @@ impl SimulatedNode {
             log_reader: None,
             state_reader: None,
             ready: false,
+            lived: None,
             effects: None,
             applying: false,
             known: Arc::default(),
@@ -140,10 +144,21 @@ impl SimulatedNode {
 
     /// One step of the pipeline.
     pub(super) fn step(&mut self, log: &Log, now: i64, random: &mut Random) {
+        self.pass_time(now);
         if self.is_busy() {
             return self.carry_out();
         }
         self.follow(log, now, random);
+    }
+
+    /// What is old enough is forgotten, as the watch of a node has it once the log has been read back.
+    fn pass_time(&mut self, now: i64) {
+        let (began, last) = *self.lived.get_or_insert((now, i64::MIN));
+        if self.ready && now >= last.saturating_add(500) {
+            self.lived = Some((began, now));
+            let elapsed = Duration::from_millis((now - began).unsigned_abs());
+            self.groups.fold(|known| known.pass_time(elapsed, now));
+        }
     }
 
     /// What a shard sees, and the shard.

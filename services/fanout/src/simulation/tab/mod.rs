@@ -136,8 +136,15 @@ impl Tab {
         let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
         let roles = if user == "bob" { vec!["admin".to_owned()] } else { vec!["user".to_owned()] };
         let habits = if random.chance(15) { Habits { reads: 8, ..habits } } else { habits };
-        let orders =
-            [Order::AtConnect, Order::ResumeThenJoin, Order::JoinThenResume, Order::Late, Order::Twice, Order::Never];
+        let orders = [
+            Order::AtConnect,
+            Order::ResumeThenJoin,
+            Order::JoinThenResume,
+            Order::Late,
+            Order::LateWithOld,
+            Order::Twice,
+            Order::Never,
+        ];
         let manners = [Manner::Floods, Manner::Deaf, Manner::Fragments, Manner::Resumes];
         Self {
             number,

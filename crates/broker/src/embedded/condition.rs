@@ -1,0 +1,49 @@
+//! What the writer says of the log, for whoever asks.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::condition::{Condition, Writes};
+
+/// How the log is, as the writer last said.
+#[derive(Debug)]
+pub(super) struct Kept {
+    writes: Mutex<Writes>,
+    age: AtomicI64,
+}
+
+impl Kept {
+    pub(super) fn new(age: i64) -> Self {
+        Self { writes: Mutex::default(), age: AtomicI64::new(age) }
+    }
+
+    /// Notes whether the last write went well. True if that has changed.
+    pub(super) fn set_writes(&self, writes: Writes) -> bool {
+        let mut known = self.writes();
+        let changed = matches!(*known, Writes::Fail(_)) != matches!(writes, Writes::Fail(_));
+        *known = writes;
+        changed
+    }
+
+    pub(super) fn writes_fail(&self) -> bool {
+        matches!(*self.writes(), Writes::Fail(_))
+    }
+
+    pub(super) fn set_age(&self, age: i64) {
+        self.age.store(age, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> Condition {
+        let age = self.age.load(Ordering::Relaxed);
+        Condition {
+            writes: self.writes().clone(),
+            risks: Vec::new(),
+            // A log without a record has nothing to forget yet.
+            age_clock: Some(age).filter(|age| *age > 0),
+        }
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,77 @@
+//! Servers and streams that lose what they have acknowledged are refused, or told.
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::{Nats, Options};
+use super::server::Server;
+use crate::broker::Broker;
+use crate::condition::RiskKind;
+use crate::error::BrokerError;
+
+async fn refused(nats: &Nats) -> String {
+    match nats.head().await {
+        Err(BrokerError::Refused(said)) => said,
+        other => panic!("must be refused, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_acknowledges_what_it_has_not_kept_is_refused() {
+    let Some(server) = Server::current("a_stream_that_acknowledges_what_it_has_not_kept").await else { return };
+    let config = r#"{"name":"fanfare-events","subjects":["events.>"],"retention":"limits","storage":"file",
+        "persist_mode":"async"}"#;
+    let made = server.operate("STREAM.CREATE.fanfare-events", config).await;
+    assert!(!made.contains("\"error\""), "{made}");
+    let said = refused(&server.nats(|_| {})).await;
+    assert!(said.contains("fanfare-events has persist_mode async") && said.contains("default"), "{said}");
+}
+
+#[tokio::test]
+async fn one_replica_is_told_and_refused_where_that_is_asked_for() {
+    let Some(server) = Server::current("one_replica_is_told").await else { return };
+    let nats = server.nats(|_| {});
+    assert!(nats.condition().await.risks.is_empty(), "nothing is known yet");
+    nats.head().await.expect("a head");
+    let risks = nats.condition().await.risks;
+    assert_eq!(risks.iter().map(|risk| risk.kind).collect::<Vec<_>>(), [RiskKind::Replicas; 2]);
+    assert!(risks[0].reason.contains("fanfare-events has 1 replica"), "{risks:?}");
+    let said = refused(&server.nats(|o| o.strict = true)).await;
+    assert!(said.contains("has 1 replica") && said.contains("strict"), "{said}");
+}
+
+/// A server that says which version it is, and is nothing else.
+async fn pretend(version: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(greet(socket, version));
+        }
+    });
+    address.to_string()
+}
+
+async fn greet(socket: TcpStream, version: &str) {
+    let (read, mut write) = socket.into_split();
+    let info = format!(
+        "INFO {{\"server_id\":\"x\",\"version\":\"{version}\",\"proto\":1,\"host\":\"127.0.0.1\",\"port\":1,\
+         \"headers\":true,\"max_payload\":1048576,\"jetstream\":true}}\r\n"
+    );
+    let mut lines = BufReader::new(read).lines();
+    let mut sent = write.write_all(info.as_bytes()).await;
+    while let (Ok(()), Ok(Some(line))) = (&sent, lines.next_line().await) {
+        if line.starts_with("PING") {
+            sent = write.write_all(b"PONG\r\n").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_loses_streams_is_refused() {
+    for (version, right) in [("2.10.21", "2.10.23"), ("2.8.4", "2.9")] {
+        let nats = Nats::open(Options::new([pretend(version).await])).expect("opens");
+        let said = refused(&nats).await;
+        assert!(said.contains(version) && said.contains(right), "{said}");
+    }
+}
