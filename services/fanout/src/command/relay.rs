@@ -15,5 +15,10 @@ pub fn run(arguments: &[OsString]) -> Exit {
     let beside = std::env::current_exe().map(|own| own.with_file_name(PROGRAM)).ok().filter(|path| path.is_file());
     let program = beside.unwrap_or_else(|| PROGRAM.into());
     let error = Command::new(&program).args(arguments).exec();
-    fail(Exit::Wrong, format_args!("{PROGRAM} is neither beside this program nor on the PATH (cargo build -p {PROGRAM} makes it): {error}"))
+    fail(
+        Exit::Wrong,
+        format_args!(
+            "{PROGRAM} is neither beside this program nor on the PATH (cargo build -p {PROGRAM} makes it): {error}"
+        ),
+    )
 }
