@@ -101,6 +101,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connection_opened("/hubs/notifications", "websocket");
     fanout.connection_closed("/hubs/notifications", "websocket", "client");
     fanout.connect_refused("token");
+    fanout.http_refused("body_slow");
     fanout.token_refused("expired");
     fanout.invocation("completed");
     fanout.authorizer_answered("allowed");
