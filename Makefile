@@ -1,6 +1,6 @@
 # Everything here is a script in scripts/, which also says what it does.
 
-.PHONY: help run test soak testhub bench fuzz lint fmt setup clean
+.PHONY: help run test soak testhub bench fuzz autobahn lint fmt setup clean
 
 help:
 	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it);"
@@ -10,6 +10,7 @@ help:
 	@echo "make testhub run the server for the functional tests of SignalR clients"
 	@echo "make bench   run the benchmarks (ARGS='SCENARIO...' for some of them)"
 	@echo "make fuzz    fuzz the protocol codecs (SECONDS_EACH=300)"
+	@echo "make autobahn run the Autobahn suite against the reader of WebSocket frames (needs Python 2.7)"
 	@echo "make lint    check formatting and lints"
 	@echo "make fmt     format the code"
 	@echo "make setup   install what make run and make test need, and nothing else"
@@ -32,6 +33,9 @@ bench:
 
 fuzz:
 	@scripts/fuzz.sh
+
+autobahn:
+	@scripts/autobahn.sh
 
 lint:
 	@scripts/lint.sh

@@ -16,3 +16,4 @@ mod schema_registry;
 mod slow;
 mod startup;
 mod tokens;
+mod web_socket;
