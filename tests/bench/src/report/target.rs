@@ -33,6 +33,9 @@ const TARGETS: &[(&str, &str, Target)] = &[
     ("*", "others_dropped", Target::Value(0.0)),
     ("*", "others_not_connected", Target::Value(0.0)),
     ("*", "readers_dropped", Target::Value(0.0)),
+    // Four tabs with as much as may wait for each, and a backlog that the node keeps anyway.
+    ("hostile_unread_answers", "server_memory_growth_bytes", Target::Value(16_777_216.0)),
+    ("hostile_unread_pongs", "server_memory_growth_bytes", Target::Value(8_388_608.0)),
 ];
 
 impl Target {

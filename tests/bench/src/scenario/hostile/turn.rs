@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const HEAD_START: Duration = Duration::from_millis(500);
 
 /// How long it may take a crowd to be there.
-const GATHERING: Duration = Duration::from_secs(5);
+const GATHERING: Duration = Duration::from_secs(20);
 
 /// The attacker, in an org of its own: what it has published there is nobody else's.
 const ATTACKER: &str = "mallory";
