@@ -26,17 +26,20 @@ export class FanfareNode {
   #admin;
 
   /**
-   * Starts a node; `name` names its log file, pages of `origins` may use its hub. Nodes on one broker share a key, which
-   * is made by `developmentKey`.
+   * Starts a node; `name` names its log file, pages of `origins` may use its hub, which has the further lines of `hub`.
+   * Nodes on one broker share a key, which is made by `developmentKey`.
    */
-  static async start(name, { origins = [], limits = "", broker = 'url = "embedded:log"', key = developmentKey() } = {}) {
+  static async start(
+    name,
+    { origins = [], limits = "", hub = "", broker = 'url = "embedded:log"', key = developmentKey() } = {},
+  ) {
     const node = new FanfareNode();
     node.#name = name;
     const [port, admin] = await freePorts(2);
     node.port = port;
     node.#admin = admin;
     node.#useKey(key);
-    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, broker));
+    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, hub, broker));
     await node.again();
     return node;
   }
@@ -64,7 +67,13 @@ export class FanfareNode {
   }
 
   /** Publishes an alert to everybody of an org; resolves once it is stored. */
-  async alert(title, { message = "m", org = "acme", id = randomUUID() } = {}) {
+  alert(title, { message = "m", org = "acme", id = randomUUID() } = {}) {
+    return this.publish("system.Alert", id, { org, severity: "info", title, message });
+  }
+
+  /** Publishes an event of an org; resolves once it is stored. */
+  async publish(type, id, body) {
+    const { org } = body;
     const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
     const answer = await fetch(`http://127.0.0.1:${this.port}/events`, {
       method: "POST",
@@ -72,12 +81,12 @@ export class FanfareNode {
         authorization: `Bearer ${token}`,
         "content-type": "application/json",
         "ce-id": id,
-        "ce-type": "system.Alert",
+        "ce-type": type,
         "ce-source": "tests",
         "ce-org": org,
         "ce-specversion": "1.0",
       },
-      body: JSON.stringify({ org, severity: "info", title, message }),
+      body: JSON.stringify(body),
     });
     const text = await answer.text();
     if (answer.status !== 202) {
@@ -124,7 +133,7 @@ export class FanfareNode {
     return `${signed}.${sign("sha256", Buffer.from(signed), this.#key).toString("base64url")}`;
   }
 
-  #config(origins, limits, broker) {
+  #config(origins, limits, hub, broker) {
     return `
 [node]
 listen = "127.0.0.1:${this.port}"
@@ -146,6 +155,7 @@ signing_key = "data/development-key.pem"
 origins = ${JSON.stringify(origins)}
 ${limits}
 [hub."${HUB}"]
+${hub}
 `;
   }
 }
