@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_broker::{Broker, PublishError};
-use fanfare_event::{Attributes, Encoded, Id, JsonMismatch, Record, Registry, Value};
+use fanfare_event::{Attributes, Encoded, Id, Input, JsonMismatch, Record, Registry, Value};
 use fanfare_token::Publish;
 use thiserror::Error;
 use tracing::Instrument as _;
@@ -18,6 +18,8 @@ pub enum Body {
     Avro(Vec<u8>),
     /// JSON to be checked against the schema.
     Json(serde_json::Value),
+    /// What a client's call gives, to be checked against the schema.
+    Called(Input<'static>),
 }
 
 /// Why an event was not published.
@@ -161,6 +163,7 @@ impl Ingest {
         let body = match body {
             Body::Avro(bytes) => bytes,
             Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
+            Body::Called(input) => event_type.encode_call(attributes.data_version, &input)?,
         };
         let record = registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
         if *record.event_type().name() != attributes.event_type {

@@ -46,11 +46,11 @@ impl Shard {
         match asked {
             Asked::Join(group) => {
                 self.told(tab).await;
-                self.join_asked(tab, method, group, decided_at.as_ref()).map(|()| Outcome::Void)
+                self.join_asked(tab, method, group, decided_at.as_ref()).map(|()| Outcome::Value(Value::Null))
             }
             Asked::Leave(group) => {
                 self.leave_asked(tab, &group);
-                Ok(Outcome::Void)
+                Ok(Outcome::Value(Value::Null))
             }
             Asked::Publish(draft) => Ok(Outcome::Value(Value::from(self.publish_asked(tab, draft).await?))),
         }
