@@ -186,7 +186,8 @@ fn names(name: &Name, aliases: Option<&[Alias]>) -> Vec<Arc<str>> {
 
 /// Whether the field says that its text is JSON; it has no other attribute of ours.
 fn is_json(avro: &RecordField, path: &str) -> Result<bool, Fault> {
-    for name in avro.custom_attributes.keys().filter(|name| name.starts_with("fanfare.") && *name != JSON) {
+    let unknown = avro.custom_attributes.keys().find(|name| name.starts_with("fanfare.") && *name != JSON);
+    if let Some(name) = unknown {
         let hint = nearest(name, [JSON]).map(|near| format!("; did you mean `{near}`?"));
         let reason = format!("a field has no attribute `{name}`{}", hint.unwrap_or_default());
         return Err(Fault::of_field(path, reason));

@@ -172,7 +172,7 @@ impl Reader<'_> {
         for field in &record.fields {
             let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
             let layout = self.layout(&field.schema, &path)?;
-            let json = field.custom_attributes.get(super::JSON).is_some_and(|json| json == &true);
+            let json = field.custom_attributes.get(super::JSON).is_some_and(|json| *json == true);
             fields.push((field.name.as_str().into(), if json { as_json(layout) } else { layout }));
         }
         self.records[number] = Some(RecordLayout { name: record.name.name().into(), fields: fields.into() });
