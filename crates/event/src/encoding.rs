@@ -1,14 +1,20 @@
 //! Values to bytes: the single-object encoding of Avro.
 
+use std::cell::Cell;
+
 use thiserror::Error;
 
-use crate::schema::{Layout, RecordLayout};
-use crate::{Schema, Value};
+use crate::scalar::{decimal, duration};
+use crate::schema::{Layout, Layouts, Logical};
+use crate::{MAX_VALUES, Schema, Value};
 
 /// The first two bytes of the single-object encoding.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
 /// The length of the marker and the fingerprint.
 pub(crate) const HEADER: usize = 10;
+
+/// How many values are written at most, counting attempts.
+const MAX_WRITES: usize = 8 * MAX_VALUES;
 
 /// A value of another type than the schema has there. What JSON is read as never is one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -20,54 +26,123 @@ pub(crate) fn encode(schema: &Schema, values: &[Value]) -> Result<Vec<u8>, Misfi
     let mut body = Vec::with_capacity(128);
     body.extend(MARKER);
     body.extend(schema.fingerprint.to_le_bytes());
-    record(&mut body, &schema.layout, values.iter())?;
+    let writer = Writer { layouts: &schema.layouts, left: Cell::new(MAX_WRITES) };
+    writer.record(&mut body, &schema.layouts.event().fields, values.iter())?;
     Ok(body)
 }
 
-fn record<'a>(
-    out: &mut Vec<u8>,
-    layout: &RecordLayout,
-    values: impl ExactSizeIterator<Item = &'a Value>,
-) -> Result<(), Misfit> {
-    if values.len() != layout.len() {
-        return Err(Misfit("record of as many fields"));
-    }
-    layout.iter().zip(values).try_for_each(|((_, layout), value)| write(out, layout, value))
+struct Writer<'l> {
+    layouts: &'l Layouts,
+    /// How many values may still be written, those that turn out to be of another type of a union too: types that are
+    /// much alike could be tried for ever within each other.
+    left: Cell<usize>,
 }
 
-fn write(out: &mut Vec<u8>, layout: &Layout, value: &Value) -> Result<(), Misfit> {
-    match (layout, value) {
-        (Layout::Nullable { null_first, .. }, Value::Null) => out.push(branch(!null_first)),
-        (Layout::Nullable { null_first, value: layout }, value) => {
-            out.push(branch(*null_first));
-            write(out, layout, value)?;
+impl Writer<'_> {
+    fn record<'a>(
+        &self,
+        out: &mut Vec<u8>,
+        fields: &[(std::sync::Arc<str>, Layout)],
+        values: impl ExactSizeIterator<Item = &'a Value>,
+    ) -> Result<(), Misfit> {
+        if values.len() != fields.len() {
+            return Err(Misfit("record of as many fields"));
         }
-        (Layout::Boolean, Value::Bool(value)) => out.push((*value).into()),
-        (Layout::Int, Value::Int(value)) => match i32::try_from(*value) {
-            Ok(value) => long(out, value.into()),
-            Err(_) => return Err(Misfit("int, being out of its range")),
-        },
-        (Layout::Long, Value::Int(value)) => long(out, *value),
-        (Layout::Float, Value::Float(value)) => out.extend((*value as f32).to_le_bytes()),
-        (Layout::Double, Value::Float(value)) => out.extend(value.to_le_bytes()),
-        (Layout::String, Value::String(text)) => bytes(out, text.as_bytes()),
-        (Layout::Bytes, Value::Bytes(value)) => bytes(out, value),
-        (Layout::Fixed(size), Value::Bytes(value)) if value.len() == *size => out.extend(&**value),
-        (Layout::Enum(symbols), Value::String(text)) => match symbols.iter().position(|symbol| symbol == text) {
-            Some(position) => length(out, position),
-            None => return Err(Misfit("symbol of the enum")),
-        },
-        (Layout::Array(layout), Value::List(items)) => block(out, items, |out, item| write(out, layout, item))?,
-        (Layout::Map(layout), Value::Record(entries)) => block(out, entries, |out, (key, value)| {
-            bytes(out, key.as_bytes());
-            write(out, layout, value)
-        })?,
-        (Layout::Record(fields), Value::Record(entries)) => {
-            record(out, fields, entries.iter().map(|(_, value)| value))?;
-        }
-        (layout, _) => return Err(Misfit(name(layout))),
+        fields.iter().zip(values).try_for_each(|((_, layout), value)| self.write(out, layout, value))
     }
-    Ok(())
+
+    fn write(&self, out: &mut Vec<u8>, layout: &Layout, value: &Value) -> Result<(), Misfit> {
+        let left = self.left.get().checked_sub(1).ok_or(Misfit("value of a union that is found in time"))?;
+        self.left.set(left);
+        match (layout, value) {
+            (Layout::Nullable { null_first, .. }, Value::Null) => out.push(branch(!null_first)),
+            (Layout::Nullable { null_first, value: layout }, value) => {
+                out.push(branch(*null_first));
+                self.write(out, layout, value)?;
+            }
+            (Layout::Union(variants), value) => self.union(out, variants, value)?,
+            (Layout::Null, Value::Null) => {}
+            (Layout::Boolean, Value::Bool(value)) => out.push((*value).into()),
+            (Layout::Int, Value::Int(value)) => match i32::try_from(*value) {
+                Ok(value) => long(out, value.into()),
+                Err(_) => return Err(Misfit("int, being out of its range")),
+            },
+            (Layout::Long, Value::Int(value)) => long(out, *value),
+            (Layout::Float, Value::Float(value)) => out.extend((*value as f32).to_le_bytes()),
+            (Layout::Double, Value::Float(value)) => out.extend(value.to_le_bytes()),
+            (Layout::String, Value::String(text)) => bytes(out, text.as_bytes()),
+            (Layout::Bytes, Value::Bytes(value)) => bytes(out, value),
+            (Layout::Fixed(size), Value::Bytes(value)) if value.len() == *size => out.extend(&**value),
+            (Layout::Enum { symbols, .. }, Value::String(text)) => {
+                match symbols.iter().position(|symbol| symbol == text) {
+                    Some(position) => length(out, position),
+                    None => return Err(Misfit("symbol of the enum")),
+                }
+            }
+            (Layout::Array(layout), Value::List(items)) => {
+                block(out, items, |out, item| self.write(out, layout, item))?;
+            }
+            (Layout::Map(layout), Value::Record(entries)) => block(out, entries, |out, (key, value)| {
+                bytes(out, key.as_bytes());
+                self.write(out, layout, value)
+            })?,
+            (Layout::Record(number), Value::Record(entries)) => {
+                let fields = &self.layouts.record(*number).fields;
+                if !entries.iter().map(|(name, _)| name).eq(fields.iter().map(|(name, _)| name)) {
+                    return Err(Misfit("record of these fields"));
+                }
+                self.record(out, fields, entries.iter().map(|(_, value)| value))?;
+            }
+            (Layout::Logical(logical, inner), value) => self.meant(out, *logical, inner, value)?,
+            (layout, _) => return Err(Misfit(name(layout))),
+        }
+        Ok(())
+    }
+
+    /// Writes a value as the first of these types that takes it.
+    fn union(&self, out: &mut Vec<u8>, variants: &[Layout], value: &Value) -> Result<(), Misfit> {
+        let start = out.len();
+        for (position, layout) in variants.iter().enumerate() {
+            length(out, position);
+            if self.write(out, layout, value).is_ok() {
+                return Ok(());
+            }
+            out.truncate(start);
+        }
+        Err(Misfit("value of any type of the union"))
+    }
+
+    /// Writes a value that means more than its bytes.
+    fn meant(&self, out: &mut Vec<u8>, logical: Logical, inner: &Layout, value: &Value) -> Result<(), Misfit> {
+        match (logical, inner, value) {
+            (Logical::Json, _, value) => {
+                let text = serde_json::to_string(value).map_err(|_| Misfit("JSON"))?;
+                self.write(out, inner, &Value::String(text.into()))
+            }
+            (Logical::Decimal { scale }, _, Value::String(text)) => {
+                let bad = |_| Misfit("decimal that fits");
+                let size = if let Layout::Fixed(size) = inner { Some(*size) } else { None };
+                let raw = decimal::bytes(&decimal::unscaled(text, scale).map_err(bad)?, size).map_err(bad)?;
+                self.write(out, inner, &Value::Bytes(raw.into()))
+            }
+            (Logical::BigDecimal, _, Value::String(text)) => {
+                let (unscaled, scale) = decimal::parsed(text).map_err(|_| Misfit("decimal that fits"))?;
+                let mut raw = Vec::new();
+                bytes(&mut raw, &unscaled.to_signed_bytes_be());
+                long(&mut raw, scale.into());
+                self.write(out, inner, &Value::Bytes(raw.into()))
+            }
+            (Logical::Uuid, Layout::Bytes | Layout::Fixed(_), Value::String(text)) => {
+                let uuid = uuid::Uuid::parse_str(text).map_err(|_| Misfit("uuid"))?;
+                self.write(out, inner, &Value::Bytes(uuid.as_bytes()[..].into()))
+            }
+            (Logical::Duration, _, Value::String(text)) => {
+                let raw = duration::bytes(text).ok_or(Misfit("duration"))?;
+                self.write(out, inner, &Value::Bytes(raw[..].into()))
+            }
+            (_, inner, value) => self.write(out, inner, value),
+        }
+    }
 }
 
 /// The zigzag varint of a position in a union of two.
@@ -111,6 +186,7 @@ fn long(out: &mut Vec<u8>, value: i64) {
 
 fn name(layout: &Layout) -> &'static str {
     match layout {
+        Layout::Null => "null",
         Layout::Boolean => "boolean",
         Layout::Int => "int",
         Layout::Long => "long",
@@ -119,11 +195,12 @@ fn name(layout: &Layout) -> &'static str {
         Layout::String => "string",
         Layout::Bytes => "bytes",
         Layout::Fixed(_) => "fixed of that size",
-        Layout::Enum(_) => "enum",
+        Layout::Enum { .. } => "enum",
         Layout::Array(_) => "array",
         Layout::Map(_) => "map",
         Layout::Record(_) => "record",
-        Layout::Nullable { .. } => "union",
+        Layout::Nullable { .. } | Layout::Union(_) => "union",
+        Layout::Logical(..) => "value with that meaning",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Attributes, AttributesError, DecodeError, MAX_BODY, Record, Registry, TypeName, encoding, json};
+use crate::{Attributes, AttributesError, DecodeError, Input, MAX_BODY, Record, Registry, TypeName, encoding, json};
 
 /// A fact that a producer published.
 #[derive(Debug, Clone)]
@@ -120,7 +120,8 @@ impl Registry {
         let version = schema.version;
         let mismatch = |reason: String| EncodeError::Mismatch { event: E::TYPE, version, reason };
         let json = serde_json::to_value(event).map_err(|error| mismatch(error.to_string()))?;
-        let values = json::record(&schema.fields, &json).map_err(|error| mismatch(error.to_string()))?;
+        let values = json::record(&schema.fields, &Input::from(&json), json::Convention::Published)
+            .map_err(|error| mismatch(error.to_string()))?;
         let body = encoding::encode(schema, &values).map_err(|error| mismatch(error.to_string()))?;
         if body.len() > MAX_BODY {
             return Err(EncodeError::TooLarge { event: E::TYPE, size: body.len() });

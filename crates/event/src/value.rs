@@ -13,21 +13,30 @@ pub enum Value {
     Null,
     /// A boolean.
     Bool(bool),
-    /// An `int`, a `long` or a timestamp in milliseconds.
+    /// An `int`, a `long`, or a date or time as its kind counts it.
     Int(i64),
     /// A `float` or a `double`.
     Float(f64),
-    /// A string, or the symbol of an enum.
+    /// A string, the symbol of an enum, or the text of a decimal, a uuid or a duration.
     String(Arc<str>),
     /// `bytes` or `fixed`.
     Bytes(Arc<[u8]>),
     /// An array.
     List(Vec<Value>),
-    /// A map, sorted by its keys, or a nested record in the field order of the newest schema.
+    /// A map, sorted by its keys; a nested record in the field order of the newest schema; or an object of free JSON.
     Record(Vec<(Arc<str>, Value)>),
 }
 
 impl Value {
+    /// How many values this is, counting those that it holds.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
+            Self::Record(entries) => 1 + entries.iter().map(|(_, value)| value.count()).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
     /// Whether this is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)

@@ -5,15 +5,34 @@ use std::fmt;
 /// The last nanosecond of a second. What is above is written as this.
 pub(crate) const MAX_NANOSECONDS: u32 = 999_999_999;
 
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Shows a moment as ISO 8601 in UTC.
+/// What is shown of a moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All of it, as UTC.
+    Utc,
+    /// All of it, without saying where.
+    Local,
+    /// Its date.
+    Date,
+}
+
+/// Shows a moment as ISO 8601.
 ///
 /// The fraction has 0, 3, 6 or 9 digits: three is the form that every JavaScript engine
 /// must read. Years beyond four digits take the sign and six digits of ECMAScript.
 pub(crate) struct Iso8601 {
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
+    pub(crate) form: Form,
+}
+
+impl Iso8601 {
+    /// A day, counted from 1970-01-01.
+    pub(crate) fn date(days: i64) -> Self {
+        Self { seconds: days.saturating_mul(SECONDS_PER_DAY), nanoseconds: 0, form: Form::Date }
+    }
 }
 
 impl fmt::Display for Iso8601 {
@@ -25,14 +44,18 @@ impl fmt::Display for Iso8601 {
         } else {
             write!(f, "{year:+07}")?;
         }
-        write!(f, "-{month:02}-{day:02}T{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)?;
+        write!(f, "-{month:02}-{day:02}")?;
+        if self.form == Form::Date {
+            return Ok(());
+        }
+        write!(f, "T{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)?;
         match self.nanoseconds.min(MAX_NANOSECONDS) {
             0 => {}
             nanos if nanos % 1_000_000 == 0 => write!(f, ".{:03}", nanos / 1_000_000)?,
             nanos if nanos % 1_000 == 0 => write!(f, ".{:06}", nanos / 1_000)?,
             nanos => write!(f, ".{nanos:09}")?,
         }
-        f.write_str("Z")
+        if self.form == Form::Utc { f.write_str("Z") } else { Ok(()) }
     }
 }
 
@@ -59,7 +82,15 @@ mod tests {
     use super::*;
 
     fn text(seconds: i64, nanoseconds: u32) -> String {
-        Iso8601 { seconds, nanoseconds }.to_string()
+        Iso8601 { seconds, nanoseconds, form: Form::Utc }.to_string()
+    }
+
+    #[test]
+    fn dates_and_clocks_have_no_offset() {
+        assert_eq!(Iso8601::date(20_455).to_string(), "2026-01-02");
+        assert_eq!(Iso8601::date(-1).to_string(), "1969-12-31");
+        let local = Iso8601 { seconds: 1_017_656_415, nanoseconds: 250_000_000, form: Form::Local };
+        assert_eq!(local.to_string(), "2002-04-01T10:20:15.250");
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod convert;
 
 use std::borrow::Cow;
 
+use crate::timestamp::{Form, Iso8601};
+
 /// A value in a form that both JSON and MessagePack can carry.
 ///
 /// A whole number that fits an `i64` is always read as [`Value::Int`];
@@ -33,6 +35,19 @@ pub enum Value<'a> {
         /// Nanoseconds that follow them, below 1,000,000,000.
         nanoseconds: u32,
     },
+    /// What a clock shows somewhere, counted from 1970-01-01T00:00:00 there: ISO 8601 text without an offset in JSON.
+    /// MessagePack has moments alone, so it carries what the clock shows as if that were UTC.
+    Local {
+        /// Whole seconds, negative before 1970.
+        seconds: i64,
+        /// Nanoseconds that follow them, below 1,000,000,000.
+        nanoseconds: u32,
+    },
+    /// A day, counted from 1970-01-01: ISO 8601 text in JSON, the midnight of UTC that it begins with in MessagePack.
+    Date {
+        /// Whole days, negative before 1970.
+        days: i64,
+    },
     /// Values in order.
     Array(Vec<Value<'a>>),
     /// Named values in order.
@@ -58,6 +73,17 @@ impl<'a> Value<'a> {
         Self::Timestamp { seconds: millis.div_euclid(1000), nanoseconds }
     }
 
+    /// The ISO 8601 text that JSON has for a moment, a date or what a clock shows; nothing for any other value.
+    #[must_use]
+    pub fn iso_text(&self) -> Option<String> {
+        Some(match *self {
+            Self::Timestamp { seconds, nanoseconds } => Iso8601 { seconds, nanoseconds, form: Form::Utc }.to_string(),
+            Self::Local { seconds, nanoseconds } => Iso8601 { seconds, nanoseconds, form: Form::Local }.to_string(),
+            Self::Date { days } => Iso8601::date(days).to_string(),
+            _ => return None,
+        })
+    }
+
     /// Copies whatever is borrowed, so that the value can outlive its frame.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
@@ -70,6 +96,8 @@ impl<'a> Value<'a> {
             Self::String(text) => Value::String(Cow::Owned(text.into_owned())),
             Self::Binary(bytes) => Value::Binary(Cow::Owned(bytes.into_owned())),
             Self::Timestamp { seconds, nanoseconds } => Value::Timestamp { seconds, nanoseconds },
+            Self::Local { seconds, nanoseconds } => Value::Local { seconds, nanoseconds },
+            Self::Date { days } => Value::Date { days },
             Self::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
             Self::Map(entries) => Value::Map(
                 entries.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect(),

@@ -30,6 +30,9 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Print one line for each route: its event, what it sends to whom, and what keeps other orgs from it.
+        #[arg(long)]
+        explain: bool,
     },
     /// Check JSON against the schema of an event type, publish it and print the event's id.
     Publish {
@@ -156,7 +159,7 @@ fn kinds() -> clap::builder::PossibleValuesParser {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config } => serve::run(&config).into(),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, explain } => check::run(&config, explain),
         Command::Publish { config, event_type, json, version, source, token } => {
             let publication = publish::Publication { event_type, json, version, source, token };
             publish::run(&config, &publication).into()

@@ -23,6 +23,8 @@ pub struct SchemaRegistry {
 #[derive(Debug, Default)]
 struct Shared {
     answers: HashMap<u32, (u16, String)>,
+    /// By path, for what is asked for otherwise.
+    paths: HashMap<String, (u16, String)>,
     away: bool,
     delay: Duration,
     requests: Vec<String>,
@@ -61,6 +63,11 @@ impl SchemaRegistry {
     /// Answers with anything for an id.
     pub fn answer(&self, id: u32, status: u16, body: &str) {
         self.shared().answers.insert(id, (status, body.to_owned()));
+    }
+
+    /// Answers with anything for a path, such as `/subjects/a/versions/1`.
+    pub fn answer_path(&self, path: &str, status: u16, body: &str) {
+        self.shared().paths.insert(path.to_owned(), (status, body.to_owned()));
     }
 
     /// Closes every connection without an answer, or no longer.
@@ -119,6 +126,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
 
 /// The answer to a request, or nothing if the registry is away.
 async fn answered(shared: &Mutex<Shared>, request: String) -> Option<String> {
+    let path =
+        request.strip_prefix("GET ").and_then(|rest| rest.split([' ', '?']).next()).unwrap_or_default().to_owned();
     let id = request.strip_prefix("GET /schemas/ids/").and_then(|rest| rest.split([' ', '?']).next()?.parse().ok());
     let delay = {
         let mut shared = lock(shared);
@@ -133,7 +142,7 @@ async fn answered(shared: &Mutex<Shared>, request: String) -> Option<String> {
     if shared.away {
         return None;
     }
-    let known = id.and_then(|id: u32| shared.answers.get(&id).cloned());
+    let known = id.and_then(|id: u32| shared.answers.get(&id).cloned()).or_else(|| shared.paths.get(&path).cloned());
     let (status, body) =
         known.unwrap_or_else(|| (404, r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned()));
     let length = body.len();

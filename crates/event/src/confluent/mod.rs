@@ -3,13 +3,12 @@
 //! Pure: who asks the registry for a schema gives its text to [`ForeignSchema::parse`], and
 //! [`Registry::writer`](crate::Registry::writer) plans how to read with it.
 
-mod enums;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use schema::{ForeignSchema, MAX_SCHEMA, SchemaError};
+pub use schema::{ForeignSchema, MAX_SCHEMA, MAX_SCHEMAS, SchemaError};
 pub use writer::{Writer, WriterError};
 
 /// What a body in this format begins with; no body in single-object encoding does.

@@ -1,28 +1,29 @@
 //! Schemas of a schema registry.
 
-use apache_avro::Schema as Avro;
-use apache_avro::schema::RecordSchema;
 use thiserror::Error;
 
 use super::WriterError;
 use crate::TypeName;
-use crate::schema::{Fault, parse_foreign};
+use crate::schema::{Fault, Foreign, Layouts, parse_foreign};
 
 /// How many bytes the text of a schema may have.
 pub const MAX_SCHEMA: usize = 256 * 1024;
 
-/// A schema that a schema registry holds, read and checked: a record that does not contain itself.
-#[derive(Debug, Clone)]
+/// How many bytes the text of a schema may have together with those of all that it refers to.
+pub const MAX_SCHEMAS: usize = 4 * MAX_SCHEMA;
+
+/// A schema that a schema registry holds, read and checked: a record.
+#[derive(Debug)]
 pub struct ForeignSchema {
     id: u32,
-    record: Avro,
+    read: Foreign,
 }
 
 /// What is wrong with a schema of a schema registry.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
     /// It is too large.
-    #[error("schema {id} has {size} bytes, at most {MAX_SCHEMA} are read")]
+    #[error("schema {id} has {size} bytes, at most {MAX_SCHEMA} are read, {MAX_SCHEMAS} with all that it refers to")]
     TooLarge {
         /// Its id.
         id: u32,
@@ -46,16 +47,25 @@ pub(super) fn at(field: Option<&str>) -> String {
 }
 
 impl ForeignSchema {
-    /// Reads the text of a schema.
+    /// Reads the text of a schema that stands alone.
     ///
     /// # Errors
-    /// [`SchemaError`] if it is no Avro record, contains itself, is too large, or holds types that events cannot have.
+    /// [`SchemaError`] if it is no Avro record, or is too large.
     pub fn parse(id: u32, text: &str) -> Result<Self, SchemaError> {
-        if text.len() > MAX_SCHEMA {
-            return Err(SchemaError::TooLarge { id, size: text.len() });
+        Self::parse_with(id, text, &[])
+    }
+
+    /// Reads the text of a schema, and those of the schemas that it refers to.
+    ///
+    /// # Errors
+    /// [`SchemaError`] if it is no Avro record, refers to what is not there, or is too large.
+    pub fn parse_with(id: u32, text: &str, references: &[String]) -> Result<Self, SchemaError> {
+        let all = references.iter().map(String::len).sum::<usize>() + text.len();
+        if text.len() > MAX_SCHEMA || all > MAX_SCHEMAS {
+            return Err(SchemaError::TooLarge { id, size: all });
         }
-        let unusable = |Fault { field, reason }| SchemaError::Unusable { id, field, reason };
-        parse_foreign(text).map(|record| Self { id, record }).map_err(unusable)
+        let unusable = |Fault { field, reason, .. }| SchemaError::Unusable { id, field, reason };
+        parse_foreign(text, references).map(|read| Self { id, read }).map_err(unusable)
     }
 
     /// Its id in the registry.
@@ -67,7 +77,7 @@ impl ForeignSchema {
     /// Its full name, such as `com.example.license.FlagToggled`.
     #[must_use]
     pub fn full_name(&self) -> String {
-        self.record().map(|record| record.name.fullname(None)).unwrap_or_default()
+        self.read.name.clone()
     }
 
     /// The event type that the full name ends with, if it has a namespace.
@@ -78,15 +88,14 @@ impl ForeignSchema {
         Some(format!("{service}.{event}"))
     }
 
-    pub(crate) fn definition(&self) -> &Avro {
-        &self.record
+    /// How its records lie in the bytes.
+    pub(super) fn layouts(&self) -> &Layouts {
+        &self.read.layouts
     }
 
-    pub(super) fn record(&self) -> Option<&RecordSchema> {
-        match &self.record {
-            Avro::Record(record) => Some(record),
-            _ => None,
-        }
+    /// The fingerprint of its canonical form.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.read.fingerprint
     }
 
     pub(crate) fn unknown_type(&self, declared: &TypeName) -> WriterError {

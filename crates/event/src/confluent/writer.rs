@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use apache_avro::Schema as Avro;
 use thiserror::Error;
 
-use super::{ForeignSchema, enums, split};
-use crate::decode::{self, MAX_BODY, Misfit, RecordPlan};
-use crate::schema::{Fault, fingerprint_of, layout};
+use super::{ForeignSchema, split};
+use crate::decode::{self, MAX_BODY, Misfit, Plans};
+use crate::resolution::{Rules, resolve};
+use crate::schema::Fault;
 use crate::{DecodeError, EventType, Record, TypeName};
 
 /// Why what a schema wrote cannot be read as an event.
@@ -37,7 +37,7 @@ pub enum WriterError {
 }
 
 impl WriterError {
-    pub(crate) fn incompatible(event_type: &EventType, Fault { field, reason }: Fault) -> Self {
+    fn incompatible(event_type: &EventType, Fault { field, reason, .. }: Fault) -> Self {
         Self::Incompatible { event_type: event_type.name().clone(), field, reason }
     }
 }
@@ -48,24 +48,19 @@ pub struct Writer {
     event_type: Arc<EventType>,
     /// The version that counts for routes: the one that the schema is, or else the newest.
     version: u32,
-    plan: RecordPlan,
+    plans: Plans,
 }
 
 impl Writer {
     /// Plans the way from the bytes to the newest version, which must be able to read them.
     pub(crate) fn new(schema: &ForeignSchema, event_type: &Arc<EventType>) -> Result<Self, WriterError> {
         let newest = event_type.newest();
-        let mut definition = schema.definition().clone();
-        enums::adapt(&mut definition, &newest.definition);
-        let fault = |fault| WriterError::incompatible(event_type, fault);
-        let Avro::Record(record) = &definition else {
-            return Err(fault(Fault::of_file("the schema of an event must be a record")));
-        };
-        let plan = RecordPlan::new(&layout(record).map_err(fault)?, &newest.fields);
-        let fingerprint = fingerprint_of(schema.definition());
+        let plans = resolve(schema.layouts(), &newest.fields, Rules::Foreign)
+            .map_err(|fault| WriterError::incompatible(event_type, fault))?;
+        let fingerprint = schema.fingerprint();
         let same = event_type.versions().iter().find(|version| version.fingerprint == fingerprint);
         let version = same.unwrap_or(newest).version;
-        Ok(Self { schema: schema.id(), event_type: event_type.clone(), version, plan })
+        Ok(Self { schema: schema.id(), event_type: event_type.clone(), version, plans })
     }
 
     /// The type of the events.
@@ -85,7 +80,7 @@ impl Writer {
         let Some((_, datum)) = split(body).filter(|(id, _)| *id == self.schema) else {
             return Err(self.malformed(String::new(), format!("the body does not name schema {}", self.schema)));
         };
-        let values = decode::read(&self.plan, datum).map_err(|misfit| match misfit {
+        let values = decode::read(&self.plans, datum).map_err(|misfit| match misfit {
             Misfit::Malformed { field, reason } => self.malformed(field, reason),
             Misfit::Trailing(count) => self.malformed(String::new(), format!("{count} bytes follow the record")),
         })?;

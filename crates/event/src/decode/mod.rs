@@ -1,5 +1,6 @@
 //! Bytes to records: the single-object encoding of Avro, whatever known version wrote it.
 
+mod free_form;
 mod plan;
 mod reader;
 #[cfg(test)]
@@ -8,7 +9,7 @@ mod values;
 
 use thiserror::Error;
 
-pub(crate) use plan::RecordPlan;
+pub(crate) use plan::{Plan, Plans, Raw, RecordPlan, Step};
 use values::Decoder;
 
 use crate::encoding::{HEADER, MARKER};
@@ -20,6 +21,11 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// How many values a record may hold, counting those in lists, maps and nested records. Together with [`MAX_BODY`] it
 /// bounds what a hostile body makes us allocate.
 pub const MAX_VALUES: usize = 100_000;
+
+/// How deep the lists, maps and records of an event may lie within each other.
+///
+/// .NET reads JSON of 64 levels, and a notification puts some around what it sends.
+pub const MAX_DEPTH: usize = 56;
 
 /// Why a body is no event; whoever wrote it is at fault, or the schemas here are older than the producer's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,6 +44,19 @@ pub enum DecodeError {
     UnknownSchema {
         /// The fingerprint that the body starts with.
         fingerprint: u64,
+    },
+    /// No known schema has this fingerprint, but one has its bytes in the other order.
+    #[error(
+        "no known schema has the fingerprint {fingerprint:016x}, but {event_type} v{version} has these bytes in reverse: \
+         the eight bytes after C3 01 are the fingerprint with its lowest byte first"
+    )]
+    ReversedFingerprint {
+        /// The fingerprint that the body starts with.
+        fingerprint: u64,
+        /// The event type that may have been meant.
+        event_type: TypeName,
+        /// Its version.
+        version: u32,
     },
     /// The bytes are not what the schema says.
     #[error("{event_type} v{version}: the body does not fit the schema at `{field}`: {reason}")]
@@ -115,11 +134,11 @@ pub(crate) enum Misfit {
     Trailing(usize),
 }
 
-/// Reads a record laid out as the plan says.
-pub(crate) fn read(plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, Misfit> {
-    let mut decoder = Decoder::new(datum, MAX_VALUES);
+/// Reads a record laid out as the plans say.
+pub(crate) fn read(plans: &Plans, datum: &[u8]) -> Result<Vec<Value>, Misfit> {
+    let mut decoder = Decoder::new(plans, datum, MAX_VALUES);
     let values = decoder
-        .record(plan)
+        .record(plans.event())
         .map_err(|bad| Misfit::Malformed { field: decoder.failed_at(), reason: bad.to_string() })?;
     match decoder.left() {
         0 => Ok(values),
@@ -127,10 +146,10 @@ pub(crate) fn read(plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, Misfit
     }
 }
 
-/// Reads a record that `written` has written, laid out as the plan says.
-pub(crate) fn values(written: &Schema, plan: &RecordPlan, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
+/// Reads a record that `written` has written, laid out as the plans say.
+pub(crate) fn values(written: &Schema, plans: &Plans, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
     let (event_type, version) = (&written.event_type, written.version);
-    read(plan, datum).map_err(|misfit| match misfit {
+    read(plans, datum).map_err(|misfit| match misfit {
         Misfit::Malformed { field, reason } => {
             DecodeError::Malformed { event_type: event_type.clone(), version, field, reason }
         }

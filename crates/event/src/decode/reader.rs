@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use super::MAX_DEPTH;
+use crate::scalar::decimal::BadDecimal;
+
 /// What no value is written as.
 ///
 /// It tells lengths and positions, never text or numbers of the event, so that it may be logged.
@@ -23,14 +26,30 @@ pub(super) enum BadBytes {
     Count { count: i64, left: usize },
     #[error("a block whose items have another size than it says")]
     BlockSize,
-    #[error("branch {0} of a union with 2 branches")]
-    NoBranch(i64),
+    #[error("branch {branch} of a union with {branches} branches")]
+    NoBranch { branch: i64, branches: usize },
     #[error("symbol {position} of an enum with {symbols} symbols")]
     NoSymbol { position: i64, symbols: usize },
     #[error("a map holds a key twice")]
     TwoOfAKey,
     #[error("the record holds too many values")]
     TooManyValues,
+    #[error("lists, maps and records lie more than {MAX_DEPTH} levels deep")]
+    TooDeep,
+    #[error("{0}")]
+    Refused(Box<str>),
+    #[error("symbol {0} of the enum, which is unknown here and has no default")]
+    UnknownSymbol(usize),
+    #[error(transparent)]
+    Decimal(#[from] BadDecimal),
+    #[error("{0} bytes where a uuid has 16")]
+    NoUuid(usize),
+    #[error("a duration that does not have 12 bytes")]
+    NoDuration,
+    #[error("a time that the unit of the reader cannot count")]
+    NoTime,
+    #[error("text that is no JSON, at line {line} and column {column}")]
+    NoJson { line: usize, column: usize },
 }
 
 /// How many bytes a number may take: ten times seven bits hold 64.
@@ -129,14 +148,22 @@ impl<'a> Reader<'a> {
         match self.long()? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(BadBytes::NoBranch(other)),
+            branch => Err(BadBytes::NoBranch { branch, branches: 2 }),
         }
+    }
+
+    /// Which of so many types a union holds.
+    pub(super) fn branch(&mut self, branches: usize) -> Result<usize, BadBytes> {
+        let branch = self.long()?;
+        let known = usize::try_from(branch).ok().filter(|index| *index < branches);
+        known.ok_or(BadBytes::NoBranch { branch, branches })
     }
 
     /// The head of the next block of a list or a map; none at its end.
     ///
-    /// No item takes less than a byte, so a block of more items than bytes is a lie, told before anything is allocated.
-    pub(super) fn block(&mut self) -> Result<Option<Block>, BadBytes> {
+    /// A block of more items than there are bytes for is a lie, told before anything is allocated. Items that take no
+    /// bytes are bounded by the number of values alone.
+    pub(super) fn block(&mut self, least: usize) -> Result<Option<Block>, BadBytes> {
         let count = self.long()?;
         if count == 0 {
             return Ok(None);
@@ -145,7 +172,7 @@ impl<'a> Reader<'a> {
         let left_after = if count < 0 { Some(self.length().map(|size| self.left() - size)?) } else { None };
         let left = self.left();
         match usize::try_from(count.unsigned_abs()) {
-            Ok(items) if items <= left => Ok(Some(Block { items, left_after })),
+            Ok(items) if least == 0 || items <= left / least => Ok(Some(Block { items, left_after })),
             _ => Err(BadBytes::Count { count, left }),
         }
     }

@@ -1,23 +1,28 @@
-//! Values from the bytes, as a plan says.
+//! Values from the bytes, as plans say.
 
 use std::sync::Arc;
 
-use super::plan::{Plan, RecordPlan};
+use super::plan::{Plan, Plans, Raw, RecordPlan};
 use super::reader::{BadBytes, Block, Reader};
+use super::{MAX_DEPTH, free_form};
 use crate::Value;
+use crate::scalar::{decimal, duration};
 
-/// Reads the values of one record. How deep it recurses is for the schema to say, never for the bytes.
+/// Reads the values of one record. It recurses no deeper than [`MAX_DEPTH`], whatever the bytes are.
 pub(super) struct Decoder<'a> {
+    plans: &'a Plans,
     bytes: Reader<'a>,
     /// How many values may still be read.
     values_left: usize,
+    /// How many levels down it may still go.
+    levels_left: usize,
     /// The names of the fields that enclose the fault, the innermost first.
     failed: Vec<Arc<str>>,
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(bytes: &'a [u8], values: usize) -> Self {
-        Self { bytes: Reader::new(bytes), values_left: values, failed: Vec::new() }
+    pub(super) fn new(plans: &'a Plans, bytes: &'a [u8], values: usize) -> Self {
+        Self { plans, bytes: Reader::new(bytes), values_left: values, levels_left: MAX_DEPTH, failed: Vec::new() }
     }
 
     /// How many bytes are left.
@@ -37,55 +42,121 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
+    /// Goes one level down; whoever does goes up again.
+    fn descend(&mut self) -> Result<(), BadBytes> {
+        self.levels_left = self.levels_left.checked_sub(1).ok_or(BadBytes::TooDeep)?;
+        Ok(())
+    }
+
     /// Reads a record as the values of the newest version.
-    pub(super) fn record(&mut self, plan: &RecordPlan) -> Result<Vec<Value>, BadBytes> {
+    pub(super) fn record(&mut self, plan: &'a RecordPlan) -> Result<Vec<Value>, BadBytes> {
+        self.descend()?;
         self.spend(plan.template.len())?;
         let mut values = plan.template.clone();
         for step in &plan.steps {
-            // What the newest version has dropped is read too: a body is right as a whole or not at all.
-            let mut dropped = Value::Null;
-            let into = step.slot.and_then(|slot| values.get_mut(slot)).unwrap_or(&mut dropped);
-            self.value(&step.plan, into).inspect_err(|_| self.failed.push(step.name.clone()))?;
+            let read = match step.slot.and_then(|slot| values.get_mut(slot)) {
+                Some(into) => self.value(&step.plan, into),
+                None => self.past(&step.plan),
+            };
+            read.inspect_err(|_| self.failed.push(step.name.clone()))?;
         }
+        self.levels_left += 1;
         Ok(values)
     }
 
     /// Reads a value to where it belongs: to hand it up through results costs more than to read it.
-    fn value(&mut self, plan: &Plan, into: &mut Value) -> Result<(), BadBytes> {
+    fn value(&mut self, plan: &'a Plan, into: &mut Value) -> Result<(), BadBytes> {
         *into = match plan {
+            Plan::Null => Value::Null,
             Plan::Boolean => Value::Bool(self.bytes.boolean()?),
             Plan::Int => Value::Int(self.bytes.int()?.into()),
             Plan::Long => Value::Int(self.bytes.long()?),
-            Plan::Float => Value::Float(self.bytes.float()?.into()),
+            Plan::Float => Value::Float(shortest(self.bytes.float()?)),
             Plan::Double => Value::Float(self.bytes.double()?),
             Plan::String => Value::String(self.bytes.text()?.into()),
             Plan::Bytes => Value::Bytes(self.bytes.bytes()?.into()),
             Plan::Fixed(size) => Value::Bytes(self.bytes.fixed(*size)?.into()),
-            Plan::Enum(symbols) => Value::String(symbols[self.bytes.symbol(symbols.len())?].clone()),
+            Plan::Enum(symbols) => Value::String(self.symbol(symbols)?.clone()),
             Plan::Nullable { null_first, value } => match self.bytes.is_second()? == *null_first {
                 true => return self.value(value, into),
                 false => Value::Null,
             },
-            Plan::Array(items) => Value::List(self.list(items)?),
+            Plan::Array { items, least } => Value::List(self.list(items, *least)?),
             Plan::Map(values) => Value::Record(self.map(values)?),
-            Plan::Record { names, record } => {
+            Plan::Record(number) => {
+                let record = self.plans.record(*number);
                 let values = self.record(record)?;
-                Value::Record(names.iter().cloned().zip(values).collect())
+                Value::Record(record.names.iter().cloned().zip(values).collect())
             }
+            Plan::Union(plans) => {
+                let branch = self.bytes.branch(plans.len())?;
+                return self.value(&plans[branch], into);
+            }
+            other => self.meant(other)?,
         };
         Ok(())
     }
 
-    fn list(&mut self, items: &Plan) -> Result<Vec<Value>, BadBytes> {
-        self.items(|decoder| {
+    /// Reads a value that means more than its bytes.
+    fn meant(&mut self, plan: &Plan) -> Result<Value, BadBytes> {
+        Ok(match plan {
+            Plan::Decimal { scale, from } => Value::String(decimal::text(self.raw(*from)?, i64::from(*scale))?.into()),
+            Plan::BigDecimal => {
+                let mut inner = Reader::new(self.bytes.bytes()?);
+                let unscaled = inner.bytes()?;
+                Value::String(decimal::text(unscaled, inner.int()?.into())?.into())
+            }
+            Plan::Uuid(from) => {
+                let bytes = self.raw(*from)?;
+                let uuid = uuid::Uuid::from_slice(bytes).map_err(|_| BadBytes::NoUuid(bytes.len()))?;
+                Value::String(uuid.hyphenated().to_string().into())
+            }
+            Plan::Duration(size) => {
+                let bytes = self.bytes.fixed(*size)?;
+                Value::String(duration::text(bytes).ok_or(BadBytes::NoDuration)?.into())
+            }
+            Plan::Time { int, from, into } => {
+                let count = if *int { self.bytes.int()?.into() } else { self.bytes.long()? };
+                Value::Int(from.convert(count, *into).ok_or(BadBytes::NoTime)?)
+            }
+            Plan::WholeAsFloat { int, single } => {
+                let number = if *int { self.bytes.int()?.into() } else { self.bytes.long()? };
+                Value::Float(if *single { f64::from(number as f32) } else { number as f64 })
+            }
+            Plan::Json => {
+                let text = self.bytes.text()?;
+                let (value, count) = free_form::read(text, self.values_left, self.levels_left)?;
+                self.spend(count)?;
+                value
+            }
+            Plan::Refused(reason) => return Err(BadBytes::Refused(reason.clone())),
+            // All others are read where they come.
+            _ => Value::Null,
+        })
+    }
+
+    fn raw(&mut self, from: Raw) -> Result<&'a [u8], BadBytes> {
+        match from {
+            Raw::Bytes => self.bytes.bytes(),
+            Raw::Fixed(size) => self.bytes.fixed(size),
+        }
+    }
+
+    fn symbol(&mut self, symbols: &'a [Option<Arc<str>>]) -> Result<&'a Arc<str>, BadBytes> {
+        let position = self.bytes.symbol(symbols.len())?;
+        symbols[position].as_ref().ok_or(BadBytes::UnknownSymbol(position))
+    }
+
+    fn list(&mut self, items: &'a Plan, least: usize) -> Result<Vec<Value>, BadBytes> {
+        self.items(least, |decoder| {
             let mut item = Value::Null;
             decoder.value(items, &mut item)?;
             Ok(item)
         })
     }
 
-    fn map(&mut self, values: &Plan) -> Result<Vec<(Arc<str>, Value)>, BadBytes> {
-        let mut entries = self.items(|decoder| {
+    fn map(&mut self, values: &'a Plan) -> Result<Vec<(Arc<str>, Value)>, BadBytes> {
+        let mut entries = self.items(1, |decoder| {
             let key = decoder.bytes.text()?.into();
             let mut value = Value::Null;
             decoder.value(values, &mut value)?;
@@ -102,18 +173,106 @@ impl<'a> Decoder<'a> {
     ///
     /// A block pays for its items before there is room for them, so all the lists of a record together never get more
     /// room than the bound on its values allows.
-    fn items<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, BadBytes>) -> Result<Vec<T>, BadBytes> {
+    fn items<T>(
+        &mut self,
+        least: usize,
+        mut item: impl FnMut(&mut Self) -> Result<T, BadBytes>,
+    ) -> Result<Vec<T>, BadBytes> {
         let mut items = Vec::new();
-        while let Some(Block { items: count, left_after }) = self.bytes.block()? {
-            self.spend(count)?;
+        self.each_block(least, |decoder, count| {
             items.reserve(count);
             for _ in 0..count {
-                items.push(item(self)?);
+                items.push(item(decoder)?);
             }
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    fn each_block(
+        &mut self,
+        least: usize,
+        mut block: impl FnMut(&mut Self, usize) -> Result<(), BadBytes>,
+    ) -> Result<(), BadBytes> {
+        self.descend()?;
+        while let Some(Block { items, left_after }) = self.bytes.block(least)? {
+            self.spend(items)?;
+            block(self, items)?;
             if left_after.is_some_and(|left| left != self.bytes.left()) {
                 return Err(BadBytes::BlockSize);
             }
         }
-        Ok(items)
+        self.levels_left += 1;
+        Ok(())
+    }
+
+    /// Reads past a value that the newest version does not have: a body is right as a whole or not at all.
+    fn past(&mut self, plan: &'a Plan) -> Result<(), BadBytes> {
+        match plan {
+            Plan::Boolean => self.bytes.boolean().map(drop),
+            Plan::Int => self.bytes.int().map(drop),
+            Plan::Long => self.bytes.long().map(drop),
+            Plan::Float => self.bytes.float().map(drop),
+            Plan::Double => self.bytes.double().map(drop),
+            Plan::String => self.bytes.text().map(drop),
+            Plan::Bytes => self.bytes.bytes().map(drop),
+            Plan::Fixed(size) => self.bytes.fixed(*size).map(drop),
+            Plan::Enum(symbols) => self.symbol(symbols).map(drop),
+            Plan::Nullable { null_first, value } => match self.bytes.is_second()? == *null_first {
+                true => self.past(value),
+                false => Ok(()),
+            },
+            Plan::Union(plans) => {
+                let branch = self.bytes.branch(plans.len())?;
+                self.past(&plans[branch])
+            }
+            Plan::Array { items, least } => {
+                self.each_block(*least, |decoder, count| (0..count).try_for_each(|_| decoder.past(items)))
+            }
+            Plan::Map(values) => self.each_block(1, |decoder, count| {
+                (0..count).try_for_each(|_| {
+                    decoder.bytes.text()?;
+                    decoder.past(values)
+                })
+            }),
+            Plan::Record(number) => {
+                self.descend()?;
+                self.spend(1)?;
+                for step in &self.plans.record(*number).steps {
+                    self.past(&step.plan).inspect_err(|_| self.failed.push(step.name.clone()))?;
+                }
+                self.levels_left += 1;
+                Ok(())
+            }
+            // Nothing is planned for what nobody wants but its bytes.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The number that is written with as few digits as the one of 32 bits: 0.1 and not 0.10000000149011612.
+fn shortest(number: f32) -> f64 {
+    use std::fmt::Write as _;
+    let mut digits = Digits { text: [0; 32], length: 0 };
+    // The shortest form with an exponent has at most 16 characters.
+    match write!(digits, "{number:e}") {
+        Ok(()) => std::str::from_utf8(&digits.text[..digits.length]).ok().and_then(|text| text.parse().ok()),
+        Err(_) => None,
+    }
+    .unwrap_or(f64::from(number))
+}
+
+/// Text without an allocation.
+struct Digits {
+    text: [u8; 32],
+    length: usize,
+}
+
+impl std::fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let end = self.length + text.len();
+        self.text.get_mut(self.length..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }

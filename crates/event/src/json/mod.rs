@@ -1,15 +1,16 @@
 //! JSON input, checked against a schema.
 
 mod read;
+mod scalar;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value as Json;
 use thiserror::Error;
 
-pub(crate) use read::{default_value, record};
+pub(crate) use read::{Convention, default_value, record};
 
-use crate::{EventType, MAX_BODY, Schema, TypeName, encoding};
+use crate::{EventType, Input, MAX_BODY, Schema, TypeName, encoding};
 
 /// Where JSON input does not fit its schema; whoever wrote the JSON is at fault.
 ///
@@ -67,20 +68,31 @@ impl Mismatch {
 impl EventType {
     /// Encodes a JSON object as the newest version, or as the one that is asked for.
     ///
-    /// Fields may be given by an alias; those that have a default or may be null may be left out. Timestamps are RFC
-    /// 3339 text or milliseconds. The result is in single-object encoding.
+    /// Fields may be given by an alias; those that have a default or may be null may be left out. Dates and times are ISO
+    /// 8601 text or numbers, decimals text or numbers, bytes `{"base64": "..."}` or the text that Avro defines. The
+    /// result is in single-object encoding.
     pub fn encode_json(&self, version: Option<u32>, json: &Json) -> Result<Vec<u8>, JsonMismatch> {
+        self.encode(version, &Input::from(json), Convention::Published)
+    }
+
+    /// Encodes what a client's call gives, in the forms that the official SignalR clients write their types in: bytes as
+    /// bytes or as base64, numbers also as text, moments also with their offset beside them.
+    pub fn encode_call(&self, version: Option<u32>, input: &Input<'_>) -> Result<Vec<u8>, JsonMismatch> {
+        self.encode(version, input, Convention::Called)
+    }
+
+    fn encode(&self, version: Option<u32>, input: &Input<'_>, convention: Convention) -> Result<Vec<u8>, JsonMismatch> {
         let wanted = version.unwrap_or(self.newest().version);
         let Some(schema) = self.version(wanted) else {
             let known = format!("a version from 1 to {}", self.newest().version);
             return Err(Mismatch::whole(known, format!("version {wanted}")).of(self.name(), wanted));
         };
-        encode(schema, json).map_err(|mismatch| mismatch.of(self.name(), wanted))
+        encode(schema, input, convention).map_err(|mismatch| mismatch.of(self.name(), wanted))
     }
 }
 
-fn encode(schema: &Schema, json: &Json) -> Result<Vec<u8>, Mismatch> {
-    let values = record(&schema.fields, json)?;
+fn encode(schema: &Schema, input: &Input<'_>, convention: Convention) -> Result<Vec<u8>, Mismatch> {
+    let values = record(&schema.fields, input, convention)?;
     let body = encoding::encode(schema, &values)
         .map_err(|error| Mismatch::whole("values that the schema can hold", error.to_string()))?;
     if body.len() > MAX_BODY {

@@ -1,38 +1,59 @@
-//! Values from JSON.
+//! Values from JSON, and from what clients write beside it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::Mismatch;
+use super::scalar::Form;
 use crate::schema::{find, suggest};
 use crate::suggest::nearest;
-use crate::{Field, Kind, Timestamp, Value};
+use crate::{Field, Input, Kind, MAX_DEPTH, MAX_VALUES, Symbols, Value};
 
 /// How much of an unknown name is repeated in an error.
 const MAX_NAME: usize = 64;
 
+/// Who writes, which decides how values are written that JSON does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Convention {
+    /// A producer.
+    Published,
+    /// A schema, in its defaults: as Avro says.
+    Default,
+    /// A SignalR client, in the arguments of a call.
+    Called,
+}
+
 /// Reads an object as the values of these fields, in their order.
-pub(crate) fn record(fields: &[Field], json: &Json) -> Result<Vec<Value>, Mismatch> {
-    let mut reader = Reader { path: String::new() };
-    match json {
-        Json::Object(object) => reader.fields(fields, object),
-        other => Err(reader.mismatch("an object", found(other))),
+pub(crate) fn record(fields: &[Field], input: &Input<'_>, convention: Convention) -> Result<Vec<Value>, Mismatch> {
+    let mut reader = Reader::new(convention);
+    match input {
+        Input::Object(object) => reader.fields(fields, object),
+        other => Err(reader.mismatch("an object", other.article())),
     }
 }
 
 /// Reads the default of a field; the error is where it lies within the default, and why.
 pub(crate) fn default_value(field: &Field, json: &Json) -> Result<Value, (String, String)> {
-    Reader { path: String::new() }
-        .field(field, json)
+    Reader::new(Convention::Default)
+        .field(field, &Input::from(json))
         .map_err(|mismatch| (mismatch.field, format!("expected {}, found {}", mismatch.expected, mismatch.found)))
 }
 
 struct Reader {
+    convention: Convention,
     path: String,
+    /// How many values may still be read, those that turn out to be of another kind of a union too.
+    values_left: usize,
+    levels_left: usize,
 }
 
 impl Reader {
+    fn new(convention: Convention) -> Self {
+        Self { convention, path: String::new(), values_left: MAX_VALUES, levels_left: MAX_DEPTH }
+    }
+
     fn mismatch(&self, expected: impl ToString, found: impl Into<String>) -> Mismatch {
         Mismatch { field: self.path.clone(), expected: expected.to_string(), found: found.into(), suggestion: None }
     }
@@ -49,27 +70,51 @@ impl Reader {
         result
     }
 
-    fn fields(&mut self, fields: &[Field], object: &Map<String, Json>) -> Result<Vec<Value>, Mismatch> {
-        let mut given: Vec<Option<&Json>> = vec![None; fields.len()];
-        for (name, json) in object {
+    fn spend(&mut self, values: usize) -> Result<(), Mismatch> {
+        let left = self.values_left.checked_sub(values);
+        self.values_left = left.ok_or_else(|| self.mismatch(format!("at most {MAX_VALUES} values"), "more"))?;
+        Ok(())
+    }
+
+    /// Does something one level of lists, maps and records down.
+    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Mismatch>) -> Result<T, Mismatch> {
+        let left = self.levels_left.checked_sub(1);
+        let left = left.ok_or_else(|| self.mismatch(format!("at most {MAX_DEPTH} levels"), "more"))?;
+        self.levels_left = left;
+        let result = read(self);
+        self.levels_left = left + 1;
+        result
+    }
+
+    fn fields(&mut self, fields: &[Field], object: &[(Cow<'_, str>, Input<'_>)]) -> Result<Vec<Value>, Mismatch> {
+        let mut given: Vec<Option<&Input<'_>>> = vec![None; fields.len()];
+        for (name, input) in object {
             let Some(index) = find(fields, name) else {
                 let shown: String = name.chars().take(MAX_NAME).collect();
                 return self.within(&shown, |reader| Err(reader.unknown_field(fields, name)));
             };
-            if given[index].replace(json).is_some() {
+            if given[index].replace(input).is_some() {
                 let both = format!("both `{}` and an alias of it", fields[index].name);
                 return self.within(&fields[index].name, |reader| Err(reader.mismatch("one value", both)));
             }
         }
-        let mut values = Vec::with_capacity(fields.len());
-        for (field, json) in fields.iter().zip(given) {
-            let value = self.within(&field.name, |reader| match json {
-                Some(json) => reader.field(field, json),
-                None => field.absent().ok_or_else(|| reader.mismatch(&field.kind, "nothing")),
-            })?;
-            values.push(value);
-        }
-        Ok(values)
+        self.deeper(|reader| {
+            let mut values = Vec::with_capacity(fields.len());
+            for (field, input) in fields.iter().zip(given) {
+                let value = reader.within(&field.name, |reader| match input {
+                    Some(input) => reader.field(field, input),
+                    None => reader.absent(field),
+                })?;
+                values.push(value);
+            }
+            Ok(values)
+        })
+    }
+
+    fn absent(&mut self, field: &Field) -> Result<Value, Mismatch> {
+        let value = field.absent().ok_or_else(|| self.mismatch(&field.kind, "nothing"))?;
+        self.spend(value.count())?;
+        Ok(value)
     }
 
     fn unknown_field(&self, fields: &[Field], name: &str) -> Mismatch {
@@ -80,78 +125,96 @@ impl Reader {
         }
     }
 
-    fn field(&mut self, field: &Field, json: &Json) -> Result<Value, Mismatch> {
-        if field.nullable && json.is_null() {
+    fn field(&mut self, field: &Field, input: &Input<'_>) -> Result<Value, Mismatch> {
+        if field.nullable && *input == Input::Null {
             return Ok(Value::Null);
         }
-        self.value(&field.kind, json)
+        self.value(&field.kind, input)
     }
 
-    fn value(&mut self, kind: &Kind, json: &Json) -> Result<Value, Mismatch> {
-        match (kind, json) {
-            (Kind::Nullable(_), Json::Null) => Ok(Value::Null),
-            (Kind::Nullable(kind), json) => self.value(kind, json),
-            (Kind::Boolean, Json::Bool(value)) => Ok(Value::Bool(*value)),
-            (Kind::Int, Json::Number(_)) => self.integer(kind, json, i32::MIN.into(), i32::MAX.into()),
-            (Kind::Long | Kind::Timestamp, Json::Number(_)) => self.integer(kind, json, i64::MIN, i64::MAX),
-            (Kind::Timestamp, Json::String(text)) => match Timestamp::parse_rfc3339(text) {
-                Ok(Timestamp(milliseconds)) => Ok(Value::Int(milliseconds)),
-                Err(_) => Err(self.mismatch(kind, "a string of another form")),
-            },
-            (Kind::Float | Kind::Double, Json::Number(_)) => self.float(kind, json),
-            (Kind::String, Json::String(text)) => Ok(Value::String(text.as_str().into())),
-            (Kind::Bytes, Json::String(text)) => self.bytes(kind, text).map(Value::Bytes),
-            (Kind::Fixed(size), Json::String(text)) => match self.bytes(kind, text)? {
-                bytes if bytes.len() == *size => Ok(Value::Bytes(bytes)),
-                bytes => Err(self.mismatch(kind, format!("{} bytes", bytes.len()))),
-            },
-            (Kind::Enum(symbols), Json::String(text)) => self.symbol(kind, symbols, text),
-            (Kind::Array(items), Json::Array(list)) => {
-                let read = |(index, json)| self.within(&format!("[{index}]"), |reader| reader.value(items, json));
+    fn value(&mut self, kind: &Kind, input: &Input<'_>) -> Result<Value, Mismatch> {
+        self.spend(1)?;
+        match (kind, input) {
+            (Kind::Nullable(_) | Kind::Null, Input::Null) => Ok(Value::Null),
+            (Kind::Nullable(kind), input) => self.value(kind, input),
+            (Kind::Union(kinds), input) => self.among(kind, kinds, input),
+            (Kind::Json, input) => self.free(input),
+            (Kind::Enum(symbols), Input::Text(text)) => self.symbol(kind, symbols, text),
+            (Kind::Array(items), Input::List(list)) => self.deeper(|reader| {
+                let read = |(index, input)| reader.within(&format!("[{index}]"), |reader| reader.value(items, input));
                 list.iter().enumerate().map(read).collect::<Result<_, _>>().map(Value::List)
-            }
-            (Kind::Map(values), Json::Object(object)) => self.map(values, object),
-            (Kind::Record(fields), Json::Object(object)) => {
+            }),
+            (Kind::Map(values), Input::Object(object)) => self.deeper(|reader| reader.map(values, object)),
+            (Kind::Record(fields), Input::Object(object)) => {
                 let values = self.fields(fields, object)?;
                 Ok(Value::Record(fields.iter().map(|field| field.name.clone()).zip(values).collect()))
             }
-            (kind, other) => Err(self.mismatch(kind, found(other))),
+            (kind, input) => match (Form { kind, convention: self.convention }).read(input) {
+                Ok(value) => Ok(value),
+                Err(found) => Err(self.mismatch(kind, found.unwrap_or_else(|| input.article().to_owned()))),
+            },
         }
     }
 
-    fn map(&mut self, values: &Kind, object: &Map<String, Json>) -> Result<Value, Mismatch> {
+    /// The first of several kinds that takes a value. What is wrong is told of the only record among them.
+    fn among(&mut self, union: &Kind, kinds: &[Kind], input: &Input<'_>) -> Result<Value, Mismatch> {
+        let mut inner = None;
+        for kind in kinds {
+            match self.value(kind, input) {
+                Ok(value) => return Ok(value),
+                Err(mismatch) if mismatch.field.len() > self.path.len() => inner = Some(mismatch),
+                Err(_) => {}
+            }
+        }
+        Err(inner.unwrap_or_else(|| self.mismatch(union, input.article())))
+    }
+
+    /// Any JSON, with text for what JSON does not have.
+    fn free(&mut self, input: &Input<'_>) -> Result<Value, Mismatch> {
+        Ok(match input {
+            Input::Null => Value::Null,
+            Input::Bool(value) => Value::Bool(*value),
+            Input::Int(number) => Value::Int(*number),
+            Input::UInt(number) => Value::Float(*number as f64),
+            Input::Float(number) if number.is_finite() => Value::Float(*number),
+            Input::Float(_) => return Err(self.mismatch(Kind::Json, input.article())),
+            Input::Text(text) => Value::String((&**text).into()),
+            Input::Bytes(_) | Input::Moment { .. } => match input.as_text() {
+                Some(text) => Value::String((&*text).into()),
+                None => return Err(self.mismatch(Kind::Json, "a timestamp out of range")),
+            },
+            Input::List(items) => self.deeper(|reader| {
+                let read =
+                    |(index, input)| reader.within(&format!("[{index}]"), |reader| reader.value(&Kind::Json, input));
+                items.iter().enumerate().map(read).collect::<Result<_, _>>().map(Value::List)
+            })?,
+            Input::Object(entries) => self.deeper(|reader| {
+                let mut read = Vec::with_capacity(entries.len());
+                for (key, input) in entries {
+                    let shown: String = key.chars().take(MAX_NAME).collect();
+                    let value = reader.within(&format!("[{shown:?}]"), |reader| reader.value(&Kind::Json, input))?;
+                    read.push((Arc::from(&**key), value));
+                }
+                Ok(Value::Record(read))
+            })?,
+        })
+    }
+
+    fn map(&mut self, values: &Kind, object: &[(Cow<'_, str>, Input<'_>)]) -> Result<Value, Mismatch> {
         let mut entries: Vec<(Arc<str>, Value)> = Vec::with_capacity(object.len());
-        for (key, json) in object {
+        for (key, input) in object {
             let shown: String = key.chars().take(MAX_NAME).collect();
-            let value = self.within(&format!("[{shown:?}]"), |reader| reader.value(values, json))?;
-            entries.push((key.as_str().into(), value));
+            let value = self.within(&format!("[{shown:?}]"), |reader| reader.value(values, input))?;
+            entries.push(((&**key).into(), value));
         }
         entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        Ok(Value::Record(entries))
-    }
-
-    fn integer(&self, kind: &Kind, json: &Json, least: i64, most: i64) -> Result<Value, Mismatch> {
-        match json.as_i64() {
-            Some(value) if (least..=most).contains(&value) => Ok(Value::Int(value)),
-            None if json.is_f64() => Err(self.mismatch(kind, "a number with a fraction or an exponent")),
-            _ => Err(self.mismatch(kind, "a number out of range")),
+        match entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            true => Err(self.mismatch("each key once", "a key that is there twice")),
+            false => Ok(Value::Record(entries)),
         }
     }
 
-    fn float(&self, kind: &Kind, json: &Json) -> Result<Value, Mismatch> {
-        let most = if *kind == Kind::Float { f64::from(f32::MAX) } else { f64::MAX };
-        match json.as_f64() {
-            Some(value) if value.abs() <= most => Ok(Value::Float(value)),
-            _ => Err(self.mismatch(kind, "a number out of range")),
-        }
-    }
-
-    fn bytes(&self, kind: &Kind, text: &str) -> Result<Arc<[u8]>, Mismatch> {
-        let bytes: Result<Arc<[u8]>, _> = text.chars().map(|c| u8::try_from(u32::from(c))).collect();
-        bytes.map_err(|_| self.mismatch(kind, "a string with a character above U+00FF"))
-    }
-
-    fn symbol(&self, kind: &Kind, symbols: &[Arc<str>], text: &str) -> Result<Value, Mismatch> {
+    fn symbol(&self, kind: &Kind, symbols: &Symbols, text: &str) -> Result<Value, Mismatch> {
         match symbols.iter().find(|symbol| &***symbol == text) {
             Some(symbol) => Ok(Value::String(symbol.clone())),
             None => Err(Mismatch {
@@ -159,16 +222,5 @@ impl Reader {
                 ..self.mismatch(kind, "a string that is none of them")
             }),
         }
-    }
-}
-
-fn found(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::folder::{MAX_FILE, Source};
-use crate::schema::Fault;
+use crate::schema::{Fault, line_of};
 
 /// What is wrong with a folder of schemas; whoever wrote the named file is at fault.
 #[derive(Debug, Clone, Error)]
@@ -40,10 +40,12 @@ pub enum RegistryError {
         file: PathBuf,
     },
     /// A file is not a schema that can be used.
-    #[error("{}: {}{reason}", file.display(), in_field(field))]
+    #[error("{}:{} {}{reason}", file.display(), on_line(line), in_field(field))]
     Invalid {
         /// The file.
         file: PathBuf,
+        /// The line, counted from 1, if that is known.
+        line: Option<usize>,
         /// The path of the field, if the fault lies in one.
         field: Option<String>,
         /// What is wrong.
@@ -66,10 +68,12 @@ pub enum RegistryError {
         other: PathBuf,
     },
     /// Two versions cannot read each other's records.
-    #[error("{}: {}{reason} (compared with {})", file.display(), in_field(field), other.display())]
+    #[error("{}:{} {}{reason} (compared with {})", file.display(), on_line(line), in_field(field), other.display())]
     Incompatible {
         /// The file of the newer version.
         file: PathBuf,
+        /// The line in it, counted from 1, if that is known.
+        line: Option<usize>,
         /// The file of the older version.
         other: PathBuf,
         /// The path of the field, if the fault lies in one.
@@ -90,8 +94,17 @@ pub enum RegistryError {
     },
 }
 
+fn on_line(line: &Option<usize>) -> String {
+    line.map(|line| format!("{line}:")).unwrap_or_default()
+}
+
 fn in_field(field: &Option<String>) -> String {
     field.as_ref().map(|field| format!("field `{field}`: ")).unwrap_or_default()
+}
+
+/// The line of a fault: the one that is known, else that of the field.
+fn line(source: &Source, fault: &Fault) -> Option<usize> {
+    fault.line.or_else(|| line_of(&source.text, fault.field.as_deref()?))
 }
 
 impl RegistryError {
@@ -100,12 +113,13 @@ impl RegistryError {
     }
 
     pub(super) fn invalid(source: &Source, fault: Fault) -> Self {
-        Self::Invalid { file: source.file.clone(), field: fault.field, reason: fault.reason }
+        let line = line(source, &fault);
+        Self::Invalid { file: source.file.clone(), line, field: fault.field, reason: fault.reason }
     }
 
     pub(super) fn incompatible(source: &Source, other: &Source, fault: Fault) -> Self {
-        let (file, other) = (source.file.clone(), other.file.clone());
-        Self::Incompatible { file, other, field: fault.field, reason: fault.reason }
+        let (line, file, other) = (line(source, &fault), source.file.clone(), other.file.clone());
+        Self::Incompatible { file, line, other, field: fault.field, reason: fault.reason }
     }
 
     pub(super) fn same_bytes(source: &Source, other: &Source) -> Self {
@@ -125,6 +139,22 @@ impl RegistryError {
             | Self::Incompatible { file, .. }
             | Self::SameBytes { file, .. } => file,
         }
+    }
+
+    /// The line at fault in the file, counted from 1, if that is known.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Invalid { line, .. } | Self::Incompatible { line, .. } => *line,
+            _ => None,
+        }
+    }
+
+    /// What is wrong, without the file and the line.
+    pub fn reason(&self) -> String {
+        let text = self.to_string();
+        let file = self.file().display().to_string();
+        let rest = text.strip_prefix(&file).unwrap_or(&text);
+        rest.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()).trim_start().to_owned()
     }
 
     /// The path of the field at fault, if the fault lies in one.

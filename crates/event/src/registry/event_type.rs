@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decode::RecordPlan;
+use crate::decode::Plans;
 use crate::{Schema, TypeName};
 
 /// An event type with all its versions.
@@ -11,14 +11,12 @@ pub struct EventType {
     /// Never empty, the oldest first; version 1 is at 0.
     versions: Vec<Arc<Schema>>,
     /// How to read a record of each version.
-    plans: Vec<RecordPlan>,
+    plans: Vec<Plans>,
 }
 
 impl EventType {
-    /// Takes the versions, of which there must be one at least, the oldest first.
-    pub(super) fn new(versions: Vec<Arc<Schema>>) -> Self {
-        let newest = &versions[versions.len() - 1];
-        let plans = versions.iter().map(|version| RecordPlan::new(&version.layout, &newest.fields)).collect();
+    /// Takes the versions, of which there must be one at least, the oldest first, and how the newest reads each.
+    pub(super) fn new(versions: Vec<Arc<Schema>>, plans: Vec<Plans>) -> Self {
         Self { versions, plans }
     }
 
@@ -48,7 +46,7 @@ impl EventType {
     }
 
     /// A version by its position, and how to read what it wrote.
-    pub(super) fn written(&self, index: usize) -> (&Schema, &RecordPlan) {
+    pub(super) fn written(&self, index: usize) -> (&Schema, &Plans) {
         (&self.versions[index], &self.plans[index])
     }
 }

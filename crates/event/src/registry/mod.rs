@@ -17,6 +17,7 @@ pub use event_type::EventType;
 use folder::Source;
 
 use crate::confluent::{ForeignSchema, Writer, WriterError};
+use crate::resolution::{Rules, resolve};
 use crate::suggest::nearest;
 use crate::{DecodeError, Record, Schema, TypeName, decode, schema};
 
@@ -78,11 +79,24 @@ impl Registry {
     pub fn decode(&self, body: &[u8]) -> Result<Record, DecodeError> {
         let (fingerprint, datum) = decode::split(body)?;
         let Some((event_type, index)) = self.0.fingerprints.get(&fingerprint) else {
-            return Err(DecodeError::UnknownSchema { fingerprint });
+            return Err(self.unknown(fingerprint));
         };
         let (written, plan) = event_type.written(*index);
         let values = decode::values(written, plan, datum)?;
         Ok(Record::new(event_type.clone(), written.version, values))
+    }
+
+    /// Says what may be wrong with a fingerprint that nothing has. Its bytes in the other order are the commonest
+    /// mistake of who writes the encoding by hand.
+    fn unknown(&self, fingerprint: u64) -> DecodeError {
+        match self.0.fingerprints.get(&fingerprint.swap_bytes()) {
+            None => DecodeError::UnknownSchema { fingerprint },
+            Some((event_type, index)) => DecodeError::ReversedFingerprint {
+                fingerprint,
+                event_type: event_type.name().clone(),
+                version: event_type.versions()[*index].version,
+            },
+        }
     }
 
     /// Plans how to read what a schema of a schema registry wrote.
@@ -96,8 +110,6 @@ impl Registry {
         let named = schema.type_name().and_then(|name| self.event_type(&name));
         let event_type = named.or_else(|| self.event_type(declared.as_str()));
         let event_type = event_type.ok_or_else(|| schema.unknown_type(declared))?;
-        compatibility::check_foreign(schema.definition(), event_type.newest())
-            .map_err(|fault| WriterError::incompatible(event_type, fault))?;
         Writer::new(schema, event_type)
     }
 
@@ -166,5 +178,10 @@ fn event_type(sources: &[Source]) -> Result<EventType, RegistryError> {
         }
         versions.push(Arc::new(schema));
     }
-    Ok(EventType::new(versions))
+    let newest = &versions[versions.len() - 1];
+    let plan = |(version, source): (&Arc<Schema>, &Source)| {
+        resolve(&version.layouts, &newest.fields, Rules::Newer).map_err(|fault| RegistryError::invalid(source, fault))
+    };
+    let plans = versions.iter().zip(sources).map(plan).collect::<Result<_, _>>()?;
+    Ok(EventType::new(versions, plans))
 }

@@ -51,9 +51,21 @@ fn key(json: &Json, fields: &[Field]) -> Result<Vec<usize>, Fault> {
         }
         if !matches!(
             fields[index].kind,
-            Kind::Boolean | Kind::Int | Kind::Long | Kind::String | Kind::Enum(_) | Kind::Timestamp
+            Kind::Boolean
+                | Kind::Int
+                | Kind::Long
+                | Kind::String
+                | Kind::Enum(_)
+                | Kind::Uuid
+                | Kind::Decimal { scale: Some(_) }
+                | Kind::Timestamp(_)
+                | Kind::LocalTimestamp(_)
+                | Kind::Date
+                | Kind::TimeOfDay(_)
         ) {
-            let reason = format!("`{KEY}` needs a string, an enum, a whole number, a timestamp or a boolean");
+            let reason = format!(
+                "`{KEY}` needs a string, an enum, a whole number, a decimal, a uuid, a date or time, or a boolean"
+            );
             return Err(Fault::of_field(name, reason));
         }
         key.push(index);

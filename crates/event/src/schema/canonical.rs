@@ -7,10 +7,12 @@ use std::collections::HashSet;
 use apache_avro::Schema as Avro;
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, Name, UuidSchema};
 
+use super::Definitions;
+
 /// The canonical form: primitive types by their plain names, named types by their full names and written out where they
 /// come first, and nothing but what decides what the bytes mean.
-pub(super) fn canonical(schema: &Avro) -> String {
-    let mut writer = Writer { text: String::new(), written: HashSet::new() };
+pub(super) fn canonical(schema: &Avro, definitions: &Definitions<'_>) -> String {
+    let mut writer = Writer { text: String::new(), written: HashSet::new(), definitions };
     writer.schema(schema);
     writer.text
 }
@@ -23,13 +25,15 @@ pub(super) fn fingerprint(text: &str) -> u64 {
     })
 }
 
-struct Writer {
+struct Writer<'d> {
     text: String,
+    /// What stands in other schemas is written out where it comes first, too.
+    definitions: &'d Definitions<'d>,
     /// The full names that are written out already.
     written: HashSet<String>,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn schema(&mut self, schema: &Avro) {
         match schema {
             Avro::Null => self.quoted("null"),
@@ -69,7 +73,13 @@ impl Writer {
                     writer.text.push('}');
                 });
             }),
-            Avro::Ref { name } => self.quoted(&name.fullname(None)),
+            Avro::Ref { name } => {
+                let name = name.fullname(None);
+                match self.definitions.get(&name) {
+                    Some(definition) if !self.written.contains(&name) => self.schema(definition),
+                    _ => self.quoted(&name),
+                }
+            }
         }
     }
 

@@ -2,21 +2,30 @@
 
 mod attributes;
 mod canonical;
+mod definitions;
 mod field;
-mod inline;
+mod fields;
+mod kind;
 mod layout;
 mod parse;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-pub use field::{Field, Kind};
+pub(crate) use definitions::Definitions;
+pub use field::Field;
 pub(crate) use field::{find, suggest};
-pub(crate) use layout::{Layout, RecordLayout};
-pub(crate) use parse::{fingerprint_of, layout, parse, parse_foreign};
+pub use kind::{Fields, Kind, Symbols, Unit};
+pub(crate) use layout::{Layout, Layouts, Logical, MAX_CHAIN};
+pub(crate) use parse::{Foreign, parse, parse_foreign};
+pub(crate) use place::line_of;
 
 use crate::TypeName;
+
+/// The attribute of a field whose text is JSON.
+const JSON: &str = "fanfare.json";
 
 /// One version of an event type.
 pub struct Schema {
@@ -37,10 +46,8 @@ pub struct Schema {
     /// The fingerprint that apache-avro writes, where it is another: it keeps a trace of logical types in the canonical
     /// form, against the specification. Producers that use it are understood too.
     pub(crate) variant_fingerprint: Option<u64>,
-    /// The schema with every reference replaced by what it refers to.
-    pub(crate) definition: apache_avro::Schema,
-    /// How the fields lie in the bytes.
-    pub(crate) layout: RecordLayout,
+    /// How its records lie in the bytes.
+    pub(crate) layouts: Layouts,
 }
 
 impl Schema {
@@ -76,17 +83,19 @@ impl fmt::Debug for Schema {
 pub(crate) struct Fault {
     /// The path of the field, if the fault lies in one.
     pub(crate) field: Option<String>,
+    /// The line, where it is known already.
+    pub(crate) line: Option<usize>,
     /// What is wrong, and what would be right.
     pub(crate) reason: String,
 }
 
 impl Fault {
     pub(crate) fn of_file(reason: impl Into<String>) -> Self {
-        Self { field: None, reason: reason.into() }
+        Self { field: None, line: None, reason: reason.into() }
     }
 
     pub(crate) fn of_field(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), reason: reason.into() }
+        Self { field: Some(field.into()), line: None, reason: reason.into() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::Write;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::timestamp::Iso8601;
+use crate::timestamp::{Form, Iso8601};
 use crate::{Message, Outcome, Value};
 
 /// Appends the message without the record separator.
@@ -128,9 +128,14 @@ fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::String(text) => write_string(text, out),
         Value::Binary(bytes) => write_display(format_args!("\"{}\"", Base64Display::new(bytes, &STANDARD)), out),
         Value::Timestamp { seconds, nanoseconds } => {
-            let moment = Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds };
+            let moment = Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds, form: Form::Utc };
             write_display(format_args!("\"{moment}\""), out);
         }
+        Value::Local { seconds, nanoseconds } => {
+            let moment = Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds, form: Form::Local };
+            write_display(format_args!("\"{moment}\""), out);
+        }
+        Value::Date { days } => write_display(format_args!("\"{}\"", Iso8601::date(*days)), out),
         Value::Array(items) => write_array(items, out, write_value),
         Value::Map(entries) => {
             out.push(b'{');

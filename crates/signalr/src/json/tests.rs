@@ -235,6 +235,8 @@ fn values_are_written_as_json_has_them() {
         (Value::Int(i64::MIN), "-9223372036854775808"),
         (Value::binary(&b"hello"[..]), r#""aGVsbG8=""#),
         (Value::timestamp_millis(1_017_656_415_250), r#""2002-04-01T10:20:15.250Z""#),
+        (Value::Local { seconds: 1_017_656_415, nanoseconds: 0 }, r#""2002-04-01T10:20:15""#),
+        (Value::Date { days: 20_455 }, r#""2026-01-02""#),
         (Value::Timestamp { seconds: 0, nanoseconds: u32::MAX }, r#""1970-01-01T00:00:00.999999999Z""#),
         (Value::map([("b", Value::Null), ("a", Value::Array(vec![Value::Bool(false)]))]), r#"{"b":null,"a":[false]}"#),
     ] {

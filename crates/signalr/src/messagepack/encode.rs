@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use rmp::encode as write;
 
 use super::value::TIMESTAMP;
-use crate::timestamp::MAX_NANOSECONDS;
+use crate::timestamp::{MAX_NANOSECONDS, SECONDS_PER_DAY};
 use crate::{Message, Outcome, Value};
 
 /// Appends the message without its length.
@@ -102,7 +102,10 @@ fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
             sure(write::write_bin_len(out, length(bytes)));
             out.extend_from_slice(bytes);
         }
-        Value::Timestamp { seconds, nanoseconds } => write_timestamp(*seconds, *nanoseconds, out),
+        Value::Timestamp { seconds, nanoseconds } | Value::Local { seconds, nanoseconds } => {
+            write_timestamp(*seconds, *nanoseconds, out);
+        }
+        Value::Date { days } => write_timestamp(days.saturating_mul(SECONDS_PER_DAY), 0, out),
         Value::Array(items) => write_array(items, out),
         Value::Map(entries) => {
             sure(write::write_map_len(out, length(entries)));

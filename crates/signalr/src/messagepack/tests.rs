@@ -246,6 +246,35 @@ fn a_claimed_length_is_not_believed() {
     assert!(decode(b"\x96\x01\x80\xc0\xa1T\x90\xdd\xff\xff\xff\xff").is_err());
 }
 
+/// A method without a result answers null, as ASP.NET does: a client that waits for a value gets one.
+#[test]
+fn no_result_is_null() {
+    let completion = Message::Completion { invocation_id: "1".into(), outcome: Outcome::Value(Value::Null) };
+    let mut out = Vec::new();
+    encode(&completion, &mut out);
+    assert_eq!(out, b"\x95\x03\x80\xa11\x03\xc0");
+    let mut out = Vec::new();
+    crate::json::encode(&completion, &mut out);
+    assert_eq!(out, br#"{"type":3,"invocationId":"1","result":null}"#);
+}
+
+#[test]
+fn a_float_of_32_bits_is_what_its_client_wrote() {
+    for number in [0.1_f32, -2.5, 3.4e38, 1e-45] {
+        let bytes = [&b"\xca"[..], &number.to_be_bytes()].concat();
+        let Value::Float(read) = item(&bytes) else { panic!("{number}") };
+        assert_eq!((read.to_string(), read as f32), (number.to_string(), number));
+    }
+    let Value::Float(read) = item(b"\xca\x7f\xc0\x00\x00") else { panic!("not a number") };
+    assert!(read.is_nan());
+}
+
+#[test]
+fn dates_and_clocks_are_timestamps() {
+    assert_eq!(written_item(Value::Local { seconds: 1, nanoseconds: 0 }), b"\xd6\xff\x00\x00\x00\x01");
+    assert_eq!(written_item(Value::Date { days: 1 }), b"\xd6\xff\x00\x01\x51\x80");
+}
+
 #[test]
 fn values_are_written_in_their_shortest_form() {
     for (value, bytes) in [

@@ -69,10 +69,16 @@ pub(super) fn read_value<'a>(reader: &mut Reader<'a>, depth: usize) -> Result<Va
         Marker::Null => Ok(Value::Null),
         Marker::True => Ok(Value::Bool(true)),
         Marker::False => Ok(Value::Bool(false)),
-        Marker::F32 => Ok(Value::Float(f32::from_be_bytes(reader.array()?).into())),
+        Marker::F32 => Ok(Value::Float(shortest(f32::from_be_bytes(reader.array()?)))),
         Marker::F64 => Ok(Value::Float(f64::from_be_bytes(reader.array()?))),
         _ => Err(reader.fault("a byte without a meaning").into()),
     }
+}
+
+/// The number that is written with as few digits, which is the one that the same client writes in JSON: 0.1 and not
+/// 0.10000000149011612.
+fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| number.into())
 }
 
 fn read_map<'a>(reader: &mut Reader<'a>, length: usize, depth: usize) -> Result<Value<'a>, ValueError> {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 use super::Value;
-use crate::timestamp::Iso8601;
+use crate::timestamp::{Form, Iso8601};
 
 macro_rules! from_small_integers {
     ($($integer:ty),+) => {
@@ -113,8 +113,12 @@ impl Serialize for Value<'_> {
             Self::String(text) => serializer.serialize_str(text),
             Self::Binary(bytes) => serializer.collect_str(&Base64Display::new(bytes, &STANDARD)),
             Self::Timestamp { seconds, nanoseconds } => {
-                serializer.collect_str(&Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds })
+                serializer.collect_str(&Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds, form: Form::Utc })
             }
+            Self::Local { seconds, nanoseconds } => {
+                serializer.collect_str(&Iso8601 { seconds: *seconds, nanoseconds: *nanoseconds, form: Form::Local })
+            }
+            Self::Date { days } => serializer.collect_str(&Iso8601::date(*days)),
             Self::Array(items) => serializer.collect_seq(items),
             Self::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
         }

@@ -7,9 +7,17 @@ use std::process::ExitCode;
 use crate::config::{Fault, Loaded};
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
-pub fn run(config: &Path) -> ExitCode {
+///
+/// With `explain`, one line for each route first: its event, what it sends to whom, and what keeps other orgs from it.
+pub fn run(config: &Path, explain: bool) -> ExitCode {
     match Loaded::load(config) {
         Ok(loaded) => {
+            let Loaded { config: read, registry, routes } = &loaded;
+            if explain {
+                for line in routes.explain(registry, read.single_org.as_deref()) {
+                    let _ = writeln!(std::io::stdout(), "{line}");
+                }
+            }
             let _ = writeln!(std::io::stdout(), "{}", summary(config, &loaded));
             ExitCode::SUCCESS
         }

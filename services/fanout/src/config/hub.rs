@@ -8,7 +8,7 @@ use super::method;
 use super::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::method::Declared;
-use crate::route::HubDeclaration;
+use crate::route::{HubDeclaration, Times};
 
 /// The role whose bearers may name any org, unless a hub says otherwise.
 const ANY_ORG: &str = "superadmin";
@@ -23,7 +23,8 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
-pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles", "catch_up", "method"];
+pub(super) const KEYS: &[&str] =
+    &["public", "join", "require_roles", "any_org_roles", "catch_up", "method", "messagepack_times"];
 
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct HubConfig {
     pub catch_up: bool,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
+    /// How dates and times are sent in MessagePack.
+    pub times: Times,
 }
 
 impl HubConfig {
@@ -72,7 +75,7 @@ impl HubConfig {
                 groups.push(template.clone());
             }
         }
-        HubDeclaration { path: self.path.to_string(), groups }
+        HubDeclaration { path: self.path.to_string(), groups, times: self.times }
     }
 }
 
@@ -114,6 +117,21 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig]) -> H
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
         catch_up: section.boolean("catch_up").unwrap_or(true),
         methods: method::read(&section, public, authorizers),
+        times: times(&section),
+    }
+}
+
+/// Reads `messagepack_times = "text"`.
+fn times(section: &Section<'_>) -> Times {
+    const KEY: &str = "messagepack_times";
+    match section.string(KEY).map(|text| text.value) {
+        None | Some("timestamp") => Times::Timestamps,
+        Some("text") => Times::Text,
+        Some(other) => {
+            let help = Some("\"timestamp\" or \"text\"".to_owned());
+            section.fault(KEY, format!("dates and times cannot be sent as {other:?}"), help);
+            Times::default()
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fanfare_event::Registry;
+use fanfare_event::{Registry, RegistryError};
 
 use super::{Config, Fault, HubConfig, Source};
 use crate::route::RouteTable;
@@ -35,7 +35,7 @@ impl Loaded {
             return Err(faults);
         }
         let hubs: Vec<_> = config.hubs.iter().map(HubConfig::declaration).collect();
-        let routes = RouteTable::compile(&sources, &registry, &hubs)?;
+        let routes = RouteTable::compile_for(&sources, &registry, &hubs, config.single_org.as_deref())?;
         let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
         if ungranted.is_empty() { Ok(Self { config, registry, routes }) } else { Err(ungranted) }
     }
@@ -50,12 +50,14 @@ fn ungranted(hub: &HubConfig, routes: &RouteTable) -> Vec<Fault> {
 fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
     match &config.schemas {
         None => Ok(Registry::builtin()),
-        // The message names the file; what is at fault need not be in it alone.
-        Some(folder) => {
-            let builtin = Registry::builtin();
-            builtin.with_folder(folder).map_err(|error| vec![Fault::whole(folder, error.to_string())])
-        }
+        Some(folder) => Registry::builtin().with_folder(folder).map_err(|error| vec![schema_fault(&error)]),
     }
+}
+
+/// What is wrong with a schema, in its own file and on its line where that is known.
+fn schema_fault(error: &RegistryError) -> Fault {
+    let (line, column) = error.line().map_or((0, 0), |line| (line, 1));
+    Fault { line, column, ..Fault::whole(error.file(), error.reason()) }
 }
 
 /// The route file, or all files `*.toml` of the folder by name.

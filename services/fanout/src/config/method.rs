@@ -8,7 +8,8 @@ use super::section::{Node, Section, text};
 use super::{Spot, publish, suggest};
 use crate::groups::name::GroupTemplate;
 use crate::method::declared::{
-    Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Question, Template, UnknownName,
+    Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Question, Template, Text,
+    UnknownName,
 };
 use crate::method::{Builtin, Declared};
 
@@ -152,9 +153,9 @@ fn parameters(section: &Section<'_>) -> Option<Box<[Parameter]>> {
 fn parameter<'d>(section: &Section<'d>, node: Node<'d>) -> Option<(Located<&'d str>, ParameterKind)> {
     let document = section.document();
     let (name, kind) = match (text(node), section.nested(node, "an argument")) {
-        (Some(name), _) => (name, ParameterKind::find("string")?),
+        (Some(name), _) => (name, ParameterKind::String(Text::default())),
         (None, Some(table)) => {
-            let table = table.allow(&["name", "type", "max"]);
+            let table = table.allow(&["name", "type", "max", "single_line", "required"]);
             let kind = kind(&table);
             (table.required("name")?, kind?)
         }
@@ -184,13 +185,17 @@ fn kind(table: &Section<'_>) -> Option<ParameterKind> {
         return None;
     };
     match kind {
-        ParameterKind::String { max } => {
-            let max = table.integer("max", 1..=MAX_STRING, max as u64);
-            Some(ParameterKind::String { max: usize::try_from(max).unwrap_or(usize::MAX) })
+        ParameterKind::String(text) => {
+            let max = table.integer("max", 1..=MAX_STRING, text.max as u64);
+            Some(ParameterKind::String(Text {
+                max: usize::try_from(max).unwrap_or(usize::MAX),
+                single_line: table.boolean("single_line").unwrap_or(text.single_line),
+                required: table.boolean("required").unwrap_or(text.required),
+            }))
         }
         other => {
-            if table.value("max").is_some() {
-                table.fault("max", "only a string has a `max`", None);
+            for key in ["max", "single_line", "required"].into_iter().filter(|key| table.value(key).is_some()) {
+                table.fault(key, format!("only a string has a `{key}`"), None);
             }
             Some(other)
         }

@@ -62,6 +62,8 @@ pub struct Config {
     pub schemas: Option<PathBuf>,
     /// The route file, or the folder of route files.
     pub routes: PathBuf,
+    /// The one org of a platform that has one, so that its events need not say it.
+    pub single_org: Option<String>,
     /// Every `[[issuer]]`.
     pub issuers: Vec<IssuerConfig>,
     /// `[token]`, with the verifier's other settings at their defaults.
@@ -135,14 +137,14 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let hubs = hub::read(root, &authorizers);
     check_realms(root, &hubs, &issuers.user_realms);
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
-    let routes = match root.section("routes") {
-        Some(section) => existing(&section, paths),
+    let (routes, single_org) = match root.section("routes") {
+        Some(section) => (existing(&section, &["path", "single_org"], paths), single_org(&section)),
         None => {
             root.fault("routes", "the section [routes] is missing", None);
-            None
+            (None, None)
         }
     };
-    let schemas = root.section("schemas").map(|section| existing(&section, paths));
+    let schemas = root.section("schemas").map(|section| existing(&section, &["path"], paths));
     let token = issuer::read_token(root);
     let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
     let (cors, limits, log) = (origins(root), limits::read(root, has_proxies), log_format(root));
@@ -156,6 +158,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
             None => None,
         },
         routes: routes?,
+        single_org,
         issuers: issuers.issuers,
         token,
         development,
@@ -167,9 +170,20 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     })
 }
 
-/// Reads the one key `path` of a section; it must exist.
-fn existing(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
-    let section = section.clone().allow(&["path"]);
+/// Reads the org of a platform that has one.
+fn single_org(section: &Section<'_>) -> Option<String> {
+    let text = section.string("single_org")?;
+    if text.value.trim().is_empty() {
+        let help = Some("for instance single_org = \"acme\"".to_owned());
+        section.document().fault(text.at, "`single_org` names no org", help);
+        return None;
+    }
+    Some(text.value.to_owned())
+}
+
+/// Reads the key `path` of a section that may have these keys; it must exist.
+fn existing(section: &Section<'_>, keys: &[&str], paths: &Paths) -> Option<PathBuf> {
+    let section = section.clone().allow(keys);
     let text = section.required("path")?;
     let path = paths.resolve(text.value);
     if !path.exists() {

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::expression::{Entry, Expression};
 use super::scope::{Phase, Scope};
+use super::source::Source;
 use crate::config::document::Located;
 use crate::config::section::{Node, entries, integer};
 
@@ -42,9 +43,21 @@ pub(super) fn compile(scope: &Scope<'_>, node: Node<'_>) -> Option<Expression> {
     }
 }
 
-/// `"key?"` is a key that is left out where its value is null.
+/// `"key?"` is a key that is left out where its value is null, `"key??"` one that is left out where the event says
+/// nothing of it, and null where it says that.
 fn entry(scope: &Scope<'_>, key: Located<&str>, node: Node<'_>) -> Option<Entry> {
     let value = compile(scope, node)?;
+    if let Some(name) = key.value.strip_suffix("??") {
+        return match &value {
+            Expression::Value(Source::Field(field)) if field.may_be_unsaid() => Some(Entry::unless_unsaid(name, value)),
+            _ => {
+                let message = format!("`{}` is never left out, since every event says what its value is", key.value);
+                let help = "a `??` needs one field of a record that may be null, or one key of a map";
+                scope.document.fault(key.at, message, Some(help.to_owned()));
+                None
+            }
+        };
+    }
     match key.value.strip_suffix('?') {
         None => Some(Entry::new(key.value, value)),
         Some(name) if matches!(&value, Expression::Value(source) if source.nullable()) => {

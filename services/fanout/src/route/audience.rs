@@ -26,6 +26,8 @@ const PERSONAL: [&str; 4] = ["email", "e_mail", "phone", "mobile"];
 /// One group template of a route.
 #[derive(Debug, Clone)]
 pub(super) struct Audience {
+    /// As the route has it.
+    written: Box<str>,
     template: GroupTemplate,
     values: SmallVec<[GroupValue; 2]>,
     /// The value that is a list: each of its items gives a group.
@@ -79,6 +81,11 @@ impl Audience {
         if items.len() > MAX_SPREAD { Err(BadGroup::TooMany) } else { Ok(()) }
     }
 
+    /// The group as the route has it.
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
     /// The hub's template.
     pub(super) fn template(&self) -> &GroupTemplate {
         &self.template
@@ -115,7 +122,9 @@ impl Audience {
             );
             return None;
         };
-        let mut audience = Self { template: template.clone(), values: SmallVec::new(), spread: None, fixed: None };
+        let written = text.value.into();
+        let mut audience =
+            Self { written, template: template.clone(), values: SmallVec::new(), spread: None, fixed: None };
         let mut sound = true;
         for (hole, captured) in template.holes().zip(found) {
             match captured {
@@ -152,8 +161,8 @@ impl Audience {
             kind => kind,
         };
         let fits = match item {
-            Kind::String | Kind::Enum(_) => true,
-            Kind::Int | Kind::Long | Kind::Boolean => self.spread.is_none() && !TEXT_HOLES.contains(&hole),
+            Kind::String | Kind::Enum(_) | Kind::Uuid => true,
+            Kind::Int | Kind::Long | Kind::Boolean | Kind::Date => self.spread.is_none() && !TEXT_HOLES.contains(&hole),
             _ => false,
         };
         if !fits {

@@ -10,7 +10,6 @@ use super::field::article;
 use super::link;
 use super::scope::{Phase, Scope};
 use super::source::Source;
-use super::text::{Part, Text};
 use crate::config::document::Located;
 use crate::config::section::{Node, Section};
 use crate::config::suggest;
@@ -45,8 +44,7 @@ fn object(target: &str, entries: impl IntoIterator<Item = Entry>) -> Shape {
         Entry::new("cursor", Expression::Value(Source::Cursor)),
     ];
     object.extend(entries);
-    // As text in every protocol, where `{$time}` alone would be a timestamp in MessagePack.
-    object.push(Entry::new("at", Expression::Text(Text([Part::Value(Source::Time)].into()))));
+    object.push(Entry::new("at", Expression::Value(Source::Time)));
     Shape { target: target.into(), arguments: [Expression::Object(object.into())].into() }
 }
 

@@ -13,7 +13,7 @@ use super::effect::EffectRule;
 use super::rule::{Retain, Route};
 use super::scope::{Phase, Scope};
 use super::text::Text;
-use super::{HubDeclaration, RouteSource, canonical};
+use super::{HubDeclaration, RouteSource, canonical, isolation};
 use crate::config::Fault;
 use crate::config::document::{Document, Located};
 use crate::config::section::{Section, integer, text};
@@ -59,12 +59,14 @@ pub(super) fn sources(
     sources: &[RouteSource],
     registry: &Registry,
     hubs: &[HubDeclaration],
+    single_org: Option<&str>,
 ) -> Result<Compiled, Vec<Fault>> {
     let documents: Vec<_> = sources.iter().map(Document::parse).collect();
     let (routes, texts) = {
         let mut compiler = Compiler {
             registry,
             hubs,
+            single_org,
             names: HashMap::new(),
             routes: Vec::new(),
             removals: Vec::new(),
@@ -87,6 +89,8 @@ pub(super) fn sources(
 struct Compiler<'c, 'd> {
     registry: &'c Registry,
     hubs: &'c [HubDeclaration],
+    /// The one org of the platform, if it has one.
+    single_org: Option<&'c str>,
     /// Every route's name, and where it is declared.
     names: HashMap<&'d str, String>,
     routes: Vec<(Box<str>, Route)>,
@@ -191,6 +195,9 @@ impl<'d> Compiler<'_, 'd> {
         let retain = retain(&scope, section, &when);
         let conflate = conflate(&scope, section, retain);
         let cross_org = section.boolean("cross_org").unwrap_or(false);
+        if !cross_org && self.single_org.is_none() {
+            isolation::check(section, &event_type);
+        }
         let silent = is_silent(section);
         let audiences: Vec<_> =
             hubs.iter().map(|hub| if silent { Vec::new() } else { audiences(&scope, section, hub) }).collect();
@@ -209,6 +216,7 @@ impl<'d> Compiler<'_, 'd> {
                 retain,
                 cross_org,
                 conflate: conflate.clone(),
+                times: hub.times,
                 hasher: RandomState::new(),
             };
             if retain == Retain::Remove {

@@ -1,6 +1,8 @@
 //! `when`: which events of a type a route takes.
 
-use fanfare_event::{Kind, Record, Value};
+use std::borrow::Cow;
+
+use fanfare_event::{Input, Kind, Record, Symbols, Value};
 use toml::de::DeValue;
 
 use super::field::{FieldPath, article};
@@ -34,6 +36,8 @@ impl Condition {
             Test::NoneOf(values) => !values.contains(value),
             Test::Range { min, max } => {
                 let number = value.as_f64().or_else(|| value.as_i64().map(|number| number as f64));
+                // A decimal is text.
+                let number = number.or_else(|| value.as_str()?.parse().ok());
                 number.is_some_and(|number| *min <= number && number <= *max)
             }
         }
@@ -91,7 +95,7 @@ fn operated(scope: &Scope<'_>, field: &FieldPath, section: &Section<'_>) -> Vec<
 }
 
 fn bound(scope: &Scope<'_>, field: &FieldPath, key: &str, node: Node<'_>) -> Option<f64> {
-    let numeric = matches!(field.kind(), Kind::Int | Kind::Long | Kind::Float | Kind::Double);
+    let numeric = matches!(field.kind(), Kind::Int | Kind::Long | Kind::Float | Kind::Double | Kind::Decimal { .. });
     let number = number(node);
     if !numeric {
         let message = format!("`{}` is {} and has no `{key}`", field.name(), article(field.kind()));
@@ -124,32 +128,63 @@ fn values(scope: &Scope<'_>, field: &FieldPath, node: Node<'_>) -> Option<Box<[V
 }
 
 fn value(scope: &Scope<'_>, field: &FieldPath, node: Node<'_>) -> Option<Value> {
-    let found = match (field.kind(), node.get_ref()) {
-        (Kind::Boolean, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
-        (Kind::Int | Kind::Long, DeValue::Integer(_)) => section::integer(node).map(Value::Int),
-        (Kind::Float | Kind::Double, _) => number(node).map(Value::Float),
-        (Kind::String, DeValue::String(text)) => Some(Value::String((&**text).into())),
-        (Kind::Enum(symbols), DeValue::String(text)) => {
-            let text = Located { value: &**text, at: node.span().start };
-            return symbol(scope, field, symbols, text);
-        }
-        _ => None,
-    };
+    if let (Kind::Enum(symbols), DeValue::String(text)) = (field.kind(), node.get_ref()) {
+        let text = Located { value: &**text, at: node.span().start };
+        return symbol(scope, field, symbols, text);
+    }
+    let found = literal(field.kind(), node);
     if found.is_none() {
         let (name, kind) = (field.name(), article(field.kind()));
         let help = match (field.kind(), field.nullable()) {
+            (Kind::Bytes | Kind::Fixed(_) | Kind::Array(_) | Kind::Map(_) | Kind::Record(_) | Kind::Json, true) => {
+                Some(format!("only {name} = {{ present = true }} can be asked of it"))
+            }
+            (Kind::Bytes | Kind::Fixed(_) | Kind::Array(_) | Kind::Map(_) | Kind::Record(_) | Kind::Json, false) => {
+                Some("it cannot be compared".to_owned())
+            }
             (Kind::Boolean | Kind::Int | Kind::Long | Kind::Float | Kind::Double | Kind::String | Kind::Enum(_), _) => {
                 None
             }
-            (_, true) => Some(format!("only {name} = {{ present = true }} can be asked of it")),
-            (_, false) => Some("it cannot be compared".to_owned()),
+            (kind, _) => Some(format!("{kind}")),
         };
         scope.document.fault(node.span().start, format!("`{name}` is {kind}: this value is not"), help);
     }
     found
 }
 
-fn symbol(scope: &Scope<'_>, field: &FieldPath, symbols: &[std::sync::Arc<str>], text: Located<&str>) -> Option<Value> {
+/// A value of the file as one of a kind.
+fn literal(kind: &Kind, node: Node<'_>) -> Option<Value> {
+    let text = |node: Node<'_>| match node.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Datetime(time) => Some(time.to_string()),
+        DeValue::Integer(_) => section::integer(node).map(|number| number.to_string()),
+        DeValue::Float(float) => Some(float.as_str().replace('_', "")),
+        _ => None,
+    };
+    match (kind, node.get_ref()) {
+        (Kind::Boolean, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
+        (Kind::Int | Kind::Long, DeValue::Integer(_)) => section::integer(node).map(Value::Int),
+        (Kind::Float | Kind::Double, _) => number(node).map(Value::Float),
+        (Kind::String, DeValue::String(text)) => Some(Value::String((&**text).into())),
+        (Kind::Enum(symbols), DeValue::String(text)) => {
+            symbols.iter().find(|symbol| ***symbol == **text).cloned().map(Value::String)
+        }
+        (Kind::Union(kinds), _) => kinds.iter().find_map(|kind| literal(kind, node)),
+        (
+            Kind::Decimal { scale: Some(_) }
+            | Kind::Uuid
+            | Kind::Duration
+            | Kind::Timestamp(_)
+            | Kind::LocalTimestamp(_)
+            | Kind::Date
+            | Kind::TimeOfDay(_),
+            _,
+        ) => kind.value_of(&Input::Text(Cow::Owned(text(node)?))),
+        _ => None,
+    }
+}
+
+fn symbol(scope: &Scope<'_>, field: &FieldPath, symbols: &Symbols, text: Located<&str>) -> Option<Value> {
     if let Some(symbol) = symbols.iter().find(|symbol| ***symbol == *text.value) {
         return Some(Value::String(symbol.clone()));
     }

@@ -198,7 +198,7 @@ fn is_role(text: &str) -> bool {
 fn field(scope: &Scope<'_>, section: &Section<'_>, key: &str, nullable: bool) -> Option<FieldPath> {
     let text = section.required(key)?;
     let field = scope.only_field(text, key)?;
-    let fault = if *field.kind() != Kind::String {
+    let fault = if !matches!(field.kind(), Kind::String | Kind::Uuid) {
         format!("`{}` is {} and must be a string", field.name(), article(field.kind()))
     } else if field.nullable() && !nullable {
         format!("`{}` may be null, and `{key}` must not", field.name())

@@ -27,18 +27,38 @@ pub(super) enum Expression {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) key: Arc<str>,
-    /// Left out where its value is null.
-    pub(super) optional: bool,
+    pub(super) presence: Presence,
     pub(super) value: Expression,
+}
+
+/// When a key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Always,
+    /// Unless its value is null.
+    UnlessNull,
+    /// Unless the event says nothing of its value; null is something.
+    UnlessUnsaid,
 }
 
 impl Entry {
     pub(super) fn new(key: &str, value: Expression) -> Self {
-        Self { key: key.into(), optional: false, value }
+        Self { key: key.into(), presence: Presence::Always, value }
     }
 
     pub(super) fn optional(key: &str, value: Expression) -> Self {
-        Self { key: key.into(), optional: true, value }
+        Self { key: key.into(), presence: Presence::UnlessNull, value }
+    }
+
+    pub(super) fn unless_unsaid(key: &str, value: Expression) -> Self {
+        Self { key: key.into(), presence: Presence::UnlessUnsaid, value }
+    }
+
+    fn is_said(&self, context: Context<'_>) -> bool {
+        match (&self.value, self.presence) {
+            (Expression::Value(Source::Field(field)), Presence::UnlessUnsaid) => field.is_said(&context.event.record),
+            _ => true,
+        }
     }
 }
 
@@ -59,9 +79,9 @@ impl Expression {
             Self::List(items) => Wire::Array(items.iter().map(|item| item.evaluate(context)).collect()),
             Self::Object(entries) => {
                 let mut object = Vec::with_capacity(entries.len());
-                for entry in entries {
+                for entry in entries.iter().filter(|entry| entry.is_said(context)) {
                     let value = entry.value.evaluate(context);
-                    if !(entry.optional && value.is_null()) {
+                    if !(entry.presence == Presence::UnlessNull && value.is_null()) {
                         object.push((Cow::Borrowed(&*entry.key), value));
                     }
                 }

@@ -13,9 +13,29 @@ static NULL: Value = Value::Null;
 pub(super) struct FieldPath {
     name: Box<str>,
     index: usize,
-    inner: Box<[usize]>,
+    inner: Box<[Step]>,
     kind: Kind,
     nullable: bool,
+}
+
+/// One step further into a value.
+#[derive(Debug, Clone)]
+enum Step {
+    /// To the field of a record at a position.
+    Field(usize),
+    /// To what a map, or free JSON, has under a key.
+    Key(Box<str>),
+}
+
+impl Step {
+    /// What is there; nothing where the value holds no such thing.
+    fn read<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match (self, value) {
+            (Self::Field(index), Value::Record(fields)) => fields.get(*index).map(|(_, value)| value),
+            (Self::Key(key), value) => value.get(key),
+            _ => None,
+        }
+    }
 }
 
 /// Why a name leads to no field.
@@ -26,40 +46,56 @@ pub(super) struct NoField {
 }
 
 impl FieldPath {
-    /// Finds `name`, or `name.inner` in a nested record, by names or aliases.
+    /// Finds `name`, or `name.inner` in a nested record by names or aliases, in a map or in free JSON by a key.
     pub(super) fn find(schema: &Schema, name: &str) -> Result<Self, NoField> {
         let mut parts = name.split('.');
         let first = parts.next().unwrap_or_default();
         let event = &schema.event_type;
         let index = schema.index_of(first).ok_or_else(|| no_field(event.as_str(), first, &schema.fields))?;
-        let mut field = &schema.fields[index];
-        let (mut inner, mut nullable) = (Vec::new(), field.nullable);
+        let field = &schema.fields[index];
+        let (mut kind, mut nullable, mut called) = (&field.kind, field.nullable, &*field.name);
+        let mut inner = Vec::new();
         for part in parts {
-            let Kind::Record(fields) = &field.kind else {
-                let message =
-                    format!("`{}` of {event} is {} and has no fields of its own", field.name, article(&field.kind));
-                return Err(NoField { message, help: None });
-            };
-            let owner = format!("`{}` of {event}", field.name);
-            let at = fields.iter().position(|field| field.is_called(part));
-            let at = at.ok_or_else(|| no_field(&owner, part, fields))?;
-            inner.push(at);
-            field = &fields[at];
-            nullable |= field.nullable;
+            if let Kind::Nullable(inner) = kind {
+                kind = inner;
+            }
+            match kind {
+                Kind::Record(fields) => {
+                    let owner = format!("`{called}` of {event}");
+                    let at = fields.iter().position(|field| field.is_called(part));
+                    let at = at.ok_or_else(|| no_field(&owner, part, fields))?;
+                    inner.push(Step::Field(at));
+                    nullable |= fields[at].nullable;
+                    (kind, called) = (&fields[at].kind, &*fields[at].name);
+                }
+                Kind::Map(_) | Kind::Json if !part.is_empty() => {
+                    inner.push(Step::Key(part.into()));
+                    // Nobody says before which keys there are.
+                    nullable = true;
+                    (kind, called) = (kind.item(), part);
+                }
+                kind => {
+                    let message = format!("`{called}` of {event} is {} and has no fields of its own", article(kind));
+                    return Err(NoField { message, help: None });
+                }
+            }
         }
-        Ok(Self { name: name.into(), index, inner: inner.into(), kind: field.kind.clone(), nullable })
+        Ok(Self { name: name.into(), index, inner: inner.into(), kind: kind.clone(), nullable })
     }
 
     /// The field's value; null where a record on the way is null.
     pub(super) fn read<'r>(&self, record: &'r Record) -> &'r Value {
-        let mut value = record.at(self.index);
-        for index in &self.inner {
-            value = match value {
-                Value::Record(fields) => fields.get(*index).map_or(&NULL, |(_, value)| value),
-                _ => &NULL,
-            };
-        }
-        value
+        self.inner.iter().try_fold(record.at(self.index), |value, step| step.read(value)).unwrap_or(&NULL)
+    }
+
+    /// Whether the event says anything of the field, be it null: every record on the way is there, and every key.
+    pub(super) fn is_said(&self, record: &Record) -> bool {
+        self.inner.iter().try_fold(record.at(self.index), |value, step| step.read(value)).is_some()
+    }
+
+    /// Whether an event may say nothing of the field.
+    pub(super) fn may_be_unsaid(&self) -> bool {
+        !self.inner.is_empty() && self.nullable
     }
 
     /// The name as the route writes it.
@@ -95,7 +131,7 @@ fn no_field(owner: &str, name: &str, fields: &[Field]) -> NoField {
 /// A kind as a message calls it: `a boolean`.
 pub(super) fn article(kind: &Kind) -> String {
     match kind {
-        Kind::Int | Kind::Enum(_) | Kind::Array(_) => format!("an {}", word(kind)),
+        Kind::Int | Kind::Enum(_) | Kind::Array(_) | Kind::Null => format!("an {}", word(kind)),
         _ => format!("a {}", word(kind)),
     }
 }
@@ -109,7 +145,16 @@ fn word(kind: &Kind) -> &'static str {
         Kind::Double => "double",
         Kind::String => "string",
         Kind::Bytes | Kind::Fixed(_) => "byte string",
-        Kind::Timestamp => "timestamp",
+        Kind::Null => "always null field",
+        Kind::Decimal { .. } => "decimal",
+        Kind::Uuid => "uuid",
+        Kind::Duration => "duration",
+        Kind::Timestamp(_) => "timestamp",
+        Kind::LocalTimestamp(_) => "local timestamp",
+        Kind::Date => "date",
+        Kind::TimeOfDay(_) => "time of day",
+        Kind::Json => "JSON field",
+        Kind::Union(_) => "union",
         Kind::Enum(_) => "enum",
         Kind::Array(_) => "array",
         Kind::Map(_) => "map",

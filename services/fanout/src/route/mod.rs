@@ -12,6 +12,7 @@ mod condition;
 mod effect;
 mod expression;
 mod field;
+mod isolation;
 mod link;
 mod rule;
 mod scope;
@@ -31,6 +32,7 @@ pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
 pub(crate) use text::{Piece, pieces};
 pub use verify::Unroutable;
+pub use wire::Times;
 
 use crate::groups::name::GroupTemplate;
 
@@ -44,4 +46,6 @@ pub struct HubDeclaration {
     pub path: String,
     /// The templates of its groups, joined at connect or by a hub method.
     pub groups: Vec<GroupTemplate>,
+    /// How it sends dates and times in MessagePack.
+    pub times: Times,
 }

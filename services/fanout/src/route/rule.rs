@@ -16,6 +16,7 @@ use super::condition::Condition;
 use super::effect::{Effect, EffectRule};
 use super::source::Context;
 use super::text::Text;
+use super::wire::Times;
 use crate::groups::name::{GroupName, GroupTemplate};
 
 /// How many bytes of a digest make a notification id: enough that two never meet, short enough for a header.
@@ -46,6 +47,7 @@ pub struct Route {
     pub(super) retain: Retain,
     pub(super) cross_org: bool,
     pub(super) conflate: Option<Text>,
+    pub(super) times: Times,
     pub(super) hasher: RandomState,
 }
 
@@ -123,9 +125,19 @@ impl Route {
         notification_id(&self.name, attributes)
     }
 
+    /// What it sends to whom, as people read it.
+    pub(super) fn explain(&self) -> String {
+        let (name, hub) = (self.name(), self.hub());
+        if self.audiences.is_empty() {
+            return format!("{name} on {hub} tells nobody and changes who is in a group");
+        }
+        let groups: Vec<&str> = self.audiences.iter().map(Audience::written).collect();
+        format!("{name} sends {} on {hub} to {}", self.target(), groups.join(", "))
+    }
+
     /// The arguments of the notification, borrowed from route and event.
     pub fn arguments<'e>(&'e self, event: &'e Event, cursor: &'e str) -> Vec<Value<'e>> {
-        let context = Context { event, cursor, route: &self.name };
+        let context = Context { event, cursor, route: &self.name, times: self.times };
         self.shape.arguments.iter().map(|argument| argument.evaluate(context)).collect()
     }
 

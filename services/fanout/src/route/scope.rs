@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use fanfare_event::Schema;
 
-use super::field::FieldPath;
+use super::field::{FieldPath, article};
 use super::source::{ATTRIBUTES, Source};
 use super::text::{Part, Piece, Text, pieces};
 use super::wire::is_readable;
 use crate::config::document::{Document, Located};
 use crate::config::suggest;
+
+/// The forms in which a value can be asked for: `{size:text}`.
+const FORMS: [&str; 2] = ["text", "compact"];
 
 /// When a template is filled in, which decides what it may name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,21 @@ impl Scope<'_> {
 
     /// What a name between braces stands for.
     pub(super) fn source(&self, name: Located<&str>, phase: Phase) -> Option<Source> {
+        let Some((bare, form)) = name.value.split_once(':') else { return self.plain_source(name, phase) };
+        let source = self.plain_source(Located { value: bare, at: name.at }, phase)?;
+        let message = match (form, source) {
+            ("text", source) if is_readable(&source.kind()) => return Some(Source::AsText(Box::new(source))),
+            ("text", source) => format!("`{bare}` is {} and has no text", article(&source.kind())),
+            ("compact", Source::Field(field)) => return Some(Source::Compact(field)),
+            ("compact", _) => format!("`{bare}` is no field"),
+            _ => format!("there is no form `{form}` of `{bare}`"),
+        };
+        let help = suggest::help(form, FORMS);
+        self.document.fault(name.at, message, help.filter(|_| !FORMS.contains(&form)));
+        None
+    }
+
+    fn plain_source(&self, name: Located<&str>, phase: Phase) -> Option<Source> {
         if !name.value.starts_with('$') {
             return self.field(name).map(Source::Field);
         }

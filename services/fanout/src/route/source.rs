@@ -2,17 +2,21 @@
 
 use std::borrow::Cow;
 
-use fanfare_event::{Event, Id, Kind, Value};
+use fanfare_event::{Event, Id, Kind, Unit, Value};
 use fanfare_signalr::Value as Wire;
 
 use super::field::FieldPath;
 use super::rule::notification_id;
-use super::wire;
+use super::wire::{self, Times};
 
 /// Where a value of a template comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     Field(FieldPath),
+    /// `{size:text}`: whatever it is, as text in every protocol.
+    AsText(Box<Source>),
+    /// `{item:compact}`: without the fields of records that are null.
+    Compact(FieldPath),
     /// `{$id}`: the event's id.
     Id,
     /// `{$notification}`: the notification's id.
@@ -51,12 +55,14 @@ pub(super) struct Context<'e> {
     pub(super) cursor: &'e str,
     /// The route's name.
     pub(super) route: &'e str,
+    /// How the route's hub sends dates and times.
+    pub(super) times: Times,
 }
 
 impl<'e> Context<'e> {
     /// An event of which no notification is made yet.
     pub(super) fn of(event: &'e Event) -> Self {
-        Self { event, cursor: "", route: "" }
+        Self { event, cursor: "", route: "", times: Times::default() }
     }
 }
 
@@ -64,8 +70,8 @@ impl Source {
     /// The kind of value, for checks.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Field(field) => field.kind().clone(),
-            Self::Time => Kind::Timestamp,
+            Self::Field(field) | Self::Compact(field) => field.kind().clone(),
+            Self::Time => Kind::Timestamp(Unit::Millis),
             _ => Kind::String,
         }
     }
@@ -73,7 +79,8 @@ impl Source {
     /// Whether there may be no value.
     pub(super) fn nullable(&self) -> bool {
         match self {
-            Self::Field(field) => field.nullable(),
+            Self::Field(field) | Self::Compact(field) => field.nullable(),
+            Self::AsText(source) => source.nullable(),
             Self::Org | Self::Subject => true,
             _ => false,
         }
@@ -82,8 +89,9 @@ impl Source {
     /// The value with its type.
     pub(super) fn wire<'e>(&self, context: Context<'e>) -> Wire<'e> {
         match self {
-            Self::Field(field) => wire::value(field.read(&context.event.record), field.kind()),
-            Self::Time => Wire::timestamp_millis(context.event.attributes.time.0),
+            Self::Field(field) => wire::value(field.read(&context.event.record), field.kind(), context.times),
+            Self::Compact(field) => wire::compact(field.read(&context.event.record), field.kind(), context.times),
+            Self::Time => wire::whole(context.event.attributes.time.0, &Kind::Timestamp(Unit::Millis), context.times),
             _ => self.text(context).map_or(Wire::Null, Wire::String),
         }
     }
@@ -91,7 +99,9 @@ impl Source {
     /// Adds the value as text; says whether there was one.
     pub(super) fn render(&self, context: Context<'_>, out: &mut String) -> bool {
         match self {
-            Self::Field(field) => wire::render(field.read(&context.event.record), field.kind(), out),
+            Self::Field(field) | Self::Compact(field) => {
+                wire::render(field.read(&context.event.record), field.kind(), out)
+            }
             _ => self.text(context).inspect(|text| out.push_str(text)).is_some(),
         }
     }
@@ -100,7 +110,8 @@ impl Source {
     pub(super) fn text<'e>(&self, context: Context<'e>) -> Option<Cow<'e, str>> {
         let attributes = &context.event.attributes;
         let text = match self {
-            Self::Field(field) => {
+            Self::AsText(source) => return source.text(context),
+            Self::Field(field) | Self::Compact(field) => {
                 let value = field.read(&context.event.record);
                 if let Value::String(text) = value {
                     return Some(Cow::Borrowed(text));

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::rule::Route;
 use super::verify::{self, IdFields, Unroutable};
-use super::{HubDeclaration, RouteSource, compile};
+use super::{HubDeclaration, RouteSource, compile, isolation};
 use crate::config::Fault;
 use crate::groups::name::GroupName;
 
@@ -37,7 +37,17 @@ pub struct Match<'t> {
 impl RouteTable {
     /// Checks route files against the schemas and hubs that they name, and compiles them.
     pub fn compile(sources: &[RouteSource], registry: &Registry, hubs: &[HubDeclaration]) -> Result<Self, Vec<Fault>> {
-        let compiled = compile::sources(sources, registry, hubs)?;
+        Self::compile_for(sources, registry, hubs, None)
+    }
+
+    /// The same for a platform that has one org, whose events need not say it.
+    pub fn compile_for(
+        sources: &[RouteSource],
+        registry: &Registry,
+        hubs: &[HubDeclaration],
+        single_org: Option<&str>,
+    ) -> Result<Self, Vec<Fault>> {
+        let compiled = compile::sources(sources, registry, hubs, single_org)?;
         let mut types: HashMap<Box<str>, Entry> = HashMap::new();
         for event_type in registry.event_types() {
             let entry = Entry { ids: IdFields::of(event_type), routes: Vec::new() };
@@ -111,6 +121,19 @@ impl RouteTable {
     /// The routes of an event type.
     pub fn of_type(&self, event_type: &str) -> impl Iterator<Item = &Arc<Route>> {
         self.types.get(event_type).into_iter().flat_map(|entry| &entry.routes)
+    }
+
+    /// One line for each route: its event, what it sends to whom, and what keeps other orgs from hearing it.
+    pub fn explain(&self, registry: &Registry, single_org: Option<&str>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (event, entry) in &self.types {
+            let Some(event_type) = registry.event_type(event) else { continue };
+            let isolated = |route: &Route| isolation::explain(event_type, route.cross_org(), single_org);
+            lines
+                .extend(entry.routes.iter().map(|route| format!("{event}: {} ({})", route.explain(), isolated(route))));
+        }
+        lines.sort_unstable();
+        lines
     }
 
     /// A short text that is the same for the same routes, wherever they are written.

@@ -26,7 +26,7 @@ pub(crate) fn pieces(template: &str) -> Result<Vec<Piece>, String> {
             let brace = &rest[..1];
             return Err(format!("a `{brace}` has no partner; write `{brace}{brace}` for a plain brace"));
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$' | ':');
         if name.is_empty() || !name.chars().all(plain) {
             return Err(format!("`{{{name}}}` is not a field; write `{{{{` for a plain brace"));
         }

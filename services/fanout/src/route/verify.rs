@@ -5,6 +5,9 @@ use fanfare_event::{Event, EventType, Id, Kind};
 /// The names of fields that hold ids, or their aliases.
 const ID_FIELDS: [&str; 6] = ["user", "user_id", "org", "org_id", "session", "session_id"];
 
+/// The names, or aliases, of a field that holds the org.
+const ORG_FIELDS: [&str; 2] = ["org", "org_id"];
+
 /// Why an event cannot be routed; it belongs into the dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unroutable {
@@ -50,13 +53,13 @@ impl IdFields {
         let schema = event_type.newest();
         let named = |names: &[&str]| {
             let is_id = move |(_, field): &(usize, &fanfare_event::Field)| {
-                field.kind == Kind::String && names.iter().any(|name| field.is_called(name))
+                matches!(field.kind, Kind::String | Kind::Uuid) && names.iter().any(|name| field.is_called(name))
             };
             schema.fields.iter().enumerate().filter(is_id).collect::<Vec<_>>()
         };
         Self {
             fields: named(&ID_FIELDS).into_iter().map(|(at, field)| (at, (&*field.name).into())).collect(),
-            org: named(&["org", "org_id"]).first().map(|(at, _)| *at),
+            org: named(&ORG_FIELDS).first().map(|(at, _)| *at),
         }
     }
 
@@ -80,6 +83,6 @@ impl IdFields {
 /// The org that an event belongs to, by its attributes or else by its body.
 pub(super) fn org(event: &Event) -> Option<&str> {
     let named = event.attributes.org.as_ref().map(Id::as_str);
-    let field = || ["org", "org_id"].into_iter().find_map(|name| event.record.get(name)?.as_str());
+    let field = || ORG_FIELDS.into_iter().find_map(|name| event.record.get(name)?.as_str());
     named.or_else(field)
 }

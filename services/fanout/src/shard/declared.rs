@@ -114,7 +114,7 @@ impl Core {
             Asked::Leave(group) => {
                 let group = group.clone();
                 self.leave_asked(key, &group);
-                self.end_declared(key, ticket, Ok(Outcome::Void));
+                self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
             }
             Asked::Publish(draft) => {
                 let (hub, identity) = (Arc::clone(&tab.hub.path), tab.identity.clone());
@@ -151,7 +151,7 @@ impl Core {
         let Some(tab) = self.connections.get(key) else { return };
         let joined = &tab.subscriptions.joined;
         if !tab.is_live() || joined.holds(&group) {
-            return self.end_declared(key, ticket, Ok(Outcome::Void));
+            return self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
         }
         if joined.len() >= most {
             return self.end_declared(key, ticket, Err(Refusal::TooMany(most)));
@@ -183,7 +183,7 @@ impl Core {
                     self.rejoined(key, &group);
                     self.told_anew(key, std::slice::from_ref(&membership));
                 }
-                self.end_declared(key, ticket, Ok(Outcome::Void));
+                self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
                 self.pump(key);
             }
             Err(error) => {

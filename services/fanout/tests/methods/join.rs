@@ -57,7 +57,7 @@ async fn bad_calls_are_told_what_is_wrong_and_the_connection_lives() {
             "InvalidDataException: Invocation provides 2 argument(s) but target expects 1.",
         ),
         ("JoinList", json!([null]), "HubException: `listId` must not be null."),
-        ("JoinList", json!(["  "]), "HubException: `listId` must not be blank."),
+        ("JoinList", json!(["  "]), "HubException: A value of the group must not be blank."),
         ("JoinList", json!([7]), "HubException: `listId` must be a string, not an integer."),
         ("JoinList", json!(["x".repeat(200)]), "HubException: `listId` is longer than 128 characters."),
         ("JoinAsEditor", json!(["7"]), UNAUTHORIZED),

@@ -52,21 +52,24 @@ fn a_version_must_fit_all_older_ones() {
 
 #[test]
 fn types_do_not_change() {
+    let logical = |of: &str, logical: &str| format!(r#"{{"type": "{of}", "logicalType": "{logical}"}}"#);
+    let decimal =
+        |scale: u32| format!(r#"{{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": {scale}}}"#);
     for (older, newer) in [
-        (r#""int""#, r#""string""#),
-        (r#""int""#, r#""long""#),
-        (r#""float""#, r#""double""#),
+        (r#""int""#.to_owned(), r#""string""#.to_owned()),
+        (r#""boolean""#.to_owned(), r#""int""#.to_owned()),
         // These the bytes would bear, but the meaning would change.
-        (r#""string""#, r#""bytes""#),
+        (logical("int", "date"), logical("int", "time-millis")),
+        (logical("long", "timestamp-millis"), logical("long", "local-timestamp-millis")),
+        (decimal(2), decimal(3)),
         (
-            r#"{"type": "long", "logicalType": "timestamp-millis"}"#,
-            r#"{"type": "long", "logicalType": "timestamp-micros"}"#,
+            r#"{"type": "fixed", "name": "F", "size": 2}"#.to_owned(),
+            r#"{"type": "fixed", "name": "F", "size": 3}"#.to_owned(),
         ),
-        (r#""long""#, r#"{"type": "long", "logicalType": "timestamp-millis"}"#),
-        (r#"{"type": "fixed", "name": "F", "size": 2}"#, r#"{"type": "fixed", "name": "F", "size": 3}"#),
-        (r#"{"type": "array", "items": "int"}"#, r#"{"type": "map", "values": "int"}"#),
+        (r#"{"type": "array", "items": "int"}"#.to_owned(), r#"{"type": "map", "values": "int"}"#.to_owned()),
+        (r#"["null", "int"]"#.to_owned(), r#"["null", "int", "string"]"#.to_owned()),
     ] {
-        for (older, newer) in [(older, newer), (newer, older)] {
+        for (older, newer) in [(&older, &newer), (&newer, &older)] {
             refused(&x(older), &x(newer), Some("x"), "cannot read what");
         }
     }
@@ -74,10 +77,35 @@ fn types_do_not_change() {
         &x(r#"{"type": "array", "items": "int"}"#),
         &x(r#"{"type": "array", "items": "string"}"#),
         Some("x[]"),
-        "Int",
+        "its type is int there, and string here",
     );
     refused(&x(r#""int""#), &x(r#"["null", "int"]"#), Some("x"), "v1 cannot read what v2 wrote: it may be null there");
     refused(&x(r#"["null", "int"]"#), &x(r#""int""#), Some("x"), "v2 cannot read what v1 wrote: it may be null there");
+}
+
+/// What Avro reads, an older version need not hold, as long as the newest reads it: nodes read everything as that.
+#[test]
+fn types_grow_as_avro_promotes_them() {
+    for (older, newer) in [
+        (r#""int""#, r#""long""#),
+        (r#""int""#, r#""double""#),
+        (r#""long""#, r#""float""#),
+        (r#""float""#, r#""double""#),
+        (r#""string""#, r#""bytes""#),
+        (r#""bytes""#, r#""string""#),
+        (r#"{"type": "array", "items": "int"}"#, r#"{"type": "array", "items": "long"}"#),
+    ] {
+        versions(&[&x(older), &x(newer)]).unwrap_or_else(|error| panic!("{older} -> {newer}: {error}"));
+    }
+    for (older, newer, message) in [
+        (r#""long""#, r#""int""#, "v2 cannot read what v1 wrote: its type is long there, and int here"),
+        (r#""double""#, r#""float""#, "v2 cannot read what v1 wrote: its type is double there, and float here"),
+    ] {
+        refused(&x(older), &x(newer), Some("x"), message);
+    }
+    let registry = versions(&[&x(r#""int""#), &x(r#""double""#)]).unwrap();
+    let body = registry.event_type("a.Changed").unwrap().encode_json(Some(1), &json!({"x": -7})).unwrap();
+    assert_eq!(registry.decode(&body).unwrap().at(0), &Value::Float(-7.0));
 }
 
 #[test]

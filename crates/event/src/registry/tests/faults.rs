@@ -36,34 +36,54 @@ fn a_file_must_be_a_record_of_the_right_name() {
 }
 
 #[test]
-fn unsupported_types_are_named_with_their_field() {
+fn what_no_event_can_have_is_named_with_its_field() {
     for (r#type, fragment) in [
-        (r#""null""#, "always null"),
-        (r#"["int", "string"]"#, "null and one other type"),
-        (r#"["null", "int", "string"]"#, "null and one other type"),
-        (r#"["int"]"#, "null and one other type"),
-        (r#"{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}"#, "decimal is not supported"),
-        (r#"{"type": "fixed", "name": "F", "size": 12, "logicalType": "duration"}"#, "duration is not supported"),
-        (r#"{"type": "fixed", "name": "F", "size": 0}"#, "must have a size"),
-        (r#"{"type": "record", "name": "R", "fields": []}"#, "must have a field"),
+        (r#"["null"]"#, "a union without a type"),
+        (
+            r#"{"type": "bytes", "logicalType": "decimal", "precision": 2000, "scale": 1500}"#,
+            "at most 1000 digits after the point, not 1500",
+        ),
     ] {
         expect(&schema(&format!(r#"{{"name": "x", "type": {type}}}"#), ""), Some("x"), fragment);
     }
     let nested = r#"{"name": "outer", "type": {"type": "record", "name": "R", "fields": [
-        {"name": "items", "type": {"type": "array", "items": ["int", "string"]}}]}}"#;
-    expect(&schema(nested, ""), Some("outer.items[]"), "null and one other type");
+        {"name": "items", "type": {"type": "array", "items": ["null"]}}]}}"#;
+    expect(&schema(nested, ""), Some("outer.items[]"), "a union without a type");
     let beside = r#"{"name": "at", "type": "long", "logicalType": "timestamp-millis"}"#;
     expect(&schema(beside, ""), Some("at"), "belongs within the type");
+    let json = |field: &str| schema(&format!(r#"{{"name": "x", {field}}}"#), "");
+    expect(
+        &json(r#""type": "int", "fanfare.json": true"#),
+        Some("x"),
+        "`fanfare.json` needs a string, and this is int",
+    );
+    expect(&json(r#""type": "string", "fanfare.json": 1"#), Some("x"), "must be true or false");
+    expect(&json(r#""type": "string", "fanfare.jsn": true"#), Some("x"), "did you mean `fanfare.json`?");
 }
 
 #[test]
-fn recursive_schemas_are_refused() {
-    let direct = r#"{"name": "next", "type": ["null", "test.a.Changed"], "default": null}"#;
-    expect(&schema(direct, ""), Some("next"), "contains itself");
+fn a_fault_names_its_line() {
+    let text = "{\"type\": \"record\", \"name\": \"Changed\", \"fields\": [\n {\"name\": \"y\", \"type\": \"int\"},\n\
+                {\"name\": \"x\", \"type\": [\"null\"]}]}";
+    let error = Registry::of(&[("a/Changed.v1.avsc", text)]).unwrap_err();
+    assert_eq!(error.line(), Some(3), "{error}");
+    assert!(error.to_string().starts_with("a/Changed.v1.avsc:3: field `x`: "), "{error}");
+    assert!(error.reason().starts_with("field `x`: "), "{}", error.reason());
+    let error = Registry::of(&[("a/Changed.v1.avsc", "{\n\n]")]).unwrap_err();
+    assert_eq!(error.line(), Some(3), "{error}");
+    let older = text.replace("[\"null\"]", "\"int\"");
+    let newer = older.replace("\"y\", \"type\": \"int\"", "\"y\", \"type\": \"string\"");
+    let error = Registry::of(&[("a/Changed.v1.avsc", &*older), ("a/Changed.v2.avsc", &*newer)]).unwrap_err();
+    assert!(error.to_string().starts_with("a/Changed.v2.avsc:2: field `y`: v2 cannot read"), "{error}");
+}
+
+#[test]
+fn a_record_that_never_ends_is_refused() {
+    let direct = r#"{"name": "next", "type": "test.a.Changed"}"#;
+    expect(&schema(direct, ""), None, "`Changed` contains itself without end");
     let mutual = r#"{"name": "tree", "type": {"type": "record", "name": "Tree", "fields": [
-        {"name": "leaves", "type": {"type": "array", "items": {"type": "record", "name": "Leaf", "fields": [
-            {"name": "tree", "type": ["null", "Tree"]}]}}}]}}"#;
-    expect(&schema(mutual, ""), Some("tree.leaves.tree"), "contains itself");
+        {"name": "leaf", "type": {"type": "record", "name": "Leaf", "fields": [{"name": "tree", "type": "Tree"}]}}]}}"#;
+    expect(&schema(mutual, ""), None, "contains itself without end");
 }
 
 #[test]
@@ -90,8 +110,15 @@ fn schemas_that_grow_or_nest_without_end_are_refused() {
             r#"{{"name": "f{level}", "type": {{"type": "record", "name": "R{level}", "fields": [{inner}]}}}}"#
         ));
     }
-    let (_, message) = fault(&schema(&fields.join(","), ""));
-    assert!(message.contains("more than 10000 types"), "{message}");
+    // Each record is written out once, however often it is used.
+    Registry::of(&[("a/Changed.v1.avsc", &schema(&fields.join(","), ""))]).unwrap();
+    // A default that holds defaults grows all the same.
+    let with_default = fields[..19].join(",").replace(r#""type": "int""#, r#""type": "int", "default": 0"#);
+    let with_default = (0..19).fold(with_default, |fields, level| {
+        fields.replace(&format!(r#""type": "R{level}"}}"#), &format!(r#""type": "R{level}", "default": {{}}}}"#))
+    });
+    let (_, message) = fault(&schema(&with_default, ""));
+    assert!(message.contains("expected at most 100000 values"), "{message}");
     let deep = format!("{}\"int\"{}", r#"{"type": "array", "items": "#.repeat(40), "}".repeat(40));
     expect(&schema(&format!(r#"{{"name": "x", "type": {deep}}}"#), ""), Some("x"), "30 levels deep");
     let bottomless = format!("{}\"int\"{}", r#"{"type": "array", "items": "#.repeat(10_000), "}".repeat(10_000));

@@ -5,7 +5,7 @@ mod folders;
 use serde_json::json;
 
 use super::*;
-use crate::{Attributes, Kind, Timestamp, TypeName, Value};
+use crate::{Attributes, DecodeError, Kind, Timestamp, TypeName, Unit, Value};
 
 /// A schema `a.Changed` with these fields and further attributes.
 fn schema(fields: &str, attributes: &str) -> String {
@@ -84,7 +84,7 @@ fn kinds_are_those_of_the_schema() {
     let field =
         |event_type: &str, name: &str| registry.event_type(event_type).unwrap().newest().field(name).unwrap().clone();
     let expires_at = field("license.LicenseUpdated", "expires_at");
-    assert_eq!((expires_at.kind, expires_at.nullable), (Kind::Timestamp, true));
+    assert_eq!((expires_at.kind, expires_at.nullable), (Kind::Timestamp(Unit::Millis), true));
     assert_eq!((expires_at.default, expires_at.logical), (Some(Value::Null), Some("timestamp-millis")));
     assert_eq!(field("license.LicenseUpdated", "seats").kind, Kind::Int);
     assert_eq!(field("export.ExportCompleted", "size_bytes").kind, Kind::Long);
@@ -117,6 +117,21 @@ fn a_schema_is_found_by_its_fingerprint() {
     assert_eq!(registry.event_type("a.Changed").unwrap().newest().fingerprint, FINGERPRINT);
     assert_eq!(registry.schema(FINGERPRINT).unwrap().version, 1);
     assert!(registry.schema(0).is_none());
+}
+
+#[test]
+fn a_fingerprint_whose_bytes_are_in_the_other_order_is_told() {
+    let registry = Registry::builtin();
+    let event_type = registry.event_type("license.FlagRemoved").unwrap();
+    let mut body = event_type.encode_json(None, &json!({"org": "acme", "flag": "x"})).unwrap();
+    body[2..10].reverse();
+    let error = registry.decode(&body).unwrap_err();
+    assert!(matches!(error, DecodeError::ReversedFingerprint { version: 1, .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("license.FlagRemoved v1 has these bytes in reverse") && text.contains("lowest byte first"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn of_kind(kind: &Kind) -> Shape {
         Kind::Int => Shape::Int,
         Kind::Long => Shape::Long,
         Kind::String => Shape::String,
-        Kind::Timestamp => Shape::Timestamp,
+        Kind::Timestamp(_) => Shape::Timestamp,
         Kind::Enum(_) => Shape::Symbol,
         Kind::Array(items) => Shape::List(Box::new(of_kind(items))),
         other => panic!("the vocabulary has no {other} yet: teach this test"),

@@ -3,10 +3,13 @@
 use fanfare_event::{EventType, Field, Kind, Value};
 use serde_json::{Map, Value as Json, json};
 
+/// How deep nested records are described.
+const DEPTH: usize = 6;
+
 /// The data of an event, as its newest version says.
 pub(super) fn of_event(event_type: &EventType) -> Json {
     let schema = event_type.newest();
-    let mut object = of_record(&schema.fields);
+    let mut object = of_record(&schema.fields, 0);
     object["title"] = json!(format!("{} v{}", event_type.name(), schema.version));
     if let Some(doc) = &schema.doc {
         object["description"] = json!(doc);
@@ -14,12 +17,12 @@ pub(super) fn of_event(event_type: &EventType) -> Json {
     object
 }
 
-fn of_record(fields: &[Field]) -> Json {
+fn of_record(fields: &[Field], depth: usize) -> Json {
     let mut properties = Map::new();
     for field in fields {
-        properties.insert(field.name.to_string(), of_field(field));
+        properties.insert(field.name.to_string(), of_field(field, depth));
         for alias in &field.aliases {
-            let mut other = of_field(field);
+            let mut other = of_field(field, depth);
             other["description"] = json!(format!("another name of {}", field.name));
             properties.insert(alias.to_string(), other);
         }
@@ -30,8 +33,8 @@ fn of_record(fields: &[Field]) -> Json {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-fn of_field(field: &Field) -> Json {
-    let mut schema = of_kind(&field.kind);
+fn of_field(field: &Field, depth: usize) -> Json {
+    let mut schema = of_kind(&field.kind, depth);
     if field.nullable {
         schema = or_null(schema);
     }
@@ -48,14 +51,14 @@ fn or_null(schema: Json) -> Json {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-fn of_kind(kind: &Kind) -> Json {
+fn of_kind(kind: &Kind, depth: usize) -> Json {
     match kind {
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Int => json!({ "type": "integer", "format": "int32" }),
         Kind::Long => json!({ "type": "integer", "format": "int64" }),
         Kind::Float | Kind::Double => json!({ "type": "number" }),
         Kind::String => json!({ "type": "string" }),
-        Kind::Timestamp => json!({ "anyOf": [
+        Kind::Timestamp(_) => json!({ "anyOf": [
             { "type": "string", "format": "date-time" },
             { "type": "integer", "description": "milliseconds since 1970" },
         ] }),
@@ -63,10 +66,16 @@ fn of_kind(kind: &Kind) -> Json {
             let symbols: Vec<&str> = symbols.iter().map(|symbol| &**symbol).collect();
             json!({ "type": "string", "enum": symbols })
         }
-        Kind::Array(items) => json!({ "type": "array", "items": of_kind(items) }),
-        Kind::Map(values) => json!({ "type": "object", "additionalProperties": of_kind(values) }),
-        Kind::Record(fields) => of_record(fields),
-        Kind::Nullable(kind) => or_null(of_kind(kind)),
+        Kind::Array(items) => json!({ "type": "array", "items": of_kind(items, depth) }),
+        Kind::Map(values) => json!({ "type": "object", "additionalProperties": of_kind(values, depth) }),
+        // A record may hold itself.
+        Kind::Record(_) if depth >= DEPTH => json!({ "type": "object" }),
+        Kind::Record(fields) => of_record(fields, depth + 1),
+        Kind::Nullable(kind) => or_null(of_kind(kind, depth)),
+        Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Uuid => json!({ "type": "string", "format": "uuid" }),
+        Kind::Duration => json!({ "type": "string", "format": "duration" }),
+        Kind::Decimal { .. } => json!({ "type": ["string", "number"], "description": kind.to_string() }),
         // Without a type of its own in JSON Schema; the words say it.
         other => json!({ "description": other.to_string() }),
     }

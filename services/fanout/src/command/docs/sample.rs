@@ -5,12 +5,15 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::pipeline::{Body, Ingest};
 
+/// How deep nested records are filled in.
+const DEPTH: usize = 6;
+
 /// When samples happened: 2026-01-02T03:04:05Z.
 const TIME: i64 = 1_767_323_045_000;
 
 /// The data of an event with every field filled in.
 pub(super) fn data(event_type: &EventType) -> Json {
-    record(&event_type.newest().fields)
+    record(&event_type.newest().fields, 0)
 }
 
 /// The same as an event; none if its schema holds what this cannot make up.
@@ -31,12 +34,12 @@ pub(super) fn event(registry: &Registry, event_type: &EventType) -> Option<Event
     Event::decode(registry, attributes, &body).ok()
 }
 
-fn record(fields: &[Field]) -> Json {
-    let members = fields.iter().map(|field| (field.name.to_string(), of(&field.name, &field.kind)));
+fn record(fields: &[Field], depth: usize) -> Json {
+    let members = fields.iter().map(|field| (field.name.to_string(), of(&field.name, &field.kind, depth)));
     Json::Object(members.collect::<Map<_, _>>())
 }
 
-fn of(name: &str, kind: &Kind) -> Json {
+fn of(name: &str, kind: &Kind, depth: usize) -> Json {
     match kind {
         Kind::Boolean => json!(true),
         Kind::Int | Kind::Long => json!(1),
@@ -44,13 +47,24 @@ fn of(name: &str, kind: &Kind) -> Json {
         // Links of notifications are https or relative.
         Kind::String if name.contains("link") || name.contains("url") => json!("/example"),
         Kind::String => json!(name),
-        Kind::Timestamp => json!(Timestamp(TIME).to_rfc3339()),
+        Kind::Timestamp(_) => json!(Timestamp(TIME).to_rfc3339()),
         Kind::Enum(symbols) => symbols.first().map_or(Json::Null, |symbol| json!(&**symbol)),
-        Kind::Array(items) => json!([of(name, items)]),
-        Kind::Map(values) => json!({ "name": of(name, values) }),
-        Kind::Record(fields) => record(fields),
-        Kind::Nullable(kind) => of(name, kind),
+        Kind::Map(values) => json!({ "name": of(name, values, depth) }),
+        Kind::Record(fields) => record(fields, depth + 1),
+        Kind::Nullable(_) if depth >= DEPTH => Json::Null,
+        Kind::Array(_) if depth >= DEPTH => json!([]),
+        Kind::Nullable(kind) => of(name, kind, depth),
+        Kind::Array(items) => json!([of(name, items, depth)]),
         Kind::Fixed(size) => json!("\u{0}".repeat(*size)),
-        _ => json!(""),
+        Kind::LocalTimestamp(_) => json!("2026-01-02T03:04:05"),
+        Kind::Date => json!("2026-01-02"),
+        Kind::TimeOfDay(_) => json!("03:04:05"),
+        Kind::Duration => json!("P1D"),
+        Kind::Decimal { .. } => json!("1"),
+        Kind::Uuid => json!("0198c0de-0000-7000-8000-000000000001"),
+        Kind::Null => Json::Null,
+        Kind::Json => json!({}),
+        Kind::Union(kinds) => kinds.first().map_or(Json::Null, |kind| of(name, kind, depth)),
+        Kind::Bytes => json!(""),
     }
 }

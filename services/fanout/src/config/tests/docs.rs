@@ -20,7 +20,8 @@ fn examples_of_routes_are_sound() {
     std::fs::create_dir(folder.path().join("tasks")).unwrap();
     let schema = r#"{"type":"record","name":"TaskChanged","fields":[{"name":"task_id","type":"string"},
         {"name":"item","type":{"type":"map","values":"string"}},{"name":"count","type":"int"},
-        {"name":"note","type":["null","string"],"default":null}]}"#;
+        {"name":"note","type":["null","string"],"default":null},{"name":"org","type":"string"},
+        {"name":"changes","type":{"type":"map","values":["null","string"]}},{"name":"revision","type":"long"}]}"#;
     std::fs::write(folder.path().join("tasks/TaskChanged.v1.avsc"), schema).unwrap();
     for name in ["MemberAdded", "MemberRemoved"] {
         let schema = format!(
@@ -33,11 +34,12 @@ fn examples_of_routes_are_sound() {
     let hub = |path: &str, groups: &[&str]| HubDeclaration {
         path: path.to_owned(),
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+        times: crate::route::Times::default(),
     };
     let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
     let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];
     let page = manual("routes.md");
-    assert_eq!(examples(&page).len(), 4);
+    assert_eq!(examples(&page).len(), 5);
     for example in examples(&page) {
         let source = Source { path: "routes.md".into(), text: example.to_owned() };
         RouteTable::compile(&[source], &registry, &hubs).unwrap_or_else(|faults| panic!("{}", faults[0]));

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use fanfare_event::{Input, Kind, Unit};
 use fanfare_signalr::Value;
 
 use super::Refusal;
@@ -21,35 +24,55 @@ pub struct Parameter {
 /// What an argument may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterKind {
-    /// Text: not blank, without control characters, at most so many characters long.
-    String {
-        /// How many.
-        max: usize,
-    },
+    /// Text.
+    String(Text),
     /// A whole number.
     Integer,
     /// A number.
     Number,
     /// True or false.
     Boolean,
+    /// A moment: a timestamp, one with its offset as .NET writes it, or ISO 8601 text.
+    Time,
+    /// Bytes, or base64 where the client speaks JSON.
+    Bytes,
     /// Named values.
     Object,
     /// Whatever it is, null included.
     Any,
 }
 
+/// What a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    /// How many characters it has at most.
+    pub max: usize,
+    /// Whether it has no line breaks and no tabs.
+    pub single_line: bool,
+    /// Whether it must not be blank.
+    pub required: bool,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { max: DEFAULT_MAX, single_line: false, required: false }
+    }
+}
+
 impl ParameterKind {
     /// The kinds as configuration calls them.
-    pub const NAMES: [&str; 6] = ["string", "integer", "number", "boolean", "object", "any"];
+    pub const NAMES: [&str; 8] = ["string", "integer", "number", "boolean", "time", "bytes", "object", "any"];
 
     /// The kind of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         Some(match name {
-            "string" => Self::String { max: DEFAULT_MAX },
+            "string" => Self::String(Text::default()),
             "integer" => Self::Integer,
             "number" => Self::Number,
             "boolean" => Self::Boolean,
+            "time" => Self::Time,
+            "bytes" => Self::Bytes,
             "object" => Self::Object,
             "any" => Self::Any,
             _ => return None,
@@ -60,10 +83,12 @@ impl ParameterKind {
     #[must_use]
     pub fn article(self) -> &'static str {
         match self {
-            Self::String { .. } => "a string",
+            Self::String(_) => "a string",
             Self::Integer => "an integer",
             Self::Number => "a number",
             Self::Boolean => "a boolean",
+            Self::Time => "a time (a timestamp, or ISO 8601 text such as 2026-01-02T03:04:05Z)",
+            Self::Bytes => "bytes (base64 in JSON)",
             Self::Object => "an object",
             Self::Any => "any value",
         }
@@ -72,18 +97,80 @@ impl ParameterKind {
     /// Whether its values can be part of a text, such as a group's name.
     #[must_use]
     pub fn is_text(self) -> bool {
-        matches!(self, Self::String { .. } | Self::Integer | Self::Boolean)
+        matches!(self, Self::String(_) | Self::Integer | Self::Boolean)
     }
 
-    fn takes(self, value: &Value<'_>) -> bool {
+    /// The value in the one form that the rest goes by, if it is of this kind: what the official clients write for their
+    /// own types, in whichever protocol, is.
+    fn take(self, value: Value<'static>) -> Result<Value<'static>, Value<'static>> {
         match (self, value) {
-            (Self::Any, _)
-            | (Self::String { .. }, Value::String(_))
-            | (Self::Integer | Self::Number, Value::Int(_) | Value::UInt(_))
-            | (Self::Boolean, Value::Bool(_))
-            | (Self::Object, Value::Map(_)) => true,
-            (Self::Number, Value::Float(number)) => number.is_finite(),
-            _ => false,
+            (Self::Any, value)
+            | (Self::String(_), value @ Value::String(_))
+            | (Self::Integer | Self::Number, value @ (Value::Int(_) | Value::UInt(_)))
+            | (Self::Boolean, value @ Value::Bool(_))
+            | (Self::Time, value @ Value::Timestamp { .. })
+            | (Self::Bytes, value @ Value::Binary(_))
+            | (Self::Object, value @ Value::Map(_)) => Ok(value),
+            (Self::String(_), value) => {
+                moment(&value).and_then(|moment| moment.iso_text()).map(Value::from).ok_or(value)
+            }
+            (Self::Time, value) => moment(&value).or_else(|| is_time(&value).then(|| value.clone())).ok_or(value),
+            (Self::Bytes, value) => base64(&value).ok_or(value),
+            (Self::Number, Value::Float(number)) if number.is_finite() => Ok(Value::Float(number)),
+            // A decimal of .NET; it stays text, so that none of its digits is lost.
+            (Self::Number, value) if decimal(&value).is_some() => Ok(value),
+            (Self::Integer, value) => whole(&value).map(Value::Int).ok_or(value),
+            (_, value) => Err(value),
+        }
+    }
+}
+
+/// A timestamp, alone or with its offset: a `DateTimeOffset` of .NET is what its clock shows, as if that were UTC, and how
+/// many minutes it is ahead.
+fn moment(value: &Value<'_>) -> Option<Value<'static>> {
+    match value {
+        Value::Timestamp { seconds, nanoseconds } => {
+            Some(Value::Timestamp { seconds: *seconds, nanoseconds: *nanoseconds })
+        }
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::Timestamp { seconds, nanoseconds }, Value::Int(ahead)] if (-840..=840).contains(ahead) => {
+                Some(Value::Timestamp { seconds: seconds.checked_sub(ahead * 60)?, nanoseconds: *nanoseconds })
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_time(value: &Value<'_>) -> bool {
+    let Value::String(text) = value else { return false };
+    let kind = Kind::Timestamp(Unit::Millis);
+    // A DateTime of .NET without a kind has no offset.
+    [Cow::Borrowed(&**text), Cow::Owned(format!("{text}Z"))]
+        .into_iter()
+        .any(|text| text.len() <= 64 && kind.value_of(&Input::Text(text)).is_some())
+}
+
+fn base64(value: &Value<'_>) -> Option<Value<'static>> {
+    let Value::String(text) = value else { return None };
+    let bytes = STANDARD.decode(&**text).or_else(|_| URL_SAFE.decode(&**text)).ok()?;
+    Some(Value::binary(bytes))
+}
+
+/// The text of a plain decimal number.
+fn decimal<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+    let text = value.as_str()?;
+    Kind::Decimal { scale: None }.value_of(&Input::Text(Cow::Borrowed(text))).map(|_| text)
+}
+
+/// The whole number of a number or a decimal that has no fraction.
+fn whole(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
+        value => {
+            let text = decimal(value)?;
+            let normal = Kind::Decimal { scale: Some(0) }.value_of(&Input::Text(Cow::Borrowed(text)))?;
+            normal.as_str()?.parse().ok()
         }
     }
 }
@@ -101,10 +188,8 @@ impl Given {
         if arguments.len() != parameters.len() {
             return Err(Refusal::Count { given: arguments.len(), expected: parameters.len() });
         }
-        for (parameter, value) in parameters.iter().zip(&arguments) {
-            check(parameter, value).map_err(Refusal::Argument)?;
-        }
-        Ok(Self(arguments))
+        let taken = parameters.iter().zip(arguments).map(|(parameter, value)| take(parameter, value));
+        taken.collect::<Result<_, _>>().map(Self).map_err(Refusal::Argument)
     }
 
     /// An argument as text; nothing where it is not a text, a whole number or a boolean.
@@ -119,30 +204,61 @@ impl Given {
         }
     }
 
-    /// An argument as JSON: bytes become base64 and timestamps ISO 8601 text.
+    /// An argument as a value for an event.
     #[must_use]
-    pub fn json(&self, index: usize) -> serde_json::Value {
-        // Values of the protocol are always JSON.
-        self.0.get(index).and_then(|value| serde_json::to_value(value).ok()).unwrap_or_default()
+    pub fn input(&self, index: usize) -> Input<'static> {
+        self.0.get(index).map_or(Input::Null, input)
     }
 }
 
-fn check(Parameter { name, kind }: &Parameter, value: &Value<'_>) -> Result<(), String> {
-    if !kind.takes(value) {
-        return Err(match value {
-            Value::Null => format!("`{name}` must not be null."),
-            other => format!("`{name}` must be {}, not {}.", kind.article(), found(other)),
-        });
+fn input(value: &Value<'static>) -> Input<'static> {
+    match value {
+        Value::Null => Input::Null,
+        Value::Bool(value) => Input::Bool(*value),
+        Value::Int(number) => Input::Int(*number),
+        Value::UInt(number) => Input::UInt(*number),
+        Value::Float(number) => Input::Float(*number),
+        Value::String(text) => Input::Text(text.clone()),
+        Value::Binary(bytes) => Input::Bytes(bytes.clone()),
+        Value::Timestamp { seconds, nanoseconds } => Input::Moment { seconds: *seconds, nanoseconds: *nanoseconds },
+        // No client sends these.
+        Value::Local { .. } | Value::Date { .. } => {
+            value.iso_text().map_or(Input::Null, |text| Input::Text(text.into()))
+        }
+        Value::Array(items) => Input::List(items.iter().map(input).collect()),
+        Value::Map(entries) => Input::Object(entries.iter().map(|(key, value)| (key.clone(), input(value))).collect()),
     }
-    let (ParameterKind::String { max }, Value::String(text)) = (kind, value) else { return Ok(()) };
-    if text.trim().is_empty() {
-        Err(format!("`{name}` must not be blank."))
-    } else if text.chars().nth(*max).is_some() {
-        Err(format!("`{name}` is longer than {max} characters."))
-    } else if text.chars().any(char::is_control) {
-        Err(format!("`{name}` must not hold control characters."))
-    } else {
-        Ok(())
+}
+
+fn take(Parameter { name, kind }: &Parameter, value: Value<'static>) -> Result<Value<'static>, String> {
+    let value = kind.take(value).map_err(|value| match (kind, value) {
+        (_, Value::Null) => format!("`{name}` must not be null."),
+        (ParameterKind::Number | ParameterKind::Integer, Value::Float(number)) if !number.is_finite() => {
+            let is = if number.is_nan() { "not-a-number (NaN)" } else { "infinite" };
+            format!("`{name}` must be {}; what came is {is}.", kind.article())
+        }
+        (_, other) => format!("`{name}` must be {}, not {}.", kind.article(), found(&other)),
+    })?;
+    if let (ParameterKind::String(rules), Value::String(text)) = (kind, &value) {
+        rules.check(name, text)?;
+    }
+    Ok(value)
+}
+
+impl Text {
+    fn check(self, name: &str, text: &str) -> Result<(), String> {
+        let broken = |c: char| c.is_control() && (self.single_line || !matches!(c, '\n' | '\r' | '\t'));
+        if self.required && text.trim().is_empty() {
+            Err(format!("`{name}` must not be blank."))
+        } else if text.chars().nth(self.max).is_some() {
+            Err(format!("`{name}` is longer than {} characters.", self.max))
+        } else if !text.chars().any(broken) {
+            Ok(())
+        } else if self.single_line {
+            Err(format!("`{name}` must be a single line without tabs and other control characters."))
+        } else {
+            Err(format!("`{name}` must not hold control characters other than line breaks and tabs."))
+        }
     }
 }
 
@@ -151,10 +267,12 @@ fn found(value: &Value<'_>) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Int(_) | Value::UInt(_) => "an integer",
+        Value::Float(number) if number.fract() != 0.0 => "a number with a fraction",
         Value::Float(_) => "a number",
         Value::String(_) => "a string",
         Value::Binary(_) => "bytes",
-        Value::Timestamp { .. } => "a timestamp",
+        Value::Timestamp { .. } | Value::Local { .. } | Value::Date { .. } => "a timestamp",
+        value @ Value::Array(_) if moment(value).is_some() => "a timestamp with its offset",
         Value::Array(_) => "a list",
         Value::Map(_) => "an object",
     }

@@ -14,7 +14,7 @@ mod template;
 mod tests;
 
 pub use allow::Allow;
-pub use argument::{Given, Parameter, ParameterKind};
+pub use argument::{Given, Parameter, ParameterKind, Text};
 pub use caller::Caller;
 pub use publish::{Draft, Field, PublishRule, Shape};
 pub use question::Question;

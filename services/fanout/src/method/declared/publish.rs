@@ -1,7 +1,9 @@
 //! `publish`: an event made of a call's arguments.
 
-use fanfare_event::{Kind, Registry, Schema};
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+
+use fanfare_event::{Input, Kind, Registry, Schema};
+use serde_json::Value as Json;
 
 use super::template::Source;
 use super::{Caller, Given, Names, Parameter, ParameterKind, Refusal, Template, UnknownName};
@@ -54,7 +56,7 @@ pub struct Draft {
     /// Its type.
     pub event: Box<str>,
     /// Its body, to be checked against the schema.
-    pub body: Json,
+    pub body: Input<'static>,
     /// Whether the call names an org, so that an event of none is not what was meant.
     pub names_org: bool,
 }
@@ -92,20 +94,18 @@ impl Shape {
         }
     }
 
-    fn evaluate(&self, caller: Caller<'_>, given: &Given) -> Result<Json, Refusal> {
+    fn evaluate(&self, caller: Caller<'_>, given: &Given) -> Result<Input<'static>, Refusal> {
         Ok(match self {
-            Self::Constant(value) => value.clone(),
-            Self::Value(Alone(Source::Argument(index))) => given.json(*index),
+            Self::Constant(value) => Input::from(value.clone()),
+            Self::Value(Alone(Source::Argument(index))) => given.input(*index),
             Self::Value(Alone(Source::Claim(claim))) => {
-                Json::from(caller.claim(*claim).ok_or(Refusal::NoClaim(claim.name()))?)
+                text(caller.claim(*claim).ok_or(Refusal::NoClaim(claim.name()))?)
             }
-            Self::Text(text) => Json::from(text.text(caller, given).ok_or(Refusal::NoClaim("such claim"))?),
+            Self::Text(template) => text(template.text(caller, given).ok_or(Refusal::NoClaim("such claim"))?),
             Self::List(items) => {
-                Json::Array(items.iter().map(|item| item.evaluate(caller, given)).collect::<Result<_, _>>()?)
+                Input::List(items.iter().map(|item| item.evaluate(caller, given)).collect::<Result<_, _>>()?)
             }
-            Self::Object(entries) => {
-                Json::Object(object(entries.iter().map(|(key, value)| (key, value)), caller, given)?)
-            }
+            Self::Object(entries) => object(entries.iter().map(|(key, value)| (key, value)), caller, given)?,
         })
     }
 
@@ -115,25 +115,39 @@ impl Shape {
             Kind::Nullable(kind) => &**kind,
             kind => kind,
         };
-        let text = matches!(kind, Kind::String | Kind::Enum(_) | Kind::Timestamp);
-        let number = matches!(kind, Kind::Int | Kind::Long | Kind::Timestamp | Kind::Float | Kind::Double);
+        if let Kind::Union(kinds) = kind {
+            return kinds.iter().any(|kind| self.may_fit(kind, nullable, parameters))
+                || matches!(self, Self::Constant(Json::Null)) && nullable;
+        }
+        let time = matches!(kind, Kind::Timestamp(_) | Kind::LocalTimestamp(_) | Kind::Date | Kind::TimeOfDay(_));
+        let decimal = matches!(kind, Kind::Decimal { .. });
+        let float = matches!(kind, Kind::Float | Kind::Double);
+        let whole = matches!(kind, Kind::Int | Kind::Long);
+        let raw = matches!(kind, Kind::Bytes | Kind::Fixed(_));
+        let text = time || matches!(kind, Kind::String | Kind::Enum(_) | Kind::Uuid | Kind::Duration);
+        if *kind == Kind::Json {
+            return true;
+        }
         match self {
             Self::Constant(Json::Null) => nullable,
             Self::Constant(Json::Bool(_)) => *kind == Kind::Boolean,
-            Self::Constant(Json::Number(value)) => {
-                number && (value.is_i64() || matches!(kind, Kind::Float | Kind::Double))
-            }
+            Self::Constant(Json::Number(value)) => float || decimal || ((whole || time) && value.is_i64()),
             Self::Constant(Json::String(value)) => match kind {
                 Kind::Enum(symbols) => symbols.iter().any(|symbol| **symbol == **value),
-                _ => text || matches!(kind, Kind::Bytes | Kind::Fixed(_)),
+                _ => text || raw || decimal,
             },
             Self::Constant(_) => true,
-            Self::Value(Alone(Source::Claim(_))) | Self::Text(_) => text,
+            Self::Value(Alone(Source::Claim(_))) | Self::Text(_) => text || decimal,
             Self::Value(Alone(Source::Argument(index))) => match parameters.get(*index).map(|known| known.kind) {
-                Some(ParameterKind::String { .. }) => text || matches!(kind, Kind::Bytes | Kind::Fixed(_)),
-                Some(ParameterKind::Integer) => number,
-                Some(ParameterKind::Number) => matches!(kind, Kind::Float | Kind::Double),
+                // A client may write a number as text, too.
+                Some(ParameterKind::String(_)) => text || raw || decimal,
+                Some(ParameterKind::Integer) => whole || time || float || decimal,
+                Some(ParameterKind::Number) => float || decimal,
                 Some(ParameterKind::Boolean) => *kind == Kind::Boolean,
+                Some(ParameterKind::Time) => {
+                    matches!(kind, Kind::String | Kind::Timestamp(_) | Kind::LocalTimestamp(_) | Kind::Date)
+                }
+                Some(ParameterKind::Bytes) => raw || matches!(kind, Kind::String | Kind::Uuid),
                 Some(ParameterKind::Object) => matches!(kind, Kind::Map(_) | Kind::Record(_)),
                 Some(ParameterKind::Any) | None => true,
             },
@@ -167,8 +181,13 @@ fn object<'s>(
     entries: impl Iterator<Item = (&'s Box<str>, &'s Shape)>,
     caller: Caller<'_>,
     given: &Given,
-) -> Result<Map<String, Json>, Refusal> {
-    entries.map(|(key, value)| Ok((key.to_string(), value.evaluate(caller, given)?))).collect()
+) -> Result<Input<'static>, Refusal> {
+    let entries = entries.map(|(key, value)| Ok((Cow::Owned(key.to_string()), value.evaluate(caller, given)?)));
+    entries.collect::<Result<_, _>>().map(Input::Object)
+}
+
+fn text(text: impl Into<String>) -> Input<'static> {
+    Input::Text(Cow::Owned(text.into()))
 }
 
 impl PublishRule {
@@ -178,7 +197,7 @@ impl PublishRule {
     /// [`Refusal`] if the caller lacks a claim that it names.
     pub fn draft(&self, caller: Caller<'_>, given: &Given) -> Result<Draft, Refusal> {
         let fields = self.fields.iter().map(|field| (&field.name, &field.shape));
-        let body = Json::Object(object(fields, caller, given)?);
+        let body = object(fields, caller, given)?;
         let names_org = self.fields.iter().any(|field| ORG.contains(&&*field.name));
         Ok(Draft { event: self.event.clone(), body, names_org })
     }

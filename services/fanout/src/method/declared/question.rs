@@ -78,6 +78,10 @@ impl Question {
                     Part::Group => encode(&group.map(ToString::to_string).unwrap_or_default(), &mut url),
                 }
             }
+            // What is empty asks about the list of all, and not about one.
+            if start == url.len() && !segment.is_empty() {
+                return Err(Refusal::Argument("An argument must not be empty here.".to_owned()));
+            }
             // These two are never names, however they are encoded: they would ask about another resource.
             if matches!(&url[start..], "." | "..") {
                 return Err(Refusal::Argument("An argument must not be `.` or `..`.".to_owned()));

@@ -31,7 +31,7 @@ fn called(method: &Declared, roles: &[&str], arguments: Vec<Value<'static>>) -> 
     let caller = Caller { identity: Some(&alice), roles: &roles };
     match method.check(caller, "/hubs/a", arguments).map(|checked| checked.asked) {
         Ok(Asked::Join(group) | Asked::Leave(group)) => Ok(group.to_string()),
-        Ok(Asked::Publish(draft)) => Ok(draft.body.to_string()),
+        Ok(Asked::Publish(draft)) => Ok(serde_json::to_string(&draft.body).expect("JSON")),
         Err(refusal) => Err(refusal.text("join")),
     }
 }
@@ -41,7 +41,7 @@ fn arguments_are_checked_one_by_one() {
     let method = join("list:{id}", vec![parameter("id", "string")], None);
     let exception = "An unexpected error occurred invoking 'join' on the server. HubException: ";
     let long = "x".repeat(129);
-    let cases: [(Vec<Value<'static>>, &str); 10] = [
+    let cases: [(Vec<Value<'static>>, &str); 11] = [
         (
             vec![],
             "Failed to invoke 'join' due to an error on the server. InvalidDataException: Invocation provides 0 argument(s) but target expects 1.",
@@ -51,12 +51,16 @@ fn arguments_are_checked_one_by_one() {
             "InvalidDataException: Invocation provides 2 argument(s) but target expects 1.",
         ),
         (vec![Value::Null], "HubException: `id` must not be null."),
-        (vec![Value::from("")], "HubException: `id` must not be blank."),
-        (vec![Value::from(" \u{a0}\t")], "HubException: `id` must not be blank."),
+        (vec![Value::from("")], "HubException: A value of the group must not be blank."),
+        (vec![Value::from(" \u{a0}")], "HubException: A value of the group must not be blank."),
         (vec![Value::Int(7)], "HubException: `id` must be a string, not an integer."),
         (vec![Value::Array(vec![])], "HubException: `id` must be a string, not a list."),
         (vec![Value::map([("a", Value::Null)])], "HubException: `id` must be a string, not an object."),
-        (vec![Value::from("a\nb")], "HubException: `id` must not hold control characters."),
+        (vec![Value::from("a\nb")], "HubException: A value of the group must not hold control characters."),
+        (
+            vec![Value::from("a\u{7}b")],
+            "HubException: `id` must not hold control characters other than line breaks and tabs.",
+        ),
         (vec![Value::from(long)], "HubException: `id` is longer than 128 characters."),
     ];
     for (arguments, text) in cases {
@@ -69,12 +73,72 @@ fn arguments_are_checked_one_by_one() {
     assert!(error.ends_with("HubException: A value of the group has more than 128 bytes."), "{error}");
 }
 
+/// What .NET writes for a `DateTimeOffset` in MessagePack.
+fn with_offset(minutes: i64) -> Value<'static> {
+    Value::Array(vec![Value::timestamp_millis(1_767_323_045_000), Value::Int(minutes)])
+}
+
+/// A text area sends line breaks and tabs, and may be empty; an argument that says so takes neither.
+#[test]
+fn a_text_takes_what_its_argument_says() {
+    let text = |rules: Text| Parameter { name: "text".into(), kind: ParameterKind::String(rules) };
+    let given = |rules: Text, value: &str| Given::read(&[text(rules)], vec![Value::from(value.to_owned())]);
+    let plain = Text::default();
+    for fine in ["", "two\nlines\r\n\tindented", " "] {
+        assert!(given(plain, fine).is_ok(), "{fine:?}");
+    }
+    let single = Text { single_line: true, ..plain };
+    assert!(given(single, "one line").is_ok() && given(single, "").is_ok());
+    let refused = |rules, value: &str| given(rules, value).unwrap_err().to_string();
+    for broken in ["a\nb", "a\tb"] {
+        assert_eq!(refused(single, broken), "`text` must be a single line without tabs and other control characters.");
+    }
+    assert_eq!(refused(Text { required: true, ..plain }, " \n"), "`text` must not be blank.");
+    assert!(refused(plain, "a\u{1b}[0m").contains("other than line breaks and tabs"));
+}
+
+#[test]
+fn an_error_names_what_came_and_what_is_taken() {
+    let refused = |kind: &str, value| {
+        let refusal = Given::read(&[parameter("x", kind)], vec![value]).unwrap_err();
+        refusal.to_string()
+    };
+    for (kind, value, message) in [
+        ("number", Value::Float(f64::NAN), "`x` must be a number; what came is not-a-number (NaN)."),
+        ("number", Value::Float(f64::NEG_INFINITY), "`x` must be a number; what came is infinite."),
+        ("integer", Value::Float(1.5), "`x` must be an integer, not a number with a fraction."),
+        ("boolean", with_offset(0), "`x` must be a boolean, not a timestamp with its offset."),
+        ("number", Value::from("abc"), "`x` must be a number, not a string."),
+    ] {
+        assert_eq!(refused(kind, value), message);
+    }
+}
+
 #[test]
 fn every_kind_takes_its_own() {
     let number = |value| Value::Float(value);
-    let cases: [(&str, Vec<Value<'static>>, Vec<Value<'static>>); 5] = [
-        ("integer", vec![Value::Int(-1), Value::UInt(u64::MAX)], vec![number(1.5), Value::from("1"), Value::Null]),
-        ("number", vec![Value::Int(1), number(1.5)], vec![number(f64::NAN), Value::from("1")]),
+    let cases: [(&str, Vec<Value<'static>>, Vec<Value<'static>>); 7] = [
+        (
+            "integer",
+            vec![Value::Int(-1), Value::UInt(u64::MAX), number(7.0), Value::from("-7")],
+            vec![number(1.5), number(f64::INFINITY), Value::from("1.5"), Value::from("x"), Value::Null],
+        ),
+        (
+            "number",
+            vec![Value::Int(1), number(1.5), Value::from("12.340")],
+            vec![number(f64::NAN), Value::from("1e3"), Value::from(""), Value::Null],
+        ),
+        (
+            "time",
+            vec![
+                Value::timestamp_millis(5),
+                with_offset(60),
+                Value::from("2026-01-02T03:04:05.1234567+01:00"),
+                Value::from("2026-01-02T03:04:05"),
+            ],
+            vec![Value::from("yesterday"), Value::Int(5), with_offset(841), Value::Null],
+        ),
+        ("bytes", vec![Value::binary(vec![1_u8]), Value::from("AQ==")], vec![Value::from("A"), Value::Int(1)]),
         ("boolean", vec![Value::Bool(true)], vec![Value::Int(1), Value::Null]),
         ("object", vec![Value::map([("a", Value::Null)])], vec![Value::Array(vec![]), Value::Null]),
         ("any", vec![Value::Null, Value::Array(vec![]), number(f64::NAN)], vec![]),
@@ -174,7 +238,7 @@ fn a_question_keeps_values_inside_their_segments() {
         let segments = parsed.path_segments().map_or(0, Iterator::count);
         assert_eq!(segments, path.matches('/').count().max(1), "{url} is read as {parsed}");
     }
-    for dots in [".", ".."] {
+    for dots in [".", "..", ""] {
         assert!(url("/lists/{id}", dots).is_err(), "{dots}");
     }
     let error = question("/{idd}").expect_err("an unknown name");
@@ -208,4 +272,70 @@ fn an_event_is_made_of_arguments_with_their_types() {
         r#"{"org":"acme","metrics":{"hits":7,"none":null},"count":3,"by":"alice","text":"3 of acme","plain":"{x}"}"#;
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     assert_eq!(parsed(&found), parsed(expected));
+}
+
+/// What is published is what was sent, in either protocol.
+#[test]
+fn what_clients_write_for_their_types_reaches_the_event() {
+    use fanfare_event::{Registry, Value as Read};
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("calls")).expect("a folder in it");
+    let schema = r#"{"type": "record", "name": "Called", "fields": [{"name": "org", "type": "string", "default": "acme"},
+        {"name": "raw", "type": "bytes", "default": ""}, {"name": "text", "type": "string", "default": ""},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "default": 0},
+        {"name": "there", "type": {"type": "long", "logicalType": "local-timestamp-millis"}, "default": 0},
+        {"name": "day", "type": {"type": "int", "logicalType": "date"}, "default": 0},
+        {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "default": ""},
+        {"name": "ratio", "type": "double", "default": 0}, {"name": "count", "type": "int", "default": 0},
+        {"name": "free", "type": "string", "default": "", "fanfare.json": true}]}"#;
+    std::fs::write(folder.path().join("calls/Called.v1.avsc"), schema).expect("a file in that");
+    let registry = Registry::load(folder.path()).expect("a registry");
+    let published = |field: &str, value: Value<'static>| {
+        let parameters = [parameter("x", "any")];
+        let spot = Spot { file: Path::new("x").into(), line: 1, column: 1 };
+        let shape = Shape::template("{x}", Names(&parameters)).expect("a template");
+        let fields = [Field { name: field.into(), spot: spot.clone(), shape }].into();
+        let rule = PublishRule { event: "calls.Called".into(), spot, fields };
+        let given = Given::read(&parameters, vec![value]).expect("any value");
+        let draft = rule.draft(Caller { identity: None, roles: &[] }, &given).expect("a draft");
+        let body = registry.event_type("calls.Called").expect("its type").encode_call(None, &draft.body)?;
+        Ok(registry.decode(&body).expect("a record").get(field).expect("the field").clone())
+    };
+    let raw = Read::Bytes([0, 255, 16][..].into());
+    let text = |text: &str| Read::String(text.into());
+    for (field, value, expected) in [
+        ("raw", Value::binary(vec![0_u8, 255, 16]), raw.clone()),
+        ("raw", Value::from("AP8Q"), raw),
+        ("text", Value::binary(vec![0_u8, 255, 16]), text("AP8Q")),
+        ("at", Value::timestamp_millis(1500), Read::Int(1500)),
+        ("at", with_offset(60), Read::Int(1_767_319_445_000)),
+        ("at", Value::from("2026-01-02T03:04:05.6789012+01:00"), Read::Int(1_767_319_445_678)),
+        ("at", Value::from("2026-01-02T03:04:05"), Read::Int(1_767_323_045_000)),
+        ("there", with_offset(60), Read::Int(1_767_323_045_000)),
+        ("there", Value::from("2026-01-02T03:04:05+01:00"), Read::Int(1_767_323_045_000)),
+        ("day", Value::timestamp_millis(1_767_323_045_000), Read::Int(20_455)),
+        ("day", Value::from("2026-01-02"), Read::Int(20_455)),
+        ("day", Value::from("2026-01-02T23:00:00-05:00"), Read::Int(20_455)),
+        ("price", Value::from("12.5"), text("12.50")),
+        ("price", Value::Float(12.34), text("12.34")),
+        ("ratio", Value::from("0.25"), Read::Float(0.25)),
+        ("count", Value::Float(7.0), Read::Int(7)),
+        ("count", Value::from("7"), Read::Int(7)),
+    ] {
+        let found: Result<Read, fanfare_event::JsonMismatch> = published(field, value.clone());
+        assert_eq!(found, Ok(expected), "{field} {value:?}");
+    }
+    let free = Value::map([("at", Value::timestamp_millis(0)), ("raw", Value::binary(vec![1_u8])), ("n", Value::Null)]);
+    let found = serde_json::to_value(published("free", free).expect("any JSON")).expect("JSON");
+    assert_eq!(found, serde_json::json!({"at": "1970-01-01T00:00:00.000Z", "raw": "AQ==", "n": null}));
+    for (field, value, is) in [
+        ("ratio", Value::Float(f64::NAN), "not-a-number (NaN)"),
+        ("at", Value::Array(vec![]), "an array"),
+        ("raw", Value::from("%%"), "a string that is no base64"),
+        ("count", Value::Float(7.5), "a number with a fraction or an exponent"),
+        ("price", Value::from("1.234"), "a number with more than 2 digits after the point"),
+    ] {
+        let error: fanfare_event::JsonMismatch = published(field, value).expect_err(field);
+        assert_eq!((error.field.as_str(), error.found.as_str()), (field, is));
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, Limits, PublishError};
-use fanfare_event::{Attributes, Encoded, Event, Id, JsonMismatch, Record, Registry, Value};
+use fanfare_event::{Attributes, Encoded, Event, Id, Input, JsonMismatch, Record, Registry, Value};
 use fanfare_token::Publish;
 use serde::Serialize;
 use thiserror::Error;
@@ -84,6 +84,8 @@ pub enum Body {
     Avro(Vec<u8>),
     /// JSON to be checked against the schema.
     Json(serde_json::Value),
+    /// What a client's call gives, to be checked against the schema.
+    Called(Input<'static>),
 }
 
 /// Why an event was not published.
@@ -305,6 +307,7 @@ fn read(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<(
     let body = match body {
         Body::Avro(bytes) => bytes,
         Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
+        Body::Called(input) => event_type.encode_call(attributes.data_version, &input)?,
     };
     let record = registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
     if *record.event_type().name() != attributes.event_type {

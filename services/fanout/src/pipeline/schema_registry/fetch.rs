@@ -3,9 +3,9 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use fanfare_event::confluent::{ForeignSchema, MAX_SCHEMA};
+use fanfare_event::confluent::{ForeignSchema, MAX_SCHEMA, MAX_SCHEMAS};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::config::{SchemaRegistryConfig, Secret};
@@ -16,6 +16,9 @@ const MOST: usize = 2 * MAX_SCHEMA + 16 * 1024;
 
 /// The error code by which a registry says that it has no schema of this id, whoever else may answer 404.
 const NO_SUCH_SCHEMA: u32 = 40_403;
+
+/// How many other schemas one may refer to, by itself and through those.
+const MOST_REFERENCES: usize = 32;
 
 const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
@@ -54,7 +57,14 @@ struct Answer {
     schema: String,
     schema_type: Option<String>,
     #[serde(default)]
-    references: Vec<serde_json::Value>,
+    references: Vec<Reference>,
+}
+
+/// Where a schema stands that another refers to.
+#[derive(Deserialize, Clone, PartialEq, Eq)]
+struct Reference {
+    subject: String,
+    version: u32,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +94,7 @@ impl Fetcher {
         let request = self.signed(self.client.get(url)).header("accept", ACCEPTED);
         let response = request.send().await.map_err(|error| cause(&error))?;
         match response.status() {
-            StatusCode::OK => Ok(schema(id, response).await?),
+            StatusCode::OK => self.schema(id, response).await,
             StatusCode::NOT_FOUND => Ok(nothing(id, response).await?),
             StatusCode::UNPROCESSABLE_ENTITY => {
                 Ok(Found::Nothing(format!("the schema registry says that {id} is no id of a schema")))
@@ -96,6 +106,69 @@ impl Fetcher {
         }
     }
 
+    /// The schema of an answer. What is none is told as it is: the same question would bring the same answer.
+    async fn schema(&self, id: u32, response: Response) -> Result<Found, String> {
+        let Answer { schema, references, .. } = match answer(&format!("schema {id}"), response).await? {
+            Ok(answer) => answer,
+            Err(rubbish) => return Ok(rubbish),
+        };
+        let referred = match self.referred(id, references).await? {
+            Ok(referred) => referred,
+            Err(rubbish) => return Ok(rubbish),
+        };
+        Ok(match ForeignSchema::parse_with(id, &schema, &referred) {
+            Ok(schema) => Found::Schema(Arc::new(Registered::new(schema))),
+            Err(error) => Found::Rubbish(error.to_string()),
+        })
+    }
+
+    /// The schemas that one refers to, and those that they refer to, each once.
+    async fn referred(&self, id: u32, mut wanted: Vec<Reference>) -> Result<Result<Vec<String>, Found>, String> {
+        let (mut seen, mut texts, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while let Some(reference) = wanted.pop() {
+            if seen.contains(&reference) {
+                continue;
+            }
+            let what = format!("version {} of `{}`", reference.version, reference.subject);
+            if seen.len() == MOST_REFERENCES {
+                let reason = format!("schema {id} refers to more than {MOST_REFERENCES} others, {what} among them");
+                return Ok(Err(Found::Rubbish(reason)));
+            }
+            let request = self.signed(self.client.get(self.version_url(&reference)?)).header("accept", ACCEPTED);
+            let response = request.send().await.map_err(|error| cause(&error))?;
+            match response.status() {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
+                    let reason = format!("schema {id} refers to {what}, which the schema registry does not have");
+                    return Ok(Err(Found::Rubbish(reason)));
+                }
+                other => return Err(format!("it answers {other} to {what}")),
+            }
+            let found = match answer(&what, response).await? {
+                Ok(found) => found,
+                Err(rubbish) => return Ok(Err(rubbish)),
+            };
+            bytes += found.schema.len();
+            if bytes > MAX_SCHEMAS {
+                let reason = format!("schema {id} refers to schemas of more than {MAX_SCHEMAS} bytes");
+                return Ok(Err(Found::Rubbish(reason)));
+            }
+            texts.push(found.schema);
+            wanted.extend(found.references);
+            seen.push(reference);
+        }
+        Ok(Ok(texts))
+    }
+
+    /// Where a version of a subject stands, whose name may hold anything.
+    fn version_url(&self, Reference { subject, version }: &Reference) -> Result<Url, String> {
+        let mut url = Url::parse(&self.url).map_err(|error| error.to_string())?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["subjects", subject, "versions", &version.to_string()]);
+        }
+        Ok(url)
+    }
+
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.login {
             None => request,
@@ -104,27 +177,20 @@ impl Fetcher {
     }
 }
 
-/// The schema of an answer. What is none is told as it is: the same question would bring the same answer.
-async fn schema(id: u32, response: Response) -> Result<Found, String> {
-    let rubbish = |what: &str| Ok(Found::Rubbish(format!("the schema registry answers {what} for schema {id}")));
+/// What an answer holds; what is none is told as it is.
+async fn answer(what: &str, response: Response) -> Result<Result<Answer, Found>, String> {
+    let rubbish = |is: &str| Ok(Err(Found::Rubbish(format!("the schema registry answers {is} for {what}"))));
     let Some(body) = read(response).await? else { return rubbish(&format!("more than {MOST} bytes")) };
     let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
         return rubbish("something that is not JSON with a `schema`");
     };
     match answer.schema_type.as_deref() {
-        None | Some("AVRO") => {}
+        None | Some("AVRO") => Ok(Ok(answer)),
         Some(other) => {
             let other: String = other.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-            return rubbish(&format!("a schema of type {other}, and events are Avro,"));
+            rubbish(&format!("a schema of type {other}, and events are Avro,"))
         }
     }
-    if !answer.references.is_empty() {
-        return rubbish("a schema with references to others, which must be registered in one piece,");
-    }
-    Ok(match ForeignSchema::parse(id, &answer.schema) {
-        Ok(schema) => Found::Schema(Arc::new(Registered::new(schema))),
-        Err(error) => Found::Rubbish(error.to_string()),
-    })
 }
 
 async fn nothing(id: u32, response: Response) -> Result<Found, String> {

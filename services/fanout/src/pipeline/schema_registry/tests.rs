@@ -151,19 +151,23 @@ async fn an_unknown_id_is_a_dead_letter_and_is_asked_for_once_in_a_while() {
 #[tokio::test]
 async fn rubbish_is_a_dead_letter_with_the_reason() {
     let mut stage = Stage::new().await;
-    let union = r#"{"schema":"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"u\",\"type\":[\"int\",\"string\"]}]}"}"#;
-    let recursive =
-        r#"{"schema":"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"n\",\"type\":[\"null\",\"R\"]}]}"}"#;
+    let union =
+        r#"{"schema":"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"u\",\"type\":[\"null\"]}]}"}"#;
+    let endless = r#"{"schema":"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"n\",\"type\":\"R\"}]}"}"#;
     let large = format!(r#"{{"schema":"{}"}}"#, " ".repeat(600 * 1024));
     for (id, (body, part)) in [
         ("<html>sign in</html>", "not JSON with a `schema`"),
         ("[]", "not JSON with a `schema`"),
         (r#"{"schema":7}"#, "not JSON with a `schema`"),
         (r#"{"schema":"message P {}","schemaType":"PROTOBUF"}"#, "of type PROTOBUF"),
-        (r#"{"schema":"{}","references":[{"name":"x","subject":"y","version":1}]}"#, "in one piece"),
-        (r#"{"schema":"not a schema"}"#, "schema 5 cannot be used: not JSON"),
+        (
+            r#"{"schema":"{}","references":[{"name":"x","subject":"y","version":1}]}"#,
+            "refers to version 1 of `y`, which the schema registry does not have",
+        ),
+        (r#"{"schema":"{}","references":[{"name":"x"}]}"#, "not JSON with a `schema`"),
+        (r#"{"schema":"not a schema"}"#, "schema 6 cannot be used: not JSON"),
         (union, "at `u`"),
-        (recursive, "contains itself"),
+        (endless, "contains itself without end"),
         (&large, "more than"),
     ]
     .into_iter()
@@ -176,10 +180,59 @@ async fn rubbish_is_a_dead_letter_with_the_reason() {
     }
 }
 
+/// The subject's name is encoded, and a schema that two others refer to is asked for once.
+#[tokio::test]
+async fn references_to_other_subjects_are_followed() {
+    let mut stage = Stage::new().await;
+    let answer = |schema: &str, references: &[&str]| {
+        let references: Vec<_> = references
+            .iter()
+            .map(|subject| serde_json::json!({"name": "any", "subject": subject, "version": 3}))
+            .collect();
+        serde_json::json!({"schema": schema, "references": references}).to_string()
+    };
+    let of = |name: &str, field: &str| {
+        format!(
+            r#"{{"type":"record","name":"{name}","namespace":"com.example","fields":[{{"name":"x","type":"{field}"}}]}}"#
+        )
+    };
+    let schema = SCHEMA.replacen(r#""fields": ["#, r#""fields": [{"name": "extra", "type": "com.example.A"}, {"name": "more", "type": ["null", "com.example.B"]},"#, 1);
+    assert_ne!(schema, SCHEMA);
+    stage.registry.answer(7, 200, &answer(&schema, &["a/1", "b"]));
+    stage.registry.answer_path("/subjects/a%2F1/versions/3", 200, &answer(&of("A", "com.example.B"), &["b"]));
+    stage.registry.answer_path("/subjects/b/versions/3", 200, &answer(&of("B", "string"), &[]));
+    let mut record = stage.record(7);
+    // What the node does not need, by way of two schemas: a text, and null.
+    let body = [&record.message.body[..5], &[2, b'z', 0], &record.message.body[5..]].concat();
+    record.message.body = Bytes::from(body);
+    let event = stage.decoded(&record).await.expect("usable").expect("an event");
+    assert_eq!(event.record.get("plan"), Some(&Value::String("pro".into())));
+    assert_eq!(stage.registry.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn references_are_bounded_and_wait_for_a_registry_that_is_away() {
+    let mut stage = Stage::new().await;
+    // Each refers to the next, without end.
+    let answer = |next: usize| {
+        let schema = format!(r#"{{"type":"record","name":"R{next}","fields":[]}}"#);
+        let references = [serde_json::json!({"name": "any", "subject": next.to_string(), "version": 1})];
+        serde_json::json!({"schema": schema, "references": references}).to_string()
+    };
+    stage.registry.answer(7, 200, &answer(0));
+    (0..40).for_each(|at| stage.registry.answer_path(&format!("/subjects/{at}/versions/1"), 200, &answer(at + 1)));
+    let reason = stage.refusal(7).await;
+    assert!(reason.contains("schema 7 refers to more than 32 others"), "{reason}");
+    stage.registry.answer(8, 200, &answer(0));
+    stage.registry.answer_path("/subjects/3/versions/1", 500, "");
+    let record = stage.record(8);
+    assert!(tokio::time::timeout(Duration::from_millis(300), stage.schemas.of(&record)).await.is_err());
+}
+
 #[tokio::test]
 async fn a_schema_that_the_type_cannot_read_is_a_dead_letter_that_names_the_field() {
     let mut stage = Stage::new().await;
-    stage.registry.register(7, &SCHEMA.replace(r#""plan", "type": "string""#, r#""plan", "type": "bytes""#));
+    stage.registry.register(7, &SCHEMA.replace(r#""plan", "type": "string""#, r#""plan", "type": "long""#));
     let reason = stage.refusal(7).await;
     assert!(reason.contains("license.LicenseUpdated cannot be read at `plan`"), "{reason}");
     // The schema names another type than the event.

@@ -159,6 +159,41 @@ fn a_listed_version_must_have_the_field() {
     assert_eq!(told, ["routes.toml:7:38: `note` is not in version 1 of tasks.TaskChanged, which this route lists"]);
 }
 
+/// A group of the same name in another org would hear of it.
+#[test]
+fn an_event_says_its_org_or_its_route_crosses_orgs() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("teams")).unwrap();
+    let write = |name: &str, fields: &str| {
+        let schema = format!(r#"{{"type": "record", "name": "{name}", "fields": [{fields}]}}"#);
+        std::fs::write(folder.path().join(format!("teams/{name}.v1.avsc")), schema).unwrap();
+    };
+    write("Silent", r#"{"name": "task", "type": "string"}"#);
+    write("Aliased", r#"{"name": "tenant", "type": "string", "aliases": ["org"]}, {"name": "task", "type": "string"}"#);
+    let registry = Registry::builtin().with_folder(folder.path()).unwrap();
+    let compile = |event: &str, more: &str, single_org: Option<&str>| {
+        let text = format!(
+            "hub = \"/hubs/tasks\"\n[[route]]\nname = \"t\"\nevent = \"teams.{event}\"\ngroups = [\"task:{{task}}\"]\n\
+             send = {{ target = \"x\", arguments = [] }}\n{more}"
+        );
+        RouteTable::compile_for(&[source(&text)], &registry, &hubs(), single_org)
+    };
+    let faults = compile("Silent", "", None).unwrap_err();
+    let told = faults[0].to_string();
+    assert!(told.starts_with("routes.toml:4:1: teams.Silent says no org"), "{told}");
+    for way_out in ["a field `org`", "the alias `org`", "cross_org = true", "single_org = \"name\""] {
+        assert!(told.contains(way_out), "{told}");
+    }
+    let explained =
+        |event: &str, more: &str, single_org| compile(event, more, single_org).unwrap().explain(&registry, single_org);
+    let lead = |event: &str| format!("teams.{event}: t sends x on /hubs/tasks to task:{{task}}");
+    assert_eq!(explained("Aliased", "", None), [format!("{} (the org in `tenant` alone)", lead("Aliased"))]);
+    let cross = explained("Silent", "cross_org = true", None);
+    assert_eq!(cross, [format!("{} (any org: the route says cross_org)", lead("Silent"))]);
+    let single = explained("Silent", "", Some("acme"));
+    assert_eq!(single, [format!("{} (the platform has one org, acme)", lead("Silent"))]);
+}
+
 #[test]
 fn an_event_without_a_key_is_not_retained() {
     let told = told(&format!("{}retain = true\n", SOUND.replace("{level}", "info")));

@@ -20,7 +20,8 @@ use crate::config::Fault;
 pub(super) const HUB: &str = "/hubs/notifications";
 
 pub(super) fn hub(path: &str, groups: &[&str]) -> HubDeclaration {
-    HubDeclaration { path: path.to_owned(), groups: groups.iter().map(|text| text.parse().unwrap()).collect() }
+    let groups = groups.iter().map(|text| text.parse().unwrap()).collect();
+    HubDeclaration { path: path.to_owned(), groups, times: Times::default() }
 }
 
 /// The demo's hub and one more.
@@ -115,6 +116,7 @@ pub(super) fn json_of(value: &Wire<'_>) -> Json {
         Wire::String(text) => json!(text),
         Wire::Binary(bytes) => json!({"bytes": bytes}),
         Wire::Timestamp { seconds, nanoseconds } => json!({"seconds": seconds, "nanoseconds": nanoseconds}),
+        Wire::Local { .. } | Wire::Date { .. } => json!({"local": value.iso_text()}),
         Wire::Array(items) => items.iter().map(json_of).collect(),
         Wire::Map(entries) => {
             Json::Object(entries.iter().map(|(key, value)| (key.to_string(), json_of(value))).collect())

@@ -77,6 +77,63 @@ fn a_key_with_a_question_mark_is_left_out_where_it_is_null() {
 }
 
 #[test]
+fn a_number_may_be_sent_as_text_and_a_record_without_what_is_null() {
+    for (argument, expected) in [
+        ("\"{size:text}\"", json!("9007199254740993")),
+        ("\"{due:text}\"", json!("2026-01-02T03:04:05.678Z")),
+        ("\"{maybe:text}\"", Json::Null),
+        ("\"no {size:text}\"", json!("no 9007199254740993")),
+        ("\"{limits.cpu}\"", json!(2)),
+        ("\"{limits.gpu}\"", Json::Null),
+        ("\"{$time:text}\"", json!("2026-01-02T03:04:05.678Z")),
+    ] {
+        assert_eq!(sent(argument, &task()), [expected], "{argument}");
+    }
+    let mut data = task();
+    data["item"]["Owner"] = Json::Null;
+    let at = json!({"seconds": 0, "nanoseconds": 0});
+    assert_eq!(sent("\"{item}\"", &data), [json!({"id": "i/1", "Owner": null, "at": at})]);
+    assert_eq!(sent("\"{item:compact}\"", &data), [json!({"id": "i/1", "at": at})]);
+    let told = |argument: &str| {
+        let text = format!(
+            "[[route]]\nname = \"t\"\nevent = \"tasks.TaskChanged\"\nhub = \"/hubs/tasks\"\ngroups = [\"task:{{task_id}}\"]\n\
+             [route.send]\ntarget = \"x\"\narguments = [{argument}]"
+        );
+        compile(&text).unwrap_err()[0].to_string()
+    };
+    assert!(told("\"{size:txt}\"").contains("there is no form `txt` of `size` (did you mean `text`?)"));
+    assert!(told("\"{item:text}\"").contains("`item` is a record and has no text"));
+    assert!(told("{ \"a??\" = \"{size}\" }").contains("`a??` is never left out"));
+}
+
+/// "Set to null" and "not set" are two things.
+#[test]
+fn null_and_nothing_can_be_told_apart() {
+    let argument = "{ \"owner?\" = \"{item.Owner}\", \"said??\" = \"{item.Owner}\", \"cpu??\" = \"{limits.cpu}\", \"gpu??\" = \"{limits.gpu}\" }";
+    let mut data = task();
+    data["item"]["Owner"] = Json::Null;
+    assert_eq!(sent(argument, &data), [json!({"said": null, "cpu": 2})]);
+    data["item"] = Json::Null;
+    assert_eq!(sent(argument, &data), [json!({"cpu": 2})]);
+    data["item"] = json!({"id": "i", "Owner": "bob", "at": 0});
+    assert_eq!(sent(argument, &data), [json!({"owner": "bob", "said": "bob", "cpu": 2})]);
+}
+
+/// The hub says how dates and times travel in MessagePack; JSON has ISO text either way.
+#[test]
+fn a_hub_may_send_times_as_text() {
+    let text = "[[route]]\nname = \"t\"\nevent = \"tasks.TaskChanged\"\nhub = \"/hubs/tasks\"\ngroups = [\"task:{task_id}\"]\n\
+                [route.send]\ntarget = \"x\"\narguments = [\"{due}\", \"{$time}\", \"{item}\"]";
+    let mut hubs = hubs();
+    hubs[1].times = Times::Text;
+    let table = RouteTable::compile(&[source(text)], &registry(), &hubs).unwrap();
+    let event = event("tasks.TaskChanged", &task());
+    let sent: Vec<Json> = table.route(&event)[0].route.arguments(&event, "c").iter().map(json_of).collect();
+    let at = json!("2026-01-02T03:04:05.678Z");
+    assert_eq!(sent, [at.clone(), at, json!({"id": "i/1", "Owner": "alice", "at": "1970-01-01T00:00:00.000Z"})]);
+}
+
+#[test]
 fn links_are_checked_when_the_event_is_known() {
     let link = |template: &str, data: &Json| {
         let text = format!(

@@ -46,7 +46,7 @@ impl Shard {
             (Some(_), None) => false,
             (None, _) => !names_org,
         };
-        let published = self.shared.ingest.publish_within(attributes, Body::Json(body), may_concern);
+        let published = self.shared.ingest.publish_within(attributes, Body::Called(body), may_concern);
         match tokio::time::timeout(DEADLINE, published).await {
             Ok(Ok(id)) => Ok(id),
             Ok(Err(error)) => Err(refusal(error)),

@@ -154,7 +154,7 @@ impl World {
             routes.push_str(&route.text());
         }
         let fixed = [
-            ("barrier", "probe.Barrier", "\"all\"", ""),
+            ("barrier", "probe.Barrier", "\"all\"", "cross_org = true"),
             ("roles", "auth.RolesChanged", "\"user:{user}\"", ROLES_EFFECT),
             ("flag", "license.FlagToggled", "\"org:{org}\"", "retain = true"),
             ("flag-removed", "license.FlagRemoved", "\"org:{org}\"", "retain = \"remove\""),
