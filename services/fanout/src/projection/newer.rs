@@ -56,7 +56,7 @@ impl Projection {
             return false;
         }
         match groups.next() {
-            Some(first) => is_in(first) || groups.any(|group| is_in(group)),
+            Some(first) => is_in(first) || groups.any(is_in),
             None => true,
         }
     }

@@ -53,7 +53,8 @@ impl Shard {
         loop {
             let Some(link) = self.link(key) else { return Err(Gone) };
             let drained = link.drained.notified();
-            match self.core().room(key, id) {
+            let room = self.core().room(key, id);
+            match room {
                 None => return Err(Gone),
                 Some(true) => return Ok(()),
                 Some(false) => drained.await,
