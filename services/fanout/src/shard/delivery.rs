@@ -96,17 +96,6 @@ impl Core {
 }
 
 fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mut usize) -> Given {
-    if std::env::var("DBG").is_ok() {
-        eprintln!(
-            "DBG give {} at {:?} after {:?} live_for {} flow {} ended {}",
-            tab.id,
-            delivery.place,
-            delivery.after.offsets(),
-            tab.is_live_for(delivery),
-            tab.flow.is_some(),
-            tab.ending.is_some()
-        );
-    }
     if !hears(tab, delivery, context) || !tab.is_live_for(delivery) {
         return Given::No;
     }

@@ -31,9 +31,6 @@ impl Core {
             return false;
         }
         let idle = tab.queue.is_empty();
-        if std::env::var("DBG").is_ok() {
-            eprintln!("DBG send {} {}", tab.id, String::from_utf8_lossy(&wire).chars().take(150).collect::<String>());
-        }
         if let Err(reason) = tab.push(wire, tracked, limit) {
             self.evict(key, reason);
             return false;

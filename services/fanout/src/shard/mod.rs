@@ -31,6 +31,7 @@ mod members;
 mod opening;
 mod queue;
 mod replay;
+mod request;
 mod resume;
 mod retained;
 mod tab;
@@ -40,7 +41,7 @@ mod used_tokens;
 
 pub use budget::{Budget, Rate};
 pub use inbound::READ;
-pub use opening::{Caller, Denied, Opening, Welcome};
+pub use request::{Caller, Denied, Opening, Welcome};
 pub use tab::About;
 pub(crate) use tab::LinkState;
 pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};

@@ -11,82 +11,20 @@ use fanfare_broker::Position;
 use fanfare_signalr::Message;
 use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
-use thiserror::Error;
 
 use super::calls::Calls;
 use super::catching_up::{CatchingUp, Caught};
 use super::inbound::Inbound;
 use super::queue::SendQueue;
+use super::request::{Caller, Denied, Opening, Welcome};
 use super::tab::{Poll, Tab};
 use super::{Core, Key, PollAnswer, Task};
-use crate::config::HubConfig;
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Identity, Subscriptions};
 use crate::groups::name::GroupName;
 use crate::groups::{Membership, Refused};
-use crate::method::{Declared, Request};
+use crate::method::Declared;
 use crate::rule::{Rule, kept};
 use crate::websocket::{FrameReader, PING};
-
-/// Everything about a connection that its opening request told.
-#[derive(Debug)]
-pub struct Opening {
-    /// The public id of the connection.
-    pub id: ConnectionId,
-    /// When its token stops being good for opening, in seconds since the epoch; without negotiation there is no token to
-    /// use again.
-    pub token_expires: Option<i64>,
-    /// Whether negotiation agreed on stateful reconnect.
-    pub stateful: bool,
-    /// The hub it belongs to.
-    pub hub: Arc<HubConfig>,
-    /// Whose it is; `None` on a public hub.
-    pub identity: Option<Identity>,
-    /// The cursor to resume from at connect, as the client gave it.
-    pub cursor: Option<String>,
-    /// The request itself, where the hub's methods want to see it.
-    pub request: Option<Arc<Request>>,
-}
-
-/// Whose request it is that names a connection.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The connection.
-    pub id: ConnectionId,
-    /// Who asks; must be the connection's user.
-    pub identity: Option<Identity>,
-}
-
-/// Why a request that names a connection cannot be served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Denied {
-    /// There is no such connection, or its token was used up.
-    #[error("No Connection with that ID")]
-    Unknown,
-    /// The connection is another user's, or was opened as another than the request is.
-    #[error("The connection belongs to another user.")]
-    OtherUser,
-    /// The connection uses another transport.
-    #[error("Cannot change transports mid-connection")]
-    OtherTransport,
-    /// A WebSocket takes its messages itself.
-    #[error("POST requests are not allowed for WebSocket connections.")]
-    Post,
-    /// Only long polling needs to be told the end.
-    #[error("Cannot terminate this connection using the DELETE endpoint.")]
-    Delete,
-    /// The connection already has its event stream.
-    #[error("The connection is already active.")]
-    Active,
-}
-
-/// What a WebSocket would be to its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Welcome {
-    /// Its beginning.
-    New,
-    /// Another socket for a stateful connection that is open.
-    Again,
-}
 
 /// A connection that has announced groups and is still to be held against what is known.
 #[derive(Debug)]
@@ -366,12 +304,7 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return };
         match self.context.groups.admit(&tab.hub, tab.identity.as_ref()) {
-            Ok(live_from) => {
-                if std::env::var("DBG").is_ok() {
-                    eprintln!("DBG enter {} {:?}", tab.id, live_from);
-                }
-                tab.subscriptions.live_from = Some(live_from)
-            }
+            Ok(live_from) => tab.subscriptions.live_from = Some(live_from),
             Err(Refused::LoggedOut) if !kept(Rule::LookAfterJoining) => {
                 tab.subscriptions.live_from = Some(self.context.groups.read(|known| known.position().clone()));
             }

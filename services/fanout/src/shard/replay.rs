@@ -160,14 +160,6 @@ impl Core {
 
     pub(super) fn begin_marked_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position, marked: bool) {
         let ticket = self.ticket();
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "DBG replay {kind:?} after {:?} until {:?} id {:?}",
-                after,
-                until,
-                self.connections.get(key).map(|t| t.id)
-            );
-        }
         let Some(tab) = self.connections.get_mut(key) else { return };
         let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
         let replaying = Replaying::new(ticket, kind, after.clone(), until.clone(), marked);
@@ -194,9 +186,6 @@ impl Core {
             // Its tab is gone, or has begun another.
             return self.tasks.push_back(Task::EndReplay(ticket));
         };
-        if std::env::var("DBG").is_ok() {
-            eprintln!("DBG replayed {ticket} {answer:?}");
-        }
         match answer {
             ReplayAnswer::Batch { events, cost, complete } => {
                 self.spending.spend(identity.as_ref(), cost, now);
@@ -310,14 +299,6 @@ impl Core {
     /// Whether a notification of the past is for this connection: by its groups, from their grant on, by its orgs, and
     /// unless it would turn state back. A logout of the past did not end this connection and is none of its business.
     fn is_for(&self, tab: &Tab, event: &Replayed, notification: &Notification) -> bool {
-        let r = self.is_for2(tab, event, notification);
-        if std::env::var("DBG").is_ok() {
-            eprintln!("DBG is_for {:?} {:?} {r}", event.place, notification.groups);
-        }
-        r
-    }
-
-    fn is_for2(&self, tab: &Tab, event: &Replayed, notification: &Notification) -> bool {
         let (route, groups) = (&notification.route, &notification.groups);
         if *route.hub() != *tab.hub.path || route.effect(&event.event).is_logout() {
             return false;

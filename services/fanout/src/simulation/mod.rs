@@ -13,7 +13,7 @@
 //! | `node`, `shard`, `replay` | what drives a node's two halves |
 //! | `tab` | the client: cursors, drops, returns, slow reading, logins |
 //! | `world` | one run: chance, faults, rest |
-//! | `judge`, `check`, `witness` | what must hold, by a history that knows everything |
+//! | `judge`, `judged`, `check`, `witness` | what must hold, by a history that knows everything |
 //! | `rule` | rules that a run breaks on purpose, to see that it is noticed; those of the product are in `crate::rule` |
 //!
 //! A seed is all there is to a run. `FANFARE_SIMULATION_SEED` replays one, `FANFARE_SIMULATION_SEEDS` says how many
@@ -21,6 +21,7 @@
 
 mod check;
 mod judge;
+mod judged;
 mod log;
 mod node;
 mod platform;

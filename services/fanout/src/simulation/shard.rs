@@ -1,6 +1,6 @@
 //! A shard of a node: the product's core, with links and replays that take small steps when chance says so.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use fanfare_event::Id;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 
 use super::check::Told;
+use super::judged::Judged;
 use super::log::Log;
 use super::platform::platform;
 use super::replay::Reading;
 use super::rule::{Rule, Rules};
 use super::witness::Seen;
 use crate::connection::{ConnectionId, Identity, Settings};
-use crate::groups::name::GroupName;
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
 use crate::pipeline::{Recent, Window};
-use crate::projection::{Consequence, Place};
-use crate::shard::{Context, Core, Key, LinkState, Observed, Opening, ReplayAnswer, Task, Ticket};
+use crate::projection::Consequence;
+use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
 
 /// What a tab that does not read may leave waiting, in bytes of memory.
 const QUEUE: usize = 2 << 10;
@@ -67,24 +67,10 @@ pub(super) struct Wire {
     pub(super) is_shut: bool,
 }
 
-/// What is kept of a connection to judge it.
-struct Judged {
-    identity: Identity,
-    last_live: BTreeMap<(u64, u32), u64>,
-    /// When each notification that came live was stored, and how many records the node had folded then.
-    heard: HashMap<String, (i64, usize)>,
-    /// Of each list that it joined: how many records the node had learnt from then.
-    joined_at: HashMap<GroupName, usize>,
-    /// Of a replay of its URL: whether it was complete, and from where on it is live.
-    resumed: Option<(bool, Position)>,
-    /// From where it goes on in a new stream.
-    renewed: Option<Position>,
-}
-
 /// One shard.
 pub(super) struct SimulatedShard {
     pub(super) index: usize,
-    core: Core,
+    pub(super) core: Core,
     groups: Arc<Groups>,
     inbox: VecDeque<ShardTask>,
     readings: BTreeMap<Ticket, (Key, Reading)>,
@@ -93,7 +79,7 @@ pub(super) struct SimulatedShard {
     wires: BTreeMap<Key, Wire>,
     /// The keys of connections, which are used again.
     keys: BTreeMap<ConnectionId, Key>,
-    judged: BTreeMap<Key, Judged>,
+    pub(super) judged: BTreeMap<Key, Judged>,
     ticked: i64,
     pub(super) broken: Vec<String>,
     /// What replays told of lists.
@@ -228,8 +214,7 @@ impl SimulatedShard {
         self.input(view, |core| key = core.open_web_socket(opening, view.now / 1000));
         let key = key.expect("a new id");
         self.wires.insert(key, Wire { capacity: wire, ..Wire::default() });
-        let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        self.judged.insert(key, Judged { identity, last_live, heard, joined_at, resumed: None, renewed: None });
+        self.judged.insert(key, Judged::new(identity));
         self.keys.insert(id, key);
     }
 
@@ -351,72 +336,6 @@ impl SimulatedShard {
             LinkState::Over => self.core.forget(key),
             LinkState::Shut => wire.is_shut = true,
             LinkState::Open | LinkState::Lost => {}
-        }
-    }
-}
-
-impl SimulatedShard {
-    fn observe(&mut self) {
-        for observed in std::mem::take(&mut self.core.observed) {
-            match observed {
-                // Judged with what the node knew when it sent it.
-                Observed::Live(..) => self.core.observed.push(observed),
-                Observed::Replayed(key, place, groups) => {
-                    let Some(judged) = self.judged.get(&key) else { continue };
-                    for group in groups.into_iter().filter(|group| group.shape() == "list:{}") {
-                        let user = judged.identity.claims().user.clone();
-                        let learnt = judged.joined_at.get(&group).copied().unwrap_or_default();
-                        self.told.push(Told { user, group, place, learnt });
-                    }
-                }
-                Observed::Renewed(key, from) => {
-                    if let Some(judged) = self.judged.get_mut(&key) {
-                        judged.renewed = Some(from);
-                    }
-                }
-                Observed::Resumed(key, complete, until) => {
-                    if let Some(judged) = self.judged.get_mut(&key) {
-                        judged.resumed = Some((complete, until));
-                    }
-                }
-            }
-        }
-    }
-
-    fn verify_live(&mut self, delivery: &Delivery, seen: &Seen, window: Window) {
-        for observed in std::mem::take(&mut self.core.observed) {
-            let Observed::Live(key, given) = observed else { continue };
-            let Some(judged) = self.judged.get_mut(&key) else { continue };
-            if given.place != delivery.place {
-                continue;
-            }
-            judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
-            judged.verify_news(seen, delivery.place, window, &mut self.broken);
-            if !delivery.groups.iter().any(|group| seen.known.allows(&judged.identity, group)) {
-                let who = judged.identity.claims();
-                self.broken.push(format!("{} of {:?} hears of {:?}", who.user, who.org, delivery.groups));
-            }
-        }
-    }
-}
-
-impl Judged {
-    fn verify_order(&mut self, incarnation: u64, place: Place, broken: &mut Vec<String>) {
-        let last = self.last_live.insert((incarnation, place.partition), place.offset);
-        if last.is_some_and(|last| last > place.offset) {
-            broken.push(format!("live notifications of partition {} went back to {}", place.partition, place.offset));
-        }
-    }
-
-    /// What comes twice within the window is told once.
-    fn verify_news(&mut self, seen: &Seen, place: Place, window: Window, broken: &mut Vec<String>) {
-        let Some((time, folded)) = self.heard.insert(seen.notification.clone(), (place.time, seen.folded)) else {
-            return;
-        };
-        // Clocks of partitions differ by less than a second.
-        let recent = place.time + 1_000 - time < window.age.as_millis() as i64;
-        if recent && ((seen.folded - folded) as u64) < window.records {
-            broken.push(format!("what is told live at {place:?} was told before"));
         }
     }
 }

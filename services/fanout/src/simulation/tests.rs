@@ -1,5 +1,6 @@
 //! The runs.
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rule::{Rule, Rules};
@@ -11,6 +12,15 @@ const SEED: &str = "FANFARE_SIMULATION_SEED";
 
 /// How many seeds are tried.
 const SEEDS: &str = "FANFARE_SIMULATION_SEEDS";
+
+/// Shows what one tab of a run says and hears.
+const TAB: &str = "FANFARE_SIMULATION_TAB";
+
+/// The tab whose life is shown.
+pub(super) fn traced_tab() -> Option<usize> {
+    static TRACED: OnceLock<Option<usize>> = OnceLock::new();
+    *TRACED.get_or_init(|| number(TAB).and_then(|tab| usize::try_from(tab).ok()))
+}
 
 /// How many runs a broken rule may stay unnoticed.
 const UNNOTICED: u64 = 1_500;

@@ -9,6 +9,7 @@ use crate::connection::Identity;
 use crate::projection::open_cursor;
 use crate::simulation::check::{Account, History, true_flags};
 use crate::simulation::platform::platform;
+use crate::simulation::tests::traced_tab;
 
 impl Tab {
     /// Takes what waits, up to so many bytes, and answers.
@@ -116,7 +117,7 @@ impl Tab {
 
     /// Shows what happens to one tab, named by an environment variable, for whoever looks into a seed.
     pub(super) fn trace(&self, what: std::fmt::Arguments<'_>) {
-        if std::env::var("FANFARE_SIMULATION_TAB").is_ok_and(|tab| tab == self.number.to_string()) {
+        if traced_tab() == Some(self.number) {
             eprintln!("tab {}: {what}", self.number);
         }
     }

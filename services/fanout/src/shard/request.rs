@@ -1,0 +1,70 @@
+//! What requests of the HTTP side tell of a connection, and why they are refused.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::config::HubConfig;
+use crate::connection::{ConnectionId, Identity};
+use crate::method::Request;
+
+/// Everything about a connection that its opening request told.
+#[derive(Debug)]
+pub struct Opening {
+    /// The public id of the connection.
+    pub id: ConnectionId,
+    /// When its token stops being good for opening, in seconds since the epoch; without negotiation there is no token to
+    /// use again.
+    pub token_expires: Option<i64>,
+    /// Whether negotiation agreed on stateful reconnect.
+    pub stateful: bool,
+    /// The hub it belongs to.
+    pub hub: Arc<HubConfig>,
+    /// Whose it is; `None` on a public hub.
+    pub identity: Option<Identity>,
+    /// The cursor to resume from at connect, as the client gave it.
+    pub cursor: Option<String>,
+    /// The request itself, where the hub's methods want to see it.
+    pub request: Option<Arc<Request>>,
+}
+
+/// Whose request it is that names a connection.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Who asks; must be the connection's user.
+    pub identity: Option<Identity>,
+}
+
+/// Why a request that names a connection cannot be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// There is no such connection, or its token was used up.
+    #[error("No Connection with that ID")]
+    Unknown,
+    /// The connection is another user's, or was opened as another than the request is.
+    #[error("The connection belongs to another user.")]
+    OtherUser,
+    /// The connection uses another transport.
+    #[error("Cannot change transports mid-connection")]
+    OtherTransport,
+    /// A WebSocket takes its messages itself.
+    #[error("POST requests are not allowed for WebSocket connections.")]
+    Post,
+    /// Only long polling needs to be told the end.
+    #[error("Cannot terminate this connection using the DELETE endpoint.")]
+    Delete,
+    /// The connection already has its event stream.
+    #[error("The connection is already active.")]
+    Active,
+}
+
+/// What a WebSocket would be to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// Its beginning.
+    New,
+    /// Another socket for a stateful connection that is open.
+    Again,
+}

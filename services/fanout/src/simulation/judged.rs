@@ -1,0 +1,103 @@
+//! What a shard's connections are given, judged as it happens: what no client can see.
+
+use std::collections::{BTreeMap, HashMap};
+
+use fanfare_broker::Position;
+
+use super::check::Told;
+use super::shard::SimulatedShard;
+use super::witness::Seen;
+use crate::connection::Identity;
+use crate::groups::Delivery;
+use crate::groups::name::GroupName;
+use crate::pipeline::Window;
+use crate::projection::Place;
+use crate::shard::Observed;
+
+/// What is kept of a connection to judge it.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) identity: Identity,
+    last_live: BTreeMap<(u64, u32), u64>,
+    /// When each notification that came live was stored, and how many records the node had folded then.
+    heard: HashMap<String, (i64, usize)>,
+    /// Of each list that it joined: how many records the node had learnt from then.
+    pub(super) joined_at: HashMap<GroupName, usize>,
+    /// Of a replay of its URL: whether it was complete, and from where on it is live.
+    pub(super) resumed: Option<(bool, Position)>,
+    /// From where it goes on in a new stream.
+    pub(super) renewed: Option<Position>,
+}
+
+impl Judged {
+    pub(super) fn new(identity: Identity) -> Self {
+        let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { identity, last_live, heard, joined_at, resumed: None, renewed: None }
+    }
+}
+
+impl SimulatedShard {
+    pub(super) fn observe(&mut self) {
+        for observed in std::mem::take(&mut self.core.observed) {
+            match observed {
+                // Judged with what the node knew when it sent it.
+                Observed::Live(..) => self.core.observed.push(observed),
+                Observed::Replayed(key, place, groups) => {
+                    let Some(judged) = self.judged.get(&key) else { continue };
+                    for group in groups.into_iter().filter(|group| group.shape() == "list:{}") {
+                        let user = judged.identity.claims().user.clone();
+                        let learnt = judged.joined_at.get(&group).copied().unwrap_or_default();
+                        self.told.push(Told { user, group, place, learnt });
+                    }
+                }
+                Observed::Renewed(key, from) => {
+                    if let Some(judged) = self.judged.get_mut(&key) {
+                        judged.renewed = Some(from);
+                    }
+                }
+                Observed::Resumed(key, complete, until) => {
+                    if let Some(judged) = self.judged.get_mut(&key) {
+                        judged.resumed = Some((complete, until));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn verify_live(&mut self, delivery: &Delivery, seen: &Seen, window: Window) {
+        for observed in std::mem::take(&mut self.core.observed) {
+            let Observed::Live(key, given) = observed else { continue };
+            let Some(judged) = self.judged.get_mut(&key) else { continue };
+            if given.place != delivery.place {
+                continue;
+            }
+            judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
+            judged.verify_news(seen, delivery.place, window, &mut self.broken);
+            if !delivery.groups.iter().any(|group| seen.known.allows(&judged.identity, group)) {
+                let who = judged.identity.claims();
+                self.broken.push(format!("{} of {:?} hears of {:?}", who.user, who.org, delivery.groups));
+            }
+        }
+    }
+}
+
+impl Judged {
+    fn verify_order(&mut self, incarnation: u64, place: Place, broken: &mut Vec<String>) {
+        let last = self.last_live.insert((incarnation, place.partition), place.offset);
+        if last.is_some_and(|last| last > place.offset) {
+            broken.push(format!("live notifications of partition {} went back to {}", place.partition, place.offset));
+        }
+    }
+
+    /// What comes twice within the window is told once.
+    fn verify_news(&mut self, seen: &Seen, place: Place, window: Window, broken: &mut Vec<String>) {
+        let Some((time, folded)) = self.heard.insert(seen.notification.clone(), (place.time, seen.folded)) else {
+            return;
+        };
+        // Clocks of partitions differ by less than a second.
+        let recent = place.time + 1_000 - time < window.age.as_millis() as i64;
+        if recent && ((seen.folded - folded) as u64) < window.records {
+            broken.push(format!("what is told live at {place:?} was told before"));
+        }
+    }
+}
