@@ -27,7 +27,7 @@ pub mod vocabulary;
 pub use attributes::{Attributes, AttributesError};
 pub use decode::{DecodeError, MAX_BODY, MAX_VALUES};
 pub use event::{EncodeError, Encoded, Event, TypedEvent, encode};
-pub use id::{Id, IdError};
+pub use id::{Id, IdError, MAX_NAME_CHARS, check_name};
 pub use json::JsonMismatch;
 pub use record::Record;
 pub use registry::{EventType, Registry, RegistryError};
