@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use fanfare_event::check_name;
+use fanfare_token::ClaimKind;
+
 use super::authorizer::AuthorizerConfig;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
 use super::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::method::Declared;
-use crate::route::HubDeclaration;
+use crate::route::{HubDeclaration, Realms};
 
 /// The role whose bearers may name any org, unless a hub says otherwise.
-const ANY_ORG: &str = "superadmin";
+pub(super) const ANY_ORG: &str = "superadmin";
 
 /// The join rules of a hub that lists none.
 const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
@@ -40,6 +43,8 @@ pub struct HubConfig {
     pub any_org_roles: Vec<String>,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
+    /// The realms of its users.
+    pub realms: Realms,
 }
 
 impl HubConfig {
@@ -62,6 +67,12 @@ impl HubConfig {
         self.any_org_roles.iter().any(|role| roles.contains(role))
     }
 
+    /// Whether connections need what this claim says: who lacks it is in none of the groups made of it.
+    pub fn needs(&self, claim: ClaimKind) -> bool {
+        let asks_roles = claim == ClaimKind::Roles && self.require_roles.is_some();
+        asks_roles || self.join.iter().any(|rule| rule.needs(claim))
+    }
+
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();
@@ -70,12 +81,12 @@ impl HubConfig {
                 groups.push(template.clone());
             }
         }
-        HubDeclaration { path: self.path.to_string(), groups }
+        HubDeclaration { path: self.path.to_string(), groups, realms: self.realms.clone() }
     }
 }
 
 /// Reads all hubs of `[hub]`.
-pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig]) -> Vec<HubConfig> {
+pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> Vec<HubConfig> {
     let Some(hubs) = root.section("hub") else {
         let help = "for instance [hub.\"/hubs/notifications\"]";
         root.fault("hub", "no hub is declared", Some(help.to_owned()));
@@ -92,30 +103,45 @@ pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig]) -> Vec<
         if let Err((message, help)) = check_path(path.value) {
             hubs.fault(path.value, message, Some(help.to_owned()));
         }
-        read.push(one(path.value, &section, authorizers));
+        read.push(one(path.value, &section, authorizers, realms));
     }
     read
 }
 
-fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig]) -> HubConfig {
+fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> HubConfig {
     let section = section.clone().allow(KEYS);
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
     if public && require_roles.is_some() {
         section.fault("require_roles", "a public hub cannot require roles", None);
     }
+    let join = join_rules(&section);
+    let mut methods = method::read(&section, public, authorizers);
+    for method in &mut methods {
+        // Nobody else has it yet.
+        if let Some(method) = Arc::get_mut(method) {
+            method.own_as(join.iter().map(JoinRule::template));
+        }
+    }
     HubConfig {
         path: Arc::from(path),
         public,
-        join: join_rules(&section),
+        join,
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
-        methods: method::read(&section, public, authorizers),
+        methods,
+        realms: realms.clone(),
     }
 }
 
 fn roles(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
-    Some(section.strings(key)?.iter().map(|role| role.value.to_owned()).collect())
+    let roles = section.strings(key)?;
+    for role in &roles {
+        if let Err(error) = check_name(role.value) {
+            section.document().fault(role.at, format!("{:?} is no role: {error}", role.value), None);
+        }
+    }
+    Some(roles.iter().map(|role| role.value.to_owned()).collect())
 }
 
 fn join_rules(section: &Section<'_>) -> Vec<JoinRule> {

@@ -8,7 +8,10 @@ pub mod document;
 mod fault;
 mod health;
 mod hub;
+mod hub_roles;
 mod issuer;
+mod issuer_claims;
+mod issuer_scope;
 mod join;
 mod limits;
 mod loaded;
@@ -127,11 +130,12 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     check_secret(root, node.as_ref(), broker.as_ref());
     let health = health::read(root, node.as_ref().map_or(20_000, |node| node.max_connections));
     let schema_registry = schema_registry::read(root, paths);
-    let issuers = issuer::read(root, paths);
+    let mut issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
-    let hubs = hub::read(root, &authorizers);
-    check_realms(root, &hubs, &issuers.user_realms);
+    let hubs = hub::read(root, &authorizers, &issuers.realms());
+    issuers.guard_roles(&hubs);
+    hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let routes = match root.section("routes") {
         Some(section) => existing(&section, paths),
@@ -196,31 +200,11 @@ fn check_trust(root: &Section<'_>, hubs: &[HubConfig], trusted: bool) {
         root.fault(
             "hub",
             format!("{} needs a token, but no issuer of users is trusted", hub.path),
-            Some("add an [[issuer]], or [development] on your own machine".to_owned()),
+            Some(
+                "write users = true in the [[issuer]] of your users, or add [development] on your own machine"
+                    .to_owned(),
+            ),
         );
-    }
-}
-
-/// Users of different realms are different users, even with the same id.
-fn check_realms(root: &Section<'_>, hubs: &[HubConfig], realms: &[Option<String>]) {
-    if realms.windows(2).all(|pair| pair[0] == pair[1]) {
-        return;
-    }
-    for hub in hubs {
-        for rule in hub.join.iter().filter(|rule| rule.mixes_realms()) {
-            root.fault(
-                "hub",
-                format!("`{}` of {} puts users of different realms into one group", rule.template(), hub.path),
-                Some("name the realm too, for instance user:{realm}/{user}".to_owned()),
-            );
-        }
-        for method in hub.methods.iter().filter(|method| method.mixes_realms()) {
-            root.fault(
-                "hub",
-                format!("{} of {} puts users of different realms into one group", method.name, hub.path),
-                Some("name the realm too, for instance draft:{realm}/{user}".to_owned()),
-            );
-        }
     }
 }
 

@@ -18,6 +18,9 @@ pub enum IdentityError {
     /// Not a possible org id.
     #[error("the org named by the request is not a valid id")]
     InvalidOrg,
+    /// The token is of several orgs, and the request does not choose one.
+    #[error("the token is of several orgs: name one of them by X-Organization-Id or ?org=")]
+    NoChoice,
 }
 
 /// The verified identity of a connection.
@@ -29,7 +32,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`.
+    /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`. Of the orgs of a token that
+    /// has several, it chooses one.
     ///
     /// `may_name_any` tells whether these roles may name an org that is not the token's.
     ///
@@ -46,6 +50,10 @@ impl Identity {
         let named = Id::parse(named).map_err(|_| IdentityError::InvalidOrg)?;
         if claims.org.as_ref() == Some(&named) {
             return Ok(Self { claims, named_org: None });
+        }
+        if claims.orgs.contains(&named) {
+            let chosen = Claims { org: Some(named), orgs: Vec::new(), ..Claims::clone(&claims) };
+            return Ok(Self { claims: Arc::new(chosen), named_org: None });
         }
         if may_name_any(&claims.roles) {
             return Ok(Self { claims, named_org: Some(named) });

@@ -202,18 +202,18 @@ impl std::fmt::Debug for Ingest {
 /// A producer's token lists the types, sources and orgs that it may publish (SEMANTICS 5.2).
 fn permit(attributes: &Attributes, permission: &Publish) -> Result<(), IngestError> {
     let forbid = |what: String| Err(IngestError::Forbidden(what));
-    if !permission.types.iter().any(|pattern| pattern.matches(&attributes.event_type)) {
+    if !permission.allows_type(&attributes.event_type) {
         return forbid(format!("events of type {}", attributes.event_type));
     }
-    let allows = |list: &[String], value: &str| list.iter().any(|item| item == "*" || item == value);
-    if !allows(&permission.sources, &attributes.source) {
+    if !permission.allows_source(&attributes.source) {
         return forbid(format!("events of source {}", attributes.source));
     }
-    match &attributes.org {
-        Some(org) if !allows(&permission.orgs, org.as_str()) => forbid(format!("events of org {org}")),
-        None if !permission.orgs.iter().any(|org| org == "*") => forbid("events of no org".to_owned()),
-        _ => Ok(()),
+    if !permission.allows_org(attributes.org.as_ref()) {
+        return forbid(
+            attributes.org.as_ref().map_or("events of no org".to_owned(), |org| format!("events of org {org}")),
+        );
     }
+    Ok(())
 }
 
 /// What a client is told: to it, what the broker refuses is only not stored. The reason is told where somebody can

@@ -1,6 +1,8 @@
 //! From a request to an identity.
 
-use fanfare_token::Audience;
+use std::sync::Arc;
+
+use fanfare_token::{Audience, ClaimKind, Claims, UnusableClaim};
 use http::{HeaderMap, header, request::Parts};
 
 use super::answer::Refusal;
@@ -8,7 +10,7 @@ use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::Identity;
+use crate::connection::{Identity, IdentityError};
 
 /// The header by which a page names the org it acts for.
 const ORG_HEADER: &str = "x-organization-id";
@@ -35,11 +37,12 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
         return if hub.public { Ok(None) } else { Err(refused(app, "missing")) };
     };
     let claims = verifier.verify(&token, Audience::User).await.map_err(|error| {
-        // The label and nothing of the token: what is not valid may still be somebody's secret.
-        tracing::info!(hub = &*hub.path, reason = error.label(), "token refused");
+        // The claim and the reason, and nothing of the token: what is not valid may still be somebody's secret.
+        tracing::info!(hub = &*hub.path, reason = error.label(), claim = error.claim(), %error, "token refused");
         app.metrics.token_refused(error.label());
         Refusal::from(error)
     })?;
+    check_needs(app, hub, &claims)?;
     // A connection ends with its token, without leeway: let in within the leeway, a client that comes back with
     // the same token would be ended and let in again and again.
     if claims.expires_at <= unix_seconds() {
@@ -51,20 +54,40 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
     }
     let header = parts.headers.get(ORG_HEADER).and_then(|value| value.to_str().ok());
     let in_query = query.get("org");
-    let roles = app.groups.read(|known| known.roles_of(&claims));
+    let mut identity = Identity::new(Arc::clone(&claims), None, |_| false).map_err(Refusal::Org)?;
+    for named in [header, in_query.as_deref()].into_iter().flatten() {
+        let may_name = |org: &str| {
+            let roles = app.groups.read(|known| known.roles_of(&claims));
+            let roles: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
+            hub.may_name_org(&roles) && verifier.may_name(&claims, org)
+        };
+        identity =
+            Identity::new(Arc::clone(&claims), Some(named), |_| may_name(named)).map_err(|error| org(app, error))?;
+    }
+    // Roles are those of an org, so the org is chosen first.
+    let roles = app.groups.read(|known| known.roles_of(identity.claims()));
     let roles: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
     if !hub.admits(&roles) {
         app.metrics.connect_refused("role");
         return Err(Refusal::Role);
     }
-    let mut identity = Identity::new(claims.clone(), None, |_| false).map_err(Refusal::Org)?;
-    for named in [header, in_query.as_deref()].into_iter().flatten() {
-        identity = Identity::new(claims.clone(), Some(named), |_| hub.may_name_org(&roles)).map_err(|error| {
-            app.metrics.connect_refused("org");
-            Refusal::Org(error)
-        })?;
+    if !identity.claims().orgs.is_empty() && hub.needs(ClaimKind::Org) {
+        return Err(org(app, IdentityError::NoChoice));
     }
     Ok(Some(identity))
+}
+
+/// What a hub does not need refuses no token; what it needs and cannot read does.
+fn check_needs(app: &App, hub: &HubConfig, claims: &Claims) -> Result<(), Refusal> {
+    let Some(needed) = claims.unusable.iter().find(|unusable| hub.needs(unusable.says)) else { return Ok(()) };
+    let UnusableClaim { claim, reason, .. } = needed;
+    tracing::info!(hub = &*hub.path, reason = "invalid_claim", claim = &**claim, error = reason, "token refused");
+    Err(refused(app, "invalid_claim"))
+}
+
+fn org(app: &App, error: IdentityError) -> Refusal {
+    app.metrics.connect_refused("org");
+    Refusal::Org(error)
 }
 
 fn refused(app: &App, reason: &'static str) -> Refusal {

@@ -80,7 +80,7 @@ async fn authorize(app: &App, parts: &Parts) -> Result<Publish, Refused> {
             return Err(Refused::NotProducer);
         }
         Err(error) => {
-            tracing::info!(reason = error.label(), "producer token refused");
+            tracing::info!(reason = error.label(), claim = error.claim(), %error, "producer token refused");
             app.metrics.token_refused(error.label());
             return Err(Refused::Token(error));
         }
@@ -157,7 +157,7 @@ impl IntoResponse for Refused {
             }
             Self::Ingest(IngestError::InvalidId { field, .. }) => {
                 body["field"] = json!(field);
-                body["expected"] = json!("an id: letters, digits and . _ @ -, at most 128");
+                body["expected"] = json!("an id: printable text of 1 to 256 characters");
             }
             _ => {}
         }

@@ -46,12 +46,17 @@ path = "."
 [routes]
 path = "routes"
 [[issuer]]
-issuer = "https://login.example/v2.0"
+issuer = "https://login.example/{tenantid}/v2.0"
+tenants = ["t-1", "t-2"]
+users = true
 audience = "app"
 producer_audience = "publish"
 discovery = "https://login.example/.well-known/openid-configuration"
 realm = "entra"
-claims = { user = "oid", org = "tid", roles = "groups" }
+orgs = ["acme", "tenant-*"]
+roles = ["*"]
+issued_behind_seconds = 300
+claims = { user = "oid", org = "tid", roles = { claim = "scp", list = "words" } }
 publish = ["license.*", "auth.RolesChanged"]
 [[issuer]]
 issuer = "services"
@@ -93,8 +98,11 @@ fn everything_can_be_said() {
     assert_eq!(config.routes, path("routes"));
     let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
     assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));
-    assert_eq!((&*entra.audience, entra.realm.as_deref(), &*entra.claims.user), ("app", Some("entra"), "oid"));
-    assert_eq!((&*entra.claims.roles, &*entra.claims.session), ("groups", "sid"));
+    assert_eq!((&*entra.audience, entra.realm.as_deref(), entra.claims.user.as_str()), ("app", Some("entra"), "oid"));
+    assert_eq!((entra.claims.roles.as_str(), entra.claims.session.as_str()), ("scp", "sid"));
+    assert_eq!((entra.tenants.len(), entra.issued_behind), (2, 300));
+    assert!(entra.orgs.allows("tenant-7") && !entra.orgs.allows("globex"));
+    assert!(entra.roles.allows("Tasks.Read") && !entra.roles.allows("superadmin"), "nobody has written it out");
     assert_eq!(entra.publish.as_ref().unwrap().len(), 2);
     assert!(matches!(&services.keys, Keys::Static(keys) if keys.len() == 1));
     assert_ne!(services.audience, AUDIENCE, "no user's token is ever issued for it");

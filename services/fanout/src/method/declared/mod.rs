@@ -120,12 +120,11 @@ impl Declared {
         self.authorization.allow.as_ref().is_none_or(|allow| allow.allows_roles(roles))
     }
 
-    /// Whether it tells users apart but not the realms that they come from.
-    #[must_use]
-    pub fn mixes_realms(&self) -> bool {
-        match &self.action {
-            Action::Join(group) | Action::Leave(group) => group.uses(Claim::User) && !group.uses(Claim::Realm),
-            Action::Publish(_) => false,
+    /// Takes users and sessions in its groups for what the hub's own groups of the same form take them.
+    pub fn own_as<'t>(&mut self, mut declared: impl Iterator<Item = &'t GroupTemplate>) {
+        let (Action::Join(group) | Action::Leave(group)) = &mut self.action else { return };
+        if let Some(same) = declared.find(|known| known.same_family(group.template())) {
+            group.own_as(same);
         }
     }
 

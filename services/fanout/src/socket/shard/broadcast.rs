@@ -10,7 +10,7 @@ use crate::clock::unix_millis;
 use crate::connection::{CloseReason, Identity, WireForm, may_hear};
 use crate::groups::name::GroupName;
 use crate::groups::{Delivery, is_allowed, memberships};
-use crate::projection::{Consequence, RoleChange};
+use crate::projection::Consequence;
 
 impl Shard {
     /// Queues a notification for each member of its audience; the caller flushes.
@@ -106,7 +106,7 @@ impl Shard {
                 Consequence::LoggedOut { .. } if consequence.ends(who) => {
                     self.close(&tab, CloseReason::LoggedOut);
                 }
-                Consequence::Roles(change) if concerns(change, who) => self.regroup(&tab, who),
+                Consequence::Roles(change) if change.concerns(who) => self.regroup(&tab, who),
                 _ => {}
             }
         }
@@ -148,9 +148,4 @@ impl Shard {
         let mut members = self.members.borrow_mut();
         members.leave(&tab.hub.path, group, tab.key, self.index, interest);
     }
-}
-
-fn concerns(change: &RoleChange, who: &Identity) -> bool {
-    let claims = who.claims();
-    claims.realm.is_none() && claims.user == change.user && claims.org.as_ref() == Some(&change.org)
 }
