@@ -108,6 +108,10 @@ impl Verifier {
         let names = (&Arc::from(name), issuer.realm.as_ref());
         let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, self.rules, now)?;
         let Dropped { invalid, not_of_issuer } = checked.dropped;
+        if invalid + not_of_issuer > 0 {
+            let roles = issuer.config.claims.roles.as_str();
+            tracing::info!(issuer = name, roles, invalid, not_of_issuer, "roles or orgs of a token are left out");
+        }
         self.dropped[0].fetch_add(invalid, Ordering::Relaxed);
         self.dropped[1].fetch_add(not_of_issuer, Ordering::Relaxed);
         let claims = Arc::new(checked.claims);
@@ -120,10 +124,10 @@ impl Verifier {
         self.issuers.values().all(|issuer| issuer.keys.generation().is_some())
     }
 
-    /// How many roles and orgs were left out of tokens so far.
-    pub fn dropped(&self) -> Dropped {
+    /// How many roles and orgs were left out of tokens since this was asked last.
+    pub fn take_dropped(&self) -> Dropped {
         let [invalid, not_of_issuer] = &self.dropped;
-        Dropped { invalid: invalid.load(Ordering::Relaxed), not_of_issuer: not_of_issuer.load(Ordering::Relaxed) }
+        Dropped { invalid: invalid.swap(0, Ordering::Relaxed), not_of_issuer: not_of_issuer.swap(0, Ordering::Relaxed) }
     }
 
     /// Whether the issuer of these claims may name this org, which its token does not name by itself.

@@ -65,7 +65,7 @@ async fn names_that_no_role_can_have_are_dropped_and_counted() {
     let roles = json!(["admin", "", "a/b", "admin", "two words", "x".repeat(257), "a\nb", true, 7, guid, "Tasks.Read"]);
     let claims = verifier.verify_at(&token(&with("roles", roles)), Audience::User, NOW).await.unwrap();
     assert_eq!(claims.roles, ["admin", "a/b", "two words", "7", guid, "Tasks.Read"]);
-    assert_eq!(verifier.dropped(), Dropped { invalid: 4, not_of_issuer: 0 });
+    assert_eq!(verifier.take_dropped(), Dropped { invalid: 4, not_of_issuer: 0 });
 }
 
 #[tokio::test]

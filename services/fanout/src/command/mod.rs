@@ -5,6 +5,7 @@ pub mod check;
 pub mod deadletters;
 mod ending;
 pub(crate) mod node;
+pub mod explain;
 pub mod publish;
 mod secret;
 pub mod serve;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_token::{Audience, ClaimKind, Claims, UnusableClaim};
+use fanfare_token::{Audience, ClaimKind, Claims, Dropped, UnusableClaim};
 use http::{HeaderMap, header, request::Parts};
 
 use super::answer::Refusal;
@@ -42,6 +42,9 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
         app.metrics.token_refused(error.label());
         Refusal::from(error)
     })?;
+    let Dropped { invalid, not_of_issuer } = verifier.take_dropped();
+    app.metrics.token_values_dropped("invalid", invalid);
+    app.metrics.token_values_dropped("not_of_issuer", not_of_issuer);
     check_needs(app, hub, &claims)?;
     // A connection ends with its token, without leeway: let in within the leeway, a client that comes back with
     // the same token would be ended and let in again and again.
