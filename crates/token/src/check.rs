@@ -16,6 +16,8 @@ use crate::publish::{Publish, intersect};
 pub(crate) struct TimeRules {
     pub(crate) leeway: i64,
     pub(crate) max_lifetime: i64,
+    /// How long ago a token may have expired.
+    pub(crate) late: i64,
 }
 
 /// Claims, and how many values of them were dropped.
@@ -89,7 +91,7 @@ fn check_times(
     let expires_at = payload.seconds("exp")?.ok_or_else(|| TokenError::missing("exp"))?;
     // Without it the token may be as old as a token can be: every logout that is remembered ends it.
     let said = payload.seconds("iat")?.unwrap_or(expires_at - rules.max_lifetime);
-    if now >= expires_at + rules.leeway {
+    if now >= expires_at + rules.leeway + rules.late {
         return Err(TokenError::Expired);
     }
     if said > now + rules.leeway {

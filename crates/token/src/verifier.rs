@@ -69,7 +69,7 @@ impl Verifier {
         let seconds = |duration: Duration| i64::from(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
         Ok(Self {
             issuers: known,
-            rules: TimeRules { leeway: seconds(options.leeway), max_lifetime: seconds(options.max_token_lifetime) },
+            rules: TimeRules { leeway: seconds(options.leeway), max_lifetime: seconds(options.max_token_lifetime), late: 0 },
             cache: Mutex::new(TokenCache::new(options.cached_tokens)),
             dropped: Default::default(),
         })
@@ -81,13 +81,30 @@ impl Verifier {
         self.verify_at(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).await
     }
 
+    /// The same for a token that may have expired up to so many seconds ago.
+    pub async fn verify_late(&self, token: &str, audience: Audience, late: u32) -> Result<Arc<Claims>, TokenError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.verify_within(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX), i64::from(late)).await
+    }
+
     /// Verifies a token as of `now`, in seconds since the epoch.
     pub async fn verify_at(&self, token: &str, audience: Audience, now: i64) -> Result<Arc<Claims>, TokenError> {
+        self.verify_within(token, audience, now, 0).await
+    }
+
+    async fn verify_within(
+        &self,
+        token: &str,
+        audience: Audience,
+        now: i64,
+        late: i64,
+    ) -> Result<Arc<Claims>, TokenError> {
+        let rules = TimeRules { late, ..self.rules };
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong { limit: MAX_TOKEN });
         }
         let hash = cache::hash(token, audience);
-        if let Some(claims) = self.remembered(&hash, now) {
+        if let Some(claims) = self.remembered(&hash, now - late) {
             return Ok(claims);
         }
         let jws = Jws::parse(token)?;
@@ -106,7 +123,7 @@ impl Verifier {
             return Err(TokenError::UnknownKey);
         }
         let names = (&Arc::from(name), issuer.realm.as_ref());
-        let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, self.rules, now)?;
+        let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, rules, now)?;
         let Dropped { invalid, not_of_issuer } = checked.dropped;
         if invalid + not_of_issuer > 0 {
             let roles = issuer.config.claims.roles.as_str();
@@ -128,6 +145,13 @@ impl Verifier {
     pub fn take_dropped(&self) -> Dropped {
         let [invalid, not_of_issuer] = &self.dropped;
         Dropped { invalid: invalid.swap(0, Ordering::Relaxed), not_of_issuer: not_of_issuer.swap(0, Ordering::Relaxed) }
+    }
+
+    /// When a connection ends that may outlive its token by so many seconds. It never lives longer than a token may: so
+    /// long are logouts and changes of roles remembered.
+    pub fn end_of(&self, claims: &Claims, after_expiry: u32) -> i64 {
+        let longest = claims.issued_at + self.rules.max_lifetime;
+        claims.expires_at.max(longest.min(claims.expires_at + i64::from(after_expiry)))
     }
 
     /// Whether the issuer of these claims may name this org, which its token does not name by itself.

@@ -152,7 +152,7 @@ impl Node {
             letters: operators_letters,
             methods: methods.clone(),
             seal: seal.clone(),
-            origins: config.cors.clone(),
+            cors: config.cors.clone(),
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),

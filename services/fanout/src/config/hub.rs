@@ -26,7 +26,11 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
-pub(super) const KEYS: &[&str] = &["public", "join", "require_roles", "any_org_roles", "method"];
+pub(super) const KEYS: &[&str] =
+    &["public", "join", "require_roles", "any_org_roles", "cookie", "after_expiry_minutes", "method"];
+
+/// The longest that a connection may outlive its token, in minutes: no token lives longer.
+const MAX_AFTER_EXPIRY: u64 = 30 * 24 * 60;
 
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
@@ -41,6 +45,10 @@ pub struct HubConfig {
     pub require_roles: Option<Vec<String>>,
     /// Whoever has one of these roles may name any org.
     pub any_org_roles: Vec<String>,
+    /// The cookie in which a page's requests may carry the token.
+    pub cookie: Option<Arc<str>>,
+    /// By how many seconds a connection may outlive its token.
+    pub after_expiry: u32,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
     /// The realms of its users.
@@ -115,6 +123,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
     if public && require_roles.is_some() {
         section.fault("require_roles", "a public hub cannot require roles", None);
     }
+    let minutes = section.integer("after_expiry_minutes", 0..=MAX_AFTER_EXPIRY, 0);
     let join = join_rules(&section);
     let mut methods = method::read(&section, public, authorizers);
     for method in &mut methods {
@@ -129,6 +138,8 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         join,
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
+        cookie: cookie(&section),
+        after_expiry: u32::try_from(minutes * 60).unwrap_or_default(),
         methods,
         realms: realms.clone(),
     }
@@ -142,6 +153,16 @@ fn roles(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
         }
     }
     Some(roles.iter().map(|role| role.value.to_owned()).collect())
+}
+
+fn cookie(section: &Section<'_>) -> Option<Arc<str>> {
+    let name = section.string("cookie")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.value.is_empty() || !name.value.chars().all(plain) {
+        let help = "for instance \"__Host-session\"".to_owned();
+        section.document().fault(name.at, format!("{:?} is not the name of a cookie", name.value), Some(help));
+    }
+    Some(name.value.into())
 }
 
 fn join_rules(section: &Section<'_>) -> Vec<JoinRule> {

@@ -4,6 +4,7 @@
 
 mod authorizer;
 mod broker;
+mod cors;
 pub mod document;
 mod fault;
 mod health;
@@ -17,6 +18,7 @@ mod limits;
 mod loaded;
 mod method;
 mod node;
+mod origin;
 mod paths;
 mod publish;
 mod schema_registry;
@@ -33,6 +35,7 @@ use fanfare_token::{IssuerConfig, VerifierOptions};
 
 pub use authorizer::AuthorizerConfig;
 pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
+pub use cors::{CorsConfig, CorsHeaders};
 pub use document::Source;
 pub use fault::{Fault, Spot};
 pub use health::HealthConfig;
@@ -42,6 +45,7 @@ pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
 pub use loaded::Loaded;
 pub use node::{NodeConfig, Secret};
+pub use origin::OriginPatterns;
 pub use schema_registry::SchemaRegistryConfig;
 
 use document::Document;
@@ -69,8 +73,8 @@ pub struct Config {
     pub token: VerifierOptions,
     /// `[development]`.
     pub development: Option<Development>,
-    /// The origins whose pages may use the hubs with credentials.
-    pub cors: Vec<String>,
+    /// `[cors]`.
+    pub cors: CorsConfig,
     /// `[limits]`.
     pub limits: Limits,
     /// Every `[authorizer.name]`.
@@ -146,7 +150,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     };
     let schemas = root.section("schemas").map(|section| existing(&section, paths));
     let token = issuer::read_token(root);
-    let (cors, limits, log) = (origins(root), limits::read(root), log_format(root));
+    let (cors, limits, log) = (cors::read(root), limits::read(root), log_format(root));
     Some(Config {
         node: node?,
         broker: broker?,
@@ -206,27 +210,6 @@ fn check_trust(root: &Section<'_>, hubs: &[HubConfig], trusted: bool) {
             ),
         );
     }
-}
-
-fn origins(root: &Section<'_>) -> Vec<String> {
-    let Some(section) = root.section("cors") else {
-        return Vec::new();
-    };
-    let section = section.allow(&["origins"]);
-    let mut origins = Vec::new();
-    for text in section.strings("origins").unwrap_or_default() {
-        let host = text.value.strip_prefix("https://").or_else(|| text.value.strip_prefix("http://"));
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-        if host.is_some_and(|host| !host.is_empty() && host.chars().all(plain)) {
-            origins.push(text.value.to_ascii_lowercase());
-        } else {
-            let help = "scheme, host and port alone, for instance https://app.example.com; `*` is not possible, \
-                        since pages send credentials";
-            let message = format!("not an origin: {:?}", text.value);
-            section.document().fault(text.at, message, Some(help.to_owned()));
-        }
-    }
-    origins
 }
 
 fn log_format(root: &Section<'_>) -> LogFormat {

@@ -39,6 +39,12 @@ impl Realms {
         self.0.first()
     }
 
+    /// Whether there are users of more than one.
+    #[must_use]
+    pub fn are_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
     fn find(&self, name: &str) -> Option<&Arc<str>> {
         self.0.iter().find(|known| ***known == *name)
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod answer;
 mod bearer;
+mod cookie;
 mod cors;
 mod event_stream;
 mod events;
@@ -31,7 +32,7 @@ use axum::{Router, middleware};
 
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
-    let cors = cors::layer(&app.origins);
+    let cors = cors::layer(&app.cors);
     Router::new()
         .route("/events", post(events::publish))
         .route("/", get(page::index))

@@ -9,7 +9,7 @@ use fanfare_token::Verifier;
 use tokio::sync::mpsc;
 
 use super::shard::Command;
-use crate::config::{HealthConfig, HubConfig};
+use crate::config::{CorsConfig, HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::method::Methods;
@@ -52,8 +52,8 @@ pub struct App {
     pub methods: Methods,
     /// Seals connection tokens.
     pub seal: Seal,
-    /// Other origins whose pages may use the hubs.
-    pub origins: Vec<String>,
+    /// What pages of other origins may do.
+    pub cors: CorsConfig,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
     /// How the reader of the log is doing.

@@ -14,7 +14,7 @@ use super::answer::Refusal;
 use super::opening::{Asked, ask, caller, refused};
 use super::shard::{Command, Denied, Welcome};
 use super::state::App;
-use crate::config::HubConfig;
+use crate::config::{HubConfig, OriginPatterns};
 
 /// Answers an opening handshake and hands the socket to a shard.
 pub(super) async fn open(
@@ -24,7 +24,7 @@ pub(super) async fn open(
     accept: String,
 ) -> Result<Response, Refusal> {
     app.check_not_draining()?;
-    if !origin_allowed(&parts.headers, &app.origins) {
+    if !origin_allowed(&parts.headers, &app.cors.origins) {
         app.metrics.connect_refused("origin");
         return Err(Refusal::Origin);
     }
@@ -89,12 +89,12 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, bytes::
 
 /// WebSockets have no CORS: a page of any origin could open one with the visitor's cookies or network
 /// position, so the origin is checked here. Clients outside of browsers send none.
-fn origin_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
+pub(super) fn origin_allowed(headers: &HeaderMap, origins: &OriginPatterns) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let same = origin.split_once("://").map(|(_, authority)| authority);
-    (same.is_some() && same == host) || origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+    (same.is_some() && same == host) || origins.contains(origin)
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn origins_are_the_pages_own_or_configured() {
-        let origins = ["https://app.example.com".to_owned()];
+        let origins = OriginPatterns::parse(["https://app.example.com"]).expect("an origin");
         for (origin, allowed) in [
             (None, true),
             (Some("http://127.0.0.1:8080"), true),

@@ -5,6 +5,7 @@ mod dead_letter_commands;
 mod dead_letters;
 mod demo;
 mod frames;
+mod identity;
 mod isolation;
 mod leaks;
 mod logout;

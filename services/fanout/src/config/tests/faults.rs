@@ -67,6 +67,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [{ group = \"admin\", roles = [] }]", "nobody would join"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\npublic = true\nrequire_roles = [\"admin\"]", "a public hub cannot require roles"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"*\"]", "not an origin: \"*\" (scheme, host and port alone"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"https://*.com\"]", "14:12: not an origin: \"https://*.com\" (a `*.` stands before a domain of at least two names"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\nheaders = [\"x tenant\"]", "14:12: \"x tenant\" is not the name of a header"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\ncookie = \"a b\"", "13:10: \"a b\" is not the name of a cookie (for instance "),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"https://a.example/\"]", "14:12: not an origin"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nkeepalive_seconds = 30", "`client_timeout_seconds` must be longer than `keepalive_seconds`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
@@ -181,6 +184,33 @@ fn what_a_method_publishes_is_checked_against_its_schema() {
         r#"{ event = "system.Alert", fields = { org = "{org}", title = "{text}", message = "{text}: {count}" } }"#,
     );
     assert!(sound[0].contains("declares no [[route]]"), "{sound:#?}");
+}
+
+#[test]
+fn a_method_that_publishes_its_caller_says_the_realm_where_there_are_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |realms: [&str; 2]| {
+        let issuer = |name: &str, realm: &str| {
+            format!(
+                "[[issuer]]\nissuer = \"{name}\"\njwks = \"http://a\"\nusers = true\nrealm = \"{realm}\"\n\
+                 orgs = [\"*\"]\nroles = [\"*\"]\n"
+            )
+        };
+        let fields = "{ org = \"{org}\", user = \"{user}\", title = \"t\", message = \"m\" }";
+        let method = format!(
+            "{}{}[hub.\"/hubs/a\".method.M]\nallow = true\npublish = {{ event = \"system.Alert\", fields = {fields} }}",
+            issuer("a", realms[0]),
+            issuer("b", realms[1])
+        );
+        let text = LEAST.replace("path = \".\"", "path = \"routes.toml\"").replace("[hub.\"/hubs/a\"]", &method);
+        std::fs::write(folder.path().join("routes.toml"), "").unwrap();
+        let path = folder.path().join("fanfare.toml");
+        std::fs::write(&path, text).unwrap();
+        Loaded::load(&path).unwrap_err().remove(0).to_string()
+    };
+    let told_of = told(["own", "partner"]);
+    assert!(told_of.contains("`user` of system.Alert is the caller, and their realm is not said"), "{told_of}");
+    assert!(told(["same", "same"]).contains("declares no [[route]]"));
 }
 
 #[test]

@@ -135,6 +135,15 @@ impl Declared {
         }
     }
 
+    /// A fault if what it publishes does not say the realm of a user whom it names.
+    #[must_use]
+    pub fn mixes_realms(&self) -> Option<Fault> {
+        match &self.action {
+            Action::Publish(event) => event.mixes_realms(),
+            Action::Join(_) | Action::Leave(_) => None,
+        }
+    }
+
     /// A fault if it asks for grants and no route gives any for its groups.
     #[must_use]
     pub fn without_grants<'r>(&self, mut granted: impl Iterator<Item = &'r GroupTemplate>) -> Option<Fault> {

@@ -248,7 +248,7 @@ impl Shard {
                     continue;
                 }
                 state.connection.tick(&self.shared.settings, now, &mut actions);
-                if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at <= unix) {
+                if tab.identity.as_ref().is_some_and(|who| who.ends_at() <= unix) {
                     state.connection.close(CloseReason::TokenExpired, &mut actions);
                 }
             }
