@@ -10,7 +10,7 @@ use crate::error::TokenError;
 use crate::jwk::{MAX_KID, Sought};
 
 /// The longest token that is parsed, in bytes.
-pub(crate) const MAX_TOKEN: usize = 32 * 1024;
+pub(crate) const MAX_TOKEN: usize = 24 * 1024;
 
 /// A token taken apart; nothing in it is to be believed before the signature was verified.
 pub(crate) struct Jws<'t> {

@@ -69,7 +69,11 @@ impl Verifier {
         let seconds = |duration: Duration| i64::from(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
         Ok(Self {
             issuers: known,
-            rules: TimeRules { leeway: seconds(options.leeway), max_lifetime: seconds(options.max_token_lifetime), late: 0 },
+            rules: TimeRules {
+                leeway: seconds(options.leeway),
+                max_lifetime: seconds(options.max_token_lifetime),
+                late: 0,
+            },
             cache: Mutex::new(TokenCache::new(options.cached_tokens)),
             dropped: Default::default(),
         })

@@ -26,8 +26,14 @@ fn of_curve(crv: &str, algorithm: &'static EcdsaSigningAlgorithm) -> (PublicJwk,
     let der = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(algorithm, der.as_ref()).unwrap();
     let (x, y) = pair.public_key().as_ref()[1..].split_at((pair.public_key().as_ref().len() - 1) / 2);
-    let jwk =
-        PublicJwk { kty: "EC".into(), crv: crv.into(), kid: crv.into(), x: base64(x), y: base64(y), ..PublicJwk::default() };
+    let jwk = PublicJwk {
+        kty: "EC".into(),
+        crv: crv.into(),
+        kid: crv.into(),
+        x: base64(x),
+        y: base64(y),
+        ..PublicJwk::default()
+    };
     (jwk, der.as_ref().to_vec(), pair)
 }
 
@@ -110,7 +116,8 @@ async fn a_header_cannot_choose_another_algorithm_than_its_key_is_for() {
 #[tokio::test]
 async fn a_token_without_a_key_id_is_good_where_one_key_can_be_meant() {
     let (p256, der, _) = of_curve("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING);
-    let (rs, es) = (signed(Algorithm::RS256, None, &rsa(0)), signed(Algorithm::ES256, None, &EncodingKey::from_ec_der(&der)));
+    let (rs, es) =
+        (signed(Algorithm::RS256, None, &rsa(0)), signed(Algorithm::ES256, None, &EncodingKey::from_ec_der(&der)));
     let keys = [key(0).jwk(), p256];
     assert_eq!((verify(&keys, &rs).await, verify(&keys, &es).await), (Ok(()), Ok(())));
     let two = [key(0).jwk(), key(1).jwk()];
@@ -118,7 +125,10 @@ async fn a_token_without_a_key_id_is_good_where_one_key_can_be_meant() {
     let nameless = [PublicJwk { kid: String::new(), ..key(0).jwk() }];
     assert_eq!(verify(&nameless, &rs).await, Ok(()));
     assert_eq!(verify(&nameless, &token(&claims())).await, Ok(()), "the token names it, the set does not");
-    assert_eq!(verify(&[key(0).jwk()], &signed(Algorithm::RS256, Some("another"), &rsa(0))).await, Err(TokenError::UnknownKey));
+    assert_eq!(
+        verify(&[key(0).jwk()], &signed(Algorithm::RS256, Some("another"), &rsa(0))).await,
+        Err(TokenError::UnknownKey)
+    );
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ async fn of(verifier: &Verifier, claims: &Value) -> Result<Arc<Claims>, TokenErr
 
 #[tokio::test]
 async fn ids_are_what_issuers_make_them() {
-    for user in ["auth0|64f0c2", "_eNtra", "urn:acme:user:17", "anna+test@example.org", "j\u{fc}rgen", &"x".repeat(256)] {
+    for user in ["auth0|64f0c2", "_eNtra", "urn:acme:user:17", "anna+test@example.org", "j\u{fc}rgen", &"x".repeat(256)]
+    {
         assert_eq!(verify(&token(&with("sub", json!(user)))).await.unwrap().user.as_str(), user);
     }
     let roles = ["read:alerts", "/admins", "tickets/approve", "Source.Admin", "Super Admin", &"x".repeat(71)];

@@ -4,9 +4,7 @@ use crate::caller::{Authenticate, Authentication, Denied, Identified};
 use crate::identity::{PRODUCER_AUDIENCE, USER_AUDIENCE};
 use crate::settings::Settings;
 use fanfare_event::TypePattern;
-use fanfare_token::{
-    Audience, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions,
-};
+use fanfare_token::{Audience, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions};
 use std::sync::Arc;
 
 /// Accepts whatever the issuer of users' tokens signed, until it expires.

@@ -56,5 +56,7 @@ pub(super) fn layer(cors: &CorsConfig) -> CorsLayer {
 fn headers(more: &CorsHeaders) -> AllowHeaders {
     let CorsHeaders::Listed(more) = more else { return AllowHeaders::mirror_request() };
     let usual = HEADERS.into_iter().map(HeaderName::from_static);
-    AllowHeaders::list([header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(usual).chain(more.iter().cloned()))
+    AllowHeaders::list(
+        [header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(usual).chain(more.iter().cloned()),
+    )
 }

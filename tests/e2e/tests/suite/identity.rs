@@ -185,7 +185,9 @@ async fn claims_come_in_the_shapes_of_issuers() {
     let mut at_globex = named("globex").connect(node.address()).await;
     node.publish(&[NewEvent::alert("acme", "of acme"), NewEvent::alert("globex", "of globex")]).await;
     assert_eq!(at_globex.expect("toast").await["title"], "of globex");
-    assert_eq!(node.negotiate(token(json!(true))).await, 401, "the hub needs an org");
+    let unprintable = Token::user("alice", "acme").claim("sid", "a\nb").sign();
+    assert_eq!(node.negotiate(unprintable).await, 401, "the hub needs the session");
+    assert_eq!(node.negotiate(token(json!(true))).await, 401, "and an org");
     let line = node.lines("token refused").pop().expect("a line");
     assert_eq!((&line["claim"], &line["reason"]), (&json!("organization"), &json!("invalid_claim")), "{line}");
 }
@@ -196,7 +198,9 @@ async fn a_token_is_explained_on_the_command_line() {
     let node = Node::start_with(Settings { hubs, ..Settings::default() }).await;
     let explain = async |token: String| node.fanfare(&["token", "--explain", &token]).await;
     let good = explain(Token::user("auth0|1", "acme").roles(&["Super Admin"]).sign()).await;
-    for part in ["user       auth0|1", "org        acme", "roles      Super Admin", "org:acme/role:Super Admin", "operator"] {
+    for part in
+        ["user       auth0|1", "org        acme", "roles      Super Admin", "org:acme/role:Super Admin", "operator"]
+    {
         assert!(good.stdout.contains(part), "{part}\n{}{}", good.stdout, good.stderr);
     }
     let expired = explain(Token::user("alice", "acme").claim("exp", now() - 90).sign()).await;
@@ -209,7 +213,8 @@ async fn a_token_is_explained_on_the_command_line() {
 
 #[tokio::test]
 async fn pages_of_listed_origins_may_send_what_tracing_adds() {
-    let cors = "[cors]\norigins = [\"https://*.example.com\", \"capacitor://localhost\", \"null\"]\nheaders = [\"x-own\"]";
+    let cors =
+        "[cors]\norigins = [\"https://*.example.com\", \"capacitor://localhost\", \"null\"]\nheaders = [\"x-own\"]";
     let node = Node::start_with(Settings::default().section(cors)).await;
     let preflight = async |origin: &str, headers: &str| {
         let request = Request::new("OPTIONS", format!("{HUB}/negotiate"))
@@ -269,4 +274,20 @@ async fn a_connection_may_outlive_its_token_and_a_logout_ends_it_all_the_same() 
     assert_eq!(node.negotiate(token.sign()).await, 401, "it opens nothing any more");
     node.publish(&[logout("alice", "acme", None)]).await;
     expect_logout(&mut kept).await;
+}
+
+#[tokio::test]
+async fn a_producers_sources_may_end_in_a_star_and_its_orgs_are_its_issuers() {
+    let key = SigningKey::generate().expect("a key");
+    let stub = Stub::with_keys(vec![key.jwk()]).await;
+    let more = "users = false\norgs = [\"acme\"]\npublish = [\"license.*\"]";
+    let settings = Settings::default().issuer("https://license", &format!("{}/keys", stub.url()), more);
+    let node = Node::start_with(settings).await;
+    let of_issuer = |token: Token| token.claim("iss", "https://license").sign_with(&key);
+    let license = of_issuer(Token::producer().claim("publish_sources", ["license/*"]));
+    let flag =
+        |org: &str, source: &str| NewEvent::flag(org, "f", true, &format!("{org}-{}", source.len())).source(source);
+    node.post(&license, &flag("acme", "license/flags")).await.expect(202);
+    node.post(&license, &flag("acme", "licenses")).await.expect(403);
+    node.post(&license, &flag("globex", "license/flags")).await.expect(403);
 }
