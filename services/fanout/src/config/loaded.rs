@@ -31,7 +31,7 @@ impl Loaded {
         for hub in &config.hubs {
             for method in &hub.methods {
                 method.check_event(&registry, &mut faults);
-                faults.extend(method.mixes_realms().filter(|_| hub.realms.are_several()));
+                faults.extend(method.publishes_without_realm().filter(|_| hub.realms.are_several()));
             }
         }
         if !faults.is_empty() {

@@ -139,6 +139,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let authorizers = authorizer::read(root, paths);
     let hubs = hub::read(root, &authorizers, &issuers.realms());
     issuers.guard_roles(&hubs);
+    check_realms(root, &hubs);
     hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let routes = match root.section("routes") {
@@ -209,6 +210,16 @@ fn check_trust(root: &Section<'_>, hubs: &[HubConfig], trusted: bool) {
                     .to_owned(),
             ),
         );
+    }
+}
+
+/// Users of different realms are different users, even with the same id.
+fn check_realms(root: &Section<'_>, hubs: &[HubConfig]) {
+    let hub_section = root.section("hub");
+    for hub in hubs.iter().filter(|hub| hub.realms.are_several()) {
+        for (message, help) in hub.methods.iter().flat_map(|method| method.mixes_realms()) {
+            hub_section.as_ref().unwrap_or(root).fault(&hub.path, message, Some(help.to_owned()));
+        }
     }
 }
 

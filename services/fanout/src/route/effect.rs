@@ -76,7 +76,7 @@ pub(super) enum EffectRule {
     },
     Access {
         user: FieldPath,
-        group: Audience,
+        group: Box<Audience>,
         granted: bool,
     },
 }
@@ -180,7 +180,7 @@ impl EffectRule {
                 section.document().fault(section.at(), message, Some("add it to \"fanfare.key\"".to_owned()));
             }
         }
-        Some(Self::Access { user, group, granted: key == "grant" })
+        Some(Self::Access { user, group: Box::new(group), granted: key == "grant" })
     }
 
     /// Reads the `user` and `session` of `logout`.

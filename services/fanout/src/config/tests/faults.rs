@@ -121,6 +121,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\npublish = { event = \"system.Alert\", fields = { title = \"{titel}\" } }", "14:56: the method knows no `{titel}`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = false\njoin = \"x\"", "13:1: `grant` can only be true (leave the key out)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = true\npublish = { event = \"system.Alert\" }", "13:1: only a method that joins a group can ask for a grant"),
+    ("[hub.\"/hubs/a\"]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\nroles = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\norgs = [\"*\"]\nroles = [\"*\"]\n[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nallow = { user = \"{id}\" }\njoin = \"room:{id}\"", "`allow` of the method `M` compares users, and users of every realm pass (add realm = "),
+    ("[hub.\"/hubs/a\"]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\nroles = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\norgs = [\"*\"]\nroles = [\"*\"]\n[authorizer.lists]\nurl = \"http://a/{user}/{id}\"\n[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nauthorizer = \"lists\"\njoin = \"list:{id}\"", "the authorizer of the method `M` is asked about {user} without {realm} (add {realm} to its URL"),
     ("[node]", "[node", "fanfare.toml:2:"),
 ];
 

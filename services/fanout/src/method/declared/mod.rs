@@ -8,6 +8,7 @@ mod argument;
 mod caller;
 mod publish;
 mod question;
+mod realms;
 mod refusal;
 mod template;
 #[cfg(test)]
@@ -137,7 +138,7 @@ impl Declared {
 
     /// A fault if what it publishes does not say the realm of a user whom it names.
     #[must_use]
-    pub fn mixes_realms(&self) -> Option<Fault> {
+    pub fn publishes_without_realm(&self) -> Option<Fault> {
         match &self.action {
             Action::Publish(event) => event.mixes_realms(),
             Action::Join(_) | Action::Leave(_) => None,

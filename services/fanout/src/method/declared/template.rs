@@ -239,6 +239,12 @@ impl GroupRule {
         &self.template
     }
 
+    /// Whether its name is made of this claim.
+    #[must_use]
+    pub fn uses(&self, claim: Claim) -> bool {
+        self.values.contains(&Source::Claim(claim))
+    }
+
     /// Takes its users and sessions for what the groups of this template, of the same form, take them.
     pub fn own_as(&mut self, declared: &GroupTemplate) {
         self.template = self.template.owned_as(declared);
