@@ -102,6 +102,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connection_closed("/hubs/notifications", "websocket", "client");
     fanout.connect_refused("token");
     fanout.token_refused("expired");
+    fanout.token_values_dropped("invalid", 1);
     fanout.invocation("completed");
     fanout.authorizer_answered("allowed");
     fanout.event_read("a.B");

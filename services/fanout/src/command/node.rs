@@ -161,6 +161,7 @@ impl Node {
             methods: methods.clone(),
             seal: seal.clone(),
             edge,
+            cors: config.cors.clone(),
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),

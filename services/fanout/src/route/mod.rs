@@ -13,6 +13,7 @@ mod effect;
 mod expression;
 mod field;
 mod link;
+mod realm;
 mod rule;
 mod scope;
 mod source;
@@ -27,6 +28,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use compile::KEYS;
 pub use effect::Effect;
+pub use realm::{InRealm, Realms};
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
 pub(crate) use text::{Piece, pieces};
@@ -44,4 +46,6 @@ pub struct HubDeclaration {
     pub path: String,
     /// The templates of its groups, joined at connect or by a hub method.
     pub groups: Vec<GroupTemplate>,
+    /// The realms of its users.
+    pub realms: Realms,
 }

@@ -33,6 +33,7 @@ fn examples_of_routes_are_sound() {
     let hub = |path: &str, groups: &[&str]| HubDeclaration {
         path: path.to_owned(),
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+        realms: crate::route::Realms::default(),
     };
     let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
     let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];

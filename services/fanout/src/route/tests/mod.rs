@@ -20,7 +20,11 @@ use crate::config::Fault;
 pub(super) const HUB: &str = "/hubs/notifications";
 
 pub(super) fn hub(path: &str, groups: &[&str]) -> HubDeclaration {
-    HubDeclaration { path: path.to_owned(), groups: groups.iter().map(|text| text.parse().unwrap()).collect() }
+    HubDeclaration {
+        path: path.to_owned(),
+        groups: groups.iter().map(|text| text.parse().unwrap()).collect(),
+        realms: Realms::default(),
+    }
 }
 
 /// The demo's hub and one more.
