@@ -32,7 +32,7 @@ pub use attributes::{Attributes, AttributesError};
 pub use cloud_event::{CloudEvent, CloudEventError, Data};
 pub use decode::{DecodeError, MAX_BODY, MAX_DEPTH, MAX_VALUES};
 pub use event::{EncodeError, Encoded, Event, TypedEvent, encode};
-pub use id::{Id, IdError};
+pub use id::{Id, IdError, MAX_NAME_CHARS, check_name};
 pub use input::Input;
 pub use json::JsonMismatch;
 pub use record::Record;

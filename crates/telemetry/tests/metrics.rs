@@ -103,6 +103,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connect_refused("token");
     fanout.http_refused("body_slow");
     fanout.token_refused("expired");
+    fanout.token_values_dropped("invalid", 1);
     fanout.invocation("completed");
     fanout.authorizer_answered("allowed");
     fanout.event_read("a.B");

@@ -18,19 +18,23 @@ pub(crate) struct Remembered {
     pub(crate) generation: u64,
 }
 
-/// A bounded memory of verified tokens.
+/// The most bytes of one half, about: a token with 200 groups is 10 KB of claims.
+const MAX_BYTES: usize = 16 << 20;
+
+/// A memory of verified tokens that is bounded in entries and bytes.
 ///
 /// Two halves: new entries and those in use go to the younger; when that is full, it becomes the older and what the
 /// older held is forgotten. That is bounded, cheap, and keeps what is in use.
 pub(crate) struct TokenCache {
     half: usize,
+    young_bytes: usize,
     young: HashMap<TokenHash, Remembered>,
     old: HashMap<TokenHash, Remembered>,
 }
 
 impl TokenCache {
     pub(crate) fn new(entries: usize) -> Self {
-        Self { half: entries / 2, young: HashMap::new(), old: HashMap::new() }
+        Self { half: entries / 2, young_bytes: 0, young: HashMap::new(), old: HashMap::new() }
     }
 
     pub(crate) fn get(&mut self, hash: &TokenHash) -> Option<Remembered> {
@@ -46,9 +50,12 @@ impl TokenCache {
         if self.half == 0 {
             return;
         }
-        if self.young.len() >= self.half {
+        let size = entry.claims.size();
+        if self.young.len() >= self.half || self.young_bytes + size > MAX_BYTES {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
+        self.young_bytes += size;
         self.young.insert(hash, entry);
     }
 
@@ -81,11 +88,13 @@ mod tests {
             realm: None,
             user: fanfare_event::Id::parse("alice").unwrap(),
             org: None,
+            orgs: Vec::new(),
             roles: Vec::new(),
             session: None,
             issued_at: 0,
             expires_at: 0,
             publish: None,
+            unusable: Vec::new(),
         };
         Remembered { claims: Arc::new(claims), generation: 0 }
     }
@@ -100,6 +109,18 @@ mod tests {
         for number in 0..1000 {
             cache.insert(key(number), entry());
             assert!(cache.young.len() + cache.old.len() <= 10);
+        }
+    }
+
+    #[test]
+    fn large_tokens_are_bounded_in_bytes() {
+        let mut large = Claims::clone(&entry().claims);
+        large.roles = vec!["x".repeat(250); 100];
+        let large = Remembered { claims: Arc::new(large), generation: 0 };
+        let mut cache = TokenCache::new(10_000);
+        for number in 0..5_000 {
+            cache.insert(key(number), large.clone());
+            assert!((cache.young.len() + cache.old.len()) * large.claims.size() <= 2 * MAX_BYTES);
         }
     }
 

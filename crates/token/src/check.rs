@@ -4,26 +4,35 @@ use std::sync::Arc;
 
 use fanfare_event::{Id, TypePattern};
 
-use crate::claims::{Audience, Claims};
+use crate::claim_name::ClaimName;
+use crate::claims::{Audience, ClaimKind, Claims, UnusableClaim};
 use crate::config::IssuerConfig;
 use crate::error::TokenError;
-use crate::payload::Payload;
+use crate::payload::{Payload, Values};
 use crate::publish::{Publish, intersect};
-
-/// The longest role name.
-const MAX_ROLE: usize = 64;
 
 /// The rules about time, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeRules {
     pub(crate) leeway: i64,
     pub(crate) max_lifetime: i64,
+    /// How long ago a token may have expired.
+    pub(crate) late: i64,
 }
 
-/// Claims, and how many role names were dropped because no role can have them.
+/// Claims, and how many values of them were dropped.
 pub(crate) struct Checked {
     pub(crate) claims: Claims,
-    pub(crate) dropped_roles: usize,
+    pub(crate) dropped: Dropped,
+}
+
+/// How many values were left out of lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Because no role or org can be called so.
+    pub invalid: u64,
+    /// Because their issuer may not name them.
+    pub not_of_issuer: u64,
 }
 
 /// Checks the claims of a token whose signature was verified.
@@ -36,23 +45,32 @@ pub(crate) fn check(
     now: i64,
 ) -> Result<Checked, TokenError> {
     check_audience(payload, issuer, audience)?;
-    let (issued_at, expires_at) = check_times(payload, rules, now)?;
-    let user = payload.id(&issuer.claims.user)?.ok_or_else(|| TokenError::missing(&issuer.claims.user))?;
-    let (roles, dropped_roles) = roles(payload, &issuer.claims.roles)?;
+    let (issued_at, expires_at) = check_times(payload, issuer, rules, now)?;
+    let user = &issuer.claims.user;
+    let user = match payload.id(user) {
+        Ok(found) => found.ok_or_else(|| TokenError::missing(user.as_str()))?,
+        Err(reason) => return Err(TokenError::invalid(user.as_str(), reason)),
+    };
+    let mut reader = Reader { payload, unusable: Vec::new(), dropped: Dropped::default() };
+    let (org, orgs) = reader.orgs(issuer)?;
+    let roles = reader.roles(issuer);
+    let session = reader.session(&issuer.claims.session);
     let producer = audience == Audience::Producer && roles.iter().any(|role| role == "producer");
-    let publish = if producer { publish(payload, issuer.publish.as_deref())? } else { None };
+    let publish = if producer { publish(payload, issuer)? } else { None };
     let claims = Claims {
         issuer: Arc::clone(names.0),
         realm: names.1.cloned(),
         user,
-        org: payload.id(&issuer.claims.org)?,
+        org,
+        orgs,
         roles,
-        session: payload.id(&issuer.claims.session)?,
+        session,
         issued_at,
         expires_at,
         publish,
+        unusable: reader.unusable,
     };
-    Ok(Checked { claims, dropped_roles })
+    Ok(Checked { claims, dropped: reader.dropped })
 }
 
 fn check_audience(payload: &Payload<'_>, issuer: &IssuerConfig, audience: Audience) -> Result<(), TokenError> {
@@ -64,60 +82,107 @@ fn check_audience(payload: &Payload<'_>, issuer: &IssuerConfig, audience: Audien
     if named.contains(&wanted.as_str()) { Ok(()) } else { Err(TokenError::WrongAudience) }
 }
 
-fn check_times(payload: &Payload<'_>, rules: TimeRules, now: i64) -> Result<(i64, i64), TokenError> {
+fn check_times(
+    payload: &Payload<'_>,
+    issuer: &IssuerConfig,
+    rules: TimeRules,
+    now: i64,
+) -> Result<(i64, i64), TokenError> {
     let expires_at = payload.seconds("exp")?.ok_or_else(|| TokenError::missing("exp"))?;
-    let issued_at = payload.seconds("iat")?.ok_or_else(|| TokenError::missing("iat"))?;
-    if now >= expires_at + rules.leeway {
+    // Without it the token may be as old as a token can be: every logout that is remembered ends it.
+    let said = payload.seconds("iat")?.unwrap_or(expires_at - rules.max_lifetime);
+    if now >= expires_at + rules.leeway + rules.late {
         return Err(TokenError::Expired);
     }
-    if issued_at > now + rules.leeway {
+    if said > now + rules.leeway {
         return Err(TokenError::IssuedInFuture);
     }
     if payload.seconds("nbf")?.is_some_and(|not_before| not_before > now + rules.leeway) {
         return Err(TokenError::NotYetValid);
     }
-    if expires_at - issued_at > rules.max_lifetime {
+    let behind = i64::from(issuer.issued_behind);
+    // However far an issuer dates its tokens back, none is from the future.
+    let issued_at = if behind == 0 { said } else { said.max((said + behind).min(now)) };
+    if expires_at - said > rules.max_lifetime + behind {
         return Err(TokenError::LifetimeTooLong { limit: rules.max_lifetime.unsigned_abs() });
     }
     Ok((issued_at, expires_at))
 }
 
-fn roles(payload: &Payload<'_>, name: &str) -> Result<(Vec<String>, usize), TokenError> {
-    let mut roles: Vec<String> = Vec::new();
-    let mut dropped = 0;
-    for role in payload.list(name)?.unwrap_or_default() {
-        if !is_role(role) {
-            dropped += 1;
-        } else if !roles.iter().any(|known| known == role) {
-            roles.push(role.to_owned());
-        }
+/// Reads the claims that not every hub needs, and notes what it could not use.
+struct Reader<'a, 'p> {
+    payload: &'a Payload<'p>,
+    unusable: Vec<UnusableClaim>,
+    dropped: Dropped,
+}
+
+impl<'p> Reader<'_, 'p> {
+    fn names(&mut self, name: &ClaimName, says: ClaimKind) -> Values<'p> {
+        self.payload.names(name).unwrap_or_else(|reason| {
+            self.unusable.push(UnusableClaim { says, claim: name.as_str().into(), reason });
+            Values::default()
+        })
     }
-    Ok((roles, dropped))
+
+    /// The user's org, or those among which a connection chooses.
+    fn orgs(&mut self, issuer: &IssuerConfig) -> Result<(Option<Id>, Vec<Id>), TokenError> {
+        let name = &issuer.claims.org;
+        let Values { good, bad } = self.names(name, ClaimKind::Org);
+        self.dropped.invalid += bad.len() as u64;
+        let named = good.len();
+        let mut orgs: Vec<Id> =
+            good.iter().filter(|org| issuer.orgs.allows(org)).filter_map(|org| Id::parse(org).ok()).collect();
+        if orgs.is_empty() && named > 0 {
+            return Err(TokenError::OtherOrg { claim: name.as_str().to_owned() });
+        }
+        self.dropped.not_of_issuer += (named - orgs.len()) as u64;
+        if let (true, Some(reason)) = (orgs.is_empty(), bad.first()) {
+            self.unusable.push(UnusableClaim { says: ClaimKind::Org, claim: name.as_str().into(), reason });
+        }
+        let only = if orgs.len() == 1 { orgs.pop() } else { None };
+        Ok((only, orgs))
+    }
+
+    fn roles(&mut self, issuer: &IssuerConfig) -> Vec<String> {
+        let Values { good, bad } = self.names(&issuer.claims.roles, ClaimKind::Roles);
+        let named = good.len();
+        let roles: Vec<String> =
+            good.into_iter().filter(|role| issuer.roles.allows(role)).map(std::borrow::Cow::into_owned).collect();
+        self.dropped.invalid += bad.len() as u64;
+        self.dropped.not_of_issuer += (named - roles.len()) as u64;
+        roles
+    }
+
+    fn session(&mut self, name: &ClaimName) -> Option<Id> {
+        self.payload.id(name).unwrap_or_else(|reason| {
+            self.unusable.push(UnusableClaim { says: ClaimKind::Session, claim: name.as_str().into(), reason });
+            None
+        })
+    }
 }
 
-/// Wider than the roles that can be granted here, because other issuers name groups by GUIDs or `Tasks.Read`.
-fn is_role(role: &str) -> bool {
-    (1..=MAX_ROLE).contains(&role.len())
-        && role.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn publish(payload: &Payload<'_>, cap: Option<&[TypePattern]>) -> Result<Option<Publish>, TokenError> {
+fn publish(payload: &Payload<'_>, issuer: &IssuerConfig) -> Result<Option<Publish>, TokenError> {
     let Some(types) = payload.list("publish")? else { return Ok(None) };
     let types = types
         .into_iter()
-        .map(|pattern| TypePattern::parse(pattern).map_err(|_| TokenError::invalid("publish")))
+        .map(|pattern| {
+            TypePattern::parse(pattern).map_err(|_| {
+                TokenError::invalid("publish", "a pattern is none of `*`, `service.*` and `service.Event`")
+            })
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let sources = payload.list("publish_sources")?.unwrap_or_else(|| vec!["*"]);
     let orgs = payload.list("publish_orgs")?.unwrap_or_else(|| vec!["*"]);
     if sources.iter().any(|source| source.is_empty()) {
-        return Err(TokenError::invalid("publish_sources"));
+        return Err(TokenError::invalid("publish_sources", "a source is empty"));
     }
-    if orgs.iter().any(|org| *org != "*" && Id::parse(org).is_err()) {
-        return Err(TokenError::invalid("publish_orgs"));
+    if orgs.iter().any(|org| Id::parse(org).is_err()) {
+        return Err(TokenError::invalid("publish_orgs", "an org is blank, too long or holds a control character"));
     }
     Ok(Some(Publish {
-        types: intersect(types, cap),
+        types: intersect(types, issuer.publish.as_deref()),
         sources: sources.into_iter().map(str::to_owned).collect(),
         orgs: orgs.into_iter().map(str::to_owned).collect(),
+        issuer_orgs: issuer.orgs.clone(),
     }))
 }

@@ -9,7 +9,7 @@ use crate::publish::Publish;
 /// What a verified token says about its bearer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
-    /// The issuer; a user is the pair of issuer and `user`.
+    /// The issuer; a user is the pair of its realm and `user`.
     pub issuer: Arc<str>,
     /// The configured realm of the issuer, if it has one.
     pub realm: Option<Arc<str>>,
@@ -17,22 +17,57 @@ pub struct Claims {
     pub user: Id,
     /// The user's org; whether one is needed is for the hub to decide.
     pub org: Option<Id>,
-    /// The roles, in the token's order, without repeats and without names that no role can have.
+    /// The orgs of a user who has several, of whom `org` says none: a connection chooses one.
+    pub orgs: Vec<Id>,
+    /// The roles, in the token's order, without repeats and without names that no role of the issuer can have.
     pub roles: Vec<String>,
     /// The session (`sid`), which a logout may name.
     pub session: Option<Id>,
-    /// When the token was issued, in seconds since the epoch.
+    /// When the token was issued, in seconds since the epoch. Where it does not say, the earliest time that is possible.
     pub issued_at: i64,
     /// When the token expires, in seconds since the epoch.
     pub expires_at: i64,
     /// What the bearer may publish; only ever present in a producer's token.
     pub publish: Option<Publish>,
+    /// Claims that could not be used and count as absent: a hub that needs one refuses the token.
+    pub unusable: Vec<UnusableClaim>,
+}
+
+/// A claim that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableClaim {
+    /// What it would have said.
+    pub says: ClaimKind,
+    /// The claim's configured name.
+    pub claim: Arc<str>,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// What a claim says that not every hub needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClaimKind {
+    /// The org.
+    Org,
+    /// The roles.
+    Roles,
+    /// The session.
+    Session,
 }
 
 impl Claims {
     /// Tells whether the token grants this role.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held == role)
+    }
+
+    /// About how much memory they take, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        const OWN: usize = 400;
+        const EACH: usize = 48;
+        let roles = self.roles.iter().map(|role| role.len() + EACH).sum::<usize>();
+        let orgs = self.orgs.iter().map(|org| org.as_str().len() + EACH).sum::<usize>();
+        OWN + roles + orgs
     }
 }
 

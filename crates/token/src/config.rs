@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use fanfare_event::TypePattern;
 
+use crate::claim_name::ClaimName;
 use crate::jwk::PublicJwk;
+use crate::name_list::NameList;
 
 /// One trusted issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerConfig {
-    /// The exact value of `iss`.
+    /// The exact value of `iss`; or a pattern with one name in braces, for which the tenants stand.
     pub issuer: String,
+    /// The tenants of a pattern; empty if the issuer is none.
+    pub tenants: Vec<String>,
     /// The audience of a user's token.
     pub audience: String,
     /// The audience of a producer's token; it must differ from `audience`.
@@ -23,6 +27,46 @@ pub struct IssuerConfig {
     pub claims: ClaimNames,
     /// The most that any producer's token of this issuer may publish; no cap if absent.
     pub publish: Option<Vec<TypePattern>>,
+    /// The orgs that its tokens may name: another one refuses the token.
+    pub orgs: NameList,
+    /// The roles that its tokens may name: others are left out.
+    pub roles: NameList,
+    /// By how many seconds at most its tokens are dated back.
+    pub issued_behind: u32,
+}
+
+impl IssuerConfig {
+    /// An issuer of this name and these keys, with everything else as it is unless it is said.
+    pub fn new(issuer: impl Into<String>, audience: &str, producer_audience: &str, keys: Keys) -> Self {
+        Self {
+            issuer: issuer.into(),
+            tenants: Vec::new(),
+            audience: audience.to_owned(),
+            producer_audience: producer_audience.to_owned(),
+            keys,
+            realm: None,
+            claims: ClaimNames::default(),
+            publish: None,
+            orgs: NameList::any(),
+            roles: NameList::any(),
+            issued_behind: 0,
+        }
+    }
+
+    /// Every value of `iss` that it stands for.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match split_pattern(&self.issuer) {
+            Some((before, after)) => self.tenants.iter().map(|tenant| format!("{before}{tenant}{after}")).collect(),
+            None => vec![self.issuer.clone()],
+        }
+    }
+}
+
+/// What stands before and behind the name in braces of a pattern, such as `https://login.example/{tenantid}/v2.0`.
+pub fn split_pattern(issuer: &str) -> Option<(&str, &str)> {
+    let (before, rest) = issuer.split_once('{')?;
+    let (_, after) = rest.split_once('}')?;
+    Some((before, after))
 }
 
 /// Where an issuer's public keys come from.
@@ -37,24 +81,22 @@ pub enum Keys {
 }
 
 /// The names of the claims that are read.
-///
-/// A name is looked up as it stands first; if there is no such claim, its dots are taken for a path into nested
-/// objects (`realm_access.roles`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimNames {
     /// The user's id.
-    pub user: String,
-    /// The org's id.
-    pub org: String,
-    /// The roles: an array of strings, or one string.
-    pub roles: String,
+    pub user: ClaimName,
+    /// The org's id, or those of several.
+    pub org: ClaimName,
+    /// The roles.
+    pub roles: ClaimName,
     /// The session's id.
-    pub session: String,
+    pub session: ClaimName,
 }
 
 impl Default for ClaimNames {
     fn default() -> Self {
-        Self { user: "sub".into(), org: "org".into(), roles: "roles".into(), session: "sid".into() }
+        let name = |text| ClaimName::plain(text);
+        Self { user: name("sub"), org: name("org"), roles: name("roles"), session: name("sid") }
     }
 }
 
@@ -100,6 +142,12 @@ pub enum ConfigError {
     /// Two entries name the same issuer.
     #[error("issuer {issuer:?} is configured twice")]
     DuplicateIssuer {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A pattern has no tenants, or tenants no pattern.
+    #[error("issuer {issuer:?}: tenants stand for a name in braces of the issuer, and need one another")]
+    Tenants {
         /// The issuer.
         issuer: String,
     },

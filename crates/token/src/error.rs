@@ -12,8 +12,8 @@ pub enum TokenError {
     /// The token is not three base64url parts of which the first two are JSON objects.
     #[error("this is not a JSON Web Token")]
     Malformed,
-    /// The header names an algorithm other than RS256, or none.
-    #[error("the token is not signed with RS256")]
+    /// The header names an algorithm that is symmetric, unknown or not the key's, or none.
+    #[error("the token is not signed with an algorithm that its key is for")]
     WrongAlgorithm,
     /// The header demands an extension (`crit`) that is not understood.
     #[error("the token demands a header extension that is not supported")]
@@ -52,8 +52,16 @@ pub enum TokenError {
         claim: String,
     },
     /// A claim is of the wrong kind or holds what is not allowed in it.
-    #[error("the token's claim `{claim}` is not valid")]
+    #[error("the token's claim `{claim}` is not valid: {reason}")]
     InvalidClaim {
+        /// The claim's configured name.
+        claim: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The issuer may not name what the claim names.
+    #[error("the token's claim `{claim}` names an org that its issuer may not name")]
+    OtherOrg {
         /// The claim's configured name.
         claim: String,
     },
@@ -85,6 +93,7 @@ impl TokenError {
             Self::LifetimeTooLong { .. } => "lifetime_too_long",
             Self::MissingClaim { .. } => "missing_claim",
             Self::InvalidClaim { .. } => "invalid_claim",
+            Self::OtherOrg { .. } => "org_not_of_issuer",
             Self::KeysUnavailable => "keys_unavailable",
         }
     }
@@ -93,7 +102,15 @@ impl TokenError {
         Self::MissingClaim { claim: claim.to_owned() }
     }
 
-    pub(crate) fn invalid(claim: &str) -> Self {
-        Self::InvalidClaim { claim: claim.to_owned() }
+    pub(crate) fn invalid(claim: &str, reason: &'static str) -> Self {
+        Self::InvalidClaim { claim: claim.to_owned(), reason }
+    }
+
+    /// The claim that is at fault, if it is one.
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::MissingClaim { claim } | Self::InvalidClaim { claim, .. } | Self::OtherOrg { claim } => Some(claim),
+            _ => None,
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::config::split_pattern;
 use crate::jwk::{KeySet, PublicJwk};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ pub(crate) enum FetchError {
     OtherIssuer,
     #[error("the discovery document's jwks_uri is not usable: it must be a URL, and https if the document's is")]
     BadJwksUri,
-    #[error("the key set holds no RS256 key")]
+    #[error("the key set holds no key that can verify a token: RSA, EC or Ed25519, for signatures")]
     NoKeys,
 }
 
@@ -68,6 +69,14 @@ impl Fetcher {
         Ok(Self { client: client.build()?, issuer, place })
     }
 
+    /// Whether a discovery document is this issuer's. That of several tenants has a pattern, as the configuration has.
+    fn is_of_issuer(&self, said: &str) -> bool {
+        match (split_pattern(said), split_pattern(&self.issuer)) {
+            (Some(said), Some(own)) => said == own,
+            _ => said == self.issuer,
+        }
+    }
+
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -78,7 +87,7 @@ impl Fetcher {
             Place::Jwks(url) => self.get(url.clone()).await?,
             Place::Discovery(url) => {
                 let found: Discovery = self.get(url.clone()).await?;
-                if found.issuer != self.issuer {
+                if !self.is_of_issuer(&found.issuer) {
                     return Err(FetchError::OtherIssuer);
                 }
                 let jwks_uri = Url::parse(&found.jwks_uri).map_err(|_| FetchError::BadJwksUri)?;

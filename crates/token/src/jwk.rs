@@ -1,13 +1,14 @@
 //! Public keys as JWKs, and the set of them that verifies tokens.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+
+use crate::algorithm::{Algorithm, OF_RSA};
 
 /// The most keys that are taken from one JWK set.
 const MAX_KEYS: usize = 100;
@@ -15,26 +16,38 @@ const MAX_KEYS: usize = 100;
 /// The longest key id that is accepted, in bytes.
 pub(crate) const MAX_KID: usize = 256;
 
-/// A public RSA key as a JWK.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A public key as a JWK; the members that its type does not have are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PublicJwk {
-    /// The key type, `RSA`.
+    /// The key type: `RSA`, `EC` or `OKP`.
     pub kty: String,
     /// What the key is for, `sig`.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
-    /// The algorithm, `RS256`.
+    /// The one algorithm that the key is for, such as `RS256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
     /// The key id.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kid: String,
-    /// The modulus, base64url.
-    #[serde(default)]
+    /// The modulus of an RSA key, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub n: String,
-    /// The exponent, base64url.
-    #[serde(default)]
+    /// The exponent of an RSA key, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub e: String,
+    /// The curve of an EC or OKP key.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub crv: String,
+    /// The first coordinate of an EC key, or the whole of an OKP key, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub x: String,
+    /// The second coordinate of an EC key, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub y: String,
+    /// The issuer whose tokens alone it signs, which sets of several tenants say; it may be a pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 /// A JWK set, as it is published under `/.well-known/jwks.json`.
@@ -44,26 +57,48 @@ pub struct Jwks {
     pub keys: Vec<PublicJwk>,
 }
 
-/// A public key that verifies RS256 signatures.
-pub(crate) struct VerifyingKey(ParsedPublicKey);
+/// A public key, with the algorithms that it may be used with: the key decides, never a token's header alone.
+pub(crate) struct VerifyingKey {
+    kid: Option<Box<str>>,
+    by_algorithm: Box<[(Algorithm, ParsedPublicKey)]>,
+    issuer: Option<Box<str>>,
+}
 
 impl VerifyingKey {
-    /// Tells whether the signature of the message is this key's.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+    /// Whether the key may be used with this algorithm.
+    pub(crate) fn takes(&self, algorithm: Algorithm) -> bool {
+        self.by_algorithm.iter().any(|(known, _)| *known == algorithm)
     }
+
+    /// The issuer whose tokens alone it signs, if it says one.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Whether the signature of the message is this key's, made with an algorithm that it may be used with.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.by_algorithm.iter().find(|(known, _)| *known == algorithm);
+        key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+    }
+}
+
+/// What a token's header says of its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought<'t> {
+    pub(crate) kid: Option<&'t str>,
+    pub(crate) algorithm: Algorithm,
 }
 
 /// The keys of one issuer, ready to verify.
 pub(crate) struct KeySet {
     jwks: Vec<PublicJwk>,
-    by_id: HashMap<String, Arc<VerifyingKey>>,
+    keys: Vec<Arc<VerifyingKey>>,
 }
 
 impl KeySet {
-    /// Takes the usable RS256 keys of a set and passes over the others, such as elliptic curve or encryption keys.
+    /// Takes the usable keys of a set and passes over the others, such as those for encryption.
     pub(crate) fn usable(keys: Vec<PublicJwk>) -> Self {
-        let mut set = Self { jwks: Vec::new(), by_id: HashMap::new() };
+        let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
         for jwk in keys.into_iter().take(MAX_KEYS) {
             match parse(&jwk) {
                 Ok(key) => set.insert(jwk, key),
@@ -75,7 +110,7 @@ impl KeySet {
 
     /// Takes every key, or tells which one cannot be used and why.
     pub(crate) fn strict(keys: Vec<PublicJwk>) -> Result<Self, (String, &'static str)> {
-        let mut set = Self { jwks: Vec::new(), by_id: HashMap::new() };
+        let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
         for jwk in keys {
             let key = parse(&jwk).map_err(|reason| (jwk.kid.clone(), reason))?;
             set.insert(jwk, key);
@@ -85,14 +120,26 @@ impl KeySet {
 
     fn insert(&mut self, jwk: PublicJwk, key: VerifyingKey) {
         // The first of two keys with one id wins, so that an appended key never shadows one in use.
-        if !self.by_id.contains_key(&jwk.kid) {
-            self.by_id.insert(jwk.kid.clone(), Arc::new(key));
+        if key.kid.is_none() || !self.keys.iter().any(|known| known.kid == key.kid) {
+            self.keys.push(Arc::new(key));
             self.jwks.push(jwk);
         }
     }
 
-    pub(crate) fn get(&self, kid: &str) -> Option<&Arc<VerifyingKey>> {
-        self.by_id.get(kid)
+    /// The key of a token: by its id, or the only one that can be meant where token or key has none.
+    pub(crate) fn find(&self, sought: Sought<'_>) -> Option<&Arc<VerifyingKey>> {
+        if let Some(kid) = sought.kid
+            && let Some(key) = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+        {
+            return Some(key);
+        }
+        let mut possible = self
+            .keys
+            .iter()
+            .filter(|key| key.takes(sought.algorithm))
+            .filter(|key| sought.kid.is_none() || key.kid.is_none());
+        let only = possible.next()?;
+        if possible.next().is_some() { None } else { Some(only) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -106,27 +153,70 @@ impl KeySet {
 }
 
 fn parse(jwk: &PublicJwk) -> Result<VerifyingKey, &'static str> {
-    if jwk.kty != "RSA" {
-        return Err("it is not an RSA key");
-    }
     if jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig") {
         return Err("it is not for signatures");
     }
-    if jwk.alg.as_deref().is_some_and(|alg| alg != "RS256") {
-        return Err("it is not for RS256");
+    if jwk.kid.len() > MAX_KID {
+        return Err("its key id has more than 256 bytes");
     }
-    if jwk.kid.is_empty() || jwk.kid.len() > MAX_KID {
-        return Err("it has no key id, or one of more than 256 bytes");
-    }
-    let part = |text: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "`n` or `e` is not base64url")?;
-        // Some issuers keep the sign byte of their big integers.
-        let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
-        Ok::<_, &'static str>(bytes[start..].to_vec())
+    let (of_type, bytes) = material(jwk)?;
+    let algorithms: Vec<Algorithm> = match jwk.alg.as_deref() {
+        None => of_type.to_vec(),
+        Some(name) => match Algorithm::find(name).filter(|algorithm| of_type.contains(algorithm)) {
+            Some(algorithm) => vec![algorithm],
+            None => return Err("its `alg` is none that signs tokens, or none of its type"),
+        },
     };
-    let components = RsaPublicKeyComponents { n: part(&jwk.n)?, e: part(&jwk.e)? };
-    let der = components.as_der().map_err(|_| "`n` and `e` are not an RSA public key")?;
-    ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref())
-        .map(VerifyingKey)
-        .map_err(|_| "it is not an RSA key of 2048 to 8192 bits")
+    let parsed = algorithms.into_iter().map(|algorithm| {
+        let key = ParsedPublicKey::new(algorithm.verification(), &bytes);
+        key.map(|key| (algorithm, key)).map_err(|_| match jwk.kty.as_str() {
+            "RSA" => "it is not an RSA key of 2048 to 8192 bits",
+            _ => "it is not a point of its curve",
+        })
+    });
+    Ok(VerifyingKey {
+        kid: Some(jwk.kid.as_str()).filter(|kid| !kid.is_empty()).map(Into::into),
+        by_algorithm: parsed.collect::<Result<_, _>>()?,
+        issuer: jwk.issuer.as_deref().map(Into::into),
+    })
+}
+
+/// What a key's type may be used with, and its bytes as the cryptographic library takes them.
+fn material(jwk: &PublicJwk) -> Result<(&'static [Algorithm], Vec<u8>), &'static str> {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text);
+    match (jwk.kty.as_str(), jwk.crv.as_str()) {
+        ("RSA", _) => {
+            let part = |text: &str| {
+                let bytes = decode(text).map_err(|_| "`n` or `e` is not base64url")?;
+                // Some issuers keep the sign byte of their big integers.
+                let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+                Ok::<_, &'static str>(bytes[start..].to_vec())
+            };
+            let components = RsaPublicKeyComponents { n: part(&jwk.n)?, e: part(&jwk.e)? };
+            let der = components.as_der().map_err(|_| "`n` and `e` are not an RSA public key")?;
+            Ok((&OF_RSA, der.as_ref().to_vec()))
+        }
+        ("EC", "P-256") => Ok((&[Algorithm::Es256], point(jwk, 32)?)),
+        ("EC", "P-384") => Ok((&[Algorithm::Es384], point(jwk, 48)?)),
+        ("EC", "P-521") => Ok((&[Algorithm::Es512], point(jwk, 66)?)),
+        ("OKP", "Ed25519") => Ok((&[Algorithm::EdDsa], decode(&jwk.x).map_err(|_| "`x` is not base64url")?)),
+        ("EC" | "OKP", _) => Err("its curve is none of P-256, P-384, P-521 and Ed25519"),
+        _ => Err("it is neither an RSA, an EC nor an OKP key"),
+    }
+}
+
+/// An uncompressed point, whose coordinates some issuers write without leading zeros.
+fn point(jwk: &PublicJwk, size: usize) -> Result<Vec<u8>, &'static str> {
+    let mut point = vec![4];
+    for text in [&jwk.x, &jwk.y] {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "`x` or `y` is not base64url")?;
+        let start = bytes.len().saturating_sub(size);
+        if bytes[..start].iter().any(|byte| *byte != 0) {
+            return Err("`x` or `y` is too long for its curve");
+        }
+        let bytes = &bytes[start..];
+        point.resize(point.len() + size - bytes.len(), 0);
+        point.extend_from_slice(bytes);
+    }
+    Ok(point)
 }

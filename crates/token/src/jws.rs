@@ -5,16 +5,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::jwk::MAX_KID;
+use crate::jwk::{MAX_KID, Sought};
 
 /// The longest token that is parsed, in bytes.
-pub(crate) const MAX_TOKEN: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN: usize = 24 * 1024;
 
 /// A token taken apart; nothing in it is to be believed before the signature was verified.
 pub(crate) struct Jws<'t> {
     /// The id of the key that is said to have signed it.
-    pub(crate) kid: String,
+    kid: Option<String>,
+    /// The algorithm that is said to have been used.
+    pub(crate) algorithm: Algorithm,
     /// The claims.
     pub(crate) payload: Map<String, Value>,
     /// What was signed.
@@ -41,19 +44,27 @@ impl<'t> Jws<'t> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         let header: Header = from_base64_json(header)?;
-        if header.alg.as_ref().and_then(Value::as_str) != Some("RS256") {
-            return Err(TokenError::WrongAlgorithm);
-        }
+        let algorithm = header.alg.as_ref().and_then(Value::as_str).and_then(Algorithm::find);
+        let algorithm = algorithm.ok_or(TokenError::WrongAlgorithm)?;
         if header.crit.is_some() {
             return Err(TokenError::UnsupportedExtension);
         }
-        let kid = header.kid.filter(|kid| !kid.is_empty() && kid.len() <= MAX_KID).ok_or(TokenError::UnknownKey)?;
+        let kid = header.kid.filter(|kid| !kid.is_empty());
+        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+            return Err(TokenError::UnknownKey);
+        }
         Ok(Self {
             kid,
+            algorithm,
             payload: from_base64_json(payload)?,
             signed: signed.as_bytes(),
             signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?,
         })
+    }
+
+    /// What the header says of its key.
+    pub(crate) fn key(&self) -> Sought<'_> {
+        Sought { kid: self.kid.as_deref(), algorithm: self.algorithm }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::jwk::{KeySet, VerifyingKey};
+use crate::jwk::{KeySet, Sought, VerifyingKey};
 
 /// The first pause after a failed fetch; it doubles with every further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -87,9 +87,9 @@ impl KeyPolicy {
     }
 
     /// Looks up a key; an unknown id may ask for a fetch.
-    pub(crate) fn lookup(&mut self, kid: &str, now: Duration) -> Lookup {
+    pub(crate) fn lookup(&mut self, sought: Sought<'_>, now: Duration) -> Lookup {
         let available = self.available(now);
-        if available && let Some(key) = self.keys.as_ref().and_then(|keys| keys.get(kid)) {
+        if available && let Some(key) = self.keys.as_ref().and_then(|keys| keys.find(sought)) {
             return Lookup::Found(Arc::clone(key));
         }
         if self.fetching || self.demanded || (self.keys.is_none() && now >= self.due) {

@@ -36,7 +36,7 @@ fn running() -> KeyPolicy {
 }
 
 fn looked_up(policy: &mut KeyPolicy, kid: &str, now: u64) -> &'static str {
-    match policy.lookup(kid, seconds(now)) {
+    match policy.lookup(Sought { kid: Some(kid), algorithm: crate::algorithm::Algorithm::Rs256 }, seconds(now)) {
         Lookup::Found(_) => "found",
         Lookup::Wait => "wait",
         Lookup::Unknown => "unknown",

@@ -1,12 +1,14 @@
 //! Claims and verification of JSON Web Tokens, and the keys that sign them.
 //!
-//! Only RS256 exists here: a key is an RSA key by its type, so a token cannot choose another algorithm. What a
-//! [`Verifier`] accepts is a [`Claims`] whose ids are valid; why it refused is a [`TokenError`], which never holds
+//! Every algorithm that is not symmetric is known. The key decides which ones it may be used with, so a token cannot
+//! choose another. Tokens that are made here are signed with RS256. What a [`Verifier`] accepts is a [`Claims`] whose ids are valid; why it refused is a [`TokenError`], which never holds
 //! anything out of the token. When keys are fetched is decided by a pure state machine (`keys`), the requests
 //! themselves are in `fetch`.
 
+mod algorithm;
 mod cache;
 mod check;
+mod claim_name;
 mod claims;
 mod config;
 mod error;
@@ -16,18 +18,22 @@ mod jws;
 mod key_file;
 mod keys;
 mod mint;
+mod name_list;
 mod payload;
 mod publish;
 mod signing;
 mod source;
 mod verifier;
 
-pub use claims::{Audience, Claims};
-pub use config::{ClaimNames, ConfigError, IssuerConfig, Keys, VerifierOptions};
+pub use check::Dropped;
+pub use claim_name::{ClaimName, ClaimNameError};
+pub use claims::{Audience, ClaimKind, Claims, UnusableClaim};
+pub use config::{ClaimNames, ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};
 pub use error::TokenError;
 pub use jwk::{Jwks, PublicJwk};
 pub use key_file::KeyFileError;
 pub use mint::NewToken;
+pub use name_list::NameList;
 pub use publish::Publish;
 pub use signing::{KeyError, SigningKey};
 pub use verifier::Verifier;

@@ -2,6 +2,8 @@
 
 use fanfare_event::{Id, TypeName, TypePattern};
 
+use crate::name_list::NameList;
+
 /// What a producer's token lets its bearer publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
@@ -11,6 +13,8 @@ pub struct Publish {
     pub sources: Vec<String>,
     /// The orgs: exact, or `*` for any and for events without an org.
     pub orgs: Vec<String>,
+    /// The orgs that its issuer may name.
+    pub issuer_orgs: NameList,
 }
 
 impl Publish {
@@ -29,7 +33,8 @@ impl Publish {
 
     /// Tells whether events of this org may be published; an event without an org needs the `*`.
     pub fn allows_org(&self, org: Option<&Id>) -> bool {
-        self.orgs.iter().any(|pattern| pattern == "*" || org.is_some_and(|org| org.as_str() == pattern))
+        let of_issuer = org.map_or(self.issuer_orgs.allows_all(), |org| self.issuer_orgs.allows(org.as_str()));
+        of_issuer && self.orgs.iter().any(|pattern| pattern == "*" || org.is_some_and(|org| org.as_str() == pattern))
     }
 }
 
@@ -92,6 +97,7 @@ mod tests {
             types: Vec::new(),
             sources: sources.iter().map(ToString::to_string).collect(),
             orgs: orgs.iter().map(ToString::to_string).collect(),
+            issuer_orgs: NameList::any(),
         };
         let limited = publish(&["/services/license", "/apps/*"], &["acme"]);
         let sources = ["/services/license", "/services/license2", "/apps/a", "/apps", "*"];
@@ -100,5 +106,7 @@ mod tests {
         assert_eq!([Some(&acme), Some(&globex), None].map(|org| limited.allows_org(org)), [true, false, false]);
         let any = publish(&["*"], &["*"]);
         assert!(any.allows_source("/whatever") && any.allows_org(None) && any.allows_org(Some(&globex)));
+        let of_acme = Publish { issuer_orgs: NameList::of(["acme".to_owned()]), ..any };
+        assert_eq!([Some(&acme), Some(&globex), None].map(|org| of_acme.allows_org(org)), [true, false, false]);
     }
 }

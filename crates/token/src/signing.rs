@@ -110,7 +110,15 @@ impl SigningKey {
         // RFC 7638: the required members in lexical order, without white space.
         let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()));
-        let jwk = PublicJwk { kty: "RSA".into(), key_use: Some("sig".into()), alg: Some("RS256".into()), kid, n, e };
+        let jwk = PublicJwk {
+            kty: "RSA".into(),
+            key_use: Some("sig".into()),
+            alg: Some("RS256".into()),
+            kid,
+            n,
+            e,
+            ..PublicJwk::default()
+        };
         Self { pair, jwk }
     }
 }

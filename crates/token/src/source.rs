@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::TokenError;
 use crate::fetch::Fetcher;
-use crate::jwk::{KeySet, VerifyingKey};
+use crate::jwk::{KeySet, Sought, VerifyingKey};
 use crate::keys::{KeyPolicy, Lookup, Next, Timing};
 
 /// A key, and the generation of the set it is from.
@@ -66,10 +66,10 @@ impl KeySource {
     }
 
     /// The key of this id, waiting a little for a fetch that may bring it.
-    pub(crate) async fn key(&self, kid: &str) -> Result<FoundKey, TokenError> {
+    pub(crate) async fn key(&self, sought: Sought<'_>) -> Result<FoundKey, TokenError> {
         let (shared, wait) = match self {
             Self::Fixed(keys) => {
-                return keys.get(kid).map(|key| (Arc::clone(key), 0)).ok_or(TokenError::UnknownKey);
+                return keys.find(sought).map(|key| (Arc::clone(key), 0)).ok_or(TokenError::UnknownKey);
             }
             Self::Fetched { shared, wait, .. } => (shared, *wait),
         };
@@ -77,7 +77,7 @@ impl KeySource {
         // Subscribed before looking, so that a fetch which ends in between is not missed.
         let mut ended = shared.ended.subscribe();
         loop {
-            match shared.lookup(kid) {
+            match shared.lookup(sought) {
                 (Lookup::Found(key), generation) => return Ok((key, generation)),
                 (Lookup::Unknown, _) => return Err(TokenError::UnknownKey),
                 (Lookup::Unavailable, _) => return Err(TokenError::KeysUnavailable),
@@ -101,9 +101,9 @@ impl Shared {
         self.start.elapsed()
     }
 
-    fn lookup(&self, kid: &str) -> (Lookup, u64) {
+    fn lookup(&self, sought: Sought<'_>) -> (Lookup, u64) {
         let mut policy = self.policy();
-        let found = policy.lookup(kid, self.now());
+        let found = policy.lookup(sought, self.now());
         (found, policy.generation())
     }
 }

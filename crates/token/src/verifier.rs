@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::Url;
 
 use crate::cache::{self, Remembered, TokenCache, TokenHash};
-use crate::check::{TimeRules, check};
+use crate::check::{Dropped, TimeRules, check};
 use crate::claims::{Audience, Claims};
-use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions};
+use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};
 use crate::error::TokenError;
 use crate::fetch::{Fetcher, Place};
 use crate::jwk::KeySet;
@@ -24,15 +24,15 @@ use crate::source::KeySource;
 ///
 /// It fetches keys in tasks of its own, which end when it is dropped.
 pub struct Verifier {
-    issuers: HashMap<String, Issuer>,
+    /// By every value of `iss`.
+    issuers: HashMap<String, Arc<Issuer>>,
     rules: TimeRules,
     cache: Mutex<TokenCache>,
-    dropped_roles: AtomicU64,
+    dropped: [AtomicU64; 2],
 }
 
 struct Issuer {
     config: IssuerConfig,
-    name: Arc<str>,
     realm: Option<Arc<str>>,
     keys: KeySource,
 }
@@ -51,25 +51,31 @@ impl Verifier {
         if issuers.is_empty() {
             return Err(ConfigError::NoIssuer);
         }
-        let mut known = HashMap::new();
+        let mut known: HashMap<String, Arc<Issuer>> = HashMap::new();
         for config in issuers {
             check_config(&config)?;
-            let issuer = Issuer {
-                name: config.issuer.as_str().into(),
+            let names = config.names();
+            let issuer = Arc::new(Issuer {
                 realm: config.realm.as_deref().map(Into::into),
                 keys: key_source(&config, &options)?,
                 config,
-            };
-            if let Some(twice) = known.insert(issuer.config.issuer.clone(), issuer) {
-                return Err(ConfigError::DuplicateIssuer { issuer: twice.config.issuer });
+            });
+            for name in names {
+                if known.insert(name.clone(), Arc::clone(&issuer)).is_some() {
+                    return Err(ConfigError::DuplicateIssuer { issuer: name });
+                }
             }
         }
         let seconds = |duration: Duration| i64::from(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
         Ok(Self {
             issuers: known,
-            rules: TimeRules { leeway: seconds(options.leeway), max_lifetime: seconds(options.max_token_lifetime) },
+            rules: TimeRules {
+                leeway: seconds(options.leeway),
+                max_lifetime: seconds(options.max_token_lifetime),
+                late: 0,
+            },
             cache: Mutex::new(TokenCache::new(options.cached_tokens)),
-            dropped_roles: AtomicU64::new(0),
+            dropped: Default::default(),
         })
     }
 
@@ -79,25 +85,56 @@ impl Verifier {
         self.verify_at(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).await
     }
 
+    /// The same for a token that may have expired up to so many seconds ago.
+    pub async fn verify_late(&self, token: &str, audience: Audience, late: u32) -> Result<Arc<Claims>, TokenError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.verify_within(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX), i64::from(late)).await
+    }
+
     /// Verifies a token as of `now`, in seconds since the epoch.
     pub async fn verify_at(&self, token: &str, audience: Audience, now: i64) -> Result<Arc<Claims>, TokenError> {
+        self.verify_within(token, audience, now, 0).await
+    }
+
+    async fn verify_within(
+        &self,
+        token: &str,
+        audience: Audience,
+        now: i64,
+        late: i64,
+    ) -> Result<Arc<Claims>, TokenError> {
+        let rules = TimeRules { late, ..self.rules };
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong { limit: MAX_TOKEN });
         }
         let hash = cache::hash(token, audience);
-        if let Some(claims) = self.remembered(&hash, now) {
+        if let Some(claims) = self.remembered(&hash, now - late) {
             return Ok(claims);
         }
         let jws = Jws::parse(token)?;
         let named = jws.payload.get("iss").ok_or_else(|| TokenError::missing("iss"))?;
-        let issuer = named.as_str().and_then(|name| self.issuers.get(name)).ok_or(TokenError::UnknownIssuer)?;
-        let (key, generation) = issuer.keys.key(&jws.kid).await?;
-        if !key.verifies(jws.signed, &jws.signature) {
+        let name = named.as_str().ok_or(TokenError::UnknownIssuer)?;
+        let issuer = self.issuers.get(name).ok_or(TokenError::UnknownIssuer)?;
+        let (key, generation) = issuer.keys.key(jws.key()).await?;
+        if !key.takes(jws.algorithm) {
+            return Err(TokenError::WrongAlgorithm);
+        }
+        if !key.verifies(jws.algorithm, jws.signed, &jws.signature) {
             return Err(TokenError::BadSignature);
         }
-        let names = (&issuer.name, issuer.realm.as_ref());
-        let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, self.rules, now)?;
-        self.dropped_roles.fetch_add(checked.dropped_roles as u64, Ordering::Relaxed);
+        // Tenants that share a set of keys are kept apart by what each key says.
+        if !issuer.config.tenants.is_empty() && key.issuer().is_some_and(|of| !stands_for(of, name)) {
+            return Err(TokenError::UnknownKey);
+        }
+        let names = (&Arc::from(name), issuer.realm.as_ref());
+        let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, rules, now)?;
+        let Dropped { invalid, not_of_issuer } = checked.dropped;
+        if invalid + not_of_issuer > 0 {
+            let roles = issuer.config.claims.roles.as_str();
+            tracing::info!(issuer = name, roles, invalid, not_of_issuer, "roles or orgs of a token are left out");
+        }
+        self.dropped[0].fetch_add(invalid, Ordering::Relaxed);
+        self.dropped[1].fetch_add(not_of_issuer, Ordering::Relaxed);
         let claims = Arc::new(checked.claims);
         self.cache().insert(hash, Remembered { claims: Arc::clone(&claims), generation });
         Ok(claims)
@@ -108,9 +145,22 @@ impl Verifier {
         self.issuers.values().all(|issuer| issuer.keys.generation().is_some())
     }
 
-    /// How many role names were dropped so far because no role can have them.
-    pub fn dropped_roles(&self) -> u64 {
-        self.dropped_roles.load(Ordering::Relaxed)
+    /// How many roles and orgs were left out of tokens since this was asked last.
+    pub fn take_dropped(&self) -> Dropped {
+        let [invalid, not_of_issuer] = &self.dropped;
+        Dropped { invalid: invalid.swap(0, Ordering::Relaxed), not_of_issuer: not_of_issuer.swap(0, Ordering::Relaxed) }
+    }
+
+    /// When a connection ends that may outlive its token by so many seconds. It never lives longer than a token may: so
+    /// long are logouts and changes of roles remembered.
+    pub fn end_of(&self, claims: &Claims, after_expiry: u32) -> i64 {
+        let longest = claims.issued_at + self.rules.max_lifetime;
+        claims.expires_at.max(longest.min(claims.expires_at + i64::from(after_expiry)))
+    }
+
+    /// Whether the issuer of these claims may name this org, which its token does not name by itself.
+    pub fn may_name(&self, claims: &Claims, org: &str) -> bool {
+        self.issuers.get(&*claims.issuer).is_some_and(|issuer| issuer.config.orgs.allows(org))
     }
 
     /// The claims of a token verified before, if its issuer's keys are still the same and it has not expired.
@@ -130,17 +180,23 @@ impl Verifier {
     }
 }
 
+/// Whether an issuer, or a pattern of issuers, stands for this value of `iss`.
+fn stands_for(issuer: &str, name: &str) -> bool {
+    match split_pattern(issuer) {
+        Some((before, after)) => {
+            name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).is_some_and(|tenant| !tenant.is_empty())
+        }
+        None => issuer == name,
+    }
+}
+
 fn check_config(config: &IssuerConfig) -> Result<(), ConfigError> {
     let issuer = || config.issuer.clone();
-    let fields = [
-        ("issuer", &config.issuer),
-        ("audience", &config.audience),
-        ("producer_audience", &config.producer_audience),
-        ("claims.user", &config.claims.user),
-        ("claims.org", &config.claims.org),
-        ("claims.roles", &config.claims.roles),
-        ("claims.session", &config.claims.session),
-    ];
+    let fields =
+        [("issuer", &config.issuer), ("audience", &config.audience), ("producer_audience", &config.producer_audience)];
+    if split_pattern(&config.issuer).is_some() == config.tenants.is_empty() {
+        return Err(ConfigError::Tenants { issuer: issuer() });
+    }
     if let Some((field, _)) = fields.iter().find(|(_, value)| value.is_empty()) {
         return Err(ConfigError::Empty { issuer: issuer(), field });
     }

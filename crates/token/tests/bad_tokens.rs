@@ -15,8 +15,9 @@ fn missing(claim: &str) -> TokenError {
     TokenError::MissingClaim { claim: claim.into() }
 }
 
-fn invalid(claim: &str) -> TokenError {
-    TokenError::InvalidClaim { claim: claim.into() }
+#[track_caller]
+fn assert_invalid(error: TokenError, claim: &str) {
+    assert!(matches!(&error, TokenError::InvalidClaim { claim: at, .. } if at == claim), "{claim}: {error}");
 }
 
 async fn refused(claims: Value) -> TokenError {
@@ -33,7 +34,7 @@ async fn the_good_token_is_good() {
 }
 
 #[tokio::test]
-async fn only_rs256_is_accepted() {
+async fn a_key_is_used_with_its_own_algorithm_alone() {
     for alg in [json!("none"), json!("None"), json!("HS256"), json!("RS384"), json!("PS256"), json!("ES256"), json!(7)]
     {
         let header = json!({ "alg": alg, "kid": key(0).kid() });
@@ -81,8 +82,8 @@ async fn changed_claims_are_refused() {
 }
 
 #[tokio::test]
-async fn unknown_or_missing_key_ids_are_refused() {
-    for kid in [json!("another"), json!(""), Value::Null, json!("x".repeat(257))] {
+async fn unknown_key_ids_are_refused() {
+    for kid in [json!("another"), json!("x".repeat(257))] {
         let header = json!({ "alg": "RS256", "kid": kid });
         assert_eq!(verify(&forged(&header, &claims())).await, Err(TokenError::UnknownKey), "{kid}");
     }
@@ -106,7 +107,7 @@ async fn the_issuer_and_the_audience_must_match() {
     assert_eq!(refused(with("aud", json!("another"))).await, TokenError::WrongAudience);
     assert_eq!(refused(with("aud", json!(["another", PRODUCERS]))).await, TokenError::WrongAudience);
     assert_eq!(refused(with("aud", json!([]))).await, TokenError::WrongAudience);
-    assert_eq!(refused(with("aud", json!({}))).await, invalid("aud"));
+    assert_invalid(refused(with("aud", json!({}))).await, "aud");
     assert_eq!(refused(with("aud", Value::Null)).await, missing("aud"));
     assert!(verify(&token(&with("aud", json!(["another", support::AUDIENCE])))).await.is_ok());
 }
@@ -135,23 +136,27 @@ async fn times_are_checked_with_leeway() {
 async fn times_must_be_numbers_of_seconds() {
     for claim in ["exp", "iat", "nbf"] {
         for value in [json!("1800000000"), json!(-1), json!(1e300), json!(u64::MAX), json!([NOW]), json!(true)] {
-            assert_eq!(refused(with(claim, value.clone())).await, invalid(claim), "{claim} = {value}");
+            assert_invalid(refused(with(claim, value.clone())).await, claim);
         }
     }
     assert_eq!(refused(with("exp", Value::Null)).await, missing("exp"));
-    assert_eq!(refused(with("iat", Value::Null)).await, missing("iat"));
 }
 
 #[tokio::test]
-async fn ids_must_be_ids() {
-    for claim in ["sub", "org", "sid"] {
-        for value in [json!(""), json!("a b"), json!("acme/role:admin"), json!("*"), json!("x".repeat(129)), json!(7)] {
-            assert_eq!(refused(with(claim, value.clone())).await, invalid(claim), "{claim} = {value}");
-        }
+async fn a_user_must_be_one() {
+    for value in [
+        json!(""),
+        json!(" "),
+        json!("a\nb"),
+        json!("x".repeat(257)),
+        json!(1.5),
+        json!(1e30),
+        json!(["a"]),
+        json!(true),
+    ] {
+        assert_invalid(refused(with("sub", value)).await, "sub");
     }
     assert_eq!(refused(with("sub", Value::Null)).await, missing("sub"));
-    assert_eq!(refused(with("roles", json!({ "admin": true }))).await, invalid("roles"));
-    assert_eq!(refused(with("roles", json!(["admin", 7]))).await, invalid("roles"));
 }
 
 #[tokio::test]
@@ -178,7 +183,7 @@ async fn garbage_is_not_a_token() {
 
 #[tokio::test]
 async fn an_oversized_token_is_refused_before_anything_else() {
-    let limit = 8 * 1024;
+    let limit = 24 * 1024;
     assert_eq!(verify(&"x".repeat(limit + 1)).await, Err(TokenError::TooLong { limit }));
     let large = token(&with("padding", json!("x".repeat(limit))));
     assert_eq!(verify(&large).await, Err(TokenError::TooLong { limit }));
@@ -194,12 +199,11 @@ async fn errors_repeat_nothing_of_the_token() {
         forged(&json!({ "alg": "RS256", "kid": key(0).kid(), "crit": [CANARY] }), &claims()),
         forged(&good_header(), &with("sub", json!(CANARY))),
         format!("{CANARY}.{CANARY}.{CANARY}"),
-        CANARY.repeat(2000),
+        CANARY.repeat(5000),
     ];
-    for claim in ["iss", "aud", "sub", "org", "sid", "exp", "iat", "nbf"] {
-        tokens.push(token(&with(claim, json!(format!("{CANARY} {CANARY}")))));
+    for claim in ["iss", "aud", "sub", "exp", "iat", "nbf"] {
+        tokens.push(token(&with(claim, json!(format!("{CANARY}\n{CANARY}")))));
     }
-    tokens.push(token(&with("roles", json!([CANARY, 7]))));
     for token in tokens {
         let error = verify(&token).await.unwrap_err();
         let said = format!("{error} {error:?} {}", error.label());

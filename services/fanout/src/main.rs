@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, deadletters, docs, publish, relay, serve, token};
+use fanfare_fanout::command::{check, deadletters, docs, explain, publish, relay, serve, token};
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
@@ -54,18 +54,24 @@ enum Command {
         #[arg(long, env = "FANFARE_TOKEN", hide_env_values = true)]
         token: Option<String>,
     },
-    /// Print a development token; refused unless the config holds a development signing key.
+    /// Print a development token, or what a node would make of a token.
+    ///
+    /// A development token is refused unless the config holds a development signing key.
     Token {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Say what a node would make of this token instead: user, org, roles and groups, or why it is refused; `-`
+        /// reads it from the input.
+        #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "lifetime"])]
+        explain: Option<String>,
         /// The user's id.
-        #[arg(long)]
+        #[arg(long, required_unless_present = "explain", default_value = "", hide_default_value = true)]
         user: String,
         /// The user's org.
-        #[arg(long)]
+        #[arg(long, required_unless_present = "explain", default_value = "", hide_default_value = true)]
         org: String,
-        /// A role; may be given several times. `producer` makes a token for POST /events.
+        /// A role, as an issuer would name it; may be given several times. `producer` makes a token for POST /events.
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
         /// What a producer may publish, for instance license.*; may be given several times.
@@ -164,7 +170,8 @@ fn main() -> ExitCode {
             let publication = publish::Publication { event_type, json, version, source, token };
             publish::run(&config, &publication).into()
         }
-        Command::Token { config, user, org, roles, publish, session, lifetime } => {
+        Command::Token { config, explain: Some(token), .. } => explain::run(&config, &token).into(),
+        Command::Token { config, explain: None, user, org, roles, publish, session, lifetime } => {
             let request = token::Request { user, org, roles, publish, session, lifetime };
             token::run(&config, &request).into()
         }

@@ -8,10 +8,10 @@ use fanfare_broker::Record;
 use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
 use fanfare_token::Claims;
 
-use crate::config::Loaded;
+use crate::config::{Loaded, Source, default_join};
 use crate::pipeline::{Body, Ingest, Written, decode, to_message};
 use crate::projection::Bounds;
-use crate::route::RouteTable;
+use crate::route::{HubDeclaration, Realms, RouteTable};
 
 /// The bounds of what a test's node knows.
 pub(crate) const BOUNDS: Bounds = Bounds {
@@ -40,6 +40,32 @@ impl Scene {
 
     pub(crate) fn of(loaded: Loaded) -> Self {
         let Loaded { registry, routes, .. } = loaded;
+        Self { registry: Arc::new(registry), routes: Arc::new(routes), next: 0 }
+    }
+
+    /// A platform with schemas beside the built-in ones, these routes to the demo's hub, and users of these realms.
+    pub(crate) fn with(schemas: &[(&str, &str)], routes: &str, realms: Realms) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, schema) in schemas {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, schema).expect("written");
+        }
+        let builtin = Registry::builtin();
+        let registry = match schemas.is_empty() {
+            true => builtin,
+            false => builtin.with_folder(folder.path()).expect("sound schemas"),
+        };
+        let groups = default_join().iter().map(|rule| rule.template().clone()).collect();
+        let hub = HubDeclaration {
+            path: "/hubs/notifications".to_owned(),
+            groups,
+            realms,
+            times: crate::route::Times::default(),
+        };
+        let source = Source { path: "routes.toml".into(), text: routes.to_owned() };
+        let routes = RouteTable::compile(&[source], &registry, &[hub]);
+        let routes = routes.unwrap_or_else(|faults| panic!("{}", faults[0]));
         Self { registry: Arc::new(registry), routes: Arc::new(routes), next: 0 }
     }
 
@@ -82,6 +108,8 @@ pub(crate) fn claims(user: &str, org: &str, roles: &[&str], session: &str, issue
         realm: None,
         user: Id::parse(user).expect("an id"),
         org: Some(Id::parse(org).expect("an id")),
+        orgs: Vec::new(),
+        unusable: Vec::new(),
         roles: roles.iter().map(ToString::to_string).collect(),
         session: Some(Id::parse(session).expect("an id")),
         issued_at,

@@ -104,7 +104,7 @@ pub fn jwks_route(identity: &Identity) -> Router {
 mod tests {
     use super::*;
     use fanfare_event::TypeName;
-    use fanfare_token::{Audience, ClaimNames, IssuerConfig, Keys, Verifier, VerifierOptions};
+    use fanfare_token::{Audience, IssuerConfig, Keys, Verifier, VerifierOptions};
 
     const SERVICE: Service = Service { name: "license", port: 8082, publishes: &["license.*"] };
 
@@ -116,15 +116,8 @@ mod tests {
     async fn its_tokens_publish_its_own_events_and_are_no_users_tokens() {
         let folder = tempfile::tempdir().expect("folder");
         let identity = identity(folder.path());
-        let issuer = IssuerConfig {
-            issuer: "http://127.0.0.1:8082".into(),
-            audience: USER_AUDIENCE.into(),
-            producer_audience: PRODUCER_AUDIENCE.into(),
-            keys: Keys::Static(vec![identity.public_key()]),
-            realm: None,
-            claims: ClaimNames::default(),
-            publish: None,
-        };
+        let keys = Keys::Static(vec![identity.public_key()]);
+        let issuer = IssuerConfig::new("http://127.0.0.1:8082", USER_AUDIENCE, PRODUCER_AUDIENCE, keys);
         let verifier = Verifier::new(vec![issuer], VerifierOptions::default()).expect("verifier");
         let token = identity.token().expect("token");
         let claims = verifier.verify(&token, Audience::Producer).await.expect("a producer's token");

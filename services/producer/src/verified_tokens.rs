@@ -5,9 +5,7 @@ use crate::identity::{PRODUCER_AUDIENCE, USER_AUDIENCE};
 use crate::settings::Settings;
 use crate::standing::Standings;
 use fanfare_event::TypePattern;
-use fanfare_token::{
-    Audience, ClaimNames, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions,
-};
+use fanfare_token::{Audience, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions};
 use std::sync::Arc;
 
 /// Accepts whatever the issuer of users' tokens signed, until it expires, and asks auth before a privileged call.
@@ -53,14 +51,9 @@ impl VerifiedTokens {
     /// If a key is not usable.
     pub fn with_keys(issuer: &str, keys: Keys) -> Result<Self, ConfigError> {
         let issuer = IssuerConfig {
-            issuer: issuer.to_owned(),
-            audience: USER_AUDIENCE.into(),
-            producer_audience: PRODUCER_AUDIENCE.into(),
-            keys,
-            realm: None,
-            claims: ClaimNames::default(),
             // Nobody publishes anything here.
             publish: Some(Vec::<TypePattern>::new()),
+            ..IssuerConfig::new(issuer, USER_AUDIENCE, PRODUCER_AUDIENCE, keys)
         };
         let verifier = Verifier::new(vec![issuer], VerifierOptions::default())?;
         Ok(Self { verifier, standings: None })

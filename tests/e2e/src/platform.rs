@@ -42,7 +42,7 @@ impl Platform {
         let [mut auth, mut license, mut export] =
             ["auth", "license", "export"].map(|name| Producer::prepare(name, Arc::clone(&folder)));
         let settings = settings
-            .section(&auth.issuer("publish = [\"auth.*\", \"system.*\"]"))
+            .section(&auth.issuer("users = true\npublish = [\"auth.*\", \"system.*\"]"))
             .section(&license.issuer("users = false\npublish = [\"license.*\"]"))
             .section(&export.issuer("users = false\npublish = [\"export.*\"]"));
         let mut node = Node::prepare_in(folder, settings);

@@ -10,7 +10,7 @@ pub(super) const EXPECTED_SOURCE: &str =
 pub(super) const EXPECTED_SUBJECT: &str = "1 to 256 characters";
 const EXPECTED_TYPE: &str = "a type name such as license.FlagToggled";
 const EXPECTED_TIME: &str = "an RFC 3339 time such as 2026-01-02T03:04:05.678Z";
-const EXPECTED_ORG: &str = "an id of 1 to 128 letters, digits, `.`, `_`, `@` and `-`";
+const EXPECTED_ORG: &str = "an id: printable text of 1 to 256 characters, percent-encoded";
 const EXPECTED_VERSION: &str = "a positive whole number";
 const EXPECTED_SPECVERSION: &str = "1.0";
 
@@ -40,7 +40,7 @@ impl Attributes {
             add("ce-subject", percent_encoded(subject));
         }
         if let Some(org) = &self.org {
-            add("ce-org", org.to_string());
+            add("ce-org", percent_encoded(org.as_str()));
         }
         if let Some(version) = self.data_version {
             add("ce-dataversion", version.to_string());
@@ -144,7 +144,7 @@ impl<'a> Found<'a> {
             subject: optional("ce-subject", EXPECTED_SUBJECT, subject, |value| {
                 Some(decoded(value)).filter(|subject| is_subject(subject))
             })?,
-            org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(value).ok())?,
+            org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(&percent_decoded(value)).ok())?,
             data_version: optional("ce-dataversion", EXPECTED_VERSION, version, |value| {
                 value.parse().ok().filter(|version| *version > 0)
             })?,

@@ -83,7 +83,7 @@ fn bad_values_are_named() {
         ("ce-type", "license"),
         ("ce-time", "yesterday"),
         ("ce-org", ""),
-        ("ce-org", "a/b"),
+        ("ce-org", "a%0Ab"),
         ("ce-subject", ""),
         ("ce-subject", "%0A"),
         ("ce-subject", &long),

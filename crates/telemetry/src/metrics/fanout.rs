@@ -37,6 +37,7 @@ pub struct FanoutMetrics {
     http_refused: Counters<ReasonLabel>,
     closes: Counters<ReasonLabel>,
     tokens_refused: Counters<ReasonLabel>,
+    token_values_dropped: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
     authorizer_answers: Counters<OutcomeLabel>,
     events_read: Counters<TypeLabel>,
@@ -80,6 +81,11 @@ impl FanoutMetrics {
             http_refused: registered(r, names::HTTP_REFUSED, "Requests and TCP connections that were refused"),
             closes: registered(r, names::CLOSES, "Connections that ended"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
+            token_values_dropped: registered(
+                r,
+                names::TOKEN_VALUES_DROPPED,
+                "Roles and orgs that were left out of tokens that were accepted",
+            ),
             invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
             authorizer_answers: registered(r, names::AUTHORIZER_ANSWERS, "Questions to the platform's authorizers"),
             events_read: registered(r, names::EVENTS_READ, "Events read from the broker"),
@@ -142,6 +148,13 @@ impl FanoutMetrics {
     /// A token was refused, on whatever way in.
     pub fn token_refused(&self, reason: &'static str) {
         self.tokens_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// So many roles or orgs of tokens were left out.
+    pub fn token_values_dropped(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.token_values_dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
+        }
     }
 
     /// A client called a hub method.

@@ -18,6 +18,8 @@ pub const HTTP_REFUSED: &str = "fanfare_http_refused";
 pub const CLOSES: &str = "fanfare_closes";
 /// Tokens that were refused, by reason.
 pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
+/// Roles and orgs that were left out of tokens, by reason.
+pub const TOKEN_VALUES_DROPPED: &str = "fanfare_token_values_dropped";
 /// Calls of hub methods, by outcome.
 pub const INVOCATIONS: &str = "fanfare_invocations";
 /// Questions to the platform's authorizers, by outcome.
@@ -110,7 +112,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 49] = [
+pub const ALL: [&str; 50] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -119,6 +121,7 @@ pub const ALL: [&str; 49] = [
     HTTP_REFUSED,
     CLOSES,
     TOKENS_REFUSED,
+    TOKEN_VALUES_DROPPED,
     INVOCATIONS,
     AUTHORIZER_ANSWERS,
     EVENTS_READ,

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fanfare_token::{
-    Audience, ClaimNames, Claims, IssuerConfig, Jwks, Keys, SigningKey, TokenError, Verifier, VerifierOptions,
-};
+use fanfare_token::{Audience, Claims, IssuerConfig, Jwks, Keys, SigningKey, TokenError, Verifier, VerifierOptions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,15 +60,7 @@ pub fn forged(header: &Value, claims: &Value) -> String {
 }
 
 pub fn config(keys: Keys) -> IssuerConfig {
-    IssuerConfig {
-        issuer: ISSUER.into(),
-        audience: AUDIENCE.into(),
-        producer_audience: PRODUCERS.into(),
-        keys,
-        realm: None,
-        claims: ClaimNames::default(),
-        publish: None,
-    }
+    IssuerConfig::new(ISSUER, AUDIENCE, PRODUCERS, keys)
 }
 
 pub fn fixed_keys() -> Keys {

@@ -6,6 +6,7 @@ pub mod deadletters;
 mod descriptors;
 pub mod docs;
 mod ending;
+pub mod explain;
 pub(crate) mod node;
 pub mod publish;
 pub mod relay;

@@ -163,6 +163,7 @@ impl Node {
             methods: methods.clone(),
             seal: seal.clone(),
             edge,
+            cors: config.cors.clone(),
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),

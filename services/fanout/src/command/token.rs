@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use fanfare_event::{Id, TypePattern};
+use fanfare_event::{Id, TypePattern, check_name};
 use fanfare_token::{NewToken, SigningKey};
 
 use super::check::report;
@@ -62,10 +62,7 @@ pub fn sign(config: &Config, request: &Request) -> Result<String, String> {
     let org = id("org", &request.org)?;
     let now = unix_seconds();
     for role in &request.roles {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-        if role.is_empty() || role.len() > 32 || !role.chars().all(plain) {
-            return Err(format!("role {role:?}: 1 to 32 of a-z 0-9 _ - are possible"));
-        }
+        check_name(role).map_err(|error| format!("--role {role:?}: {error}"))?;
     }
     let mut token = if request.roles.iter().any(|role| role == PRODUCER) {
         let any = ["*".to_owned()];

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use fanfare_event::check_name;
+use fanfare_token::ClaimKind;
+
 use super::authorizer::AuthorizerConfig;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
 use super::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
 use crate::method::Declared;
-use crate::route::{HubDeclaration, Times};
+use crate::route::{HubDeclaration, Realms, Times};
 
 /// The role whose bearers may name any org, unless a hub says otherwise.
-const ANY_ORG: &str = "superadmin";
+pub(super) const ANY_ORG: &str = "superadmin";
 
 /// The join rules of a hub that lists none.
 const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
@@ -23,8 +26,20 @@ const DEFAULT_JOIN: [(&str, &[&str]); 6] = [
     ("superadmin", &["superadmin"]),
 ];
 
-pub(super) const KEYS: &[&str] =
-    &["public", "join", "require_roles", "any_org_roles", "catch_up", "method", "messagepack_times"];
+pub(super) const KEYS: &[&str] = &[
+    "public",
+    "join",
+    "require_roles",
+    "any_org_roles",
+    "catch_up",
+    "cookie",
+    "after_expiry_minutes",
+    "method",
+    "messagepack_times",
+];
+
+/// The longest that a connection may outlive its token, in minutes: no token lives longer.
+const MAX_AFTER_EXPIRY: u64 = 30 * 24 * 60;
 
 /// A hub as it is configured.
 #[derive(Debug, Clone)]
@@ -41,10 +56,16 @@ pub struct HubConfig {
     pub any_org_roles: Vec<String>,
     /// Whether a new connection hears nothing before it has said where it stands or is quiet.
     pub catch_up: bool,
+    /// The cookie in which a page's requests may carry the token.
+    pub cookie: Option<Arc<str>>,
+    /// By how many seconds a connection may outlive its token.
+    pub after_expiry: u32,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
     /// How dates and times are sent in MessagePack.
     pub times: Times,
+    /// The realms of its users.
+    pub realms: Realms,
 }
 
 impl HubConfig {
@@ -67,6 +88,12 @@ impl HubConfig {
         self.any_org_roles.iter().any(|role| roles.contains(role))
     }
 
+    /// Whether connections need what this claim says: who lacks it is in none of the groups made of it.
+    pub fn needs(&self, claim: ClaimKind) -> bool {
+        let asks_roles = claim == ClaimKind::Roles && self.require_roles.is_some();
+        asks_roles || self.join.iter().any(|rule| rule.needs(claim))
+    }
+
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();
@@ -75,12 +102,12 @@ impl HubConfig {
                 groups.push(template.clone());
             }
         }
-        HubDeclaration { path: self.path.to_string(), groups, times: self.times }
+        HubDeclaration { path: self.path.to_string(), groups, times: self.times, realms: self.realms.clone() }
     }
 }
 
 /// Reads all hubs of `[hub]`.
-pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig]) -> Vec<HubConfig> {
+pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> Vec<HubConfig> {
     let Some(hubs) = root.section("hub") else {
         let help = "for instance [hub.\"/hubs/notifications\"]";
         root.fault("hub", "no hub is declared", Some(help.to_owned()));
@@ -97,26 +124,38 @@ pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig]) -> Vec<
         if let Err((message, help)) = check_path(path.value) {
             hubs.fault(path.value, message, Some(help.to_owned()));
         }
-        read.push(one(path.value, &section, authorizers));
+        read.push(one(path.value, &section, authorizers, realms));
     }
     read
 }
 
-fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig]) -> HubConfig {
+fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> HubConfig {
     let section = section.clone().allow(KEYS);
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
     if public && require_roles.is_some() {
         section.fault("require_roles", "a public hub cannot require roles", None);
     }
+    let minutes = section.integer("after_expiry_minutes", 0..=MAX_AFTER_EXPIRY, 0);
+    let join = join_rules(&section);
+    let mut methods = method::read(&section, public, authorizers);
+    for method in &mut methods {
+        // Nobody else has it yet.
+        if let Some(method) = Arc::get_mut(method) {
+            method.own_as(join.iter().map(JoinRule::template));
+        }
+    }
     HubConfig {
         path: Arc::from(path),
         public,
-        join: join_rules(&section),
+        join,
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
         catch_up: section.boolean("catch_up").unwrap_or(true),
-        methods: method::read(&section, public, authorizers),
+        cookie: cookie(&section),
+        after_expiry: u32::try_from(minutes * 60).unwrap_or_default(),
+        methods,
+        realms: realms.clone(),
         times: times(&section),
     }
 }
@@ -136,7 +175,23 @@ fn times(section: &Section<'_>) -> Times {
 }
 
 fn roles(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
-    Some(section.strings(key)?.iter().map(|role| role.value.to_owned()).collect())
+    let roles = section.strings(key)?;
+    for role in &roles {
+        if let Err(error) = check_name(role.value) {
+            section.document().fault(role.at, format!("{:?} is no role: {error}", role.value), None);
+        }
+    }
+    Some(roles.iter().map(|role| role.value.to_owned()).collect())
+}
+
+fn cookie(section: &Section<'_>) -> Option<Arc<str>> {
+    let name = section.string("cookie")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.value.is_empty() || !name.value.chars().all(plain) {
+        let help = "for instance \"__Host-session\"".to_owned();
+        section.document().fault(name.at, format!("{:?} is not the name of a cookie", name.value), Some(help));
+    }
+    Some(name.value.into())
 }
 
 fn join_rules(section: &Section<'_>) -> Vec<JoinRule> {

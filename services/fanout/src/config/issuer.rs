@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fanfare_event::TypePattern;
-use fanfare_token::{ClaimNames, IssuerConfig, Jwks, Keys, PublicJwk, VerifierOptions};
+use fanfare_token::{IssuerConfig, Jwks, Keys, PublicJwk, VerifierOptions};
 
 use super::document::Located;
+use super::hub::{ANY_ORG, HubConfig};
 use super::paths::Paths;
 use super::section::Section;
+use super::{issuer_claims, issuer_scope};
+use crate::route::Realms;
 
 /// The audience of users' tokens, unless an issuer says otherwise.
 pub const AUDIENCE: &str = "fanfare";
@@ -29,15 +32,9 @@ pub struct Development {
 impl Development {
     /// The issuer whose tokens the development key signs.
     pub fn issuer(&self, key: PublicJwk) -> IssuerConfig {
-        IssuerConfig {
-            issuer: DEVELOPMENT_ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-            producer_audience: PRODUCER_AUDIENCE.to_owned(),
-            keys: Keys::Static(vec![key]),
-            realm: self.realm.clone(),
-            claims: ClaimNames::default(),
-            publish: None,
-        }
+        let keys = Keys::Static(vec![key]);
+        let realm = self.realm.clone();
+        IssuerConfig { realm, ..IssuerConfig::new(DEVELOPMENT_ISSUER, AUDIENCE, PRODUCER_AUDIENCE, keys) }
     }
 }
 
@@ -46,10 +43,34 @@ pub(super) struct Issuers {
     pub(super) issuers: Vec<IssuerConfig>,
     /// The realms of those that issue tokens of users, faulty ones too.
     pub(super) user_realms: Vec<Option<String>>,
+    /// The names of those.
+    of_users: Vec<String>,
+}
+
+impl Issuers {
+    /// Whether an issuer issues tokens of users.
+    pub(super) fn has_users(&self, issuer: &str) -> bool {
+        self.of_users.iter().any(|known| known == issuer)
+    }
+
+    /// The realms of users, the first issuer's first.
+    pub(super) fn realms(&self) -> Realms {
+        Realms::new(self.user_realms.iter().flatten().map(String::as_str))
+    }
+
+    /// Roles that let their bearers into any org must be written out where roles are listed at all.
+    pub(super) fn guard_roles(&mut self, hubs: &[HubConfig]) {
+        let mut guarded = vec![ANY_ORG.to_owned()];
+        guarded.extend(hubs.iter().flat_map(|hub| hub.any_org_roles.iter().cloned()));
+        for issuer in &mut self.issuers {
+            issuer.roles = std::mem::take(&mut issuer.roles).except(guarded.clone());
+        }
+    }
 }
 
 pub(super) const KEYS: &[&str] = &[
     "issuer",
+    "tenants",
     "users",
     "audience",
     "producer_audience",
@@ -57,20 +78,25 @@ pub(super) const KEYS: &[&str] = &[
     "discovery",
     "jwks_file",
     "realm",
+    "orgs",
+    "roles",
     "publish",
     "claims",
+    "issued_behind_seconds",
 ];
 
 /// Reads every `[[issuer]]`.
 pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Issuers {
     let mut issuers: Vec<IssuerConfig> = Vec::new();
-    let mut user_realms = Vec::new();
-    for section in root.sections("issuer") {
-        let section = section.allow(KEYS);
-        if section.boolean("users") != Some(false) {
+    let (mut user_realms, mut of_users) = (Vec::new(), Vec::new());
+    let sections: Vec<_> = root.sections("issuer").into_iter().map(|section| section.allow(KEYS)).collect();
+    issuer_scope::check_users(&sections);
+    for section in &sections {
+        if section.boolean("users") == Some(true) {
             user_realms.push(section.string("realm").map(|realm| realm.value.to_owned()));
+            of_users.extend(section.string("issuer").map(|issuer| issuer.value.to_owned()));
         }
-        let Some(issuer) = one(&section, paths) else { continue };
+        let Some(issuer) = one(section, paths) else { continue };
         if issuers.iter().any(|known| known.issuer == issuer.issuer) {
             section.fault("issuer", format!("the issuer {} is listed twice", issuer.issuer), None);
         }
@@ -79,7 +105,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Issuers {
         }
         issuers.push(issuer);
     }
-    Issuers { issuers, user_realms }
+    Issuers { issuers, user_realms, of_users }
 }
 
 fn one(section: &Section<'_>, paths: &Paths) -> Option<IssuerConfig> {
@@ -95,21 +121,24 @@ fn one(section: &Section<'_>, paths: &Paths) -> Option<IssuerConfig> {
     }
     // An audience that nobody can guess: a service that only publishes can issue no token of a user.
     let audience = match section.boolean("users") {
-        Some(false) => format!("no-users-{}", uuid::Uuid::new_v4().simple()),
-        _ => audience,
+        Some(true) => audience,
+        _ => format!("no-users-{}", uuid::Uuid::new_v4().simple()),
     };
+    let tenants = issuer_scope::tenants(section, issuer);
+    let behind = section.integer("issued_behind_seconds", 0..=3600, 0);
     Some(IssuerConfig {
-        audience,
-        producer_audience,
-        realm: text("realm").map(|text| text.value.to_owned()),
+        tenants,
+        realm: text("realm").filter(|text| issuer_scope::is_name(section, *text)).map(|text| text.value.to_owned()),
         publish: publish(section),
-        claims: claims(section),
-        issuer: issuer?.value.to_owned(),
-        keys: keys?,
+        claims: issuer_claims::read(section),
+        orgs: issuer_scope::names(section, "orgs"),
+        roles: issuer_scope::names(section, "roles"),
+        issued_behind: u32::try_from(behind).unwrap_or_default(),
+        ..IssuerConfig::new(issuer?.value, &audience, &producer_audience, keys?)
     })
 }
 
-fn not_blank(section: &Section<'_>, key: &str, text: Located<&str>) -> bool {
+pub(super) fn not_blank(section: &Section<'_>, key: &str, text: Located<&str>) -> bool {
     if text.value.trim().is_empty() {
         section.document().fault(text.at, format!("`{key}` must not be blank"), None);
     }
@@ -166,25 +195,6 @@ fn publish(section: &Section<'_>) -> Option<Vec<TypePattern>> {
         }
     }
     Some(patterns)
-}
-
-fn claims(section: &Section<'_>) -> ClaimNames {
-    let mut names = ClaimNames::default();
-    let Some(claims) = section.section("claims") else {
-        return names;
-    };
-    let claims = claims.allow(&["user", "org", "roles", "session"]);
-    for (key, name) in [
-        ("user", &mut names.user),
-        ("org", &mut names.org),
-        ("roles", &mut names.roles),
-        ("session", &mut names.session),
-    ] {
-        if let Some(text) = claims.string(key).filter(|text| not_blank(&claims, key, *text)) {
-            text.value.clone_into(name);
-        }
-    }
-    names
 }
 
 /// Reads `[token]`.

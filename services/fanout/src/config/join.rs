@@ -1,12 +1,13 @@
 //! Which groups a connection is in from its connect on: a hub's join rules, applied to verified claims.
 
 use fanfare_event::Id;
-use fanfare_token::Claims;
+use fanfare_token::{ClaimKind, Claims};
 use smallvec::SmallVec;
 
 use super::section::{Node, Section, text};
 use super::suggest;
 use crate::groups::name::{GroupName, GroupTemplate};
+use crate::groups::owner::Owner;
 
 /// A value of the claims that a join rule may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +95,13 @@ impl JoinRule {
         &self.template
     }
 
-    /// Whether the rule tells users apart but not the realms that they come from.
-    pub fn mixes_realms(&self) -> bool {
-        self.holes.contains(&Hole::User) && !self.holes.contains(&Hole::Realm)
+    /// Whether the rule needs what this claim says.
+    pub fn needs(&self, claim: ClaimKind) -> bool {
+        match claim {
+            ClaimKind::Org => self.holes.contains(&Hole::Org),
+            ClaimKind::Session => self.holes.contains(&Hole::Session),
+            ClaimKind::Roles => self.holes.contains(&Hole::Role) || self.roles.is_some(),
+        }
     }
 
     /// Adds the groups of this rule that are not in the list yet.
@@ -122,7 +127,8 @@ impl JoinRule {
         let values: Option<SmallVec<[&str; 2]>> =
             self.holes.iter().map(|hole| joiner.value(*hole, org, role)).collect();
         // Ids and roles are always valid values; whoever lacks one that the rule names is not in its group.
-        if let Some(Ok(name)) = values.map(|values| self.template.name(&values))
+        let owner = Owner { realm: joiner.realm, user: Some(joiner.user.as_str()) };
+        if let Some(Ok(name)) = values.map(|values| self.template.name_for(&values, owner))
             && !into.contains(&name)
         {
             into.push(name);

@@ -28,8 +28,11 @@ impl Loaded {
         let registry = registry(&config)?;
         let sources = route_sources(&config.routes)?;
         let mut faults = Vec::new();
-        for method in config.hubs.iter().flat_map(|hub| &hub.methods) {
-            method.check_event(&registry, &mut faults);
+        for hub in &config.hubs {
+            for method in &hub.methods {
+                method.check_event(&registry, &mut faults);
+                faults.extend(method.publishes_without_realm().filter(|_| hub.realms.are_several()));
+            }
         }
         if !faults.is_empty() {
             return Err(faults);

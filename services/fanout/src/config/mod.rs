@@ -4,17 +4,22 @@
 
 mod authorizer;
 mod broker;
+mod cors;
 pub mod document;
 mod edge;
 mod fault;
 mod health;
 mod hub;
+mod hub_roles;
 mod issuer;
+mod issuer_claims;
+mod issuer_scope;
 mod join;
 mod limits;
 mod loaded;
 mod method;
 mod node;
+mod origin;
 mod paths;
 mod publish;
 mod schema_registry;
@@ -31,6 +36,7 @@ use fanfare_token::{IssuerConfig, VerifierOptions};
 
 pub use authorizer::AuthorizerConfig;
 pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
+pub use cors::{CorsConfig, CorsHeaders};
 pub use document::Source;
 pub use edge::EdgeLimits;
 pub use fault::{Fault, Spot};
@@ -41,6 +47,7 @@ pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
 pub use loaded::Loaded;
 pub use node::{NodeConfig, Secret};
+pub use origin::OriginPatterns;
 pub use schema_registry::SchemaRegistryConfig;
 
 use document::Document;
@@ -70,8 +77,8 @@ pub struct Config {
     pub token: VerifierOptions,
     /// `[development]`.
     pub development: Option<Development>,
-    /// The origins whose pages may use the hubs with credentials.
-    pub cors: Vec<String>,
+    /// `[cors]`.
+    pub cors: CorsConfig,
     /// `[limits]`.
     pub limits: Limits,
     /// Every `[authorizer.name]`.
@@ -131,11 +138,13 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     check_secret(root, node.as_ref(), broker.as_ref());
     let health = health::read(root);
     let schema_registry = schema_registry::read(root, paths);
-    let issuers = issuer::read(root, paths);
+    let mut issuers = issuer::read(root, paths);
     let development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
-    let hubs = hub::read(root, &authorizers);
-    check_realms(root, &hubs, &issuers.user_realms);
+    let hubs = hub::read(root, &authorizers, &issuers.realms());
+    issuers.guard_roles(&hubs);
+    check_realms(root, &hubs);
+    hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let (routes, single_org) = match root.section("routes") {
         Some(section) => (existing(&section, &["path", "single_org"], paths), single_org(&section)),
@@ -147,7 +156,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let schemas = root.section("schemas").map(|section| existing(&section, &["path"], paths));
     let token = issuer::read_token(root);
     let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
-    let (cors, limits, log) = (origins(root), limits::read(root, has_proxies), log_format(root));
+    let (cors, limits, log) = (cors::read(root), limits::read(root, has_proxies), log_format(root));
     Some(Config {
         node: node?,
         broker: broker?,
@@ -213,53 +222,22 @@ fn check_trust(root: &Section<'_>, hubs: &[HubConfig], trusted: bool) {
         root.fault(
             "hub",
             format!("{} needs a token, but no issuer of users is trusted", hub.path),
-            Some("add an [[issuer]], or [development] on your own machine".to_owned()),
+            Some(
+                "write users = true in the [[issuer]] of your users, or add [development] on your own machine"
+                    .to_owned(),
+            ),
         );
     }
 }
 
 /// Users of different realms are different users, even with the same id.
-fn check_realms(root: &Section<'_>, hubs: &[HubConfig], realms: &[Option<String>]) {
-    if realms.windows(2).all(|pair| pair[0] == pair[1]) {
-        return;
-    }
-    for hub in hubs {
-        for rule in hub.join.iter().filter(|rule| rule.mixes_realms()) {
-            root.fault(
-                "hub",
-                format!("`{}` of {} puts users of different realms into one group", rule.template(), hub.path),
-                Some("name the realm too, for instance user:{realm}/{user}".to_owned()),
-            );
-        }
-        for method in hub.methods.iter().filter(|method| method.mixes_realms()) {
-            root.fault(
-                "hub",
-                format!("{} of {} puts users of different realms into one group", method.name, hub.path),
-                Some("name the realm too, for instance draft:{realm}/{user}".to_owned()),
-            );
+fn check_realms(root: &Section<'_>, hubs: &[HubConfig]) {
+    let hub_section = root.section("hub");
+    for hub in hubs.iter().filter(|hub| hub.realms.are_several()) {
+        for (message, help) in hub.methods.iter().flat_map(|method| method.mixes_realms()) {
+            hub_section.as_ref().unwrap_or(root).fault(&hub.path, message, Some(help.to_owned()));
         }
     }
-}
-
-fn origins(root: &Section<'_>) -> Vec<String> {
-    let Some(section) = root.section("cors") else {
-        return Vec::new();
-    };
-    let section = section.allow(&["origins"]);
-    let mut origins = Vec::new();
-    for text in section.strings("origins").unwrap_or_default() {
-        let host = text.value.strip_prefix("https://").or_else(|| text.value.strip_prefix("http://"));
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-        if host.is_some_and(|host| !host.is_empty() && host.chars().all(plain)) {
-            origins.push(text.value.to_ascii_lowercase());
-        } else {
-            let help = "scheme, host and port alone, for instance https://app.example.com; `*` is not possible, \
-                        since pages send credentials";
-            let message = format!("not an origin: {:?}", text.value);
-            section.document().fault(text.at, message, Some(help.to_owned()));
-        }
-    }
-    origins
 }
 
 fn log_format(root: &Section<'_>) -> LogFormat {

@@ -18,6 +18,9 @@ pub enum IdentityError {
     /// Not a possible org id.
     #[error("the org named by the request is not a valid id")]
     InvalidOrg,
+    /// The token is of several orgs, and the request does not choose one.
+    #[error("the token is of several orgs: name one of them by X-Organization-Id or ?org=")]
+    NoChoice,
 }
 
 /// The verified identity of a connection.
@@ -26,10 +29,13 @@ pub struct Identity {
     claims: Arc<Claims>,
     /// The org that a superadmin chose to look into, where it is not their own.
     named_org: Option<Id>,
+    /// When the connection ends, in seconds since the epoch.
+    ends_at: i64,
 }
 
 impl Identity {
-    /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`.
+    /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`. Of the orgs of a token that
+    /// has several, it chooses one.
     ///
     /// `may_name_any` tells whether these roles may name an org that is not the token's.
     ///
@@ -40,17 +46,34 @@ impl Identity {
         named: Option<&str>,
         may_name_any: impl FnOnce(&[String]) -> bool,
     ) -> Result<Self, IdentityError> {
+        let ends_at = claims.expires_at;
         let Some(named) = named else {
-            return Ok(Self { claims, named_org: None });
+            return Ok(Self { claims, named_org: None, ends_at });
         };
         let named = Id::parse(named).map_err(|_| IdentityError::InvalidOrg)?;
         if claims.org.as_ref() == Some(&named) {
-            return Ok(Self { claims, named_org: None });
+            return Ok(Self { claims, named_org: None, ends_at });
+        }
+        if claims.orgs.contains(&named) {
+            let chosen = Claims { org: Some(named), orgs: Vec::new(), ..Claims::clone(&claims) };
+            return Ok(Self { claims: Arc::new(chosen), named_org: None, ends_at });
         }
         if may_name_any(&claims.roles) {
-            return Ok(Self { claims, named_org: Some(named) });
+            return Ok(Self { claims, named_org: Some(named), ends_at });
         }
         Err(IdentityError::OtherOrg { named })
+    }
+
+    /// The same, whose connection outlives its token until then.
+    #[must_use]
+    pub fn until(self, ends_at: i64) -> Self {
+        Self { ends_at, ..self }
+    }
+
+    /// When the connection ends, in seconds since the epoch: with its token, unless its hub keeps it.
+    #[must_use]
+    pub fn ends_at(&self) -> i64 {
+        self.ends_at
     }
 
     /// The verified claims.

@@ -8,6 +8,7 @@ mod delivery;
 mod evictions;
 mod interest;
 pub mod name;
+pub mod owner;
 mod shared;
 
 pub use admission::{Membership, NotJoined, Refused, Terms, is_allowed, memberships};

@@ -7,10 +7,10 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use fanfare_event::{IdError, MAX_NAME_CHARS, check_name};
 use smallvec::SmallVec;
 
-/// The most bytes one value of a group name may have.
-pub const MAX_VALUE_BYTES: usize = 128;
+use super::owner::{self, Owned, Owner};
 
 /// The most bytes a group template may have.
 pub const MAX_TEMPLATE_BYTES: usize = 128;
@@ -24,6 +24,7 @@ pub struct GroupTemplate {
     text: Arc<str>,
     shape: Arc<str>,
     holes: SmallVec<[Arc<str>; 2]>,
+    pub(super) owned: Owned,
 }
 
 /// Why a text is not a group template.
@@ -55,8 +56,8 @@ pub enum ValueError {
     /// The value is empty or white space only.
     #[error("must not be blank")]
     Blank,
-    /// The value is longer than [`MAX_VALUE_BYTES`].
-    #[error("has more than {MAX_VALUE_BYTES} bytes")]
+    /// The value is longer than [`MAX_NAME_CHARS`].
+    #[error("has more than {MAX_NAME_CHARS} characters")]
     TooLong,
     /// The value holds a control character.
     #[error("must not hold control characters")]
@@ -106,7 +107,8 @@ impl GroupTemplate {
             rest = &inner[end + 1..];
         }
         shape.push_str(rest);
-        Ok(Self { text: Arc::from(text), shape: Arc::from(shape), holes })
+        let owned = Owned::of(holes.iter().map(AsRef::as_ref));
+        Ok(Self { text: Arc::from(text), shape: Arc::from(shape), holes, owned })
     }
 
     /// The template as it was written.
@@ -132,36 +134,37 @@ impl GroupTemplate {
         self.holes.iter().map(AsRef::as_ref)
     }
 
-    /// The group of these values, one per hole, in order.
+    /// The group of these values, one per hole, in order, where no value is one of a user's.
     pub fn name<S: AsRef<str>>(&self, values: &[S]) -> Result<GroupName, ValueError> {
+        self.name_for(values, Owner::default())
+    }
+
+    /// The group of these values, one per hole, in order; users and sessions among them are the owner's.
+    pub fn name_for<S: AsRef<str>>(&self, values: &[S], owner: Owner<'_>) -> Result<GroupName, ValueError> {
         if values.len() != self.holes.len() {
             return Err(ValueError::Count);
         }
         // On the stack for every usual name: the only allocation is the name's own.
         let mut key: SmallVec<[u8; 256]> = SmallVec::new();
         key.extend_from_slice(self.shape.as_bytes());
-        for value in values {
+        for (index, value) in values.iter().enumerate() {
             let value = value.as_ref();
             check_value(value)?;
             key.push(SEPARATOR as u8);
+            self.owned.write(index, owner, &mut key)?;
             key.extend_from_slice(value.as_bytes());
         }
         Ok(GroupName(Arc::from(&*String::from_utf8_lossy(&key))))
     }
 }
 
-/// Checks that a text may be a value in a group name.
+/// Checks that a text may be a value in a group name: whatever may be an id or a role.
 pub fn check_value(value: &str) -> Result<(), ValueError> {
-    if value.len() > MAX_VALUE_BYTES {
-        return Err(ValueError::TooLong);
-    }
-    if value.chars().any(char::is_control) {
-        return Err(ValueError::Control);
-    }
-    if value.trim().is_empty() {
-        return Err(ValueError::Blank);
-    }
-    Ok(())
+    check_name(value).map_err(|error| match error {
+        IdError::Blank => ValueError::Blank,
+        IdError::TooLong => ValueError::TooLong,
+        IdError::Control { .. } => ValueError::Control,
+    })
 }
 
 fn is_hole_name(name: &str) -> bool {
@@ -200,7 +203,7 @@ impl GroupName {
 
     /// The values, in the order of the template's holes.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.split(SEPARATOR).skip(1)
+        self.0.split(SEPARATOR).skip(1).map(owner::bare)
     }
 
     /// The unambiguous form: the shape and each value behind a U+001F. For maps and digests.
@@ -213,12 +216,18 @@ impl GroupName {
 impl fmt::Display for GroupName {
     /// The form that people read: `org:acme/role:admin`. Two different groups may read alike.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut values = self.values();
+        let mut values = self.0.split(SEPARATOR).skip(1);
         let mut rest = self.shape();
         while let Some(at) = rest.find(['{', '}']) {
             f.write_str(&rest[..at])?;
             match &rest[at..at + 2] {
-                "{}" => f.write_str(values.next().unwrap_or_default())?,
+                "{}" => {
+                    let value = values.next().unwrap_or_default();
+                    if let Some(realm) = owner::realm(value) {
+                        write!(f, "{realm}/")?;
+                    }
+                    f.write_str(owner::bare(value))?;
+                }
                 doubled => f.write_char(if doubled == "{{" { '{' } else { '}' })?,
             }
             rest = &rest[at + 2..];
@@ -292,7 +301,7 @@ mod tests {
             (" \u{a0}", ValueError::Blank),
             ("a\u{1f}b", ValueError::Control),
             ("a\nb", ValueError::Control),
-            (&*"x".repeat(129), ValueError::TooLong),
+            (&*"x".repeat(257), ValueError::TooLong),
         ] {
             assert_eq!(org.name(&[value]), Err(error), "{value:?}");
         }

@@ -212,7 +212,10 @@ fn settle_org(attributes: &Attributes, body: &Body, record: &Record) -> Result<O
     let Some(org) = named.or(in_body) else { return Ok(None) };
     match Id::parse(org) {
         Ok(id) => Ok(Some(id)),
-        Err(_) => Err(Unusable::Unroutable(Unroutable::BadId { field: "org".to_owned() })),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(Unusable::Unroutable(Unroutable::BadId { field: "org".to_owned(), reason }))
+        }
     }
 }
 
@@ -261,7 +264,7 @@ mod tests {
         }
         assert_eq!(alert(OF_NONE, None, None, None), Ok("-".to_owned()));
         assert!(alert(OF_NONE, None, Some("acme"), None).is_err_and(|reason| reason.contains("the body no org")));
-        assert!(alert(OF_NONE, None, Some("a b"), None).is_err());
+        assert!(alert(OF_NONE, None, Some("a\nb"), None).is_err());
     }
 
     #[test]

@@ -5,12 +5,15 @@ use fanfare_event::Id;
 
 use super::{Access, RoleChange};
 use crate::connection::Identity;
+use crate::route::InRealm;
 
 /// An effect that open connections must feel beyond the notification itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consequence {
     /// Tokens of this user, or of this session, issued up to `at` (seconds) are worthless.
     LoggedOut {
+        /// In which realms.
+        realm: InRealm,
         /// Whose.
         user: Id,
         /// Which session; without one all of them.
@@ -40,12 +43,15 @@ impl Consequence {
     /// Whether it ends the connections of this identity.
     #[must_use]
     pub fn ends(&self, who: &Identity) -> bool {
-        let Self::LoggedOut { user, session, at } = self else { return false };
+        let Self::LoggedOut { realm, user, session, at } = self else { return false };
         let claims = who.claims();
+        if claims.user != *user || !realm.includes(claims.realm.as_deref()) {
+            return false;
+        }
         match session {
-            _ if claims.realm.is_some() => false,
+            // Of this user: another may have a session of the same name (SEMANTICS 1.5).
             Some(session) => claims.session.as_ref() == Some(session),
-            None => claims.user == *user && claims.issued_at <= *at,
+            None => claims.issued_at <= *at,
         }
     }
 }

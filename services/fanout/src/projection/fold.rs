@@ -79,12 +79,12 @@ impl Projection {
         let at = (event.attributes.time.0.div_euclid(1000)).min(record.time / 1000 + CLOCK_SKEW_SECONDS);
         match route.effect(event) {
             Effect::None => {}
-            Effect::Logout { user, session } => {
-                self.revocations.log_out(&user, session.as_ref(), at);
-                folded.consequences.push(Consequence::LoggedOut { user, session, at });
+            Effect::Logout { realm, user, session } => {
+                self.revocations.log_out(&realm, &user, session.as_ref(), at);
+                folded.consequences.push(Consequence::LoggedOut { realm, user, session, at });
             }
-            Effect::Roles { user, org, roles } => {
-                let change = RoleChange { user, org, roles, revision, at };
+            Effect::Roles { realm, user, org, roles } => {
+                let change = RoleChange { realm, user, org, roles, revision, at };
                 // A second route of the same event, say for another hub, tells of the same change.
                 if folded.consequences.contains(&Consequence::Roles(change.clone())) {
                     return;
@@ -99,11 +99,11 @@ impl Projection {
                     folded.verdict = Verdict::Stale;
                 }
             }
-            Effect::Access { user, groups, granted } => {
+            Effect::Access { realm, user, groups, granted } => {
                 let (incarnation, horizon) = (self.position.incarnation(), self.horizon());
                 let change = Change { granted, revision, place, incarnation, horizon };
                 for group in groups {
-                    self.fold_access(Access::of(route, event, &user, group), change, folded);
+                    self.fold_access(Access::of(route, event, (realm.as_ref(), &user), group), change, folded);
                 }
             }
         }

@@ -21,6 +21,8 @@ pub struct Access {
     pub hub: Arc<str>,
     /// The org of the event: it says nothing about users of another. None if it concerns all.
     pub org: Option<Id>,
+    /// The realm of the user.
+    pub realm: Option<Arc<str>>,
     /// The user.
     pub user: Id,
     /// The group.
@@ -29,18 +31,19 @@ pub struct Access {
 
 impl Access {
     /// The access to a group of which an event speaks.
-    pub(super) fn of(route: &Route, event: &Event, user: &Id, group: GroupName) -> Self {
+    pub(super) fn of(route: &Route, event: &Event, (realm, user): (Option<&Arc<str>>, &Id), group: GroupName) -> Self {
         // An event whose route crosses orgs speaks of the user in all of them.
         let org = event.attributes.org.clone().filter(|_| !route.cross_org());
-        Self { hub: Arc::from(route.hub()), org, user: user.clone(), group }
+        Self { hub: Arc::from(route.hub()), org, realm: realm.cloned(), user: user.clone(), group }
     }
 
     /// Whether it speaks of this identity.
     #[must_use]
     pub fn concerns(&self, who: &Identity) -> bool {
         let claims = who.claims();
-        // Events name users of the platform's own realm.
-        claims.realm.is_none() && claims.user == self.user && self.org.as_ref().is_none_or(|org| who.belongs_to(org))
+        claims.realm == self.realm
+            && claims.user == self.user
+            && self.org.as_ref().is_none_or(|org| who.belongs_to(org))
     }
 }
 
@@ -158,11 +161,11 @@ impl Grants {
         orgs.extend(who.named_org().filter(|named| claims.org.as_ref() != Some(*named)).cloned().map(Some));
         // A token without an org is in none: what is said of no org is looked at once.
         orgs.dedup();
-        let known = orgs.into_iter().filter_map(move |org| {
-            let access = Access { hub: Arc::clone(hub), org, user: claims.user.clone(), group: group.clone() };
+        orgs.into_iter().filter_map(move |org| {
+            let (hub, realm, user) = (Arc::clone(hub), claims.realm.clone(), claims.user.clone());
+            let access = Access { hub, org, realm, user, group: group.clone() };
             self.accesses.get(&access)
-        });
-        known.filter(|_| claims.realm.is_none())
+        })
     }
 
     /// How many accesses are remembered.
@@ -230,7 +233,7 @@ mod tests {
 
     fn access(org: Option<&str>) -> Access {
         let id = |text: &str| Id::parse(text).expect("an id");
-        Access { hub: "/hub".into(), org: org.map(id), user: id("alice"), group: list() }
+        Access { hub: "/hub".into(), org: org.map(id), realm: None, user: id("alice"), group: list() }
     }
 
     fn alice(org: &str) -> Identity {

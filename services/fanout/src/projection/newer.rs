@@ -31,9 +31,10 @@ impl Projection {
         }
         match route.effect(event) {
             Effect::None | Effect::Logout { .. } => false,
-            Effect::Roles { user, org, .. } => is_newer(self.roles.revision(org, user)),
-            Effect::Access { user, groups, .. } => {
-                groups.into_iter().any(|group| is_newer(self.grants.revision(&Access::of(route, event, &user, group))))
+            Effect::Roles { realm, user, org, .. } => is_newer(self.roles.revision(realm, org, user)),
+            Effect::Access { realm, user, groups, .. } => {
+                let access = |group| Access::of(route, event, (realm.as_ref(), &user), group);
+                groups.into_iter().any(|group| is_newer(self.grants.revision(&access(group))))
             }
         }
     }

@@ -6,15 +6,15 @@ use fanfare_event::Id;
 use fanfare_token::Claims;
 
 use super::digest::{self, Digest};
+use crate::route::InRealm;
 
 /// Logouts, kept for as long as a token issued before them may live.
 #[derive(Debug, Clone)]
 pub struct Revocations {
-    /// Logout time of each user, in seconds: tokens issued at or before it are refused.
-    users: HashMap<Id, i64>,
-    /// Sessions that ended, with the time of their logout in seconds.
-    sessions: HashMap<Id, i64>,
-    /// All entries by time, to forget the oldest first.
+    /// The time of each logout in seconds. One of all a user's sessions refuses tokens issued at or before it, one of
+    /// a session all tokens of that session.
+    times: HashMap<Subject, i64>,
+    /// The same by time, to forget the oldest first.
     by_time: BTreeSet<(i64, Subject)>,
     /// Tokens issued at or before this are refused whoever they are for: what had to be forgotten early
     /// is replaced by something stricter, never by nothing.
@@ -22,32 +22,31 @@ pub struct Revocations {
     limit: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
-    User(Id),
-    Session(Id),
+/// Who was logged out: user and session together, since two users may have sessions of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Subject {
+    realm: InRealm,
+    user: Id,
+    session: Option<Id>,
 }
 
 impl Revocations {
     /// No logouts yet; at most `limit` are remembered one by one.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { users: HashMap::new(), sessions: HashMap::new(), by_time: BTreeSet::new(), everyone: None, limit }
+        Self { times: HashMap::new(), by_time: BTreeSet::new(), everyone: None, limit }
     }
 
     /// Notes a logout at `seconds`: of one session, or of all the user's.
     ///
     /// The order in which logouts arrive does not matter; the latest time counts.
-    pub fn log_out(&mut self, user: &Id, session: Option<&Id>, seconds: i64) {
-        let (map, id, subject) = match session {
-            Some(session) => (&mut self.sessions, session, Subject::Session(session.clone())),
-            None => (&mut self.users, user, Subject::User(user.clone())),
-        };
-        let before = map.get(id).copied();
+    pub fn log_out(&mut self, realm: &InRealm, user: &Id, session: Option<&Id>, seconds: i64) {
+        let subject = Subject { realm: realm.clone(), user: user.clone(), session: session.cloned() };
+        let before = self.times.get(&subject).copied();
         if before.is_some_and(|time| time >= seconds) {
             return;
         }
-        map.insert(id.clone(), seconds);
+        self.times.insert(subject.clone(), seconds);
         if let Some(time) = before {
             self.by_time.remove(&(time, subject.clone()));
         }
@@ -70,12 +69,18 @@ impl Revocations {
         if self.everyone.is_some_and(|floor| claims.issued_at <= floor) {
             return true;
         }
-        // Events name users of the platform's own realm; users of another one share no ids with it.
-        if claims.realm.is_some() {
+        // Without one there is nothing to look up, which is so for most nodes most of the time.
+        if self.times.is_empty() {
             return false;
         }
-        self.users.get(&claims.user).is_some_and(|floor| claims.issued_at <= *floor)
-            || claims.session.as_ref().is_some_and(|session| self.sessions.contains_key(session))
+        let time = |realm: InRealm, session: Option<&Id>| {
+            self.times.get(&Subject { realm, user: claims.user.clone(), session: session.cloned() }).copied()
+        };
+        [InRealm::Every, InRealm::One(claims.realm.clone())].into_iter().any(|realm| {
+            let session = claims.session.as_ref();
+            time(realm.clone(), None).is_some_and(|floor| claims.issued_at <= floor)
+                || session.is_some_and(|session| time(realm, Some(session)).is_some())
+        })
     }
 
     /// Forgets logouts before `seconds`: no token from before them can still be alive.
@@ -90,10 +95,7 @@ impl Revocations {
 
     fn forget_oldest(&mut self) -> Option<i64> {
         let (time, subject) = self.by_time.pop_first()?;
-        match subject {
-            Subject::User(user) => self.users.remove(&user),
-            Subject::Session(session) => self.sessions.remove(&session),
-        };
+        self.times.remove(&subject);
         Some(time)
     }
 
@@ -112,9 +114,8 @@ impl Revocations {
 
 impl Digest for Revocations {
     fn digest(&self) -> u64 {
-        let users = digest::of_set(self.users.iter().map(|(id, at)| ("user", id, *at)));
-        let sessions = digest::of_set(self.sessions.iter().map(|(id, at)| ("session", id, *at)));
-        users.wrapping_add(sessions).wrapping_add(digest::of(&self.everyone))
+        let times = digest::of_set(self.times.iter());
+        times.wrapping_add(digest::of(&self.everyone))
     }
 
     fn digest_of_now(&self) -> u64 {

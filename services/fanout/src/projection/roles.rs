@@ -1,6 +1,7 @@
 //! Roles as events changed them, until the tokens that say otherwise have run out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use fanfare_event::Id;
 use fanfare_token::Claims;
@@ -9,10 +10,13 @@ use super::Place;
 use super::digest::{self, Digest};
 use super::intervals::{CHANGES_KEPT, Intervals};
 use super::versions::{Memory, Version, Versions};
+use crate::connection::Identity;
 
 /// A change of a user's roles in an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleChange {
+    /// The realm of the user.
+    pub realm: Option<Arc<str>>,
     /// Whose roles.
     pub user: Id,
     /// In which org.
@@ -25,6 +29,18 @@ pub struct RoleChange {
     pub at: i64,
 }
 
+impl RoleChange {
+    /// Whether it speaks of this identity.
+    #[must_use]
+    pub fn concerns(&self, who: &Identity) -> bool {
+        let claims = who.claims();
+        claims.realm == self.realm && claims.user == self.user && claims.org.as_ref() == Some(&self.org)
+    }
+}
+
+/// A user of a realm, in an org.
+type Member = (Option<Arc<str>>, Id, Id);
+
 /// What an event said of a user's roles.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Said {
@@ -35,8 +51,8 @@ struct Said {
 /// The roles of each user and org that events named, the newest and those of the replay window.
 #[derive(Debug, Clone)]
 pub struct Roles {
-    users: HashMap<(Id, Id), Versions<Said>>,
-    by_time: BTreeSet<(i64, (Id, Id))>,
+    users: HashMap<Member, Versions<Said>>,
+    by_time: BTreeSet<(i64, Member)>,
     limit: usize,
 }
 
@@ -56,7 +72,7 @@ impl Roles {
     /// Beyond the limit the oldest change is forgotten; the second value is its time, from before which
     /// tokens must no longer be believed.
     pub fn change(&mut self, change: &RoleChange, place: Place, horizon: i64) -> (bool, Option<i64>) {
-        let key = (change.org.clone(), change.user.clone());
+        let key: Member = (change.realm.clone(), change.org.clone(), change.user.clone());
         let versions = self.users.entry(key.clone()).or_default();
         let before = versions.current().map(|now| now.value.at);
         let value = Said { roles: change.roles.clone().into(), at: change.at };
@@ -79,8 +95,9 @@ impl Roles {
     #[must_use]
     pub fn of(&self, claims: &Claims) -> Vec<GrantedRole> {
         let from_token = || claims.roles.iter().map(|role| (role.clone(), None)).collect();
-        let (Some(org), None) = (&claims.org, &claims.realm) else { return from_token() };
-        let Some(versions) = self.users.get(&(org.clone(), claims.user.clone())) else { return from_token() };
+        let Some(org) = &claims.org else { return from_token() };
+        let member = (claims.realm.clone(), org.clone(), claims.user.clone());
+        let Some(versions) = self.users.get(&member) else { return from_token() };
         match versions.current() {
             // A token of the same second may be the older one; the event's roles are right for both.
             Some(newer) if newer.value.at >= claims.issued_at => {
@@ -94,8 +111,8 @@ impl Roles {
     }
 
     /// The highest revision that is known of a user's roles in an org, and where it was said.
-    pub(super) fn revision(&self, org: Id, user: Id) -> Option<(i64, Place)> {
-        self.users.get(&(org, user))?.highest_revision()
+    pub(super) fn revision(&self, realm: Option<Arc<str>>, org: Id, user: Id) -> Option<(i64, Place)> {
+        self.users.get(&(realm, org, user))?.highest_revision()
     }
 
     /// Forgets changes before `seconds`: every living token already carries them.

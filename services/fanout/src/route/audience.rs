@@ -7,12 +7,14 @@ use smallvec::SmallVec;
 
 use super::HubDeclaration;
 use super::field::{FieldPath, article};
+use super::realm::RealmNames;
 use super::scope::{Phase, Scope};
 use super::source::{Context, Source};
 use super::text::{Piece, pieces};
 use crate::config::document::Located;
 use crate::config::suggest;
 use crate::groups::name::{GroupName, GroupTemplate, ValueError};
+use crate::groups::owner::Owner;
 
 /// The most groups that a list in one event may name.
 const MAX_SPREAD: usize = 256;
@@ -34,6 +36,8 @@ pub(super) struct Audience {
     spread: Option<usize>,
     /// The group itself where the event has no say in it.
     fixed: Option<GroupName>,
+    /// The field of the user whose session it names, where that is not a value of its own.
+    user: Option<FieldPath>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,11 +53,20 @@ pub(super) enum BadGroup {
     Value(#[from] ValueError),
     #[error("the list has more than {MAX_SPREAD} items")]
     TooMany,
+    #[error("the event names a realm that no issuer of users has")]
+    Realm,
 }
 
 impl Audience {
     /// Adds the event's groups that are not in the list yet; a value that is null gives none.
-    pub(super) fn names(&self, context: Context<'_>, into: &mut SmallVec<[GroupName; 2]>) -> Result<(), BadGroup> {
+    ///
+    /// Users among its values are of this realm.
+    pub(super) fn names(
+        &self,
+        context: Context<'_>,
+        realm: Option<&str>,
+        into: &mut SmallVec<[GroupName; 2]>,
+    ) -> Result<(), BadGroup> {
         if let Some(fixed) = &self.fixed {
             add(fixed.clone(), into);
             return Ok(());
@@ -69,14 +82,20 @@ impl Audience {
                 },
             }
         }
+        let user = self.user.as_ref().map(|field| field.read(&context.event.record).as_str());
+        // A session of nobody is none.
+        if user == Some(None) {
+            return Ok(());
+        }
+        let owner = Owner { realm, user: user.flatten() };
         let Some((at, GroupValue::Value(source))) = self.spread.and_then(|at| Some((at, self.values.get(at)?))) else {
-            add(self.template.name(&values)?, into);
+            add(self.template.name_for(&values, owner)?, into);
             return Ok(());
         };
         let items = source.list(context);
         for item in items.iter().take(MAX_SPREAD).filter_map(fanfare_event::Value::as_str) {
             values[at] = Cow::Borrowed(item);
-            add(self.template.name(&values)?, into);
+            add(self.template.name_for(&values, owner)?, into);
         }
         if items.len() > MAX_SPREAD { Err(BadGroup::TooMany) } else { Ok(()) }
     }
@@ -84,6 +103,21 @@ impl Audience {
     /// The group as the route has it.
     pub(super) fn written(&self) -> &str {
         &self.written
+    }
+
+    /// The same for users of each of these realms.
+    pub(super) fn names_in(
+        &self,
+        realms: &RealmNames,
+        context: Context<'_>,
+        into: &mut SmallVec<[GroupName; 2]>,
+    ) -> Result<(), BadGroup> {
+        realms.iter().try_for_each(|realm| self.names(context, realm.as_deref(), into))
+    }
+
+    /// Whether its groups are others in another realm.
+    pub(super) fn needs_realm(&self) -> bool {
+        self.template.owned().needs_realm()
     }
 
     /// The hub's template.
@@ -100,7 +134,14 @@ impl Audience {
     }
 
     /// Finds the hub's template that a route's template means, and the values for its holes.
-    pub(super) fn compile(scope: &Scope<'_>, hub: &HubDeclaration, text: Located<&str>) -> Option<Self> {
+    ///
+    /// `user` is the field of the user whom the route is about, if it is about one.
+    pub(super) fn compile(
+        scope: &Scope<'_>,
+        hub: &HubDeclaration,
+        text: Located<&str>,
+        user: Option<&FieldPath>,
+    ) -> Option<Self> {
         let document = scope.document;
         let pieces = match pieces(text.value) {
             Ok(pieces) => pieces,
@@ -110,9 +151,10 @@ impl Audience {
             }
         };
         let matching = || hub.groups.iter().filter_map(|declared| Some((declared, captures(declared, &pieces)?)));
-        // `admin` itself rather than a hole that `admin` would fill.
-        let best =
-            matching().min_by_key(|(_, found)| found.iter().filter(|c| matches!(c, Captured::Literal(_))).count());
+        // The one of which most is written out: `admin` itself rather than a hole that `admin` would fill, and the role
+        // of an org rather than an org with a slash in its name.
+        let captured = |found: &[Captured]| found.iter().map(Captured::length).sum::<usize>();
+        let best = matching().min_by_key(|(_, found)| captured(found));
         let Some((template, found)) = best else {
             let known = hub.groups.iter().map(GroupTemplate::as_str);
             document.fault(
@@ -122,9 +164,13 @@ impl Audience {
             );
             return None;
         };
+        let user = match template.owned().needs_user() {
+            true => Some(user.cloned().or_else(|| user_field(scope)).or_else(|| no_user(scope, text))?),
+            false => None,
+        };
         let written = text.value.into();
         let mut audience =
-            Self { written, template: template.clone(), values: SmallVec::new(), spread: None, fixed: None };
+            Self { written, template: template.clone(), values: SmallVec::new(), spread: None, fixed: None, user };
         let mut sound = true;
         for (hole, captured) in template.holes().zip(found) {
             match captured {
@@ -179,6 +225,8 @@ impl Audience {
         });
         if let Some(literals) = literals.collect::<Option<SmallVec<[&str; 2]>>>() {
             match self.template.name(&literals) {
+                // Whose it is, only the event can say.
+                Ok(_) if self.needs_realm() => {}
                 Ok(name) => self.fixed = Some(name),
                 Err(error) => {
                     scope.document.fault(text.at, format!("a value of the group {error}"), None);
@@ -188,6 +236,19 @@ impl Audience {
         }
         Some(self)
     }
+}
+
+/// The event's own field of its user.
+fn user_field(scope: &Scope<'_>) -> Option<FieldPath> {
+    let found = ["user", "user_id"].into_iter().find_map(|name| FieldPath::find(scope.schema, name).ok())?;
+    (*found.kind() == Kind::String).then_some(found)
+}
+
+fn no_user(scope: &Scope<'_>, text: Located<&str>) -> Option<FieldPath> {
+    let message = format!("`{}` is a session, and {} does not say whose", text.value, scope.schema.event_type);
+    let help = "two users may have the same session: the event needs a field `user`";
+    scope.document.fault(text.at, message, Some(help.to_owned()));
+    None
 }
 
 fn add(name: GroupName, into: &mut SmallVec<[GroupName; 2]>) {
@@ -203,10 +264,19 @@ enum Captured {
     Name(String),
 }
 
+impl Captured {
+    /// How much of the route's text it takes.
+    fn length(&self) -> usize {
+        match self {
+            Self::Literal(text) => text.chars().count(),
+            Self::Name(_) => 0,
+        }
+    }
+}
+
 /// What the route's template puts into the declared one's holes, if it is of its form.
 ///
-/// A hole takes one name, or plain text without the characters that separate values; anything more would make
-/// `{org}/role:admin` an org.
+/// A hole takes one name or text, never both: that would make `{org}/role:admin` an org.
 fn captures(declared: &GroupTemplate, route: &[Piece]) -> Option<Vec<Captured>> {
     // A declared template is one that splits.
     let declared = pieces(declared.as_str()).ok()?;
@@ -249,13 +319,12 @@ fn fits(declared: &[Piece], tokens: &[Token<'_>], found: &mut Vec<Captured>) -> 
                 return false;
             }
             let plain = |token: &Token<'_>| match token {
-                Token::Char(c) if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-') => Some(*c),
-                _ => None,
+                Token::Char(c) => Some(*c),
+                Token::Name(_) => None,
             };
-            let literal: String = tokens.iter().map_while(plain).collect();
-            // All plain characters are one byte long.
+            let literal: Vec<char> = tokens.iter().map_while(plain).collect();
             (1..=literal.len()).rev().any(|length| {
-                found.push(Captured::Literal(literal[..length].to_owned()));
+                found.push(Captured::Literal(literal[..length].iter().collect()));
                 let fit = fits(declared, &tokens[length..], found);
                 if !fit {
                     found.pop();
@@ -284,7 +353,10 @@ mod tests {
         for (declared, route, expected) in [
             ("org:{org}", "org:{$org}", Some(vec!["{$org}"])),
             ("org:{org}/role:{role}", "org:{org}/role:admin", Some(vec!["{org}", "admin"])),
+            ("org:{org}/role:{role}", "org:{org}/role:tickets/approve", Some(vec!["{org}", "tickets/approve"])),
+            ("org:{org}/role:{role}", "org:{org}/role:Super Admin", Some(vec!["{org}", "Super Admin"])),
             ("user:{realm}/{user}", "user:entra/{user}", Some(vec!["entra", "{user}"])),
+            ("user:{user}", "user:auth0|64f0c2", Some(vec!["auth0|64f0c2"])),
             ("admin", "admin", Some(vec![])),
             ("a-{x}-b", "a-1-b-b", Some(vec!["1-b"])),
             ("org:{org}", "org:{org}/role:admin", None),

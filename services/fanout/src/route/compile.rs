@@ -10,6 +10,8 @@ use super::audience::Audience;
 use super::builtin::{self, Shape};
 use super::condition::{self, Condition};
 use super::effect::EffectRule;
+use super::field::FieldPath;
+use super::realm::RealmRule;
 use super::rule::{Retain, Route};
 use super::scope::{Phase, Scope};
 use super::text::Text;
@@ -36,6 +38,7 @@ pub(crate) const KEYS: &[&str] = &[
     "withdraw",
     "retain",
     "cross_org",
+    "realm",
     "conflate",
 ];
 
@@ -199,8 +202,12 @@ impl<'d> Compiler<'_, 'd> {
             isolation::check(section, &event_type);
         }
         let silent = is_silent(section);
+        let user = effect.as_ref().and_then(EffectRule::user);
+        // All hubs of a node have the same issuers.
+        let realms = hubs.first().map(|hub| hub.realms.clone()).unwrap_or_default();
+        let realm = RealmRule::compile(&scope, section, &realms);
         let audiences: Vec<_> =
-            hubs.iter().map(|hub| if silent { Vec::new() } else { audiences(&scope, section, hub) }).collect();
+            hubs.iter().map(|hub| if silent { Vec::new() } else { audiences(&scope, section, hub, user) }).collect();
         let effects: Vec<_> = hubs.iter().map(|hub| access(&scope, section, hub)).collect();
         let (Some(shape), Some(effect)) = (shape, effect) else { return };
         let event: Box<str> = event_type.name().as_str().into();
@@ -213,6 +220,7 @@ impl<'d> Compiler<'_, 'd> {
                 audiences: audiences.into(),
                 shape: shape.clone(),
                 effect: access.unwrap_or_else(|| effect.clone()),
+                realm: realm.clone(),
                 retain,
                 cross_org,
                 conflate: conflate.clone(),
@@ -263,7 +271,12 @@ fn versions(section: &Section<'_>, event_type: &EventType) -> Vec<Arc<fanfare_ev
     versions
 }
 
-fn audiences(scope: &Scope<'_>, section: &Section<'_>, hub: &HubDeclaration) -> Vec<Audience> {
+fn audiences(
+    scope: &Scope<'_>,
+    section: &Section<'_>,
+    hub: &HubDeclaration,
+    user: Option<&FieldPath>,
+) -> Vec<Audience> {
     let Some(templates) = section.strings("groups") else {
         if section.value("groups").is_none() {
             section.required("groups");
@@ -273,7 +286,7 @@ fn audiences(scope: &Scope<'_>, section: &Section<'_>, hub: &HubDeclaration) -> 
     if templates.is_empty() {
         section.fault("groups", "no group is listed: nobody would hear of it", None);
     }
-    templates.into_iter().filter_map(|text| Audience::compile(scope, hub, text)).collect()
+    templates.into_iter().filter_map(|text| Audience::compile(scope, hub, text, user)).collect()
 }
 
 /// The one notification that the route makes. `logout` may leave its shape to `send`.

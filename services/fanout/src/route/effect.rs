@@ -1,13 +1,17 @@
 //! What a route does beside its notification: end sessions, change roles, let users into groups.
 
-use fanfare_event::{Event, Id, Kind, Record, Value};
+use std::sync::Arc;
+
+use fanfare_event::{Event, Id, Kind, Record, Value, check_name};
 use smallvec::SmallVec;
 
 use super::HubDeclaration;
 use super::audience::{Audience, BadGroup};
 use super::field::{FieldPath, article};
+use super::realm::{InRealm, RealmRule};
 use super::scope::Scope;
 use super::source::Context;
+use super::verify::Unroutable;
 use crate::config::section::Section;
 use crate::groups::name::{GroupName, GroupTemplate};
 
@@ -18,6 +22,8 @@ pub enum Effect {
     None,
     /// Ends the user's sessions, or one of them.
     Logout {
+        /// In which realms.
+        realm: InRealm,
         /// The user.
         user: Id,
         /// The one session that ends; all of them if absent.
@@ -25,6 +31,8 @@ pub enum Effect {
     },
     /// Gives the user these roles in place of those of older tokens.
     Roles {
+        /// The realm of the user.
+        realm: Option<Arc<str>>,
         /// The user.
         user: Id,
         /// The org in which the roles hold.
@@ -34,6 +42,8 @@ pub enum Effect {
     },
     /// Lets a user into groups, or takes them out.
     Access {
+        /// The realm of the user.
+        realm: Option<Arc<str>>,
         /// The user.
         user: Id,
         /// The groups.
@@ -66,15 +76,33 @@ pub(super) enum EffectRule {
     },
     Access {
         user: FieldPath,
-        group: Audience,
+        group: Box<Audience>,
         granted: bool,
     },
 }
 
 impl EffectRule {
-    /// The effect of one event; none if an id in it is not one.
-    pub(super) fn of(&self, event: &Event) -> Effect {
-        self.read(event).unwrap_or(Effect::None)
+    /// The effect of one event; none if an id or a role in it is not one, which [`Self::fault`] tells.
+    pub(super) fn of(&self, event: &Event, realm: &RealmRule) -> Effect {
+        self.read(event, realm).unwrap_or(Effect::None)
+    }
+
+    /// Why the event has no effect though its route has: nothing is done by halves, and nothing left out in silence.
+    pub(super) fn fault(&self, event: &Event, realm: &RealmRule) -> Option<Unroutable> {
+        self.read(event, realm).err()
+    }
+
+    /// Whether it ends sessions.
+    pub(super) fn is_logout(&self) -> bool {
+        matches!(self, Self::Logout { .. })
+    }
+
+    /// The field of the user whom it is about.
+    pub(super) fn user(&self) -> Option<&FieldPath> {
+        match self {
+            Self::None => None,
+            Self::Logout { user, .. } | Self::Roles { user, .. } | Self::Access { user, .. } => Some(user),
+        }
     }
 
     /// The groups that it lets someone into.
@@ -88,16 +116,17 @@ impl EffectRule {
     /// Whether it lets someone into groups, or takes them out, and why some of what the event names is no group.
     pub(super) fn access(&self, event: &Event) -> Option<Result<(), BadGroup>> {
         match self {
-            Self::Access { group, .. } => Some(group.names(Context::of(event), &mut SmallVec::new())),
+            Self::Access { group, .. } => Some(group.names(Context::of(event), None, &mut SmallVec::new())),
             _ => None,
         }
     }
 
-    fn read(&self, event: &Event) -> Option<Effect> {
+    fn read(&self, event: &Event, realm: &RealmRule) -> Result<Effect, Unroutable> {
         let record = &event.record;
         match self {
-            Self::None => None,
-            Self::Logout { user, session } => Some(Effect::Logout {
+            Self::None => Ok(Effect::None),
+            Self::Logout { user, session } => Ok(Effect::Logout {
+                realm: realm.of_logout(event)?,
                 user: id(user, record)?,
                 session: match session {
                     // A session that is no id must not end all sessions.
@@ -107,23 +136,19 @@ impl EffectRule {
             }),
             Self::Access { user, group, granted } => {
                 let mut groups = SmallVec::new();
-                // Such an event is a dead letter: nothing is done by halves.
-                group.names(Context::of(event), &mut groups).ok()?;
-                Some(Effect::Access { user: id(user, record)?, groups, granted: *granted })
+                // A list with a faulty item gives the items before it; whoever asks for the groups is told why.
+                let realm = realm.one(event)?;
+                if group.names(Context::of(event), realm.as_deref(), &mut groups).is_err() {
+                    return Ok(Effect::None);
+                }
+                Ok(Effect::Access { realm, user: id(user, record)?, groups, granted: *granted })
             }
-            Self::Roles { user, org, roles } => {
-                let roles = roles.read(record).as_list().unwrap_or_default();
-                Some(Effect::Roles {
-                    user: id(user, record)?,
-                    org: id(org, record)?,
-                    roles: roles
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .filter(|role| is_role(role))
-                        .map(str::to_owned)
-                        .collect(),
-                })
-            }
+            Self::Roles { user, org, roles } => Ok(Effect::Roles {
+                realm: realm.one(event)?,
+                user: id(user, record)?,
+                org: id(org, record)?,
+                roles: role_names(roles, record)?,
+            }),
         }
     }
 
@@ -138,7 +163,7 @@ impl EffectRule {
     ) -> Option<Self> {
         let section = section.section(key)?.allow(&["user", "group"]);
         let user = field(scope, &section, "user", false);
-        let group = section.required("group").and_then(|text| Audience::compile(scope, hub, text));
+        let group = section.required("group").and_then(|text| Audience::compile(scope, hub, text, user.as_ref()));
         let (user, group) = (user?, group?);
         let schema = scope.schema;
         if !schema.is_stateful() {
@@ -155,7 +180,7 @@ impl EffectRule {
                 section.document().fault(section.at(), message, Some("add it to \"fanfare.key\"".to_owned()));
             }
         }
-        Some(Self::Access { user, group, granted: key == "grant" })
+        Some(Self::Access { user, group: Box::new(group), granted: key == "grant" })
     }
 
     /// Reads the `user` and `session` of `logout`.
@@ -186,13 +211,19 @@ impl EffectRule {
     }
 }
 
-fn id(field: &FieldPath, record: &Record) -> Option<Id> {
-    field.read(record).as_str().and_then(|text| Id::parse(text).ok())
+fn id(field: &FieldPath, record: &Record) -> Result<Id, Unroutable> {
+    let bad = |reason: String| Unroutable::BadId { field: field.name().to_owned(), reason };
+    let text = field.read(record).as_str().ok_or_else(|| bad("it is null".to_owned()))?;
+    Id::parse(text).map_err(|error| bad(error.to_string()))
 }
 
-fn is_role(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+fn role_names(field: &FieldPath, record: &Record) -> Result<Vec<String>, Unroutable> {
+    let names = field.read(record).as_list().unwrap_or_default().iter().filter_map(Value::as_str);
+    let checked = names.map(|name| match check_name(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(error) => Err(Unroutable::BadRole { field: field.name().to_owned(), reason: error.to_string() }),
+    });
+    checked.collect()
 }
 
 fn field(scope: &Scope<'_>, section: &Section<'_>, key: &str, nullable: bool) -> Option<FieldPath> {

@@ -14,6 +14,7 @@ mod expression;
 mod field;
 mod isolation;
 mod link;
+mod realm;
 mod rule;
 mod scope;
 mod source;
@@ -28,6 +29,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use compile::KEYS;
 pub use effect::Effect;
+pub use realm::{InRealm, Realms};
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
 pub(crate) use text::{Piece, pieces};
@@ -48,4 +50,6 @@ pub struct HubDeclaration {
     pub groups: Vec<GroupTemplate>,
     /// How it sends dates and times in MessagePack.
     pub times: Times,
+    /// The realms of its users.
+    pub realms: Realms,
 }

@@ -14,8 +14,10 @@ use super::audience::{Audience, BadGroup};
 use super::builtin::Shape;
 use super::condition::Condition;
 use super::effect::{Effect, EffectRule};
+use super::realm::{RealmNames, RealmRule};
 use super::source::Context;
 use super::text::Text;
+use super::verify::Unroutable;
 use super::wire::Times;
 use crate::groups::name::{GroupName, GroupTemplate};
 
@@ -44,6 +46,8 @@ pub struct Route {
     pub(super) audiences: Box<[Audience]>,
     pub(super) shape: Shape,
     pub(super) effect: EffectRule,
+    /// In which realm it means its users.
+    pub(super) realm: RealmRule,
     pub(super) retain: Retain,
     pub(super) cross_org: bool,
     pub(super) conflate: Option<Text>,
@@ -107,7 +111,12 @@ impl Route {
 
     /// What the event does beside its notification.
     pub fn effect(&self, event: &Event) -> Effect {
-        self.effect.of(event)
+        self.effect.of(event, &self.realm)
+    }
+
+    /// Why the event does not have the effect that the route gives it.
+    pub(super) fn effect_fault(&self, event: &Event) -> Option<Unroutable> {
+        self.effect.fault(event, &self.realm)
     }
 
     /// The groups that the event lets someone into.
@@ -151,8 +160,22 @@ impl Route {
     /// The event's groups, and why some of what it names is no group.
     pub(super) fn groups(&self, event: &Event) -> (SmallVec<[GroupName; 2]>, Option<BadGroup>) {
         let (mut groups, mut bad) = (SmallVec::new(), self.effect.access(event).and_then(Result::err));
+        let mut realms: Option<RealmNames> = None;
         for audience in &self.audiences {
-            if let Err(error) = audience.names(Context::of(event), &mut groups) {
+            let named = match (audience.needs_realm(), &realms) {
+                // Most routes name no user: then the realm is not asked for.
+                (false, _) => audience.names(Context::of(event), None, &mut groups),
+                (true, Some(realms)) => audience.names_in(realms, Context::of(event), &mut groups),
+                (true, None) => match self.realm.hearing(event, self.effect.is_logout()) {
+                    Ok(found) => {
+                        let named = audience.names_in(&found, Context::of(event), &mut groups);
+                        realms = Some(found);
+                        named
+                    }
+                    Err(_) => Err(BadGroup::Realm),
+                },
+            };
+            if let Err(error) = named {
                 bad.get_or_insert(error);
             }
         }

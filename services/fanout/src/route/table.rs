@@ -87,6 +87,9 @@ impl RouteTable {
         };
         entry.ids.verify(event)?;
         for route in entry.routes.iter().filter(|route| route.takes(event)) {
+            if let Some(fault) = route.effect_fault(event) {
+                return Err(fault);
+            }
             match route.groups(event) {
                 (_, Some(bad)) => {
                     return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });

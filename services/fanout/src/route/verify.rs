@@ -1,6 +1,6 @@
 //! What an event must say to be routed at all.
 
-use fanfare_event::{Event, EventType, Id, Kind};
+use fanfare_event::{Event, EventType, Id, Kind, check_name};
 
 /// The names of fields that hold ids, or their aliases.
 const ID_FIELDS: [&str; 6] = ["user", "user_id", "org", "org_id", "session", "session_id"];
@@ -26,8 +26,24 @@ pub enum Unroutable {
         field: String,
     },
     /// A field that holds an id holds something else.
-    #[error("the field `{field}` is not an id: 1 to 128 of A-Z a-z 0-9 . _ @ -, not beginning with . or _")]
+    #[error("the field `{field}` is not an id: {reason}")]
     BadId {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A role in a list of roles is none.
+    #[error("the field `{field}` holds what is no role: {reason}")]
+    BadRole {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No issuer of users has the realm that the event names.
+    #[error("the field `{field}` names a realm that no issuer of users has")]
+    UnknownRealm {
         /// The field.
         field: String,
     },
@@ -67,9 +83,8 @@ impl IdFields {
     pub(super) fn verify(&self, event: &Event) -> Result<(), Unroutable> {
         for (at, name) in &self.fields {
             let value = event.record.at(*at);
-            let is_id = |text: &str| Id::parse(text).is_ok();
-            if !value.is_null() && !value.as_str().is_some_and(is_id) {
-                return Err(Unroutable::BadId { field: name.to_string() });
+            if let Some(Err(error)) = value.as_str().map(check_name) {
+                return Err(Unroutable::BadId { field: name.to_string(), reason: error.to_string() });
             }
             let named = event.attributes.org.as_ref().map(Id::as_str);
             if self.org == Some(*at) && named.is_some() && !value.is_null() && value.as_str() != named {

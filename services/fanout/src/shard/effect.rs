@@ -2,9 +2,9 @@
 
 use super::opening::Look;
 use super::{Core, Key};
-use crate::connection::{CloseReason, Identity};
+use crate::connection::CloseReason;
 use crate::groups::{is_allowed, memberships};
-use crate::projection::{Consequence, RoleChange};
+use crate::projection::Consequence;
 use crate::rule::{Rule, kept};
 
 impl Core {
@@ -38,7 +38,7 @@ impl Core {
             (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) && kept(Rule::LogoutFelt) => {
                 self.close(key, CloseReason::LoggedOut);
             }
-            (Consequence::Roles(change), Some(who)) if concerns(change, who) && kept(Rule::RolesFelt) => {
+            (Consequence::Roles(change), Some(who)) if change.concerns(who) && kept(Rule::RolesFelt) => {
                 self.regroup(key);
             }
             _ => {}
@@ -71,9 +71,4 @@ impl Core {
         // The pipeline waits for this, so no event falls between; the look is not left for later.
         self.look_after_joining();
     }
-}
-
-fn concerns(change: &RoleChange, who: &Identity) -> bool {
-    let claims = who.claims();
-    claims.realm.is_none() && claims.user == change.user && claims.org.as_ref() == Some(&change.org)
 }

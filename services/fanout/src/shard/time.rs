@@ -105,7 +105,7 @@ impl Core {
             tab.connection.heard(now);
         }
         tab.connection.tick(&self.context.settings, now, &mut actions);
-        if tab.identity.as_ref().is_some_and(|who| who.claims().expires_at <= unix_seconds) {
+        if tab.identity.as_ref().is_some_and(|who| who.ends_at() <= unix_seconds) {
             tab.connection.close(CloseReason::TokenExpired, &mut actions);
         }
         let takes_nothing = tab.stalled_for(now) >= self.context.settings.client_timeout;

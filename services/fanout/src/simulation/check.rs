@@ -128,12 +128,12 @@ impl History {
 
     fn note_effect(&mut self, effect: &Effect, event: &Event, incarnation: u64, place: Place, stored_at: i64) {
         match effect {
-            Effect::Logout { user, session } => {
+            Effect::Logout { user, session, .. } => {
                 let at = event.attributes.time.0.div_euclid(1000).min(stored_at / 1000 + 60);
                 let logout = LoggedOut { place, incarnation, session: session.clone(), at };
                 self.logouts.entry(user.clone()).or_default().push(logout);
             }
-            Effect::Access { user, groups, granted } => {
+            Effect::Access { user, groups, granted, .. } => {
                 for group in groups {
                     let (user, group, granted) = (user.clone(), group.clone(), *granted);
                     let revision = event.record.revision();

@@ -34,6 +34,7 @@ path = "routes.toml"
 [[issuer]]
 issuer = "http://127.0.0.1:1"
 jwks = "http://127.0.0.1:1/jwks.json"
+users = true
 [hub."/hubs/notifications"]
 method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
 "#;

@@ -57,13 +57,13 @@ impl Witness {
         let revision = event.record.revision().unwrap_or_default();
         for effect in effects {
             match effect {
-                Effect::Roles { user, org, roles } => {
+                Effect::Roles { user, org, roles, .. } => {
                     let known = self.roles.entry((org.to_string(), user.to_string())).or_default();
                     if revision > known.0 {
                         *known = (revision, event.attributes.time.0.div_euclid(1000), roles);
                     }
                 }
-                Effect::Access { user, groups, granted } => {
+                Effect::Access { user, groups, granted, .. } => {
                     for group in groups {
                         let known = self.access.entry((user.to_string(), group)).or_default();
                         if revision > known.0 {

@@ -1,19 +1,21 @@
 //! From a request to an identity.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_token::{Audience, TokenError};
+use fanfare_token::{Audience, ClaimKind, Claims, Dropped, TokenError, UnusableClaim, Verifier};
 use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::answer::{Ambiguous, Refusal};
+use super::cookie;
 use super::header::one;
 use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::Identity;
+use crate::connection::{Identity, IdentityError};
 
 /// The header by which a page names the org it acts for.
 const ORG_HEADER: HeaderName = HeaderName::from_static("x-organization-id");
@@ -45,50 +47,123 @@ fn named_orgs(parts: &Parts) -> Result<[Option<Cow<'_, str>>; 2], Ambiguous> {
     Ok([one(&parts.headers, ORG_HEADER)?.map(Cow::from), Query::of(&parts.uri).one("org")?])
 }
 
+/// The bearer token of a request for a hub: also that of a cookie, if the hub takes one and no page of another site can
+/// have made the request.
+fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let given = token(parts)?;
+    let (None, Some(name)) = (&given, &hub.cookie) else { return Ok(given) };
+    let token = match cookie::find(parts, name) {
+        cookie::Found::None => return Ok(None),
+        cookie::Found::Several => {
+            // None of them has been tried, so none counts against the address.
+            say_refused(app, parts, "several_cookies".into());
+            return Err(Refusal::Unauthorized);
+        }
+        cookie::Found::One(token) => token,
+    };
+    let own_origin = app.edge.origins.check(&app.edge.proxies, parts)?.is_ok();
+    if !cookie::is_deliberate(parts, own_origin) {
+        app.metrics.connect_refused("origin");
+        if app.edge.may_say("cookie_origin") {
+            tracing::info!(hub = &*hub.path, reason = "origin", "a cookie is not taken from another site");
+        }
+        return Err(Refusal::Origin);
+    }
+    Ok(Some(token.into()))
+}
+
 /// Who asks for a hub; nobody in particular on a public one.
 ///
 /// # Errors
 /// [`Refusal`] if the token, the org or the roles do not allow the hub.
 pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Option<Identity>, Refusal> {
-    let (given, named) = (token(parts)?, named_orgs(parts)?);
-    let refused = |reason| refused(app, parts, reason);
+    identify_within(app, hub, parts, 0).await
+}
+
+/// The same for a token that expired at most so many seconds ago.
+///
+/// # Errors
+/// [`Refusal`] if the token, the org or the roles do not allow the hub.
+pub(super) async fn identify_within(
+    app: &App,
+    hub: &HubConfig,
+    parts: &Parts,
+    late: u32,
+) -> Result<Option<Identity>, Refusal> {
+    let (given, named) = (token_for(app, hub, parts)?, named_orgs(parts)?);
+    let refused = |reason: &'static str| refused(app, parts, reason.into());
     let (Some(verifier), Some(token)) = (&app.verifier, given) else {
         return if hub.public { Ok(None) } else { Err(refused("missing")) };
     };
     check_address(app, parts).map_err(Refusal::TooManyTokens)?;
-    let claims = verifier.verify(&token, Audience::User).await.map_err(|error| {
+    let claims = verifier.verify_late(&token, Audience::User, late).await.map_err(|error| {
         note_refused(app, parts, &error);
         Refusal::from(error)
     })?;
-    // A connection ends with its token, without leeway: let in within the leeway, a client that comes back with
-    // the same token would be ended and let in again and again.
-    if claims.expires_at <= unix_seconds() {
+    let Dropped { invalid, not_of_issuer } = verifier.take_dropped();
+    app.metrics.token_values_dropped("invalid", invalid);
+    app.metrics.token_values_dropped("not_of_issuer", not_of_issuer);
+    check_needs(app, hub, parts, &claims)?;
+    // A connection ends without leeway: let in within the leeway, a client that comes back with the same token would be
+    // ended and let in again and again.
+    let ends_at = if late == 0 { claims.expires_at } else { verifier.end_of(&claims, hub.after_expiry) };
+    if ends_at <= unix_seconds() {
         return Err(refused("expired"));
     }
     if app.groups.read(|known| known.refuses(&claims)) {
         return Err(refused("logged_out"));
     }
-    let roles = app.groups.read(|known| known.roles_of(&claims));
+    let identity = identity(app, hub, verifier, &claims, &named)?;
+    Ok(Some(identity.until(verifier.end_of(&claims, hub.after_expiry))))
+}
+
+/// The bearer of good claims, with the org that the request names, if the hub lets both in.
+fn identity(
+    app: &App,
+    hub: &HubConfig,
+    verifier: &Verifier,
+    claims: &Arc<Claims>,
+    named: &[Option<Cow<'_, str>>; 2],
+) -> Result<Identity, Refusal> {
+    let mut identity = Identity::new(Arc::clone(claims), None, |_| false).map_err(Refusal::Org)?;
+    for named in named.iter().flatten() {
+        let may_name = |org: &str| {
+            let roles = app.groups.read(|known| known.roles_of(claims));
+            let roles: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
+            hub.may_name_org(&roles) && verifier.may_name(claims, org)
+        };
+        identity =
+            Identity::new(Arc::clone(claims), Some(named), |_| may_name(named)).map_err(|error| org(app, error))?;
+    }
+    // Only who may name several orgs could mean either.
+    if let [Some(header), Some(in_query)] = named
+        && header != in_query
+    {
+        return Err(Ambiguous::TwoOrgs.into());
+    }
+    // Roles are those of an org, so the org is chosen first.
+    let roles = app.groups.read(|known| known.roles_of(identity.claims()));
     let roles: Vec<String> = roles.into_iter().map(|(role, _)| role).collect();
     if !hub.admits(&roles) {
         app.metrics.connect_refused("role");
         return Err(Refusal::Role);
     }
-    let mut identity = Identity::new(Arc::clone(&claims), None, |_| false).map_err(Refusal::Org)?;
-    for named in named.iter().flatten() {
-        let joined = Identity::new(Arc::clone(&claims), Some(named), |_| hub.may_name_org(&roles));
-        identity = joined.map_err(|error| {
-            app.metrics.connect_refused("org");
-            Refusal::Org(error)
-        })?;
+    if !identity.claims().orgs.is_empty() && hub.needs(ClaimKind::Org) {
+        return Err(org(app, IdentityError::NoChoice));
     }
-    // Only who may name any org could mean either.
-    if let [Some(header), Some(in_query)] = &named
-        && header != in_query
-    {
-        return Err(Ambiguous::TwoOrgs.into());
-    }
-    Ok(Some(identity))
+    Ok(identity)
+}
+
+/// What a hub does not need refuses no token; what it needs and cannot read does.
+fn check_needs(app: &App, hub: &HubConfig, parts: &Parts, claims: &Claims) -> Result<(), Refusal> {
+    let Some(needed) = claims.unusable.iter().find(|unusable| hub.needs(unusable.says)) else { return Ok(()) };
+    let UnusableClaim { claim, reason, .. } = needed;
+    Err(refused(app, parts, Why { reason: "invalid_claim", claim: Some(claim), error: Some(reason) }))
+}
+
+fn org(app: &App, error: IdentityError) -> Refusal {
+    app.metrics.connect_refused("org");
+    Refusal::Org(error)
 }
 
 /// Whether a token from this address is looked at at all.
@@ -105,24 +180,42 @@ pub(super) fn note_refused(app: &App, parts: &Parts, error: &TokenError) {
     if !error.is_server_fault() {
         app.edge.token_failed(app.edge.address(parts));
     }
-    say_refused(app, parts, error.label());
+    say_refused(app, parts, Why { reason: error.label(), claim: error.claim(), error: Some(error) });
 }
 
-fn refused(app: &App, parts: &Parts, reason: &'static str) -> Refusal {
+/// Why a token is refused: nothing of it but the claim's name, as what is not valid may still be somebody's secret.
+#[derive(Clone, Copy)]
+struct Why<'a> {
+    /// The label of the reason.
+    reason: &'static str,
+    /// The claim that is to blame.
+    claim: Option<&'a str>,
+    /// What is wrong with it.
+    error: Option<&'a dyn Display>,
+}
+
+impl From<&'static str> for Why<'_> {
+    fn from(reason: &'static str) -> Self {
+        Self { reason, claim: None, error: None }
+    }
+}
+
+fn refused(app: &App, parts: &Parts, why: Why<'_>) -> Refusal {
     // A client that has no token has not tried one.
-    if reason != "missing" {
+    if why.reason != "missing" {
         app.edge.token_failed(app.edge.address(parts));
     }
-    say_refused(app, parts, reason);
+    say_refused(app, parts, why);
     Refusal::Unauthorized
 }
 
-/// Counts a refusal, and says so in the log unless that has been said too often. The label and nothing of the token: what
-/// is not valid may still be somebody's secret.
-fn say_refused(app: &App, parts: &Parts, reason: &'static str) {
+/// Counts a refusal, and says so in the log unless that has been said too often.
+fn say_refused(app: &App, parts: &Parts, why: Why<'_>) {
+    let Why { reason, claim, error } = why;
     app.metrics.token_refused(reason);
     if app.edge.may_say(reason) {
         let client = app.edge.address(parts).map_or_else(|| "?".to_owned(), |address| address.to_string());
-        tracing::info!(path = parts.uri.path(), reason, client, "token refused");
+        let error = error.map(tracing::field::display);
+        tracing::info!(path = parts.uri.path(), reason, claim, error, client, "token refused");
     }
 }

@@ -45,7 +45,7 @@ impl Edge {
         Self {
             capacity,
             proxies: config.node.trusted_proxies.clone().unwrap_or_default(),
-            origins: Origins { others: config.cors.clone(), hosts: config.node.hosts.clone() },
+            origins: Origins { others: config.cors.origins.clone(), hosts: config.node.hosts.clone() },
             seats: Seats::new(limits.connect_bounds(capacity.connections)),
             bodies: BodyReader::new(limits.body_bounds(), limits.body),
             public: Port::new(capacity.public, capacity.http, limits.head),

@@ -5,6 +5,7 @@ mod answer;
 mod bearer;
 mod body;
 mod client;
+mod cookie;
 mod cors;
 mod edge;
 mod event_stream;
@@ -56,7 +57,7 @@ pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: Canc
 
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
-    let cors = cors::layer(&app.edge.origins.others);
+    let cors = cors::layer(&app.cors);
     Router::new()
         .route("/events", post(events::publish))
         .route("/", get(page::index))

@@ -30,8 +30,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads token and identity of a request.
+    /// Reads token and identity of a request that opens a connection.
     pub(super) async fn of(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Self, Refusal> {
+        Self::within(app, hub, parts, 0).await
+    }
+
+    /// The same for a bearer token that expired at most so many seconds ago.
+    async fn within(app: &App, hub: &HubConfig, parts: &Parts, late: u32) -> Result<Self, Refusal> {
         let id = Query::of(&parts.uri).one("id")?.filter(|id| !id.is_empty());
         let token = match id {
             None => None,
@@ -40,14 +45,14 @@ impl Asked {
                 Some(token.map_err(|denied| refused(app, denied))?)
             }
         };
-        let identity = bearer::identify(app, hub, parts).await?;
+        let identity = bearer::identify_within(app, hub, parts, late).await?;
         if token.is_some_and(|token| token.owner != owner(hub, identity.as_ref())) {
             return Err(refused(app, Denied::OtherUser));
         }
         Ok(Self { token, identity })
     }
 
-    /// The same, for requests that must name a connection.
+    /// The same, for requests that must name a connection. One that outlives its token takes them for as long.
     pub(super) async fn named(
         app: &App,
         hub: &HubConfig,
@@ -56,7 +61,7 @@ impl Asked {
         if Query::of(&parts.uri).one("id")?.is_none_or(|id| id.is_empty()) {
             return Err(Refusal::MissingId);
         }
-        let Self { token, identity } = Self::of(app, hub, parts).await?;
+        let Self { token, identity } = Self::within(app, hub, parts, hub.after_expiry).await?;
         Ok((token.ok_or(Refusal::MissingId)?, identity))
     }
 

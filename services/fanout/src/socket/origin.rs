@@ -8,13 +8,14 @@ use http::request::Parts;
 
 use super::client::forwarded_host;
 use super::header::{BadHeader, one};
+use crate::config::OriginPatterns;
 use crate::limit::TrustedProxies;
 
 /// What a page must come from.
 #[derive(Debug, Clone)]
 pub(super) struct Origins {
-    /// Other origins that are allowed, in lower case.
-    pub others: Vec<String>,
+    /// Other origins that are allowed.
+    pub others: OriginPatterns,
     /// The hosts of this node's own pages, in lower case; if empty, the host that a request names is its own.
     pub hosts: Vec<String>,
 }
@@ -61,8 +62,8 @@ mod tests {
     use crate::socket::client::Peer;
 
     fn check(hosts: &[&str], headers: &[(&str, &str)]) -> Result<(), Foreign> {
-        let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let origins = Origins { others: list(&["https://other.example.com"]), hosts: list(hosts) };
+        let others = OriginPatterns::parse(["https://other.example.com", "https://*.pages.example"]).expect("origins");
+        let origins = Origins { others, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
         let mut request = http::Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -80,6 +81,8 @@ mod tests {
             (Some("http://127.0.0.1:8080"), true),
             (Some("https://other.example.com"), true),
             (Some("https://OTHER.example.com"), true),
+            (Some("https://a.pages.example"), true),
+            (Some("https://pages.example"), false),
             (Some("https://evil.example"), false),
             (Some("null"), false),
             (Some(""), false),

@@ -14,7 +14,7 @@ use super::answer::SOON;
 use super::edge::Edge;
 use super::seat::Seat;
 use super::shard::Command;
-use crate::config::{HealthConfig, HubConfig};
+use crate::config::{CorsConfig, HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::limit::{ConnectRefusal, Who};
@@ -60,6 +60,8 @@ pub struct App {
     pub seal: Seal,
     /// What one client may take.
     pub edge: Edge,
+    /// What pages of other origins may do.
+    pub cors: CorsConfig,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
     /// How the reader of the log is doing.

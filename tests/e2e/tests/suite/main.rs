@@ -11,6 +11,7 @@ mod demo;
 mod frames;
 mod hostile;
 mod http;
+mod identity;
 mod isolation;
 mod leaks;
 mod limits;

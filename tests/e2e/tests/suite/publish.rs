@@ -109,7 +109,7 @@ async fn the_command_says_what_is_wrong() {
             "`severity` of system.Alert v1: expected",
         ),
         (vec!["system.Alert", alert, "--version", "9"], 1, "expected a version from 1 to 2, found version 9"),
-        (vec!["license.FlagToggled", r#"{"org":"a/b","flag":"f","enabled":true}"#], 1, "field `org` is not an id"),
+        (vec!["license.FlagToggled", r#"{"org":"a\nb","flag":"f","enabled":true}"#], 1, "field `org` is not an id"),
         (vec!["system.Alert", alert, "--token", &user], 1, "the node answers 403"),
         (
             vec!["system.Alert", alert, "--token", &narrow],
@@ -138,7 +138,7 @@ async fn the_command_needs_a_node_and_a_token() {
     assert!(outcome.stderr.starts_with(&told) && outcome.stderr.lines().count() == 1, "{outcome:?}");
 
     let text = std::fs::read_to_string(node.config()).expect("a config");
-    let issuer = "[[issuer]]\nissuer = \"i\"\njwks = \"http://127.0.0.1:9/\"";
+    let issuer = "[[issuer]]\nissuer = \"i\"\njwks = \"http://127.0.0.1:9/\"\nusers = true";
     let text = text.replace("[development]\nsigning_key = \"key.pem\"", issuer);
     std::fs::write(node.config(), text).expect("written");
     for arguments in [&["publish", "system.Alert", alert][..], &["token", "--user", "u", "--org", "o"]] {
@@ -204,8 +204,8 @@ fn refused_requests() -> Vec<(Request, u16, &'static str)> {
     let unknown_schema = [&[0xc3, 1][..], &[7; 8], &good[10..]].concat();
     vec![
         (alert("1").header("ce-org", "globex").request(&token), 400, "globex"),
-        (alert("1").header("ce-org", "a/b").request(&token), 400, "ce-org"),
-        (NewEvent::alert("a b", "1").request(&token), 400, "field `org` is not an id"),
+        (alert("1").header("ce-org", "a%0Ab").request(&token), 400, "ce-org"),
+        (NewEvent::alert("a\nb", "1").request(&token), 400, "field `org` is not an id"),
         (typed("license.FlagTogled"), 400, "did you mean `license.FlagToggled`?"),
         (typed("nothing.Known"), 400, "unknown event type `nothing.Known`"),
         (typed("nothing"), 400, "ce-type"),

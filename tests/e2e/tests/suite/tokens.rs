@@ -84,7 +84,8 @@ async fn no_token_is_no_entry() {
 async fn keys_rotate_while_tokens_of_both_are_good() {
     let [old, new, foreign] = [(); 3].map(|()| SigningKey::generate().expect("a key"));
     let stub = Stub::with_keys(vec![old.jwk()]).await;
-    let settings = Settings::default().issuer("https://issuer.example", &format!("{}/keys", stub.url()), "");
+    let settings =
+        Settings::default().issuer("https://issuer.example", &format!("{}/keys", stub.url()), "users = true");
     let node = Node::start_with(settings).await;
     let token = |key| Token::user("alice", "acme").claim("iss", "https://issuer.example").sign_with(key);
     assert_eq!(node.negotiate(token(&old)).await, 200);
@@ -107,7 +108,7 @@ async fn keys_rotate_while_tokens_of_both_are_good() {
 
 #[tokio::test]
 async fn an_issuer_that_is_away_is_not_the_fault_of_the_token() {
-    let settings = Settings::default().issuer("https://issuer.example", "http://127.0.0.1:9/keys", "");
+    let settings = Settings::default().issuer("https://issuer.example", "http://127.0.0.1:9/keys", "users = true");
     let node = Node::start_with(settings).await;
     let key = SigningKey::generate().expect("a key");
     let token = Token::user("alice", "acme").claim("iss", "https://issuer.example").sign_with(&key);

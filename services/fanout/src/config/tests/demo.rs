@@ -14,7 +14,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!((config.broker.window, config.broker.window_events), (Duration::from_secs(600), 100_000));
     assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
     assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));
-    assert!(config.node.secret.is_none() && config.schemas.is_none() && config.cors.is_empty());
+    assert!(config.node.secret.is_none() && config.schemas.is_none() && config.cors == CorsConfig::default());
     assert_eq!((config.health.degraded_connections, config.health.degraded_lag.as_secs()), (None, 5));
     assert!(config.node.max_connections.is_none() && config.node.trusted_proxies.is_none());
     let edge = &config.limits.edge;
@@ -55,12 +55,17 @@ path = "."
 [routes]
 path = "routes"
 [[issuer]]
-issuer = "https://login.example/v2.0"
+issuer = "https://login.example/{tenantid}/v2.0"
+tenants = ["t-1", "t-2"]
+users = true
 audience = "app"
 producer_audience = "publish"
 discovery = "https://login.example/.well-known/openid-configuration"
 realm = "entra"
-claims = { user = "oid", org = "tid", roles = "groups" }
+orgs = ["acme", "tenant-*"]
+roles = ["*"]
+issued_behind_seconds = 300
+claims = { user = "oid", org = "tid", roles = { claim = "scp", list = "words" } }
 publish = ["license.*", "auth.RolesChanged"]
 [[issuer]]
 issuer = "services"
@@ -107,13 +112,16 @@ fn everything_can_be_said() {
     assert_eq!(config.routes, path("routes"));
     let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
     assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));
-    assert_eq!((&*entra.audience, entra.realm.as_deref(), &*entra.claims.user), ("app", Some("entra"), "oid"));
-    assert_eq!((&*entra.claims.roles, &*entra.claims.session), ("groups", "sid"));
+    assert_eq!((&*entra.audience, entra.realm.as_deref(), entra.claims.user.as_str()), ("app", Some("entra"), "oid"));
+    assert_eq!((entra.claims.roles.as_str(), entra.claims.session.as_str()), ("scp", "sid"));
+    assert_eq!((entra.tenants.len(), entra.issued_behind), (2, 300));
+    assert!(entra.orgs.allows("tenant-7") && !entra.orgs.allows("globex"));
+    assert!(entra.roles.allows("Tasks.Read") && !entra.roles.allows("superadmin"), "nobody has written it out");
     assert_eq!(entra.publish.as_ref().unwrap().len(), 2);
     assert!(matches!(&services.keys, Keys::Static(keys) if keys.len() == 1));
     assert_ne!(services.audience, AUDIENCE, "no user's token is ever issued for it");
     assert_eq!(services.producer_audience, PRODUCER_AUDIENCE);
-    assert_eq!(config.cors, ["https://app.example.com", "http://127.0.0.1:8080"]);
+    assert!(config.cors.origins.contains("https://app.example.com") && !config.cors.origins.contains("null"));
     assert_eq!(config.limits.message_bytes, 65536);
     assert_eq!((config.node.http_connections, config.limits.edge.body.as_secs()), (Some(1000), 5));
     assert!(config.node.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust("10.1.2.3".parse().unwrap())));

@@ -35,6 +35,7 @@ fn examples_of_routes_are_sound() {
         path: path.to_owned(),
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
         times: crate::route::Times::default(),
+        realms: crate::route::Realms::default(),
     };
     let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
     let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];

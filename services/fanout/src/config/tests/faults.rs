@@ -43,7 +43,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\nclaims = { usr = \"x\" }\n[development]", "`claims` has no key `usr` (did you mean `user`?)"),
     ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\n[[issuer]]\nissuer = \"i\"\njwks = \"http://a\"\n[development]", "14:1: the issuer i is listed twice"),
     ("[development]", "[[issuer]]\nissuer = \"fanfare-development\"\njwks = \"http://a\"\n[development]", "`fanfare-development` is the development key's"),
-    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nrealm = \"r\"\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\n[development]", "`user:{user}` of /hubs/a puts users of different realms into one group"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\n[development]", "10:1: [[issuer]] a does not say whether it issues tokens of users (write users = true, or users = false if"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\norgs = [\"acme\"]\nroles = [\"*\"]\n[development]", "10:1: [[issuer]] a is one of several issuers of users and says no `realm`: users of two issuers are two users, even with the same id (write realm = \"partner\""),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\nroles = [\"*\"]\n[development]", "10:1: [[issuer]] a is one of several issuers of users and says no `roles`: its tokens could name any role (write roles = "),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\nroles = [\"*\"]\n[development]", "16:1: [[issuer]] b is one of several issuers of users and says no `orgs`: its tokens could name any org (write orgs = "),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\norgs = []\n[development]", "14:1: `orgs` lists nothing, so no token could name any"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nroles = [\"a\\nb\"]\n[development]", "is no name: it has printable characters only"),
+    ("[development]", "[[issuer]]\nissuer = \"https://a/{tenantid}/v2.0\"\njwks = \"http://a\"\nusers = true\n[development]", "the issuer is a pattern, and no tenants are listed (write tenants = "),
+    ("[development]", "[[issuer]]\nissuer = \"https://a\"\ntenants = [\"t\"]\njwks = \"http://a\"\nusers = true\n[development]", "the issuer has no name in braces that tenants stand for"),
+    ("[development]", "[[issuer]]\nissuer = \"https://a/{tenantid}/v2.0\"\ntenants = [\"t/x\"]\njwks = \"http://a\"\nusers = true\n[development]", "\"t/x\" is not a tenant"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nclaims = { roles = \"a..b\" }\n[development]", "\"a..b\" is not the name of a claim: a part of the name is empty"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nclaims = { user = { claim = \"sub\", list = \"words\" } }\n[development]", "`user` is one id and no list"),
+    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nclaims = { roles = { claim = \"scp\", list = \"commas\" } }\n[development]", "there is no list \"commas\" (`words` for a text of several"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nrequire_roles = [\"operator\"]\n[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nroles = [\"reader\"]", "12:6: nobody could connect to /hubs/a: no token can carry \"operator\" (add \"operator\" to `roles` of the [[issuer]] that gives it)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nrequire_roles = [\"superadmin\"]\n[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nroles = [\"*\"]", "no token can carry \"superadmin\""),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nrequire_roles = [\"a\\nb\"]", "is no role: it has printable characters only"),
     ("signing_key = \"key.pem\"", "", "[development] needs the key `signing_key`"),
     ("[development]\nsigning_key = \"key.pem\"", "", "/hubs/a needs a token, but no issuer of users is trusted"),
     ("[hub.\"/hubs/a\"]", "", "no hub is declared"),
@@ -56,6 +70,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\njoin = [{ group = \"admin\", roles = [] }]", "nobody would join"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\npublic = true\nrequire_roles = [\"admin\"]", "a public hub cannot require roles"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"*\"]", "not an origin: \"*\" (scheme, host and port alone"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"https://*.com\"]", "14:12: not an origin: \"https://*.com\" (a `*.` stands before a domain of at least two names"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\nheaders = [\"x tenant\"]", "14:12: \"x tenant\" is not the name of a header"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\ncookie = \"a b\"", "13:10: \"a b\" is not the name of a cookie (for instance "),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[cors]\norigins = [\"https://a.example/\"]", "14:12: not an origin"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nkeepalive_seconds = 30", "`client_timeout_seconds` must be longer than `keepalive_seconds`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
@@ -92,7 +109,6 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.resume]\nallow = true\njoin = \"x\"", "12:23: every hub has a method `resume` of its own"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method]\nJoin = { allow = true, join = \"x\" }\njoin = { allow = true, join = \"x\" }", "14:1: `join` is declared twice"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\npublic = true\nmethod.Join = { allow = { roles = [\"a\"] }, join = \"x\" }", "the method `Join` asks for claims, and a public hub has no tokens"),
-    ("[development]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nrealm = \"r\"\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\n[hub.\"/hubs/b\"]\njoin = []\nmethod.Draft = { allow = true, join = \"draft:{user}\" }\n[development]", "Draft of /hubs/b puts users of different realms into one group"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nauthorizer = \"list\"\njoin = \"list:{id}\"\n[authorizer.lists]\nurl = \"http://a/{id}\"", "14:14: there is no authorizer `list` (did you mean `lists`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\narguments = [\"listId\"]\nauthorizer = \"lists\"\njoin = \"list:{listId}\"\n[authorizer.lists]\nurl = \"http://a/users/{user}/{listID}\"", "14:14: `lists` asks for /users/{user}/{listID}: the method knows no `{listID}` (did you mean `listId`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\nauthorizer = \"lists\"\npublish = { event = \"system.Alert\", fields = { title = \"t\", message = \"m\" } }\n[authorizer.lists]\nurl = \"http://a/{group}\"", "the method knows no `{group}`"),
@@ -108,6 +124,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\nallow = true\npublish = { event = \"system.Alert\", fields = { title = \"{titel}\" } }", "14:56: the method knows no `{titel}`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = false\njoin = \"x\"", "13:1: `grant` can only be true (leave the key out)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\".method.M]\ngrant = true\npublish = { event = \"system.Alert\" }", "13:1: only a method that joins a group can ask for a grant"),
+    ("[hub.\"/hubs/a\"]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\nroles = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\norgs = [\"*\"]\nroles = [\"*\"]\n[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nallow = { user = \"{id}\" }\njoin = \"room:{id}\"", "`allow` of the method `M` compares users, and users of every realm pass (add realm = "),
+    ("[hub.\"/hubs/a\"]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\nroles = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\norgs = [\"*\"]\nroles = [\"*\"]\n[authorizer.lists]\nurl = \"http://a/{user}/{id}\"\n[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nauthorizer = \"lists\"\njoin = \"list:{id}\"", "the authorizer of the method `M` is asked about {user} without {realm} (add {realm} to its URL"),
     ("[node]", "[node", "fanfare.toml:2:"),
 ];
 
@@ -171,6 +189,33 @@ fn what_a_method_publishes_is_checked_against_its_schema() {
         r#"{ event = "system.Alert", fields = { org = "{org}", title = "{text}", message = "{text}: {count}" } }"#,
     );
     assert!(sound[0].contains("declares no [[route]]"), "{sound:#?}");
+}
+
+#[test]
+fn a_method_that_publishes_its_caller_says_the_realm_where_there_are_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |realms: [&str; 2]| {
+        let issuer = |name: &str, realm: &str| {
+            format!(
+                "[[issuer]]\nissuer = \"{name}\"\njwks = \"http://a\"\nusers = true\nrealm = \"{realm}\"\n\
+                 orgs = [\"*\"]\nroles = [\"*\"]\n"
+            )
+        };
+        let fields = "{ org = \"{org}\", user = \"{user}\", title = \"t\", message = \"m\" }";
+        let method = format!(
+            "{}{}[hub.\"/hubs/a\".method.M]\nallow = true\npublish = {{ event = \"system.Alert\", fields = {fields} }}",
+            issuer("a", realms[0]),
+            issuer("b", realms[1])
+        );
+        let text = LEAST.replace("path = \".\"", "path = \"routes.toml\"").replace("[hub.\"/hubs/a\"]", &method);
+        std::fs::write(folder.path().join("routes.toml"), "").unwrap();
+        let path = folder.path().join("fanfare.toml");
+        std::fs::write(&path, text).unwrap();
+        Loaded::load(&path).unwrap_err().remove(0).to_string()
+    };
+    let told_of = told(["own", "partner"]);
+    assert!(told_of.contains("`user` of system.Alert is the caller, and their realm is not said"), "{told_of}");
+    assert!(told(["same", "same"]).contains("declares no [[route]]"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod argument;
 mod caller;
 mod publish;
 mod question;
+mod realms;
 mod refusal;
 mod template;
 #[cfg(test)]
@@ -120,12 +121,11 @@ impl Declared {
         self.authorization.allow.as_ref().is_none_or(|allow| allow.allows_roles(roles))
     }
 
-    /// Whether it tells users apart but not the realms that they come from.
-    #[must_use]
-    pub fn mixes_realms(&self) -> bool {
-        match &self.action {
-            Action::Join(group) | Action::Leave(group) => group.uses(Claim::User) && !group.uses(Claim::Realm),
-            Action::Publish(_) => false,
+    /// Takes users and sessions in its groups for what the hub's own groups of the same form take them.
+    pub fn own_as<'t>(&mut self, mut declared: impl Iterator<Item = &'t GroupTemplate>) {
+        let (Action::Join(group) | Action::Leave(group)) = &mut self.action else { return };
+        if let Some(same) = declared.find(|known| known.same_family(group.template())) {
+            group.own_as(same);
         }
     }
 
@@ -133,6 +133,15 @@ impl Declared {
     pub fn check_event(&self, registry: &Registry, faults: &mut Vec<Fault>) {
         if let Action::Publish(event) = &self.action {
             event.check(&self.parameters, registry, faults);
+        }
+    }
+
+    /// A fault if what it publishes does not say the realm of a user whom it names.
+    #[must_use]
+    pub fn publishes_without_realm(&self) -> Option<Fault> {
+        match &self.action {
+            Action::Publish(event) => event.mixes_realms(),
+            Action::Join(_) | Action::Leave(_) => None,
         }
     }
 

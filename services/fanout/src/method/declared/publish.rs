@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use fanfare_event::{Input, Kind, Registry, Schema};
 use serde_json::Value as Json;
 
-use super::template::Source;
+use super::template::{Claim, Source};
 use super::{Caller, Given, Names, Parameter, ParameterKind, Refusal, Template, UnknownName};
 use crate::config::{Fault, Spot, suggest};
 
@@ -63,6 +63,9 @@ pub struct Draft {
 
 /// What the schema calls the org of an event.
 const ORG: [&str; 2] = ["org", "org_id"];
+
+/// What the schema calls the user of an event.
+const USER: [&str; 2] = ["user", "user_id"];
 
 impl Shape {
     /// Reads a template: one value alone keeps its type, anything else is text.
@@ -206,6 +209,20 @@ impl PublishRule {
     #[must_use]
     pub fn uses_claims(&self) -> bool {
         self.fields.iter().any(|field| field.shape.uses_claims())
+    }
+
+    /// A fault if it names the caller as the user of the event and not the realm that they are of: where there are
+    /// several, the event would mean a user of the first.
+    #[must_use]
+    pub fn mixes_realms(&self) -> Option<Fault> {
+        let is = |field: &Field, claim| matches!(field.shape, Shape::Value(Alone(Source::Claim(of))) if of == claim);
+        let user = self.fields.iter().find(|field| USER.contains(&&*field.name) && is(field, Claim::User))?;
+        if self.fields.iter().any(|field| is(field, Claim::Realm)) {
+            return None;
+        }
+        let message = format!("`{}` of {} is the caller, and their realm is not said", user.name, self.event);
+        let help = "users of several issuers are apart: add a field realm = \"{realm}\" to event and schema";
+        Some(user.spot.fault(message, Some(help.to_owned())))
     }
 
     /// Checks the event against its schema, as far as that can be done before a call.

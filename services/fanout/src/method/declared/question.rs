@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::template::Source;
+use super::template::{Claim, Source};
 use super::{Caller, Given, Names, Refusal, UnknownName};
 use crate::groups::name::GroupName;
 use crate::route::{Piece, pieces};
@@ -53,6 +53,12 @@ impl Question {
     #[must_use]
     pub fn uses_claims(&self) -> bool {
         self.segments.iter().flatten().any(|part| matches!(part, Part::Value(Source::Claim(_))))
+    }
+
+    /// Whether it asks for this claim of the caller.
+    #[must_use]
+    pub fn names(&self, claim: Claim) -> bool {
+        self.segments.iter().flatten().any(|part| matches!(part, Part::Value(Source::Claim(of)) if *of == claim))
     }
 
     /// The URL of one call.

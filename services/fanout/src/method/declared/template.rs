@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::{Caller, Given, Parameter, Refusal};
 use crate::config::suggest;
 use crate::groups::name::{GroupName, GroupTemplate};
+use crate::groups::owner::Owner;
 use crate::route::{Piece, pieces};
 
 /// A claim that templates may name.
@@ -244,6 +245,11 @@ impl GroupRule {
         self.values.contains(&Source::Claim(claim))
     }
 
+    /// Takes its users and sessions for what the groups of this template, of the same form, take them.
+    pub fn own_as(&mut self, declared: &GroupTemplate) {
+        self.template = self.template.owned_as(declared);
+    }
+
     /// Whether its name is made of any claim.
     #[must_use]
     pub fn uses_claims(&self) -> bool {
@@ -257,6 +263,11 @@ impl GroupRule {
     pub fn name(&self, caller: Caller<'_>, given: &Given) -> Result<GroupName, Refusal> {
         let values = self.values.iter().map(|value| value.required(caller, given));
         let values: SmallVec<[Cow<'_, str>; 2]> = values.collect::<Result<_, _>>()?;
-        Ok(self.template.name(&values)?)
+        let claims = caller.identity.map(|identity| &**identity.claims());
+        let owner = Owner {
+            realm: claims.and_then(|claims| claims.realm.as_deref()),
+            user: claims.map(|claims| claims.user.as_str()),
+        };
+        Ok(self.template.name_for(&values, owner)?)
     }
 }

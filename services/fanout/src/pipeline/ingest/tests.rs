@@ -28,7 +28,7 @@ fn attributes(event_type: &str, source: &str) -> Attributes {
 fn permission(types: &[&str], sources: &[&str], orgs: &[&str]) -> Publish {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     let types = types.iter().map(|text| TypePattern::parse(text).expect("a pattern")).collect();
-    Publish { types, sources: texts(sources), orgs: texts(orgs) }
+    Publish { types, sources: texts(sources), orgs: texts(orgs), issuer_orgs: fanfare_token::NameList::any() }
 }
 
 #[test]

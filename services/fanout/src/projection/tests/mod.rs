@@ -7,7 +7,10 @@ use fanfare_event::Id;
 use fanfare_token::Claims;
 
 use super::*;
+use crate::config::{Joiner, default_join};
+use crate::connection::Identity;
 use crate::groups::name::{GroupName, GroupTemplate};
+use crate::route::{InRealm, Realms};
 use crate::scene::{BOUNDS, Scene, claims};
 
 mod interleaving;
@@ -76,19 +79,95 @@ fn a_logout_of_one_session_leaves_the_others() {
     assert!(!known.refuses(&claims("alice", "acme", &[], "s2", 5)));
 }
 
+/// The event names the user's realm by a field of its own.
+const KEYED_LOGOUT: &str = r#"{"type": "record", "name": "SignedOut", 
+    "fields": [{"name": "user", "type": "string"}, {"name": "realm", "type": ["null", "string"], "default": null}]}"#;
+
+const REALM_ROUTES: &str = "[[route]]\nname = \"out\"\nevent = \"login.SignedOut\"\nhub = \"/hubs/notifications\"\n\
+    cross_org = true\ngroups = [\"user:{user}\"]\nlogout = { user = \"{user}\", reason = \"bye\" }\n";
+
+fn in_realm(realm: Option<&str>, user: Claims) -> Claims {
+    Claims { realm: realm.map(Arc::from), ..user }
+}
+
 #[test]
-fn users_of_another_realm_share_no_logout() {
+fn a_logout_is_in_every_realm_unless_it_names_one() {
+    let schemas = [("login/SignedOut.v1.avsc", KEYED_LOGOUT)];
+    let mut scene = Scene::with(&schemas, REALM_ROUTES, Realms::new(["entra", "partner"]));
+    let mut groups = |realm: &str| {
+        let mut known = empty();
+        let out = scene.event_at(10_000, "login.SignedOut", &format!(r#"{{"user":"alice","realm":{realm}}}"#));
+        let event = scene.decode(&out);
+        let matched = scene.routes.resolve(&event).map(|found| found[0].groups.clone());
+        let names = matched.map(|groups| groups.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let folded = fold(&mut known, &scene, &out);
+        let ended = ["entra", "partner"].map(|realm| {
+            let claims = in_realm(Some(realm), user(5));
+            let who = Identity::new(Arc::new(claims.clone()), None, |_| false).expect("an identity");
+            let refused = known.refuses(&claims);
+            assert_eq!(folded.consequences.iter().any(|felt| felt.ends(&who)), refused, "open tabs and tokens alike");
+            refused
+        });
+        (names.map_err(|error| error.to_string()), ended)
+    };
+    assert_eq!(
+        groups("null"),
+        (Ok(vec!["user:entra/alice".to_owned(), "user:partner/alice".to_owned()]), [true, true])
+    );
+    assert_eq!(groups("\"partner\""), (Ok(vec!["user:partner/alice".to_owned()]), [false, true]));
+    let (unknown, ended) = groups("\"evil\"");
+    assert!(unknown.is_err_and(|error| error.contains("`realm` names a realm that no issuer of users has")));
+    assert_eq!(ended, [false, false]);
+}
+
+#[test]
+fn roles_are_those_of_the_first_realm_unless_another_is_named() {
+    let roles = |change: Option<&str>, user: &Claims| {
+        let (mut known, mut scene) = (empty(), Scene::with(&[], ROLES, Realms::new(["entra", "partner"])));
+        let routes = change.map(|realm| format!("{ROLES}realm = \"{realm}\"\n"));
+        if let Some(routes) = &routes {
+            scene = Scene::with(&[], routes, Realms::new(["entra", "partner"]));
+        }
+        let json = r#"{"user":"alice","org":"acme","roles":["Super Admin"]}"#;
+        let changed = scene.event_at(10_000, "auth.RolesChanged", json);
+        fold(&mut known, &scene, &changed);
+        known.roles_of(user).into_iter().map(|(role, _)| role).collect::<Vec<_>>()
+    };
+    let (entra, partner) = (in_realm(Some("entra"), user(5)), in_realm(Some("partner"), user(5)));
+    assert_eq!((roles(None, &entra), roles(None, &partner)), (vec!["Super Admin".to_owned()], vec!["user".to_owned()]));
+    assert_eq!(roles(Some("partner"), &partner), ["Super Admin"]);
+    assert_eq!(roles(Some("partner"), &entra), ["user"]);
+}
+
+const ROLES: &str = "[[route]]\nname = \"roles\"\nevent = \"auth.RolesChanged\"\nhub = \"/hubs/notifications\"\n\
+    groups = [\"user:{user}\"]\nroles = { user = \"{user}\", org = \"{org}\", roles = \"{roles}\" }\n\
+    toast = { severity = \"info\", title = \"t\", message = \"m\" }\n";
+
+#[test]
+fn the_session_of_one_user_is_not_that_of_another() {
     let (mut known, mut scene) = (empty(), Scene::demo());
-    let out = scene.event_at(10_000, "auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#);
-    fold(&mut known, &scene, &out);
-    assert!(!known.refuses(&Claims { realm: Some(Arc::from("partner")), ..user(5) }));
+    let out = scene.event_at(10_000, "auth.UserLoggedOut", r#"{"user":"alice","org":"acme","session":"1"}"#);
+    let folded = fold(&mut known, &scene, &out);
+    let (alice, bob) = (claims("alice", "acme", &[], "1", 5), claims("bob", "globex", &[], "1", 5));
+    assert!(known.refuses(&alice) && !known.refuses(&bob));
+    let who = |claims: &Claims| Identity::new(Arc::new(claims.clone()), None, |_| false).expect("an identity");
+    let ends = |claims: &Claims| folded.consequences.iter().any(|felt| felt.ends(&who(claims)));
+    assert!(ends(&alice) && !ends(&bob));
+    let event = scene.decode(&out);
+    let heard = &scene.routes.route(&event)[0].groups;
+    let groups = |claims: &Claims| {
+        let mut groups = Vec::new();
+        default_join().iter().for_each(|rule| rule.groups(&Joiner::of(claims), &mut groups));
+        groups
+    };
+    assert!(heard.iter().all(|group| groups(&alice).contains(group) && !groups(&bob).contains(group)), "{heard:?}");
 }
 
 #[test]
 fn logouts_beyond_the_bound_become_stricter_and_never_forgotten() {
     let mut revocations = Revocations::new(2);
     for (at, name) in [(10, "a"), (20, "b"), (30, "c")] {
-        revocations.log_out(&Id::parse(name).expect("valid"), None, at);
+        revocations.log_out(&InRealm::Every, &Id::parse(name).expect("valid"), None, at);
     }
     assert_eq!(revocations.len(), 2);
     assert!(revocations.refuses(&claims("a", "acme", &[], "s", 10)));

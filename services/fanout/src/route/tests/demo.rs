@@ -127,15 +127,25 @@ fn logout_and_roles_have_their_effects() {
     };
     assert_eq!(
         effect("auth.UserLoggedOut", &json!({"org": "acme", "user": "alice", "session": null})),
-        Effect::Logout { user: id("alice"), session: None }
+        Effect::Logout { realm: InRealm::Every, user: id("alice"), session: None }
     );
     assert_eq!(
         effect("auth.UserLoggedOut", &json!({"org": "acme", "user": "alice", "session": "s1"})),
-        Effect::Logout { user: id("alice"), session: Some(id("s1")) }
+        Effect::Logout { realm: InRealm::Every, user: id("alice"), session: Some(id("s1")) }
     );
     assert_eq!(
-        effect("auth.RolesChanged", &json!({"org": "acme", "user": "alice", "roles": ["user", "No Role"]})),
-        Effect::Roles { user: id("alice"), org: id("acme"), roles: vec!["user".to_owned()] }
+        effect("auth.RolesChanged", &json!({"org": "acme", "user": "alice", "roles": ["user", "Super Admin", "/a"]})),
+        Effect::Roles {
+            realm: None,
+            user: id("alice"),
+            org: id("acme"),
+            roles: ["user", "Super Admin", "/a"].map(str::to_owned).to_vec()
+        }
+    );
+    let unprintable = event("auth.RolesChanged", &json!({"org": "acme", "user": "alice", "roles": ["user", "a\nb"]}));
+    assert!(
+        matches!(table.verify(&unprintable), Err(Unroutable::BadRole { field, .. }) if field == "roles"),
+        "a role is never left out in silence"
     );
     assert_eq!(effect("license.FlagRemoved", &json!({"org": "acme", "flag": "x"})), Effect::None);
 }

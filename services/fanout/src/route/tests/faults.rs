@@ -39,7 +39,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("groups", r#"groups = ["org:{enabled}"]"#, "`{enabled}` is a boolean and cannot be the org of a group"),
     ("groups", r#"groups = ["org:{$cursor}"]"#, "`{$cursor}` is not known before the notification is made"),
     ("groups", r#"groups = ["org:{org"]"#, "a `{` has no partner"),
-    ("groups", r#"groups = ["org:{org}/role:a b"]"#, "has no group `org:{org}/role:a b`"),
+    ("groups", r#"groups = ["orgs:{org}/role:a b"]"#, "has no group `orgs:{org}/role:a b`"),
     ("groups", "groups = []", "no group is listed"),
     ("groups", "", "the route `t` needs the key `groups`"),
     ("groups", r#"groups = "org:{org}""#, "must be a list of strings, not a string"),

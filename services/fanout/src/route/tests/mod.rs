@@ -21,7 +21,7 @@ pub(super) const HUB: &str = "/hubs/notifications";
 
 pub(super) fn hub(path: &str, groups: &[&str]) -> HubDeclaration {
     let groups = groups.iter().map(|text| text.parse().unwrap()).collect();
-    HubDeclaration { path: path.to_owned(), groups, times: Times::default() }
+    HubDeclaration { path: path.to_owned(), groups, times: Times::default(), realms: Realms::default() }
 }
 
 /// The demo's hub and one more.

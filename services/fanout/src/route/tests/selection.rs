@@ -110,7 +110,10 @@ fn a_logout_may_have_a_shape_of_its_own() {
     let route = table.route(&event)[0].route;
     assert_eq!(route.target(), "log_off_initiated");
     assert_eq!(route.arguments(&event, "c").iter().map(json_of).collect::<Vec<_>>(), [json!("signed out")]);
-    assert_eq!(route.effect(&event), Effect::Logout { user: Id::parse("alice").unwrap(), session: None });
+    assert_eq!(
+        route.effect(&event),
+        Effect::Logout { realm: InRealm::Every, user: Id::parse("alice").unwrap(), session: None }
+    );
 }
 
 #[test]

@@ -318,6 +318,8 @@ impl Tab {
             issued_at,
             expires_at: issued_at + TOKEN_LIFETIME,
             publish: None,
+            orgs: Vec::new(),
+            unusable: Vec::new(),
         }));
     }
 

@@ -1,0 +1,164 @@
+//! In which realm an event means its users: the route or the event says so, or the first issuer of users is meant.
+
+use std::sync::Arc;
+
+use fanfare_event::{Event, Kind, Value};
+use smallvec::SmallVec;
+
+use super::field::{FieldPath, article};
+use super::scope::{Phase, Scope};
+use super::source::Source;
+use super::verify::Unroutable;
+use crate::config::section::Section;
+use crate::config::suggest;
+
+/// The field that names the realm of an event's users, unless its route says otherwise.
+const FIELD: &str = "realm";
+
+/// The realms of the issuers of users, the first issuer's first. There are none where one issuer has users and its
+/// realm has no name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Realms(Arc<[Arc<str>]>);
+
+impl Realms {
+    /// Takes the realms in the order of their issuers, each once.
+    #[must_use]
+    pub fn new<'r>(realms: impl IntoIterator<Item = &'r str>) -> Self {
+        let mut known: Vec<Arc<str>> = Vec::new();
+        for realm in realms {
+            if !known.iter().any(|other| **other == *realm) {
+                known.push(realm.into());
+            }
+        }
+        Self(known.into())
+    }
+
+    /// The realm that is meant where none is said.
+    #[must_use]
+    pub fn first(&self) -> Option<&Arc<str>> {
+        self.0.first()
+    }
+
+    /// Whether there are users of more than one.
+    #[must_use]
+    pub fn are_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<str>> {
+        self.0.iter().find(|known| ***known == *name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+/// In which realms an event means its user.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum InRealm {
+    /// In all of them: a logout that names none.
+    Every,
+    /// In one; it has no name where there is but one.
+    One(Option<Arc<str>>),
+}
+
+impl InRealm {
+    /// Whether users of this realm are meant.
+    #[must_use]
+    pub fn includes(&self, realm: Option<&str>) -> bool {
+        match self {
+            Self::Every => true,
+            Self::One(one) => one.as_deref() == realm,
+        }
+    }
+}
+
+/// The realms of those who hear of an event: one, but for a logout. None stands for the one realm without a name.
+pub(super) type RealmNames = SmallVec<[Option<Arc<str>>; 1]>;
+
+/// Where a route's realm is said.
+#[derive(Debug, Clone)]
+pub(super) struct RealmRule {
+    said: Said,
+    realms: Realms,
+}
+
+#[derive(Debug, Clone)]
+enum Said {
+    Nowhere,
+    ByRoute(Arc<str>),
+    ByEvent(FieldPath),
+}
+
+impl RealmRule {
+    /// Reads `realm = "partner"` or `realm = "{tenant}"`; without it a field `realm` of the event counts.
+    pub(super) fn compile(scope: &Scope<'_>, section: &Section<'_>, realms: &Realms) -> Self {
+        let said = match section.string("realm") {
+            None => Self::of_field(scope),
+            Some(text) => scope.text(text, Phase::Routing).and_then(|template| {
+                if let Some(literal) = template.literal() {
+                    let known = realms.find(literal).cloned();
+                    if known.is_none() {
+                        let message = format!("no [[issuer]] of users has the realm {literal:?}");
+                        scope.document.fault(text.at, message, suggest::help(literal, realms.names()));
+                    }
+                    return known.map(Said::ByRoute);
+                }
+                match template.single() {
+                    Some(Source::Field(field)) if *field.kind() == Kind::String => Some(Said::ByEvent(field.clone())),
+                    other => {
+                        let found = other.map_or_else(|| "a text".to_owned(), |source| article(&source.kind()));
+                        let message = format!("`realm` is {found}, and must be a name or one string field");
+                        scope.document.fault(text.at, message, Some("for instance realm = \"{realm}\"".to_owned()));
+                        None
+                    }
+                }
+            }),
+        };
+        Self { said: said.unwrap_or(Said::Nowhere), realms: realms.clone() }
+    }
+
+    fn of_field(scope: &Scope<'_>) -> Option<Said> {
+        let field = FieldPath::find(scope.schema, FIELD).ok()?;
+        (*field.kind() == Kind::String).then_some(Said::ByEvent(field))
+    }
+
+    /// The realm that an event names.
+    fn named(&self, event: &Event) -> Result<Option<Arc<str>>, Unroutable> {
+        match &self.said {
+            Said::Nowhere => Ok(None),
+            Said::ByRoute(realm) => Ok(Some(Arc::clone(realm))),
+            // Where there is but one realm, a field of this name says something else.
+            Said::ByEvent(_) if self.realms.first().is_none() => Ok(None),
+            Said::ByEvent(field) => match field.read(&event.record) {
+                Value::String(name) => match self.realms.find(name) {
+                    Some(realm) => Ok(Some(Arc::clone(realm))),
+                    None => Err(Unroutable::UnknownRealm { field: field.name().to_owned() }),
+                },
+                _ => Ok(None),
+            },
+        }
+    }
+
+    /// The one realm in which the event means its users.
+    pub(super) fn one(&self, event: &Event) -> Result<Option<Arc<str>>, Unroutable> {
+        Ok(self.named(event)?.or_else(|| self.realms.first().cloned()))
+    }
+
+    /// The realms in which a logout ends sessions.
+    pub(super) fn of_logout(&self, event: &Event) -> Result<InRealm, Unroutable> {
+        Ok(match self.named(event)? {
+            None => InRealm::Every,
+            named => InRealm::One(named),
+        })
+    }
+
+    /// The realms of the users that hear of it; one without a name where there is but one.
+    pub(super) fn hearing(&self, event: &Event, every: bool) -> Result<RealmNames, Unroutable> {
+        if every && self.realms.first().is_some() && self.named(event)?.is_none() {
+            return Ok(self.realms.0.iter().cloned().map(Some).collect());
+        }
+        Ok(RealmNames::from_elem(self.one(event)?, 1))
+    }
+}
