@@ -8,6 +8,7 @@ use crate::claim_name::ClaimName;
 use crate::claims::{Audience, ClaimKind, Claims, UnusableClaim};
 use crate::config::IssuerConfig;
 use crate::error::TokenError;
+use crate::name_list::NameList;
 use crate::payload::{Payload, Values};
 use crate::publish::{Publish, intersect};
 
@@ -52,7 +53,10 @@ pub(crate) fn check(
         Err(reason) => return Err(TokenError::invalid(user.as_str(), reason)),
     };
     let mut reader = Reader { payload, unusable: Vec::new(), dropped: Dropped::default() };
-    let (org, orgs) = reader.orgs(issuer)?;
+    // The org of a producer says nothing of what it publishes; that is its `publish_orgs`.
+    let any = NameList::any();
+    let allowed = if audience == Audience::User { &issuer.orgs } else { &any };
+    let (org, orgs) = reader.orgs(&issuer.claims.org, allowed)?;
     let roles = reader.roles(issuer);
     let session = reader.session(&issuer.claims.session);
     let producer = audience == Audience::Producer && roles.iter().any(|role| role == "producer");
@@ -125,13 +129,12 @@ impl<'p> Reader<'_, 'p> {
     }
 
     /// The user's org, or those among which a connection chooses.
-    fn orgs(&mut self, issuer: &IssuerConfig) -> Result<(Option<Id>, Vec<Id>), TokenError> {
-        let name = &issuer.claims.org;
+    fn orgs(&mut self, name: &ClaimName, allowed: &NameList) -> Result<(Option<Id>, Vec<Id>), TokenError> {
         let Values { good, bad } = self.names(name, ClaimKind::Org);
         self.dropped.invalid += bad.len() as u64;
         let named = good.len();
         let mut orgs: Vec<Id> =
-            good.iter().filter(|org| issuer.orgs.allows(org)).filter_map(|org| Id::parse(org).ok()).collect();
+            good.iter().filter(|org| allowed.allows(org)).filter_map(|org| Id::parse(org).ok()).collect();
         if orgs.is_empty() && named > 0 {
             return Err(TokenError::OtherOrg { claim: name.as_str().to_owned() });
         }

@@ -46,7 +46,7 @@ async fn what_may_not_be_published_is_not() {
         let found = alice.invoke("AnnounceAnywhere", json!([org])).await;
         assert_eq!(found, refused("AnnounceAnywhere"), "an event of another org, or of none, is nobody's to publish");
     }
-    assert!(alice.invoke("AnnounceAnywhere", json!(["a b"])).await.is_err(), "not an id");
+    assert!(alice.invoke("AnnounceAnywhere", json!(["a b"])).await.is_err(), "not of the caller");
     assert!(alice.invoke("AnnounceAnywhere", json!(["acme"])).await.is_ok());
     assert_eq!(bob.expect("toast").await["title"], "t");
     hears_nothing_else(&node, &mut bob, "nothing-more").await;

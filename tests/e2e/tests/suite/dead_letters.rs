@@ -88,7 +88,7 @@ async fn what_cannot_be_routed_is_a_dead_letter_too() {
     let mut node = Node::prepare(Settings::default());
     let log = node.open_log();
     let record = Registry::builtin().event_type("export.ExportFailed").expect("known").clone();
-    let body = json!({ "org": "acme", "user": "a/b", "job_id": "j", "kind": "k", "reason": "r" });
+    let body = json!({ "org": "acme", "user": "a\nb", "job_id": "j", "kind": "k", "reason": "r" });
     let body = record.encode_json(None, &body).expect("a user is any text to Avro");
     let headers = [
         ("ce-specversion", "1.0"),

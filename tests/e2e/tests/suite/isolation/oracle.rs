@@ -89,7 +89,8 @@ impl Oracle {
             Audience::User => user.as_ref() == Some(&person.user),
             Audience::Watchers => watchers.contains(&person.user),
             Audience::UserInText => *team == person.user,
-            Audience::SessionInText => person.session.as_ref() == Some(team),
+            // A session is one of a user, whom the event names.
+            Audience::SessionInText => person.session.as_ref() == Some(team) && user.as_ref() == Some(&person.user),
             Audience::Org => org.as_ref().is_some_and(|org| is_of(person, org)),
             Audience::OrgInText => is_of(person, team),
             // Who names another org hears what all of it hear, and has no role in it.
