@@ -115,6 +115,16 @@ impl Replaying {
         }
     }
 
+    /// From where on its tab is live once it has ended. A node may be behind the one that gave the cursor: what the tab has
+    /// is not told again.
+    pub(super) fn live_from(&self) -> Position {
+        let mut from = self.until.clone();
+        if self.complete && from.incarnation() == self.after.incarnation() {
+            from.merge(&self.after);
+        }
+        from
+    }
+
     /// Whether something of it is still to be sent.
     pub(super) fn has_more(&self) -> bool {
         !self.pending.is_empty() || self.stage != Stage::Ended

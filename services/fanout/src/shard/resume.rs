@@ -83,12 +83,7 @@ impl Core {
             kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
         let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
         let until = if tab.is_catching_up() {
-            let mut until = self.context.groups.read(|known| known.position().clone());
-            if until.incarnation() == after.incarnation() {
-                // A node may be behind the one that gave the cursor: what the tab has is not told again.
-                until.merge(&after);
-            }
-            until
+            self.context.groups.read(|known| known.position().clone())
         } else {
             tab.subscriptions.replay_until().unwrap_or(live_from)
         };
@@ -123,7 +118,7 @@ impl Core {
             }
             Kind::AtConnect => {
                 #[cfg(test)]
-                self.observed.push(super::Observed::Resumed(key, complete, replay.until.clone()));
+                self.observed.push(super::Observed::Resumed(key, complete, replay.live_from()));
                 self.after_resume(key, &replay, is_cut, is_catching_up);
             }
             // What it missed is not there any more.
@@ -144,7 +139,7 @@ impl Core {
         }
         if is_catching_up {
             tab.rejoin = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() }));
-            self.end_catching_up_with(key, &Caught::Resumed(replay.until.clone()), &replay.told);
+            self.end_catching_up_with(key, &Caught::Resumed(replay.live_from()), &replay.told);
         }
     }
 
@@ -153,7 +148,7 @@ impl Core {
         let (position, marked) = match (is_cut, is_catching_up) {
             // Going on from there says whether something had been lost before.
             (true, _) => (replay.reached.clone(), !replay.complete),
-            (false, true) => (replay.until.clone(), false),
+            (false, true) => (replay.live_from(), false),
             (false, false) => (self.told_up_to(key).unwrap_or_else(|| replay.until.clone()), false),
         };
         let mut answer = vec![
