@@ -33,8 +33,13 @@ impl Publish {
 
     /// Tells whether events of this org may be published; an event without an org needs the `*`.
     pub fn allows_org(&self, org: Option<&Id>) -> bool {
-        let of_issuer = org.map_or(self.issuer_orgs.allows_all(), |org| self.issuer_orgs.allows(org.as_str()));
-        of_issuer && self.orgs.iter().any(|pattern| pattern == "*" || org.is_some_and(|org| org.as_str() == pattern))
+        self.issuer_may_name(org)
+            && self.orgs.iter().any(|pattern| pattern == "*" || org.is_some_and(|org| org.as_str() == pattern))
+    }
+
+    /// Tells whether the issuer may name this org at all, whatever its tokens say.
+    pub fn issuer_may_name(&self, org: Option<&Id>) -> bool {
+        org.map_or(self.issuer_orgs.allows_all(), |org| self.issuer_orgs.allows(org.as_str()))
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) fn of_org(org: Option<&Id>, permission: &Publish) -> Result<(), Inges
         return Ok(());
     }
     let what = org.map_or_else(|| "events of no org".to_owned(), |org| format!("events of org {org}"));
+    if !permission.issuer_may_name(org) {
+        return Err(IngestError::Forbidden(format!("{what}: `orgs` of its [[issuer]] leaves them out")));
+    }
     forbid(&what, "publish_orgs", &permission.orgs)
 }
 

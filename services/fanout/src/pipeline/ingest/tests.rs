@@ -44,6 +44,10 @@ fn a_refusal_shows_what_is_allowed() {
     assert!(refused("a.B", "/other").is_err_and(|told| told.contains("`publish_sources` allows license/*")));
     let org = permission::of_org(None, &limited).expect_err("refused").to_string();
     assert!(org.contains("events of no org") && org.contains("`publish_orgs` allows acme"), "{org}");
+    let issuer_orgs = fanfare_token::NameList::of(["globex".to_owned()]);
+    let of_issuer = permission::of_org(Some(&Id::parse("acme").expect("an id")), &Publish { issuer_orgs, ..limited });
+    let told = of_issuer.expect_err("refused").to_string();
+    assert!(told.contains("events of org acme") && told.contains("`orgs` of its [[issuer]]"), "{told}");
 }
 
 #[test]
