@@ -53,11 +53,6 @@ impl Subscriptions {
         self.memberships.iter().any(by_claims) || self.joined.live_in(groups, place)
     }
 
-    /// Whether whatever is retained at this place comes live: it lies behind where the connection is live, in all groups.
-    pub(crate) fn comes_live(&self, place: Place) -> bool {
-        self.live_from.as_ref().is_some_and(|from| !place.is_within(from)) && !self.joined.may_precede(place)
-    }
-
     /// Whether it is in one of these groups and was by its grant when this was said: a tab that has not heard anything is
     /// replayed all of that.
     pub(crate) fn was_in(&self, groups: &[GroupName], place: Place) -> bool {

@@ -11,6 +11,7 @@ use fanfare_broker::Position;
 
 use super::tab::Tab;
 use super::{Core, Key};
+use crate::groups::name::GroupName;
 use crate::projection::Place;
 
 /// How long a client is quiet before it is taken to have nothing to say, beside twice the time of its first sign.
@@ -33,9 +34,9 @@ pub(super) struct CatchingUp {
     sign: Option<Instant>,
     /// When the last completion was written.
     completed: Option<Instant>,
-    /// Whether it has come into groups since its handshake: of these it may hear something retained that came live
-    /// before it was in.
-    pub(super) has_entered: bool,
+    /// The groups that it has come into since its handshake, and up to where the node had come then: what was retained
+    /// in them by then did not come live to it.
+    pub(super) entered: Vec<(GroupName, Position)>,
 }
 
 /// How a tab came to be live.
@@ -51,7 +52,7 @@ pub(super) enum Caught {
 
 impl CatchingUp {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, answered: None, sign: None, completed: None, has_entered: false }
+        Self { since: now, answered: None, sign: None, completed: None, entered: Vec::new() }
     }
 
     /// When the client is quiet if it says nothing more.
@@ -117,7 +118,7 @@ impl Core {
     pub(super) fn end_catching_up_with(&mut self, key: Key, caught: &Caught, told: &HashSet<Place>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(flow) = &mut tab.flow else { return };
-        let has_entered = flow.catching_up.take().is_some_and(|catching_up| catching_up.has_entered);
+        let entered = flow.catching_up.take().map(|catching_up| catching_up.entered).unwrap_or_default();
         if let Caught::Resumed(until) = caught
             && tab.subscriptions.go_live_from(until)
         {
@@ -125,7 +126,7 @@ impl Core {
             flow.live.drop_within(until);
         }
         tab.is_anchored |= *caught != Caught::Quiet;
-        self.tell_all_retained(key, told, has_entered);
+        self.tell_all_retained(key, told, &entered);
         self.pump(key);
     }
 }

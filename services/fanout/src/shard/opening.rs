@@ -295,7 +295,8 @@ impl Core {
     pub(super) fn told_anew(&mut self, key: Key, entered: &[Membership]) {
         if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut())
         {
-            catching_up.has_entered = true;
+            let position = self.context.groups.read(|known| known.position().clone());
+            catching_up.entered.extend(entered.iter().map(|held| (held.group.clone(), position.clone())));
         }
         self.tell_retained(key, entered);
     }

@@ -1,12 +1,14 @@
 //! Telling a tab what is retained: as its link takes it, and ahead of what came live meanwhile.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use fanfare_broker::Position;
 
 use super::{Core, Key};
 use crate::connection::{Frame, Subscriptions};
 use crate::groups::Membership;
+use crate::groups::name::GroupName;
 use crate::projection::{Place, Retained};
 use crate::rule::{Rule, kept};
 
@@ -21,16 +23,26 @@ pub(super) struct Retaining {
 impl Core {
     /// Tells what is retained for all groups of a tab that has caught up, but for what a replay has told.
     ///
-    /// What lies behind the position from which the tab is live comes live and is left out, unless it has come into
-    /// groups since.
-    pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, has_entered: bool) {
+    /// What lies behind the position from which the tab is live comes live and is left out, but for what was retained in
+    /// a group before the tab came into it.
+    pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, entered: &[(GroupName, Position)]) {
         let Some(tab) = self.connections.get(key) else { return };
-        let Subscriptions { memberships, joined, .. } = &tab.subscriptions;
-        let groups = memberships.iter().chain(joined.iter().map(|joined| &joined.membership));
-        let groups = groups.map(|held| &held.group);
-        let mut values = self.context.groups.retained(&tab.hub, tab.identity.as_ref(), groups);
-        let comes_live = |place| !has_entered && tab.subscriptions.comes_live(place);
-        values.retain(|value| !told.contains(&value.place) && !comes_live(value.place));
+        let Subscriptions { memberships, joined, live_from: Some(live_from) } = &tab.subscriptions else { return };
+        let (groups, who) = (&self.context.groups, tab.identity.as_ref());
+        let all = memberships.iter().chain(joined.iter().map(|joined| &joined.membership)).map(|held| &held.group);
+        let mut values = groups.retained(&tab.hub, who, all);
+        values.retain(|value| value.place.is_within(live_from));
+        for (group, position) in entered {
+            let of_group = groups.retained(&tab.hub, who, std::iter::once(group));
+            values.extend(
+                of_group
+                    .into_iter()
+                    .filter(|value| !value.place.is_within(live_from) && value.place.is_within(position)),
+            );
+        }
+        // A value may be one of two groups; an event may be retained by two routes.
+        let mut seen = HashSet::new();
+        values.retain(|value| !told.contains(&value.place) && seen.insert((value.place, Arc::as_ptr(&value.route))));
         self.retain(key, values);
     }
 

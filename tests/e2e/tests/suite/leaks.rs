@@ -122,7 +122,7 @@ async fn publish(platform: &Platform, secrets: &mut Secrets) {
     assert_eq!(post(NewEvent::new("system.Alert", "3", &json!({ CANARY: CANARY }))).await, 400);
     assert_eq!(post(NewEvent::raw("system.Alert", "4", "application/json", format!("{{\"{CANARY}"))).await, 400);
     assert_eq!(post(NewEvent::avro("system.Alert", "5", CANARY.as_bytes().to_vec())).await, 400);
-    let user = json!({ "org": "acme", "user": format!("{CANARY}/x"), "title": "t", "message": "m" });
+    let user = json!({ "org": "acme", "user": format!("{CANARY}\n"), "title": "t", "message": "m" });
     assert_eq!(post(NewEvent::new("system.Alert", "6", &user)).await, 400);
 }
 
@@ -145,7 +145,7 @@ async fn poison(platform: &mut Platform) {
         event_type.encode_json(None, body).expect("encoded")
     };
     let alert = encode("system.Alert", &json!({ "org": "acme", "title": CANARY, "message": CANARY }));
-    let user = json!({ "org": "acme", "user": format!("{CANARY}/x"), "title": CANARY, "message": CANARY });
+    let user = json!({ "org": "acme", "user": format!("{CANARY}\n"), "title": CANARY, "message": CANARY });
     let unroutable = encode("system.Alert", &user);
     let mut unknown = alert.clone();
     unknown[5] ^= 1;
