@@ -142,6 +142,10 @@ impl Tab {
                 self.connection.give_up_replacement();
             }
         }
+        // A ping is for the link that is there.
+        if !self.is_linked {
+            return Ok(());
+        }
         self.queue.push(frame, None, limit).map_err(|_| CloseReason::SlowConsumer)
     }
 

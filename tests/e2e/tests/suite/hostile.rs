@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fanfare_attackers::{Attack, Attacker, Burst, Bursts, Report, Target};
-use fanfare_e2e_tests::client::SEPARATOR;
+use fanfare_e2e_tests::client::{Connect, SEPARATOR};
 use fanfare_e2e_tests::wait::{PATIENCE, until};
 use fanfare_e2e_tests::{HUB, Message, NewEvent, Node, Settings, Tab, Token};
 use serde_json::json;
@@ -107,6 +107,22 @@ async fn pings_of_web_sockets_without_a_pause() {
 #[tokio::test]
 async fn empty_fragments_without_end() {
     a_flood_is_ended_by_name_and_nobody_else_notices(Attack::EmptyFragments, Settings::default()).await;
+}
+
+/// A socket that its client has left stays readable for ever: the shard that read it again and again served nobody else.
+#[tokio::test]
+async fn a_stateful_client_that_leaves_its_socket_holds_nobody_up() {
+    let node = Node::start_default().await;
+    let mut others = Others::of(&node).await;
+    let connect = Connect::new(HUB, Token::user("mallory", "elsewhere").sign()).query("useStatefulReconnect", "true");
+    for _ in 0..4 {
+        let negotiated = connect.negotiate(node.address()).await.expect("an answer").json();
+        let id = negotiated["connectionToken"].as_str().expect("a token");
+        let mut socket = connect.open(node.address(), Some(id)).await.expect("an answer").expect("let in");
+        socket.send(&format!("{{\"protocol\":\"json\",\"version\":2}}{SEPARATOR}")).await.expect("open");
+        until("the answer to the handshake", async || socket.next().await.ok().flatten()).await;
+    }
+    others.are_unharmed(&node).await;
 }
 
 /// Fault 9: each fragment cost what had come before it.

@@ -62,7 +62,14 @@ impl Link {
 impl Shard {
     /// Writes what waits for a connection, as far as its link takes it, and does with the link what is to be done then.
     pub(super) fn flush(self: &Rc<Self>, key: Key) {
-        let Some(link) = self.link(key) else { return };
+        let Some(link) = self.link(key) else {
+            // A stateful connection may end while it waits for another socket.
+            let state = self.core().link_state(key);
+            if state == LinkState::Over {
+                self.core().forget(key);
+            }
+            return;
+        };
         match &link.kind {
             Kind::WebSocket(stream) => self.write_socket(key, &link, stream),
             Kind::EventStream(events) => self.write_events(key, &link, events),
@@ -70,7 +77,8 @@ impl Shard {
         }
         let state = self.core().link_state(key);
         match state {
-            LinkState::Open | LinkState::Lost => {}
+            LinkState::Open => {}
+            LinkState::Lost => self.unlink(key),
             // Half-close and wait for the client's end: closing at once could reset the connection and take the Close
             // message with it.
             LinkState::Shut => {
@@ -82,6 +90,14 @@ impl Shard {
                 link.wake.notify_one();
             }
             LinkState::Over => self.core().forget(key),
+        }
+    }
+
+    /// Lets go of a connection's link: its task ends, and its socket closes with it.
+    pub(super) fn unlink(&self, key: Key) {
+        let link = self.links.borrow_mut().get_mut(key).and_then(Option::take);
+        if let Some(link) = link {
+            link.wake_all();
         }
     }
 

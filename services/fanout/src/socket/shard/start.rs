@@ -50,10 +50,7 @@ impl Shard {
     }
 
     fn forgotten(&self, key: Key) {
-        let link = self.links.borrow_mut().get_mut(key).and_then(Option::take);
-        if let Some(link) = link {
-            link.wake_all();
-        }
+        self.unlink(key);
         self.holds.borrow_mut().remove(&key);
         if let Some(embedded) = self.embedded.borrow_mut().remove(&key) {
             embedded.end_all();
