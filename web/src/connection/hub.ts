@@ -127,7 +127,7 @@ export class Hub {
     const from = this.#cursor.resumeFrom;
     try {
       if (from !== undefined) {
-        this.#resumed(await this.#connection.invoke<unknown>("Resume", from));
+        await this.#resume(from);
       } else if (this.#cursor.position === undefined) {
         const position = await this.#connection.invoke<unknown>("Cursor");
         this.#cursor.received(typeof position === "string" ? position : undefined);
@@ -142,11 +142,17 @@ export class Hub {
     this.#saveCursor();
   }
 
-  #resumed(answer: unknown): void {
-    const { replayed, complete } = Object(answer) as { replayed?: unknown; complete?: unknown };
+  /** One call sends no more than the hub allows: it is called again while there is more. */
+  async #resume(from: string): Promise<void> {
+    let replayed = 0;
+    let answer = read.readResumed(await this.#connection.invoke<unknown>("Resume", from));
+    while (answer.goOnFrom !== undefined) {
+      replayed += answer.replayed;
+      answer = read.readResumed(await this.#connection.invoke<unknown>("Resume", answer.goOnFrom));
+    }
     this.#cursor.resumed();
-    if (complete === true) {
-      this.#events.caughtUp(typeof replayed === "number" ? replayed : 0);
+    if (answer.complete) {
+      this.#events.caughtUp(replayed + answer.replayed);
     } else {
       this.#events.missed();
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readExportProgress, readFeatureFlag, readLogout, readToast } from "./notification.ts";
+import { readExportProgress, readFeatureFlag, readLogout, readResumed, readToast } from "./notification.ts";
 
 const NOW = 1_000;
 
@@ -66,4 +66,16 @@ test("a removed flag is never on", () => {
 test("progress stays within 0 and 100", () => {
   const percent = (value: unknown) => readExportProgress({ job_id: "j", percent: value }, NOW)?.percent;
   assert.deepEqual([percent(40), percent(-3), percent(1e9), percent("x"), percent(33.4)], [40, 0, 100, 0, 33]);
+});
+
+test("a resume goes on only where there is more, from the cursor that it names", () => {
+  assert.deepEqual(readResumed({ replayed: 7, complete: true, cursor: "c" }), {
+    replayed: 7,
+    complete: true,
+    goOnFrom: undefined,
+  });
+  assert.equal(readResumed({ replayed: 1000, complete: false, more: true, cursor: "c" }).goOnFrom, "c");
+  for (const answer of [undefined, null, "x", { more: true }, { more: true, cursor: "" }]) {
+    assert.deepEqual(readResumed(answer), { replayed: 0, complete: false, goOnFrom: undefined });
+  }
 });

@@ -85,6 +85,25 @@ export function readExportProgress(argument: unknown, now: number): ExportProgre
   };
 }
 
+/** The answer to `Resume`. */
+export interface Resumed {
+  readonly replayed: number;
+  /** Whether all that was missed has been sent. */
+  readonly complete: boolean;
+  /** The cursor to call `Resume` with again, if one call was not enough. */
+  readonly goOnFrom: string | undefined;
+}
+
+export function readResumed(answer: unknown): Resumed {
+  const fields = fieldsOf(answer) ?? {};
+  const { replayed, complete, more, cursor } = fields;
+  return {
+    replayed: typeof replayed === "number" ? replayed : 0,
+    complete: complete === true,
+    goOnFrom: more === true && typeof cursor === "string" && cursor !== "" ? cursor : undefined,
+  };
+}
+
 function envelope(fields: Fields, now: number): Envelope {
   const at = typeof fields["at"] === "string" ? Date.parse(fields["at"]) : Number(fields["at"] ?? NaN);
   return {
