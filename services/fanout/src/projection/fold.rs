@@ -139,11 +139,15 @@ impl Projection {
     ///
     /// It is never ahead of the newest record, so nodes that have read the same differ at most by what they have not
     /// forgotten yet.
-    pub fn pass_time(&mut self, elapsed: Duration, kept: i64) -> i64 {
+    pub fn pass_time(&mut self, elapsed: Duration, kept: i64) {
         let newest = self.newest;
+        // Before the first record there is nothing to forget. A clock that began then would be as far behind that
+        // record as this one's time is from the epoch.
+        if newest == 0 {
+            return;
+        }
         let now = self.clock.get_or_insert_with(|| AgeClock::begin(kept.min(newest), elapsed)).pass(newest, elapsed);
         self.tidy(now);
-        now
     }
 
     /// How far the clock is behind the newest record, each time that this has grown: a clock was wrong.
@@ -161,7 +165,9 @@ impl Projection {
     fn tidy(&mut self, now: i64) {
         let horizon = now.saturating_div(1000).saturating_sub(self.token_lifetime + CLOCK_SKEW_SECONDS);
         self.revocations.forget_before(horizon);
-        self.roles.forget_before(horizon);
+        // Within the window also for tokens that are newer: since when they have their roles bounds their resumes.
+        let window = now.saturating_sub(self.window_ms).saturating_div(1000);
+        self.roles.forget_before(horizon.min(window));
     }
 
     /// The same knowledge, as if all time had passed up to the newest record: by that, nodes are compared.

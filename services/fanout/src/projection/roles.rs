@@ -92,22 +92,30 @@ impl Roles {
     }
 
     /// The roles that count for these claims: an event's, if it is not older than the token.
+    ///
+    /// A newer token says itself which roles there are. Since when its user has one that the newest event granted, it
+    /// does not say: an old cursor must not show what came before the grant.
     #[must_use]
     pub fn of(&self, claims: &Claims) -> Vec<GrantedRole> {
-        let from_token = || claims.roles.iter().map(|role| (role.clone(), None)).collect();
-        let Some(org) = &claims.org else { return from_token() };
-        let member = (claims.realm.clone(), org.clone(), claims.user.clone());
-        let Some(versions) = self.users.get(&member) else { return from_token() };
-        match versions.current() {
-            // A token of the same second may be the older one; the event's roles are right for both.
-            Some(newer) if newer.value.at >= claims.issued_at => {
-                let held = |role: &String| {
-                    Intervals::of(versions.timeline().map(|said| (said.place, said.value.roles.contains(role))))
-                };
-                newer.value.roles.iter().map(|role| (role.clone(), Some(held(role)))).collect()
-            }
-            _ => from_token(),
-        }
+        let Some(versions) = self.of_member(claims) else { return Self::of_token(claims) };
+        let Some(newest) = versions.current() else { return Self::of_token(claims) };
+        // A token of the same second may be the older one; the event's roles are right for both.
+        let is_overridden = newest.value.at >= claims.issued_at;
+        let held = |role: &String| {
+            let is_granted = newest.value.roles.contains(role);
+            let said = versions.timeline().map(|said| (said.place, said.value.roles.contains(role)));
+            is_granted.then(|| Intervals::of(said))
+        };
+        let roles = if is_overridden { newest.value.roles.iter() } else { claims.roles.iter() };
+        roles.map(|role| (role.clone(), held(role))).collect()
+    }
+
+    fn of_token(claims: &Claims) -> Vec<GrantedRole> {
+        claims.roles.iter().map(|role| (role.clone(), None)).collect()
+    }
+
+    fn of_member(&self, claims: &Claims) -> Option<&Versions<Said>> {
+        self.users.get(&(claims.realm.clone(), claims.org.clone()?, claims.user.clone()))
     }
 
     /// The highest revision that is known of a user's roles in an org, and where it was said.

@@ -187,6 +187,36 @@ fn roles_of_an_event_override_older_tokens_and_only_those() {
     assert_eq!(names(&claims("alice", "globex", &["user"], "s", 9)), ["user"]);
 }
 
+/// Fault 13: a token that is newer than the grant was told what its role's groups heard before it.
+#[test]
+fn a_newer_token_does_not_hear_what_was_before_the_event_that_granted_its_role() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let json = r#"{"user":"alice","org":"acme","roles":["admin"]}"#;
+    let flag = r#"{"org":"acme","flag":"beta","enabled":true}"#;
+    let before = scene.event_at(9_000, "license.FlagToggled", flag);
+    let grant = scene.event_at(10_000, "auth.RolesChanged", json);
+    let behind = scene.event_at(11_000, "license.FlagToggled", flag);
+    for record in [&before, &grant, &behind] {
+        fold(&mut known, &scene, record);
+    }
+    let roles = known.roles_of(&claims("alice", "acme", &["admin", "auditor"], "s", 11));
+    let bounded: Vec<_> = roles.iter().map(|(role, held)| (role.as_str(), held.is_some())).collect();
+    assert_eq!(bounded, [("admin", true), ("auditor", false)], "of what the issuer alone grants nothing else is known");
+    let held = roles[0].1.as_ref().expect("intervals");
+    assert_eq!([&before, &behind].map(|record| held.hold(Place::of(record))), [false, true]);
+}
+
+#[test]
+fn a_node_on_an_empty_log_does_not_take_its_first_record_for_one_from_the_future() {
+    let (mut known, mut scene) = (empty(), Scene::demo());
+    let today = 1_790_000_000_000;
+    known.pass_time(std::time::Duration::from_secs(2), today);
+    let record = scene.event_at(today + 5_000, "license.FlagToggled", r#"{"org":"acme","flag":"beta","enabled":true}"#);
+    fold(&mut known, &scene, &record);
+    known.pass_time(std::time::Duration::from_secs(7), today + 5_000);
+    assert_eq!(known.fell_behind(), None);
+}
+
 #[test]
 fn an_older_revision_never_replaces_a_newer_one() {
     let (mut known, mut scene) = (empty(), Scene::demo());
