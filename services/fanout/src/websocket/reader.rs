@@ -43,6 +43,9 @@ pub enum FrameError {
     /// A continuation without a start, or a start inside a message.
     #[error("a WebSocket message is continued that was not begun, or begun inside another")]
     BadFragment,
+    /// A close frame whose payload is not as RFC 6455 section 5.5.1 wants it.
+    #[error("a WebSocket close frame holds one byte, a code that must not be sent, or a reason that is not UTF-8")]
+    BadClose,
     /// The length field uses its highest bit.
     #[error("a WebSocket frame announces a length above 2^63")]
     BadLength,
@@ -105,23 +108,23 @@ impl FrameReader {
         if !done {
             self.frame = Some(frame);
         }
-        Ok((used, self.give(frame, payload, done)))
+        Ok((used, self.give(frame, payload, done)?))
     }
 
-    fn give<'a>(&mut self, frame: Frame, payload: &'a [u8], done: bool) -> Option<Received<'a>> {
+    fn give<'a>(&mut self, frame: Frame, payload: &'a [u8], done: bool) -> Result<Option<Received<'a>>, FrameError> {
         if !frame.opcode.is_control() {
-            return Some(Received::Data { bytes: payload, end: done && frame.fin });
+            return Ok(Some(Received::Data { bytes: payload, end: done && frame.fin }));
         }
         self.control.extend_from_slice(payload);
         if !done {
-            return None;
+            return Ok(None);
         }
         let payload = std::mem::take(&mut self.control);
-        Some(match frame.opcode {
+        Ok(Some(match frame.opcode {
             Opcode::Ping => Received::Ping(payload),
             Opcode::Pong => Received::Pong,
-            _ => Received::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
-        })
+            _ => Received::Close(close_code(&payload)?),
+        }))
     }
 
     /// Moves bytes into the header buffer, no more than the header needs; returns how many.
@@ -189,6 +192,17 @@ impl FrameReader {
         self.in_message = !fin;
         Ok(opcode)
     }
+}
+
+/// The code of a close frame's payload, if it has one.
+fn close_code(payload: &[u8]) -> Result<Option<u16>, FrameError> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(None) } else { Err(FrameError::BadClose) };
+    };
+    let code = u16::from_be_bytes(*code);
+    // What RFC 6455 section 7.4 and its registry let an endpoint send; 3000 and above are a platform's own.
+    let may_be_sent = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+    if may_be_sent && std::str::from_utf8(reason).is_ok() { Ok(Some(code)) } else { Err(FrameError::BadClose) }
 }
 
 fn unmask(payload: &mut [u8], mask: [u8; 4], at: &mut u8) {

@@ -75,7 +75,7 @@ fn a_stream_reads_the_same_however_it_is_cut() {
 
 #[test]
 fn broken_framing_is_named() {
-    let cases: [(Vec<u8>, FrameError); 8] = [
+    let cases: [(Vec<u8>, FrameError); 13] = [
         (client_frame(0xc1, b"x"), FrameError::ReservedBits),
         (client_frame(0x83, b"x"), FrameError::UnknownOpcode(3)),
         (vec![0x81, 0x01, b'x'], FrameError::NotMasked),
@@ -84,6 +84,11 @@ fn broken_framing_is_named() {
         (client_frame(0x80, b"x"), FrameError::BadFragment),
         ([client_frame(0x01, b"x"), client_frame(0x81, b"y")].concat(), FrameError::BadFragment),
         ([&[0x82, 0xff][..], &[0xff; 12]].concat(), FrameError::BadLength),
+        (client_frame(0x88, &[3]), FrameError::BadClose),
+        (client_frame(0x88, &999u16.to_be_bytes()), FrameError::BadClose),
+        (client_frame(0x88, &1005u16.to_be_bytes()), FrameError::BadClose),
+        (client_frame(0x88, &5000u16.to_be_bytes()), FrameError::BadClose),
+        (client_frame(0x88, &[0x03, 0xe8, 0xce, 0xba, 0xed, 0xa0, 0x80]), FrameError::BadClose),
     ];
     for (stream, error) in cases {
         for piece in [1, stream.len()] {

@@ -123,3 +123,16 @@ async fn a_close_is_answered_and_ends_everything() {
         assert!(matches!(end, Ok(None) | Err(_)), "{end:?}");
     }
 }
+
+/// Cases 7.3.2, 7.5.1 and 7.9: a close that must not be sent is an error of the protocol.
+#[tokio::test]
+async fn a_close_that_must_not_be_sent_is_an_error() {
+    let node = Node::start_default().await;
+    let codes = [0u16, 999, 1004, 1005, 1006, 1016, 2999, 5000].map(|code| code.to_be_bytes().to_vec());
+    let others = [vec![3], b"\x03\xe8\xce\xba\xed\xa0\x80".to_vec()];
+    for payload in codes.into_iter().chain(others) {
+        let mut socket = open(&node).await;
+        socket.write(&frame(8, true, &payload)).await.expect("open");
+        assert_eq!(next(&mut socket).await, Frame::Close(Some(1002)), "{payload:?}");
+    }
+}
