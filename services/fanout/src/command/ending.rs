@@ -7,11 +7,20 @@ use fanfare_broker::BrokerError;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::node::StartError;
 use crate::socket::App;
 use crate::socket::shard::Command;
+
+/// How often a shard is asked whether it still answers, and how long a turn of the one who asks is.
+const TURN: Duration = Duration::from_secs(1);
+
+/// After how many turns without an answer it is named in the log.
+const WORTH_TELLING: u32 = 5;
+
+/// After how many it is given up. They are turns and not a time: a process that was stopped meanwhile had none.
+const MOST_TURNS: u32 = 30;
 
 /// Waits until the node is told to stop, or cannot go on.
 ///
@@ -29,6 +38,52 @@ pub(super) async fn until_ended(
             Err(_) => Err(StartError::PipelineEnded),
         },
         shard = first_gone(shards) => Err(StartError::ShardEnded(shard)),
+        shard = first_stuck(shards, TURN) => Err(StartError::ShardStuck(shard)),
+    }
+}
+
+/// The first shard that does not answer: its tabs hear nothing, and the reader of the log waits for it.
+async fn first_stuck(shards: &[mpsc::Sender<Command>], turn: Duration) -> usize {
+    let stuck = |(index, shard): (usize, &mpsc::Sender<Command>)| {
+        let shard = shard.clone();
+        async move {
+            until_stuck(index, &shard, turn).await;
+            index
+        }
+    };
+    let mut all: FuturesUnordered<_> = shards.iter().enumerate().map(stuck).collect();
+    match all.next().await {
+        Some(index) => index,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until_stuck(index: usize, shard: &mpsc::Sender<Command>, turn: Duration) {
+    loop {
+        let (answer, answered) = oneshot::channel();
+        let asked = async { shard.send(Command::Probe(answer)).await.is_ok() && answered.await.is_ok() };
+        tokio::pin!(asked);
+        let mut turns = 0;
+        let is_there = loop {
+            tokio::select! {
+                is_there = &mut asked => break is_there,
+                () = tokio::time::sleep(turn) => turns += 1,
+            }
+            if turns == WORTH_TELLING {
+                tracing::warn!(
+                    shard = index,
+                    "a shard does not answer: its tabs hear nothing, and the log is read no further"
+                );
+            }
+            if turns >= MOST_TURNS {
+                return;
+            }
+        };
+        if !is_there {
+            // It has ended, which is another's to tell.
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(turn).await;
     }
 }
 
@@ -106,6 +161,24 @@ mod tests {
         let (outcome, sent) = tokio::join!(ended(pipeline, &shards), panicking.send(Command::Drain));
         assert!(sent.is_ok() && matches!(outcome, Err(StartError::ShardEnded(1))), "{outcome:?}");
         assert!(thread.join().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_does_not_answer_is_named() {
+        let ((slow, mut commands), (stuck, _unread)) = (mpsc::channel(1), mpsc::channel(1));
+        let turn = Duration::from_millis(10);
+        let answering = async {
+            while let Some(command) = commands.recv().await {
+                tokio::time::sleep(turn * 3).await;
+                let Command::Probe(answer) = command else { panic!("{command:?}") };
+                let _ = answer.send(());
+            }
+        };
+        let shards = [slow, stuck];
+        tokio::select! {
+            index = tokio::time::timeout(SOON, first_stuck(&shards, turn)) => assert_eq!(index.expect("is noticed"), 1),
+            () = answering => unreachable!("its sender is here"),
+        }
     }
 
     #[tokio::test]

@@ -92,6 +92,9 @@ pub enum StartError {
     /// A shard panicked while the node ran.
     #[error("shard {0} ended with a panic, which is told above; this is a fault of the program")]
     ShardEnded(usize),
+    /// A shard did not answer for long while the node ran.
+    #[error("shard {0} does not answer any more; this is a fault of the program")]
+    ShardStuck(usize),
     /// Signals cannot be listened to.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),

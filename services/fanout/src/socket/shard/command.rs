@@ -86,6 +86,8 @@ pub enum Command {
         /// The client's answer; dropped if there is no such connection.
         answer: oneshot::Sender<Outcome<'static>>,
     },
+    /// Whether the shard still answers.
+    Probe(oneshot::Sender<()>),
     /// Tell every connection to come back elsewhere, and end when all are gone.
     Drain,
 }

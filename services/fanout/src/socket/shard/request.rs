@@ -39,6 +39,9 @@ impl Shard {
                 let _ = answer.send(self.core().delete(&caller));
             }
             Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
+            Command::Probe(answer) => {
+                let _ = answer.send(());
+            }
             Command::Drain => self.core().drain(),
         }
     }
