@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// Bytes of HMAC-SHA-256 kept: 128 bits are beyond guessing and keep a cursor short.
 const TAG_BYTES: usize = 16;
 
-/// Longest sealed text that is looked at, in bytes; SEMANTICS 2.1 bounds a cursor so.
+/// Longest sealed text that is looked at, in bytes; rule 2.1 bounds a cursor so.
 pub const MAX_SEALED_BYTES: usize = 512;
 
 /// The most bytes that can be sealed into so long a text.

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 pub(crate) use broker::open as open_broker;
 pub(crate) use ending::drained;
 
-/// How a command ends (DESIGN 6.1).
+/// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done.

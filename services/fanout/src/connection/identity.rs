@@ -93,14 +93,14 @@ impl Identity {
         self.claims.org.iter().chain(&self.named_org)
     }
 
-    /// Whether events of this org may be written to this connection at all (SEMANTICS 1.2).
+    /// Whether events of this org may be written to this connection at all (rule 1.2).
     #[must_use]
     pub fn belongs_to(&self, org: &Id) -> bool {
         self.orgs().any(|own| own == org)
     }
 
     /// Whether both are the same caller: user, realm, session, org and named org. A connection stays what it was opened
-    /// as, so every later request must be by the same (SEMANTICS 9.2).
+    /// as, so every later request must be by the same (rule 9.2).
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let (own, others) = (&self.claims, &other.claims);

@@ -144,7 +144,7 @@ impl Subscriptions {
     }
 }
 
-/// Whether an event of this org may be written to a connection at all, whatever its groups (SEMANTICS 1.2).
+/// Whether an event of this org may be written to a connection at all, whatever its groups (rule 1.2).
 pub(crate) fn may_hear(identity: Option<&Identity>, org: Option<&Id>, cross_org: bool) -> bool {
     match (org, identity) {
         (None, _) => true,

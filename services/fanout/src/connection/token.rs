@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::seal::{Purpose, Seal};
 
-/// How long a negotiated id may wait for its transport, in seconds (SEMANTICS 3).
+/// How long a negotiated id may wait for its transport, in seconds (rule 3).
 pub const TOKEN_LIFETIME_SECONDS: i64 = 30;
 
 /// The public name of a connection: 128 random bits. Not a secret; the token is.

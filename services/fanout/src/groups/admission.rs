@@ -73,7 +73,7 @@ impl Groups {
     /// covered by `live_from`, or finds the connection interested.
     ///
     /// The token is checked again here, after joining: it may have been good when the request came in
-    /// and worthless by now (SEMANTICS 1.3).
+    /// and worthless by now (rule 1.3).
     ///
     /// Returns the position up to which everything is known to the connection by what is retained or by a resume; what
     /// lies behind comes live.

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Unusable;
 use crate::clock::unix_millis;
 
-/// How long writing a letter is tried before only its place is logged (SEMANTICS 4.7).
+/// How long writing a letter is tried before only its place is logged (rule 4.7).
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first pause between two tries; doubles up to [`LONGEST_PAUSE`].

@@ -191,7 +191,7 @@ pub(super) fn decode_within(
 
 /// The org of an event: what its header names, else its subject, else its body.
 ///
-/// Isolation rests on it, so all that name one must agree (SEMANTICS 1.2). A body that has a field for it and leaves
+/// Isolation rests on it, so all that name one must agree (rule 1.2). A body that has a field for it and leaves
 /// it empty says that the event is of no org.
 fn settle_org(attributes: &Attributes, body: &Body, record: &Record) -> Result<Option<Id>, Unusable> {
     let in_header = attributes.org.as_ref().map(Id::as_str);

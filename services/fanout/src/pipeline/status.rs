@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::HealthConfig;
 
-/// A node whose reader is further behind than this is not ready (SEMANTICS 5.1).
+/// A node whose reader is further behind than this is not ready (rule 5.1).
 const MAX_LAG: Duration = Duration::from_secs(10);
 
 /// A node is degraded if the schema registry gives no answer for longer than this.
@@ -19,7 +19,7 @@ const REPLACED_IS_TOLD: Duration = Duration::from_secs(600);
 /// What the reader last said about itself.
 #[derive(Debug)]
 pub struct Status {
-    /// How long a node that cannot read the log takes new connections (SEMANTICS 5.1).
+    /// How long a node that cannot read the log takes new connections (rule 5.1).
     max_stale: Duration,
     read: AtomicU64,
     of: AtomicU64,

@@ -49,7 +49,7 @@ impl Consequence {
             return false;
         }
         match session {
-            // Of this user: another may have a session of the same name (SEMANTICS 1.5).
+            // Of this user: another may have a session of the same name (rule 1.5).
             Some(session) => claims.session.as_ref() == Some(session),
             None => claims.issued_at <= *at,
         }

@@ -42,7 +42,7 @@ impl Projection {
 
 impl Projection {
     /// Whether what counts of a notification's slot lies behind `until`, for one of the groups that `is_in` knows, or
-    /// removed it: then that comes live, or has come, and an older value must not come behind it (SEMANTICS 2.9).
+    /// removed it: then that comes live, or has come, and an older value must not come behind it (rule 2.9).
     #[must_use]
     pub fn comes_newer(
         &self,

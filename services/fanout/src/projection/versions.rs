@@ -45,7 +45,7 @@ impl Memory {
 /// Of the versions with a revision the highest revision counts, of equal ones the later place; of those without
 /// one the latest place. Where there are both, the later of these two counts: a producer that gives no revision
 /// means "as of now". Each of the two is the greatest of its kind in a total order, so the outcome depends on
-/// what was said alone and not on the order in which partitions were read (SEMANTICS 4.3).
+/// what was said alone and not on the order in which partitions were read (rule 4.3).
 #[derive(Debug, Clone)]
 pub(super) struct Versions<T>(SmallVec<[Version<T>; 1]>);
 

@@ -1,7 +1,7 @@
 //! The calls of a connection: one after the other, as its clients expect, and streams aside.
 //!
 //! A call that cannot run yet waits in order. What waits is counted as memory, and beyond a bound nothing more is read
-//! of the client; no call is dropped, and none refused for its number (SEMANTICS 7.2).
+//! of the client; no call is dropped, and none refused for its number (rule 7.2).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A tab says where it stands before it hears (SEMANTICS 2.7).
+//! A tab says where it stands before it hears (rule 2.7).
 //!
 //! A new connection is registered at its handshake, so logouts, roles and expiry act on it; but what is addressed to it
 //! waits until a `Resume` has succeeded, a `Cursor` is answered, or the client is quiet. Else a handler that keeps the

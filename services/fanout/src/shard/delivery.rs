@@ -17,7 +17,7 @@ use crate::rule::{Rule, kept};
 /// How many keys of conflated notifications are remembered; the oldest is forgotten first.
 const REMEMBERED: usize = 16_384;
 
-/// Where the newest notification of each conflated key was delivered: a replay never turns one back (SEMANTICS 2.9).
+/// Where the newest notification of each conflated key was delivered: a replay never turns one back (rule 2.9).
 #[derive(Debug, Default)]
 pub(super) struct Overtaken {
     newest: HashMap<u64, (Place, Box<[GroupName]>)>,

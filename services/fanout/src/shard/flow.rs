@@ -4,7 +4,7 @@
 //! [`Flow`]. It is pulled by the tab, in one order: what is replayed, then what is retained, then what came live
 //! meanwhile. Nothing of it is pushed beyond the room in the queue.
 //!
-//! A burst of any size drops no tab that reads (SEMANTICS 7.5): what does not fit is not queued, and the tab reads on
+//! A burst of any size drops no tab that reads (rule 7.5): what does not fit is not queued, and the tab reads on
 //! from the log once it has taken what is.
 
 use std::collections::VecDeque;

@@ -1,6 +1,6 @@
 //! A connection's beginning, and the requests of the HTTP side that name one.
 //!
-//! Register first, then look again (SEMANTICS 1.3): a connection announces its groups, and only then is held against
+//! Register first, then look again (rule 1.3): a connection announces its groups, and only then is held against
 //! what is known. The pipeline folds an event before it asks who is interested, so an event either was folded before
 //! the look, or finds the connection a member. Between the two nothing else happens on the shard.
 

@@ -21,7 +21,7 @@ use crate::rule::{Rule, kept};
 const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
 /// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many
-/// as cost about a fiftieth of a processor. A replay that exceeds it goes on later (SEMANTICS 7.7).
+/// as cost about a fiftieth of a processor. A replay that exceeds it goes on later (rule 7.7).
 const READS: Rate = Rate { per_second: 2_000.0, burst: 100_000.0 };
 
 /// How many records a replay reads for the price of one call: so a resume over a large window is not one call of those
@@ -329,7 +329,7 @@ impl Core {
         owed && !(kept(Rule::NeverTurnsBack) && self.turns_back(tab, replay, event, notification))
     }
 
-    /// Whether something newer was told before, or comes behind the replay (SEMANTICS 2.9).
+    /// Whether something newer was told before, or comes behind the replay (rule 2.9).
     fn turns_back(&self, tab: &Tab, replay: &Replaying, event: &Replayed, notification: &Notification) -> bool {
         let route = &notification.route;
         let is_in = |group: &GroupName| tab.subscriptions.holds(group);

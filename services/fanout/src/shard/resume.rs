@@ -1,4 +1,4 @@
-//! `Resume(cursor)`, `?cursor=` and `Cursor()`: what a tab says of where it stands, and what it is told (SEMANTICS 2).
+//! `Resume(cursor)`, `?cursor=` and `Cursor()`: what a tab says of where it stands, and what it is told (rule 2).
 
 use std::time::{Duration, Instant};
 

@@ -15,7 +15,7 @@ use crate::rule::{Rule, kept};
 /// Retained values on their way to one tab.
 #[derive(Debug)]
 pub(super) struct Retaining {
-    /// The position of the tab, so that none of them claims more than the tab was handed (SEMANTICS 2.8).
+    /// The position of the tab, so that none of them claims more than the tab was handed (rule 2.8).
     cursor: String,
     values: std::vec::IntoIter<Retained>,
 }

@@ -12,7 +12,7 @@ const LONGEST_STEP: Duration = Duration::from_secs(2);
 /// A clock that goes on by the turns of its shard, and never faster than the time.
 ///
 /// A node that was stopped for a minute finds in its sockets what its clients sent meanwhile. By the wall they were
-/// silent for as long; by this clock they were not, and what they sent is read before it says so (SEMANTICS 7.4).
+/// silent for as long; by this clock they were not, and what they sent is read before it says so (rule 7.4).
 #[derive(Debug)]
 pub(super) struct PacedClock {
     seen: Instant,

@@ -31,7 +31,7 @@ impl World {
         self.verify_logouts()
     }
 
-    /// After a logout was read and felt, no tab of the user is left on the node (SEMANTICS 1.3, 1.5).
+    /// After a logout was read and felt, no tab of the user is left on the node (rule 1.3, 1.5).
     fn verify_logouts(&self) -> Result<(), String> {
         for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
             for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {

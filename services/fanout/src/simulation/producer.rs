@@ -199,7 +199,7 @@ impl Producers {
         self.outboxes[outbox].waiting.push_back(message);
     }
 
-    /// When a token may be issued to a user who logs in now, in seconds (SEMANTICS 1.5).
+    /// When a token may be issued to a user who logs in now, in seconds (rule 1.5).
     pub(super) fn issue_at(&self, user: &str, now: i64) -> i64 {
         let everywhere = self.logouts.iter().filter(|(who, session, _)| who == user && session.is_none());
         everywhere.map(|(.., at)| at + 1).fold(now.div_euclid(1000), i64::max)

@@ -31,7 +31,7 @@ pub(crate) fn replay_message(record: Record, id: String) -> Message {
 type StateKey = (Option<String>, String, Option<String>);
 
 impl Letters {
-    /// Publishes letters again, each with another message id and the `ce-id` it had (SEMANTICS 4.1).
+    /// Publishes letters again, each with another message id and the `ce-id` it had (rule 4.1).
     ///
     /// What no node could use now is refused unless it is forced: it would only become a letter again. At most
     /// [`MOST_REPLAYED`] are looked at.
