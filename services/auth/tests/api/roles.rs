@@ -50,7 +50,8 @@ async fn who_may_change_whose_roles() {
         (&bob, "unknown", 404),
         (&root, "carol", 202),
         (&root, "unknown", 404),
-        (&root, "a%20b", 400),
+        (&root, "a%20b", 404),
+        (&root, "a%0Ab", 400),
     ] {
         let answer = s.client.put(&format!("/users/{user}/roles"), caller, json!({"roles": ["editor"]})).await;
         assert_eq!(answer.status, status, "{user}");
