@@ -114,6 +114,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.publish_answered(202);
     fanout.set_partitions([(0, 3, 5)].into_iter());
     fanout.set_routes("abc");
+    fanout.set_broker_risk("replicas", true);
     producer.request_answered("/login", 200);
 }
 

@@ -2,7 +2,7 @@
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Tab, Token};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The hub of these tests.
 pub(crate) const LISTS: &str = "/hubs/lists";
@@ -118,4 +118,10 @@ pub(crate) fn access(name: &str, org: &str, user: &str, list: &str, id: &str) ->
 pub(crate) async fn hears_nothing_else(node: &Node, tab: &mut Tab, title: &str) {
     node.publish(&[NewEvent::alert("acme", title)]).await;
     assert_eq!(tab.expect("toast").await["title"], title);
+}
+
+/// How much a resume sent, and whether that was all.
+pub(crate) fn replayed(outcome: Result<Value, String>) -> (u64, bool) {
+    let answer = outcome.expect("a resume that succeeds");
+    (answer["replayed"].as_u64().expect("a number"), answer["complete"].as_bool().expect("whether it is all"))
 }

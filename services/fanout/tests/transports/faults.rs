@@ -76,7 +76,7 @@ async fn an_event_stream_whose_reader_has_left_is_over_whatever_was_negotiated()
 
 #[tokio::test]
 async fn an_event_stream_that_is_not_read_ends_alone() {
-    let node = node("").await;
+    let node = node("[limits]\nkeepalive_seconds = 1\nclient_timeout_seconds = 5\n").await;
     let to = node.address();
     let bearer = Token::user("carol", "acme").sign();
     let head = format!(

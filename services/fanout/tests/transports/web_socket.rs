@@ -41,6 +41,7 @@ async fn completions_and_closes_are_to_the_byte_what_strict_clients_read() {
     let node = node("").await;
     let mut wire = open(node.address(), "json", TEXT).await;
     assert_eq!(wire.bytes(5).await, b"\x81\x03{}\x1e");
+    assert_eq!(wire.bytes(2).await, b"\x89\x00", "a ping, whose pong is a sign of life");
     let call = r#"{"type":1,"invocationId":"7","target":"Nope","arguments":[]}"#;
     // Two messages in one frame, and one message over two frames.
     wire.write(&frame(TEXT, true, format!("{call}\u{1e}{{\"type\":6}}\u{1e}").as_bytes())).await;
@@ -64,6 +65,7 @@ async fn messagepack_is_framed_by_its_length() {
     let node = node("").await;
     let mut wire = open(node.address(), "messagepack", TEXT).await;
     wire.bytes(5).await;
+    assert_eq!(wire.bytes(2).await, b"\x89\x00");
     // [1, {}, "7", "Nope", []] in the form of five elements that JavaScript sends.
     let call = b"\x0b\x95\x01\x80\xa1\x37\xa4Nope\x90";
     wire.write(&frame(BINARY, true, call)).await;

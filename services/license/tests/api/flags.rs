@@ -105,7 +105,7 @@ async fn wrong_bodies_and_names_are_named() {
         assert_eq!(answer.status, 400);
         assert!(answer.error().contains("flag"), "{}", answer.error());
     }
-    assert_eq!(s.client.put("/orgs/a%2Fc/flags/x", &s.bob, json!({"enabled": true})).await.status, 400);
+    assert_eq!(s.client.put("/orgs/a%0Ac/flags/x", &s.bob, json!({"enabled": true})).await.status, 400);
     let longest = format!("/orgs/acme/flags/{}", "x".repeat(64));
     assert_eq!(s.client.put(&longest, &s.bob, json!({"enabled": true})).await.status, 202);
 }
