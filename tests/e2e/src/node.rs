@@ -124,6 +124,14 @@ impl Node {
         self.process.as_ref().expect("a node that runs").resident()
     }
 
+    /// How many files and sockets the node has open.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn open_files(&self) -> usize {
+        self.process.as_ref().expect("a node that runs").open_files()
+    }
+
     /// Fails the test if the node has ended.
     ///
     /// # Panics

@@ -130,6 +130,14 @@ impl Process {
         kibibytes * 1024
     }
 
+    /// How many files and sockets it has open.
+    ///
+    /// # Panics
+    /// If the operating system does not tell.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a running process").count()
+    }
+
     /// Waits for the end.
     ///
     /// # Panics

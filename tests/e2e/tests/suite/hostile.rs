@@ -114,6 +114,7 @@ async fn empty_fragments_without_end() {
 async fn a_stateful_client_that_leaves_its_socket_holds_nobody_up() {
     let node = Node::start_default().await;
     let mut others = Others::of(&node).await;
+    let before = node.open_files();
     let connect = Connect::new(HUB, Token::user("mallory", "elsewhere").sign()).query("useStatefulReconnect", "true");
     for _ in 0..4 {
         let negotiated = connect.negotiate(node.address()).await.expect("an answer").json();
@@ -122,6 +123,8 @@ async fn a_stateful_client_that_leaves_its_socket_holds_nobody_up() {
         socket.send(&format!("{{\"protocol\":\"json\",\"version\":2}}{SEPARATOR}")).await.expect("open");
         until("the answer to the handshake", async || socket.next().await.ok().flatten()).await;
     }
+    let closed = until("closed sockets", async || (node.open_files() <= before).then_some(()));
+    in_time("what is left is let go of, though the connections wait for another socket", closed).await;
     others.are_unharmed(&node).await;
 }
 
