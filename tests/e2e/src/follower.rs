@@ -128,7 +128,13 @@ impl Tab {
             Ok(wire) => return Some(wire),
             Err(refused) => refused,
         };
-        // The proxy and a node that stops refuse for a while; what a client did wrong is never forgiven.
+        // The proxy and a node that stops refuse for a while. This tab tries 50 times a second, so its user can have too
+        // many connects in a minute: it waits as it is told. What else a client did wrong is never forgiven.
+        if refused.status == 429 {
+            let seconds = refused.header("retry-after").and_then(|wait| wait.parse().ok());
+            tokio::time::sleep(Duration::from_secs(seconds.expect("a 429 says how long to wait"))).await;
+            return None;
+        }
         let passing = refused.status >= 500 || refused.status == 404;
         assert!(passing, "{:?}: {} {}", self.plan, refused.status, refused.text());
         None
