@@ -9,6 +9,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod document;
 pub mod embed;
 pub mod groups;
 pub mod limit;
@@ -25,4 +26,5 @@ pub mod shard;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
+pub mod vocabulary;
 pub mod websocket;

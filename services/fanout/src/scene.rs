@@ -8,7 +8,8 @@ use fanfare_broker::Record;
 use fanfare_event::{Attributes, Event, Id, Registry, Timestamp, TypeName};
 use fanfare_token::Claims;
 
-use crate::config::{Loaded, Source, default_join};
+use crate::config::{Loaded, default_join};
+use crate::document::Source;
 use crate::pipeline::{Body, Ingest, Written, decode, to_message};
 use crate::projection::Bounds;
 use crate::route::{HubDeclaration, Realms, RouteTable};

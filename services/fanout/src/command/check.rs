@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Fault, Loaded};
+use crate::config::Loaded;
+use crate::document::Fault;
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
 ///

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::document::Located;
 use super::issuer::web_url;
 use super::node::Secret;
 use super::paths::Paths;
 use super::secret_file;
-use super::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 use crate::route::{Piece, pieces};
 
 /// The longest time that an answer may be used again, in seconds.

@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::origin::OriginPatterns;
-use super::section::Section;
+use crate::document::section::Section;
 
 pub(super) const KEYS: &[&str] = &["origins", "headers"];
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::section::Section;
+use crate::document::section::Section;
 use crate::limit::{BodyBounds, ConnectBounds, Rate};
 
 /// How many seconds of its rate a node takes at once: all tabs of a node that is gone come at the same time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::section::Section;
+use crate::document::section::Section;
 
 /// From when on `/healthz` says `degraded`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use fanfare_token::ClaimKind;
 use super::authorizer::AuthorizerConfig;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
-use super::section::Section;
-use crate::groups::name::{GroupName, GroupTemplate};
+use crate::document::section::Section;
 use crate::method::Declared;
 use crate::route::{HubDeclaration, Realms, Times};
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// The role whose bearers may name any org, unless a hub says otherwise.
 pub(super) const ANY_ORG: &str = "superadmin";

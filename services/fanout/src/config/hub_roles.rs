@@ -2,7 +2,7 @@
 
 use super::hub::HubConfig;
 use super::issuer::Issuers;
-use super::section::Section;
+use crate::document::section::Section;
 
 /// Makes a fault of each hub that nobody could connect to, because no token can carry a role that it requires.
 ///

@@ -6,11 +6,11 @@ use std::time::Duration;
 use fanfare_event::TypePattern;
 use fanfare_token::{IssuerConfig, Jwks, Keys, PublicJwk, VerifierOptions};
 
-use super::document::Located;
 use super::hub::{ANY_ORG, HubConfig};
 use super::paths::Paths;
-use super::section::Section;
 use super::{issuer_claims, issuer_scope};
+use crate::document::Located;
+use crate::document::section::Section;
 use crate::route::Realms;
 
 /// The audience of users' tokens, unless an issuer says otherwise.

@@ -2,8 +2,8 @@
 
 use fanfare_token::{ClaimName, ClaimNames};
 
-use super::document::Located;
-use super::section::{Node, Section, text};
+use crate::document::Located;
+use crate::document::section::{Node, Section, text};
 
 /// Reads `claims = { user = "oid", roles = { claim = "scp", list = "words" } }`.
 pub(super) fn read(issuer: &Section<'_>) -> ClaimNames {

@@ -3,8 +3,8 @@
 use fanfare_event::check_name;
 use fanfare_token::{NameList, split_pattern};
 
-use super::document::Located;
-use super::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 
 /// The most tenants of one issuer.
 const MAX_TENANTS: usize = 10_000;

@@ -4,10 +4,10 @@ use fanfare_event::Id;
 use fanfare_token::{ClaimKind, Claims};
 use smallvec::SmallVec;
 
-use super::section::{Node, Section, text};
-use super::suggest;
-use crate::groups::name::{GroupName, GroupTemplate};
-use crate::groups::owner::Owner;
+use crate::document::section::{Node, Section, text};
+use crate::document::suggest;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
+use crate::vocabulary::owner::Owner;
 
 /// A value of the claims that a join rule may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::edge::{self, EdgeLimits};
-use super::section::Section;
+use crate::document::section::Section;
 
 /// The bounds of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use fanfare_event::{Registry, RegistryError};
 
-use super::{Config, Fault, HubConfig, Source};
+use super::{Config, HubConfig};
+use crate::document::{Fault, Source};
 use crate::route::RouteTable;
 
 /// The most route files of a folder.

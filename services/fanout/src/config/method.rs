@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::authorizer::AuthorizerConfig;
-use super::document::Located;
-use super::section::{Node, Section, text};
-use super::{Spot, publish, suggest};
-use crate::groups::name::GroupTemplate;
+use super::publish;
+use crate::document::section::{Node, Section, text};
+use crate::document::{Located, Spot, suggest};
 use crate::method::declared::{
     Action, Allow, Authorization, Claim, GroupRule, Names, Parameter, ParameterKind, Question, Template, Text,
     UnknownName,
 };
 use crate::method::{Builtin, Declared};
+use crate::vocabulary::name::GroupTemplate;
 
 /// The most arguments of a method.
 const MAX_PARAMETERS: usize = 32;

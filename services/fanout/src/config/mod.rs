@@ -5,9 +5,7 @@
 mod authorizer;
 mod broker;
 mod cors;
-pub mod document;
 mod edge;
-mod fault;
 mod health;
 mod hub;
 mod hub_roles;
@@ -24,8 +22,6 @@ mod paths;
 mod publish;
 mod schema_registry;
 mod secret_file;
-pub mod section;
-pub mod suggest;
 #[cfg(test)]
 mod tests;
 
@@ -37,9 +33,7 @@ use fanfare_token::{IssuerConfig, VerifierOptions};
 pub use authorizer::AuthorizerConfig;
 pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
 pub use cors::{CorsConfig, CorsHeaders};
-pub use document::Source;
 pub use edge::EdgeLimits;
-pub use fault::{Fault, Spot};
 pub use health::HealthConfig;
 pub use hub::{HubConfig, default_join};
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
@@ -50,9 +44,9 @@ pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;
 pub use schema_registry::SchemaRegistryConfig;
 
-use document::Document;
+use crate::document::section::Section;
+use crate::document::{Document, Fault, Source};
 use paths::Paths;
-use section::Section;
 
 /// All that one node is told.
 #[derive(Debug, Clone)]

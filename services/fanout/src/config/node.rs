@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::paths::Paths;
-use super::section::Section;
+use crate::document::section::Section;
 use crate::limit::TrustedProxies;
 
 /// The fewest bytes of a secret.

@@ -1,7 +1,7 @@
 //! Origins of pages: written out, or all subdomains of a domain.
 
-use super::document::Located;
-use super::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 
 /// The origin of a page that has none, such as a file's.
 const NULL: &str = "null";

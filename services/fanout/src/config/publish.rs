@@ -3,7 +3,7 @@
 use serde_json::{Number, Value as Json};
 use toml::de::DeValue;
 
-use super::section::{Node, Section, entries, integer};
+use crate::document::section::{Node, Section, entries, integer};
 use crate::method::declared::{Field, Names, PublishRule, Shape};
 
 /// Reads `publish`; whether the event fits its schema is checked once the schemas are loaded.
@@ -61,7 +61,7 @@ fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shap
             Some(Shape::List(items.into_iter().collect::<Option<_>>()?))
         }
         DeValue::Table(table) => {
-            let read = |(key, node): (super::document::Located<&str>, _)| {
+            let read = |(key, node): (crate::document::Located<&str>, _)| {
                 Some((key.value.into(), shape(section, node, names)?))
             };
             let entries: Vec<_> = entries(table).into_iter().map(read).collect();

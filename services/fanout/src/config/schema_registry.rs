@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Url};
 
-use super::document::Located;
 use super::node::Secret;
 use super::paths::Paths;
 use super::secret_file;
-use super::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 
 /// The schema registry of the platform.
 #[derive(Debug, Clone)]

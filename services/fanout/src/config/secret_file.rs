@@ -1,9 +1,9 @@
 //! Secrets that others gave this node, each in a file of its own.
 
-use super::document::Located;
 use super::node::Secret;
 use super::paths::Paths;
-use super::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 
 /// Reads a file that holds one secret in visible ASCII; blanks around it do not count.
 pub(super) fn read(section: &Section<'_>, key: &str, file: Located<&str>, paths: &Paths) -> Option<Secret> {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use fanfare_broker::Position;
 
-use crate::groups::Membership;
-use crate::groups::name::GroupName;
 use crate::method::Declared;
-use crate::projection::Place;
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Membership, Place};
 
 /// One group that a connection asked to be in.
 #[derive(Debug)]
@@ -109,8 +108,8 @@ fn later(earlier: &Position, newer: &Position) -> Position {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::groups::name::GroupTemplate;
     use crate::method::declared::{Action, Authorization, GroupRule, Names};
+    use crate::vocabulary::name::GroupTemplate;
 
     fn joined(list: &str, offset: u64) -> Joined {
         let template = GroupTemplate::parse("list:{id}").expect("a template");

@@ -6,7 +6,6 @@
 mod action;
 mod close;
 mod frame;
-mod identity;
 mod joined;
 mod machine;
 mod stateful;
@@ -19,7 +18,6 @@ mod tests;
 pub use action::{Action, Call};
 pub use close::{CloseReason, Fault};
 pub use frame::{Frame, WireForm};
-pub use identity::{Identity, IdentityError};
 pub(crate) use joined::Joined;
 pub use machine::{Connection, Settings};
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};

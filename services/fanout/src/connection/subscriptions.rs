@@ -3,11 +3,9 @@
 use fanfare_broker::Position;
 use fanfare_event::Id;
 
-use super::Identity;
 use super::joined::JoinedGroups;
-use crate::groups::Membership;
-use crate::groups::name::GroupName;
-use crate::projection::Place;
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Membership, Place};
 
 /// The groups of one connection, with where each of them begins for it.
 #[derive(Debug, Default)]

@@ -4,20 +4,11 @@ use fanfare_broker::Position;
 use thiserror::Error;
 
 use super::Groups;
-use super::name::GroupName;
 use crate::config::{HubConfig, Joiner};
-use crate::connection::{self, Identity};
-use crate::projection::{GrantedRole, Intervals, Projection, Retained};
-
-/// One group that a connection is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// The group.
-    pub group: GroupName,
-    /// Between which places of the log events granted it; a resume gives nothing else. None if no event has to do
-    /// with it.
-    pub granted: Option<Intervals>,
-}
+use crate::connection;
+use crate::projection::{GrantedRole, Projection, Retained};
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Intervals, Membership};
 
 /// The connection must not be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

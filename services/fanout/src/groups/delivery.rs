@@ -8,10 +8,11 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::name::GroupName;
 use crate::connection::Frame;
-use crate::projection::{Consequence, Folded, Place};
+use crate::projection::{Consequence, Folded};
 use crate::route::Match;
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 /// One notification on its way to the tabs of its audience.
 #[derive(Debug)]

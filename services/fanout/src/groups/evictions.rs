@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_event::Id;
 
-use crate::connection::Identity;
+use crate::vocabulary::Identity;
 
 /// Evicted twice within this time, a tab resumes without a replay.
 const PERIOD: Duration = Duration::from_secs(60);

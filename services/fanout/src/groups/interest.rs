@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::name::GroupName;
+use crate::vocabulary::name::GroupName;
 
 /// The most shards a node can have: one bit each.
 pub const MAX_SHARDS: usize = 64;
@@ -65,8 +65,8 @@ impl Interest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::name::GroupTemplate;
     use super::*;
+    use crate::vocabulary::name::GroupTemplate;
 
     #[test]
     fn shards_are_found_while_they_have_members() {

@@ -7,11 +7,9 @@ mod admission;
 mod delivery;
 mod evictions;
 mod interest;
-pub mod name;
-pub mod owner;
 mod shared;
 
-pub use admission::{Membership, NotJoined, Refused, Terms, is_allowed, memberships};
+pub use admission::{NotJoined, Refused, Terms, is_allowed, memberships};
 pub use delivery::{Delivery, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};

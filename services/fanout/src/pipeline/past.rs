@@ -10,10 +10,11 @@ use smallvec::SmallVec;
 use super::Written;
 use super::decode::decode_within;
 use super::follower::reached;
-use crate::groups::name::GroupName;
-use crate::projection::{Bounds, Place, Projection, Verdict};
+use crate::projection::{Bounds, Projection, Verdict};
 use crate::route::{Route, RouteTable};
 use crate::rule::{Rule, kept};
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 /// One notification of an event of the past.
 #[derive(Debug, Clone)]

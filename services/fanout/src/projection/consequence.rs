@@ -4,8 +4,8 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 
 use super::{Access, RoleChange};
-use crate::connection::Identity;
 use crate::route::InRealm;
+use crate::vocabulary::Identity;
 
 /// An effect that open connections must feel beyond the notification itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

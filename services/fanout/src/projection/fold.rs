@@ -8,11 +8,12 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 
 use super::{
-    Access, CLOCK_SKEW_SECONDS, Change, Consequence, Folded, Kept, Noted, Novelty, Place, Projection, Retained,
-    RoleChange, Setting, Slot, Verdict,
+    Access, CLOCK_SKEW_SECONDS, Change, Consequence, Folded, Kept, Noted, Novelty, Projection, Retained, RoleChange,
+    Setting, Slot, Verdict,
 };
 use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
+use crate::vocabulary::Place;
 
 /// What a retained value costs beside its body, with its share of the tables: attributes, fields and group names.
 const VALUE_COST: usize = 700;

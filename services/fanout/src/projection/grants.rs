@@ -6,13 +6,11 @@ use std::sync::Arc;
 use fanfare_broker::Position;
 use fanfare_event::{Event, Id};
 
-use super::Place;
 use super::digest::{self, Digest};
-use super::intervals::{CHANGES_KEPT, Intervals};
 use super::versions::{Memory, Version, Versions};
-use crate::connection::Identity;
-use crate::groups::name::GroupName;
 use crate::route::Route;
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{CHANGES_KEPT, Identity, Intervals, Place};
 
 /// Whose access to what an event speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -224,8 +222,8 @@ pub struct Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::groups::name::GroupTemplate;
     use crate::scene::claims;
+    use crate::vocabulary::name::GroupTemplate;
 
     fn list() -> GroupName {
         GroupTemplate::parse("list:{id}").expect("a template").name(&["7"]).expect("a name")

@@ -3,9 +3,10 @@
 use fanfare_broker::Position;
 use fanfare_event::Event;
 
-use super::{Access, Place, Projection, Slot};
-use crate::groups::name::GroupName;
+use super::{Access, Projection, Slot};
 use crate::route::{Effect, Retain, Route};
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 impl Projection {
     /// Whether a notification speaks of a slot, of roles or of an access of which a higher revision lies before a cursor.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
-use super::Place;
 use super::digest::{self, Digest};
 use super::versions::{Added, Memory, Version, Versions};
-use crate::groups::name::GroupName;
 use crate::route::Route;
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 /// What a slot holds; sent to a tab right after it connects.
 #[derive(Debug, Clone)]

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use fanfare_event::Id;
 use fanfare_token::Claims;
 
-use super::Place;
 use super::digest::{self, Digest};
-use super::intervals::{CHANGES_KEPT, Intervals};
 use super::versions::{Memory, Version, Versions};
-use crate::connection::Identity;
+use crate::vocabulary::{CHANGES_KEPT, Identity, Intervals, Place};
 
 /// A change of a user's roles in an org.
 #[derive(Debug, Clone, PartialEq, Eq)]

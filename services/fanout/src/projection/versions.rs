@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Place;
+use crate::vocabulary::Place;
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]

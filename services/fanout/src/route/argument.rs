@@ -8,8 +8,8 @@ use toml::de::DeValue;
 use super::expression::{Entry, Expression};
 use super::scope::{Phase, Scope};
 use super::source::Source;
-use crate::config::document::Located;
-use crate::config::section::{Node, entries, integer};
+use crate::document::Located;
+use crate::document::section::{Node, entries, integer};
 
 /// One argument: texts are templates, everything else stands as it is written.
 pub(super) fn compile(scope: &Scope<'_>, node: Node<'_>) -> Option<Expression> {

@@ -11,10 +11,9 @@ use super::realm::RealmNames;
 use super::scope::{Phase, Scope};
 use super::source::{Context, Source};
 use super::text::{Piece, pieces};
-use crate::config::document::Located;
-use crate::config::suggest;
-use crate::groups::name::{GroupName, GroupTemplate, ValueError};
-use crate::groups::owner::Owner;
+use crate::document::{Located, suggest};
+use crate::vocabulary::name::{GroupName, GroupTemplate, ValueError};
+use crate::vocabulary::owner::Owner;
 
 /// The most groups that a list in one event may name.
 const MAX_SPREAD: usize = 256;

@@ -10,9 +10,8 @@ use super::field::article;
 use super::link;
 use super::scope::{Phase, Scope};
 use super::source::Source;
-use crate::config::document::Located;
-use crate::config::section::{Node, Section};
-use crate::config::suggest;
+use crate::document::section::{Node, Section};
+use crate::document::{Located, suggest};
 
 /// What a toast may be.
 const SEVERITIES: [&str; 4] = ["info", "success", "warning", "error"];
@@ -150,7 +149,7 @@ fn boolean(scope: &Scope<'_>, key: &str, node: Node<'_>) -> Option<Expression> {
                 None => "text".to_owned(),
             }
         }
-        other => crate::config::document::type_name(other).to_owned(),
+        other => crate::document::type_name(other).to_owned(),
     };
     let message = format!("`{key}` must be a boolean, and this is {found}");
     scope.document.fault(at, message, Some("true, false or one boolean field".to_owned()));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::section::entries;
+use crate::document::section::entries;
 
 /// A route's table as text. The order of keys is kept, since it is that of the arguments.
 pub(super) fn text(table: &DeTable<'_>) -> String {

@@ -16,10 +16,8 @@ use super::rule::{Retain, Route};
 use super::scope::{Phase, Scope};
 use super::text::Text;
 use super::{HubDeclaration, RouteSource, canonical, isolation};
-use crate::config::Fault;
-use crate::config::document::{Document, Located};
-use crate::config::section::{Section, integer, text};
-use crate::config::suggest;
+use crate::document::section::{Section, integer, text};
+use crate::document::{Document, Fault, Located, suggest};
 
 pub(crate) const KEYS: &[&str] = &[
     "name",

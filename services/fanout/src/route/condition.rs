@@ -7,9 +7,8 @@ use toml::de::DeValue;
 
 use super::field::{FieldPath, article};
 use super::scope::Scope;
-use crate::config::document::Located;
-use crate::config::section::{self, Node, Section};
-use crate::config::suggest;
+use crate::document::section::{self, Node, Section};
+use crate::document::{Located, suggest};
 
 /// One entry of `when`; all of them must hold.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use super::realm::{InRealm, RealmRule};
 use super::scope::Scope;
 use super::source::Context;
 use super::verify::Unroutable;
-use crate::config::section::Section;
-use crate::groups::name::{GroupName, GroupTemplate};
+use crate::document::section::Section;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// What an event does beside the notification that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_event::{Field, Kind, Record, Schema, Value};
 
-use crate::config::suggest;
+use crate::document::suggest;
 
 static NULL: Value = Value::Null;
 

@@ -2,7 +2,7 @@
 
 use fanfare_event::EventType;
 
-use crate::config::section::Section;
+use crate::document::section::Section;
 
 /// The name, or an alias, of the field that says the org of an event.
 const ORG: &str = "org";

@@ -36,10 +36,10 @@ pub(crate) use text::{Piece, pieces};
 pub use verify::Unroutable;
 pub use wire::Times;
 
-use crate::groups::name::GroupTemplate;
+use crate::vocabulary::name::GroupTemplate;
 
 /// A route file: its path, which faults name, and its text.
-pub type RouteSource = crate::config::Source;
+pub type RouteSource = crate::document::Source;
 
 /// What routes may refer to of a hub.
 #[derive(Debug, Clone)]

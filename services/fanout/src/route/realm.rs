@@ -9,8 +9,8 @@ use super::field::{FieldPath, article};
 use super::scope::{Phase, Scope};
 use super::source::Source;
 use super::verify::Unroutable;
-use crate::config::section::Section;
-use crate::config::suggest;
+use crate::document::section::Section;
+use crate::document::suggest;
 
 /// The field that names the realm of an event's users, unless its route says otherwise.
 const FIELD: &str = "realm";

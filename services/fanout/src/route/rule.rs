@@ -19,7 +19,7 @@ use super::source::Context;
 use super::text::Text;
 use super::verify::Unroutable;
 use super::wire::Times;
-use crate::groups::name::{GroupName, GroupTemplate};
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// How many bytes of a digest make a notification id: enough that two never meet, short enough for a header.
 const ID_BYTES: usize = 15;

@@ -8,8 +8,7 @@ use super::field::{FieldPath, article};
 use super::source::{ATTRIBUTES, Source};
 use super::text::{Part, Piece, Text, pieces};
 use super::wire::is_readable;
-use crate::config::document::{Document, Located};
-use crate::config::suggest;
+use crate::document::{Document, Located, suggest};
 
 /// The forms in which a value can be asked for: `{size:text}`.
 const FORMS: [&str; 2] = ["text", "compact"];

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::rule::Route;
 use super::verify::{self, IdFields, Unroutable};
 use super::{HubDeclaration, RouteSource, compile, isolation};
-use crate::config::Fault;
-use crate::groups::name::GroupName;
+use crate::document::Fault;
+use crate::vocabulary::name::GroupName;
 
 /// All routes of a node.
 #[derive(Debug)]

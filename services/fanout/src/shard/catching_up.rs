@@ -11,8 +11,8 @@ use fanfare_broker::Position;
 
 use super::tab::Tab;
 use super::{Core, Key};
-use crate::groups::name::GroupName;
-use crate::projection::Place;
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 /// How long a client is quiet before it is taken to have nothing to say, beside twice the time of its first sign.
 const QUIET: Duration = Duration::from_millis(150);

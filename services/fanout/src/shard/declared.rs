@@ -9,12 +9,12 @@ use super::calls::{Running, Work};
 use super::opening::Look;
 use super::{Authorize, Core, Key, Publish, Task, Ticket};
 use crate::connection::{Call, CloseReason, Joined};
-use crate::groups::name::GroupName;
 use crate::groups::{NotJoined, Terms};
 use crate::method::declared::{Asked, Caller, Checked, Refusal};
 use crate::method::{Answer, Declared};
 use crate::projection::Access;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::name::GroupName;
 
 impl Core {
     /// Checks a call and begins it.

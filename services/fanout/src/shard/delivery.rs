@@ -10,9 +10,9 @@ use super::tab::Tab;
 use super::{Context, Core};
 use crate::connection::may_hear;
 use crate::groups::Delivery;
-use crate::groups::name::GroupName;
-use crate::projection::Place;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::Place;
+use crate::vocabulary::name::GroupName;
 
 /// How many keys of conflated notifications are remembered; the oldest is forgotten first.
 const REMEMBERED: usize = 16_384;

@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 use super::queue::SLICES;
 use super::tab::LinkState;
 use super::{Core, Key, PollAnswer, Task};
-use crate::connection::{CloseReason, Identity};
+use crate::connection::CloseReason;
+use crate::vocabulary::Identity;
 use crate::websocket::{CloseCode, close_frame};
 
 /// How long a poll waits for something to say; clients give up after 100 s.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 
 use crate::groups::Interest;
-use crate::groups::name::GroupName;
+use crate::vocabulary::name::GroupName;
 
 /// The group index of one shard; announces first and last members to the pipeline.
 #[derive(Debug, Default)]

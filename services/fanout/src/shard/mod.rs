@@ -137,7 +137,7 @@ pub(crate) enum Observed {
     /// A notification was given to a connection as it came.
     Live(Key, Arc<Delivery>),
     /// A replay sent something that was for these groups.
-    Replayed(Key, crate::projection::Place, Vec<crate::groups::name::GroupName>),
+    Replayed(Key, crate::vocabulary::Place, Vec<crate::vocabulary::name::GroupName>),
     /// A live connection goes on in a new stream, behind this position.
     Renewed(Key, Position),
     /// A replay of the URL has ended, complete or not; from there on the connection is live.

@@ -19,11 +19,12 @@ use super::queue::SendQueue;
 use super::request::{Caller, Denied, Opening, Welcome};
 use super::tab::{Poll, Tab};
 use super::{Core, Key, PollAnswer, Task};
-use crate::connection::{Action, CloseReason, Connection, ConnectionId, Identity, Subscriptions};
-use crate::groups::name::GroupName;
-use crate::groups::{Membership, Refused};
+use crate::connection::{Action, CloseReason, Connection, ConnectionId, Subscriptions};
+use crate::groups::Refused;
 use crate::method::Declared;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Membership};
 use crate::websocket::{FrameReader, PING};
 
 /// A connection that has announced groups and is still to be held against what is known.

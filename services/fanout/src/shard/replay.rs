@@ -11,11 +11,11 @@ use super::budget::{Budget, Rate};
 use super::flow::Flow;
 use super::tab::Tab;
 use super::{Core, Key, ReplayAnswer, Task, Ticket};
-use crate::connection::{CloseReason, Frame, Identity, may_hear};
-use crate::groups::name::GroupName;
+use crate::connection::{CloseReason, Frame, may_hear};
 use crate::pipeline::{Notification, Replayed, ResumeError};
-use crate::projection::Place;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Place};
 
 /// How long a tab may keep its place among those that read the broker without taking what it is sent.
 const HOLDS_BROKER: Duration = Duration::from_secs(1);

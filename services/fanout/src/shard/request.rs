@@ -5,8 +5,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, Identity};
+use crate::connection::ConnectionId;
 use crate::method::Request;
+use crate::vocabulary::Identity;
 
 /// Everything about a connection that its opening request told.
 #[derive(Debug)]

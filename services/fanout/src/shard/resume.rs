@@ -8,9 +8,9 @@ use fanfare_signalr::{Outcome, Value};
 use super::catching_up::Caught;
 use super::replay::{Kind, Replaying};
 use super::{Core, Key};
-use crate::groups::name::GroupName;
 use crate::projection::{Cursor, HubTag, UnknownCursor, open_cursor};
 use crate::rule::{Rule, kept};
+use crate::vocabulary::name::GroupName;
 
 /// For how long joins after a resume are replayed from its cursor, so that rejoining before or after is the same.
 const REJOINS: Duration = Duration::from_secs(5);

@@ -7,10 +7,10 @@ use fanfare_broker::Position;
 
 use super::{Core, Key};
 use crate::connection::{Frame, Subscriptions};
-use crate::groups::Membership;
-use crate::groups::name::GroupName;
-use crate::projection::{Place, Retained};
+use crate::projection::Retained;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Membership, Place};
 
 /// Retained values on their way to one tab.
 #[derive(Debug)]

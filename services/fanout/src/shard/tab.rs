@@ -13,9 +13,10 @@ use super::queue::SendQueue;
 use super::resume::Rejoin;
 use super::{Core, Key, LINGER};
 use crate::config::HubConfig;
-use crate::connection::{CloseReason, Connection, ConnectionId, Identity, Subscriptions, Unacknowledged, WireForm};
+use crate::connection::{CloseReason, Connection, ConnectionId, Subscriptions, Unacknowledged, WireForm};
 use crate::groups::Delivery;
 use crate::method::Request;
+use crate::vocabulary::Identity;
 use crate::websocket::FrameReader;
 
 /// One connection of a shard.
@@ -233,7 +234,7 @@ impl Core {
     }
 
     /// The groups that a connection has joined by methods.
-    pub(crate) fn joined(&self, key: Key) -> Vec<crate::groups::name::GroupName> {
+    pub(crate) fn joined(&self, key: Key) -> Vec<crate::vocabulary::name::GroupName> {
         let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
         joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
     }

@@ -6,11 +6,12 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 use fanfare_signalr::{Outcome, Value};
 
-use crate::connection::{Call, ConnectionId, Identity};
-use crate::groups::name::GroupName;
+use crate::connection::{Call, ConnectionId};
 use crate::method::Handler;
 use crate::method::declared::Draft;
 use crate::pipeline::{Replayed, ResumeError};
+use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 
 /// A connection's place in its shard; used again once the connection is forgotten.
 pub type Key = usize;

@@ -10,11 +10,10 @@ use super::log::{Log, StateKey, key_of};
 use super::node::Learnt;
 use super::platform::platform;
 use super::producer::Producers;
-use crate::connection::Identity;
-use crate::groups::name::GroupName;
 use crate::pipeline::{Written, decode};
-use crate::projection::Place;
 use crate::route::{Effect, Retain};
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Place};
 
 /// One notification that an event becomes.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use super::platform::{TOKEN_LIFETIME, platform};
 use super::producer::ORGS;
 use super::tab::Manner;
 use super::world::World;
-use crate::connection::Identity;
-use crate::groups::name::{GroupName, GroupTemplate};
+use crate::vocabulary::Identity;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// How many steps a node may take to read everything back.
 const READ_BACK: usize = 20_000;

@@ -7,12 +7,11 @@ use fanfare_broker::Position;
 use super::check::Told;
 use super::shard::SimulatedShard;
 use super::witness::Seen;
-use crate::connection::Identity;
 use crate::groups::Delivery;
-use crate::groups::name::GroupName;
 use crate::pipeline::Window;
-use crate::projection::Place;
 use crate::shard::Observed;
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Place};
 
 /// What is kept of a connection to judge it.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use fanfare_event::{Attributes, Encoded, Registry, Timestamp, TypeName};
 use serde_json::{Value, json};
 
 use crate::config::{HubConfig, Loaded};
-use crate::groups::name::{GroupName, GroupTemplate};
 use crate::pipeline::{Body, Ingest, Window};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
 use crate::seal::Seal;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// How long a token lives, and how long logouts are remembered, in seconds: short, so that forgetting happens.
 pub(super) const TOKEN_LIFETIME: i64 = 400;

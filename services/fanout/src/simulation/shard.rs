@@ -16,12 +16,13 @@ use super::platform::platform;
 use super::replay::Reading;
 use super::rule::{Rule, Rules};
 use super::witness::Seen;
-use crate::connection::{ConnectionId, Identity, Settings};
+use crate::connection::{ConnectionId, Settings};
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
 use crate::pipeline::{Recent, Window};
 use crate::projection::Consequence;
 use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
+use crate::vocabulary::Identity;
 
 /// What a tab that does not read may leave waiting, in bytes of memory.
 const QUEUE: usize = 2 << 10;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fanfare_event::Event;
 
-use crate::connection::Identity;
-use crate::groups::name::GroupName;
 use crate::route::Effect;
+use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 
 /// What is known of roles: by org and user the revision, the second and the roles.
 pub(super) type KnownRoles = BTreeMap<(String, String), (i64, i64, Vec<String>)>;

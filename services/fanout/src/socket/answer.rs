@@ -12,7 +12,7 @@ use super::header::BadHeader;
 use super::query::BadQuery;
 use super::shard::Denied;
 use super::state::Unwilling;
-use crate::connection::IdentityError;
+use crate::vocabulary::IdentityError;
 use crate::websocket::UpgradeError;
 
 /// When a client comes back that finds the node unable just now.

@@ -15,7 +15,7 @@ use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{Identity, IdentityError};
+use crate::vocabulary::{Identity, IdentityError};
 
 /// The header by which a page names the org it acts for.
 const ORG_HEADER: HeaderName = HeaderName::from_static("x-organization-id");

@@ -12,8 +12,9 @@ use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionToken, Identity, TOKEN_LIFETIME_SECONDS};
+use crate::connection::{ConnectionToken, TOKEN_LIFETIME_SECONDS};
 use crate::limit::Who;
+use crate::vocabulary::Identity;
 
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs, on any node.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {

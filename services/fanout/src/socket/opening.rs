@@ -14,9 +14,10 @@ use super::shard::{Arrival, Caller, Command, Denied, Opening};
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, ConnectionToken, Identity};
+use crate::connection::{ConnectionId, ConnectionToken};
 use crate::limit::Who;
 use crate::method::Request;
+use crate::vocabulary::Identity;
 
 /// The longest cursor that is carried to the shard; a longer one was never issued.
 const MAX_CURSOR_BYTES: usize = crate::seal::MAX_SEALED_BYTES;

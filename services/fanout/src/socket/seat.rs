@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::port::Place;
-use crate::connection::{ConnectionId, Identity};
+use crate::connection::ConnectionId;
 use crate::limit::{ConnectBounds, ConnectRefusal, Connects, Who, of_network};
+use crate::vocabulary::Identity;
 
 /// The seats of a node.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use fanfare_broker::properties::{self, is_reserved, is_secret};
 use toml::de::DeValue;
 
 use crate::config::Secret;
-use crate::config::document::Located;
 use crate::config::paths::Paths;
-use crate::config::section::{Node, Section, integer};
+use crate::document::Located;
+use crate::document::section::{Node, Section, integer};
 
 /// Apache Kafka as the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,9 @@ use fanfare_broker::address::Address;
 pub use kafka::KafkaConfig;
 pub use nats::{NatsConfig, NatsLogin};
 
-use super::document::Located;
 use super::paths::Paths;
-use super::section::Section;
-use super::suggest;
+use crate::document::section::Section;
+use crate::document::{Located, suggest};
 
 /// The broker and what is read of it.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::config::Secret;
-use crate::config::document::Located;
 use crate::config::paths::Paths;
 use crate::config::secret_file;
-use crate::config::section::Section;
+use crate::document::Located;
+use crate::document::section::Section;
 
 /// NATS JetStream as the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]

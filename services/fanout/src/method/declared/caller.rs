@@ -3,7 +3,7 @@
 use fanfare_event::Id;
 
 use super::Claim;
-use crate::connection::Identity;
+use crate::vocabulary::Identity;
 
 /// The caller of a method: verified claims, with the roles that count now.
 #[derive(Debug, Clone, Copy)]

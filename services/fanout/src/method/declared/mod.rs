@@ -25,8 +25,8 @@ pub use template::{Claim, GroupRule, Names, NotAGroup, Template, UnknownName};
 use fanfare_event::Registry;
 use fanfare_signalr::Value;
 
-use crate::config::{Fault, Spot};
-use crate::groups::name::{GroupName, GroupTemplate};
+use crate::document::{Fault, Spot};
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// A hub method as it is declared.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::template::{Claim, Source};
 use super::{Caller, Given, Names, Parameter, ParameterKind, Refusal, Template, UnknownName};
-use crate::config::{Fault, Spot, suggest};
+use crate::document::{Fault, Spot, suggest};
 
 /// The event that a call publishes.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::template::{Claim, Source};
 use super::{Caller, Given, Names, Refusal, UnknownName};
-use crate::groups::name::GroupName;
 use crate::route::{Piece, pieces};
+use crate::vocabulary::name::GroupName;
 
 /// Which authorizer is asked, and what.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use fanfare_signalr::invocation_error;
 use thiserror::Error;
 
-use crate::groups::name::ValueError;
+use crate::vocabulary::name::ValueError;
 
 /// Why a call is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -6,10 +6,10 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::{Caller, Given, Parameter, Refusal};
-use crate::config::suggest;
-use crate::groups::name::{GroupName, GroupTemplate};
-use crate::groups::owner::Owner;
+use crate::document::suggest;
 use crate::route::{Piece, pieces};
+use crate::vocabulary::name::{GroupName, GroupTemplate};
+use crate::vocabulary::owner::Owner;
 
 /// A claim that templates may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Part {
 pub enum NotAGroup {
     /// It is no template of groups.
     #[error(transparent)]
-    Template(#[from] crate::groups::name::TemplateError),
+    Template(#[from] crate::vocabulary::name::TemplateError),
     /// It names what the method does not have.
     #[error(transparent)]
     Name(#[from] UnknownName),

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::config::Spot;
-use crate::connection::Identity;
+use crate::document::Spot;
 use crate::scene::claims;
+use crate::vocabulary::Identity;
 
 fn parameter(name: &str, kind: &str) -> Parameter {
     Parameter { name: name.into(), kind: ParameterKind::find(kind).expect("a kind") }

@@ -11,12 +11,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::connection::WireForm;
-use crate::groups::name::{GroupName, GroupTemplate};
 use crate::groups::{Groups, ShardMessage};
 use crate::pipeline::{DeadLetters, Pipeline, Recent, Replay, ReplayOptions, ResumeError, Schemas, Status, Window};
 use crate::projection::{Consequence, Projection, open_cursor};
 use crate::scene::{BOUNDS, Scene};
 use crate::seal::Seal;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);

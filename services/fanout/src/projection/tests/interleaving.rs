@@ -152,7 +152,7 @@ fn told(known: &Projection) -> Vec<String> {
         for issued_at in [0, 1000, 1500, 3000] {
             let claims = claims(user, "acme", &["token"], "s1", issued_at);
             told.push(format!("{user} {issued_at}: {} {:?}", known.refuses(&claims), known.roles_of(&claims)));
-            let who = crate::connection::Identity::new(Arc::new(claims), None, |_| false).expect("an identity");
+            let who = crate::vocabulary::Identity::new(Arc::new(claims), None, |_| false).expect("an identity");
             told.push(format!("{:?}", known.grants().standing(&hub, &who, &group("list:{list}", "7"))));
         }
     }

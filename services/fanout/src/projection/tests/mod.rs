@@ -8,10 +8,11 @@ use fanfare_token::Claims;
 
 use super::*;
 use crate::config::{Joiner, default_join};
-use crate::connection::Identity;
-use crate::groups::name::{GroupName, GroupTemplate};
 use crate::route::{InRealm, Realms};
 use crate::scene::{BOUNDS, Scene, claims};
+use crate::vocabulary::Identity;
+use crate::vocabulary::Place;
+use crate::vocabulary::name::{GroupName, GroupTemplate};
 
 mod interleaving;
 

@@ -15,7 +15,7 @@ use fanfare_signalr::Value as Wire;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::config::Fault;
+use crate::document::Fault;
 
 pub(super) const HUB: &str = "/hubs/notifications";
 

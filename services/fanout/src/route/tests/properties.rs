@@ -62,7 +62,7 @@ prop_compose! {
 
 /// The shapes and values of all groups that hear of an event.
 fn routed(event: &Event) -> Vec<(String, Vec<String>)> {
-    let parts = |group: &crate::groups::name::GroupName| {
+    let parts = |group: &crate::vocabulary::name::GroupName| {
         (group.shape().to_owned(), group.values().map(str::to_owned).collect::<Vec<_>>())
     };
     let matches = TABLE.route(event);

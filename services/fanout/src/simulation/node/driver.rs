@@ -10,12 +10,13 @@ use crate::pipeline::follower::{Answer, Ask, Do, Mode, Step};
 use crate::pipeline::intake::{Effect, Intake};
 use crate::pipeline::letters::replay_of;
 use crate::pipeline::{Written, decode};
-use crate::projection::{Consequence, Place, Verdict};
+use crate::projection::{Consequence, Verdict};
 use crate::route::Effect as RouteEffect;
 use crate::simulation::log::{Fault, Log};
 use crate::simulation::platform::platform;
 use crate::simulation::shard::{ShardTask, SimulatedShard};
 use crate::simulation::witness::Seen;
+use crate::vocabulary::Place;
 
 /// How many messages wait for a shard before the reader waits.
 const INBOX: usize = 6;

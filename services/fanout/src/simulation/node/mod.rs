@@ -18,7 +18,8 @@ use crate::groups::Groups;
 use crate::pipeline::follower::Follower;
 use crate::pipeline::intake::Effects;
 use crate::pipeline::{Recent, Window};
-use crate::projection::{Place, Projection};
+use crate::projection::Projection;
+use crate::vocabulary::Place;
 
 /// What a node is made with.
 #[derive(Debug, Clone, Copy)]

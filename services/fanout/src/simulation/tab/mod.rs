@@ -17,7 +17,8 @@ use super::node::SimulatedNode;
 use super::platform::TOKEN_LIFETIME;
 use super::producer::{LISTS, ORGS, Producers, USERS};
 use super::rule::{Rule, Rules};
-use crate::connection::{ConnectionId, Identity};
+use crate::connection::ConnectionId;
+use crate::vocabulary::Identity;
 use calls::Call;
 
 /// Where a tab is connected.

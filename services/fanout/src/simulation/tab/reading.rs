@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::calls::Call;
 use super::{Link, Order, Surroundings, Tab};
-use crate::connection::Identity;
 use crate::projection::open_cursor;
 use crate::simulation::check::{Account, History, true_flags};
 use crate::simulation::platform::platform;
 use crate::simulation::tests::traced_tab;
+use crate::vocabulary::Identity;
 
 impl Tab {
     /// Takes what waits, up to so many bytes, and answers.

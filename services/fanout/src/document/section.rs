@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::document::{Document, Located, type_name};
 use super::suggest;
+use super::{Document, Located, type_name};
 
 /// A value of the file, with its place.
 pub type Node<'d> = &'d Spanned<DeValue<'d>>;

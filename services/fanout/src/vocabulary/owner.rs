@@ -104,7 +104,7 @@ impl GroupTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::groups::name::GroupName;
+    use crate::vocabulary::name::GroupName;
 
     fn name(template: &str, values: &[&str], realm: Option<&str>, user: &str) -> GroupName {
         let template = GroupTemplate::parse(template).unwrap();

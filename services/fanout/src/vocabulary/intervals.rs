@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Place;
 
 /// How many changes of one access, or of one user's roles, are remembered: as many as eight intervals have ends.
-pub(super) const CHANGES_KEPT: usize = 16;
+pub const CHANGES_KEPT: usize = 16;
 
 /// From where to where an access held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +35,8 @@ impl Intervals {
     }
 
     /// From changes in the order of their places: where, and whether the access held from there on.
-    pub(super) fn of(changes: impl Iterator<Item = (Place, bool)>) -> Self {
+    #[must_use]
+    pub fn of(changes: impl Iterator<Item = (Place, bool)>) -> Self {
         let mut intervals: Vec<Interval> = Vec::new();
         let mut open = None;
         for (place, holds) in changes {
@@ -53,7 +54,8 @@ impl Intervals {
     }
 
     /// Those of either.
-    pub(super) fn and(self, other: &Self) -> Self {
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
         if other.0.is_empty() {
             return self;
         }

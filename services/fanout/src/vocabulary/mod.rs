@@ -1,0 +1,15 @@
+//! The words that every stage uses: groups, places in the log, who a connection is.
+//!
+//! Nothing here knows a stage; all of them stand on this.
+
+mod identity;
+mod intervals;
+mod membership;
+pub mod name;
+pub mod owner;
+mod place;
+
+pub use identity::{Identity, IdentityError};
+pub use intervals::{CHANGES_KEPT, Interval, Intervals};
+pub use membership::Membership;
+pub use place::Place;
