@@ -4,6 +4,7 @@
 //! of a crate there may be, how long a file is, where the environment is read, that links lead somewhere.
 
 pub mod graph;
+pub mod imports;
 pub mod licence;
 pub mod markdown;
 pub mod rust;

@@ -37,9 +37,13 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let Ok(kind) = entry.file_type() else { continue };
+        // In a work tree beside the first one, `.git` is a file.
+        if NOT_SOURCE.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         if kind.is_file() {
             paths.push(entry.path());
-        } else if kind.is_dir() && !NOT_SOURCE.iter().any(|name| entry.file_name() == *name) {
+        } else if kind.is_dir() {
             collect(&entry.path(), paths);
         }
     }

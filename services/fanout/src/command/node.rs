@@ -18,12 +18,13 @@ use crate::config::{Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
 use crate::limit::TooFewFiles;
-use crate::method::{Authorizers, Methods};
+use crate::method::Methods;
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
 use crate::seal::Seal;
 use crate::shard::Context;
+use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{App, BindError, Edge, Hubs};
 

@@ -2,12 +2,12 @@
 //!
 //! Every hub has [`Builtin`] methods; the configuration adds [`Declared`] ones, an embedder Rust code as a [`Handler`].
 
-mod authorizer;
+mod answer;
 mod builtin;
 pub mod declared;
 mod handler;
 
-pub use authorizer::{Answer, Authorizers};
+pub use answer::Answer;
 pub use builtin::Builtin;
 pub use declared::Declared;
 pub use handler::{Arguments, Caller, Gone, Handler, Request, Signature, Upload};

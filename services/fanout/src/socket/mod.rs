@@ -2,6 +2,7 @@
 
 mod admin;
 mod answer;
+pub mod authorizers;
 mod bearer;
 mod body;
 mod client;

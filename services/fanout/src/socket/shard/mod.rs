@@ -30,10 +30,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
+use super::authorizers::Authorizers;
 use super::seat::Hold;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::groups::ShardMessage;
-use crate::method::Authorizers;
 use crate::pipeline::{Ingest, Replay, Replaying};
 use crate::shard::{Context, Core, Key, READ, Ticket};
 use link::Link;

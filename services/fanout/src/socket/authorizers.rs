@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::config::{AuthorizerConfig, Secret};
+use crate::method::Answer;
 
 /// How long an answer may take, waiting for a turn included.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -21,29 +22,6 @@ const AT_ONCE: usize = 256;
 
 /// How many answers of one authorizer are remembered; the oldest gives way.
 const REMEMBERED: usize = 10_000;
-
-/// What an authorizer said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Yes, as things stood at this position of the log.
-    Allowed(Position),
-    /// No.
-    Refused,
-    /// Nothing that counts as an answer.
-    Unknown,
-}
-
-impl Answer {
-    /// The answer as a metric label.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Allowed(_) => "allowed",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// The authorizers of a node, by name.
 #[derive(Debug, Clone, Default)]
