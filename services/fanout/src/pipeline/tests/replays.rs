@@ -51,12 +51,12 @@ async fn a_tab_that_takes_nothing_keeps_nobody_from_the_broker() {
         log.append(0, alert(&mut scene, title));
     }
     let (replay, head) = (replays(&log, &scene), log.head().await.expect("a head"));
-    let open = async || replay.open(&Position::start(1), head.clone(), acme()).await;
-    let mut slow = open().await.expect("opens");
+    let open = async || replay.open(&Position::start(1), head.clone(), acme()).await.expect("opens");
+    let mut slow = open().await;
     let mut told = slow.next().await.expect("reads").expect("some").len();
-    assert!(matches!(open().await, Err(ResumeError::Busy)), "one reads at a time");
+    assert!(matches!(open().await.next().await, Err(ResumeError::Busy)), "one reads at a time");
     slow.pause();
-    drop(open().await.expect("opens as the other has let go"));
+    assert!(matches!(open().await.next().await, Ok(Some(_))), "the other has let go");
     while let Some(batch) = slow.next().await.expect("reads on") {
         told += batch.len();
     }

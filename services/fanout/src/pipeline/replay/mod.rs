@@ -1,5 +1,8 @@
 //! Reading the log again for a tab that returns.
 
+pub(crate) mod past;
+pub(crate) mod state;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +14,12 @@ use tokio::time::Instant;
 
 use super::Schemas;
 use super::follower::reached;
-use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
 use super::reader::Window;
-use super::recent::{Recent, Step, Walk};
+use super::recent::Recent;
 use crate::projection::Bounds;
 use crate::route::RouteTable;
+use past::{Extent, Replayed};
+use state::{Needed, Next, ReplayState, extent, further, is_ahead, is_beyond, needed};
 
 /// How long a resume waits for its turn and for each batch.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,46 +111,28 @@ impl Replay {
     /// # Errors
     /// [`ResumeError`] if the log cannot be read now.
     pub async fn open(&self, after: &Position, until: Position, orgs: Vec<Id>) -> Result<Replaying, ResumeError> {
-        let extent = tokio::time::timeout(PATIENCE, self.extent(after));
-        let window = extent.await.map_err(|_| ResumeError::Unavailable)??;
-        // What lies beyond the log was heard of one that has lost its end since: it says nothing of this one.
+        let window = tokio::time::timeout(PATIENCE, self.extent(after));
+        let window = window.await.map_err(|_| ResumeError::Unavailable)??;
         let is_beyond = self.is_beyond_the_log(after, &until).await;
-        let after = if is_beyond { &window.oldest } else { after };
-        let (from, complete) = begin(after, &window);
-        let complete = complete && !is_beyond;
-        let past = Past::new(after, &from, until.clone(), orgs, &self.bounds);
-        let is_over = past.is_over();
-        let (oldest, replay) = (window.oldest, self.clone());
-        let mut replaying = Replaying { replay, source: Source::Nothing, past, oldest, complete, cost: 0 };
-        if !is_over {
-            match self.recent.walk(&from, &until) {
-                Some(walk) => replaying.source = Source::Memory(walk),
-                None => replaying.read_log(from).await?,
-            }
-        }
-        Ok(replaying)
+        let state = ReplayState::open((after, until), orgs, window, is_beyond, &self.bounds, &self.recent);
+        Ok(Replaying { replay: self.clone(), state, reader: None })
     }
 
     /// The window, as far as this cursor needs to know it.
     async fn extent(&self, after: &Position) -> Result<Extent, ResumeError> {
-        let age = self.window.age;
-        let oldest = self.start(self.window).await?;
-        if !lacks(after, &oldest) {
-            return Ok(Extent { oldest, ages: None });
+        match needed(after, self.start(self.window).await?) {
+            Needed::Enough(extent) => Ok(extent),
+            Needed::Further(oldest) => {
+                let [by_age, recent, stored] = further(self.window.age);
+                let starts = [self.start(by_age).await?, self.start(recent).await?, self.start(stored).await?];
+                Ok(extent(oldest, starts))
+            }
         }
-        let since = async |age| self.start(Window { age, records: u64::MAX }).await;
-        let ages = Ages {
-            by_age: since(age).await?,
-            recent: since(age.saturating_sub(SLACK)).await?,
-            stored: since(Duration::MAX).await?,
-        };
-        Ok(Extent { oldest, ages: Some(ages) })
     }
 
-    /// Whether a position is one that the log does not have any more, because it lost its end. A node may also be behind
-    /// the one that gave a cursor; then the broker has what this node has not read.
+    /// Whether a position is one that the log does not have any more, because it lost its end.
     async fn is_beyond_the_log(&self, after: &Position, until: &Position) -> bool {
-        if after.incarnation() != until.incarnation() || reached(until, after) {
+        if !is_ahead(after, until) {
             return false;
         }
         let began = Instant::now();
@@ -162,7 +148,7 @@ impl Replay {
                 _ => return false,
             }
         }
-        known.as_ref().is_some_and(|(_, head)| head.incarnation() == after.incarnation() && !reached(head, after))
+        known.as_ref().is_some_and(|(_, head)| is_beyond(after, head))
     }
 
     /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
@@ -197,47 +183,29 @@ impl std::fmt::Debug for Replay {
     }
 }
 
-/// Where the records of a replay come from.
-enum Source {
-    /// The tab has missed nothing.
-    Nothing,
-    /// The newest records, kept by this node.
-    Memory(Walk),
-    /// The broker; few may read it at the same time.
-    Log { reader: Box<dyn Reader>, _permit: OwnedSemaphorePermit },
-    /// The broker once more, as soon as the tab has taken what was read.
-    Paused,
-}
-
 /// A replay under way; reads only as it is asked for more.
 pub struct Replaying {
     replay: Replay,
-    source: Source,
-    past: Past,
-    /// Where the window begins.
-    oldest: Position,
-    complete: bool,
-    /// How many records were looked at since that was asked last.
-    cost: usize,
+    state: ReplayState,
+    /// What reads the broker, while it does; few may at the same time.
+    reader: Option<(Box<dyn Reader>, OwnedSemaphorePermit)>,
 }
 
 impl Replaying {
     /// How many records were looked at since this was asked last: what the replay costs whoever asked for it.
     pub fn take_cost(&mut self) -> usize {
-        std::mem::take(&mut self.cost)
+        self.state.take_cost()
     }
 
     /// Whether everything behind the cursor was still in the window, as far as the replay has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.state.is_complete()
     }
 
     /// Lets others read the broker while the tab does not take what it is sent.
     pub fn pause(&mut self) {
-        if matches!(self.source, Source::Log { .. }) {
-            self.source = Source::Paused;
-        }
+        self.reader = None;
     }
 
     /// The next events, or nothing at the end.
@@ -245,40 +213,11 @@ impl Replaying {
     /// # Errors
     /// [`ResumeError`] if the log cannot be read on.
     pub async fn next(&mut self) -> Result<Option<Vec<Replayed>>, ResumeError> {
-        if self.past.is_over() {
-            return Ok(None);
+        match self.state.next(&self.replay.recent) {
+            Next::Nothing => Ok(None),
+            Next::Records(records) => self.take(records.iter().map(|record| &**record)).await.map(Some),
+            Next::Log(from) => self.read_log(from).await.map(Some),
         }
-        if let Source::Memory(walk) = &mut self.source {
-            let before = walk.looked_at();
-            let step = self.replay.recent.step(walk);
-            self.cost += walk.looked_at().saturating_sub(before);
-            match step {
-                Step::Records(records) => {
-                    return self.take(records.iter().map(|record| &**record)).await.map(Some);
-                }
-                Step::End => {
-                    self.past.finish();
-                    return Ok(None);
-                }
-                Step::Gone => {
-                    let read = self.past.position().clone();
-                    self.read_log(read).await?;
-                }
-            }
-        }
-        if matches!(self.source, Source::Paused) {
-            let read = self.past.position().clone();
-            self.read_log(read).await?;
-        }
-        let Source::Log { reader, .. } = &mut self.source else { return Ok(None) };
-        let batch = match tokio::time::timeout(PATIENCE, reader.next()).await {
-            Ok(batch) => batch?,
-            Err(_) => return Err(ResumeError::Unavailable),
-        };
-        let read = reader.position().clone();
-        let found = self.take(batch.iter()).await?;
-        self.past.pass(&read);
-        Ok(Some(found))
     }
 
     async fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Replayed>, ResumeError> {
@@ -286,37 +225,44 @@ impl Replaying {
         let mut found = Vec::new();
         for record in records {
             let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
-            self.cost += 1;
-            found.extend(self.past.take(registry, routes, record, &written));
+            found.extend(self.state.take((registry, routes), record, &written));
         }
         Ok(found)
     }
 
-    /// Goes on with what the broker has behind a position.
-    async fn read_log(&mut self, mut from: Position) -> Result<(), ResumeError> {
-        let replay = &self.replay;
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&replay.permits).acquire_owned());
-        let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
-        let reader = match replay.broker.read(&from).await {
-            Err(BrokerError::Trimmed { oldest }) => {
-                self.complete = false;
-                from.merge(&oldest);
-                self.past.pass(&from);
-                replay.broker.read(&from).await?
+    /// The next batch of the broker's, behind a position.
+    async fn read_log(&mut self, from: Position) -> Result<Vec<Replayed>, ResumeError> {
+        let (mut reader, permit) = match self.reader.take() {
+            Some(open) => open,
+            None => {
+                let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.replay.permits).acquire_owned());
+                let Ok(Ok(permit)) = turn.await else { return Err(ResumeError::Busy) };
+                (self.open_reader(from).await?, permit)
             }
-            // The cursor fits the stream's name and not what is in it.
-            Err(BrokerError::OtherIncarnation { .. }) => {
-                self.complete = false;
-                self.past.restart(&self.oldest);
-                replay.broker.read(&self.oldest).await?
-            }
-            opened => opened?,
         };
-        self.source = Source::Log { reader, _permit: permit };
-        Ok(())
+        let batch = match tokio::time::timeout(PATIENCE, reader.next()).await {
+            Ok(batch) => batch?,
+            Err(_) => return Err(ResumeError::Unavailable),
+        };
+        let found = self.take(batch.iter()).await?;
+        self.state.pass(reader.position());
+        self.reader = Some((reader, permit));
+        Ok(found)
+    }
+
+    /// A reader behind a position, or where the log goes on from it. What is wrong with that place too is an error.
+    async fn open_reader(&mut self, from: Position) -> Result<Box<dyn Reader>, ResumeError> {
+        match self.replay.broker.read(&from).await {
+            Err(BrokerError::Trimmed { oldest }) => self.state.trimmed(&oldest),
+            Err(BrokerError::OtherIncarnation { .. }) => self.state.other_log(),
+            opened => return Ok(opened?),
+        }
+        match self.state.next(&self.replay.recent) {
+            Next::Log(from) => Ok(self.replay.broker.read(&from).await?),
+            Next::Records(_) | Next::Nothing => Err(ResumeError::Unavailable),
+        }
     }
 }
 
 #[cfg(test)]
-#[path = "replay_tests.rs"]
 mod tests;

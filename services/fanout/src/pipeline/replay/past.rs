@@ -7,9 +7,9 @@ use fanfare_broker::{Position, Record, Stream};
 use fanfare_event::{Event, Id, Registry};
 use smallvec::SmallVec;
 
-use super::Written;
-use super::decode::decode_within;
-use super::follower::reached;
+use super::super::Written;
+use super::super::decode::decode_within;
+use super::super::follower::reached;
 use crate::projection::{Bounds, Projection, Verdict};
 use crate::route::{Route, RouteTable};
 use crate::rule::{Rule, kept};

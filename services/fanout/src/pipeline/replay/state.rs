@@ -1,0 +1,175 @@
+//! How a replay goes through the log, without reading it: from memory while that lasts, else from the broker; pure.
+//!
+//! Whoever drives it asks [`ReplayState::next`] what comes, and tells what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_broker::{Position, Record};
+use fanfare_event::{Id, Registry};
+
+use super::super::Written;
+use super::super::follower::reached;
+use super::super::reader::Window;
+use super::super::recent::{Recent, Step, Walk};
+use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
+use crate::projection::Bounds;
+use crate::route::RouteTable;
+
+/// What a replay needs next.
+pub(crate) enum Next {
+    /// These records, by [`ReplayState::take`].
+    Records(Vec<Arc<Record>>),
+    /// What the broker has behind a position, by `take` and [`ReplayState::pass`].
+    Log(Position),
+    /// Nothing: all was read.
+    Nothing,
+}
+
+/// Where its records come from.
+enum Source {
+    /// The newest records, kept by this node.
+    Memory(Walk),
+    /// The log behind a position.
+    Log(Position),
+}
+
+/// A replay under way.
+pub(crate) struct ReplayState {
+    source: Source,
+    past: Past,
+    /// Where the window begins.
+    oldest: Position,
+    complete: bool,
+    cost: usize,
+}
+
+impl ReplayState {
+    /// For a connection of these orgs that has everything up to `after`; ends at `until`.
+    ///
+    /// `is_beyond` says that the cursor lies behind the end of the log: it was given by one that has lost its end
+    /// since, and says nothing of this one.
+    pub(crate) fn open(
+        (after, until): (&Position, Position),
+        orgs: Vec<Id>,
+        window: Extent,
+        is_beyond: bool,
+        bounds: &Bounds,
+        recent: &Recent,
+    ) -> Self {
+        let after = if is_beyond { &window.oldest } else { after };
+        let (from, complete) = begin(after, &window);
+        let past = Past::new(after, &from, until.clone(), orgs, bounds);
+        let source = match recent.walk(&from, &until) {
+            Some(walk) if !past.is_over() => Source::Memory(walk),
+            _ => Source::Log(from),
+        };
+        Self { source, past, oldest: window.oldest, complete: complete && !is_beyond, cost: 0 }
+    }
+
+    /// Whether everything behind the cursor was still in the window, as far as the replay has come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// How many records were looked at since this was asked last: what the replay costs whoever asked for it.
+    pub(crate) fn take_cost(&mut self) -> usize {
+        std::mem::take(&mut self.cost)
+    }
+
+    /// What comes next.
+    pub(crate) fn next(&mut self, recent: &Recent) -> Next {
+        if self.past.is_over() {
+            return Next::Nothing;
+        }
+        if let Source::Memory(walk) = &mut self.source {
+            let before = walk.looked_at();
+            let step = recent.step(walk);
+            self.cost += walk.looked_at().saturating_sub(before);
+            match step {
+                Step::Records(records) => return Next::Records(records),
+                Step::End => {
+                    self.past.finish();
+                    return Next::Nothing;
+                }
+                Step::Gone => self.source = Source::Log(self.past.position().clone()),
+            }
+        }
+        match &self.source {
+            Source::Log(from) => Next::Log(from.clone()),
+            Source::Memory(_) => Next::Nothing,
+        }
+    }
+
+    /// Takes the next record; what was sent about it, if anything.
+    pub(crate) fn take(
+        &mut self,
+        (registry, routes): (&Registry, &RouteTable),
+        record: &Record,
+        written: &Written,
+    ) -> Option<Replayed> {
+        if matches!(self.source, Source::Log(_)) {
+            self.cost += 1;
+        }
+        self.past.take(registry, routes, record, written)
+    }
+
+    /// Notes how far the broker was read.
+    pub(crate) fn pass(&mut self, read: &Position) {
+        self.past.pass(read);
+        self.source = Source::Log(read.clone());
+    }
+
+    /// What lay before `oldest` is gone from the log.
+    pub(crate) fn trimmed(&mut self, oldest: &Position) {
+        let mut from = match &self.source {
+            Source::Log(from) => from.clone(),
+            Source::Memory(_) => self.past.position().clone(),
+        };
+        from.merge(oldest);
+        self.past.pass(&from);
+        self.source = Source::Log(from);
+        self.complete = false;
+    }
+
+    /// The cursor fits the stream's name and not what is in it.
+    pub(crate) fn other_log(&mut self) {
+        self.past.restart(&self.oldest);
+        self.source = Source::Log(self.oldest.clone());
+        self.complete = false;
+    }
+}
+
+/// The window of the log, before all of it is asked for.
+pub(crate) enum Needed {
+    /// It is known as far as the cursor needs it.
+    Enough(Extent),
+    /// Three more starts are needed, of the windows that [`further`] names.
+    Further(Position),
+}
+
+/// What a cursor needs to know of the window that begins at `oldest`.
+pub(crate) fn needed(after: &Position, oldest: Position) -> Needed {
+    if lacks(after, &oldest) { Needed::Further(oldest) } else { Needed::Enough(Extent { oldest, ages: None }) }
+}
+
+/// The windows whose starts a cursor that leaves partitions out is judged by.
+pub(crate) fn further(age: Duration) -> [Window; 3] {
+    [age, age.saturating_sub(SLACK), Duration::MAX].map(|age| Window { age, records: u64::MAX })
+}
+
+/// The window, with those starts.
+pub(crate) fn extent(oldest: Position, [by_age, recent, stored]: [Position; 3]) -> Extent {
+    Extent { oldest, ages: Some(Ages { by_age, recent, stored }) }
+}
+
+/// Whether a cursor lies beyond the end of the log, which has lost it. A node may also be behind the one that gave the
+/// cursor; then the broker has what this node has not read.
+pub(crate) fn is_beyond(after: &Position, head: &Position) -> bool {
+    head.incarnation() == after.incarnation() && !reached(head, after)
+}
+
+/// Whether the end of the log must be known to judge a cursor: it is ahead of what this node has read.
+pub(crate) fn is_ahead(after: &Position, until: &Position) -> bool {
+    after.incarnation() == until.incarnation() && !reached(until, after)
+}
