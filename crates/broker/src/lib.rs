@@ -23,6 +23,7 @@ pub mod memory;
 mod message;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod pause;
 mod position;
 pub mod properties;
 #[cfg(any(feature = "nats", feature = "kafka"))]

@@ -21,7 +21,7 @@ mod registry;
 mod resolution;
 mod scalar;
 mod schema;
-mod suggest;
+pub mod suggest;
 mod timestamp;
 mod type_name;
 mod type_pattern;

@@ -1,19 +1,29 @@
-//! What somebody may have meant.
+//! "Did you mean": what somebody may have meant by an unknown word.
 
-/// The candidate that is nearest to a misspelt word, if one is near enough to be worth a hint.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that is nearest to a word, if it is near enough to be a slip.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A distance is quadratic in the lengths; nothing of this length is a typing error.
     if word.len() > 128 {
         return None;
     }
-    let word = word.to_lowercase();
-    let limit = (word.chars().count() / 3).max(1);
+    let lower = word.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|known| (slips(&lower, &known.to_lowercase()), known))
+        .filter(|(slips, known)| *slips <= (known.chars().count().max(word.chars().count()) / 3).max(1))
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, known)| known)
+}
+
+/// Edits between two words; a word that continues the other (`flag`, `flag_name`) counts as one slip.
+fn slips(word: &str, known: &str) -> usize {
+    let continued = |long: &str, short: &str| {
+        short.len() >= 3 && long.strip_prefix(short).is_some_and(|tail| tail.starts_with(['_', '-', '.']))
+    };
+    if continued(word, known) || continued(known, word) {
+        return 1;
+    }
+    strsim::damerau_levenshtein(word, known)
 }
 
 #[cfg(test)]
@@ -24,6 +34,7 @@ mod tests {
     fn near_words_are_found_and_far_ones_are_not() {
         let known = ["flag", "enabled", "changed_by"];
         assert_eq!(nearest("flga", known), Some("flag"));
+        assert_eq!(nearest("flag_name", known), Some("flag"));
         assert_eq!(nearest("Enabled", known), Some("enabled"));
         assert_eq!(nearest("changedBy", known), Some("changed_by"));
         assert_eq!(nearest("colour", known), None);

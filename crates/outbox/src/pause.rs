@@ -1,6 +1,5 @@
 //! How long to wait before trying again.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// The bounds of an exponential back-off.
@@ -61,27 +60,6 @@ impl Outage {
     }
 }
 
-/// Random numbers that spread attempts in time; nothing secret depends on them.
-#[derive(Debug)]
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) fn new() -> Self {
-        Self(RandomState::new().hash_one(0))
-    }
-
-    /// The next number in 0..1.
-    pub(crate) fn next(&mut self) -> f64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,13 +95,5 @@ mod tests {
         assert!(!outage.succeeded());
         assert_eq!(outage.paused_until(Duration::ZERO), None);
         assert!(outage.failed(Duration::ZERO, 1.0), "the next one begins anew");
-    }
-
-    #[test]
-    fn chances_differ_and_stay_in_range() {
-        let mut chance = Chance::new();
-        let drawn: Vec<f64> = (0..100).map(|_| chance.next()).collect();
-        assert!(drawn.iter().all(|number| (0.0..1.0).contains(number)));
-        assert!(drawn.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

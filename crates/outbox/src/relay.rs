@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::lease::{Held, Lease};
 use crate::outbox::Outbox;
-use crate::pause::{Backoff, Chance};
+use crate::pause::Backoff;
 use crate::publisher::Publisher;
 use crate::session::{Ended, Session};
 use crate::stats::RelayStats;
@@ -99,20 +99,19 @@ impl<P: Publisher> Relay<P> {
     }
 
     async fn wait_for_lease(&self) -> Held {
-        let mut chance = Chance::new();
         let mut failures = 0;
         loop {
             let pause = match self.lease.acquire().await {
                 Ok(Some(held)) => return held,
                 Ok(None) => {
                     failures = 0;
-                    LONGEST_WAIT.min(self.lease.length() / 5).mul_f64(0.5 + 0.5 * chance.next())
+                    LONGEST_WAIT.min(self.lease.length() / 5).mul_f64(0.5 + 0.5 * fastrand::f64())
                 }
                 Err(error) => {
                     failures += 1;
                     self.stats.add_database_error();
                     tracing::warn!(%error, "cannot ask for the outbox's lease");
-                    self.backoff().after(failures, chance.next())
+                    self.backoff().after(failures, fastrand::f64())
                 }
             };
             sleep(pause).await;

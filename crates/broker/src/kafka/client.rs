@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -227,10 +226,4 @@ pub(super) fn missing_right(code: Code) -> Option<&'static str> {
 /// Whether an error says that a topic is not there.
 pub(super) fn is_missing(code: Code) -> bool {
     matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId)
-}
-
-/// Half of a time and more: nodes that failed together do not come back together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    pause / 2 + pause.mul_f64(f64::from(now.subsec_nanos() % 1000) / 2000.0)
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::client::{self, Context, jittered};
+use super::client::{self, Context};
 use super::cluster::{Cluster, ask};
 use super::given::Given;
 use super::ids::TopicIds;
@@ -23,6 +23,7 @@ use super::wire::{self, Raw};
 use crate::broker::Reader;
 use crate::error::BrokerError;
 use crate::message::Record;
+use crate::pause::jittered;
 use crate::position::Position;
 
 /// How long nothing may come from a partition that has more, before a hole is looked for.

@@ -73,7 +73,7 @@ impl<P: Publisher> Session<'_, P> {
             Ok(Ok(())) => self.keeping.told = false,
             Ok(Err(Unknown::Database(error))) => {
                 self.count_error("look at what is kept in", &error);
-                self.database.failed(self.start.elapsed(), self.chance.next());
+                self.database.failed(self.start.elapsed(), fastrand::f64());
             }
             Ok(Err(Unknown::Broker(reason))) => self.tell(&reason),
             Err(_) => self.tell(&"no answer in time"),

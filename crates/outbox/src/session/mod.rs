@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::error::OutboxError;
 use crate::lanes::Lanes;
 use crate::lease::Held;
-use crate::pause::{Chance, Outage};
+use crate::pause::Outage;
 use crate::publisher::Publisher;
 use crate::relay::Relay;
 
@@ -39,7 +39,6 @@ pub(crate) enum Ended {
 pub(crate) struct Session<'r, P> {
     relay: &'r Relay<P>,
     start: Instant,
-    chance: Chance,
     held: Held,
     /// Until when the lease is surely held, for the publications in flight.
     held_until: watch::Sender<Instant>,
@@ -64,7 +63,6 @@ impl<'r, P: Publisher> Session<'r, P> {
         Self {
             relay,
             start: now,
-            chance: Chance::new(),
             held_until: watch::Sender::new(held.until),
             renew_at: now + relay.lease.length() / 3,
             held,

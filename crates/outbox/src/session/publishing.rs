@@ -60,7 +60,7 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Retry(reason)) => {
                 stats.add_retry();
-                let pause = self.lanes.retry(&row, self.start.elapsed(), self.chance.next());
+                let pause = self.lanes.retry(&row, self.start.elapsed(), fastrand::f64());
                 let (event_id, duration_ms) = (row.event_id(), pause.as_millis() as u64);
                 tracing::warn!(event_id, reason, duration_ms, "an event will be tried again");
                 self.results.retried(row.seq);
@@ -68,7 +68,7 @@ impl<P: Publisher> Session<'_, P> {
             Err(PublishError::Unreachable(reason)) => {
                 stats.add_retry();
                 self.lanes.put_back(&row);
-                if self.broker.failed(self.start.elapsed(), self.chance.next()) {
+                if self.broker.failed(self.start.elapsed(), fastrand::f64()) {
                     tracing::warn!(reason, "no event can be published at the moment");
                 }
             }

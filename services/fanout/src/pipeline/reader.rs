@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_broker::pause::jittered;
 use fanfare_broker::{Broker, BrokerError, Position, Reader};
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
@@ -203,12 +204,4 @@ async fn next(reader: Option<&mut Box<dyn Reader>>) -> Result<Answer, BrokerErro
     let Some(reader) = reader else { return Err(BrokerError::Unavailable("no reader is open".to_owned())) };
     let records = reader.next().await?;
     Ok(Answer::Batch(records, reader.position().clone()))
-}
-
-/// A pause between half and all of `pause`, so that nodes do not come back together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let nanos = u64::from(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos(),
-    );
-    pause / 2 + pause.mul_f64((nanos % 1000) as f64 / 2000.0)
 }

@@ -21,10 +21,10 @@ use fanfare_telemetry::metrics::FanoutMetrics;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::reader::jittered;
 use super::{Status, Written};
 use crate::config::SchemaRegistryConfig;
 use cache::Cache;
+use fanfare_broker::pause::jittered;
 use fetch::{Fetcher, Found};
 use pace::Pace;
 
