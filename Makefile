@@ -1,10 +1,12 @@
 # Everything here is a script in scripts/, which also says what it does.
 
-.PHONY: help run test soak testhub bench fuzz autobahn lint fmt setup clean
+.PHONY: help run example test soak testhub bench fuzz autobahn lint fmt setup clean
 
 help:
 	@echo "make run     install what is missing, build, and start the demo platform (Ctrl-C stops it);"
 	@echo "             BROKER=nats or BROKER=kafka runs it on that broker, which is fetched too"
+	@echo "make example NAME=tickets  the same for one of the examples, each a platform of its own; without NAME"
+	@echo "             it lists them"
 	@echo "make test    install what is missing and run every test"
 	@echo "make soak    the long tests: seeded faults and minutes of churn on each broker (about an hour)"
 	@echo "make testhub run the server for the functional tests of SignalR clients"
@@ -18,6 +20,9 @@ help:
 
 run:
 	@scripts/run.sh
+
+example:
+	@NAME='$(NAME)' scripts/example.sh
 
 test:
 	@scripts/test.sh

@@ -2,6 +2,7 @@
 # Checks for what is needed and installs what is missing.
 #
 #   scripts/setup.sh run     to build and start the platform; with nats or kafka behind it, on that broker
+#   scripts/setup.sh example to build and start an example; with nats or kafka behind it, on that broker
 #   scripts/setup.sh test    and to run every test, browsers among them
 #   scripts/setup.sh build   to build everything but the page, with the clients of all brokers
 #
@@ -287,6 +288,14 @@ case ${1:-run} in
     node_packages web
     broker_server "${2:-embedded}"
     ;;
+  example)
+    compiler
+    [[ ${2:-embedded} != kafka ]] || kafka_client
+    rust
+    node_js
+    node_packages examples
+    broker_server "${2:-embedded}"
+    ;;
   test)
     compiler
     kafka_client
@@ -294,6 +303,7 @@ case ${1:-run} in
     lints
     node_js
     node_packages web
+    node_packages examples
     node_packages tests/clients
     browser
     python_clients
@@ -318,5 +328,5 @@ case ${1:-run} in
     rust
     lints
     ;;
-  *) fail "usage: scripts/setup.sh [run|test|build|lint]" ;;
+  *) fail "usage: scripts/setup.sh [run|example|test|build|lint]" ;;
 esac

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=13
+STEPS=14
 # The longest step takes 10 to 20 minutes, by how busy the machine is. One that hangs is ended, named, and the others still run.
 STEP_LIMIT=35m
 DONE=0
@@ -90,6 +90,7 @@ finish() {
 needed "Set up" scripts/setup.sh test
 step "Formatting" cargo fmt --all --check || true
 needed "Build the web page" scripts/web.sh
+needed "Build the pages of the examples" scripts/example-pages.sh
 step "Lints" cargo clippy --workspace --all-targets --locked -- -D warnings || true
 needed "Build the services" cargo build --workspace --bins --locked
 step "Tests of the workspace" cargo test --workspace --locked --no-fail-fast || true

@@ -26,7 +26,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Edge, Hubs};
+use crate::socket::{App, BindError, Edge, Hubs, Page, PageError};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -61,6 +61,9 @@ pub enum StartError {
     /// The program was built without the broker's client.
     #[error("this build has no client of the broker")]
     NotBuilt,
+    /// The page cannot be served.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The log cannot be read.
     #[error("the event log cannot be read: {0}")]
     Read(#[from] fanfare_broker::BrokerError),
@@ -128,6 +131,7 @@ impl Node {
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
         let edge = Edge::new(&config, descriptors::capacity(&config)?);
+        let page = Page::load(config.page.as_deref())?;
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = super::broker::open(&config.broker, &registry)?;
         let seal = secret::of_node(&config)
@@ -168,6 +172,7 @@ impl Node {
             seal: seal.clone(),
             edge,
             cors: config.cors.clone(),
+            page,
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),

@@ -81,6 +81,8 @@ pub struct Config {
     pub hubs: Vec<HubConfig>,
     /// How log lines look.
     pub log: LogFormat,
+    /// The folder of a page that is served at `/`; the demo page if absent.
+    pub page: Option<PathBuf>,
 }
 
 const SECTIONS: &[&str] = &[
@@ -98,6 +100,7 @@ const SECTIONS: &[&str] = &[
     "authorizer",
     "hub",
     "log",
+    "page",
 ];
 
 impl Config {
@@ -170,7 +173,20 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         authorizers,
         hubs,
         log,
+        page: root.section("page").and_then(|section| folder_of_page(&section, paths)),
     })
+}
+
+/// Reads the folder of the page. It is there once the page was built, so only a node that serves it looks into it.
+fn folder_of_page(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
+    let section = section.clone().allow(&["path"]);
+    let text = section.required("path")?;
+    let path = paths.resolve(text.value);
+    if path.is_file() {
+        let help = Some("the folder that holds index.html".to_owned());
+        section.document().fault(text.at, format!("{} is a file", path.display()), help);
+    }
+    Some(path)
 }
 
 /// Reads the org of a platform that has one.

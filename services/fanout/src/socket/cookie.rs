@@ -38,7 +38,8 @@ fn unquoted(value: &str) -> &str {
 ///
 /// `own_origin` says that the origin which the request names, if it does, is this node's or a listed one. Browsers name
 /// the origin of every WebSocket, POST and request to another site; they name none in a page's GET to its own site,
-/// which then says so itself, or carries a header that a foreign page may not set.
+/// which then says so itself, or carries a header that a foreign page may not set. A WebSocket without an origin is
+/// therefore opened by no page at all: its key is a header that no script may set.
 pub(super) fn is_deliberate(parts: &Parts, own_origin: bool) -> bool {
     match parts.headers.get(header::ORIGIN).map(http::HeaderValue::as_bytes) {
         // Any page can have this origin: one in a sandboxed frame has it.
@@ -46,7 +47,7 @@ pub(super) fn is_deliberate(parts: &Parts, own_origin: bool) -> bool {
         Some(_) => own_origin,
         None => match parts.headers.get(FETCH_SITE).map(http::HeaderValue::as_bytes) {
             Some(site) => site == b"same-origin",
-            None => parts.headers.contains_key(REQUESTED_WITH),
+            None => parts.headers.contains_key(REQUESTED_WITH) || parts.headers.contains_key(header::SEC_WEBSOCKET_KEY),
         },
     }
 }
@@ -89,6 +90,9 @@ mod tests {
             (&[("sec-fetch-site", "cross-site"), ("x-requested-with", "XMLHttpRequest")], true, false),
             (&[("sec-fetch-site", "none")], true, false),
             (&[("x-requested-with", "XMLHttpRequest")], true, true),
+            (&[("sec-websocket-key", "x")], true, true),
+            (&[("sec-websocket-key", "x"), ("origin", "https://evil.example")], false, false),
+            (&[("sec-websocket-key", "x"), ("sec-fetch-site", "cross-site")], true, false),
             (&[], true, false),
         ] {
             assert_eq!(is_deliberate(&request(headers), own_origin), deliberate, "{headers:?}");

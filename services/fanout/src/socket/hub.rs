@@ -11,7 +11,7 @@ use http::{Method, header};
 use super::answer::Refusal;
 use super::header::one;
 use super::state::App;
-use super::{event_stream, long_polling, negotiate, page, web_socket};
+use super::{event_stream, long_polling, negotiate, web_socket};
 use crate::config::HubConfig;
 use crate::websocket;
 
@@ -28,7 +28,7 @@ pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> R
     if let Some(hub) = app.hubs.find(&path).cloned() {
         return answer(connect(app, hub, request).await);
     }
-    page::file(request.method(), request.uri().path())
+    app.page.file(request.method(), request.uri().path())
 }
 
 fn answer(outcome: Result<Response, Refusal>) -> Response {

@@ -33,12 +33,14 @@ mod wire;
 
 pub use edge::Edge;
 pub use listen::{BindError, bind, serve};
+pub use page::{Page, PageError};
 pub use port::Port;
 pub use seat::Hold;
 pub use state::{App, Hubs};
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
@@ -61,7 +63,7 @@ pub fn public(app: Arc<App>) -> Router {
     let cors = cors::layer(&app.cors);
     Router::new()
         .route("/events", post(events::publish))
-        .route("/", get(page::index))
+        .route("/", get(|State(app): State<Arc<App>>| async move { app.page.index() }))
         // Hubs are found whatever the case of their path, which no router does; files come after them.
         .fallback(hub::dispatch)
         .layer(cors)

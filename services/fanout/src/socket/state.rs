@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::answer::SOON;
 use super::edge::Edge;
+use super::page::Page;
 use super::seat::Seat;
 use super::shard::Command;
 use crate::config::{CorsConfig, HealthConfig, HubConfig};
@@ -62,6 +63,8 @@ pub struct App {
     pub edge: Edge,
     /// What pages of other origins may do.
     pub cors: CorsConfig,
+    /// What is served at `/`.
+    pub page: Page,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
     /// How the reader of the log is doing.

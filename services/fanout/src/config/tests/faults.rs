@@ -33,6 +33,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("\"embedded:log\"", "\"embedded:\"", "the embedded broker needs a folder"),
     ("\"embedded:log\"", "\"embedded:log\"\nwindow_minutes = 90\nretention_hours = 1", "8:1: the replay window of 90 minutes is longer than the 1 hours that events are kept"),
     ("path = \".\"", "path = \"nowhere\"", "/nowhere does not exist"),
+    ("[development]", "[page]\npath = \"/etc/hostname\"\n[development]", "11:8: /etc/hostname is a file (the folder that holds index.html)"),
+    ("[development]", "[page]\nfolder = \"dist\"\n[development]", "[page] has no key `folder`"),
     ("path = \".\"", "pth = \".\"", "[routes] has no key `pth` (did you mean `path`?)"),
     ("[development]", "[[issuer]]\nissuer = \"i\"\n[development]", "10:1: [[issuer]] needs one of `jwks`, `discovery` and `jwks_file`"),
     ("[development]", "[[issuer]]\nissuer = \"i\"\njwks = \"a/b\"\n[development]", "12:8: `jwks` is not an http or https URL: \"a/b\""),

@@ -1,0 +1,17 @@
+// The people of the demo platform, whom every example knows; their password is `demo`.
+
+export const PASSWORD = "demo";
+
+const PEOPLE = {
+  alice: { org: "acme", roles: ["user"] },
+  bob: { org: "acme", roles: ["admin"] },
+  carol: { org: "globex", roles: ["user"] },
+  root: { org: "platform", roles: ["superadmin"] },
+};
+
+/** The person of this name, or undefined. */
+export function person(name) {
+  return Object.hasOwn(PEOPLE, name) ? { name, ...PEOPLE[name] } : undefined;
+}
+
+export const NAMES = Object.keys(PEOPLE);
