@@ -95,6 +95,7 @@ mod tests {
             expires_at: 0,
             publish: None,
             unusable: Vec::new(),
+            other: Default::default(),
         };
         Remembered { claims: Arc::new(claims), generation: 0 }
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use fanfare_event::{Id, TypePattern};
 
 use crate::claim_name::ClaimName;
-use crate::claims::{Audience, ClaimKind, Claims, UnusableClaim};
+use crate::claims::{Audience, ClaimKind, Claims, OtherClaims, UnusableClaim};
 use crate::config::IssuerConfig;
 use crate::error::TokenError;
 use crate::name_list::NameList;
 use crate::payload::{Payload, Values};
 use crate::publish::{Publish, intersect};
+use crate::texts::Texts;
 
 /// The rules about time, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,7 @@ pub(crate) fn check(
     let (org, orgs) = reader.orgs(&issuer.claims.org, allowed)?;
     let roles = reader.roles(issuer);
     let session = reader.session(&issuer.claims.session);
+    let other = reader.other(&issuer.claims.other);
     let producer = audience == Audience::Producer && roles.iter().any(|role| role == "producer");
     let publish = if producer { publish(payload, issuer)? } else { None };
     let claims = Claims {
@@ -73,6 +75,7 @@ pub(crate) fn check(
         expires_at,
         publish,
         unusable: reader.unusable,
+        other,
     };
     Ok(Checked { claims, dropped: reader.dropped })
 }
@@ -147,13 +150,29 @@ impl<'p> Reader<'_, 'p> {
     }
 
     fn roles(&mut self, issuer: &IssuerConfig) -> Vec<String> {
-        let Values { good, bad } = self.names(&issuer.claims.roles, ClaimKind::Roles);
-        let named = good.len();
-        let roles: Vec<String> =
-            good.into_iter().filter(|role| issuer.roles.allows(role)).map(std::borrow::Cow::into_owned).collect();
-        self.dropped.invalid += bad.len() as u64;
-        self.dropped.not_of_issuer += (named - roles.len()) as u64;
+        let mut roles: Vec<String> = Vec::new();
+        for claim in &issuer.claims.roles {
+            let Values { good, bad } = self.names(claim, ClaimKind::Roles);
+            self.dropped.invalid += bad.len() as u64;
+            for role in good {
+                if !issuer.roles.allows(&role) {
+                    self.dropped.not_of_issuer += 1;
+                } else if !roles.iter().any(|known| **known == *role) {
+                    roles.push(role.into_owned());
+                }
+            }
+        }
         roles
+    }
+
+    fn other(&mut self, names: &[(Arc<str>, ClaimName)]) -> OtherClaims {
+        let read = names.iter().map(|(called, name)| {
+            let Texts { texts, dropped } =
+                name.find(self.payload.0).map(|value| Texts::of(value, name.has_words())).unwrap_or_default();
+            self.dropped.invalid += dropped;
+            (Arc::clone(called), texts)
+        });
+        read.collect()
     }
 
     fn session(&mut self, name: &ClaimName) -> Option<Id> {

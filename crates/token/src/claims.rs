@@ -31,6 +31,45 @@ pub struct Claims {
     pub publish: Option<Publish>,
     /// Claims that could not be used and count as absent: a hub that needs one refuses the token.
     pub unusable: Vec<UnusableClaim>,
+    /// What else the configuration asks for.
+    pub other: OtherClaims,
+}
+
+/// Claims without a meaning of their own, by the names that the configuration gives them; cheap to copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherClaims(Arc<[(Arc<str>, Vec<String>)]>);
+
+impl OtherClaims {
+    /// The values of a claim, each once: texts as they are, numbers in decimal, `true` and `false`. None if it is missing.
+    #[must_use]
+    pub fn values(&self, name: &str) -> &[String] {
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, values)| values.as_slice()).unwrap_or_default()
+    }
+
+    /// The value of a claim that has one.
+    #[must_use]
+    pub fn one(&self, name: &str) -> Option<&str> {
+        match self.values(name) {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, values)| (&**name, values.as_slice()))
+    }
+
+    fn size(&self) -> usize {
+        let values = |values: &[String]| values.iter().map(|value| value.len() + 24).sum::<usize>();
+        self.0.iter().map(|(_, of)| values(of) + 48).sum()
+    }
+}
+
+impl FromIterator<(Arc<str>, Vec<String>)> for OtherClaims {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Vec<String>)>>(claims: I) -> Self {
+        Self(claims.into_iter().filter(|(_, values)| !values.is_empty()).collect())
+    }
 }
 
 /// A claim that could not be used.
@@ -67,7 +106,7 @@ impl Claims {
         const EACH: usize = 48;
         let roles = self.roles.iter().map(|role| role.len() + EACH).sum::<usize>();
         let orgs = self.orgs.iter().map(|org| org.as_str().len() + EACH).sum::<usize>();
-        OWN + roles + orgs
+        OWN + roles + orgs + self.other.size()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which issuers are trusted, and how their tokens are read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_event::TypePattern;
@@ -87,16 +88,19 @@ pub struct ClaimNames {
     pub user: ClaimName,
     /// The org's id, or those of several.
     pub org: ClaimName,
-    /// The roles.
-    pub roles: ClaimName,
+    /// The roles: what any of these says.
+    pub roles: Vec<ClaimName>,
     /// The session's id.
     pub session: ClaimName,
+    /// What else is read, by the name that it is asked for by.
+    pub other: Vec<(Arc<str>, ClaimName)>,
 }
 
 impl Default for ClaimNames {
     fn default() -> Self {
         let name = |text| ClaimName::plain(text);
-        Self { user: name("sub"), org: name("org"), roles: name("roles"), session: name("sid") }
+        let roles = vec![name("roles")];
+        Self { user: name("sub"), org: name("org"), roles, session: name("sid"), other: Vec::new() }
     }
 }
 

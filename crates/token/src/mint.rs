@@ -1,5 +1,7 @@
 //! Claims of a token that is about to be signed.
 
+use std::collections::BTreeMap;
+
 use fanfare_event::{Id, TypePattern};
 use serde::Serialize;
 
@@ -22,6 +24,9 @@ pub struct NewToken {
     publish_sources: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_orgs: Option<Vec<String>>,
+    /// Claims without a meaning of their own.
+    #[serde(flatten)]
+    other: BTreeMap<String, Vec<String>>,
 }
 
 impl NewToken {
@@ -39,6 +44,7 @@ impl NewToken {
             publish: None,
             publish_sources: None,
             publish_orgs: None,
+            other: BTreeMap::new(),
         }
     }
 
@@ -69,6 +75,16 @@ impl NewToken {
     pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
         self.roles = roles.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// Adds a value of a claim without a meaning of its own; false if the name is that of another claim.
+    pub fn add(&mut self, name: &str, value: &str) -> bool {
+        let known = ["iss", "aud", "sub", "org", "roles", "sid", "iat", "exp", "nbf"];
+        if known.contains(&name) || name.starts_with("publish") {
+            return false;
+        }
+        self.other.entry(name.to_owned()).or_default().push(value.to_owned());
+        true
     }
 
     /// Names the session.

@@ -10,10 +10,12 @@ use reqwest::Url;
 
 use crate::cache::{self, Remembered, TokenCache, TokenHash};
 use crate::check::{Dropped, TimeRules, check};
+use crate::claim_name::ClaimName;
 use crate::claims::{Audience, Claims};
 use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};
 use crate::error::TokenError;
 use crate::fetch::{Fetcher, Place};
+use crate::issuer_orgs::IssuerOrgs;
 use crate::jwk::KeySet;
 use crate::jws::{Jws, MAX_TOKEN};
 use crate::keys::Timing;
@@ -130,8 +132,9 @@ impl Verifier {
         let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, rules, now)?;
         let Dropped { invalid, not_of_issuer } = checked.dropped;
         if invalid + not_of_issuer > 0 {
-            let roles = issuer.config.claims.roles.as_str();
-            tracing::info!(issuer = name, roles, invalid, not_of_issuer, "roles or orgs of a token are left out");
+            let roles: Vec<_> = issuer.config.claims.roles.iter().map(ClaimName::as_str).collect();
+            let roles = roles.join(", ");
+            tracing::info!(issuer = name, roles, invalid, not_of_issuer, "values of a token's claims are left out");
         }
         self.dropped[0].fetch_add(invalid, Ordering::Relaxed);
         self.dropped[1].fetch_add(not_of_issuer, Ordering::Relaxed);
@@ -161,6 +164,12 @@ impl Verifier {
     /// Whether the issuer of these claims may name this org, which its token does not name by itself.
     pub fn may_name(&self, claims: &Claims, org: &str) -> bool {
         self.issuers.get(&*claims.issuer).is_some_and(|issuer| issuer.config.orgs.allows(org))
+    }
+
+    /// Which orgs each issuer may name.
+    #[must_use]
+    pub fn issuer_orgs(&self) -> IssuerOrgs {
+        self.issuers.iter().map(|(name, issuer)| (name.clone(), issuer.config.orgs.clone())).collect()
     }
 
     /// The claims of a token verified before, if its issuer's keys are still the same and it has not expired.

@@ -82,8 +82,9 @@ async fn claim_names_can_be_configured() {
     let names = ClaimNames {
         user: claim("oid"),
         org: claim("tid"),
-        roles: claim("realm_access.roles"),
+        roles: vec![claim("realm_access.roles"), claim("groups")],
         session: claim("https://example.com/session"),
+        other: vec![("plan".into(), claim("https://example.com/plan")), ("teams".into(), claim("teams"))],
     };
     let issuer = IssuerConfig { claims: names, realm: Some("entra".into()), ..config(fixed_keys()) };
     let verifier = Verifier::new(vec![issuer], VerifierOptions::default()).unwrap();
@@ -91,13 +92,18 @@ async fn claim_names_can_be_configured() {
     other["oid"] = json!("o-1");
     other["tid"] = json!("t-1");
     other["realm_access"] = json!({ "roles": ["editor"] });
+    other["groups"] = json!(["editor", "g-7"]);
+    other["https://example.com/plan"] = json!("pro");
+    other["teams"] = json!([7, "red"]);
     other["https://example.com/session"] = json!("s-2");
     let claims = verifier.verify_at(&token(&other), Audience::User, NOW).await.unwrap();
     assert_eq!(
         (claims.user.as_str(), claims.org.as_ref(), claims.session.as_ref()),
         ("o-1", Some(&id("t-1")), Some(&id("s-2")))
     );
-    assert_eq!((claims.roles.as_slice(), claims.realm.as_deref()), (["editor".to_owned()].as_slice(), Some("entra")));
+    assert_eq!((claims.roles.join(" "), claims.realm.as_deref()), ("editor g-7".to_owned(), Some("entra")));
+    assert_eq!((claims.other.one("plan"), claims.other.values("teams").join(" ")), (Some("pro"), "7 red".to_owned()));
+    assert_eq!((claims.other.one("teams"), claims.other.values("nothing").len()), (None, 0));
     let missing = verifier.verify_at(&token(&support::claims()), Audience::User, NOW).await;
     assert_eq!(missing, Err(TokenError::MissingClaim { claim: "oid".into() }));
 }

@@ -48,7 +48,7 @@ async fn roles_are_lists_words_or_the_keys_of_a_map() {
         verifier(|issuer| {
             let name = ClaimName::parse("scp").unwrap();
             let roles = if list { name.separated_by_spaces() } else { name };
-            issuer.claims = ClaimNames { roles, ..ClaimNames::default() };
+            issuer.claims = ClaimNames { roles: vec![roles], ..ClaimNames::default() };
         })
     };
     let words = with("scp", json!("tickets.read  tickets.write"));

@@ -63,7 +63,7 @@ enum Command {
         config: PathBuf,
         /// Say what a node would make of this token instead: user, org, roles and groups, or why it is refused; `-`
         /// reads it from the input.
-        #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "lifetime"])]
+        #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         explain: Option<String>,
         /// The user's id.
         #[arg(long, required_unless_present = "explain", default_value = "", hide_default_value = true)]
@@ -80,6 +80,9 @@ enum Command {
         /// The session's id.
         #[arg(long)]
         session: Option<String>,
+        /// Another claim, such as plan=pro; given several times it has several values.
+        #[arg(long = "claim", value_name = "NAME=VALUE")]
+        claims: Vec<String>,
         /// How long the token is good, in seconds.
         #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
         lifetime: u32,
@@ -171,8 +174,8 @@ fn main() -> ExitCode {
             publish::run(&config, &publication).into()
         }
         Command::Token { config, explain: Some(token), .. } => explain::run(&config, &token).into(),
-        Command::Token { config, explain: None, user, org, roles, publish, session, lifetime } => {
-            let request = token::Request { user, org, roles, publish, session, lifetime };
+        Command::Token { config, explain: None, user, org, roles, publish, session, claims, lifetime } => {
+            let request = token::Request { user, org, roles, publish, session, claims, lifetime };
             token::run(&config, &request).into()
         }
         Command::Docs { config, output } => docs::run(&config, &output).into(),

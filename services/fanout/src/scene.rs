@@ -116,5 +116,6 @@ pub(crate) fn claims(user: &str, org: &str, roles: &[&str], session: &str, issue
         issued_at,
         expires_at: issued_at + 3600,
         publish: None,
+        other: Default::default(),
     }
 }

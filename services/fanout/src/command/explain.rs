@@ -120,6 +120,9 @@ fn of_user(claims: &Claims) -> String {
     if let Some(session) = &claims.session {
         line("session", session);
     }
+    for (name, values) in claims.other.iter() {
+        line(name, &joined(values));
+    }
     line("expires", &format_args!("in {} s", claims.expires_at - unix_seconds()));
     for unusable in &claims.unusable {
         line("unusable", &format_args!("claim `{}`: {}", unusable.claim, unusable.reason));

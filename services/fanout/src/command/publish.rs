@@ -79,6 +79,7 @@ fn own_token(config: &Config) -> Result<String, String> {
         roles: vec!["producer".to_owned()],
         publish: Vec::new(),
         session: None,
+        claims: Vec::new(),
         lifetime: 60,
     };
     sign(config, &request).map_err(|error| format!("{error}; give a producer's token with --token or FANFARE_TOKEN"))

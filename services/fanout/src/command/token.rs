@@ -27,6 +27,8 @@ pub struct Request {
     pub publish: Vec<String>,
     /// The session.
     pub session: Option<String>,
+    /// Other claims, each as `NAME=VALUE`.
+    pub claims: Vec<String>,
     /// How long it is good, in seconds.
     pub lifetime: u32,
 }
@@ -78,6 +80,14 @@ pub fn sign(config: &Config, request: &Request) -> Result<String, String> {
     token = token.org(&org).roles(request.roles.clone());
     if let Some(session) = &request.session {
         token = token.session(&id("session", session)?);
+    }
+    for claim in &request.claims {
+        let (name, value) = claim
+            .split_once('=')
+            .ok_or_else(|| format!("--claim {claim:?}: write NAME=VALUE, for instance plan=pro"))?;
+        if !token.add(name, value) {
+            return Err(format!("--claim {claim:?}: `{name}` has a meaning of its own"));
+        }
     }
     let key = SigningKey::load_or_create(&development.signing_key).map_err(|error| error.to_string())?;
     key.sign(&token).map_err(|error| error.to_string())

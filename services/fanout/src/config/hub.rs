@@ -94,6 +94,12 @@ impl HubConfig {
         asks_roles || self.join.iter().any(|rule| rule.needs(claim))
     }
 
+    /// The names of the claims that its rules and methods name beside those with a meaning of their own: tokens are
+    /// read for these and no others.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.join.iter().flat_map(JoinRule::claims)
+    }
+
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();

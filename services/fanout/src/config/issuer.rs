@@ -1,10 +1,12 @@
 //! `[[issuer]]`, `[token]` and `[development]`: whose tokens are trusted, and for what.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_event::TypePattern;
-use fanfare_token::{IssuerConfig, Jwks, Keys, PublicJwk, VerifierOptions};
+use fanfare_token::{ClaimName, ClaimNames, IssuerConfig, Jwks, Keys, PublicJwk, VerifierOptions};
 
 use super::hub::{ANY_ORG, HubConfig};
 use super::paths::Paths;
@@ -27,14 +29,23 @@ pub struct Development {
     pub signing_key: PathBuf,
     /// The realm of its users: that of the first issuer of users, so that they are the same users.
     pub realm: Option<String>,
+    /// The claims that hubs name.
+    pub(super) claims: Vec<(Arc<str>, ClaimName)>,
 }
 
 impl Development {
     /// The issuer whose tokens the development key signs.
     pub fn issuer(&self, key: PublicJwk) -> IssuerConfig {
         let keys = Keys::Static(vec![key]);
-        let realm = self.realm.clone();
-        IssuerConfig { realm, ..IssuerConfig::new(DEVELOPMENT_ISSUER, AUDIENCE, PRODUCER_AUDIENCE, keys) }
+        let (realm, other) = (self.realm.clone(), self.claims.clone());
+        let claims = ClaimNames { other, ..ClaimNames::default() };
+        IssuerConfig { realm, claims, ..IssuerConfig::new(DEVELOPMENT_ISSUER, AUDIENCE, PRODUCER_AUDIENCE, keys) }
+    }
+
+    /// Makes its tokens say what hubs name.
+    pub(super) fn name_others(&mut self, hubs: &[HubConfig]) {
+        let named: BTreeSet<&str> = hubs.iter().flat_map(HubConfig::claims).collect();
+        self.claims = named.into_iter().filter_map(issuer_claims::by_its_name).collect();
     }
 }
 
@@ -216,5 +227,6 @@ pub(super) fn read_development(root: &Section<'_>, paths: &Paths, issuers: &Issu
     if path.is_dir() {
         section.fault("signing_key", format!("{} is a folder", path.display()), None);
     }
-    Some(Development { signing_key: path, realm: issuers.user_realms.first().cloned().flatten() })
+    let realm = issuers.user_realms.first().cloned().flatten();
+    Some(Development { signing_key: path, realm, claims: Vec::new() })
 }

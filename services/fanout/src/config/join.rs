@@ -1,7 +1,7 @@
 //! Which groups a connection is in from its connect on: a hub's join rules, applied to verified claims.
 
 use fanfare_event::Id;
-use fanfare_token::{ClaimKind, Claims};
+use fanfare_token::{ClaimKind, Claims, OtherClaims};
 use smallvec::SmallVec;
 
 use crate::document::section::{Node, Section, text};
@@ -9,14 +9,19 @@ use crate::document::suggest;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
 use crate::vocabulary::owner::Owner;
 
+/// The most groups of one rule.
+const MAX_GROUPS: usize = 256;
+
 /// A value of the claims that a join rule may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Hole {
     User,
     Session,
     Org,
     Role,
     Realm,
+    /// `{claim.teams}`: a claim without a meaning of its own.
+    Other(Box<str>),
 }
 
 /// The names of the holes, as a template writes them.
@@ -51,6 +56,8 @@ pub struct Joiner<'a> {
     pub realm: Option<&'a str>,
     /// The roles in force.
     pub roles: &'a [String],
+    /// The claims without a meaning of their own; none if they are not known.
+    pub other: Option<&'a OtherClaims>,
 }
 
 impl<'a> Joiner<'a> {
@@ -63,17 +70,24 @@ impl<'a> Joiner<'a> {
             named_org: None,
             realm: claims.realm.as_deref(),
             roles: &claims.roles,
+            other: Some(&claims.other),
         }
     }
 
-    fn value(&self, hole: Hole, org: Option<&'a Id>, role: &'a str) -> Option<&'a str> {
-        match hole {
+    /// The values of a hole; none if its claim is missing.
+    fn values(&self, hole: &Hole, org: Option<&'a Id>) -> SmallVec<[&'a str; 1]> {
+        let one = match hole {
             Hole::User => Some(self.user.as_str()),
             Hole::Session => self.session.map(Id::as_str),
             Hole::Org => org.map(Id::as_str),
-            Hole::Role => Some(role),
             Hole::Realm => self.realm,
-        }
+            Hole::Role => return self.roles.iter().map(String::as_str).collect(),
+            Hole::Other(name) => {
+                let values = self.other.map(|other| other.values(name)).unwrap_or_default();
+                return values.iter().map(String::as_str).collect();
+            }
+        };
+        one.into_iter().collect()
     }
 }
 
@@ -82,10 +96,9 @@ impl JoinRule {
     pub fn new(template: GroupTemplate, roles: Option<Vec<String>>) -> Result<Self, UnknownHole> {
         let mut holes = SmallVec::new();
         for name in template.holes() {
-            match HOLES.iter().find(|(known, _)| *known == name) {
-                Some((_, hole)) => holes.push(*hole),
-                None => return Err(UnknownHole(name.to_owned())),
-            }
+            let known = HOLES.iter().find(|(known, _)| *known == name).map(|(_, hole)| hole.clone());
+            let other = || name.strip_prefix("claim.").map(|name| Hole::Other(name.into()));
+            holes.push(known.or_else(other).ok_or_else(|| UnknownHole(name.to_owned()))?);
         }
         Ok(Self { template, holes, roles })
     }
@@ -110,29 +123,44 @@ impl JoinRule {
         if self.roles.as_ref().is_some_and(|asked| !asked.iter().any(held)) {
             return;
         }
-        if self.holes.contains(&Hole::Role) {
-            for role in joiner.roles {
-                self.join(joiner, joiner.org, role, into);
-            }
-        } else {
-            self.join(joiner, joiner.org, "", into);
-        }
+        self.join(joiner, joiner.org, into);
         // Someone who names another org hears what all of that org hears, and has no role in it.
         if !self.holes.is_empty() && self.holes.iter().all(|hole| *hole == Hole::Org) {
-            self.join(joiner, joiner.named_org, "", into);
+            self.join(joiner, joiner.named_org, into);
         }
     }
 
-    fn join(&self, joiner: &Joiner<'_>, org: Option<&Id>, role: &str, into: &mut Vec<GroupName>) {
-        let values: Option<SmallVec<[&str; 2]>> =
-            self.holes.iter().map(|hole| joiner.value(*hole, org, role)).collect();
-        // Ids and roles are always valid values; whoever lacks one that the rule names is not in its group.
+    /// Joins the groups of all that the holes stand for; whoever lacks a value that the rule names is in none.
+    fn join(&self, joiner: &Joiner<'_>, org: Option<&Id>, into: &mut Vec<GroupName>) {
+        let values: SmallVec<[_; 2]> = self.holes.iter().map(|hole| joiner.values(hole, org)).collect();
         let owner = Owner { realm: joiner.realm, user: Some(joiner.user.as_str()) };
-        if let Some(Ok(name)) = values.map(|values| self.template.name_for(&values, owner))
-            && !into.contains(&name)
-        {
-            into.push(name);
+        let all = values.iter().fold(1_usize, |all, of| all.saturating_mul(of.len()));
+        for number in 0..all.min(MAX_GROUPS) {
+            let mut rest = number;
+            let pick = |of: &SmallVec<[_; 1]>| {
+                let value: &str = of[rest % of.len()];
+                rest /= of.len();
+                value
+            };
+            let picked: SmallVec<[&str; 2]> = values.iter().map(pick).collect();
+            match self.template.name_for(&picked, owner) {
+                Ok(name) if into.contains(&name) => {}
+                Ok(name) => into.push(name),
+                // Ids and roles are always valid values; a claim without a meaning of its own may hold anything.
+                Err(error) => tracing::info!(group = %self.template, %error, "a claim's value names no group"),
+            }
         }
+        if all > MAX_GROUPS {
+            tracing::warn!(group = %self.template, all, joined = MAX_GROUPS, "a rule gives more groups than are joined");
+        }
+    }
+
+    /// The claims without a meaning of their own that it names.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.holes.iter().filter_map(|hole| match hole {
+            Hole::Other(name) => Some(&**name),
+            _ => None,
+        })
     }
 }
 
@@ -144,7 +172,7 @@ pub struct UnknownHole(String);
 impl UnknownHole {
     /// What was probably meant.
     pub fn help(&self) -> Option<String> {
-        suggest::help(&self.0, HOLES.iter().map(|(name, _)| *name))
+        suggest::help(&self.0, HOLES.iter().map(|(name, _)| *name).chain(["claim.NAME"]))
     }
 }
 

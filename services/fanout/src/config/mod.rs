@@ -136,10 +136,14 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let health = health::read(root);
     let schema_registry = schema_registry::read(root, paths);
     let mut issuers = issuer::read(root, paths);
-    let development = issuer::read_development(root, paths, &issuers);
+    let mut development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
     let hubs = hub::read(root, &authorizers, &issuers.realms());
     issuers.guard_roles(&hubs);
+    issuer_claims::name_others(root, &mut issuers.issuers, &hubs);
+    if let Some(development) = &mut development {
+        development.name_others(&hubs);
+    }
     check_realms(root, &hubs);
     hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());

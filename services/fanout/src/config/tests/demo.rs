@@ -113,7 +113,7 @@ fn everything_can_be_said() {
     let [entra, services] = &config.issuers[..] else { panic!("two issuers") };
     assert!(matches!(&entra.keys, Keys::Discovery(url) if url.ends_with("/openid-configuration")));
     assert_eq!((&*entra.audience, entra.realm.as_deref(), entra.claims.user.as_str()), ("app", Some("entra"), "oid"));
-    assert_eq!((entra.claims.roles.as_str(), entra.claims.session.as_str()), ("scp", "sid"));
+    assert_eq!((entra.claims.roles[0].as_str(), entra.claims.session.as_str()), ("scp", "sid"));
     assert_eq!((entra.tenants.len(), entra.issued_behind), (2, 300));
     assert!(entra.orgs.allows("tenant-7") && !entra.orgs.allows("globex"));
     assert!(entra.roles.allows("Tasks.Read") && !entra.roles.allows("superadmin"), "nobody has written it out");

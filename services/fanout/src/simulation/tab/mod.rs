@@ -321,6 +321,7 @@ impl Tab {
             publish: None,
             orgs: Vec::new(),
             unusable: Vec::new(),
+            other: Default::default(),
         }));
     }
 
