@@ -170,7 +170,7 @@ pub fn check_value(value: &str) -> Result<(), ValueError> {
 fn is_hole_name(name: &str) -> bool {
     // `{claim.realm_access.roles}`: what stands behind the dot has dots of its own.
     let (bare, is_nested) = match name.split_once('.') {
-        Some((of, path)) if matches!(of, "claim" | "answer") => (path, true),
+        Some(("claim" | "answer", path)) => (path, true),
         _ => (name, false),
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || is_nested && matches!(c, '.' | '-');
