@@ -9,6 +9,7 @@ use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::{DeadLetter, LETTERS_KEPT};
 use crate::message::{Message, Published, Record};
+use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
 /// How long one record of the log is waited for.
@@ -123,6 +124,18 @@ pub trait Broker: Send + Sync + 'static {
         }
         Ok(None)
     }
+
+    /// Keeps what a node says of itself, in place of what was said of the same thing before. The log does not hold it: it
+    /// has no position, and no cursor and no window covers it.
+    ///
+    /// A node is the only writer of what it says, but that any node may take back what one has said that is gone.
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError>;
+
+    /// Reads what nodes say of themselves, from the newest record of each on.
+    ///
+    /// The stream is compared with what it must be, and made where it is missing, with those of the log. Producers need
+    /// no right to it.
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError>;
 
     /// How the broker is, as far as it knows without asking anybody: cheap, for the probes of a node.
     async fn condition(&self) -> Condition {

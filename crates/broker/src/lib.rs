@@ -23,6 +23,7 @@ pub mod memory;
 mod message;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod node_record;
 pub mod pause;
 mod position;
 pub mod properties;
@@ -37,4 +38,5 @@ pub use error::{BrokerError, PublishError};
 pub use letter::{DeadLetter, LETTER_BODY_LIMIT, LETTER_REASON_LIMIT, LETTERS_KEPT};
 pub use limits::Limits;
 pub use message::{Message, Published, Record, Stream};
+pub use node_record::{NODE_LIMIT, NodeReader, NodeRecord, NodeTable};
 pub use position::Position;

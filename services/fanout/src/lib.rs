@@ -14,6 +14,7 @@ pub mod embed;
 pub mod groups;
 pub mod limit;
 pub mod method;
+pub mod nodes;
 pub mod operator;
 pub mod pipeline;
 pub mod projection;

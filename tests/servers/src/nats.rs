@@ -97,16 +97,16 @@ pub const DOCUMENTED_RIGHTS: &str = r#"authorization { users: [
     { user: node, password: a, permissions: {
         publish: [
             "$JS.API.STREAM.INFO.fanfare-events", "$JS.API.STREAM.INFO.fanfare-state",
-            "$JS.API.STREAM.INFO.fanfare-deadletter",
+            "$JS.API.STREAM.INFO.fanfare-deadletter", "$JS.API.STREAM.INFO.fanfare-nodes",
             "$JS.API.STREAM.MSG.GET.fanfare-events", "$JS.API.STREAM.MSG.GET.fanfare-state",
-            "$JS.API.STREAM.MSG.GET.fanfare-deadletter",
+            "$JS.API.STREAM.MSG.GET.fanfare-deadletter", "$JS.API.STREAM.MSG.GET.fanfare-nodes",
             "$JS.API.CONSUMER.CREATE.fanfare-events.*", "$JS.API.CONSUMER.CREATE.fanfare-state.*",
-            "$JS.API.CONSUMER.CREATE.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.CREATE.fanfare-deadletter.*", "$JS.API.CONSUMER.CREATE.fanfare-nodes.*",
             "$JS.API.CONSUMER.MSG.NEXT.fanfare-events.*", "$JS.API.CONSUMER.MSG.NEXT.fanfare-state.*",
-            "$JS.API.CONSUMER.MSG.NEXT.fanfare-deadletter.*",
+            "$JS.API.CONSUMER.MSG.NEXT.fanfare-deadletter.*", "$JS.API.CONSUMER.MSG.NEXT.fanfare-nodes.*",
             "$JS.API.CONSUMER.DELETE.fanfare-events.*", "$JS.API.CONSUMER.DELETE.fanfare-state.*",
-            "$JS.API.CONSUMER.DELETE.fanfare-deadletter.*",
-            "fanfare.deadletter.>" ]
+            "$JS.API.CONSUMER.DELETE.fanfare-deadletter.*", "$JS.API.CONSUMER.DELETE.fanfare-nodes.*",
+            "fanfare.deadletter.>", "fanfare.nodes.>" ]
         subscribe: "_INBOX.>" } }
     { user: license, password: a, permissions: {
         publish: [

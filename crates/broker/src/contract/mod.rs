@@ -8,6 +8,7 @@
 
 pub mod dedup;
 pub mod letters;
+pub mod nodes;
 pub mod order;
 pub mod position;
 pub mod restart;
@@ -96,6 +97,9 @@ macro_rules! contract_suite {
             letters::letters_are_no_records,
             letters::letters_come_in_pages_and_by_place,
             letters::a_record_is_found_by_its_place,
+            nodes::the_newest_that_nodes_say_is_kept_and_then_followed,
+            nodes::what_nodes_say_is_in_no_log,
+            nodes::whatever_nodes_say_comes_back,
         );
     };
     (@tests $fixture:expr; $($topic:ident :: $rule:ident),+ $(,)?) => {

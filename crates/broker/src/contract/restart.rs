@@ -56,6 +56,8 @@ macro_rules! restart_suite {
             restart::a_purged_position_is_trimmed,
             letters::a_letter_about_a_log_made_anew_is_kept,
             restart::a_reader_goes_on_above_a_purge,
+            nodes::what_nodes_say_outlives_a_kill,
+            nodes::a_reader_of_nodes_hears_that_their_stream_was_made_anew,
         );
     };
 }

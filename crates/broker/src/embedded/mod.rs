@@ -54,6 +54,7 @@ use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published};
+use crate::node_record::{NodeReader, NodeRecord, NodeTable, TableReader};
 use crate::position::Position;
 
 /// The log is one partition.
@@ -82,6 +83,14 @@ struct Shared {
     oldest: AtomicU64,
     reads: Arc<Semaphore>,
     condition: Kept,
+    nodes: Nodes,
+}
+
+/// What this process says of itself as a node. There is no other node, and nothing of it outlives the process.
+struct Nodes {
+    table: Mutex<NodeTable>,
+    /// Counts changes, so that readers wake.
+    changes: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -109,6 +118,12 @@ impl Shared {
     }
 }
 
+impl Nodes {
+    fn table(&self) -> std::sync::MutexGuard<'_, NodeTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Embedded {
     /// Opens the log in a folder; makes both if they are missing.
     ///
@@ -133,6 +148,7 @@ impl Embedded {
             oldest: AtomicU64::new(meta.oldest),
             reads: Arc::new(Semaphore::new(options.concurrent_reads)),
             condition: Kept::new(meta.age),
+            nodes: Nodes { table: Mutex::default(), changes: watch::Sender::new(0) },
             options,
         });
         let inbox = Inbox::new(receiver, &shared.options);
@@ -216,6 +232,25 @@ impl Broker for Embedded {
         DiskRead::new().get(&self.shared, read).await
     }
 
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        record.check(&self.shared.options.limits)?;
+        self.visible().map_err(|error| PublishError::NotStored(error.to_string()))?;
+        self.shared.nodes.table().tell(record);
+        self.shared.nodes.changes.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        self.visible()?;
+        let (shared, head) = (Arc::clone(&self.shared), self.head.clone());
+        let (last, changes) = (shared.nodes.table().last(), shared.nodes.changes.subscribe());
+        let page = move |place, most| match head.has_changed() {
+            Ok(_) => shared.nodes.table().after(place, most),
+            Err(_) => Err(BrokerError::Closed),
+        };
+        Ok(Box::new(TableReader::new(last, changes, Box::new(page))))
+    }
+
     async fn condition(&self) -> Condition {
         self.shared.condition.read()
     }
@@ -224,6 +259,7 @@ impl Broker for Embedded {
         let (queue, writer) = (Arc::clone(&self.queue), Arc::clone(&self.writer));
         // Fails only if the process is ending anyway.
         let _ = spawn_blocking(move || end(&queue, &writer)).await;
+        self.shared.nodes.changes.send_modify(|count| *count += 1);
     }
 }
 

@@ -33,6 +33,8 @@ struct Wanted {
     batch: u64,
     /// The settings of one that is made.
     settings: Settings,
+    /// How many partitions it must have, where that matters.
+    partitions: Option<i32>,
 }
 
 impl Wanted {
@@ -51,6 +53,7 @@ impl Wanted {
             .collect();
         if !options.publish_only {
             all.push(Self::compacted(&cluster.names.letters, options));
+            all.push(Self::nodes(&cluster.names.nodes, options));
         }
         all.iter_mut().for_each(|wanted| wanted.batch = batch);
         Ok(all)
@@ -66,7 +69,7 @@ impl Wanted {
             // Only whole segments are deleted.
             ("segment.bytes", (bytes / 4).clamp(16 << 20, 1 << 30).to_string()),
         ]);
-        Self { name: name.to_owned(), compacted: false, window: options.window, batch: 0, settings }
+        Self { name: name.to_owned(), compacted: false, window: options.window, batch: 0, settings, partitions: None }
     }
 
     fn compacted(name: &str, options: &Options) -> Self {
@@ -79,7 +82,20 @@ impl Wanted {
             ("segment.ms", Duration::from_secs(24 * 3600).as_millis().to_string()),
             ("min.cleanable.dirty.ratio", "0.2".to_owned()),
         ]);
-        Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, batch: 0, settings }
+        Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, batch: 0, settings, partitions: None }
+    }
+
+    /// What all nodes say is in one order. Leases are renewed every few seconds, so old segments are compacted soon.
+    fn nodes(name: &str, options: &Options) -> Self {
+        let mut settings = common(options);
+        settings.extend([
+            ("cleanup.policy", "compact".to_owned()),
+            ("segment.bytes", (16 << 20).to_string()),
+            ("segment.ms", Duration::from_secs(600).as_millis().to_string()),
+            ("min.cleanable.dirty.ratio", "0.2".to_owned()),
+            ("delete.retention.ms", Duration::from_secs(3600).as_millis().to_string()),
+        ]);
+        Self { settings, partitions: Some(1), ..Self::compacted(name, options) }
     }
 
     /// What is wrong with the settings of the topic that is there, and what would be right.
@@ -116,6 +132,11 @@ impl Wanted {
         }
     }
 
+    /// How many partitions it is made with.
+    fn partitions_of_new(&self, options: &Options) -> i32 {
+        self.partitions.unwrap_or_else(|| i32::try_from(options.partitions).unwrap_or(1).max(1))
+    }
+
     /// What `kafka-topics` would be told.
     fn described(&self) -> String {
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
@@ -148,6 +169,7 @@ pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
         present.extend(by_others);
         made = by_us;
     }
+    counts(cluster, &present).await?;
     #[cfg(test)]
     let (present, made) = if cluster.options.is_mock { (Vec::new(), Vec::new()) } else { (present, made) };
     let checked = match settings(cluster, &admin, &asked, &present).await {
@@ -169,6 +191,21 @@ fn missing(cluster: &Cluster, names: &[String]) -> Result<Vec<String>, BrokerErr
     Ok(missing)
 }
 
+/// Whether the topics that were there have as many partitions as they must have.
+async fn counts(cluster: &Arc<Cluster>, present: &[Wanted]) -> Result<(), BrokerError> {
+    let wanted: Vec<(String, i32)> =
+        present.iter().filter_map(|wanted| Some((wanted.name.clone(), wanted.partitions?))).collect();
+    let count = move |cluster: &Cluster| {
+        wanted.iter().try_for_each(|(name, right)| match cluster.partitions_of(name)? {
+            Partitions::Ready(count) if count != *right => Err(BrokerError::Refused(format!(
+                "the topic {name} has {count} partitions; it must have {right}, as what nodes say is in one order"
+            ))),
+            _ => Ok(()),
+        })
+    };
+    ask(cluster, count).await
+}
+
 /// Makes topics; gives the names of those that somebody else has made meanwhile, or that this server did not know yet.
 async fn create(
     cluster: &Arc<Cluster>,
@@ -179,7 +216,7 @@ async fn create(
     let options = &cluster.options;
     let refused = |wanted: &Wanted, why: &str| {
         let settings = wanted.described();
-        let partitions = options.partitions;
+        let partitions = wanted.partitions_of_new(options);
         BrokerError::Refused(format!(
             "the topic {} does not exist and {why}; make it with {partitions} partitions and {settings}",
             wanted.name
@@ -188,12 +225,12 @@ async fn create(
     if let (false, Some(first)) = (options.create, absent.first()) {
         return Err(refused(first, "this node may not make topics (create = false)"));
     }
-    let partitions = i32::try_from(options.partitions).unwrap_or(1).max(1);
     // Less than one is the cluster's default.
     let replication = options.replication.map_or(-1, i32::from);
     let new: Vec<NewTopic<'_>> = absent
         .iter()
         .map(|wanted| {
+            let partitions = wanted.partitions_of_new(options);
             let new = NewTopic::new(&wanted.name, partitions, TopicReplication::Fixed(replication));
             wanted.settings.iter().fold(new, |new, (name, value)| new.set(name, value))
         })
@@ -203,7 +240,9 @@ async fn create(
     let mut others = Vec::new();
     for (wanted, made) in absent.iter().zip(made) {
         match made {
-            Ok(_) => tracing::info!(topic = wanted.name, partitions, "made a topic"),
+            Ok(_) => {
+                tracing::info!(topic = wanted.name, partitions = wanted.partitions_of_new(options), "made a topic");
+            }
             Err((_, Code::TopicAlreadyExists)) => others.push(wanted.name.clone()),
             Err((_, code)) if client::missing_right(code).is_some() => {
                 return Err(refused(wanted, "this user has no right to create it"));

@@ -1,7 +1,7 @@
 //! Apache Kafka as the broker.
 //!
 //! ```text
-//! publish -> wire -> producer -> events.{service}, state.{service}, {prefix}.deadletter
+//! publish -> wire -> producer -> events.{service}, state.{service}, {prefix}.deadletter, {prefix}.nodes
 //! events.*, state.* -> reader (all partitions, by hand, no group) -> wire -> records
 //!                        \-> places: is it still the log that was read?
 //! ```
@@ -17,6 +17,7 @@ mod given;
 mod ids;
 mod letters;
 mod names;
+mod nodes;
 mod options;
 mod places;
 mod producer;
@@ -49,6 +50,7 @@ use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
+use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
 /// For how long a cluster that could not be reached is not asked again.
@@ -216,6 +218,18 @@ impl Broker for Kafka {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.asked(move |cluster| record_at(cluster, partition, offset)).await
+    }
+
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        record.check(&self.cluster.options.limits)?;
+        let key = nodes::key(&record);
+        self.write(nodes::outgoing(&self.cluster.names.nodes, &key, &record)).await?;
+        Ok(())
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        let told = self.asked(nodes::Told::open).await?;
+        Ok(Box::new(told.until(self.closed.subscribe())))
     }
 
     async fn condition(&self) -> Condition {

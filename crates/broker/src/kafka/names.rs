@@ -37,6 +37,8 @@ pub(super) struct Names {
     pub(super) topics: Vec<Topic>,
     /// The topic of dead letters.
     pub(super) letters: String,
+    /// The topic of what nodes say of themselves; it has one partition.
+    pub(super) nodes: String,
 }
 
 /// Why topics cannot be named so.
@@ -74,11 +76,13 @@ impl Names {
                 topics.push(topic);
             }
         }
-        let letters = named(format!("{prefix}.deadletter"))?;
-        if topics.iter().any(|topic| topic.name == letters) {
-            return Err(NameError::Twice(letters));
+        let (letters, nodes) = (named(format!("{prefix}.deadletter"))?, named(format!("{prefix}.nodes"))?);
+        for own in [&letters, &nodes] {
+            if topics.iter().any(|topic| topic.name == *own) {
+                return Err(NameError::Twice(own.clone()));
+            }
         }
-        Ok(Self { topics, letters })
+        Ok(Self { topics, letters, nodes })
     }
 
     /// The topic that holds the messages of a service in one stream.

@@ -16,6 +16,7 @@ use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::limits::Limits;
 use crate::message::{Message, Published, Record};
+use crate::node_record::{NodeReader, NodeRecord, TableReader};
 use crate::position::Position;
 
 /// A broker whose log is in memory. Clones are one handle: closing one closes them all.
@@ -256,6 +257,25 @@ impl Broker for Memory {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.ask(|log| Ok(log.record_at(partition, offset).cloned()))
+    }
+
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        record.check(&Limits::default())?;
+        self.ask(|_| Ok(())).map_err(|error| PublishError::NotStored(error.to_string()))?;
+        self.change(|log| log.nodes_mut().tell(record));
+        Ok(())
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        let (last, incarnation) = self.ask(|log| Ok((log.nodes().last(), log.incarnation())))?;
+        let memory = self.clone();
+        let page = move |place, most| {
+            memory.ask(|log| match log.incarnation() == incarnation {
+                true => log.nodes().after(place, most),
+                false => Err(BrokerError::OtherIncarnation { reason: "the log was made anew".into() }),
+            })
+        };
+        Ok(Box::new(TableReader::new(last, self.changes(), Box::new(page))))
     }
 
     async fn close(&self) {

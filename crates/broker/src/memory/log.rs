@@ -6,6 +6,7 @@ use super::partition::Partition;
 use super::{Shape, StateKey, key_of};
 use crate::letter::{DeadLetter, LETTERS_KEPT};
 use crate::message::{Message, Published, Record, Stream};
+use crate::node_record::NodeTable;
 use crate::position::Position;
 
 /// How long ids are known, in milliseconds.
@@ -31,6 +32,8 @@ pub struct Log {
     /// The records whose ids are known, and until when.
     ids: HashMap<String, (i64, Record)>,
     letters: BTreeMap<(u32, u64), DeadLetter>,
+    /// What nodes say of themselves.
+    nodes: NodeTable,
 }
 
 impl Log {
@@ -44,6 +47,7 @@ impl Log {
             table: BTreeMap::new(),
             ids: HashMap::new(),
             letters: BTreeMap::new(),
+            nodes: NodeTable::default(),
         };
         log.make_anew(incarnation);
         log
@@ -54,6 +58,7 @@ impl Log {
     pub fn make_anew(&mut self, incarnation: u64) {
         self.incarnation = incarnation;
         (self.table, self.ids) = (BTreeMap::new(), HashMap::new());
+        self.nodes = NodeTable::default();
         let make = |(number, is_state)| (number, Partition { is_state, ..Partition::default() });
         self.partitions = self.shape.partitions().into_iter().map(make).collect();
     }
@@ -62,6 +67,17 @@ impl Log {
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// What nodes say of themselves.
+    #[must_use]
+    pub fn nodes(&self) -> &NodeTable {
+        &self.nodes
+    }
+
+    /// The same, to say something.
+    pub fn nodes_mut(&mut self) -> &mut NodeTable {
+        &mut self.nodes
     }
 
     /// Which life of the log this is.

@@ -1,16 +1,18 @@
 //! NATS JetStream as the broker.
 //!
 //! Partition 0 is the stream of events, partition 1 the stream of state, which keeps the newest record of each
-//! subject; dead letters have a stream of their own. An offset is a sequence of its stream. A replay window holds at
+//! subject; dead letters have a stream of their own, and so has what nodes say of themselves. An offset is a sequence of its stream. A replay window holds at
 //! most so many records of each of the two streams.
 //!
 //! The servers may be away when a [`Nats`] is opened and at any time later: it connects in the background, again and
 //! again with growing, jittered pauses, and says `Unavailable` meanwhile.
 
+mod checked;
 mod durability;
 mod letters;
 mod link;
 mod log;
+mod nodes;
 mod options;
 mod pause;
 mod place;
@@ -37,6 +39,7 @@ use crate::condition::Condition;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
+use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 use link::Link;
 pub use options::{Login, OpenError, Options, Tls};
@@ -63,7 +66,7 @@ pub struct Nats {
 struct Shared {
     options: Options,
     link: Link,
-    checked: streams::Checked,
+    checked: checked::Checked,
 }
 
 impl Nats {
@@ -72,7 +75,7 @@ impl Nats {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
         let link = Link::open(&options)?;
-        let checked = streams::Checked::default();
+        let checked = checked::Checked::default();
         Ok(Self { shared: Arc::new(Shared { options, link, checked }) })
     }
 }
@@ -129,6 +132,14 @@ impl Broker for Nats {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.shared.record_at(partition, offset).await
+    }
+
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        self.shared.tell_nodes(record).await
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        Ok(Box::new(nodes::Told::open(&self.shared).await?))
     }
 
     async fn condition(&self) -> Condition {

@@ -1,16 +1,14 @@
-//! The three streams: what they must be, whether they are, and making those that are missing.
+//! The four streams: what they must be, whether they are, and making those that are missing.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::request::{Failure, STORE_NOT_MADE, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, SUBJECTS_OVERLAP};
 use super::{EVENTS, STATE, Shared, durability, subject, time};
-use crate::condition::Risk;
 use crate::error::BrokerError;
 use crate::letter::LETTERS_KEPT;
 
@@ -20,6 +18,8 @@ pub(super) enum Kind {
     Events,
     State,
     Letters,
+    /// What nodes say of themselves.
+    Nodes,
 }
 
 impl Kind {
@@ -29,51 +29,6 @@ impl Kind {
 
     pub(super) fn partition(self) -> u32 {
         if self == Self::State { STATE } else { EVENTS }
-    }
-}
-
-/// What was found to be as it must be, and need not be looked at before each publish.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    /// The streams that messages go to.
-    publishing: AtomicBool,
-    /// The stream of dead letters.
-    letters: AtomicBool,
-    /// Messages to the stream of state may say how long they are kept.
-    expiry: AtomicBool,
-    /// For each stream that was seen: since when it is gone.
-    seen: Mutex<HashMap<Kind, Option<Instant>>>,
-    /// What makes each stream lose what it has acknowledged.
-    risks: Mutex<HashMap<Kind, Vec<Risk>>>,
-}
-
-/// How long a stream must be gone that was there before, until it is made again. Who removes it may be about to make
-/// it; and a server of version 2.9 breaks a stream that is made while the one before is still being removed.
-const GRACE: Duration = Duration::from_secs(2);
-
-impl Checked {
-    fn found(&self, kind: Kind, risks: Vec<Risk>) {
-        self.risks.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, risks);
-    }
-
-    /// What makes the streams of the log lose what they have acknowledged.
-    pub(super) fn risks(&self) -> Vec<Risk> {
-        let risks = self.risks.lock().unwrap_or_else(PoisonError::into_inner);
-        [Kind::Events, Kind::State].iter().filter_map(|kind| risks.get(kind)).flatten().cloned().collect()
-    }
-
-    fn seen(&self, kind: Kind) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, None);
-    }
-
-    fn was_seen(&self, kind: Kind) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&kind)
-    }
-
-    /// Whether the stream was there a moment ago.
-    fn is_just_gone(&self, kind: Kind) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get_mut(&kind).is_some_and(|gone| gone.get_or_insert_with(Instant::now).elapsed() < GRACE)
     }
 }
 
@@ -153,6 +108,7 @@ impl Shared {
             Kind::Events => "events",
             Kind::State => "state",
             Kind::Letters => "deadletter",
+            Kind::Nodes => "nodes",
         };
         format!("{}-{suffix}", self.options.prefix)
     }
@@ -163,6 +119,7 @@ impl Shared {
             Kind::Events => format!("{}.>", subject::EVENTS),
             Kind::State => format!("{}.>", subject::STATE),
             Kind::Letters => format!("{}.deadletter.>", self.options.prefix),
+            Kind::Nodes => format!("{}.nodes.>", self.options.prefix),
         }
     }
 
@@ -175,7 +132,8 @@ impl Shared {
             }
             Ok(())
         };
-        let (events, state, ()) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State), letters)?;
+        let (events, state) = (self.stream(Kind::Events), self.stream(Kind::State));
+        let (events, state, (), _) = tokio::try_join!(events, state, letters, self.check_nodes())?;
         Ok(Streams { events, state })
     }
 
@@ -189,10 +147,21 @@ impl Shared {
         Ok(self.checked.expiry.load(Ordering::Acquire))
     }
 
+    /// Looks once at the nodes' own stream. True if what is taken back may expire.
+    pub(super) async fn check_nodes(&self) -> Result<bool, BrokerError> {
+        if !self.checked.nodes.load(Ordering::Acquire) {
+            let nodes = self.stream(Kind::Nodes).await?;
+            self.checked.nodes_expire.store(nodes.config.allow_msg_ttl, Ordering::Release);
+            self.checked.nodes.store(true, Ordering::Release);
+        }
+        Ok(self.checked.nodes_expire.load(Ordering::Acquire))
+    }
+
     /// Forgets what was found: a stream that nobody finds any more may come back as another one.
     pub(super) fn check_again(&self) {
         self.checked.publishing.store(false, Ordering::Release);
         self.checked.letters.store(false, Ordering::Release);
+        self.checked.nodes.store(false, Ordering::Release);
     }
 
     /// One stream, checked, and made if it was missing.
@@ -306,7 +275,7 @@ impl Shared {
                     wanted["max_bytes"] = o.retention_bytes.into();
                 }
             }
-            Kind::State => {
+            Kind::State | Kind::Nodes => {
                 wanted["max_msgs_per_subject"] = 1.into();
                 let (client, _) = self.link.client().await?;
                 if client.is_server_compatible(2, 11, 0) {
@@ -329,7 +298,7 @@ impl Shared {
             Kind::Events => {
                 format!("the subjects {subjects}, limits retention, and a max_age of {:?}", self.options.retention_age)
             }
-            Kind::State => {
+            Kind::State | Kind::Nodes => {
                 format!("the subjects {subjects}, limits retention, 1 message per subject, and no other limit")
             }
             Kind::Letters => format!("the subjects {subjects}, limits retention, and 1 message per subject"),
@@ -366,7 +335,7 @@ impl Shared {
                     return refused(format!("a max_age of {age:?}"), right);
                 }
             }
-            Kind::State => {
+            Kind::State | Kind::Nodes => {
                 if per_subject != 1 {
                     return refused(format!("max_msgs_per_subject {per_subject}"), "1, the newest".into());
                 }

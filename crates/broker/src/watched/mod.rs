@@ -24,6 +24,7 @@ use crate::condition::{Condition, Writes};
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record};
+use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
 /// Told of each reader that was stuck.
@@ -110,6 +111,14 @@ impl Broker for Watched {
 
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         self.broker.record_at(partition, offset).await
+    }
+
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        self.broker.tell_nodes(record).await
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        self.broker.read_nodes().await
     }
 
     async fn condition(&self) -> Condition {

@@ -14,6 +14,7 @@ use crate::embedded::{Embedded, Options};
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published, Record, Stream};
+use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
 /// A broker whose first readers fall silent after so many batches, for ever. It answers all the same.
@@ -80,6 +81,14 @@ impl Broker for Deaf {
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
         self.broker.dead_letters(limit).await
+    }
+
+    async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError> {
+        self.broker.tell_nodes(record).await
+    }
+
+    async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
+        self.broker.read_nodes().await
     }
 
     async fn close(&self) {

@@ -19,6 +19,7 @@ use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
 use crate::limit::TooFewFiles;
 use crate::method::Methods;
+use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
@@ -121,6 +122,8 @@ pub(crate) struct Node {
     pub hubs: usize,
     /// The digest of the routes.
     pub digest: String,
+    /// This node among the others.
+    pub nodes: Nodes,
 }
 
 impl Node {
@@ -134,6 +137,7 @@ impl Node {
         let page = Page::load(config.page.as_deref())?;
         let (registry, routes) = (Arc::new(registry), Arc::new(routes));
         let broker = super::broker::open(&config.broker, &registry)?;
+        let nodes = Nodes::new(node_id(), config.node.advertise.clone());
         let seal = secret::of_node(&config)
             .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
         let window = window(&config);
@@ -198,8 +202,14 @@ impl Node {
             recent,
             tells_risks: config.development.is_none(),
         };
-        Ok(Self { app, pipeline, broker: log, shards, hubs, digest })
+        Ok(Self { app, pipeline, broker: log, shards, hubs, digest, nodes })
     }
+}
+
+/// The name of this machine, and chance: several nodes may run on one.
+fn node_id() -> NodeId {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    NodeId::new(name.trim(), uuid::Uuid::new_v4().as_u64_pair().1)
 }
 
 /// What all shards work with.

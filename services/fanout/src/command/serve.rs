@@ -14,10 +14,14 @@ use super::node::{Node, StartError};
 use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
+use crate::nodes::Driver;
 use crate::socket;
 
 /// How long the dead letters that wait may take at the end.
 const LETTERS: Duration = Duration::from_secs(2);
+
+/// How long a stopping node takes at most to say that it is gone.
+const LEASE: Duration = Duration::from_secs(2);
 
 /// Runs a node with this configuration until SIGTERM or Ctrl-C.
 pub fn run(config: &Path) -> Exit {
@@ -51,6 +55,8 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     // Ports first: a port in use must be said before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
+    let listened = operator.local_addr().ok().filter(|_| loaded.config.node.advertise.is_none());
+    let brokers = loaded.config.broker.kind.servers();
     let drain = loaded.config.node.drain;
     let node = Node::start(loaded, Methods::default())?;
     let broker = Arc::clone(&node.broker);
@@ -61,6 +67,13 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let public = tokio::spawn(socket::serve_public(public, Arc::clone(&app), stop.clone()));
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
+    let stop_lease = CancellationToken::new();
+    let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker)).run(stop_lease.clone(), |_| {});
+    let lease = tokio::spawn(lease);
+    if let Some(listened) = listened {
+        let nodes = node.nodes.clone();
+        tokio::spawn(async move { nodes.find_address(listened, brokers).await });
+    }
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
     let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;
@@ -80,6 +93,9 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     stop.cancel();
     pipeline.abort();
     letters.flush(LETTERS).await;
+    // Nothing waits for a node that is gone anyway: others end its lease, only later.
+    stop_lease.cancel();
+    let _ = tokio::time::timeout(LEASE, lease).await;
     stop_operator.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
     // Else the next start has to check the whole file of the embedded log.

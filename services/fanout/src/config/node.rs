@@ -1,7 +1,7 @@
 //! `[node]`: what one process listens on, keeps and bears.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use crate::limit::TrustedProxies;
 /// The fewest bytes of a secret.
 const MIN_SECRET: usize = 32;
 
+/// The longest name of a machine.
+const MAX_HOST: usize = 253;
+
 /// What one node listens on, keeps and bears.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -20,6 +23,8 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Health and metrics.
     pub admin_listen: SocketAddr,
+    /// Where other nodes reach the operator's port, as `host:port`; if absent, the node finds out.
+    pub advertise: Option<String>,
     /// The folder of what the node keeps for itself.
     pub data: PathBuf,
     /// The secret that cursors and connection tokens are sealed with; if absent, one is kept in the data folder.
@@ -63,6 +68,7 @@ impl fmt::Debug for Secret {
 pub(super) const KEYS: &[&str] = &[
     "listen",
     "admin_listen",
+    "advertise",
     "data",
     "secret",
     "secret_file",
@@ -84,6 +90,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     let section = section.allow(KEYS);
     let listen = address(&section, "listen", "127.0.0.1:8080");
     let admin_listen = address(&section, "admin_listen", "127.0.0.1:9090");
+    let advertise = advertise(&section);
     let data = section.required("data");
     let secret = secret(&section, "secret", "secret_file", paths);
     let previous_secret = secret_pair(&section, paths);
@@ -98,6 +105,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     Some(NodeConfig {
         listen,
         admin_listen,
+        advertise,
         data: paths.resolve(data?.value),
         secret,
         previous_secret,
@@ -154,6 +162,33 @@ fn secret_pair(section: &Section<'_>, paths: &Paths) -> Option<Secret> {
         section.fault("previous_secret", "there is a previous secret but no `secret`", None);
     }
     previous
+}
+
+/// Where others reach the operator's port: a name or an address of this machine, and a port.
+fn advertise(section: &Section<'_>) -> Option<String> {
+    let text = section.string("advertise")?;
+    let fault = |what: &str| {
+        let help = "a name or address of this node that other nodes reach, and the port of `admin_listen`, for instance \
+                    10.0.0.7:9090 or fanfare-0.fanfare:9090";
+        section.document().fault(text.at, format!("`advertise` {what}: {:?}", text.value), Some(help.to_owned()));
+        None
+    };
+    let Some((host, port)) = text.value.rsplit_once(':') else { return fault("has no port") };
+    if !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return fault("has no port");
+    }
+    let name = |host: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        !host.is_empty() && host.len() <= MAX_HOST && host.chars().all(plain)
+    };
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match inner.unwrap_or(host).parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() || ip.is_multicast() => fault("is no address that others reach"),
+        Ok(ip) if ip.is_ipv6() != inner.is_some() => fault("is not a host and a port"),
+        Ok(_) => Some(text.value.to_owned()),
+        Err(_) if inner.is_none() && name(host) => Some(text.value.to_owned()),
+        Err(_) => fault("is not a host and a port"),
+    }
 }
 
 fn address(section: &Section<'_>, key: &str, example: &str) -> Option<SocketAddr> {

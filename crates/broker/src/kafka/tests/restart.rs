@@ -87,15 +87,16 @@ impl Faults for Own {
 
     async fn recreate(&self) {
         let cluster = self.cluster();
-        let names: Vec<&str> = cluster.names.topics.iter().map(|topic| topic.name.as_str()).collect();
+        let log = cluster.names.topics.iter().map(|topic| topic.name.as_str());
+        let names: Vec<&str> = log.chain([cluster.names.nodes.as_str()]).collect();
         let deleted = self.admin().delete_topics(&names, &AdminOptions::new()).await.expect("deleted");
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
         let begun = Instant::now();
         loop {
             let asked = Arc::clone(&cluster);
             let gone = tokio::task::spawn_blocking(move || {
-                let names = asked.names.topics.iter();
-                names.filter(|topic| matches!(asked.partitions_of(&topic.name), Ok(Partitions::Missing))).count()
+                let names = asked.names.topics.iter().map(|topic| &topic.name).chain([&asked.names.nodes]);
+                names.filter(|name| matches!(asked.partitions_of(name), Ok(Partitions::Missing))).count()
             });
             if gone.await.expect("no panic") == names.len() {
                 break;

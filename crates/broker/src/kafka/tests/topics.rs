@@ -86,8 +86,8 @@ async fn what_may_lose_acknowledged_records_is_told_and_refused_where_that_is_as
     let risks = kafka.condition().await.risks;
     // Also of the topics that were just made.
     let of = |kind| risks.iter().filter(|risk| risk.kind == kind).count();
-    assert_eq!(of(RiskKind::Replicas), 7, "{risks:?}");
-    assert_eq!(of(RiskKind::Acknowledgement), 7, "{risks:?}");
+    assert_eq!(of(RiskKind::Replicas), 8, "{risks:?}");
+    assert_eq!(of(RiskKind::Acknowledgement), 8, "{risks:?}");
     assert_eq!(of(RiskKind::UncleanElection), 1, "{risks:?}");
     let reason = refusal(&Options { strict: true, ..options }).await;
     assert!(reason.contains("is kept by 1 servers") && reason.contains("strict"), "{reason}");
@@ -120,6 +120,19 @@ async fn a_missing_topic_is_refused_with_how_to_make_it_where_none_may_be_made()
     }
     open(&one).head().await.expect("made where that is allowed");
     open(&Options { create: false, ..one }).head().await.expect("there now");
+}
+
+/// What nodes say is in one order, which several partitions do not have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_of_nodes_with_several_partitions_is_refused() {
+    let Some(options) = options_or_skip("topics::a_topic_of_nodes").await else { return };
+    let topic = format!("{}.nodes", options.prefix);
+    let new = NewTopic::new(&topic, 2, TopicReplication::Fixed(1));
+    let new = new.set("cleanup.policy", "compact").set("message.timestamp.type", "LogAppendTime");
+    let made = admin(&options).create_topics(&[new], &AdminOptions::new()).await.expect("an answer");
+    assert!(made[0].is_ok(), "{made:?}");
+    let reason = refusal(&options).await;
+    assert!(reason.contains(&topic) && reason.contains("has 2 partitions; it must have 1"), "{reason}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::broker::Broker;
 use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::Message;
+use crate::node_record::NodeRecord;
 use crate::position::Position;
 
 /// A server that demands a certificate of its clients.
@@ -143,4 +144,10 @@ async fn the_documented_rights_are_enough() {
     }
     assert_eq!(node.dead_letters(10).await.expect("letters").len(), 4);
     assert_eq!(node.dead_letters_before(None, 2).await.expect("letters").len(), 2);
+    let lease = NodeRecord { node: "a".into(), what: "lease".into(), body: "1".into() };
+    node.tell_nodes(lease.clone()).await.expect("kept");
+    let mut told = node.read_nodes().await.expect("a reader");
+    assert_eq!(told.next().await.expect("records"), std::slice::from_ref(&lease));
+    let refused = producer.tell_nodes(lease).await.expect_err("no right");
+    assert!(refused.to_string().contains("fanfare-nodes"), "{refused}");
 }

@@ -110,7 +110,7 @@ async fn no_right_to_publish_or_to_be_answered() {
 
 /// Streams that were missing are made whatever the others are like.
 async fn remove_all(server: &Server) {
-    for stream in ["events", "state", "deadletter"] {
+    for stream in ["events", "state", "deadletter", "nodes"] {
         server.operate(&format!("STREAM.DELETE.fanfare-{stream}"), "").await;
     }
 }
@@ -158,6 +158,7 @@ async fn streams_that_are_not_as_they_must_be() {
                 vec!["a limit of messages", "none"],
             ),
             ("deadletter", r#""subjects":["fanfare.deadletter.>"]"#.to_owned(), vec!["must have 1"]),
+            ("nodes", r#""subjects":["fanfare.nodes.>"]"#.to_owned(), vec!["max_msgs_per_subject -1", "must have 1"]),
         ];
         for (stream, config, said) in cases {
             let name = format!("fanfare-{stream}");

@@ -118,7 +118,7 @@ impl Faults for Server {
     }
 
     async fn recreate(&self) {
-        for stream in ["events", "state"] {
+        for stream in ["events", "state", "nodes"] {
             let info = self.operate(&format!("STREAM.INFO.fanfare-{stream}"), "").await;
             let info: serde_json::Value = serde_json::from_str(&info).expect("an answer");
             let gone = self.operate(&format!("STREAM.DELETE.fanfare-{stream}"), "").await;

@@ -45,6 +45,15 @@ pub enum BrokerKind {
 }
 
 impl BrokerKind {
+    /// The servers outside this process, each `host:port`.
+    pub fn servers(&self) -> Vec<String> {
+        match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Nats(nats) => nats.servers.clone(),
+            Self::Kafka(kafka) => kafka.servers.clone(),
+        }
+    }
+
     /// Whether several nodes can read the same stream.
     pub fn is_shared(&self) -> bool {
         !matches!(self, Self::Embedded(_))

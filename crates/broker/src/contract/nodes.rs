@@ -1,0 +1,161 @@
+//! What nodes say of themselves: the newest of each thing, in one order, and in no log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::restart::Faults;
+use super::{Fixture, PATIENCE, event, ids, publish, reader, start, take};
+use crate::broker::Broker;
+use crate::error::{BrokerError, PublishError};
+use crate::node_record::{NodeReader, NodeRecord};
+
+fn record(node: &str, what: &str, body: &str) -> NodeRecord {
+    NodeRecord { node: node.into(), what: what.into(), body: Bytes::copy_from_slice(body.as_bytes()) }
+}
+
+async fn tell(broker: &Arc<dyn Broker>, node: &str, what: &str, body: &str) {
+    broker.tell_nodes(record(node, what, body)).await.expect("kept");
+}
+
+/// Tells it until it is kept, as a node does that renews its lease.
+async fn tell_through(broker: &Arc<dyn Broker>, record: NodeRecord) {
+    let retry = async {
+        while broker.tell_nodes(record.clone()).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, retry).await.expect("kept in time");
+}
+
+async fn next(reader: &mut Box<dyn NodeReader>) -> Result<Vec<NodeRecord>, BrokerError> {
+    loop {
+        match tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time") {
+            Err(BrokerError::Unavailable(_)) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+type Said = BTreeMap<(String, String), Bytes>;
+
+fn fold(said: &mut Said, records: Vec<NodeRecord>) {
+    for NodeRecord { node, what, body } in records {
+        if body.is_empty() {
+            said.remove(&(node, what));
+        } else {
+            said.insert((node, what), body);
+        }
+    }
+}
+
+/// Reads what is there, to the empty batch that says so.
+async fn read_all(broker: &Arc<dyn Broker>) -> (Said, Box<dyn NodeReader>) {
+    let mut reader = broker.read_nodes().await.expect("a reader");
+    let mut said = Said::new();
+    loop {
+        let records = next(&mut reader).await.expect("records");
+        if records.is_empty() {
+            return (said, reader);
+        }
+        fold(&mut said, records);
+    }
+}
+
+/// Reads on until it comes to this record.
+async fn follow(reader: &mut Box<dyn NodeReader>, until: &NodeRecord) -> Vec<NodeRecord> {
+    let mut all = Vec::new();
+    while all.last() != Some(until) {
+        all.extend(next(reader).await.expect("records"));
+    }
+    all
+}
+
+/// Of each thing that a node says the newest counts; what was taken back is gone; what is said later comes, also that
+/// something is taken back.
+pub async fn the_newest_that_nodes_say_is_kept_and_then_followed(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    let (said, mut early) = read_all(&broker).await;
+    assert!(said.is_empty());
+    for (node, what, body) in [("a", "lease", "1"), ("b", "lease", "1"), ("a", "hub/group", "x"), ("a", "lease", "2")] {
+        tell(&broker, node, what, body).await;
+    }
+    tell(&broker, "b", "lease", "").await;
+    let (said, mut late) = read_all(&broker).await;
+    let pair = |what: &str| ("a".to_owned(), what.to_owned());
+    let expected = [(pair("lease"), Bytes::from("2")), (pair("hub/group"), Bytes::from("x"))];
+    assert_eq!(said, BTreeMap::from(expected));
+    let end = record("a", "lease", "3");
+    tell(&broker, "a", "hub/group", "").await;
+    tell(&broker, "a", "lease", "3").await;
+    assert_eq!(follow(&mut late, &end).await, [record("a", "hub/group", ""), end.clone()]);
+    let mut heard = Said::new();
+    fold(&mut heard, follow(&mut early, &end).await);
+    assert_eq!(heard, BTreeMap::from([(pair("lease"), Bytes::from("3"))]));
+    broker.close().await;
+    assert!(matches!(next(&mut late).await, Err(BrokerError::Closed)));
+    assert!(matches!(broker.tell_nodes(end).await, Err(PublishError::NotStored(_))));
+}
+
+/// What nodes say is no record of the log: nobody who reads that sees it, and its end stays where it was.
+pub async fn what_nodes_say_is_in_no_log(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    publish(&broker, event("one")).await;
+    let head = broker.head().await.expect("a head");
+    tell(&broker, "a", "lease", "1").await;
+    let now = broker.head().await.expect("a head");
+    assert_eq!((now.incarnation(), now.offsets()), (head.incarnation(), head.offsets()));
+    let mut reader = reader(&broker, &start(&broker).await).await;
+    publish(&broker, event("two")).await;
+    assert_eq!(ids(&take(&mut reader, 2).await), ["one", "two"]);
+    assert!(broker.state().await.expect("a reader").next().await.expect("a batch").is_empty());
+}
+
+/// More than fits into a batch, with names of any alphabet and length.
+pub async fn whatever_nodes_say_comes_back(fixture: &dyn Fixture) {
+    let broker = fixture.open().await;
+    let mut sent = Said::new();
+    let odd = ["a.b/c*> _%", "j\u{fc}rgen", "~", "_"].map(str::to_owned);
+    let long = ["a", "\u{20ac}"].map(|letter| letter.repeat(300));
+    let many = (0..600).map(|n| format!("group-{n}"));
+    for what in odd.into_iter().chain(long).chain(many) {
+        let record = record("host-1.k3x9", &what, &what);
+        sent.insert((record.node.clone(), record.what.clone()), record.body.clone());
+        broker.tell_nodes(record).await.expect("kept");
+    }
+    assert_eq!(read_all(&broker).await.0, sent);
+    let refused = broker.tell_nodes(record("a", "", "x")).await.expect_err("refused");
+    assert!(matches!(refused, PublishError::Invalid(_)), "{refused}");
+}
+
+/// A reader hears that the stream was made anew, and reads what is there now.
+pub async fn a_reader_of_nodes_hears_that_their_stream_was_made_anew(fixture: &dyn Faults) {
+    let broker = fixture.open().await;
+    while broker.head().await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    tell_through(&broker, record("a", "lease", "1")).await;
+    let (_, mut live) = read_all(&broker).await;
+    fixture.recreate().await;
+    tell_through(&broker, record("b", "lease", "1")).await;
+    let ended = next(&mut live).await;
+    assert!(matches!(ended, Err(BrokerError::OtherIncarnation { .. })), "{ended:?}");
+    let (said, _) = read_all(&broker).await;
+    assert_eq!(said.into_keys().map(|(node, _)| node).collect::<Vec<_>>(), ["b"]);
+}
+
+/// A server that is killed keeps what was said, and a reader of it goes on.
+pub async fn what_nodes_say_outlives_a_kill(fixture: &dyn Faults) {
+    let broker = fixture.open().await;
+    tell_through(&broker, record("a", "lease", "1")).await;
+    let (_, mut live) = read_all(&broker).await;
+    fixture.kill_server().await;
+    fixture.start_server().await;
+    tell_through(&broker, record("a", "group", "x")).await;
+    follow(&mut live, &record("a", "group", "x")).await;
+    let other = fixture.open().await;
+    let (said, _) = read_all(&other).await;
+    assert_eq!(said.len(), 2, "{said:?}");
+    other.close().await;
+}

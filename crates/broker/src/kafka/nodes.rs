@@ -1,0 +1,224 @@
+//! What nodes say of themselves: a compacted topic of one partition, keyed by the node and by what is said.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Headers, Message as _, OwnedHeaders};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::watch;
+
+use super::client::{self, Connections, Context};
+use super::cluster::{Cluster, Partitions};
+use super::ids::TopicIds;
+use super::producer::Outgoing;
+use super::wire::put;
+use crate::error::BrokerError;
+use crate::node_record::{NodeReader, NodeRecord};
+use crate::token;
+
+/// What is said, where it is too long for a key.
+const LONG: &str = "fanfare_what";
+
+/// The most records of a batch.
+const BATCH: usize = 256;
+
+/// The key of a record.
+pub(super) fn key(record: &NodeRecord) -> String {
+    let mut key = String::new();
+    token::part(&record.node, &mut key);
+    key.push('/');
+    token::part(&record.what, &mut key);
+    key
+}
+
+/// A record as it is written.
+pub(super) fn outgoing<'a>(topic: &'a str, key: &'a str, record: &'a NodeRecord) -> Outgoing<'a> {
+    let mut headers = OwnedHeaders::new_with_capacity(1);
+    if token::is_long(&record.what) {
+        headers = put(headers, LONG, &record.what);
+    }
+    Outgoing { topic, key, headers, body: (!record.is_removal()).then_some(&record.body[..]) }
+}
+
+/// A record as it was written; none of one that no node has written.
+fn record(key: Option<&[u8]>, headers: Option<&impl Headers>, body: Option<&[u8]>) -> Option<NodeRecord> {
+    let (node, what) = std::str::from_utf8(key?).ok()?.split_once('/')?;
+    let long = headers.and_then(|headers| headers.iter().find(|header| header.key == LONG)?.value);
+    let long = long.and_then(|long| std::str::from_utf8(long).ok());
+    Some(NodeRecord {
+        node: token::value(node, None)?,
+        what: token::value(what, long)?,
+        body: body.map_or_else(Bytes::new, Bytes::copy_from_slice),
+    })
+}
+
+/// Reads what is told.
+pub(super) struct Told {
+    // Taken when dropped.
+    consumer: Option<StreamConsumer<Context>>,
+    ids: Arc<TopicIds>,
+    connections: Arc<Connections>,
+    closed: Option<watch::Receiver<bool>>,
+    /// Whether what was there at the beginning has been read and told so.
+    caught_up: bool,
+    /// What was said beside records, to be heard with the next call.
+    trouble: Option<KafkaError>,
+    ended: Option<BrokerError>,
+}
+
+impl Told {
+    /// Begins with the first record that is kept.
+    pub(super) fn open(cluster: &Cluster) -> Result<Self, BrokerError> {
+        let topic = &cluster.names.nodes;
+        match cluster.partitions_of(topic)? {
+            Partitions::Ready(1) => {}
+            Partitions::Ready(count) => {
+                return Err(BrokerError::Refused(format!("the topic {topic} has {count} partitions; it must have 1")));
+            }
+            _ => return Err(BrokerError::Unavailable(format!("the topic {topic} is not there"))),
+        }
+        let start = cluster.starts_of(topic, 1)?.remove(&0).unwrap_or(0);
+        let failed = |error: KafkaError| client::broker_error("reading what nodes say", &error, &cluster.connections);
+        let mut config = client::reading(&cluster.config, &cluster.options, 1);
+        config.set("enable.partition.eof", "true");
+        let context = cluster.context();
+        let ids = Arc::clone(&context.ids);
+        let consumer: StreamConsumer<Context> = config.create_with_context(context).map_err(failed)?;
+        let mut list = TopicPartitionList::new();
+        let offset = Offset::Offset(i64::try_from(start).unwrap_or(i64::MAX));
+        list.add_partition_offset(topic, 0, offset).map_err(failed)?;
+        consumer.assign(&list).map_err(failed)?;
+        let connections = Arc::clone(&cluster.connections);
+        Ok(Self {
+            consumer: Some(consumer),
+            ids,
+            connections,
+            closed: None,
+            caught_up: false,
+            trouble: None,
+            ended: None,
+        })
+    }
+
+    /// The same, until this says that the broker is closed.
+    pub(super) fn until(mut self, closed: watch::Receiver<bool>) -> Self {
+        self.closed = Some(closed);
+        self
+    }
+
+    /// What the consumer says instead of a record: whether the end is reached, or why there will be none.
+    fn hear(&mut self, error: &KafkaError) -> Result<bool, BrokerError> {
+        if matches!(error, KafkaError::PartitionEOF(_)) {
+            return Ok(!std::mem::replace(&mut self.caught_up, true));
+        }
+        match error.rdkafka_error_code() {
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation) => {
+                Err(BrokerError::OtherIncarnation { reason: format!("what nodes say was made anew: {error}") })
+            }
+            Some(Code::TopicAuthorizationFailed) => {
+                Err(client::broker_error("reading what nodes say", error, &self.connections))
+            }
+            _ => {
+                tracing::debug!(%error, "trouble while reading what nodes say");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Vec<NodeRecord>, BrokerError> {
+        let mut records = Vec::new();
+        loop {
+            if let Some(reason) = self.ids.made_anew() {
+                return Err(BrokerError::OtherIncarnation { reason });
+            }
+            if let Some(error) = self.trouble.take()
+                && self.hear(&error)?
+            {
+                return Ok(records);
+            }
+            let Some(consumer) = &self.consumer else { return Err(BrokerError::Closed) };
+            let has_some = !records.is_empty();
+            let heard = tokio::select! {
+                biased;
+                () = closed(&mut self.closed) => return Err(BrokerError::Closed),
+                message = consumer.recv() => Some(message.map(|message| taken(&message))),
+                () = std::future::ready(()), if has_some => None,
+            };
+            match heard {
+                None => return Ok(records),
+                Some(Ok(record)) => records.extend(record),
+                Some(Err(error)) => self.trouble = Some(error),
+            }
+            // What was read is given first; what was said beside it is heard with the next call.
+            if records.len() >= BATCH || (!records.is_empty() && self.trouble.is_some()) {
+                return Ok(records);
+            }
+        }
+    }
+}
+
+fn taken(message: &BorrowedMessage<'_>) -> Option<NodeRecord> {
+    record(message.key(), message.headers(), message.payload())
+}
+
+async fn closed(closed: &mut Option<watch::Receiver<bool>>) {
+    match closed {
+        // Without a broker that could be closed it is gone, which is the same.
+        Some(closed) => drop(closed.wait_for(|closed| *closed).await),
+        None => std::future::pending().await,
+    }
+}
+
+#[async_trait]
+impl NodeReader for Told {
+    async fn next(&mut self) -> Result<Vec<NodeRecord>, BrokerError> {
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        let read = self.read().await;
+        if let Err(error) = &read
+            && !matches!(error, BrokerError::Unavailable(_))
+        {
+            self.ended = Some(error.clone());
+        }
+        read
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // A consumer that ends waits for its threads.
+        if let Some(consumer) = self.consumer.take() {
+            drop(std::thread::Builder::new().name("kafka-end".into()).spawn(move || drop(consumer)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_record_comes_back_from_its_key(node in "[^\\p{C}]{1,20}", what in "[^\\p{C}]{1,300}", body in "[a-z]{0,3}") {
+            let sent = NodeRecord { node, what, body: Bytes::from(body) };
+            let key = key(&sent);
+            let out = outgoing("fanfare.nodes", &key, &sent);
+            prop_assert_eq!(out.body.is_none(), sent.is_removal());
+            prop_assert_eq!(record(Some(key.as_bytes()), Some(&out.headers), out.body), Some(sent));
+        }
+    }
+
+    #[test]
+    fn what_no_node_has_written_is_nothing() {
+        for key in ["", "lease", "a%61/lease", "a/~00", "a/b/c"] {
+            assert_eq!(record(Some(key.as_bytes()), None::<&OwnedHeaders>, None), None, "{key}");
+        }
+        assert_eq!(record(None, None::<&OwnedHeaders>, None), None);
+    }
+}

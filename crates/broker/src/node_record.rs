@@ -1,0 +1,217 @@
+//! What nodes say of themselves to each other: a compacted stream of its own, beside the log.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::error::{BrokerError, PublishError};
+use crate::limits::Limits;
+
+/// The longest id of a node, in bytes.
+pub const NODE_LIMIT: usize = 128;
+
+/// How many removals a log without a server keeps for readers that have not come to them.
+const REMOVALS_KEPT: usize = 10_000;
+
+/// The most records of a batch that is read from memory.
+const BATCH: usize = 256;
+
+/// What a node says of one thing: of each pair of node and thing the newest counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRecord {
+    /// Who is spoken of: the id of a node.
+    pub node: String,
+    /// What is said of it, for instance that it lives.
+    pub what: String,
+    /// What it is. An empty body removes what was said before.
+    pub body: Bytes,
+}
+
+impl NodeRecord {
+    /// Whether it takes back what was said.
+    #[must_use]
+    pub fn is_removal(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), PublishError> {
+        for (part, value, limit) in [("node", &self.node, NODE_LIMIT), ("what", &self.what, limits.key)] {
+            if value.is_empty() || value.chars().any(char::is_control) {
+                let reason = format!("{part} of a node's record is empty or holds a control character");
+                return Err(PublishError::Invalid(reason));
+            }
+            if value.len() > limit {
+                return Err(PublishError::TooLarge { part, size: value.len(), limit });
+            }
+        }
+        if self.body.len() > limits.body {
+            return Err(PublishError::TooLarge { part: "body", size: self.body.len(), limit: limits.body });
+        }
+        Ok(())
+    }
+}
+
+/// Reads what nodes say, in one order over all of them.
+#[async_trait]
+pub trait NodeReader: Send {
+    /// The next records. First the newest of each pair that is there; then, once, an empty batch; then what follows,
+    /// which is waited for. Of a broker that compacts in the background older records and removals may come, too.
+    ///
+    /// Cancel safe. After [`BrokerError::Unavailable`] it may be asked again; any other error ends it, and
+    /// [`BrokerError::OtherIncarnation`] says that what was read counts no more and is to be read anew.
+    async fn next(&mut self) -> Result<Vec<NodeRecord>, BrokerError>;
+}
+
+/// What nodes have said, where no server keeps it.
+#[derive(Debug, Clone, Default)]
+pub struct NodeTable {
+    last: u64,
+    /// The last record that can no longer be read because it was a removal too long ago.
+    forgotten: u64,
+    by_place: BTreeMap<u64, NodeRecord>,
+    places: HashMap<(String, String), u64>,
+    removals: BTreeMap<u64, ()>,
+}
+
+impl NodeTable {
+    /// Keeps a record in place of the one before it.
+    pub fn tell(&mut self, record: NodeRecord) {
+        self.last += 1;
+        let key = (record.node.clone(), record.what.clone());
+        if let Some(before) = self.places.insert(key, self.last) {
+            self.by_place.remove(&before);
+            self.removals.remove(&before);
+        }
+        if record.is_removal() {
+            self.removals.insert(self.last, ());
+        }
+        self.by_place.insert(self.last, record);
+        while self.removals.len() > REMOVALS_KEPT {
+            let Some((place, ())) = self.removals.pop_first() else { break };
+            self.forgotten = place;
+            if let Some(record) = self.by_place.remove(&place) {
+                self.places.remove(&(record.node, record.what));
+            }
+        }
+    }
+
+    /// The place of the last record.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// At most so many records behind a place, and how far they go. A place of 0 is before all of them.
+    ///
+    /// # Errors
+    /// [`BrokerError::OtherIncarnation`] if the place is none of this table, or a removal behind it is forgotten.
+    pub fn after(&self, place: u64, most: usize) -> Result<(Vec<NodeRecord>, u64), BrokerError> {
+        let other = |reason: &str| Err(BrokerError::OtherIncarnation { reason: reason.to_owned() });
+        if place > self.last {
+            return other("what nodes say was made anew");
+        }
+        if place > 0 && place < self.forgotten {
+            return other("what nodes have taken back is no longer kept");
+        }
+        let mut through = self.last;
+        let mut records = Vec::new();
+        for (at, record) in self.by_place.range(place + 1..) {
+            if records.len() == most {
+                break;
+            }
+            records.push(record.clone());
+            through = *at;
+        }
+        if records.len() < most {
+            through = self.last;
+        }
+        Ok((records, through))
+    }
+}
+
+/// A page of a [`NodeTable`], by the place behind which it begins.
+type Page = Box<dyn Fn(u64, usize) -> Result<(Vec<NodeRecord>, u64), BrokerError> + Send + Sync>;
+
+/// Follows a [`NodeTable`].
+pub(crate) struct TableReader {
+    page: Page,
+    changes: watch::Receiver<u64>,
+    through: u64,
+    /// What was there when it began, until that was read.
+    begun: Option<u64>,
+}
+
+impl TableReader {
+    /// Reads pages; `changes` wakes it, also once there will be no other page.
+    pub(crate) fn new(last: u64, changes: watch::Receiver<u64>, page: Page) -> Self {
+        Self { page, changes, through: 0, begun: Some(last) }
+    }
+}
+
+#[async_trait]
+impl NodeReader for TableReader {
+    async fn next(&mut self) -> Result<Vec<NodeRecord>, BrokerError> {
+        loop {
+            self.changes.borrow_and_update();
+            let (records, through) = (self.page)(self.through, BATCH)?;
+            if records.is_empty() && self.begun.is_some_and(|begun| through >= begun) {
+                self.begun = None;
+                self.through = through;
+                return Ok(records);
+            }
+            self.through = through;
+            if !records.is_empty() {
+                return Ok(records);
+            }
+            self.changes.changed().await.map_err(|_| BrokerError::Closed)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(node: &str, what: &str, body: &str) -> NodeRecord {
+        NodeRecord { node: node.into(), what: what.into(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
+    #[test]
+    fn the_newest_of_each_pair_is_kept_and_a_removal_is_told() {
+        let mut table = NodeTable::default();
+        for (what, body) in [("lease", "1"), ("group", "x"), ("lease", "2")] {
+            table.tell(record("a", what, body));
+        }
+        let all = table.after(0, 10).expect("a page");
+        assert_eq!(all, (vec![record("a", "group", "x"), record("a", "lease", "2")], 3));
+        table.tell(record("a", "group", ""));
+        assert_eq!(table.after(3, 10).expect("a page"), (vec![record("a", "group", "")], 4));
+        assert_eq!(table.after(0, 1).expect("a page"), (vec![record("a", "lease", "2")], 3));
+        assert!(table.after(5, 1).is_err(), "a place that it never had");
+    }
+
+    #[test]
+    fn removals_are_bounded_and_who_may_have_missed_one_begins_anew() {
+        let mut table = NodeTable::default();
+        table.tell(record("a", "first", "x"));
+        for n in 0..=REMOVALS_KEPT {
+            table.tell(record("a", &n.to_string(), ""));
+        }
+        assert!(table.by_place.len() <= REMOVALS_KEPT + 1 && table.places.len() == table.by_place.len());
+        assert!(matches!(table.after(1, 1), Err(BrokerError::OtherIncarnation { .. })));
+        assert_eq!(table.after(0, 1).expect("a page").0, [record("a", "first", "x")]);
+    }
+
+    #[test]
+    fn what_no_broker_could_carry_is_refused() {
+        let limits = Limits::default();
+        record("a", "b", "").check(&limits).expect("a removal");
+        assert!(record("", "b", "").check(&limits).is_err());
+        assert!(record("a", "b\n", "").check(&limits).is_err());
+        assert!(record(&"a".repeat(NODE_LIMIT + 1), "b", "").check(&limits).is_err());
+        assert!(record("a", &"b".repeat(limits.key + 1), "").check(&limits).is_err());
+        assert!(record("a", "b", &"c".repeat(limits.body + 1)).check(&limits).is_err());
+    }
+}

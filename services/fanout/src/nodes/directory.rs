@@ -1,0 +1,314 @@
+//! Who is alive, by the records that were read and the time at which they were read; pure.
+//!
+//! No clock of another node counts, and no time in which nothing could be read: a lease has run out once a node has read
+//! [`RENEWALS_TO_END`] renewals of its own, each an interval after the last, and nothing of the other since. So neither a
+//! broker that is away nor a node that stood still ends anybody's lease.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fanfare_broker::NodeRecord;
+
+use super::Alive;
+use super::lease::{LEASE, Lease, NodeId};
+use super::own::Own;
+
+/// How often a node renews its lease.
+pub const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// How many of its own renewals a node reads without a word of another until it ends that one's lease.
+pub const RENEWALS_TO_END: u64 = 4;
+
+/// How long a renewal that was stored may not be read: then whoever reads has fallen silent.
+const DEAF: Duration = Duration::from_secs(10);
+
+/// How many ids that have ended are remembered.
+const ENDED_KEPT: usize = 1024;
+
+/// What was read, for those who follow what nodes say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A node has a lease. It has said nothing yet.
+    Came(NodeId),
+    /// A node says this; an empty body takes it back. The node's own words come back to it, too.
+    Said {
+        /// Who says it.
+        node: NodeId,
+        /// Of what.
+        what: String,
+        /// What it says.
+        body: Bytes,
+    },
+    /// A node is gone, and all that it said.
+    Gone(NodeId),
+    /// All that was there at the start has been told.
+    CaughtUp,
+}
+
+/// A node with a lease.
+#[derive(Debug)]
+struct Known {
+    address: Option<String>,
+    /// How many own renewals had been read at its last sign of life.
+    seen: u64,
+    /// What it says, and in which reading of the stream that was read.
+    said: BTreeMap<String, u64>,
+}
+
+/// What is read at the start, until all of it is there.
+type Held = BTreeMap<NodeId, BTreeMap<String, Bytes>>;
+
+/// What one node knows of all.
+#[derive(Debug)]
+pub struct Directory {
+    own: Own,
+    known: BTreeMap<NodeId, Known>,
+    /// The ids that ended last. The record that ends a lease is gone from a compacted stream once its node, which has
+    /// not read it yet, renews that lease; so whoever remembers ends it again.
+    ended: VecDeque<NodeId>,
+    /// What was read before everything was; none once it was.
+    held: Option<Held>,
+    /// How many own renewals have been read, one an interval at most.
+    renewals: u64,
+    last_renewal: Option<Instant>,
+    /// Since when a renewal is stored that has not been read.
+    unread: Option<Instant>,
+    /// Counts how often the stream was read from its beginning.
+    reading: u64,
+    /// The renewal at which what was not read again is forgotten.
+    sweep_at: Option<u64>,
+}
+
+impl Directory {
+    /// A directory that knows nothing yet.
+    #[must_use]
+    pub fn new(own: NodeId, address: Option<String>) -> Self {
+        Self {
+            own: Own::new(own, address),
+            known: BTreeMap::new(),
+            ended: VecDeque::new(),
+            held: Some(Held::new()),
+            renewals: 0,
+            last_renewal: None,
+            unread: None,
+            reading: 0,
+            sweep_at: None,
+        }
+    }
+
+    /// The node's own id.
+    #[must_use]
+    pub fn own(&self) -> &NodeId {
+        &self.own.id
+    }
+
+    /// Sets the address of the node's own operator's port.
+    pub fn set_address(&mut self, address: String) {
+        self.own.address = Some(address);
+    }
+
+    /// Lets the own lease be written again now.
+    pub fn renew(&mut self) {
+        self.own.renew();
+    }
+
+    /// All nodes with a lease, and this one.
+    #[must_use]
+    pub fn alive(&self) -> Vec<Alive> {
+        let own = Alive { id: self.own.id.clone(), address: self.own.address.clone() };
+        let others = self.known.iter().filter(|(id, _)| **id != self.own.id);
+        let others = others.map(|(id, known)| Alive { id: id.clone(), address: known.address.clone() });
+        std::iter::once(own).chain(others).collect()
+    }
+
+    /// Says something of this node; see [`super::Nodes::say`].
+    pub fn say(&mut self, what: &str, body: Bytes) {
+        self.own.say(what, body);
+    }
+
+    /// What to write to the stream now; nothing while the last write is not answered.
+    pub fn next_write(&mut self, now: Instant) -> Option<NodeRecord> {
+        self.own.next_write(now)
+    }
+
+    /// What became of the last write.
+    pub fn wrote(&mut self, went_well: bool, now: Instant) {
+        if self.own.wrote(went_well, now) {
+            self.unread.get_or_insert(now);
+        }
+    }
+
+    /// When to come back, if nothing happens before.
+    #[must_use]
+    pub fn next_turn(&self) -> Option<Instant> {
+        self.own.next_turn()
+    }
+
+    /// Whether renewals are stored and not read, so that the stream is to be read anew.
+    #[must_use]
+    pub fn is_deaf(&self, now: Instant) -> bool {
+        self.unread.is_some_and(|since| now.saturating_duration_since(since) > DEAF)
+    }
+
+    /// The stream is read from its beginning again; `is_other` if it is not the one that it was. Who was alive stays so,
+    /// unless nothing is read of it for as long as a lease takes to run out.
+    pub fn begin_anew(&mut self, is_other: bool) {
+        self.unread = None;
+        self.reading += 1;
+        self.sweep_at = Some(self.renewals + RENEWALS_TO_END);
+        self.known.values_mut().for_each(|known| known.seen = self.renewals);
+        if is_other {
+            self.own.say_again();
+        }
+    }
+
+    /// Ends the own lease: nothing but that is written any more.
+    pub fn leave(&mut self) {
+        self.own.leave();
+    }
+
+    /// Whether all is taken back.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.own.has_left()
+    }
+
+    /// A record was read.
+    pub fn read(&mut self, record: NodeRecord, now: Instant, news: &mut Vec<News>) {
+        let Some(id) = NodeId::of(&record.node) else { return };
+        if record.what == LEASE {
+            match record.is_removal() {
+                true => self.ended(&id, news),
+                false => self.renewed(&id, &record.body, now, news),
+            }
+        } else {
+            self.heard(id, record.what, record.body, news);
+        }
+    }
+
+    /// All that was there when the stream was opened has been read.
+    pub fn caught_up(&mut self, news: &mut Vec<News>) {
+        let Some(held) = self.held.take() else { return };
+        for (node, said) in held {
+            if self.known.contains_key(&node) {
+                news.push(News::Came(node.clone()));
+                let said = said.into_iter();
+                news.extend(said.map(|(what, body)| News::Said { node: node.clone(), what, body }));
+            } else {
+                // It was ended, and who ended it did not get round to all that it had said.
+                self.own.take_back(&node, said.keys());
+            }
+        }
+        news.push(News::CaughtUp);
+    }
+
+    fn renewed(&mut self, id: &NodeId, body: &[u8], now: Instant, news: &mut Vec<News>) {
+        if self.ended.contains(id) {
+            return self.own.end(id, std::iter::empty());
+        }
+        let address = Lease::read(body).address;
+        let seen = self.renewals;
+        let is_new = match self.known.get_mut(id) {
+            Some(known) => {
+                (known.address, known.seen) = (address, seen);
+                false
+            }
+            None => {
+                self.known.insert(id.clone(), Known { address, seen, said: BTreeMap::new() });
+                true
+            }
+        };
+        match &mut self.held {
+            // What it said may have been read before its lease, which is renewed and so lies behind.
+            Some(held) => {
+                let said = held.entry(id.clone()).or_default().keys().cloned();
+                let said = said.map(|what| (what, self.reading)).collect();
+                if let Some(known) = self.known.get_mut(id).filter(|_| is_new) {
+                    known.said = said;
+                }
+            }
+            None if is_new => news.push(News::Came(id.clone())),
+            None => {}
+        }
+        if *id == self.own.id {
+            self.own_renewal(now, news);
+        }
+    }
+
+    /// An own renewal was read: the stream flows, and an interval has passed by this node's clock.
+    fn own_renewal(&mut self, now: Instant, news: &mut Vec<News>) {
+        self.unread = None;
+        let early = |last: Instant| now.saturating_duration_since(last) < RENEW_EVERY / 2;
+        if self.last_renewal.is_some_and(early) {
+            return;
+        }
+        self.last_renewal = Some(now);
+        self.renewals += 1;
+        let (renewals, own) = (self.renewals, self.own.id.clone());
+        let ran_out = self.known.iter().filter(|(id, known)| **id != own && renewals - known.seen >= RENEWALS_TO_END);
+        for (id, known) in ran_out {
+            // At this node it is gone, too, once the record that says so is read.
+            self.own.end(id, known.said.keys());
+        }
+        if self.sweep_at.is_some_and(|at| renewals >= at) {
+            self.sweep_at = None;
+            self.sweep(news);
+        }
+    }
+
+    /// Forgets what was said before the stream was read anew, and was not found in it.
+    fn sweep(&mut self, news: &mut Vec<News>) {
+        let reading = self.reading;
+        for (node, known) in &mut self.known {
+            known.said.retain(|what, read| {
+                if *read < reading {
+                    news.push(News::Said { node: node.clone(), what: what.clone(), body: Bytes::new() });
+                }
+                *read >= reading
+            });
+        }
+    }
+
+    fn ended(&mut self, id: &NodeId, news: &mut Vec<News>) {
+        self.own.was_ended(id);
+        if !self.ended.contains(id) {
+            self.ended.push_back(id.clone());
+            let excess = self.ended.len().saturating_sub(ENDED_KEPT);
+            self.ended.drain(..excess);
+        }
+        if let Some(held) = &mut self.held {
+            self.known.remove(id);
+            held.entry(id.clone()).or_default();
+        } else if self.known.remove(id).is_some() {
+            news.push(News::Gone(id.clone()));
+        }
+        if *id == self.own.id && !self.own.is_leaving() {
+            // Others took this node for gone, for instance because it stood still.
+            self.own.begin_anew();
+        }
+    }
+
+    fn heard(&mut self, node: NodeId, what: String, body: Bytes, news: &mut Vec<News>) {
+        if body.is_empty() {
+            self.own.was_taken_back(&node, &what);
+        }
+        let (reading, seen) = (self.reading, self.renewals);
+        if let Some(known) = self.known.get_mut(&node) {
+            if body.is_empty() {
+                known.said.remove(&what);
+            } else {
+                known.said.insert(what.clone(), reading);
+                known.seen = seen;
+            }
+        } else if self.held.is_none() {
+            // Said by one that is gone; it takes that back itself when it reads so.
+            return;
+        }
+        match &mut self.held {
+            Some(held) if body.is_empty() => drop(held.entry(node).or_default().remove(&what)),
+            Some(held) => drop(held.entry(node).or_default().insert(what, body)),
+            None => news.push(News::Said { node, what, body }),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Which nodes there are, and what they say of themselves (rule 10.2).
+//!
+//! ```text
+//! say -> own records -> driver -> the nodes' stream -> driver -> directory -> news, who is alive
+//!                                 of the broker
+//! ```
+//!
+//! Each node keeps a lease in that stream: a record that it renews every few seconds, with the address of its operator's
+//! port. A lease that ran out is ended by a record that any node may write, and at that record the node and all that it
+//! said are gone on every node. [`Directory`] is the pure part; [`Driver`] reads and writes for it. There is no gossip:
+//! nodes know of each other what stands in the stream.
+
+mod address;
+mod directory;
+mod driver;
+mod lease;
+mod own;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+pub use directory::{Directory, News, RENEW_EVERY, RENEWALS_TO_END};
+pub use driver::Driver;
+pub use lease::{LEASE, Lease, NodeId};
+
+/// A node's own place among the others.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    directory: Arc<Mutex<Directory>>,
+    changed: Arc<Notify>,
+}
+
+/// A node that has a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alive {
+    /// Its id.
+    pub id: NodeId,
+    /// The address of its operator's port, as `host:port`; none while it is not known.
+    pub address: Option<String>,
+}
+
+impl Nodes {
+    /// A node of this id that has said nothing yet. Its operator's port has this address, if that is known.
+    #[must_use]
+    pub fn new(id: NodeId, address: Option<String>) -> Self {
+        let directory = Arc::new(Mutex::new(Directory::new(id, address)));
+        Self { directory, changed: Arc::default() }
+    }
+
+    /// The id that the node has now. It has another one once its lease was ended by others.
+    #[must_use]
+    pub fn own(&self) -> NodeId {
+        self.directory().own().clone()
+    }
+
+    /// All nodes with a lease, this one among them.
+    #[must_use]
+    pub fn alive(&self) -> Vec<Alive> {
+        self.directory().alive()
+    }
+
+    /// Says something of this node, in place of what it said of the same before; an empty body takes it back. It is
+    /// written once the broker takes it, and again whenever the broker may have lost it.
+    pub fn say(&self, what: &str, body: Bytes) {
+        self.directory().say(what, body);
+        self.changed.notify_one();
+    }
+
+    /// Writes the lease again soon: it says something new.
+    fn renew(&self) {
+        self.directory().renew();
+        self.changed.notify_one();
+    }
+
+    fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
