@@ -42,6 +42,7 @@ const FLOORS: &[Floor] = &[
     edge("config"),
     pure("projection"),
     pure("connection"),
+    Floor { name: "nodes", pure: false, never: HTTP },
     Floor { name: "groups", pure: false, never: HTTP },
     Floor { name: "pipeline", pure: false, never: HTTP },
     pure("shard"),
