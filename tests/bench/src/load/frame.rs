@@ -9,9 +9,18 @@ const MASK: [u8; 4] = [0x5a, 0x17, 0xc3, 0x88];
 
 /// A masked text frame, as clients send them.
 pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
+    of(0x81, payload)
+}
+
+/// The answer to a ping.
+pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
+    of(0x8a, payload)
+}
+
+fn of(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap_or(u8::MAX);
     assert!(length < 126, "the load client sends nothing long");
-    let mut frame = vec![0x81, 0x80 | length];
+    let mut frame = vec![first, 0x80 | length];
     frame.extend_from_slice(&MASK);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
@@ -22,6 +31,8 @@ pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
 pub(crate) enum Frame<'a> {
     /// Whole messages of the hub protocol.
     Text(&'a [u8]),
+    /// A ping of WebSockets, which any client answers.
+    Ping(&'a [u8]),
     /// The end, with its code.
     Close(u16),
 }
@@ -51,6 +62,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>> {
             ensure!(payload.last() == Some(&RECORD_END), "a frame that ends within a message");
             Frame::Text(payload)
         }
+        (0x89, payload) if payload.len() < 126 => Frame::Ping(payload),
         (0x88, [high, low, ..]) => Frame::Close(u16::from_be_bytes([*high, *low])),
         _ => bail!("a frame that begins with {first:#04x}"),
     };
@@ -79,6 +91,12 @@ mod tests {
         long.extend([b' '; 255]);
         long.push(RECORD_END);
         assert_eq!(read(&long).expect("sound"), Some((Frame::Text(&long[4..]), 260)));
+    }
+
+    #[test]
+    fn a_ping_is_answered_with_what_it_holds() {
+        assert_eq!(read(&[0x89, 1, b'x']).expect("sound"), Some((Frame::Ping(b"x"), 3)));
+        assert_eq!(pong(b""), [0x8a, 0x80, 0x5a, 0x17, 0xc3, 0x88]);
     }
 
     #[test]

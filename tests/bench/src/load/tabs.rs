@@ -175,6 +175,7 @@ impl Tabs {
         };
         match found {
             Frame::Close(code) => bail!("the server closes with {code}"),
+            Frame::Ping(payload) => self.all[at].send(&frame::pong(payload))?,
             Frame::Text(payload) => self.told(at, payload, &bytes[..length])?,
         }
         Ok(length)
