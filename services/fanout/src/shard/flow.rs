@@ -43,7 +43,7 @@ pub(super) struct Flow {
     /// Set until the tab has said where it stands.
     pub catching_up: Option<CatchingUp>,
     /// What is read again from the log.
-    pub replay: Option<Replaying>,
+    pub replay: Option<Box<Replaying>>,
     /// What is retained and still to be told.
     pub retained: Option<Retaining>,
     /// What came live meanwhile.
@@ -183,7 +183,7 @@ impl Core {
         let flow = tab.flow();
         // What waits now lies behind what could not be read.
         flow.live = Behind::lost(from);
-        flow.replay = Some(Replaying::pause(until));
+        flow.replay = Some(Box::new(Replaying::pause(until)));
         self.schedule(key, until);
     }
 

@@ -102,7 +102,8 @@ pub struct Core {
     index: usize,
     context: Arc<Context>,
     clock: PacedClock,
-    connections: Slab<Tab>,
+    /// Each in a box: a list of tabs themselves would be moved as it grows, and keep room for as many again.
+    connections: Slab<Box<Tab>>,
     by_id: HashMap<ConnectionId, Key>,
     members: Members,
     used_tokens: UsedTokens,

@@ -190,7 +190,7 @@ impl Core {
         let now = self.now();
         let Opening { id, token_expires, stateful, hub, identity, cursor, request } = opening;
         let path = hub.path.clone();
-        let key = self.connections.insert(Tab {
+        let tab = Tab {
             id,
             hub,
             identity,
@@ -218,7 +218,8 @@ impl Core {
             last_delivery: 0,
             due: None,
             room_wanted: false,
-        });
+        };
+        let key = self.connections.insert(Box::new(tab));
         self.by_id.insert(id, key);
         if let Some(expires) = token_expires {
             self.used_tokens.note(id, expires, unix_seconds);

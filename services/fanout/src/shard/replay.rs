@@ -172,7 +172,7 @@ impl Core {
         let ticket = self.ticket();
         let Some(tab) = self.connections.get_mut(key) else { return };
         let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
-        let replaying = Replaying::new(ticket, kind, after.clone(), until.clone(), marked);
+        let replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
         if let Some(before) = tab.flow().replay.replace(replaying) {
             self.tasks.push_back(Task::EndReplay(before.ticket));
         }
@@ -186,7 +186,7 @@ impl Core {
         let call_rate = self.call_rate();
         let tab = self.connections.get_mut(key);
         let replay = tab.and_then(|tab| {
-            let Tab { identity, calls, flow, .. } = tab;
+            let Tab { identity, calls, flow, .. } = &mut **tab;
             if let ReplayAnswer::Batch { cost, .. } | ReplayAnswer::End { cost, .. } = &answer {
                 calls.spend(*cost as f32 / RECORDS_PER_CALL, call_rate, now);
             }
@@ -219,7 +219,7 @@ impl Core {
         let now = self.now();
         let limits = (self.context.resume_notifications, self.context.resume_bytes);
         let Some(tab) = self.connections.get_mut(key) else { return false };
-        let Tab { flow: Some(flow), identity, .. } = tab else { return false };
+        let Tab { flow: Some(flow), identity, .. } = &mut **tab else { return false };
         let Some(replay) = &mut flow.replay else { return false };
         if replay.kind == Kind::Pause {
             let is_over = replay.stuck.is_none_or(|until| until <= now);
@@ -366,7 +366,7 @@ impl Core {
                     rejoin.waiting.extend(groups);
                 }
                 let until = now + HOLDS_BROKER;
-                tab.flow().replay = Some(Replaying::pause(until));
+                tab.flow().replay = Some(Box::new(Replaying::pause(until)));
                 self.schedule(key, until);
             }
             Kind::Pause => {}

@@ -246,7 +246,7 @@ impl Core {
 
     /// Whether a connection has not said where it stands.
     pub(crate) fn is_catching_up(&self, key: Key) -> bool {
-        self.connections.get(key).is_some_and(super::tab::Tab::is_catching_up)
+        self.connections.get(key).is_some_and(|tab| tab.is_catching_up())
     }
 
     /// The most memory that waits for one link.

@@ -32,10 +32,20 @@ impl Shard {
                 (true, false) => Interest::READABLE,
                 (false, _) => Interest::WRITABLE,
             };
-            let ready = tokio::select! {
-                ready = stream.ready(interest), if most > 0 || waits => Some(ready),
-                () = self.feed_upload(key), if stalled => None,
-                () = link.wake.notified() => None,
+            let woken = async {
+                tokio::select! {
+                    ready = stream.ready(interest), if most > 0 || waits => Some(ready),
+                    () = link.wake.notified() => None,
+                }
+            };
+            let ready = if stalled {
+                // In a box: it is rare, and would make the task of each connection as large.
+                Box::pin(async {
+                    tokio::select! { ready = woken => ready, () = self.feed_upload(key) => None }
+                })
+                .await
+            } else {
+                woken.await
             };
             // Another socket may have taken this one's place meanwhile: what this one says is not the connection's.
             if let Some(ready) = ready
