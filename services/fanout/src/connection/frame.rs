@@ -105,6 +105,7 @@ impl Frame {
 
     /// The bytes of one wire form; shared, never copied per connection.
     #[must_use]
+    #[inline]
     pub fn wire(&self, form: WireForm) -> &Bytes {
         let cell = match form {
             WireForm::WebSocket(protocol) => self.web_socket.cell(protocol),

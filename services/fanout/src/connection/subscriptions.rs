@@ -40,6 +40,7 @@ impl Subscriptions {
     }
 
     /// Whether something at this place comes live to it, rather than from before the connection or its groups.
+    #[inline]
     pub(crate) fn is_live_for(&self, groups: &[GroupName], place: Place) -> bool {
         if self.live_from.as_ref().is_none_or(|from| place.is_within(from)) {
             return false;
@@ -143,6 +144,7 @@ impl Subscriptions {
 }
 
 /// Whether an event of this org may be written to a connection at all, whatever its groups (rule 1.2).
+#[inline]
 pub(crate) fn may_hear(identity: Option<&Identity>, org: Option<&Id>, cross_org: bool) -> bool {
     match (org, identity) {
         (None, _) => true,

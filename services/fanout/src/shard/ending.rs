@@ -1,12 +1,10 @@
 //! What leaves for a link, and how a connection ends.
 
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 
 use bytes::Bytes;
 use fanfare_signalr::negotiate::Transport;
-use smallvec::SmallVec;
 
-use super::queue::SLICES;
 use super::tab::LinkState;
 use super::{Core, Key, PollAnswer, Task};
 use crate::connection::CloseReason;
@@ -42,10 +40,40 @@ impl Core {
         true
     }
 
-    /// What the next write to a connection's link should take: borrowed, never copied.
-    #[must_use]
-    pub fn slices(&self, key: Key) -> SmallVec<[IoSlice<'_>; SLICES]> {
-        self.connections.get(key).map(|tab| tab.queue.slices()).unwrap_or_default()
+    /// Writes what waits for a link by `write`, which takes what it can of the slices; at most so many times in a turn.
+    /// Says whether something still waits.
+    ///
+    /// One function for all of a write, as it is what a delivery costs most: each look at the connection counts.
+    pub fn write(
+        &mut self,
+        key: Key,
+        most: usize,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> std::io::Result<usize>,
+    ) -> bool {
+        for _ in 0..most {
+            let Some(tab) = self.connections.get_mut(key) else { return false };
+            let outcome = match tab.queue.only() {
+                Some(frame) => write(&[IoSlice::new(frame)]),
+                None if tab.queue.is_empty() => return false,
+                None => write(&tab.queue.slices()),
+            };
+            match outcome {
+                Ok(count @ 1..) => {
+                    if !self.wrote(key, count) {
+                        return false;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.blocked(key);
+                    return true;
+                }
+                Ok(_) | Err(_) => {
+                    self.link_lost(key);
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// The first frame that waits, for links that take frames whole.
@@ -60,13 +88,22 @@ impl Core {
         self.connections.get(key).is_some_and(|tab| !tab.queue.is_empty())
     }
 
-    /// A link has taken so many bytes.
-    pub fn wrote(&mut self, key: Key, count: usize) {
+    /// A link has taken so many bytes; says whether more waits.
+    #[inline]
+    pub fn wrote(&mut self, key: Key, count: usize) -> bool {
         let now = self.now();
-        let Some(tab) = self.connections.get_mut(key) else { return };
+        let Some(tab) = self.connections.get_mut(key) else { return false };
         tab.queue.advance(count);
         tab.stalled = None;
-        self.after_write(key, now);
+        // Nothing waits for this: so it is for all but a few writes.
+        if tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted {
+            tab.connection.sent(now);
+            tab.account(&mut self.waiting);
+            !tab.queue.is_empty()
+        } else {
+            self.after_write(key, now);
+            self.waits(key)
+        }
     }
 
     /// A link takes nothing more for now.

@@ -1,7 +1,7 @@
 //! The core of a shard: all rules of delivery, without a socket, a task, a channel or a clock.
 //!
 //! A [`Core`] owns connections. It takes bytes from their links, deliveries and effects from the pipeline, answers of
-//! replays, authorizers and publishes, polls, and time; it gives back what is to be written ([`Core::slices`]), and
+//! replays, authorizers and publishes, polls, and time; it gives back what is to be written ([`Core::write`]), and
 //! what is to be asked, started and closed ([`Task`]). The real shard (`socket::shard`) and the seeded simulation
 //! drive this same code.
 //!

@@ -45,6 +45,7 @@ impl SendQueue {
     ///
     /// # Errors
     /// [`Full`] if it would exceed `limit` bytes; the queue is then as it was.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes, conflation: Option<u64>, limit: usize) -> Result<(), Full> {
         if conflation.is_some() {
             self.drop_older(conflation);
@@ -74,6 +75,16 @@ impl SendQueue {
         let skipped = std::iter::once(self.written).chain(std::iter::repeat(0));
         let frames = self.frames.iter().zip(skipped).take(SLICES);
         frames.map(|(frame, skip)| IoSlice::new(&frame.bytes[skip..])).collect()
+    }
+
+    /// What is left of the frame that waits, if there is just one.
+    #[must_use]
+    #[inline]
+    pub(crate) fn only(&self) -> Option<&[u8]> {
+        match self.frames.len() {
+            1 => self.frames.front().map(|frame| &frame.bytes[self.written..]),
+            _ => None,
+        }
     }
 
     /// The first frame, which must not be half written.

@@ -174,6 +174,7 @@ impl Tab {
     }
 
     /// Whether a notification comes live here, rather than from before the connection or its groups.
+    #[inline]
     pub(super) fn is_live_for(&self, delivery: &Delivery) -> bool {
         self.ending.is_none() && self.subscriptions.is_live_for(&delivery.groups, delivery.place)
     }
@@ -189,6 +190,7 @@ impl Tab {
     }
 
     /// Brings the shard's account of what waits in line with the queue.
+    #[inline]
     pub(super) fn account(&mut self, waiting: &mut usize) {
         *waiting = (*waiting + self.queue.memory()).saturating_sub(self.accounted);
         self.accounted = self.queue.memory();

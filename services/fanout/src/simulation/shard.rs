@@ -1,6 +1,7 @@
 //! A shard of a node: the product's core, with links and replays that take small steps when chance says so.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -320,19 +321,15 @@ impl SimulatedShard {
     /// Writes what waits for a link, as far as its buffer takes it.
     fn write(&mut self, key: Key) {
         let Some(wire) = self.wires.get_mut(&key) else { return };
-        loop {
-            let slices = self.core.slices(key);
-            let Some(first) = slices.first() else { break };
+        self.core.write(key, usize::MAX, |slices| {
+            let first = slices.first().map_or(&[][..], |first| first);
             let room = wire.capacity.saturating_sub(wire.bytes.len()).min(first.len());
             if room == 0 {
-                drop(slices);
-                self.core.blocked(key);
-                break;
+                return Err(ErrorKind::WouldBlock.into());
             }
             wire.bytes.extend_from_slice(&first[..room]);
-            drop(slices);
-            self.core.wrote(key, room);
-        }
+            Ok(room)
+        });
         match self.core.link_state(key) {
             LinkState::Over => self.core.forget(key),
             LinkState::Shut => wire.is_shut = true,

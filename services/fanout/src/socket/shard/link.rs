@@ -1,7 +1,6 @@
 //! The three ways in which a connection's bytes leave.
 
 use std::cell::RefCell;
-use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::rc::Rc;
 
@@ -75,7 +74,7 @@ impl Shard {
             Kind::EventStream(events) => self.write_events(key, &link, events),
             Kind::LongPolling(poll) => self.answer_poll(key, &mut poll.borrow_mut()),
         }
-        let state = self.core().link_state(key);
+        let state = self.core.borrow_mut().link_state(key);
         match state {
             LinkState::Open => {}
             LinkState::Lost => self.unlink(key),
@@ -102,27 +101,13 @@ impl Shard {
     }
 
     fn write_socket(&self, key: Key, link: &Link, stream: &TcpStream) {
-        for _ in 0..WRITES_PER_TURN {
-            let outcome = {
-                let core = self.core.borrow();
-                let slices = core.slices(key);
-                if slices.is_empty() {
-                    return;
-                }
-                stream.try_write_vectored(&slices)
-            };
-            match outcome {
-                Ok(0) => return self.core().link_lost(key),
-                Ok(count) => self.core().wrote(key, count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.core().blocked(key);
-                    break;
-                }
-                Err(_) => return self.core().link_lost(key),
-            }
-        }
+        // At the time of the turn: asking for it at each write would cost a tenth of a delivery.
+        let waits = self.core.borrow_mut().write(key, WRITES_PER_TURN, |slices| match slices {
+            [slice] => stream.try_write(slice),
+            slices => stream.try_write_vectored(slices),
+        });
         // Something is left, or another turn's: the link's task goes on once the socket takes it.
-        if self.core.borrow().waits(key) {
+        if waits {
             link.wake.notify_one();
         }
     }
@@ -132,7 +117,9 @@ impl Shard {
             let Some(frame) = self.core.borrow().first_frame(key).cloned() else { return };
             let length = frame.len();
             match events.try_send(frame) {
-                Ok(()) => self.core().wrote(key, length),
+                Ok(()) => {
+                    self.core().wrote(key, length);
+                }
                 Err(TrySendError::Full(_)) => {
                     self.core().blocked(key);
                     return link.wake.notify_one();

@@ -117,22 +117,25 @@ impl Shard {
         while !self.is_drained() {
             let due = self.core().next_due();
             self.due.set(due.map(|due| Instant::now() + due));
-            tokio::select! {
+            let more_may_wait = tokio::select! {
                 taken = inbox.recv_many(&mut batch, TICK_DELIVERIES) => match taken {
                     0 => return,
-                    _ => self.take(&mut batch),
+                    _ => { self.take(&mut batch); true }
                 },
                 command = commands.recv() => match command {
-                    Some(command) => self.request(command),
+                    Some(command) => { self.request(command); true }
                     None => return,
                 },
-                _ = second.tick() => self.tick(),
-                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => self.core().fire(),
-                () = self.changed.notified() => {}
-            }
+                _ = second.tick() => { self.tick(); false }
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => { self.core().fire(); false }
+                () = self.changed.notified() => false,
+            };
             self.settle();
-            // Whatever is ready comes round between two turns, however much there is of one thing.
-            tokio::task::yield_now().await;
+            // Whatever is ready comes round between two turns, however much there is of one thing. Otherwise the turn ends
+            // by itself, and giving way would cost a look at all sockets.
+            if more_may_wait || !self.core.borrow().is_settled() {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
