@@ -103,6 +103,9 @@ pub enum Answer {
         transports: Vec<Transport>,
         /// Whether a lost connection can be resumed. Only true if the client asked for it.
         use_stateful_reconnect: bool,
+        /// For how many seconds the credential is still good, where the client may bring another for the open
+        /// connection.
+        token_lifetime_seconds: Option<u64>,
     },
     /// The client shall negotiate at another URL.
     Redirect {
@@ -152,6 +155,8 @@ struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     use_stateful_reconnect: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    token_lifetime_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
@@ -169,12 +174,19 @@ impl From<Answer> for Body {
                 available_transports: Some(available(&transports)),
                 ..Self::default()
             },
-            Answer::V1 { connection_id, connection_token, transports, use_stateful_reconnect } => Self {
+            Answer::V1 {
+                connection_id,
+                connection_token,
+                transports,
+                use_stateful_reconnect,
+                token_lifetime_seconds,
+            } => Self {
                 negotiate_version: Some(1),
                 connection_id: Some(connection_id),
                 connection_token: Some(connection_token),
                 available_transports: Some(available(&transports)),
                 use_stateful_reconnect: use_stateful_reconnect.then_some(true),
+                token_lifetime_seconds,
                 ..Self::default()
             },
             Answer::Redirect { url, access_token } => Self { url: Some(url), access_token, ..Self::default() },
@@ -215,6 +227,7 @@ impl TryFrom<Body> for Answer {
                 connection_token,
                 transports,
                 use_stateful_reconnect: body.use_stateful_reconnect.unwrap_or(false),
+                token_lifetime_seconds: body.token_lifetime_seconds,
             }),
             (_, None) => Err(UnknownAnswer),
         }

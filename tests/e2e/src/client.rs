@@ -126,7 +126,7 @@ impl Connect {
             Err(refused) => return Ok(Err(refused)),
         };
         socket.send(HANDSHAKE).await?;
-        let mut tab = Tab { socket, received: VecDeque::new(), calls: 0 };
+        let mut tab = Tab { socket, id, received: VecDeque::new(), calls: 0 };
         match tab.next_text().await? {
             Some(answer) if answer == Value::Object(serde_json::Map::new()) => Ok(Ok(tab)),
             Some(other) => Err(io::Error::other(format!("the handshake was answered with {other}"))),
@@ -148,12 +148,18 @@ impl Connect {
 #[derive(Debug)]
 pub struct Tab {
     socket: WebSocket,
+    id: String,
     /// Hub messages that were read and not asked for yet.
     received: VecDeque<Value>,
     calls: u32,
 }
 
 impl Tab {
+    /// The token that names its connection.
+    pub fn connection_token(&self) -> &str {
+        &self.id
+    }
+
     /// The socket below, to break rules with.
     pub fn socket(&mut self) -> &mut WebSocket {
         &mut self.socket

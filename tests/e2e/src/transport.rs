@@ -54,6 +54,21 @@ impl Wire {
         Ok(opened.map(|requests| Self::Requests(Box::new(requests))))
     }
 
+    /// The token that names its connection.
+    pub fn connection_token(&self) -> &str {
+        match self {
+            Self::Socket(tab) => tab.connection_token(),
+            Self::Requests(requests) => &requests.id,
+        }
+    }
+
+    /// Makes the requests that follow with what these are made with; a socket makes none.
+    pub fn go_on_as(&mut self, connect: Connect) {
+        if let Self::Requests(requests) = self {
+            requests.connect = connect;
+        }
+    }
+
     /// The next message, whenever it comes. A poll that is dropped loses what it would have brought.
     pub async fn receive(&mut self) -> Message {
         match self {

@@ -29,6 +29,7 @@ fn version_1_has_id_and_token() {
         connection_token: "token".into(),
         transports: Transport::ALL.to_vec(),
         use_stateful_reconnect: false,
+        token_lifetime_seconds: None,
     };
     assert_eq!(
         json(&answer),
@@ -60,8 +61,12 @@ fn absent_keys_are_left_out() {
         connection_token: "t".into(),
         transports: vec![],
         use_stateful_reconnect: true,
+        token_lifetime_seconds: Some(3600),
     };
-    assert!(json(&resumable).ends_with(r#""availableTransports":[],"useStatefulReconnect":true}"#));
+    assert!(
+        json(&resumable)
+            .ends_with(r#""availableTransports":[],"useStatefulReconnect":true,"tokenLifetimeSeconds":3600}"#)
+    );
     let bare = Answer::Redirect { url: "https://b".into(), access_token: None };
     assert_eq!(json(&bare), r#"{"url":"https://b"}"#);
     let with_token = Answer::Redirect { url: "https://b".into(), access_token: Some("t".into()) };

@@ -37,6 +37,7 @@ pub struct FanoutMetrics {
     http_refused: Counters<ReasonLabel>,
     closes: Counters<ReasonLabel>,
     tokens_refused: Counters<ReasonLabel>,
+    token_refreshes: Counters<OutcomeLabel>,
     token_values_dropped: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
     authorizer_answers: Counters<OutcomeLabel>,
@@ -81,6 +82,7 @@ impl FanoutMetrics {
             http_refused: registered(r, names::HTTP_REFUSED, "Requests and TCP connections that were refused"),
             closes: registered(r, names::CLOSES, "Connections that ended"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
+            token_refreshes: registered(r, names::TOKEN_REFRESHES, "Other tokens brought for open connections"),
             token_values_dropped: registered(
                 r,
                 names::TOKEN_VALUES_DROPPED,
@@ -148,6 +150,11 @@ impl FanoutMetrics {
     /// A token was refused, on whatever way in.
     pub fn token_refused(&self, reason: &'static str) {
         self.tokens_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Another token was brought for an open connection.
+    pub fn token_refreshed(&self, outcome: &'static str) {
+        self.token_refreshes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// So many roles or orgs of tokens were left out.

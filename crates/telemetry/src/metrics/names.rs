@@ -18,6 +18,8 @@ pub const HTTP_REFUSED: &str = "fanfare_http_refused";
 pub const CLOSES: &str = "fanfare_closes";
 /// Tokens that were refused, by reason.
 pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
+/// Other tokens brought for open connections, by outcome.
+pub const TOKEN_REFRESHES: &str = "fanfare_token_refreshes";
 /// Roles and orgs that were left out of tokens, by reason.
 pub const TOKEN_VALUES_DROPPED: &str = "fanfare_token_values_dropped";
 /// Calls of hub methods, by outcome.
@@ -112,7 +114,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 50] = [
+pub const ALL: [&str; 51] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -121,6 +123,7 @@ pub const ALL: [&str; 50] = [
     HTTP_REFUSED,
     CLOSES,
     TOKENS_REFUSED,
+    TOKEN_REFRESHES,
     TOKEN_VALUES_DROPPED,
     INVOCATIONS,
     AUTHORIZER_ANSWERS,

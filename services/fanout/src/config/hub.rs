@@ -34,6 +34,7 @@ pub(super) const KEYS: &[&str] = &[
     "catch_up",
     "cookie",
     "after_expiry_minutes",
+    "token_refresh",
     "method",
     "messagepack_times",
 ];
@@ -60,6 +61,8 @@ pub struct HubConfig {
     pub cookie: Option<Arc<str>>,
     /// By how many seconds a connection may outlive its token.
     pub after_expiry: u32,
+    /// Whether an open connection may go on with another token.
+    pub token_refresh: bool,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
     /// How dates and times are sent in MessagePack.
@@ -160,6 +163,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         catch_up: section.boolean("catch_up").unwrap_or(true),
         cookie: cookie(&section),
         after_expiry: u32::try_from(minutes * 60).unwrap_or_default(),
+        token_refresh: section.boolean("token_refresh").unwrap_or(true),
         methods,
         realms: realms.clone(),
         times: times(&section),
@@ -224,7 +228,8 @@ fn check_path(path: &str) -> Result<(), (String, &'static str)> {
         let message = format!("`{path}` is not a path");
         return Err((message, "it starts with `/` and has letters, digits and - _ . ~ in its segments"));
     }
-    let reserved = TAKEN.contains(&path) || path.ends_with('/') || path.ends_with("/negotiate");
+    let reserved =
+        TAKEN.contains(&path) || path.ends_with('/') || path.ends_with("/negotiate") || path.ends_with("/refresh");
     if reserved || path.split('/').any(|segment| segment == "." || segment == "..") {
         return Err((format!("a hub cannot live at `{path}`"), "for instance /hubs/notifications"));
     }

@@ -56,6 +56,8 @@ pub struct ConnectionToken {
     pub owner: u64,
     /// Whether a lost socket of the connection may be replaced.
     pub stateful: bool,
+    /// Whether it was negotiated in the old form, whose id opens the connection too.
+    pub is_old: bool,
     /// When the token stops being good, in seconds since the epoch.
     pub expires: i64,
 }
@@ -68,7 +70,7 @@ impl ConnectionToken {
         payload[..16].copy_from_slice(&self.id.0.to_be_bytes());
         payload[16..24].copy_from_slice(&self.owner.to_be_bytes());
         payload[24..32].copy_from_slice(&self.expires.to_be_bytes());
-        payload[32] = u8::from(self.stateful);
+        payload[32] = u8::from(self.stateful) | (u8::from(self.is_old) << 1);
         seal.close(Purpose::ConnectionToken, &payload)
     }
 
@@ -81,11 +83,13 @@ impl ConnectionToken {
         let (id, rest) = payload.split_first_chunk::<16>()?;
         let (owner, rest) = rest.split_first_chunk::<8>()?;
         let (expires, flags) = rest.split_first_chunk::<8>()?;
+        let [flags] = *flags else { return None };
         Some(Self {
             id: ConnectionId(u128::from_be_bytes(*id)),
             owner: u64::from_be_bytes(*owner),
             expires: i64::from_be_bytes(*expires),
-            stateful: *flags == [1],
+            stateful: flags & 1 != 0,
+            is_old: flags & 2 != 0,
         })
     }
 
@@ -103,8 +107,8 @@ mod tests {
     #[test]
     fn a_token_opens_where_its_secret_is_known() {
         let seal = Seal::new(b"secret", &[]);
-        for stateful in [true, false] {
-            let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful, expires: 100 };
+        for (stateful, is_old) in [(true, false), (false, false), (false, true)] {
+            let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful, is_old, expires: 100 };
             let text = token.seal(&seal);
             assert_eq!(ConnectionToken::open(&seal, &text), Some(token));
             assert!(token.may_open(100) && !token.may_open(101));

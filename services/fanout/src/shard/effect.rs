@@ -46,7 +46,7 @@ impl Core {
     }
 
     /// Joins and leaves groups so that the tab is in those that its roles give it now.
-    fn regroup(&mut self, key: Key) {
+    pub(super) fn regroup(&mut self, key: Key) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(who) = &tab.identity else { return };
         let roles = self.context.groups.read(|known| known.roles_of(who.claims()));

@@ -8,6 +8,7 @@
 //! | file | the rule |
 //! |---|---|
 //! | `opening` | register first, then look again; who may open, poll and post |
+//! | `refresh` | another token for a connection that is open |
 //! | `inbound` | a client pays for what it sends; what it sends is read in turns |
 //! | `calls` | calls wait in order, counted as memory; nothing is dropped in silence |
 //! | `declared` | what a method of the configuration does |
@@ -30,6 +31,7 @@ mod inbound;
 mod members;
 mod opening;
 mod queue;
+mod refresh;
 mod replay;
 mod request;
 mod resume;
@@ -41,7 +43,7 @@ mod used_tokens;
 
 pub use budget::{Budget, Rate};
 pub use inbound::READ;
-pub use request::{Caller, Denied, Opening, Welcome};
+pub use request::{Caller, Denied, NotRefreshed, Opening, Welcome};
 pub use tab::About;
 pub(crate) use tab::LinkState;
 pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};

@@ -50,6 +50,12 @@ impl Core {
         if same { Ok(key) } else { Err(Denied::OtherUser) }
     }
 
+    /// Whether a newer token has taken the place of a request's.
+    fn is_replaced(&self, key: Key, identity: Option<&Identity>) -> bool {
+        let tab = &self.connections[key];
+        tab.is_refreshed && tab.identity.as_ref().zip(identity).is_some_and(|(own, caller)| caller.is_older_than(own))
+    }
+
     /// The key of a connection.
     #[must_use]
     pub fn find(&self, id: ConnectionId) -> Option<Key> {
@@ -107,6 +113,7 @@ impl Core {
     pub fn own_poll(&mut self, opening: Opening, may_open: bool, unix_seconds: i64) -> Result<Key, Denied> {
         self.look_after_joining();
         match self.own(opening.id, opening.identity.as_ref()) {
+            Ok(key) if self.is_replaced(key, opening.identity.as_ref()) => Err(Denied::Replaced),
             Ok(key) if self.connections[key].transport == Transport::LongPolling => Ok(key),
             Ok(_) => Err(Denied::OtherTransport),
             Err(Denied::Unknown) if may_open && !self.used_tokens.holds(opening.id) => {
@@ -210,6 +217,7 @@ impl Core {
             flow: None,
             rejoin: None,
             is_anchored: false,
+            is_refreshed: false,
             was_told: false,
             calls: Calls::default(),
             inbound: Inbound::new(now),

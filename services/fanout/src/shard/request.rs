@@ -59,6 +59,26 @@ pub enum Denied {
     /// The connection already has its event stream.
     #[error("The connection is already active.")]
     Active,
+    /// Another token has taken the place of the request's.
+    #[error("authentication_refresh_required")]
+    Replaced,
+}
+
+/// Why a connection does not go on with another token; it is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotRefreshed {
+    /// There is no such connection, or it is about to end.
+    #[error("there is no such connection")]
+    Unknown,
+    /// The token is not of the user, realm, session, org and named org that the connection was opened with.
+    #[error("the connection was opened as another")]
+    OtherCaller,
+    /// A logout has made the token worthless.
+    #[error("the token was issued before its user logged out")]
+    LoggedOut,
+    /// The roles that the hub, or the named org, asks for are missing.
+    #[error("the roles do not allow the connection")]
+    Forbidden,
 }
 
 /// What a WebSocket would be to its connection.

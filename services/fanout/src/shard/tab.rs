@@ -56,6 +56,8 @@ pub(super) struct Tab {
     pub rejoin: Option<Box<Rejoin>>,
     /// Whether the tab has said where it stands, or has asked where that is.
     pub is_anchored: bool,
+    /// Whether a newer token has taken the place of the one that opened it.
+    pub is_refreshed: bool,
     /// Whether it was told of any event.
     pub was_told: bool,
     pub calls: Calls,

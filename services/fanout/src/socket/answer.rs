@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use fanfare_token::TokenError;
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 use thiserror::Error;
 
 use super::body::BodyError;
@@ -118,6 +119,10 @@ impl Refusal {
             Self::Org(error) => (StatusCode::FORBIDDEN, error.to_string()),
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
+            // Its client refreshes and polls again.
+            Self::Connection(Denied::Replaced) => {
+                (StatusCode::CONFLICT, json!({ "error": Denied::Replaced.to_string() }).to_string())
+            }
             Self::Connection(denied) => (status(*denied), denied.to_string()),
             Self::Body(error) => (error.status(), sentence(error)),
             Self::Ambiguous(what) => (StatusCode::BAD_REQUEST, sentence(what)),
@@ -157,7 +162,7 @@ fn status(denied: Denied) -> StatusCode {
         Denied::Unknown => StatusCode::NOT_FOUND,
         Denied::OtherUser => StatusCode::FORBIDDEN,
         Denied::OtherTransport => StatusCode::BAD_REQUEST,
-        Denied::Active => StatusCode::CONFLICT,
+        Denied::Active | Denied::Replaced => StatusCode::CONFLICT,
         // As ASP.NET: a POST to a WebSocket is the wrong method, a DELETE elsewhere a wrong request.
         Denied::Post => StatusCode::METHOD_NOT_ALLOWED,
         Denied::Delete => StatusCode::BAD_REQUEST,
@@ -177,6 +182,9 @@ impl IntoResponse for Refusal {
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Connection(Denied::Replaced) => {
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             }
             Self::Method(allowed) => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allowed));

@@ -6,8 +6,9 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::config::{CorsConfig, CorsHeaders};
 
 /// What the client sends, what we read, and what the usual tracing libraries add to every request of a page.
-const HEADERS: [&str; 29] = [
+const HEADERS: [&str; 30] = [
     "x-requested-with",
+    "x-signalr-connection-token",
     "x-signalr-user-agent",
     "x-organization-id",
     "traceparent",

@@ -11,7 +11,7 @@ use http::{Method, header};
 use super::answer::Refusal;
 use super::header::one;
 use super::state::App;
-use super::{event_stream, long_polling, negotiate, web_socket};
+use super::{event_stream, long_polling, negotiate, refresh, web_socket};
 use crate::config::HubConfig;
 use crate::websocket;
 
@@ -24,6 +24,9 @@ pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> R
     let path = request.uri().path().to_ascii_lowercase();
     if let Some(hub) = path.strip_suffix("/negotiate").and_then(|path| app.hubs.find(path)).cloned() {
         return answer(negotiate(&app, &hub, request).await);
+    }
+    if let Some(hub) = path.strip_suffix("/refresh").and_then(|path| app.hubs.find(path)).cloned() {
+        return refresh::refresh(&app, &hub, request).await;
     }
     if let Some(hub) = app.hubs.find(&path).cloned() {
         return answer(connect(app, hub, request).await);

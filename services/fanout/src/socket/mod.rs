@@ -23,6 +23,7 @@ mod origin;
 mod page;
 mod port;
 mod query;
+mod refresh;
 mod seat;
 pub mod shard;
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
                 id: new_id(),
                 owner: owner(hub, identity.as_ref()),
                 stateful,
+                is_old: version == Version::V0,
                 expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
             };
             let (connection_id, sealed) = (token.id.to_string(), token.seal(&app.seal));
@@ -46,6 +47,7 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
                     connection_token: sealed,
                     transports: Transport::ALL.to_vec(),
                     use_stateful_reconnect: stateful,
+                    token_lifetime_seconds: lifetime(hub, identity.as_ref()),
                 },
             }
         }
@@ -53,6 +55,17 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
     let mut response = Json(answer).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// For how many seconds the token is still good, where the client may bring another.
+fn lifetime(hub: &HubConfig, identity: Option<&Identity>) -> Option<u64> {
+    identity.filter(|_| hub.token_refresh).and_then(|who| seconds_left(who.claims().expires_at))
+}
+
+/// The whole seconds up to a moment; none if it is past.
+#[must_use]
+pub(super) fn seconds_left(expires_at: i64) -> Option<u64> {
+    u64::try_from(expires_at - unix_seconds()).ok().filter(|left| *left > 0)
 }
 
 /// A digest of hub and user: whoever connects with a token must be who negotiated it.

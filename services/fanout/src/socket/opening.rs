@@ -129,6 +129,7 @@ pub(super) fn refused(app: &App, denied: Denied) -> Refusal {
         Denied::OtherTransport => "other_transport",
         Denied::Post | Denied::Delete => "not_for_transport",
         Denied::Active => "already_active",
+        Denied::Replaced => "token_replaced",
     });
     Refusal::Connection(denied)
 }

@@ -99,6 +99,13 @@ impl Identity {
         self.orgs().any(|own| own == org)
     }
 
+    /// Whether another token of the same caller is newer: issued later, or at the same time and good for longer.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let age = |who: &Self| (who.claims.issued_at, who.claims.expires_at);
+        age(self) < age(other)
+    }
+
     /// Whether both are the same caller: user, realm, session, org and named org. A connection stays what it was opened
     /// as, so every later request must be by the same (rule 9.2).
     #[must_use]

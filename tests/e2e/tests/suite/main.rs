@@ -19,6 +19,7 @@ mod logout;
 mod proxy;
 mod publish;
 mod publishers;
+mod refresh;
 mod relay_program;
 mod resume;
 mod retained;

@@ -65,6 +65,7 @@ impl Echo {
             connection_token: token,
             transports: Transport::ALL.to_vec(),
             use_stateful_reconnect: false,
+            token_lifetime_seconds: None,
         })
         .into_response()
     }

@@ -1,12 +1,14 @@
 //! What the HTTP side asks of a shard.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
-use crate::connection::ConnectionId;
-use crate::shard::{Caller, Denied, Opening, PollAnswer, Welcome};
+use crate::connection::{ConnectionId, Identity};
+use crate::shard::{Caller, Denied, NotRefreshed, Opening, PollAnswer, Welcome};
 
 /// A connection's opening request, with what the connection holds of its node.
 #[derive(Debug)]
@@ -74,6 +76,26 @@ pub enum Command {
         caller: Caller,
         /// The answer.
         answer: oneshot::Sender<Result<(), Denied>>,
+    },
+    /// Whether the connection is open.
+    Holds {
+        /// The connection.
+        id: ConnectionId,
+        /// Its hub.
+        hub: Arc<str>,
+        /// The answer.
+        answer: oneshot::Sender<bool>,
+    },
+    /// Let a connection go on with another token.
+    Refresh {
+        /// The connection.
+        id: ConnectionId,
+        /// Its hub.
+        hub: Arc<str>,
+        /// Who the token says it is.
+        identity: Option<Identity>,
+        /// When the token expires that counts then.
+        answer: oneshot::Sender<Result<Option<i64>, NotRefreshed>>,
     },
     /// Ask a client for a result.
     Ask {

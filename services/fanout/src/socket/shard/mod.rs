@@ -18,7 +18,7 @@ mod web_socket;
 pub use command::{Arrival, Command};
 pub use link::EVENTS_AHEAD;
 
-pub use crate::shard::{Caller, Denied, LINGER, Opening, PollAnswer, Welcome};
+pub use crate::shard::{Caller, Denied, LINGER, NotRefreshed, Opening, PollAnswer, Welcome};
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;

@@ -38,6 +38,12 @@ impl Shard {
             Command::Delete { caller, answer } => {
                 let _ = answer.send(self.core().delete(&caller));
             }
+            Command::Holds { id, hub, answer } => {
+                let _ = answer.send(self.core().holds(id, &hub));
+            }
+            Command::Refresh { id, hub, identity, answer } => {
+                let _ = answer.send(self.core().refresh(id, &hub, identity));
+            }
             Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
             Command::Probe(answer) => {
                 let _ = answer.send(());
