@@ -37,6 +37,8 @@ pub(crate) enum Rule {
     LookAfterJoining,
     /// A logout closes the tabs that are open.
     LogoutFelt,
+    /// Another token saves no tab that a logout has ended.
+    EndedNotRefreshed,
     /// A withdrawal takes open tabs out of the group.
     WithdrawalFelt,
     /// A change of roles puts open tabs into other groups.

@@ -6,7 +6,7 @@ import { OUTPUT } from "../platform.mjs";
 import { ASPECTS } from "./aspects.mjs";
 
 const DOCUMENT = resolve(import.meta.dirname, "../../../docs/compatibility.md");
-const CLIENTS = ["node", "browser", "java", "signalrcore", "pysignalr"];
+const CLIENTS = ["node", "browser", "dotnet-11", "dotnet-10", "dotnet-8", "java", "signalrcore", "pysignalr"];
 const ABOUT = `# Clients
 
 Which clients work with Fanfare, over which transport and in which protocol. This page is made from a run of
@@ -16,10 +16,17 @@ Which clients work with Fanfare, over which transport and in which protocol. Thi
 `;
 const NOTES = `## Not run here
 
-- **.NET**: not run. What its client is strict about is held by tests of the exact bytes: 
-  [crates/signalr/tests](../crates/signalr/tests) for messages, and
-  [services/fanout/tests/transports](../services/fanout/tests/transports) for statuses, headers and framing.
 - **Swift and C++**: not tested.
+
+## .NET beyond the table
+
+[tests/clients/dotnet.test.mjs](../tests/clients/dotnet.test.mjs) holds these for each version, over each transport:
+
+- Notifications and answers are bound to an application's classes. Over MessagePack a time is bound to \`DateTime\`, as
+  ASP.NET sends it; a \`DateTimeOffset\` is an array there, which the hub does not send.
+- 100 calls at once are all answered. Tabs come back when their node is killed, and a logout closes them for good.
+- From version 11 on the client renews its token on the open connection, stateful ones too: the tab does not reconnect
+  at \`exp\`. A token of another user is refused, and the connection goes on.
 
 ## How it is tested
 

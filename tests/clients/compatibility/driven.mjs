@@ -41,7 +41,7 @@ export class Driver {
   }
 
   /** Opens a tab; the process fetches its tokens from here. */
-  async connect({ token, stateful: _, ...options }) {
+  async connect({ token, ...options }) {
     const tab = new DrivenTab((command) => this.#ask({ tab: id, ...command }));
     const id = this.#tabs.push(tab) - 1;
     tab.token = token;

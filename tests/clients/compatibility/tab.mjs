@@ -9,6 +9,8 @@ export class Tab {
   received = [];
   /** How often the connection was up, the first time among them. */
   opens = 0;
+  /** What else the client told of, by name. */
+  told = [];
   /** Why it is closed for good, if it is. */
   closed;
 
@@ -20,6 +22,8 @@ export class Tab {
       this.received.push({ target: event.target, arguments: event.arguments });
     } else if (event.event === "closed") {
       this.closed = event.error ?? "without an error";
+    } else {
+      this.told.push(event.event);
     }
   }
 

@@ -5,9 +5,10 @@
 
 use super::request::NotRefreshed;
 use super::{Core, Key};
-use crate::connection::{ConnectionId, Identity};
+use crate::connection::ConnectionId;
 use crate::groups::is_allowed;
 use crate::rule::{Rule, kept};
+use crate::vocabulary::Identity;
 
 impl Core {
     /// The connection of a hub that has not ended.
@@ -52,7 +53,7 @@ impl Core {
             (ends, refused, known.roles_of(new.claims()))
         });
         // A logout has ended it, and its tab is told in a moment: a token from behind that logout does not save it.
-        if ends && kept(Rule::LogoutFelt) {
+        if ends && kept(Rule::EndedNotRefreshed) {
             return Err(NotRefreshed::Unknown);
         }
         if refused {

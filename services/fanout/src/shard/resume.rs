@@ -73,7 +73,11 @@ impl Core {
             self.context.metrics.resumed("too_slow", 0);
             match kind {
                 Kind::Call(id) => self.answer_without_replay(key, id.as_deref()),
-                _ => self.end_catching_up(key, &Caught::Asked),
+                _ => {
+                    #[cfg(test)]
+                    self.observed.push(super::Observed::Resumed(key, false, live_from));
+                    self.end_catching_up(key, &Caught::Asked);
+                }
             }
             return;
         }

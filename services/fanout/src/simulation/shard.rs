@@ -220,6 +220,18 @@ impl SimulatedShard {
         self.keys.insert(id, key);
     }
 
+    /// Another token for a connection; whether it goes on with that.
+    pub(super) fn refresh(&mut self, id: ConnectionId, identity: &Identity, view: View<'_>) -> bool {
+        let Some(&key) = self.keys.get(&id) else { return false };
+        let mut refreshed = false;
+        let hub = &platform().hub.path;
+        self.input(view, |core| refreshed = core.refresh(id, hub, Some(identity.clone())).is_ok());
+        if let (true, Some(judged)) = (refreshed, self.judged.get_mut(&key)) {
+            judged.identity = identity.clone();
+        }
+        refreshed
+    }
+
     /// Takes bytes of a client, as far as the core reads; what it does not take stays in the socket.
     pub(super) fn receive(&mut self, id: ConnectionId, bytes: &mut Vec<u8>, view: View<'_>) {
         let Some(&key) = self.keys.get(&id) else { return bytes.clear() };

@@ -135,6 +135,7 @@ mod without {
         a_second_look_after_joining: LookAfterJoining,
         groups_that_are_announced_before_the_look: JoinBeforeLook,
         logouts_that_are_felt: LogoutFelt,
+        logouts_that_no_other_token_saves_a_tab_from: EndedNotRefreshed,
         withdrawals_that_are_felt: WithdrawalFelt,
         roles_that_are_felt: RolesFelt,
         grants_that_bound_a_resume: GrantsOnResume,

@@ -19,7 +19,8 @@ use super::query::Query;
 use super::shard::{Command, Denied, NotRefreshed};
 use super::state::App;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionToken, Identity};
+use crate::connection::ConnectionToken;
+use crate::vocabulary::Identity;
 
 /// The header by which a client names its connection.
 const CONNECTION_TOKEN: HeaderName = HeaderName::from_static("x-signalr-connection-token");

@@ -2,19 +2,18 @@
 
 mod calls;
 mod reading;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use fanfare_broker::Position;
 use fanfare_e2e_tests::Random;
-use fanfare_event::Id;
 use fanfare_token::Claims;
 
 use super::check::History;
 use super::log::Log;
 use super::node::SimulatedNode;
-use super::platform::TOKEN_LIFETIME;
 use super::producer::{LISTS, ORGS, Producers, USERS};
 use super::rule::{Rule, Rules};
 use crate::connection::ConnectionId;
@@ -201,6 +200,9 @@ impl Tab {
         let Habits { drops, joins, asks, reads } = self.habits;
         self.misbehave(random);
         self.write(link, around);
+        if self.is_open && random.chance(3) {
+            return self.refresh(link, around);
+        }
         if random.chance(drops) {
             self.drop_link(around);
         } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(joins) {
@@ -298,31 +300,6 @@ impl Tab {
             self.owed_from = None;
         }
         Ok(())
-    }
-
-    fn token_is_over(&self, now: i64) -> bool {
-        self.token.as_ref().is_none_or(|token| token.expires_at <= now.div_euclid(1000))
-    }
-
-    fn log_in(&mut self, around: &Surroundings<'_>) {
-        self.logins += 1;
-        let id = |text: &str| Id::parse(text).expect("an id");
-        let issued_at = around.producers.issue_at(self.user, around.now);
-        let changed = around.producers.roles.get(&(self.org.to_owned(), self.user.to_owned()));
-        self.token = Some(Arc::new(Claims {
-            issuer: Arc::from("http://127.0.0.1:1"),
-            realm: None,
-            user: id(self.user),
-            org: Some(id(self.org)),
-            roles: changed.map_or(&self.roles, |(roles, _)| roles).clone(),
-            session: Some(id(&format!("s{}-{}-{}", self.number, self.user, self.logins))),
-            issued_at,
-            expires_at: issued_at + TOKEN_LIFETIME,
-            publish: None,
-            orgs: Vec::new(),
-            unusable: Vec::new(),
-            other: Default::default(),
-        }));
     }
 
     /// Loses the connection, on whichever side.

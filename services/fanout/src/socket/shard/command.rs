@@ -7,8 +7,9 @@ use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
-use crate::connection::{ConnectionId, Identity};
+use crate::connection::ConnectionId;
 use crate::shard::{Caller, Denied, NotRefreshed, Opening, PollAnswer, Welcome};
+use crate::vocabulary::Identity;
 
 /// A connection's opening request, with what the connection holds of its node.
 #[derive(Debug)]

@@ -1,0 +1,67 @@
+// The .NET client: a driver is built for each version, where there is an SDK and its packages can be had.
+
+import { execFileSync } from "node:child_process";
+import { join, resolve } from "node:path";
+import { COMBINATIONS_OF_JAVASCRIPT } from "../combinations.mjs";
+import { Driver } from "./driven.mjs";
+
+const PROJECT = resolve(import.meta.dirname, "../dotnet/Driver.csproj");
+const PLACE = process.env.FANFARE_DOTNET ?? resolve(import.meta.dirname, "../../../target/dotnet");
+const SDK = 10;
+/** What cannot be had of it is said once. */
+let missing;
+
+/** The versions that are tested: long-term support, the current one, and the first that renews its token. */
+export const VERSIONS = ["8.0.34", "10.0.15", "11.0.0"];
+
+/** What matrix() needs of a version, and others to open tabs. */
+export function dotnetClient(version) {
+  const name = `dotnet-${version.split(".")[0]}`;
+  const reason = build(version);
+  const renews = Number(version.split(".")[0]) >= 11;
+  let driver;
+  return {
+    name,
+    title: `.NET: ${version.split(".")[0]}`,
+    versions: { "Microsoft.AspNetCore.SignalR.Client": version },
+    reason,
+    combinations: COMBINATIONS_OF_JAVASCRIPT,
+    renews,
+    notes: renews ? { expired: "it renews its token on the open connection, and does not have to come back" } : {},
+    async start() {
+      driver = await Driver.start(name, "dotnet", [join(PLACE, version, "Driver.dll")]);
+    },
+    connect: (options) => driver.connect(options),
+    stop: () => driver?.stop(),
+  };
+}
+
+/** Builds the driver; the reason why it cannot be, if so. */
+function build(version) {
+  missing ??= sdk();
+  if (missing !== "") {
+    return missing;
+  }
+  const intermediate = join(PLACE, `obj-${version}/`);
+  const args = ["build", PROJECT, "-c", "Release", "--nologo", "-v", "q", `-p:Client=${version}`];
+  args.push(`-p:BaseIntermediateOutputPath=${intermediate}`, "-o", join(PLACE, version));
+  try {
+    execFileSync("dotnet", args, { encoding: "utf8", stdio: "pipe" });
+    return undefined;
+  } catch (error) {
+    // What does not compile is a fault of the driver, and no reason to skip.
+    if (!/error NU\d+|Unable to load the service index/.test(`${error.stdout}`)) {
+      throw new Error(`the driver of the .NET client ${version} does not build:\n${error.stdout}${error.stderr}`);
+    }
+    return `the .NET client ${version} could not be fetched from NuGet`;
+  }
+}
+
+function sdk() {
+  try {
+    const version = execFileSync("dotnet", ["--version"], { encoding: "utf8", stdio: "pipe" }).trim();
+    return Number(version.split(".")[0]) >= SDK ? "" : `the .NET SDK is ${version}, and ${SDK} is needed`;
+  } catch {
+    return "there is no .NET SDK on this machine (`dotnet`)";
+  }
+}
