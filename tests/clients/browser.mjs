@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { OUTPUT } from "./platform.mjs";
 
-const CANDIDATES = [
+/** Where Chromium may be. */
+export const CHROMIUM = [
   process.env.FANFARE_CHROMIUM,
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -22,7 +23,7 @@ export class Browser {
   errors = [];
 
   static async launch() {
-    const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path));
+    const executablePath = CHROMIUM.find((path) => path !== undefined && existsSync(path));
     if (executablePath === undefined) {
       throw new Error("no Chromium was found: install it, or set FANFARE_CHROMIUM to its path");
     }

@@ -4,8 +4,8 @@ import { test } from "node:test";
 
 /** `platform` is asked for late, since it is started in a `before` hook. */
 export function cases(platform) {
-  return (name, body) =>
-    test(name, { timeout: 120_000 }, async (t) => {
+  return (name, body, timeout = 120_000) =>
+    test(name, { timeout }, async (t) => {
       const began = Date.now();
       try {
         await body(t);

@@ -1,7 +1,7 @@
 // One fan-out node alone, with tokens and events signed here: what tests of clients need of the platform.
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
@@ -27,11 +27,12 @@ export class FanfareNode {
 
   /**
    * Starts a node; `name` names its log file, pages of `origins` may use its hub, which has the further lines of `hub`.
+   * `routes` are further ones beside the demo's.
    * Nodes on one broker share a key, which is made by `developmentKey`.
    */
   static async start(
     name,
-    { origins = [], limits = "", hub = "", broker = 'url = "embedded:log"', key = developmentKey() } = {},
+    { origins = [], limits = "", hub = "", routes = "", broker = 'url = "embedded:log"', key = developmentKey() } = {},
   ) {
     const node = new FanfareNode();
     node.#name = name;
@@ -39,6 +40,9 @@ export class FanfareNode {
     node.port = port;
     node.#admin = admin;
     node.#useKey(key);
+    mkdirSync(join(node.#folder, "routes"));
+    copyFileSync(ROUTES, join(node.#folder, "routes/demo.toml"));
+    writeFileSync(join(node.#folder, "routes/more.toml"), `hub = "${HUB}"\n${routes}`);
     writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, hub, broker));
     await node.again();
     return node;
@@ -146,7 +150,7 @@ secret = "the same on every node of these tests, and long"
 ${broker}
 
 [routes]
-path = "${ROUTES}"
+path = "routes"
 
 [development]
 signing_key = "data/development-key.pem"

@@ -1,0 +1,59 @@
+import { sizeOf, type NotificationEntry } from "./entry.ts";
+
+/**
+ * The newest notification of each key: what a tab that opens later is told, as a node tells a new connection what it
+ * retains. It also knows again what a node retains and tells to each new connection, however long ago it was heard.
+ */
+export class Retained {
+  readonly #newest = new Map<string, NotificationEntry>();
+  readonly #most: number;
+  readonly #mostSize: number;
+  #size = 0;
+  #isWhole = true;
+
+  constructor(most: number, mostSize: number) {
+    this.#most = most;
+    this.#mostSize = mostSize;
+  }
+
+  /** False if this very notification is the newest of its key already. */
+  news(entry: NotificationEntry): boolean {
+    return entry.key === undefined || this.#newest.get(placeOf(entry))?.id !== entry.id;
+  }
+
+  add(entry: NotificationEntry): void {
+    if (entry.key === undefined) {
+      return;
+    }
+    const place = placeOf(entry);
+    this.#remove(place);
+    this.#newest.set(place, entry);
+    this.#size += sizeOf(entry);
+    while (this.#newest.size > this.#most || (this.#size > this.#mostSize && this.#newest.size > 1)) {
+      const [oldest] = this.#newest.keys();
+      this.#remove(oldest!);
+      this.#isWhole = false;
+    }
+  }
+
+  all(): NotificationEntry[] {
+    return [...this.#newest.values()];
+  }
+
+  /** Whether no key had to be given up: otherwise a tab that opens later has to fetch its state. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  #remove(place: string): void {
+    const entry = this.#newest.get(place);
+    if (entry !== undefined) {
+      this.#size -= sizeOf(entry);
+      this.#newest.delete(place);
+    }
+  }
+}
+
+function placeOf(entry: NotificationEntry): string {
+  return JSON.stringify([entry.target.toLowerCase(), entry.key]);
+}

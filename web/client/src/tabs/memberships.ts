@@ -1,0 +1,85 @@
+import type { Calls } from "./calls.ts";
+import type { Group } from "./message.ts";
+import { groupKey } from "./registry.ts";
+
+/** How a group is left, and who hears that it ended. */
+export interface JoinOptions {
+  /** The method that leaves the group, with the arguments that joined it. */
+  readonly leave?: string;
+  /** Joining again was refused: the user may not be in the group any more. */
+  readonly ended?: (error: Error) => void;
+}
+
+/** A group that this tab has joined. It is joined again after each reconnect, by whichever tab holds the connection. */
+export interface Membership {
+  /** What the method answered. */
+  readonly answer: unknown;
+  /** Leaves the group, once no other part of this tab and no other tab is in it. */
+  leave(): Promise<void>;
+}
+
+interface Joined {
+  readonly group: Group;
+  readonly holders: Set<{ ended: ((error: Error) => void) | undefined }>;
+}
+
+/** The groups of this tab. */
+export class Memberships {
+  readonly #joined = new Map<string, Joined>();
+  readonly #calls: Calls;
+  readonly #present: { hold(): Promise<void>; release(): Promise<void> };
+
+  /** `present` says to the other tabs that this one is there. */
+  constructor(calls: Calls, present: { hold(): Promise<void>; release(): Promise<void> }) {
+    this.#calls = calls;
+    this.#present = present;
+  }
+
+  get isEmpty(): boolean {
+    return this.#joined.size === 0;
+  }
+
+  async join(method: string, args: readonly unknown[], options: JoinOptions): Promise<Membership> {
+    const group: Group = { key: groupKey(method, args), method, args, leave: options.leave };
+    // First this, or the tab would count as gone.
+    await this.#present.hold();
+    const answer = await this.#calls.make({ do: "join", group });
+    const joined = this.#joined.get(group.key) ?? { group, holders: new Set() };
+    const holder = { ended: options.ended };
+    joined.holders.add(holder);
+    this.#joined.set(group.key, joined);
+    return { answer, leave: () => this.#leave(joined, holder) };
+  }
+
+  /** Joins again what the tab that holds the connection does not know; tells whether there was any. */
+  rejoin(isKnown: (key: string) => boolean): boolean {
+    const unknown = [...this.#joined.values()].filter(({ group }) => !isKnown(group.key));
+    for (const { group } of unknown) {
+      this.#calls.make({ do: "join", group }).catch((error: Error) => this.lost(group.key, error));
+    }
+    return unknown.length > 0;
+  }
+
+  /** The hub refuses the group. */
+  lost(key: string, error: Error): void {
+    const joined = this.#joined.get(key);
+    this.#forget(key);
+    joined?.holders.forEach(({ ended }) => ended?.(error));
+  }
+
+  async #leave(joined: Joined, holder: { ended: ((error: Error) => void) | undefined }): Promise<void> {
+    const { key } = joined.group;
+    if (!joined.holders.delete(holder) || joined.holders.size > 0 || this.#joined.get(key) !== joined) {
+      return;
+    }
+    this.#forget(key);
+    await this.#calls.make({ do: "leave", key });
+  }
+
+  #forget(key: string): void {
+    this.#joined.delete(key);
+    if (this.isEmpty) {
+      void this.#present.release();
+    }
+  }
+}
