@@ -303,6 +303,7 @@ case ${1:-run} in
     lints
     node_js
     node_packages web
+    node_packages web/client/examples
     node_packages examples
     node_packages tests/clients
     browser

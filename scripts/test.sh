@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=14
+STEPS=16
 # The longest step takes 10 to 20 minutes, by how busy the machine is. One that hangs is ended, named, and the others still run.
 STEP_LIMIT=35m
 DONE=0
@@ -90,6 +90,7 @@ finish() {
 needed "Set up" scripts/setup.sh test
 step "Formatting" cargo fmt --all --check || true
 needed "Build the web page" scripts/web.sh
+step "Build the client library" scripts/client.sh || true
 needed "Build the pages of the examples" scripts/example-pages.sh
 step "Lints" cargo clippy --workspace --all-targets --locked -- -D warnings || true
 needed "Build the services" cargo build --workspace --bins --locked
@@ -98,6 +99,8 @@ count
 step "Fuzzing, for a moment" env SECONDS_EACH=5 scripts/fuzz.sh || true
 count
 step "Tests of the web page" npm test --silent --prefix web || true
+count
+step "Tests of the client library" npm run --silent verify --prefix web/client || true
 count
 step "Tests with clients and browsers" npm test --silent --prefix tests/clients || true
 count

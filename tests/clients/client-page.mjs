@@ -1,5 +1,6 @@
 // A page that uses @fanfare/client, and its tabs in Chromium.
 
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join, normalize } from "node:path";
@@ -39,6 +40,9 @@ export class ClientPages {
   #contexts = new Map();
 
   static async serve() {
+    if (!existsSync(CLIENT)) {
+      throw new Error("web/client/dist is missing: run scripts/client.sh first");
+    }
     const pages = new ClientPages();
     pages.#server = createServer((request, response) => void pages.#answer(request.url, response));
     await new Promise((listening) => pages.#server.listen(0, "127.0.0.1", listening));

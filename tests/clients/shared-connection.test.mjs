@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BackgroundTabs } from "./background-tabs.mjs";
 import { cases, unique } from "./case.mjs";
 import { ClientPages } from "./client-page.mjs";
+import { CutLine } from "./cut-line.mjs";
 import { FanfareNode } from "./fanfare-node.mjs";
 
 const TABS = 5;
@@ -175,6 +176,27 @@ function add(list, item) {
   const progress = { org: "acme", user: "somebody", job_id: list, percent: 0, stage: item };
   return node.publish("export.ExportProgress", unique("item"), progress);
 }
+
+check("after a cut the tab in front connects, not one in the background, and nothing is missed", async () => {
+  const line = await CutLine.open();
+  line.to(node.port);
+  try {
+    const tabs = await openTabs("alice", { hub: node.hub(line.port) });
+    const [front] = tabs.filter((tab) => !tab.holdsConnection);
+    await front.page.bringToFront();
+    line.cut();
+    await front.until("the cut", () => front.state === "reconnecting");
+    const title = unique("cut");
+    await node.alert(title);
+    await sleep(500);
+    line.mend();
+    await Promise.all(tabs.map((tab) => tab.hears(title)));
+    await eventually("the tab in front has the connection", () => front.holdsConnection);
+    tabs.forEach((tab) => assert.deepEqual([tab.toasts, tab.gaps], [[title], 0]));
+  } finally {
+    await line.close();
+  }
+});
 
 check("groups outlive the tab that holds the connection, and are left by a tab that crashes", async () => {
   const tabs = await openTabs("alice");

@@ -1,6 +1,6 @@
 import { Handlers, guard } from "./handlers.ts";
 import { ConnectionLost, type ConnectionState, type End } from "./hub/end.ts";
-import { settingsOf, type ClientOptions, type Settings } from "./options.ts";
+import { checkOptions, settingsOf, type ClientOptions } from "./options.ts";
 import type { JoinOptions, Membership } from "./tabs/memberships.ts";
 import { Tab } from "./tabs/tab.ts";
 import { watch, type Watch, type WatchOptions } from "./watch.ts";
@@ -10,7 +10,7 @@ export type Targets = Record<string, any[]>;
 
 /** A client of one hub, for one tab. */
 export class Client<T extends { [K in keyof T]: any[] } = Targets> {
-  readonly #settings: Settings;
+  readonly #options: ClientOptions;
   readonly #handlers = new Handlers();
   readonly #stateHandlers = new Set<(state: ConnectionState) => void>();
   readonly #gapHandlers = new Set<() => void>();
@@ -19,7 +19,8 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
   #tab: Tab | undefined;
 
   constructor(options: ClientOptions) {
-    this.#settings = settingsOf(options);
+    checkOptions(options);
+    this.#options = options;
   }
 
   /** Connects, or uses the connection of another tab; goes on until the user is logged out or `stop` is called. */
@@ -27,8 +28,9 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     if (this.#tab !== undefined) {
       return;
     }
+    const settings = settingsOf(this.#options);
     this.#become("connecting");
-    const tab = new Tab(this.#settings, {
+    this.#tab = new Tab(settings, {
       deliver: (target, args) => this.#handlers.call(target, args),
       gap: () => this.#tell(this.#gapHandlers, undefined),
       state: (state) => this.#become(state),
@@ -37,7 +39,6 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
         this.#tell(this.#endHandlers, end);
       },
     });
-    this.#tab = tab;
   }
 
   /** Leaves the connection to the other tabs, or closes it if there are none. `start` begins again. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settingsOf } from "./options.ts";
+import { checkOptions, settingsOf } from "./options.ts";
 
 const BASE = "https://app.example.org/home";
 
@@ -23,8 +23,8 @@ test("without a user nothing is shared", () => {
 
 test("a token in the address, an unknown option or no user is refused by name", () => {
   assert.throws(() => settingsOf({ hub: "/hubs/a?Access_Token=x" }, BASE), /must not hold a token: pass it as accessToken/);
-  assert.throws(() => settingsOf({ hub: "/hubs/a", token: "x" } as never, BASE), /token is no option .* accessToken/);
-  assert.throws(() => settingsOf({ hub: "/hubs/a", user: "" }, BASE), /user must be/);
+  assert.throws(() => checkOptions({ hub: "/hubs/a", token: "x" } as never), /token is no option .* accessToken/);
+  assert.throws(() => checkOptions({ hub: "/hubs/a", user: "" }), /user must be/);
   assert.throws(() => settingsOf({ hub: "/hubs/a" }, undefined), /hub must be the address/);
 });
 

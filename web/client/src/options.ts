@@ -58,16 +58,22 @@ const OPTIONS = [
   "logger",
 ];
 
-export function settingsOf(options: ClientOptions, base = globalThis.location?.href): Settings {
+/** Refuses what no client can be made of, where it is written and not where it starts. */
+export function checkOptions(options: ClientOptions): void {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`${unknown} is no option of a client; they are ${OPTIONS.join(", ")}`);
   }
-  const { user, connection, protocol, logger = LogLevel.Warning, accessToken } = options;
-  const url = addressOf(options.hub, base);
+  const { user } = options;
   if (user !== undefined && (typeof user !== "string" || user === "")) {
     throw new TypeError("user must be a text that says who uses this tab; leave it out for a connection of its own");
   }
+}
+
+/** `base` is what a relative address belongs to: the page's, which a server that renders it does not have. */
+export function settingsOf(options: ClientOptions, base = globalThis.location?.href): Settings {
+  const { user, connection, protocol, logger = LogLevel.Warning, accessToken } = options;
+  const url = addressOf(options.hub, base);
   return {
     url,
     key: JSON.stringify(user === undefined ? [url] : [url, user]),

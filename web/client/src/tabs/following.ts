@@ -1,4 +1,5 @@
 import type { Entry } from "../inbox/entry.ts";
+import { isHidden, onShown } from "./lifecycle.ts";
 import type { Message, Report } from "./message.ts";
 import type { Role, TabParts } from "./role.ts";
 
@@ -28,12 +29,16 @@ export class Following implements Role {
   #leader: string | undefined;
   #told = 0;
   #silent = 0;
+  /** The one that leads has lost its connection while it is in the background. */
+  #isStuck = false;
+  readonly #unfollow: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `takeOver` is called if the tab that leads gives no sign of life. */
   constructor(tab: TabParts, takeOver: () => void) {
     this.#tab = tab;
     this.#takeOver = takeOver;
+    this.#unfollow = onShown(() => this.#freeStuck());
     tab.calls.carryBy(undefined);
     this.#look(!tab.inbox.hasBegun);
     this.#wait();
@@ -53,6 +58,7 @@ export class Following implements Role {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#unfollow();
   }
 
   #hearLeader(message: Message): void {
@@ -65,7 +71,7 @@ export class Following implements Role {
         this.#given(message.entries);
         break;
       case "state":
-        this.#tab.state(message.state);
+        this.#become(message);
         break;
       case "groups":
         registry.replace(message.groups);
@@ -125,7 +131,21 @@ export class Following implements Role {
     if (isMissing || wasOut) {
       this.#tab.inbox.miss();
     }
-    this.#tab.state(report.state);
+    this.#become(report);
+  }
+
+  #become({ state, isHidden }: Pick<Report, "state" | "isHidden">): void {
+    this.#isStuck = state === "reconnecting" && isHidden;
+    this.#tab.state(state);
+    this.#freeStuck();
+  }
+
+  /** Whoever looks at this tab need not wait for the timers of one in the background, which may run once a minute. */
+  #freeStuck(): void {
+    if (this.#isStuck && !isHidden()) {
+      this.#isStuck = false;
+      this.#takeOver();
+    }
   }
 
   #heard(told: number, entry: Entry): void {

@@ -1,6 +1,7 @@
 import { Hub } from "../hub/connection.ts";
 import { ConnectionLost, type ConnectionState, type End } from "../hub/end.ts";
 import type { Entry } from "../inbox/entry.ts";
+import { isHidden } from "./lifecycle.ts";
 import { gone } from "./locks.ts";
 import type { Group, Message, Outcome, Report, Request } from "./message.ts";
 import type { Role, TabParts } from "./role.ts";
@@ -72,6 +73,7 @@ export class Leading implements Role {
       ids: inbox.ids(),
       cursor: inbox.cursor,
       state: this.#state,
+      isHidden: isHidden(),
       groups: registry.all(),
       ...(begins ? { retained: entries, isWhole } : {}),
     };
@@ -79,7 +81,7 @@ export class Leading implements Role {
 
   #become(state: ConnectionState): void {
     this.#state = state;
-    this.#tab.channel.say({ type: "state", state });
+    this.#tab.channel.say({ type: "state", state, isHidden: isHidden() });
     this.#tab.state(state);
   }
 
@@ -210,8 +212,8 @@ export class Leading implements Role {
 
   /** A tab that is gone, also by a crash, leaves its groups. */
   #watch(one: string): void {
-    const { id, settings } = this.#tab;
-    if (one === id || !settings.isShared || this.#watched.has(one)) {
+    const { id, isShared } = this.#tab;
+    if (one === id || !isShared || this.#watched.has(one)) {
       return;
     }
     this.#watched.add(one);

@@ -18,3 +18,17 @@ export function followLifecycle(lifecycle: Lifecycle): () => void {
   window.addEventListener("pageshow", ({ persisted }) => persisted && lifecycle.wake(), { signal });
   return () => over.abort();
 }
+
+export function isHidden(): boolean {
+  return typeof document !== "undefined" && document.visibilityState === "hidden";
+}
+
+/** Calls back when the page comes to the front, until the function that it gives is called. */
+export function onShown(shown: () => void): () => void {
+  if (typeof document === "undefined") {
+    return () => undefined;
+  }
+  const look = () => isHidden() || shown();
+  document.addEventListener("visibilitychange", look);
+  return () => document.removeEventListener("visibilitychange", look);
+}

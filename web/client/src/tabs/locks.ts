@@ -3,15 +3,17 @@ export class Candidacy {
   readonly #name: string;
   readonly #granted: () => void;
   readonly #lost: () => void;
+  readonly #denied: () => void;
   #request = new AbortController();
   #release: (() => void) | undefined;
   #isOver = false;
 
-  /** `granted` is called once this tab holds the lock, `lost` if another has taken it away. */
-  constructor(name: string, granted: () => void, lost: () => void) {
+  /** Calls `granted` once this tab holds the lock, `lost` if another takes it away then, `denied` if there are no locks here. */
+  constructor(name: string, on: { granted: () => void; lost: () => void; denied: () => void }) {
     this.#name = name;
-    this.#granted = granted;
-    this.#lost = lost;
+    this.#granted = on.granted;
+    this.#lost = on.lost;
+    this.#denied = on.denied;
     this.#ask({ signal: this.#request.signal });
   }
 
@@ -38,10 +40,15 @@ export class Candidacy {
         this.#granted();
         return new Promise<void>((release) => (this.#release = release));
       })
-      .catch(() => {
-        // Aborted while it waited, or stolen while it was held.
-        if (isHeld && !this.#isOver) {
+      .catch((error: unknown) => {
+        const isAborted = error instanceof DOMException && error.name === "AbortError";
+        if (this.#isOver) {
+          return;
+        }
+        if (isHeld) {
           this.#lost();
+        } else if (!isAborted) {
+          this.#denied();
         }
       });
   }
@@ -50,27 +57,34 @@ export class Candidacy {
 /** Says to the other tabs that this one is there, for as long as it is. */
 export class Presence {
   readonly #name: string;
-  #release: (() => void) | undefined;
-  #held: Promise<void> | undefined;
+  #current: { readonly ready: Promise<void>; readonly release: () => void } | undefined;
 
   constructor(name: string) {
     this.#name = name;
   }
 
   hold(): Promise<void> {
-    this.#held ??= new Promise((held) => {
-      void navigator.locks.request(this.#name, () => {
-        held();
-        return new Promise<void>((release) => (this.#release = release));
-      });
-    });
-    return this.#held;
+    this.#current ??= this.#request();
+    return this.#current.ready;
   }
 
-  async release(): Promise<void> {
-    await this.#held;
-    this.#release?.();
-    this.#held = undefined;
+  release(): void {
+    this.#current?.release();
+    this.#current = undefined;
+  }
+
+  #request() {
+    let release = () => {};
+    const released = new Promise<void>((done) => (release = done));
+    const ready = new Promise<void>((held, failed) => {
+      navigator.locks
+        .request(this.#name, () => {
+          held();
+          return released;
+        })
+        .catch(failed);
+    });
+    return { ready, release };
   }
 }
 

@@ -27,10 +27,10 @@ interface Joined {
 export class Memberships {
   readonly #joined = new Map<string, Joined>();
   readonly #calls: Calls;
-  readonly #present: { hold(): Promise<void>; release(): Promise<void> };
+  readonly #present: { hold(): Promise<void>; release(): void };
 
   /** `present` says to the other tabs that this one is there. */
-  constructor(calls: Calls, present: { hold(): Promise<void>; release(): Promise<void> }) {
+  constructor(calls: Calls, present: { hold(): Promise<void>; release(): void }) {
     this.#calls = calls;
     this.#present = present;
   }
@@ -79,7 +79,7 @@ export class Memberships {
   #forget(key: string): void {
     this.#joined.delete(key);
     if (this.isEmpty) {
-      void this.#present.release();
+      this.#present.release();
     }
   }
 }

@@ -29,6 +29,8 @@ export interface Report {
   readonly ids: readonly string[];
   readonly cursor: string | undefined;
   readonly state: ConnectionState;
+  /** Whether it is in the background, where its timers may run once a minute. */
+  readonly isHidden: boolean;
   readonly groups: readonly Held[];
   /** Only for a tab that begins here. */
   readonly retained?: readonly NotificationEntry[];
@@ -53,7 +55,7 @@ export type Message = From &
     | ({ readonly type: "want"; readonly ids: readonly string[] } & To)
     | ({ readonly type: "given"; readonly entries: readonly Entry[] } & To)
     | { readonly type: "heard"; readonly told: number; readonly entry: Entry }
-    | { readonly type: "state"; readonly state: ConnectionState }
+    | { readonly type: "state"; readonly state: ConnectionState; readonly isHidden: boolean }
     | { readonly type: "groups"; readonly groups: readonly Held[] }
     | { readonly type: "lost"; readonly key: string; readonly error: string }
     | ({ readonly type: "probe" } & To)

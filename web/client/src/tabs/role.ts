@@ -22,6 +22,7 @@ export interface TabParts {
   readonly calls: Calls;
   readonly memberships: Memberships;
   readonly registry: Registry;
+  readonly isShared: boolean;
   /** The name of the lock that says that a tab is there. */
   presenceOf(tab: string): string;
   state(state: ConnectionState): void;

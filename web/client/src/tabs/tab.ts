@@ -35,6 +35,7 @@ export class Tab {
   readonly #presence: Presence | undefined;
   readonly #registry = new Registry();
   readonly #unfollow: () => void;
+  #isShared: boolean;
   #role: Role | undefined;
   #channel: Channel = alone;
   #candidacy: Candidacy | undefined;
@@ -47,10 +48,11 @@ export class Tab {
     this.#events = events;
     this.#place = new Place(settings.shelf, `fanfare.place:${settings.key}`);
     this.#inbox = new Inbox(this.#listener(), this.#place.load());
+    this.#isShared = settings.isShared && canShare();
     this.#presence = this.#isShared ? new Presence(this.#presenceOf(this.#id)) : undefined;
     this.memberships = new Memberships(this.calls, {
       hold: async () => this.#presence?.hold(),
-      release: async () => this.#presence?.release(),
+      release: () => this.#presence?.release(),
     });
     this.#unfollow = followLifecycle({ sleep: () => this.#sleep(), wake: () => this.#wake() });
     this.#wake();
@@ -72,10 +74,6 @@ export class Tab {
     this.#events.ended(end);
   }
 
-  get #isShared(): boolean {
-    return this.#settings.isShared && canShare();
-  }
-
   #listener(): Listener {
     return {
       deliver: (target, args) => this.#events.deliver(target, args),
@@ -94,10 +92,8 @@ export class Tab {
     this.#channel.close();
     this.#channel = alone;
     this.#place.flush();
-    void this.#presence?.release();
-    if (!this.#isOver) {
-      this.#show("reconnecting");
-    }
+    this.#presence?.release();
+    this.#show("connecting");
   }
 
   #wake(): void {
@@ -108,12 +104,36 @@ export class Tab {
       this.#role = new Leading(this.#parts());
       return;
     }
-    this.#channel = openChannel(this.#name("channel"), this.#id, (message) => this.#role?.receive(message));
+    try {
+      this.#channel = openChannel(this.#name("channel"), this.#id, (message) => this.#role?.receive(message));
+    } catch {
+      this.#beAlone();
+      return;
+    }
     if (!this.memberships.isEmpty) {
       void this.#presence?.hold();
     }
     this.#follow();
-    this.#candidacy = new Candidacy(this.#name("lead"), () => this.#lead(), () => this.#stepDown());
+    this.#candidate();
+  }
+
+  #candidate(): void {
+    this.#candidacy = new Candidacy(this.#name("lead"), {
+      granted: () => this.#lead(),
+      // Another tab has taken the connection over, since this one gave no answer.
+      lost: () => {
+        this.#follow();
+        this.#candidate();
+      },
+      denied: () => this.#beAlone(),
+    });
+  }
+
+  /** The browser has locks and channels but not for this page: as where it has none. */
+  #beAlone(): void {
+    this.#sleep();
+    this.#isShared = false;
+    this.#wake();
   }
 
   #lead(): void {
@@ -126,12 +146,6 @@ export class Tab {
     this.#role = new Following(this.#parts(), () => this.#candidacy?.steal());
   }
 
-  /** Another tab has taken the connection over, since this one gave no answer. */
-  #stepDown(): void {
-    this.#follow();
-    this.#candidacy = new Candidacy(this.#name("lead"), () => this.#lead(), () => this.#stepDown());
-  }
-
   #parts(): TabParts {
     return {
       id: this.#id,
@@ -140,6 +154,7 @@ export class Tab {
       inbox: this.#inbox,
       calls: this.calls,
       memberships: this.memberships,
+      isShared: this.#isShared,
       registry: this.#registry,
       presenceOf: (tab) => this.#presenceOf(tab),
       state: (state) => this.#show(state),
