@@ -9,6 +9,12 @@ use fanfare_fanout::command::{check, deadletters, docs, explain, publish, relay,
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
+/// Measured with 5,000 tabs that connect 1,000 at a time: the allocator of glibc, with an arena for each thread, keeps 1.5 KB
+/// more for each tab of what their handshakes took.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Turns the events of your services into notifications in every open browser tab.
 #[derive(Debug, Parser)]
 #[command(name = "fanfare", version, about)]

@@ -7,7 +7,7 @@ use fanfare_signalr::Outcome;
 
 use super::budget::{Budget, Rate};
 use super::{Core, Key, Task};
-use crate::connection::{Action, CloseReason, Unacknowledged};
+use crate::connection::{Action, CloseReason};
 use crate::websocket::{Received, pong_frame};
 
 /// The most bytes that are read of one connection in a turn.
@@ -201,7 +201,7 @@ impl Core {
                 self.send_wire(key, wire, tracked);
             }
             Action::Opened { stateful, .. } => {
-                tab.unacknowledged = stateful.then(Unacknowledged::default);
+                tab.unacknowledged = stateful.then(Box::default);
                 self.entered(key);
             }
             Action::Call(call) => self.call(key, call),

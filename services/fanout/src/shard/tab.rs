@@ -48,7 +48,7 @@ pub(super) struct Tab {
     /// The payload of the newest ping that is not answered: it is answered once there is room.
     pub pong: Option<Box<[u8]>>,
     /// What a stateful client has not acknowledged.
-    pub unacknowledged: Option<Unacknowledged>,
+    pub unacknowledged: Option<Box<Unacknowledged>>,
     pub subscriptions: Subscriptions,
     /// What lies between the log and the queue; none while live notifications go straight to the queue.
     pub flow: Option<Box<Flow>>,
@@ -63,7 +63,7 @@ pub(super) struct Tab {
     pub calls: Calls,
     pub inbound: Inbound,
     /// Set once the connection has ended; its link lives a little longer.
-    pub ending: Option<Ending>,
+    pub ending: Option<Box<Ending>>,
     /// Whether its link is gone and only its calls are still carried out.
     pub is_forgotten: bool,
     /// The number of the last delivery it was given: one in several audiences hears a notification once.
@@ -157,7 +157,7 @@ impl Tab {
         // A lost link takes no Close message: nothing is to be waited for.
         let gone = !self.is_linked || matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
         let deadline = now + LINGER;
-        let ending = self.ending.get_or_insert(Ending { reason, deadline, shut: false, over: false });
+        let ending = self.ending.get_or_insert_with(|| Box::new(Ending { reason, deadline, shut: false, over: false }));
         ending.over |= gone;
         if gone {
             self.queue.clear();
@@ -266,5 +266,17 @@ impl Core {
     /// Held against what a connection may not miss at the end: whether it has joined and looked.
     pub(crate) fn is_looking(&self) -> bool {
         !self.looks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 640 bytes are a size class of the allocator, and the next one has 768: what is rare stands in a box.
+    #[test]
+    fn a_tab_takes_no_more_memory_than_it_needs() {
+        assert!(size_of::<Tab>() <= 640, "{}", size_of::<Tab>());
+        assert!(size_of::<Flow>() <= 320, "{}", size_of::<Flow>());
     }
 }
