@@ -9,9 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::bounded::LabelPool;
-use super::labels::{DigestLabel, KindLabel, PartitionLabel};
+use super::labels::{DigestLabel, KindLabel, OutcomeLabel, PartitionLabel};
 use super::names;
-use super::shape::{Gauges, gauge_value, registered};
+use super::shape::{Counters, Gauges, gauge_value, registered};
 
 /// A log of more partitions than this has the rest counted together.
 const MOST_PARTITIONS: usize = 256;
@@ -35,6 +35,8 @@ pub(super) struct LogMetrics {
     letters_waiting: Gauge,
     letters_lost: Counter,
     routes: Gauges<DigestLabel>,
+    reloads: Counters<OutcomeLabel>,
+    reload_refused: Gauge,
     retained_values: Gauge,
     revocations: Gauge,
     role_overrides: Gauge,
@@ -63,6 +65,12 @@ impl LogMetrics {
             read_back_goal: registered(r, names::READ_BACK_GOAL, "Records to be read back, as far as known"),
             letters_waiting: registered(r, names::DEAD_LETTER_QUEUE, "Dead letters that wait to be written"),
             letters_lost: registered(r, names::DEAD_LETTERS_LOST, "Dead letters that could not be written"),
+            reloads: registered(r, names::ROUTE_RELOADS, "Times that the route files were read again, by outcome"),
+            reload_refused: registered(
+                r,
+                names::ROUTES_REFUSED,
+                "1 while the route files are not what this node routes by",
+            ),
             routes: registered(r, names::ROUTES_INFO, "1, with the digest of this node's routes"),
             retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
             revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
@@ -154,6 +162,14 @@ impl super::FanoutMetrics {
     /// A dead letter could not be written.
     pub fn dead_letter_lost(&self) {
         self.log.letters_lost.inc();
+    }
+
+    /// The route files were read again, with this outcome; the digest is that of the routes as they are now.
+    pub fn routes_reloaded(&self, outcome: &'static str, digest: &str) {
+        self.log.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.log.reload_refused.set(i64::from(matches!(outcome, "faulty" | "needs_start")));
+        self.log.routes.clear();
+        self.set_routes(digest);
     }
 
     /// The digest of this node's routes: nodes of one cluster have the same but during a rollout.

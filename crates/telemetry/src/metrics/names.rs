@@ -65,6 +65,10 @@ pub const READ_BACK_GOAL: &str = "fanfare_read_back_goal";
 pub const DEAD_LETTER_QUEUE: &str = "fanfare_dead_letter_queue";
 /// Dead letters that could not be written.
 pub const DEAD_LETTERS_LOST: &str = "fanfare_dead_letters_lost";
+/// Times that the route files were read again, by outcome.
+pub const ROUTE_RELOADS: &str = "fanfare_route_reloads";
+/// 1 while the route files are not what this node routes by: they have a fault, or need a start.
+pub const ROUTES_REFUSED: &str = "fanfare_routes_refused";
 /// 1, with the digest of this node's routes.
 pub const ROUTES_INFO: &str = "fanfare_routes_info";
 /// 1 while the broker can be reached, else 0.

@@ -10,6 +10,7 @@ pub mod explain;
 pub(crate) mod node;
 pub mod publish;
 pub mod relay;
+mod reload;
 mod secret;
 pub mod serve;
 pub mod token;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fanfare_broker::Broker;
 use fanfare_broker::embedded::OpenError;
 use fanfare_broker::watched::Watched;
+use fanfare_event::Registry;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
@@ -23,6 +24,7 @@ use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
 use crate::projection::{Bounds, Projection};
+use crate::route::Routes;
 use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
@@ -120,8 +122,10 @@ pub(crate) struct Node {
     pub shards: Vec<JoinHandle<()>>,
     /// How many hubs there are.
     pub hubs: usize,
-    /// The digest of the routes.
-    pub digest: String,
+    /// The schemas.
+    pub registry: Arc<Registry>,
+    /// Who hears what, as it is now.
+    pub routes: Routes,
     /// This node among the others.
     pub nodes: Nodes,
 }
@@ -135,14 +139,14 @@ impl Node {
         let Loaded { config, registry, routes } = loaded;
         let edge = Edge::new(&config, descriptors::capacity(&config)?);
         let page = Page::load(config.page.as_deref())?;
-        let (registry, routes) = (Arc::new(registry), Arc::new(routes));
+        let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());
         let seal = secret::of_node(&config)
             .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
         let window = window(&config);
         let bounds = bounds(&config);
-        let (metrics_registry, metrics) = metrics(&routes.digest());
+        let (metrics_registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
@@ -151,20 +155,20 @@ impl Node {
         let recent = Arc::new(Recent::new(config.limits.resume_memory_bytes));
         let start = fanfare_broker::Position::start(0);
         let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
-        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes), Arc::clone(&groups));
+        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), routes.clone(), Arc::clone(&groups));
         let replay = Replay::new(
             Arc::clone(&broker),
             Arc::clone(&registry),
-            Arc::clone(&routes),
+            routes.clone(),
             Arc::clone(&recent),
             replay_options(&config, bounds),
         );
         let replay = replay.with_schemas(schemas.clone());
         let shared = shared(&config, &groups, replay, &seal, &methods, &ingest, &metrics)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
-        let (hubs, digest) = (config.hubs.len(), routes.digest());
+        let hubs = config.hubs.len();
         let event_bytes = config.limits.event_bytes;
-        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), Arc::clone(&routes));
+        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), routes.clone());
         let operators_letters = Letters::new(log, known, schemas.clone(), routing, event_bytes);
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
@@ -189,9 +193,9 @@ impl Node {
         let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
         let pipeline = Pipeline {
             broker,
-            registry,
+            registry: Arc::clone(&registry),
             schemas,
-            routes,
+            routes: routes.clone(),
             groups,
             seal,
             metrics,
@@ -202,7 +206,7 @@ impl Node {
             recent,
             tells_risks: config.development.is_none(),
         };
-        Ok(Self { app, pipeline, broker: log, shards, hubs, digest, nodes })
+        Ok(Self { app, pipeline, broker: log, shards, hubs, registry, routes, nodes })
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::check::report;
 use super::ending::{drained, until_ended};
 use super::node::{Node, StartError};
+use super::reload::Reload;
 use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
@@ -51,6 +52,8 @@ pub fn run(config: &Path) -> Exit {
 async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    // Without a handler this signal would end the node without a goodbye.
+    let hang_up = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     descriptors::raise();
     // Ports first: a port in use must be said before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
@@ -58,11 +61,14 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let listened = operator.local_addr().ok().filter(|_| loaded.config.node.advertise.is_none());
     let brokers = loaded.config.broker.kind.servers();
     let drain = loaded.config.node.drain;
+    let config = Arc::new(loaded.config.clone());
     let node = Node::start(loaded, Methods::default())?;
+    let reload = Reload::new(config, Arc::clone(&node.registry), node.routes.clone(), Arc::clone(&node.app.metrics));
+    tokio::spawn(reload.run(hang_up));
     let broker = Arc::clone(&node.broker);
     let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);
-    tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.digest, "listening");
+    tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.routes.now().digest(), "listening");
     tracing::info!(address = %address(&operator), "operator's port");
     let public = tokio::spawn(socket::serve_public(public, Arc::clone(&app), stop.clone()));
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));

@@ -38,11 +38,24 @@ impl Loaded {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let hubs: Vec<_> = config.hubs.iter().map(HubConfig::declaration).collect();
-        let routes = RouteTable::compile_for(&sources, &registry, &hubs, config.single_org.as_deref())?;
-        let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
-        if ungranted.is_empty() { Ok(Self { config, registry, routes }) } else { Err(ungranted) }
+        let routes = compile(&sources, &config, &registry)?;
+        Ok(Self { config, registry, routes })
     }
+}
+
+/// Reads the route files once more, for a node that runs with this configuration and these schemas.
+///
+/// # Errors
+/// What is wrong with them; the node is as it was.
+pub fn routes_again(config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {
+    compile(&route_sources(&config.routes)?, config, registry)
+}
+
+fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {
+    let hubs: Vec<_> = config.hubs.iter().map(HubConfig::declaration).collect();
+    let routes = RouteTable::compile_for(sources, registry, &hubs, config.single_org.as_deref())?;
+    let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
+    if ungranted.is_empty() { Ok(routes) } else { Err(ungranted) }
 }
 
 /// Methods that ask for grants which no route gives.
@@ -65,9 +78,12 @@ fn schema_fault(error: &RegistryError) -> Fault {
 }
 
 /// The route file, or all files `*.toml` of the folder by name.
-fn route_sources(path: &Path) -> Result<Vec<Source>, Vec<Fault>> {
+///
+/// # Errors
+/// The folder cannot be read, or holds none or too many.
+pub fn route_files(path: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
     if !path.is_dir() {
-        return Source::read(path).map(|source| vec![source]).map_err(|fault| vec![fault]);
+        return Ok(vec![path.to_owned()]);
     }
     let unreadable = |error: std::io::Error| vec![Fault::whole(path, format!("cannot be read: {error}"))];
     let mut files: Vec<PathBuf> = Vec::new();
@@ -82,8 +98,12 @@ fn route_sources(path: &Path) -> Result<Vec<Source>, Vec<Fault>> {
         return Err(vec![Fault::whole(path, message)]);
     }
     files.sort();
+    Ok(files)
+}
+
+fn route_sources(path: &Path) -> Result<Vec<Source>, Vec<Fault>> {
     let (mut sources, mut faults) = (Vec::new(), Vec::new());
-    for file in files {
+    for file in route_files(path)? {
         match Source::read(&file) {
             Ok(source) => sources.push(source),
             Err(fault) => faults.push(fault),

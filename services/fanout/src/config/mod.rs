@@ -39,7 +39,7 @@ pub use hub::{HubConfig, default_join};
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
-pub use loaded::Loaded;
+pub use loaded::{Loaded, route_files, routes_again};
 pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;
 pub use schema_registry::SchemaRegistryConfig;
@@ -63,6 +63,8 @@ pub struct Config {
     pub schemas: Option<PathBuf>,
     /// The route file, or the folder of route files.
     pub routes: PathBuf,
+    /// Whether the route files are read again as they change.
+    pub watch_routes: bool,
     /// The one org of a platform that has one, so that its events need not say it.
     pub single_org: Option<String>,
     /// Every `[[issuer]]`.
@@ -147,11 +149,14 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     check_realms(root, &hubs);
     hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
-    let (routes, single_org) = match root.section("routes") {
-        Some(section) => (existing(&section, &["path", "single_org"], paths), single_org(&section)),
+    let (routes, single_org, watch) = match root.section("routes") {
+        Some(section) => {
+            let path = existing(&section, &["path", "single_org", "watch"], paths);
+            (path, single_org(&section), section.boolean("watch").unwrap_or_default())
+        }
         None => {
             root.fault("routes", "the section [routes] is missing", None);
-            (None, None)
+            (None, None, false)
         }
     };
     let schemas = root.section("schemas").map(|section| existing(&section, &["path"], paths));
@@ -168,6 +173,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
             None => None,
         },
         routes: routes?,
+        watch_routes: watch,
         single_org,
         issuers: issuers.issuers,
         token,

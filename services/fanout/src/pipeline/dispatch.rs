@@ -10,12 +10,13 @@ use super::follower::Mode;
 use super::intake::{Effect, Effects, Intake, Taken};
 use crate::groups::ShardMessage;
 use crate::projection::Verdict;
+use crate::route::RouteTable;
 
 impl Pipeline {
-    pub(super) fn intake(&self) -> Intake<'_, '_> {
+    pub(super) fn intake<'r>(&self, routes: &'r RouteTable) -> Intake<'r, '_> {
         Intake {
             registry: &self.registry,
-            routes: &self.routes,
+            routes,
             groups: &self.groups,
             recent: &self.recent,
             seal: &self.seal,
@@ -45,12 +46,15 @@ impl Pipeline {
     async fn handle_in(&self, record: &Arc<Record>, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
         let written = self.schemas.of(record).await;
-        let taken = self.intake().take(record, &written, mode);
+        // Taken once: what an event is told by is what it was taken by.
+        let routes = self.routes.now();
+        let intake = self.intake(&routes);
+        let taken = intake.take(record, &written, mode);
         self.count(record, &taken, mode);
         if let Some(reason) = &taken.letter {
             self.letters.send(record, reason).await;
         }
-        self.carry_out(taken.effects).await;
+        self.carry_out(intake, taken.effects).await;
     }
 
     fn count(&self, record: &Record, taken: &Taken<'_>, mode: Mode) {
@@ -70,8 +74,8 @@ impl Pipeline {
         }
     }
 
-    async fn carry_out(&self, mut effects: Effects<'_>) {
-        while let Some(effect) = effects.next(self.intake()) {
+    async fn carry_out(&self, intake: Intake<'_, '_>, mut effects: Effects<'_>) {
+        while let Some(effect) = effects.next(intake) {
             match effect {
                 Effect::Apply(consequence) => self.groups.apply(consequence).await,
                 Effect::Notify { route, delivery } => {

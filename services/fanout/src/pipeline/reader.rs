@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::recent::Recent;
 use super::{DeadLetters, Schemas, Status};
 use crate::groups::Groups;
-use crate::route::RouteTable;
+use crate::route::Routes;
 use crate::seal::Seal;
 
 /// The replay window: whichever of the two ends first.
@@ -34,7 +34,7 @@ pub struct Pipeline {
     /// The schemas of a schema registry.
     pub schemas: Schemas,
     /// Who hears what.
-    pub routes: Arc<RouteTable>,
+    pub routes: Routes,
     /// The state shared with the sockets.
     pub groups: Arc<Groups>,
     /// Seals cursors.

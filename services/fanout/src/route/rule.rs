@@ -61,6 +61,11 @@ impl Route {
         &self.name
     }
 
+    /// Whether a node learns something from it that it keeps: what is retained, who has access, who has logged out.
+    pub(super) fn is_learnt_by(&self) -> bool {
+        self.retain != Retain::No || !matches!(self.effect, EffectRule::None)
+    }
+
     /// The path of the hub.
     pub fn hub(&self) -> &str {
         &self.hub

@@ -1,6 +1,6 @@
 //! All routes, by the type of the event.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fanfare_event::{Event, Registry};
@@ -119,6 +119,16 @@ impl RouteTable {
     /// Every route.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.types.values().flat_map(|entry| &entry.routes)
+    }
+
+    /// The routes by which a node learns something that it keeps, by name and with all that they say.
+    pub(super) fn learning(&self) -> BTreeSet<(String, String)> {
+        let learning =
+            self.types.iter().flat_map(|(event, entry)| entry.routes.iter().map(move |route| (event, route)));
+        learning
+            .filter(|(_, route)| route.is_learnt_by())
+            .map(|(event, route)| (route.name().to_owned(), format!("{event} {route:?}")))
+            .collect()
     }
 
     /// The routes of an event type.

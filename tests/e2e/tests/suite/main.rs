@@ -21,6 +21,7 @@ mod publish;
 mod publishers;
 mod refresh;
 mod relay_program;
+mod reload;
 mod resume;
 mod retained;
 mod rollback;

@@ -19,7 +19,7 @@ use super::decode::org_name;
 use super::to_message;
 use crate::groups::Groups;
 use crate::projection::Novelty;
-use crate::route::{Match, RouteTable};
+use crate::route::{Match, Routes};
 
 /// The most events of one batch.
 pub const MOST_IN_BATCH: usize = 100;
@@ -149,14 +149,14 @@ fn did_you_mean(name: Option<&str>) -> String {
 pub struct Ingest {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
-    routes: Arc<RouteTable>,
+    routes: Routes,
     groups: Arc<Groups>,
 }
 
 impl Ingest {
     /// Publishes to this broker, checking against these schemas; what becomes of an event is told by routes and groups.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, routes: Arc<RouteTable>, groups: Arc<Groups>) -> Self {
+    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, routes: Routes, groups: Arc<Groups>) -> Self {
         Self { broker, registry, routes, groups }
     }
 
@@ -259,7 +259,8 @@ impl Ingest {
 
     async fn take(&self, checked: Checked) -> Result<Taken, IngestError> {
         let Checked { encoded, event } = checked;
-        let matches = self.routes.route(&event);
+        let routes = self.routes.now();
+        let matches = routes.route(&event);
         let (known, stale) = self.groups.read(|known| {
             let overtaken = |matched: &Match<'_>| known.had_newer(matched.route, &event, known.position());
             let novelty = known.novelty(&event.attributes.dedup_id(), &encoded.body);

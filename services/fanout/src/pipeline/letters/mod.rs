@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::decode::decode_within;
 use super::{Schemas, Unusable};
-use crate::route::RouteTable;
+use crate::route::Routes;
 
 /// How long a request waits for the one before it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub struct Letters {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
     schemas: Schemas,
-    routes: Arc<RouteTable>,
+    routes: Routes,
     event_bytes: usize,
     turn: Arc<Semaphore>,
 }
@@ -60,7 +60,7 @@ impl Letters {
         broker: Arc<dyn Broker>,
         registry: Arc<Registry>,
         schemas: Schemas,
-        routes: Arc<RouteTable>,
+        routes: Routes,
         event_bytes: usize,
     ) -> Self {
         Self { broker, registry, schemas, routes, event_bytes, turn: Arc::new(Semaphore::new(1)) }
@@ -158,7 +158,7 @@ impl Letters {
             Ok(event) => event?,
             Err(fault) => return Some(fault),
         };
-        self.routes.resolve(&event).err().map(Unusable::from)
+        self.routes.now().resolve(&event).err().map(Unusable::from)
     }
 }
 

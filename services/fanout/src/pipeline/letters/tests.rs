@@ -24,7 +24,7 @@ impl Stage {
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
         let (registry, routes) = (scene.registry.clone(), scene.routes.clone());
-        let letters = Letters::new(broker.clone(), registry, Schemas::default(), routes, EVENT_BYTES);
+        let letters = Letters::new(broker.clone(), registry, Schemas::default(), routes.into(), EVENT_BYTES);
         Self { broker, letters, scene, _folder: folder }
     }
 

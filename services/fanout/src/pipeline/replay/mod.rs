@@ -17,7 +17,7 @@ use super::follower::reached;
 use super::reader::Window;
 use super::recent::Recent;
 use crate::projection::Bounds;
-use crate::route::RouteTable;
+use crate::route::Routes;
 use past::{Extent, Replayed};
 use state::{Needed, Next, ReplayState, extent, further, is_ahead, is_beyond, needed};
 
@@ -62,7 +62,7 @@ pub struct Replay {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
     schemas: Schemas,
-    routes: Arc<RouteTable>,
+    routes: Routes,
     window: Window,
     bounds: Bounds,
     recent: Arc<Recent>,
@@ -89,7 +89,7 @@ impl Replay {
     pub fn new(
         broker: Arc<dyn Broker>,
         registry: Arc<Registry>,
-        routes: Arc<RouteTable>,
+        routes: Routes,
         recent: Arc<Recent>,
         options: ReplayOptions,
     ) -> Self {
@@ -222,10 +222,10 @@ impl Replaying {
 
     async fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Replayed>, ResumeError> {
         let Replay { registry, schemas, routes, .. } = &self.replay;
-        let mut found = Vec::new();
+        let (routes, mut found) = (routes.now(), Vec::new());
         for record in records {
             let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
-            found.extend(self.state.take((registry, routes), record, &written));
+            found.extend(self.state.take((registry, &routes), record, &written));
         }
         Ok(found)
     }

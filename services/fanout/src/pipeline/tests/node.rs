@@ -66,12 +66,12 @@ impl Node {
         let recent = Arc::new(Recent::new(0));
         let options = ReplayOptions { window, bounds: BOUNDS, reads_at_once: 4, start_is_fresh: Duration::ZERO };
         let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
-        let replay = Replay::new(logs, schemas, Arc::clone(&routes), Arc::clone(&recent), options);
+        let replay = Replay::new(logs, schemas, Arc::clone(&routes).into(), Arc::clone(&recent), options);
         let pipeline = Pipeline {
             broker,
             registry,
             schemas: Schemas::default(),
-            routes,
+            routes: routes.into(),
             groups: Arc::clone(&groups),
             seal: seal(),
             metrics: counts,
