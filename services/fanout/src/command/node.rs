@@ -142,8 +142,7 @@ impl Node {
         let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());
-        let seal = secret::of_node(&config)
-            .map_err(|source| StartError::Data { path: secret::path(&config).display().to_string(), source })?;
+        let seal = seal(&config)?;
         let window = window(&config);
         let bounds = bounds(&config);
         let (metrics_registry, metrics) = metrics(&routes.now().digest());
@@ -208,6 +207,12 @@ impl Node {
         };
         Ok(Self { app, pipeline, broker: log, shards, hubs, registry, routes, nodes })
     }
+}
+
+/// Seals with the node's secret.
+fn seal(config: &Config) -> Result<Seal, StartError> {
+    let unusable = |source| StartError::Data { path: secret::path(config).display().to_string(), source };
+    secret::of_node(config).map_err(unusable)
 }
 
 /// The name of this machine, and chance: several nodes may run on one.
