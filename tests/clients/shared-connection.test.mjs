@@ -252,6 +252,7 @@ check("a tab that opens later is told what is retained, and one that comes back 
 check("a logout ends the client in every tab of its user, and another user's tabs stay", async () => {
   const [alices, bobs] = [await openTabs("alice"), await openTabs("bob")];
   assert.equal(await metric("fanfare_connections{"), 2, "one connection each");
+  const began = Date.now();
   await node.publish("auth.UserLoggedOut", unique("logout"), { org: "acme", user: "alice" });
   await Promise.all(alices.map((tab) => tab.until("the end", () => tab.end === "logged-out")));
   const title = unique("bob");
@@ -261,6 +262,7 @@ check("a logout ends the client in every tab of its user, and another user's tab
     assert.deepEqual([tab.toasts, tab.state], [[], "closed"]);
     assert.deepEqual(await tab.page.evaluate(() => Object.keys(sessionStorage)), [], "nothing of her stays");
   }
+  assert.doesNotMatch(node.log(began), /token refused/, "the other tabs are told, and do not try for themselves");
   assert.ok(bobs.every((tab) => tab.end === undefined && tab.state === "connected"));
 });
 
