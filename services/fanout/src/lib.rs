@@ -17,7 +17,9 @@ pub mod method;
 pub mod nodes;
 pub mod operator;
 pub mod pipeline;
+pub mod presence;
 pub mod projection;
+pub mod roster;
 pub mod route;
 mod rule;
 #[cfg(test)]

@@ -67,6 +67,30 @@ pub(crate) enum Rule {
     OrgsChecked,
     /// A partition of which a cursor's holder has heard nothing is complete only from its first record on.
     UnreadFromFirst,
+    /// A user who is in a place by one tab does not come again by another.
+    PresentOnce,
+    /// A user leaves a place with the last tab, on whichever node.
+    LastOneLeaves,
+    /// A user whose connection was lost stays for a moment.
+    LostLingers,
+    /// A user whose tabs give no sign is gone.
+    SilentIsGone,
+    /// A user who leaves again and again is gone later each time.
+    LeavesAreBounded,
+    /// A user who comes into many places is announced only so fast.
+    ComingIsPaid,
+    /// What changes in a large place is gathered for a moment.
+    LargeIsGathered,
+    /// With a node that is gone its members are.
+    EndedAreGone,
+    /// A tab hears of changes in a place only behind its snapshot.
+    ChangesBehindSnapshot,
+    /// A tab that could not be told of a change is told anew who is there.
+    SnapshotAfterGap,
+    /// Who has come is told to the others.
+    OthersAlone,
+    /// Users of one org hear nothing of who is there of another.
+    RoomsOfOrgs,
 }
 
 /// Whether a rule is kept: always, but in a test that breaks it.

@@ -10,7 +10,8 @@ use prometheus_client::registry::Registry;
 
 use super::bounded::LabelPool;
 use super::labels::{
-    ConnectionLabels, DeadLetterLabels, OutcomeLabel, ReasonLabel, RouteLabel, StatusLabel, TypeLabel,
+    ConnectionLabels, DeadLetterLabels, KindLabel, OutcomeLabel, ReasonLabel, RouteLabel, StatusLabel, TypeLabel,
+    WhereLabel,
 };
 use super::log::LogMetrics;
 use super::names;
@@ -57,6 +58,9 @@ pub struct FanoutMetrics {
     resumes: Counters<OutcomeLabel>,
     replayed: Counter,
     pub(super) log: LogMetrics,
+    presence_members: Gauges<WhereLabel>,
+    presence_notifications: Counters<KindLabel>,
+    presence_records: Counters<OutcomeLabel>,
     publish_requests: Counters<StatusLabel>,
     hubs: LabelPool,
     routes: LabelPool,
@@ -105,12 +109,34 @@ impl FanoutMetrics {
             publish_to_push,
             resumes: registered(r, names::RESUMES, "Resumes"),
             log: LogMetrics::new(r),
+            presence_members: registered(r, names::PRESENCE_MEMBERS, "Users in rooms of presence"),
+            presence_notifications: registered(r, names::PRESENCE_NOTIFICATIONS, "What tabs were told of presence"),
+            presence_records: registered(r, names::PRESENCE_RECORDS, "Records of presence"),
             replayed: registered(r, names::REPLAYED_NOTIFICATIONS, "Notifications sent again by resumes"),
             publish_requests: registered(r, names::PUBLISH_REQUESTS, "Answers to POST /events"),
             hubs: LabelPool::new(MOST_HUBS),
             routes: LabelPool::new(MOST_ROUTES),
             types: LabelPool::new(MOST_TYPES),
         }
+    }
+
+    /// How many users are in rooms of presence, by this node's tabs and by other nodes'.
+    pub fn set_presence_members(&self, here: usize, elsewhere: usize) {
+        for (place, count) in [("here", here), ("elsewhere", elsewhere)] {
+            self.presence_members.get_or_create(&WhereLabel { place }).set(super::shape::gauge_value(count));
+        }
+    }
+
+    /// Tabs were told of so many users who came or left, or of who is there.
+    pub fn presence_told(&self, kind: &'static str, count: usize) {
+        if count > 0 {
+            self.presence_notifications.get_or_create(&KindLabel { kind }).inc_by(count as u64);
+        }
+    }
+
+    /// A record of presence was written, read, or passed over.
+    pub fn presence_record(&self, outcome: &'static str) {
+        self.presence_records.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Whether the node takes new connections.

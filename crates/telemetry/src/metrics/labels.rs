@@ -17,6 +17,12 @@ pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
 }
 
+/// Where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct WhereLabel {
+    pub(super) place: &'static str,
+}
+
 /// Which kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabel {

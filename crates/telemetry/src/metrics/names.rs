@@ -103,6 +103,13 @@ pub const GRANTS: &str = "fanfare_grants";
 /// About how many bytes this node's knowledge of the log takes.
 pub const PROJECTION_BYTES: &str = "fanfare_projection_bytes";
 
+/// Users in rooms of presence, by where: by this node's tabs, and by other nodes'.
+pub const PRESENCE_MEMBERS: &str = "fanfare_presence_members";
+/// What tabs were told of presence, by kind; one to several tabs counts once.
+pub const PRESENCE_NOTIFICATIONS: &str = "fanfare_presence_notifications";
+/// Records of presence, by what became of them.
+pub const PRESENCE_RECORDS: &str = "fanfare_presence_records";
+
 /// Answers to `POST /events`, by status.
 pub const PUBLISH_REQUESTS: &str = "fanfare_publish_requests";
 
@@ -118,7 +125,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 51] = [
+pub const ALL: [&str; 54] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -164,6 +171,9 @@ pub const ALL: [&str; 51] = [
     ROLE_OVERRIDES,
     GRANTS,
     PROJECTION_BYTES,
+    PRESENCE_MEMBERS,
+    PRESENCE_NOTIFICATIONS,
+    PRESENCE_RECORDS,
     PUBLISH_REQUESTS,
     OUTBOX_PENDING,
     OUTBOX_PUBLISHED,

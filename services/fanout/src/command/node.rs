@@ -22,8 +22,11 @@ use crate::limit::TooFewFiles;
 use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::Letters;
-use crate::pipeline::{DeadLetters, Ingest, Pipeline, Recent, Replay, ReplayOptions, Schemas, Status, Window};
+use crate::pipeline::{
+    DeadLetters, Ingest, Listener, Pipeline, Presence, Recent, Replay, ReplayOptions, Schemas, Status, Window,
+};
 use crate::projection::{Bounds, Projection};
+use crate::roster::Rosters;
 use crate::route::Routes;
 use crate::seal::Seal;
 use crate::shard::Context;
@@ -128,6 +131,8 @@ pub(crate) struct Node {
     pub routes: Routes,
     /// This node among the others.
     pub nodes: Nodes,
+    /// Takes what is read of the others.
+    pub listener: Listener,
 }
 
 impl Node {
@@ -143,8 +148,7 @@ impl Node {
         let broker = super::broker::open(&config.broker, &registry)?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());
         let seal = seal(&config)?;
-        let window = window(&config);
-        let bounds = bounds(&config);
+        let (window, bounds) = (window(&config), bounds(&config));
         let (metrics_registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
@@ -163,18 +167,17 @@ impl Node {
             replay_options(&config, bounds),
         );
         let replay = replay.with_schemas(schemas.clone());
-        let shared = shared(&config, &groups, replay, &seal, &methods, &ingest, &metrics)?;
+        let presence = Presence::of(&config.hubs, &nodes);
+        let listener = Listener::new(presence.as_ref().map(Presence::rosters), nodes.clone(), Arc::clone(&metrics));
+        let shared = shared(&config, &groups, replay, &seal, (&methods, listener.rosters()), &ingest, &metrics)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
-        let hubs = config.hubs.len();
-        let event_bytes = config.limits.event_bytes;
-        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), routes.clone());
-        let operators_letters = Letters::new(log, known, schemas.clone(), routing, event_bytes);
+        let (hubs, event_bytes, routing) = (config.hubs.len(), config.limits.event_bytes, routes.clone());
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
             verifier: verifier(&config)?,
             groups: Arc::clone(&groups),
             ingest,
-            letters: operators_letters,
+            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), routing, event_bytes),
             methods: methods.clone(),
             seal: seal.clone(),
             edge,
@@ -189,8 +192,8 @@ impl Node {
             draining: AtomicBool::new(false),
         });
         let log = Arc::clone(&broker);
-        let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics));
         let pipeline = Pipeline {
+            letters: DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics)),
             broker,
             registry: Arc::clone(&registry),
             schemas,
@@ -199,13 +202,13 @@ impl Node {
             seal,
             metrics,
             status,
-            letters,
             window,
             event_bytes,
             recent,
+            presence,
             tells_risks: config.development.is_none(),
         };
-        Ok(Self { app, pipeline, broker: log, shards, hubs, registry, routes, nodes })
+        Ok(Self { app, pipeline, broker: log, shards, hubs, registry, routes, nodes, listener })
     }
 }
 
@@ -227,7 +230,7 @@ fn shared(
     groups: &Arc<Groups>,
     replay: Replay,
     seal: &Seal,
-    methods: &Methods,
+    (methods, presence): (&Methods, Option<Arc<Rosters>>),
     ingest: &Ingest,
     metrics: &Arc<FanoutMetrics>,
 ) -> Result<Shared, StartError> {
@@ -241,6 +244,7 @@ fn shared(
         resume_bytes: config.limits.resume_bytes,
         joined_groups: config.limits.joined_groups,
         methods: methods.clone(),
+        presence,
         metrics: Arc::clone(metrics),
     };
     Ok(Shared {

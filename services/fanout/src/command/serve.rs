@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -74,7 +74,10 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
     let stop_lease = CancellationToken::new();
-    let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker)).run(stop_lease.clone(), |_| {});
+    let listener = node.listener;
+    let rosters = listener.rosters();
+    let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker));
+    let lease = lease.run(stop_lease.clone(), move |news| listener.hear(&news));
     let lease = tokio::spawn(lease);
     if let Some(listened) = listened {
         let nodes = node.nodes.clone();
@@ -95,7 +98,13 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     app.draining.store(true, Ordering::Release);
     // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
     // negotiates is told to go elsewhere instead of finding nobody.
+    let since = Instant::now();
     drained(&app, node.shards, drain).await;
+    if let Some(rosters) = rosters {
+        // Its members are on their way to other nodes: with its lease they would leave, and come at once again.
+        let lingers = rosters.core().lingers();
+        tokio::time::sleep(lingers.saturating_sub(since.elapsed())).await;
+    }
     stop.cancel();
     pipeline.abort();
     letters.flush(LETTERS).await;

@@ -10,6 +10,7 @@ use super::join::{self, JoinRule, Joiner};
 use super::method;
 use crate::document::section::Section;
 use crate::method::Declared;
+use crate::presence::{self, Described};
 use crate::route::{HubDeclaration, Realms, Times};
 use crate::vocabulary::name::{GroupName, GroupTemplate};
 
@@ -37,6 +38,7 @@ pub(super) const KEYS: &[&str] = &[
     "token_refresh",
     "method",
     "messagepack_times",
+    "presence",
 ];
 
 /// The longest that a connection may outlive its token, in minutes: no token lives longer.
@@ -65,6 +67,8 @@ pub struct HubConfig {
     pub token_refresh: bool,
     /// The methods that its clients may call, beside those that every hub has.
     pub methods: Vec<Arc<Declared>>,
+    /// The groups whose members are told who is there.
+    pub presence: Vec<Arc<presence::Declared>>,
     /// How dates and times are sent in MessagePack.
     pub times: Times,
     /// The realms of its users.
@@ -100,7 +104,8 @@ impl HubConfig {
     /// The names of the claims that its rules and methods name beside those with a meaning of their own: tokens are
     /// read for these and no others.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
-        self.join.iter().flat_map(JoinRule::claims)
+        let described = self.presence.iter().flat_map(|presence| &presence.describe);
+        self.join.iter().flat_map(JoinRule::claims).chain(described.flat_map(Described::claims))
     }
 
     /// What routes may refer to of this hub.
@@ -154,10 +159,13 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
             method.own_as(join.iter().map(JoinRule::template));
         }
     }
+    let times = times(&section);
+    let presence = super::presence::read(&section, public, &join, &methods, times);
     HubConfig {
         path: Arc::from(path),
         public,
         join,
+        presence,
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
         catch_up: section.boolean("catch_up").unwrap_or(true),
@@ -166,7 +174,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         token_refresh: section.boolean("token_refresh").unwrap_or(true),
         methods,
         realms: realms.clone(),
-        times: times(&section),
+        times,
     }
 }
 

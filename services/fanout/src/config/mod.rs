@@ -19,6 +19,7 @@ mod method;
 mod node;
 mod origin;
 mod paths;
+mod presence;
 mod publish;
 mod schema_registry;
 mod secret_file;

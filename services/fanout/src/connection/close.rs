@@ -107,6 +107,12 @@ impl CloseReason {
         matches!(self, Self::LoggedOut | Self::Forbidden | Self::TokenExpired)
     }
 
+    /// Whether its user has lost the right to be here; one whose token ran out comes back with another.
+    #[must_use]
+    pub fn is_about_rights(&self) -> bool {
+        matches!(self, Self::LoggedOut | Self::Forbidden)
+    }
+
     /// Whether the client may come back by itself.
     #[must_use]
     pub fn allow_reconnect(&self) -> bool {

@@ -33,7 +33,7 @@ impl WireForm {
         }
     }
 
-    fn protocol(self) -> Protocol {
+    pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::WebSocket(protocol) | Self::Body(protocol) => protocol,
             Self::Event => Protocol::Json,
@@ -68,9 +68,27 @@ pub struct Frame {
     route: Arc<Route>,
     event: Arc<Event>,
     cursor: Box<str>,
+    wires: Wires,
+}
+
+/// The bytes of one thing in each wire form, made when the first connection of a form needs them.
+#[derive(Debug, Default)]
+pub(crate) struct Wires {
     web_socket: PerProtocol,
     event_stream: OnceLock<Bytes>,
     body: PerProtocol,
+}
+
+impl Wires {
+    /// The bytes of a form; `make` makes them, wrapping included.
+    pub(crate) fn get(&self, form: WireForm, make: impl FnOnce() -> Vec<u8>) -> &Bytes {
+        let cell = match form {
+            WireForm::WebSocket(protocol) => self.web_socket.cell(protocol),
+            WireForm::Event => &self.event_stream,
+            WireForm::Body(protocol) => self.body.cell(protocol),
+        };
+        cell.get_or_init(|| Bytes::from(make()))
+    }
 }
 
 /// One cell for each protocol.
@@ -93,29 +111,16 @@ impl Frame {
     /// What `route` makes of `event`, with the cursor that clients keep.
     #[must_use]
     pub fn new(route: &Arc<Route>, event: &Arc<Event>, cursor: &str) -> Self {
-        Self {
-            route: Arc::clone(route),
-            event: Arc::clone(event),
-            cursor: cursor.into(),
-            web_socket: PerProtocol::default(),
-            event_stream: OnceLock::new(),
-            body: PerProtocol::default(),
-        }
+        Self { route: Arc::clone(route), event: Arc::clone(event), cursor: cursor.into(), wires: Wires::default() }
     }
 
     /// The bytes of one wire form; shared, never copied per connection.
     #[must_use]
     #[inline]
     pub fn wire(&self, form: WireForm) -> &Bytes {
-        let cell = match form {
-            WireForm::WebSocket(protocol) => self.web_socket.cell(protocol),
-            WireForm::Event => &self.event_stream,
-            WireForm::Body(protocol) => self.body.cell(protocol),
-        };
-        cell.get_or_init(|| {
+        self.wires.get(form, || {
             let arguments = self.route.arguments(&self.event, &self.cursor);
-            let hub_bytes = form.protocol().push(self.route.target(), &arguments);
-            Bytes::from(form.wrap(&hub_bytes))
+            form.wrap(&form.protocol().push(self.route.target(), &arguments))
         })
     }
 }

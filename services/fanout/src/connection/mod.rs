@@ -17,6 +17,7 @@ mod tests;
 
 pub use action::{Action, Call};
 pub use close::{CloseReason, Fault};
+pub(crate) use frame::Wires;
 pub use frame::{Frame, WireForm};
 pub(crate) use joined::Joined;
 pub use machine::{Connection, Settings};

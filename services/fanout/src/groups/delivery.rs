@@ -10,6 +10,7 @@ use tracing::Span;
 
 use crate::connection::Frame;
 use crate::projection::{Consequence, Folded};
+use crate::roster::Notice;
 use crate::route::Match;
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
@@ -80,4 +81,6 @@ pub enum ShardMessage {
     /// The pipeline waits for the answer: a tab that joins a group by an event is a member before the
     /// next event is sent to that group.
     Apply(Arc<Consequence>, oneshot::Sender<()>),
+    /// Tell tabs who is there. It is of no place in the log, so no cursor has to do with it.
+    Presence(Notice),
 }

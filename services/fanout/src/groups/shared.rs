@@ -133,6 +133,14 @@ impl Groups {
         }
     }
 
+    /// The same of what is no part of the log, and counts for no position.
+    pub async fn tell(&self, shard: usize, message: ShardMessage) {
+        if let Some(inbox) = self.shards.get(shard) {
+            // A shard that has ended has no tabs to tell.
+            let _ = inbox.send(message).await;
+        }
+    }
+
     /// Makes every shard apply a consequence and waits until all have.
     pub async fn apply(&self, consequence: Consequence) {
         let consequence = Arc::new(consequence);

@@ -57,6 +57,12 @@ impl Nodes {
         self.directory().own().clone()
     }
 
+    /// Whether an id is this node's, or was before its lease was ended.
+    #[must_use]
+    pub fn is_own(&self, id: &NodeId) -> bool {
+        id.is_of_the_process_of(self.directory().own())
+    }
+
     /// All nodes with a lease, this one among them.
     #[must_use]
     pub fn alive(&self) -> Vec<Alive> {

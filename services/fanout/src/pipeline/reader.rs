@@ -11,7 +11,7 @@ use fanfare_telemetry::metrics::FanoutMetrics;
 use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
 use super::progress::Progress;
 use super::recent::Recent;
-use super::{DeadLetters, Schemas, Status};
+use super::{DeadLetters, Presence, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::Routes;
 use crate::seal::Seal;
@@ -51,6 +51,8 @@ pub struct Pipeline {
     pub event_bytes: usize,
     /// Kept for tabs that return.
     pub recent: Arc<Recent>,
+    /// Tells tabs who is there; none if no hub has presence.
+    pub presence: Option<Presence>,
     /// Whether what the broker may lose is a reason for degraded health: in production it is.
     pub tells_risks: bool,
 }
@@ -71,10 +73,18 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`BrokerError::Refused`] if the broker refuses before the node could work at all; waiting is no help then.
-    pub async fn run(self) -> Result<(), BrokerError> {
+    pub async fn run(mut self) -> Result<(), BrokerError> {
+        let presence = self.presence.take();
+        let tells = async {
+            match presence {
+                Some(presence) => presence.run(&self.groups, &self.metrics).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             outcome = self.read() => outcome,
             never = self.watch() => match never {},
+            never = tells => match never {},
         }
     }
 

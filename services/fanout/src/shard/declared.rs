@@ -151,6 +151,7 @@ impl Core {
         let Some(tab) = self.connections.get(key) else { return };
         let joined = &tab.subscriptions.joined;
         if !tab.is_live() || joined.holds(&group) {
+            self.sign_presence(key, &group, &method.name);
             return self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
         }
         if joined.len() >= most {
@@ -179,6 +180,7 @@ impl Core {
                 let was_in = tab.subscriptions.memberships.iter().any(|held| held.group == group);
                 let joined = Joined { membership: membership.clone(), live_from, method: Arc::clone(method) };
                 tab.subscriptions.joined.add(joined);
+                self.sign_presence(key, &group, &method.name);
                 if !was_in {
                     self.rejoined(key, &group);
                     self.told_anew(key, std::slice::from_ref(&membership));

@@ -324,6 +324,10 @@ impl Core {
     pub fn forget(&mut self, key: Key) {
         self.look_after_joining();
         let Some(tab) = self.connections.get_mut(key) else { return };
+        let is_draining = tab.ending.as_ref().is_some_and(|ending| ending.reason == CloseReason::Draining);
+        let is_void = tab.ending.as_ref().is_some_and(|ending| ending.reason.is_about_rights());
+        self.leave_all_rooms(key, is_draining, is_void);
+        let Some(tab) = self.connections.get_mut(key) else { return };
         let heard = std::mem::take(&mut tab.subscriptions);
         if std::mem::replace(&mut tab.is_forgotten, true) {
             return self.forget_once_idle(key);

@@ -128,7 +128,7 @@ impl Core {
     /// One step; false if there is nothing to do for now.
     fn pump_one(&mut self, key: Key) -> bool {
         let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.ending.is_none()) else { return false };
-        let Some(flow) = &mut tab.flow else { return false };
+        let Some(flow) = &mut tab.flow else { return self.tell_presence(key) };
         if flow.replay.is_some() {
             return self.replay_on(key);
         }
@@ -152,7 +152,7 @@ impl Core {
             Some(from) => self.read_behind(key, from),
             None => {
                 tab.flow = None;
-                false
+                self.tell_presence(key)
             }
         }
     }

@@ -16,6 +16,7 @@
 //! | `resume`, `replay` | what a returning tab missed, pulled as its link takes it, priced by what it costs |
 //! | `flow` | what waits between the log and a link; who falls behind reads on from the log |
 //! | `delivery`, `effect` | who hears a notification; what an event does to open connections |
+//! | `presence` | who is there, told to the tabs in a group |
 //! | `retained` | the current state, told once a tab has caught up |
 //! | `ending` | why and how a connection ends |
 
@@ -30,6 +31,7 @@ mod flow;
 mod inbound;
 mod members;
 mod opening;
+mod presence;
 mod queue;
 mod refresh;
 mod replay;
@@ -62,6 +64,7 @@ use crate::connection::{ConnectionId, Settings};
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
 use crate::projection::{HubTag, seal_cursor};
+use crate::roster::Rosters;
 use crate::seal::Seal;
 use delivery::Overtaken;
 use members::Members;
@@ -94,6 +97,8 @@ pub struct Context {
     pub joined_groups: usize,
     /// What clients may call.
     pub methods: Methods,
+    /// Who is in which group; none if no hub tells that.
+    pub presence: Option<Arc<Rosters>>,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
 }
@@ -151,13 +156,14 @@ impl Core {
     /// A shard without connections.
     #[must_use]
     pub fn new(index: usize, context: Arc<Context>, now: Instant) -> Self {
+        let members = if context.presence.is_some() { Members::watched() } else { Members::default() };
         Self {
             index,
             context,
             clock: PacedClock::new(now),
             connections: Slab::new(),
             by_id: HashMap::new(),
-            members: Members::default(),
+            members,
             used_tokens: UsedTokens::default(),
             dirty: Vec::new(),
             tasks: VecDeque::new(),
@@ -191,7 +197,7 @@ impl Core {
     /// Whether nothing waits to be written or started.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.dirty.is_empty() && self.tasks.is_empty() && self.looks.is_empty()
+        self.dirty.is_empty() && self.tasks.is_empty() && self.looks.is_empty() && !self.members.has_moved()
     }
 
     /// How many connections there are, ended ones among them.

@@ -219,6 +219,7 @@ impl Core {
             is_anchored: false,
             is_refreshed: false,
             was_told: false,
+            attending: None,
             calls: Calls::default(),
             inbound: Inbound::new(now),
             ending: None,
@@ -299,6 +300,7 @@ impl Core {
                 }
             }
         }
+        self.attend_moved();
     }
 
     /// What is retained for groups that a tab has come into.

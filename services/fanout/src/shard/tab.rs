@@ -9,6 +9,7 @@ use fanfare_signalr::negotiate::Transport;
 use super::calls::Calls;
 use super::flow::Flow;
 use super::inbound::Inbound;
+use super::presence::Attending;
 use super::queue::SendQueue;
 use super::resume::Rejoin;
 use super::{Core, Key, LINGER};
@@ -60,6 +61,8 @@ pub(super) struct Tab {
     pub is_refreshed: bool,
     /// Whether it was told of any event.
     pub was_told: bool,
+    /// The places that it is in, and what it was told of them.
+    pub attending: Option<Box<Attending>>,
     pub calls: Calls,
     pub inbound: Inbound,
     /// Set once the connection has ended; its link lives a little longer.

@@ -105,6 +105,7 @@ impl SimulatedShard {
             resume_bytes: 1 << 20,
             joined_groups: 100,
             methods,
+            presence: None,
             metrics: metrics(),
         };
         Self {

@@ -201,6 +201,11 @@ impl fmt::Debug for GroupTemplate {
 pub struct GroupName(Arc<str>);
 
 impl GroupName {
+    /// A name that another node has made and tells by its [`key`](Self::key).
+    pub(crate) fn told(key: &str) -> Self {
+        Self(Arc::from(key))
+    }
+
     /// The shape of the template that made this name, for instance `org:{}`.
     #[must_use]
     pub fn shape(&self) -> &str {

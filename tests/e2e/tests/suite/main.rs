@@ -16,6 +16,7 @@ mod isolation;
 mod leaks;
 mod limits;
 mod logout;
+mod presence;
 mod proxy;
 mod publish;
 mod publishers;

@@ -53,10 +53,10 @@ fn the_example_of_a_configuration_is_sound() {
     std::fs::create_dir(folder.path().join("routes")).unwrap();
     std::fs::write(folder.path().join("secret"), [b'x'; 32]).unwrap();
     let page = manual("configuration.md");
-    let [example, brokers @ .., methods] = &examples(&page)[..] else { panic!("examples") };
+    let [example, brokers @ .., methods, presence] = &examples(&page)[..] else { panic!("examples") };
     assert_eq!(brokers.len(), 2);
     // The last is a continuation of the first.
-    let example = format!("{example}\n{methods}").replace("/run/secrets/fanfare", "secret");
+    let example = format!("{example}\n{methods}\n{presence}").replace("/run/secrets/fanfare", "secret");
     parse_in(folder.path(), &example).unwrap_or_else(|faults| panic!("{}", faults[0]));
 }
 
@@ -72,6 +72,7 @@ fn every_key_is_explained() {
         issuer::KEYS,
         hub::KEYS,
         method::KEYS,
+        super::super::presence::KEYS,
         authorizer::KEYS,
         SECTIONS,
     ];

@@ -4,6 +4,7 @@ mod demo;
 mod docs;
 mod faults;
 mod join;
+mod presence;
 mod shared_brokers;
 
 use std::path::Path;

@@ -80,6 +80,7 @@ impl Node {
             window,
             event_bytes: BOUNDS.event_bytes,
             recent,
+            presence: None,
             tells_risks: true,
         };
         Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }
@@ -99,6 +100,7 @@ impl Node {
                 let text = String::from_utf8_lossy(frame).into_owned();
                 (Told::Alert(field(&text, "title")), field(&text, "cursor"))
             }
+            ShardMessage::Presence(notice) => panic!("no hub has presence: {notice:?}"),
             ShardMessage::Apply(consequence, answer) => {
                 look(&self.groups);
                 let _ = answer.send(());

@@ -159,6 +159,7 @@ impl Shard {
         for message in batch.drain(..) {
             match message {
                 ShardMessage::Deliver(delivery) => core.deliver(&delivery, now),
+                ShardMessage::Presence(notice) => core.tell_who_is_there(&notice),
                 ShardMessage::Apply(effect, answer) => {
                     core.apply(&effect);
                     answers.push(answer);

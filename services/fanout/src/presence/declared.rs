@@ -1,0 +1,70 @@
+//! Presence on the groups of one template, as it is declared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::described::Described;
+use super::shape::{Scene, Shape};
+use crate::route::Times;
+use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupTemplate;
+
+/// The most characters of one text that describes a user; what is longer is cut.
+const MOST_TEXT: usize = 256;
+
+/// Presence on the groups of one template.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// The groups.
+    pub template: GroupTemplate,
+    /// The method whose calls say that a user is still there.
+    pub heartbeat: Option<Arc<str>>,
+    /// After how long without one a tab counts no more.
+    pub inactive_after: Option<Duration>,
+    /// How long a user whose last connection was lost stays, so that a reload is no coming and going.
+    pub linger: Duration,
+    /// In rooms with more members, what changes is gathered for a moment and told together.
+    pub batch_above: usize,
+    /// The most members of one page of a snapshot.
+    pub page_members: usize,
+    /// What describes a user.
+    pub describe: Box<[Described]>,
+    /// What the others are told of a user who has come.
+    pub joined: Option<Said>,
+    /// What they are told of one who has left.
+    pub left: Option<Said>,
+    /// What they are told of several at once; without it, of each.
+    pub together: Option<Said>,
+    /// What a newcomer is told.
+    pub snapshot: Said,
+    /// A member in a list of members.
+    pub member: Shape,
+    /// How dates and times are sent in MessagePack.
+    pub times: Times,
+}
+
+/// A notification: what clients listen to, and its arguments.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The clients' method.
+    pub target: Arc<str>,
+    /// Its arguments.
+    pub arguments: Box<[Shape]>,
+}
+
+impl Said {
+    /// The arguments for one notification.
+    pub(crate) fn arguments<'a>(&'a self, scene: &Scene<'a>) -> Vec<fanfare_signalr::Value<'a>> {
+        self.arguments.iter().map(|shape| shape.evaluate(scene)).collect()
+    }
+}
+
+impl Declared {
+    /// What describes a user, out of their claims.
+    #[must_use]
+    pub fn about(&self, who: &Identity) -> Box<[(Arc<str>, Box<str>)]> {
+        let described = self.describe.iter();
+        let described = described.filter_map(|text| Some((Arc::clone(&text.name), text.text(who, MOST_TEXT)?)));
+        described.collect()
+    }
+}

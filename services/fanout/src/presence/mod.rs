@@ -1,0 +1,21 @@
+//! What the configuration says of presence: which groups, who is gone when, and the words in which it is told.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `declared` | presence on the groups of one template |
+//! | `described` | what describes a user |
+//! | `shape` | the words of a notification |
+//! | `room`, `member` | a group of one hub and one org, and who is in it |
+
+mod declared;
+mod described;
+mod member;
+mod room;
+mod shape;
+
+pub use declared::{Declared, Said};
+pub use described::Described;
+pub use member::{Member, User};
+pub use room::Room;
+pub(crate) use shape::Scene;
+pub use shape::{Names, Shape, Source, UnknownName};

@@ -1,0 +1,212 @@
+//! Who is there: on one node, and on two of which one is killed.
+
+use std::time::{Duration, Instant};
+
+use fanfare_e2e_tests::backplane::{Backplane, Kind};
+use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::cluster::SECRET;
+use fanfare_e2e_tests::{HUB, Node, Settings, Tab, Token};
+use serde_json::{Value, json};
+
+/// Longer than a lease takes to run out and to be ended.
+const LEASE: Duration = Duration::from_secs(40);
+
+const LISTS: &str = r#"
+method.JoinList = { arguments = ["listId"], allow = true, join = "list:{listId}" }
+method.LeaveList = { arguments = ["listId"], leave = "list:{listId}" }
+method.UpdatePresence = { arguments = ["listId"], allow = true, join = "list:{listId}" }
+
+[hub."HUB".presence."list:{listId}"]
+heartbeat = "UpdatePresence"
+inactive_after_seconds = 5
+linger_seconds = 2
+describe = { name = "{claim.name}" }
+joined = { target = "UserJoined", arguments = [{ listId = "{listId}", user = { id = "{user}", displayName = "{name}" }, timestamp = "{$time}" }] }
+left = { target = "UserLeft", arguments = [{ listId = "{listId}", userId = "{user}", displayName = "{name}" }] }
+snapshot = { target = "PresenceUpdate", arguments = [{ listId = "{listId}", activeUsers = "{$members}" }] }
+member = { id = "{user}", "displayName?" = "{name}", joinedAt = "{$since}" }
+"#;
+
+fn settings() -> Settings {
+    let mut settings = Settings::default().secret(SECRET);
+    settings.hubs = format!("[hub.\"{HUB}\"]\n{}", LISTS.replace("HUB", HUB));
+    settings
+}
+
+/// The same where nobody is gone for giving no sign.
+fn settings_without_heartbeat() -> Settings {
+    let mut settings = settings();
+    settings.hubs =
+        settings.hubs.replace("heartbeat = \"UpdatePresence\"\n", "").replace("inactive_after_seconds = 5\n", "");
+    settings
+}
+
+fn token(user: &str, org: &str) -> Token {
+    Token::user(user, org).claim("name", format!("The {user}"))
+}
+
+async fn tab(node: &Node, user: &str) -> Tab {
+    node.tab(&token(user, "acme")).await
+}
+
+/// Joins, and gives who is there by the snapshot.
+async fn join(tab: &mut Tab, list: &str) -> Vec<String> {
+    tab.invoke("JoinList", json!([list])).await.expect("joined");
+    there(&tab.expect("PresenceUpdate").await)
+}
+
+fn there(update: &Value) -> Vec<String> {
+    let users = update["activeUsers"].as_array().expect("a list").iter();
+    let mut users: Vec<String> = users.map(|user| user["id"].as_str().expect("an id").to_owned()).collect();
+    users.sort();
+    users
+}
+
+/// The next of these targets and their users, whenever it comes.
+async fn next(tab: &mut Tab, within: Duration) -> Option<(String, String)> {
+    let heard = async {
+        loop {
+            if let Message::Notification(target, argument) = tab.receive().await {
+                let user = argument["userId"].as_str().or(argument["user"]["id"].as_str()).unwrap_or_default();
+                return (target, user.to_owned());
+            }
+        }
+    };
+    tokio::time::timeout(within, heard).await.ok()
+}
+
+#[tokio::test]
+async fn the_others_are_told_of_users_and_not_of_tabs() {
+    let node = Node::start_with(settings_without_heartbeat()).await;
+    let mut bob = tab(&node, "bob").await;
+    assert_eq!(join(&mut bob, "7").await, ["bob"]);
+    let mut alice = tab(&node, "alice").await;
+    assert_eq!(join(&mut alice, "7").await, ["alice", "bob"]);
+    let joined = bob.expect("UserJoined").await;
+    assert_eq!(joined["user"], json!({ "id": "alice", "displayName": "The alice" }));
+    assert_eq!(joined["listId"], "7");
+    assert!(joined["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{joined}");
+    // Her second tab tells nobody but itself, and the first one to go does not either.
+    let mut second = tab(&node, "alice").await;
+    assert_eq!(join(&mut second, "7").await, ["alice", "bob"]);
+    alice.invoke("LeaveList", json!(["7"])).await.expect("left");
+    bob.expect_silence().await;
+    second.invoke("LeaveList", json!(["7"])).await.expect("left");
+    assert_eq!(bob.expect("UserLeft").await["userId"], "alice");
+    // Whoever has left hears nothing of those who stay.
+    let mut carol = tab(&node, "carol").await;
+    join(&mut carol, "7").await;
+    bob.expect("UserJoined").await;
+    second.expect_silence().await;
+    // A list of the same name of another org is another list.
+    let mut dave = node.tab(&token("dave", "globex")).await;
+    assert_eq!(join(&mut dave, "7").await, ["dave"]);
+    carol.expect_silence().await;
+    assert!(node.metric("fanfare_presence_members", "here").await >= 3.0);
+}
+
+#[tokio::test]
+async fn a_reload_is_no_coming_and_going_and_a_lost_tab_leaves_after_a_moment() {
+    let node = Node::start_with(settings_without_heartbeat()).await;
+    let mut bob = tab(&node, "bob").await;
+    join(&mut bob, "7").await;
+    let mut alice = tab(&node, "alice").await;
+    join(&mut alice, "7").await;
+    bob.expect("UserJoined").await;
+    drop(alice);
+    let mut alice = tab(&node, "alice").await;
+    join(&mut alice, "7").await;
+    bob.expect_silence().await;
+    drop(alice);
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserLeft".into(), "alice".into())));
+}
+
+#[tokio::test]
+async fn who_sends_no_heartbeat_is_gone_until_the_next_one() {
+    let node = Node::start_with(settings()).await;
+    let mut bob = tab(&node, "bob").await;
+    join(&mut bob, "7").await;
+    let mut alice = tab(&node, "alice").await;
+    join(&mut alice, "7").await;
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "alice".into())));
+    let mut left = None;
+    let since = Instant::now();
+    while left.is_none() && since.elapsed() < LEASE {
+        bob.invoke("UpdatePresence", json!(["7"])).await.expect("taken");
+        left = next(&mut bob, Duration::from_secs(1)).await;
+    }
+    assert_eq!(left, Some(("UserLeft".into(), "alice".into())));
+    assert!(since.elapsed() > Duration::from_secs(4), "{:?}", since.elapsed());
+    alice.invoke("UpdatePresence", json!(["7"])).await.expect("taken");
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "alice".into())));
+}
+
+/// Two nodes with one presence; one is killed.
+async fn outlives_a_kill(kind: Kind) {
+    let Some(backplane) = Backplane::start(kind).await else { return };
+    let settings = |node| settings_without_heartbeat().broker(&backplane.config(node));
+    let mut one = Node::start_with(settings(0)).await;
+    let two = Node::start_with(settings(1)).await;
+    let mut bob = tab(&two, "bob").await;
+    join(&mut bob, "7").await;
+    let mut alice = tab(&one, "alice").await;
+    join(&mut alice, "7").await;
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "alice".into())));
+    let mut carol = tab(&one, "carol").await;
+    assert_eq!(join(&mut carol, "7").await, ["alice", "bob", "carol"], "who is there by another node, too");
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "carol".into())));
+    // A tab of hers on the other node as well tells nobody.
+    let mut carol_two = tab(&two, "carol").await;
+    assert_eq!(join(&mut carol_two, "7").await, ["alice", "bob", "carol"]);
+    let mut dave = tab(&one, "dave").await;
+    join(&mut dave, "7").await;
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "dave".into())));
+    one.kill();
+    // Dave is back elsewhere before the lease runs out: he has neither left nor come.
+    let mut dave = tab(&two, "dave").await;
+    assert_eq!(join(&mut dave, "7").await, ["alice", "bob", "carol", "dave"]);
+    let killed = Instant::now();
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserLeft".into(), "alice".into())));
+    assert!(killed.elapsed() > Duration::from_secs(5), "not before the lease ran out: {:?}", killed.elapsed());
+    bob.expect_silence().await;
+    // The node comes back under another id, and so do its tabs.
+    one.start().await;
+    let mut alice = tab(&one, "alice").await;
+    assert_eq!(join(&mut alice, "7").await, ["alice", "bob", "carol", "dave"]);
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "alice".into())));
+    // Stopped in order, it waits for its users to be elsewhere.
+    one.terminate();
+    let mut alice = tab(&two, "alice").await;
+    join(&mut alice, "7").await;
+    assert!(one.end().await.success());
+    let mut last = tab(&two, "erin").await;
+    assert_eq!(join(&mut last, "7").await, ["alice", "bob", "carol", "dave", "erin"]);
+    assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "erin".into())), "and nothing before it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_on_nats_outlives_a_node_that_is_killed() {
+    outlives_a_kill(Kind::Nats).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_on_kafka_outlives_a_node_that_is_killed() {
+    outlives_a_kill(Kind::Kafka).await;
+}
+
+/// A tab that joins before it has resumed, as pages do that come back.
+#[tokio::test]
+async fn a_tab_that_has_not_caught_up_is_told_who_is_there_once_it_has() {
+    let node = Node::start_with(settings_without_heartbeat()).await;
+    let mut bob = tab(&node, "bob").await;
+    join(&mut bob, "7").await;
+    let cursor = bob.cursor().await;
+    let mut again = Connect::new(HUB, token("bob", "acme").sign()).connect(node.address()).await;
+    again.invoke("JoinList", json!(["7"])).await.expect("joined");
+    let mut alice = tab(&node, "alice").await;
+    join(&mut alice, "7").await;
+    let resumed = again.invoke("Resume", json!([cursor])).await.expect("resumed");
+    assert_eq!(resumed["replayed"], 0, "presence is in no resume: {resumed}");
+    let heard = next(&mut again, LEASE).await;
+    assert_eq!(heard.map(|(target, _)| target).as_deref(), Some("PresenceUpdate"));
+}
