@@ -25,6 +25,7 @@ const PAGE = `<!doctype html><meta charset=utf-8><title>client</title>
   client.on("toast", ({ title }) => report("toast", title));
   client.on("featureFlag", ({ flag, enabled }) => report("flag", [flag, enabled]));
   client.on("ItemAdded", (list, item) => report("item", item));
+  client.watch(async () => report("fetch", true), { on: {}, show: () => undefined });
   client.onState((state) => report("state", state));
   client.onGap(() => report("gap", true));
   client.onEnd(({ reason }) => report("end", reason));
@@ -103,6 +104,8 @@ export class ClientTab {
   flags = [];
   items = [];
   gaps = 0;
+  /** How often the page has fetched the state that it watches. */
+  fetches = 0;
   state = "none";
   end;
   /** Connections that this tab has opened itself. */
@@ -126,6 +129,8 @@ export class ClientTab {
       this.items.push(value);
     } else if (what === "gap") {
       this.gaps += 1;
+    } else if (what === "fetch") {
+      this.fetches += 1;
     } else {
       this[what] = value;
     }

@@ -15,6 +15,8 @@ const HAND_OVERS = 100;
 /** A tab that is frozen comes back by itself; one that closes or crashes needs a new one in its place, which takes longer. */
 const WAYS = ["close", "freeze", "freeze", "freeze", "crash", "freeze", "freeze", "freeze"];
 const PAUSE_MS = 20;
+/** A tab keeps 1,000 notifications for those that lack some. */
+const MORE_THAN_KEPT = 1_100;
 const HUB = `
 method.JoinList = { arguments = ["listId"], allow = true, join = "list:{listId}" }
 method.LeaveList = { arguments = ["listId"], leave = "list:{listId}" }`;
@@ -247,6 +249,41 @@ check("a tab that opens later is told what is retained, and one that comes back 
   for (const tab of tabs) {
     assert.deepEqual([tab.toasts, tab.gaps], [titles, 0]);
   }
+});
+
+check("a tab that slept through more than is kept for it fetches anew, and so does one whose place is unknown", async () => {
+  const tabs = await openTabs("alice");
+  const sleeper = tabs.find((tab) => !tab.holdsConnection);
+  await Promise.all(tabs.map((tab) => tab.until("a fetch", () => tab.fetches === 1)));
+  await leaderOf(tabs).page.bringToFront();
+  await sleeper.freeze();
+  const titles = Array.from({ length: MORE_THAN_KEPT }, () => unique("slept"));
+  const left = [...titles];
+  const publisher = async () => {
+    for (let title = left.pop(); title !== undefined; title = left.pop()) {
+      await node.alert(title);
+    }
+  };
+  await Promise.all(Array.from({ length: 10 }, publisher));
+  await leaderOf(tabs).until("all", () => leaderOf(tabs).toasts.length === titles.length);
+  await sleeper.thaw();
+  await sleeper.until("a gap and a fetch", () => sleeper.gaps === 1 && sleeper.fetches === 2);
+  const title = unique("awake");
+  await node.alert(title);
+  await Promise.all(tabs.map((tab) => tab.hears(title)));
+  assert.deepEqual([sleeper.toasts, leaderOf(tabs).fetches, leaderOf(tabs).gaps], [[title], 1, 0]);
+
+  const other = await openTab("frank");
+  await other.connected();
+  const address = other.page.url();
+  await other.page.waitForFunction(() => sessionStorage.length === 1);
+  await other.page.evaluate(() => {
+    const [key] = Object.keys(sessionStorage);
+    sessionStorage.setItem(key, JSON.stringify({ cursor: "no-cursor-of-this-node-".repeat(2), ids: ["x"] }));
+  });
+  await other.page.goto("about:blank");
+  await other.page.goto(address);
+  await other.until("a gap", () => other.gaps === 1);
 });
 
 check("a logout ends the client in every tab of its user, and another user's tabs stay", async () => {
