@@ -113,7 +113,8 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.resumed("complete", 0);
     fanout.publish_answered(202);
     fanout.set_partitions([(0, 3, 5)].into_iter());
-    fanout.set_routes("abc");
+    fanout.routes_reloaded("replaced", "abc");
+    fanout.token_refreshed("taken");
     fanout.set_broker_risk("replicas", true);
     producer.request_answered("/login", 200);
 }

@@ -125,7 +125,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 54] = [
+pub const ALL: [&str; 56] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -156,6 +156,8 @@ pub const ALL: [&str; 54] = [
     READ_BACK_GOAL,
     DEAD_LETTER_QUEUE,
     DEAD_LETTERS_LOST,
+    ROUTE_RELOADS,
+    ROUTES_REFUSED,
     ROUTES_INFO,
     BROKER_CONNECTED,
     NOTIFICATIONS,
