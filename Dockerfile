@@ -22,6 +22,7 @@ COPY services/ services/
 COPY schemas/ schemas/
 COPY tests/ tests/
 COPY --from=page /src/web/dist web/dist
+COPY --from=page /src/web/node_modules/@microsoft/signalr/dist/browser web/node_modules/@microsoft/signalr/dist/browser
 # Dependencies are built once and kept in the two caches, which are in no image; what was built is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked -p fanfare-fanout -p fanfare-relay -p fanfare-auth -p fanfare-license -p fanfare-export \

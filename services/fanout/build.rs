@@ -1,4 +1,5 @@
-//! Puts the built demo page where the binary takes it from; an empty folder if it was not built.
+//! Puts the built demo page, and the SignalR client for the page of `fanfare init`, where the binary takes them from;
+//! nothing where they are not there.
 
 use std::path::Path;
 use std::{env, fs, io};
@@ -14,7 +15,13 @@ fn main() -> io::Result<()> {
         fs::remove_dir_all(&out)?;
     }
     fs::create_dir_all(&out)?;
-    if page.is_dir() { copy(&page, &out) } else { Ok(()) }
+    if page.is_dir() {
+        copy(&page, &out)?;
+    }
+    let client = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../web/node_modules/@microsoft/signalr/dist/browser/signalr.min.js");
+    println!("cargo::rerun-if-changed={}", client.display());
+    fs::write(out.with_file_name("signalr.min.js"), fs::read(client).unwrap_or_default())
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -36,7 +36,7 @@ pub use id::{Id, IdError, MAX_NAME_CHARS, check_name};
 pub use input::Input;
 pub use json::JsonMismatch;
 pub use record::Record;
-pub use registry::{EventType, Registry, RegistryError};
+pub use registry::{DeclaredSchema, EventType, Registry, RegistryError};
 pub use schema::{Field, Fields, Kind, Schema, Symbols, Unit};
 pub use timestamp::{Timestamp, TimestampError};
 pub use type_name::{TypeName, TypeNameError};

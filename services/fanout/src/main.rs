@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, deadletters, docs, explain, publish, relay, serve, token};
+use fanfare_fanout::command::{check, deadletters, docs, explain, init, publish, relay, serve, token};
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
@@ -25,6 +25,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a configuration, an event, a route and a page to begin with; what is there is never overwritten.
+    Init {
+        /// The folder that they are written to.
+        #[arg(value_name = "FOLDER", default_value = ".")]
+        folder: PathBuf,
+    },
     /// Run one fan-out node until SIGTERM or Ctrl-C.
     Serve {
         /// The configuration file.
@@ -173,6 +179,7 @@ fn kinds() -> clap::builder::PossibleValuesParser {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Init { folder } => init::run(&folder).into(),
         Command::Serve { config } => serve::run(&config).into(),
         Command::Check { config, explain } => check::run(&config, explain),
         Command::Publish { config, event_type, json, version, source, token } => {

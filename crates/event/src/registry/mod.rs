@@ -2,6 +2,7 @@
 
 mod builtin;
 mod compatibility;
+mod declared;
 mod error;
 mod event_type;
 mod folder;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use declared::DeclaredSchema;
 pub use error::RegistryError;
 pub use event_type::EventType;
 use folder::Source;

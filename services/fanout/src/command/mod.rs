@@ -7,6 +7,7 @@ mod descriptors;
 pub mod docs;
 mod ending;
 pub mod explain;
+pub mod init;
 pub(crate) mod node;
 pub mod publish;
 pub mod relay;

@@ -6,7 +6,7 @@ use fanfare_event::{Registry, RegistryError};
 
 use super::{Config, HubConfig};
 use crate::document::{Fault, Source};
-use crate::route::RouteTable;
+use crate::route::{RouteTable, with_declared_events};
 
 /// The most route files of a folder.
 const MAX_ROUTE_FILES: usize = 1000;
@@ -26,8 +26,8 @@ impl Loaded {
     /// Loads a configuration file and the schemas and routes that it names.
     pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
         let config = Config::load(path)?;
-        let registry = registry(&config)?;
         let sources = route_sources(&config.routes)?;
+        let registry = with_declared_events(registry(&config)?, &sources)?;
         let mut faults = Vec::new();
         for hub in &config.hubs {
             for method in &hub.methods {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fanfare_signalr::Value as Wire;
 use toml::de::DeValue;
 
+use super::builtin;
 use super::expression::{Entry, Expression};
 use super::scope::{Phase, Scope};
 use super::source::Source;
@@ -73,6 +74,9 @@ fn entry(scope: &Scope<'_>, key: Located<&str>, node: Node<'_>) -> Option<Entry>
 
 /// A template: one value alone keeps its type, anything else is text.
 pub(super) fn template(scope: &Scope<'_>, template: Located<&str>) -> Option<Expression> {
+    if template.value == "{$event}" {
+        return Some(Expression::Object(builtin::event_entries(scope, |_| true).into()));
+    }
     let text = scope.text(template, Phase::Sending)?;
     if let Some(source) = text.single() {
         return Some(Expression::Value(source.clone()));

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::argument;
 use super::expression::{Entry, Expression};
-use super::field::article;
+use super::field::{FieldPath, article};
 use super::link;
 use super::scope::{Phase, Scope};
 use super::source::Source;
@@ -90,16 +90,51 @@ pub(super) fn feature_flag(scope: &Scope<'_>, section: &Section<'_>) -> Option<S
     Some(object("featureFlag", entries))
 }
 
-/// Reads `send = { target, arguments }`.
+/// What `send` does unless it is said: the event's name as target, and one object with what the event says, without
+/// whom it is for.
+pub(super) fn send_event(scope: &Scope<'_>) -> Shape {
+    let entries = event_entries(scope, |field| !super::verify::is_address(field));
+    let said = |key: &str| entries.iter().any(|entry| *entry.key == *key);
+    let own = [("id", Source::Notification), ("cursor", Source::Cursor), ("at", Source::Time)];
+    // A field of the event's own that is called so is what the page wants.
+    let own: Vec<_> = own.into_iter().filter(|(key, _)| !said(key)).collect();
+    let own = own.into_iter().map(|(key, source)| Entry::new(key, Expression::Value(source)));
+    let object: Vec<_> = own.chain(entries).collect();
+    Shape { target: event_name(scope), arguments: [Expression::Object(object.into())].into() }
+}
+
+/// The fields of the event that all versions of the route have.
+pub(super) fn event_entries(scope: &Scope<'_>, wanted: impl Fn(&fanfare_event::Field) -> bool) -> Vec<Entry> {
+    let fields = scope.schema.fields.iter().filter(|field| wanted(field));
+    let everywhere = |name: &str| scope.versions.iter().all(|version| version.index_of(name).is_some());
+    let entry = |field: &fanfare_event::Field| {
+        let path = FieldPath::find(scope.schema, &field.name).ok()?;
+        Some(Entry::new(&field.name, Expression::Value(Source::Field(path))))
+    };
+    fields.filter(|field| everywhere(&field.name)).filter_map(entry).collect()
+}
+
+fn event_name(scope: &Scope<'_>) -> Box<str> {
+    scope.schema.event_type.event().into()
+}
+
+/// Reads `send = { target, arguments }`, either of which has a default.
 pub(super) fn send(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     let section = section.clone().allow(&["target", "arguments"]);
-    let target = section.required("target").filter(|target| check_target(scope, *target));
+    let usual = send_event(scope);
+    let target: Option<Box<str>> = match section.value("target") {
+        None => Some(usual.target),
+        Some(_) => section.required("target").and_then(|target| match target.value {
+            "{$event.name}" => Some(event_name(scope)),
+            text => check_target(scope, target).then(|| text.into()),
+        }),
+    };
     let Some(list) = section.list("arguments") else {
-        if section.value("arguments").is_none() {
-            let help = "for instance arguments = [\"{$id}\"]";
-            scope.document.fault(section.at(), "`send` needs the key `arguments`", Some(help.to_owned()));
-        }
-        return None;
+        return if section.value("arguments").is_none() {
+            Some(Shape { target: target?, arguments: usual.arguments })
+        } else {
+            None
+        };
     };
     if list.len() > MAX_ARGUMENTS {
         section.fault("arguments", format!("more than {MAX_ARGUMENTS} arguments"), None);
@@ -107,7 +142,7 @@ pub(super) fn send(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     }
     let arguments: Vec<_> = list.iter().map(|node| argument::compile(scope, node)).collect();
     let arguments = arguments.into_iter().collect::<Option<_>>()?;
-    Some(Shape { target: target?.value.into(), arguments })
+    Some(Shape { target: target?, arguments })
 }
 
 fn check_target(scope: &Scope<'_>, target: Located<&str>) -> bool {

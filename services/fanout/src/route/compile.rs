@@ -103,7 +103,7 @@ struct Compiler<'c, 'd> {
 
 impl<'d> Compiler<'_, 'd> {
     fn file(&mut self, document: &'d Document<'d>) {
-        let root = document.root().allow(&["hub", "hubs", "route"]);
+        let root = document.root().allow(&["hub", "hubs", "route", "event"]);
         let shared = self.hubs(&root);
         for section in root.sections("route") {
             let name = self.name(&section);
@@ -305,7 +305,11 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
         }
         [] => {
             let message = format!("{} sends nothing", section.title());
-            section.document().fault(section.at(), message, Some(format!("it needs one of {}", SHAPES.join(", "))));
+            section.document().fault(
+                section.at(),
+                message,
+                Some(format!("it needs one of {}; send = true sends the event as it is", SHAPES.join(", "))),
+            );
             return None;
         }
         [_, second, ..] => {
@@ -313,6 +317,9 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
             return None;
         }
     };
+    if key == "send" && section.value(key).and_then(|node| node.get_ref().as_bool()) == Some(true) {
+        return Some(builtin::send_event(scope));
+    }
     let shape = section.section(key)?;
     match key {
         "toast" => builtin::toast(scope, &shape),

@@ -9,6 +9,7 @@ mod builtin;
 mod canonical;
 mod compile;
 mod condition;
+mod declared_event;
 mod effect;
 mod expression;
 mod field;
@@ -29,6 +30,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use compile::KEYS;
+pub use declared_event::with_declared_events;
 pub use effect::Effect;
 pub use realm::{InRealm, Realms};
 pub use routes::Routes;

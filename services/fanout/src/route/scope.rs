@@ -108,6 +108,11 @@ impl Scope<'_> {
                 self.document.fault(name.at, message, None);
                 None
             }
+            None if name.value == "$event" => {
+                let help = "it is an object: it stands alone, as one of the `arguments` of `send`";
+                self.document.fault(name.at, "`{$event}` cannot stand here", Some(help.to_owned()));
+                None
+            }
             None => {
                 let help = suggest::help(name.value, ATTRIBUTES.iter().map(|(known, ..)| *known));
                 self.document.fault(name.at, format!("there is no `{{{}}}`", name.value), help);

@@ -27,6 +27,8 @@ pub(super) enum Source {
     Time,
     /// `{$type}`: the event's type.
     Type,
+    /// `{$event.name}`: the event's name, without its service.
+    Name,
     /// `{$org}`: the org that the event belongs to.
     Org,
     /// `{$subject}`: what the event is about.
@@ -36,12 +38,13 @@ pub(super) enum Source {
 }
 
 /// The names with a `$`, and whether they are known before a notification is sent.
-pub(super) const ATTRIBUTES: [(&str, Source, bool); 8] = [
+pub(super) const ATTRIBUTES: [(&str, Source, bool); 9] = [
     ("$id", Source::Id, true),
     ("$notification", Source::Notification, false),
     ("$cursor", Source::Cursor, false),
     ("$time", Source::Time, true),
     ("$type", Source::Type, true),
+    ("$event.name", Source::Name, true),
     ("$org", Source::Org, true),
     ("$subject", Source::Subject, true),
     ("$source", Source::Producer, true),
@@ -124,6 +127,7 @@ impl Source {
             Self::Id => Some(&*attributes.id),
             Self::Cursor => Some(context.cursor),
             Self::Type => Some(attributes.event_type.as_str()),
+            Self::Name => Some(attributes.event_type.event()),
             Self::Org => attributes.org.as_ref().map(Id::as_str),
             Self::Subject => attributes.subject.as_deref(),
             Self::Producer => Some(&*attributes.source),

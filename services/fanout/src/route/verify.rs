@@ -8,6 +8,11 @@ const ID_FIELDS: [&str; 6] = ["user", "user_id", "org", "org_id", "session", "se
 /// The names, or aliases, of a field that holds the org.
 const ORG_FIELDS: [&str; 2] = ["org", "org_id"];
 
+/// Whether a field says whom an event is for.
+pub(super) fn is_address(field: &fanfare_event::Field) -> bool {
+    ID_FIELDS.iter().any(|name| field.is_called(name))
+}
+
 /// Why an event cannot be routed; it belongs into the dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unroutable {

@@ -1,6 +1,7 @@
 //! Routes from file to notification.
 
 mod access;
+mod declared;
 mod demo;
 mod faults;
 mod ids;
