@@ -48,7 +48,10 @@ impl Loaded {
 /// # Errors
 /// What is wrong with them; the node is as it was.
 pub fn routes_again(config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {
-    compile(&route_sources(&config.routes)?, config, registry)
+    let sources = route_sources(&config.routes)?;
+    // Schemas are read at the start alone, and so are events that route files declare: another declaration is told.
+    with_declared_events(registry.clone(), &sources)?;
+    compile(&sources, config, registry)
 }
 
 fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {

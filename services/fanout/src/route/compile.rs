@@ -13,10 +13,10 @@ use super::effect::EffectRule;
 use super::field::FieldPath;
 use super::realm::RealmRule;
 use super::rule::{Retain, Route};
-use super::scope::{Phase, Scope};
+use super::scope::{Phase, Scope, versions};
 use super::text::Text;
 use super::{HubDeclaration, RouteSource, canonical, isolation};
-use crate::document::section::{Section, integer, text};
+use crate::document::section::{Section, text};
 use crate::document::{Document, Fault, Located, suggest};
 
 pub(crate) const KEYS: &[&str] = &[
@@ -245,28 +245,6 @@ impl<'d> Compiler<'_, 'd> {
             }
         }
     }
-}
-
-fn versions(section: &Section<'_>, event_type: &EventType) -> Vec<Arc<fanfare_event::Schema>> {
-    let mut versions = Vec::new();
-    let Some(list) = section.list("versions") else {
-        return versions;
-    };
-    for node in list {
-        let number = integer(node).and_then(|number| u32::try_from(number).ok());
-        match number.and_then(|number| event_type.version(number)) {
-            Some(version) => versions.push(version.clone()),
-            None => {
-                let known: Vec<_> = event_type.versions().iter().map(|known| known.version.to_string()).collect();
-                let message = format!("{} has no such version", event_type.name());
-                section.document().fault(node.span().start, message, Some(format!("known: {}", known.join(", "))));
-            }
-        }
-    }
-    if list.is_empty() {
-        section.fault("versions", "no version is listed", Some("leave the key out to take all of them".to_owned()));
-    }
-    versions
 }
 
 fn audiences(

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use fanfare_event::Schema;
+use fanfare_event::{EventType, Schema};
 
 use super::field::{FieldPath, article};
 use super::source::{ATTRIBUTES, Source};
 use super::text::{Part, Piece, Text, pieces};
 use super::wire::is_readable;
+use crate::document::section::{Section, integer};
 use crate::document::{Document, Located, suggest};
 
 /// The forms in which a value can be asked for: `{size:text}`.
@@ -131,4 +132,27 @@ impl Scope<'_> {
         self.document.fault(template.at, message, Some(format!("for instance {what} = \"{{{what}}}\"")));
         None
     }
+}
+
+/// The versions that a route lists; none if it takes all.
+pub(super) fn versions(section: &Section<'_>, event_type: &EventType) -> Vec<Arc<Schema>> {
+    let mut versions = Vec::new();
+    let Some(list) = section.list("versions") else {
+        return versions;
+    };
+    for node in list {
+        let number = integer(node).and_then(|number| u32::try_from(number).ok());
+        match number.and_then(|number| event_type.version(number)) {
+            Some(version) => versions.push(version.clone()),
+            None => {
+                let known: Vec<_> = event_type.versions().iter().map(|known| known.version.to_string()).collect();
+                let message = format!("{} has no such version", event_type.name());
+                section.document().fault(node.span().start, message, Some(format!("known: {}", known.join(", "))));
+            }
+        }
+    }
+    if list.is_empty() {
+        section.fault("versions", "no version is listed", Some("leave the key out to take all of them".to_owned()));
+    }
+    versions
 }
