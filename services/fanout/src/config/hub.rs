@@ -39,6 +39,7 @@ pub(super) const KEYS: &[&str] = &[
     "method",
     "messagepack_times",
     "presence",
+    "personal",
 ];
 
 /// The longest that a connection may outlive its token, in minutes: no token lives longer.

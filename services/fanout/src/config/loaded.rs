@@ -35,11 +35,11 @@ impl Loaded {
                 faults.extend(method.publishes_without_realm().filter(|_| hub.realms.are_several()));
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        match compile(&sources, &config, &registry) {
+            Ok(routes) if faults.is_empty() => Ok(Self { config, registry, routes }),
+            Ok(_) => Err(faults),
+            Err(more) => Err(together(faults, more)),
         }
-        let routes = compile(&sources, &config, &registry)?;
-        Ok(Self { config, registry, routes })
     }
 }
 
@@ -56,9 +56,22 @@ pub fn routes_again(config: &Config, registry: &Registry) -> Result<RouteTable, 
 
 fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {
     let hubs: Vec<_> = config.hubs.iter().map(HubConfig::declaration).collect();
-    let routes = RouteTable::compile_for(sources, registry, &hubs, config.single_org.as_deref())?;
+    let personal = config.personal.check_routes(sources);
+    let routes = match RouteTable::compile_for(sources, registry, &hubs, config.single_org.as_deref()) {
+        Ok(routes) if personal.is_empty() => routes,
+        Ok(_) => return Err(personal),
+        Err(faults) => return Err(together(personal, faults)),
+    };
     let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
     if ungranted.is_empty() { Ok(routes) } else { Err(ungranted) }
+}
+
+/// Faults that were found in two ways, each once and in the order of the files.
+fn together(mut faults: Vec<Fault>, more: Vec<Fault>) -> Vec<Fault> {
+    faults.extend(more);
+    faults.sort();
+    faults.dedup();
+    faults
 }
 
 /// Methods that ask for grants which no route gives.

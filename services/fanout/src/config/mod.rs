@@ -19,6 +19,7 @@ mod method;
 mod node;
 mod origin;
 mod paths;
+mod personal;
 mod presence;
 mod publish;
 mod schema_registry;
@@ -48,6 +49,7 @@ pub use schema_registry::SchemaRegistryConfig;
 use crate::document::section::Section;
 use crate::document::{Document, Fault, Source};
 use paths::Paths;
+use personal::Personal;
 
 /// All that one node is told.
 #[derive(Debug, Clone)]
@@ -86,6 +88,8 @@ pub struct Config {
     pub log: LogFormat,
     /// The folder of a page that is served at `/`; the demo page if absent.
     pub page: Option<PathBuf>,
+    /// Which personal data each hub carries.
+    personal: Personal,
 }
 
 const SECTIONS: &[&str] = &[
@@ -148,6 +152,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         development.name_others(&hubs);
     }
     check_realms(root, &hubs);
+    let personal = personal::check_hubs(root);
     hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let (routes, single_org, watch) = match root.section("routes") {
@@ -185,6 +190,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         hubs,
         log,
         page: root.section("page").and_then(|section| folder_of_page(&section, paths)),
+        personal,
     })
 }
 

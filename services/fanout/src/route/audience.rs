@@ -14,15 +14,13 @@ use super::text::{Piece, pieces};
 use crate::document::{Located, suggest};
 use crate::vocabulary::name::{GroupName, GroupTemplate, ValueError};
 use crate::vocabulary::owner::Owner;
+use crate::vocabulary::personal::is_personal;
 
 /// The most groups that a list in one event may name.
 const MAX_SPREAD: usize = 256;
 
 /// Holes of these names take ids and roles, which are text.
 const TEXT_HOLES: [&str; 5] = ["user", "org", "session", "role", "realm"];
-
-/// What a field of personal data is usually called; group names appear in logs.
-const PERSONAL: [&str; 4] = ["email", "e_mail", "phone", "mobile"];
 
 /// One group template of a route.
 #[derive(Debug, Clone)]
@@ -191,8 +189,7 @@ impl Audience {
 
     /// Checks that a field can fill a hole, and notes whether it is a list.
     fn accepts(&mut self, scope: &Scope<'_>, hole: &str, name: Located<&str>, source: &Source) -> bool {
-        let last = name.value.rsplit('.').next().unwrap_or_default().to_lowercase();
-        if PERSONAL.iter().any(|personal| last.contains(personal)) {
+        if is_personal(name.value.rsplit('.').next().unwrap_or_default()) {
             let message = format!("`{{{}}}` is personal data, and group names appear in logs", name.value);
             scope.document.fault(name.at, message, Some("use an id".to_owned()));
             return false;

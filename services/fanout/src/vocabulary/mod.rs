@@ -7,6 +7,7 @@ mod intervals;
 mod membership;
 pub mod name;
 pub mod owner;
+pub mod personal;
 mod place;
 
 pub use identity::{Identity, IdentityError};
