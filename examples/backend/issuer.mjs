@@ -17,11 +17,13 @@ export class Issuer {
   #public;
   #kid;
   #publish;
+  #audience;
 
   /** The issuer of this name, with the key of a folder, which is made if it is not there. It may publish these types. */
-  constructor(name, folder, publish) {
+  constructor(name, folder, { publish, audience = USERS }) {
     this.#name = name;
     this.#publish = publish;
+    this.#audience = audience;
     this.#key = createPrivateKey(keyOf(folder));
     this.#public = createPublicKey(this.#key);
     const { e, kty, n } = this.#public.export({ format: "jwk" });
@@ -33,9 +35,14 @@ export class Issuer {
     return { keys: [{ ...this.#public.export({ format: "jwk" }), kid: this.#kid, alg: "RS256", use: "sig" }] };
   }
 
+  /** What its tokens say as `iss`, unless their claims say another. */
+  get name() {
+    return this.#name;
+  }
+
   /** A user's token. */
   userToken(claims, seconds) {
-    return this.#sign({ aud: USERS, ...claims }, seconds);
+    return this.#sign({ aud: this.#audience, ...claims }, seconds);
   }
 
   /** A token to publish events of an org with. */
@@ -55,7 +62,7 @@ export class Issuer {
       return undefined;
     }
     const claims = JSON.parse(Buffer.from(body, "base64url"));
-    return claims.aud === USERS && claims.exp > Date.now() / 1000 ? claims : undefined;
+    return claims.aud === this.#audience && claims.exp > Date.now() / 1000 ? claims : undefined;
   }
 
   #sign(claims, seconds) {

@@ -1,4 +1,4 @@
-// Signing in: who asks, by a session cookie or a bearer token.
+// Signing in and out: who asks, by a session cookie or a bearer token.
 
 import { randomUUID } from "node:crypto";
 import { PASSWORD, person } from "./people.mjs";
@@ -8,50 +8,58 @@ const SESSION_SECONDS = 8 * 3600;
 /** The cookie that carries the token; the hub's `cookie` names it too. */
 const COOKIE = "session";
 
-/** The routes to sign in and out by; `claims` says what a token tells of a person beside user, org, roles and session. */
-export function signIn({ store, issuer, claims = () => ({}) }) {
+/**
+ * The routes to sign in and out by. `claims` says what a token tells of a person, `signedOut` makes the event that ends a
+ * session, and with `everywhere` a logout ends all sessions of the user.
+ */
+export function signIn({ store, issuer, claims, signedOut, everywhere = false }) {
   return [
-    [
-      "POST",
-      "/login",
-      ({ body }) => {
-        const found = typeof body.user === "string" ? person(body.user) : undefined;
-        if (found === undefined || body.password !== PASSWORD) {
-          throw new Refusal(401, "there is no such user, or the password is another");
-        }
-        const { name, org, roles } = found;
-        const token = issuer.userToken({ sub: name, org, roles, sid: randomUUID(), ...claims(found) }, SESSION_SECONDS);
-        return {
-          status: 200,
-          body: { user: name, org, roles, access_token: token, token_type: "Bearer", expires_in: SESSION_SECONDS },
-          headers: { "set-cookie": cookie(token, SESSION_SECONDS) },
-        };
-      },
-    ],
-    ["GET", "/me", (request) => ({ status: 200, body: publicClaims(signedIn(request, { store, issuer })) })],
+    ["POST", "/login", ({ body }) => login(body, { store, issuer, claims })],
+    ["GET", "/me", (request) => ({ status: 200, body: told(signedIn(request, { store, issuer })) })],
     [
       "POST",
       "/logout",
       (request) => {
         const user = signedIn(request, { store, issuer });
-        const ended = { [`ended/${user.session}`]: true };
-        const body = { user: user.name, session: user.session, reason: "signed out" };
-        store.commit(ended, [{ type: "auth.UserLoggedOut", org: user.org, body: { org: user.org, ...body }, ...ids(request) }]);
+        const ended = everywhere ? store.list(sessionsOf(user.name)) : [{ session: user.session }];
+        const values = ended.map(({ session }) => [sessionsOf(user.name) + session, null]);
+        const events = ended.map(({ session }) => ({ ...signedOut({ ...user, session }), org: user.org, ...ids(request) }));
+        store.commit(Object.fromEntries(values), events);
         return { status: 202, headers: { "set-cookie": cookie("", 0) } };
       },
     ],
   ];
 }
 
+function login(body, { store, issuer, claims }) {
+  const found = typeof body.user === "string" ? person(body.user) : undefined;
+  if (found === undefined || body.password !== PASSWORD) {
+    throw new Refusal(401, "there is no such user, or the password is another");
+  }
+  const session = randomUUID();
+  const now = Math.floor(Date.now() / 1000);
+  const past = store.list(sessionsOf(found.name)).filter(({ until }) => until < now);
+  store.commit({
+    ...Object.fromEntries(past.map((one) => [sessionsOf(found.name) + one.session, null])),
+    [sessionsOf(found.name) + session]: { session, until: now + SESSION_SECONDS },
+  });
+  const token = issuer.userToken({ sid: session, ...claims(found) }, SESSION_SECONDS);
+  return {
+    status: 200,
+    body: { ...told(whose(issuer.claims(token))), access_token: token, token_type: "Bearer", expires_in: SESSION_SECONDS },
+    headers: { "set-cookie": cookie(token, SESSION_SECONDS) },
+  };
+}
+
 /** Who asks. Without a good token, or after its session has ended, it is 401. */
 export function signedIn({ headers, cookies }, { store, issuer }) {
   const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
   const claims = issuer.claims(bearer ?? cookies[COOKIE] ?? "");
-  if (claims === undefined || store.get(`ended/${claims.sid}`)) {
+  const user = claims && whose(claims);
+  if (user === undefined || store.get(sessionsOf(user.name) + user.session) === undefined) {
     throw new Refusal(401, "sign in first");
   }
-  const { sub, org, roles, sid, ...more } = claims;
-  return { ...more, name: sub, org, roles, session: sid };
+  return user;
 }
 
 /** What an event takes of the request that caused it, so that one can be found by the other. */
@@ -59,8 +67,17 @@ export function ids({ correlation, traceparent }) {
   return { correlation, traceparent };
 }
 
-function publicClaims({ name, org, roles, teams }) {
-  return { user: name, org, roles, teams };
+/** User and org by the names that either kind of issuer has for them. */
+function whose({ sub, oid, org, tid, roles, sid, ...more }) {
+  return { ...more, name: oid ?? sub, org: tid ?? org, roles, session: sid };
+}
+
+function told({ name, org, roles, teams, groups }) {
+  return { user: name, org, roles, teams, groups };
+}
+
+function sessionsOf(name) {
+  return `session/${name}/`;
 }
 
 /** The page's scripts never see it, and no request of another site brings it along. */

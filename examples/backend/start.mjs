@@ -8,10 +8,10 @@ import { serve } from "./server.mjs";
 import { Store } from "./store.mjs";
 
 /**
- * Starts the backend of an example; `publish` lists the types of its events, and `routes` makes its routes of
- * `{ store, issuer }`.
+ * Starts the backend of an example; `publish` lists the types of its events, `audience` is that of its users' tokens, and
+ * `routes` makes its routes of `{ store, issuer }`.
  */
-export async function start({ source, publish, routes }) {
+export async function start({ source, publish, audience, routes }) {
   const { values } = parseArgs({
     options: {
       listen: { type: "string", default: "127.0.0.1:8084" },
@@ -24,7 +24,7 @@ export async function start({ source, publish, routes }) {
     throw new Error("--data=FOLDER is missing: where this backend keeps its state and its key");
   }
   const store = Store.open(values.data);
-  const issuer = new Issuer(`http://${values.listen}`, values.data, publish);
+  const issuer = new Issuer(`http://${values.listen}`, values.data, { publish, audience });
   const common = [
     ["GET", "/readyz", () => ({ status: 200, body: { status: "ready" } })],
     ["GET", "/.well-known/jwks.json", () => ({ status: 200, body: issuer.jwks() })],

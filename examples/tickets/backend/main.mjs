@@ -22,7 +22,14 @@ await start({
     seed(store);
     const context = { store, issuer };
     return [
-      ...signIn({ ...context, claims: ({ name }) => ({ teams: TEAMS[name] }) }),
+      ...signIn({
+        ...context,
+        claims: ({ name, org, roles }) => ({ sub: name, org, roles, teams: TEAMS[name] }),
+        signedOut: ({ name, org, session }) => ({
+          type: "auth.UserLoggedOut",
+          body: { org, user: name, session, reason: "signed out" },
+        }),
+      }),
       ["GET", "/tickets", (request) => ({ status: 200, body: seen(store, signedIn(request, context)) })],
       ["GET", "/tickets/{id}", (request) => ({ status: 200, body: ticketOf(request, context).ticket })],
       ["POST", "/tickets/{id}/assign", (request) => assign(request, context)],

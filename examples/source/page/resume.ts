@@ -1,0 +1,32 @@
+// What the platform did not have before: a tab that was away is sent what it missed.
+
+import type { HubConnection } from "@microsoft/signalr";
+
+interface Resumed {
+  cursor: string;
+  complete: boolean;
+  more?: boolean;
+}
+
+/** Keeps where the tab stands; returns what is to be called once it has started. `refetch` is for what cannot be sent. */
+export function resuming(hub: HubConnection, refetch: () => void): () => Promise<void> {
+  let cursor: string | undefined;
+  const keep = (notification: { cursor: string }) => {
+    cursor = notification.cursor;
+  };
+  hub.on("toast", keep);
+  hub.on("featureFlag", keep);
+  hub.onreconnected(async () => {
+    let answer: Resumed;
+    do {
+      answer = await hub.invoke<Resumed>("Resume", cursor);
+      cursor = answer.cursor;
+    } while (answer.more);
+    if (!answer.complete) {
+      refetch();
+    }
+  });
+  return async () => {
+    cursor = await hub.invoke<string>("Cursor");
+  };
+}
