@@ -42,6 +42,7 @@ pub struct FanoutMetrics {
     token_values_dropped: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
     authorizer_answers: Counters<OutcomeLabel>,
+    rechecks: Counters<OutcomeLabel>,
     events_read: Counters<TypeLabel>,
     events_decoded: Counters<TypeLabel>,
     events_dead_lettered: Counters<DeadLetterLabels>,
@@ -94,6 +95,7 @@ impl FanoutMetrics {
             ),
             invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
             authorizer_answers: registered(r, names::AUTHORIZER_ANSWERS, "Questions to the platform's authorizers"),
+            rechecks: registered(r, names::RECHECKS, "Answers of authorizers about groups that are held"),
             events_read: registered(r, names::EVENTS_READ, "Events read from the broker"),
             events_decoded: registered(r, names::EVENTS_DECODED, "Events decoded"),
             events_dead_lettered: registered(r, names::EVENTS_DEAD_LETTERED, "Events written to the dead letters"),
@@ -193,6 +195,11 @@ impl FanoutMetrics {
     /// A client called a hub method.
     pub fn invocation(&self, outcome: &'static str) {
         self.invocations.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// An authorizer was asked again about a group that is held.
+    pub fn rechecked(&self, outcome: &'static str) {
+        self.rechecks.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// An authorizer was asked on behalf of a call.

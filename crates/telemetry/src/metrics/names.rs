@@ -26,6 +26,8 @@ pub const TOKEN_VALUES_DROPPED: &str = "fanfare_token_values_dropped";
 pub const INVOCATIONS: &str = "fanfare_invocations";
 /// Questions to the platform's authorizers, by outcome.
 pub const AUTHORIZER_ANSWERS: &str = "fanfare_authorizer_answers";
+/// Answers about groups that are held, by outcome.
+pub const RECHECKS: &str = "fanfare_rechecks";
 
 /// Events read from the broker, by type.
 pub const EVENTS_READ: &str = "fanfare_events_read";

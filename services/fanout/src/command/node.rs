@@ -169,12 +169,14 @@ impl Node {
         let replay = replay.with_schemas(schemas.clone());
         let presence = Presence::of(&config.hubs, &nodes);
         let listener = Listener::new(presence.as_ref().map(Presence::rosters), nodes.clone(), Arc::clone(&metrics));
-        let shared = shared(&config, &groups, replay, &seal, (&methods, listener.rosters()), &ingest, &metrics)?;
+        let verifier = verifier(&config)?;
+        let context = context(&config, &groups, &seal, (&methods, listener.rosters()), verifier.as_ref(), &metrics);
+        let shared = shared(&config, context, replay, &ingest)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
         let (hubs, event_bytes, routing) = (config.hubs.len(), config.limits.event_bytes, routes.clone());
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
-            verifier: verifier(&config)?,
+            verifier,
             groups: Arc::clone(&groups),
             ingest,
             letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), routing, event_bytes),
@@ -224,17 +226,16 @@ fn node_id() -> NodeId {
     NodeId::new(name.trim(), uuid::Uuid::new_v4().as_u64_pair().1)
 }
 
-/// What all shards work with.
-fn shared(
+/// What the cores of all shards work with.
+fn context(
     config: &Config,
     groups: &Arc<Groups>,
-    replay: Replay,
     seal: &Seal,
     (methods, presence): (&Methods, Option<Arc<Rosters>>),
-    ingest: &Ingest,
+    verifier: Option<&Verifier>,
     metrics: &Arc<FanoutMetrics>,
-) -> Result<Shared, StartError> {
-    let context = Context {
+) -> Context {
+    Context {
         groups: Arc::clone(groups),
         seal: seal.clone(),
         settings: settings(config),
@@ -245,14 +246,16 @@ fn shared(
         joined_groups: config.limits.joined_groups,
         methods: methods.clone(),
         presence,
+        rates: Arc::default(),
+        issuer_orgs: verifier.map(Verifier::issuer_orgs).unwrap_or_default(),
         metrics: Arc::clone(metrics),
-    };
-    Ok(Shared {
-        context: Arc::new(context),
-        replay,
-        authorizers: Authorizers::new(&config.authorizers)?,
-        ingest: ingest.clone(),
-    })
+    }
+}
+
+/// What all shards work with.
+fn shared(config: &Config, context: Context, replay: Replay, ingest: &Ingest) -> Result<Shared, StartError> {
+    let authorizers = Authorizers::new(&config.authorizers)?;
+    Ok(Shared { context: Arc::new(context), replay, authorizers, ingest: ingest.clone() })
 }
 
 /// Starts a shard for each inbox; with the ways to ask them.

@@ -1,16 +1,17 @@
 //! `[authorizer.name]`: a service of the platform that says who may do what.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 
 use super::issuer::web_url;
+use super::method::publish;
 use super::node::Secret;
 use super::paths::Paths;
 use super::secret_file;
-use crate::document::Located;
 use crate::document::section::Section;
+use crate::document::{Located, suggest};
+use crate::method::declared::{Again, QuestionForm};
 use crate::route::{Piece, pieces};
 
 /// The longest time that an answer may be used again, in seconds.
@@ -19,19 +20,16 @@ const MAX_CACHE: u64 = 300;
 /// A service that is asked before a call is carried out.
 #[derive(Debug, Clone)]
 pub struct AuthorizerConfig {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Scheme, host and port.
-    pub origin: Box<str>,
-    /// The template of the path.
-    pub path: Box<str>,
+    /// What it is asked.
+    pub form: QuestionForm,
     /// How long an answer that allows is used again.
     pub cache: Duration,
     /// The bearer token that it is asked with.
     pub token: Option<Secret>,
 }
 
-pub(super) const KEYS: &[&str] = &["url", "cache_seconds", "token_file"];
+pub(super) const KEYS: &[&str] =
+    &["url", "method", "body", "cache_seconds", "token_file", "recheck_seconds", "grace_seconds"];
 
 /// Reads every `[authorizer.name]`.
 pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
@@ -47,9 +45,41 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
         let cache = Duration::from_secs(section.integer("cache_seconds", 0..=MAX_CACHE, 0));
         let token = section.string("token_file").map(|file| secret_file::read(&section, "token_file", file, paths));
         let Some((origin, path)) = section.required("url").and_then(|url| self::url(&section, url)) else { continue };
-        read.push(AuthorizerConfig { name: name.value.into(), origin, path, cache, token: token.flatten() });
+        let (post, again) = (post(&section), again(&section));
+        let body = section.value("body").and_then(|node| publish::json(&section, node));
+        if body.is_some() && !post {
+            section.fault("body", "only a POST has a body", Some("add method = \"POST\"".to_owned()));
+        }
+        let form = QuestionForm { authorizer: name.value.into(), origin, path, post, body, again };
+        read.push(AuthorizerConfig { form, cache, token: token.flatten() });
     }
     read
+}
+
+fn post(section: &Section<'_>) -> bool {
+    match section.string("method").map(|text| (text.value, text)) {
+        None | Some(("GET", _)) => false,
+        Some(("POST", _)) => true,
+        Some((other, text)) => {
+            let help = suggest::help(&other.to_ascii_uppercase(), ["GET", "POST"]);
+            section.document().fault(text.at, format!("an authorizer is not asked by {other:?}"), help);
+            false
+        }
+    }
+}
+
+/// How it is asked again while a group is held.
+fn again(section: &Section<'_>) -> Option<Again> {
+    let grace = Duration::from_secs(section.integer("grace_seconds", 0..=3_600, 60));
+    let help = || "it must be 0 for never, or 5 to 86400; the default is 0".to_owned();
+    let every = section.integer_or("recheck_seconds", 0..=86_400, help()).unwrap_or_default();
+    if (1..5).contains(&every) {
+        section.fault("recheck_seconds", format!("`recheck_seconds` of {} is {every}", section.title()), Some(help()));
+    }
+    if every == 0 && section.value("grace_seconds").is_some() {
+        section.fault("grace_seconds", "`grace_seconds` needs `recheck_seconds`", None);
+    }
+    (every > 0).then(|| Again { every: Duration::from_secs(every), grace })
 }
 
 /// Splits a URL before its path; values stand in the path alone.

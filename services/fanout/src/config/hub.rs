@@ -10,6 +10,7 @@ use super::join::{self, JoinRule, Joiner};
 use super::method;
 use crate::document::section::Section;
 use crate::method::Declared;
+use crate::method::declared::{CallRate, Per};
 use crate::presence::{self, Described};
 use crate::route::{HubDeclaration, Realms, Times};
 use crate::vocabulary::name::{GroupName, GroupTemplate};
@@ -40,6 +41,7 @@ pub(super) const KEYS: &[&str] = &[
     "messagepack_times",
     "presence",
     "personal",
+    "rate",
 ];
 
 /// The longest that a connection may outlive its token, in minutes: no token lives longer.
@@ -70,6 +72,8 @@ pub struct HubConfig {
     pub methods: Vec<Arc<Declared>>,
     /// The groups whose members are told who is there.
     pub presence: Vec<Arc<presence::Declared>>,
+    /// How often clients may call all of these together.
+    pub rates: Box<[CallRate]>,
     /// How dates and times are sent in MessagePack.
     pub times: Times,
     /// The realms of its users.
@@ -102,17 +106,24 @@ impl HubConfig {
         asks_roles || self.join.iter().any(|rule| rule.needs(claim))
     }
 
+    /// Whether any of its rates is of an address.
+    pub fn counts_addresses(&self) -> bool {
+        let of_methods = self.methods.iter().flat_map(|method| method.rates.iter());
+        of_methods.chain(self.rates.iter()).any(|rate| rate.per == Per::Address)
+    }
+
     /// The names of the claims that its rules and methods name beside those with a meaning of their own: tokens are
     /// read for these and no others.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         let described = self.presence.iter().flat_map(|presence| &presence.describe);
-        self.join.iter().flat_map(JoinRule::claims).chain(described.flat_map(Described::claims))
+        let of_methods = self.methods.iter().flat_map(|method| method.claims());
+        self.join.iter().flat_map(JoinRule::claims).chain(of_methods).chain(described.flat_map(Described::claims))
     }
 
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();
-        for template in self.methods.iter().filter_map(|method| method.joins()) {
+        for template in self.methods.iter().flat_map(|method| method.joins()) {
             if !groups.iter().any(|known| known.same_family(template)) {
                 groups.push(template.clone());
             }
@@ -153,7 +164,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
     }
     let minutes = section.integer("after_expiry_minutes", 0..=MAX_AFTER_EXPIRY, 0);
     let join = join_rules(&section);
-    let mut methods = method::read(&section, public, authorizers);
+    let mut methods = method::read(&section, path, public, authorizers);
     for method in &mut methods {
         // Nobody else has it yet.
         if let Some(method) = Arc::get_mut(method) {
@@ -174,6 +185,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         after_expiry: u32::try_from(minutes * 60).unwrap_or_default(),
         token_refresh: section.boolean("token_refresh").unwrap_or(true),
         methods,
+        rates: method::rates(&section, path, public),
         realms: realms.clone(),
         times,
     }

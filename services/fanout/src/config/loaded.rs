@@ -76,8 +76,9 @@ fn together(mut faults: Vec<Fault>, more: Vec<Fault>) -> Vec<Fault> {
 
 /// Methods that ask for grants which no route gives.
 fn ungranted(hub: &HubConfig, routes: &RouteTable) -> Vec<Fault> {
-    let granted = || routes.routes().filter(|route| *route.hub() == *hub.path).filter_map(|route| route.grants());
-    hub.methods.iter().filter_map(|method| method.without_grants(granted())).collect()
+    let of_hub = routes.routes().filter(|route| *route.hub() == *hub.path);
+    let granted: Vec<_> = of_hub.filter_map(|route| route.grants()).collect();
+    hub.methods.iter().filter_map(|method| method.without_grants(granted.iter().copied())).collect()
 }
 
 fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {

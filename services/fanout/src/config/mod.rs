@@ -21,7 +21,6 @@ mod origin;
 mod paths;
 mod personal;
 mod presence;
-mod publish;
 mod schema_registry;
 mod secret_file;
 #[cfg(test)]
@@ -153,6 +152,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     }
     check_realms(root, &hubs);
     let personal = personal::check_hubs(root);
+    method::check_addresses(root, &hubs, node.as_ref().is_some_and(|node| node.trusted_proxies.is_some()));
     hub_roles::check(root, &hubs, &issuers, development.is_some());
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let (routes, single_org, watch) = match root.section("routes") {

@@ -11,6 +11,7 @@ use super::join::JoinRule;
 use crate::document::section::{Node, Section, entries, integer};
 use crate::document::{Located, suggest};
 use crate::method::Declared as Method;
+use crate::method::declared::Deed;
 use crate::presence::{Declared, Described, Names, Said, Shape, Source, UnknownName};
 use crate::route::Times;
 use crate::vocabulary::name::GroupTemplate;
@@ -82,7 +83,7 @@ fn template(
             return None;
         }
     };
-    let joined = || join.iter().map(JoinRule::template).chain(methods.iter().filter_map(|method| method.joins()));
+    let joined = || join.iter().map(JoinRule::template).chain(methods.iter().flat_map(|method| method.joins()));
     if !joined().any(|known| known.same_family(&template)) {
         let message = format!("nothing on this hub joins `{}`", name.value);
         groups.document().fault(name.at, message, suggest::help(name.value, joined().map(GroupTemplate::as_str)));
@@ -152,7 +153,10 @@ fn heartbeat(
         let help = Some("inactive_after_seconds = after how long without a heartbeat a user is gone".to_owned());
         section.fault("heartbeat", "a `heartbeat` needs `inactive_after_seconds`", help);
     }
-    let of_group = |method: &&Arc<Method>| method.joins().is_some_and(|known| known.same_family(template));
+    let of_group = |method: &&Arc<Method>| {
+        let mut groups = method.action.groups().iter().filter(|_| method.action.deed() != Some(Deed::Leave));
+        groups.any(|known| known.template().same_family(template))
+    };
     let named = |method: &&Arc<Method>| method.name.eq_ignore_ascii_case(text.value);
     match methods.iter().find(named) {
         Some(method) if of_group(&method) => {}

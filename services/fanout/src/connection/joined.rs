@@ -1,10 +1,13 @@
 //! Groups that a connection has joined by hub methods, each live from a position of its own.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use fanfare_broker::Position;
+use fanfare_event::Id;
 
 use crate::method::Declared;
+use crate::method::declared::{Again, Asking, Met};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Membership, Place};
 
@@ -17,6 +20,28 @@ pub(crate) struct Joined {
     pub live_from: Position,
     /// The method that joined it.
     pub method: Arc<Declared>,
+    /// Which of its conditions the call has met.
+    pub met: Met,
+    /// The org that the group belongs to, where it is none of the connection's own: what is of that org is heard through
+    /// this group and no other.
+    pub org: Option<Id>,
+    /// How the authorizer that let it in is asked again.
+    pub recheck: Option<Box<Recheck>>,
+}
+
+/// How an authorizer is asked again while a group is held.
+#[derive(Debug)]
+pub(crate) struct Recheck {
+    /// What it is asked.
+    pub asking: Arc<Asking>,
+    /// How often, and for how long the group is kept without an answer.
+    pub again: Again,
+    /// When it is asked next.
+    pub due: Instant,
+    /// The question that is under way.
+    pub under_way: Option<u64>,
+    /// Since when there is no answer.
+    pub failing: Option<Instant>,
 }
 
 /// All of them; allocated with the first one.
@@ -34,6 +59,11 @@ impl JoinedGroups {
     /// The groups.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Joined> {
         self.0.iter().flat_map(|inner| &inner.groups)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Joined> {
+        self.0.iter_mut().flat_map(|inner| &mut inner.groups)
     }
 
     /// How many there are.
@@ -108,22 +138,27 @@ fn later(earlier: &Position, newer: &Position) -> Position {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method::declared::{Action, Authorization, GroupRule, Names};
+    use crate::method::declared::{Action, Authorization, Refused};
     use crate::vocabulary::name::GroupTemplate;
 
     fn joined(list: &str, offset: u64) -> Joined {
         let template = GroupTemplate::parse("list:{id}").expect("a template");
-        let rule = GroupRule::parse("list", Names(&[])).expect("a group");
         let method = Declared {
             name: "Join".into(),
             parameters: Box::default(),
             authorization: Authorization::default(),
-            action: Action::Join(rule),
+            action: Action::default(),
+            org: None,
+            refused: Refused::default(),
+            rates: Box::default(),
         };
         Joined {
             membership: Membership { group: template.name(&[list]).expect("a name"), granted: None },
             live_from: Position::from_parts(1, [(0, offset)]),
             method: Arc::new(method),
+            met: Met::default(),
+            org: None,
+            recheck: None,
         }
     }
 

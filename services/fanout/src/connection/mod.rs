@@ -19,7 +19,7 @@ pub use action::{Action, Call};
 pub use close::{CloseReason, Fault};
 pub(crate) use frame::Wires;
 pub use frame::{Frame, WireForm};
-pub(crate) use joined::Joined;
+pub(crate) use joined::{Joined, Recheck};
 pub use machine::{Connection, Settings};
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
 pub(crate) use subscriptions::{Subscriptions, may_hear};

@@ -1,9 +1,11 @@
 //! The subscriptions of one connection: its groups, and from where in the log each of them is live.
 
+use std::borrow::Cow;
+
 use fanfare_broker::Position;
 use fanfare_event::Id;
 
-use super::joined::JoinedGroups;
+use super::joined::{Joined, JoinedGroups};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Membership, Place};
 
@@ -131,10 +133,33 @@ impl Subscriptions {
         self.joined.renew(from);
     }
 
-    /// Puts it into the groups that its roles give it now; what it joined by a method stays if they still allow that.
-    pub(crate) fn regroup(&mut self, wanted: Vec<Membership>, roles: &[String]) -> Moved {
+    /// The groups through which a connection may hear something of an org (rule 1.2): all of them if it is its own, or told
+    /// across orgs; else those that it has joined for that org.
+    pub(crate) fn audible<'g>(
+        &self,
+        identity: Option<&Identity>,
+        org: Option<&Id>,
+        cross_org: bool,
+        groups: &'g [GroupName],
+    ) -> Cow<'g, [GroupName]> {
+        if may_hear(identity, org, cross_org) {
+            return Cow::Borrowed(groups);
+        }
+        let is_of_org = |joined: &Joined| joined.org.is_some() && joined.org.as_ref() == org;
+        let holds =
+            |group: &&GroupName| self.joined.iter().any(|one| is_of_org(one) && one.membership.group == **group);
+        Cow::Owned(groups.iter().filter(holds).cloned().collect())
+    }
+
+    /// The orgs of groups that it has joined for orgs that are not its own, and these groups.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = (&GroupName, &Id)> {
+        self.joined.iter().filter_map(|joined| Some((&joined.membership.group, joined.org.as_ref()?)))
+    }
+
+    /// Puts it into the groups that its roles give it now; what it joined by a method stays if that is still kept.
+    pub(crate) fn regroup(&mut self, wanted: Vec<Membership>, keeps: impl Fn(&Joined) -> bool) -> Moved {
         let held = std::mem::replace(&mut self.memberships, wanted);
-        let lost = self.joined.remove(|joined| !joined.method.allows_roles(roles));
+        let lost = self.joined.remove(|joined| !keeps(joined));
         let gone = held.iter().chain(lost.iter().map(|joined| &joined.membership));
         let left = gone.filter(|gone| !self.holds(&gone.group)).map(|gone| gone.group.clone()).collect();
         let is_new = |new: &&Membership| !held.iter().any(|old| old.group == new.group);

@@ -1,6 +1,7 @@
 //! What a connection is let into: its groups and the state it is told of first.
 
 use fanfare_broker::Position;
+use fanfare_event::Id;
 use thiserror::Error;
 
 use super::Groups;
@@ -98,6 +99,14 @@ impl Groups {
 }
 
 impl Groups {
+    /// What is retained for a group that was joined for an org which is not the connection's own: what is of that org.
+    #[must_use]
+    pub fn retained_of(&self, hub: &HubConfig, group: &GroupName, org: &Id) -> Vec<Retained> {
+        let mut retained = self.read(|known| known.retained().for_groups(&hub.path, std::iter::once(group)));
+        retained.retain(|value| value.event.attributes.org.as_ref() == Some(org) && !value.route.cross_org());
+        retained
+    }
+
     /// Lets a connection into a group that it asked for and has joined.
     ///
     /// Everything is read at once and after joining, for the same reason as in [`Self::admit`]: a withdrawal

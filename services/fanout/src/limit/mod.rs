@@ -10,6 +10,7 @@ mod connects;
 mod http_connections;
 mod keyed;
 mod sampled;
+mod windows;
 
 pub use address::{NotNetwork, TrustedProxies, of_network};
 pub use bodies::{Bodies, BodyBounds, BodyScope, NoRoom, Owner};
@@ -19,3 +20,4 @@ pub use connects::{ConnectBounds, ConnectRefusal, Connects, Who};
 pub use http_connections::{Full, HttpConnections, HttpKey};
 pub use keyed::KeyedBuckets;
 pub use sampled::{Said, Sampled};
+pub use windows::Windows;

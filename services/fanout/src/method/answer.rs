@@ -1,12 +1,13 @@
 //! What an authorizer says to a call.
 
 use fanfare_broker::Position;
+use fanfare_token::OtherClaims;
 
 /// What an authorizer said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes, as things stood at this position of the log.
-    Allowed(Position),
+    /// Yes, as things stood at this position of the log, and what else it said of the caller.
+    Allowed(Position, OtherClaims),
     /// No.
     Refused,
     /// Nothing that counts as an answer.
@@ -18,7 +19,7 @@ impl Answer {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Allowed(_) => "allowed",
+            Self::Allowed(..) => "allowed",
             Self::Refused => "refused",
             Self::Unknown => "unknown",
         }

@@ -4,18 +4,16 @@
 //! of the client; no call is dropped, and none refused for its number (rule 7.2).
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use fanfare_broker::Position;
 use fanfare_signalr::{Message, Outcome, invocation_error};
 
 use super::budget::{Budget, Rate};
+use super::declared::Judging;
 use super::tab::Tab;
 use super::{Core, Key, Task, Ticket};
 use crate::connection::Call;
-use crate::method::declared::Asked;
-use crate::method::{Builtin, Declared, Method, Signature};
+use crate::method::{Builtin, Method, Signature};
 
 /// How many streams and uploads a connection may have at a time.
 const MAX_OPEN: usize = 64;
@@ -52,14 +50,7 @@ pub(super) enum Work {
     /// Its replay.
     Replay,
     /// An authorizer, or the broker.
-    Declared {
-        /// The method.
-        method: Arc<Declared>,
-        /// What is to be done.
-        asked: Asked,
-        /// Where the log was when it was decided.
-        decided_at: Option<Position>,
-    },
+    Declared(Box<Judging>),
     /// An embedder's code.
     Handler,
 }
@@ -275,15 +266,31 @@ impl Core {
 
     /// Answers the call that runs; it is over.
     pub(super) fn complete_running(&mut self, key: Key, id: Option<&str>, outcome: Outcome<'_>) {
+        let label = label(&outcome);
+        self.complete_running_as(key, id, outcome, label);
+    }
+
+    /// The same, counted under a label.
+    pub(super) fn complete_running_as(
+        &mut self,
+        key: Key,
+        id: Option<&str>,
+        outcome: Outcome<'_>,
+        label: &'static str,
+    ) {
         if let Some(open) = self.connections.get_mut(key).and_then(|tab| tab.calls.0.as_mut()) {
             open.running = None;
         }
-        self.complete(key, id, outcome);
+        self.complete_as(key, id, outcome, label);
     }
 
     /// Answers a call.
     pub(super) fn complete(&mut self, key: Key, id: Option<&str>, outcome: Outcome<'_>) {
-        let label = if matches!(outcome, Outcome::Error(_)) { "error" } else { "ok" };
+        let label = label(&outcome);
+        self.complete_as(key, id, outcome, label);
+    }
+
+    fn complete_as(&mut self, key: Key, id: Option<&str>, outcome: Outcome<'_>, label: &'static str) {
         self.context.metrics.invocation(label);
         if let Some(id) = id {
             self.send_message(key, &Message::Completion { invocation_id: id.into(), outcome });
@@ -318,6 +325,11 @@ impl Core {
         let wire = Bytes::from(tab.form().wrap(&hub_bytes));
         self.send_wire(key, wire, message.is_trackable())
     }
+}
+
+/// How a call is counted that has ended so.
+fn label(outcome: &Outcome<'_>) -> &'static str {
+    if matches!(outcome, Outcome::Error(_)) { "error" } else { "ok" }
 }
 
 /// Why a call does not fit the method's signature, in ASP.NET's words.

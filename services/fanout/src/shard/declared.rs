@@ -1,235 +1,254 @@
-//! Carrying out the methods that the configuration declares.
+//! Judging the methods that the configuration declares: by rate, by arguments and claims, by the platform's authorizer.
+//!
+//! A call is judged, then it joins, then it publishes (`joining`). What fails is told, and leaves nothing behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
+use fanfare_token::OtherClaims;
 
 use super::calls::{Running, Work};
-use super::opening::Look;
-use super::{Authorize, Core, Key, Publish, Task, Ticket};
-use crate::connection::{Call, CloseReason, Joined};
-use crate::groups::{NotJoined, Terms};
-use crate::method::declared::{Asked, Caller, Checked, Refusal};
-use crate::method::{Answer, Declared};
-use crate::projection::Access;
-use crate::rule::{Rule, kept};
+use super::tab::Tab;
+use super::{Authorize, Core, Key, Task, Ticket};
+use crate::connection::Call;
+use crate::limit::of_network;
+use crate::method::Answer;
+use crate::method::declared::{
+    Asking, CallRate, Caller, Checked, Declared, Deed, Given, Met, Per, Plan, Refusal, Refused, Scope, Share,
+};
+use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
+
+/// How many questions of one call are under way at a time.
+const ASKED_AT_ONCE: usize = 8;
+
+/// A declared call that runs.
+#[derive(Debug)]
+pub(super) struct Judging {
+    pub(super) method: Arc<Declared>,
+    pub(super) met: Met,
+    given: Given,
+    shares: Vec<Share>,
+    answers: Vec<Option<(Position, OtherClaims)>>,
+    /// How many questions were put.
+    asked: usize,
+    /// What is asked for, once that is known.
+    pub(super) plan: Option<Plan>,
+    /// What it has joined and would have to leave again.
+    pub(super) joined: Vec<GroupName>,
+}
+
+impl Judging {
+    /// What is asked about a group, and where the log was when that was answered.
+    pub(super) fn decision(&self, share: usize) -> (Option<&Arc<Asking>>, Option<Position>) {
+        let asking = self.shares.get(share).and_then(|share| share.asking.as_ref());
+        let decided_at = self.answers.get(share).and_then(|answer| answer.as_ref()).map(|(at, _)| at.clone());
+        (asking, decided_at)
+    }
+}
 
 impl Core {
     /// Checks a call and begins it.
     pub(super) fn run_declared(&mut self, key: Key, ticket: Ticket, method: Arc<Declared>, call: Call) {
-        let roles = self.roles(key);
-        let Some(tab) = self.connections.get(key) else { return };
-        let caller = Caller { identity: tab.identity.as_ref(), roles: &roles };
-        let checked = method.check(caller, &tab.hub.path, call.arguments);
         let (id, target) = (call.id, call.target);
-        let Checked { asked, url } = match checked {
+        let checked = match self.check_declared(key, &method, call.arguments) {
             Ok(checked) => checked,
-            Err(refusal) => {
-                return self.refuse_declared(key, id.as_deref(), &target, &refusal);
-            }
+            Err(refusal) => return self.refuse_declared(key, id.as_deref(), &target, &method, &refusal),
         };
-        let question = url.and_then(|url| self.question(key, &method, url, &asked));
-        self.begin_running(
-            key,
-            Running { ticket, id, target, work: Work::Declared { method, asked, decided_at: None } },
-        );
-        match question {
-            Some(question) => self.tasks.push_back(Task::Authorize { key, ticket, question }),
-            None => self.carry_out_declared(key, ticket),
+        let Checked { given, met, shares, plan } = checked;
+        let answers = shares.iter().map(|_| None).collect();
+        let judging = Judging { method, met, given, shares, answers, asked: 0, plan, joined: Vec::new() };
+        let is_asked = judging.shares.iter().any(|share| share.asking.is_some());
+        self.begin_running(key, Running { ticket, id, target, work: Work::Declared(Box::new(judging)) });
+        if is_asked {
+            self.ask_next(key, ticket);
+        } else {
+            self.carry_out_declared(key, ticket);
         }
     }
 
-    fn refuse_declared(&mut self, key: Key, id: Option<&str>, target: &str, refusal: &Refusal) {
-        tracing::debug!(method = target, %refusal, "call refused");
-        self.complete_running(key, id, Outcome::Error(refusal.text(target).into()));
+    fn check_declared(&self, key: Key, method: &Declared, arguments: Vec<Value<'static>>) -> Result<Checked, Refusal> {
+        let roles = self.roles(key);
+        let Some(tab) = self.connections.get(key) else { return Err(Refusal::Gone) };
+        for rate in tab.hub.rates.iter().chain(&method.rates) {
+            self.take_of(tab, rate)?;
+        }
+        let caller = Caller { identity: tab.identity.as_ref(), roles: &roles };
+        let checked = method.check(caller, &tab.hub.path, arguments)?;
+        // Nobody is asked about a group that the caller could not hear.
+        if let Some(plan) = &checked.plan
+            && method.action.deed() == Some(Deed::Join)
+        {
+            plan.groups.iter().try_for_each(|wanted| self.foreign_org(tab, &roles, wanted.org.as_ref()).map(|_| ()))?;
+        }
+        Ok(checked)
     }
 
-    /// Ends the declared call that runs.
-    fn end_declared(&mut self, key: Key, ticket: Ticket, outcome: Result<Outcome<'static>, Refusal>) {
+    /// Takes one call of a rate. It refuses, rather than to let calls wait as the rate of a connection does (rule 7.2).
+    fn take_of(&self, tab: &Tab, rate: &CallRate) -> Result<(), Refusal> {
+        let now = self.now();
+        let mut counts = self.context.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let CallRate { name, calls, span, .. } = rate;
+        let taken = match rate.per {
+            Per::User => {
+                let user = tab.identity.as_ref().map(|who| (&who.claims().realm, &who.claims().user));
+                counts.take(name, user, *calls, *span, now)
+            }
+            Per::Connection => counts.take(name, tab.id, *calls, *span, now),
+            Per::Address => {
+                let address = tab.origin.as_ref().and_then(|origin| origin.address);
+                counts.take(name, address.map(of_network), *calls, *span, now)
+            }
+            Per::Hub => counts.take(name, (), *calls, *span, now),
+        };
+        taken.map_err(|wait| rate.refusal(wait))
+    }
+
+    pub(super) fn refuse_declared(
+        &mut self,
+        key: Key,
+        id: Option<&str>,
+        target: &str,
+        method: &Declared,
+        refusal: &Refusal,
+    ) {
+        tracing::debug!(method = target, %refusal, "call refused");
+        let own = match &method.refused {
+            Refused::Silently if refusal.is_of_access() => {
+                return self.complete_running(key, id, Outcome::Value(Value::Null));
+            }
+            Refused::Words(words) => Some(&**words),
+            Refused::Told | Refused::Silently => None,
+        };
+        let text = refusal.text(target, own);
+        self.complete_running_as(key, id, Outcome::Error(text.into()), refusal.label());
+    }
+
+    /// Ends the declared call that runs. What it had joined is left again if it fails.
+    pub(super) fn end_declared(&mut self, key: Key, ticket: Ticket, outcome: Result<Outcome<'static>, Refusal>) {
         let running = self.connections.get_mut(key).and_then(|tab| tab.calls.finish(ticket));
-        let Some(Running { id, target, .. }) = running else { return };
+        let Some(Running { id, target, work: Work::Declared(judging), .. }) = running else { return };
         match outcome {
             Ok(outcome) => self.complete_running(key, id.as_deref(), outcome),
-            Err(refusal) => self.refuse_declared(key, id.as_deref(), &target, &refusal),
+            Err(refusal) => {
+                for group in &judging.joined {
+                    self.leave_asked(key, group);
+                }
+                self.refuse_declared(key, id.as_deref(), &target, &judging.method, &refusal);
+            }
         }
         self.start_next_call(key);
     }
 
-    fn question(&self, key: Key, method: &Declared, url: String, asked: &Asked) -> Option<Authorize> {
-        let question = method.authorization.authorizer.as_ref()?;
-        let tab = self.connections.get(key)?;
-        let asked = match (asked, &tab.identity) {
-            (Asked::Join(group), Some(who)) => Some((who.clone(), group.clone())),
+    /// The declared call that runs, if it is the one of a ticket.
+    pub(super) fn judging(&mut self, key: Key, ticket: Ticket) -> Option<&mut Judging> {
+        let running = self.connections.get_mut(key)?.calls.running_mut().filter(|running| running.ticket == ticket)?;
+        match &mut running.work {
+            Work::Declared(judging) => Some(judging),
             _ => None,
-        };
+        }
+    }
+
+    /// Puts the next questions of a call, so many at a time: one call must not keep others from asking.
+    fn ask_next(&mut self, key: Key, ticket: Ticket) {
+        let Some(judging) = self.judging(key, ticket) else { return };
+        let under_way = judging.asked - judging.answers.iter().flatten().count();
+        let first = judging.asked;
+        let some = (ASKED_AT_ONCE - under_way.min(ASKED_AT_ONCE)).min(judging.shares.len() - first);
+        judging.asked += some;
+        let joins = judging.method.action.deed() == Some(Deed::Join);
+        let groups: Vec<_> = judging.plan.iter().flat_map(|plan| &plan.groups).filter(|_| joins).cloned().collect();
+        let askings: Vec<_> = judging.shares[first..first + some].iter().map(|share| share.asking.clone()).collect();
+        for (number, asking) in askings.into_iter().enumerate() {
+            let Some(asking) = asking else { continue };
+            let of_share = groups.iter().filter(|wanted| wanted.share == first + number);
+            let of_share = of_share.map(|wanted| wanted.group.clone()).collect();
+            let question = self.question(key, asking, of_share);
+            self.tasks.extend(question.map(|question| Task::Authorize {
+                key,
+                ticket,
+                number: first + number,
+                question,
+            }));
+        }
+    }
+
+    /// A question, with what an earlier answer to it must still hold against.
+    pub(super) fn question(&self, key: Key, asking: Arc<Asking>, groups: Vec<GroupName>) -> Option<Authorize> {
+        let tab = self.connections.get(key)?;
         Some(Authorize {
-            authorizer: Arc::clone(&question.authorizer),
-            url,
+            asking,
             now: self.context.groups.read(|known| known.position().clone()),
             hub: Arc::clone(&tab.hub.path),
-            asked,
+            who: tab.identity.clone(),
+            groups,
         })
     }
 
     /// Takes the platform's word. A refusal ends what an earlier call of the method joined. What it allowed counts as of
     /// the position before it was asked.
-    pub fn authorized(&mut self, key: Key, ticket: Ticket, answer: Answer) {
+    pub fn authorized(&mut self, key: Key, ticket: Ticket, number: usize, answer: Answer) {
         self.look_after_joining();
         self.context.metrics.authorizer_answered(answer.label());
         let roles = self.roles(key);
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        let (is_live, running) = (tab.is_live(), tab.calls.running_mut().filter(|running| running.ticket == ticket));
-        let Some(Running { work: Work::Declared { method, asked, decided_at }, .. }) = running else { return };
+        let is_live = self.connections.get(key).is_some_and(Tab::is_live);
+        let Some(judging) = self.judging(key, ticket) else { return };
         let refusal = match answer {
             _ if !is_live => Refusal::Gone,
             // The roles that the call was checked with may be gone by now.
-            Answer::Allowed(_) if !method.allows_roles(&roles) => Refusal::Unauthorized,
-            Answer::Allowed(made_at) => {
-                *decided_at = Some(made_at);
-                return self.carry_out_declared(key, ticket);
+            Answer::Allowed(..) if !judging.method.allows_roles(judging.met, &roles) => Refusal::Unauthorized,
+            Answer::Allowed(made_at, claims) => {
+                if let Some(answer) = judging.answers.get_mut(number) {
+                    *answer = Some((made_at, claims));
+                }
+                if judging.answers.iter().all(Option::is_some) {
+                    return self.carry_out_declared(key, ticket);
+                }
+                return self.ask_next(key, ticket);
             }
             Answer::Unknown => Refusal::Unchecked,
             Answer::Refused => {
-                if let Asked::Join(group) = asked {
-                    let group = group.clone();
-                    self.leave_asked(key, &group);
-                }
+                let refused: Vec<GroupName> = match (judging.method.action.deed(), &judging.plan) {
+                    (Some(Deed::Join | Deed::Touch), Some(plan)) => {
+                        let of_share = plan.groups.iter().filter(|wanted| wanted.share == number);
+                        of_share.map(|wanted| wanted.group.clone()).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                let asking = judging.decision(number).0.cloned();
+                refused.iter().for_each(|group| self.leave_asked(key, group));
+                asking.iter().for_each(|asking| self.leave_allowed_by(key, asking));
                 Refusal::Denied
             }
         };
         self.end_declared(key, ticket, Err(refusal));
     }
 
-    fn carry_out_declared(&mut self, key: Key, ticket: Ticket) {
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        let running = tab.calls.running_mut().filter(|running| running.ticket == ticket);
-        let Some(Running { work: Work::Declared { method, asked, decided_at }, .. }) = running else { return };
-        match asked {
-            Asked::Join(group) => {
-                let (method, group, decided_at) = (Arc::clone(method), group.clone(), decided_at.take());
-                self.join_asked(key, ticket, method, group, decided_at);
-            }
-            Asked::Leave(group) => {
-                let group = group.clone();
-                self.leave_asked(key, &group);
-                self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
-            }
-            Asked::Publish(draft) => {
-                let (hub, identity) = (Arc::clone(&tab.hub.path), tab.identity.clone());
-                let event = Box::new(Publish { hub, identity, draft: draft.clone() });
-                self.tasks.push_back(Task::Publish { key, ticket, event });
-            }
+    /// What a call asks for, once all that it depends on is known.
+    pub(super) fn plan(&mut self, key: Key, ticket: Ticket) -> Result<Plan, Refusal> {
+        let roles = self.roles(key);
+        let Some(tab) = self.connections.get_mut(key) else { return Err(Refusal::Gone) };
+        let (path, identity) = (Arc::clone(&tab.hub.path), tab.identity.clone());
+        let Some(judging) = self.judging(key, ticket) else { return Err(Refusal::Gone) };
+        if let Some(plan) = &judging.plan {
+            return Ok(plan.clone());
         }
-    }
-
-    /// Takes what became of an event that a method published: its id, or why it was not stored.
-    pub fn published(&mut self, key: Key, ticket: Ticket, outcome: Result<String, Refusal>) {
-        self.look_after_joining();
-        self.end_declared(key, ticket, outcome.map(|id| Outcome::Value(Value::from(id))));
+        let answers: Vec<OtherClaims> = judging.answers.iter().flatten().map(|(_, said)| said.clone()).collect();
+        let scope = Scope::new(Caller { identity: identity.as_ref(), roles: &roles }, &judging.given, &path);
+        let plan = judging.method.plan(scope, &judging.shares, &answers)?;
+        judging.plan = Some(plan.clone());
+        Ok(plan)
     }
 
     /// The roles in force of a connection.
-    fn roles(&self, key: Key) -> Vec<String> {
+    pub(super) fn roles(&self, key: Key) -> Vec<String> {
         let Some(who) = self.connections.get(key).and_then(|tab| tab.identity.as_ref()) else { return Vec::new() };
+        self.roles_of(who)
+    }
+
+    fn roles_of(&self, who: &Identity) -> Vec<String> {
         let roles = self.context.groups.read(|known| known.roles_of(who.claims()));
         roles.into_iter().map(|(role, _)| role).collect()
-    }
-
-    /// Puts a connection into a group that it asked for; it is held against what is known right after. Once it is in,
-    /// this changes nothing.
-    fn join_asked(
-        &mut self,
-        key: Key,
-        ticket: Ticket,
-        method: Arc<Declared>,
-        group: GroupName,
-        decided_at: Option<Position>,
-    ) {
-        let most = self.context.joined_groups;
-        let Some(tab) = self.connections.get(key) else { return };
-        let joined = &tab.subscriptions.joined;
-        if !tab.is_live() || joined.holds(&group) {
-            self.sign_presence(key, &group, &method.name);
-            return self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
-        }
-        if joined.len() >= most {
-            return self.end_declared(key, ticket, Err(Refusal::TooMany(most)));
-        }
-        self.members.join(&tab.hub.path, &group, key, self.index, self.context.groups.interest());
-        self.looks.push_back(Look::Joined { key, ticket, method, group, decided_at });
-    }
-
-    /// Lets a connection into a group that it has joined, and tells it what is retained there.
-    pub(super) fn look_at_join(
-        &mut self,
-        key: Key,
-        ticket: Ticket,
-        method: &Arc<Declared>,
-        group: GroupName,
-        decided_at: Option<&Position>,
-    ) {
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        let allows_roles = |roles: &[String]| method.allows_roles(roles);
-        let terms = Terms { allows_roles: &allows_roles, grant: method.authorization.grant.is_some(), decided_at };
-        let admitted = self.context.groups.admit_joined(&tab.hub, tab.identity.as_ref(), group.clone(), terms);
-        match admitted {
-            Ok((mut membership, live_from)) => {
-                membership.granted.take_if(|_| !kept(Rule::GrantsOnResume));
-                let was_in = tab.subscriptions.memberships.iter().any(|held| held.group == group);
-                let joined = Joined { membership: membership.clone(), live_from, method: Arc::clone(method) };
-                tab.subscriptions.joined.add(joined);
-                self.sign_presence(key, &group, &method.name);
-                if !was_in {
-                    self.rejoined(key, &group);
-                    self.told_anew(key, std::slice::from_ref(&membership));
-                }
-                self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
-                self.pump(key);
-            }
-            Err(error) => {
-                self.leave_unless_held(key, &group);
-                if matches!(error, NotJoined::Refused(_)) {
-                    self.close(key, CloseReason::LoggedOut);
-                }
-                self.end_declared(key, ticket, Err(refusal(error)));
-            }
-        }
-    }
-
-    /// Takes connections out of a group that an event has withdrawn from their user.
-    pub(super) fn withdraw(&mut self, access: &Access) {
-        let members: Vec<Key> = self.members.of(&access.hub, &access.group).collect();
-        for key in members {
-            let tab = self.connections.get(key);
-            if tab.and_then(|tab| tab.identity.as_ref()).is_some_and(|who| access.concerns(who)) {
-                self.leave_asked(key, &access.group);
-            }
-        }
-    }
-
-    /// Takes a connection out of a group that it asked for; its claims may keep it in.
-    fn leave_asked(&mut self, key: Key, group: &GroupName) {
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        let left = tab.subscriptions.joined.remove(|joined| joined.membership.group == *group);
-        if !left.is_empty() {
-            self.leave_unless_held(key, group);
-        }
-    }
-
-    /// Takes a connection out of a group, unless it has another claim to it.
-    fn leave_unless_held(&mut self, key: Key, group: &GroupName) {
-        let Some(tab) = self.connections.get(key) else { return };
-        if !tab.subscriptions.holds(group) {
-            self.members.leave(&tab.hub.path, group, key, self.index, self.context.groups.interest());
-        }
-    }
-}
-
-fn refusal(error: NotJoined) -> Refusal {
-    match error {
-        NotJoined::Refused(_) | NotJoined::Roles => Refusal::Unauthorized,
-        NotJoined::NotGranted | NotJoined::Withdrawn => Refusal::Denied,
     }
 }

@@ -1,5 +1,6 @@
 //! Deliveries on their way to the members of their groups.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use super::Observed;
 use super::tab::Tab;
 use super::{Context, Core};
-use crate::connection::may_hear;
 use crate::groups::Delivery;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
@@ -96,7 +96,8 @@ impl Core {
 }
 
 fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mut usize) -> Given {
-    if !hears(tab, delivery, context) || !tab.is_live_for(delivery) {
+    let groups = audible(tab, delivery, context);
+    if !tab.is_live_for(&groups, delivery) {
         return Given::No;
     }
     let frame = delivery.frame.wire(tab.form()).clone();
@@ -130,16 +131,19 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     Given::Bytes(size)
 }
 
-fn hears(tab: &Tab, delivery: &Delivery, context: &Context) -> bool {
+/// The groups through which a tab may hear of a delivery; none if it may not.
+fn audible<'d>(tab: &Tab, delivery: &'d Delivery, context: &Context) -> Cow<'d, [GroupName]> {
     if let (Some(ends), Some(who)) = (&delivery.ends, &tab.identity)
         && !ends.ends(who)
     {
-        return false;
+        return Cow::Borrowed(&[]);
     }
-    let allowed =
-        may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org) || !kept(Rule::OrgsChecked);
-    if !allowed {
+    if !kept(Rule::OrgsChecked) {
+        return Cow::Borrowed(&delivery.groups);
+    }
+    let groups = tab.audible(delivery);
+    if groups.is_empty() {
         context.metrics.isolation_dropped(1);
     }
-    allowed
+    groups
 }

@@ -1,5 +1,8 @@
 //! What an event does to open connections, beyond its notification.
 
+use std::sync::Arc;
+
+use super::joining::keeps;
 use super::opening::Look;
 use super::{Core, Key};
 use crate::connection::CloseReason;
@@ -59,7 +62,10 @@ impl Core {
         if !tab.is_live() {
             return;
         }
-        let moved = tab.subscriptions.regroup(wanted, &names);
+        let hub = Arc::clone(&tab.hub);
+        let moved = tab
+            .subscriptions
+            .regroup(wanted, |joined| keeps(&joined.method, joined.met, joined.org.as_ref(), &hub, &names));
         let (path, interest) = (&tab.hub.path, self.context.groups.interest());
         for group in &moved.left {
             self.members.leave(path, group, key, self.index, interest);

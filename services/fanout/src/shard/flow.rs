@@ -19,7 +19,7 @@ use super::replay::{Kind, Replaying};
 use super::retained::Retaining;
 use super::tab::Tab;
 use super::{Core, Key, Task};
-use crate::connection::{CloseReason, may_hear};
+use crate::connection::CloseReason;
 use crate::groups::Delivery;
 use crate::rule::{Rule, kept};
 
@@ -160,8 +160,7 @@ impl Core {
     /// Gives a tab what waited for it, if it may still hear that.
     fn release(&mut self, key: Key, delivery: &Arc<Delivery>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
-        let allowed = may_hear(tab.identity.as_ref(), delivery.org.as_ref(), delivery.cross_org);
-        if !allowed || !tab.is_live_for(delivery) {
+        if !tab.is_live_for(&tab.audible(delivery), delivery) {
             return;
         }
         tab.was_told = true;

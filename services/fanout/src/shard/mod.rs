@@ -11,7 +11,9 @@
 //! | `refresh` | another token for a connection that is open |
 //! | `inbound` | a client pays for what it sends; what it sends is read in turns |
 //! | `calls` | calls wait in order, counted as memory; nothing is dropped in silence |
-//! | `declared` | what a method of the configuration does |
+//! | `declared` | whether a call of a method of the configuration is carried out |
+//! | `joining` | what it then does: groups, all of them or none, and an event |
+//! | `recheck` | an authorizer is asked again while a group is held |
 //! | `catching_up` | a tab says where it stands before it hears |
 //! | `resume`, `replay` | what a returning tab missed, pulled as its link takes it, priced by what it costs |
 //! | `flow` | what waits between the log and a link; who falls behind reads on from the log |
@@ -29,10 +31,12 @@ mod effect;
 mod ending;
 mod flow;
 mod inbound;
+mod joining;
 mod members;
 mod opening;
 mod presence;
 mod queue;
+mod recheck;
 mod refresh;
 mod replay;
 mod request;
@@ -52,16 +56,18 @@ pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
 use fanfare_telemetry::metrics::FanoutMetrics;
+use fanfare_token::IssuerOrgs;
 use slab::Slab;
 
 use crate::connection::{ConnectionId, Settings};
 use crate::groups::{Delivery, Groups};
+use crate::limit::Windows;
 use crate::method::Methods;
 use crate::projection::{HubTag, seal_cursor};
 use crate::roster::Rosters;
@@ -99,6 +105,10 @@ pub struct Context {
     pub methods: Methods,
     /// Who is in which group; none if no hub tells that.
     pub presence: Option<Arc<Rosters>>,
+    /// How often they have called what may be called so often; one count for all shards of the node.
+    pub rates: Arc<Mutex<Windows>>,
+    /// The orgs that each issuer may name.
+    pub issuer_orgs: IssuerOrgs,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
 }
@@ -126,6 +136,8 @@ pub struct Core {
     last: Option<Arc<Delivery>>,
     deliveries: u64,
     tickets: Ticket,
+    /// How many questions to authorizers are under way that were put again.
+    rechecks: usize,
     overtaken: Overtaken,
     spending: Spending,
     /// How many connections each user has here.
@@ -173,6 +185,7 @@ impl Core {
             last: None,
             deliveries: 0,
             tickets: 0,
+            rechecks: 0,
             overtaken: Overtaken::default(),
             spending: Spending::default(),
             tabs_by_user: HashMap::new(),

@@ -4,10 +4,7 @@
 //! what is known. The pipeline folds an event before it asks who is interested, so an event either was folded before
 //! the look, or finds the connection a member. Between the two nothing else happens on the shard.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use fanfare_broker::Position;
 use fanfare_signalr::Message;
 use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
@@ -17,13 +14,12 @@ use super::catching_up::{CatchingUp, Caught};
 use super::inbound::Inbound;
 use super::queue::SendQueue;
 use super::request::{Caller, Denied, Opening, Welcome};
-use super::tab::{Poll, Tab};
+use super::tab::{Origin, Poll, Tab};
 use super::{Core, Key, PollAnswer, Task};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Subscriptions};
 use crate::groups::Refused;
-use crate::method::Declared;
+use crate::method::declared::Wanted;
 use crate::rule::{Rule, kept};
-use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Membership};
 use crate::websocket::{FrameReader, PING};
 
@@ -34,8 +30,8 @@ pub(super) enum Look {
     Enter(Key),
     /// Its roles have put it into these groups.
     Granted(Key, Vec<Membership>),
-    /// A method has put it into this group.
-    Joined { key: Key, ticket: super::Ticket, method: Arc<Declared>, group: GroupName, decided_at: Option<Position> },
+    /// A method has put it into these groups.
+    Joined { key: Key, ticket: super::Ticket, wanted: Vec<Wanted> },
 }
 
 impl Core {
@@ -195,14 +191,16 @@ impl Core {
     /// Makes a connection around its link.
     fn open(&mut self, opening: Opening, transport: Transport, unix_seconds: i64) -> Key {
         let now = self.now();
-        let Opening { id, token_expires, stateful, hub, identity, cursor, request } = opening;
+        let Opening { id, token_expires, stateful, hub, identity, cursor, address, request } = opening;
         let path = hub.path.clone();
+        let address = address.filter(|_| hub.counts_addresses());
+        let origin = (address.is_some() || request.is_some()).then(|| Box::new(Origin { address, request }));
         let tab = Tab {
             id,
             hub,
             identity,
             transport,
-            request,
+            origin,
             cursor: cursor.map(String::into_boxed_str),
             connection: Connection::new(transport, stateful, now),
             reader: FrameReader::default(),
@@ -295,9 +293,7 @@ impl Core {
                     self.told_anew(key, &entered);
                     self.pump(key);
                 }
-                Look::Joined { key, ticket, method, group, decided_at } => {
-                    self.look_at_join(key, ticket, &method, group, decided_at.as_ref());
-                }
+                Look::Joined { key, ticket, wanted } => self.look_at_join(key, ticket, &wanted),
             }
         }
         self.attend_moved();

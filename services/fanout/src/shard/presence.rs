@@ -13,6 +13,7 @@ use super::queue::FRAME_OVERHEAD;
 use super::tab::Tab;
 use super::{Context, Core, Key};
 use crate::connection::WireForm;
+use crate::method::declared::{Declared, Deed};
 use crate::presence::{Room, User};
 use crate::roster::{Changes, Leaving, Notice, Page, Seat, Snapshot};
 use crate::rule::{Rule, kept};
@@ -104,11 +105,12 @@ impl Core {
     }
 
     /// A method was called that says that its caller is there; one that joins is told who else is.
-    pub(super) fn sign_presence(&mut self, key: Key, group: &GroupName, method: &str) {
+    pub(super) fn sign_presence(&mut self, key: Key, group: &GroupName, method: &Declared) {
         let Some(presence) = self.context.presence.clone() else { return };
         let Some(tab) = self.connections.get(key).filter(|tab| tab.is_live()) else { return };
         let Some(declared) = presence.declared(&tab.hub.path, group) else { return };
-        let is_heartbeat = declared.heartbeat.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(method));
+        let is_named = declared.heartbeat.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&method.name));
+        let is_heartbeat = is_named || method.action.deed() == Some(Deed::Touch);
         let Some(who) = &tab.identity else { return };
         let Some(room) = presence.room(&tab.hub.path, group, who) else { return };
         let (user, seat) = (User::of(who), self.seat(tab, key));

@@ -11,7 +11,7 @@ use super::budget::{Budget, Rate};
 use super::flow::Flow;
 use super::tab::Tab;
 use super::{Core, Key, ReplayAnswer, Task, Ticket};
-use crate::connection::{CloseReason, Frame, may_hear};
+use crate::connection::{CloseReason, Frame};
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
@@ -171,7 +171,7 @@ impl Core {
     pub(super) fn begin_marked_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position, marked: bool) {
         let ticket = self.ticket();
         let Some(tab) = self.connections.get_mut(key) else { return };
-        let orgs = tab.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
+        let orgs = tab.orgs();
         let replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
         if let Some(before) = tab.flow().replay.replace(replaying) {
             self.tasks.push_back(Task::EndReplay(before.ticket));
@@ -314,7 +314,8 @@ impl Core {
             return false;
         }
         let org = event.event.attributes.org.as_ref();
-        if !may_hear(tab.identity.as_ref(), org, route.cross_org()) {
+        let groups = &tab.subscriptions.audible(tab.identity.as_ref(), org, route.cross_org(), groups);
+        if groups.is_empty() {
             return false;
         }
         let Some(Flow { replay: Some(replay), .. }) = tab.flow.as_deref() else { return false };

@@ -1,5 +1,6 @@
 //! What requests of the HTTP side tell of a connection, and why they are refused.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -25,6 +26,8 @@ pub struct Opening {
     pub identity: Option<Identity>,
     /// The cursor to resume from at connect, as the client gave it.
     pub cursor: Option<String>,
+    /// Where it comes from, if that is known.
+    pub address: Option<IpAddr>,
     /// The request itself, where the hub's methods want to see it.
     pub request: Option<Arc<Request>>,
 }

@@ -31,9 +31,12 @@ impl Core {
         let (groups, who) = (&self.context.groups, tab.identity.as_ref());
         let all = memberships.iter().chain(joined.iter().map(|joined| &joined.membership)).map(|held| &held.group);
         let mut values = groups.retained(&tab.hub, who, all);
+        values.extend(tab.subscriptions.foreign().flat_map(|(group, org)| groups.retained_of(&tab.hub, group, org)));
         values.retain(|value| value.place.is_within(live_from));
         for (group, position) in entered {
-            let of_group = groups.retained(&tab.hub, who, std::iter::once(group));
+            let mut of_group = groups.retained(&tab.hub, who, std::iter::once(group));
+            let mut foreign = tab.subscriptions.foreign().filter(|(joined, _)| *joined == group);
+            of_group.extend(foreign.next().into_iter().flat_map(|(_, org)| groups.retained_of(&tab.hub, group, org)));
             values.extend(
                 of_group
                     .into_iter()
@@ -50,7 +53,9 @@ impl Core {
     pub(super) fn tell_retained(&mut self, key: Key, entered: &[Membership]) {
         let Some(tab) = self.connections.get(key).filter(|tab| !tab.is_catching_up()) else { return };
         let groups = entered.iter().map(|held| &held.group);
-        let values = self.context.groups.retained(&tab.hub, tab.identity.as_ref(), groups);
+        let mut values = self.context.groups.retained(&tab.hub, tab.identity.as_ref(), groups);
+        let foreign = tab.subscriptions.foreign().filter(|(group, _)| entered.iter().any(|held| held.group == **group));
+        values.extend(foreign.flat_map(|(group, org)| self.context.groups.retained_of(&tab.hub, group, org)));
         self.retain(key, values);
     }
 

@@ -1,9 +1,12 @@
 //! One connection as its shard holds it: one struct with one owner.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fanfare_event::Id;
 use fanfare_signalr::negotiate::Transport;
 
 use super::calls::Calls;
@@ -18,6 +21,7 @@ use crate::connection::{CloseReason, Connection, ConnectionId, Subscriptions, Un
 use crate::groups::Delivery;
 use crate::method::Request;
 use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 use crate::websocket::FrameReader;
 
 /// One connection of a shard.
@@ -28,8 +32,8 @@ pub(super) struct Tab {
     /// Whose it is; none on a public hub.
     pub identity: Option<Identity>,
     pub transport: Transport,
-    /// The request that opened it, where the hub's methods want to see it.
-    pub request: Option<Arc<Request>>,
+    /// What is kept of the request that opened it, where its hub's methods want that.
+    pub origin: Option<Box<Origin>>,
     /// The cursor of the URL, until the handshake is done.
     pub cursor: Option<Box<str>>,
     /// The protocol's state machine.
@@ -75,6 +79,15 @@ pub(super) struct Tab {
     pub due: Option<Instant>,
     /// Whether somebody waits for room in the queue.
     pub room_wanted: bool,
+}
+
+/// What is kept of the request that opened a connection.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// Where it came from, where calls are counted by that.
+    pub address: Option<IpAddr>,
+    /// All of it, where an embedder's code wants to see it.
+    pub request: Option<Arc<Request>>,
 }
 
 /// The poll of a long-polling connection.
@@ -178,10 +191,28 @@ impl Tab {
         self.ending.is_none() && self.subscriptions.live_from.is_some()
     }
 
-    /// Whether a notification comes live here, rather than from before the connection or its groups.
+    /// The groups through which a notification may be heard here (rule 1.2).
     #[inline]
-    pub(super) fn is_live_for(&self, delivery: &Delivery) -> bool {
-        self.ending.is_none() && self.subscriptions.is_live_for(&delivery.groups, delivery.place)
+    pub(super) fn audible<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [GroupName]> {
+        let Delivery { org, cross_org, groups, .. } = delivery;
+        self.subscriptions.audible(self.identity.as_ref(), org.as_ref(), *cross_org, groups)
+    }
+
+    /// Whether a notification comes live through these groups, rather than from before the connection or them.
+    #[inline]
+    pub(super) fn is_live_for(&self, groups: &[GroupName], delivery: &Delivery) -> bool {
+        self.ending.is_none() && !groups.is_empty() && self.subscriptions.is_live_for(groups, delivery.place)
+    }
+
+    /// The orgs whose events may be written to it, those of groups that it has joined for other orgs among them.
+    pub(super) fn orgs(&self) -> Vec<Id> {
+        let mut orgs: Vec<Id> = self.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
+        for (_, org) in self.subscriptions.foreign() {
+            if !orgs.contains(org) {
+                orgs.push(org.clone());
+            }
+        }
+        orgs
     }
 
     /// For how long the link has taken nothing of what waits for it. Long polling has a rule of its own.
@@ -212,7 +243,11 @@ impl Core {
     #[must_use]
     pub fn about(&self, key: Key) -> Option<About> {
         let tab = self.connections.get(key)?;
-        Some(About { id: tab.id, transport: tab.transport, request: tab.request.clone() })
+        Some(About {
+            id: tab.id,
+            transport: tab.transport,
+            request: tab.origin.as_ref().and_then(|origin| origin.request.clone()),
+        })
     }
 
     /// Whether a key is still the one of this connection.

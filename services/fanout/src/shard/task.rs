@@ -5,10 +5,11 @@ use std::sync::Arc;
 use fanfare_broker::Position;
 use fanfare_event::Id;
 use fanfare_signalr::{Outcome, Value};
+use fanfare_token::IssuerOrgs;
 
 use crate::connection::{Call, ConnectionId};
 use crate::method::Handler;
-use crate::method::declared::Draft;
+use crate::method::declared::{Asking, Draft};
 use crate::pipeline::{Replayed, ResumeError};
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
@@ -22,16 +23,16 @@ pub type Ticket = u64;
 /// A question to the platform's authorizer on behalf of a call.
 #[derive(Debug)]
 pub struct Authorize {
-    /// The authorizer's name.
-    pub authorizer: Arc<str>,
     /// What is asked.
-    pub url: String,
+    pub asking: Arc<Asking>,
     /// Where the log was before the question.
     pub now: Position,
     /// The hub of the call.
     pub hub: Arc<str>,
-    /// Who calls, and the group that is asked for: an earlier answer counts if nothing was withdrawn since.
-    pub asked: Option<(Identity, GroupName)>,
+    /// Who calls.
+    pub who: Option<Identity>,
+    /// The groups that are asked for: an earlier answer counts if none of them was withdrawn since.
+    pub groups: Vec<GroupName>,
 }
 
 /// An event that a declared method publishes.
@@ -41,6 +42,8 @@ pub struct Publish {
     pub hub: Arc<str>,
     /// Who calls; the event may concern only their orgs.
     pub identity: Option<Identity>,
+    /// The orgs that they may name beside their own, if any.
+    pub any_org: Option<IssuerOrgs>,
     /// The event.
     pub draft: Draft,
 }
@@ -85,6 +88,17 @@ pub enum Task {
         /// The connection.
         key: Key,
         /// The call.
+        ticket: Ticket,
+        /// Which of its questions it is.
+        number: usize,
+        /// The question.
+        question: Authorize,
+    },
+    /// Ask an authorizer again, whatever it answered before, and answer with [`super::Core::rechecked`].
+    Recheck {
+        /// The connection.
+        key: Key,
+        /// The question's number.
         ticket: Ticket,
         /// The question.
         question: Authorize,
@@ -171,6 +185,7 @@ impl std::fmt::Debug for Task {
             Self::Pause(_) => "Pause",
             Self::EndReplay(_) => "EndReplay",
             Self::Authorize { .. } => "Authorize",
+            Self::Recheck { .. } => "Recheck",
             Self::Publish { .. } => "Publish",
             Self::Uploads { .. } => "Uploads",
             Self::Handle { .. } => "Handle",

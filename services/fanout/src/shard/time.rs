@@ -67,6 +67,7 @@ impl Core {
     fn on_time(&mut self, key: Key) {
         self.start_next_call(key);
         self.check_quiet(key);
+        self.recheck_due(key);
         self.pump(key);
         if self.connections.get(key).is_some_and(|tab| tab.inbound.is_paused()) {
             self.resume_reading(key);

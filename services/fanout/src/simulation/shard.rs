@@ -9,6 +9,7 @@ use fanfare_broker::Position;
 use fanfare_e2e_tests::Random;
 use fanfare_event::Id;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
+use fanfare_token::NameList;
 
 use super::check::Told;
 use super::judged::Judged;
@@ -106,6 +107,8 @@ impl SimulatedShard {
             joined_groups: 100,
             methods,
             presence: None,
+            rates: Arc::default(),
+            issuer_orgs: [("http://127.0.0.1:1".to_owned(), NameList::any())].into_iter().collect(),
             metrics: metrics(),
         };
         Self {
@@ -211,6 +214,7 @@ impl SimulatedShard {
             hub: Arc::clone(&platform().hub),
             identity: Some(identity.clone()),
             cursor,
+            address: None,
             request: None,
         };
         let mut key = None;

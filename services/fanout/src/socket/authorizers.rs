@@ -6,13 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
+use fanfare_token::{OtherClaims, claim_texts};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::config::{AuthorizerConfig, Secret};
 use crate::method::Answer;
+use crate::method::declared::Asking;
 
 /// How long an answer may take, waiting for a turn included.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -22,6 +26,12 @@ const AT_ONCE: usize = 256;
 
 /// How many answers of one authorizer are remembered; the oldest gives way.
 const REMEMBERED: usize = 10_000;
+
+/// The largest answer that is read.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The most claims of an answer.
+const MAX_CLAIMS: usize = 64;
 
 /// The authorizers of a node, by name.
 #[derive(Debug, Clone, Default)]
@@ -33,24 +43,19 @@ impl Authorizers {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn new(configured: &[AuthorizerConfig]) -> Result<Self, reqwest::Error> {
-        let each = configured.iter().map(|config| Ok((Arc::clone(&config.name), Arc::new(Authorizer::new(config)?))));
+        let name = |config: &AuthorizerConfig| Arc::clone(&config.form.authorizer);
+        let each = configured.iter().map(|config| Ok((name(config), Arc::new(Authorizer::new(config)?))));
         Ok(Self(each.collect::<Result<_, _>>()?))
     }
 
     /// Asks an authorizer; `now` is the position of the log before the question.
     ///
     /// An earlier answer is used again only if it is `still_good` as of its own position.
-    pub async fn ask(
-        &self,
-        name: &str,
-        url: &str,
-        now: Position,
-        still_good: impl FnOnce(&Position) -> bool,
-    ) -> Answer {
-        match self.0.get(name) {
-            Some(authorizer) => match authorizer.remembered(url).filter(still_good) {
-                Some(made_at) => Answer::Allowed(made_at),
-                None => authorizer.ask(url, now).await,
+    pub async fn ask(&self, asking: &Arc<Asking>, now: Position, still_good: impl FnOnce(&Position) -> bool) -> Answer {
+        match self.0.get(&asking.authorizer) {
+            Some(authorizer) => match authorizer.remembered(asking).filter(|(made_at, _)| still_good(made_at)) {
+                Some((made_at, claims)) => Answer::Allowed(made_at, claims),
+                None => authorizer.ask(asking, now).await,
             },
             None => Answer::Unknown,
         }
@@ -76,12 +81,12 @@ impl fmt::Debug for Authorizer {
 impl Authorizer {
     fn new(config: &AuthorizerConfig) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder().redirect(Policy::none()).timeout(DEADLINE).connect_timeout(DEADLINE);
-        if is_loopback(&config.origin) {
+        if is_loopback(&config.form.origin) {
             // A proxy named in the environment is never meant for this machine.
             client = client.no_proxy();
         }
         Ok(Self {
-            name: Arc::clone(&config.name),
+            name: Arc::clone(&config.form.authorizer),
             client: client.build()?,
             token: config.token.clone(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
@@ -90,13 +95,13 @@ impl Authorizer {
         })
     }
 
-    async fn ask(&self, url: &str, now: Position) -> Answer {
+    async fn ask(&self, asking: &Arc<Asking>, now: Position) -> Answer {
         // On the node's own runtime: a TLS handshake must not hold up the sockets of a shard.
         let (client, token, turns) = (self.client.clone(), self.token.clone(), Arc::clone(&self.turns));
-        let asked = self.runtime.spawn(request(client, url.to_owned(), token, turns));
+        let asked = self.runtime.spawn(request(client, Arc::clone(asking), token, turns));
         let given_up = asked.abort_handle();
-        let status = match tokio::time::timeout(DEADLINE, asked).await {
-            Ok(Ok(Ok(status))) => status,
+        let (status, said) = match tokio::time::timeout(DEADLINE, asked).await {
+            Ok(Ok(Ok(answer))) => answer,
             Ok(Ok(Err(reason))) => return self.unknown(&reason),
             Ok(Err(_)) => return self.unknown("the node stops"),
             Err(_) => {
@@ -106,8 +111,8 @@ impl Authorizer {
         };
         match status {
             StatusCode::OK | StatusCode::NO_CONTENT => {
-                self.remember(url, &now);
-                Answer::Allowed(now)
+                self.remember(asking, &now, &said);
+                Answer::Allowed(now, said)
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Answer::Refused,
             other => self.unknown(&format!("status {}", other.as_u16())),
@@ -119,27 +124,31 @@ impl Authorizer {
         Answer::Unknown
     }
 
-    fn remembered(&self, url: &str) -> Option<Position> {
+    fn remembered(&self, asking: &Asking) -> Option<Said> {
         let cache = self.cache.as_ref()?;
-        cache.lock().unwrap_or_else(PoisonError::into_inner).get(url, Instant::now())
+        cache.lock().unwrap_or_else(PoisonError::into_inner).get(asking, Instant::now())
     }
 
-    fn remember(&self, url: &str, made_at: &Position) {
+    fn remember(&self, asking: &Arc<Asking>, made_at: &Position, said: &OtherClaims) {
         if let Some(cache) = &self.cache {
-            cache.lock().unwrap_or_else(PoisonError::into_inner).put(url, made_at.clone(), Instant::now());
+            let said = (made_at.clone(), said.clone());
+            cache.lock().unwrap_or_else(PoisonError::into_inner).put(asking, said, Instant::now());
         }
     }
 }
 
 async fn request(
     client: Client,
-    url: String,
+    asking: Arc<Asking>,
     token: Option<Secret>,
     turns: Arc<Semaphore>,
-) -> Result<StatusCode, String> {
+) -> Result<(StatusCode, OtherClaims), String> {
     let Ok(_turn) = turns.acquire().await else { return Err("the node stops".to_owned()) };
-    let url = Url::parse(&url).map_err(|error| error.to_string())?;
-    let mut request = client.get(url);
+    let url = Url::parse(&asking.url).map_err(|error| error.to_string())?;
+    let mut request = if asking.post { client.post(url) } else { client.get(url) };
+    if let Some(body) = &asking.body {
+        request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+    }
     if let Some(token) = token {
         request = request.bearer_auth(String::from_utf8_lossy(token.as_bytes()));
     }
@@ -147,7 +156,30 @@ async fn request(
         request = request.header("traceparent", traceparent);
     }
     // Without the URL: it holds ids of users and whatever a client sent.
-    request.send().await.map(|answer| answer.status()).map_err(|error| error.without_url().to_string())
+    let told = |error: reqwest::Error| error.without_url().to_string();
+    let answer = request.send().await.map_err(told)?;
+    let status = answer.status();
+    let said = if status == StatusCode::OK { claims(answer).await.map_err(told)? } else { OtherClaims::default() };
+    Ok((status, said))
+}
+
+/// What a JSON answer says of the caller; a body that is too large, or no such answer, says nothing.
+async fn claims(mut answer: Response) -> Result<OtherClaims, reqwest::Error> {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if !kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) {
+        return Ok(OtherClaims::default());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Ok(OtherClaims::default());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let said: Option<Value> = serde_json::from_slice(&body).ok();
+    let claims = said.as_ref().and_then(|said| said.get("claims")?.as_object());
+    let read = claims.into_iter().flatten().take(MAX_CLAIMS);
+    Ok(read.map(|(name, value)| (Arc::from(name.as_str()), claim_texts(value))).collect())
 }
 
 fn is_loopback(origin: &str) -> bool {
@@ -155,12 +187,15 @@ fn is_loopback(origin: &str) -> bool {
     host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// An answer that allowed: as of which position, and what else it said.
+type Said = (Position, OtherClaims);
+
 /// Answers that allowed, each with the position of the log at which it was made.
 #[derive(Debug)]
 struct Cache {
     age: Duration,
-    answers: HashMap<Arc<str>, (Instant, Position)>,
-    by_age: VecDeque<(Instant, Arc<str>)>,
+    answers: HashMap<Arc<Asking>, (Instant, Said)>,
+    by_age: VecDeque<(Instant, Arc<Asking>)>,
 }
 
 impl Cache {
@@ -168,19 +203,18 @@ impl Cache {
         Self { age, answers: HashMap::new(), by_age: VecDeque::new() }
     }
 
-    fn get(&mut self, url: &str, now: Instant) -> Option<Position> {
+    fn get(&mut self, asking: &Asking, now: Instant) -> Option<Said> {
         self.forget(now);
-        self.answers.get(url).map(|(_, position)| position.clone())
+        self.answers.get(asking).map(|(_, said)| said.clone())
     }
 
-    fn put(&mut self, url: &str, position: Position, now: Instant) {
+    fn put(&mut self, asking: &Arc<Asking>, said: Said, now: Instant) {
         self.forget(now);
         if self.by_age.len() >= REMEMBERED {
             self.forget_oldest();
         }
-        let url: Arc<str> = url.into();
-        self.answers.insert(Arc::clone(&url), (now, position));
-        self.by_age.push_back((now, url));
+        self.answers.insert(Arc::clone(asking), (now, said));
+        self.by_age.push_back((now, Arc::clone(asking)));
     }
 
     fn forget(&mut self, now: Instant) {
@@ -190,10 +224,10 @@ impl Cache {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((at, url)) = self.by_age.pop_front() else { return };
+        let Some((at, asking)) = self.by_age.pop_front() else { return };
         // A newer answer to the same question has an entry of its own.
-        if self.answers.get(&url).is_some_and(|(made, _)| *made == at) {
-            self.answers.remove(&url);
+        if self.answers.get(&asking).is_some_and(|(made, _)| *made == at) {
+            self.answers.remove(&asking);
         }
     }
 }
@@ -202,21 +236,25 @@ impl Cache {
 mod tests {
     use super::*;
 
+    fn asking(url: &str) -> Arc<Asking> {
+        Arc::new(Asking { authorizer: "lists".into(), url: url.to_owned(), post: false, body: None })
+    }
+
     #[test]
     fn answers_are_remembered_for_a_while_and_so_many() {
         let (mut cache, start) = (Cache::new(Duration::from_secs(5)), Instant::now());
-        let position = Position::start(1);
+        let said = (Position::start(1), OtherClaims::default());
         let at = |seconds| start + Duration::from_secs(seconds);
-        cache.put("a", position.clone(), at(0));
-        cache.put("a", position.clone(), at(3));
-        assert_eq!(cache.get("a", at(4)), Some(position.clone()));
-        assert_eq!(cache.get("a", at(7)), Some(position.clone()), "the newer answer counts");
-        assert_eq!(cache.get("a", at(8)), None);
+        cache.put(&asking("a"), said.clone(), at(0));
+        cache.put(&asking("a"), said.clone(), at(3));
+        assert_eq!(cache.get(&asking("a"), at(4)), Some(said.clone()));
+        assert_eq!(cache.get(&asking("a"), at(7)), Some(said.clone()), "the newer answer counts");
+        assert_eq!(cache.get(&asking("a"), at(8)), None);
         for number in 0..=REMEMBERED {
-            cache.put(&number.to_string(), position.clone(), at(9));
+            cache.put(&asking(&number.to_string()), said.clone(), at(9));
         }
         assert_eq!((cache.answers.len(), cache.by_age.len()), (REMEMBERED, REMEMBERED));
-        assert_eq!(cache.get("0", at(9)), None, "the oldest gave way");
+        assert_eq!(cache.get(&asking("0"), at(9)), None, "the oldest gave way");
     }
 
     #[test]

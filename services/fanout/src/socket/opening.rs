@@ -97,6 +97,7 @@ impl Asked {
             hub: Arc::clone(hub),
             identity: self.identity,
             cursor: cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES),
+            address: app.edge.address(parts),
             request,
         };
         Ok(Arrival { opening, hold: Hold::new(seat) })

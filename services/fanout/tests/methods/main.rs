@@ -4,5 +4,8 @@ mod authorizer;
 mod grants;
 mod join;
 mod publish;
+mod rates;
+mod rechecks;
 mod responder;
 mod scene;
+mod several;

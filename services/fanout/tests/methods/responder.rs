@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Reply {
     /// With a status and an empty body.
     Status(u16),
+    /// With 200 and a body of JSON.
+    Json(String),
     /// With a redirect.
     Redirect(String),
     /// With bytes that are no HTTP.
@@ -28,6 +30,7 @@ pub(crate) enum Reply {
 struct Shared {
     replies: HashMap<String, Reply>,
     requests: Vec<String>,
+    bodies: Vec<String>,
 }
 
 /// The server; it ends with the value.
@@ -68,6 +71,13 @@ impl Responder {
     }
 }
 
+impl Responder {
+    /// The bodies of all requests so far.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).bodies.clone()
+    }
+}
+
 impl Drop for Responder {
     fn drop(&mut self) {
         self.task.abort();
@@ -82,15 +92,31 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
             return;
         }
     }
-    let head = String::from_utf8_lossy(&bytes).into_owned();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let length = head.to_ascii_lowercase();
+    let length = length.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    while bytes.len() < end + length.unwrap_or_default() {
+        if !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
+            return;
+        }
+    }
+    let body = String::from_utf8_lossy(&bytes[end..]).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let reply = {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.requests.push(head);
+        shared.bodies.push(body);
         shared.replies.get(&path).cloned().unwrap_or(Reply::Status(500))
     };
     let answer = match reply {
         Reply::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        Reply::Json(body) => {
+            let (length, kind) = (body.len(), "application/json");
+            format!(
+                "HTTP/1.1 200 X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            )
+        }
         Reply::Redirect(to) => {
             format!("HTTP/1.1 302 X\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         }

@@ -1,30 +1,79 @@
-//! `allow`: a condition over the caller's claims and the arguments.
+//! `allow`: conditions over the caller's claims and the arguments.
 
-use super::{Caller, Claim, Given, Template};
+use super::{Claim, Scope, Template};
 
-/// Who may call a method; all of it must hold.
+/// The most conditions of one method.
+pub const MAX_CONDITIONS: usize = 16;
+
+/// Who may call a method: whoever meets one of these conditions, or whoever is connected if there is none.
 #[derive(Debug, Clone, Default)]
 pub struct Allow {
+    /// The conditions.
+    pub conditions: Box<[Condition]>,
+}
+
+/// One condition; all of it must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
     /// One of these roles is needed, if any are listed.
     pub roles: Option<Box<[String]>>,
     /// The claims that must have a value, mostly that of an argument.
     pub claims: Box<[(Claim, Template)]>,
+    /// Claims without a meaning of their own, each with the values of which it must have one.
+    pub other: Box<[(Box<str>, Box<[Template]>)]>,
 }
 
+/// Which conditions a call has met but for their roles, which may change while what it joined is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Met(u16);
+
 impl Allow {
-    /// Whether this caller may call with these arguments.
+    /// The conditions that a call meets, whatever its caller's roles are.
     #[must_use]
-    pub fn holds(&self, caller: Caller<'_>, given: &Given) -> bool {
-        self.allows_roles(caller.roles)
-            && self.claims.iter().all(|(claim, wanted)| {
-                // A claim that is missing on both sides is no match.
-                wanted.text(caller, given).is_some_and(|wanted| caller.has(*claim, &wanted))
+    pub fn met(&self, scope: Scope<'_>) -> Met {
+        let met = self.conditions.iter().take(MAX_CONDITIONS).enumerate().filter(|(_, one)| one.claims_hold(scope));
+        Met(met.fold(0, |met, (at, _)| met | 1 << at))
+    }
+
+    /// Whether roles suffice for a call that has met these.
+    #[must_use]
+    pub fn allows(&self, met: Met, roles: &[String]) -> bool {
+        let mut of_met =
+            self.conditions.iter().enumerate().filter(|(at, _)| *at < MAX_CONDITIONS && met.0 & 1 << at != 0);
+        self.conditions.is_empty() || of_met.any(|(_, one)| one.allows_roles(roles))
+    }
+
+    /// Whether it asks for anything that only a token says.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
+    /// The claims without a meaning of their own that it names.
+    pub(super) fn others(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().flat_map(|one| {
+            let values = one.other.iter().flat_map(|(_, values)| values.iter());
+            let templates = one.claims.iter().map(|(_, template)| template).chain(values);
+            one.other.iter().map(|(name, _)| &**name).chain(templates.flat_map(Template::others))
+        })
+    }
+}
+
+impl Condition {
+    fn claims_hold(&self, scope: Scope<'_>) -> bool {
+        // A claim that is missing on both sides is no match, and of a list each item must match.
+        let all = |template: &Template, has: &dyn Fn(&str) -> bool| {
+            let wanted = template.texts(scope);
+            !wanted.is_empty() && wanted.iter().all(|wanted| has(wanted))
+        };
+        self.claims.iter().all(|(claim, wanted)| all(wanted, &|wanted| scope.caller.has(*claim, wanted)))
+            && self.other.iter().all(|(name, values)| {
+                let held = scope.caller.other(name);
+                values.iter().any(|value| all(value, &|wanted| held.iter().any(|held| held == wanted)))
             })
     }
 
-    /// Whether the roles suffice.
-    #[must_use]
-    pub fn allows_roles(&self, roles: &[String]) -> bool {
+    fn allows_roles(&self, roles: &[String]) -> bool {
         self.roles.as_ref().is_none_or(|asked| asked.iter().any(|role| roles.contains(role)))
     }
 }

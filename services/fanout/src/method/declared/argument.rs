@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use fanfare_event::{Input, Kind, Unit};
 use fanfare_signalr::Value;
+use smallvec::SmallVec;
 
 use super::Refusal;
 
@@ -19,13 +20,28 @@ pub struct Parameter {
     pub name: Box<str>,
     /// What it may be.
     pub kind: ParameterKind,
+    /// What a call is told whose argument is not that.
+    pub words: Words,
+}
+
+/// Own words for an argument that is not what it should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Of one that is null or missing.
+    pub null: Option<Box<str>>,
+    /// Of one that is empty or white space.
+    pub blank: Option<Box<str>>,
+    /// Of one that does not fit its type.
+    pub other: Option<Box<str>>,
 }
 
 /// What an argument may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParameterKind {
     /// Text.
     String(Text),
+    /// A GUID.
+    Uuid,
     /// A whole number.
     Integer,
     /// A number.
@@ -38,8 +54,21 @@ pub enum ParameterKind {
     Bytes,
     /// Named values.
     Object,
+    /// Items of one type.
+    List(Box<ListOf>),
     /// Whatever it is, null included.
     Any,
+}
+
+/// What a list may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOf {
+    /// What each item may be.
+    pub item: ParameterKind,
+    /// How many it has at most.
+    pub max: usize,
+    /// Whether it must have one.
+    pub required: bool,
 }
 
 /// What a text may be.
@@ -61,13 +90,15 @@ impl Default for Text {
 
 impl ParameterKind {
     /// The kinds as configuration calls them.
-    pub const NAMES: [&str; 8] = ["string", "integer", "number", "boolean", "time", "bytes", "object", "any"];
+    pub const NAMES: [&str; 10] =
+        ["string", "uuid", "integer", "number", "boolean", "time", "bytes", "object", "list", "any"];
 
-    /// The kind of this name.
+    /// The kind of this name; a list says more than its name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         Some(match name {
             "string" => Self::String(Text::default()),
+            "uuid" => Self::Uuid,
             "integer" => Self::Integer,
             "number" => Self::Number,
             "boolean" => Self::Boolean,
@@ -81,28 +112,34 @@ impl ParameterKind {
 
     /// The kind as errors call it.
     #[must_use]
-    pub fn article(self) -> &'static str {
+    pub fn article(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",
+            Self::Uuid => "a UUID (such as 123e4567-e89b-12d3-a456-426614174000)",
             Self::Integer => "an integer",
             Self::Number => "a number",
             Self::Boolean => "a boolean",
             Self::Time => "a time (a timestamp, or ISO 8601 text such as 2026-01-02T03:04:05Z)",
             Self::Bytes => "bytes (base64 in JSON)",
             Self::Object => "an object",
+            Self::List(_) => "a list",
             Self::Any => "any value",
         }
     }
 
     /// Whether its values can be part of a text, such as a group's name.
     #[must_use]
-    pub fn is_text(self) -> bool {
-        matches!(self, Self::String(_) | Self::Integer | Self::Boolean)
+    pub fn is_text(&self) -> bool {
+        match self {
+            Self::String(_) | Self::Uuid | Self::Integer | Self::Boolean => true,
+            Self::List(list) => list.item.is_text(),
+            _ => false,
+        }
     }
 
     /// The value in the one form that the rest goes by, if it is of this kind: what the official clients write for their
     /// own types, in whichever protocol, is.
-    fn take(self, value: Value<'static>) -> Result<Value<'static>, Value<'static>> {
+    fn take(&self, value: Value<'static>) -> Result<Value<'static>, Value<'static>> {
         match (self, value) {
             (Self::Any, value)
             | (Self::String(_), value @ Value::String(_))
@@ -110,7 +147,9 @@ impl ParameterKind {
             | (Self::Boolean, value @ Value::Bool(_))
             | (Self::Time, value @ Value::Timestamp { .. })
             | (Self::Bytes, value @ Value::Binary(_))
+            | (Self::List(_), value @ Value::Array(_))
             | (Self::Object, value @ Value::Map(_)) => Ok(value),
+            (Self::Uuid, value) => uuid(&value).ok_or(value),
             (Self::String(_), value) => {
                 moment(&value).and_then(|moment| moment.iso_text()).map(Value::from).ok_or(value)
             }
@@ -151,6 +190,12 @@ fn is_time(value: &Value<'_>) -> bool {
         .any(|text| text.len() <= 64 && kind.value_of(&Input::Text(text)).is_some())
 }
 
+/// A GUID in the one form that .NET writes, whatever form it came in.
+fn uuid(value: &Value<'_>) -> Option<Value<'static>> {
+    let uuid = uuid::Uuid::try_parse(value.as_str()?).ok()?;
+    Some(Value::from(uuid.hyphenated().to_string()))
+}
+
 fn base64(value: &Value<'_>) -> Option<Value<'static>> {
     let Value::String(text) = value else { return None };
     let bytes = STANDARD.decode(&**text).or_else(|_| URL_SAFE.decode(&**text)).ok()?;
@@ -186,21 +231,23 @@ impl Given {
     /// [`Refusal`] that names the argument and what is wrong with it.
     pub fn read(parameters: &[Parameter], arguments: Vec<Value<'static>>) -> Result<Self, Refusal> {
         if arguments.len() != parameters.len() {
-            return Err(Refusal::Count { given: arguments.len(), expected: parameters.len() });
+            let missing = parameters.get(arguments.len()).and_then(|first| first.words.null.as_deref());
+            let count = Refusal::Count { given: arguments.len(), expected: parameters.len() };
+            return Err(missing.map_or(count, |words| Refusal::Argument(words.to_owned())));
         }
-        let taken = parameters.iter().zip(arguments).map(|(parameter, value)| take(parameter, value));
+        let taken = parameters.iter().zip(arguments).map(|(parameter, value)| {
+            let own = parameter.words.of(&value).map(str::to_owned);
+            take(&parameter.name, &parameter.kind, value).map_err(|told| own.unwrap_or(told))
+        });
         taken.collect::<Result<_, _>>().map(Self).map_err(Refusal::Argument)
     }
 
-    /// An argument as text; nothing where it is not a text, a whole number or a boolean.
-    #[must_use]
-    pub fn text(&self, index: usize) -> Option<Cow<'_, str>> {
-        match self.0.get(index)? {
-            Value::String(text) => Some(Cow::Borrowed(text)),
-            Value::Int(number) => Some(Cow::Owned(number.to_string())),
-            Value::UInt(number) => Some(Cow::Owned(number.to_string())),
-            Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-            _ => None,
+    /// An argument as texts: the items of a list, or the one that it is; none where these are no texts, whole numbers or
+    /// booleans.
+    pub(super) fn texts(&self, index: usize) -> SmallVec<[Cow<'_, str>; 1]> {
+        match self.0.get(index) {
+            Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
+            value => value.and_then(text).into_iter().collect(),
         }
     }
 
@@ -208,6 +255,27 @@ impl Given {
     #[must_use]
     pub fn input(&self, index: usize) -> Input<'static> {
         self.0.get(index).map_or(Input::Null, input)
+    }
+}
+
+impl Words {
+    fn of(&self, value: &Value<'_>) -> Option<&str> {
+        match value {
+            Value::Null => self.null.as_deref(),
+            Value::String(text) if text.trim().is_empty() => self.blank.as_deref(),
+            Value::Array(items) if items.is_empty() => self.blank.as_deref(),
+            _ => self.other.as_deref(),
+        }
+    }
+}
+
+fn text<'v>(value: &'v Value<'static>) -> Option<Cow<'v, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Int(number) => Some(Cow::Owned(number.to_string())),
+        Value::UInt(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        _ => None,
     }
 }
 
@@ -230,7 +298,7 @@ fn input(value: &Value<'static>) -> Input<'static> {
     }
 }
 
-fn take(Parameter { name, kind }: &Parameter, value: Value<'static>) -> Result<Value<'static>, String> {
+fn take(name: &str, kind: &ParameterKind, value: Value<'static>) -> Result<Value<'static>, String> {
     let value = kind.take(value).map_err(|value| match (kind, value) {
         (_, Value::Null) => format!("`{name}` must not be null."),
         (ParameterKind::Number | ParameterKind::Integer, Value::Float(number)) if !number.is_finite() => {
@@ -239,10 +307,28 @@ fn take(Parameter { name, kind }: &Parameter, value: Value<'static>) -> Result<V
         }
         (_, other) => format!("`{name}` must be {}, not {}.", kind.article(), found(&other)),
     })?;
-    if let (ParameterKind::String(rules), Value::String(text)) = (kind, &value) {
-        rules.check(name, text)?;
+    match (kind, value) {
+        (ParameterKind::String(rules), Value::String(text)) => {
+            rules.check(name, &text)?;
+            Ok(Value::String(text))
+        }
+        (ParameterKind::List(list), Value::Array(items)) => list.take(name, items),
+        (_, value) => Ok(value),
     }
-    Ok(value)
+}
+
+impl ListOf {
+    fn take(&self, name: &str, items: Vec<Value<'static>>) -> Result<Value<'static>, String> {
+        if items.len() > self.max {
+            return Err(format!("`{name}` has more than {} items.", self.max));
+        }
+        if items.is_empty() && self.required {
+            return Err(format!("`{name}` must not be empty."));
+        }
+        let each = items.into_iter().enumerate();
+        let taken = each.map(|(at, item)| take(&format!("{name}[{at}]"), &self.item, item));
+        taken.collect::<Result<_, _>>().map(Value::Array)
+    }
 }
 
 impl Text {

@@ -27,6 +27,12 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// The values of a claim without a meaning of its own.
+    #[must_use]
+    pub fn other(self, name: &str) -> &'a [String] {
+        self.identity.map(|who| who.claims().other.values(name)).unwrap_or_default()
+    }
+
     /// Whether a claim has this value. Someone who may name an org, and did, is of both.
     #[must_use]
     pub fn has(self, claim: Claim, value: &str) -> bool {

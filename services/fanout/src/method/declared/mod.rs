@@ -6,27 +6,35 @@
 mod allow;
 mod argument;
 mod caller;
+mod group;
+mod judged;
 mod publish;
 mod question;
+mod rate;
 mod realms;
 mod refusal;
+mod scope;
 mod template;
 #[cfg(test)]
 mod tests;
 
-pub use allow::Allow;
-pub use argument::{Given, Parameter, ParameterKind, Text};
+pub use allow::{Allow, Condition, MAX_CONDITIONS, Met};
+pub use argument::{Given, ListOf, Parameter, ParameterKind, Text, Words};
 pub use caller::Caller;
+pub use group::{GroupRule, NotAGroup};
+pub use judged::{Checked, MAX_GROUPS, Plan, Share, Wanted};
 pub use publish::{Draft, Field, PublishRule, Shape};
-pub use question::Question;
+pub use question::{Again, Asking, Question, QuestionForm};
+pub use rate::{CallRate, Per};
 pub use refusal::Refusal;
-pub use template::{Claim, GroupRule, Names, NotAGroup, Template, UnknownName};
+pub use scope::Scope;
+pub use template::{Claim, Names, Template, UnknownName};
 
 use fanfare_event::Registry;
-use fanfare_signalr::Value;
 
 use crate::document::{Fault, Spot};
-use crate::vocabulary::name::{GroupName, GroupTemplate};
+use crate::vocabulary::name::GroupTemplate;
+use template::Source;
 
 /// A hub method as it is declared.
 #[derive(Debug, Clone)]
@@ -39,12 +47,18 @@ pub struct Declared {
     pub authorization: Authorization,
     /// What it does.
     pub action: Action,
+    /// The org that its groups belong to, where their names do not say it.
+    pub org: Option<Template>,
+    /// What is said to a caller who may not call it.
+    pub refused: Refused,
+    /// How often it may be called.
+    pub rates: Box<[CallRate]>,
 }
 
 /// What must hold before a method does anything.
 #[derive(Debug, Clone, Default)]
 pub struct Authorization {
-    /// A condition over the caller's claims and the arguments.
+    /// Conditions over the caller's claims and the arguments.
     pub allow: Option<Allow>,
     /// Where it says that an event must have granted it, if it does.
     pub grant: Option<Spot>,
@@ -52,86 +66,78 @@ pub struct Authorization {
     pub authorizer: Option<Question>,
 }
 
-/// What a method does.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// Puts the connection into a group.
-    Join(GroupRule),
-    /// Takes it out of one.
-    Leave(GroupRule),
-    /// Publishes an event.
-    Publish(PublishRule),
+/// What is said to a caller who may not call a method.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Refused {
+    /// Fanfare's words.
+    #[default]
+    Told,
+    /// The platform's.
+    Words(Box<str>),
+    /// Nothing: the call is answered as if it had been carried out.
+    Silently,
 }
 
-/// What a call asks for once its arguments and its caller were looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
-    /// To be in a group.
-    Join(GroupName),
-    /// To be in it no longer.
-    Leave(GroupName),
-    /// To publish an event.
-    Publish(Draft),
+/// What a method does: something with groups, an event, or both.
+#[derive(Debug, Clone, Default)]
+pub struct Action {
+    /// What it does with which groups.
+    pub does: Option<(Deed, Box<[GroupRule]>)>,
+    /// The event that it publishes.
+    pub publish: Option<PublishRule>,
 }
 
-/// A call that may be carried out once its authorizer, if there is one, has agreed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Checked {
-    /// What it asks for.
-    pub asked: Asked,
-    /// The URL that must answer first.
-    pub url: Option<String>,
+/// What a method does with groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Puts the connection into them.
+    Join,
+    /// Takes it out of them.
+    Leave,
+    /// Says that the connection, which is in them, is there.
+    Touch,
+}
+
+impl Action {
+    /// The groups that it is about.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupRule] {
+        self.does.as_ref().map(|(_, groups)| &**groups).unwrap_or_default()
+    }
+
+    /// What it does with them.
+    #[must_use]
+    pub fn deed(&self) -> Option<Deed> {
+        self.does.as_ref().map(|(deed, _)| *deed)
+    }
 }
 
 impl Declared {
-    /// Checks a call as far as that takes nobody else.
-    ///
-    /// # Errors
-    /// [`Refusal`] with the text for the client.
-    pub fn check(&self, caller: Caller<'_>, hub: &str, arguments: Vec<Value<'static>>) -> Result<Checked, Refusal> {
-        let given = Given::read(&self.parameters, arguments)?;
-        if self.authorization.allow.as_ref().is_some_and(|allow| !allow.holds(caller, &given)) {
-            return Err(Refusal::Unauthorized);
-        }
-        let (asked, group) = match &self.action {
-            Action::Join(rule) => {
-                let group = rule.name(caller, &given)?;
-                (Asked::Join(group.clone()), Some(group))
+    /// The templates of the groups that it joins.
+    pub fn joins(&self) -> impl Iterator<Item = &GroupTemplate> {
+        let joined = if self.action.deed() == Some(Deed::Join) { self.action.groups() } else { &[] };
+        joined.iter().map(GroupRule::template)
+    }
+
+    /// Whether it may still be called, and what it joined kept, with these roles, by who has met these conditions.
+    #[must_use]
+    pub fn allows_roles(&self, met: Met, roles: &[String]) -> bool {
+        self.authorization.allow.as_ref().is_none_or(|allow| allow.allows(met, roles))
+    }
+
+    /// Takes users, sessions and orgs in its groups for what the hub's own groups of the same form take them.
+    pub fn own_as<'t>(&mut self, declared: impl Iterator<Item = &'t GroupTemplate> + Clone) {
+        let Some((_, groups)) = &mut self.action.does else { return };
+        for group in groups {
+            if let Some(same) = declared.clone().find(|known| known.same_family(group.template())) {
+                group.own_as(same);
             }
-            Action::Leave(rule) => (Asked::Leave(rule.name(caller, &given)?), None),
-            Action::Publish(rule) => (Asked::Publish(rule.draft(caller, &given)?), None),
-        };
-        let question = self.authorization.authorizer.as_ref();
-        let url = question.map(|question| question.url(caller, &given, hub, group.as_ref())).transpose()?;
-        Ok(Checked { asked, url })
-    }
-
-    /// The template of the groups that it joins.
-    #[must_use]
-    pub fn joins(&self) -> Option<&GroupTemplate> {
-        match &self.action {
-            Action::Join(group) => Some(group.template()),
-            Action::Leave(_) | Action::Publish(_) => None,
-        }
-    }
-
-    /// Whether it may still be called, and what it joined kept, with these roles.
-    #[must_use]
-    pub fn allows_roles(&self, roles: &[String]) -> bool {
-        self.authorization.allow.as_ref().is_none_or(|allow| allow.allows_roles(roles))
-    }
-
-    /// Takes users and sessions in its groups for what the hub's own groups of the same form take them.
-    pub fn own_as<'t>(&mut self, mut declared: impl Iterator<Item = &'t GroupTemplate>) {
-        let (Action::Join(group) | Action::Leave(group)) = &mut self.action else { return };
-        if let Some(same) = declared.find(|known| known.same_family(group.template())) {
-            group.own_as(same);
         }
     }
 
     /// Checks the event that it publishes against its schema.
     pub fn check_event(&self, registry: &Registry, faults: &mut Vec<Fault>) {
-        if let Action::Publish(event) = &self.action {
+        if let Some(event) = &self.action.publish {
             event.check(&self.parameters, registry, faults);
         }
     }
@@ -139,19 +145,15 @@ impl Declared {
     /// A fault if what it publishes does not say the realm of a user whom it names.
     #[must_use]
     pub fn publishes_without_realm(&self) -> Option<Fault> {
-        match &self.action {
-            Action::Publish(event) => event.mixes_realms(),
-            Action::Join(_) | Action::Leave(_) => None,
-        }
+        self.action.publish.as_ref().and_then(PublishRule::mixes_realms)
     }
 
     /// A fault if it asks for grants and no route gives any for its groups.
     #[must_use]
-    pub fn without_grants<'r>(&self, mut granted: impl Iterator<Item = &'r GroupTemplate>) -> Option<Fault> {
-        let (spot, template) = (self.authorization.grant.as_ref()?, self.joins()?);
-        if granted.any(|known| known.same_family(template)) {
-            return None;
-        }
+    pub fn without_grants<'r>(&self, granted: impl Iterator<Item = &'r GroupTemplate> + Clone) -> Option<Fault> {
+        let spot = self.authorization.grant.as_ref()?;
+        let is_granted = |template: &&GroupTemplate| granted.clone().any(|known| known.same_family(template));
+        let template = self.joins().find(|template| !is_granted(template))?;
         let help = format!("a route needs grant = {{ user = ..., group = \"{template}\" }}");
         Some(spot.fault(format!("no route of this hub grants `{template}`"), Some(help)))
     }
@@ -159,10 +161,20 @@ impl Declared {
     /// Whether anything of it is made of the caller's claims.
     #[must_use]
     pub fn uses_claims(&self) -> bool {
-        let asks = self.authorization.authorizer.as_ref().is_some_and(Question::uses_claims);
-        asks || match &self.action {
-            Action::Join(group) | Action::Leave(group) => group.uses_claims(),
-            Action::Publish(event) => event.uses_claims(),
-        }
+        self.sources().any(Source::is_claim) || self.authorization.allow.as_ref().is_some_and(Allow::asks)
+    }
+
+    /// The claims without a meaning of their own that it names.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        let of_allow = self.authorization.allow.iter().flat_map(Allow::others);
+        self.sources().filter_map(Source::other).chain(of_allow)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let of_question = self.authorization.authorizer.iter().flat_map(Question::sources);
+        let of_groups = self.action.groups().iter().flat_map(GroupRule::sources);
+        let of_event = self.action.publish.iter().flat_map(PublishRule::sources);
+        let of_org = self.org.iter().flat_map(Template::sources);
+        of_question.chain(of_groups).chain(of_event).chain(of_org)
     }
 }

@@ -6,7 +6,7 @@ use fanfare_event::{Input, Kind, Registry, Schema};
 use serde_json::Value as Json;
 
 use super::template::{Claim, Source};
-use super::{Caller, Given, Names, Parameter, ParameterKind, Refusal, Template, UnknownName};
+use super::{Names, Parameter, ParameterKind, Refusal, Scope, Template, UnknownName};
 use crate::document::{Fault, Spot, suggest};
 
 /// The event that a call publishes.
@@ -47,7 +47,7 @@ pub enum Shape {
 }
 
 /// One argument or claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alone(Source);
 
 /// An event that a call asks to publish.
@@ -85,30 +85,60 @@ impl Shape {
         }
     }
 
-    /// Whether it names a claim of the caller.
-    #[must_use]
-    pub fn uses_claims(&self) -> bool {
+    /// The same of a value as JSON has it: texts are templates.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if it names what the method does not have.
+    pub fn of_json(value: &Json, names: Names<'_>) -> Result<Self, UnknownName> {
+        Ok(match value {
+            Json::String(text) => Self::template(text, names)?,
+            Json::Array(items) => {
+                Self::List(items.iter().map(|item| Self::of_json(item, names)).collect::<Result<_, _>>()?)
+            }
+            Json::Object(entries) => {
+                let entries =
+                    entries.iter().map(|(key, value)| Ok((key.as_str().into(), Self::of_json(value, names)?)));
+                Self::Object(entries.collect::<Result<_, _>>()?)
+            }
+            constant => Self::Constant(constant.clone()),
+        })
+    }
+
+    /// What it names.
+    pub(super) fn sources(&self) -> Vec<&Source> {
         match self {
-            Self::Constant(_) => false,
-            Self::Value(Alone(source)) => matches!(source, Source::Claim(_)),
-            Self::Text(text) => text.uses_claims(),
-            Self::List(items) => items.iter().any(Self::uses_claims),
-            Self::Object(entries) => entries.iter().any(|(_, value)| value.uses_claims()),
+            Self::Constant(_) => Vec::new(),
+            Self::Value(Alone(source)) => vec![source],
+            Self::Text(text) => text.sources().collect(),
+            Self::List(items) => items.iter().flat_map(Self::sources).collect(),
+            Self::Object(entries) => entries.iter().flat_map(|(_, value)| value.sources()).collect(),
         }
     }
 
-    fn evaluate(&self, caller: Caller<'_>, given: &Given) -> Result<Input<'static>, Refusal> {
+    pub(super) fn evaluate(&self, scope: Scope<'_>) -> Result<Input<'static>, Refusal> {
         Ok(match self {
             Self::Constant(value) => Input::from(value.clone()),
-            Self::Value(Alone(Source::Argument(index))) => given.input(*index),
-            Self::Value(Alone(Source::Claim(claim))) => {
-                text(caller.claim(*claim).ok_or(Refusal::NoClaim(claim.name()))?)
-            }
-            Self::Text(template) => text(template.text(caller, given).ok_or(Refusal::NoClaim("such claim"))?),
+            Self::Value(Alone(source)) => match source {
+                Source::Argument(index) if !scope.has_picked(source) => scope.given.input(*index),
+                source => text(scope.required(source)?),
+            },
+            Self::Text(template) => text(template.text(scope)?),
             Self::List(items) => {
-                Input::List(items.iter().map(|item| item.evaluate(caller, given)).collect::<Result<_, _>>()?)
+                let mut values = Vec::with_capacity(items.len());
+                for item in items {
+                    match item {
+                        // All that a claim says, be it one value or several.
+                        Self::Value(Alone(source @ (Source::Other(_) | Source::Answer(_))))
+                            if !scope.has_picked(source) =>
+                        {
+                            values.extend(scope.all(source).into_iter().map(text));
+                        }
+                        other => values.push(other.evaluate(scope)?),
+                    }
+                }
+                Input::List(values)
             }
-            Self::Object(entries) => object(entries.iter().map(|(key, value)| (key, value)), caller, given)?,
+            Self::Object(entries) => object(entries.iter().map(|(key, value)| (key, value)), scope)?,
         })
     }
 
@@ -140,20 +170,12 @@ impl Shape {
                 _ => text || raw || decimal,
             },
             Self::Constant(_) => true,
-            Self::Value(Alone(Source::Claim(_))) | Self::Text(_) => text || decimal,
-            Self::Value(Alone(Source::Argument(index))) => match parameters.get(*index).map(|known| known.kind) {
-                // A client may write a number as text, too.
-                Some(ParameterKind::String(_)) => text || raw || decimal,
-                Some(ParameterKind::Integer) => whole || time || float || decimal,
-                Some(ParameterKind::Number) => float || decimal,
-                Some(ParameterKind::Boolean) => *kind == Kind::Boolean,
-                Some(ParameterKind::Time) => {
-                    matches!(kind, Kind::String | Kind::Timestamp(_) | Kind::LocalTimestamp(_) | Kind::Date)
-                }
-                Some(ParameterKind::Bytes) => raw || matches!(kind, Kind::String | Kind::Uuid),
-                Some(ParameterKind::Object) => matches!(kind, Kind::Map(_) | Kind::Record(_)),
-                Some(ParameterKind::Any) | None => true,
-            },
+            Self::Value(Alone(Source::Argument(index))) => {
+                parameters.get(*index).is_none_or(|known| known.kind.may_fit(kind))
+            }
+            // Their numbers are decimal text.
+            Self::Value(Alone(Source::Other(_) | Source::Answer(_))) => text || decimal || whole || float,
+            Self::Value(Alone(_)) | Self::Text(_) => text || decimal,
             Self::List(items) => match kind {
                 Kind::Array(item) => {
                     items.iter().all(|value| value.may_fit(item, matches!(**item, Kind::Nullable(_)), parameters))
@@ -180,12 +202,43 @@ impl Shape {
     }
 }
 
+impl ParameterKind {
+    /// Whether its values can fit a field, as far as that can be seen before a call.
+    fn may_fit(&self, kind: &Kind) -> bool {
+        let kind = match kind {
+            Kind::Nullable(kind) => &**kind,
+            kind => kind,
+        };
+        if let Kind::Union(kinds) = kind {
+            return kinds.iter().any(|kind| self.may_fit(kind));
+        }
+        let time = matches!(kind, Kind::Timestamp(_) | Kind::LocalTimestamp(_) | Kind::Date | Kind::TimeOfDay(_));
+        let decimal = matches!(kind, Kind::Decimal { .. });
+        let float = matches!(kind, Kind::Float | Kind::Double);
+        let raw = matches!(kind, Kind::Bytes | Kind::Fixed(_));
+        let text = time || matches!(kind, Kind::String | Kind::Enum(_) | Kind::Uuid | Kind::Duration);
+        match self {
+            _ if *kind == Kind::Json => true,
+            // A client may write a number as text, too.
+            Self::String(_) => text || raw || decimal,
+            Self::Uuid => matches!(kind, Kind::String | Kind::Uuid),
+            Self::Integer => matches!(kind, Kind::Int | Kind::Long) || time || float || decimal,
+            Self::Number => float || decimal,
+            Self::Boolean => *kind == Kind::Boolean,
+            Self::Time => matches!(kind, Kind::String | Kind::Timestamp(_) | Kind::LocalTimestamp(_) | Kind::Date),
+            Self::Bytes => raw || matches!(kind, Kind::String | Kind::Uuid),
+            Self::Object => matches!(kind, Kind::Map(_) | Kind::Record(_)),
+            Self::List(list) => matches!(kind, Kind::Array(item) if list.item.may_fit(item)),
+            Self::Any => true,
+        }
+    }
+}
+
 fn object<'s>(
     entries: impl Iterator<Item = (&'s Box<str>, &'s Shape)>,
-    caller: Caller<'_>,
-    given: &Given,
+    scope: Scope<'_>,
 ) -> Result<Input<'static>, Refusal> {
-    let entries = entries.map(|(key, value)| Ok((Cow::Owned(key.to_string()), value.evaluate(caller, given)?)));
+    let entries = entries.map(|(key, value)| Ok((Cow::Owned(key.to_string()), value.evaluate(scope)?)));
     entries.collect::<Result<_, _>>().map(Input::Object)
 }
 
@@ -198,24 +251,23 @@ impl PublishRule {
     ///
     /// # Errors
     /// [`Refusal`] if the caller lacks a claim that it names.
-    pub fn draft(&self, caller: Caller<'_>, given: &Given) -> Result<Draft, Refusal> {
+    pub fn draft(&self, scope: Scope<'_>) -> Result<Draft, Refusal> {
         let fields = self.fields.iter().map(|field| (&field.name, &field.shape));
-        let body = object(fields, caller, given)?;
+        let body = object(fields, scope)?;
         let names_org = self.fields.iter().any(|field| ORG.contains(&&*field.name));
         Ok(Draft { event: self.event.clone(), body, names_org })
     }
 
-    /// Whether the event is made of any claim.
-    #[must_use]
-    pub fn uses_claims(&self) -> bool {
-        self.fields.iter().any(|field| field.shape.uses_claims())
+    /// What its fields name.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.fields.iter().flat_map(|field| field.shape.sources())
     }
 
     /// A fault if it names the caller as the user of the event and not the realm that they are of: where there are
     /// several, the event would mean a user of the first.
     #[must_use]
     pub fn mixes_realms(&self) -> Option<Fault> {
-        let is = |field: &Field, claim| matches!(field.shape, Shape::Value(Alone(Source::Claim(of))) if of == claim);
+        let is = |field: &Field, claim| matches!(&field.shape, Shape::Value(Alone(Source::Claim(of))) if *of == claim);
         let user = self.fields.iter().find(|field| USER.contains(&&*field.name) && is(field, Claim::User))?;
         if self.fields.iter().any(|field| is(field, Claim::Realm)) {
             return None;

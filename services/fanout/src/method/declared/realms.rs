@@ -1,6 +1,6 @@
 //! What of a method would take users of two realms for one, where there are several.
 
-use super::{Action, Claim, Declared};
+use super::{Action, Claim, Condition, Declared, Deed};
 
 impl Declared {
     /// What does not tell realms apart, and how it would.
@@ -24,12 +24,14 @@ impl Declared {
     /// Whether users of any realm pass a comparison, into a group that does not say the realm.
     fn compares_users(&self) -> bool {
         let Some(allow) = &self.authorization.allow else { return false };
-        let compares = |claim| allow.claims.iter().any(|(compared, _)| *compared == claim);
-        let apart = match &self.action {
-            Action::Join(group) => group.uses(Claim::Realm),
-            Action::Leave(_) => true,
-            Action::Publish(_) => false,
+        let compares = |one: &Condition, claim| one.claims.iter().any(|(compared, _)| *compared == claim);
+        let mixes = |one: &Condition| compares(one, Claim::User) && !compares(one, Claim::Realm);
+        let Action { does, publish } = &self.action;
+        let apart = match does {
+            Some((Deed::Join, groups)) => groups.iter().all(|group| group.uses(Claim::Realm)),
+            Some(_) => publish.is_none(),
+            None => false,
         };
-        compares(Claim::User) && !compares(Claim::Realm) && !apart
+        allow.conditions.iter().any(mixes) && !apart
     }
 }

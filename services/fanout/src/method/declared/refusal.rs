@@ -24,7 +24,25 @@ pub enum Refusal {
     Group(#[from] ValueError),
     /// The caller lacks a claim that the method needs.
     #[error("The caller has no {0}.")]
-    NoClaim(&'static str),
+    NoClaim(String),
+    /// A claim has several values where one is needed.
+    #[error("The caller's claim {0} has several values.")]
+    Several(String),
+    /// The authorizer's answer does not say what the method needs.
+    #[error("The answer of the authorizer says no {0}.")]
+    NoAnswer(String),
+    /// Lists spread to more groups than one call may name.
+    #[error("A call names {0} groups at most.")]
+    TooWide(usize),
+    /// A group is of an org that the caller may not hear.
+    #[error("The group belongs to another organization.")]
+    OtherOrg,
+    /// The caller is not in the group.
+    #[error("The connection is not in this group.")]
+    NotIn,
+    /// There were too many calls; the sentence is the method's own.
+    #[error("{0}")]
+    TooOften(String),
     /// The caller's claims do not allow it.
     #[error("the caller's claims do not allow it")]
     Unauthorized,
@@ -52,9 +70,24 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The error of the Completion.
+    /// Whether it is about who calls, so that a method's own words for that tell it.
     #[must_use]
-    pub fn text(&self, target: &str) -> String {
+    pub fn is_of_access(&self) -> bool {
+        matches!(self, Self::Unauthorized | Self::Denied | Self::OtherOrg | Self::NotIn)
+    }
+
+    /// The call as it is counted.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        if matches!(self, Self::TooOften(_)) { "rate_limited" } else { "error" }
+    }
+
+    /// The error of the Completion; `own` are the method's words for a caller who may not call it.
+    #[must_use]
+    pub fn text(&self, target: &str, own: Option<&str>) -> String {
+        if let Some(words) = own.filter(|_| self.is_of_access()) {
+            return invocation_error::unexpected_with(target, "HubException", words);
+        }
         match self {
             Self::Count { .. } => invocation_error::failed_with(target, "InvalidDataException", &self.to_string()),
             Self::Unauthorized => invocation_error::unauthorized(target),

@@ -1,15 +1,15 @@
 //! Templates over the arguments of a call and the claims of its caller.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use fanfare_token::ClaimName;
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::{Caller, Given, Parameter, Refusal};
+use super::{Parameter, ParameterKind, Refusal, Scope};
 use crate::document::suggest;
 use crate::route::{Piece, pieces};
-use crate::vocabulary::name::{GroupName, GroupTemplate};
-use crate::vocabulary::owner::Owner;
 
 /// A claim that templates may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,27 +42,35 @@ impl Claim {
 }
 
 /// What a name between braces stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Argument(usize),
     Claim(Claim),
+    /// `{claim.teams}`: a claim without a meaning of its own.
+    Other(Arc<str>),
+    /// `{answer.team}`: what the authorizer said.
+    Answer(Arc<str>),
+    /// `{hub}` of a question.
+    Hub,
+    /// `{group}` of a question.
+    Group,
 }
 
 impl Source {
-    fn text<'a>(self, caller: Caller<'a>, given: &'a Given) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Argument(index) => given.text(index),
-            Self::Claim(claim) => caller.claim(claim).map(Cow::Borrowed),
-        }
+    /// Whether it says something of the caller.
+    pub(super) fn is_claim(&self) -> bool {
+        matches!(self, Self::Claim(_) | Self::Other(_))
     }
 
-    /// The same, or the refusal of a caller who lacks it.
-    pub(super) fn required<'a>(self, caller: Caller<'a>, given: &'a Given) -> Result<Cow<'a, str>, Refusal> {
-        self.text(caller, given).ok_or(match self {
-            Self::Claim(claim) => Refusal::NoClaim(claim.name()),
-            // Only texts are let into templates.
-            Self::Argument(_) => Refusal::Argument("An argument is no text.".to_owned()),
-        })
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer(_))
+    }
+
+    pub(super) fn other(&self) -> Option<&str> {
+        match self {
+            Self::Other(name) => Some(name),
+            _ => None,
+        }
     }
 }
 
@@ -96,7 +104,7 @@ impl UnknownName {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Unknown { help, .. } => help.clone(),
-            Self::NotText { .. } => Some("a string, an integer or a boolean can".to_owned()),
+            Self::NotText { .. } => Some("a string, a uuid, an integer, a boolean and a list of these can".to_owned()),
             Self::Braces(_) => None,
         }
     }
@@ -104,20 +112,73 @@ impl UnknownName {
 
 /// What the templates of one method may name.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a>(pub &'a [Parameter]);
+pub struct Names<'a> {
+    parameters: &'a [Parameter],
+    /// Whether an authorizer answers before they are read.
+    answers: bool,
+    /// Whether they are a question to one, and it is about a group.
+    question: Option<bool>,
+}
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    /// The arguments and the caller's claims.
+    #[must_use]
+    pub fn new(parameters: &'a [Parameter]) -> Self {
+        Self { parameters, answers: false, question: None }
+    }
+
+    /// And what an authorizer answered.
+    #[must_use]
+    pub fn with_answers(self) -> Self {
+        Self { answers: true, ..self }
+    }
+
+    /// And what a question is about: the hub, and the group if there is one.
+    #[must_use]
+    pub fn of_question(self, has_group: bool) -> Self {
+        Self { answers: false, question: Some(has_group), ..self }
+    }
+
+    /// The kind of an argument that a list of texts would be, so that a template spreads over it.
+    pub(super) fn is_list(self, source: &Source) -> bool {
+        match source {
+            Source::Argument(index) => {
+                matches!(self.parameters.get(*index).map(|known| &known.kind), Some(ParameterKind::List(_)))
+            }
+            Source::Other(_) | Source::Answer(_) => true,
+            Source::Claim(_) | Source::Hub | Source::Group => false,
+        }
+    }
+
     /// What a name stands for: an argument by name or number, or a claim.
     pub(super) fn source(self, name: &str) -> Result<Source, UnknownName> {
-        let number = name.parse::<usize>().ok().filter(|index| *index < self.0.len());
-        let argument = || self.0.iter().position(|parameter| *parameter.name == *name);
+        let number = name.parse::<usize>().ok().filter(|index| *index < self.parameters.len());
+        let argument = || self.parameters.iter().position(|parameter| *parameter.name == *name);
         if let Some(index) = number.or_else(argument) {
             return Ok(Source::Argument(index));
         }
         if let Some(claim) = Claim::find(name) {
             return Ok(Source::Claim(claim));
         }
-        let known = self.0.iter().map(|parameter| &*parameter.name).chain(Claim::ALL.map(|(name, _)| name));
+        match name.split_once('.') {
+            Some(("claim", claim)) if ClaimName::parse(claim).is_ok() => return Ok(Source::Other(claim.into())),
+            Some(("answer", said)) if self.answers && !said.is_empty() => return Ok(Source::Answer(said.into())),
+            _ => {}
+        }
+        match (name, self.question) {
+            ("hub", Some(_)) => return Ok(Source::Hub),
+            ("group", Some(true)) => return Ok(Source::Group),
+            _ => {}
+        }
+        let more = [
+            ("claim.NAME", true),
+            ("answer.NAME", self.answers),
+            ("hub", self.question.is_some()),
+            ("group", self.question == Some(true)),
+        ];
+        let more = more.into_iter().filter(|(_, is_known)| *is_known).map(|(name, _)| name);
+        let arguments = self.parameters.iter().map(|parameter| &*parameter.name);
+        let known = arguments.chain(Claim::ALL.map(|(name, _)| name)).chain(more);
         Err(UnknownName::Unknown { name: name.to_owned(), help: suggest::help(name, known) })
     }
 
@@ -125,7 +186,7 @@ impl Names<'_> {
     pub(super) fn text_source(self, name: &str) -> Result<Source, UnknownName> {
         let source = self.source(name)?;
         if let Source::Argument(index) = source
-            && let Some(parameter) = self.0.get(index)
+            && let Some(parameter) = self.parameters.get(index)
             && !parameter.kind.is_text()
         {
             return Err(UnknownName::NotText { name: name.to_owned(), kind: parameter.kind.article() });
@@ -157,14 +218,28 @@ impl Template {
         Ok(Self(parts.collect::<Result<_, _>>()?))
     }
 
-    /// The text for one call; nothing where the caller lacks a claim.
-    #[must_use]
-    pub fn text<'a>(&'a self, caller: Caller<'a>, given: &'a Given) -> Option<Cow<'a, str>> {
+    /// The text for one call.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is not one value for each name.
+    pub fn text<'a>(&'a self, scope: Scope<'a>) -> Result<Cow<'a, str>, Refusal> {
         if let [part] = &*self.0 {
-            return part.text(caller, given);
+            return part.text(scope);
         }
-        let texts = self.0.iter().map(|part| part.text(caller, given));
-        Some(Cow::Owned(texts.collect::<Option<String>>()?))
+        let mut text = String::new();
+        for part in &self.0 {
+            text.push_str(&part.text(scope)?);
+        }
+        Ok(Cow::Owned(text))
+    }
+
+    /// All texts that it stands for: one, or those of a list that stands alone; none where a value is missing.
+    #[must_use]
+    pub fn texts<'a>(&'a self, scope: Scope<'a>) -> SmallVec<[Cow<'a, str>; 1]> {
+        match &*self.0 {
+            [Part::Value(source)] => scope.all(source),
+            _ => self.text(scope).ok().into_iter().collect(),
+        }
     }
 
     /// The text, if there are no values in it.
@@ -177,97 +252,25 @@ impl Template {
         }
     }
 
-    /// Whether it names a claim of the caller.
-    #[must_use]
-    pub fn uses_claims(&self) -> bool {
-        self.0.iter().any(|part| matches!(part, Part::Value(Source::Claim(_))))
+    /// What it names.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Value(source) => Some(source),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The claims without a meaning of their own that it names.
+    pub(super) fn others(&self) -> impl Iterator<Item = &str> {
+        self.sources().filter_map(Source::other)
     }
 }
 
 impl Part {
-    fn text<'a>(&'a self, caller: Caller<'a>, given: &'a Given) -> Option<Cow<'a, str>> {
+    fn text<'a>(&'a self, scope: Scope<'a>) -> Result<Cow<'a, str>, Refusal> {
         match self {
-            Self::Text(text) => Some(Cow::Borrowed(text)),
-            Self::Value(source) => source.text(caller, given),
+            Self::Text(text) => Ok(Cow::Borrowed(text)),
+            Self::Value(source) => scope.required(source),
         }
-    }
-}
-
-/// Why a text is no group of a method.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NotAGroup {
-    /// It is no template of groups.
-    #[error(transparent)]
-    Template(#[from] crate::vocabulary::name::TemplateError),
-    /// It names what the method does not have.
-    #[error(transparent)]
-    Name(#[from] UnknownName),
-}
-
-impl NotAGroup {
-    /// What would be right.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Template(_) => None,
-            Self::Name(error) => error.help(),
-        }
-    }
-}
-
-/// The group that a call names.
-#[derive(Debug, Clone)]
-pub struct GroupRule {
-    template: GroupTemplate,
-    values: SmallVec<[Source; 2]>,
-}
-
-impl GroupRule {
-    /// Reads the template of a group.
-    ///
-    /// # Errors
-    /// [`NotAGroup`] if it is none, or names what the method does not have.
-    pub fn parse(text: &str, names: Names<'_>) -> Result<Self, NotAGroup> {
-        let template = GroupTemplate::parse(text)?;
-        let values = template.holes().map(|hole| names.text_source(hole)).collect::<Result<_, _>>()?;
-        Ok(Self { template, values })
-    }
-
-    /// The template.
-    #[must_use]
-    pub fn template(&self) -> &GroupTemplate {
-        &self.template
-    }
-
-    /// Whether its name is made of this claim.
-    #[must_use]
-    pub fn uses(&self, claim: Claim) -> bool {
-        self.values.contains(&Source::Claim(claim))
-    }
-
-    /// Takes its users and sessions for what the groups of this template, of the same form, take them.
-    pub fn own_as(&mut self, declared: &GroupTemplate) {
-        self.template = self.template.owned_as(declared);
-    }
-
-    /// Whether its name is made of any claim.
-    #[must_use]
-    pub fn uses_claims(&self) -> bool {
-        self.values.iter().any(|value| matches!(value, Source::Claim(_)))
-    }
-
-    /// The group of one call.
-    ///
-    /// # Errors
-    /// [`Refusal`] if the caller lacks a claim or a value cannot be part of a name.
-    pub fn name(&self, caller: Caller<'_>, given: &Given) -> Result<GroupName, Refusal> {
-        let values = self.values.iter().map(|value| value.required(caller, given));
-        let values: SmallVec<[Cow<'_, str>; 2]> = values.collect::<Result<_, _>>()?;
-        let claims = caller.identity.map(|identity| &**identity.claims());
-        let owner = Owner {
-            realm: claims.and_then(|claims| claims.realm.as_deref()),
-            user: claims.map(|claims| claims.user.as_str()),
-        };
-        Ok(self.template.name_for(&values, owner)?)
     }
 }

@@ -4,6 +4,7 @@
 //! written is written, in one call for all that became ready in a tick, and what it wants to be started is started. No
 //! task is woken and no channel is passed for a delivery.
 
+mod authorize;
 mod command;
 mod event_stream;
 mod handler;

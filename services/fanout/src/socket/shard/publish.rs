@@ -27,7 +27,7 @@ impl Shard {
     }
 
     async fn publish_asked(&self, publish: Publish) -> Result<String, Refusal> {
-        let Publish { hub, identity, draft: Draft { event, body, names_org } } = publish;
+        let Publish { hub, identity, any_org, draft: Draft { event, body, names_org } } = publish;
         let claims = identity.as_ref().map(|who| who.claims());
         let attributes = Attributes {
             id: uuid::Uuid::new_v4().to_string(),
@@ -42,7 +42,9 @@ impl Shard {
             traceparent: fanfare_telemetry::traceparent(),
         };
         let may_concern = |org: Option<&Id>| match (org, &identity) {
-            (Some(org), Some(who)) => who.belongs_to(org),
+            (Some(org), Some(who)) => {
+                who.belongs_to(org) || any_org.as_ref().is_some_and(|orgs| orgs.may_name(who.claims(), org.as_str()))
+            }
             (Some(_), None) => false,
             (None, _) => !names_org,
         };

@@ -7,7 +7,7 @@ use fanfare_event::Id;
 
 use super::Shard;
 use crate::pipeline::{Replaying, ResumeError};
-use crate::shard::{Authorize, Key, ReplayAnswer, Ticket};
+use crate::shard::{Key, ReplayAnswer, Ticket};
 
 impl Shard {
     /// Opens a replay and reads its first batch.
@@ -56,23 +56,5 @@ impl Shard {
         if let Some(replaying) = self.replays.borrow_mut().get_mut(&ticket) {
             replaying.pause();
         }
-    }
-
-    /// Asks an authorizer.
-    pub(super) fn authorize(self: &Rc<Self>, key: Key, ticket: Ticket, question: Authorize) {
-        let shard = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let Authorize { authorizer, url, now, hub, asked } = question;
-            // An event may have withdrawn since what an earlier answer allowed.
-            let still_good = |made_at: &Position| {
-                asked.as_ref().is_none_or(|(who, group)| {
-                    let known = &shard.shared.context.groups;
-                    !known.read(|known| known.grants().withdrawn_since(&hub, who, group, made_at))
-                })
-            };
-            let answer = shard.shared.authorizers.ask(&authorizer, &url, now, still_good).await;
-            shard.core().authorized(key, ticket, answer);
-            shard.settle();
-        });
     }
 }

@@ -16,7 +16,9 @@ impl Shard {
             Task::EndReplay(ticket) => {
                 self.replays.borrow_mut().remove(&ticket);
             }
-            Task::Authorize { key, ticket, question } => self.authorize(key, ticket, question),
+            Task::Authorize { key, ticket, number, question } => self.authorize(key, ticket, number, question),
+            Task::Recheck { key, ticket, question } => self.ask_again(key, ticket, question),
+
             Task::Publish { key, ticket, event } => self.publish(key, ticket, *event),
             Task::Uploads { key, ids } => self.embedded(key, |embedded| embedded.open_uploads(&ids)),
             Task::Handle { key, ticket, handler, call, stream } => self.handle(key, ticket, handler, call, stream),

@@ -40,22 +40,9 @@ fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shap
                 None
             }
         },
-        DeValue::Boolean(value) => Some(Shape::Constant(Json::Bool(*value))),
-        DeValue::Integer(_) => {
-            let value = integer(node).map(|value| Shape::Constant(Json::from(value)));
-            if value.is_none() {
-                document.fault(at, "an integer of more than 64 bits", None);
-            }
-            value
+        DeValue::Boolean(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+            json(section, node).map(Shape::Constant)
         }
-        DeValue::Float(float) => {
-            let value = float.as_str().replace('_', "").parse().ok().and_then(Number::from_f64);
-            if value.is_none() {
-                document.fault(at, "JSON has no such number", None);
-            }
-            value.map(|value| Shape::Constant(Json::Number(value)))
-        }
-        DeValue::Datetime(time) => Some(Shape::Constant(Json::from(time.to_string()))),
         DeValue::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| shape(section, item, names)).collect();
             Some(Shape::List(items.into_iter().collect::<Option<_>>()?))
@@ -66,6 +53,36 @@ fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shap
             };
             let entries: Vec<_> = entries(table).into_iter().map(read).collect();
             Some(Shape::Object(entries.into_iter().collect::<Option<_>>()?))
+        }
+    }
+}
+
+/// A value as JSON has it.
+pub(in crate::config) fn json(section: &Section<'_>, node: Node<'_>) -> Option<Json> {
+    let (document, at) = (section.document(), node.span().start);
+    match node.get_ref() {
+        DeValue::String(text) => Some(Json::from(&**text)),
+        DeValue::Boolean(value) => Some(Json::Bool(*value)),
+        DeValue::Integer(_) => {
+            let value = integer(node).map(Json::from);
+            if value.is_none() {
+                document.fault(at, "an integer of more than 64 bits", None);
+            }
+            value
+        }
+        DeValue::Float(float) => {
+            let value = float.as_str().replace('_', "").parse().ok().and_then(Number::from_f64);
+            if value.is_none() {
+                document.fault(at, "JSON has no such number", None);
+            }
+            value.map(Json::Number)
+        }
+        DeValue::Datetime(time) => Some(Json::from(time.to_string())),
+        DeValue::Array(items) => items.iter().map(|item| json(section, item)).collect(),
+        DeValue::Table(table) => {
+            let entry =
+                |(key, node): (crate::document::Located<&str>, _)| Some((key.value.to_owned(), json(section, node)?));
+            entries(table).into_iter().map(entry).collect::<Option<_>>().map(Json::Object)
         }
     }
 }
