@@ -192,7 +192,7 @@ impl Core {
         self.look_after_joining();
         self.context.metrics.authorizer_answered(answer.label());
         let roles = self.roles(key);
-        let is_live = self.connections.get(key).is_some_and(Tab::is_live);
+        let is_live = self.connections.get(key).is_some_and(|tab| tab.is_live());
         let Some(judging) = self.judging(key, ticket) else { return };
         let refusal = match answer {
             _ if !is_live => Refusal::Gone,

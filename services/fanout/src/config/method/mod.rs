@@ -61,8 +61,8 @@ pub(super) fn read(
             check_public(&section, &method);
         }
         if method.action.deed() == Some(Deed::Leave) {
-            leaves
-                .extend(method.action.groups().iter().map(|group| (group.template().clone(), section.place("leave"))));
+            let at = section.value("leave").map_or(section.at(), |node| node.span().start);
+            leaves.extend(method.action.groups().iter().map(|group| (group.template().clone(), at)));
         }
         read.push(Arc::new(method));
     }
