@@ -2,7 +2,7 @@
 
 use super::template;
 use crate::document::section::{Node, Section, text};
-use crate::method::declared::{Allow, Claim, Condition, MAX_CONDITIONS, Names, Template};
+use crate::method::declared::{Allow, Claim, Condition, MAX_CONDITIONS, Names, OneOf, Template};
 
 /// Reads `true`, a condition such as `{ roles = ["admin"], org = "{orgId}" }`, or a list of these.
 pub(super) fn read<'d>(section: &Section<'d>, node: Node<'d>, names: Names<'_>) -> Option<Allow> {
@@ -57,7 +57,7 @@ fn condition(table: &Section<'_>, names: Names<'_>) -> Condition {
 }
 
 /// Reads `claim = { plan = ["pro", "team"], beta = true }`.
-fn others(table: &Section<'_>, names: Names<'_>) -> Box<[(Box<str>, Box<[Template]>)]> {
+fn others(table: &Section<'_>, names: Names<'_>) -> Box<[OneOf]> {
     let Some(claims) = table.section("claim") else { return Box::default() };
     let read = claims.entries().into_iter().map(|(name, node)| {
         let values: Vec<Template> = match node.get_ref().as_array() {
@@ -67,7 +67,7 @@ fn others(table: &Section<'_>, names: Names<'_>) -> Box<[(Box<str>, Box<[Templat
         if values.is_empty() {
             claims.fault(name.value, format!("`{}` has no value that a claim could have", name.value), None);
         }
-        (name.value.into(), values.into())
+        OneOf { claim: name.value.into(), values: values.into() }
     });
     let read: Box<[_]> = read.collect();
     if read.is_empty() {

@@ -88,7 +88,7 @@ fn kind(table: &Section<'_>, required: bool) -> Option<ParameterKind> {
     let named = table.string("type");
     let name = named.map_or("string", |name| name.value);
     let at = named.map_or(table.at(), |name| name.at);
-    let Some(kind) = kind_of(table, name, at) else { return None };
+    let kind = kind_of(table, name, at)?;
     let only = |keys: &[&str], of: &str| {
         for key in keys.iter().filter(|key| table.value(key).is_some()) {
             table.fault(key, format!("only {of} has a `{key}`"), None);

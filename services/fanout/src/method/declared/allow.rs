@@ -20,7 +20,16 @@ pub struct Condition {
     /// The claims that must have a value, mostly that of an argument.
     pub claims: Box<[(Claim, Template)]>,
     /// Claims without a meaning of their own, each with the values of which it must have one.
-    pub other: Box<[(Box<str>, Box<[Template]>)]>,
+    pub other: Box<[OneOf]>,
+}
+
+/// A claim without a meaning of its own, and what it may say.
+#[derive(Debug, Clone)]
+pub struct OneOf {
+    /// The claim.
+    pub claim: Box<str>,
+    /// The values of which it must have one.
+    pub values: Box<[Template]>,
 }
 
 /// Which conditions a call has met but for their roles, which may change while what it joined is held.
@@ -52,9 +61,9 @@ impl Allow {
     /// The claims without a meaning of their own that it names.
     pub(super) fn others(&self) -> impl Iterator<Item = &str> {
         self.conditions.iter().flat_map(|one| {
-            let values = one.other.iter().flat_map(|(_, values)| values.iter());
+            let values = one.other.iter().flat_map(|other| other.values.iter());
             let templates = one.claims.iter().map(|(_, template)| template).chain(values);
-            one.other.iter().map(|(name, _)| &**name).chain(templates.flat_map(Template::others))
+            one.other.iter().map(|other| &*other.claim).chain(templates.flat_map(Template::others))
         })
     }
 }
@@ -67,8 +76,8 @@ impl Condition {
             !wanted.is_empty() && wanted.iter().all(|wanted| has(wanted))
         };
         self.claims.iter().all(|(claim, wanted)| all(wanted, &|wanted| scope.caller.has(*claim, wanted)))
-            && self.other.iter().all(|(name, values)| {
-                let held = scope.caller.other(name);
+            && self.other.iter().all(|OneOf { claim, values }| {
+                let held = scope.caller.other(claim);
                 values.iter().any(|value| all(value, &|wanted| held.iter().any(|held| held == wanted)))
             })
     }

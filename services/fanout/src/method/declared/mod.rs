@@ -18,7 +18,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use allow::{Allow, Condition, MAX_CONDITIONS, Met};
+pub use allow::{Allow, Condition, MAX_CONDITIONS, Met, OneOf};
 pub use argument::{Given, ListOf, Parameter, ParameterKind, Text, Words};
 pub use caller::Caller;
 pub use group::{GroupRule, NotAGroup};
