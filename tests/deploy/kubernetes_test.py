@@ -1,95 +1,54 @@
 """k8s/: rendered by kustomize, checked against the schemas, and in agreement with itself and with the images."""
 
-import functools
 import re
+import shutil
 import tempfile
 import unittest
+from pathlib import Path
 
+from manifests import (
+    KINDS,
+    VERSIONS,
+    configuration,
+    faults,
+    faults_of_added,
+    labels_of,
+    mount_as_a_kubelet,
+    named_ports,
+    objects,
+    of_kind,
+    parsed,
+    pod,
+    rendered,
+    secrets,
+    selects,
+    stand_in,
+    workloads,
+)
 from repository import (
     ROOT,
     assert_sound,
+    built,
     check_configuration,
     drain_seconds,
     exposed,
     known_variables,
-    lay_out,
     needs,
     run,
     text,
     tool,
 )
+from rollout import rolling_upgrade, worst_case
 
-OVERLAYS = ("nats", "kafka", "embedded")
-# The oldest version with preStop sleep, and the newest that the schemas know.
-VERSIONS = ("1.30", "1.37")
-
-
-@functools.cache
-def rendered(path):
-    """What kustomize makes of a folder."""
-    said = run(tool("kubectl"), "kustomize", ROOT / path)
-    assert said.returncode == 0, said.stderr
-    return said.stdout
-
-
-def objects(path):
-    """The same as objects."""
-    import yaml
-
-    return [entry for entry in yaml.safe_load_all(rendered(path)) if entry]
-
-
-def faults(entries, version):
-    """What the schemas of a version say, one line for each object that is wrong."""
-    import kubernetes_validate
-
-    wrong = []
-    for entry in entries:
-        try:
-            kubernetes_validate.validate(entry, version, strict=True)
-        except kubernetes_validate.ValidationError as error:
-            wrong.append(f"{entry['kind']} {entry['metadata']['name']}: {error.message}")
-    return wrong
-
-
-def of_kind(entries, kind):
-    """Those of a kind, by name."""
-    return {entry["metadata"]["name"]: entry for entry in entries if entry["kind"] == kind}
-
-
-def workloads(entries):
-    """The pods' owners, by name."""
-    return {**of_kind(entries, "Deployment"), **of_kind(entries, "StatefulSet")}
-
-
-def pod(workload):
-    """The pod that a workload makes."""
-    return workload["spec"]["template"]["spec"]
-
-
-def selects(selector, labels):
-    """Whether a selector by labels finds something."""
-    return selector.items() <= labels.items()
-
-
-def labels_of(workload):
-    """The labels of its pods."""
-    return workload["spec"]["template"]["metadata"]["labels"]
-
-
-def named_ports(workload):
-    """Its containers' ports by name."""
-    return {
-        port["name"]: port["containerPort"] for container in pod(workload)["containers"] for port in container["ports"]
-    }
-
-
-def secrets(workload):
-    """Each secret that its pods mount, and the files that they take of it."""
-    sources = [
-        source for volume in pod(workload)["volumes"] for source in volume.get("projected", {}).get("sources", [])
-    ]
-    return {source["secret"]["name"]: source["secret"]["items"] for source in sources if "secret" in source}
+OVERLAYS = ("nats", "kafka", "embedded", "demo")
+SEVERAL = ("nats", "kafka")
+# What a production overlay may take beside what it has.
+OPTIONAL = ("keda", "gateway", "tracing", "monitoring", "external-secrets", "certificate")
+CONTROLLER = "k8s/components/ingress-nginx/controller"
+# What a container needs beside one file for each connection: the node's own, and the least for HTTP.
+FILES_BESIDE_TABS = 192 + 64
+# The smallest hard limit of open files among the usual container runtimes.
+FILES = 16_384
 
 
 @needs("kubectl")
@@ -104,11 +63,9 @@ class Overlays(unittest.TestCase):
         for version in VERSIONS:
             for _, entries in self.each():
                 self.assertEqual(faults(entries, version), [])
-            self.assertEqual(faults(objects("k8s/ingress-nginx"), version), [])
+            self.assertEqual(faults(objects(CONTROLLER), version), [])
 
     def test_what_breaks_a_schema_is_found(self):
-        import yaml
-
         source = rendered("k8s/overlays/nats")
         for good, bad in (
             ("maxUnavailable: 1", "maxUnavailable: []"),
@@ -116,11 +73,7 @@ class Overlays(unittest.TestCase):
             ("runAsNonRoot: true", "runAsNonRoot: sure"),
         ):
             self.assertIn(good, source)
-            self.assertNotEqual(
-                faults([entry for entry in yaml.safe_load_all(source.replace(good, bad)) if entry], VERSIONS[-1]),
-                [],
-                bad,
-            )
+            self.assertNotEqual(faults(parsed(source.replace(good, bad)), VERSIONS[-1]), [], bad)
 
     def test_pods_are_restricted_bounded_and_pinned(self):
         for _, entries in self.each():
@@ -172,17 +125,20 @@ class Overlays(unittest.TestCase):
                         backend = path["backend"]["service"]
                         ports = of_kind(entries, "Service")[backend["name"]]["spec"]["ports"]
                         self.assertIn(backend["port"]["name"], [port["name"] for port in ports])
+                        self.assertEqual(path["path"], "/hubs", "POST /events and the page are not public")
             for workload in found.values():
                 for volume in pod(workload)["volumes"]:
                     for source in volume.get("projected", {}).get("sources", []):
                         if "configMap" in source:
                             self.assertIn(source["configMap"]["name"], of_kind(entries, "ConfigMap"))
+                    if "configMap" in volume:
+                        self.assertIn(volume["configMap"]["name"], of_kind(entries, "ConfigMap"))
                     if "persistentVolumeClaim" in volume:
                         claim = volume["persistentVolumeClaim"]["claimName"]
                         self.assertIn(claim, of_kind(entries, "PersistentVolumeClaim"))
 
-    def test_every_address_is_a_service_of_the_overlay(self):
-        for _, entries in self.each():
+    def test_every_address_of_the_demo_is_a_service_of_it(self):
+        for _, entries in [("demo", objects("k8s/overlays/demo"))]:
             ports = {
                 name: {port["port"] for port in service["spec"]["ports"]}
                 for name, service in of_kind(entries, "Service").items()
@@ -204,7 +160,7 @@ class Overlays(unittest.TestCase):
         for overlay, entries in self.each():
             node = of_kind(entries, "Deployment")["fanfare"]
             scalers, budgets = of_kind(entries, "HorizontalPodAutoscaler"), of_kind(entries, "PodDisruptionBudget")
-            if overlay == "embedded":
+            if overlay not in SEVERAL:
                 self.assertEqual((scalers, budgets), ({}, {}))
                 self.assertEqual((node["spec"]["replicas"], node["spec"]["strategy"]), (1, {"type": "Recreate"}))
                 continue
@@ -214,11 +170,19 @@ class Overlays(unittest.TestCase):
                 (scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"]), ("Deployment", "fanfare")
             )
             self.assertTrue(selects(budgets["fanfare"]["spec"]["selector"]["matchLabels"], labels_of(node)))
-            # One node less, and the others still have room for its tabs.
             target = int(scaler["metrics"][0]["pods"]["target"]["averageValue"])
-            most = int(re.search(r"max_connections = (\d+)", self.configuration(entries))[1])
-            least = scaler["minReplicas"]
-            self.assertLess(target * least / (least - 1), most)
+            most = int(re.search(r"max_connections = (\d+)", configuration(entries))[1])
+            self.assertLessEqual(most + FILES_BESIDE_TABS, FILES)
+            for nodes in range(scaler["minReplicas"], scaler["maxReplicas"] + 1):
+                self.assertLess(target * nodes / (nodes - 1), most, "a node is lost")
+                self.assertLess(worst_case(nodes, target), most, f"a rolling upgrade of {nodes} that loses a node")
+
+    def test_the_arithmetic_would_find_a_target_that_is_too_high(self):
+        # Without a loss, by hand: 3 nodes leave 16/9 on the last.
+        self.assertAlmostEqual(rolling_upgrade(3, 9), 16)
+        self.assertAlmostEqual(worst_case(3, 9), 18)
+        self.assertGreater(rolling_upgrade(3, 12_000), 20_000)
+        self.assertGreater(worst_case(12, 6_300), 16_000)
 
     def test_network_policies_find_their_pods_and_guard_the_operators_port(self):
         for _, entries in self.each():
@@ -227,71 +191,160 @@ class Overlays(unittest.TestCase):
                 selector = policy["spec"]["podSelector"]["matchLabels"]
                 pods = [other for other in found.values() if selects(selector, labels_of(other))]
                 self.assertTrue(pods, name)
-                for rule in policy["spec"]["ingress"]:
+                for rule in policy["spec"].get("ingress", []):
                     for port in rule["ports"]:
                         self.assertTrue(all(port["port"] in named_ports(other) for other in pods), name)
             guarded = of_kind(entries, "NetworkPolicy")["fanfare"]["spec"]["ingress"]
             operator = [rule["from"] for rule in guarded if {"port": "operator"} in rule["ports"]]
             prometheus = {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}
-            self.assertEqual([[peer["podSelector"] for peer in peers] for peers in operator], [[prometheus]])
+            nodes = of_kind(entries, "NetworkPolicy")["fanfare"]["spec"]["podSelector"]
+            self.assertEqual([[peer["podSelector"] for peer in peers] for peers in operator], [[prometheus, nodes]])
 
     def test_a_way_to_the_broker_is_open(self):
         for overlay, port in (("nats", 4222), ("kafka", 9093)):
             entries = objects(f"k8s/overlays/{overlay}")
-            url = re.search(r'^url = "\w+://[^:]+:(\d+)"', self.configuration(entries), re.M)
+            url = re.search(r'^url = "\w+://[^:]+:(\d+)"', configuration(entries), re.M)
             self.assertEqual(int(url[1]), port)
-            egress = of_kind(entries, "NetworkPolicy")["fanfare"]["spec"]["egress"]
+            egress = of_kind(entries, "NetworkPolicy")["fanfare-broker"]["spec"]["egress"]
             self.assertIn({"port": port}, [entry for rule in egress for entry in rule["ports"]])
 
     def test_the_grace_time_fits_the_drain(self):
         for _, entries in self.each():
             spec = pod(of_kind(entries, "Deployment")["fanfare"])
             before = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-            needed = before + drain_seconds(self.configuration(entries)) + 5
+            needed = before + drain_seconds(configuration(entries)) + 5
             self.assertGreaterEqual(spec["terminationGracePeriodSeconds"], needed)
 
     def test_no_secret_is_shipped_and_each_is_explained(self):
         for overlay, entries in self.each():
             self.assertEqual(of_kind(entries, "Secret"), {})
             explained = text(f"k8s/overlays/{overlay}/kustomization.yaml")
-            for name, items in secrets(of_kind(entries, "Deployment")["fanfare"]).items():
+            self.assertIn("kubectl apply -f k8s/namespace.yaml", explained)
+            for name, keys in secrets(of_kind(entries, "Deployment")["fanfare"]).items():
                 self.assertIn(f"create secret generic {name} ", explained)
-                for item in items:
-                    self.assertIn(item["key"], explained)
+                for key in keys or []:
+                    self.assertIn(key, explained)
+
+    def test_the_namespace_comes_first_and_in_no_overlay(self):
+        (namespace,) = parsed(text("k8s/namespace.yaml"))
+        self.assertEqual(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
+        for _, entries in self.each():
+            self.assertEqual(of_kind(entries, "Namespace"), {})
+            self.assertEqual({entry["metadata"]["namespace"] for entry in entries}, {namespace["metadata"]["name"]})
 
     def test_the_configuration_is_sound_where_it_is_mounted(self):
-        for _, entries in self.each():
+        for overlay, entries in self.each():
             node = of_kind(entries, "Deployment")["fanfare"]
-            mounted = {mount["name"]: mount["mountPath"] for mount in pod(node)["containers"][0]["volumeMounts"]}
-            files = {}
-            for volume in pod(node)["volumes"]:
-                for source in volume.get("projected", {}).get("sources", []):
-                    place = mounted[volume["name"]]
-                    if "configMap" in source:
-                        data = of_kind(entries, "ConfigMap")[source["configMap"]["name"]]["data"]
-                        files.update({f"{place}/{key}": value for key, value in data.items()})
-                    else:
-                        paths = [f"{place}/{item['path']}" for item in source["secret"]["items"]]
-                        files.update({path: stand_in(path) for path in paths})
+            others = {
+                name: {key: stand_in(key) for key in keys or re.findall(r"fanfare-broker/([\w.]+)", configuration(entries))}
+                for name, keys in secrets(node).items()
+            }
             config = pod(node)["containers"][0]["args"][-1]
-            self.assertIn(config, files)
-            with tempfile.TemporaryDirectory() as folder:
-                lay_out(folder, files)
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                mount_as_a_kubelet(folder, entries, node, others)
+                place = folder / config.lstrip("/")
+                here(folder, place)
                 assert_sound(self, check_configuration(folder, config))
+                if overlay != "demo":
+                    explained = run_check(place, "--explain")
+                    self.assertIn("invoice-paid", explained.stdout, "the overlay's own routes")
                 # And it is this that was checked.
-                lay_out(folder, {config: files[config].replace("drain_seconds", "drain_secnds")})
+                place.write_text(place.read_text().replace("drain_seconds", "drain_secnds"), encoding="utf-8")
                 said = check_configuration(folder, config)
                 self.assertEqual(said.returncode, 1)
                 self.assertIn("drain_secnds", said.stderr)
 
-    def configuration(self, entries):
-        """The fanfare.toml of an overlay."""
-        maps = [
-            entry["data"] for name, entry in of_kind(entries, "ConfigMap").items() if name.startswith("fanfare-config-")
+
+@needs("kubectl")
+class Components(unittest.TestCase):
+    """What may be added, and the base in a repository of its own."""
+
+    def build(self, resources, components=(), folder=None):
+        """What somebody else's kustomization makes of ours."""
+        import yaml
+
+        with tempfile.TemporaryDirectory() as name:
+            # kustomize takes relative paths alone.
+            shutil.copytree(ROOT / "k8s", Path(name) / "fanfare" / "k8s")
+            shutil.copytree(ROOT / "deploy", Path(name) / "fanfare" / "deploy", symlinks=True)
+            mine = Path(name) / "mine"
+            mine.mkdir()
+            content = {
+                "namespace": "notifications",
+                "resources": [f"../fanfare/k8s/{path}" for path in resources],
+                "components": [f"../fanfare/k8s/components/{path}" for path in components],
+                "configMapGenerator": [
+                    {"name": "fanfare-config", "literals": ["fanfare.toml=x"]},
+                    {"name": "fanfare-routes", "literals": ["routes.toml=x"]},
+                ],
+            }
+            (mine / "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+            said = run(tool("kubectl"), "kustomize", mine)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            return parsed(said.stdout)
+
+    def test_the_base_is_used_without_edits_in_any_namespace(self):
+        entries = self.build(["base"])
+        self.assertEqual({entry["metadata"]["namespace"] for entry in entries}, {"notifications"})
+        node = of_kind(entries, "Deployment")["fanfare"]
+        mounted = {volume["configMap"]["name"] for volume in pod(node)["volumes"] if "configMap" in volume}
+        self.assertLessEqual(mounted, set(of_kind(entries, "ConfigMap")))
+        self.assertEqual({entry["kind"] for entry in entries} & {"Ingress", "NetworkPolicy", "Namespace"}, set())
+        for version in VERSIONS:
+            self.assertEqual(faults(entries, version), [])
+
+    @unittest.skipUnless((KINDS / "node_modules").is_dir(), "the schemas of added kinds could not be fetched from npm")
+    def test_components_keep_the_schemas_of_their_kinds(self):
+        entries = self.build(["base"], OPTIONAL)
+        kinds = {"ScaledObject", "HTTPRoute", "PodMonitor", "PrometheusRule", "ExternalSecret", "Certificate"}
+        self.assertLessEqual(kinds, {entry["kind"] for entry in entries})
+        self.assertEqual(faults_of_added(entries), [])
+        for entry in entries:
+            if entry["kind"] == "HTTPRoute":
+                entry["spec"]["hostnam"] = ["x"]
+            if entry["kind"] == "PodMonitor":
+                entry["spec"]["podMetricsEndpoints"][0]["intervall"] = "1s"
+            if entry["kind"] == "ScaledObject":
+                entry["spec"]["maxReplicaCount"] = "many"
+        self.assertEqual(len(faults_of_added(entries)), 3)
+
+    def test_the_public_route_has_the_hubs_alone(self):
+        (route,) = of_kind(self.build(["base"], ["gateway"]), "HTTPRoute").values()
+        paths = [match["path"]["value"] for rule in route["spec"]["rules"] for match in rule["matches"]]
+        self.assertEqual(paths, ["/hubs"])
+
+    def test_both_scalers_say_the_same(self):
+        (keda,) = of_kind(self.build(["base"], ["keda"]), "ScaledObject").values()
+        (ours,) = of_kind(self.build(["base"], ["autoscaler"]), "HorizontalPodAutoscaler").values()
+        keda, ours = keda["spec"], ours["spec"]
+        self.assertEqual((keda["minReplicaCount"], keda["maxReplicaCount"]), (ours["minReplicas"], ours["maxReplicas"]))
+        self.assertEqual(keda["advanced"]["horizontalPodAutoscalerConfig"]["behavior"], ours["behavior"])
+        (metric,) = ours["metrics"]
+        self.assertEqual(keda["triggers"][0]["metadata"]["threshold"], metric["pods"]["target"]["averageValue"])
+
+    def test_alerts_and_dashboard_are_those_that_are_tested(self):
+        import yaml
+
+        entries = self.build(["base"], ["monitoring"])
+        (rule,) = of_kind(entries, "PrometheusRule").values()
+        self.assertEqual(
+            rule["spec"]["groups"],
+            yaml.safe_load(text("deploy/prometheus/alerts.yml"))["groups"],
+            "scripts/prometheus-rule.sh writes it anew",
+        )
+        (dashboard,) = [
+            entry for name, entry in of_kind(entries, "ConfigMap").items() if name.startswith("fanfare-dashboard")
         ]
-        return maps[0]["fanfare.toml"]
+        self.assertEqual(dashboard["data"]["fanfare.json"], text("deploy/grafana/dashboards/fanfare.json"))
 
 
-def stand_in(path):
-    """Something that a secret of this name might say."""
-    return "sasl.username=fanfare\nsasl.password=x\n" if path.endswith(".properties") else "0123456789abcdef" * 4
+def here(folder, config):
+    """Turns the paths of a container into those below a folder of the test."""
+    said = re.sub(r'"(/etc/fanfare-[^"]+)"', rf'"{folder}\1"', config.read_text(encoding="utf-8"))
+    config.write_text(said, encoding="utf-8")
+
+
+def run_check(config, *options):
+    """What `fanfare check` says beside whether it is sound."""
+    return run(built("fanfare"), "check", "--config", config, *options)

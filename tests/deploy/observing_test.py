@@ -13,7 +13,7 @@ ALERTS = "deploy/prometheus/alerts.yml"
 ALERT_TESTS = "tests/deploy/alerts.test.yml"
 DASHBOARD = "deploy/grafana/dashboards/fanfare.json"
 # What Prometheus itself adds to everything that it scrapes, and what a node's pod is called there.
-SCRAPED = {"job", "instance", "le", "namespace", "pod"}
+SCRAPED = {"job", "instance", "le", "namespace", "pod", "installation"}
 
 
 def load(path):
@@ -44,6 +44,11 @@ def expressions():
         yield variable["name"], re.match(r"label_values\((.+), \w+\)$", variable["definition"])[1]
     for rule in load("deploy/prometheus/adapter.yml")["rules"]["custom"]:
         yield "adapter", rule["seriesQuery"]
+
+
+def sections(path):
+    """The anchors of a document's headings."""
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in re.findall(r"^##+ (.+)$", text(path), re.M)}
 
 
 def plain(expression):
@@ -119,7 +124,9 @@ class Prometheus(unittest.TestCase):
             dict.fromkeys(("fired", "silent", "explained"), set(alerts())),
         )
         for name, rule in alerts().items():
-            self.assertEqual(set(rule["annotations"]), {"summary", "what_to_do"}, name)
+            self.assertEqual(set(rule["annotations"]), {"summary", "what_to_do", "runbook"}, name)
+            self.assertIn(rule["annotations"]["runbook"].removeprefix("docs/runbooks.md#"), sections("docs/runbooks.md"))
+            self.assertNotIn("job=", rule["expr"], f"{name} rests on the name of a job")
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"), name)
 
 
@@ -159,7 +166,7 @@ class Metrics(unittest.TestCase):
 
     def test_the_autoscalers_metric_is_what_the_adapter_serves(self):
         served = {rule["name"]["as"] for rule in load("deploy/prometheus/adapter.yml")["rules"]["custom"]}
-        scaler = load("k8s/base/autoscaler.yaml")
+        scaler = load("k8s/components/autoscaler/autoscaler.yaml")
         self.assertEqual({metric["pods"]["metric"]["name"] for metric in scaler["spec"]["metrics"]}, served)
 
 
@@ -237,4 +244,4 @@ class Collector(unittest.TestCase):
         receiver = load("deploy/collector/config.yaml")["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
         port = receiver.split(":")[1]
         self.assertIn(f"http://collector:{port}", text("docker-compose.yml"))
-        self.assertIn(f"http://collector.observability:{port}", text("k8s/base/deployment.yaml"))
+        self.assertIn(f"http://collector.observability:{port}", text("k8s/components/tracing/collector.yaml"))

@@ -156,8 +156,8 @@ class IngressNginx(Case):
         import yaml
 
         super().setUp()
-        data = yaml.safe_load(text("k8s/ingress-nginx/controller.yaml"))["data"]
-        ingress = yaml.safe_load(text("k8s/base/ingress.yaml"))["metadata"]["annotations"]
+        data = yaml.safe_load(text("k8s/components/ingress-nginx/controller/config.yaml"))["data"]
+        ingress = yaml.safe_load(text("k8s/components/ingress-nginx/ingress.yaml"))["metadata"]["annotations"]
         key = ingress["nginx.ingress.kubernetes.io/upstream-hash-by"]
         # What the controller makes of a client's hash, and variables that it has and nginx alone has not.
         log_format = data["log-format-upstream"].replace("[$proxy_upstream_name] $req_id", "$request_id")

@@ -56,12 +56,14 @@ fn a_producer_shows_what_it_counted() {
     let mut registry = Registry::default();
     let metrics = ProducerMetrics::new(&mut registry);
     metrics.set_outbox_pending(3);
+    metrics.set_outbox_oldest(std::time::Duration::from_millis(61_900));
     metrics.outbox_published(2);
     metrics.outbox_parked();
     metrics.outbox_retried();
     metrics.request_answered("/orgs/{org}/flags/{flag}", 202);
     let text = encode(&registry);
     assert_eq!(line(&text, "fanfare_outbox_pending "), "fanfare_outbox_pending 3");
+    assert_eq!(line(&text, "fanfare_outbox_oldest_seconds "), "fanfare_outbox_oldest_seconds 61");
     assert_eq!(line(&text, "fanfare_outbox_published_total"), "fanfare_outbox_published_total 2");
     assert_eq!(
         line(&text, "fanfare_requests_total"),

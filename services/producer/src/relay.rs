@@ -55,6 +55,7 @@ impl Counts {
     fn take_over(&mut self) {
         let more = |now: u64, before: &mut u64| now.saturating_sub(std::mem::replace(before, now));
         self.metrics.set_outbox_pending(usize::try_from(self.stats.pending()).unwrap_or(usize::MAX));
+        self.metrics.set_outbox_oldest(std::time::Duration::from_millis(self.stats.oldest_pending_ms()));
         self.metrics.outbox_published(more(self.stats.published(), &mut self.published));
         for _ in 0..more(self.stats.parked(), &mut self.parked) {
             self.metrics.outbox_parked();

@@ -117,6 +117,8 @@ pub const PUBLISH_REQUESTS: &str = "fanfare_publish_requests";
 
 /// Events that wait in the outbox.
 pub const OUTBOX_PENDING: &str = "fanfare_outbox_pending";
+/// For how long the oldest event of the outbox has waited.
+pub const OUTBOX_OLDEST_SECONDS: &str = "fanfare_outbox_oldest_seconds";
 /// Events that the relay published.
 pub const OUTBOX_PUBLISHED: &str = "fanfare_outbox_published";
 /// Events that were refused for good and are kept aside.
@@ -180,6 +182,7 @@ pub const ALL: [&str; 56] = [
     PRESENCE_RECORDS,
     PUBLISH_REQUESTS,
     OUTBOX_PENDING,
+    OUTBOX_OLDEST_SECONDS,
     OUTBOX_PUBLISHED,
     OUTBOX_PARKED,
     OUTBOX_RETRIES,

@@ -1,5 +1,7 @@
 //! The metrics of a producer.
 
+use std::time::Duration;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -16,6 +18,7 @@ const MOST_ROUTES: usize = 100;
 #[derive(Clone, Debug)]
 pub struct ProducerMetrics {
     outbox_pending: Gauge,
+    outbox_oldest: Gauge,
     outbox_published: Counter,
     outbox_parked: Counter,
     outbox_retries: Counter,
@@ -29,6 +32,7 @@ impl ProducerMetrics {
         let r = registry;
         Self {
             outbox_pending: registered(r, names::OUTBOX_PENDING, "Events that wait in the outbox"),
+            outbox_oldest: registered(r, names::OUTBOX_OLDEST_SECONDS, "For how long the oldest of them has waited"),
             outbox_published: registered(r, names::OUTBOX_PUBLISHED, "Events that the relay published"),
             outbox_parked: registered(r, names::OUTBOX_PARKED, "Events refused for good and kept aside"),
             outbox_retries: registered(r, names::OUTBOX_RETRIES, "Attempts to publish that will be repeated"),
@@ -40,6 +44,11 @@ impl ProducerMetrics {
     /// How many events wait in the outbox.
     pub fn set_outbox_pending(&self, count: usize) {
         self.outbox_pending.set(gauge_value(count));
+    }
+
+    /// For how long the oldest event of the outbox has waited; zero if none waits.
+    pub fn set_outbox_oldest(&self, waits: Duration) {
+        self.outbox_oldest.set(i64::try_from(waits.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// The relay published events.
