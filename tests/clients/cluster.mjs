@@ -11,13 +11,20 @@ import { Proxy } from "./servers.mjs";
 
 const STORED_MS = 60_000;
 
+/** Addresses of this machine, on which the same two ports are free. */
+async function apartPlaces(count) {
+  const ports = await freePorts(2);
+  return Array.from({ length: count }, (_, number) => ({ host: `127.0.0.${number + 2}`, ports }));
+}
+
 export class Cluster {
   nodes = [];
   #folder = mkdtempSync(join(tmpdir(), "fanfare-cluster-"));
   #broker;
   #proxy;
 
-  static async start(name, count = 3) {
+  /** `count` nodes; with `apart` each has an address of its own, and all the same ports, as containers have. */
+  static async start(name, count = 3, { apart = false } = {}) {
     const cluster = new Cluster();
     try {
       const logs = join(OUTPUT, "logs");
@@ -25,10 +32,13 @@ export class Cluster {
       const log = join(logs, `${name}-nats.log`);
       cluster.#broker = await BrokerServer.start("nats", cluster.#folder, await freePorts(2), log);
       const options = { broker: `url = "${cluster.#broker.url}"`, key: developmentKey() };
-      const nodes = Array.from({ length: count }, (_, number) => FanfareNode.start(`${name}-${number + 1}`, options));
+      const places = apart ? await apartPlaces(count) : Array.from({ length: count }, () => ({}));
+      const nodes = places.map((place, number) => FanfareNode.start(`${name}-${number + 1}`, { ...options, ...place }));
       cluster.nodes = await Promise.all(nodes);
-      const ports = cluster.nodes.map((node) => node.port);
-      cluster.#proxy = await Proxy.start(name, ports);
+      if (!apart) {
+        const ports = cluster.nodes.map((node) => node.port);
+        cluster.#proxy = await Proxy.start(name, ports);
+      }
     } catch (error) {
       await cluster.end();
       throw error;

@@ -23,22 +23,32 @@ export class FanfareNode {
   #process;
   #key;
   #kid;
-  #admin;
+  #host;
 
   /**
    * Starts a node; `name` names its log file, pages of `origins` may use its hub, which has the further lines of `hub`.
    * `routes` are further ones beside the demo's.
-   * Nodes on one broker share a key, which is made by `developmentKey`.
+   * Nodes on one broker share a key, which is made by `developmentKey`; nodes with a `host` of their own may share `ports`.
    */
   static async start(
     name,
-    { origins = [], limits = "", hub = "", routes = "", broker = 'url = "embedded:log"', key = developmentKey() } = {},
+    {
+      origins = [],
+      limits = "",
+      hub = "",
+      routes = "",
+      broker = 'url = "embedded:log"',
+      key = developmentKey(),
+      host = "127.0.0.1",
+      ports,
+    } = {},
   ) {
     const node = new FanfareNode();
     node.#name = name;
-    const [port, admin] = await freePorts(2);
+    const [port, admin] = ports ?? (await freePorts(2));
     node.port = port;
-    node.#admin = admin;
+    node.admin = admin;
+    node.#host = host;
     node.#useKey(key);
     mkdirSync(join(node.#folder, "routes"));
     copyFileSync(ROUTES, join(node.#folder, "routes/demo.toml"));
@@ -57,7 +67,7 @@ export class FanfareNode {
       logFile: join(logs, `${this.#name}-node.log`),
       cwd: this.#folder,
     });
-    await this.#process.ready(`http://127.0.0.1:${this.#admin}/readyz`);
+    await this.#process.ready(`http://${this.#host}:${this.admin}/readyz`);
   }
 
   /** The hub, asked directly or through a line. */
@@ -79,7 +89,7 @@ export class FanfareNode {
   async publish(type, id, body) {
     const { org } = body;
     const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
-    const answer = await fetch(`http://127.0.0.1:${this.port}/events`, {
+    const answer = await fetch(`http://${this.#host}:${this.port}/events`, {
       method: "POST",
       headers: {
         authorization: `Bearer ${token}`,
@@ -99,7 +109,7 @@ export class FanfareNode {
   }
 
   async metrics() {
-    return (await fetch(`http://127.0.0.1:${this.#admin}/metrics`)).text();
+    return (await fetch(`http://${this.#host}:${this.admin}/metrics`)).text();
   }
 
   log(since) {
@@ -140,8 +150,8 @@ export class FanfareNode {
   #config(origins, limits, hub, broker) {
     return `
 [node]
-listen = "127.0.0.1:${this.port}"
-admin_listen = "127.0.0.1:${this.#admin}"
+listen = "${this.#host}:${this.port}"
+admin_listen = "${this.#host}:${this.admin}"
 data = "data"
 drain_seconds = 2
 secret = "the same on every node of these tests, and long"

@@ -26,7 +26,8 @@ export function missingServers() {
   return missing.length > 0 && `not installed: ${missing.join(", ")}`;
 }
 
-async function listens(port, process) {
+/** Waits until a process listens on a port. */
+export async function listens(port, process) {
   const deadline = Date.now() + START_MS;
   for (;;) {
     const open = await new Promise((known) => {

@@ -22,9 +22,9 @@ export class ServiceProcess {
   #ended;
 
   /** Starts `binary`; its output goes to `logFile` and its newest lines are kept for failures. */
-  constructor(name, binary, args, { logFile, cwd }) {
+  constructor(name, binary, args, { logFile, cwd, env: more = {} }) {
     this.name = name;
-    const env = { ...process.env, FANFARE_LOG: process.env.FANFARE_LOG ?? "info", NO_COLOR: "1" };
+    const env = { ...process.env, ...more, FANFARE_LOG: process.env.FANFARE_LOG ?? "info", NO_COLOR: "1" };
     this.#child = spawn(binary, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     keeper.stdin.write(`+${this.#child.pid}\n`);
     const file = createWriteStream(logFile, { flags: "a" });

@@ -1,0 +1,131 @@
+// The configurations of deploy/proxies in the real programs, before three nodes: the official client over every transport,
+// a node that drains, one that is killed, and what is public and what is logged.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cases } from "./case.mjs";
+import { Cluster } from "./cluster.mjs";
+import { COMBINATIONS } from "./combinations.mjs";
+import { OtherProxy } from "./proxies/other-proxy.mjs";
+import { PROXIES } from "./proxies/programs.mjs";
+import { ReturningTab, expectAll, forgetEventSources, hearsAll } from "./returning-tab.mjs";
+import { missingServers } from "./servers.mjs";
+
+// Of each combination. With three nodes, all of them meet the right one by chance in one of 3^12 runs.
+const TABS = 3;
+const ALERTS = 30;
+const missing = missingServers();
+let cluster;
+
+before(async () => {
+  cluster = missing ? undefined : await Cluster.start("proxies", 3, { apart: true });
+});
+after(async () => {
+  forgetEventSources();
+  await cluster?.end();
+});
+
+/** Why a proxy cannot be tried here, or `false`. */
+function isMissing(name) {
+  return missing || (PROXIES[name].find() === undefined && `${name} is not on this machine`);
+}
+
+/** Publishes so many alerts and gives their titles. */
+async function publish(word, count = ALERTS) {
+  const titles = Array.from({ length: count }, (_, number) => `${word}-${number}`);
+  for (const title of titles) {
+    await cluster.alert(title);
+    await sleep(5);
+  }
+  return titles;
+}
+
+async function openTabs(hub, combinations) {
+  const wanted = combinations.flatMap((one) => Array.from({ length: TABS }, () => one));
+  return Promise.all(wanted.map((one) => ReturningTab.open({ hub, token: cluster.token("alice"), ...one })));
+}
+
+/** What may meet a node that does not know its id: the JavaScript client throws out of its event loop in one case. */
+const MAY_MOVE = COMBINATIONS.filter(({ transport, protocol }) => transport !== "LongPolling" || protocol !== "messagepack");
+const STAYS = COMBINATIONS.filter((one) => !MAY_MOVE.includes(one));
+
+async function allHear(tabs, titles, what) {
+  await Promise.all(tabs.map((tab) => hearsAll(tab, titles)));
+  tabs.forEach((tab) => expectAll(tab, titles, what));
+}
+
+for (const name of Object.keys(PROXIES)) {
+  const reason = isMissing(name);
+  const check = reason ? (title) => test(title, { skip: reason }) : cases(() => cluster);
+  check(`${name}: every transport works, and a node may drain or be killed`, async () => {
+    const proxy = await OtherProxy.start(name, cluster.nodes);
+    const hub = cluster.nodes[0].hub(proxy.port);
+    let tabs = [];
+    try {
+      await takesConnections(hub);
+      const staying = await openTabs(hub, STAYS);
+      tabs = [...staying, ...(await openTabs(hub, MAY_MOVE))];
+      await allHear(tabs, await publish(`${name}-well`), `${name}, all nodes`);
+      assert.equal(
+        tabs.reduce((sum, tab) => sum + tab.returns, 0),
+        0,
+        "no connection was lost: its requests met the node that has it",
+      );
+      const resumed = await Promise.all(tabs.map((tab) => tab.resumes()));
+      assert.ok(resumed.every(({ complete }) => complete));
+
+      await Promise.all(tabs.splice(0, staying.length).map((tab) => tab.stop()));
+      const [first, second] = cluster.nodes;
+      const during = publish(`${name}-drain`);
+      await first.stop();
+      await allHear(tabs, await during, `${name}, a node drains`);
+      await first.again();
+      const meanwhile = publish(`${name}-kill`);
+      await second.kill();
+      await allHear(tabs, await meanwhile, `${name}, a node is killed`);
+      await second.again();
+
+      await keepsToTheHubs(proxy);
+      const lines = proxy.log().split("\n");
+      assert.deepEqual(
+        lines.filter((line) => /access_token|eyJ/.test(line)),
+        [],
+        "a token is in the log",
+      );
+    } catch (error) {
+      console.error(`\n=== ${name} logged\n${proxy.log().split("\n").slice(-30).join("\n")}`);
+      throw error;
+    } finally {
+      await Promise.all(tabs.map((tab) => tab.stop()));
+      await proxy.end();
+    }
+  });
+}
+
+/** Waits until the proxy has found the nodes well. */
+async function takesConnections(hub) {
+  for (let turn = 0; ; turn += 1) {
+    const headers = { authorization: `Bearer ${cluster.token("alice")}` };
+    const { status } = await fetch(`${hub}/negotiate?negotiateVersion=1`, { method: "POST", headers });
+    if (status === 200) {
+      return;
+    }
+    assert.ok(turn < 100, `negotiate is answered with ${status}`);
+    await sleep(100);
+  }
+}
+
+/** Publishing, the page and the operator's port are not behind it. */
+async function keepsToTheHubs(proxy) {
+  for (const [method, path] of [
+    ["POST", "/events"],
+    ["GET", "/"],
+    ["GET", "/metrics"],
+    ["POST", "/hubs/../events"],
+  ]) {
+    const answer = await fetch(`http://127.0.0.1:${proxy.port}${path}`, { method });
+    assert.equal(answer.status, 404, `${method} ${path}`);
+    await answer.body?.cancel();
+  }
+}

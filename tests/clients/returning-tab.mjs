@@ -1,0 +1,111 @@
+// An application's tab: it remembers where it stood, and comes back whenever it is closed.
+
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import NodeEventSource from "eventsource";
+import { protocolOf } from "./combinations.mjs";
+
+const END_MS = 30_000;
+
+// The client forgets an EventSource that never opened without closing it, and that one tries again every second for
+// ever: no test process with one would end.
+const eventSources = new Set();
+class EventSource extends NodeEventSource {
+  constructor(...args) {
+    super(...args);
+    eventSources.add(this);
+  }
+}
+
+/** Ends what the client has left behind. */
+export function forgetEventSources() {
+  eventSources.forEach((one) => one.close());
+}
+
+/** An application's tab: it remembers the cursor of what it heard, and comes back with it whenever it is closed. */
+export class ReturningTab {
+  heard = [];
+  returns = 0;
+  #options;
+  #cursor;
+  #connection;
+  #stopped = false;
+
+  /** Opens a tab at a hub over a transport, in a protocol. */
+  static async open({ hub, token, transport, protocol = "json" }) {
+    const tab = new ReturningTab();
+    tab.#options = { hub, token, transport: HttpTransportType[transport], protocol };
+    await tab.#connect();
+    tab.#cursor = await tab.#connection.invoke("Cursor");
+    return tab;
+  }
+
+  async #connect() {
+    const query = this.#cursor === undefined ? "" : `?cursor=${this.#cursor}`;
+    const { hub, token, transport, protocol } = this.#options;
+    this.#connection = new HubConnectionBuilder()
+      .withUrl(hub + query, { transport, accessTokenFactory: () => token, EventSource })
+      .withHubProtocol(protocolOf(protocol))
+      .configureLogging(LogLevel.None)
+      .build();
+    this.#connection.on("toast", (toast) => {
+      this.heard.push(toast);
+      this.#cursor = toast.cursor;
+    });
+    this.#connection.onclose(() => this.#comeBack());
+    await this.#connection.start();
+  }
+
+  async #comeBack() {
+    while (!this.#stopped) {
+      try {
+        await this.#connect();
+        this.returns += 1;
+        return;
+      } catch {
+        await sleep(50);
+      }
+    }
+  }
+
+  /** Asks for its cursor, and resumes with it. */
+  async resumes() {
+    return this.#connection.invoke("Resume", await this.#connection.invoke("Cursor"));
+  }
+
+  async stop() {
+    this.#stopped = true;
+    await this.#connection.stop();
+  }
+}
+
+/** Whether a tab has heard all, in order, each under one id. */
+export function expectAll(tab, titles, what) {
+  const heard = tab.heard.map((toast) => toast.title).filter((title) => titles.includes(title));
+  const first = [...new Set(heard)];
+  const missed = titles.filter((title) => !first.includes(title));
+  const duplicated = heard.length - first.length;
+  const counts = `sent ${titles.length}, received ${first.length}, missed ${missed.length}, duplicated ${duplicated}`;
+  console.log(`${what}: ${counts}, ${tab.returns} reconnects`);
+  assert.deepEqual(missed, [], what);
+  assert.deepEqual(first, titles, `${what}: in the order of the stream`);
+  const ids = new Map();
+  for (const { title, id } of tab.heard) {
+    assert.equal(ids.get(title) ?? id, id, "what comes again has the same id");
+    ids.set(title, id);
+  }
+}
+
+/** Waits until a tab has heard all. */
+export async function hearsAll(tab, titles) {
+  const deadline = Date.now() + END_MS;
+  const has = () => new Set(tab.heard.map((toast) => toast.title));
+  while (Date.now() < deadline) {
+    const heard = has();
+    if (titles.every((title) => heard.has(title))) {
+      return;
+    }
+    await sleep(50);
+  }
+}
