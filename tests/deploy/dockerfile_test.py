@@ -11,7 +11,7 @@ from threading import Thread
 
 from repository import ROOT, built, exposed, known_variables, needs, run, stages, text, tool
 
-SERVICES = ("fanout", "auth", "license", "export")
+SERVICES = ("fanout", "fanout-nats", "auth", "license", "export")
 # Libraries of Debian's slim image, and of what the Dockerfile installs there.
 SLIM = {
     "linux-vdso",
@@ -49,9 +49,9 @@ def faults(found):
         while base in found:
             base, more = found[base]
             chain.append(more)
-        users = [line.split()[1] for part in chain for line in part if line.startswith("USER ")]
-        if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[0]):
-            wrong.append(f"{name}: runs as {users[:1] or 'root'}, not as a number above 0")
+        users = [line.split()[1] for part in reversed(chain) for line in part if line.startswith("USER ")]
+        if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]):
+            wrong.append(f"{name}: runs as {users[-1:] or 'root'}, not as a number above 0")
     return wrong
 
 
@@ -98,14 +98,16 @@ class Dockerfile(unittest.TestCase):
 
     def test_an_unpinned_image_and_a_root_are_faults(self):
         found = stages()
-        found["runtime"] = ("debian:stable", [line for line in found["runtime"][1] if not line.startswith("USER")])
+        for stage in ("slim", "runtime"):
+            found[stage] = (found[stage][0], [line for line in found[stage][1] if not line.startswith("USER")])
+        found["slim"] = ("debian:stable", found["slim"][1])
         self.assertEqual(len(faults(found)), 1 + len(SERVICES))
 
     def test_there_is_a_stage_for_each_service_and_the_node_is_the_last(self):
         found = stages()
         self.assertLessEqual(set(SERVICES), set(found))
         self.assertEqual(list(found)[-1], "fanout")
-        self.assertEqual([exposed(name) for name in SERVICES], [{8080, 9090}, {8081}, {8082}, {8083}])
+        self.assertEqual([exposed(name) for name in SERVICES], [{8080, 9090}, {8080, 9090}, {8081}, {8082}, {8083}])
 
     def test_what_it_copies_and_builds_is_in_the_repository_and_sent_to_the_build(self):
         sent, _ = ignored()
@@ -126,7 +128,8 @@ class Dockerfile(unittest.TestCase):
             return {name for name, path in paths.items() if any(matches(path, rule) for rule in held_back)}
 
         with tempfile.TemporaryDirectory() as folder:
-            for source in copied("build"):
+            for source in copied("sources"):
+                (Path(folder) / source).parent.mkdir(parents=True, exist_ok=True)
                 copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
                 copy(ROOT / source, Path(folder) / source, **({"ignore": leave_out} if copy is shutil.copytree else {}))
             command = ("cargo", "metadata", "--offline", "--locked", "--format-version", "1", "--no-deps")
@@ -141,6 +144,36 @@ class Dockerfile(unittest.TestCase):
             linked = set(re.findall(r"^\s*(?:/\S*/)?([\w.+-]+?)\.so", run("ldd", built(name)).stdout, re.M))
             self.assertIn("libc", linked)
             self.assertLessEqual(linked, here, name)
+
+    def test_each_image_says_what_it_is_and_is_asked_whether_it_is_well(self):
+        for name in SERVICES:
+            base, lines = stages()[name]
+            chain = list(lines)
+            while base in stages():
+                base, more = stages()[base]
+                chain += more
+            labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", "\n".join(chain)))
+            self.assertLessEqual({"title", "description", "licenses", "version", "revision", "vendor"}, labels, name)
+            (check,) = [line for line in lines if line.startswith("HEALTHCHECK ")]
+            self.assertIn(f'CMD ["healthy", "{max(exposed(name))}"]', check)
+            self.assertTrue(any("/out/NOTICE /out/sbom.cdx.json" in line for line in chain), name)
+
+    def test_caches_are_those_of_one_platform_and_one_set_of_features(self):
+        ids = {name: re.findall(r"id=(target\S*?),", "\n".join(lines)) for name, (_, lines) in stages().items()}
+        self.assertEqual(ids["build"], ["target-$TARGETPLATFORM"])
+        self.assertEqual(ids["build-nats"], ["target-nats-$TARGETPLATFORM"])
+        for name in ("build", "build-nats"):
+            self.assertIn("ARG TARGETPLATFORM", stages()[name][1])
+        self.assertIn("--platform=$BUILDPLATFORM node:", text("Dockerfile"))
+
+    def test_the_image_without_kafka_is_without_openssl(self):
+        chain, base = [], "fanout-nats"
+        while base in stages():
+            base, lines = stages()[base]
+            chain += lines
+        self.assertNotIn("libssl3", "\n".join(chain))
+        self.assertNotIn("--from=build ", "\n".join(chain))
+        self.assertIn("--no-default-features --features nats", "\n".join(stages()["build-nats"][1]))
 
     def test_its_variables_are_read_by_the_services(self):
         given = set(re.findall(r"\b(FANFARE_[A-Z_]+)=", text("Dockerfile")))
@@ -164,7 +197,7 @@ class HealthCheck(unittest.TestCase):
             """Answers what the test says."""
 
             def do_GET(self):
-                self.send_response(answers[0] if self.path == "/readyz" else 404)
+                self.send_response(answers[0] if self.path == "/healthz" else 404)
                 self.end_headers()
 
             def log_message(self, *_):
@@ -173,10 +206,10 @@ class HealthCheck(unittest.TestCase):
         server = HTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self.addCleanup(server.server_close)
-        ready = ROOT / "deploy" / "image" / "ready"
+        healthy = ROOT / "deploy" / "image" / "healthy"
         for status, expected in ((200, 0), (503, 1)):
             answers[:] = [status]
-            self.assertEqual(run("bash", ready, server.server_port).returncode, expected, status)
+            self.assertEqual(run("bash", healthy, server.server_port).returncode, expected, status)
         server.shutdown()
         server.server_close()
-        self.assertNotEqual(run("bash", ready, server.server_port).returncode, 0)
+        self.assertNotEqual(run("bash", healthy, server.server_port).returncode, 0)

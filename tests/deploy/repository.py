@@ -54,7 +54,7 @@ def stages():
     """The stages of the Dockerfile: what each starts from and its lines."""
     found, lines = {}, []
     for line in text("Dockerfile").replace("\\\n", " ").splitlines():
-        start = re.match(r"FROM (\S+) AS (\S+)$", line)
+        start = re.match(r"FROM (?:--platform=\S+ )?(\S+) AS (\S+)$", line)
         if start:
             lines = []
             found[start[2]] = (start[1], lines)

@@ -17,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Turns the events of your services into notifications in every open browser tab.
 #[derive(Debug, Parser)]
-#[command(name = "fanfare", version, about)]
+#[command(name = "fanfare", version = env!("FANFARE_VERSION"), about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -129,7 +129,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 56] = [
+pub const ALL: [&str; 57] = [
     READY,
     CONNECTIONS,
     CONNECTS,
