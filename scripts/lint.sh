@@ -9,6 +9,7 @@ scripts/setup.sh lint
 scripts/web.sh
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
+scripts/supply-chain.sh
 if has shellcheck; then
   shellcheck -x scripts/*.sh .ci/run
 fi

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
-STEPS=16
+STEPS=17
 # The longest step takes 10 to 20 minutes, by how busy the machine is. One that hangs is ended, named, and the others still run.
 STEP_LIMIT=35m
 DONE=0
@@ -103,6 +103,8 @@ count
 step "Tests of the client library" npm run --silent verify --prefix web/client || true
 count
 step "Tests with clients and browsers" npm test --silent --prefix tests/clients || true
+count
+step "Crates of others" scripts/supply-chain.sh || true
 count
 step "Checks of the deploy files" scripts/deploy-files.sh || true
 count

@@ -1,7 +1,7 @@
 // One fan-out node alone, with tokens and events signed here: what tests of clients need of the platform.
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
@@ -106,6 +106,24 @@ export class FanfareNode {
     if (answer.status !== 202) {
       throw new Error(`publishing was answered with ${answer.status}: ${text}`);
     }
+  }
+
+  /** Writes its configuration anew; it counts from the next start on. */
+  configure(change) {
+    const file = join(this.#folder, "fanfare.toml");
+    writeFileSync(file, change(readFileSync(file, "utf8")));
+  }
+
+  /** Copies the embedded log of a node that is stopped; `restore` puts the copy in its place. */
+  copyOfLog() {
+    const [log, copy] = ["log", "log.copy"].map((name) => join(this.#folder, name));
+    cpSync(log, copy, { recursive: true });
+    return {
+      restore() {
+        rmSync(log, { recursive: true });
+        cpSync(copy, log, { recursive: true });
+      },
+    };
   }
 
   async metrics() {

@@ -69,9 +69,14 @@ export class ReturningTab {
     }
   }
 
-  /** Asks for its cursor, and resumes with it. */
-  async resumes() {
-    return this.#connection.invoke("Resume", await this.#connection.invoke("Cursor"));
+  /** Where it stands. */
+  cursor() {
+    return this.#connection.invoke("Cursor");
+  }
+
+  /** Resumes from where it stands, or from a cursor. */
+  async resumes(cursor) {
+    return this.#connection.invoke("Resume", cursor ?? (await this.cursor()));
   }
 
   async stop() {
