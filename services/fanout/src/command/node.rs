@@ -32,7 +32,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Edge, Hubs, Page, PageError};
+use crate::socket::{App, BindError, Edge, Hubs, Page, PageError, Peers};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -93,6 +93,9 @@ pub enum StartError {
     /// The schema registry cannot be asked.
     #[error("the schema registry cannot be asked: {0}")]
     Schemas(reqwest::Error),
+    /// The HTTP client that asks other nodes cannot be set up.
+    #[error("the HTTP client that asks other nodes cannot be set up: {0}")]
+    Peers(reqwest::Error),
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
@@ -188,6 +191,7 @@ impl Node {
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),
+            peers: Peers::new(nodes.clone()).map_err(StartError::Peers)?,
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,

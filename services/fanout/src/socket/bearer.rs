@@ -43,13 +43,13 @@ pub(super) fn of_header(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The orgs that a request names, by header and by query.
-fn named_orgs(parts: &Parts) -> Result<[Option<Cow<'_, str>>; 2], Ambiguous> {
+pub(super) fn named_orgs(parts: &Parts) -> Result<[Option<Cow<'_, str>>; 2], Ambiguous> {
     Ok([one(&parts.headers, ORG_HEADER)?.map(Cow::from), Query::of(&parts.uri).one("org")?])
 }
 
 /// The bearer token of a request for a hub: also that of a cookie, if the hub takes one and no page of another site can
 /// have made the request.
-fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Result<Option<Cow<'a, str>>, Refusal> {
+pub(super) fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Result<Option<Cow<'a, str>>, Refusal> {
     let given = token(parts)?;
     let (None, Some(name)) = (&given, &hub.cookie) else { return Ok(given) };
     let token = match cookie::find(parts, name) {

@@ -36,6 +36,7 @@ pub use edge::Edge;
 pub use listen::{BindError, bind, serve};
 pub use page::{Page, PageError};
 pub use port::Port;
+pub use refresh::Peers;
 pub use seat::Hold;
 pub use state::{App, Hubs};
 
@@ -77,6 +78,7 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))
+        .route(refresh::PASSED_ON, post(refresh::passed))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), letters::guard));
     Router::new()
         .merge(letters)

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::answer::SOON;
 use super::edge::Edge;
 use super::page::Page;
+use super::refresh::Peers;
 use super::seat::Seat;
 use super::shard::Command;
 use crate::config::{CorsConfig, HealthConfig, HubConfig};
@@ -71,6 +72,8 @@ pub struct App {
     pub status: Arc<Status>,
     /// From when on the node calls itself degraded.
     pub health: HealthConfig,
+    /// The other nodes.
+    pub peers: Peers,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
     /// All registered metrics.

@@ -21,6 +21,7 @@ mod proxy;
 mod publish;
 mod publishers;
 mod refresh;
+mod refresh_elsewhere;
 mod relay_program;
 mod reload;
 mod resume;

@@ -2,6 +2,8 @@
 //!
 //! Clients compare the codes, and the order in which a request is judged is ASP.NET's.
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,19 +13,30 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::answer::{Ambiguous, Refusal};
-use super::bearer;
-use super::header::one;
-use super::negotiate::{owner, seconds_left};
-use super::query::Query;
-use super::shard::{Command, Denied, NotRefreshed};
-use super::state::App;
 use crate::config::HubConfig;
 use crate::connection::ConnectionToken;
+use crate::socket::answer::{Ambiguous, Refusal};
+use crate::socket::bearer;
+use crate::socket::header::one;
+use crate::socket::negotiate::{owner, seconds_left};
+use crate::socket::query::Query;
+use crate::socket::shard::{Command, Denied, NotRefreshed};
+use crate::socket::state::App;
 use crate::vocabulary::Identity;
+pub use elsewhere::Peers;
+pub(super) use elsewhere::{PATH as PASSED_ON, passed};
 
 /// The header by which a client names its connection.
 const CONNECTION_TOKEN: HeaderName = HeaderName::from_static("x-signalr-connection-token");
+
+/// Where a connection is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// On this node, and then on the others.
+    All,
+    /// On this node: another one asks.
+    Here,
+}
 
 /// Why a connection does not go on with another token.
 enum Failure {
@@ -31,8 +44,10 @@ enum Failure {
     Disabled,
     /// The request names no connection.
     MissingToken,
-    /// There is no such connection on this node.
+    /// There is no such connection.
     Unknown,
+    /// It may be on a node that does not answer.
+    Elsewhere,
     /// The connection was negotiated in the old form, whose clients know of no refresh.
     OldVersion,
     /// The token would make it another's, or does not allow it.
@@ -63,12 +78,10 @@ pub(super) async fn refresh(app: &App, hub: &Arc<HubConfig>, request: Request) -
         return Refusal::Method("POST").into_response();
     }
     let (parts, _) = request.into_parts();
-    let mut response = match replace(app, hub, &parts).await {
-        Ok(expires_at) => {
+    let mut response = match replace(app, hub, &parts, Reach::All).await {
+        Ok(left) => {
             app.metrics.token_refreshed("refreshed");
-            // Without an expiry there is nothing to come back for.
-            let left = expires_at.and_then(seconds_left);
-            Json(left.map_or_else(|| json!({}), |left| json!({ "tokenLifetimeSeconds": left }))).into_response()
+            answered(left)
         }
         Err(failure) => {
             let (code, response) = failure.answer();
@@ -80,8 +93,13 @@ pub(super) async fn refresh(app: &App, hub: &Arc<HubConfig>, request: Request) -
     response
 }
 
-/// Gives a connection its new token; tells when the one that counts now expires.
-async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Option<i64>, Failure> {
+/// The answer to a request that was carried out. Without an expiry there is nothing to come back for.
+fn answered(left: Option<u64>) -> Response {
+    Json(left.map_or_else(|| json!({}), |left| json!({ "tokenLifetimeSeconds": left }))).into_response()
+}
+
+/// Gives a connection its new token; tells for how many seconds the one that counts now is good.
+async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts, reach: Reach) -> Result<Option<u64>, Failure> {
     if !hub.token_refresh {
         return Err(Failure::Disabled);
     }
@@ -91,7 +109,13 @@ async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Optio
     let (answer, holds) = oneshot::channel();
     app.send(token.id, Command::Holds { id: token.id, hub: hub_path(), answer }).await;
     if !holds.await.unwrap_or_default() {
-        return Err(Failure::Unknown);
+        let others = if reach == Reach::All { app.peers.others() } else { Vec::new() };
+        if others.is_empty() {
+            return Err(Failure::Unknown);
+        }
+        // Who has no good token asks no other node.
+        identify(app, hub, &token, parts).await?;
+        return elsewhere::ask(app, hub, parts, named, others).await;
     }
     if token.is_old {
         return Err(Failure::OldVersion);
@@ -100,7 +124,7 @@ async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Optio
     let (answer, refreshed) = oneshot::channel();
     app.send(token.id, Command::Refresh { id: token.id, hub: hub_path(), identity, answer }).await;
     // A shard that is gone has no connections.
-    Ok(refreshed.await.unwrap_or(Err(NotRefreshed::Unknown))?)
+    Ok(refreshed.await.unwrap_or(Err(NotRefreshed::Unknown))?.and_then(seconds_left))
 }
 
 /// Who the request's token says it is, if it may be of that connection at all.
@@ -132,11 +156,19 @@ impl Failure {
             Self::Disabled => (StatusCode::NOT_FOUND, "refresh_disabled"),
             Self::MissingToken => (StatusCode::BAD_REQUEST, "missing_connection_token"),
             Self::Unknown => (StatusCode::NOT_FOUND, "connection_not_found"),
+            Self::Elsewhere => return Self::later(),
             Self::OldVersion => (StatusCode::BAD_REQUEST, "unsupported_negotiate_version"),
             Self::Change => (StatusCode::FORBIDDEN, "permission_change_rejected"),
             Self::Refused(refusal) => return Self::refused(refusal),
         };
         (code, (status, Json(json!({ "error": code }))).into_response())
+    }
+
+    /// The answer where the node that has the connection may be one that says nothing just now.
+    fn later() -> (&'static str, Response) {
+        let code = "node_unavailable";
+        let retry = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];
+        (code, (StatusCode::SERVICE_UNAVAILABLE, retry, Json(json!({ "error": code }))).into_response())
     }
 
     /// The answer to any request, in the form that this one has.

@@ -1,0 +1,138 @@
+//! A connection may live on another node than the one that gets its new token: that one asks the others, over their
+//! operators' ports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::request::Parts;
+use http::{Request, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{CONNECTION_TOKEN, Failure, Reach, answered, replace};
+use crate::clock::unix_seconds;
+use crate::config::HubConfig;
+use crate::nodes::Nodes;
+use crate::operator;
+use crate::socket::answer::Refusal;
+use crate::socket::bearer;
+use crate::socket::state::App;
+
+/// Where a node takes what others pass on.
+pub(in crate::socket) const PATH: &str = "/connections/refresh";
+
+/// How long another node may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many requests are passed on at a time; beyond that a client is told to come back.
+const AT_ONCE: usize = 32;
+
+/// The other nodes.
+#[derive(Debug)]
+pub struct Peers {
+    nodes: Nodes,
+    http: reqwest::Client,
+    permits: Semaphore,
+}
+
+impl Peers {
+    /// Those that this node knows of.
+    ///
+    /// # Errors
+    /// If there is no HTTP client.
+    pub fn new(nodes: Nodes) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        Ok(Self { nodes, http, permits: Semaphore::new(AT_ONCE) })
+    }
+
+    /// The addresses of their operators' ports.
+    pub(super) fn others(&self) -> Vec<String> {
+        let own = self.nodes.own();
+        self.nodes.alive().into_iter().filter(|node| node.id != own).filter_map(|node| node.address).collect()
+    }
+}
+
+/// A request as it is passed on.
+#[derive(Serialize, Deserialize)]
+pub(in crate::socket) struct Passed {
+    /// The hub.
+    hub: String,
+    /// The token of the connection.
+    connection: String,
+    /// The bearer token.
+    token: String,
+    /// The org that the request names.
+    org: Option<String>,
+}
+
+/// Asks the other nodes which of them has the connection; the request's token was found good here.
+pub(super) async fn ask(
+    app: &App,
+    hub: &HubConfig,
+    parts: &Parts,
+    connection: String,
+    others: Vec<String>,
+) -> Result<Option<u64>, Failure> {
+    // A connection of nobody in particular has nothing to be renewed.
+    let Some(token) = bearer::token_for(app, hub, parts)? else { return Err(Failure::Unknown) };
+    let org =
+        bearer::named_orgs(parts).map_err(Refusal::from)?.into_iter().flatten().next().map(|org| org.into_owned());
+    let passed = Passed { hub: hub.path.to_string(), connection, token: token.into_owned(), org };
+    let Ok(_permit) = app.peers.permits.try_acquire() else { return Err(Failure::Elsewhere) };
+    let mut answers: FuturesUnordered<_> = others.iter().map(|address| one(app, address, &passed)).collect();
+    let mut is_silent = false;
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(Err(Failure::Unknown)) => {}
+            Ok(outcome) => return outcome,
+            Err(error) => {
+                is_silent = true;
+                tracing::warn!(error = %error.without_url(), "a node does not answer whether it has a connection");
+            }
+        }
+    }
+    Err(if is_silent { Failure::Elsewhere } else { Failure::Unknown })
+}
+
+/// What one node answers.
+async fn one(app: &App, address: &str, passed: &Passed) -> Result<Result<Option<u64>, Failure>, reqwest::Error> {
+    let request = app.peers.http.post(format!("http://{address}{PATH}")).json(passed);
+    let bearer = operator::bearer(&app.seal, unix_seconds());
+    let answer = request.bearer_auth(bearer).send().await?;
+    let is_done = answer.status().is_success();
+    let said: Value = answer.json().await?;
+    if is_done {
+        return Ok(Ok(said["tokenLifetimeSeconds"].as_u64()));
+    }
+    Ok(Err(match said["error"].as_str() {
+        Some("connection_not_found") => Failure::Unknown,
+        Some("permission_change_rejected") => Failure::Change,
+        Some("unsupported_negotiate_version") => Failure::OldVersion,
+        Some("refresh_disabled") => Failure::Disabled,
+        Some("invalid_token") => Failure::Refused(Refusal::Unauthorized),
+        _ => Failure::Elsewhere,
+    }))
+}
+
+/// Answers another node, as a client that had asked here would be answered.
+pub(in crate::socket) async fn passed(State(app): State<Arc<App>>, Json(passed): Json<Passed>) -> Response {
+    let Some(hub) = app.hubs.find(&passed.hub).cloned() else { return Failure::Unknown.answer().1 };
+    let org = passed.org.map(|org| form_urlencoded::Serializer::new(String::new()).append_pair("org", &org).finish());
+    let request = Request::post(format!("{}/refresh?{}", hub.path, org.unwrap_or_default()))
+        .header(header::AUTHORIZATION, format!("Bearer {}", passed.token))
+        .header(CONNECTION_TOKEN, passed.connection)
+        .body(());
+    match request {
+        Ok(request) => match replace(&app, &hub, &request.into_parts().0, Reach::Here).await {
+            Ok(left) => answered(left),
+            Err(failure) => failure.answer().1,
+        },
+        Err(_) => Failure::MissingToken.answer().1,
+    }
+}
