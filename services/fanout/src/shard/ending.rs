@@ -96,7 +96,7 @@ impl Core {
         tab.queue.advance(count);
         tab.stalled = None;
         // Nothing waits for this: so it is for all but a few writes.
-        if tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted {
+        if tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted && !tab.is_owed_presence() {
             tab.connection.sent(now);
             tab.account(&mut self.waiting);
             !tab.queue.is_empty()

@@ -265,6 +265,12 @@ fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &
 }
 
 impl Tab {
+    /// Whether it is still to be told of who is there, once its link has taken what waits.
+    pub(super) fn is_owed_presence(&self) -> bool {
+        let owed = |held: &Attended| matches!(held.told, Told::Stale | Told::Snapshot(_));
+        self.attending.as_ref().is_some_and(|attending| attending.0.iter().any(owed))
+    }
+
     fn attended(&mut self, room: &Room) -> Option<&mut Attended> {
         let attending = self.attending.as_mut()?;
         attending
