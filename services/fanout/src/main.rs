@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, deadletters, docs, explain, init, publish, relay, serve, token};
+use fanfare_fanout::command::{check, connections, deadletters, docs, explain, init, publish, relay, serve, token};
+use fanfare_fanout::operator::connections::Filter;
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
@@ -77,11 +78,14 @@ enum Command {
         /// reads it from the input.
         #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         explain: Option<String>,
+        /// Print a bearer for the operator's port instead, good for a minute, for instance to read `GET /connections`.
+        #[arg(long, conflicts_with_all = ["explain", "user", "org", "roles", "publish", "session", "claims", "lifetime"])]
+        operator: bool,
         /// The user's id.
-        #[arg(long, required_unless_present = "explain", default_value = "", hide_default_value = true)]
+        #[arg(long, required_unless_present_any = ["explain", "operator"], default_value = "", hide_default_value = true)]
         user: String,
         /// The user's org.
-        #[arg(long, required_unless_present = "explain", default_value = "", hide_default_value = true)]
+        #[arg(long, required_unless_present_any = ["explain", "operator"], default_value = "", hide_default_value = true)]
         org: String,
         /// A role, as an issuer would name it; may be given several times. `producer` makes a token for POST /events.
         #[arg(long = "role", value_name = "ROLE")]
@@ -118,6 +122,61 @@ enum Command {
     /// List, show and publish again what the nodes could not use, through the operator's port of a running node.
     #[command(subcommand, name = "deadletters")]
     DeadLetters(DeadLetters),
+    /// List the open connections of all nodes and close some, through the operator's port of a running node.
+    #[command(subcommand)]
+    Connections(Connections),
+}
+
+#[derive(Debug, Subcommand)]
+enum Connections {
+    /// Print open connections by id; all that is said of them holds.
+    List {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Those of a user.
+        #[arg(long)]
+        user: Option<String>,
+        /// Those that may hear events of an org.
+        #[arg(long)]
+        org: Option<String>,
+        /// Those in a group, as it reads, for instance org:acme.
+        #[arg(long)]
+        group: Option<String>,
+        /// Those of the hub at a path.
+        #[arg(long, value_name = "PATH")]
+        hub: Option<String>,
+        /// Those of a session.
+        #[arg(long)]
+        session: Option<String>,
+        /// Those of users of a realm.
+        #[arg(long)]
+        realm: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        limit: u32,
+        /// One JSON object a line instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close a connection, or all of a user or a session, on whichever nodes they are.
+    Close {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A connection's id, as `list` prints it.
+        #[arg(conflicts_with_all = ["user", "session", "realm"], required_unless_present_any = ["user", "session"], allow_hyphen_values = true)]
+        id: Option<String>,
+        /// All of a user.
+        #[arg(long)]
+        user: Option<String>,
+        /// All of a session; of this user alone, where --user names one.
+        #[arg(long)]
+        session: Option<String>,
+        /// Users of this realm alone.
+        #[arg(long)]
+        realm: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,15 +245,31 @@ fn main() -> ExitCode {
             let publication = publish::Publication { event_type, json, version, source, token };
             publish::run(&config, &publication).into()
         }
+        Command::Token { config, operator: true, .. } => token::run_operator(&config).into(),
         Command::Token { config, explain: Some(token), .. } => explain::run(&config, &token).into(),
-        Command::Token { config, explain: None, user, org, roles, publish, session, claims, lifetime } => {
+        Command::Token { config, user, org, roles, publish, session, claims, lifetime, .. } => {
             let request = token::Request { user, org, roles, publish, session, claims, lifetime };
             token::run(&config, &request).into()
         }
         Command::Docs { config, output } => docs::run(&config, &output).into(),
         Command::Relay { arguments } => relay::run(&arguments).into(),
         Command::DeadLetters(command) => dead_letters(command),
+        Command::Connections(command) => open_connections(command),
     }
+}
+
+fn open_connections(command: Connections) -> ExitCode {
+    let (config, action) = match command {
+        Connections::List { config, user, org, group, hub, session, realm, limit, json } => {
+            let filter = Filter { user, org, group, hub, session, realm };
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            (config, connections::Action::List { filter, limit, json })
+        }
+        Connections::Close { config, id, user, session, realm } => {
+            (config, connections::Action::Close(connections::Close { id, user, session, realm }))
+        }
+    };
+    connections::run(&config, &action).into()
 }
 
 fn dead_letters(command: DeadLetters) -> ExitCode {

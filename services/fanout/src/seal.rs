@@ -27,6 +27,8 @@ pub enum Purpose {
     ConnectionToken,
     /// The bearer of an operator.
     Operator,
+    /// The bearer of a node that asks another.
+    Node,
 }
 
 impl Purpose {
@@ -36,6 +38,7 @@ impl Purpose {
             Self::CursorWithoutHub => b"fanfare cursor 2",
             Self::ConnectionToken => b"fanfare connection token 1",
             Self::Operator => b"fanfare operator 1",
+            Self::Node => b"fanfare node 1",
         }
     }
 }

@@ -28,6 +28,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "license/LicenseUpdated.v2.avsc",
     "system/Alert.v1.avsc",
     "system/Alert.v2.avsc",
+    "system/ConnectionsClosed.v1.avsc",
 ];
 
 pub(super) static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {

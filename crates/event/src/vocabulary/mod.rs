@@ -32,4 +32,5 @@ typed_events! {
     export::ExportCompleted => "export.ExportCompleted",
     export::ExportFailed => "export.ExportFailed",
     system::Alert => "system.Alert",
+    system::ConnectionsClosed => "system.ConnectionsClosed",
 }

@@ -23,6 +23,19 @@ pub struct Alert {
     pub link: Option<String>,
 }
 
+/// An operator closes connections: all that are of each that is named here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionsClosed {
+    /// One connection.
+    pub connection: Option<String>,
+    /// The user whose connections are closed.
+    pub user: Option<Id>,
+    /// The session whose connections are closed.
+    pub session: Option<Id>,
+    /// The realm of user and session; none for every realm.
+    pub realm: Option<String>,
+}
+
 /// How urgent a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,6 +2,8 @@
 
 mod broker;
 pub mod check;
+mod client;
+pub mod connections;
 pub mod deadletters;
 mod descriptors;
 pub mod docs;
@@ -14,6 +16,7 @@ pub mod relay;
 mod reload;
 mod secret;
 pub mod serve;
+mod text;
 pub mod token;
 
 use std::process::ExitCode;

@@ -32,7 +32,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Edge, Hubs, Page, PageError, Peers};
+use crate::socket::{App, BindError, Edge, Hubs, Listings, Page, PageError, Peers};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -183,6 +183,8 @@ impl Node {
             groups: Arc::clone(&groups),
             ingest,
             letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), routing, event_bytes),
+            nodes: nodes.clone(),
+            listings: Listings::new().map_err(StartError::Peers)?,
             methods: methods.clone(),
             seal: seal.clone(),
             edge,

@@ -74,15 +74,17 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
     let stop_lease = CancellationToken::new();
+    if let Some(listened) = listened {
+        let nodes = node.nodes.clone();
+        let found = async move { nodes.find_address(listened, brokers).await };
+        // Only the way to a broker may have to be waited for.
+        if listened.ip().is_unspecified() { drop(tokio::spawn(found)) } else { found.await }
+    }
     let listener = node.listener;
     let rosters = listener.rosters();
     let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker));
     let lease = lease.run(stop_lease.clone(), move |news| listener.hear(&news));
     let lease = tokio::spawn(lease);
-    if let Some(listened) = listened {
-        let nodes = node.nodes.clone();
-        tokio::spawn(async move { nodes.find_address(listened, brokers).await });
-    }
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
     let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;

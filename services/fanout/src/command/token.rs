@@ -7,9 +7,10 @@ use fanfare_event::{Id, TypePattern, check_name};
 use fanfare_token::{NewToken, SigningKey};
 
 use super::check::report;
-use super::{Exit, fail};
+use super::{Exit, client, fail};
 use crate::clock::unix_seconds;
 use crate::config::{AUDIENCE, Config, DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE};
+use crate::operator::{self, Role};
 
 /// The role that makes a token a producer's.
 const PRODUCER: &str = "producer";
@@ -50,6 +51,17 @@ pub fn run(config: &Path, request: &Request) -> Exit {
         }
         Err(message) => fail(Exit::Wrong, message),
     }
+}
+
+/// Prints a bearer for the operator's port of a node that has run with this configuration.
+pub fn run_operator(config: &Path) -> Exit {
+    let (_, seal) = match client::sealed(config) {
+        Ok(sealed) => sealed,
+        Err(exit) => return exit,
+    };
+    // Nothing can be done for a reader that has gone.
+    let _ = writeln!(std::io::stdout(), "{}", operator::bearer(&seal, Role::Operator, unix_seconds()));
+    Exit::Done
 }
 
 /// Signs a token with the development key of a configuration.

@@ -42,6 +42,8 @@ pub enum CloseReason {
     LoggedOut,
     /// The roles that the hub requires were taken away.
     Forbidden,
+    /// An operator closed it.
+    ClosedByOperator,
     /// The access token ran out; the client comes back with a fresh one.
     TokenExpired,
     /// The node is shutting down.
@@ -82,6 +84,7 @@ impl CloseReason {
             Self::Unacknowledged => row("unacknowledged", Fault::Client, true, true),
             Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
             Self::Forbidden => row("forbidden", Fault::Client, true, false),
+            Self::ClosedByOperator => row("closed_by_operator", Fault::Nobody, true, false),
             Self::TokenExpired => row("token_expired", Fault::Client, true, true),
             Self::Draining => row("draining", Fault::Nobody, true, true),
             Self::LogGap => row("log_gap", Fault::Server, true, true),
@@ -139,6 +142,7 @@ impl CloseReason {
             Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
             Self::Flood => Some("The client sends more than it may.".to_owned()),
             Self::Forbidden => Some("Your roles no longer allow this connection.".to_owned()),
+            Self::ClosedByOperator => Some("An operator has closed this connection.".to_owned()),
             Self::LogGap => Some("The server has missed events. Reconnect and refetch.".to_owned()),
             Self::ServerError => Some("The server could not go on with this connection.".to_owned()),
             _ => None,

@@ -18,6 +18,8 @@ pub(super) struct Own {
     pub(super) id: NodeId,
     pub(super) address: Option<String>,
     renewed: u64,
+    /// The address that the last lease said.
+    told_address: Option<String>,
     /// When the lease is to be written next; at once if absent.
     renew_at: Option<Instant>,
     said: BTreeMap<String, Bytes>,
@@ -46,6 +48,7 @@ impl Own {
             id,
             address,
             renewed: 0,
+            told_address: None,
             renew_at: None,
             said: BTreeMap::new(),
             unwritten: BTreeSet::new(),
@@ -148,6 +151,7 @@ impl Own {
         let (node, what, body) = match &write {
             Write::Lease(id) => {
                 let lease = Lease { address: self.address.clone(), renewed: self.renewed };
+                self.told_address.clone_from(&self.address);
                 (id, LEASE, lease.body())
             }
             Write::Said(id, what, body) => (id, what.as_str(), body.clone()),
@@ -186,7 +190,8 @@ impl Own {
             // The id may have become another one meanwhile.
             Write::Lease(id) if id == self.id => {
                 self.renewed += 1;
-                self.renew_at = Some(now + RENEW_EVERY);
+                // The address may have become known while this was on its way.
+                self.renew_at = (self.told_address == self.address).then(|| now + RENEW_EVERY);
                 return true;
             }
             Write::Said(id, what, body) if id == self.id => {

@@ -260,6 +260,20 @@ fn words_without_a_lease_count_for_nothing_and_are_cleared_away() {
 }
 
 #[test]
+fn an_address_that_becomes_known_while_a_lease_is_on_its_way_is_told_next() {
+    let mut directory = Directory::new(NodeId::new("a", 1), None);
+    let now = Instant::now();
+    directory.next_write(now).expect("a lease");
+    directory.set_address("10.0.0.1:9090".into());
+    directory.renew();
+    directory.wrote(true, now);
+    let next = directory.next_write(now).expect("another one at once");
+    assert!(String::from_utf8_lossy(&next.body).contains("10.0.0.1:9090"));
+    directory.wrote(true, now);
+    assert_eq!(directory.next_write(now), None);
+}
+
+#[test]
 fn a_reader_that_hears_nothing_of_its_own_renewals_is_deaf() {
     let mut world = World::new(1);
     assert!(!world.nodes[0].directory.is_deaf(world.now));

@@ -3,7 +3,7 @@
 use fanfare_broker::Position;
 use fanfare_event::Id;
 
-use super::{Access, RoleChange};
+use super::{Access, Closing, RoleChange};
 use crate::route::InRealm;
 use crate::vocabulary::Identity;
 
@@ -25,6 +25,8 @@ pub enum Consequence {
     Roles(RoleChange),
     /// A user has lost access to a group.
     Withdrawn(Access),
+    /// An operator closes connections.
+    Closed(Closing),
     /// The stream is a new one and is read from here on: what comes behind is live for every connection.
     Renewed(Position),
     /// This node has learnt of something that it tells nobody of, a lost part of the stream or the state of a new one:

@@ -8,8 +8,8 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 
 use super::{
-    Access, CLOCK_SKEW_SECONDS, Change, Consequence, Folded, Kept, Noted, Novelty, Projection, Retained, RoleChange,
-    Setting, Slot, Verdict,
+    Access, CLOCK_SKEW_SECONDS, Change, Closing, Consequence, Folded, Kept, Noted, Novelty, Projection, Retained,
+    RoleChange, Setting, Slot, Verdict,
 };
 use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
@@ -53,6 +53,8 @@ impl Projection {
         for matched in matches {
             self.fold_match(record, event, matched, &mut folded);
         }
+        // No route says so: what an operator does is the same on every platform.
+        folded.consequences.extend(Closing::of(event).map(Consequence::Closed));
         self.tidy(self.age());
         folded
     }

@@ -4,6 +4,7 @@
 //! forgotten yet. Nothing here asks a clock: time is the broker's, as the records carry it, and how much of it has passed
 //! is an argument.
 
+mod closing;
 mod consequence;
 mod cursor;
 mod digest;
@@ -27,6 +28,7 @@ use fanfare_broker::{Position, Record};
 use fanfare_event::Event;
 use fanfare_token::Claims;
 
+pub use closing::Closing;
 pub use consequence::Consequence;
 pub use cursor::{Cursor, HubTag, UnknownCursor, open_cursor, seal_cursor};
 pub use grants::{Access, Change, Grants, Noted, Standing};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::joining::keeps;
 use super::opening::Look;
 use super::{Core, Key};
-use crate::connection::CloseReason;
+use crate::connection::{CloseReason, ConnectionId};
 use crate::groups::{is_allowed, memberships};
-use crate::projection::Consequence;
+use crate::projection::{Closing, Consequence};
 use crate::rule::{Rule, kept};
 
 impl Core {
@@ -26,11 +26,24 @@ impl Core {
                 }
                 return;
             }
+            Consequence::Closed(closing) => return self.close_for_operator(closing),
             Consequence::LoggedOut { .. } | Consequence::Roles(_) | Consequence::Gap => {}
         }
         let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.apply_to(key, effect);
+        }
+    }
+
+    fn close_for_operator(&mut self, closing: &Closing) {
+        let keys: Vec<Key> = match &closing.connection {
+            Some(id) => ConnectionId::parse(id).and_then(|id| self.by_id.get(&id).copied()).into_iter().collect(),
+            None => self.connections.iter().map(|(key, _)| key).collect(),
+        };
+        for key in keys {
+            if self.connections.get(key).is_some_and(|tab| closing.concerns(tab.identity.as_ref())) {
+                self.close(key, CloseReason::ClosedByOperator);
+            }
         }
     }
 

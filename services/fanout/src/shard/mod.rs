@@ -21,6 +21,7 @@
 //! | `presence` | who is there, told to the tabs in a group |
 //! | `retained` | the current state, told once a tab has caught up |
 //! | `ending` | why and how a connection ends |
+//! | `listing` | which connections there are, for an operator |
 
 mod budget;
 mod calls;
@@ -32,6 +33,7 @@ mod ending;
 mod flow;
 mod inbound;
 mod joining;
+mod listing;
 mod members;
 mod opening;
 mod presence;
@@ -49,6 +51,7 @@ mod used_tokens;
 
 pub use budget::{Budget, Rate};
 pub use inbound::READ;
+pub use listing::Listing;
 pub use request::{Caller, Denied, NotRefreshed, Opening, Welcome};
 pub use tab::About;
 pub(crate) use tab::LinkState;

@@ -201,6 +201,7 @@ impl Core {
             identity,
             transport,
             origin,
+            opened: now,
             cursor: cursor.map(String::into_boxed_str),
             connection: Connection::new(transport, stateful, now),
             reader: FrameReader::default(),

@@ -34,6 +34,8 @@ pub(super) struct Tab {
     pub transport: Transport,
     /// What is kept of the request that opened it, where its hub's methods want that.
     pub origin: Option<Box<Origin>>,
+    /// When it was opened.
+    pub opened: Instant,
     /// The cursor of the URL, until the handshake is done.
     pub cursor: Option<Box<str>>,
     /// The protocol's state machine.

@@ -4,19 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{StatusCode, Uri};
 use serde_json::json;
 use thiserror::Error;
 
 use super::answer::Ambiguous;
 use super::body::BodyError;
-use super::header::one;
 use super::query::Query;
 use super::state::App;
-use crate::clock::unix_seconds;
-use crate::operator::{self, NotOperator};
 use crate::pipeline::letters::{LetterId, LetterIdError, LettersError, MOST_LISTED, MOST_REPLAYED, ReplayRequest};
 
 /// How many letters are listed if nobody says how many.
@@ -28,8 +24,6 @@ const REQUEST_BYTES: usize = 16 * 1024;
 /// Why the operator gets no letters.
 #[derive(Debug, Error)]
 pub(super) enum Refused {
-    #[error(transparent)]
-    NotOperator(#[from] NotOperator),
     #[error(transparent)]
     Ambiguous(#[from] Ambiguous),
     #[error("`limit` must be 1 to {MOST_LISTED}")]
@@ -46,24 +40,6 @@ pub(super) enum Refused {
     Number,
     #[error(transparent)]
     Letters(#[from] LettersError),
-}
-
-/// Lets operators pass, and nobody else.
-pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    // The header alone: what stands in a query ends in somebody's log.
-    let value = match one(request.headers(), header::AUTHORIZATION) {
-        Ok(value) => value,
-        Err(refused) => return Refused::from(Ambiguous::from(refused)).into_response(),
-    };
-    let bearer =
-        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match operator::check(&app.seal, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
-        Ok(()) => next.run(request).await,
-        Err(reason) => {
-            tracing::warn!(path = request.uri().path(), %reason, "no operator");
-            Refused::from(reason).into_response()
-        }
-    }
 }
 
 /// The newest letters; with `order=id` a page of them by their ids, those before `before`.
@@ -109,7 +85,6 @@ pub(super) async fn replay(State(app): State<Arc<App>>, request: Request) -> Res
 impl Refused {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotOperator(_) => StatusCode::UNAUTHORIZED,
             Self::Unread(error) => error.status(),
             Self::Ambiguous(_) | Self::Limit | Self::Id(_) | Self::Body(_) | Self::Number => StatusCode::BAD_REQUEST,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
@@ -120,11 +95,6 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let mut response = (status, Json(json!({ "error": self.to_string() }))).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        (self.status(), Json(json!({ "error": self.to_string() }))).into_response()
     }
 }

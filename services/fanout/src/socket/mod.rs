@@ -6,18 +6,21 @@ pub mod authorizers;
 mod bearer;
 mod body;
 mod client;
+mod connections;
 mod cookie;
 mod cors;
 mod edge;
 mod event_stream;
 mod events;
 mod exchange;
+mod guard;
 mod header;
 mod hub;
 mod letters;
 mod listen;
 mod long_polling;
 mod negotiate;
+mod openapi;
 mod opening;
 mod origin;
 mod page;
@@ -32,6 +35,7 @@ mod state;
 mod web_socket;
 mod wire;
 
+pub use connections::Listings;
 pub use edge::Edge;
 pub use listen::{BindError, bind, serve};
 pub use page::{Page, PageError};
@@ -43,7 +47,7 @@ pub use state::{App, Hubs};
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -74,14 +78,23 @@ pub fn public(app: Arc<App>) -> Router {
 
 /// What the operator's port answers.
 pub fn operator(app: Arc<App>) -> Router {
-    let letters = Router::new()
+    let operators = Router::new()
+        .route("/connections", get(connections::list))
+        .route("/connections/{id}", delete(connections::close_one))
+        .route("/users/{user}/connections", delete(connections::close_user))
+        .route("/sessions/{session}/connections", delete(connections::close_session))
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard::operators));
+    let nodes = Router::new()
+        .route("/node/connections", get(connections::list_own))
         .route(refresh::PASSED_ON, post(refresh::passed))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), letters::guard));
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard::nodes));
     Router::new()
-        .merge(letters)
+        .merge(operators)
+        .merge(nodes)
+        .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(admin::healthz))
         .route("/readyz", get(admin::readyz))
         .route("/metrics", get(admin::metrics))

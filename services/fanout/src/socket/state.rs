@@ -11,6 +11,7 @@ use http::StatusCode;
 use tokio::sync::mpsc;
 
 use super::answer::SOON;
+use super::connections::Listings;
 use super::edge::Edge;
 use super::page::Page;
 use super::refresh::Peers;
@@ -21,6 +22,7 @@ use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::limit::{ConnectRefusal, Who};
 use crate::method::Methods;
+use crate::nodes::Nodes;
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{Ingest, Status};
 use crate::seal::Seal;
@@ -56,6 +58,10 @@ pub struct App {
     pub ingest: Ingest,
     /// The dead letters, for the operator.
     pub letters: Letters,
+    /// This node among the others.
+    pub nodes: Nodes,
+    /// How connections are asked for, here and at other nodes.
+    pub listings: Listings,
     /// What clients may call.
     pub methods: Methods,
     /// Seals connection tokens.

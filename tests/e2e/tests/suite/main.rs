@@ -4,6 +4,7 @@ mod addresses;
 mod bodies;
 mod clocks;
 mod cloud_events;
+mod connections;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;

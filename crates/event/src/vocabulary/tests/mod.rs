@@ -48,7 +48,7 @@ fn updated() -> LicenseUpdated {
 /// Does something with one event of every type, all fields filled.
 fn each(mut check: impl FnMut(&'static str, &dyn Check)) {
     let (user, org, job_id) = (id("alice"), id("acme"), text("j1"));
-    let all: [(&'static str, Box<dyn Check>); 11] = [
+    let all: [(&'static str, Box<dyn Check>); 12] = [
         entry(UserLoggedIn { user: user.clone(), org: org.clone(), session: id("s1") }),
         entry(logged_out()),
         entry(RolesChanged {
@@ -86,6 +86,12 @@ fn each(mut check: impl FnMut(&'static str, &dyn Check)) {
         }),
         entry(ExportFailed { org, user, job_id, kind: text("broken"), reason: text("it broke") }),
         entry(alert()),
+        entry(ConnectionsClosed {
+            connection: Some(text("c1")),
+            user: Some(id("alice")),
+            session: Some(id("s1")),
+            realm: Some(text("partner")),
+        }),
     ];
     for (name, event) in &all {
         check(name, &**event);

@@ -4,9 +4,9 @@ use std::io::Write as _;
 
 use fanfare_event::Timestamp;
 
-use super::client::{Client, Trouble};
-use super::text::{cut, plain, table};
 use crate::command::Exit;
+use crate::command::client::{Client, Trouble};
+use crate::command::text::{cut, plain, table};
 use crate::pipeline::letters::Summary;
 
 /// How much of a reason stands in the table.

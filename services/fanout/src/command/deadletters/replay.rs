@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use super::Replay;
-use super::client::{Client, Trouble};
-use super::text::plain;
 use crate::command::Exit;
+use crate::command::client::{Client, Trouble};
+use crate::command::text::plain;
 use crate::pipeline::letters::{Fate, LetterId, MOST_LISTED, MOST_REPLAYED, ReplayRequest, Summary};
 
 /// How many letters are replayed at most: as many as a broker keeps.

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fanfare_event::Timestamp;
 
-use super::client::{Client, Trouble};
-use super::text::{hex, plain};
 use crate::command::Exit;
+use crate::command::client::{Client, Trouble};
+use crate::command::text::{hex, plain};
 use crate::pipeline::letters::{LetterId, Shown};
 
 pub(super) async fn run(client: &Client, id: LetterId, file: Option<&Path>) -> Result<Exit, Trouble> {

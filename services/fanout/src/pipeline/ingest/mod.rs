@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, Limits, PublishError};
-use fanfare_event::{Attributes, Encoded, Event, Id, Input, JsonMismatch, Record, Registry, Value};
+use fanfare_event::{
+    Attributes, Encoded, Event, Id, Input, JsonMismatch, Record, Registry, Timestamp, TypeName, Value,
+};
 use fanfare_token::Publish;
 use serde::Serialize;
+use serde_json::json;
 use thiserror::Error;
 use tracing::Instrument as _;
 
 use super::decode::org_name;
 use super::to_message;
 use crate::groups::Groups;
-use crate::projection::Novelty;
+use crate::projection::{Closing, Novelty};
 use crate::route::{Match, Routes};
 
 /// The most events of one batch.
@@ -223,12 +226,40 @@ impl Ingest {
         body: Body,
         may_concern: impl Fn(Option<&Id>) -> bool,
     ) -> Result<String, IngestError> {
+        permission::of_own(&attributes.event_type)?;
         let event = Self::encode_with(&self.registry, attributes, body)?;
         if !may_concern(event.attributes.org.as_ref()) {
             return Err(IngestError::Forbidden("events of this org".to_owned()));
         }
         let id = event.attributes.id.clone();
         self.store(event).await.map_err(for_client)?;
+        Ok(id)
+    }
+
+    /// Says in the log that an operator closes connections, and gives the event's id.
+    ///
+    /// # Errors
+    /// [`IngestError`] if the broker does not take it.
+    pub async fn close_connections(&self, closing: &Closing, now: i64) -> Result<String, IngestError> {
+        let attributes = Attributes {
+            id: uuid::Uuid::new_v4().to_string(),
+            source: "/fanfare/operator".to_owned(),
+            event_type: own_type(),
+            time: Timestamp(now),
+            subject: None,
+            org: None,
+            data_version: None,
+            traceparent: fanfare_telemetry::traceparent(),
+        };
+        let body = json!({
+            "connection": closing.connection,
+            "user": closing.user.as_ref().map(Id::as_str),
+            "session": closing.session.as_ref().map(Id::as_str),
+            "realm": closing.realm,
+        });
+        let event = Self::encode_with(&self.registry, attributes, Body::Json(body))?;
+        let id = event.attributes.id.clone();
+        self.store(event).await?;
         Ok(id)
     }
 
@@ -297,6 +328,12 @@ impl Ingest {
     pub fn encode_with(registry: &Registry, attributes: Attributes, body: Body) -> Result<Encoded, IngestError> {
         read(registry, attributes, body).map(|(encoded, _)| encoded)
     }
+}
+
+/// The type of the event that nodes alone publish.
+fn own_type() -> TypeName {
+    #[allow(clippy::expect_used, reason = "a constant that a test checks")]
+    TypeName::parse(Closing::EVENT).expect("a type's name")
 }
 
 fn read(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<(Encoded, Record), IngestError> {

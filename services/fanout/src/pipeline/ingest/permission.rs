@@ -5,9 +5,11 @@ use fanfare_token::Publish;
 use serde_json::Value;
 
 use super::IngestError;
+use crate::projection::Closing;
 
 /// Type and source, and the org where the attributes name one.
 pub(super) fn of_attributes(attributes: &Attributes, permission: &Publish) -> Result<(), IngestError> {
+    of_own(&attributes.event_type)?;
     if !permission.allows_type(&attributes.event_type) {
         let allowed = permission.types.iter().map(ToString::to_string).collect::<Vec<_>>();
         return forbid(&format!("events of type {}", attributes.event_type), "publish", &allowed);
@@ -20,6 +22,14 @@ pub(super) fn of_attributes(attributes: &Attributes, permission: &Publish) -> Re
         Some(org) => of_org(Some(org), permission),
         None => Ok(()),
     }
+}
+
+/// What nodes alone may say.
+pub(super) fn of_own(event_type: &TypeName) -> Result<(), IngestError> {
+    if event_type.as_str() != Closing::EVENT {
+        return Ok(());
+    }
+    Err(IngestError::Forbidden(format!("events of type {event_type}: an operator closes connections through a node")))
 }
 
 /// The org that an event is of, or that it is of none.

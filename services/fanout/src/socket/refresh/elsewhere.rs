@@ -19,7 +19,7 @@ use super::{CONNECTION_TOKEN, Failure, Reach, answered, replace};
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::nodes::Nodes;
-use crate::operator;
+use crate::operator::{self, Role};
 use crate::socket::answer::Refusal;
 use crate::socket::bearer;
 use crate::socket::state::App;
@@ -103,7 +103,7 @@ pub(super) async fn ask(
 /// What one node answers.
 async fn one(app: &App, address: &str, passed: &Passed) -> Result<Result<Option<u64>, Failure>, reqwest::Error> {
     let request = app.peers.http.post(format!("http://{address}{PATH}")).json(passed);
-    let bearer = operator::bearer(&app.seal, unix_seconds());
+    let bearer = operator::bearer(&app.seal, Role::Node, unix_seconds());
     let answer = request.bearer_auth(bearer).send().await?;
     let is_done = answer.status().is_success();
     let said: Value = answer.json().await?;

@@ -7,8 +7,9 @@ use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
+use super::Page;
 use crate::connection::ConnectionId;
-use crate::shard::{Caller, Denied, NotRefreshed, Opening, PollAnswer, Welcome};
+use crate::shard::{Caller, Denied, Listing, NotRefreshed, Opening, PollAnswer, Welcome};
 use crate::vocabulary::Identity;
 
 /// A connection's opening request, with what the connection holds of its node.
@@ -108,6 +109,15 @@ pub enum Command {
         arguments: Vec<fanfare_signalr::Value<'static>>,
         /// The client's answer; dropped if there is no such connection.
         answer: oneshot::Sender<Outcome<'static>>,
+    },
+    /// Look for connections.
+    List {
+        /// Which.
+        listing: Listing,
+        /// What this node is called.
+        node: String,
+        /// The page.
+        answer: oneshot::Sender<Page>,
     },
     /// Whether the shard still answers.
     Probe(oneshot::Sender<()>),

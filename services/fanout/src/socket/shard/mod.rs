@@ -9,6 +9,7 @@ mod command;
 mod event_stream;
 mod handler;
 mod link;
+mod listing;
 mod publish;
 mod replay;
 mod request;
@@ -18,6 +19,7 @@ mod web_socket;
 
 pub use command::{Arrival, Command};
 pub use link::EVENTS_AHEAD;
+pub use listing::Page;
 
 pub use crate::shard::{Caller, Denied, LINGER, NotRefreshed, Opening, PollAnswer, Welcome};
 

@@ -45,6 +45,7 @@ impl Shard {
                 let _ = answer.send(self.core().refresh(id, &hub, identity));
             }
             Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
+            Command::List { listing, node, answer } => self.list(listing, node, answer),
             Command::Probe(answer) => {
                 let _ = answer.send(());
             }

@@ -1,15 +1,18 @@
 //! The way to the operator's port of a node.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
+use super::check::report;
+use super::{Exit, fail, secret};
 use crate::clock::unix_seconds;
-use crate::command::Exit;
 use crate::config::Config;
-use crate::operator;
+use crate::operator::connections::{Closing, Filter, Listed as Connections};
+use crate::operator::{self, Role};
 use crate::pipeline::letters::{LetterId, Listed, ReplayRequest, Replays, Shown};
 use crate::seal::Seal;
 
@@ -32,6 +35,42 @@ impl Trouble {
 
     fn unreachable(message: impl Into<String>) -> Self {
         Self { exit: Exit::Unreachable, message: message.into() }
+    }
+}
+
+/// Asks the node of a configuration.
+pub(super) fn ask(config: &Path, act: impl AsyncFnOnce(Client) -> Result<Exit, Trouble>) -> Exit {
+    let (config, seal) = match sealed(config) {
+        Ok(sealed) => sealed,
+        Err(exit) => return exit,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),
+    };
+    match runtime.block_on(async { act(Client::new(&config, seal)?).await }) {
+        Ok(exit) => exit,
+        Err(Trouble { exit, message }) => fail(exit, message),
+    }
+}
+
+/// A configuration, and the seal of the node that has run with it.
+pub(super) fn sealed(config: &Path) -> Result<(Config, Seal), Exit> {
+    let config = Config::load(config).map_err(|faults| {
+        report(&faults);
+        Exit::Wrong
+    })?;
+    match secret::of_known_node(&config) {
+        Ok(seal) => Ok((config, seal)),
+        Err(error) => {
+            let path = secret::path(&config);
+            let message = format_args!(
+                "the node secret {} cannot be read: {error}; a node makes it when it first runs, or configure \
+                 [node] secret_file",
+                path.display()
+            );
+            Err(fail(Exit::Wrong, message))
+        }
     }
 }
 
@@ -71,16 +110,47 @@ impl Client {
         self.send(self.request(Method::POST, "/deadletters/replay").json(request)).await
     }
 
+    /// A page of open connections.
+    pub(super) async fn connections(
+        &self,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Connections, Trouble> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(filter.pairs()).append_pair("limit", &limit.to_string());
+        if let Some(after) = after {
+            query.append_pair("continue", after);
+        }
+        self.send(self.request(Method::GET, &format!("/connections?{}", query.finish()))).await
+    }
+
+    /// Closes connections: those under this path, of which the query says more.
+    pub(super) async fn close(&self, path: [&str; 2], query: &[(&str, &str)]) -> Result<Closing, Trouble> {
+        let mut url = reqwest::Url::parse(&self.origin).map_err(|error| Trouble::wrong(error.to_string()))?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(path);
+            if path[0] != "connections" {
+                segments.push("connections");
+            }
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let bearer = operator::bearer(&self.seal, Role::Operator, unix_seconds());
+        self.send(self.http.request(Method::DELETE, url).bearer_auth(bearer)).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         // Sealed for each request: a long replay outlives one bearer.
-        let bearer = operator::bearer(&self.seal, unix_seconds());
+        let bearer = operator::bearer(&self.seal, Role::Operator, unix_seconds());
         self.http.request(method, format!("{}{path}", self.origin)).bearer_auth(bearer)
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Trouble> {
         let origin = &self.origin;
         let away = |error: reqwest::Error| {
-            Trouble::unreachable(format!("no node answers at {origin}: {}", super::super::publish::root_cause(&error)))
+            Trouble::unreachable(format!("no node answers at {origin}: {}", super::publish::root_cause(&error)))
         };
         let response = request.send().await.map_err(away)?;
         let status = response.status();

@@ -1,0 +1,50 @@
+//! Who may ask at the operator's port: operators, and the other nodes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::header::one;
+use super::state::App;
+use crate::clock::unix_seconds;
+use crate::operator::{self, Role};
+
+/// Lets operators pass, and nobody else.
+pub(super) async fn operators(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    pass(&app, Role::Operator, request, next).await
+}
+
+/// Lets nodes of the same secret pass, and nobody else.
+pub(super) async fn nodes(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    pass(&app, Role::Node, request, next).await
+}
+
+async fn pass(app: &App, role: Role, request: Request, next: Next) -> Response {
+    // The header alone: what stands in a query ends in somebody's log.
+    let value = match one(request.headers(), header::AUTHORIZATION) {
+        Ok(value) => value,
+        Err(refused) => return refuse(StatusCode::BAD_REQUEST, &refused.to_string()),
+    };
+    let bearer =
+        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match operator::check(&app.seal, role, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
+        Ok(()) => next.run(request).await,
+        Err(reason) => {
+            if app.edge.may_say("no operator") {
+                tracing::warn!(path = request.uri().path(), %reason, "no operator");
+            }
+            let mut response = refuse(StatusCode::UNAUTHORIZED, &reason.to_string());
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+    }
+}
+
+fn refuse(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}
