@@ -74,6 +74,11 @@ impl Personal {
                 let listed = |hub: &String| self.0.get(hub).is_some_and(|named| allows(named, name));
                 !is_personal(name) || hubs.iter().all(listed)
             };
+            // Fields in `groups` are checked where these are compiled; what is written out is not.
+            route.value("groups").iter().for_each(|node| check_written(&document, node));
+            for key in ["grant", "withdraw"] {
+                route.value(key).iter().for_each(|node| check_group(&document, node));
+            }
             for key in SENT_KEYS {
                 route.value(key).iter().for_each(|node| check_sent(&document, node, allowed));
             }
@@ -106,9 +111,14 @@ fn check_group(document: &Document<'_>, node: Node<'_>) {
             let message = format!("`{{{name}}}` is personal data");
             document.fault(text.at, message, Some(IN_GROUPS.to_owned()));
         }
-        if holds_address(text.value) {
-            document.fault(text.at, "a mail address is personal data", Some(IN_GROUPS.to_owned()));
-        }
+    }
+    check_written(document, node);
+}
+
+/// Addresses that are written out in the name of a group.
+fn check_written(document: &Document<'_>, node: Node<'_>) {
+    for text in texts(node).into_iter().filter(|text| holds_address(text.value)) {
+        document.fault(text.at, "a mail address is personal data", Some(IN_GROUPS.to_owned()));
     }
 }
 
@@ -169,6 +179,9 @@ mod tests {
             );
         }
         assert!(told("join = [\"user:alice@example.com\"]", "")[0].contains("2:9: a mail address is personal data"));
+        for route in ["groups = [\"user:a@b.example\"]", "grant = { user = \"{user}\", group = \"task:{email}\" }"] {
+            assert!(told("", route)[0].contains("name the group by an id"), "{route}");
+        }
     }
 
     #[test]
