@@ -8,10 +8,10 @@ import { serve } from "./server.mjs";
 import { Store } from "./store.mjs";
 
 /**
- * Starts the backend of an example; `publish` lists the types of its events, `audience` is that of its users' tokens, and
- * `routes` makes its routes of `{ store, issuer }`.
+ * Starts the backend of an example; `publish` lists the types of its events, `audience` is that of its users' tokens,
+ * `fromFiles` lets pages ask that were opened from a file, and `routes` makes its routes of `{ store, issuer }`.
  */
-export async function start({ source, publish, audience, routes }) {
+export async function start({ source, publish, audience, fromFiles = false, routes }) {
   const { values } = parseArgs({
     options: {
       listen: { type: "string", default: "127.0.0.1:8084" },
@@ -31,7 +31,7 @@ export async function start({ source, publish, audience, routes }) {
   ];
   const server = await serve({
     listen: values.listen,
-    origins: values["page-origin"].split(","),
+    origins: [...values["page-origin"].split(","), ...(fromFiles ? ["null"] : [])],
     routes: [...common, ...routes({ store, issuer })],
   });
   const relay = new Relay({ store, url: values["fanout-url"], token: (org) => issuer.producerToken(org), source });

@@ -36,6 +36,12 @@ export class ExamplePage {
     return this.#browser.open(context ?? (await this.person()), this.#example.page());
   }
 
+  /** The same page from a file, with the addresses of the hub and the backend. */
+  async openFile(path) {
+    const query = new URLSearchParams({ hub: this.#example.nodes[0].url(""), backend: this.#example.backend("") });
+    return this.#browser.open(await this.person(), `file://${path}?${query}`);
+  }
+
   /** A browser of somebody who has signed in. */
   async signedIn(user, options) {
     const tab = await this.open(await this.person(options));
@@ -45,15 +51,16 @@ export class ExamplePage {
 
   /**
    * The tests that every page passes: it is narrow enough for a phone, readable in light and dark, and everything is
-   * reached by the keyboard. `fill` brings the page of bob to something worth a picture.
+   * reached by the keyboard, from the button of whoever stands `first`. `fill` brings the page of bob to something worth a
+   * picture.
    */
-  checkScreens(fill) {
+  checkScreens(fill, { first = "alice" } = {}) {
     this.check("everything is reached by the keyboard", async () => {
       const tab = await this.open();
-      await tab.id("user-alice").waitFor();
+      await tab.id(`user-${first}`).waitFor();
       const focused = () => tab.page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
       await tab.page.keyboard.press("Tab");
-      assert.equal(await focused(), "user-alice");
+      assert.equal(await focused(), `user-${first}`);
       await tab.page.keyboard.press("Enter");
       await tab.id("sign-out").waitFor();
       for (let presses = 0; (await focused()) !== "sign-out"; presses += 1) {

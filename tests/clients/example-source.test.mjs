@@ -172,6 +172,18 @@ check("a tab tries again until the node is back, and resumes what it missed", as
   assert.equal(titles(alice).filter((one) => one === title).length, 1);
 });
 
+check("who is connected is asked of the node, and closed by it", async () => {
+  const [first, second] = [await tab("carol"), await tab("carol")];
+  const asked = await example.operator("GET", "/connections?user=carol&org=globex");
+  assert.equal(asked.status, 200);
+  assert.ok(asked.body.connections.length >= 2, JSON.stringify(asked.body));
+  for (const connection of asked.body.connections) {
+    assert.deepEqual([connection.user, connection.org, connection.hub], ["carol", "globex", "/hubs/notifications"]);
+  }
+  assert.equal((await example.operator("DELETE", "/users/carol/connections")).status, 202);
+  await Promise.all([first.closed, second.closed]);
+});
+
 check("without a token, or with another tenant's, nobody connects", async () => {
   await assert.rejects(connect(undefined), /401/);
   await assert.rejects(connect("no.token.at-all"), /401/);

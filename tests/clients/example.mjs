@@ -142,6 +142,15 @@ export class Example {
     return { status: answer.status, headers: answer.headers, body: text === "" ? undefined : JSON.parse(text) };
   }
 
+  /** A call of the operator's port, with the operator's bearer. */
+  async operator(method, path) {
+    const bearer = await this.#fanfare("token", "--operator");
+    const headers = { authorization: `Bearer ${bearer}` };
+    const answer = await fetch(`http://127.0.0.1:${this.nodes[0].admin}${path}`, { method, headers });
+    const text = await answer.text();
+    return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+
   /** Signs in, and returns the session's cookie and the token. */
   async signIn(user) {
     const answer = await this.call("POST", "/login", { body: { user, password: "demo" } });
@@ -165,7 +174,8 @@ export class Example {
   }
 
   async #fanfare(command, ...args) {
-    const all = [command, "--config", this.nodes[0].config, ...args];
+    const running = this.nodes.find((node) => node.isRunning) ?? this.nodes[0];
+    const all = [command, "--config", running.config, ...args];
     const { stdout } = await run(join(BINARIES, "fanfare"), all, { timeout: 30_000 });
     return stdout.trim();
   }
@@ -217,6 +227,10 @@ class ExampleNode {
   /** The address of a path of the node. */
   url(path) {
     return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  get isRunning() {
+    return this.#process !== undefined && this.#process.outcome === undefined;
   }
 
   async metrics() {

@@ -1,0 +1,103 @@
+// The platform's one connection: a class with a method for each call of the hub. The token is read once, at connect.
+
+import {
+  HttpTransportType,
+  type HubConnection,
+  HubConnectionBuilder,
+  HubConnectionState,
+  type IRetryPolicy,
+} from "@microsoft/signalr";
+
+/** Five attempts; after them the user is asked. */
+const RETRIES_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
+
+const retries: IRetryPolicy = {
+  nextRetryDelayInMilliseconds: ({ previousRetryCount }) => RETRIES_MS[previousRetryCount] ?? null,
+};
+
+type State = "connected" | "connecting" | "disconnected";
+type Handler = (...args: any[]) => void;
+
+class SignalRService {
+  #connection: HubConnection | null = null;
+  #lists = new Set<string>();
+  onState: (state: State) => void = () => undefined;
+
+  async connect(token: string | null): Promise<void> {
+    if (this.#connection?.state === HubConnectionState.Connected) {
+      return;
+    }
+    if (token === null) {
+      throw new Error("Nobody is signed in");
+    }
+    const connection = new HubConnectionBuilder()
+      .withUrl("/hubs/shopping-list", {
+        accessTokenFactory: () => token,
+        transport: HttpTransportType.WebSockets | HttpTransportType.ServerSentEvents | HttpTransportType.LongPolling,
+      })
+      .withAutomaticReconnect(retries)
+      .build();
+    connection.onreconnecting(() => this.onState("connecting"));
+    connection.onreconnected(async () => {
+      // Groups are a connection's, and this is another connection.
+      await Promise.all([...this.#lists].map((list) => connection.invoke("JoinList", list)));
+      this.onState("connected");
+    });
+    connection.onclose(() => this.onState("disconnected"));
+    this.#connection = connection;
+    this.onState("connecting");
+  }
+
+  /** Opens it, once the handlers are there. */
+  async start(): Promise<void> {
+    try {
+      await this.#connection?.start();
+      this.onState("connected");
+    } catch (error) {
+      this.onState("disconnected");
+      throw error;
+    }
+  }
+
+  async disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#lists.clear();
+    await connection?.stop();
+  }
+
+  async joinList(listId: string): Promise<void> {
+    if (this.getState() !== HubConnectionState.Connected) {
+      throw new Error("Not connected");
+    }
+    await this.#connection?.invoke("JoinList", listId);
+    this.#lists.add(listId);
+  }
+
+  async leaveList(listId: string): Promise<void> {
+    this.#lists.delete(listId);
+    if (this.getState() === HubConnectionState.Connected) {
+      await this.#connection?.invoke("LeaveList", listId);
+    }
+  }
+
+  async updatePresence(listId: string): Promise<void> {
+    if (this.getState() === HubConnectionState.Connected) {
+      await this.#connection?.invoke("UpdatePresence", listId);
+    }
+  }
+
+  on(name: string, handler: Handler): void {
+    this.#connection?.on(name, handler);
+  }
+
+  off(name: string, handler: Handler): void {
+    this.#connection?.off(name, handler);
+  }
+
+  getState(): HubConnectionState {
+    return this.#connection?.state ?? HubConnectionState.Disconnected;
+  }
+}
+
+export const signalRService = new SignalRService();
