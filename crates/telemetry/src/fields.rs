@@ -87,5 +87,7 @@ pub const LINE: &str = "line";
 pub const JOB: &str = "job";
 /// The name of a feature flag.
 pub const FLAG: &str = "flag";
+/// What a client calls its request by: the `x-correlation-id` of the request that opened a connection.
+pub const CORRELATION_ID: &str = "correlation_id";
 /// The W3C trace id; log lines written inside a span carry it without being asked to.
 pub const TRACE_ID: &str = "trace_id";

@@ -14,7 +14,7 @@ fn a_fanout_shows_what_it_counted() {
     let metrics = FanoutMetrics::new(&mut registry);
     metrics.connection_opened("/hubs/notifications", "websocket");
     metrics.connection_opened("/hubs/notifications", "websocket");
-    metrics.connection_closed("/hubs/notifications", "websocket", "client");
+    metrics.connection_closed("/hubs/notifications", "websocket", "client", Duration::from_secs(7));
     metrics.event_dead_lettered("license.FlagToggled", "undecodable");
     metrics.delivered(1000, 204_000);
     metrics.pushed(Duration::from_millis(3));
@@ -101,7 +101,8 @@ fn what_is_behind_is_told_by_partition_and_beyond_the_limit_together() {
 /// A metric with labels is shown from its first value on, so each is given one.
 fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connection_opened("/hubs/notifications", "websocket");
-    fanout.connection_closed("/hubs/notifications", "websocket", "client");
+    fanout.connection_closed("/hubs/notifications", "websocket", "client", Duration::from_secs(7));
+    fanout.reconnected("cursor");
     fanout.connect_refused("token");
     fanout.http_refused("body_slow");
     fanout.token_refused("expired");

@@ -27,6 +27,10 @@ const MOST_TYPES: usize = 500;
 const LATENCY_BUCKETS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// From a second, which is a client that cannot stay, to a day.
+const LIFETIME_BUCKETS: [f64; 11] =
+    [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 28_800.0, 43_200.0, 86_400.0];
+
 /// What a fan-out node counts.
 #[derive(Clone, Debug)]
 pub struct FanoutMetrics {
@@ -37,6 +41,8 @@ pub struct FanoutMetrics {
     tcp_connections: Gauge,
     http_refused: Counters<ReasonLabel>,
     closes: Counters<ReasonLabel>,
+    lifetimes: Histogram,
+    reconnects: Counters<KindLabel>,
     tokens_refused: Counters<ReasonLabel>,
     token_refreshes: Counters<OutcomeLabel>,
     token_values_dropped: Counters<ReasonLabel>,
@@ -77,6 +83,12 @@ impl FanoutMetrics {
             "From the broker's time of an event to the write of its notifications",
             publish_to_push.clone(),
         );
+        let lifetimes = Histogram::new(LIFETIME_BUCKETS);
+        registry.register(
+            names::CONNECTION_SECONDS,
+            "How long connections that have ended were open",
+            lifetimes.clone(),
+        );
         let r = registry;
         Self {
             ready: registered(r, names::READY, "1 while the node takes new connections"),
@@ -86,6 +98,8 @@ impl FanoutMetrics {
             tcp_connections: registered(r, names::TCP_CONNECTIONS, "TCP connections of the public port"),
             http_refused: registered(r, names::HTTP_REFUSED, "Requests and TCP connections that were refused"),
             closes: registered(r, names::CLOSES, "Connections that ended"),
+            lifetimes,
+            reconnects: registered(r, names::RECONNECTS, "Clients that came back"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
             token_refreshes: registered(r, names::TOKEN_REFRESHES, "Other tokens brought for open connections"),
             token_values_dropped: registered(
@@ -153,11 +167,17 @@ impl FanoutMetrics {
         self.connects.get_or_create(&labels).inc();
     }
 
-    /// A connection that was opened has ended.
-    pub fn connection_closed(&self, hub: &str, transport: &'static str, reason: &'static str) {
+    /// A connection that was opened has ended after so long.
+    pub fn connection_closed(&self, hub: &str, transport: &'static str, reason: &'static str, open: Duration) {
         let labels = ConnectionLabels { hub: self.hubs.label(hub), transport };
         self.connections.get_or_create(&labels).dec();
         self.closes.get_or_create(&ReasonLabel { reason }).inc();
+        self.lifetimes.observe(open.as_secs_f64());
+    }
+
+    /// A client came back: with a cursor to a new connection, or with another socket to the old one.
+    pub fn reconnected(&self, kind: &'static str) {
+        self.reconnects.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// A connect was refused before there was a connection.

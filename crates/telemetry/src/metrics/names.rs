@@ -16,6 +16,10 @@ pub const TCP_CONNECTIONS: &str = "fanfare_tcp_connections";
 pub const HTTP_REFUSED: &str = "fanfare_http_refused";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
+/// How long connections that have ended were open.
+pub const CONNECTION_SECONDS: &str = "fanfare_connection_seconds";
+/// Clients that came back, by how: with a cursor, or to a connection that waited for another socket.
+pub const RECONNECTS: &str = "fanfare_reconnects";
 /// Tokens that were refused, by reason.
 pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
 /// Other tokens brought for open connections, by outcome.
@@ -129,7 +133,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 57] = [
+pub const ALL: [&str; 59] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -137,6 +141,8 @@ pub const ALL: [&str; 57] = [
     TCP_CONNECTIONS,
     HTTP_REFUSED,
     CLOSES,
+    CONNECTION_SECONDS,
+    RECONNECTS,
     TOKENS_REFUSED,
     TOKEN_REFRESHES,
     TOKEN_VALUES_DROPPED,

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use fanfare_signalr::{Outcome, Protocol, Value};
+use fanfare_signalr::{Headers, Outcome, Protocol, Value};
 
 use super::CloseReason;
+use super::trail::traceparent;
 
 /// A call of a hub method, as the client made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Call {
     pub uploads: Vec<String>,
     /// Whether the client wants a stream for an answer.
     pub streaming: bool,
+    /// The W3C `traceparent` of the call's headers.
+    pub traceparent: Option<Box<str>>,
 }
 
 impl Call {
@@ -28,6 +31,7 @@ impl Call {
         arguments: Vec<Value<'_>>,
         uploads: &[Cow<'_, str>],
         streaming: bool,
+        headers: &Headers<'_>,
     ) -> Self {
         Self {
             id: id.map(Cow::into_owned),
@@ -35,6 +39,10 @@ impl Call {
             arguments: arguments.into_iter().map(Value::into_owned).collect(),
             uploads: uploads.iter().map(ToString::to_string).collect(),
             streaming,
+            traceparent: headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("traceparent"))
+                .and_then(|(_, value)| traceparent(value)),
         }
     }
 }
@@ -44,6 +52,7 @@ impl Call {
     #[must_use]
     pub fn memory(&self) -> usize {
         let ids = self.id.as_ref().map_or(0, String::len) + self.uploads.iter().map(|id| id.len() + 48).sum::<usize>();
+        let ids = ids + self.traceparent.as_ref().map_or(0, |parent| parent.len());
         size_of::<Self>() + ids + self.target.len() + self.arguments.iter().map(value_memory).sum::<usize>()
     }
 }

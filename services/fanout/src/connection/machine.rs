@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_signalr::handshake::{self, HandshakeError};
 use fanfare_signalr::negotiate::Transport;
-use fanfare_signalr::{Decoded, Message, Protocol, ProtocolError};
+use fanfare_signalr::{Decoded, Headers, Message, Protocol, ProtocolError};
 
 use super::CloseReason;
 use super::action::{Action, Call};
@@ -216,9 +216,9 @@ impl Connection {
             }
         };
         match protocol.decode(frame.body) {
-            Ok(Decoded::Message { message, .. }) => {
+            Ok(Decoded::Message { message, headers }) => {
                 if !message.is_trackable() || self.counts() {
-                    self.act_on(message, actions);
+                    self.act_on(message, &headers, actions);
                 }
             }
             Ok(Decoded::BindingFailure(failure)) => {
@@ -239,14 +239,14 @@ impl Connection {
         self.inbound.as_mut().is_none_or(Inbound::take)
     }
 
-    fn act_on(&mut self, message: Message<'_>, actions: &mut Vec<Action>) {
+    fn act_on(&mut self, message: Message<'_>, headers: &Headers<'_>, actions: &mut Vec<Action>) {
         match message {
             Message::Invocation { invocation_id, target, arguments, stream_ids } => {
-                let call = Call::new(invocation_id, &target, arguments, &stream_ids, false);
+                let call = Call::new(invocation_id, &target, arguments, &stream_ids, false, headers);
                 actions.push(Action::Call(call));
             }
             Message::StreamInvocation { invocation_id, target, arguments, stream_ids } => {
-                let call = Call::new(Some(invocation_id), &target, arguments, &stream_ids, true);
+                let call = Call::new(Some(invocation_id), &target, arguments, &stream_ids, true, headers);
                 actions.push(Action::Call(call));
             }
             Message::StreamItem { invocation_id, item } => {

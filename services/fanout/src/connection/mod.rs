@@ -11,6 +11,7 @@ mod machine;
 mod stateful;
 mod subscriptions;
 mod token;
+mod trail;
 
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ pub use machine::{Connection, Settings};
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
 pub(crate) use subscriptions::{Subscriptions, may_hear};
 pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};
+pub use trail::Trail;

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::Trail;
 use crate::seal::{Purpose, Seal};
 
 /// How long a negotiated id may wait for its transport, in seconds (rule 3).
@@ -66,11 +67,18 @@ impl ConnectionToken {
     /// The token as text for the `id` of the client's next request.
     #[must_use]
     pub fn seal(&self, seal: &Seal) -> String {
-        let mut payload = [0; 33];
+        self.seal_with(seal, &Trail::default())
+    }
+
+    /// The same with what its negotiation was called: browsers name that by headers, which they cannot do for a WebSocket.
+    #[must_use]
+    pub fn seal_with(&self, seal: &Seal, trail: &Trail) -> String {
+        let mut payload = vec![0; 33];
         payload[..16].copy_from_slice(&self.id.0.to_be_bytes());
         payload[16..24].copy_from_slice(&self.owner.to_be_bytes());
         payload[24..32].copy_from_slice(&self.expires.to_be_bytes());
         payload[32] = u8::from(self.stateful) | (u8::from(self.is_old) << 1);
+        trail.write(&mut payload);
         seal.close(Purpose::ConnectionToken, &payload)
     }
 
@@ -79,18 +87,25 @@ impl ConnectionToken {
     /// Whether it has expired matters for opening a connection only: one that is open stays known by it.
     #[must_use]
     pub fn open(seal: &Seal, text: &str) -> Option<Self> {
+        Self::open_with(seal, text).map(|(token, _)| token)
+    }
+
+    /// The same with what its negotiation was called.
+    #[must_use]
+    pub fn open_with(seal: &Seal, text: &str) -> Option<(Self, Trail)> {
         let payload = seal.open(Purpose::ConnectionToken, text)?;
         let (id, rest) = payload.split_first_chunk::<16>()?;
         let (owner, rest) = rest.split_first_chunk::<8>()?;
-        let (expires, flags) = rest.split_first_chunk::<8>()?;
-        let [flags] = *flags else { return None };
-        Some(Self {
+        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let (flags, trail) = rest.split_first()?;
+        let token = Self {
             id: ConnectionId(u128::from_be_bytes(*id)),
             owner: u64::from_be_bytes(*owner),
             expires: i64::from_be_bytes(*expires),
             stateful: flags & 1 != 0,
             is_old: flags & 2 != 0,
-        })
+        };
+        Some((token, Trail::read(trail)))
     }
 
     /// Whether the token may open a connection at `now`, in seconds since the epoch.

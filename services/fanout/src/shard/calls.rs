@@ -7,9 +7,11 @@ use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 use fanfare_signalr::{Message, Outcome, invocation_error};
+use tracing::Span;
 
 use super::budget::{Budget, Rate};
 use super::declared::Judging;
+use super::lines::Line;
 use super::tab::Tab;
 use super::{Core, Key, Task, Ticket};
 use crate::connection::Call;
@@ -39,6 +41,8 @@ pub(super) struct Running {
     pub(super) ticket: Ticket,
     pub(super) id: Option<String>,
     pub(super) target: String,
+    /// What its log lines and what it publishes are part of.
+    pub(super) span: Span,
     pub(super) work: Work,
 }
 
@@ -135,7 +139,7 @@ impl Core {
         }
         let Some((method, signature)) = self.context.methods.find(&tab.hub.path, &call.target) else {
             let error = invocation_error::unknown_method(&call.target);
-            return self.refuse(key, call.id.as_deref(), error);
+            return self.refuse_call(key, &call, "unknown_method", error);
         };
         // What cannot be right is not kept while it waits.
         let wrong = match &method {
@@ -143,7 +147,7 @@ impl Core {
             _ => None,
         };
         if let Some(error) = mismatch(tab, &call, signature).or(wrong) {
-            return self.refuse(key, call.id.as_deref(), error);
+            return self.refuse_call(key, &call, "arguments", error);
         }
         let open = tab.calls.open(rate, now);
         if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id))
@@ -160,6 +164,13 @@ impl Core {
         open.memory += call.memory();
         open.waiting.push_back(call);
         self.start_next_call(key);
+    }
+
+    /// Refuses a call that could never be carried out.
+    fn refuse_call(&mut self, key: Key, call: &Call, reason: &'static str, error: String) {
+        let line = Line { method: Some(&call.target), reason: Some(reason), ..Line::default() };
+        self.say(key, &Span::none(), "call refused", &line);
+        self.refuse(key, call.id.as_deref(), error);
     }
 
     fn refuse(&mut self, key: Key, id: Option<&str>, error: String) {
@@ -235,9 +246,11 @@ impl Core {
 
     fn run(&mut self, key: Key, call: Call) {
         let ticket = self.ticket();
+        let span = self.call_span(key, &call.target, call.traceparent.as_deref());
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some((method, _)) = self.context.methods.find(&tab.hub.path, &call.target) else { return };
-        let begin = |work| Running { ticket, id: call.id.clone(), target: call.target.clone(), work };
+        let begin =
+            |work| Running { ticket, id: call.id.clone(), target: call.target.clone(), span: span.clone(), work };
         let Some(open) = &mut tab.calls.0 else { return };
         match method {
             // Whoever has left is told nothing any more.
@@ -250,7 +263,7 @@ impl Core {
                 }
                 self.try_waiting_resume(key);
             }
-            Method::Declared(method) => self.run_declared(key, ticket, method, call),
+            Method::Declared(method) => self.run_declared(key, ticket, method, call, span),
             Method::Handler(handler) => {
                 open.running = Some(begin(Work::Handler));
                 self.tasks.push_back(Task::Handle { key, ticket, handler, call, stream: false });

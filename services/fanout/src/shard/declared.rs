@@ -7,8 +7,10 @@ use std::sync::{Arc, PoisonError};
 use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
 use fanfare_token::OtherClaims;
+use tracing::Span;
 
 use super::calls::{Running, Work};
+use super::lines::Line;
 use super::tab::Tab;
 use super::{Authorize, Core, Key, Task, Ticket};
 use crate::connection::Call;
@@ -50,17 +52,20 @@ impl Judging {
 
 impl Core {
     /// Checks a call and begins it.
-    pub(super) fn run_declared(&mut self, key: Key, ticket: Ticket, method: Arc<Declared>, call: Call) {
+    pub(super) fn run_declared(&mut self, key: Key, ticket: Ticket, method: Arc<Declared>, call: Call, span: Span) {
         let (id, target) = (call.id, call.target);
         let checked = match self.check_declared(key, &method, call.arguments) {
             Ok(checked) => checked,
-            Err(refusal) => return self.refuse_declared(key, id.as_deref(), &target, &method, &refusal),
+            Err(refusal) => {
+                self.say_refused(key, &span, &method, None, &refusal);
+                return self.refuse_declared(key, id.as_deref(), &target, &method, &refusal);
+            }
         };
         let Checked { given, met, shares, plan } = checked;
         let answers = shares.iter().map(|_| None).collect();
         let judging = Judging { method, met, given, shares, answers, asked: 0, plan, joined: Vec::new() };
         let is_asked = judging.shares.iter().any(|share| share.asking.is_some());
-        self.begin_running(key, Running { ticket, id, target, work: Work::Declared(Box::new(judging)) });
+        self.begin_running(key, Running { ticket, id, target, span, work: Work::Declared(Box::new(judging)) });
         if is_asked {
             self.ask_next(key, ticket);
         } else {
@@ -113,7 +118,6 @@ impl Core {
         method: &Declared,
         refusal: &Refusal,
     ) {
-        tracing::debug!(method = target, %refusal, "call refused");
         let own = match &method.refused {
             Refused::Silently if refusal.is_of_access() => {
                 return self.complete_running(key, id, Outcome::Value(Value::Null));
@@ -128,7 +132,8 @@ impl Core {
     /// Ends the declared call that runs. What it had joined is left again if it fails.
     pub(super) fn end_declared(&mut self, key: Key, ticket: Ticket, outcome: Result<Outcome<'static>, Refusal>) {
         let running = self.connections.get_mut(key).and_then(|tab| tab.calls.finish(ticket));
-        let Some(Running { id, target, work: Work::Declared(judging), .. }) = running else { return };
+        let Some(Running { id, target, span, work: Work::Declared(judging), .. }) = running else { return };
+        self.say_ended(key, &span, &judging, &outcome);
         match outcome {
             Ok(outcome) => self.complete_running(key, id.as_deref(), outcome),
             Err(refusal) => {
@@ -139,6 +144,37 @@ impl Core {
             }
         }
         self.start_next_call(key);
+    }
+
+    fn say_refused(&mut self, key: Key, span: &Span, method: &Declared, plan: Option<&Plan>, refusal: &Refusal) {
+        let joins = method.action.deed() == Some(Deed::Join);
+        let message = if joins { "join refused" } else { "call refused" };
+        let line = || Line { method: Some(&method.name), reason: Some(refusal.reason()), ..Line::default() };
+        let groups = plan.map(|plan| &*plan.groups).unwrap_or_default();
+        if groups.is_empty() {
+            self.say(key, span, message, &line());
+        }
+        for wanted in groups {
+            self.say(key, span, message, &Line { group: Some(&wanted.group), ..line() });
+        }
+    }
+
+    /// What came of a call; what it has left was told when that was done.
+    fn say_ended(&mut self, key: Key, span: &Span, judging: &Judging, outcome: &Result<Outcome<'static>, Refusal>) {
+        let (method, plan) = (&judging.method, judging.plan.as_ref());
+        let answer = match outcome {
+            Err(refusal) => return self.say_refused(key, span, method, plan, refusal),
+            Ok(answer) => answer,
+        };
+        let line = || Line { method: Some(&method.name), ..Line::default() };
+        if method.action.deed() == Some(Deed::Join) {
+            for wanted in plan.iter().flat_map(|plan| &plan.groups) {
+                self.say(key, span, "joined", &Line { group: Some(&wanted.group), ..line() });
+            }
+        }
+        if let (Some(_), Outcome::Value(Value::String(event))) = (plan.and_then(|plan| plan.draft.as_ref()), answer) {
+            self.say(key, span, "published", &Line { event: Some(event), ..line() });
+        }
     }
 
     /// The declared call that runs, if it is the one of a ticket.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 #[cfg(test)]
 use super::Observed;
+use super::lines::say_pushed;
 use super::tab::Tab;
 use super::{Context, Core};
 use crate::groups::Delivery;
@@ -63,6 +64,8 @@ impl Core {
         let Self { members, connections, dirty, context, waiting, .. } = self;
         #[cfg(test)]
         let observed = &mut self.observed;
+        // Asked once: it is not for free where there are ten thousand members.
+        let says = tracing::enabled!(tracing::Level::DEBUG);
         let (mut given, mut bytes) = (0u64, 0u64);
         for group in &delivery.groups {
             for key in members.of(&delivery.hub, group) {
@@ -79,6 +82,9 @@ impl Core {
                     }
                 };
                 given += 1;
+                if says {
+                    say_pushed(tab, group);
+                }
                 #[cfg(test)]
                 observed.push(Observed::Live(key, Arc::clone(delivery)));
                 bytes += size as u64;

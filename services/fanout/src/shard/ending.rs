@@ -336,9 +336,11 @@ impl Core {
         tab.account(&mut self.waiting);
         let (id, hub) = (tab.id, tab.hub.path.clone());
         let reason = tab.ending.as_ref().map_or(&CloseReason::ClientGone, |ending| &ending.reason);
-        self.context.metrics.connection_closed(&hub, tab.transport.name(), reason.label());
-        tracing::debug!(connection = %id, reason = reason.label(), fault = ?reason.fault(), "closed");
+        let (reason, transport, opened) = (reason.clone(), tab.transport.name(), tab.life.opened);
         let now = self.now();
+        let open = now.saturating_duration_since(opened);
+        self.context.metrics.connection_closed(&hub, transport, reason.label(), open);
+        self.say_closed(key, &reason);
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.end(CloseReason::ClientGone, now);
         self.drop_flow(key);

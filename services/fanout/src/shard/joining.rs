@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use fanfare_event::Id;
 use fanfare_signalr::{Outcome, Value};
+use tracing::Span;
 
+use super::lines::Line;
 use super::opening::Look;
 use super::tab::Tab;
 use super::{Core, Key, Publish, Task, Ticket};
@@ -51,9 +53,10 @@ impl Core {
         };
         let roles = self.roles(key);
         let Some(tab) = self.connections.get(key) else { return };
+        let span = tab.calls.running().map_or_else(Span::none, |running| running.span.clone());
         let any_org = tab.hub.may_name_org(&roles).then(|| self.context.issuer_orgs.clone());
         let event =
-            Box::new(Publish { hub: Arc::clone(&tab.hub.path), identity: tab.identity.clone(), any_org, draft });
+            Box::new(Publish { hub: Arc::clone(&tab.hub.path), identity: tab.identity.clone(), any_org, draft, span });
         self.tasks.push_back(Task::Publish { key, ticket, event });
     }
 
@@ -192,24 +195,29 @@ impl Core {
         for key in members {
             let tab = self.connections.get(key);
             if tab.and_then(|tab| tab.identity.as_ref()).is_some_and(|who| access.concerns(who)) {
-                self.leave_asked(key, &access.group);
+                self.leave_where(key, Some("withdrawn"), |joined| joined.membership.group == access.group);
             }
         }
     }
 
     /// Takes a connection out of a group that it asked for; its claims may keep it in.
     pub(super) fn leave_asked(&mut self, key: Key, group: &GroupName) {
-        self.leave_where(key, |joined| joined.membership.group == *group);
+        self.leave_where(key, None, |joined| joined.membership.group == *group);
     }
 
     /// Takes a connection out of the groups that an answer to this question let it into.
     pub(super) fn leave_allowed_by(&mut self, key: Key, asking: &Asking) {
-        self.leave_where(key, |joined| joined.recheck.as_ref().is_some_and(|recheck| *recheck.asking == *asking));
+        self.leave_where(key, Some("denied"), |joined| {
+            joined.recheck.as_ref().is_some_and(|recheck| *recheck.asking == *asking)
+        });
     }
 
-    fn leave_where(&mut self, key: Key, is_left: impl Fn(&Joined) -> bool) {
+    fn leave_where(&mut self, key: Key, reason: Option<&'static str>, is_left: impl Fn(&Joined) -> bool) {
         let Some(tab) = self.connections.get_mut(key) else { return };
+        let span = tab.calls.running().map_or_else(Span::none, |running| running.span.clone());
         for left in tab.subscriptions.joined.remove(is_left) {
+            let line = Line { group: Some(&left.membership.group), reason, ..Line::default() };
+            self.say(key, &span, "left", &line);
             self.leave_unless_held(key, &left.membership.group);
         }
     }

@@ -84,13 +84,11 @@ impl Core {
         false
     }
 
-    /// One connection as an operator sees it, at this time; none if it has ended meanwhile.
+    /// One connection as an operator sees it; none if it has ended meanwhile.
     #[must_use]
-    pub fn describe(&self, id: ConnectionId, key: Key, node: &str, unix_millis: i64) -> Option<Connection> {
+    pub fn describe(&self, id: ConnectionId, key: Key, node: &str) -> Option<Connection> {
         let tab = self.connections.get(key).filter(|tab| tab.id == id && tab.ending.is_none())?;
         let claims = tab.identity.as_ref().map(|who| who.claims());
-        let open = self.now().saturating_duration_since(tab.opened);
-        let since = unix_millis.saturating_sub(i64::try_from(open.as_millis()).unwrap_or(i64::MAX));
         let mut groups: Vec<&GroupName> = tab.subscriptions.groups().collect();
         let all = groups.len();
         groups.truncate(MOST_GROUPS);
@@ -108,7 +106,7 @@ impl Core {
             transport: tab.transport.name().to_owned(),
             groups,
             more_groups: all.saturating_sub(MOST_GROUPS),
-            since: Timestamp(since).to_rfc3339(),
+            since: Timestamp(tab.life.since.saturating_mul(1000)).to_rfc3339(),
             node: node.to_owned(),
         })
     }

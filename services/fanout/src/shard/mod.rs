@@ -21,6 +21,7 @@
 //! | `presence` | who is there, told to the tabs in a group |
 //! | `retained` | the current state, told once a tab has caught up |
 //! | `ending` | why and how a connection ends |
+//! | `lines` | what a log says of connections |
 //! | `listing` | which connections there are, for an operator |
 
 mod budget;
@@ -33,6 +34,7 @@ mod ending;
 mod flow;
 mod inbound;
 mod joining;
+mod lines;
 mod listing;
 mod members;
 mod opening;
@@ -76,6 +78,7 @@ use crate::projection::{HubTag, seal_cursor};
 use crate::roster::Rosters;
 use crate::seal::Seal;
 use delivery::Overtaken;
+use lines::Lines;
 use members::Members;
 use replay::Spending;
 use tab::Tab;
@@ -148,6 +151,8 @@ pub struct Core {
     /// What waits for all links, in bytes of memory.
     waiting: usize,
     draining: bool,
+    /// How many lines of connections that come and go may be written.
+    lines: Lines,
     /// What the simulation judges and no client can see.
     #[cfg(test)]
     pub(crate) observed: Vec<Observed>,
@@ -194,6 +199,7 @@ impl Core {
             tabs_by_user: HashMap::new(),
             waiting: 0,
             draining: false,
+            lines: Lines::of_shard(now),
             #[cfg(test)]
             observed: Vec::new(),
         }

@@ -12,6 +12,7 @@ use fanfare_signalr::negotiate::Transport;
 use super::calls::Calls;
 use super::catching_up::{CatchingUp, Caught};
 use super::inbound::Inbound;
+use super::lines::Life;
 use super::queue::SendQueue;
 use super::request::{Caller, Denied, Opening, Welcome};
 use super::tab::{Origin, Poll, Tab};
@@ -191,7 +192,15 @@ impl Core {
     /// Makes a connection around its link.
     fn open(&mut self, opening: Opening, transport: Transport, unix_seconds: i64) -> Key {
         let now = self.now();
-        let Opening { id, token_expires, stateful, hub, identity, cursor, address, request } = opening;
+        let Opening { id, token_expires, stateful, hub, identity, mut trail, cursor, address, request } = opening;
+        // Its span is what all that follows is part of; the connection itself outlives any span.
+        let span = tracing::info_span!("connect", hub = &*hub.path, connection = %id, transport = transport.name());
+        if let Some(parent) = &trail.traceparent {
+            fanfare_telemetry::follow(&span, parent);
+        }
+        if let Some(own) = span.in_scope(fanfare_telemetry::traceparent) {
+            trail.traceparent = Some(own.into_boxed_str());
+        }
         let path = hub.path.clone();
         let address = address.filter(|_| hub.counts_addresses());
         let origin = (address.is_some() || request.is_some()).then(|| Box::new(Origin { address, request }));
@@ -201,7 +210,7 @@ impl Core {
             identity,
             transport,
             origin,
-            opened: now,
+            life: Box::new(Life::new(now, unix_seconds, trail)),
             cursor: cursor.map(String::into_boxed_str),
             connection: Connection::new(transport, stateful, now),
             reader: FrameReader::default(),
@@ -246,6 +255,7 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.connection.replace_socket(now);
+        self.context.metrics.reconnected("socket");
         tab.reader = FrameReader::default();
         tab.queue.clear();
         tab.is_linked = true;
@@ -321,8 +331,10 @@ impl Core {
             Err(Refused::LoggedOut) => return self.close(key, CloseReason::LoggedOut),
             Err(Refused::Forbidden) => return self.close(key, CloseReason::Forbidden),
         }
-        let is_catching_up = tab.is_catching_up();
-        match tab.cursor.take() {
+        let (is_catching_up, cursor) = (tab.is_catching_up(), tab.cursor.take());
+        self.say_connected(key);
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        match cursor {
             Some(cursor) => {
                 tab.flow().catching_up.get_or_insert_with(|| CatchingUp::new(now));
                 self.resume_at_connect(key, &cursor);

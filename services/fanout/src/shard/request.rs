@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::config::HubConfig;
-use crate::connection::ConnectionId;
+use crate::connection::{ConnectionId, Trail};
 use crate::method::Request;
 use crate::vocabulary::Identity;
 
@@ -24,6 +24,8 @@ pub struct Opening {
     pub hub: Arc<HubConfig>,
     /// Whose it is; `None` on a public hub.
     pub identity: Option<Identity>,
+    /// What its opening request is called elsewhere.
+    pub trail: Trail,
     /// The cursor to resume from at connect, as the client gave it.
     pub cursor: Option<String>,
     /// Where it comes from, if that is known.

@@ -37,6 +37,7 @@ impl Core {
             self.answer_without_replay(key, id);
             return true;
         };
+        self.count_return(key);
         match open_cursor(&self.context.seal, cursor) {
             Ok(cursor) => self.begin_resume(key, Kind::Call(id.map(str::to_owned)), cursor),
             Err(error) => {
@@ -49,6 +50,7 @@ impl Core {
 
     /// `?cursor=`: replays before anything else is told.
     pub(super) fn resume_at_connect(&mut self, key: Key, cursor: &str) {
+        self.count_return(key);
         match open_cursor(&self.context.seal, cursor) {
             Ok(cursor) => self.begin_resume(key, Kind::AtConnect, cursor),
             Err(UnknownCursor) => {
@@ -56,6 +58,14 @@ impl Core {
                 self.context.metrics.resumed("unknown_cursor", 0);
                 tracing::debug!("a connect named a cursor that was not issued here");
             }
+        }
+    }
+
+    /// A client that brings a cursor was here before; counted once for its connection.
+    fn count_return(&mut self, key: Key) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        if !std::mem::replace(&mut tab.life.has_returned, true) && !tab.is_anchored {
+            self.context.metrics.reconnected("cursor");
         }
     }
 

@@ -12,6 +12,7 @@ use fanfare_signalr::negotiate::Transport;
 use super::calls::Calls;
 use super::flow::Flow;
 use super::inbound::Inbound;
+use super::lines::Life;
 use super::presence::Attending;
 use super::queue::SendQueue;
 use super::resume::Rejoin;
@@ -34,8 +35,8 @@ pub(super) struct Tab {
     pub transport: Transport,
     /// What is kept of the request that opened it, where its hub's methods want that.
     pub origin: Option<Box<Origin>>,
-    /// When it was opened.
-    pub opened: Instant,
+    /// When it began, and what it is called elsewhere.
+    pub life: Box<Life>,
     /// The cursor of the URL, until the handshake is done.
     pub cursor: Option<Box<str>>,
     /// The protocol's state machine.

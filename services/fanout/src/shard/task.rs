@@ -6,6 +6,7 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 use fanfare_signalr::{Outcome, Value};
 use fanfare_token::IssuerOrgs;
+use tracing::Span;
 
 use crate::connection::{Call, ConnectionId};
 use crate::method::Handler;
@@ -46,6 +47,8 @@ pub struct Publish {
     pub any_org: Option<IssuerOrgs>,
     /// The event.
     pub draft: Draft,
+    /// The span of the call, which is the parent of the event's.
+    pub span: Span,
 }
 
 /// The answer to a poll.

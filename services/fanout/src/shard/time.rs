@@ -90,6 +90,7 @@ impl Core {
             self.tick_one(key, unix_seconds);
         }
         self.spending.tidy(self.clock.now);
+        self.say_left_out();
     }
 
     fn tick_one(&mut self, key: Key, unix_seconds: i64) {

@@ -208,6 +208,7 @@ impl SimulatedShard {
         wire: usize,
     ) {
         let opening = Opening {
+            trail: crate::connection::Trail::default(),
             id,
             token_expires: None,
             stateful: false,

@@ -24,8 +24,7 @@ const OPENING: &[u8] = b":\r\n";
 /// Opens an event stream.
 pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
     app.check_willing(Who::default())?;
-    let (token, identity) = Asked::named(app, hub, parts).await?;
-    let asked = Asked { token: Some(token), identity };
+    let (token, asked) = Asked::named(app, hub, parts).await?;
     if !asked.may_open() {
         return Err(refused(app, Denied::Unknown));
     }

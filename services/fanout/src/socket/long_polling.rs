@@ -20,8 +20,7 @@ const MAX_POST_BYTES: usize = 1024 * 1024;
 
 /// Takes a poll and answers it when there is something to say.
 pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
-    let (token, identity) = Asked::named(app, hub, parts).await?;
-    let asked = Asked { token: Some(token), identity };
+    let (token, asked) = Asked::named(app, hub, parts).await?;
     // Only opening needs room and readiness; a connection that is open goes on.
     let seat = seat(app, &asked, parts);
     let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
@@ -41,13 +40,13 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
 
 /// Takes messages of a client whose transport has no way back of its own.
 pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
-    let (token, identity) = Asked::named(app, hub, parts).await?;
+    let (token, asked) = Asked::named(app, hub, parts).await?;
+    let identity = asked.identity.as_ref();
     // Nobody in particular is one user of each public hub.
-    let user = (&hub.path, identity.as_ref().map(|identity| (&identity.claims().realm, &identity.claims().user)));
+    let user = (&hub.path, identity.map(|identity| (&identity.claims().realm, &identity.claims().user)));
     let body = app.edge.bodies.read(body, MAX_POST_BYTES, user, Some(token.id)).await;
     let body = body.inspect_err(|error| app.metrics.http_refused(error.label()))?;
     let bytes = body.bytes.clone();
-    let asked = Asked { token: Some(token), identity };
     let seat = seat(app, &asked, parts);
     let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
     let asked = ask(app, token.id, |answer| Command::Post { arrival, may_open, bytes, answer }).await;
@@ -92,7 +91,7 @@ fn unless_unwilling(app: &App, refusal: Refusal, unwilling: Option<Unwilling>) -
 
 /// Ends a long-polling connection.
 pub(super) async fn delete(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
-    let (token, identity) = Asked::named(app, hub, parts).await?;
+    let (token, Asked { identity, .. }) = Asked::named(app, hub, parts).await?;
     let caller = caller(token.id, identity);
     ask(app, token.id, |answer| Command::Delete { caller, answer }).await?;
     Ok(StatusCode::ACCEPTED.into_response())

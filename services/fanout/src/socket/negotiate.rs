@@ -12,7 +12,7 @@ use super::query::Query;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionToken, TOKEN_LIFETIME_SECONDS};
+use crate::connection::{ConnectionToken, TOKEN_LIFETIME_SECONDS, Trail};
 use crate::limit::Who;
 use crate::vocabulary::Identity;
 
@@ -38,7 +38,8 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
                 is_old: version == Version::V0,
                 expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
             };
-            let (connection_id, sealed) = (token.id.to_string(), token.seal(&app.seal));
+            let (connection_id, sealed) =
+                (token.id.to_string(), token.seal_with(&app.seal, &Trail::of(&parts.headers)));
             match version {
                 // The old form has one id for both: it must be the one that opens the connection.
                 Version::V0 => Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() },

@@ -14,7 +14,7 @@ use super::shard::{Arrival, Caller, Command, Denied, Opening};
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, ConnectionToken};
+use crate::connection::{ConnectionId, ConnectionToken, Trail};
 use crate::limit::Who;
 use crate::method::Request;
 use crate::vocabulary::Identity;
@@ -28,6 +28,8 @@ pub(super) struct Asked {
     pub token: Option<ConnectionToken>,
     /// Whose request it is.
     pub identity: Option<Identity>,
+    /// What it is called elsewhere.
+    pub trail: Trail,
 }
 
 impl Asked {
@@ -39,31 +41,30 @@ impl Asked {
     /// The same for a bearer token that expired at most so many seconds ago.
     async fn within(app: &App, hub: &HubConfig, parts: &Parts, late: u32) -> Result<Self, Refusal> {
         let id = Query::of(&parts.uri).one("id")?.filter(|id| !id.is_empty());
+        let mut trail = Trail::of(&parts.headers);
         let token = match id {
             None => None,
             Some(id) => {
-                let token = ConnectionToken::open(&app.seal, &id).ok_or(Denied::Unknown);
-                Some(token.map_err(|denied| refused(app, denied))?)
+                let token = ConnectionToken::open_with(&app.seal, &id).ok_or(Denied::Unknown);
+                let (token, of_negotiation) = token.map_err(|denied| refused(app, denied))?;
+                trail = trail.or(of_negotiation);
+                Some(token)
             }
         };
         let identity = bearer::identify_within(app, hub, parts, late).await?;
         if token.is_some_and(|token| token.owner != owner(hub, identity.as_ref())) {
             return Err(refused(app, Denied::OtherUser));
         }
-        Ok(Self { token, identity })
+        Ok(Self { token, identity, trail })
     }
 
     /// The same, for requests that must name a connection. One that outlives its token takes them for as long.
-    pub(super) async fn named(
-        app: &App,
-        hub: &HubConfig,
-        parts: &Parts,
-    ) -> Result<(ConnectionToken, Option<Identity>), Refusal> {
+    pub(super) async fn named(app: &App, hub: &HubConfig, parts: &Parts) -> Result<(ConnectionToken, Self), Refusal> {
         if Query::of(&parts.uri).one("id")?.is_none_or(|id| id.is_empty()) {
             return Err(Refusal::MissingId);
         }
-        let Self { token, identity } = Self::within(app, hub, parts, hub.after_expiry).await?;
-        Ok((token.ok_or(Refusal::MissingId)?, identity))
+        let asked = Self::within(app, hub, parts, hub.after_expiry).await?;
+        Ok((asked.token.ok_or(Refusal::MissingId)?, asked))
     }
 
     /// Whether the token may open a connection; one without negotiation always may.
@@ -96,6 +97,7 @@ impl Asked {
             stateful: self.token.is_some_and(|token| token.stateful),
             hub: Arc::clone(hub),
             identity: self.identity,
+            trail: self.trail,
             cursor: cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES),
             address: app.edge.address(parts),
             request,

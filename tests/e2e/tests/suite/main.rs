@@ -16,6 +16,7 @@ mod identity;
 mod isolation;
 mod leaks;
 mod limits;
+mod log_lines;
 mod logout;
 mod presence;
 mod proxy;

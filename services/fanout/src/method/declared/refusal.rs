@@ -70,6 +70,29 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The reason as a log field.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Count { .. } | Self::Argument(_) | Self::Group(_) => "arguments",
+            Self::NoClaim(_) => "no_claim",
+            Self::Several(_) => "several_values",
+            Self::NoAnswer(_) => "no_answer",
+            Self::TooWide(_) => "too_many_groups_named",
+            Self::OtherOrg => "other_org",
+            Self::NotIn => "not_in_group",
+            Self::TooOften(_) => "too_often",
+            Self::Unauthorized => "unauthorized",
+            Self::Denied => "denied",
+            Self::Unchecked => "unchecked",
+            Self::Event(_) => "event",
+            Self::NotStored => "not_stored",
+            Self::Unknown => "outcome_unknown",
+            Self::Gone => "gone",
+            Self::TooMany(_) => "too_many_groups",
+        }
+    }
+
     /// Whether it is about who calls, so that a method's own words for that tell it.
     #[must_use]
     pub fn is_of_access(&self) -> bool {

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use tokio::sync::oneshot;
 
 use super::Shard;
-use crate::clock::unix_millis;
 use crate::operator::connections::Connection;
 use crate::shard::Listing;
 
@@ -29,8 +28,7 @@ impl Shard {
             let found: Vec<_> = listing.found().collect();
             let mut page = Vec::with_capacity(found.len());
             for some in found.chunks(IN_TURN) {
-                let now = unix_millis();
-                page.extend(some.iter().filter_map(|(id, key)| shard.core().describe(*id, *key, &node, now)));
+                page.extend(some.iter().filter_map(|(id, key)| shard.core.borrow().describe(*id, *key, &node)));
                 tokio::task::yield_now().await;
             }
             // Whoever asked may have given up.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fanfare_broker::PublishError;
 use fanfare_event::{Attributes, Id, Timestamp, TypeName};
+use tracing::Instrument as _;
 
 use super::Shard;
 use crate::clock::unix_millis;
@@ -20,14 +21,15 @@ impl Shard {
     pub(super) fn publish(self: &Rc<Self>, key: Key, ticket: Ticket, event: Publish) {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let outcome = shard.publish_asked(event).await;
+            let span = event.span.clone();
+            let outcome = shard.publish_asked(event).instrument(span).await;
             shard.core().published(key, ticket, outcome);
             shard.settle();
         });
     }
 
     async fn publish_asked(&self, publish: Publish) -> Result<String, Refusal> {
-        let Publish { hub, identity, any_org, draft: Draft { event, body, names_org } } = publish;
+        let Publish { hub, identity, any_org, draft: Draft { event, body, names_org }, .. } = publish;
         let claims = identity.as_ref().map(|who| who.claims());
         let attributes = Attributes {
             id: uuid::Uuid::new_v4().to_string(),
