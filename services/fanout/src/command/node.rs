@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fanfare_broker::Broker;
 use fanfare_broker::embedded::OpenError;
 use fanfare_broker::watched::Watched;
+use fanfare_broker::{Broker, Position};
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
@@ -159,17 +159,11 @@ impl Node {
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let recent = Arc::new(Recent::new(config.limits.resume_memory_bytes));
-        let start = fanfare_broker::Position::start(0);
-        let groups = Arc::new(Groups::new(Projection::new(start, &bounds), inboxes));
+        let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
         let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), routes.clone(), Arc::clone(&groups));
-        let replay = Replay::new(
-            Arc::clone(&broker),
-            Arc::clone(&registry),
-            routes.clone(),
-            Arc::clone(&recent),
-            replay_options(&config, bounds),
-        );
-        let replay = replay.with_schemas(schemas.clone());
+        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), routes.clone());
+        let replay = Replay::new(log, known, routing, Arc::clone(&recent), replay_options(&config, bounds))
+            .with_schemas(schemas.clone());
         let presence = Presence::of(&config.hubs, &nodes);
         let listener = Listener::new(presence.as_ref().map(Presence::rosters), nodes.clone(), Arc::clone(&metrics));
         let verifier = verifier(&config)?;
@@ -199,10 +193,9 @@ impl Node {
             shards: commands,
             draining: AtomicBool::new(false),
         });
-        let log = Arc::clone(&broker);
         let pipeline = Pipeline {
             letters: DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics)),
-            broker,
+            broker: Arc::clone(&broker),
             registry: Arc::clone(&registry),
             schemas,
             routes: routes.clone(),
@@ -216,7 +209,7 @@ impl Node {
             presence,
             tells_risks: config.development.is_none(),
         };
-        Ok(Self { app, pipeline, broker: log, shards, hubs, registry, routes, nodes, listener })
+        Ok(Self { app, pipeline, broker, shards, hubs, registry, routes, nodes, listener })
     }
 }
 

@@ -77,6 +77,23 @@ async fn three(test: &str) -> Option<(NatsServer, Vec<Node>)> {
     Some((server, nodes))
 }
 
+/// Asks a page of each node in turn: all that there are, each once.
+async fn every_page_is_of_all(nodes: &[Node]) {
+    let (mut ids, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = list(&nodes[ids.len() % 3], &format!("limit=2{next}")).await;
+        let connections = page["connections"].as_array().expect("connections");
+        assert!(connections.len() <= 2);
+        ids.extend(connections.iter().map(|one| one["id"].as_str().expect("an id").to_owned()));
+        let Some(more) = page["continue"].as_str() else { break };
+        next = format!("&continue={more}");
+    }
+    assert_eq!(ids.len(), 5);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "each once");
+}
+
 #[tokio::test]
 async fn every_node_lists_the_connections_of_all_and_closes_them_through_the_log() {
     let Some((_server, mut nodes)) = three("connections of three nodes").await else { return };
@@ -119,20 +136,7 @@ async fn every_node_lists_the_connections_of_all_and_closes_them_through_the_log
         assert_eq!(each(&list(&nodes[0], query).await, "user"), users, "{query}");
     }
 
-    // Page by page, each once.
-    let (mut ids, mut next) = (Vec::new(), String::new());
-    loop {
-        let page = list(&nodes[ids.len() % 3], &format!("limit=2{next}")).await;
-        let connections = page["connections"].as_array().expect("connections");
-        assert!(connections.len() <= 2);
-        ids.extend(connections.iter().map(|one| one["id"].as_str().expect("an id").to_owned()));
-        let Some(more) = page["continue"].as_str() else { break };
-        next = format!("&continue={more}");
-    }
-    assert_eq!(ids.len(), 5);
-    ids.sort();
-    ids.dedup();
-    assert_eq!(ids.len(), 5, "each once");
+    every_page_is_of_all(&nodes).await;
 
     // All tabs of a user, on every node, and of nobody else.
     let closing = ask(&nodes[2], Request::new("DELETE", "/users/alice/connections")).await.expect(202).json();
