@@ -53,7 +53,7 @@ fn mock() -> Mock {
     let Options { prefix, events, state, services, .. } = &mock.options;
     let names = Names::new(prefix, events, state, services).expect("names");
     mock.stage(move |cluster| {
-        for topic in names.topics.iter().map(|topic| &topic.name).chain([&names.letters]) {
+        for topic in names.topics.iter().map(|topic| &topic.name).chain([&names.letters, &names.nodes]) {
             cluster.create_topic(topic, 1, 1).expect("a topic");
         }
     });
