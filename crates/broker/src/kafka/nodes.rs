@@ -1,6 +1,7 @@
 //! What nodes say of themselves: a compacted topic of one partition, keyed by the node and by what is said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +22,9 @@ use crate::token;
 
 /// What is said, where it is too long for a key.
 const LONG: &str = "fanfare_what";
+
+/// How often it is looked whether the topic is another one, while nothing comes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The most records of a batch.
 const BATCH: usize = 256;
@@ -146,6 +150,8 @@ impl Told {
                 () = closed(&mut self.closed) => return Err(BrokerError::Closed),
                 message = consumer.recv() => Some(message.map(|message| taken(&message))),
                 () = std::future::ready(()), if has_some => None,
+                // A new topic that is as long as the old one was ends no read: its id alone tells, and wakes nobody.
+                () = tokio::time::sleep(LOOK) => continue,
             };
             match heard {
                 None => return Ok(records),
