@@ -139,7 +139,7 @@ impl Core {
         }
         let Some((method, signature)) = self.context.methods.find(&tab.hub.path, &call.target) else {
             let error = invocation_error::unknown_method(&call.target);
-            return self.refuse_call(key, &call, "unknown_method", error);
+            return self.refuse_call(key, &call, None, "unknown_method", error);
         };
         // What cannot be right is not kept while it waits.
         let wrong = match &method {
@@ -147,7 +147,7 @@ impl Core {
             _ => None,
         };
         if let Some(error) = mismatch(tab, &call, signature).or(wrong) {
-            return self.refuse_call(key, &call, "arguments", error);
+            return self.refuse_call(key, &call, Some(&call.target), "arguments", error);
         }
         let open = tab.calls.open(rate, now);
         if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id))
@@ -166,10 +166,10 @@ impl Core {
         self.start_next_call(key);
     }
 
-    /// Refuses a call that could never be carried out.
-    fn refuse_call(&mut self, key: Key, call: &Call, reason: &'static str, error: String) {
-        let line = Line { method: Some(&call.target), reason: Some(reason), ..Line::default() };
-        self.say(key, &Span::none(), "call refused", &line);
+    /// Refuses a call that could never be carried out. Its method is named only if there is one of that name: anything else
+    /// is a client's text, which is in no log.
+    fn refuse_call(&mut self, key: Key, call: &Call, method: Option<&str>, reason: &'static str, error: String) {
+        self.say(key, &Span::none(), "call refused", &Line { method, reason: Some(reason), ..Line::default() });
         self.refuse(key, call.id.as_deref(), error);
     }
 

@@ -18,9 +18,6 @@ const OF_CLIENT: Rate = Rate { burst: 20, every: Duration::from_secs(3) };
 /// The same of connections that come and go, for a shard.
 const OF_SHARD: Rate = Rate { burst: 1000, every: Duration::from_millis(10) };
 
-/// How long the name of a method is that nobody has declared.
-const LONGEST_METHOD: usize = 64;
-
 #[derive(Debug, Clone, Copy)]
 struct Rate {
     burst: u32,
@@ -129,7 +126,7 @@ impl Core {
         }
         let tab = &*tab;
         let (trace_id, group) = (trace_of(span, tab), line.group.map(tracing::field::display));
-        let method = line.method.map(|method| &method[..method.floor_char_boundary(LONGEST_METHOD)]);
+        let method = line.method;
         if may_write {
             write_line!(
                 info,
