@@ -15,8 +15,9 @@ use super::reload::Reload;
 use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
-use crate::nodes::Driver;
-use crate::socket;
+use crate::nodes::{Driver, News};
+use crate::pipeline::Listener;
+use crate::socket::{self, App};
 
 /// How long the dead letters that wait may take at the end.
 const LETTERS: Duration = Duration::from_secs(2);
@@ -83,7 +84,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let listener = node.listener;
     let rosters = listener.rosters();
     let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker));
-    let lease = lease.run(stop_lease.clone(), move |news| listener.hear(&news));
+    let lease = lease.run(stop_lease.clone(), hearing(&app, listener));
     let lease = tokio::spawn(lease);
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
@@ -119,6 +120,18 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     broker.close().await;
     tracing::info!("stopped");
     outcome
+}
+
+/// Takes what is read of other nodes. Until all that was there at the start is, the node takes no connections.
+fn hearing(app: &App, listener: Listener) -> impl FnMut(News) + Send + use<> {
+    let status = Arc::clone(&app.status);
+    status.set_awaits_nodes(true);
+    move |news| {
+        listener.hear(&news);
+        if news == News::CaughtUp {
+            status.set_awaits_nodes(false);
+        }
+    }
 }
 
 async fn wait(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -80,14 +80,22 @@ impl Driver {
     }
 
     async fn read(&self, heard: &mut (impl FnMut(News) + Send)) {
+        let mut trouble = None;
         loop {
             match self.broker.read_nodes().await {
                 Ok(reader) => {
+                    trouble = None;
                     let Some(is_other) = self.follow(reader, heard).await else { return };
                     self.change(|directory, _| directory.begin_anew(is_other), heard);
                 }
                 Err(BrokerError::Closed) => return,
-                Err(error) => tracing::debug!(%error, "what other nodes say cannot be read"),
+                Err(error) => {
+                    let fault = Some(error.to_string());
+                    if fault != trouble {
+                        tracing::warn!(%error, "what other nodes say cannot be read");
+                    }
+                    trouble = fault;
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -29,6 +29,8 @@ pub struct Status {
 #[derive(Debug)]
 struct Said {
     caught_up: bool,
+    /// Whether what other nodes say is still to be read.
+    awaits_nodes: bool,
     /// Whether the last read went well.
     reads: bool,
     /// Whether the broker answered when it was last asked.
@@ -65,6 +67,7 @@ impl Status {
     pub fn new(max_stale: Duration) -> Self {
         let said = Said {
             caught_up: false,
+            awaits_nodes: false,
             reads: true,
             answers: true,
             away_since: None,
@@ -87,6 +90,11 @@ impl Status {
     /// Everything that existed at start has been read, or is read anew.
     pub fn set_caught_up(&self, caught_up: bool) {
         self.said().caught_up = caught_up;
+    }
+
+    /// Whether what other nodes say is still to be read: without it a tab would be told that nobody else is there.
+    pub fn set_awaits_nodes(&self, awaits: bool) {
+        self.said().awaits_nodes = awaits;
     }
 
     /// Whether everything that existed at start has been read.
@@ -172,6 +180,9 @@ impl Status {
             let progress = Some((self.read.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)));
             return Some(NotReady { reason: "reading back the log", fault: None, progress });
         }
+        if said.awaits_nodes {
+            return Some(NotReady { reason: "reading what other nodes say", fault: None, progress: None });
+        }
         match said.away_since {
             Some(since) if since.elapsed() > self.max_stale => of_broker("the log cannot be read, for too long"),
             None if said.lag > MAX_LAG => of_broker("more than 10 s behind the log"),
@@ -230,6 +241,9 @@ mod tests {
         status.set_reads(None);
         status.set_caught_up(true);
         assert_eq!(status.not_ready(), None);
+        status.set_awaits_nodes(true);
+        assert_eq!(reason(&status), Some("reading what other nodes say"));
+        status.set_awaits_nodes(false);
         status.set_lag(Duration::from_millis(10_001));
         assert_eq!(reason(&status), Some("more than 10 s behind the log"));
     }
