@@ -59,6 +59,18 @@ struct Known {
 /// What is read at the start, until all of it is there.
 type Held = BTreeMap<NodeId, BTreeMap<String, Bytes>>;
 
+/// How many words of nodes whose lease was not read yet are kept.
+const EARLY_KEPT: usize = 20_000;
+
+/// What a node says whose lease was not read yet. A compacted stream has the newest lease alone, so to a node that is
+/// behind, or stood still, it may come behind what was said under it.
+#[derive(Debug)]
+struct Early {
+    /// How many own renewals had been read when it began.
+    seen: u64,
+    said: BTreeMap<String, Bytes>,
+}
+
 /// What one node knows of all.
 #[derive(Debug)]
 pub struct Directory {
@@ -69,6 +81,7 @@ pub struct Directory {
     ended: VecDeque<NodeId>,
     /// What was read before everything was; none once it was.
     held: Option<Held>,
+    early: BTreeMap<NodeId, Early>,
     /// How many own renewals have been read, one an interval at most.
     renewals: u64,
     last_renewal: Option<Instant>,
@@ -89,6 +102,7 @@ impl Directory {
             known: BTreeMap::new(),
             ended: VecDeque::new(),
             held: Some(Held::new()),
+            early: BTreeMap::new(),
             renewals: 0,
             last_renewal: None,
             unread: None,
@@ -228,7 +242,11 @@ impl Directory {
                     known.said = said;
                 }
             }
-            None if is_new => news.push(News::Came(id.clone())),
+            None if is_new => {
+                news.push(News::Came(id.clone()));
+                let early = self.early.remove(id).map(|early| early.said).unwrap_or_default();
+                early.into_iter().for_each(|(what, body)| self.heard(id.clone(), what, body, news));
+            }
             None => {}
         }
         if *id == self.own.id {
@@ -251,6 +269,8 @@ impl Directory {
             // At this node it is gone, too, once the record that says so is read.
             self.own.end(id, known.said.keys());
         }
+        // Words without a lease are of one that is gone, or of none.
+        self.early.retain(|_, early| renewals - early.seen < RENEWALS_TO_END);
         if self.sweep_at.is_some_and(|at| renewals >= at) {
             self.sweep_at = None;
             self.sweep(news);
@@ -277,6 +297,7 @@ impl Directory {
             let excess = self.ended.len().saturating_sub(ENDED_KEPT);
             self.ended.drain(..excess);
         }
+        self.early.remove(id);
         if let Some(held) = &mut self.held {
             self.known.remove(id);
             held.entry(id.clone()).or_default();
@@ -302,13 +323,31 @@ impl Directory {
                 known.seen = seen;
             }
         } else if self.held.is_none() {
-            // Said by one that is gone; it takes that back itself when it reads so.
+            // Said by one that is gone, it takes that back itself when it reads so.
+            if !self.ended.contains(&node) && !self.own.was(&node) {
+                self.heard_early(node, what, body);
+            }
             return;
         }
         match &mut self.held {
             Some(held) if body.is_empty() => drop(held.entry(node).or_default().remove(&what)),
             Some(held) => drop(held.entry(node).or_default().insert(what, body)),
             None => news.push(News::Said { node, what, body }),
+        }
+    }
+
+    fn heard_early(&mut self, node: NodeId, what: String, body: Bytes) {
+        let seen = self.renewals;
+        let kept: usize = self.early.values().map(|early| early.said.len()).sum();
+        if body.is_empty() {
+            if let Some(early) = self.early.get_mut(&node) {
+                early.said.remove(&what);
+            }
+        } else if kept < EARLY_KEPT {
+            let early = self.early.entry(node).or_insert_with(|| Early { seen, said: BTreeMap::new() });
+            early.said.insert(what, body);
+        } else {
+            tracing::warn!(%node, what, "what a node says without a lease is passed over: there is too much of it");
         }
     }
 }

@@ -248,6 +248,22 @@ fn what_was_not_found_when_the_stream_was_read_anew_is_forgotten() {
 }
 
 #[test]
+fn words_that_are_read_before_the_lease_they_were_said_under_count() {
+    let mut world = World::new(1);
+    // It stands still while another comes, says something, and renews its lease: the stream has the newest lease alone.
+    world.nodes[0].runs = false;
+    world.nodes.push(TestNode::new("1"));
+    world.nodes[1].directory.say("group", Bytes::from_static(b"a"));
+    world.pass(RENEW_EVERY * 2);
+    world.nodes[0].runs = true;
+    world.pass(RENEW_EVERY);
+    assert_eq!(world.nodes[0].heard_of("group"), [(world.id(1), Bytes::from("a"))]);
+    world.nodes[1].runs = false;
+    world.pass(RENEW_EVERY * 10);
+    assert!(world.nodes[0].heard.contains(&News::Gone(world.nodes[1].directory.own().clone())));
+}
+
+#[test]
 fn words_without_a_lease_count_for_nothing_and_are_cleared_away() {
     let mut world = World::new(1);
     let record = |what: &str| NodeRecord { node: "dead-1".into(), what: what.into(), body: "a".into() };

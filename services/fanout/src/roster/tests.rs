@@ -352,3 +352,25 @@ fn whose_tab_it_is_hears_of_the_others_alone() {
     let named: BTreeSet<&str> = ["u0", "u1", "u2", "u3"].into_iter().filter(|name| text.contains(name)).collect();
     assert_eq!(named, BTreeSet::from(["u0", "u2", "u3"]));
 }
+
+/// A test of this file fails without its rule.
+macro_rules! fails {
+    ($($name:ident: $rule:ident, $test:ident;)*) => { $(
+        #[test]
+        #[should_panic]
+        fn $name() {
+            let _broken = crate::rule::break_one(crate::rule::Rule::$rule);
+            super::$test();
+        }
+    )* };
+}
+
+mod without {
+    fails! {
+        a_moment_for_lost_connections: LostLingers, who_lost_the_connection_and_comes_back_soon_has_not_left;
+        silence_that_counts: SilentIsGone, who_gives_no_sign_is_gone_until_the_next_one;
+        leaves_that_are_bounded: LeavesAreBounded, a_client_that_comes_and_goes_in_a_loop_costs_little;
+        coming_that_is_paid: ComingIsPaid, a_client_that_comes_into_many_rooms_is_announced_only_so_fast;
+        large_rooms_that_gather: LargeIsGathered, in_a_large_room_changes_are_gathered_and_snapshots_have_pages;
+    }
+}

@@ -176,7 +176,8 @@ impl Core {
                 Told::Snapshot(telling) if has_room && frames.is_empty() => {
                     frames = telling.next(form, user.as_ref(), is_counted);
                     if telling.is_done() {
-                        held.told = if telling.is_stale { Told::Stale } else { Told::All };
+                        let is_stale = telling.is_stale && kept(Rule::SnapshotAfterGap);
+                        held.told = if is_stale { Told::Stale } else { Told::All };
                     }
                 }
                 Told::Snapshot(_) | Told::Asked | Told::All => {}

@@ -14,6 +14,7 @@
 //! | `tab` | the client: cursors, drops, returns, slow reading, logins |
 //! | `world` | one run: chance, faults, rest |
 //! | `judge`, `judged`, `check`, `witness` | what must hold, by a history that knows everything |
+//! | `presence` | who is there, on nodes that come, stand still and die |
 //! | `rule` | rules that a run breaks on purpose, to see that it is noticed; those of the product are in `crate::rule` |
 //!
 //! A seed is all there is to a run. `FANFARE_SIMULATION_SEED` replays one, `FANFARE_SIMULATION_SEEDS` says how many
@@ -25,6 +26,7 @@ mod judged;
 mod log;
 mod node;
 mod platform;
+mod presence;
 mod producer;
 mod replay;
 mod rule;
