@@ -77,7 +77,16 @@ pub(super) fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Res
 /// # Errors
 /// [`Refusal`] if the token, the org or the roles do not allow the hub.
 pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Option<Identity>, Refusal> {
-    identify_within(app, hub, parts, 0).await
+    identify_within(app, hub, parts, 0, Ended::Refused).await
+}
+
+/// What becomes of a request whose token a logout has made worthless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It is refused.
+    Refused,
+    /// It may fetch what its connection was told last: the logout itself, and the end.
+    Told,
 }
 
 /// The same for a token that expired at most so many seconds ago.
@@ -89,6 +98,7 @@ pub(super) async fn identify_within(
     hub: &HubConfig,
     parts: &Parts,
     late: u32,
+    ended: Ended,
 ) -> Result<Option<Identity>, Refusal> {
     let (given, named) = (token_for(app, hub, parts)?, named_orgs(parts)?);
     let refused = |reason: &'static str| refused(app, parts, reason.into());
@@ -110,11 +120,21 @@ pub(super) async fn identify_within(
     if ends_at <= unix_seconds() {
         return Err(refused("expired"));
     }
-    if app.groups.read(|known| known.refuses(&claims)) {
+    if ended == Ended::Refused && app.groups.read(|known| known.refuses(&claims)) {
         return Err(refused("logged_out"));
     }
     let identity = identity(app, hub, verifier, &claims, &named)?;
     Ok(Some(identity.until(verifier.end_of(&claims, hub.after_expiry))))
+}
+
+/// The refusal of a request whose token a logout has made worthless, counted.
+pub(super) fn refuse_logged_out(app: &App, parts: &Parts) -> Refusal {
+    refused(app, parts, "logged_out".into())
+}
+
+/// Whether a logout has made the token worthless.
+pub(super) fn is_logged_out(app: &App, identity: Option<&Identity>) -> bool {
+    identity.is_some_and(|who| app.groups.read(|known| known.refuses(who.claims())))
 }
 
 /// The bearer of good claims, with the org that the request names, if the hub lets both in.

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use tokio::sync::oneshot;
 
 use super::answer::Refusal;
+use super::bearer;
 use super::opening::{Asked, ask, caller};
 use super::seat::Seat;
 use super::shard::{Arrival, Command, Denied, PollAnswer};
@@ -20,13 +21,18 @@ const MAX_POST_BYTES: usize = 1024 * 1024;
 
 /// Takes a poll and answers it when there is something to say.
 pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
-    let (token, asked) = Asked::named(app, hub, parts).await?;
+    // A logout and the end behind it may come with two polls, and the token of the second is worth nothing any more.
+    let (token, asked) = Asked::fetching(app, hub, parts).await?;
+    let is_logged_out = bearer::is_logged_out(app, asked.identity.as_ref());
     // Only opening needs room and readiness; a connection that is open goes on.
-    let seat = seat(app, &asked, parts);
+    let seat = if is_logged_out { None } else { seat(app, &asked, parts) };
     let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
     let (poll, polled) = oneshot::channel();
     let asked = ask(app, token.id, |answer| Command::Poll { arrival, may_open, poll, answer }).await;
-    asked.map_err(|refusal| unless_unwilling(app, refusal, unwilling))?;
+    asked.map_err(|refusal| match refusal {
+        Refusal::Connection(Denied::Unknown) if is_logged_out => bearer::refuse_logged_out(app, parts),
+        refusal => unless_unwilling(app, refusal, unwilling),
+    })?;
     let mut response = match polled.await {
         Ok(PollAnswer::Messages(messages)) => messages.into_response(),
         // The shard is gone, and the connection with it.

@@ -6,7 +6,7 @@ use http::request::Parts;
 use tokio::sync::oneshot;
 
 use super::answer::Refusal;
-use super::bearer;
+use super::bearer::{self, Ended};
 use super::negotiate::owner;
 use super::query::Query;
 use super::seat::{Hold, Seat};
@@ -35,11 +35,11 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads token and identity of a request that opens a connection.
     pub(super) async fn of(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Self, Refusal> {
-        Self::within(app, hub, parts, 0).await
+        Self::within(app, hub, parts, 0, Ended::Refused).await
     }
 
     /// The same for a bearer token that expired at most so many seconds ago.
-    async fn within(app: &App, hub: &HubConfig, parts: &Parts, late: u32) -> Result<Self, Refusal> {
+    async fn within(app: &App, hub: &HubConfig, parts: &Parts, late: u32, ended: Ended) -> Result<Self, Refusal> {
         let id = Query::of(&parts.uri).one("id")?.filter(|id| !id.is_empty());
         let mut trail = Trail::of(&parts.headers);
         let token = match id {
@@ -51,7 +51,7 @@ impl Asked {
                 Some(token)
             }
         };
-        let identity = bearer::identify_within(app, hub, parts, late).await?;
+        let identity = bearer::identify_within(app, hub, parts, late, ended).await?;
         if token.is_some_and(|token| token.owner != owner(hub, identity.as_ref())) {
             return Err(refused(app, Denied::OtherUser));
         }
@@ -60,10 +60,28 @@ impl Asked {
 
     /// The same, for requests that must name a connection. One that outlives its token takes them for as long.
     pub(super) async fn named(app: &App, hub: &HubConfig, parts: &Parts) -> Result<(ConnectionToken, Self), Refusal> {
+        Self::named_within(app, hub, parts, Ended::Refused).await
+    }
+
+    /// The same, for requests that fetch what a connection was told, its end among that.
+    pub(super) async fn fetching(
+        app: &App,
+        hub: &HubConfig,
+        parts: &Parts,
+    ) -> Result<(ConnectionToken, Self), Refusal> {
+        Self::named_within(app, hub, parts, Ended::Told).await
+    }
+
+    async fn named_within(
+        app: &App,
+        hub: &HubConfig,
+        parts: &Parts,
+        ended: Ended,
+    ) -> Result<(ConnectionToken, Self), Refusal> {
         if Query::of(&parts.uri).one("id")?.is_none_or(|id| id.is_empty()) {
             return Err(Refusal::MissingId);
         }
-        let asked = Self::within(app, hub, parts, hub.after_expiry).await?;
+        let asked = Self::within(app, hub, parts, hub.after_expiry, ended).await?;
         Ok((asked.token.ok_or(Refusal::MissingId)?, asked))
     }
 

@@ -2,8 +2,9 @@
 //! there.
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE, Message};
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::websocket::Frame;
-use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Tab, Token};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Request, Tab, Token, Transport, Wire};
 use serde_json::{Value, json};
 
 /// The tab is told of the logout, then closed without an invitation to return.
@@ -161,4 +162,23 @@ async fn a_logout_from_the_past_ends_nothing_that_came_after_it() {
     assert_eq!(node.negotiate(later.sign()).await, 401);
     let replayed: Value = json!([node.metric("fanfare_revocations", "").await]);
     assert_eq!(replayed, json!([1.0]));
+}
+
+#[tokio::test]
+async fn a_tab_that_polls_is_told_its_logout_and_its_end_in_whatever_polls_they_come() {
+    let node = Node::start_default().await;
+    let token = Token::user("alice", "acme");
+    let connect = Connect::new(HUB, token.sign());
+    let opened = Wire::connect(&connect, Transport::LongPolling, node.address()).await;
+    let mut tab = opened.expect("connects").expect("let in");
+    assert!(tab.try_invoke("Cursor", json!([])).await.is_some());
+    // No poll waits now, and the token of the next one is worth nothing any more.
+    let body = json!({ "user": "alice", "org": "acme", "session": null, "reason": "bye" });
+    node.publish(&[NewEvent::new("auth.UserLoggedOut", "out", &body)]).await;
+    until("the logout", async || Some(node.negotiate(token.sign()).await).filter(|status| *status == 401)).await;
+    assert!(matches!(tab.receive().await, Message::Notification(target, _) if target == "logout"));
+    assert_eq!(tab.receive().await, Message::Close(None, false));
+    // What has ended is not opened again.
+    let poll = Request::get(format!("{HUB}?id={}", tab.connection_token())).bearer(token.sign());
+    assert_eq!(poll.send(node.address()).await.expect("an answer").status, 401);
 }
