@@ -41,4 +41,5 @@ page.checkScreens(async (tab) => {
   await tab.connected();
   await tab.id("list-Groceries").click();
   await tab.id("item-Bread").waitFor();
+  await tab.id("present").getByText("you").waitFor();
 });

@@ -25,7 +25,7 @@ function Row({ known, me }: { known: Ticket; me: string }) {
   const queries = useQueryClient();
   const id = known.ticketId;
   const key = ticketQueryKeys.byId(id);
-  const { data: ticket } = useQuery({
+  const { data: ticket, isError } = useQuery({
     queryKey: key,
     queryFn: () => api.ticket(id),
     initialData: known,
@@ -35,6 +35,10 @@ function Row({ known, me }: { known: Ticket; me: string }) {
     mutationFn: (action: (id: string) => Promise<Ticket>) => action(id),
     onSuccess: (changed) => queries.setQueryData(key, changed),
   });
+  if (isError) {
+    // Who may not see it any more has just been told so.
+    return null;
+  }
   const mine = ticket.assignee === me;
   const open = ticket.state === "open";
   return (
