@@ -11,6 +11,7 @@ use bytes::Bytes;
 use fanfare_broker::NodeRecord;
 
 use super::Alive;
+use super::early::Early;
 use super::lease::{LEASE, Lease, NodeId};
 use super::own::Own;
 
@@ -59,18 +60,6 @@ struct Known {
 /// What is read at the start, until all of it is there.
 type Held = BTreeMap<NodeId, BTreeMap<String, Bytes>>;
 
-/// How many words of nodes whose lease was not read yet are kept.
-const EARLY_KEPT: usize = 20_000;
-
-/// What a node says whose lease was not read yet. A compacted stream has the newest lease alone, so to a node that is
-/// behind, or stood still, it may come behind what was said under it.
-#[derive(Debug)]
-struct Early {
-    /// How many own renewals had been read when it began.
-    seen: u64,
-    said: BTreeMap<String, Bytes>,
-}
-
 /// What one node knows of all.
 #[derive(Debug)]
 pub struct Directory {
@@ -81,7 +70,8 @@ pub struct Directory {
     ended: VecDeque<NodeId>,
     /// What was read before everything was; none once it was.
     held: Option<Held>,
-    early: BTreeMap<NodeId, Early>,
+    /// What nodes say whose lease was not read yet.
+    early: Early,
     /// How many own renewals have been read, one an interval at most.
     renewals: u64,
     last_renewal: Option<Instant>,
@@ -102,7 +92,7 @@ impl Directory {
             known: BTreeMap::new(),
             ended: VecDeque::new(),
             held: Some(Held::new()),
-            early: BTreeMap::new(),
+            early: Early::default(),
             renewals: 0,
             last_renewal: None,
             unread: None,
@@ -244,8 +234,9 @@ impl Directory {
             }
             None if is_new => {
                 news.push(News::Came(id.clone()));
-                let early = self.early.remove(id).map(|early| early.said).unwrap_or_default();
-                early.into_iter().for_each(|(what, body)| self.heard(id.clone(), what, body, news));
+                for (what, body) in self.early.remove(id) {
+                    self.heard(id.clone(), what, body, news);
+                }
             }
             None => {}
         }
@@ -270,7 +261,7 @@ impl Directory {
             self.own.end(id, known.said.keys());
         }
         // Words without a lease are of one that is gone, or of none.
-        self.early.retain(|_, early| renewals - early.seen < RENEWALS_TO_END);
+        self.early.forget(|seen| renewals - seen >= RENEWALS_TO_END);
         if self.sweep_at.is_some_and(|at| renewals >= at) {
             self.sweep_at = None;
             self.sweep(news);
@@ -325,7 +316,7 @@ impl Directory {
         } else if self.held.is_none() {
             // Said by one that is gone, it takes that back itself when it reads so.
             if !self.ended.contains(&node) && !self.own.was(&node) {
-                self.heard_early(node, what, body);
+                self.early.hear(node, what, body, self.renewals);
             }
             return;
         }
@@ -333,21 +324,6 @@ impl Directory {
             Some(held) if body.is_empty() => drop(held.entry(node).or_default().remove(&what)),
             Some(held) => drop(held.entry(node).or_default().insert(what, body)),
             None => news.push(News::Said { node, what, body }),
-        }
-    }
-
-    fn heard_early(&mut self, node: NodeId, what: String, body: Bytes) {
-        let seen = self.renewals;
-        let kept: usize = self.early.values().map(|early| early.said.len()).sum();
-        if body.is_empty() {
-            if let Some(early) = self.early.get_mut(&node) {
-                early.said.remove(&what);
-            }
-        } else if kept < EARLY_KEPT {
-            let early = self.early.entry(node).or_insert_with(|| Early { seen, said: BTreeMap::new() });
-            early.said.insert(what, body);
-        } else {
-            tracing::warn!(%node, what, "what a node says without a lease is passed over: there is too much of it");
         }
     }
 }

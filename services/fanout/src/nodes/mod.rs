@@ -13,6 +13,7 @@
 mod address;
 mod directory;
 mod driver;
+mod early;
 mod lease;
 mod own;
 #[cfg(test)]
