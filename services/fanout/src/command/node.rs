@@ -32,7 +32,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Edge, Hubs, Listings, Page, PageError, Peers};
+use crate::socket::{App, BindError, Edge, Hubs, Listings, Page, PageError, Passing, Peers};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -178,7 +178,7 @@ impl Node {
             ingest,
             letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), routing, event_bytes),
             nodes: nodes.clone(),
-            listings: Listings::new().map_err(StartError::Peers)?,
+            listings: Listings::default(),
             methods: methods.clone(),
             seal: seal.clone(),
             edge,
@@ -188,6 +188,7 @@ impl Node {
             status: Arc::clone(&status),
             health: config.health.clone(),
             peers: Peers::new(nodes.clone()).map_err(StartError::Peers)?,
+            passing: Passing::default(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,

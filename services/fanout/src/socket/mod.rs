@@ -24,6 +24,7 @@ mod openapi;
 mod opening;
 mod origin;
 mod page;
+mod peers;
 mod port;
 mod query;
 mod refresh;
@@ -39,8 +40,9 @@ pub use connections::Listings;
 pub use edge::Edge;
 pub use listen::{BindError, bind, serve};
 pub use page::{Page, PageError};
+pub use peers::Peers;
 pub use port::Port;
-pub use refresh::Peers;
+pub use refresh::Passing;
 pub use seat::Hold;
 pub use state::{App, Hubs};
 

@@ -14,7 +14,8 @@ use super::answer::SOON;
 use super::connections::Listings;
 use super::edge::Edge;
 use super::page::Page;
-use super::refresh::Peers;
+use super::peers::Peers;
+use super::refresh::Passing;
 use super::seat::Seat;
 use super::shard::Command;
 use crate::config::{CorsConfig, HealthConfig, HubConfig};
@@ -80,6 +81,8 @@ pub struct App {
     pub health: HealthConfig,
     /// The other nodes.
     pub peers: Peers,
+    /// How many refreshes are passed on at a time.
+    pub passing: Passing,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
     /// All registered metrics.

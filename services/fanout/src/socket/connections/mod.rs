@@ -1,7 +1,7 @@
 //! `/connections` on the operator's port: which there are on all nodes, and closing them through the log.
 
+mod all_nodes;
 mod ask;
-mod peers;
 mod query;
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use http::{StatusCode, Uri};
 use serde_json::json;
 use thiserror::Error;
 
-pub use peers::Listings;
+pub use all_nodes::Listings;
 use query::{Asked, BadQuestion};
 
 use super::state::App;
@@ -61,7 +61,7 @@ impl IntoResponse for Refused {
 /// The open connections of all nodes.
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Listed>, Refused> {
     let asked = Asked::of(&uri)?;
-    Ok(Json(peers::of_all(&app, asked).await?))
+    Ok(Json(all_nodes::of_all(&app, asked).await?))
 }
 
 /// Those of this node, for another that asks.

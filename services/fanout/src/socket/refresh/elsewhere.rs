@@ -2,7 +2,6 @@
 //! operators' ports.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -16,45 +15,29 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{CONNECTION_TOKEN, Failure, Reach, answered, replace};
-use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::nodes::Nodes;
-use crate::operator::{self, Role};
+use crate::nodes::Alive;
 use crate::socket::answer::Refusal;
 use crate::socket::bearer;
+use crate::socket::peers::Question;
 use crate::socket::state::App;
 
 /// Where a node takes what others pass on.
 pub(in crate::socket) const PATH: &str = "/connections/refresh";
 
-/// How long another node may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(3);
-
 /// How many requests are passed on at a time; beyond that a client is told to come back.
 const AT_ONCE: usize = 32;
 
-/// The other nodes.
+/// The longest answer of another node, in bytes.
+const MOST_BYTES: usize = 4096;
+
+/// How much is passed on at a time.
 #[derive(Debug)]
-pub struct Peers {
-    nodes: Nodes,
-    http: reqwest::Client,
-    permits: Semaphore,
-}
+pub struct Passing(Semaphore);
 
-impl Peers {
-    /// Those that this node knows of.
-    ///
-    /// # Errors
-    /// If there is no HTTP client.
-    pub fn new(nodes: Nodes) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
-        Ok(Self { nodes, http, permits: Semaphore::new(AT_ONCE) })
-    }
-
-    /// The addresses of their operators' ports.
-    pub(super) fn others(&self) -> Vec<String> {
-        let own = self.nodes.own();
-        self.nodes.alive().into_iter().filter(|node| node.id != own).filter_map(|node| node.address).collect()
+impl Default for Passing {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
     }
 }
 
@@ -77,23 +60,23 @@ pub(super) async fn ask(
     hub: &HubConfig,
     parts: &Parts,
     connection: String,
-    others: Vec<String>,
+    others: Vec<Alive>,
 ) -> Result<Option<u64>, Failure> {
     // A connection of nobody in particular has nothing to be renewed.
     let Some(token) = bearer::token_for(app, hub, parts)? else { return Err(Failure::Unknown) };
     let org =
         bearer::named_orgs(parts).map_err(Refusal::from)?.into_iter().flatten().next().map(|org| org.into_owned());
     let passed = Passed { hub: hub.path.to_string(), connection, token: token.into_owned(), org };
-    let Ok(_permit) = app.peers.permits.try_acquire() else { return Err(Failure::Elsewhere) };
-    let mut answers: FuturesUnordered<_> = others.iter().map(|address| one(app, address, &passed)).collect();
+    let Ok(_permit) = app.passing.0.try_acquire() else { return Err(Failure::Elsewhere) };
+    let mut answers: FuturesUnordered<_> = others.iter().map(|node| one(app, node, &passed)).collect();
     let mut is_silent = false;
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(Err(Failure::Unknown)) => {}
             Ok(outcome) => return outcome,
-            Err(error) => {
+            Err(reason) => {
                 is_silent = true;
-                tracing::warn!(error = %error.without_url(), "a node does not answer whether it has a connection");
+                tracing::warn!(reason, "a node does not answer whether it has a connection");
             }
         }
     }
@@ -101,13 +84,12 @@ pub(super) async fn ask(
 }
 
 /// What one node answers.
-async fn one(app: &App, address: &str, passed: &Passed) -> Result<Result<Option<u64>, Failure>, reqwest::Error> {
-    let request = app.peers.http.post(format!("http://{address}{PATH}")).json(passed);
-    let bearer = operator::bearer(&app.seal, Role::Node, unix_seconds());
-    let answer = request.bearer_auth(bearer).send().await?;
-    let is_done = answer.status().is_success();
-    let said: Value = answer.json().await?;
-    if is_done {
+async fn one(app: &App, node: &Alive, passed: &Passed) -> Result<Result<Option<u64>, Failure>, String> {
+    let question = Question::Post(PATH, serde_json::to_vec(passed).map_err(|error| error.to_string())?);
+    let (status, body) = app.peers.ask(&app.seal, node, question, MOST_BYTES).await?;
+    let said: Value =
+        serde_json::from_slice(&body).map_err(|error| format!("its answer is none of this version: {error}"))?;
+    if status.is_success() {
         return Ok(Ok(said["tokenLifetimeSeconds"].as_u64()));
     }
     Ok(Err(match said["error"].as_str() {

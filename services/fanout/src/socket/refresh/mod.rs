@@ -23,7 +23,7 @@ use crate::socket::query::Query;
 use crate::socket::shard::{Command, Denied, NotRefreshed};
 use crate::socket::state::App;
 use crate::vocabulary::Identity;
-pub use elsewhere::Peers;
+pub use elsewhere::Passing;
 pub(super) use elsewhere::{PATH as PASSED_ON, passed};
 
 /// The header by which a client names its connection.
