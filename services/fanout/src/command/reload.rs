@@ -41,19 +41,24 @@ impl Reload {
     pub(super) async fn run(self, mut hang_up: Signal) {
         let mut seen = self.config.watch_routes.then(|| contents(&self.config.routes));
         loop {
-            tokio::select! {
+            let signalled = tokio::select! {
                 signal = hang_up.recv() => match signal {
-                    Some(()) => self.reload(),
+                    Some(()) => true,
                     None => return,
                 },
-                () = tokio::time::sleep(LOOK), if seen.is_some() => {
-                    let found = contents(&self.config.routes);
-                    if seen.as_ref().is_some_and(|seen| *seen != found) {
-                        self.reload();
-                        seen = Some(found);
-                    }
-                }
-            }
+                () = tokio::time::sleep(LOOK), if seen.is_some() => false,
+            };
+            // Reading and compiling a folder of routes takes long enough to hold up the requests of this thread.
+            tokio::task::block_in_place(|| self.look(signalled, &mut seen));
+        }
+    }
+
+    fn look(&self, signalled: bool, seen: &mut Option<Seen>) {
+        let Some(seen) = seen else { return self.reload() };
+        let found = contents(&self.config.routes);
+        if signalled || *seen != found {
+            self.reload();
+            *seen = found;
         }
     }
 
