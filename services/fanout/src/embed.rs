@@ -61,7 +61,7 @@ impl EmbeddedNode {
     /// Tells every connection to come back elsewhere, and waits for the configured time until all have gone.
     pub async fn stop(self) {
         self.app.draining.store(true, Ordering::Release);
-        drained(&self.app, self.shards, self.drain).await;
+        drained(&self.app, self.shards, self.drain, Duration::ZERO).await;
         self.pipeline.abort();
         self.broker.close().await;
     }

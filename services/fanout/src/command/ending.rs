@@ -22,6 +22,12 @@ const WORTH_TELLING: u32 = 5;
 /// After how many it is given up. They are turns and not a time: a process that was stopped meanwhile had none.
 const MOST_TURNS: u32 = 30;
 
+/// What those who are told last need of the time of a drain, to leave.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// The longest time from one connection that is told to the next: a hundred in a second are no burden to other nodes.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
 /// Waits until the node is told to stop, or cannot go on.
 ///
 /// # Errors
@@ -103,18 +109,31 @@ async fn first_gone(shards: &[mpsc::Sender<Command>]) -> usize {
     }
 }
 
-/// Tells every connection to come back elsewhere, and waits so long until the shards have none left.
-pub(crate) async fn drained(app: &App, threads: Vec<JoinHandle<()>>, wait: Duration) {
-    if !drain(&app.shards, threads, wait).await {
+/// Over how long so many connections of a node are told to come back elsewhere, of the time of its drain.
+///
+/// Where there is no other node they can only come back to the next one that starts here: the sooner this one is gone,
+/// the sooner they hear again.
+pub(super) fn telling(drain: Duration, has_others: bool, connections: usize) -> Duration {
+    if !has_others {
+        return Duration::ZERO;
+    }
+    let longest = LONGEST_PAUSE.saturating_mul(u32::try_from(connections).unwrap_or(u32::MAX));
+    drain.saturating_sub(LEAVING.min(drain / 2)).min(longest)
+}
+
+/// Tells every connection to come back elsewhere, one after another `over` a time, and waits so long until the shards
+/// have none left.
+pub(crate) async fn drained(app: &App, threads: Vec<JoinHandle<()>>, wait: Duration, over: Duration) {
+    if !drain(&app.shards, threads, wait, over).await {
         tracing::warn!(connections = app.groups.connections(), "some connections did not end in time");
     }
 }
 
 /// Whether all shards ended in time.
-async fn drain(shards: &[mpsc::Sender<Command>], threads: Vec<JoinHandle<()>>, wait: Duration) -> bool {
+async fn drain(shards: &[mpsc::Sender<Command>], threads: Vec<JoinHandle<()>>, wait: Duration, over: Duration) -> bool {
     // All at a time: one that is stuck and takes nothing must not keep the others from hearing of it. A shard that is
     // gone has nothing to drain.
-    let told = join_all(shards.iter().map(|shard| shard.send(Command::Drain)));
+    let told = join_all(shards.iter().map(|shard| shard.send(Command::Drain { over })));
     let ended = tokio::task::spawn_blocking(move || {
         for thread in threads {
             if thread.join().is_err() {
@@ -133,6 +152,16 @@ mod tests {
 
     /// Longer than anything here takes that does not wait for ever.
     const SOON: Duration = Duration::from_secs(30);
+
+    const DRAIN: Command = Command::Drain { over: Duration::ZERO };
+
+    #[test]
+    fn tabs_are_told_over_the_drain_but_for_what_the_last_needs_to_leave() {
+        let over = |drain, connections| telling(Duration::from_secs(drain), true, connections).as_millis();
+        assert_eq!([0, 1, 5, 25].map(|drain| over(drain, 20_000)), [0, 500, 2500, 22_000]);
+        assert_eq!([0, 3, 100].map(|few| over(25, few)), [0, 30, 1000]);
+        assert_eq!(telling(Duration::from_secs(25), false, 20_000), Duration::ZERO, "nobody else would take them");
+    }
 
     async fn ended(
         mut pipeline: tokio::task::JoinHandle<Result<(), BrokerError>>,
@@ -159,7 +188,7 @@ mod tests {
         });
         let (shards, pipeline) = ([well, panicking.clone()], tokio::spawn(pending()));
         // What it panics at is this, or that it is asked whether it answers.
-        let (outcome, _) = tokio::join!(ended(pipeline, &shards), panicking.send(Command::Drain));
+        let (outcome, _) = tokio::join!(ended(pipeline, &shards), panicking.send(DRAIN));
         assert!(matches!(outcome, Err(StartError::ShardEnded(1))), "{outcome:?}");
         assert!(thread.join().is_err());
     }
@@ -185,14 +214,14 @@ mod tests {
     #[tokio::test]
     async fn a_shard_that_is_stuck_holds_up_neither_the_others_nor_the_end() {
         let ((stuck, _full), (well, mut commands)) = (mpsc::channel(1), mpsc::channel(1));
-        stuck.try_send(Command::Drain).expect("room for one");
+        stuck.try_send(DRAIN).expect("room for one");
         let (release, released) = std::sync::mpsc::channel::<()>();
         let threads = vec![
             std::thread::spawn(move || assert!(released.recv().is_err())),
-            std::thread::spawn(move || assert!(matches!(commands.blocking_recv(), Some(Command::Drain)))),
+            std::thread::spawn(move || assert!(matches!(commands.blocking_recv(), Some(Command::Drain { .. })))),
         ];
         let shards = [stuck, well];
-        let draining = drain(&shards, threads, Duration::from_millis(200));
+        let draining = drain(&shards, threads, Duration::from_millis(200), Duration::ZERO);
         assert!(!tokio::time::timeout(SOON, draining).await.expect("ends"), "the stuck one is told of");
         drop(release);
     }
@@ -201,6 +230,6 @@ mod tests {
     async fn shards_that_end_end_the_wait() {
         let (shard, mut commands) = mpsc::channel(1);
         let threads = vec![std::thread::spawn(move || drop(commands.blocking_recv()))];
-        assert!(drain(&[shard], threads, SOON).await);
+        assert!(drain(&[shard], threads, SOON, Duration::ZERO).await);
     }
 }

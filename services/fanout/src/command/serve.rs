@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::check::report;
-use super::ending::{drained, until_ended};
+use super::ending::{drained, telling, until_ended};
 use super::node::{Node, StartError};
 use super::reload::Reload;
 use super::{Exit, descriptors, fail};
@@ -89,8 +89,11 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
     let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;
+    let has_others = node.nodes.alive().len() > 1;
+    let connections = app.groups.connections();
+    let over = telling(drain, has_others, connections);
     match &outcome {
-        Ok(()) => tracing::info!("stopping"),
+        Ok(()) => tracing::info!(connections, telling_ms = over.as_millis(), "stopping"),
         Err(StartError::Read(_)) => {
             broker.close().await;
             return outcome;
@@ -101,12 +104,12 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     app.draining.store(true, Ordering::Release);
     // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
     // negotiates is told to go elsewhere instead of finding nobody.
-    let since = Instant::now();
-    drained(&app, node.shards, drain).await;
-    if let Some(rosters) = rosters {
+    let last_told = Instant::now() + over;
+    drained(&app, node.shards, drain, over).await;
+    if let Some(rosters) = rosters.filter(|_| has_others) {
         // Its members are on their way to other nodes: with its lease they would leave, and come at once again.
         let lingers = rosters.core().lingers();
-        tokio::time::sleep(lingers.saturating_sub(since.elapsed())).await;
+        tokio::time::sleep(lingers.saturating_sub(last_told.elapsed())).await;
     }
     stop.cancel();
     pipeline.abort();

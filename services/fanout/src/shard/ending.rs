@@ -288,7 +288,7 @@ impl Core {
         }
     }
 
-    fn poller_gone(&mut self, key: Key, reason: CloseReason) {
+    pub(super) fn poller_gone(&mut self, key: Key, reason: CloseReason) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         self.by_id.remove(&tab.id);
@@ -360,16 +360,6 @@ impl Core {
             let id = tab.id;
             self.connections.remove(key);
             self.tasks.push_back(Task::Forgotten { key, id });
-        }
-    }
-
-    /// Tells every connection to come back elsewhere.
-    pub fn drain(&mut self) {
-        self.look_after_joining();
-        self.draining = true;
-        let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.close(key, CloseReason::Draining);
         }
     }
 }

@@ -21,6 +21,7 @@
 //! | `presence` | who is there, told to the tabs in a group |
 //! | `retained` | the current state, told once a tab has caught up |
 //! | `ending` | why and how a connection ends |
+//! | `drain` | connections are told one after another to come back elsewhere |
 //! | `lines` | what a log says of connections |
 //! | `listing` | which connections there are, for an operator |
 
@@ -29,6 +30,7 @@ mod calls;
 mod catching_up;
 mod declared;
 mod delivery;
+mod drain;
 mod effect;
 mod ending;
 mod flow;
@@ -78,6 +80,7 @@ use crate::projection::{HubTag, seal_cursor};
 use crate::roster::Rosters;
 use crate::seal::Seal;
 use delivery::Overtaken;
+use drain::Drain;
 use lines::Lines;
 use members::Members;
 use replay::Spending;
@@ -150,7 +153,8 @@ pub struct Core {
     tabs_by_user: HashMap<(Option<Arc<str>>, Id), usize>,
     /// What waits for all links, in bytes of memory.
     waiting: usize,
-    draining: bool,
+    /// Whom it has still to tell that it drains, once it does.
+    draining: Option<Drain>,
     /// How many lines of connections that come and go may be written.
     lines: Lines,
     /// What the simulation judges and no client can see.
@@ -198,7 +202,7 @@ impl Core {
             spending: Spending::default(),
             tabs_by_user: HashMap::new(),
             waiting: 0,
-            draining: false,
+            draining: None,
             lines: Lines::of_shard(now),
             #[cfg(test)]
             observed: Vec::new(),
@@ -232,12 +236,6 @@ impl Core {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    /// Whether the shard was told to drain.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining
     }
 
     fn ticket(&mut self) -> Ticket {

@@ -244,7 +244,7 @@ impl Core {
         self.context.groups.opened();
         self.count_user(key, true);
         self.context.metrics.connection_opened(&path, transport.name());
-        if self.draining {
+        if self.is_draining() {
             self.close(key, CloseReason::Draining);
         }
         key

@@ -10,6 +10,7 @@ use fanfare_event::Id;
 use fanfare_signalr::negotiate::Transport;
 
 use super::calls::Calls;
+use super::drain::PARTING;
 use super::flow::Flow;
 use super::inbound::Inbound;
 use super::lines::Life;
@@ -175,7 +176,7 @@ impl Tab {
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
         // A lost link takes no Close message: nothing is to be waited for.
         let gone = !self.is_linked || matches!(reason, CloseReason::ClientGone | CloseReason::SlowConsumer);
-        let deadline = now + LINGER;
+        let deadline = now + if reason == CloseReason::Draining { PARTING } else { LINGER };
         let ending = self.ending.get_or_insert_with(|| Box::new(Ending { reason, deadline, shut: false, over: false }));
         ending.over |= gone;
         if gone {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use super::drain::Drain;
 use super::{Core, Key};
 use crate::connection::CloseReason;
 
@@ -44,12 +45,15 @@ impl Core {
     /// How long until [`Self::fire`] has something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        let Reverse((at, _)) = self.timers.peek()?;
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        let turn = self.draining.as_ref().and_then(Drain::due);
+        let at = timer.into_iter().chain(turn).min()?;
         Some(at.saturating_duration_since(self.clock.now))
     }
 
     /// Does what is due.
     pub fn fire(&mut self) {
+        self.tell_that_it_drains();
         let now = self.now();
         while let Some(&Reverse((at, key))) = self.timers.peek()
             && at <= now

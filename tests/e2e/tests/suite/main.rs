@@ -9,6 +9,7 @@ mod crash;
 mod dead_letter_commands;
 mod dead_letters;
 mod demo;
+mod drain;
 mod frames;
 mod hostile;
 mod http;

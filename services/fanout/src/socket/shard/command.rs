@@ -1,6 +1,7 @@
 //! What the HTTP side asks of a shard.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_signalr::Outcome;
@@ -122,5 +123,8 @@ pub enum Command {
     /// Whether the shard still answers.
     Probe(oneshot::Sender<()>),
     /// Tell every connection to come back elsewhere, and end when all are gone.
-    Drain,
+    Drain {
+        /// Over how long they are told, one after another.
+        over: Duration,
+    },
 }

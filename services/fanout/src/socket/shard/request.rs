@@ -49,7 +49,7 @@ impl Shard {
             Command::Probe(answer) => {
                 let _ = answer.send(());
             }
-            Command::Drain => self.core().drain(),
+            Command::Drain { over } => self.core().drain(over),
         }
     }
 

@@ -1,0 +1,127 @@
+//! How a shard empties: its connections are told to come back elsewhere one after another.
+//!
+//! All that are told at once come back at once, to nodes that have to take them in beside what they do. Until its turn a
+//! connection is as any other: it hears what is published, and its calls are carried out.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use fanfare_signalr::negotiate::Transport;
+
+use super::{Core, Key};
+use crate::connection::{CloseReason, ConnectionId};
+
+/// How long a client that was told may take to leave, and one that polls may be between two polls. Whoever takes longer
+/// is not there, and is waited for no more.
+pub(super) const PARTING: Duration = Duration::from_secs(2);
+
+/// Whom a shard has still to tell that it drains, and when.
+#[derive(Debug)]
+pub(super) struct Drain {
+    untold: VecDeque<(Key, ConnectionId)>,
+    next: Instant,
+    pause: Duration,
+}
+
+impl Drain {
+    /// Tells these from now on, and the last of them within `over`.
+    fn new(untold: VecDeque<(Key, ConnectionId)>, over: Duration, now: Instant) -> Self {
+        let pause = u32::try_from(untold.len()).ok().and_then(|count| over.checked_div(count));
+        Self { untold, next: now, pause: pause.unwrap_or_default() }
+    }
+
+    /// The next one whose turn has come.
+    fn next(&mut self, now: Instant) -> Option<(Key, ConnectionId)> {
+        if self.next > now {
+            return None;
+        }
+        self.next += self.pause;
+        self.untold.pop_front()
+    }
+
+    /// When the next one's turn comes.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (!self.untold.is_empty()).then_some(self.next)
+    }
+}
+
+impl Core {
+    /// Tells every connection to come back elsewhere, one after another `over` a time.
+    pub fn drain(&mut self, over: Duration) {
+        self.look_after_joining();
+        let now = self.now();
+        let (gone, here): (Vec<Key>, Vec<Key>) =
+            self.connections.iter().map(|(key, _)| key).partition(|key| self.polls_no_more(*key));
+        // They take nobody's turn.
+        for key in gone {
+            self.poller_gone(key, CloseReason::Draining);
+        }
+        let untold = here.into_iter().map(|key| (key, self.connections[key].id)).collect();
+        self.draining = Some(Drain::new(untold, over, now));
+        self.tell_that_it_drains();
+    }
+
+    /// Tells those whose turn has come.
+    pub(super) fn tell_that_it_drains(&mut self) {
+        let now = self.now();
+        while let Some((key, id)) = self.draining.as_mut().and_then(|drain| drain.next(now)) {
+            if !self.is(key, id) {
+                continue;
+            }
+            if self.polls_no_more(key) {
+                self.poller_gone(key, CloseReason::Draining);
+            } else {
+                self.close(key, CloseReason::Draining);
+            }
+        }
+    }
+
+    /// Whether a client that polls has left: a page that was closed tells nobody.
+    fn polls_no_more(&self, key: Key) -> bool {
+        self.connections.get(key).is_some_and(|tab| {
+            tab.transport == Transport::LongPolling
+                && !tab.poll.waits
+                && self.now().saturating_duration_since(tab.poll.since) >= PARTING
+        })
+    }
+
+    /// Whether the shard was told to drain.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(count: u64, over: Duration, now: Instant) -> Drain {
+        let untold =
+            (0..count).map(|key| (usize::try_from(key).expect("a key"), ConnectionId::from_random(key.into())));
+        Drain::new(untold.collect(), over, now)
+    }
+
+    /// How many are told up to a time after the begin.
+    fn told(drain: &mut Drain, at: Instant) -> usize {
+        std::iter::from_fn(|| drain.next(at)).count()
+    }
+
+    #[test]
+    fn many_are_told_evenly_over_the_time() {
+        let now = Instant::now();
+        let mut drain = drain(6000, Duration::from_secs(12), now);
+        assert_eq!(drain.due(), Some(now));
+        assert_eq!(told(&mut drain, now), 1);
+        assert_eq!(told(&mut drain, now + Duration::from_secs(6)), 3000);
+        assert_eq!(told(&mut drain, now + Duration::from_secs(12)), 2999);
+        assert_eq!(drain.due(), None);
+    }
+
+    #[test]
+    fn without_time_all_are_told_at_once_and_nobody_is_told_of_nobody() {
+        let now = Instant::now();
+        assert_eq!(told(&mut drain(500, Duration::ZERO, now), now), 500);
+        assert_eq!(told(&mut drain(0, Duration::from_secs(9), now), now), 0);
+    }
+}
