@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use fanfare_fanout::command::{check, connections, deadletters, docs, explain, init, publish, relay, serve, token};
 use fanfare_fanout::operator::connections::Filter;
+use fanfare_fanout::operator::{MOST_MINUTES, Rights};
 use fanfare_fanout::pipeline::Unusable;
 use fanfare_fanout::pipeline::letters::{LetterId, MOST_LISTED};
 
@@ -78,9 +79,15 @@ enum Command {
         /// reads it from the input.
         #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         explain: Option<String>,
-        /// Print a bearer for the operator's port instead, good for a minute, for instance to read `GET /connections`.
+        /// Print a bearer for the operator's port instead: to read `GET /nodes` or `GET /connections`.
         #[arg(long, conflicts_with_all = ["explain", "user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         operator: bool,
+        /// It may look, and change nothing.
+        #[arg(long, requires = "operator")]
+        read_only: bool,
+        /// For how many minutes it is good.
+        #[arg(long, requires = "operator", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_MINUTES)))]
+        minutes: u32,
         /// The user's id.
         #[arg(long, required_unless_present_any = ["explain", "operator"], default_value = "", hide_default_value = true)]
         user: String,
@@ -245,7 +252,10 @@ fn main() -> ExitCode {
             let publication = publish::Publication { event_type, json, version, source, token };
             publish::run(&config, &publication).into()
         }
-        Command::Token { config, operator: true, .. } => token::run_operator(&config).into(),
+        Command::Token { config, operator: true, read_only, minutes, .. } => {
+            let rights = if read_only { Rights::Read } else { Rights::Change };
+            token::run_operator(&config, rights, minutes).into()
+        }
         Command::Token { config, explain: Some(token), .. } => explain::run(&config, &token).into(),
         Command::Token { config, user, org, roles, publish, session, claims, lifetime, .. } => {
             let request = token::Request { user, org, roles, publish, session, claims, lifetime };
@@ -261,7 +271,7 @@ fn main() -> ExitCode {
 fn open_connections(command: Connections) -> ExitCode {
     let (config, action) = match command {
         Connections::List { config, user, org, group, hub, session, realm, limit, json } => {
-            let filter = Filter { user, org, group, hub, session, realm };
+            let filter = Filter { id: None, user, org, group, hub, session, realm };
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             (config, connections::Action::List { filter, limit, json })
         }

@@ -12,11 +12,13 @@ mod labels;
 mod log;
 pub mod names;
 mod producer;
+mod samples;
 mod shape;
 
 pub use fanout::FanoutMetrics;
 pub use producer::ProducerMetrics;
 pub use prometheus_client::registry::Registry;
+pub use samples::Samples;
 
 /// The content type of what [`encode`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -32,7 +32,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{App, BindError, Edge, Hubs, Listings, Page, PageError, Passing, Peers};
+use crate::socket::{About, App, BindError, Edge, Hubs, Listings, Page, PageError, Passing, Peers};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -192,6 +192,9 @@ impl Node {
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
             shards: commands,
+            about: About::of(&config),
+            routes: routes.clone(),
+            schemas: Arc::clone(&registry),
             draining: AtomicBool::new(false),
         });
         let pipeline = Pipeline {

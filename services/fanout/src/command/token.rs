@@ -10,7 +10,7 @@ use super::check::report;
 use super::{Exit, client, fail};
 use crate::clock::unix_seconds;
 use crate::config::{AUDIENCE, Config, DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE};
-use crate::operator::{self, Role};
+use crate::operator::{self, Rights};
 
 /// The role that makes a token a producer's.
 const PRODUCER: &str = "producer";
@@ -54,13 +54,13 @@ pub fn run(config: &Path, request: &Request) -> Exit {
 }
 
 /// Prints a bearer for the operator's port of a node that has run with this configuration.
-pub fn run_operator(config: &Path) -> Exit {
+pub fn run_operator(config: &Path, rights: Rights, minutes: u32) -> Exit {
     let (_, seal) = match client::sealed(config) {
         Ok(sealed) => sealed,
         Err(exit) => return exit,
     };
     // Nothing can be done for a reader that has gone.
-    let _ = writeln!(std::io::stdout(), "{}", operator::bearer(&seal, Role::Operator, unix_seconds()));
+    let _ = writeln!(std::io::stdout(), "{}", operator::bearer_for(&seal, rights, minutes, unix_seconds()));
     Exit::Done
 }
 

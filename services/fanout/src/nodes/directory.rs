@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fanfare_broker::NodeRecord;
 
-use super::Alive;
 use super::early::Early;
 use super::lease::{LEASE, Lease, NodeId};
 use super::own::Own;
+use super::{Alive, Left};
 
 /// How often a node renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -26,6 +26,9 @@ const DEAF: Duration = Duration::from_secs(10);
 
 /// How many ids that have ended are remembered.
 const ENDED_KEPT: usize = 1024;
+
+/// How many nodes that have gone are told of.
+const LEFT_KEPT: usize = 32;
 
 /// What was read, for those who follow what nodes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub enum News {
 #[derive(Debug)]
 struct Known {
     address: Option<String>,
+    /// When its lease was last read.
+    renewed: Instant,
     /// How many own renewals had been read at its last sign of life.
     seen: u64,
     /// What it says, and in which reading of the stream that was read.
@@ -68,6 +73,8 @@ pub struct Directory {
     /// The ids that ended last. The record that ends a lease is gone from a compacted stream once its node, which has
     /// not read it yet, renews that lease; so whoever remembers ends it again.
     ended: VecDeque<NodeId>,
+    /// Those that went while this node knew them, for operators.
+    left: VecDeque<Left>,
     /// What was read before everything was; none once it was.
     held: Option<Held>,
     /// What nodes say whose lease was not read yet.
@@ -91,6 +98,7 @@ impl Directory {
             own: Own::new(own, address),
             known: BTreeMap::new(),
             ended: VecDeque::new(),
+            left: VecDeque::new(),
             held: Some(Held::new()),
             early: Early::default(),
             renewals: 0,
@@ -120,10 +128,19 @@ impl Directory {
     /// All nodes with a lease, and this one.
     #[must_use]
     pub fn alive(&self) -> Vec<Alive> {
-        let own = Alive { id: self.own.id.clone(), address: self.own.address.clone() };
+        let own = Alive { id: self.own.id.clone(), address: self.own.address.clone(), renewed: None };
         let others = self.known.iter().filter(|(id, _)| **id != self.own.id);
-        let others = others.map(|(id, known)| Alive { id: id.clone(), address: known.address.clone() });
+        let others = others.map(|(id, known)| {
+            let (address, renewed) = (known.address.clone(), Some(known.renewed));
+            Alive { id: id.clone(), address, renewed }
+        });
         std::iter::once(own).chain(others).collect()
+    }
+
+    /// The nodes that have gone since this one runs; the last [`LEFT_KEPT`] of them.
+    #[must_use]
+    pub fn left(&self) -> Vec<Left> {
+        self.left.iter().cloned().collect()
     }
 
     /// Says something of this node; see [`super::Nodes::say`].
@@ -183,7 +200,7 @@ impl Directory {
         let Some(id) = NodeId::of(&record.node) else { return };
         if record.what == LEASE {
             match record.is_removal() {
-                true => self.ended(&id, news),
+                true => self.ended(&id, now, news),
                 false => self.renewed(&id, &record.body, now, news),
             }
         } else {
@@ -215,11 +232,11 @@ impl Directory {
         let seen = self.renewals;
         let is_new = match self.known.get_mut(id) {
             Some(known) => {
-                (known.address, known.seen) = (address, seen);
+                (known.address, known.seen, known.renewed) = (address, seen, now);
                 false
             }
             None => {
-                self.known.insert(id.clone(), Known { address, seen, said: BTreeMap::new() });
+                self.known.insert(id.clone(), Known { address, renewed: now, seen, said: BTreeMap::new() });
                 true
             }
         };
@@ -281,7 +298,7 @@ impl Directory {
         }
     }
 
-    fn ended(&mut self, id: &NodeId, news: &mut Vec<News>) {
+    fn ended(&mut self, id: &NodeId, now: Instant, news: &mut Vec<News>) {
         self.own.was_ended(id);
         if !self.ended.contains(id) {
             self.ended.push_back(id.clone());
@@ -292,8 +309,13 @@ impl Directory {
         if let Some(held) = &mut self.held {
             self.known.remove(id);
             held.entry(id.clone()).or_default();
-        } else if self.known.remove(id).is_some() {
+        } else if let Some(known) = self.known.remove(id) {
             news.push(News::Gone(id.clone()));
+            if *id != self.own.id {
+                self.left.push_back(Left { id: id.clone(), renewed: known.renewed, at: now });
+                let excess = self.left.len().saturating_sub(LEFT_KEPT);
+                self.left.drain(..excess);
+            }
         }
         if *id == self.own.id && !self.own.is_leaving() {
             // Others took this node for gone, for instance because it stood still.

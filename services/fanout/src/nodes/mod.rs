@@ -20,6 +20,7 @@ mod own;
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -42,6 +43,27 @@ pub struct Alive {
     pub id: NodeId,
     /// The address of its operator's port, as `host:port`; none while it is not known.
     pub address: Option<String>,
+    /// When its lease was last read; none for the node that is asked, and for one whose lease was never read.
+    pub renewed: Option<Instant>,
+}
+
+/// A node whose lease has ended: it left, or was ended by others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Its id.
+    pub id: NodeId,
+    /// When its lease was last read.
+    pub renewed: Instant,
+    /// When the record was read that ended it.
+    pub at: Instant,
+}
+
+impl Left {
+    /// Whether it went without a word: its lease had not been renewed for longer than one that lives ever lets it.
+    #[must_use]
+    pub fn was_silent(&self) -> bool {
+        self.at.saturating_duration_since(self.renewed) > RENEW_EVERY * 2
+    }
 }
 
 impl Nodes {
@@ -68,6 +90,12 @@ impl Nodes {
     #[must_use]
     pub fn alive(&self) -> Vec<Alive> {
         self.directory().alive()
+    }
+
+    /// The nodes that have gone since this one runs, the last ones of them.
+    #[must_use]
+    pub fn left(&self) -> Vec<Left> {
+        self.directory().left()
     }
 
     /// Says something of this node, in place of what it said of the same before; an empty body takes it back. It is

@@ -335,3 +335,25 @@ async fn drivers_keep_leases_and_end_them_when_they_stop() {
     tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends").expect("no panic");
     until("it is gone", || one.alive().len() == 1).await;
 }
+
+#[test]
+fn who_went_is_told_with_its_last_lease_and_whether_it_said_so() {
+    let mut world = World::new(4);
+    world.pass(RENEW_EVERY * 2);
+    assert!(world.nodes[0].directory.left().is_empty());
+    let went = world.now;
+    world.nodes[1].directory.leave();
+    world.nodes[2].runs = false;
+    world.pass(RENEW_EVERY * 6);
+    let left = world.nodes[0].directory.left();
+    let told: Vec<_> = left.iter().map(|left| (left.id.to_string(), left.was_silent())).collect();
+    assert_eq!(told, [(world.id(1), false), (world.id(2), true)]);
+    assert!(left.iter().all(|left| left.renewed <= went + RENEW_EVERY && left.at > left.renewed), "{left:?}");
+    let renewed = world.nodes[0].directory.alive().into_iter().filter(|alive| alive.id.to_string() == world.id(3));
+    let renewed: Vec<_> = renewed.filter_map(|alive| alive.renewed).collect();
+    assert!(renewed.iter().all(|at| *at + RENEW_EVERY * 2 > world.now) && renewed.len() == 1, "{renewed:?}");
+    // What was gone before a node came is no news to it.
+    world.nodes.push(TestNode::new("9"));
+    world.pass(RENEW_EVERY);
+    assert!(world.nodes[4].directory.left().is_empty());
+}

@@ -11,6 +11,8 @@ pub const MOST_GROUPS: usize = 200;
 /// Which connections are asked for: those of which all that is said here holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Its id.
+    pub id: Option<String>,
     /// The user's id.
     pub user: Option<String>,
     /// An org whose events the connection may hear.
@@ -27,11 +29,12 @@ pub struct Filter {
 
 impl Filter {
     /// What a query may name.
-    pub const KEYS: [&str; 6] = ["user", "org", "group", "hub", "session", "realm"];
+    pub const KEYS: [&str; 7] = ["id", "user", "org", "group", "hub", "session", "realm"];
 
     /// The place of a key's value; none if there is no such key.
     pub fn value_mut(&mut self, key: &str) -> Option<&mut Option<String>> {
         Some(match key {
+            "id" => &mut self.id,
             "user" => &mut self.user,
             "org" => &mut self.org,
             "group" => &mut self.group,
@@ -44,7 +47,7 @@ impl Filter {
 
     /// Keys and values that are set.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let values = [&self.user, &self.org, &self.group, &self.hub, &self.session, &self.realm];
+        let values = [&self.id, &self.user, &self.org, &self.group, &self.hub, &self.session, &self.realm];
         Self::KEYS.into_iter().zip(values).filter_map(|(key, value)| Some((key, value.as_deref()?)))
     }
 }

@@ -136,6 +136,12 @@ impl Status {
         self.said().risks = risks;
     }
 
+    /// What makes the broker lose what it has acknowledged.
+    #[must_use]
+    pub fn risks(&self) -> Vec<String> {
+        self.said().risks.clone()
+    }
+
     /// Whether the last read went well; if not, why.
     pub fn set_reads(&self, fault: Option<String>) {
         self.note(|said| &mut said.reads, fault);

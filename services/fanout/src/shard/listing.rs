@@ -18,6 +18,8 @@ const WORK: usize = 2048;
 #[derive(Debug)]
 pub struct Listing {
     filter: Filter,
+    /// The one connection that is asked for.
+    only: Option<ConnectionId>,
     /// Connections up to this one are on earlier pages.
     after: Option<ConnectionId>,
     most: usize,
@@ -31,7 +33,8 @@ impl Listing {
     /// Looks for the first `most` connections behind `after`.
     #[must_use]
     pub fn new(filter: Filter, after: Option<ConnectionId>, most: usize) -> Self {
-        Self { filter, after, most, next: 0, found: BTreeMap::new(), more: false }
+        let only = filter.id.as_deref().and_then(ConnectionId::parse);
+        Self { filter, only, after, most, next: 0, found: BTreeMap::new(), more: false }
     }
 
     /// Whether there are more than fit onto the page.
@@ -57,7 +60,8 @@ impl Listing {
     fn may_hold(&self, id: ConnectionId) -> bool {
         let is_behind = self.after.is_none_or(|after| id > after);
         // One behind a full page only tells that there are more.
-        is_behind && (!self.more || self.found.last_key_value().is_none_or(|(last, _)| id < *last))
+        let is_it = self.only.is_none_or(|only| id == only);
+        is_it && is_behind && (!self.more || self.found.last_key_value().is_none_or(|(last, _)| id < *last))
     }
 }
 

@@ -12,7 +12,11 @@ use serde_json::json;
 use super::header::one;
 use super::state::App;
 use crate::clock::unix_seconds;
-use crate::operator::{self, Role};
+use crate::operator::{self, Rights, Role};
+
+/// What whoever may only look is told of everything else.
+const READ_ONLY: &str = "this bearer may look and change nothing; `fanfare token --config FILE --operator` without \
+                         --read-only prints one that may";
 
 /// Lets operators pass, and nobody else.
 pub(super) async fn operators(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -24,7 +28,7 @@ pub(super) async fn nodes(State(app): State<Arc<App>>, request: Request, next: N
     pass(&app, Role::Node, request, next).await
 }
 
-async fn pass(app: &App, role: Role, request: Request, next: Next) -> Response {
+async fn pass(app: &App, role: Role, mut request: Request, next: Next) -> Response {
     // The header alone: what stands in a query ends in somebody's log.
     let value = match one(request.headers(), header::AUTHORIZATION) {
         Ok(value) => value,
@@ -33,7 +37,13 @@ async fn pass(app: &App, role: Role, request: Request, next: Next) -> Response {
     let bearer =
         value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match operator::check(&app.seal, role, bearer.map(|(_, token)| token.trim()), unix_seconds()) {
-        Ok(()) => next.run(request).await,
+        Ok(pass) if pass.rights == Rights::Read && !request.method().is_safe() => {
+            refuse(StatusCode::FORBIDDEN, READ_ONLY)
+        }
+        Ok(pass) => {
+            request.extensions_mut().insert(pass);
+            next.run(request).await
+        }
         Err(reason) => {
             if app.edge.may_say("no operator") {
                 tracing::warn!(path = request.uri().path(), %reason, "no operator");

@@ -20,6 +20,7 @@ mod letters;
 mod listen;
 mod long_polling;
 mod negotiate;
+mod nodes;
 mod openapi;
 mod opening;
 mod origin;
@@ -28,6 +29,7 @@ mod peers;
 mod port;
 mod query;
 mod refresh;
+mod routes;
 mod seat;
 pub mod shard;
 #[cfg(test)]
@@ -44,7 +46,7 @@ pub use peers::Peers;
 pub use port::Port;
 pub use refresh::Passing;
 pub use seat::Hold;
-pub use state::{App, Hubs};
+pub use state::{About, App, Hubs};
 
 use std::sync::Arc;
 
@@ -85,6 +87,9 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/connections/{id}", delete(connections::close_one))
         .route("/users/{user}/connections", delete(connections::close_user))
         .route("/sessions/{session}/connections", delete(connections::close_session))
+        .route("/whoami", get(nodes::who_am_i))
+        .route("/nodes", get(nodes::list))
+        .route("/routes", get(routes::list))
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))
@@ -92,6 +97,7 @@ pub fn operator(app: Arc<App>) -> Router {
     let nodes = Router::new()
         .route("/node/connections", get(connections::list_own))
         .route(refresh::PASSED_ON, post(refresh::passed))
+        .route("/node/state", get(nodes::own))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard::nodes));
     Router::new()
         .merge(operators)

@@ -29,6 +29,18 @@ pub(super) enum Question<'a> {
     Post(&'a str, Vec<u8>),
 }
 
+/// The cause of an error that says something: the outermost only says that there was a request.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 impl Peers {
     /// Those that this node knows of.
     ///
@@ -68,7 +80,7 @@ impl Peers {
         };
         let request = request.bearer_auth(operator::bearer(seal, Role::Node, unix_seconds()));
         // Without the URL: it may hold ids of users.
-        let in_words = |error: reqwest::Error| error.without_url().to_string();
+        let in_words = |error: reqwest::Error| cause(&error.without_url());
         let mut answer = request.send().await.map_err(in_words)?;
         let (status, mut body) = (answer.status(), Vec::new());
         while let Some(chunk) = answer.chunk().await.map_err(in_words)? {

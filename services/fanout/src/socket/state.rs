@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use fanfare_event::Registry as SchemaRegistry;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 use fanfare_token::Verifier;
 use http::StatusCode;
@@ -18,7 +19,7 @@ use super::peers::Peers;
 use super::refresh::Passing;
 use super::seat::Seat;
 use super::shard::Command;
-use crate::config::{CorsConfig, HealthConfig, HubConfig};
+use crate::config::{Config, CorsConfig, HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
 use crate::limit::{ConnectRefusal, Who};
@@ -26,6 +27,7 @@ use crate::method::Methods;
 use crate::nodes::Nodes;
 use crate::pipeline::letters::Letters;
 use crate::pipeline::{Ingest, Status};
+use crate::route::Routes;
 use crate::seal::Seal;
 
 /// The hubs of a node, found by path without regard to case.
@@ -43,6 +45,26 @@ impl Hubs {
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<HubConfig>> {
         self.0.get(path.trim_end_matches('/').to_ascii_lowercase().as_str())
+    }
+}
+
+/// A node as such.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// When it was started.
+    pub started: Instant,
+    /// What its broker is called.
+    pub broker: &'static str,
+    /// The org of a platform that has one alone.
+    pub single_org: Option<String>,
+}
+
+impl About {
+    /// A node of this configuration that is started now.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let single_org = config.single_org.clone();
+        Self { started: Instant::now(), broker: config.broker.kind.name(), single_org }
     }
 }
 
@@ -89,6 +111,12 @@ pub struct App {
     pub registry: Registry,
     /// The way to each shard.
     pub shards: Vec<mpsc::Sender<Command>>,
+    /// What an operator is told of the node as such.
+    pub about: About,
+    /// Who hears what, as it is now.
+    pub routes: Routes,
+    /// The schemas of the events.
+    pub schemas: Arc<SchemaRegistry>,
     /// Set once the node stops.
     pub draining: AtomicBool,
 }

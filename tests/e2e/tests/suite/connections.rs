@@ -52,7 +52,7 @@ async fn expect_alive(node: &Node, tab: &mut Tab, number: u32) {
 }
 
 /// Three nodes on one NATS server.
-async fn three(test: &str) -> Option<(NatsServer, Vec<Node>)> {
+pub(crate) async fn three(test: &str) -> Option<(NatsServer, Vec<Node>)> {
     let server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => {

@@ -19,6 +19,7 @@ mod leaks;
 mod limits;
 mod log_lines;
 mod logout;
+mod operators;
 mod presence;
 mod proxy;
 mod publish;

@@ -54,6 +54,15 @@ impl BrokerKind {
         }
     }
 
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => SCHEMES[0],
+            Self::Nats(_) => SCHEMES[1],
+            Self::Kafka(_) => SCHEMES[2],
+        }
+    }
+
     /// Whether several nodes can read the same stream.
     pub fn is_shared(&self) -> bool {
         !matches!(self, Self::Embedded(_))

@@ -40,6 +40,11 @@ impl Default for Listings {
 }
 
 impl Listings {
+    /// Turns of those who ask other nodes.
+    pub(in crate::socket) fn asking(&self) -> &Semaphore {
+        &self.asking
+    }
+
     pub(super) fn turns(&self) -> &Semaphore {
         &self.turns
     }
@@ -70,7 +75,7 @@ pub(super) async fn of_all(app: &Arc<App>, asked: Asked) -> Result<Listed, Refus
 
 /// The connections of one other node.
 async fn of(app: &App, node: &Alive, asked: &Asked) -> Result<NodesPage, String> {
-    let _turn = app.listings.asking.acquire().await.map_err(|error| error.to_string())?;
+    let _turn = app.listings.asking().acquire().await.map_err(|error| error.to_string())?;
     let path = format!("/node/connections?{}", asked.to_query());
     let answer = tokio::time::timeout(DEADLINE, app.peers.ask(&app.seal, node, Question::Get(&path), MOST_BYTES));
     let (status, body) = answer.await.map_err(|_| "no answer in time".to_owned())??;

@@ -2,7 +2,7 @@
 
 mod all_nodes;
 mod ask;
-mod query;
+pub(super) mod query;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -36,6 +36,9 @@ pub(crate) enum BadQuestion {
     /// Not what an answer before has given.
     #[error("`continue` must be what the last answer has given")]
     Continue,
+    /// No connection has such an id.
+    #[error("`id` must be the id of a connection")]
+    Id,
     /// A value that nothing can have.
     #[error("`{0}` must be a text of 1 to {LONGEST} bytes")]
     Value(String),
@@ -63,13 +66,10 @@ impl Asked {
                 *place = Some(value);
             }
         }
-        let limit = match query.one("limit")? {
-            None => LISTED,
-            Some(text) => {
-                let number = text.parse().ok().filter(|number| (1..=MOST_IN_PAGE).contains(number));
-                number.ok_or(BadQuestion::Limit)?
-            }
-        };
+        if filter.id.as_deref().is_some_and(|id| ConnectionId::parse(id).is_none()) {
+            return Err(BadQuestion::Id);
+        }
+        let limit = limit(query.one("limit")?.as_deref())?;
         let after = query.one("continue")?.map(|text| ConnectionId::parse(&text).ok_or(BadQuestion::Continue));
         Ok(Self { filter, after: after.transpose()?, limit })
     }
@@ -85,8 +85,14 @@ impl Asked {
     }
 }
 
+/// How many are asked for.
+pub(in crate::socket) fn limit(text: Option<&str>) -> Result<usize, BadQuestion> {
+    let Some(text) = text else { return Ok(LISTED) };
+    text.parse().ok().filter(|number| (1..=MOST_IN_PAGE).contains(number)).ok_or(BadQuestion::Limit)
+}
+
 /// The values of the keys that a query may have.
-pub(super) fn only<const N: usize>(uri: &Uri, keys: [&str; N]) -> Result<[Option<String>; N], BadQuestion> {
+pub(in crate::socket) fn only<const N: usize>(uri: &Uri, keys: [&str; N]) -> Result<[Option<String>; N], BadQuestion> {
     known(uri, &keys)?;
     let query = Query::of(uri);
     let mut values = [const { None }; N];

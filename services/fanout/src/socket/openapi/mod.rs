@@ -1,5 +1,7 @@
 //! `GET /openapi.json`: what the operator's port answers, as OpenAPI describes it.
 
+mod nodes;
+
 use axum::Json;
 use serde_json::{Value, json};
 
@@ -33,6 +35,9 @@ fn describe() -> Value {
                     realm(),
                 ])
             },
+            "/nodes": { "get": nodes::list() },
+            "/routes": { "get": nodes::routes() },
+            "/whoami": { "get": nodes::who_am_i() },
             "/deadletters": { "get": letters() },
             "/deadletters/{id}": { "get": {
                 "summary": "One dead letter with its headers and its body.",
@@ -49,10 +54,10 @@ fn describe() -> Value {
             "securitySchemes": { "operator": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "Sealed with the node's secret and good for a minute: \
-                                `fanfare token --config FILE --operator` prints one."
+                "description": "Sealed with the node's secret: `fanfare token --config FILE --operator` prints one that is \
+                                good for a minute, for longer with `--minutes`, and only to look with `--read-only`."
             } },
-            "schemas": { "Connection": connection(), "Error": {
+            "schemas": { "Connection": connection(), "Node": nodes::node(), "Error": {
                 "type": "object", "required": ["error"], "properties": { "error": { "type": "string" } }
             } }
         }
@@ -63,6 +68,7 @@ fn list() -> Value {
     json!({
         "summary": "The open connections of all nodes, by id.",
         "parameters": [
+            query("id", "The one of this id."),
             query("user", "Those of this user."),
             query("org", "Those that may hear events of this org."),
             query("group", "Those in this group, as it reads: org:acme."),
@@ -110,7 +116,7 @@ fn close(summary: &str, parameters: &[Value]) -> Value {
         "summary": summary,
         "description": "Through the log: every node closes what it has, with the reason closed_by_operator.",
         "parameters": parameters,
-        "responses": with(answers("It is in the log.", &[400, 401, 503, 504]), "202", &json!({
+        "responses": with(answers("It is in the log.", &[400, 401, 403, 503, 504]), "202", &json!({
             "type": "object", "required": ["id"],
             "properties": { "id": { "type": "string", "description": "The id of the event." } }
         }))
@@ -140,7 +146,7 @@ fn replay() -> Value {
                 "force": { "type": "boolean" }, "dry_run": { "type": "boolean" }
             }
         } } } },
-        "responses": answers("What became of each.", &[400, 401, 503])
+        "responses": answers("What became of each.", &[400, 401, 403, 503])
     })
 }
 
@@ -168,6 +174,7 @@ fn answers(description: &str, faults: &[u16]) -> Value {
             "description": match status {
                 400 => "The question is wrong; the error says how.",
                 401 => "No bearer of an operator.",
+                403 => "The bearer may only look.",
                 404 => "There is none.",
                 504 => "The broker gave no answer in time; asking again does no harm.",
                 _ => "Not now; the error says why.",

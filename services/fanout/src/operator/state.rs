@@ -1,0 +1,150 @@
+//! What an operator is told of nodes and their routes: the words of `GET /nodes`, `/routes` and `/whoami`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How one node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// Its id.
+    pub node: String,
+    /// The version of its program.
+    pub version: String,
+    /// For how long it runs, in seconds.
+    pub uptime_seconds: u64,
+    /// Whether it takes new connections.
+    pub ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What is not as it should be.
+    pub degraded: Vec<String>,
+    /// Whether it is about to stop.
+    pub draining: bool,
+    /// How many connections are open.
+    pub connections: u64,
+    /// How many it takes at most.
+    pub capacity: u64,
+    /// Its connections by transport.
+    pub transports: BTreeMap<String, u64>,
+    /// How many connections have ended since it runs, by reason.
+    pub closes: BTreeMap<String, u64>,
+    /// How many were refused since it runs, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// How much memory it takes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory_bytes: Option<u64>,
+    /// The digest of its routes.
+    pub routes: String,
+    /// Whether its route files are not what it routes by.
+    pub routes_refused: bool,
+    /// Where it is in the log.
+    pub log: LogState,
+    /// What has passed it since it runs.
+    pub counters: Counters,
+}
+
+/// Where a node is in the log.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogState {
+    /// The broker: `embedded`, `nats` or `kafka`.
+    pub broker: String,
+    /// Whether it can be reached.
+    pub connected: bool,
+    /// What makes it lose what it has acknowledged.
+    pub risks: Vec<String>,
+    /// The last record of each partition, added up.
+    pub head: u64,
+    /// The last record that the node has read, likewise.
+    pub position: u64,
+    /// How many records are not read.
+    pub lag_records: u64,
+    /// For how long there has been something that is not read.
+    pub lag_seconds: f64,
+}
+
+/// What has passed a node since it runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Events read from the log.
+    pub events_read: u64,
+    /// Notifications that routes made.
+    pub notifications: u64,
+    /// Notifications given to tabs.
+    pub deliveries: u64,
+    /// Tabs that were ended as they took nothing.
+    pub slow_consumers: u64,
+    /// Events that could not be used.
+    pub dead_letters: u64,
+    /// Deliveries that would have crossed orgs.
+    pub isolation_drops: u64,
+}
+
+/// How all nodes are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeStates {
+    /// The node that was asked.
+    pub asked: String,
+    /// Each that answered, by its id.
+    pub nodes: Vec<NodeState>,
+    /// Those that have a lease and did not answer.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing: Vec<Missing>,
+    /// Those whose lease has ended of late.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gone: Vec<Gone>,
+}
+
+/// A node that has a lease and did not answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its id.
+    pub node: String,
+    /// Where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<String>,
+    /// Why there is no answer.
+    pub reason: String,
+    /// How long ago its lease was last read, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lease_seconds: Option<u64>,
+}
+
+/// A node whose lease has ended: it left, or was gone for as long as a lease lasts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gone {
+    /// Its id.
+    pub node: String,
+    /// How long ago its lease was last read, in seconds.
+    pub lease_seconds: u64,
+    /// How long ago it ended.
+    pub ended_seconds: u64,
+    /// Whether it died: it had not renewed its lease, and others ended it.
+    pub died: bool,
+}
+
+/// The routes of the node that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutesPage {
+    /// Their digest.
+    pub digest: String,
+    /// How many there are.
+    pub count: usize,
+    /// A line for each, as `fanfare check --explain` has it.
+    pub routes: Vec<String>,
+    /// What to ask for next; none at the end.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+}
+
+/// Who asks, and what that allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhoAmI {
+    /// The node that was asked.
+    pub node: String,
+    /// `read`, or `change`.
+    pub rights: super::Rights,
+    /// Until when the bearer is good, as RFC 3339 writes it.
+    pub until: String,
+}
