@@ -9,13 +9,20 @@ import { protocolOf } from "./combinations.mjs";
 const END_MS = 30_000;
 
 // The client forgets an EventSource that never opened without closing it, and that one tries again every second for
-// ever: no test process with one would end.
+// ever: no test process with one would end, and each of its tries counts as a connection of the user.
 const eventSources = new Set();
-class EventSource extends NodeEventSource {
-  constructor(...args) {
-    super(...args);
-    eventSources.add(this);
+
+/** The class that an attempt to connect makes its EventSources of, and what closes them. */
+function ownEventSources() {
+  const own = [];
+  class EventSource extends NodeEventSource {
+    constructor(...args) {
+      super(...args);
+      own.push(this);
+      eventSources.add(this);
+    }
   }
+  return { EventSource, close: () => own.forEach((one) => one.close()) };
 }
 
 /** Ends what the client has left behind. */
@@ -44,6 +51,7 @@ export class ReturningTab {
   async #connect() {
     const query = this.#cursor === undefined ? "" : `?cursor=${this.#cursor}`;
     const { hub, token, transport, protocol } = this.#options;
+    const { EventSource, close } = ownEventSources();
     this.#connection = new HubConnectionBuilder()
       .withUrl(hub + query, { transport, accessTokenFactory: () => token, EventSource })
       .withHubProtocol(protocolOf(protocol))
@@ -54,7 +62,12 @@ export class ReturningTab {
       this.#cursor = toast.cursor;
     });
     this.#connection.onclose(() => this.#comeBack());
-    await this.#connection.start();
+    try {
+      await this.#connection.start();
+    } catch (error) {
+      close();
+      throw error;
+    }
   }
 
   async #comeBack() {

@@ -118,6 +118,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.set_partitions([(0, 3, 5)].into_iter());
     fanout.routes_reloaded("replaced", "abc");
     fanout.token_refreshed("taken");
+    fanout.request_forwarded("answered");
     fanout.set_presence_members(1, 1);
     fanout.presence_told("joined", 1);
     fanout.presence_record("read");

@@ -29,6 +29,8 @@ pub enum Purpose {
     Operator,
     /// The bearer of a node that asks another.
     Node,
+    /// What a node says of a request that it forwards to another.
+    Forwarded,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::ConnectionToken => b"fanfare connection token 1",
             Self::Operator => b"fanfare operator 1",
             Self::Node => b"fanfare node 1",
+            Self::Forwarded => b"fanfare forwarded 1",
         }
     }
 }

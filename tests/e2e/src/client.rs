@@ -106,7 +106,7 @@ impl Connect {
     }
 
     /// A request to a negotiated connection whose transport is made of requests.
-    pub(crate) fn request(&self, method: &'static str, id: &str) -> Request {
+    pub fn request(&self, method: &'static str, id: &str) -> Request {
         let path = format!("{}?id={id}{}", self.hub, self.query);
         self.dress(Request::new(method, path), false)
     }

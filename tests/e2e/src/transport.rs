@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -50,7 +51,20 @@ impl Wire {
         if transport == Transport::WebSocket {
             return Ok(connect.try_connect(to).await?.map(|tab| Self::Socket(Box::new(tab))));
         }
-        let opened = Requests::open(connect.clone(), transport, to).await?;
+        Self::connect_in_turn(connect, transport, &[to]).await
+    }
+
+    /// The same over requests, each of which goes to another node than the one before, as round robin sends them.
+    ///
+    /// # Errors
+    /// If the connection fails.
+    pub async fn connect_in_turn(
+        connect: &Connect,
+        transport: Transport,
+        to: &[SocketAddr],
+    ) -> io::Result<Result<Self, Response>> {
+        let turns = Turns { to: to.to_vec(), next: AtomicUsize::new(0) };
+        let opened = Requests::open(connect.clone(), transport, turns).await?;
         Ok(opened.map(|requests| Self::Requests(Box::new(requests))))
     }
 
@@ -103,11 +117,24 @@ impl Wire {
     }
 }
 
+/// The nodes that requests go to, one after the other.
+#[derive(Debug)]
+struct Turns {
+    to: Vec<SocketAddr>,
+    next: AtomicUsize,
+}
+
+impl Turns {
+    fn next(&self) -> SocketAddr {
+        self.to[self.next.fetch_add(1, Ordering::Relaxed) % self.to.len()]
+    }
+}
+
 /// A tab whose transport is made of requests.
 #[derive(Debug)]
 pub struct Requests {
     connect: Connect,
-    to: SocketAddr,
+    to: Turns,
     id: String,
     /// The response that stays open; polls have none.
     stream: Option<EventStream>,
@@ -118,19 +145,19 @@ pub struct Requests {
 }
 
 impl Requests {
-    async fn open(connect: Connect, transport: Transport, to: SocketAddr) -> io::Result<Result<Self, Response>> {
-        let negotiated = connect.negotiate(to).await?;
+    async fn open(connect: Connect, transport: Transport, to: Turns) -> io::Result<Result<Self, Response>> {
+        let negotiated = connect.negotiate(to.next()).await?;
         if negotiated.status != 200 {
             return Ok(Err(negotiated));
         }
         let id = negotiated.json()["connectionToken"].as_str().expect("a token to connect with").to_owned();
         let stream = if transport == Transport::EventStream {
-            match EventStream::open(&connect, &id, to).await? {
+            match EventStream::open(&connect, &id, to.next()).await? {
                 Ok(stream) => Some(stream),
                 Err(refused) => return Ok(Err(refused)),
             }
         } else {
-            let first = connect.request("GET", &id).send(to).await?;
+            let first = connect.request("GET", &id).send(to.next()).await?;
             if first.status != 200 {
                 return Ok(Err(first));
             }
@@ -151,7 +178,7 @@ impl Requests {
 
     async fn post(&self, text: &str) -> io::Result<Response> {
         let request = self.connect.request("POST", &self.id).body("text/plain;charset=UTF-8", text);
-        request.send(self.to).await
+        request.send(self.to.next()).await
     }
 
     async fn invoke(&mut self, method: &str, arguments: Value) -> Option<Result<Value, String>> {
@@ -181,7 +208,7 @@ impl Requests {
             let text = match &mut self.stream {
                 Some(stream) => stream.next().await.ok()??,
                 None => {
-                    let polled = self.connect.request("GET", &self.id).send(self.to).await.ok()?;
+                    let polled = self.connect.request("GET", &self.id).send(self.to.next()).await.ok()?;
                     if polled.status != 200 {
                         return None;
                     }

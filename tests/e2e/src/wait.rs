@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// How long a test waits for anything before it fails: far more than is needed on a machine that does nothing else, and
 /// enough on one that builds at the same time.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(150);
 
 /// How long a test listens for what must not come, where no later message could tell that it did not.
 pub const SILENCE: Duration = Duration::from_millis(300);

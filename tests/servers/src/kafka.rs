@@ -25,7 +25,7 @@ pub struct Kafka {
 impl Program for Kafka {
     const READY: &'static str = "Kafka Server started";
     // It takes about 2 s.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_secs(180);
 
     fn command(&self, folder: &Path) -> Command {
         let mut command = self.java(folder, &["-Xmx384m", "-Xms96m"]);

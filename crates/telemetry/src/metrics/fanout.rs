@@ -45,6 +45,7 @@ pub struct FanoutMetrics {
     reconnects: Counters<KindLabel>,
     tokens_refused: Counters<ReasonLabel>,
     token_refreshes: Counters<OutcomeLabel>,
+    requests_forwarded: Counters<OutcomeLabel>,
     token_values_dropped: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
     authorizer_answers: Counters<OutcomeLabel>,
@@ -101,6 +102,11 @@ impl FanoutMetrics {
             lifetimes,
             reconnects: registered(r, names::RECONNECTS, "Clients that came back"),
             tokens_refused: registered(r, names::TOKENS_REFUSED, "Tokens that were refused"),
+            requests_forwarded: registered(
+                r,
+                names::REQUESTS_FORWARDED,
+                "Requests that name a connection of another node",
+            ),
             token_refreshes: registered(r, names::TOKEN_REFRESHES, "Other tokens brought for open connections"),
             token_values_dropped: registered(
                 r,
@@ -198,6 +204,11 @@ impl FanoutMetrics {
     /// A token was refused, on whatever way in.
     pub fn token_refused(&self, reason: &'static str) {
         self.tokens_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts a request that names a connection of another node, by how forwarding it ended.
+    pub fn request_forwarded(&self, outcome: &'static str) {
+        self.requests_forwarded.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Another token was brought for an open connection.

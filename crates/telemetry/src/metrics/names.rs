@@ -14,6 +14,8 @@ pub const CONNECTS_REFUSED: &str = "fanfare_connects_refused";
 pub const TCP_CONNECTIONS: &str = "fanfare_tcp_connections";
 /// Requests and TCP connections that were refused or gave way, by reason.
 pub const HTTP_REFUSED: &str = "fanfare_http_refused";
+/// Requests that name a connection of another node, by how forwarding them ended.
+pub const REQUESTS_FORWARDED: &str = "fanfare_requests_forwarded";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
 /// How long connections that have ended were open.
@@ -133,7 +135,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 59] = [
+pub const ALL: [&str; 60] = [
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -145,6 +147,7 @@ pub const ALL: [&str; 59] = [
     RECONNECTS,
     TOKENS_REFUSED,
     TOKEN_REFRESHES,
+    REQUESTS_FORWARDED,
     TOKEN_VALUES_DROPPED,
     INVOCATIONS,
     AUTHORIZER_ANSWERS,

@@ -26,11 +26,17 @@ pub(super) fn capacity(config: &Config) -> Result<Capacity, TooFewFiles> {
     let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok()).unwrap_or(1 << 30);
     let asked = config.node.max_connections;
     let capacity = Capacity::of(files, asked, config.node.http_connections)?;
-    let Capacity { connections, http, .. } = capacity;
+    let Capacity { connections, http, forwarded, .. } = capacity;
     if capacity.is_low(asked) {
-        tracing::warn!(files, connections, http, "the limit of open files allows few connections; raise it (nofile)");
+        tracing::warn!(
+            files,
+            connections,
+            http,
+            forwarded,
+            "the limit of open files allows few connections; raise it (nofile)"
+        );
     } else {
-        tracing::info!(files, connections, http, "room for connections");
+        tracing::info!(files, connections, http, forwarded, "room for connections");
     }
     Ok(capacity)
 }

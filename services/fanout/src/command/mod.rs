@@ -12,6 +12,7 @@ pub mod explain;
 pub mod init;
 pub(crate) mod node;
 pub mod publish;
+mod reached;
 pub mod relay;
 mod reload;
 mod secret;

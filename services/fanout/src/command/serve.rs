@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::check::report;
 use super::ending::{drained, telling, until_ended};
 use super::node::{Node, StartError};
+use super::reached::Reached;
 use super::reload::Reload;
 use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
@@ -59,8 +60,13 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     // Ports first: a port in use must be said before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
-    let listened = operator.local_addr().ok().filter(|_| loaded.config.node.advertise.is_none());
-    let brokers = loaded.config.broker.kind.servers();
+    let reached = Reached {
+        hubs: public.local_addr().ok(),
+        operator: operator.local_addr().ok(),
+        brokers: loaded.config.broker.kind.servers(),
+        advertised: loaded.config.node.advertise.clone(),
+        advertised_hubs: loaded.config.node.advertise_hubs.clone(),
+    };
     let drain = loaded.config.node.drain;
     let config = Arc::new(loaded.config.clone());
     let node = Node::start(loaded, Methods::default())?;
@@ -75,11 +81,13 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
     let stop_lease = CancellationToken::new();
-    if let Some(listened) = listened {
-        let nodes = node.nodes.clone();
-        let found = async move { nodes.find_address(listened, brokers).await };
-        // Only the way to a broker may have to be waited for.
-        if listened.ip().is_unspecified() { drop(tokio::spawn(found)) } else { found.await }
+    let waits = reached.operator.is_some_and(|listened| listened.ip().is_unspecified());
+    let found = reached.tell(node.nodes.clone(), Arc::clone(&app));
+    // Only the way to a broker may have to be waited for.
+    if waits {
+        drop(tokio::spawn(found))
+    } else {
+        found.await
     }
     let listener = node.listener;
     let rosters = listener.rosters();

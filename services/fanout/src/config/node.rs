@@ -25,6 +25,8 @@ pub struct NodeConfig {
     pub admin_listen: SocketAddr,
     /// Where other nodes reach the operator's port, as `host:port`; if absent, the node finds out.
     pub advertise: Option<String>,
+    /// Where other nodes reach the hubs, as `host:port`; if absent, the node finds out.
+    pub advertise_hubs: Option<String>,
     /// The folder of what the node keeps for itself.
     pub data: PathBuf,
     /// The secret that cursors and connection tokens are sealed with; if absent, one is kept in the data folder.
@@ -69,6 +71,7 @@ pub(super) const KEYS: &[&str] = &[
     "listen",
     "admin_listen",
     "advertise",
+    "advertise_hubs",
     "data",
     "secret",
     "secret_file",
@@ -90,7 +93,8 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     let section = section.allow(KEYS);
     let listen = address(&section, "listen", "127.0.0.1:8080");
     let admin_listen = address(&section, "admin_listen", "127.0.0.1:9090");
-    let advertise = advertise(&section);
+    let advertise_hubs = advertised(&section, "advertise_hubs", "listen", "8080");
+    let advertise = advertised(&section, "advertise", "admin_listen", "9090");
     let data = section.required("data");
     let secret = secret(&section, "secret", "secret_file", paths);
     let previous_secret = secret_pair(&section, paths);
@@ -106,6 +110,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
         listen,
         admin_listen,
         advertise,
+        advertise_hubs,
         data: paths.resolve(data?.value),
         secret,
         previous_secret,
@@ -164,13 +169,15 @@ fn secret_pair(section: &Section<'_>, paths: &Paths) -> Option<Secret> {
     previous
 }
 
-/// Where others reach the operator's port: a name or an address of this machine, and a port.
-fn advertise(section: &Section<'_>) -> Option<String> {
-    let text = section.string("advertise")?;
+/// Where others reach a port of this node: a name or an address of this machine, and the port.
+fn advertised(section: &Section<'_>, key: &str, listens: &str, port: &str) -> Option<String> {
+    let text = section.string(key)?;
     let fault = |what: &str| {
-        let help = "a name or address of this node that other nodes reach, and the port of `admin_listen`, for instance \
-                    10.0.0.7:9090 or fanfare-0.fanfare:9090";
-        section.document().fault(text.at, format!("`advertise` {what}: {:?}", text.value), Some(help.to_owned()));
+        let help = format!(
+            "a name or address of this node that other nodes reach, and the port of `{listens}`, for instance \
+             10.0.0.7:{port} or fanfare-0.fanfare:{port}"
+        );
+        section.document().fault(text.at, format!("`{key}` {what}: {:?}", text.value), Some(help));
         None
     };
     let Some((host, port)) = text.value.rsplit_once(':') else { return fault("has no port") };

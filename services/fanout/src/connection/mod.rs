@@ -6,6 +6,7 @@
 mod action;
 mod close;
 mod frame;
+mod home;
 mod joined;
 mod machine;
 mod stateful;
@@ -20,6 +21,7 @@ pub use action::{Action, Call};
 pub use close::{CloseReason, Fault};
 pub(crate) use frame::Wires;
 pub use frame::{Frame, WireForm};
+pub use home::Home;
 pub(crate) use joined::{Joined, Recheck};
 pub use machine::{Connection, Settings};
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Trail;
+use super::{Home, Trail};
 use crate::seal::{Purpose, Seal};
 
 /// How long a negotiated id may wait for its transport, in seconds (rule 3).
@@ -65,19 +65,19 @@ pub struct ConnectionToken {
 
 impl ConnectionToken {
     /// The token as text for the `id` of the client's next request.
+    ///
+    /// `home` is the node that negotiated it, and `trail` what the negotiation was called: browsers name that by headers,
+    /// which they cannot do for a WebSocket.
     #[must_use]
-    pub fn seal(&self, seal: &Seal) -> String {
-        self.seal_with(seal, &Trail::default())
-    }
-
-    /// The same with what its negotiation was called: browsers name that by headers, which they cannot do for a WebSocket.
-    #[must_use]
-    pub fn seal_with(&self, seal: &Seal, trail: &Trail) -> String {
+    pub fn seal_with(&self, seal: &Seal, home: Option<&Home>, trail: &Trail) -> String {
         let mut payload = vec![0; 33];
         payload[..16].copy_from_slice(&self.id.0.to_be_bytes());
         payload[16..24].copy_from_slice(&self.owner.to_be_bytes());
         payload[24..32].copy_from_slice(&self.expires.to_be_bytes());
-        payload[32] = u8::from(self.stateful) | (u8::from(self.is_old) << 1);
+        payload[32] = u8::from(self.stateful) | (u8::from(self.is_old) << 1) | (u8::from(home.is_some()) << 2);
+        if let Some(home) = home {
+            home.write(&mut payload);
+        }
         trail.write(&mut payload);
         seal.close(Purpose::ConnectionToken, &payload)
     }
@@ -87,17 +87,18 @@ impl ConnectionToken {
     /// Whether it has expired matters for opening a connection only: one that is open stays known by it.
     #[must_use]
     pub fn open(seal: &Seal, text: &str) -> Option<Self> {
-        Self::open_with(seal, text).map(|(token, _)| token)
+        Self::open_with(seal, text).map(|(token, _, _)| token)
     }
 
-    /// The same with what its negotiation was called.
+    /// The same with the node that negotiated it, and what the negotiation was called.
     #[must_use]
-    pub fn open_with(seal: &Seal, text: &str) -> Option<(Self, Trail)> {
+    pub fn open_with(seal: &Seal, text: &str) -> Option<(Self, Option<Home>, Trail)> {
         let payload = seal.open(Purpose::ConnectionToken, text)?;
         let (id, rest) = payload.split_first_chunk::<16>()?;
         let (owner, rest) = rest.split_first_chunk::<8>()?;
         let (expires, rest) = rest.split_first_chunk::<8>()?;
-        let (flags, trail) = rest.split_first()?;
+        let (flags, rest) = rest.split_first()?;
+        let (home, trail) = if flags & 4 == 0 { (None, rest) } else { Home::read(rest)? };
         let token = Self {
             id: ConnectionId(u128::from_be_bytes(*id)),
             owner: u64::from_be_bytes(*owner),
@@ -105,7 +106,7 @@ impl ConnectionToken {
             stateful: flags & 1 != 0,
             is_old: flags & 2 != 0,
         };
-        Some((token, Trail::read(trail)))
+        Some((token, home, Trail::read(trail)))
     }
 
     /// Whether the token may open a connection at `now`, in seconds since the epoch.
@@ -124,13 +125,25 @@ mod tests {
         let seal = Seal::new(b"secret", &[]);
         for (stateful, is_old) in [(true, false), (false, false), (false, true)] {
             let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful, is_old, expires: 100 };
-            let text = token.seal(&seal);
+            let text = token.seal_with(&seal, None, &Trail::default());
             assert_eq!(ConnectionToken::open(&seal, &text), Some(token));
             assert!(token.may_open(100) && !token.may_open(101));
             assert_eq!(ConnectionToken::open(&Seal::new(b"other", &[]), &text), None);
             assert_ne!(text, token.id.to_string(), "the id is public, the token is the secret");
             assert_eq!(ConnectionId::parse(&token.id.to_string()), Some(token.id));
             assert_eq!(ConnectionId::parse(&text), None);
+        }
+    }
+    #[test]
+    fn a_token_says_which_node_negotiated_it_and_how_that_was_called() {
+        let seal = Seal::new(b"secret", &[]);
+        let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful: true, is_old: false, expires: 100 };
+        let trail = Trail { correlation: Some("x".repeat(128).into()), traceparent: Some("0".repeat(55).into()) };
+        for address in ["10.0.0.7:8080".to_owned(), format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS - 5))] {
+            let home = Home::new(u64::MAX, &address).expect("short enough");
+            let text = token.seal_with(&seal, Some(&home), &trail);
+            assert!(text.len() <= crate::seal::MAX_SEALED_BYTES, "{}", text.len());
+            assert_eq!(ConnectionToken::open_with(&seal, &text), Some((token, Some(home), trail.clone())));
         }
     }
 }

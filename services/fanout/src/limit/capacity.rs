@@ -28,6 +28,8 @@ pub struct Capacity {
     pub public: usize,
     /// TCP connections of the operator's port.
     pub operator: usize,
+    /// Requests that are forwarded to other nodes at a time, each over a TCP connection of its own.
+    pub forwarded: usize,
 }
 
 /// So many open files are not enough for what the configuration asks for.
@@ -53,8 +55,10 @@ impl Capacity {
         let for_clients = files.saturating_sub(OWN_FILES + OPERATOR);
         // A node with few files gives a quarter of them to requests.
         let http_wanted = http.unwrap_or((for_clients / 4).min(MOST_HTTP)).max(FEWEST_HTTP);
+        // And an eighth to what it forwards to other nodes.
+        let forwarded_wanted = for_clients / 8;
         let connections = match connections {
-            None => for_clients.saturating_sub(http_wanted).clamp(1, DEFAULT_CONNECTIONS),
+            None => for_clients.saturating_sub(http_wanted + forwarded_wanted).clamp(1, DEFAULT_CONNECTIONS),
             Some(asked) => asked,
         };
         let fewest_http = http.unwrap_or(FEWEST_HTTP);
@@ -67,7 +71,9 @@ impl Capacity {
             });
         }
         let http = http_wanted.min(for_clients - connections);
-        Ok(Self { connections, http, public: connections + http, operator: OPERATOR })
+        let public = connections + http;
+        let forwarded = (for_clients - public).min(connections);
+        Ok(Self { connections, http, public, operator: OPERATOR, forwarded })
     }
 
     /// Whether files are why there are fewer connections than a node has by default.
@@ -84,15 +90,16 @@ mod tests {
     #[test]
     fn what_is_not_set_is_what_the_files_leave() {
         for (files, connections, http) in [
-            (1024, 624, 208),
-            (4096, 2928, 976),
-            (20_000, 15_712, 4096),
+            (1024, 520, 208),
+            (4096, 2440, 976),
+            (20_000, 13_236, 4096),
             (65_536, 20_000, 4096),
             (1 << 20, 20_000, 4096),
         ] {
             let capacity = Capacity::of(files, None, None).expect("enough");
             assert_eq!((capacity.connections, capacity.http), (connections, http), "{files}");
-            assert!(capacity.public + capacity.operator + OWN_FILES <= files);
+            assert!(capacity.public + capacity.operator + capacity.forwarded + OWN_FILES <= files);
+            assert!(capacity.forwarded >= connections / 8, "{files}");
             assert_eq!(capacity.is_low(None), connections < DEFAULT_CONNECTIONS);
         }
     }
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_set_and_possible_is_taken() {
         let capacity = Capacity::of(1024, Some(700), None).expect("enough");
-        assert_eq!((capacity.connections, capacity.http), (700, 132));
+        assert_eq!((capacity.connections, capacity.http, capacity.forwarded), (700, 132, 0));
         assert!(!capacity.is_low(Some(700)));
         let capacity = Capacity::of(200_000, Some(100_000), Some(10_000)).expect("enough");
         assert_eq!((capacity.connections, capacity.http), (100_000, 10_000));

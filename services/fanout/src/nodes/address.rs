@@ -12,15 +12,17 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 impl Nodes {
     /// Tells the others the address of this node's operator's port: the one that is listened on, and where that is every
-    /// address of the machine, the one from which it reaches the broker. Waits while there is none.
-    pub async fn find_address(&self, listened: SocketAddr, brokers: Vec<String>) {
+    /// address of the machine, the one from which it reaches the broker. Waits while there is none; gives it back.
+    pub async fn find_address(&self, listened: SocketAddr, brokers: Vec<String>) -> String {
         let ip = if listened.ip().is_unspecified() { towards(listened.ip(), &brokers).await } else { listened.ip() };
         let address = SocketAddr::new(ip, listened.port());
         if ip.is_loopback() && !brokers.is_empty() {
             tracing::info!(%address, "nodes on other machines cannot ask this one; `advertise` of [node] says how they may");
         }
-        self.directory().set_address(address.to_string());
+        let address = address.to_string();
+        self.directory().set_address(address.clone());
         self.renew();
+        address
     }
 }
 
@@ -58,10 +60,11 @@ mod tests {
 
     async fn found(listened: &str, brokers: &[&str]) -> Option<String> {
         let nodes = Nodes::new(NodeId::new("a", 1), None);
-        nodes
+        let found = nodes
             .find_address(listened.parse().expect("an address"), brokers.iter().map(|b| (*b).to_owned()).collect())
             .await;
-        nodes.alive().swap_remove(0).address
+        assert_eq!(nodes.alive().swap_remove(0).address, Some(found.clone()));
+        Some(found)
     }
 
     #[tokio::test]

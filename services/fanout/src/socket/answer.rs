@@ -9,6 +9,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::body::BodyError;
+use super::forward::{NoAnswer, NotForwarded};
 use super::header::BadHeader;
 use super::query::BadQuery;
 use super::shard::Denied;
@@ -55,6 +56,10 @@ pub(super) enum Refusal {
     Method(&'static str),
     /// No further connection is taken just now.
     Unwilling(Unwilling),
+    /// The request says that another node forwards it, and none does.
+    NotForwarded(NotForwarded),
+    /// The node that has the connection gives no answer.
+    NoAnswer(NoAnswer),
 }
 
 impl From<TokenError> for Refusal {
@@ -92,6 +97,12 @@ impl From<BadHeader> for Refusal {
 impl From<BadQuery> for Refusal {
     fn from(error: BadQuery) -> Self {
         Self::Ambiguous(error.into())
+    }
+}
+
+impl From<NotForwarded> for Refusal {
+    fn from(error: NotForwarded) -> Self {
+        Self::NotForwarded(error)
     }
 }
 
@@ -136,6 +147,9 @@ impl Refusal {
             Self::Upgrade(error) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
             Self::Unwilling(reason) => (reason.status(), reason.text().to_owned()),
+            Self::NotForwarded(what) => (StatusCode::BAD_REQUEST, sentence(what)),
+            Self::NoAnswer(reason @ NoAnswer::Silent) => (StatusCode::BAD_GATEWAY, reason.to_string()),
+            Self::NoAnswer(reason @ NoAnswer::NoRoom) => (StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
         }
     }
 
@@ -144,7 +158,7 @@ impl Refusal {
         match self {
             Self::Unwilling(reason) => reason.retry_after(),
             Self::TooManyTokens(wait) => Some(*wait),
-            Self::KeysUnavailable | Self::Body(BodyError::NoRoom(_)) => Some(SOON),
+            Self::KeysUnavailable | Self::Body(BodyError::NoRoom(_)) | Self::NoAnswer(NoAnswer::NoRoom) => Some(SOON),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderName;
 use http::request::Parts;
 
+use super::forward::Forwarded;
 use super::header::{BadHeader, one};
 use crate::limit::TrustedProxies;
 
@@ -15,18 +16,28 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
 
-/// The client's address, as far as it is known.
+/// The client's address, as far as it is known; that of a forwarded request is known to the node that forwards it.
 pub(super) fn address(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr> {
+    if let Some(forwarded) = parts.extensions.get::<Forwarded>() {
+        return forwarded.client;
+    }
     let peer = parts.extensions.get::<Peer>()?.0.ip();
     let values = parts.headers.get_all(FORWARDED_FOR);
     let values: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
     Some(proxies.client(peer, values.into_iter()))
 }
 
+/// Whether a request comes from a proxy whose word is believed, or came from one to the node that forwards it.
+pub(super) fn is_of_trusted_proxy(proxies: &TrustedProxies, parts: &Parts) -> bool {
+    match parts.extensions.get::<Forwarded>() {
+        Some(forwarded) => forwarded.by_proxy,
+        None => parts.extensions.get::<Peer>().is_some_and(|peer| proxies.trust(peer.0.ip())),
+    }
+}
+
 /// The host that a trusted proxy says the client has named; the first of several is the client's own.
 pub(super) fn forwarded_host<'p>(proxies: &TrustedProxies, parts: &'p Parts) -> Result<Option<&'p str>, BadHeader> {
-    let trusted = parts.extensions.get::<Peer>().is_some_and(|peer| proxies.trust(peer.0.ip()));
-    if !trusted {
+    if !is_of_trusted_proxy(proxies, parts) {
         return Ok(None);
     }
     let named = one(&parts.headers, FORWARDED_HOST)?;

@@ -24,7 +24,10 @@ const OPENING: &[u8] = b":\r\n";
 /// Opens an event stream.
 pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
     app.check_willing(Who::default())?;
-    let (token, asked) = Asked::named(app, hub, parts).await?;
+    let (token, mut asked) = Asked::named(app, hub, parts).await?;
+    if let Some(home) = asked.elsewhere(app, parts)? {
+        return app.forwarder.forward(app, &home, parts, Body::empty()).await;
+    }
     if !asked.may_open() {
         return Err(refused(app, Denied::Unknown));
     }

@@ -9,9 +9,11 @@ use http::request::Parts;
 use http::{Method, header};
 
 use super::answer::Refusal;
+use super::forward::Forwarded;
 use super::header::one;
 use super::state::App;
 use super::{event_stream, long_polling, negotiate, refresh, web_socket};
+use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::websocket;
 
@@ -21,6 +23,13 @@ pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> R
     if let Err(refused) = one(request.headers(), header::HOST) {
         return Refusal::from(refused).into_response();
     }
+    let (mut parts, body) = request.into_parts();
+    match Forwarded::take(&app.seal, &mut parts, unix_seconds()) {
+        Ok(None) => {}
+        Ok(Some(forwarded)) => drop(parts.extensions.insert(forwarded)),
+        Err(refused) => return Refusal::from(refused).into_response(),
+    }
+    let request = Request::from_parts(parts, body);
     let path = request.uri().path().to_ascii_lowercase();
     if let Some(hub) = path.strip_suffix("/negotiate").and_then(|path| app.hubs.find(path)).cloned() {
         return answer(negotiate(&app, &hub, request).await);

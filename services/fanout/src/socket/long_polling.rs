@@ -22,7 +22,10 @@ const MAX_POST_BYTES: usize = 1024 * 1024;
 /// Takes a poll and answers it when there is something to say.
 pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
     // A logout and the end behind it may come with two polls, and the token of the second is worth nothing any more.
-    let (token, asked) = Asked::fetching(app, hub, parts).await?;
+    let (token, mut asked) = Asked::fetching(app, hub, parts).await?;
+    if let Some(home) = asked.elsewhere(app, parts)? {
+        return app.forwarder.forward(app, &home, parts, Body::empty()).await;
+    }
     let is_logged_out = bearer::is_logged_out(app, asked.identity.as_ref());
     // Only opening needs room and readiness; a connection that is open goes on.
     let seat = if is_logged_out { None } else { seat(app, &asked, parts) };
@@ -46,13 +49,17 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
 
 /// Takes messages of a client whose transport has no way back of its own.
 pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
-    let (token, asked) = Asked::named(app, hub, parts).await?;
+    let (token, mut asked) = Asked::named(app, hub, parts).await?;
+    let elsewhere = asked.elsewhere(app, parts)?;
     let identity = asked.identity.as_ref();
     // Nobody in particular is one user of each public hub.
     let user = (&hub.path, identity.map(|identity| (&identity.claims().realm, &identity.claims().user)));
     let body = app.edge.bodies.read(body, MAX_POST_BYTES, user, Some(token.id)).await;
     let body = body.inspect_err(|error| app.metrics.http_refused(error.label()))?;
     let bytes = body.bytes.clone();
+    if let Some(home) = elsewhere {
+        return app.forwarder.forward(app, &home, parts, Body::from(bytes)).await;
+    }
     let seat = seat(app, &asked, parts);
     let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
     let asked = ask(app, token.id, |answer| Command::Post { arrival, may_open, bytes, answer }).await;
@@ -97,8 +104,11 @@ fn unless_unwilling(app: &App, refusal: Refusal, unwilling: Option<Unwilling>) -
 
 /// Ends a long-polling connection.
 pub(super) async fn delete(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
-    let (token, Asked { identity, .. }) = Asked::named(app, hub, parts).await?;
-    let caller = caller(token.id, identity);
+    let (token, mut asked) = Asked::named(app, hub, parts).await?;
+    if let Some(home) = asked.elsewhere(app, parts)? {
+        return app.forwarder.forward(app, &home, parts, Body::empty()).await;
+    }
+    let caller = caller(token.id, asked.identity);
     ask(app, token.id, |answer| Command::Delete { caller, answer }).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -13,6 +13,7 @@ mod edge;
 mod event_stream;
 mod events;
 mod exchange;
+mod forward;
 mod guard;
 mod header;
 mod hub;
@@ -40,6 +41,7 @@ mod wire;
 
 pub use connections::Listings;
 pub use edge::Edge;
+pub use forward::{Forwarder, address_of_hubs};
 pub use listen::{BindError, bind, serve};
 pub use page::{Page, PageError};
 pub use peers::Peers;

@@ -16,7 +16,8 @@ use crate::connection::{ConnectionToken, TOKEN_LIFETIME_SECONDS, Trail};
 use crate::limit::Who;
 use crate::vocabulary::Identity;
 
-/// Answers a negotiation. Nothing is kept: the token carries all that the connect needs, on any node.
+/// Answers a negotiation. Nothing is kept: the token carries all that the connect needs. A WebSocket may open on any node,
+/// event streams and polls on this one, to which others forward them.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
     app.check_willing(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
@@ -38,8 +39,9 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
                 is_old: version == Version::V0,
                 expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
             };
+            let trail = Trail::of(&parts.headers);
             let (connection_id, sealed) =
-                (token.id.to_string(), token.seal_with(&app.seal, &Trail::of(&parts.headers)));
+                (token.id.to_string(), token.seal_with(&app.seal, app.forwarder.home(), &trail));
             match version {
                 // The old form has one id for both: it must be the one that opens the connection.
                 Version::V0 => Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() },

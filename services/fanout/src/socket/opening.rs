@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Refusal;
 use super::bearer::{self, Ended};
+use super::forward::Forwarded;
 use super::negotiate::owner;
 use super::query::Query;
 use super::seat::{Hold, Seat};
@@ -14,7 +15,7 @@ use super::shard::{Arrival, Caller, Command, Denied, Opening};
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::config::HubConfig;
-use crate::connection::{ConnectionId, ConnectionToken, Trail};
+use crate::connection::{ConnectionId, ConnectionToken, Home, Trail};
 use crate::limit::Who;
 use crate::method::Request;
 use crate::vocabulary::Identity;
@@ -26,6 +27,8 @@ const MAX_CURSOR_BYTES: usize = crate::seal::MAX_SEALED_BYTES;
 pub(super) struct Asked {
     /// The token of negotiation; without one a WebSocket opens a connection of its own.
     pub token: Option<ConnectionToken>,
+    /// The node that negotiated it, if it could be told.
+    home: Option<Home>,
     /// Whose request it is.
     pub identity: Option<Identity>,
     /// What it is called elsewhere.
@@ -42,20 +45,20 @@ impl Asked {
     async fn within(app: &App, hub: &HubConfig, parts: &Parts, late: u32, ended: Ended) -> Result<Self, Refusal> {
         let id = Query::of(&parts.uri).one("id")?.filter(|id| !id.is_empty());
         let mut trail = Trail::of(&parts.headers);
-        let token = match id {
-            None => None,
+        let (token, home) = match id {
+            None => (None, None),
             Some(id) => {
                 let token = ConnectionToken::open_with(&app.seal, &id).ok_or(Denied::Unknown);
-                let (token, of_negotiation) = token.map_err(|denied| refused(app, denied))?;
+                let (token, home, of_negotiation) = token.map_err(|denied| refused(app, denied))?;
                 trail = trail.or(of_negotiation);
-                Some(token)
+                (Some(token), home)
             }
         };
         let identity = bearer::identify_within(app, hub, parts, late, ended).await?;
         if token.is_some_and(|token| token.owner != owner(hub, identity.as_ref())) {
             return Err(refused(app, Denied::OtherUser));
         }
-        Ok(Self { token, identity, trail })
+        Ok(Self { token, home, identity, trail })
     }
 
     /// The same, for requests that must name a connection. One that outlives its token takes them for as long.
@@ -83,6 +86,13 @@ impl Asked {
         }
         let asked = Self::within(app, hub, parts, hub.after_expiry, ended).await?;
         Ok((asked.token.ok_or(Refusal::MissingId)?, asked))
+    }
+
+    /// The other node that has the connection, if one has.
+    pub(super) fn elsewhere(&mut self, app: &App, parts: &Parts) -> Result<Option<Home>, Refusal> {
+        let was_forwarded = parts.extensions.get::<Forwarded>().is_some();
+        let elsewhere = app.forwarder.elsewhere(self.home.take(), was_forwarded);
+        elsewhere.map_err(|denied| refused(app, denied))
     }
 
     /// Whether the token may open a connection; one without negotiation always may.

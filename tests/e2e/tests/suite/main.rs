@@ -1,6 +1,7 @@
 //! The platform from outside: real processes, real sockets.
 
 mod addresses;
+mod any_node;
 mod bodies;
 mod clocks;
 mod cloud_events;

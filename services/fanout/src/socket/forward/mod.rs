@@ -1,0 +1,109 @@
+//! Any node takes the requests of any connection: those that name a connection of another node are forwarded to it, and
+//! answered from there.
+//!
+//! A connection of a negotiation belongs to the node that negotiated it, which its token says (a WebSocket alone opens
+//! wherever it comes). So round robin is right for every transport, and a balancer that keeps to one node saves a hop.
+
+mod address;
+mod forwarded;
+mod outbound;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use super::shard::Denied;
+use crate::connection::Home;
+pub use address::address_of_hubs;
+pub(super) use forwarded::{Forwarded, NotForwarded};
+
+/// Why the node that has a connection gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum NoAnswer {
+    /// It was asked, and says nothing.
+    #[error("The server that has this connection does not answer.")]
+    Silent,
+    /// This node forwards as much as it may.
+    #[error("The server has no room to forward another request.")]
+    NoRoom,
+}
+
+/// Forwards requests to the nodes that have their connections.
+#[derive(Debug)]
+pub struct Forwarder {
+    process: u64,
+    own: OnceLock<Home>,
+    client: Client<HttpConnector, Body>,
+    room: Arc<Semaphore>,
+}
+
+impl Forwarder {
+    /// One of a process that is called by this number. It forwards at most so many requests at a time, and lets none of
+    /// its own idle TCP connections wait longer than other nodes do.
+    #[must_use]
+    pub fn new(process: u64, most: usize, patience: Duration) -> Self {
+        let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self { process, own: OnceLock::new(), client: outbound::client(patience), room }
+    }
+
+    /// Other nodes reach the hubs of this one there, as `host:port`.
+    pub fn set_address(&self, address: &str) {
+        match Home::new(self.process, address) {
+            // The first that is found stays: tokens name it.
+            Some(home) => drop(self.own.set(home)),
+            None => tracing::warn!(
+                address,
+                longest = Home::LONGEST_ADDRESS,
+                "the address of this node is too long for a connection token: other nodes cannot forward to it"
+            ),
+        }
+    }
+
+    /// The home of what is negotiated here; none while no other node could reach it.
+    pub(super) fn home(&self) -> Option<&Home> {
+        self.own.get()
+    }
+
+    /// The other node that has a connection of this home, if one has.
+    ///
+    /// # Errors
+    /// [`Denied::Unknown`] where that node is gone: a request that another node forwarded was meant for a process that
+    /// this one has replaced, as were those for this node's own address.
+    pub(super) fn elsewhere(&self, home: Option<Home>, was_forwarded: bool) -> Result<Option<Home>, Denied> {
+        let Some(home) = home.filter(|home| home.process() != self.process) else { return Ok(None) };
+        let is_here = self.own.get().is_some_and(|own| own.address() == home.address());
+        if was_forwarded || is_here { Err(Denied::Unknown) } else { Ok(Some(home)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_here_elsewhere_or_gone() {
+        let forwarder = Forwarder::new(1, 8, Duration::from_secs(1));
+        let home = |process, address| Home::new(process, address);
+        assert_eq!(forwarder.elsewhere(None, false), Ok(None), "negotiated by a node that could not be reached");
+        forwarder.set_address("10.0.0.1:8080");
+        assert_eq!(forwarder.home().map(Home::address), Some("10.0.0.1:8080"));
+        assert_eq!(forwarder.elsewhere(home(1, "10.0.0.1:8080"), false), Ok(None));
+        assert_eq!(forwarder.elsewhere(home(1, "10.0.0.9:8080"), true), Ok(None), "however it is reached");
+        let other = home(2, "10.0.0.2:8080");
+        assert_eq!(forwarder.elsewhere(other.clone(), false), Ok(other.clone()));
+        assert_eq!(forwarder.elsewhere(other, true), Err(Denied::Unknown), "it is forwarded once");
+        assert_eq!(forwarder.elsewhere(home(2, "10.0.0.1:8080"), false), Err(Denied::Unknown), "who was here before");
+    }
+
+    #[test]
+    fn an_address_that_no_token_has_room_for_is_not_told() {
+        let forwarder = Forwarder::new(1, 8, Duration::from_secs(1));
+        forwarder.set_address(&format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS)));
+        assert_eq!(forwarder.home(), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Any node takes the requests of any connection (round robin, no sticky balancer).
+
+use std::net::SocketAddr;
+
+use fanfare_e2e_tests::backplane::{Backplane, Kind};
+use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::cluster::SECRET;
+use fanfare_e2e_tests::transport::{Transport, Wire};
+use fanfare_e2e_tests::wait::at_most;
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Token};
+use serde_json::json;
+
+const OF_REQUESTS: [Transport; 2] = [Transport::EventStream, Transport::LongPolling];
+
+async fn three() -> Option<(Backplane, [Node; 3])> {
+    let backplane = Backplane::start(Kind::Nats).await?;
+    let settings = |node| Settings::default().broker(&backplane.config(node)).secret(SECRET);
+    let mut nodes = [0, 1, 2].map(|node| Node::prepare(settings(node)));
+    for node in &mut nodes {
+        node.start().await;
+    }
+    Some((backplane, nodes))
+}
+
+fn addresses(nodes: &[Node]) -> Vec<SocketAddr> {
+    nodes.iter().map(Node::address).collect()
+}
+
+fn alice() -> Connect {
+    Connect::new(HUB, Token::user("alice", "acme").sign())
+}
+
+async fn title(tab: &mut Wire) -> String {
+    loop {
+        match at_most("a toast", tab.receive()).await {
+            Message::Notification(_, told) => return told["title"].as_str().expect("a title").to_owned(),
+            Message::Ping => {}
+            other => panic!("{other:?} instead of a toast"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn tabs_hear_everything_in_order_and_are_answered_though_each_request_comes_to_another_node() {
+    let Some((_backplane, nodes)) = three().await else { return };
+    let mut turns = addresses(&nodes);
+    let mut tabs = Vec::new();
+    for transport in OF_REQUESTS {
+        for _ in 0..3 {
+            let tab = Wire::connect_in_turn(&alice(), transport, &turns).await.expect("connects").expect("let in");
+            tabs.push(tab);
+            turns.rotate_left(1);
+        }
+    }
+    for tab in &mut tabs {
+        let cursor = tab.try_invoke("Cursor", json!([])).await.expect("answered").expect("a cursor");
+        assert!(cursor.is_string());
+    }
+    let titles: Vec<String> = (0..30).map(|number| format!("toast {number}")).collect();
+    for (number, title) in titles.iter().enumerate() {
+        nodes[number % 3].publish(&[NewEvent::alert("acme", title)]).await;
+    }
+    for tab in &mut tabs {
+        for expected in &titles {
+            assert_eq!(title(tab).await, *expected);
+        }
+    }
+    let mut forwarded = 0.0;
+    for node in &nodes {
+        forwarded += node.metric("fanfare_requests_forwarded_total", "answered").await;
+    }
+    assert!(forwarded > 0.0, "some came to another node");
+}
+
+#[tokio::test]
+async fn a_connection_ends_by_whichever_node_and_one_of_a_node_that_is_gone_is_unknown() {
+    let Some((_backplane, mut nodes)) = three().await else { return };
+    let [home, other] = [0, 1].map(|node: usize| nodes[node].address());
+    for transport in OF_REQUESTS {
+        let mut tab =
+            Wire::connect_in_turn(&alice(), transport, &[home, other]).await.expect("connects").expect("let in");
+        let id = tab.connection_token().to_owned();
+        let ended = alice().request("DELETE", &id).send(other).await.expect("an answer");
+        if transport == Transport::LongPolling {
+            assert_eq!(ended.status, 202, "{}", ended.text());
+            assert_eq!(at_most("the end", tab.receive()).await, Message::Gone);
+        } else {
+            assert_eq!(ended.status, 400, "as its own node answers: {}", ended.text());
+        }
+    }
+    let young = alice().negotiate(home).await.expect("an answer").json();
+    let young = young["connectionToken"].as_str().expect("a token").to_owned();
+    nodes[0].kill();
+    for (method, accept) in [("GET", "text/event-stream"), ("GET", "*/*"), ("POST", "*/*"), ("DELETE", "*/*")] {
+        let gone = alice().request(method, &young).header("accept", accept).send(other).await.expect("an answer");
+        assert_eq!(gone.status, 404, "{method} {accept}: {}", gone.text());
+    }
+    nodes[0].start().await;
+    for node in [home, other] {
+        let gone = alice().request("GET", &young).send(node).await.expect("an answer");
+        assert_eq!(gone.status, 404, "the process that negotiated it is gone: {}", gone.text());
+    }
+}
+
+#[tokio::test]
+async fn nobody_but_a_node_says_that_a_request_is_forwarded() {
+    let node = Node::start_with(Settings::default()).await;
+    let negotiate =
+        Request::post(format!("{HUB}/negotiate?negotiateVersion=1")).bearer(Token::user("a", "acme").sign());
+    let refused = negotiate.header("fanfare-forwarded", "bm8gbm9kZSBvZiB0aGlzIHNlY3JldA").send(node.address()).await;
+    let refused = refused.expect("an answer");
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.text(), "The header fanfare-forwarded is for nodes of the same secret alone.");
+}
