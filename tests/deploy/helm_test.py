@@ -203,11 +203,12 @@ class Chart(unittest.TestCase):
     def test_nodes_reach_each_other_and_what_is_named_and_nobody_else(self):
         (policy,) = of_kind(parsed(templated("nats.yaml")), "NetworkPolicy").values()
         nodes = {"podSelector": policy["spec"]["podSelector"]}
-        ingress = {str(rule["ports"][0]["port"]): rule["from"] for rule in policy["spec"]["ingress"]}
-        self.assertIn(nodes, ingress["operator"])
-        egress = {str(rule["ports"][0]["port"]): rule["to"] for rule in policy["spec"]["egress"]}
-        self.assertEqual(set(egress), {"operator", "53", "4222", "8081", "4318", "443"})
-        self.assertEqual(egress["operator"], [nodes])
+        ports = lambda rules, who: {str(port["port"]): rule[who] for rule in rules for port in rule["ports"]}  # noqa: E731
+        ingress, egress = ports(policy["spec"]["ingress"], "from"), ports(policy["spec"]["egress"], "to")
+        self.assertEqual(set(egress), {"http", "operator", "53", "4222", "8081", "4318", "443"})
+        for port in ("http", "operator"):
+            self.assertIn(nodes, ingress[port])
+            self.assertEqual(egress[port], [nodes])
         self.assertIn("169.254.0.0/16", egress["443"][0]["ipBlock"]["except"])
 
     def test_the_target_survives_a_rolling_upgrade_and_the_loss_of_a_node(self):

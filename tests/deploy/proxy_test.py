@@ -114,7 +114,7 @@ class Compose(Case):
         query = f"?id=x&access_token={CANARY}"
         proxy.web_socket(f"/hubs/notifications{query}")
         proxy.request("GET", f"/hubs/notifications{query}", headers={"Referer": f"http://page/{query}"})
-        self.nodes[2].close()
+        self.nodes[2].draining = True
         self.assertIn(proxy.request("POST", f"/hubs/notifications/negotiate{query}"), (502, 503))
         self.assertEqual(proxy.request("POST", f"/hubs/notifications{query}", b"x" * 3_000_000), 413)
         return proxy.logged()

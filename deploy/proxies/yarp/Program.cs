@@ -1,7 +1,9 @@
 // YARP in front of Fanfare: the hubs alone. docs/proxies.md says what each rule is for.
 
 var builder = WebApplication.CreateBuilder(args);
-builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
+builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
+    // .NET's client asks a GET again by itself if a connection that it has used before ends without an answer: none is kept.
+    .ConfigureHttpClient((_, handler) => handler.PooledConnectionLifetime = TimeSpan.Zero);
 // Open WebSockets are waited for as long as a tab needs to be told to come back.
 builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
