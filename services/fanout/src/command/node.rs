@@ -147,8 +147,7 @@ impl Node {
         let Loaded { config, registry, routes } = loaded;
         let capacity = descriptors::capacity(&config)?;
         let edge = Edge::new(&config, capacity);
-        let process = uuid::Uuid::new_v4().as_u64_pair().0;
-        let forwarder = Forwarder::new(process, capacity.forwarded, config.limits.edge.head);
+        let forwarder = Forwarder::new(capacity.forwarded, config.limits.edge.head);
         let page = Page::load(config.page.as_deref())?;
         let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;

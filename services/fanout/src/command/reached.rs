@@ -3,24 +3,43 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
+use crate::config::Config;
 use crate::nodes::Nodes;
 use crate::socket::{App, address_of_hubs};
 
 /// What is known of it at the start.
 pub(super) struct Reached {
     /// What the hubs listen on.
-    pub hubs: Option<SocketAddr>,
+    hubs: Option<SocketAddr>,
     /// What the operator's port listens on.
-    pub operator: Option<SocketAddr>,
+    operator: Option<SocketAddr>,
     /// The servers of the broker.
-    pub brokers: Vec<String>,
+    brokers: Vec<String>,
     /// The address of the operator's port, as somebody said.
-    pub advertised: Option<String>,
+    advertised: Option<String>,
     /// The address of the hubs, as somebody said.
-    pub advertised_hubs: Option<String>,
+    advertised_hubs: Option<String>,
 }
 
 impl Reached {
+    /// What configuration and listeners say.
+    pub(super) fn of(config: &Config, hubs: &TcpListener, operator: &TcpListener) -> Self {
+        Self {
+            hubs: hubs.local_addr().ok(),
+            operator: operator.local_addr().ok(),
+            brokers: config.broker.kind.servers(),
+            advertised: config.node.advertise.clone(),
+            advertised_hubs: config.node.advertise_hubs.clone(),
+        }
+    }
+
+    /// Whether the way to the broker may have to be waited for.
+    pub(super) fn may_wait(&self) -> bool {
+        self.advertised.is_none() && self.operator.is_some_and(|listened| listened.ip().is_unspecified())
+    }
+
     /// Tells the other nodes, and the tokens of connections. Waits while there is no way to the broker.
     pub(super) async fn tell(self, nodes: Nodes, app: Arc<App>) {
         let Self { hubs, operator, brokers, advertised, advertised_hubs } = self;

@@ -60,13 +60,7 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     // Ports first: a port in use must be said before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
-    let reached = Reached {
-        hubs: public.local_addr().ok(),
-        operator: operator.local_addr().ok(),
-        brokers: loaded.config.broker.kind.servers(),
-        advertised: loaded.config.node.advertise.clone(),
-        advertised_hubs: loaded.config.node.advertise_hubs.clone(),
-    };
+    let reached = Reached::of(&loaded.config, &public, &operator);
     let drain = loaded.config.node.drain;
     let config = Arc::new(loaded.config.clone());
     let node = Node::start(loaded, Methods::default())?;
@@ -81,13 +75,12 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
     let letters = node.pipeline.letters.clone();
     let stop_lease = CancellationToken::new();
-    let waits = reached.operator.is_some_and(|listened| listened.ip().is_unspecified());
-    let found = reached.tell(node.nodes.clone(), Arc::clone(&app));
-    // Only the way to a broker may have to be waited for.
+    let waits = reached.may_wait();
+    let told = reached.tell(node.nodes.clone(), Arc::clone(&app));
     if waits {
-        drop(tokio::spawn(found))
+        drop(tokio::spawn(told))
     } else {
-        found.await
+        told.await
     }
     let listener = node.listener;
     let rosters = listener.rosters();

@@ -19,6 +19,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("data = \"data\"", "data = \"data\"\nmax_conections = 5", "6:1: [node] has no key `max_conections` (did you mean `max_connections`?)"),
     ("data = \"data\"", "data = \"data\"\nadvertise = \"10.0.0.7\"", "6:13: `advertise` has no port: \"10.0.0.7\" (a name or address of this node that other nodes reach"),
     ("data = \"data\"", "data = \"data\"\nadvertise = \"0.0.0.0:9090\"", "6:13: `advertise` is no address that others reach: \"0.0.0.0:9090\""),
+    ("data = \"data\"", "data = \"data\"\nadvertise_hubs = \"0.0.0.0:8080\"", "6:18: `advertise_hubs` is no address that others reach: \"0.0.0.0:8080\""),
     ("data = \"data\"", "data = \"data\"\nadvertise = \"::1:9090\"", "6:13: `advertise` is not a host and a port: \"::1:9090\""),
     ("data = \"data\"", "data = \"data\"\nadvertise = \"http://node-1:9090\"", "6:13: `advertise` is not a host and a port"),
     ("data = \"data\"", "data = \"data\"\nmax_connections = 0", "6:19: `max_connections` of [node] is 0 (it must be 1 to 1000000; left out, it is what the limit of open files leaves)"),

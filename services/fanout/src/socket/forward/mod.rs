@@ -43,10 +43,10 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// One of a process that is called by this number. It forwards at most so many requests at a time, and lets none of
-    /// its own idle TCP connections wait longer than other nodes do.
+    /// Forwards at most so many requests at a time. No idle TCP connection of its waits for longer than other nodes let it.
     #[must_use]
-    pub fn new(process: u64, most: usize, patience: Duration) -> Self {
+    pub fn new(most: usize, patience: Duration) -> Self {
+        let process = uuid::Uuid::new_v4().as_u64_pair().0;
         let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         Self { process, own: OnceLock::new(), client: outbound::client(patience), room }
     }
@@ -87,22 +87,26 @@ mod tests {
 
     #[test]
     fn a_connection_is_here_elsewhere_or_gone() {
-        let forwarder = Forwarder::new(1, 8, Duration::from_secs(1));
-        let home = |process, address| Home::new(process, address);
+        let forwarder = Forwarder::new(8, Duration::from_secs(1));
+        let (own, home) = (forwarder.process, Home::new);
         assert_eq!(forwarder.elsewhere(None, false), Ok(None), "negotiated by a node that could not be reached");
         forwarder.set_address("10.0.0.1:8080");
         assert_eq!(forwarder.home().map(Home::address), Some("10.0.0.1:8080"));
-        assert_eq!(forwarder.elsewhere(home(1, "10.0.0.1:8080"), false), Ok(None));
-        assert_eq!(forwarder.elsewhere(home(1, "10.0.0.9:8080"), true), Ok(None), "however it is reached");
-        let other = home(2, "10.0.0.2:8080");
+        assert_eq!(forwarder.elsewhere(home(own, "10.0.0.1:8080"), false), Ok(None));
+        assert_eq!(forwarder.elsewhere(home(own, "10.0.0.9:8080"), true), Ok(None), "however it is reached");
+        let other = home(own ^ 1, "10.0.0.2:8080");
         assert_eq!(forwarder.elsewhere(other.clone(), false), Ok(other.clone()));
         assert_eq!(forwarder.elsewhere(other, true), Err(Denied::Unknown), "it is forwarded once");
-        assert_eq!(forwarder.elsewhere(home(2, "10.0.0.1:8080"), false), Err(Denied::Unknown), "who was here before");
+        assert_eq!(
+            forwarder.elsewhere(home(own ^ 1, "10.0.0.1:8080"), false),
+            Err(Denied::Unknown),
+            "who was here before"
+        );
     }
 
     #[test]
     fn an_address_that_no_token_has_room_for_is_not_told() {
-        let forwarder = Forwarder::new(1, 8, Duration::from_secs(1));
+        let forwarder = Forwarder::new(8, Duration::from_secs(1));
         forwarder.set_address(&format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS)));
         assert_eq!(forwarder.home(), None);
     }
