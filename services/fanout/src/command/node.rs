@@ -32,7 +32,7 @@ use crate::seal::Seal;
 use crate::shard::Context;
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
-use crate::socket::{About, App, BindError, Edge, Forwarder, Hubs, Listings, Page, PageError, Passing, Peers};
+use crate::socket::{About, App, BindError, Edge, Hubs, Listings, Page, PageError, Passing, Peers};
 
 /// How many retained values, logouts, role changes and grants a node remembers one by one.
 const MAX_REMEMBERED: usize = 1_000_000;
@@ -145,9 +145,7 @@ impl Node {
     /// [`StartError`] in a plain sentence.
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
-        let capacity = descriptors::capacity(&config)?;
-        let edge = Edge::new(&config, capacity);
-        let forwarder = Forwarder::new(capacity.forwarded, config.limits.edge.head);
+        let edge = Edge::new(&config, descriptors::capacity(&config)?);
         let page = Page::load(config.page.as_deref())?;
         let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;
@@ -190,7 +188,6 @@ impl Node {
             status: Arc::clone(&status),
             health: config.health.clone(),
             peers: Peers::new(nodes.clone()).map_err(StartError::Peers)?,
-            forwarder,
             passing: Passing::default(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,

@@ -50,7 +50,7 @@ impl Reached {
         };
         let found = || address_of_hubs(hubs?, operator.as_deref()?);
         match advertised_hubs.or_else(found) {
-            Some(address) => app.forwarder.set_address(&address),
+            Some(address) => app.edge.forwarder.set_address(&address),
             None => tracing::info!(
                 "other nodes cannot forward requests to the hubs of this one; `advertise_hubs` of [node] says how they may"
             ),

@@ -9,6 +9,7 @@ use http::request::Parts;
 
 use super::body::BodyReader;
 use super::client;
+use super::forward::Forwarder;
 use super::origin::Origins;
 use super::port::Port;
 use super::seat::Seats;
@@ -28,6 +29,8 @@ pub struct Edge {
     pub(super) seats: Arc<Seats>,
     /// Reads bodies.
     pub(super) bodies: BodyReader,
+    /// Forwards requests to the nodes that have their connections.
+    pub(crate) forwarder: Forwarder,
     /// The TCP connections of the public port.
     pub(super) public: Arc<Port>,
     /// The TCP connections of the operator's port.
@@ -48,6 +51,7 @@ impl Edge {
             origins: Origins { others: config.cors.origins.clone(), hosts: config.node.hosts.clone() },
             seats: Seats::new(limits.connect_bounds(capacity.connections)),
             bodies: BodyReader::new(limits.body_bounds(), limits.body),
+            forwarder: Forwarder::new(capacity.forwarded, limits.head),
             public: Port::new(capacity.public, capacity.http, limits.head),
             operator: Port::new(capacity.operator, capacity.operator, limits.head),
             failed_tokens: limits.failed_token_rate().map(|rate| Mutex::new(KeyedBuckets::new(rate))),

@@ -41,7 +41,7 @@ mod wire;
 
 pub use connections::Listings;
 pub use edge::Edge;
-pub use forward::{Forwarder, address_of_hubs};
+pub use forward::address_of_hubs;
 pub use listen::{BindError, bind, serve};
 pub use page::{Page, PageError};
 pub use peers::Peers;

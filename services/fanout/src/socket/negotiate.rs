@@ -41,7 +41,7 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
             };
             let trail = Trail::of(&parts.headers);
             let (connection_id, sealed) =
-                (token.id.to_string(), token.seal_with(&app.seal, app.forwarder.home(), &trail));
+                (token.id.to_string(), token.seal_with(&app.seal, app.edge.forwarder.home(), &trail));
             match version {
                 // The old form has one id for both: it must be the one that opens the connection.
                 Version::V0 => Answer::V0 { connection_id: sealed, transports: Transport::ALL.to_vec() },

@@ -91,7 +91,7 @@ impl Asked {
     /// The other node that has the connection, if one has.
     pub(super) fn elsewhere(&mut self, app: &App, parts: &Parts) -> Result<Option<Home>, Refusal> {
         let was_forwarded = parts.extensions.get::<Forwarded>().is_some();
-        let elsewhere = app.forwarder.elsewhere(self.home.take(), was_forwarded);
+        let elsewhere = app.edge.forwarder.elsewhere(self.home.take(), was_forwarded);
         elsewhere.map_err(|denied| refused(app, denied))
     }
 

@@ -14,7 +14,6 @@ use tokio::sync::mpsc;
 use super::answer::SOON;
 use super::connections::Listings;
 use super::edge::Edge;
-use super::forward::Forwarder;
 use super::page::Page;
 use super::peers::Peers;
 use super::refresh::Passing;
@@ -104,8 +103,6 @@ pub struct App {
     pub health: HealthConfig,
     /// The other nodes.
     pub peers: Peers,
-    /// Forwards requests to the nodes that have their connections.
-    pub forwarder: Forwarder,
     /// How many refreshes are passed on at a time.
     pub passing: Passing,
     /// Counts.

@@ -35,7 +35,7 @@ pub(super) enum NoAnswer {
 
 /// Forwards requests to the nodes that have their connections.
 #[derive(Debug)]
-pub struct Forwarder {
+pub(crate) struct Forwarder {
     process: u64,
     own: OnceLock<Home>,
     client: Client<HttpConnector, Body>,
@@ -45,14 +45,14 @@ pub struct Forwarder {
 impl Forwarder {
     /// Forwards at most so many requests at a time. No idle TCP connection of its waits for longer than other nodes let it.
     #[must_use]
-    pub fn new(most: usize, patience: Duration) -> Self {
+    pub(crate) fn new(most: usize, patience: Duration) -> Self {
         let process = uuid::Uuid::new_v4().as_u64_pair().0;
         let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         Self { process, own: OnceLock::new(), client: outbound::client(patience), room }
     }
 
     /// Other nodes reach the hubs of this one there, as `host:port`.
-    pub fn set_address(&self, address: &str) {
+    pub(crate) fn set_address(&self, address: &str) {
         match Home::new(self.process, address) {
             // The first that is found stays: tokens name it.
             Some(home) => drop(self.own.set(home)),
