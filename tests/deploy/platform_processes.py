@@ -13,6 +13,7 @@ from nodes import free_port
 from repository import ROOT, built, text
 
 PATIENCE = 30
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
 
 
@@ -23,7 +24,7 @@ def declared():
     for path in sorted((ROOT / "crates/telemetry/src/metrics").glob("*.rs")):
         source = path.read_text(encoding="utf-8")
         kinds = dict(re.findall(r"^    (\w+): (Counter|Gauge)s?\b", source, re.M))
-        for field, name in re.findall(r"^            (\w+): registered\(\s*r,\s*names::(\w+)", source, re.M):
+        for field, name in re.findall(r"(?:^            |Self \{ )(\w+): registered\(\s*r,\s*names::(\w+)", source, re.M):
             found[names[name]] = kinds[field].lower()
     assert set(found) == set(names.values()), f"not registered, or not understood: {set(names.values()) ^ set(found)}"
     return found
@@ -42,7 +43,7 @@ def shown():
         return dict(re.findall(r"^# TYPE (\S+) (\S+)$", node(folder) + producer(folder), re.M))
 
 
-def node(folder):
+def node(folder, form=OPEN_METRICS):
     """The metrics of `fanfare serve` on an embedded log."""
     listen, operator = free_port(), free_port()
     config = Path(folder) / "fanfare.toml"
@@ -62,17 +63,17 @@ def node(folder):
         """,
         encoding="utf-8",
     )
-    return scraped([built("fanfare"), "serve", "--config", config], operator, {})
+    return scraped([built("fanfare"), "serve", "--config", config], operator, {}, form)
 
 
 def producer(folder):
     """The metrics of a producer."""
     port = free_port()
     environment = {"FANFARE_LISTEN": f"127.0.0.1:{port}", "FANFARE_DATA": f"{folder}/auth"}
-    return scraped([built("fanfare-auth")], port, environment)
+    return scraped([built("fanfare-auth")], port, environment, OPEN_METRICS)
 
 
-def scraped(command, port, environment):
+def scraped(command, port, environment, form):
     """Starts a process, waits for its metrics, and ends it."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -80,7 +81,8 @@ def scraped(command, port, environment):
             deadline = time.monotonic() + PATIENCE
             while process.poll() is None and time.monotonic() < deadline:
                 try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+                    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"accept": form})
+                    with urllib.request.urlopen(asked, timeout=5) as response:
                         return response.read().decode()
                 except (urllib.error.URLError, ConnectionError):
                     time.sleep(0.05)

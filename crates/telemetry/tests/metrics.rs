@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_telemetry::metrics::{FanoutMetrics, ProducerMetrics, Registry, encode, names};
+use fanfare_telemetry::metrics::{FanoutMetrics, ProducerMetrics, Registry, encode, names, registry};
 
 fn line<'a>(text: &'a str, start: &str) -> &'a str {
     text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start:?} in\n{text}"))
@@ -109,6 +109,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.token_values_dropped("invalid", 1);
     fanout.invocation("completed");
     fanout.authorizer_answered("allowed");
+    fanout.rechecked("allowed");
     fanout.event_read("a.B");
     fanout.event_decoded("a.B");
     fanout.event_dead_lettered("a.B", "undecodable");
@@ -128,12 +129,28 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
 
 #[test]
 fn every_name_is_registered_and_has_our_prefix() {
-    let mut registry = Registry::default();
+    let mut registry = registry(&[("nats", true), ("kafka", false), ("jemalloc", true)]);
     touch_everything(&FanoutMetrics::new(&mut registry), &ProducerMetrics::new(&mut registry));
     let text = encode(&registry);
     let mut registered: Vec<_> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     registered.sort_unstable();
+    // Those of the process have the names that all programs give them.
+    let of_process: Vec<_> = registered.extract_if(.., |name| name.starts_with("process_")).collect();
+    assert_eq!(
+        of_process,
+        [
+            "process_cpu_seconds",
+            "process_max_fds",
+            "process_open_fds",
+            "process_resident_memory_bytes",
+            "process_start_time_seconds",
+            "process_threads",
+            "process_virtual_memory_bytes"
+        ]
+    );
+    let build = line(&text, "fanfare_build_info");
+    assert!(build.contains("features=\"nats,jemalloc\"") && build.ends_with(" 1"), "{build}");
     let mut named = names::ALL.to_vec();
     named.sort_unstable();
     assert_eq!(registered, named);

@@ -42,5 +42,5 @@ pub use producer::{Producer, Service, StartError};
 pub use publisher::{PublisherError, publisher};
 pub use settings::Settings;
 pub use standing::{Standing, Standings};
-pub use telemetry::telemetry;
+pub use telemetry::{metrics_registry, telemetry};
 pub use verified_tokens::VerifiedTokens;

@@ -2,11 +2,11 @@
 
 use crate::{Authenticator, Producer};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use fanfare_telemetry::metrics;
+use fanfare_telemetry::metrics::{self, Exposition};
 use serde_json::json;
 
 #[derive(Clone)]
@@ -42,7 +42,8 @@ fn not_ready(reason: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
-async fn exposition(State(operated): State<Operated>) -> Response {
-    let text = metrics::encode(operated.producer.registry());
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+async fn exposition(State(operated): State<Operated>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let Exposition { content_type, text } = metrics::expose(operated.producer.registry(), accept);
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

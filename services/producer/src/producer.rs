@@ -87,7 +87,7 @@ impl Producer {
         // Making an RSA key takes the processor for a while.
         let identity =
             tokio::task::spawn_blocking(move || Identity::load_or_create(&key_folder, issuer, &service)).await??;
-        let mut registry = Registry::default();
+        let mut registry = crate::metrics_registry();
         Ok(Self(Arc::new(Shared {
             folder,
             origins: settings.allowed_origins.clone(),

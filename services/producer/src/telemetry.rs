@@ -1,6 +1,7 @@
 //! Logs and traces of a producer.
 
 use crate::{Service, Settings};
+use fanfare_telemetry::metrics::{self, Registry};
 use fanfare_telemetry::{Guard, TelemetryError};
 
 /// Sets up logs and traces for this process; keep the guard until it ends.
@@ -9,4 +10,14 @@ use fanfare_telemetry::{Guard, TelemetryError};
 /// If the environment asks for what cannot be done.
 pub fn telemetry(service: &Service, settings: &Settings) -> Result<Guard, TelemetryError> {
     fanfare_telemetry::init(service.name, settings.log_format)
+}
+
+/// A registry for the metrics of a producer, with those that every process shows.
+#[must_use]
+pub fn metrics_registry() -> Registry {
+    metrics::registry(&[
+        ("nats", cfg!(feature = "nats")),
+        ("kafka", cfg!(feature = "kafka")),
+        ("postgres", cfg!(feature = "postgres")),
+    ])
 }

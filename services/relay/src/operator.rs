@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use fanfare_outbox::Outbox;
-use fanfare_telemetry::metrics::{self, Registry};
+use fanfare_telemetry::metrics::{self, Exposition, Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,8 @@ async fn readyz(State(operated): State<Arc<Operated>>) -> Response {
     }
 }
 
-async fn exposition(State(operated): State<Arc<Operated>>) -> Response {
-    let text = metrics::encode(&operated.registry);
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+async fn exposition(State(operated): State<Arc<Operated>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let Exposition { content_type, text } = metrics::expose(&operated.registry, accept);
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

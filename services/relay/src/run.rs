@@ -10,7 +10,7 @@ use fanfare_outbox::{
 };
 use fanfare_producer::PublisherError;
 use fanfare_producer::publisher::open_broker;
-use fanfare_telemetry::metrics::{ProducerMetrics, Registry as Metrics};
+use fanfare_telemetry::metrics::ProducerMetrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Target};
@@ -79,7 +79,7 @@ pub async fn run(config: &Config, shutdown: CancellationToken) -> Result<(), Run
     let registry = registry(config)?;
     let publisher = publisher(config, &registry)?;
     let outbox = open(config, registry).await?;
-    let mut metrics = Metrics::default();
+    let mut metrics = fanfare_producer::metrics_registry();
     let counts = ProducerMetrics::new(&mut metrics);
     let operator = match config.operator {
         None => None,

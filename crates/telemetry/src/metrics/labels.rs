@@ -73,6 +73,14 @@ pub(super) struct PartitionLabel {
     pub(super) partition: Label,
 }
 
+/// What a program is built of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct BuildLabels {
+    pub(super) version: &'static str,
+    pub(super) commit: &'static str,
+    pub(super) features: String,
+}
+
 /// The digest of a node's routes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DigestLabel {

@@ -2,6 +2,8 @@
 //!
 //! These are the registered names. A counter is scraped with `_total` behind its name, as OpenMetrics asks.
 
+/// 1, with version, commit and features of the program.
+pub const BUILD_INFO: &str = "fanfare_build_info";
 /// 1 while the node takes new connections, as `/readyz` says, else 0.
 pub const READY: &str = "fanfare_ready";
 /// Open connections, by hub and transport.
@@ -135,7 +137,8 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 60] = [
+pub const ALL: [&str; 62] = [
+    BUILD_INFO,
     READY,
     CONNECTIONS,
     CONNECTS,
@@ -151,6 +154,7 @@ pub const ALL: [&str; 60] = [
     TOKEN_VALUES_DROPPED,
     INVOCATIONS,
     AUTHORIZER_ANSWERS,
+    RECHECKS,
     EVENTS_READ,
     EVENTS_DECODED,
     EVENTS_DEAD_LETTERED,

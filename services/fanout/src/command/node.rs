@@ -9,7 +9,7 @@ use fanfare_broker::embedded::OpenError;
 use fanfare_broker::watched::Watched;
 use fanfare_broker::{Broker, Position};
 use fanfare_event::Registry;
-use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry};
+use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -112,6 +112,10 @@ pub enum StartError {
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
 }
+
+/// What is in this program beside the embedded log, or not.
+const FEATURES: [(&str, bool); 3] =
+    [("nats", cfg!(feature = "nats")), ("kafka", cfg!(feature = "kafka")), ("jemalloc", cfg!(feature = "jemalloc"))];
 
 /// The threads of the shards, and the way to each.
 type Shards = (Vec<JoinHandle<()>>, Vec<mpsc::Sender<shard::Command>>);
@@ -290,7 +294,7 @@ fn replay_options(config: &Config, bounds: Bounds) -> ReplayOptions {
 
 /// What the node counts, beginning with which routes it has.
 fn metrics(routes: &str) -> (MetricsRegistry, Arc<FanoutMetrics>) {
-    let mut registry = MetricsRegistry::default();
+    let mut registry = metrics::registry(&FEATURES);
     let metrics = FanoutMetrics::new(&mut registry);
     metrics.set_routes(routes);
     (registry, Arc::new(metrics))

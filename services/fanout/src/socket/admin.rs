@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use fanfare_telemetry::metrics;
-use http::{StatusCode, header};
+use fanfare_telemetry::metrics::{self, Exposition};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
 use super::state::App;
@@ -42,11 +42,13 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
-/// The metrics in the OpenMetrics text format.
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+/// The metrics, in the text format that the scraper asks for.
+pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     // Asked for now, as nothing happens at the moment from which a node is too far behind.
     let draining = app.draining.load(Ordering::Acquire);
     app.metrics.set_tcp_connections(app.edge.public.open());
     app.metrics.set_ready(!draining && app.status.not_ready().is_none());
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::encode(&app.registry)).into_response()
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let Exposition { content_type, text } = metrics::expose(&app.registry, accept);
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -47,7 +47,7 @@ fn describe() -> Value {
             "/deadletters/replay": { "post": replay() },
             "/healthz": { "get": open("Whether the process works; 200 while it answers.", &[]) },
             "/readyz": { "get": open("Whether the node should get traffic: 200, or 503 with the reason.", &[503]) },
-            "/metrics": { "get": open("The metrics in the OpenMetrics text format.", &[]) },
+            "/metrics": { "get": open("The metrics, as OpenMetrics or in the text format 0.0.4, as `Accept` asks for.", &[]) },
             "/openapi.json": { "get": open("This document.", &[]) }
         },
         "components": {

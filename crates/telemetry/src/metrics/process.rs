@@ -1,0 +1,171 @@
+//! What every process shows of itself: what it is built of, and what it takes of its machine.
+//!
+//! The names are those that Prometheus' own clients use, so that dashboards for any process show this one too.
+
+use std::fs;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::labels::BuildLabels;
+use super::names;
+use super::shape::{Gauges, registered};
+
+/// In how many parts the kernel counts a second for programs: `USER_HZ`, 100 wherever this runs.
+const TICKS: f64 = 100.0;
+
+/// What the program is built of.
+struct Build {
+    info: Gauges<BuildLabels>,
+}
+
+impl Build {
+    fn new(r: &mut Registry) -> Self {
+        Self { info: registered(r, names::BUILD_INFO, "1, with version, commit and features of the program") }
+    }
+}
+
+/// A registry that shows what every process does. Of the features those are named that are in the program.
+#[must_use]
+pub fn registry(features: &[(&str, bool)]) -> Registry {
+    let mut registry = Registry::default();
+    let features: Vec<&str> = features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+    let labels = BuildLabels {
+        version: env!("CARGO_PKG_VERSION"),
+        // Told by who makes a release.
+        commit: option_env!("FANFARE_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
+        features: features.join(","),
+    };
+    Build::new(&mut registry).info.get_or_create(&labels).set(1);
+    registry.register_collector(Box::new(OfThisProcess));
+    registry
+}
+
+/// Looks at this process whenever it is asked.
+#[derive(Debug)]
+struct OfThisProcess;
+
+impl Collector for OfThisProcess {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        // What cannot be read is not shown: a zero would be a lie.
+        for Reading { name, help, is_counter, value } in readings() {
+            let Some(value) = value else { continue };
+            if is_counter {
+                let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+                ConstCounter::new(value).encode(metric)?;
+            } else {
+                let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+                ConstGauge::new(value).encode(metric)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Reading {
+    name: &'static str,
+    help: &'static str,
+    is_counter: bool,
+    value: Option<f64>,
+}
+
+fn readings() -> [Reading; 7] {
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let (stat, status) = (read("/proc/self/stat"), read("/proc/self/status"));
+    let gauge = |name, help, value| Reading { name, help, is_counter: false, value };
+    [
+        Reading {
+            name: "process_cpu_seconds",
+            help: "Processor time that the process has taken",
+            is_counter: true,
+            value: cpu_seconds(&stat),
+        },
+        gauge("process_resident_memory_bytes", "Memory that the process holds", kilobytes(&status, "VmRSS:")),
+        gauge("process_virtual_memory_bytes", "Memory that the process has asked for", kilobytes(&status, "VmSize:")),
+        gauge("process_threads", "Threads of the process", value(&status, "Threads:")),
+        gauge("process_open_fds", "Files and sockets that are open", open_files()),
+        gauge("process_max_fds", "Files and sockets that may be open", most_files(&read("/proc/self/limits"))),
+        gauge("process_start_time_seconds", "When the process began", began(&stat, &read("/proc/stat"))),
+    ]
+}
+
+/// A field of `/proc/self/stat`, by its number in the manual. The second one is the program's name in parentheses, in which
+/// anything may stand.
+fn field(stat: &str, number: usize) -> Option<f64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
+}
+
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    Some((field(stat, 14)? + field(stat, 15)?) / TICKS)
+}
+
+/// Begun so long after the machine.
+fn began(stat: &str, machine: &str) -> Option<f64> {
+    Some(value(machine, "btime")? + field(stat, 22)? / TICKS)
+}
+
+/// The number behind a name.
+fn value(text: &str, name: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn kilobytes(status: &str, name: &str) -> Option<f64> {
+    Some(value(status, name)? * 1024.0)
+}
+
+fn open_files() -> Option<f64> {
+    // One of them is the folder that is looked at.
+    let open = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
+    u32::try_from(open).ok().map(f64::from)
+}
+
+/// The soft limit, which is the one that holds.
+fn most_files(limits: &str) -> Option<f64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(f64::INFINITY),
+        number => number.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: &str = "4242 (a (b) c) S 1 4242 4242 0 -1 4194560 3000 0 10 0 250 50 0 0 20 0 9 0 123400 1 2 3";
+
+    #[test]
+    fn a_name_with_parentheses_moves_no_field() {
+        assert_eq!(cpu_seconds(STAT), Some(3.0));
+        assert_eq!(began(STAT, "cpu 1 2\nbtime 1700000000\nprocesses 9\n"), Some(1_700_001_234.0));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_shown() {
+        assert_eq!((cpu_seconds(""), began(STAT, "")), (None, None));
+        assert_eq!(most_files("Max processes 1 1 processes\n"), None);
+    }
+
+    #[test]
+    fn the_limit_of_files_is_the_soft_one() {
+        let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024   524288   files     \n";
+        assert_eq!(most_files(limits), Some(1024.0));
+        assert_eq!(most_files("Max open files   unlimited   unlimited  files"), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn this_process_can_be_read() {
+        for Reading { name, value, .. } in readings() {
+            assert!(value.is_some_and(|value| value > 0.0) || name == "process_cpu_seconds", "{name}: {value:?}");
+        }
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs_f64();
+        let began = readings()[6].value.expect("a time");
+        assert!((since - 3600.0..=since + 2.0).contains(&began), "{began} at {since}");
+    }
+}
