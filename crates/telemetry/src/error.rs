@@ -19,6 +19,16 @@ pub enum TelemetryError {
         /// What the parser says about it.
         reason: String,
     },
+    /// A variable of the OpenTelemetry standard asks for what is not there.
+    #[error("{name}={value:?} cannot be done: {reason}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// What it says.
+        value: String,
+        /// What would be right.
+        reason: &'static str,
+    },
     /// The exporter for OpenTelemetry could not be built.
     #[error(
         "the trace exporter for {endpoint:?} cannot be set up: {reason}; OTEL_EXPORTER_OTLP_ENDPOINT takes an http or https base URL such as http://127.0.0.1:4318"

@@ -2,7 +2,8 @@
 //!
 //! A process calls [`init`] once and keeps the [`Guard`] until it ends. Every span then has a W3C trace id, with or
 //! without a collector: [`traceparent`] reads the one of the current span, [`follow`] makes a span the child of one
-//! that began in another process. Spans leave the process only when `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+//! that began in another process. Spans leave the process only where the variables of the OpenTelemetry
+//! standard say so, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 //!
 //! Names of log and span fields are in [`fields`], names of metrics in [`metrics::names`].
 
@@ -15,6 +16,7 @@ mod line;
 mod propagation;
 mod redacted;
 mod settings;
+mod standard;
 mod subscriber;
 
 pub use error::TelemetryError;

@@ -1,5 +1,8 @@
 //! What decides how a process logs and where its spans go.
 
+use crate::error::TelemetryError;
+use crate::standard::Standard;
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -36,44 +39,33 @@ pub(crate) struct Settings {
     pub(crate) filter: String,
     /// Whether lines are coloured.
     pub(crate) colour: bool,
-    /// The full URL that spans are posted to, if any.
-    pub(crate) traces_url: Option<String>,
+    /// What the variables of OpenTelemetry ask for.
+    pub(crate) standard: Standard,
 }
 
 impl Settings {
     /// Reads the variables that OpenTelemetry and Fanfare define for operators.
-    pub(crate) fn from_env(service: &'static str, format: LogFormat) -> Self {
+    ///
+    /// # Errors
+    /// [`TelemetryError::Variable`] if one of them asks for what is not there.
+    pub(crate) fn from_env(service: &'static str, format: LogFormat) -> Result<Self, TelemetryError> {
         // Telemetry is set up before a service has read its own configuration, and the OTEL_ variables are the
         // standard's own; this is the one library that reads the environment.
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        Self {
+        Ok(Self {
             service,
             format,
             filter: set("FANFARE_LOG").unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
             colour: terminal && set("NO_COLOR").is_none(),
-            traces_url: traces_url(set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), set("OTEL_EXPORTER_OTLP_ENDPOINT")),
-        }
+            standard: Standard::read(set)?,
+        })
     }
-}
-
-/// The URL for spans: the one given for traces as it is, else the base URL with the path of the OTLP standard.
-fn traces_url(traces: Option<String>, base: Option<String>) -> Option<String> {
-    traces.or_else(|| base.map(|base| format!("{}/v1/traces", base.trim().trim_end_matches('/'))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LogFormat, traces_url};
-
-    #[test]
-    fn the_base_url_gets_the_standard_path() {
-        let url = |traces: Option<&str>, base: Option<&str>| traces_url(traces.map(Into::into), base.map(Into::into));
-        assert_eq!(url(None, None), None);
-        assert_eq!(url(None, Some("http://c:4318")).as_deref(), Some("http://c:4318/v1/traces"));
-        assert_eq!(url(None, Some("http://c:4318/")).as_deref(), Some("http://c:4318/v1/traces"));
-        assert_eq!(url(Some("http://t/x"), Some("http://c:4318")).as_deref(), Some("http://t/x"));
-    }
+    use super::LogFormat;
 
     #[test]
     fn a_log_format_is_pretty_or_json() {

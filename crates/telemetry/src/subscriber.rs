@@ -13,15 +13,20 @@ use crate::error::TelemetryError;
 use crate::exporter;
 use crate::line::{JsonLine, PrettyLine};
 use crate::settings::{LogFormat, Settings};
+use crate::standard::Standard;
 
 /// Sets up logs and traces for this process; lines go to standard error.
 ///
 /// `FANFARE_LOG` filters the lines (a level, or levels by module; `info` if it is not set).
 /// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector that spans are posted to as protobuf over HTTP; without it spans
-/// have ids and go nowhere. Keep the guard until the process ends, or the last spans are lost.
+/// have ids and go nowhere; the standard's other variables say how. Keep the guard until the process ends, or the last spans are lost.
 pub fn init(service: &'static str, format: LogFormat) -> Result<Guard, TelemetryError> {
-    let (subscriber, guard) = build(&Settings::from_env(service, format), std::io::stderr)?;
+    let settings = Settings::from_env(service, format)?;
+    let (subscriber, guard) = build(&settings, std::io::stderr)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::AlreadyInitialised)?;
+    for warning in &settings.standard.warnings {
+        tracing::warn!("{warning}");
+    }
     Ok(guard)
 }
 
@@ -56,7 +61,8 @@ where
         .with_default_directive(LevelFilter::INFO.into())
         .parse(&settings.filter)
         .map_err(|error| TelemetryError::Filter { value: settings.filter.clone(), reason: error.to_string() })?;
-    let provider = exporter::tracer_provider(settings.service, settings.traces_url.as_deref())?;
+    let Standard { service, export, .. } = &settings.standard;
+    let provider = exporter::tracer_provider(service.as_deref().unwrap_or(settings.service), export.as_ref())?;
     // Traces have a filter of their own: a quieter log must not cut the trace that an event carries on.
     let traces = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("fanfare"))

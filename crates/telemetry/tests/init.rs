@@ -15,9 +15,7 @@ use tracing::{info, info_span, warn};
 fn child(case: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().expect("the path of this binary"));
     command.args(["--exact", case, "--ignored", "--nocapture"]);
-    for name in
-        ["FANFARE_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER"]
-    {
+    for (name, _) in std::env::vars().filter(|(name, _)| name == "FANFARE_LOG" || name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
     // The collector of the test is on this machine; a proxy between would not find it.
@@ -80,14 +78,7 @@ fn in_child_make_one_span() {
 
 #[test]
 fn spans_are_posted_to_the_collector_as_protobuf() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, posts) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            tell.send(answer(stream.unwrap())).unwrap();
-        }
-    });
+    let (endpoint, posts) = collector();
 
     let output = child("in_child_make_one_span", &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())]);
 
@@ -101,6 +92,77 @@ fn spans_are_posted_to_the_collector_as_protobuf() {
     let header = stdout.lines().find_map(|line| line.split_once("trace 00-")).expect("the child printed it").1;
     assert!(header.ends_with("-01"), "a span that is exported is sampled: {header}");
     assert!(contains(&post.body, &unhex(&header[..32])), "the posted span has the trace id of the traceparent");
+}
+
+/// A collector that answers and tells what it was posted.
+fn collector() -> (String, mpsc::Receiver<Post>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, posts) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            tell.send(answer(stream.expect("a connection"))).expect("the test goes on");
+        }
+    });
+    (endpoint, posts)
+}
+
+#[test]
+fn the_environment_names_the_service_and_how_its_spans_are_sent() {
+    let (endpoint, posts) = collector();
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_SERVICE_NAME", "push"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=seven"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+    ];
+    let output = child("in_child_make_one_span", &environment);
+    let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
+    assert!(contains(&post.body, b"push") && !contains(&post.body, b"exporting-service"));
+    assert!(post.headers.iter().any(|header| header == "x-tenant: seven"), "{:?}", post.headers);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.contains("OTEL_METRICS_EXPORTER") && lines.contains("/metrics"), "{lines}");
+
+    child("in_child_make_one_span", &[environment[0], ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]);
+    let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
+    assert!(post.headers.iter().any(|header| header == "content-encoding: gzip"), "{:?}", post.headers);
+    assert!(post.body.starts_with(&[0x1f, 0x8b]), "{:?}", post.body);
+}
+
+#[test]
+#[ignore = "runs in a child"]
+fn in_child_init_is_refused() {
+    let fault = fanfare_telemetry::init("refused", LogFormat::Json).expect_err("the environment asks for too much");
+    println!("refused: {fault}");
+}
+
+#[test]
+fn what_the_environment_asks_for_and_is_not_there_is_refused_by_name() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:4318");
+    let file = std::env::temp_dir().join(format!("fanfare-no-certificate-{}", std::process::id()));
+    std::fs::write(&file, "no certificate").expect("written");
+    let file = file.display().to_string();
+    for (name, value, told) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem", "/no/such/file.pem cannot be read"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &file, "no certificate"),
+        ("OTEL_TRACES_EXPORTER", "jaeger", "OTEL_TRACES_EXPORTER=\"jaeger\""),
+    ] {
+        let output = child("in_child_init_is_refused", &[endpoint, (name, value)]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(told), "{name}={value}: {said}");
+    }
+    std::fs::remove_file(file).expect("removed");
+}
+
+#[test]
+fn spans_of_a_service_that_is_told_so_go_nowhere() {
+    let (endpoint, posts) = collector();
+    let here = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
+    for more in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_SAMPLER_ARG", "0")] {
+        child("in_child_make_one_span", &[here, more]);
+        assert!(posts.try_recv().is_err(), "{more:?}");
+    }
 }
 
 #[test]
