@@ -118,6 +118,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.publish_answered(202);
     fanout.set_partitions([(0, 3, 5)].into_iter());
     fanout.routes_reloaded("replaced", "abc");
+    fanout.config_reloaded("applied", true);
     fanout.token_refreshed("taken");
     fanout.request_forwarded("answered");
     fanout.set_presence_members(1, 1);

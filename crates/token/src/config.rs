@@ -71,7 +71,7 @@ pub fn split_pattern(issuer: &str) -> Option<(&str, &str)> {
 }
 
 /// Where an issuer's public keys come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keys {
     /// The URL of a JWK set.
     Jwks(String),

@@ -15,6 +15,7 @@ use crate::claims::{Audience, Claims};
 use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};
 use crate::error::TokenError;
 use crate::fetch::{Fetcher, Place};
+use crate::issuer::{Issuer, OtherKeys};
 use crate::issuer_orgs::IssuerOrgs;
 use crate::jwk::KeySet;
 use crate::jws::{Jws, MAX_TOKEN};
@@ -28,15 +29,10 @@ use crate::source::KeySource;
 pub struct Verifier {
     /// By every value of `iss`.
     issuers: HashMap<String, Arc<Issuer>>,
+    options: VerifierOptions,
     rules: TimeRules,
     cache: Mutex<TokenCache>,
     dropped: [AtomicU64; 2],
-}
-
-struct Issuer {
-    config: IssuerConfig,
-    realm: Option<Arc<str>>,
-    keys: KeySource,
 }
 
 impl fmt::Debug for Verifier {
@@ -57,11 +53,7 @@ impl Verifier {
         for config in issuers {
             check_config(&config)?;
             let names = config.names();
-            let issuer = Arc::new(Issuer {
-                realm: config.realm.as_deref().map(Into::into),
-                keys: key_source(&config, &options)?,
-                config,
-            });
+            let issuer = Arc::new(Issuer::new(config, &options)?);
             for name in names {
                 if known.insert(name.clone(), Arc::clone(&issuer)).is_some() {
                     return Err(ConfigError::DuplicateIssuer { issuer: name });
@@ -78,6 +70,7 @@ impl Verifier {
             },
             cache: Mutex::new(TokenCache::new(options.cached_tokens)),
             dropped: Default::default(),
+            options,
         })
     }
 
@@ -117,7 +110,7 @@ impl Verifier {
         let named = jws.payload.get("iss").ok_or_else(|| TokenError::missing("iss"))?;
         let name = named.as_str().ok_or(TokenError::UnknownIssuer)?;
         let issuer = self.issuers.get(name).ok_or(TokenError::UnknownIssuer)?;
-        let (key, generation) = issuer.keys.key(jws.key()).await?;
+        let (key, generation) = issuer.keys().key(jws.key()).await?;
         if !key.takes(jws.algorithm) {
             return Err(TokenError::WrongAlgorithm);
         }
@@ -145,7 +138,7 @@ impl Verifier {
 
     /// Tells whether the keys of every issuer are known at the moment.
     pub fn keys_available(&self) -> bool {
-        self.issuers.values().all(|issuer| issuer.keys.generation().is_some())
+        self.issuers.values().all(|issuer| issuer.keys().generation().is_some())
     }
 
     /// How many roles and orgs were left out of tokens since this was asked last.
@@ -166,6 +159,20 @@ impl Verifier {
         self.issuers.get(&*claims.issuer).is_some_and(|issuer| issuer.config.orgs.allows(org))
     }
 
+    /// The keys of its issuers where these configurations have them from elsewhere; what else they say of their issuers is
+    /// not looked at. They are fetched from now on and used once [`Self::use_keys`] is told so.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if they cannot be used; nothing has changed.
+    pub fn other_keys(&self, configs: &[IssuerConfig]) -> Result<OtherKeys, ConfigError> {
+        OtherKeys::of(self.issuers.values(), configs, &self.options)
+    }
+
+    /// Verifies by these keys from now on; a token that was verified by those before is verified again.
+    pub fn use_keys(&self, keys: OtherKeys) {
+        keys.put_in_place();
+    }
+
     /// Which orgs each issuer may name.
     #[must_use]
     pub fn issuer_orgs(&self) -> IssuerOrgs {
@@ -175,7 +182,7 @@ impl Verifier {
     /// The claims of a token verified before, if its issuer's keys are still the same and it has not expired.
     fn remembered(&self, hash: &TokenHash, now: i64) -> Option<Arc<Claims>> {
         let found = self.cache().get(hash)?;
-        let generation = self.issuers.get(&*found.claims.issuer).and_then(|issuer| issuer.keys.generation());
+        let generation = self.issuers.get(&*found.claims.issuer).and_then(|issuer| issuer.keys().generation());
         if generation == Some(found.generation) && now < found.claims.expires_at + self.rules.leeway {
             return Some(found.claims);
         }
@@ -215,7 +222,7 @@ fn check_config(config: &IssuerConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn key_source(config: &IssuerConfig, options: &VerifierOptions) -> Result<KeySource, ConfigError> {
+pub(crate) fn key_source(config: &IssuerConfig, options: &VerifierOptions) -> Result<KeySource, ConfigError> {
     let issuer = || config.issuer.clone();
     let parse = |url: &str| {
         let bad = || ConfigError::BadUrl { issuer: issuer(), url: url.to_owned() };

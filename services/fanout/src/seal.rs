@@ -3,6 +3,8 @@
 //! Both are self-contained, so that any node that shares `node.secret` accepts them without asking
 //! another. They are authenticated, not encrypted: nothing in them is secret.
 
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -46,10 +48,16 @@ impl Purpose {
     }
 }
 
-/// The node secret, ready for use. During a rotation older secrets still open what they sealed.
+/// Another seal does not open what this one closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret before it is missing, and what tabs hold was sealed with that: name it as `previous_secret`")]
+pub struct Unopened;
+
+/// The node secret, ready for use. During a rotation older secrets still open what they sealed. All clones of a seal have the
+/// same secrets, also once others have taken their place.
 #[derive(Clone)]
 pub struct Seal {
-    keys: Vec<hmac::Key>,
+    keys: Arc<RwLock<Vec<hmac::Key>>>,
 }
 
 impl Seal {
@@ -60,13 +68,30 @@ impl Seal {
             .chain(older.iter().map(Vec::as_slice))
             .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret))
             .collect();
-        Self { keys }
+        Self { keys: Arc::new(RwLock::new(keys)) }
+    }
+
+    /// Takes the secrets of another seal, which must open what this one closed: or tabs would lose their cursors.
+    ///
+    /// # Errors
+    /// It does not, and nothing has changed.
+    pub fn take(&self, other: &Self) -> Result<(), Unopened> {
+        if other.open(Purpose::Cursor, &self.close(Purpose::Cursor, b"")).is_none() {
+            return Err(Unopened);
+        }
+        let keys = other.keys().clone();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Vec<hmac::Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seals `payload` as URL-safe text without padding: the JavaScript client puts it into a URL as it is.
     #[must_use]
     pub fn close(&self, purpose: Purpose, payload: &[u8]) -> String {
-        let tag = authenticate(&self.keys[0], purpose, payload);
+        let tag = authenticate(&self.keys()[0], purpose, payload);
         let mut sealed = Vec::with_capacity(TAG_BYTES + payload.len());
         sealed.extend_from_slice(&tag.as_ref()[..TAG_BYTES]);
         sealed.extend_from_slice(payload);
@@ -84,7 +109,7 @@ impl Seal {
             return None;
         }
         let payload = sealed.split_off(TAG_BYTES);
-        let known = self.keys.iter().any(|key| {
+        let known = self.keys().iter().any(|key| {
             let tag = authenticate(key, purpose, &payload);
             aws_lc_rs::constant_time::verify_slices_are_equal(&tag.as_ref()[..TAG_BYTES], &sealed).is_ok()
         });
@@ -94,7 +119,7 @@ impl Seal {
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seal").field("keys", &self.keys.len()).finish()
+        f.debug_struct("Seal").field("keys", &self.keys().len()).finish()
     }
 }
 
@@ -117,6 +142,17 @@ mod tests {
         assert_eq!(seal.open(Purpose::ConnectionToken, &text), None);
         assert_eq!(Seal::new(b"two", &[]).open(Purpose::Cursor, &text), None);
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    }
+
+    #[test]
+    fn all_clones_take_other_secrets_that_open_what_was_closed() {
+        let seal = Seal::new(b"one", &[]);
+        let (clone, held) = (seal.clone(), seal.close(Purpose::Cursor, b"payload"));
+        assert_eq!(seal.take(&Seal::new(b"two", &[])), Err(Unopened));
+        assert_eq!(clone.close(Purpose::Cursor, b"payload"), held, "nothing has changed");
+        seal.take(&Seal::new(b"two", &[b"one".to_vec()])).expect("the old one is among them");
+        assert!(clone.open(Purpose::Cursor, &held).is_some());
+        assert_eq!(clone.close(Purpose::Cursor, b"payload"), Seal::new(b"two", &[]).close(Purpose::Cursor, b"payload"));
     }
 
     #[test]

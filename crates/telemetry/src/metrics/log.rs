@@ -37,6 +37,8 @@ pub(super) struct LogMetrics {
     routes: Gauges<DigestLabel>,
     reloads: Counters<OutcomeLabel>,
     reload_refused: Gauge,
+    config_reloads: Counters<OutcomeLabel>,
+    config_refused: Gauge,
     retained_values: Gauge,
     revocations: Gauge,
     role_overrides: Gauge,
@@ -70,6 +72,12 @@ impl LogMetrics {
                 r,
                 names::ROUTES_REFUSED,
                 "1 while the route files are not what this node routes by",
+            ),
+            config_reloads: registered(r, names::CONFIG_RELOADS, "Times that the configuration was read again"),
+            config_refused: registered(
+                r,
+                names::CONFIG_REFUSED,
+                "1 while the configuration is not what this node runs with",
             ),
             routes: registered(r, names::ROUTES_INFO, "1, with the digest of this node's routes"),
             retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
@@ -170,6 +178,12 @@ impl super::FanoutMetrics {
         self.log.reload_refused.set(i64::from(matches!(outcome, "faulty" | "needs_start")));
         self.log.routes.clear();
         self.set_routes(digest);
+    }
+
+    /// The configuration was read again, with this outcome; whether the node runs with what it says now.
+    pub fn config_reloaded(&self, outcome: &'static str, holds: bool) {
+        self.log.config_reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.log.config_refused.set(i64::from(!holds));
     }
 
     /// The digest of this node's routes: nodes of one cluster have the same but during a rollout.

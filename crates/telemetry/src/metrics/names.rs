@@ -79,6 +79,10 @@ pub const DEAD_LETTERS_LOST: &str = "fanfare_dead_letters_lost";
 pub const ROUTE_RELOADS: &str = "fanfare_route_reloads";
 /// 1 while the route files are not what this node routes by: they have a fault, or need a start.
 pub const ROUTES_REFUSED: &str = "fanfare_routes_refused";
+/// Times that the configuration was read again, by outcome.
+pub const CONFIG_RELOADS: &str = "fanfare_config_reloads";
+/// 1 while the configuration file is not what this node runs with.
+pub const CONFIG_REFUSED: &str = "fanfare_config_refused";
 /// 1, with the digest of this node's routes.
 pub const ROUTES_INFO: &str = "fanfare_routes_info";
 /// 1 while the broker can be reached, else 0.
@@ -137,7 +141,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 62] = [
+pub const ALL: [&str; 64] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -176,6 +180,8 @@ pub const ALL: [&str; 62] = [
     ROUTE_RELOADS,
     ROUTES_REFUSED,
     ROUTES_INFO,
+    CONFIG_RELOADS,
+    CONFIG_REFUSED,
     BROKER_CONNECTED,
     NOTIFICATIONS,
     DELIVERIES,

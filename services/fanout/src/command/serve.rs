@@ -1,6 +1,6 @@
 //! `fanfare serve`: one node, until it is told to stop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ pub fn run(config: &Path) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),
     };
-    let outcome = runtime.block_on(serve(loaded));
+    let outcome = runtime.block_on(serve(config.to_owned(), loaded));
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(()) => Exit::Done,
@@ -51,7 +51,7 @@ pub fn run(config: &Path) -> Exit {
     }
 }
 
-async fn serve(loaded: Loaded) -> Result<(), StartError> {
+async fn serve(file: PathBuf, loaded: Loaded) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     // Without a handler this signal would end the node without a goodbye.
@@ -62,10 +62,9 @@ async fn serve(loaded: Loaded) -> Result<(), StartError> {
     let operator = socket::bind(loaded.config.node.admin_listen)?;
     let reached = Reached::of(&loaded.config, &public, &operator);
     let drain = loaded.config.node.drain;
-    let config = Arc::new(loaded.config.clone());
+    let config = loaded.config.clone();
     let node = Node::start(loaded, Methods::default())?;
-    let reload = Reload::new(config, Arc::clone(&node.registry), node.routes.clone(), Arc::clone(&node.app.metrics));
-    tokio::spawn(reload.run(hang_up));
+    tokio::spawn(Reload::new(file, config, &node).run(hang_up));
     let broker = Arc::clone(&node.broker);
     let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);

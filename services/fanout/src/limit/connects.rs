@@ -89,6 +89,20 @@ impl Connects {
         }
     }
 
+    /// Other bounds from now on. Those that are open count on, also beyond them; a rate that is another one begins anew.
+    pub fn set_bounds(&mut self, bounds: ConnectBounds) {
+        if self.bounds.user_rate != bounds.user_rate {
+            self.user_rates = bounds.user_rate.map(KeyedBuckets::new);
+        }
+        if self.bounds.address_rate != bounds.address_rate {
+            self.address_rates = bounds.address_rate.map(KeyedBuckets::new);
+        }
+        if self.bounds.node_rate != bounds.node_rate {
+            self.node_rate = None;
+        }
+        self.bounds = bounds;
+    }
+
     /// How many there are.
     #[must_use]
     pub fn open(&self) -> usize {

@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::origin::Allowed;
 use crate::config::{CorsConfig, CorsHeaders};
 
 /// What the client sends, what we read, and what the usual tracing libraries add to every request of a page.
@@ -40,8 +41,8 @@ const HEADERS: [&str; 30] = [
 ];
 
 /// The layer for the configured origins; it also answers preflights, which carry no token.
-pub(super) fn layer(cors: &CorsConfig) -> CorsLayer {
-    let origins = cors.origins.clone();
+pub(super) fn layer(cors: &CorsConfig, origins: &Allowed) -> CorsLayer {
+    let origins = origins.clone();
     let allowed = move |origin: &HeaderValue, _: &http::request::Parts| {
         origin.to_str().is_ok_and(|origin| origins.contains(origin))
     };

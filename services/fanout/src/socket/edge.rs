@@ -10,10 +10,10 @@ use http::request::Parts;
 use super::body::BodyReader;
 use super::client;
 use super::forward::Forwarder;
-use super::origin::Origins;
+use super::origin::{Allowed, Origins};
 use super::port::Port;
 use super::seat::Seats;
-use crate::config::Config;
+use crate::config::{Config, EdgeLimits, OriginPatterns};
 use crate::limit::{Capacity, KeyedBuckets, Said, Sampled, TrustedProxies, of_network};
 
 /// The rules of the HTTP edge, as one node has them.
@@ -48,7 +48,7 @@ impl Edge {
         Self {
             capacity,
             proxies: config.node.trusted_proxies.clone().unwrap_or_default(),
-            origins: Origins { others: config.cors.origins.clone(), hosts: config.node.hosts.clone() },
+            origins: Origins { others: Allowed::new(config.cors.origins.clone()), hosts: config.node.hosts.clone() },
             seats: Seats::new(limits.connect_bounds(capacity.connections)),
             bodies: BodyReader::new(limits.body_bounds(), limits.body),
             forwarder: Forwarder::new(capacity.forwarded, limits.head),
@@ -58,6 +58,16 @@ impl Edge {
             keys: RandomState::new(),
             lines: Arc::default(),
         }
+    }
+
+    /// Other bounds of connections from now on.
+    pub(crate) fn set_connect_bounds(&self, limits: &EdgeLimits) {
+        self.seats.set_bounds(limits.connect_bounds(self.capacity.connections));
+    }
+
+    /// Other origins whose pages may use the hubs from now on.
+    pub(crate) fn set_origins(&self, origins: OriginPatterns) {
+        self.origins.others.set(origins);
     }
 
     /// The TCP connections of the public port.

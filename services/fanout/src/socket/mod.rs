@@ -72,7 +72,7 @@ pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: Canc
 
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
-    let cors = cors::layer(&app.cors);
+    let cors = cors::layer(&app.cors, &app.edge.origins.others);
     Router::new()
         .route("/events", post(events::publish))
         .route("/", get(|State(app): State<Arc<App>>| async move { app.page.index() }))

@@ -3,6 +3,8 @@
 //! WebSockets have no CORS: a page of any origin could open one with the visitor's cookies or network position, so the
 //! origin is checked here. Clients outside of browsers send none.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use http::header;
 use http::request::Parts;
 
@@ -15,9 +17,29 @@ use crate::limit::TrustedProxies;
 #[derive(Debug, Clone)]
 pub(super) struct Origins {
     /// Other origins that are allowed.
-    pub others: OriginPatterns,
+    pub others: Allowed,
     /// The hosts of this node's own pages, in lower case; if empty, the host that a request names is its own.
     pub hosts: Vec<String>,
+}
+
+/// The origins that are allowed as of now; its clones have the same ones.
+#[derive(Debug, Clone)]
+pub(super) struct Allowed(Arc<RwLock<OriginPatterns>>);
+
+impl Allowed {
+    pub(super) fn new(origins: OriginPatterns) -> Self {
+        Self(Arc::new(RwLock::new(origins)))
+    }
+
+    /// Whether an origin is among them.
+    pub(super) fn contains(&self, origin: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(origin)
+    }
+
+    /// Others from now on.
+    pub(super) fn set(&self, origins: OriginPatterns) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = origins;
+    }
 }
 
 /// A page is of another origin.
@@ -63,7 +85,8 @@ mod tests {
 
     fn check(hosts: &[&str], headers: &[(&str, &str)]) -> Result<(), Foreign> {
         let others = OriginPatterns::parse(["https://other.example.com", "https://*.pages.example"]).expect("origins");
-        let origins = Origins { others, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
+        let origins =
+            Origins { others: Allowed::new(others), hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
         let mut request = http::Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);

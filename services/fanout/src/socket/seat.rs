@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ pub(super) struct Seats {
     rule: Mutex<Connects>,
     /// Keys the digests: nobody outside can make two users count as one.
     keys: RandomState,
-    by_address: bool,
+    by_address: AtomicBool,
     /// The seats of connections that several requests may open: they share one.
     shared: Mutex<HashMap<ConnectionId, Weak<Taken>>>,
 }
@@ -45,9 +46,15 @@ pub struct Hold {
 impl Seats {
     /// All of them are free.
     pub(super) fn new(bounds: ConnectBounds) -> Arc<Self> {
-        let by_address = bounds.address.is_some() || bounds.address_rate.is_some();
+        let by_address = AtomicBool::new(counts_addresses(&bounds));
         let rule = Mutex::new(Connects::new(bounds));
         Arc::new(Self { rule, keys: RandomState::new(), by_address, shared: Mutex::default() })
+    }
+
+    /// Other bounds from now on; whoever has a seat keeps it.
+    pub(super) fn set_bounds(&self, bounds: ConnectBounds) {
+        self.by_address.store(counts_addresses(&bounds), Ordering::Relaxed);
+        self.rule().set_bounds(bounds);
     }
 
     /// Whose connection a request is about.
@@ -57,7 +64,9 @@ impl Seats {
         Who {
             user: claims.and_then(|claims| key(self.keys.hash_one((&claims.realm, &claims.user)))),
             org: claims.and_then(|claims| claims.org.as_ref()).and_then(|org| key(self.keys.hash_one(org))),
-            address: address.filter(|_| self.by_address).and_then(|ip| key(self.keys.hash_one(of_network(ip)))),
+            address: address
+                .filter(|_| self.by_address.load(Ordering::Relaxed))
+                .and_then(|ip| key(self.keys.hash_one(of_network(ip)))),
         }
     }
 
@@ -99,6 +108,10 @@ impl Seats {
         // Each call leaves the counts in order, so a panic elsewhere does not spoil them.
         self.rule.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn counts_addresses(bounds: &ConnectBounds) -> bool {
+    bounds.address.is_some() || bounds.address_rate.is_some()
 }
 
 impl Drop for Taken {

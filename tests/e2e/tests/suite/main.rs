@@ -29,6 +29,7 @@ mod refresh;
 mod refresh_elsewhere;
 mod relay_program;
 mod reload;
+mod reload_settings;
 mod resume;
 mod retained;
 mod rollback;

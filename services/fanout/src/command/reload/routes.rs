@@ -2,63 +2,51 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
-use tokio::signal::unix::Signal;
 
 use crate::config::{Config, route_files, routes_again};
 use crate::route::Routes;
 
-/// How often watched files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
-
 /// What is needed to read the routes once more.
-pub(super) struct Reload {
+pub(super) struct ReloadRoutes {
     /// What the node runs with.
     config: Arc<Config>,
     registry: Arc<Registry>,
     routes: Routes,
     metrics: Arc<FanoutMetrics>,
+    /// What watched files held.
+    seen: Option<Seen>,
 }
 
 /// The bytes of files, to see that they changed. A folder that a Kubernetes volume replaces has other files with the
 /// same names, so neither names nor times tell.
 type Seen = Vec<(PathBuf, Vec<u8>)>;
 
-impl Reload {
+impl ReloadRoutes {
     pub(super) fn new(
         config: Arc<Config>,
         registry: Arc<Registry>,
         routes: Routes,
         metrics: Arc<FanoutMetrics>,
     ) -> Self {
-        Self { config, registry, routes, metrics }
+        let seen = config.watch_routes.then(|| contents(&config.routes));
+        Self { config, registry, routes, metrics, seen }
     }
 
-    /// Reads the routes again at each signal, and where they are watched whenever their files have changed.
-    pub(super) async fn run(self, mut hang_up: Signal) {
-        let mut seen = self.config.watch_routes.then(|| contents(&self.config.routes));
-        loop {
-            let signalled = tokio::select! {
-                signal = hang_up.recv() => match signal {
-                    Some(()) => true,
-                    None => return,
-                },
-                () = tokio::time::sleep(LOOK), if seen.is_some() => false,
-            };
-            // Reading and compiling a folder of routes takes long enough to hold up the requests of this thread.
-            tokio::task::block_in_place(|| self.look(signalled, &mut seen));
-        }
+    /// Whether the files are looked at without a signal.
+    pub(super) fn are_watched(&self) -> bool {
+        self.seen.is_some()
     }
 
-    fn look(&self, signalled: bool, seen: &mut Option<Seen>) {
-        let Some(seen) = seen else { return self.reload() };
+    /// Reads the routes again if they are watched and their files have changed, or if somebody says so.
+    pub(super) fn look(&mut self, signalled: bool) {
+        let Some(seen) = &self.seen else { return self.reload() };
         let found = contents(&self.config.routes);
         if signalled || *seen != found {
             self.reload();
-            *seen = found;
+            self.seen = Some(found);
         }
     }
 

@@ -1,0 +1,161 @@
+//! Settings that change while the node runs, without moving a tab; and those that need a start.
+
+use std::fs;
+
+use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token};
+use fanfare_token::{Jwks, SigningKey};
+use serde_json::json;
+
+const OTHER_PAGE: &str = "https://app.example.com";
+
+/// Replaces a part of the configuration, tells the node, and waits until it has read it.
+async fn change(node: &Node, from: &str, to: &str, outcome: &str) {
+    let text = fs::read_to_string(node.config()).expect("a configuration");
+    assert!(text.contains(from), "no {from:?} in {text}");
+    fs::write(node.config(), text.replacen(from, to, 1)).expect("written");
+    reload(node, outcome).await;
+}
+
+async fn reload(node: &Node, outcome: &str) {
+    let label = format!("outcome=\"{outcome}\"");
+    let before = node.metric("fanfare_config_reloads", &label).await;
+    node.signal("HUP");
+    until("the configuration to be read again", async || {
+        (node.metric("fanfare_config_reloads", &label).await > before).then_some(())
+    })
+    .await;
+    let refused = f64::from(u8::from(matches!(outcome, "faulty" | "needs_start")));
+    assert_eq!(node.metric("fanfare_config_refused", "").await, refused, "{outcome}");
+}
+
+/// The status with which a page of another origin is refused; nothing if it is not.
+async fn page(node: &Node) -> Option<u16> {
+    let connect = Connect::new(HUB, Token::user("bob", "acme").sign()).header("origin", OTHER_PAGE);
+    connect.try_connect(node.address()).await.expect("an answer").err().map(|refused| refused.status)
+}
+
+async fn still_hears(node: &Node, tab: &mut Tab, title: &str) {
+    node.publish(&[NewEvent::alert("acme", title)]).await;
+    assert_eq!(tab.expect("toast").await["title"], title);
+}
+
+#[tokio::test]
+async fn other_origins_and_limits_hold_at_once_and_move_no_tab() {
+    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nconnections_per_user = 2");
+    let node = Node::start_with(settings).await;
+    let mut first = node.tab(&Token::user("alice", "acme")).await;
+    first.cursor().await;
+    let _second = node.tab(&Token::user("alice", "acme")).await;
+    assert_eq!(node.negotiate(Token::user("alice", "acme").sign()).await, 429);
+    assert!(page(&node).await.is_some());
+
+    change(&node, "connections_per_user = 2", "connections_per_user = 3", "applied").await;
+    let _third = node.tab(&Token::user("alice", "acme")).await;
+    assert_eq!(node.negotiate(Token::user("alice", "acme").sign()).await, 429);
+    change(&node, "origins = []", &format!("origins = [\"{OTHER_PAGE}\"]"), "applied").await;
+    assert_eq!(page(&node).await, None);
+    // Fewer than there are: nobody is sent away for that.
+    change(&node, "connections_per_user = 3", "connections_per_user = 1", "applied").await;
+    still_hears(&node, &mut first, "news 1").await;
+    assert_eq!(node.negotiate(Token::user("alice", "acme").sign()).await, 429);
+    reload(&node, "unchanged").await;
+}
+
+#[tokio::test]
+async fn what_needs_a_start_is_named_and_the_rest_holds() {
+    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nmessage_bytes = 4096");
+    let node = Node::start_with(settings).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    tab.cursor().await;
+    let both = format!("origins = [\"{OTHER_PAGE}\"]\n[limits]\nmessage_bytes = 8192");
+    change(&node, "origins = []\n[limits]\nmessage_bytes = 4096", &both, "needs_start").await;
+    let named = "restart needed: [limits] message_bytes changed";
+    assert_eq!(node.lines(named).len(), 1, "{}", node.log());
+    assert_eq!(node.log().matches("restart needed").count(), 1, "{}", node.log());
+    assert_eq!(page(&node).await, None);
+    // Named again for as long as the file differs, and no longer.
+    reload(&node, "needs_start").await;
+    assert_eq!(node.lines(named).len(), 2);
+    change(&node, "message_bytes = 8192", "message_bytes = 4096", "unchanged").await;
+    still_hears(&node, &mut tab, "news 2").await;
+}
+
+#[tokio::test]
+async fn a_fault_changes_nothing_and_is_told_with_its_place() {
+    let mut node = Node::start_with(Settings::default().section("[cors]\norigins = []")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    tab.cursor().await;
+    let routes = node.folder().join("routes.toml");
+    let other = Settings::default().routes.replace("title = \"{title}\"", "title = \"New: {title}\"");
+    fs::write(&routes, other).expect("written");
+    let broken = format!("origins = [\"{OTHER_PAGE}\"]\nheader = []");
+    change(&node, "origins = []", &broken, "faulty").await;
+    let told = node.lines("the configuration has a fault: all stays as it was");
+    let fault = told[0]["fault"].as_str().expect("a text");
+    assert!(fault.contains("fanfare.toml:") && fault.contains("did you mean `headers`?"), "{fault}");
+    assert!(page(&node).await.is_some(), "nothing of a faulty file holds");
+    still_hears(&node, &mut tab, "news 3").await;
+    change(&node, "\nheader = []", "", "applied").await;
+    assert_eq!(page(&node).await, None);
+    node.publish(&[NewEvent::alert("acme", "news 4")]).await;
+    assert_eq!(tab.expect("toast").await["title"], "New: news 4", "the routes come with the mended file");
+    node.expect_running();
+}
+
+#[tokio::test]
+async fn a_secret_is_exchanged_and_no_cursor_is_lost() {
+    let [old, new] = [1, 2].map(|which| format!("{which} is the secret of this node, and long enough"));
+    let node = Node::start_with(Settings::default().secret(&old)).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.cursor().await;
+    let complete = async |cursor: &str| {
+        let mut back = node.tab(&Token::user("alice", "acme")).await;
+        back.invoke("Resume", json!([cursor])).await.map(|resumed| resumed["complete"] == json!(true))
+    };
+
+    // The wrong order is refused, and nothing is lost by it.
+    change(&node, &format!("secret = \"{old}\""), &format!("secret = \"{new}\""), "faulty").await;
+    assert!(node.log().contains("name it as `previous_secret`"), "{}", node.log());
+    assert_eq!(complete(&cursor).await, Ok(true));
+
+    let both = format!("secret = \"{new}\"\nprevious_secret = \"{old}\"");
+    change(&node, &format!("secret = \"{new}\""), &both, "applied").await;
+    assert_eq!(complete(&cursor).await, Ok(true), "what the old one sealed is opened");
+    let sealed_anew = tab.cursor().await;
+    assert_ne!(sealed_anew, cursor);
+    still_hears(&node, &mut tab, "news 5").await;
+
+    change(&node, &format!("\nprevious_secret = \"{old}\""), "", "applied").await;
+    assert_eq!(complete(&sealed_anew).await, Ok(true));
+    assert_ne!(complete(&cursor).await, Ok(true), "the old one opens nothing any more");
+    assert!(!node.log().contains("long enough"), "no secret is in the log");
+}
+
+#[tokio::test]
+async fn other_keys_of_an_issuer_hold_at_once_and_open_tabs_stay() {
+    let keys = [(); 2].map(|()| SigningKey::generate().expect("a key"));
+    let written = |node: &Node, key: &SigningKey| {
+        let jwks = serde_json::to_string(&Jwks { keys: vec![key.jwk()] }).expect("JSON");
+        fs::write(node.folder().join("issuer.json"), jwks).expect("written");
+    };
+    let issuer = "[[issuer]]\nissuer = \"https://id.example.com\"\njwks_file = \"issuer.json\"\nusers = true";
+    let mut node = Node::prepare(Settings::default().section(issuer));
+    written(&node, &keys[0]);
+    node.start().await;
+    let token = |key: &SigningKey| Token::user("alice", "acme").claim("iss", "https://id.example.com").sign_with(key);
+    let mut tab = node.tab_with(token(&keys[0])).await;
+    tab.cursor().await;
+    assert_eq!(node.negotiate(token(&keys[1])).await, 401);
+
+    written(&node, &keys[1]);
+    reload(&node, "applied").await;
+    assert_eq!(node.negotiate(token(&keys[1])).await, 200);
+    assert_eq!(node.negotiate(token(&keys[0])).await, 401, "although this very token was verified before");
+    still_hears(&node, &mut tab, "news 6").await;
+    fs::write(node.folder().join("issuer.json"), "no keys").expect("written");
+    reload(&node, "faulty").await;
+    assert_eq!(node.negotiate(token(&keys[1])).await, 200);
+    assert_ne!(tab.kept().first(), Some(&Message::Gone));
+}
