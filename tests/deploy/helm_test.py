@@ -184,6 +184,14 @@ class Chart(unittest.TestCase):
             },
         )
         self.assertNotIn("auth:8081", templated("kafka.yaml"))
+        import tomllib
+
+        said = tomllib.loads(configuration(parsed(templated("nats.yaml"))))
+        self.assertEqual((said["schemas"]["demo"], said["page"]), (False, {"demo": False}))
+        asked = tomllib.loads(configuration(parsed(templated("nats.yaml", "--set", "demo.page=true,demo.schemas=true"))))
+        self.assertEqual((asked["schemas"]["demo"], asked["page"]), (True, {"demo": True}))
+        own = tomllib.loads(configuration(parsed(templated("nats.yaml", "--set", "config.page.path=/page"))))
+        self.assertEqual(own["page"], {"path": "/page"})
 
     def test_selectors_find_the_pods_and_two_releases_stay_apart(self):
         for name, entries in self.each():

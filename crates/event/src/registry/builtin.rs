@@ -31,14 +31,23 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "system/ConnectionsClosed.v1.avsc",
 ];
 
+/// The one file among them that nodes themselves write events of.
+const OF_NODES: &str = "system/ConnectionsClosed.v1.avsc";
+
 pub(super) static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     // The files are constants, and a test reads them all: this fails in the test or never.
     #[allow(clippy::expect_used, reason = "constants that a test checks")]
-    registry().expect("the built-in schemas fit each other")
+    registry(|_| true).expect("the built-in schemas fit each other")
 });
 
-pub(super) fn registry() -> Result<Registry, RegistryError> {
-    let sources =
-        FILES.iter().map(|(path, text)| Source::new(Path::new("schemas").join(path), path, Cow::Borrowed(text)));
+pub(super) static REGISTRY_OF_NODES: LazyLock<Registry> = LazyLock::new(|| {
+    #[allow(clippy::expect_used, reason = "constants that a test checks")]
+    registry(|path| path == OF_NODES).expect("the built-in schemas fit each other")
+});
+
+/// The built-in schemas of these files.
+pub(super) fn registry(is_wanted: impl Fn(&str) -> bool) -> Result<Registry, RegistryError> {
+    let files = FILES.iter().filter(|(path, _)| is_wanted(path));
+    let sources = files.map(|(path, text)| Source::new(Path::new("schemas").join(path), path, Cow::Borrowed(text)));
     Registry::from_sources(sources.collect::<Result<_, _>>()?)
 }

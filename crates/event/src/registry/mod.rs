@@ -41,6 +41,11 @@ impl Registry {
         builtin::REGISTRY.clone()
     }
 
+    /// What nodes themselves say, and nothing of the demo platform.
+    pub fn of_nodes() -> Self {
+        builtin::REGISTRY_OF_NODES.clone()
+    }
+
     /// Loads a folder of `{service}/{Event}.v{N}.avsc` files and nothing else.
     ///
     /// Versions count from 1 without a gap. Every version must be able to read what every other wrote. Two versions

@@ -116,7 +116,10 @@ schemas-{{ . | lower | replace "_" "-" }}
 {{- $node := dict "listen" "0.0.0.0:8080" "admin_listen" "0.0.0.0:9090" "data" "/var/lib/fanfare" "secret_file" "secrets/node.secret" "max_connections" .Values.node.maxConnections "drain_seconds" .Values.node.drainSeconds -}}
 {{- if .Values.secrets.node.previousKey }}{{ $_ := set $node "previous_secret_file" "secrets/previous.secret" }}{{ end -}}
 {{- $ours := dict "node" $node "routes" (dict "path" "/etc/fanfare-routes") "log" (dict "format" .Values.node.logFormat) -}}
-{{- if include "fanfare.hasSchemas" . }}{{ $_ := set $ours "schemas" (dict "path" "/etc/fanfare-schemas") }}{{ end -}}
+{{- $schemas := dict "demo" .Values.demo.schemas -}}
+{{- if include "fanfare.hasSchemas" . }}{{ $_ := set $schemas "path" "/etc/fanfare-schemas" }}{{ end -}}
+{{- $_ := set $ours "schemas" $schemas -}}
+{{- if not (dig "page" "path" "" .Values.config) }}{{ $_ := set $ours "page" (dict "demo" .Values.demo.page) }}{{ end -}}
 {{- include "fanfare.toml.table" (dict "at" "" "of" (mergeOverwrite $ours (deepCopy .Values.config))) | trim }}
 {{- end -}}
 {{- end -}}

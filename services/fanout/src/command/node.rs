@@ -150,7 +150,7 @@ impl Node {
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
         let edge = Edge::new(&config, descriptors::capacity(&config)?);
-        let page = Page::load(config.page.as_deref())?;
+        let page = Page::load(&config.page)?;
         let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());

@@ -82,9 +82,10 @@ fn ungranted(hub: &HubConfig, routes: &RouteTable) -> Vec<Fault> {
 }
 
 fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
+    let builtin = if config.demo_schemas { Registry::builtin() } else { Registry::of_nodes() };
     match &config.schemas {
-        None => Ok(Registry::builtin()),
-        Some(folder) => Registry::builtin().with_folder(folder).map_err(|error| vec![schema_fault(&error)]),
+        None => Ok(builtin),
+        Some(folder) => builtin.with_folder(folder).map_err(|error| vec![schema_fault(&error)]),
     }
 }
 

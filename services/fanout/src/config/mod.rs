@@ -50,6 +50,17 @@ use crate::document::{Document, Fault, Source};
 use paths::Paths;
 use personal::Personal;
 
+/// The page at `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageConfig {
+    /// The demo page, carried by the program.
+    Demo,
+    /// The page of a folder.
+    Folder(PathBuf),
+    /// None.
+    None,
+}
+
 /// All that one node is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,8 +72,10 @@ pub struct Config {
     pub health: HealthConfig,
     /// `[schema_registry]`, if there is one.
     pub schema_registry: Option<SchemaRegistryConfig>,
-    /// The folder of event schemas; the built-in ones if absent.
+    /// The folder of event schemas.
     pub schemas: Option<PathBuf>,
+    /// Whether the demo platform's schemas are known as well.
+    pub demo_schemas: bool,
     /// The route file, or the folder of route files.
     pub routes: PathBuf,
     /// Whether the route files are read again as they change.
@@ -85,8 +98,8 @@ pub struct Config {
     pub hubs: Vec<HubConfig>,
     /// How log lines look.
     pub log: LogFormat,
-    /// The folder of a page that is served at `/`; the demo page if absent.
-    pub page: Option<PathBuf>,
+    /// What is served at `/`.
+    pub page: PageConfig,
     /// Which personal data each hub carries.
     personal: Personal,
 }
@@ -157,7 +170,8 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let (routes, single_org, watch) = match root.section("routes") {
         Some(section) => {
-            let path = existing(&section, &["path", "single_org", "watch"], paths);
+            let section = section.allow(&["path", "single_org", "watch"]);
+            let path = existing(&section, paths);
             (path, single_org(&section), section.boolean("watch").unwrap_or_default())
         }
         None => {
@@ -165,7 +179,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
             (None, None, false)
         }
     };
-    let schemas = root.section("schemas").map(|section| existing(&section, &["path"], paths));
+    let (schemas, demo_schemas) = schemas(root, paths);
     let token = issuer::read_token(root);
     let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
     let (cors, limits, log) = (cors::read(root), limits::read(root, has_proxies), log_format(root));
@@ -178,6 +192,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
             Some(path) => Some(path?),
             None => None,
         },
+        demo_schemas,
         routes: routes?,
         watch_routes: watch,
         single_org,
@@ -189,21 +204,35 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         authorizers,
         hubs,
         log,
-        page: root.section("page").and_then(|section| folder_of_page(&section, paths)),
+        page: root.section("page").map_or(Some(PageConfig::Demo), |section| page(&section, paths))?,
         personal,
     })
 }
 
-/// Reads the folder of the page. It is there once the page was built, so only a node that serves it looks into it.
-fn folder_of_page(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
-    let section = section.clone().allow(&["path"]);
+/// Reads `[schemas]`: the folder, if one is named, and whether the demo's are known.
+fn schemas(root: &Section<'_>, paths: &Paths) -> (Option<Option<PathBuf>>, bool) {
+    let Some(section) = root.section("schemas") else { return (None, true) };
+    let section = section.allow(&["path", "demo"]);
+    let is_named = section.value("path").is_some() || section.value("demo").is_none();
+    (is_named.then(|| existing(&section, paths)), section.boolean("demo").unwrap_or(true))
+}
+
+/// Reads `[page]`. A folder is there once the page was built, so only a node that serves it looks into it.
+fn page(section: &Section<'_>, paths: &Paths) -> Option<PageConfig> {
+    let section = section.clone().allow(&["path", "demo"]);
+    if section.value("path").is_none() && section.value("demo").is_some() {
+        return Some(if section.boolean("demo")? { PageConfig::Demo } else { PageConfig::None });
+    }
+    if section.boolean("demo") == Some(true) {
+        section.fault("demo", "there is a `path`, so the demo page is not served", None);
+    }
     let text = section.required("path")?;
     let path = paths.resolve(text.value);
     if path.is_file() {
         let help = Some("the folder that holds index.html".to_owned());
         section.document().fault(text.at, format!("{} is a file", path.display()), help);
     }
-    Some(path)
+    Some(PageConfig::Folder(path))
 }
 
 /// Reads the org of a platform that has one.
@@ -217,9 +246,8 @@ fn single_org(section: &Section<'_>) -> Option<String> {
     Some(text.value.to_owned())
 }
 
-/// Reads the key `path` of a section that may have these keys; it must exist.
-fn existing(section: &Section<'_>, keys: &[&str], paths: &Paths) -> Option<PathBuf> {
-    let section = section.clone().allow(keys);
+/// Reads the key `path` of a section; it must exist.
+fn existing(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
     let text = section.required("path")?;
     let path = paths.resolve(text.value);
     if !path.exists() {

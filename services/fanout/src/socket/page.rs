@@ -1,4 +1,4 @@
-//! The page at `/`: the demo page, carried by the binary, or that of a folder.
+//! The page at `/`: the demo page, carried by the binary, or that of a folder, or none.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use include_dir::{Dir, include_dir};
 use thiserror::Error;
+
+use crate::config::PageConfig;
 
 /// The built page, or nothing if the binary was built without it.
 static CARRIED: Dir<'_> = include_dir!("$OUT_DIR/page");
@@ -55,15 +57,20 @@ enum Files {
     Carried,
     /// By path, without a leading slash. Requests are looked up here and never on the disk, so none leaves the folder.
     Read(HashMap<String, Bytes>),
+    None,
 }
 
 impl Page {
-    /// The page of a folder, read once, or without one the demo page.
+    /// The page that is configured; that of a folder is read once.
     ///
     /// # Errors
     /// [`PageError`] if the folder holds no page.
-    pub fn load(folder: Option<&Path>) -> Result<Self, PageError> {
-        let Some(folder) = folder else { return Ok(Self(Files::Carried)) };
+    pub fn load(page: &PageConfig) -> Result<Self, PageError> {
+        let folder = match page {
+            PageConfig::Demo => return Ok(Self(Files::Carried)),
+            PageConfig::None => return Ok(Self(Files::None)),
+            PageConfig::Folder(folder) => folder,
+        };
         let files = read(folder)?;
         if files.contains_key("index.html") {
             Ok(Self(Files::Read(files)))
@@ -74,7 +81,7 @@ impl Page {
 
     /// The page itself.
     pub(super) fn index(&self) -> Response {
-        if self.find("index.html").is_none() {
+        if matches!(self.0, Files::Carried) && self.find("index.html").is_none() {
             return (StatusCode::OK, NOT_BUILT).into_response();
         }
         self.file(&Method::GET, "/index.html")
@@ -107,6 +114,7 @@ impl Page {
         match &self.0 {
             Files::Carried => CARRIED.get_file(path).map(|file| Bytes::from_static(file.contents())),
             Files::Read(files) => files.get(path).cloned(),
+            Files::None => None,
         }
     }
 }
@@ -157,7 +165,7 @@ mod tests {
         std::fs::write(folder.join("assets/app.js"), "1").unwrap();
         std::fs::write(outside.path().join("secret"), "s").unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret"), folder.join("link")).unwrap();
-        let page = Page::load(Some(&folder)).unwrap();
+        let page = Page::load(&PageConfig::Folder(folder)).unwrap();
         assert_eq!(page.find("index.html").unwrap(), "<title>mine</title>");
         assert_eq!(page.index().headers()[header::CONTENT_TYPE], "text/html");
         assert_eq!(status(&page, "/assets/app.js"), StatusCode::OK);
@@ -168,9 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn without_a_page_there_is_nothing_at_its_place() {
+        let none = Page::load(&PageConfig::None).unwrap();
+        assert_eq!(none.index().status(), StatusCode::NOT_FOUND);
+        assert_eq!(status(&none, "/index.html"), StatusCode::NOT_FOUND);
+        assert_eq!(Page::load(&PageConfig::Demo).unwrap().index().status(), StatusCode::OK);
+    }
+
+    #[test]
     fn a_folder_without_a_page_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let told = |path: &Path| Page::load(Some(path)).unwrap_err().to_string();
+        let told = |path: &Path| Page::load(&PageConfig::Folder(path.to_owned())).unwrap_err().to_string();
         assert!(told(folder.path()).contains("has no index.html"), "{}", told(folder.path()));
         let missing = folder.path().join("dist");
         assert!(told(&missing).contains("dist: No such file"), "{}", told(&missing));

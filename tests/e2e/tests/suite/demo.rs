@@ -2,7 +2,7 @@
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::wait::until;
-use fanfare_e2e_tests::{HUB, Platform, Request, Tab};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Request, Settings, Tab, Token};
 use serde_json::{Value, json};
 
 async fn start_export(platform: &Platform, token: &str, kind: &str) -> String {
@@ -163,4 +163,30 @@ async fn a_license_is_told_when_it_changes_and_when_it_ends() {
     // What the node counts is there for whoever operates it.
     until("counted deliveries", async || (platform.node.metric("fanfare_deliveries", "").await >= 2.0).then_some(()))
         .await;
+}
+
+#[tokio::test]
+async fn a_node_without_the_demo_has_neither_its_page_nor_its_events() {
+    let schema =
+        r#"{"type":"record","name":"Alert","fields":[{"name":"org","type":"string"},{"name":"siren","type":"int"}]}"#;
+    let routes = format!(
+        "hub = \"{HUB}\"\n[[route]]\nname = \"siren\"\nevent = \"system.Alert\"\ngroups = [\"org:{{org}}\"]\n\
+         send = {{ target = \"siren\", arguments = [\"{{siren}}\"] }}\n"
+    );
+    let schemas = vec![("system/Alert.v1.avsc".to_owned(), schema.to_owned())];
+    let settings = Settings { schemas, routes, ..Settings::default() }.section("[page]\ndemo = false");
+    let mut node = Node::prepare(settings);
+    let text = std::fs::read_to_string(node.config()).expect("a configuration");
+    let without = text.replace("[schemas]\n", "[schemas]\ndemo = false\n");
+    std::fs::write(node.config(), without).expect("written");
+    node.start().await;
+    assert_eq!(Request::get("/").send(node.address()).await.expect("an answer").status, 404);
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    tab.cursor().await;
+    // The demo's own alert is another one, and its flags are unknown.
+    let token = Token::producer().sign();
+    assert_eq!(node.post(&token, &NewEvent::alert("acme", "news")).await.status, 400);
+    assert_eq!(node.post(&token, &NewEvent::flag("acme", "beta", true, "1")).await.status, 400);
+    node.post(&token, &NewEvent::new("system.Alert", "2", &json!({ "org": "acme", "siren": 3 }))).await.expect(202);
+    assert_eq!(tab.expect("siren").await, json!(3));
 }

@@ -197,6 +197,38 @@ fn route_files_of_a_folder_are_one_table() {
 }
 
 #[test]
+fn nothing_of_the_demo_is_there_where_it_is_switched_off() {
+    assert!(sound(LEAST).demo_schemas && sound(LEAST).page == PageConfig::Demo);
+    let off = sound(&format!("{LEAST}[page]\ndemo = false\n[schemas]\ndemo = false\n"));
+    assert_eq!((off.demo_schemas, off.schemas, off.page), (false, None, PageConfig::None));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fanfare.toml");
+    let write = |path: &str, text: &str| {
+        std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(path), text).unwrap();
+    };
+    let text = LEAST.replace("path = \".\"", "path = \"routes.toml\"");
+    let route = |event: &str| {
+        format!(
+            "hub = \"/hubs/a\"\n[[route]]\nname = \"r\"\nevent = \"{event}\"\ngroups = [\"org:{{org}}\"]\nsend = {{ target = \"t\" }}\n"
+        )
+    };
+    write("fanfare.toml", &format!("{text}[schemas]\npath = \"schemas\"\ndemo = false\n"));
+    // A name that the demo has as well, with fields of one's own.
+    write(
+        "schemas/system/Alert.v1.avsc",
+        r#"{"type":"record","name":"Alert","fields":[{"name":"org","type":"string"},{"name":"siren","type":"int"}]}"#,
+    );
+    write("routes.toml", &route("license.FlagToggled"));
+    let fault = Loaded::load(&file).unwrap_err().remove(0).to_string();
+    assert!(fault.contains("there is no event `license.FlagToggled`"), "{fault}");
+    write("routes.toml", &route("system.Alert"));
+    let types: Vec<String> =
+        Loaded::load(&file).unwrap().registry.event_types().map(|known| known.name().to_string()).collect();
+    assert_eq!(types, ["system.Alert", "system.ConnectionsClosed"], "nodes say the latter themselves");
+}
+
+#[test]
 fn schemas_of_a_folder_join_the_built_in_ones() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("fanfare.toml"), format!("{LEAST}[schemas]\npath = \"schemas\"\n")).unwrap();
