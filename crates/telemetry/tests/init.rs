@@ -4,12 +4,17 @@
 //! of the ignored tests below.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fanfare_telemetry::{LogFormat, TelemetryError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use tracing::{info, info_span, warn};
 
 fn child(case: &str, environment: &[(&str, &str)]) -> Output {
@@ -101,7 +106,8 @@ fn collector() -> (String, mpsc::Receiver<Post>) {
     let (tell, posts) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            tell.send(answer(stream.expect("a connection"))).expect("the test goes on");
+            let post = answer(stream.expect("a connection")).expect("a post");
+            tell.send(post).expect("the test goes on");
         }
     });
     (endpoint, posts)
@@ -127,6 +133,79 @@ fn the_environment_names_the_service_and_how_its_spans_are_sent() {
     let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
     assert!(post.headers.iter().any(|header| header == "content-encoding: gzip"), "{:?}", post.headers);
     assert!(post.body.starts_with(&[0x1f, 0x8b]), "{:?}", post.body);
+}
+
+/// Certificates of an authority that nobody else knows: its own, a server's and a client's, each with its key.
+struct Certificates {
+    ca: String,
+    server: (String, KeyPair),
+    client: (String, KeyPair),
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = || KeyPair::generate().expect("a key");
+        let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
+        let issue = |name: &str, purpose| {
+            let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+            params.extended_key_usages = vec![purpose];
+            let key = key();
+            (params.signed_by(&key, &authority).expect("a certificate").pem(), key)
+        };
+        let server = issue("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
+        let client = issue("client", ExtendedKeyUsagePurpose::ClientAuth);
+        Self { ca: authority.pem(), server, client }
+    }
+
+    /// What a server needs that wants to know its clients.
+    fn server(&self) -> Arc<ServerConfig> {
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(der(&self.ca)).expect("an authority");
+        let clients = WebPkiClientVerifier::builder(Arc::new(roots)).build().expect("a verifier");
+        let key = PrivateKeyDer::from_pem_slice(self.server.1.serialize_pem().as_bytes()).expect("a key");
+        let config = ServerConfig::builder().with_client_cert_verifier(clients);
+        Arc::new(config.with_single_cert(vec![der(&self.server.0)], key).expect("a certificate and its key"))
+    }
+}
+
+#[test]
+fn the_environment_names_the_certificates_of_the_collector_and_for_it() {
+    let certificates = Certificates::new();
+    let config = certificates.server();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("https://{}", listener.local_addr().expect("an address"));
+    let (tell, posts) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            // Whoever does not know the authority, or is not known, breaks off.
+            if let Some(post) = answer(StreamOwned::new(session, stream.expect("a connection"))) {
+                tell.send(post).expect("the test goes on");
+            }
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+        folder.path().join(name).display().to_string()
+    };
+    let (ca, certificate) = (file("ca.pem", &certificates.ca), file("client.pem", &certificates.client.0));
+    let key = file("client-key.pem", &certificates.client.1.serialize_pem());
+    let known = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca),
+    ];
+    child("in_child_make_one_span", &known[..3]);
+    child("in_child_make_one_span", &[known[0], known[3]]);
+    assert!(posts.try_recv().is_err(), "neither a collector that is unknown nor one that does not know its client");
+    child("in_child_make_one_span", &known);
+    let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
+    assert!(contains(&post.body, b"the-only-span"));
 }
 
 #[test]
@@ -180,12 +259,15 @@ struct Post {
     body: Vec<u8>,
 }
 
-fn answer(stream: TcpStream) -> Post {
+/// Takes a post and answers it; nothing if the client breaks off.
+fn answer(stream: impl Read + Write) -> Option<Post> {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).expect("a line of the request");
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
         match line.trim_end() {
             "" => break,
             line => head.push(line.to_owned()),
@@ -198,7 +280,7 @@ fn answer(stream: TcpStream) -> Post {
     let reply =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     reader.get_mut().write_all(reply).expect("the exporter waits for the reply");
-    Post { request, headers: head.into_iter().map(|line| line.to_lowercase()).collect(), body }
+    Some(Post { request, headers: head.into_iter().map(|line| line.to_lowercase()).collect(), body })
 }
 
 fn contains(body: &[u8], part: &[u8]) -> bool {
