@@ -64,6 +64,11 @@ impl Bodies {
         Self { bounds, node: Held::default(), users: HashMap::new(), connections: HashMap::new() }
     }
 
+    /// Other bounds from now on; bodies that have begun count on, also beyond them.
+    pub fn set_bounds(&mut self, bounds: BodyBounds) {
+        self.bounds = bounds;
+    }
+
     /// A body begins.
     ///
     /// # Errors

@@ -27,6 +27,12 @@ impl KeyedBuckets {
         Self { rate, most: MOST_KEYS, buckets: HashMap::new(), rest: None, swept: None }
     }
 
+    /// How fast they fill.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
     /// Whether one may be taken for a key.
     ///
     /// # Errors

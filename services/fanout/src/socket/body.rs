@@ -1,6 +1,7 @@
 //! Reading the body of a request: bounded in bytes, in number and in time, for whoever sends it and for the node.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +76,8 @@ impl From<NoRoom> for BodyError {
 pub(super) struct BodyReader {
     rule: Arc<Mutex<Bodies>>,
     keys: RandomState,
-    time: Duration,
+    /// How long a body may take, in milliseconds.
+    time: AtomicU64,
 }
 
 /// A body that was read. It counts against the bounds until it is dropped, so keep it until the request is answered.
@@ -97,7 +99,14 @@ struct Counted {
 impl BodyReader {
     /// With no body on its way; one may take so long.
     pub(super) fn new(bounds: BodyBounds, time: Duration) -> Self {
-        Self { rule: Arc::new(Mutex::new(Bodies::new(bounds))), keys: RandomState::new(), time }
+        let rule = Arc::new(Mutex::new(Bodies::new(bounds)));
+        Self { rule, keys: RandomState::new(), time: AtomicU64::new(millis(time)) }
+    }
+
+    /// Other bounds for the bodies that begin from now on.
+    pub(super) fn set_bounds(&self, bounds: BodyBounds, time: Duration) {
+        locked(&self.rule).set_bounds(bounds);
+        self.time.store(millis(time), Ordering::Relaxed);
     }
 
     /// Reads a body of at most `limit` bytes. `user` is whoever sends it, as far as it is known, and `connection` the one
@@ -115,9 +124,14 @@ impl BodyReader {
         let owner = Owner { user: self.keys.hash_one(user), connection: connection.map(ConnectionId::to_bits) };
         locked(&self.rule).begin(owner)?;
         let counted = Counted { rule: Arc::clone(&self.rule), owner, bytes: 0 };
-        let read = tokio::time::timeout(self.time, collect(body, limit, counted));
-        read.await.map_err(|_| BodyError::Slow(self.time))?
+        let time = Duration::from_millis(self.time.load(Ordering::Relaxed));
+        let read = tokio::time::timeout(time, collect(body, limit, counted));
+        read.await.map_err(|_| BodyError::Slow(time))?
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn collect(mut body: Body, limit: usize, mut counted: Counted) -> Result<ReadBody, BodyError> {

@@ -35,7 +35,7 @@ pub struct Edge {
     pub(super) public: Arc<Port>,
     /// The TCP connections of the operator's port.
     pub(super) operator: Arc<Port>,
-    failed_tokens: Option<Mutex<KeyedBuckets>>,
+    failed_tokens: Mutex<Option<KeyedBuckets>>,
     keys: RandomState,
     lines: Arc<Mutex<Sampled>>,
 }
@@ -54,15 +54,21 @@ impl Edge {
             forwarder: Forwarder::new(capacity.forwarded, limits.head),
             public: Port::new(capacity.public, capacity.http, limits.head),
             operator: Port::new(capacity.operator, capacity.operator, limits.head),
-            failed_tokens: limits.failed_token_rate().map(|rate| Mutex::new(KeyedBuckets::new(rate))),
+            failed_tokens: Mutex::new(limits.failed_token_rate().map(KeyedBuckets::new)),
             keys: RandomState::new(),
             lines: Arc::default(),
         }
     }
 
-    /// Other bounds of connections from now on.
-    pub(crate) fn set_connect_bounds(&self, limits: &EdgeLimits) {
+    /// Other limits from now on, but for how long a client may take for the head of a request. Whoever is connected stays.
+    pub(crate) fn set_limits(&self, limits: &EdgeLimits) {
         self.seats.set_bounds(limits.connect_bounds(self.capacity.connections));
+        self.bodies.set_bounds(limits.body_bounds(), limits.body);
+        let (rate, mut failed) = (limits.failed_token_rate(), locked(&self.failed_tokens));
+        // Else another limit that changes would forgive what somebody has guessed so far.
+        if failed.as_ref().map(KeyedBuckets::rate) != rate {
+            *failed = rate.map(KeyedBuckets::new);
+        }
     }
 
     /// Other origins whose pages may use the hubs from now on.
@@ -86,17 +92,17 @@ impl Edge {
     /// # Errors
     /// How long not, as too many of the address were wrong.
     pub(super) fn check_tokens_of(&self, address: Option<IpAddr>) -> Result<(), Duration> {
-        match (&self.failed_tokens, address) {
-            (Some(failed), Some(address)) => locked(failed).check(self.key(address), Instant::now()),
+        match (&*locked(&self.failed_tokens), address) {
+            (Some(failed), Some(address)) => failed.check(self.key(address), Instant::now()),
             _ => Ok(()),
         }
     }
 
     /// A token of this address was wrong.
     pub(super) fn token_failed(&self, address: Option<IpAddr>) {
-        if let (Some(failed), Some(address)) = (&self.failed_tokens, address) {
+        if let (Some(failed), Some(address)) = (&mut *locked(&self.failed_tokens), address) {
             // Beyond the rate there is nothing to take, and no further token is looked at.
-            let _ = locked(failed).take(self.key(address), Instant::now());
+            let _ = failed.take(self.key(address), Instant::now());
         }
     }
 

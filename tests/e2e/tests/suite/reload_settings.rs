@@ -3,10 +3,12 @@
 use std::fs;
 
 use fanfare_e2e_tests::client::{Connect, Message};
-use fanfare_e2e_tests::wait::until;
+use fanfare_e2e_tests::wait::{at_most, until};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token};
 use fanfare_token::{Jwks, SigningKey};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const OTHER_PAGE: &str = "https://app.example.com";
 
@@ -80,6 +82,40 @@ async fn what_needs_a_start_is_named_and_the_rest_holds() {
     assert_eq!(node.lines(named).len(), 2);
     change(&node, "message_bytes = 8192", "message_bytes = 4096", "unchanged").await;
     still_hears(&node, &mut tab, "news 2").await;
+}
+
+#[tokio::test]
+async fn addresses_count_only_once_it_is_known_whose_they_are() {
+    let node = Node::start_with(Settings::default().section("[limits]\nconnections_per_user = 100")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    tab.cursor().await;
+    let text = fs::read_to_string(node.config()).expect("a configuration");
+    let behind = text.replace("[node]\n", "[node]\ntrusted_proxies = []\n");
+    fs::write(node.config(), behind).expect("written");
+    let limits = "connections_per_user = 100\nconnections_per_address = 1\nbody_seconds = 7";
+    change(&node, "connections_per_user = 100", limits, "needs_start").await;
+    for key in ["[node] trusted_proxies", "[limits] connections_per_address"] {
+        assert_eq!(node.lines(&format!("restart needed: {key} changed")).len(), 1, "{}", node.log());
+    }
+    assert_eq!(node.log().matches("restart needed").count(), 2, "{}", node.log());
+    let _second = node.tab(&Token::user("bob", "acme")).await;
+    still_hears(&node, &mut tab, "news 7").await;
+}
+
+#[tokio::test]
+async fn bodies_have_other_limits_at_once() {
+    let node = Node::start_with(Settings::default().section("[limits]\nbody_seconds = 600")).await;
+    let half = b"POST /events HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\ncontent-length: 9\r\n";
+    let authorized = format!("authorization: Bearer {}\r\n", Token::producer().sign());
+    let event =
+        "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /tests\r\nce-type: system.Alert\r\nce-org: acme\r\n\r\n{";
+    change(&node, "body_seconds = 600", "body_seconds = 1", "applied").await;
+    let mut slow = TcpStream::connect(node.address()).await.expect("connects");
+    let request = [half.as_slice(), authorized.as_bytes(), event.as_bytes()].concat();
+    slow.write_all(&request).await.expect("written");
+    let mut answer = [0; 12];
+    at_most("an answer", slow.read_exact(&mut answer)).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
 #[tokio::test]

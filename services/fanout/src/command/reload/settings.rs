@@ -9,7 +9,7 @@ use toml::Table;
 
 use super::super::secret;
 use super::difference::{Changed, changed};
-use crate::config::Config;
+use crate::config::{Config, EdgeLimits};
 use crate::document::Source;
 use crate::seal::Seal;
 use crate::socket::App;
@@ -27,10 +27,17 @@ const AT_ONCE: [(&str, &[&str]); 4] = [
             "connects_per_second",
             "user_connects_per_minute",
             "address_connects_per_minute",
+            "failed_tokens_per_minute",
+            "body_seconds",
+            "body_bytes",
         ],
     ),
     ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file"]),
 ];
+
+/// Those of them that need a start after all where `trusted_proxies` has changed, which does: until then all clients may seem
+/// to have the address of a proxy.
+const BY_ADDRESS: [&str; 3] = ["connections_per_address", "address_connects_per_minute", "failed_tokens_per_minute"];
 
 /// What became of a configuration that was read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +82,7 @@ pub(super) struct Settings {
 /// What is to change, all of it checked.
 struct Checked {
     origins: bool,
-    connects: bool,
+    limits: Option<EdgeLimits>,
     keys: Option<OtherKeys>,
     seal: Option<Seal>,
 }
@@ -99,6 +106,7 @@ impl Settings {
                 return Outcome::Faulty;
             }
         };
+        let other_proxies = config.node.trusted_proxies != self.now.node.trusted_proxies;
         let changes = match self.apply(config, checked) {
             Ok(changes) => changes,
             Err(fault) => {
@@ -106,7 +114,8 @@ impl Settings {
                 return Outcome::Faulty;
             }
         };
-        let late: Vec<Changed> = changed(&self.began, &table).into_iter().filter(needs_start).collect();
+        let late: Vec<Changed> =
+            changed(&self.began, &table).into_iter().filter(|key| needs_start(key, other_proxies)).collect();
         for key in &late {
             tracing::warn!(%key, "restart needed: {key} changed");
         }
@@ -130,7 +139,6 @@ impl Settings {
     }
 
     fn check(&self, config: &Config) -> Result<Checked, String> {
-        let bounds = |config: &Config| config.limits.edge.connect_bounds(0);
         let keys = self.app.verifier.as_ref().map(|verifier: &Verifier| verifier.other_keys(&config.issuers));
         let keys = keys.transpose().map_err(|error| error.to_string())?;
         let is_other = |old: &Config| {
@@ -139,15 +147,31 @@ impl Settings {
         let seal = is_other(&self.now).then(|| secret::of_known_node(config));
         Ok(Checked {
             origins: config.cors.origins != self.now.cors.origins,
-            connects: bounds(config) != bounds(&self.now),
+            limits: Some(self.limits(config)).filter(|limits| *limits != self.now.limits.edge),
             keys: keys.filter(|keys| keys.issuers().next().is_some()),
             seal: seal.transpose().map_err(|error| format!("the node secret cannot be read: {error}"))?,
         })
     }
 
+    /// The limits that can be changed, beside one that cannot.
+    fn limits(&self, config: &Config) -> EdgeLimits {
+        let now = &self.now.limits.edge;
+        let limits = EdgeLimits { head: now.head, ..config.limits.edge.clone() };
+        if config.node.trusted_proxies == self.now.node.trusted_proxies {
+            return limits;
+        }
+        EdgeLimits {
+            connections_per_address: now.connections_per_address,
+            address_connects_per_minute: now.address_connects_per_minute,
+            failed_tokens_per_minute: now.failed_tokens_per_minute,
+            ..limits
+        }
+    }
+
     /// Puts in place what was checked; whether that is anything.
     fn apply(&mut self, config: Config, checked: Checked) -> Result<bool, String> {
-        let Checked { origins, connects, keys, seal } = checked;
+        let Checked { origins, limits, keys, seal } = checked;
+        let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some();
         // First of all, as it alone may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
@@ -159,12 +183,11 @@ impl Settings {
             self.app.edge.set_origins(config.cors.origins.clone());
             self.now.cors.origins = config.cors.origins;
         }
-        if connects {
-            tracing::info!("other limits of connections");
-            self.app.edge.set_connect_bounds(&config.limits.edge);
-            self.now.limits.edge = config.limits.edge;
+        if let Some(limits) = limits {
+            tracing::info!("other limits of connections, wrong tokens and bodies");
+            self.app.edge.set_limits(&limits);
+            self.now.limits.edge = limits;
         }
-        let is_any = origins || connects || seal.is_some() || keys.is_some();
         if let (Some(verifier), Some(keys)) = (&self.app.verifier, keys) {
             tracing::info!(issuers = ?keys.issuers().collect::<Vec<_>>(), "other keys of issuers");
             verifier.use_keys(keys);
@@ -174,9 +197,10 @@ impl Settings {
 }
 
 /// Whether a key is read at the start alone.
-fn needs_start(changed: &Changed) -> bool {
+fn needs_start(changed: &Changed, other_proxies: bool) -> bool {
     let section = changed.section.first().map_or("", String::as_str);
-    !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
+    other_proxies && BY_ADDRESS.contains(&changed.key.as_str())
+        || !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
 }
 
 #[cfg(test)]
