@@ -8,6 +8,8 @@ fn main() -> io::Result<()> {
     println!("cargo::rustc-env=FANFARE_VERSION={}", version());
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist");
     println!("cargo::rerun-if-changed={}", page.display());
+    // A new file of the console is in no list of what the compiler has read.
+    println!("cargo::rerun-if-changed={}", Path::new(env!("CARGO_MANIFEST_DIR")).join("console").display());
     let Some(out) = env::var_os("OUT_DIR") else {
         return Err(io::Error::other("OUT_DIR is not set: build with cargo"));
     };

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerServer } from "./broker-server.mjs";
 import { FanfareNode, developmentKey } from "./fanfare-node.mjs";
 import { OUTPUT, freePorts } from "./platform.mjs";
+import { poison } from "./poison.mjs";
 import { Proxy } from "./servers.mjs";
 
 const STORED_MS = 60_000;
@@ -53,6 +54,11 @@ export class Cluster {
 
   token(user) {
     return this.nodes[0].token(user);
+  }
+
+  /** Puts records into the log that no node can use. */
+  poison(count) {
+    return poison(this.#broker.url, count);
   }
 
   /** Publishes an alert through one node after the other, with the same id, until one has stored it. */

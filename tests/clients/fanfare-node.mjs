@@ -1,15 +1,19 @@
 // One fan-out node alone, with tokens and events signed here: what tests of clients need of the platform.
 
+import { execFile } from "node:child_process";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
 import { ServiceProcess } from "./service-process.mjs";
 
 const ROUTES = resolve(import.meta.dirname, "../../demo/routes.toml");
 const HUB = "/hubs/notifications";
 const ISSUER = "fanfare-development";
+/** The secret of all nodes. */
+export const SECRET = "the same on every node of these tests, and long";
 
 /** A key that users' and producers' tokens are signed with. */
 export function developmentKey() {
@@ -134,6 +138,18 @@ export class FanfareNode {
     return this.#process?.log(since) ?? "";
   }
 
+  /** A bearer for its operator's port, as `fanfare token --operator` prints it with further flags. */
+  async operator(...flags) {
+    const args = ["token", "--config", join(this.#folder, "fanfare.toml"), "--operator", ...flags];
+    const { stdout } = await promisify(execFile)(join(BINARIES, "fanfare"), args, { timeout: 30_000 });
+    return stdout.trim();
+  }
+
+  /** Where the operator's console is. */
+  get console() {
+    return `http://${this.#host}:${this.admin}/`;
+  }
+
   /** Asks it to stop and returns how it ended. */
   stop() {
     return this.#process?.stop();
@@ -172,7 +188,7 @@ listen = "${this.#host}:${this.port}"
 admin_listen = "${this.#host}:${this.admin}"
 data = "data"
 drain_seconds = 2
-secret = "the same on every node of these tests, and long"
+secret = "${SECRET}"
 
 [broker]
 ${broker}

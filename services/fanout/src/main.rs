@@ -79,7 +79,7 @@ enum Command {
         /// reads it from the input.
         #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         explain: Option<String>,
-        /// Print a bearer for the operator's port instead: to read `GET /nodes` or `GET /connections`.
+        /// Print a bearer for the operator's port instead: for the console at its `/`, or to read `GET /connections`.
         #[arg(long, conflicts_with_all = ["explain", "user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         operator: bool,
         /// It may look, and change nothing.

@@ -7,6 +7,7 @@ mod bearer;
 mod body;
 mod client;
 mod connections;
+mod console;
 mod cookie;
 mod cors;
 mod edge;
@@ -104,6 +105,8 @@ pub fn operator(app: Arc<App>) -> Router {
     Router::new()
         .merge(operators)
         .merge(nodes)
+        .route("/", get(console::index))
+        .route("/console/{file}", get(console::file))
         .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(admin::healthz))
         .route("/readyz", get(admin::readyz))

@@ -95,19 +95,7 @@ impl Page {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return StatusCode::METHOD_NOT_ALLOWED.into_response();
         }
-        let media_type = mime_guess::from_path(path).first_or_octet_stream();
-        let mut response = contents.into_response();
-        let headers = response.headers_mut();
-        if let Ok(value) = HeaderValue::from_str(media_type.as_ref()) {
-            headers.insert(header::CONTENT_TYPE, value);
-        }
-        // The names of built assets carry a hash of their content.
-        let caching = if path.contains("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        response
+        respond(contents, path, CONTENT_SECURITY_POLICY)
     }
 
     fn find(&self, path: &str) -> Option<Bytes> {
@@ -117,6 +105,23 @@ impl Page {
             Files::None => None,
         }
     }
+}
+
+/// A file of a page, with what a browser must know of it.
+pub(super) fn respond(contents: Bytes, path: &str, policy: &'static str) -> Response {
+    let media_type = mime_guess::from_path(path).first_or_octet_stream();
+    let mut response = contents.into_response();
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(media_type.as_ref()) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    // The names of built assets carry a hash of their content.
+    let caching = if path.contains("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// All files of a folder; what is a link in it is passed over.

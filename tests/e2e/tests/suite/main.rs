@@ -6,6 +6,7 @@ mod bodies;
 mod clocks;
 mod cloud_events;
 mod connections;
+mod console;
 mod crash;
 mod dead_letter_commands;
 mod dead_letters;
