@@ -48,7 +48,7 @@ function leave(words) {
   at("who").hidden = true;
   at("enter").hidden = false;
   say(at("entered"), words, "fault");
-  say(at("verdict"), "A token is needed to look.");
+  say(at("verdict"), "A token is needed to look.", "");
   at("token").focus();
 }
 

@@ -1,5 +1,7 @@
 // Elements from what nodes say. Nothing is ever read as HTML: ids are whatever users are called.
 
+import { plain } from "./words.js";
+
 export const at = (id) => document.getElementById(id);
 
 export function element(name, attributes = {}, ...children) {
@@ -20,11 +22,12 @@ export function button(label, act, attributes = {}) {
 }
 
 /** Says a text where it is not said yet: a reader's selection and a screen reader are left in peace. */
-export function say(place, text, kind = "") {
-  if (place.textContent !== text) {
-    place.textContent = text;
+export function say(place, text, kind) {
+  const shown = plain(text);
+  if (place.textContent !== shown) {
+    place.textContent = shown;
   }
-  if (place.className !== kind) {
+  if (kind !== undefined && place.className !== kind) {
     place.className = kind;
   }
 }
@@ -54,7 +57,7 @@ export class Card {
     let before = null;
     for (const [name, value, kind] of shown.toReversed()) {
       const row = this.#rows.get(name) ?? [element("dt", {}, name), element("dd")];
-      say(row[1], String(value), kind);
+      say(row[1], String(value), kind ?? "");
       if (!this.#rows.has(name)) {
         this.#rows.set(name, row);
         this.#list.insertBefore(row[0], before);

@@ -3,9 +3,9 @@
 import { ask } from "./api.js";
 import { askFirst, copy } from "./ask-first.js";
 import { Card, at, button, element, say } from "./element.js";
-import { number, time } from "./words.js";
+import { number, plain, time } from "./words.js";
 
-const PAGE = 20;
+const PAGE = 10;
 /** How much of a body that cannot be decoded is shown. */
 const SHOWN_BYTES = 512;
 
@@ -17,20 +17,20 @@ export function allowReplay(rights) {
 
 export function clearLetters() {
   at("letters").replaceChildren();
-  say(at("letters-said"), "");
+  say(at("letters-said"), "", "");
   at("letters-more").hidden = true;
 }
 
 /** Shows the last page, or the one before a letter. They are not asked for by themselves: Kafka is read from its begin. */
 export async function showLetters(before) {
-  say(at("letters-said"), "Reading…");
+  say(at("letters-said"), "Reading…", "");
   try {
     const older = before === undefined ? "" : `&before=${encodeURIComponent(before)}`;
     const { letters } = await ask(`/deadletters?order=id&limit=${PAGE}${older}`);
     const cards = letters.map(card);
     if (before === undefined) at("letters").replaceChildren(...cards);
     else at("letters").append(...cards);
-    say(at("letters-said"), at("letters").childElementCount > 0 ? "" : "There are none.");
+    say(at("letters-said"), at("letters").childElementCount > 0 ? "" : "There are none.", "");
     at("letters-more").hidden = letters.length < PAGE;
     at("letters-more").onclick = () => showLetters(letters.at(-1).id);
   } catch (error) {
@@ -63,7 +63,7 @@ async function show(id, place, said) {
     const fault = letter.now.fault === null ? "It could be used now." : `It could not be used now either: ${letter.now.fault}`;
     const whole = `${headers}\n\n${body}`;
     place.replaceChildren(
-      element("pre", { tabindex: "0", "aria-label": `Headers and body of ${id}` }, whole),
+      element("pre", { tabindex: "0", "aria-label": `Headers and body of ${id}` }, plain(whole)),
       button("Copy as text", () => copy(whole, said)),
     );
     say(said, letter.complete ? fault : `${fault} The body was cut.`, letter.now.fault === null ? "" : "warn");

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { copy } from "./ask-first.js";
 import { at, element, say } from "./element.js";
-import { counted } from "./words.js";
+import { counted, plain } from "./words.js";
 
 const PAGE = 50;
 
@@ -13,7 +13,7 @@ export function clearRoutes() {
   lines = [];
   at("routes").replaceChildren();
   at("routes-more").hidden = true;
-  say(at("routes-said"), "");
+  say(at("routes-said"), "", "");
 }
 
 export async function showRoutes(after) {
@@ -21,8 +21,8 @@ export async function showRoutes(after) {
     const from = after === undefined ? "" : `&continue=${encodeURIComponent(after)}`;
     const { digest, count, routes, continue: next } = await ask(`/routes?limit=${PAGE}${from}`);
     lines = after === undefined ? routes : [...lines, ...routes];
-    at("routes").replaceChildren(...lines.map((line) => element("li", {}, line)));
-    say(at("routes-said"), `${counted(count, "route")} at the node that is asked, digest ${digest}.`);
+    at("routes").replaceChildren(...lines.map((line) => element("li", {}, plain(line))));
+    say(at("routes-said"), `${counted(count, "route")} at the node that is asked, digest ${digest}.`, "");
     at("routes-more").hidden = next === undefined;
     at("routes-more").onclick = () => showRoutes(next);
   } catch (error) {

@@ -25,7 +25,7 @@ export function clearSearch() {
   turn += 1;
   found = [];
   at("connections").replaceChildren();
-  say(at("found"), "");
+  say(at("found"), "", "");
   for (const id of ["more", "copy", "close-all"]) at(id).hidden = true;
 }
 
@@ -34,7 +34,7 @@ async function look(after) {
   const [by, value] = [at("by").value, at("value").value];
   const query = new URLSearchParams({ [by]: value, limit: PAGE });
   if (after !== undefined) query.set("continue", after);
-  say(at("found"), "Looking…");
+  say(at("found"), "Looking…", "");
   try {
     const { connections, continue: next, missing = [] } = await ask(`/connections?${query}`);
     // What was asked for later counts.

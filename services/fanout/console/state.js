@@ -6,7 +6,7 @@ import { counted, duration, number, rate } from "./words.js";
 const TOLD_SECONDS = 600;
 
 const ORDER = ["good", "warn", "bad"];
-const worst = (kinds) => ORDER[Math.max(0, ...kinds.map((kind) => ORDER.indexOf(kind)))];
+const worst = (faults) => ORDER[Math.max(0, ...faults.map(([kind]) => ORDER.indexOf(kind)))];
 const list = (nodes) => nodes.map(({ node }) => node).join(", ");
 
 /** One sentence on all nodes, what is wrong one by one, and how bad it is. */
@@ -17,9 +17,6 @@ export function verdict({ nodes, missing = [], gone = [] }) {
   }
   for (const node of missing) {
     faults.push(["bad", `${node.node} does not answer: ${node.reason}${lease(node)}`]);
-  }
-  for (const node of gone.filter((node) => node.died && node.ended_seconds < TOLD_SECONDS)) {
-    faults.push(["warn", `${node.node} died ${duration(node.lease_seconds)} ago`]);
   }
   for (const [reason, having] of byReason(nodes)) {
     faults.push(["warn", `${having.length === nodes.length && nodes.length > 1 ? "all nodes" : list(having)}: ${reason}`]);
@@ -32,12 +29,15 @@ export function verdict({ nodes, missing = [], gone = [] }) {
   if (routes > 1) {
     faults.push(["warn", `the nodes have ${routes} different sets of routes`]);
   }
-  const kind = worst(faults.map(([kind]) => kind));
-  const word = { good: "Ready", warn: "Degraded", bad: "Something is down" }[kind];
+  const word = { good: "Ready", warn: "Degraded", bad: "Something is down" }[worst(faults)];
+  // What has died is told, and whether another took its place nobody here can know.
+  const dead = gone.filter((node) => node.died && node.ended_seconds < TOLD_SECONDS);
+  dead.forEach((node) => faults.push(["warn", `${node.node} died: its lease was read ${duration(node.lease_seconds)} ago`]));
+  const kind = worst(faults);
   const tabs = nodes.reduce((sum, node) => sum + node.connections, 0);
   const same = routes === 1 && nodes.length > 1 ? ", all with the same routes" : "";
   const answer = nodes.length === 1 ? "answers" : "answer";
-  const text = `${word}: ${counted(nodes.length, "node")} ${answer}${same}, ${counted(tabs, "open connection")}; ${log(nodes)}.`;
+  const text = `${word}: ${counted(nodes.length, "node")} ${answer}${same}, ${counted(tabs, "open connection")}; ${log(nodes)}${dead.length > 0 ? `; ${counted(dead.length, "node")} died of late` : ""}.`;
   return { text, kind, faults };
 }
 

@@ -1,5 +1,14 @@
 // Numbers and times as people read them.
 
+/** What would be invisible, or would turn around what stands beside it. Lines and tabs stay. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A text of the world as it can be read: marks that nobody sees stand there by their numbers. */
+export function plain(text) {
+  const escaped = (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`;
+  return text.replace(UNSEEN, (mark) => (mark === "\n" || mark === "\t" ? mark : escaped(mark)));
+}
+
 const NUMBERS = new Intl.NumberFormat("en");
 
 export function number(value) {
