@@ -47,7 +47,10 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<NodeStates> {
         ended_seconds: ago(left.at),
         died: left.was_silent(),
     });
-    Json(NodeStates { asked: app.nodes.own().to_string(), nodes, missing, gone: gone.collect() })
+    let gone: Vec<Gone> = gone.collect();
+    // Its lease may have ended while it was asked.
+    missing.retain(|missing| gone.iter().all(|gone| gone.node != missing.node));
+    Json(NodeStates { asked: app.nodes.own().to_string(), nodes, missing, gone })
 }
 
 /// How this node is, for another that asks.

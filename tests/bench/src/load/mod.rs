@@ -15,6 +15,7 @@ mod http;
 mod hub;
 mod ledger;
 mod publisher;
+mod requests;
 mod resume;
 mod returning;
 mod storm;
@@ -38,6 +39,7 @@ use self::toast::Events;
 
 pub(crate) use self::drive::{Audience, Plan};
 pub(crate) use self::ledger::Samples;
+pub(crate) use self::requests::{RequestProducer, RequestTab, Requests};
 pub(crate) use self::resume::Missed;
 pub(crate) use self::storm::Storm;
 pub(crate) use self::tab::Gate;

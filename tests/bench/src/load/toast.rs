@@ -141,6 +141,11 @@ struct Shown<'a> {
 }
 
 impl Toast {
+    /// Its text.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Checks that a message of the hub protocol, without its end, is this toast and nothing else; its cursor.
     pub(crate) fn check<'m>(&self, message: &'m [u8]) -> Result<&'m str> {
         let text = || String::from_utf8_lossy(message).into_owned();

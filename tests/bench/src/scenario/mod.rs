@@ -3,6 +3,7 @@
 mod broadcast;
 mod connect_storm;
 mod decode_route;
+mod forwarded;
 mod hostile;
 mod idle_memory;
 mod nodes;
@@ -130,6 +131,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "nodes",
         about: "Three nodes on NATS behind nginx, 300 tabs, then restarted in turn. The floor: one such node, no proxy.",
         run: nodes::run,
+    },
+    Scenario {
+        name: "forwarded",
+        about: "50 event streams and 50 polls that come to another node than their own. The floor: they come to their own.",
+        run: forwarded::run,
     },
     Scenario {
         name: "resume_storm",
