@@ -10,6 +10,10 @@ use super::CloseReason;
 use super::action::{Action, Call};
 use super::stateful::Inbound;
 
+/// How long the client of an event stream may take for the handshake at most. Over HTTP/1.1 a browser opens six connections
+/// to a host: six streams leave none for the POSTs that would shake hands on them, nor for anything else of the page.
+const EVENT_STREAM_HANDSHAKE: Duration = Duration::from_secs(5);
+
 /// What ends a handshake and each message of JSON.
 const RECORD_SEPARATOR: u8 = 0x1e;
 
@@ -310,11 +314,19 @@ impl Connection {
         self.phase = Phase::Resuming { since: now };
     }
 
+    /// How long the client may take for the handshake.
+    fn handshake_time(&self, settings: &Settings) -> Duration {
+        match self.transport {
+            Transport::ServerSentEvents => settings.handshake.min(EVENT_STREAM_HANDSHAKE),
+            Transport::WebSockets | Transport::LongPolling => settings.handshake,
+        }
+    }
+
     /// Lets time pass; to be called about once a second.
     pub fn tick(&mut self, settings: &Settings, now: Instant, actions: &mut Vec<Action>) {
         let passed = |since: Instant| now.saturating_duration_since(since);
         match self.phase {
-            Phase::Handshaking { since } if passed(since) >= settings.handshake => {
+            Phase::Handshaking { since } if passed(since) >= self.handshake_time(settings) => {
                 // A proxy may have moved the requests of an open connection here, and an event source that its client
                 // has given up comes here by itself: there these words would be no message, or an error nobody awaits.
                 if self.transport == Transport::WebSockets {
