@@ -6,7 +6,7 @@ use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::transport::{Transport, Wire};
-use fanfare_e2e_tests::wait::at_most;
+use fanfare_e2e_tests::wait::{at_most, until};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Token};
 use serde_json::json;
 
@@ -88,6 +88,15 @@ async fn a_connection_ends_by_whichever_node_and_one_of_a_node_that_is_gone_is_u
             assert_eq!(ended.status, 400, "as its own node answers: {}", ended.text());
         }
     }
+    // A stream that its client drops is over at its home, too.
+    let tab = Wire::connect_in_turn(&alice(), Transport::EventStream, &[home, other]).await;
+    let tab = tab.expect("connects").expect("let in");
+    assert!(nodes[0].metric("fanfare_connections", "ServerSentEvents").await >= 1.0);
+    drop(tab);
+    until("the stream's end", async || {
+        (nodes[0].metric("fanfare_connections", "ServerSentEvents").await == 0.0).then_some(())
+    })
+    .await;
     let young = alice().negotiate(home).await.expect("an answer").json();
     let young = young["connectionToken"].as_str().expect("a token").to_owned();
     nodes[0].kill();
