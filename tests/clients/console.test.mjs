@@ -60,7 +60,9 @@ check("without a good token it says which is needed, and keeps one in its tab al
   await console.button("Forget the token").click();
   await console.page.locator("#enter").waitFor();
   assert.deepEqual(await kept(), [0, 0, ""]);
-  assert.equal(await console.page.locator("#nodes .card").first().isVisible(), false);
+  const left = () => console.page.locator("#faults li, #pipeline li, .card, #routes li").count();
+  await sleep(2500);
+  assert.equal(await left(), 0, "with the token goes what it has shown");
   await console.close();
 });
 

@@ -41,6 +41,9 @@ function leave(words) {
   forget();
   clearTimeout(timer);
   before = undefined;
+  at("faults").replaceChildren();
+  at("pipeline").replaceChildren();
+  showNodes({ nodes: [] });
   clearSearch();
   clearLetters();
   clearRoutes();

@@ -1,6 +1,6 @@
 // The dead letters: page by page, one of them opened, and published again after a dry run.
 
-import { ask } from "./api.js";
+import { ask, token } from "./api.js";
 import { askFirst, copy } from "./ask-first.js";
 import { Card, at, button, element, say } from "./element.js";
 import { number, plain, time } from "./words.js";
@@ -27,6 +27,8 @@ export async function showLetters(before) {
   try {
     const older = before === undefined ? "" : `&before=${encodeURIComponent(before)}`;
     const { letters } = await ask(`/deadletters?order=id&limit=${PAGE}${older}`);
+    // The token may have been forgotten meanwhile, and what it showed with it.
+    if (token() === null) return;
     const cards = letters.map(card);
     if (before === undefined) at("letters").replaceChildren(...cards);
     else at("letters").append(...cards);
@@ -58,6 +60,7 @@ function card(letter) {
 async function show(id, place, said) {
   try {
     const letter = await ask(`/deadletters/${encodeURIComponent(id)}`);
+    if (token() === null) return;
     const headers = letter.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
     const body = letter.now.data === null ? undecoded(letter.body) : JSON.stringify(letter.now.data, null, 2);
     const fault = letter.now.fault === null ? "It could be used now." : `It could not be used now either: ${letter.now.fault}`;

@@ -1,6 +1,6 @@
 // The routes of the node that is asked: who hears what.
 
-import { ask } from "./api.js";
+import { ask, token } from "./api.js";
 import { copy } from "./ask-first.js";
 import { at, element, say } from "./element.js";
 import { counted, plain } from "./words.js";
@@ -20,6 +20,7 @@ export async function showRoutes(after) {
   try {
     const from = after === undefined ? "" : `&continue=${encodeURIComponent(after)}`;
     const { digest, count, routes, continue: next } = await ask(`/routes?limit=${PAGE}${from}`);
+    if (token() === null) return;
     lines = after === undefined ? routes : [...lines, ...routes];
     at("routes").replaceChildren(...lines.map((line) => element("li", {}, plain(line))));
     say(at("routes-said"), `${counted(count, "route")} at the node that is asked, digest ${digest}.`, "");
