@@ -122,6 +122,8 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.token_refreshed("taken");
     fanout.request_forwarded("answered");
     fanout.set_presence_members(1, 1);
+    fanout.set_memory_limit(1 << 30);
+    fanout.set_memory_pressure(1);
     fanout.presence_told("joined", 1);
     fanout.presence_record("read");
     fanout.set_broker_risk("replicas", true);

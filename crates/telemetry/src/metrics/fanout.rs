@@ -39,6 +39,8 @@ pub struct FanoutMetrics {
     connects: Counters<ConnectionLabels>,
     connects_refused: Counters<ReasonLabel>,
     tcp_connections: Gauge,
+    memory_limit: Gauge,
+    memory_pressure: Gauge,
     http_refused: Counters<ReasonLabel>,
     closes: Counters<ReasonLabel>,
     lifetimes: Histogram,
@@ -96,6 +98,8 @@ impl FanoutMetrics {
             connections: registered(r, names::CONNECTIONS, "Open connections"),
             connects: registered(r, names::CONNECTS, "Connections opened"),
             connects_refused: registered(r, names::CONNECTS_REFUSED, "Connects that were refused"),
+            memory_limit: registered(r, names::MEMORY_LIMIT_BYTES, "The memory that the process may take"),
+            memory_pressure: registered(r, names::MEMORY_PRESSURE, "How close the process is to its limit of memory"),
             tcp_connections: registered(r, names::TCP_CONNECTIONS, "TCP connections of the public port"),
             http_refused: registered(r, names::HTTP_REFUSED, "Requests and TCP connections that were refused"),
             closes: registered(r, names::CLOSES, "Connections that ended"),
@@ -189,6 +193,16 @@ impl FanoutMetrics {
     /// A connect was refused before there was a connection.
     pub fn connect_refused(&self, reason: &'static str) {
         self.connects_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// The memory that the process may take, in bytes.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        self.memory_limit.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// How close the process is to its limit of memory: 0, 1 or 2.
+    pub fn set_memory_pressure(&self, level: u8) {
+        self.memory_pressure.set(level.into());
     }
 
     /// How many TCP connections the public port has.

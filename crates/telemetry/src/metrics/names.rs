@@ -18,6 +18,10 @@ pub const TCP_CONNECTIONS: &str = "fanfare_tcp_connections";
 pub const HTTP_REFUSED: &str = "fanfare_http_refused";
 /// Requests that name a connection of another node, by how forwarding them ended.
 pub const REQUESTS_FORWARDED: &str = "fanfare_requests_forwarded";
+/// The memory that the process may take.
+pub const MEMORY_LIMIT_BYTES: &str = "fanfare_memory_limit_bytes";
+/// How close the process is to that: 1 while it sheds what it can read again, 2 while it takes no connection.
+pub const MEMORY_PRESSURE: &str = "fanfare_memory_pressure";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
 /// How long connections that have ended were open.
@@ -141,7 +145,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 64] = [
+pub const ALL: [&str; 66] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -155,6 +159,8 @@ pub const ALL: [&str; 64] = [
     TOKENS_REFUSED,
     TOKEN_REFRESHES,
     REQUESTS_FORWARDED,
+    MEMORY_LIMIT_BYTES,
+    MEMORY_PRESSURE,
     TOKEN_VALUES_DROPPED,
     INVOCATIONS,
     AUTHORIZER_ANSWERS,

@@ -10,6 +10,7 @@ pub mod docs;
 mod ending;
 pub mod explain;
 pub mod init;
+mod memory;
 pub(crate) mod node;
 pub mod publish;
 mod reached;

@@ -1,7 +1,7 @@
 //! The parts of a node, put together.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{descriptors, secret};
+use super::{descriptors, memory, secret};
 use crate::config::{Config, Loaded};
 use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
-use crate::limit::TooFewFiles;
+use crate::limit::{MemoryBounds, TooFewFiles, TooLittleMemory};
 use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::Letters;
@@ -34,15 +34,6 @@ use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{self, Shared};
 use crate::socket::{About, App, BindError, Edge, Hubs, Listings, Page, PageError, Passing, Peers};
 
-/// How many retained values, logouts, role changes and grants a node remembers one by one.
-const MAX_REMEMBERED: usize = 1_000_000;
-
-/// How many bytes the retained values take at most, about.
-const MAX_RETAINED_BYTES: usize = 2 << 30;
-
-/// How many bytes of memory may wait for the tabs of a node in all; tabs that would exceed it read on from the log.
-const WAITING_BYTES: usize = 256 << 20;
-
 /// For how long resumes go by one look at where the replay window begins.
 const START_IS_FRESH: Duration = Duration::from_secs(1);
 
@@ -55,6 +46,9 @@ pub enum StartError {
     /// The process may have too few open files for its connections.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
+    /// The process may take too little memory for what it is to keep.
+    #[error(transparent)]
+    Memory(#[from] TooLittleMemory),
     /// A port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -150,28 +144,27 @@ impl Node {
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, registry, routes } = loaded;
         let edge = Edge::new(&config, descriptors::capacity(&config)?);
-        let page = Page::load(&config.page)?;
+        let (memory, page) = (memory::bounds(&config)?, Page::load(&config.page)?);
         let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
         let broker = super::broker::open(&config.broker, &registry)?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());
         let seal = seal(&config)?;
-        let (window, bounds) = (window(&config), bounds(&config));
+        let (window, bounds) = (window(&config), bounds(&config, &memory));
         let (metrics_registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let methods = with_declared(methods, &config);
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
-        let recent = Arc::new(Recent::new(config.limits.resume_memory_bytes));
+        let recent = Arc::new(Recent::new(memory.resumes));
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
         let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), routes.clone(), Arc::clone(&groups));
-        let (log, known, routing) = (Arc::clone(&broker), Arc::clone(&registry), routes.clone());
-        let replay = Replay::new(log, known, routing, Arc::clone(&recent), replay_options(&config, bounds))
-            .with_schemas(schemas.clone());
+        let replay = replay((&config, bounds), &broker, (&registry, &routes, &schemas), &recent);
         let presence = Presence::of(&config.hubs, &nodes);
         let listener = Listener::new(presence.as_ref().map(Presence::rosters), nodes.clone(), Arc::clone(&metrics));
         let verifier = verifier(&config)?;
-        let context = context(&config, &groups, &seal, (&methods, listener.rosters()), verifier.as_ref(), &metrics);
+        let (of_hubs, verifying) = ((&methods, listener.rosters()), verifier.as_ref());
+        let context = context(&config, &groups, &seal, of_hubs, verifying, (&metrics, &memory));
         let shared = shared(&config, context, replay, &ingest)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
         let (hubs, event_bytes, routing) = (config.hubs.len(), config.limits.event_bytes, routes.clone());
@@ -199,6 +192,7 @@ impl Node {
             about: About::of(&config),
             routes: routes.clone(),
             schemas: Arc::clone(&registry),
+            pressure: Mutex::default(),
             draining: AtomicBool::new(false),
         });
         let pipeline = Pipeline {
@@ -233,6 +227,18 @@ fn node_id() -> NodeId {
     NodeId::new(name.trim(), uuid::Uuid::new_v4().as_u64_pair().1)
 }
 
+/// Reads the log again for tabs that return.
+fn replay(
+    (config, bounds): (&Config, Bounds),
+    broker: &Arc<dyn Broker>,
+    (registry, routes, schemas): (&Arc<Registry>, &Routes, &Schemas),
+    recent: &Arc<Recent>,
+) -> Replay {
+    let options = replay_options(config, bounds);
+    let replay = Replay::new(Arc::clone(broker), Arc::clone(registry), routes.clone(), Arc::clone(recent), options);
+    replay.with_schemas(schemas.clone())
+}
+
 /// What the cores of all shards work with.
 fn context(
     config: &Config,
@@ -240,14 +246,14 @@ fn context(
     seal: &Seal,
     (methods, presence): (&Methods, Option<Arc<Rosters>>),
     verifier: Option<&Verifier>,
-    metrics: &Arc<FanoutMetrics>,
+    (metrics, memory): (&Arc<FanoutMetrics>, &MemoryBounds),
 ) -> Context {
     Context {
         groups: Arc::clone(groups),
         seal: seal.clone(),
         settings: settings(config),
         queue_bytes: config.limits.outbox_bytes,
-        shard_bytes: WAITING_BYTES / shard_count(),
+        shard_bytes: memory.waiting / shard_count(),
         resume_notifications: config.limits.resume_notifications,
         resume_bytes: config.limits.resume_bytes,
         joined_groups: config.limits.joined_groups,
@@ -316,17 +322,17 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn bounds(config: &Config) -> Bounds {
+fn bounds(config: &Config, memory: &MemoryBounds) -> Bounds {
     let lifetime = config.token.max_token_lifetime + config.token.leeway;
     Bounds {
         window: config.broker.window,
         window_events: usize::try_from(config.broker.window_events).unwrap_or(usize::MAX),
         token_lifetime: i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX),
         event_bytes: config.limits.event_bytes,
-        retained: MAX_REMEMBERED,
-        retained_bytes: MAX_RETAINED_BYTES,
-        revocations: MAX_REMEMBERED,
-        grants: MAX_REMEMBERED,
+        retained: config.limits.retained_values,
+        retained_bytes: memory.retained,
+        revocations: config.limits.revocations,
+        grants: config.limits.grants,
     }
 }
 

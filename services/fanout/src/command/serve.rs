@@ -13,7 +13,7 @@ use super::ending::{drained, telling, until_ended};
 use super::node::{Node, StartError};
 use super::reached::Reached;
 use super::reload::Reload;
-use super::{Exit, descriptors, fail};
+use super::{Exit, descriptors, fail, memory};
 use crate::config::Loaded;
 use crate::method::Methods;
 use crate::nodes::{Driver, News};
@@ -86,6 +86,7 @@ async fn serve(file: PathBuf, loaded: Loaded) -> Result<(), StartError> {
     let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker));
     let lease = lease.run(stop_lease.clone(), hearing(&app, listener));
     let lease = tokio::spawn(lease);
+    tokio::spawn(memory::watch(Arc::clone(&app), Arc::clone(&node.pipeline.recent)));
     let mut pipeline = tokio::spawn(node.pipeline.run());
 
     let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::edge::{self, EdgeLimits};
 use crate::document::section::Section;
+use crate::limit::AskedMemory;
 
 /// The bounds of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,14 @@ pub struct Limits {
     pub resume_bytes: usize,
     /// The most reads of the broker for resumes at the same time.
     pub resume_reads: usize,
-    /// How many bytes of the newest records are kept in memory for resumes.
-    pub resume_memory_bytes: usize,
+    /// What is kept in memory, as far as it is said.
+    pub memory: AskedMemory,
+    /// The most retained values.
+    pub retained_values: usize,
+    /// The most logouts, and the most role changes, that are remembered one by one.
+    pub revocations: usize,
+    /// The most grants, and the most withdrawals, that are remembered.
+    pub grants: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
     /// What one client takes of a node.
@@ -48,6 +55,11 @@ pub(super) const KEYS: &[&str] = &[
     "resume_bytes",
     "resume_reads",
     "resume_memory_bytes",
+    "retained_bytes",
+    "waiting_bytes",
+    "retained_values",
+    "revocations",
+    "grants",
     "joined_groups",
 ];
 
@@ -64,7 +76,10 @@ impl Default for Limits {
             resume_notifications: 1000,
             resume_bytes: 1 << 20,
             resume_reads: 4,
-            resume_memory_bytes: 64 << 20,
+            memory: AskedMemory::default(),
+            retained_values: 1_000_000,
+            revocations: 1_000_000,
+            grants: 1_000_000,
             joined_groups: 100,
             edge: EdgeLimits::default_with(false),
         }
@@ -82,6 +97,13 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let bytes = |key, low: u64, high: u64, default: usize| {
         usize::try_from(section.integer(key, low..=high, default as u64)).unwrap_or(default)
     };
+    // Its default is a share of the memory that the process may take, which is not known here.
+    let memory = |key: &'static str, low: u64, high: u64| {
+        section.value(key)?;
+        let range =
+            format!("it must be {low} to {high} bytes; left out, it is a share of the memory that the node may take");
+        section.integer_or(key, low..=high, range).and_then(|bytes| usize::try_from(bytes).ok())
+    };
     let seconds =
         |key, low, high, default: Duration| Duration::from_secs(section.integer(key, low..=high, default.as_secs()));
     let per_minute = section.integer("invocations_per_minute", 1..=1_000_000, d.invocations_per_minute.into());
@@ -96,7 +118,14 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
-        resume_memory_bytes: bytes("resume_memory_bytes", 0, 8 << 30, d.resume_memory_bytes),
+        memory: AskedMemory {
+            retained: memory("retained_bytes", 1 << 20, 256 << 30),
+            waiting: memory("waiting_bytes", 1 << 20, 64 << 30),
+            resumes: memory("resume_memory_bytes", 0, 8 << 30),
+        },
+        retained_values: bytes("retained_values", 1000, 100_000_000, d.retained_values),
+        revocations: bytes("revocations", 1000, 100_000_000, d.revocations),
+        grants: bytes("grants", 1000, 100_000_000, d.grants),
         joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
         edge: edge::read(&section, knows_addresses),
     };

@@ -9,6 +9,7 @@ mod capacity;
 mod connects;
 mod http_connections;
 mod keyed;
+mod memory;
 mod sampled;
 mod windows;
 
@@ -19,5 +20,6 @@ pub use capacity::{Capacity, DEFAULT_CONNECTIONS, TooFewFiles};
 pub use connects::{ConnectBounds, ConnectRefusal, Connects, Who};
 pub use http_connections::{Full, HttpConnections, HttpKey};
 pub use keyed::KeyedBuckets;
+pub use memory::{AskedMemory, MemoryBounds, Pressure, TooLittleMemory};
 pub use sampled::{Said, Sampled};
 pub use windows::Windows;

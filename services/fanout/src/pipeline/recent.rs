@@ -4,6 +4,7 @@
 //! which this node read them, which keeps the order of each partition.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fanfare_broker::{Position, Record};
@@ -20,6 +21,8 @@ const OVERHEAD: usize = 256;
 pub struct Recent {
     ring: RwLock<Ring>,
     limit: usize,
+    /// Whether none are kept for now, as memory is short.
+    shed: AtomicBool,
 }
 
 struct Ring {
@@ -60,13 +63,26 @@ pub(crate) enum Step {
     Gone,
 }
 
+impl Ring {
+    /// Lets go of the oldest until there are at most so many bytes.
+    fn keep(&mut self, limit: usize) {
+        while self.bytes > limit
+            && let Some(oldest) = self.records.pop_front()
+        {
+            self.bytes -= cost(&oldest);
+            self.first += 1;
+            self.floor.advance(&oldest);
+        }
+    }
+}
+
 impl Recent {
     /// Nothing yet; at most so many bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         let start = Position::start(0);
         let ring = Ring { floor: start.clone(), head: start, records: VecDeque::new(), first: 0, bytes: 0 };
-        Self { ring: RwLock::new(ring), limit }
+        Self { ring: RwLock::new(ring), limit, shed: AtomicBool::new(false) }
     }
 
     /// Told of a reader that begins behind `after`: if that is not where the last one ended, what is here is of no use.
@@ -80,6 +96,14 @@ impl Recent {
         }
     }
 
+    /// Lets go of all records, and keeps none until told otherwise: they are read from the broker meanwhile.
+    pub(crate) fn shed(&self, shed: bool) {
+        self.shed.store(shed, Ordering::Relaxed);
+        if shed {
+            self.ring.write().unwrap_or_else(PoisonError::into_inner).keep(0);
+        }
+    }
+
     /// Takes the next record. To be called before anybody is told that it was read: a tab that joins behind it must find
     /// it here.
     pub(crate) fn push(&self, record: Arc<Record>) {
@@ -89,13 +113,7 @@ impl Recent {
         }
         ring.bytes += cost(&record);
         ring.records.push_back(record);
-        while ring.bytes > self.limit
-            && let Some(oldest) = ring.records.pop_front()
-        {
-            ring.bytes -= cost(&oldest);
-            ring.first += 1;
-            ring.floor.advance(&oldest);
-        }
+        ring.keep(if self.shed.load(Ordering::Relaxed) { 0 } else { self.limit });
     }
 
     /// Notes how far the reader came: what lies between its records are holes.
@@ -201,6 +219,19 @@ mod tests {
                 Step::Gone => panic!("nothing fell out"),
             }
         }
+    }
+
+    #[test]
+    fn what_is_shed_is_read_from_the_broker_and_what_comes_later_is_kept_again() {
+        let recent = filled(1 << 20);
+        recent.shed(true);
+        assert!(recent.walk(&at(&[(0, 8), (1, 8)]), &at(&[(0, 9), (1, 9)])).is_none(), "it is gone");
+        recent.push(record(0, 10));
+        assert_eq!(recent.ring.read().expect("sound").bytes, 0, "nothing is kept meanwhile");
+        recent.shed(false);
+        recent.push(record(0, 11));
+        let found = places(&recent, &at(&[(0, 10), (1, 9)]), &at(&[(0, 11), (1, 9)]));
+        assert_eq!(found, Some(vec![(0, 11)]));
     }
 
     #[test]

@@ -11,13 +11,19 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
 use super::state::App;
+use crate::limit::Pressure;
 use crate::pipeline::NotReady;
 
 /// Whether the process works at all; 200 while it answers. What is not as it should be is named.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     let connections = app.groups.connections();
     let has_many = app.health.are_many(connections, app.edge.capacity.connections);
-    let degraded = app.status.degraded(has_many, &app.health);
+    let mut degraded = app.status.degraded(has_many, &app.health);
+    match app.pressure() {
+        Pressure::None => {}
+        Pressure::High => degraded.push("little memory: resumes read the broker".to_owned()),
+        Pressure::Critical => degraded.push("very little memory: no further connection is taken".to_owned()),
+    }
     let status = if degraded.is_empty() { "ok" } else { "degraded" };
     Json(json!({ "status": status, "degraded": degraded, "connections": connections })).into_response()
 }
@@ -28,6 +34,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         json!({ "status": "not ready", "reason": "draining" })
     } else {
         let Some(NotReady { reason, fault, progress }) = app.status.not_ready() else {
+            if app.pressure() == Pressure::Critical {
+                let body = json!({ "status": "not ready", "reason": "memory" });
+                return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+            }
             return Json(json!({ "status": "ready" })).into_response();
         };
         let mut body = json!({ "status": "not ready", "reason": reason });
@@ -47,7 +57,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     // Asked for now, as nothing happens at the moment from which a node is too far behind.
     let draining = app.draining.load(Ordering::Acquire);
     app.metrics.set_tcp_connections(app.edge.public.open());
-    app.metrics.set_ready(!draining && app.status.not_ready().is_none());
+    let has_memory = app.pressure() < Pressure::Critical;
+    app.metrics.set_ready(!draining && has_memory && app.status.not_ready().is_none());
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let Exposition { content_type, text } = metrics::expose(&app.registry, accept);
     ([(header::CONTENT_TYPE, content_type)], text).into_response()

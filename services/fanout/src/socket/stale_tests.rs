@@ -1,4 +1,4 @@
-//! What a node takes that has not read the log for too long.
+//! What a node takes that has not read the log for too long, or has very little memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,10 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use super::{App, public};
+use super::{App, operator, public};
 use crate::command::node::Node;
 use crate::config::Loaded;
+use crate::limit::Pressure;
 use crate::method::Methods;
 
 const CONFIG: &str = "[node]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\ndata = \"data\"\n\
@@ -50,14 +51,20 @@ fn is_ready(app: &App) -> bool {
     app.status.not_ready().is_none()
 }
 
-#[tokio::test]
-async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_others() {
+/// A node on an embedded log, in a folder that must outlive it.
+fn start() -> (tempfile::TempDir, Node) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("fanfare.toml"), CONFIG).expect("written");
     std::fs::write(folder.path().join("routes.toml"), ROUTES).expect("written");
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
     let loaded = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
     let node = Node::start(loaded, Methods::default()).expect("starts");
+    (folder, node)
+}
+
+#[tokio::test]
+async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_others() {
+    let (_folder, node) = start();
     let (app, router) = (Arc::clone(&node.app), public(Arc::clone(&node.app)));
     assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing is read yet");
     let pipeline = tokio::spawn(node.pipeline.run());
@@ -83,6 +90,34 @@ async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_other
 
     app.status.set_reads(None);
     assert_eq!(negotiate(&router).await.0, StatusCode::OK);
+    pipeline.abort();
+    node.broker.close().await;
+}
+
+#[tokio::test]
+async fn a_node_with_very_little_memory_keeps_its_tabs_and_takes_no_others() {
+    let (_folder, node) = start();
+    let (app, router, admin) = (Arc::clone(&node.app), public(Arc::clone(&node.app)), operator(Arc::clone(&node.app)));
+    let pipeline = tokio::spawn(node.pipeline.run());
+    until("ready", || is_ready(&app)).await;
+    let (_, token) = negotiate(&router).await;
+    let connection = format!("/hub?id={token}");
+    assert_eq!(ask(&router, Method::GET, &connection, "").await.0, StatusCode::OK, "a poll opens it");
+    let handshake = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
+    assert_eq!(ask(&router, Method::POST, &connection, handshake).await.0, StatusCode::OK);
+
+    app.set_pressure(Pressure::High);
+    assert_eq!(negotiate(&router).await.0, StatusCode::OK, "first it sheds what it can read again");
+    let (_, health) = ask(&admin, Method::GET, "/healthz", "").await;
+    assert!(String::from_utf8_lossy(&health).contains("little memory: resumes read the broker"));
+    app.set_pressure(Pressure::Critical);
+    assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&admin, Method::GET, "/readyz", "").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, body) = ask(&router, Method::GET, &connection, "").await;
+    assert_eq!((status, body.as_slice()), (StatusCode::OK, "{}\u{1e}".as_bytes()), "the open tab polls on");
+    app.set_pressure(Pressure::None);
+    assert_eq!(negotiate(&router).await.0, StatusCode::OK);
+    assert_eq!(ask(&admin, Method::GET, "/readyz", "").await.0, StatusCode::OK);
     pipeline.abort();
     node.broker.close().await;
 }

@@ -1,8 +1,8 @@
 //! What the handlers of the HTTP edge work with.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fanfare_event::Registry as SchemaRegistry;
@@ -22,7 +22,7 @@ use super::shard::Command;
 use crate::config::{Config, CorsConfig, HealthConfig, HubConfig};
 use crate::connection::ConnectionId;
 use crate::groups::Groups;
-use crate::limit::{ConnectRefusal, Who};
+use crate::limit::{ConnectRefusal, Pressure, Who};
 use crate::method::Methods;
 use crate::nodes::Nodes;
 use crate::pipeline::letters::Letters;
@@ -117,6 +117,8 @@ pub struct App {
     pub routes: Routes,
     /// The schemas of the events.
     pub schemas: Arc<SchemaRegistry>,
+    /// How close the process is to its limit of memory.
+    pub pressure: Mutex<Pressure>,
     /// Set once the node stops.
     pub draining: AtomicBool,
 }
@@ -128,6 +130,8 @@ pub(super) enum Unwilling {
     Draining,
     /// The log has not been read back yet.
     NotReady,
+    /// The process has taken nearly all the memory that it may.
+    Memory,
     /// There are as many connections as are allowed, or they come too fast.
     Limit(ConnectRefusal),
 }
@@ -138,6 +142,7 @@ impl Unwilling {
         match self {
             Self::Draining => "draining",
             Self::NotReady => "not_ready",
+            Self::Memory => "memory",
             Self::Limit(ConnectRefusal::NodeFull) => "full",
             Self::Limit(ConnectRefusal::UserFull) => "user_connections",
             Self::Limit(ConnectRefusal::OrgFull) => "org_connections",
@@ -153,6 +158,7 @@ impl Unwilling {
         match self {
             Self::Draining => "The server is shutting down.",
             Self::NotReady => "The server is not ready.",
+            Self::Memory => "The server has no memory for another connection.",
             Self::Limit(limit) => match limit {
                 ConnectRefusal::NodeFull => "The server has no room for another connection.",
                 ConnectRefusal::UserFull => "You have as many connections as one user may have.",
@@ -168,9 +174,10 @@ impl Unwilling {
     /// The status: whether the node cannot, or the client should not.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Draining | Self::NotReady | Self::Limit(ConnectRefusal::NodeFull | ConnectRefusal::NodeRate(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Draining
+            | Self::NotReady
+            | Self::Memory
+            | Self::Limit(ConnectRefusal::NodeFull | ConnectRefusal::NodeRate(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Limit(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -178,7 +185,7 @@ impl Unwilling {
     /// When it is worth to try again, if that is known.
     pub(super) fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Draining | Self::NotReady | Self::Limit(ConnectRefusal::NodeFull) => Some(SOON),
+            Self::Draining | Self::NotReady | Self::Memory | Self::Limit(ConnectRefusal::NodeFull) => Some(SOON),
             Self::Limit(
                 ConnectRefusal::NodeRate(wait) | ConnectRefusal::UserRate(wait) | ConnectRefusal::AddressRate(wait),
             ) => Some(wait),
@@ -230,6 +237,17 @@ impl App {
         }
     }
 
+    /// How close the process is to its limit of memory.
+    pub(super) fn pressure(&self) -> Pressure {
+        *self.pressure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process has come closer to its limit of memory, or gone away from it.
+    pub(crate) fn set_pressure(&self, pressure: Pressure) {
+        *self.pressure.lock().unwrap_or_else(PoisonError::into_inner) = pressure;
+        self.metrics.set_memory_pressure(pressure as u8);
+    }
+
     /// Counts a refusal.
     pub(super) fn count(&self, unwilling: Unwilling) {
         self.metrics.connect_refused(unwilling.label());
@@ -241,6 +259,8 @@ impl App {
             Err(Unwilling::Draining)
         } else if self.status.not_ready().is_some() {
             Err(Unwilling::NotReady)
+        } else if self.pressure() == Pressure::Critical {
+            Err(Unwilling::Memory)
         } else {
             Ok(())
         }

@@ -44,6 +44,14 @@ async fn a_port_in_use() {
 }
 
 #[tokio::test]
+async fn more_memory_than_the_machine_has() {
+    let node = Node::prepare(Settings::default().section("[limits]\nretained_bytes = 200000000000\n"));
+    let parts =
+        ["retained_bytes, waiting_bytes and resume_memory_bytes of [limits] come to 19", "raise the limit of memory"];
+    expect_one_sentence(&serve(&node).await, 1, &parts);
+}
+
+#[tokio::test]
 async fn a_data_folder_that_cannot_be_written() {
     for (what, told) in [("log", "the event log cannot be opened"), ("fanout", "the data folder")] {
         let node = Node::prepare(Settings::default());

@@ -89,6 +89,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nkeepalive_seconds = 30", "`client_timeout_seconds` must be longer than `keepalive_seconds`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nmessage_byte = 1", "[limits] has no key `message_byte` (did you mean `message_bytes`?)"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nretained_bytes = 7", "`retained_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\ntimeout_seconds = 5", "[schema_registry] needs the key `url`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"schemas:8081\"", "`url` is not an http or https URL"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\nurl = \"https://\"", "14:7: `url` is not a URL: empty host"),
