@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 
 use super::{descriptors, memory, secret};
 use crate::config::{Config, Loaded};
-use crate::connection::Settings;
 use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
 use crate::limit::{MemoryBounds, TooFewFiles, TooLittleMemory};
 use crate::method::Methods;
@@ -251,7 +250,6 @@ fn context(
     Context {
         groups: Arc::clone(groups),
         seal: seal.clone(),
-        settings: settings(config),
         queue_bytes: config.limits.outbox_bytes,
         shard_bytes: memory.waiting / shard_count(),
         resume_notifications: config.limits.resume_notifications,
@@ -309,17 +307,6 @@ fn metrics(routes: &str) -> (MetricsRegistry, Arc<FanoutMetrics>) {
 /// One shard per core: each is a thread that owns its connections.
 fn shard_count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS)
-}
-
-fn settings(config: &Config) -> Settings {
-    let limits = &config.limits;
-    Settings {
-        handshake: limits.handshake,
-        keepalive: limits.keepalive,
-        client_timeout: limits.client_timeout,
-        message_bytes: limits.message_bytes,
-        invocations_per_minute: limits.invocations_per_minute,
-    }
 }
 
 fn bounds(config: &Config, memory: &MemoryBounds) -> Bounds {

@@ -6,6 +6,8 @@ use fanfare_event::check_name;
 use fanfare_token::ClaimKind;
 
 use super::authorizer::AuthorizerConfig;
+use super::hub_settings;
+use super::hub_settings::ConnectionSettings;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
 use crate::document::section::Section;
@@ -76,6 +78,8 @@ pub struct HubConfig {
     pub rates: Box<[CallRate]>,
     /// How dates and times are sent in MessagePack.
     pub times: Times,
+    /// Times and limits of its connections.
+    pub settings: ConnectionSettings,
     /// The realms of its users.
     pub realms: Realms,
 }
@@ -133,7 +137,14 @@ impl HubConfig {
 }
 
 /// Reads all hubs of `[hub]`.
-pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> Vec<HubConfig> {
+///
+/// `settings` hold for hubs that say nothing else.
+pub(super) fn read(
+    root: &Section<'_>,
+    authorizers: &[AuthorizerConfig],
+    realms: &Realms,
+    settings: ConnectionSettings,
+) -> Vec<HubConfig> {
     let Some(hubs) = root.section("hub") else {
         let help = "for instance [hub.\"/hubs/notifications\"]";
         root.fault("hub", "no hub is declared", Some(help.to_owned()));
@@ -150,13 +161,16 @@ pub(super) fn read(root: &Section<'_>, authorizers: &[AuthorizerConfig], realms:
         if let Err((message, help)) = check_path(path.value) {
             hubs.fault(path.value, message, Some(help.to_owned()));
         }
-        read.push(one(path.value, &section, authorizers, realms));
+        read.push(HubConfig {
+            settings: hub_settings::read(&section, settings),
+            ..one(path.value, &section, authorizers, realms)
+        });
     }
     read
 }
 
 fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> HubConfig {
-    let section = section.clone().allow(KEYS);
+    let section = section.clone().allow(&[KEYS, hub_settings::KEYS].concat());
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
     if public && require_roles.is_some() {
@@ -188,6 +202,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         rates: method::rates(&section, path, public),
         realms: realms.clone(),
         times,
+        settings: hub_settings::DEFAULT,
     }
 }
 
@@ -242,10 +257,15 @@ pub fn default_join() -> Vec<JoinRule> {
     rules.collect()
 }
 
+/// Whether a text is the path of a URL that needs no encoding.
+pub(super) fn is_path(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    path.starts_with('/') && path.chars().all(plain) && !path.contains("//")
+}
+
 fn check_path(path: &str) -> Result<(), (String, &'static str)> {
     const TAKEN: [&str; 4] = ["/", "/events", "/hubs", "/health"];
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    if !path.starts_with('/') || !path.chars().all(plain) || path.contains("//") {
+    if !is_path(path) {
         let message = format!("`{path}` is not a path");
         return Err((message, "it starts with `/` and has letters, digits and - _ . ~ in its segments"));
     }

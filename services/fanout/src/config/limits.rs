@@ -1,28 +1,19 @@
 //! `[limits]`: the bounds of what clients and producers may send and what is kept for them.
 
-use std::time::Duration;
-
 use super::edge::{self, EdgeLimits};
+use super::hub_settings::{self, ConnectionSettings};
 use crate::document::section::Section;
 use crate::limit::AskedMemory;
 
 /// The bounds of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest message of a client, in bytes.
-    pub message_bytes: usize,
+    /// What holds for connections of hubs that say nothing else.
+    pub connection: ConnectionSettings,
     /// The largest body of `POST /events`, in bytes.
     pub event_bytes: usize,
     /// The most bytes that wait for one slow tab before it is closed.
     pub outbox_bytes: usize,
-    /// The most hub invocations of one connection in a minute.
-    pub invocations_per_minute: u32,
-    /// How long a client may take for the handshake.
-    pub handshake: Duration,
-    /// How often a silent connection is pinged.
-    pub keepalive: Duration,
-    /// How long a client may be silent.
-    pub client_timeout: Duration,
     /// The most notifications of one resume.
     pub resume_notifications: usize,
     /// The most bytes of one resume.
@@ -44,13 +35,8 @@ pub struct Limits {
 }
 
 pub(super) const KEYS: &[&str] = &[
-    "message_bytes",
     "event_bytes",
     "outbox_bytes",
-    "invocations_per_minute",
-    "handshake_seconds",
-    "keepalive_seconds",
-    "client_timeout_seconds",
     "resume_notifications",
     "resume_bytes",
     "resume_reads",
@@ -66,13 +52,9 @@ pub(super) const KEYS: &[&str] = &[
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message_bytes: 32 << 10,
+            connection: hub_settings::DEFAULT,
             event_bytes: 128 << 10,
             outbox_bytes: 256 << 10,
-            invocations_per_minute: 600,
-            handshake: Duration::from_secs(15),
-            keepalive: Duration::from_secs(15),
-            client_timeout: Duration::from_secs(30),
             resume_notifications: 1000,
             resume_bytes: 1 << 20,
             resume_reads: 4,
@@ -93,7 +75,7 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let Some(section) = root.section("limits") else {
         return d;
     };
-    let section = section.allow(&[KEYS, edge::KEYS].concat());
+    let section = section.allow(&[hub_settings::KEYS, KEYS, edge::KEYS].concat());
     let bytes = |key, low: u64, high: u64, default: usize| {
         usize::try_from(section.integer(key, low..=high, default as u64)).unwrap_or(default)
     };
@@ -104,17 +86,10 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
             format!("it must be {low} to {high} bytes; left out, it is a share of the memory that the node may take");
         section.integer_or(key, low..=high, range).and_then(|bytes| usize::try_from(bytes).ok())
     };
-    let seconds =
-        |key, low, high, default: Duration| Duration::from_secs(section.integer(key, low..=high, default.as_secs()));
-    let per_minute = section.integer("invocations_per_minute", 1..=1_000_000, d.invocations_per_minute.into());
     let limits = Limits {
-        message_bytes: bytes("message_bytes", 1 << 10, 1 << 20, d.message_bytes),
+        connection: hub_settings::read(&section, d.connection),
         event_bytes: bytes("event_bytes", 1 << 10, 1 << 20, d.event_bytes),
         outbox_bytes: bytes("outbox_bytes", 16 << 10, 16 << 20, d.outbox_bytes),
-        invocations_per_minute: u32::try_from(per_minute).unwrap_or(d.invocations_per_minute),
-        handshake: seconds("handshake_seconds", 1, 120, d.handshake),
-        keepalive: seconds("keepalive_seconds", 1, 600, d.keepalive),
-        client_timeout: seconds("client_timeout_seconds", 2, 3600, d.client_timeout),
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
@@ -129,11 +104,6 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
         joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
         edge: edge::read(&section, knows_addresses),
     };
-    if limits.client_timeout <= limits.keepalive {
-        let help = "twice as long is usual, since clients ping as often as the server does";
-        let message = "`client_timeout_seconds` must be longer than `keepalive_seconds`";
-        section.fault("client_timeout_seconds", message, Some(help.to_owned()));
-    }
     if limits.outbox_bytes < 2 * limits.event_bytes {
         let message = "`outbox_bytes` must be at least twice `event_bytes`";
         let help = "or one large notification would close the tab";

@@ -9,6 +9,7 @@ mod edge;
 mod health;
 mod hub;
 mod hub_roles;
+mod hub_settings;
 mod issuer;
 mod issuer_claims;
 mod issuer_scope;
@@ -37,6 +38,7 @@ pub use cors::{CorsConfig, CorsHeaders};
 pub use edge::EdgeLimits;
 pub use health::HealthConfig;
 pub use hub::{HubConfig, default_join};
+pub use hub_settings::ConnectionSettings;
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
@@ -152,12 +154,13 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let node = node::read(root, paths);
     let broker = broker::read(root, paths);
     check_secret(root, node.as_ref(), broker.as_ref());
-    let health = health::read(root);
     let schema_registry = schema_registry::read(root, paths);
     let mut issuers = issuer::read(root, paths);
     let mut development = issuer::read_development(root, paths, &issuers);
     let authorizers = authorizer::read(root, paths);
-    let hubs = hub::read(root, &authorizers, &issuers.realms());
+    let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
+    let limits = limits::read(root, has_proxies);
+    let hubs = hub::read(root, &authorizers, &issuers.realms(), limits.connection);
     issuers.guard_roles(&hubs);
     issuer_claims::name_others(root, &mut issuers.issuers, &hubs);
     if let Some(development) = &mut development {
@@ -181,8 +184,8 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     };
     let (schemas, demo_schemas) = schemas(root, paths);
     let token = issuer::read_token(root);
-    let has_proxies = node.as_ref().is_some_and(|node| node.trusted_proxies.is_some());
-    let (cors, limits, log) = (cors::read(root), limits::read(root, has_proxies), log_format(root));
+    let health = health::read(root, &hubs);
+    let (cors, log) = (cors::read(root), log_format(root));
     Some(Config {
         node: node?,
         broker: broker?,

@@ -24,10 +24,10 @@ pub enum CloseReason {
     HandshakeTimeout,
     /// The handshake asked for what the server does not speak.
     HandshakeRefused,
-    /// A hub message above the limit in bytes.
-    MessageTooLarge(usize),
-    /// A message that is not of the hub protocol; what is wrong with it.
-    InvalidMessage(String),
+    /// A hub message above the limit in bytes, if the client is told of it.
+    MessageTooLarge(Option<usize>),
+    /// A message that is not of the hub protocol; what is wrong with it, if the client is told.
+    InvalidMessage(Option<String>),
     /// The bytes were no WebSocket frames.
     InvalidFrame,
     /// Nothing came from the client for the client timeout.
@@ -132,12 +132,15 @@ impl CloseReason {
             return None;
         }
         let error = match self {
-            Self::MessageTooLarge(limit) => Some(format!(
+            Self::MessageTooLarge(Some(limit)) => Some(format!(
                 "Connection closed with an error. InvalidDataException: The maximum message size of \
                  {limit}B was exceeded."
             )),
-            Self::InvalidMessage(what) => {
+            Self::InvalidMessage(Some(what)) => {
                 Some(format!("Connection closed with an error. InvalidDataException: {what}"))
+            }
+            Self::MessageTooLarge(None) | Self::InvalidMessage(None) => {
+                Some("Connection closed with an error.".to_owned())
             }
             Self::ClientTimeout => Some("The client sent nothing within its timeout.".to_owned()),
             Self::Flood => Some("The client sends more than it may.".to_owned()),

@@ -9,6 +9,7 @@ use fanfare_signalr::{Decoded, Headers, Message, Protocol, ProtocolError};
 use super::CloseReason;
 use super::action::{Action, Call};
 use super::stateful::Inbound;
+use crate::config::ConnectionSettings as Settings;
 
 /// How long the client of an event stream may take for the handshake at most. Over HTTP/1.1 a browser opens six connections
 /// to a host: six streams leave none for the POSTs that would shake hands on them, nor for anything else of the page.
@@ -19,22 +20,6 @@ const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// How long a socket that replaces another may take to say where it goes on.
 const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The limits and times of one connection, from the hub's configuration.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How long the client may take for the handshake.
-    pub handshake: Duration,
-    /// How long the server stays silent before it sends a Ping.
-    pub keepalive: Duration,
-    /// How long the client may stay silent once it has sent a Ping, and how long a lost socket may be
-    /// replaced.
-    pub client_timeout: Duration,
-    /// Longest hub message that is taken, in bytes.
-    pub message_bytes: usize,
-    /// Invocations a client may make in a minute.
-    pub invocations_per_minute: u32,
-}
 
 #[derive(Debug)]
 enum Phase {
@@ -215,7 +200,7 @@ impl Connection {
             Ok(None) => return 0,
             Ok(Some(frame)) => frame,
             Err(error) => {
-                self.close(reason_for(&error), actions);
+                self.close(reason_for(&error, settings), actions);
                 return 0;
             }
         };
@@ -227,13 +212,13 @@ impl Connection {
             }
             Ok(Decoded::BindingFailure(failure)) => {
                 if self.counts()
-                    && let Some(answer) = failure.into_completion(true)
+                    && let Some(answer) = failure.into_completion(settings.detailed_errors)
                 {
                     actions.push(tracked(encode(protocol, &answer)));
                 }
             }
             Ok(Decoded::Ignored { .. }) => {}
-            Err(error) => self.close(reason_for(&error), actions),
+            Err(error) => self.close(reason_for(&error, settings), actions),
         }
         frame.consumed
     }
@@ -274,7 +259,7 @@ impl Connection {
         let Some(inbound) = &mut self.inbound else { return };
         match inbound.sequence(sequence) {
             Ok(()) => self.phase = Phase::Open,
-            Err(gap) => self.close(CloseReason::InvalidMessage(gap.to_string()), actions),
+            Err(gap) => self.close(CloseReason::InvalidMessage(Some(gap.to_string())), actions),
         }
     }
 
@@ -394,9 +379,10 @@ fn encode(protocol: Protocol, message: &Message<'_>) -> Vec<u8> {
     bytes
 }
 
-fn reason_for(error: &ProtocolError) -> CloseReason {
+fn reason_for(error: &ProtocolError, settings: &Settings) -> CloseReason {
+    let is_told = settings.detailed_errors;
     match error {
-        ProtocolError::TooLong { limit } => CloseReason::MessageTooLarge(*limit),
-        other => CloseReason::InvalidMessage(other.to_string()),
+        ProtocolError::TooLong { limit } => CloseReason::MessageTooLarge(is_told.then_some(*limit)),
+        other => CloseReason::InvalidMessage(is_told.then(|| other.to_string())),
     }
 }

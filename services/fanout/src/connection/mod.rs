@@ -23,7 +23,7 @@ pub(crate) use frame::Wires;
 pub use frame::{Frame, WireForm};
 pub use home::Home;
 pub(crate) use joined::{Joined, Recheck};
-pub use machine::{Connection, Settings};
+pub use machine::Connection;
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
 pub(crate) use subscriptions::{Subscriptions, may_hear};
 pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};

@@ -4,6 +4,7 @@ use fanfare_signalr::negotiate::Transport;
 use fanfare_signalr::{Message, Value};
 
 use super::*;
+use crate::config::ConnectionSettings as Settings;
 
 fn settings() -> Settings {
     Settings {
@@ -11,6 +12,7 @@ fn settings() -> Settings {
         keepalive: Duration::from_secs(15),
         client_timeout: Duration::from_secs(30),
         message_bytes: 1024,
+        detailed_errors: true,
         invocations_per_minute: 3,
     }
 }

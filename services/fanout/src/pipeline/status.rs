@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_is_degraded_is_named() {
-        let health = HealthConfig { degraded_connections: Some(10), degraded_lag: Duration::from_secs(5) };
+        let health = HealthConfig { degraded_connections: Some(10), degraded_lag: Duration::from_secs(5), path: None };
         let status = Status::new(Duration::from_secs(300));
         let degraded = |connections| status.degraded(health.are_many(connections, 20), &health);
         assert!(degraded(10).is_empty());

@@ -131,7 +131,7 @@ impl Calls {
 impl Core {
     /// Takes a call: refuses what can never be carried out, and starts it or lets it wait.
     pub(super) fn call(&mut self, key: Key, call: Call) {
-        let (rate, now) = (self.call_rate(), self.now());
+        let (rate, now) = (self.call_rate(key), self.now());
         let Some(tab) = self.connections.get_mut(key) else { return };
         // It may have come in one packet with the handshake, which was found to be too late.
         if tab.is_void() {
@@ -177,12 +177,14 @@ impl Core {
         self.complete(key, id, Outcome::Error(error.into()));
     }
 
-    pub(super) fn call_rate(&self) -> Rate {
-        Rate::per_minute(self.context.settings.invocations_per_minute)
+    /// How many calls the hub of a connection allows it.
+    pub(super) fn call_rate(&self, key: Key) -> Rate {
+        let hub = self.connections.get(key).map(|tab| &tab.hub);
+        Rate::per_minute(hub.map_or(1, |hub| hub.settings.invocations_per_minute))
     }
 
     fn start_stream(&mut self, key: Key, call: Call, method: Method) {
-        let (rate, now) = (self.call_rate(), self.now());
+        let (rate, now) = (self.call_rate(key), self.now());
         let (Method::Handler(handler), Some(id)) = (method, call.id.clone()) else { return };
         let Some(tab) = self.connections.get_mut(key) else { return };
         let open = tab.calls.open(rate, now);
@@ -206,7 +208,7 @@ impl Core {
     }
 
     fn next_call(&mut self, key: Key) -> Option<Call> {
-        let (rate, now) = (self.call_rate(), self.now());
+        let (rate, now) = (self.call_rate(key), self.now());
         if self.try_waiting_resume(key) {
             return None;
         }

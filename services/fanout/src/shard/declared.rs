@@ -125,7 +125,8 @@ impl Core {
             Refused::Words(words) => Some(&**words),
             Refused::Told | Refused::Silently => None,
         };
-        let text = refusal.text(target, own);
+        let is_detailed = self.connections.get(key).is_none_or(|tab| tab.hub.settings.detailed_errors);
+        let text = if is_detailed { refusal.text(target, own) } else { refusal.brief(target, own) };
         self.complete_running_as(key, id, Outcome::Error(text.into()), refusal.label());
     }
 

@@ -267,8 +267,8 @@ impl Core {
     /// polls no more.
     pub(super) fn tick_poll(&mut self, key: Key) {
         let now = self.now();
-        let timeout = self.context.settings.client_timeout;
         let Some(tab) = self.connections.get_mut(key) else { return };
+        let timeout = tab.hub.settings.client_timeout;
         if tab.transport != Transport::LongPolling {
             return;
         }

@@ -185,7 +185,7 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return 0 };
         let mut actions = Vec::new();
-        let messages = tab.connection.receive(bytes, &self.context.settings, now, &mut actions);
+        let messages = tab.connection.receive(bytes, &tab.hub.settings, now, &mut actions);
         for action in actions {
             self.carry_out(key, action);
         }

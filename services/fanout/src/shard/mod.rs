@@ -72,7 +72,7 @@ use fanfare_telemetry::metrics::FanoutMetrics;
 use fanfare_token::IssuerOrgs;
 use slab::Slab;
 
-use crate::connection::{ConnectionId, Settings};
+use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
 use crate::limit::Windows;
 use crate::method::Methods;
@@ -98,8 +98,6 @@ pub struct Context {
     pub groups: Arc<Groups>,
     /// Seals cursors.
     pub seal: Seal,
-    /// Times and limits of a connection.
-    pub settings: Settings,
     /// The most bytes of memory that wait for one link.
     pub queue_bytes: usize,
     /// The most bytes of memory that wait for all links of one shard.

@@ -17,6 +17,7 @@ use super::queue::SendQueue;
 use super::request::{Caller, Denied, Opening, Welcome};
 use super::tab::{Origin, Poll, Tab};
 use super::{Core, Key, PollAnswer, Task};
+use crate::config::HubConfig;
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Subscriptions};
 use crate::groups::Refused;
 use crate::method::declared::Wanted;
@@ -33,6 +34,15 @@ pub(super) enum Look {
     Granted(Key, Vec<Membership>),
     /// A method has put it into these groups.
     Joined { key: Key, ticket: super::Ticket, wanted: Vec<Wanted> },
+}
+
+/// Whether bytes begin as a connection does. Anything else is of a connection that another node has: taken here, a
+/// call would never be answered, while 404 lets a proxy ask the other nodes.
+fn shakes_hands(hub: &HubConfig, bytes: &[u8]) -> bool {
+    match handshake::Request::parse(bytes, hub.settings.message_bytes) {
+        Ok(request) => request.is_some(),
+        Err(error) => !matches!(error, HandshakeError::Malformed(_)),
+    }
 }
 
 impl Core {
@@ -152,7 +162,9 @@ impl Core {
         match self.own(opening.id, opening.identity.as_ref()) {
             Ok(key) if self.connections[key].transport == Transport::WebSockets => Err(Denied::Post),
             Ok(key) => Ok(key),
-            Err(Denied::Unknown) if may_open && !self.used_tokens.holds(opening.id) && self.shakes_hands(bytes) => {
+            Err(Denied::Unknown)
+                if may_open && !self.used_tokens.holds(opening.id) && shakes_hands(&opening.hub, bytes) =>
+            {
                 Ok(self.open(opening, Transport::LongPolling, unix))
             }
             Err(denied) => Err(denied),
@@ -163,15 +175,6 @@ impl Core {
     pub fn post(&mut self, key: Key, bytes: &[u8]) {
         self.look_after_joining();
         self.receive_post(key, bytes);
-    }
-
-    /// Whether bytes begin as a connection does. Anything else is of a connection that another node has: taken here, a
-    /// call would never be answered, while 404 lets a proxy ask the other nodes.
-    fn shakes_hands(&self, bytes: &[u8]) -> bool {
-        match handshake::Request::parse(bytes, self.context.settings.message_bytes) {
-            Ok(request) => request.is_some(),
-            Err(error) => !matches!(error, HandshakeError::Malformed(_)),
-        }
     }
 
     /// Ends a long-polling connection at its client's wish.

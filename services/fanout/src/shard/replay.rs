@@ -183,7 +183,7 @@ impl Core {
     pub fn replayed(&mut self, key: Key, ticket: Ticket, answer: ReplayAnswer) {
         self.look_after_joining();
         let now = self.now();
-        let call_rate = self.call_rate();
+        let call_rate = self.call_rate(key);
         let tab = self.connections.get_mut(key);
         let replay = tab.and_then(|tab| {
             let Tab { identity, calls, flow, .. } = &mut **tab;

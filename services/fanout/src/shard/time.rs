@@ -110,11 +110,11 @@ impl Core {
         if tab.inbound.is_paused() {
             tab.connection.heard(now);
         }
-        tab.connection.tick(&self.context.settings, now, &mut actions);
+        tab.connection.tick(&tab.hub.settings, now, &mut actions);
         if tab.identity.as_ref().is_some_and(|who| who.ends_at() <= unix_seconds) {
             tab.connection.close(CloseReason::TokenExpired, &mut actions);
         }
-        let takes_nothing = tab.stalled_for(now) >= self.context.settings.client_timeout;
+        let takes_nothing = tab.stalled_for(now) >= tab.hub.settings.client_timeout;
         for action in actions {
             self.carry_out(key, action);
         }

@@ -36,6 +36,7 @@ issuer = "http://127.0.0.1:1"
 jwks = "http://127.0.0.1:1/jwks.json"
 users = true
 [hub."/hubs/notifications"]
+message_bytes = 8192
 method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
 "#;
 

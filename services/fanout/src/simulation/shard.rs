@@ -18,7 +18,7 @@ use super::platform::platform;
 use super::replay::Reading;
 use super::rule::{Rule, Rules};
 use super::witness::Seen;
-use crate::connection::{ConnectionId, Settings};
+use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
 use crate::pipeline::{Recent, Window};
@@ -31,15 +31,6 @@ const QUEUE: usize = 2 << 10;
 
 /// The most notifications of one resume.
 const MOST_REPLAYED: usize = 25;
-
-/// The times and limits of connections.
-const SETTINGS: Settings = Settings {
-    handshake: Duration::from_secs(15),
-    keepalive: Duration::from_secs(15),
-    client_timeout: Duration::from_secs(30),
-    message_bytes: 8 << 10,
-    invocations_per_minute: 600,
-};
 
 /// What a shard sees when it acts.
 #[derive(Clone, Copy)]
@@ -99,7 +90,6 @@ impl SimulatedShard {
         let context = Context {
             groups: Arc::clone(&groups),
             seal: platform.seal.clone(),
-            settings: SETTINGS,
             queue_bytes: QUEUE,
             shard_bytes: 10 * QUEUE,
             resume_notifications: MOST_REPLAYED,

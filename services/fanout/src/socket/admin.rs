@@ -1,4 +1,4 @@
-//! The operator's port.
+//! The operator's port, and what of it load balancers may see on the port of the hubs.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +26,19 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     }
     let status = if degraded.is_empty() { "ok" } else { "degraded" };
     Json(json!({ "status": status, "degraded": degraded, "connections": connections })).into_response()
+}
+
+/// The same as [`readyz`] for a load balancer on the port of the hubs: without what only the operator should see.
+pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
+    let reason = match app.status.not_ready() {
+        _ if app.draining.load(Ordering::Acquire) => Some("draining"),
+        not_ready => not_ready.map(|NotReady { reason, .. }| reason),
+    };
+    let (status, body) = match reason {
+        None => (StatusCode::OK, json!({ "status": "ready" })),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "not ready", "reason": reason })),
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 /// Whether the node should get traffic: 200, or 503 with the reason.

@@ -74,7 +74,11 @@ pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: Canc
 /// What the public port answers.
 pub fn public(app: Arc<App>) -> Router {
     let cors = cors::layer(&app.cors, &app.edge.origins.others);
-    Router::new()
+    let mut router = Router::new();
+    if let Some(path) = &app.health.path {
+        router = router.route(path, get(admin::health));
+    }
+    router
         .route("/events", post(events::publish))
         .route("/", get(|State(app): State<Arc<App>>| async move { app.page.index() }))
         // Hubs are found whatever the case of their path, which no router does; files come after them.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::process;
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, Node, Raw, Request, Settings, Token};
 
 fn negotiate() -> Request {
@@ -130,4 +131,23 @@ async fn a_page_behind_a_proxy_that_replaces_the_host_opens_its_socket() {
     let lines = by_proxy.lines("a page of another origin is refused its WebSocket");
     assert_eq!(lines[0]["origin"], "https://app.example.com");
     assert_eq!(lines[0]["host"], by_proxy.address().to_string());
+}
+
+#[tokio::test]
+async fn a_load_balancer_is_told_on_the_port_of_the_hubs_whether_the_node_is_ready() {
+    let mut node = Node::start_with(Settings::default().section("[health]\npath = \"/health\"").drain_seconds(5)).await;
+    let ask = |method| async move { Request::new(method, "/health").send(node.address()).await };
+    let ready = ask("GET").await.expect("an answer").expect(200);
+    assert_eq!(ready.json(), serde_json::json!({ "status": "ready" }));
+    assert_eq!(ask("HEAD").await.expect("an answer").expect(200).text(), "");
+    assert_eq!(ask("POST").await.expect("an answer").status, 405);
+    let plain = Node::start_default().await;
+    assert_eq!(Request::get("/health").send(plain.address()).await.expect("an answer").status, 404, "off by default");
+    // A tab keeps the node until it has said goodbye.
+    let _tab = node.tab(&Token::user("alice", "acme")).await;
+    node.terminate();
+    let draining =
+        until("a node that drains", async || ask("GET").await.ok().filter(|answer| answer.status == 503)).await;
+    assert_eq!(draining.json(), serde_json::json!({ "status": "not ready", "reason": "draining" }));
+    node.expect_running();
 }

@@ -1,8 +1,9 @@
 //! What one client takes of a node, and that others get in all the same.
 
-use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, Node, Request, Response, Settings, Token, Transport, Wire};
+use serde_json::json;
 
 fn limits(lines: &str) -> Settings {
     Settings::default().section(&format!("[limits]\n{lines}"))
@@ -146,4 +147,31 @@ async fn an_address_with_too_many_wrong_tokens_is_not_listened_to_and_the_log_st
     assert_eq!(lines.len(), 10, "the rest is counted");
     assert!(lines.iter().all(|line| line["client"] == "192.0.2.1"), "{lines:?}");
     assert!(node.metric("fanfare_tokens_refused_total", "malformed").await >= WRONG as f64);
+}
+
+#[tokio::test]
+async fn each_hub_has_its_own_limits_and_says_of_errors_what_it_is_to_say() {
+    let hubs = format!(
+        "[hub.\"{HUB}\"]\n[hub.\"/hubs/brief\"]\nmessage_bytes = 1024\ndetailed_errors = false\n\
+         method.Watch = {{ arguments = [{{ name = \"count\", type = \"integer\" }}], allow = true, join = \"n:{{count}}\" }}"
+    );
+    let node = Node::start_with(Settings { hubs, ..Settings::default() }).await;
+    let long = "x".repeat(1500);
+    for (hub, error, closes) in [
+        (HUB, "Unknown hub method 'Watch'", None),
+        (
+            "/hubs/brief",
+            "An unexpected error occurred invoking 'Watch' on the server.",
+            Some("Connection closed with an error."),
+        ),
+    ] {
+        let mut tab = Connect::new(hub, Token::user("alice", "acme").sign()).connect(node.address()).await;
+        assert_eq!(tab.invoke("Watch", json!(["no number"])).await, Err(error.to_owned()), "{hub}");
+        let call = json!({ "type": 1, "invocationId": "9", "target": "Watch", "arguments": [long] });
+        tab.send(&call).await;
+        match closes {
+            Some(error) => assert_eq!(tab.next().await, Message::Close(Some(error.to_owned()), false), "{hub}"),
+            None => assert!(matches!(tab.next().await, Message::Completion(..)), "{hub} takes it"),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::*;
 fn what_is_not_said_has_its_default() {
     let config = sound(LEAST);
     assert_eq!(config.limits, Limits::default());
-    assert_eq!((config.limits.message_bytes, config.limits.outbox_bytes), (32 * 1024, 256 * 1024));
+    assert_eq!((config.limits.connection.message_bytes, config.limits.outbox_bytes), (32 * 1024, 256 * 1024));
     assert_eq!((config.broker.window, config.broker.window_events), (Duration::from_secs(600), 100_000));
     assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
     assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));
@@ -122,7 +122,7 @@ fn everything_can_be_said() {
     assert_ne!(services.audience, AUDIENCE, "no user's token is ever issued for it");
     assert_eq!(services.producer_audience, PRODUCER_AUDIENCE);
     assert!(config.cors.origins.contains("https://app.example.com") && !config.cors.origins.contains("null"));
-    assert_eq!(config.limits.message_bytes, 65536);
+    assert_eq!(config.limits.connection.message_bytes, 65536);
     assert_eq!((config.node.http_connections, config.limits.edge.body.as_secs()), (Some(1000), 5));
     assert!(config.node.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust("10.1.2.3".parse().unwrap())));
     assert_eq!(config.node.hosts, ["app.example.com", "127.0.0.1:8080"]);
@@ -240,4 +240,15 @@ fn schemas_of_a_folder_join_the_built_in_ones() {
     assert!(fault.to_string().contains("tasks/Done.v1.avsc"), "{fault}");
     schema(r#"{"type":"record","name":"Done","fields":[{"name":"id","type":"string"}]}"#);
     assert!(load().file.ends_with("fanfare.toml"), "the configuration itself is no route file");
+}
+
+#[test]
+fn a_hub_has_settings_of_its_own_and_else_those_of_the_limits() {
+    let limits = "[limits]\nkeepalive_seconds = 20\nclient_timeout_seconds = 60\ndetailed_errors = false";
+    let hubs = "[hub.\"/hubs/b\"]\nkeepalive_seconds = 5\nmessage_bytes = 2048\ndetailed_errors = true";
+    let config = sound(&format!("{LEAST}{hubs}\n{limits}"));
+    let [a, b] = ["/hubs/a", "/hubs/b"].map(|path| config.hub(path).unwrap().settings);
+    assert_eq!((a.keepalive.as_secs(), a.message_bytes, a.detailed_errors), (20, 32768, false));
+    assert_eq!((b.keepalive.as_secs(), b.message_bytes, b.detailed_errors), (5, 2048, true));
+    assert_eq!((a.client_timeout, b.client_timeout), (b.client_timeout, a.client_timeout));
 }

@@ -233,13 +233,14 @@ impl Given {
         if arguments.len() != parameters.len() {
             let missing = parameters.get(arguments.len()).and_then(|first| first.words.null.as_deref());
             let count = Refusal::Count { given: arguments.len(), expected: parameters.len() };
-            return Err(missing.map_or(count, |words| Refusal::Argument(words.to_owned())));
+            return Err(missing.map_or(count, |words| Refusal::Worded(words.to_owned())));
         }
         let taken = parameters.iter().zip(arguments).map(|(parameter, value)| {
             let own = parameter.words.of(&value).map(str::to_owned);
-            take(&parameter.name, &parameter.kind, value).map_err(|told| own.unwrap_or(told))
+            let taken = take(&parameter.name, &parameter.kind, value);
+            taken.map_err(|told| own.map_or(Refusal::Argument(told), Refusal::Worded))
         });
-        taken.collect::<Result<_, _>>().map(Self).map_err(Refusal::Argument)
+        taken.collect::<Result<_, _>>().map(Self)
     }
 
     /// An argument as texts: the items of a list, or the one that it is; none where these are no texts, whole numbers or

@@ -19,6 +19,9 @@ pub enum Refusal {
     /// An argument is not what it should be; the sentence names it.
     #[error("{0}")]
     Argument(String),
+    /// The same in the words that the method has for it.
+    #[error("{0}")]
+    Worded(String),
     /// A value cannot be part of a group's name.
     #[error("A value of the group {0}.")]
     Group(#[from] ValueError),
@@ -74,7 +77,7 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Count { .. } | Self::Argument(_) | Self::Group(_) => "arguments",
+            Self::Count { .. } | Self::Argument(_) | Self::Worded(_) | Self::Group(_) => "arguments",
             Self::NoClaim(_) => "no_claim",
             Self::Several(_) => "several_values",
             Self::NoAnswer(_) => "no_answer",
@@ -115,6 +118,22 @@ impl Refusal {
             Self::Count { .. } => invocation_error::failed_with(target, "InvalidDataException", &self.to_string()),
             Self::Unauthorized => invocation_error::unauthorized(target),
             other => invocation_error::unexpected_with(target, "HubException", &other.to_string()),
+        }
+    }
+
+    /// The same without what was wrong with what the caller sent, for hubs that do not tell.
+    #[must_use]
+    pub fn brief(&self, target: &str, own: Option<&str>) -> String {
+        match self {
+            Self::Count { .. } => invocation_error::failed(target),
+            Self::Argument(_)
+            | Self::Group(_)
+            | Self::NoClaim(_)
+            | Self::Several(_)
+            | Self::NoAnswer(_)
+            | Self::TooWide(_)
+            | Self::Event(_) => invocation_error::unexpected(target),
+            told => told.text(target, own),
         }
     }
 }

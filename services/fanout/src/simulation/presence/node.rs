@@ -10,7 +10,7 @@ use fanfare_event::Id;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 
 use crate::config::{Config, HubConfig};
-use crate::connection::{ConnectionId, Settings};
+use crate::connection::ConnectionId;
 use crate::document::Source;
 use crate::groups::Groups;
 use crate::method::Methods;
@@ -36,6 +36,8 @@ url = "embedded:log"
 path = "."
 [development]
 signing_key = "key.pem"
+[hub."/hub"]
+client_timeout_seconds = 3600
 [hub."/hub".method.Join]
 arguments = ["list"]
 allow = true
@@ -86,17 +88,9 @@ impl Node {
         let groups = Groups::new(Projection::new(Position::start(1), &bounds(window)), Vec::new());
         let mut methods = Methods::default();
         methods.declare(Arc::clone(&hub.path), &hub.methods);
-        let settings = Settings {
-            handshake: Duration::from_secs(15),
-            keepalive: Duration::from_secs(15),
-            client_timeout: Duration::from_secs(3_600),
-            message_bytes: 8 << 10,
-            invocations_per_minute: 600,
-        };
         let context = Context {
             groups: Arc::new(groups),
             seal: Seal::new(b"the secret of the simulated nodes", &[]),
-            settings,
             queue_bytes: QUEUE,
             shard_bytes: 1 << 20,
             resume_notifications: 100,
