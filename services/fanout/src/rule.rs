@@ -39,6 +39,12 @@ pub(crate) enum Rule {
     LogoutFelt,
     /// Another token saves no tab that a logout has ended.
     EndedNotRefreshed,
+    /// An org that is closed is felt by the tabs that are open.
+    OrgCloseFelt,
+    /// Whether its org is closed is looked at again once a connection has joined its groups.
+    OrgLookedAt,
+    /// A grant puts open tabs into a group that is joined without a call.
+    GrantFelt,
     /// A withdrawal takes open tabs out of the group.
     WithdrawalFelt,
     /// A change of roles puts open tabs into other groups.

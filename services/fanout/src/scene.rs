@@ -24,6 +24,7 @@ pub(crate) const BOUNDS: Bounds = Bounds {
     retained_bytes: 1 << 20,
     revocations: 100,
     grants: 100,
+    orgs: 100,
 };
 
 /// The demo platform, and a log that grows by hand.
@@ -61,6 +62,7 @@ impl Scene {
         let hub = HubDeclaration {
             path: "/hubs/notifications".to_owned(),
             groups,
+            granted: Vec::new(),
             realms,
             times: crate::route::Times::default(),
         };

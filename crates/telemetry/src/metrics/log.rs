@@ -43,6 +43,7 @@ pub(super) struct LogMetrics {
     revocations: Gauge,
     role_overrides: Gauge,
     grants: Gauge,
+    org_states: Gauge,
     bytes: Gauge,
     partitions: LabelPool,
 }
@@ -84,6 +85,11 @@ impl LogMetrics {
             revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
             role_overrides: registered(r, names::ROLE_OVERRIDES, "Users whose roles come from an event"),
             grants: registered(r, names::GRANTS, "Grants and withdrawals of events this node knows"),
+            org_states: registered(
+                r,
+                names::ORG_STATES,
+                "Orgs that this node knows to be closed to a hub, or open again",
+            ),
             bytes: registered(r, names::PROJECTION_BYTES, "About how many bytes this node's knowledge takes"),
             partitions: LabelPool::new(MOST_PARTITIONS),
         }
@@ -209,6 +215,11 @@ impl super::FanoutMetrics {
     /// How many grants and withdrawals this node knows.
     pub fn set_grants(&self, count: usize) {
         self.log.grants.set(gauge_value(count));
+    }
+
+    /// Of how many orgs and hubs this node knows whether they are closed.
+    pub fn set_org_states(&self, count: usize) {
+        self.log.org_states.set(gauge_value(count));
     }
 
     /// About how many bytes this node's knowledge of the log takes.

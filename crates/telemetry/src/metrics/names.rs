@@ -118,6 +118,8 @@ pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 
 /// Grants and withdrawals of events that this node knows.
 pub const GRANTS: &str = "fanfare_grants";
+/// Orgs that are closed to a hub, or were.
+pub const ORG_STATES: &str = "fanfare_org_states";
 /// About how many bytes this node's knowledge of the log takes.
 pub const PROJECTION_BYTES: &str = "fanfare_projection_bytes";
 
@@ -145,7 +147,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 66] = [
+pub const ALL: [&str; 67] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -201,6 +203,7 @@ pub const ALL: [&str; 66] = [
     REVOCATIONS,
     ROLE_OVERRIDES,
     GRANTS,
+    ORG_STATES,
     PROJECTION_BYTES,
     PRESENCE_MEMBERS,
     PRESENCE_NOTIFICATIONS,

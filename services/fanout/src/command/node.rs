@@ -320,6 +320,7 @@ fn bounds(config: &Config, memory: &MemoryBounds) -> Bounds {
         retained_bytes: memory.retained,
         revocations: config.limits.revocations,
         grants: config.limits.grants,
+        orgs: config.limits.grants,
     }
 }
 

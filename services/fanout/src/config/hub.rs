@@ -10,6 +10,7 @@ use super::hub_settings;
 use super::hub_settings::ConnectionSettings;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
+use crate::document::Spot;
 use crate::document::section::Section;
 use crate::method::Declared;
 use crate::method::declared::{CallRate, Per};
@@ -58,6 +59,8 @@ pub struct HubConfig {
     pub public: bool,
     /// The groups that a connection joins.
     pub join: Vec<JoinRule>,
+    /// The groups that a connection is in without a call, once an event has granted them to its user.
+    pub granted: Vec<(GroupTemplate, Spot)>,
     /// One of these roles is needed to connect, if any are listed.
     pub require_roles: Option<Vec<String>>,
     /// Whoever has one of these roles may name any org.
@@ -127,12 +130,19 @@ impl HubConfig {
     /// What routes may refer to of this hub.
     pub fn declaration(&self) -> HubDeclaration {
         let mut groups: Vec<GroupTemplate> = self.join.iter().map(|rule| rule.template().clone()).collect();
-        for template in self.methods.iter().flat_map(|method| method.joins()) {
+        let granted = || self.granted.iter().map(|(template, _)| template);
+        for template in granted().chain(self.methods.iter().flat_map(|method| method.joins())) {
             if !groups.iter().any(|known| known.same_family(template)) {
                 groups.push(template.clone());
             }
         }
-        HubDeclaration { path: self.path.to_string(), groups, times: self.times, realms: self.realms.clone() }
+        HubDeclaration {
+            path: self.path.to_string(),
+            groups,
+            granted: granted().cloned().collect(),
+            times: self.times,
+            realms: self.realms.clone(),
+        }
     }
 }
 
@@ -177,7 +187,11 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         section.fault("require_roles", "a public hub cannot require roles", None);
     }
     let minutes = section.integer("after_expiry_minutes", 0..=MAX_AFTER_EXPIRY, 0);
-    let join = join_rules(&section);
+    let (join, granted) = join_rules(&section);
+    if let Some((group, _)) = granted.first().filter(|_| public) {
+        let message = format!("`{group}` is granted to users, and a public hub has none");
+        section.fault("join", message, None);
+    }
     let mut methods = method::read(&section, path, public, authorizers);
     for method in &mut methods {
         // Nobody else has it yet.
@@ -192,6 +206,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         public,
         join,
         presence,
+        granted,
         require_roles,
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
         catch_up: section.boolean("catch_up").unwrap_or(true),
@@ -240,12 +255,19 @@ fn cookie(section: &Section<'_>) -> Option<Arc<str>> {
     Some(name.value.into())
 }
 
-fn join_rules(section: &Section<'_>) -> Vec<JoinRule> {
+/// The rules by claims, and the groups that are joined once an event has granted them.
+fn join_rules(section: &Section<'_>) -> (Vec<JoinRule>, Vec<(GroupTemplate, Spot)>) {
     if section.value("join").is_none() {
-        return default_join();
+        return (default_join(), Vec::new());
     }
-    let rules = section.list("join").into_iter().flatten();
-    rules.filter_map(|node| join::read(section, node)).collect()
+    let (mut rules, mut granted) = (Vec::new(), Vec::new());
+    for node in section.list("join").into_iter().flatten() {
+        match join::granted(section, node) {
+            Some(template) => granted.extend(template),
+            None => rules.extend(join::read(section, node)),
+        }
+    }
+    (rules, granted)
 }
 
 /// The join rules of a hub that lists none: user, session, org, roles and the platform's admins.

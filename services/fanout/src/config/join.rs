@@ -4,6 +4,7 @@ use fanfare_event::Id;
 use fanfare_token::{ClaimKind, Claims, OtherClaims};
 use smallvec::SmallVec;
 
+use crate::document::Spot;
 use crate::document::section::{Node, Section, text};
 use crate::document::suggest;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
@@ -176,6 +177,26 @@ impl UnknownHole {
     }
 }
 
+/// Reads `{ group = "list:{id}", granted = true }`: a group that a connection is in once an event has granted it to its
+/// user. None if the rule is one by claims; none within if it is faulty.
+pub(super) fn granted(section: &Section<'_>, node: Node<'_>) -> Option<Option<(GroupTemplate, Spot)>> {
+    let rule = section.nested(node, "a join rule")?;
+    rule.value("granted")?;
+    let rule = rule.allow(&["group", "granted"]);
+    if rule.boolean("granted") == Some(false) {
+        let help = "leave it out for a group that claims give".to_owned();
+        rule.fault("granted", "`granted` can only be true", Some(help));
+    }
+    let group = rule.required("group");
+    Some(group.and_then(|group| match GroupTemplate::parse(group.value) {
+        Ok(template) => Some((template, section.document().spot(group.at))),
+        Err(error) => {
+            section.document().fault(group.at, error.to_string(), None);
+            None
+        }
+    }))
+}
+
 /// Reads `"org:{org}"` or `{ group = "admin", roles = ["admin"] }`.
 pub(super) fn read(section: &Section<'_>, node: Node<'_>) -> Option<JoinRule> {
     let at = node.span().start;
@@ -183,7 +204,7 @@ pub(super) fn read(section: &Section<'_>, node: Node<'_>) -> Option<JoinRule> {
     let (group, roles) = match (text(node), section.nested(node, "a join rule")) {
         (Some(text), _) => (text, None),
         (None, Some(rule)) => {
-            let rule = rule.allow(&["group", "roles"]);
+            let rule = rule.allow(&["group", "roles", "granted"]);
             let roles =
                 rule.strings("roles").map(|roles| roles.iter().map(|role| role.value.to_owned()).collect::<Vec<_>>());
             if roles.as_ref().is_some_and(Vec::is_empty) {

@@ -74,11 +74,18 @@ fn together(mut faults: Vec<Fault>, more: Vec<Fault>) -> Vec<Fault> {
     faults
 }
 
-/// Methods that ask for grants which no route gives.
+/// Methods that ask for grants, and groups that are joined by them, which no route gives.
 fn ungranted(hub: &HubConfig, routes: &RouteTable) -> Vec<Fault> {
     let of_hub = routes.routes().filter(|route| *route.hub() == *hub.path);
     let granted: Vec<_> = of_hub.filter_map(|route| route.grants()).collect();
-    hub.methods.iter().filter_map(|method| method.without_grants(granted.iter().copied())).collect()
+    let groups = hub.granted.iter().filter_map(|(template, spot)| {
+        if granted.iter().any(|known| known.same_family(template)) {
+            return None;
+        }
+        let help = format!("a route needs grant = {{ user = ..., group = \"{template}\" }}");
+        Some(spot.fault(format!("no route of this hub grants `{template}`"), Some(help)))
+    });
+    hub.methods.iter().filter_map(|method| method.without_grants(granted.iter().copied())).chain(groups).collect()
 }
 
 fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {

@@ -1,5 +1,7 @@
 //! Why a connection ends: the one table of reasons, what the client is told and whether it may return.
 
+use std::sync::Arc;
+
 use fanfare_signalr::Message;
 
 /// Whose fault the end of a connection is.
@@ -44,6 +46,8 @@ pub enum CloseReason {
     Forbidden,
     /// An operator closed it.
     ClosedByOperator,
+    /// An event has closed the user's org to the hub, for this reason.
+    OrgClosed(Arc<str>),
     /// The access token ran out; the client comes back with a fresh one.
     TokenExpired,
     /// The node is shutting down.
@@ -85,6 +89,7 @@ impl CloseReason {
             Self::LoggedOut => row("logged_out", Fault::Nobody, true, false),
             Self::Forbidden => row("forbidden", Fault::Client, true, false),
             Self::ClosedByOperator => row("closed_by_operator", Fault::Nobody, true, false),
+            Self::OrgClosed(_) => row("org_closed", Fault::Nobody, true, false),
             Self::TokenExpired => row("token_expired", Fault::Client, true, true),
             Self::Draining => row("draining", Fault::Nobody, true, true),
             Self::LogGap => row("log_gap", Fault::Server, true, true),
@@ -107,13 +112,13 @@ impl CloseReason {
     /// Whether the caller has lost the right to be here: what it has asked for is not carried out any more.
     #[must_use]
     pub fn voids_calls(&self) -> bool {
-        matches!(self, Self::LoggedOut | Self::Forbidden | Self::TokenExpired)
+        matches!(self, Self::LoggedOut | Self::Forbidden | Self::OrgClosed(_) | Self::TokenExpired)
     }
 
     /// Whether its user has lost the right to be here; one whose token ran out comes back with another.
     #[must_use]
     pub fn is_about_rights(&self) -> bool {
-        matches!(self, Self::LoggedOut | Self::Forbidden)
+        matches!(self, Self::LoggedOut | Self::Forbidden | Self::OrgClosed(_))
     }
 
     /// Whether the client may come back by itself.
@@ -146,6 +151,7 @@ impl CloseReason {
             Self::Flood => Some("The client sends more than it may.".to_owned()),
             Self::Forbidden => Some("Your roles no longer allow this connection.".to_owned()),
             Self::ClosedByOperator => Some("An operator has closed this connection.".to_owned()),
+            Self::OrgClosed(reason) => Some(reason.to_string()),
             Self::LogGap => Some("The server has missed events. Reconnect and refetch.".to_owned()),
             Self::ServerError => Some("The server could not go on with this connection.".to_owned()),
             _ => None,

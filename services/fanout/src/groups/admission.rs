@@ -1,18 +1,20 @@
 //! What a connection is let into: its groups and the state it is told of first.
 
+use std::sync::Arc;
+
 use fanfare_broker::Position;
 use fanfare_event::Id;
 use thiserror::Error;
 
 use super::Groups;
 use crate::config::{HubConfig, Joiner};
-use crate::connection;
+use crate::connection::{self, CloseReason};
 use crate::projection::{GrantedRole, Projection, Retained};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Intervals, Membership};
 
 /// The connection must not be let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
     /// A logout has made its token worthless.
     #[error("the token was issued before its user logged out")]
@@ -20,6 +22,19 @@ pub enum Refused {
     /// The roles that the hub, or the named org, asks for were taken away.
     #[error("the user's roles no longer allow the connection")]
     Forbidden,
+    /// An event has closed the user's org to the hub, for this reason.
+    #[error("the org is closed: {0}")]
+    OrgClosed(Arc<str>),
+}
+
+impl From<Refused> for CloseReason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::LoggedOut => Self::LoggedOut,
+            Refused::Forbidden => Self::Forbidden,
+            Refused::OrgClosed(reason) => Self::OrgClosed(reason),
+        }
+    }
 }
 
 /// What a connection must still have when it joins a group that it asked for.
@@ -34,7 +49,7 @@ pub struct Terms<'a> {
 }
 
 /// A connection must not be in a group that it asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotJoined {
     /// The connection itself must end.
     #[error(transparent)]
@@ -55,7 +70,25 @@ impl Groups {
     #[must_use]
     pub fn memberships(&self, hub: &HubConfig, identity: Option<&Identity>) -> Vec<Membership> {
         let Some(identity) = identity else { return Vec::new() };
-        memberships(hub, identity, &self.read(|known| known.roles_of(identity.claims())))
+        self.read(|known| memberships(known, hub, identity, &known.roles_of(identity.claims())))
+    }
+
+    /// The roles in force of an open connection, and the groups that it belongs to now.
+    ///
+    /// # Errors
+    /// [`Refused`] if the connection must end.
+    pub fn regroup(&self, hub: &HubConfig, identity: &Identity) -> Result<(Vec<String>, Vec<Membership>), Refused> {
+        self.read(|known| {
+            let roles = admissible(known, hub, identity)?;
+            let memberships = memberships(known, hub, identity, &roles);
+            Ok((names(&roles), memberships))
+        })
+    }
+
+    /// Why a hub is closed to the bearer of these claims; none if it is not.
+    #[must_use]
+    pub fn closed_org(&self, hub: &HubConfig, identity: &Identity) -> Option<Arc<str>> {
+        self.read(|known| closed_org(known, hub, identity, &names(&known.roles_of(identity.claims()))))
     }
 
     /// Lets a connection in that has joined its groups.
@@ -77,8 +110,8 @@ impl Groups {
             if identity.is_some_and(|identity| known.refuses(identity.claims())) {
                 return Err(Refused::LoggedOut);
             }
-            if identity.is_some_and(|who| !is_allowed(hub, who, &known.roles_of(who.claims()))) {
-                return Err(Refused::Forbidden);
+            if let Some(who) = identity {
+                admissible(known, hub, who)?;
             }
             Ok(known.position().clone())
         })
@@ -138,7 +171,7 @@ fn standing(
     let Some(who) = identity else {
         return if terms.grant { Err(NotJoined::NotGranted) } else { Ok(None) };
     };
-    let roles: Vec<String> = known.roles_of(who.claims()).into_iter().map(|(role, _)| role).collect();
+    let roles = names(&known.roles_of(who.claims()));
     if !(terms.allows_roles)(&roles) {
         return Err(NotJoined::Roles);
     }
@@ -156,17 +189,38 @@ fn standing(
 /// Whether roles in force allow an identity its connection to a hub, and the org that it named.
 #[must_use]
 pub fn is_allowed(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> bool {
-    let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
-    hub.admits(&names) && (identity.named_org().is_none() || hub.may_name_org(&names))
+    let held = names(roles);
+    hub.admits(&held) && (identity.named_org().is_none() || hub.may_name_org(&held))
+}
+
+/// The roles in force of an identity, if they allow it its connection to a hub and the org that it named, and its own
+/// org is not closed.
+fn admissible(known: &Projection, hub: &HubConfig, who: &Identity) -> Result<Vec<GrantedRole>, Refused> {
+    let roles = known.roles_of(who.claims());
+    let held = names(&roles);
+    if !is_allowed(hub, who, &roles) {
+        return Err(Refused::Forbidden);
+    }
+    closed_org(known, hub, who, &held).map_or(Ok(roles), |reason| Err(Refused::OrgClosed(reason)))
+}
+
+/// Why an identity's own org is closed to a hub. Whoever may name any org is let in all the same: somebody has to look
+/// after an org that is closed.
+fn closed_org(known: &Projection, hub: &HubConfig, who: &Identity, roles: &[String]) -> Option<Arc<str>> {
+    let reason = known.orgs().closed(&hub.path, who.claims().org.as_ref()?)?;
+    (!hub.may_name_org(roles)).then(|| Arc::clone(reason))
+}
+
+fn names(roles: &[GrantedRole]) -> Vec<String> {
+    roles.iter().map(|(role, _)| role.clone()).collect()
 }
 
 fn may_hear(identity: Option<&Identity>, retained: &Retained) -> bool {
     connection::may_hear(identity, retained.event.attributes.org.as_ref(), retained.route.cross_org())
 }
 
-/// The groups of an identity whose roles, and their grants, are these.
-#[must_use]
-pub fn memberships(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> Vec<Membership> {
+/// The groups of an identity whose roles, and their grants, are these, and what events have granted it without a call.
+fn memberships(known: &Projection, hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> Vec<Membership> {
     let claimed: Vec<String> =
         roles.iter().filter(|(_, granted)| granted.is_none()).map(|(role, _)| role.clone()).collect();
     let mut names = Vec::new();
@@ -177,6 +231,10 @@ pub fn memberships(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) 
         join(hub, identity, std::slice::from_ref(role), &mut names);
         let new = names[before..].iter();
         found.extend(new.map(|group| Membership { group: group.clone(), granted: granted.clone() }));
+    }
+    if !hub.granted.is_empty() {
+        let joined = known.grants().joined(&hub.path, identity);
+        found.extend(joined.into_iter().filter(|held| !names.contains(&held.group)));
     }
     found
 }

@@ -9,7 +9,7 @@ mod evictions;
 mod interest;
 mod shared;
 
-pub use admission::{NotJoined, Refused, Terms, is_allowed, memberships};
+pub use admission::{NotJoined, Refused, Terms, is_allowed};
 pub use delivery::{Delivery, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};

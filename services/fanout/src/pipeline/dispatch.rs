@@ -9,7 +9,7 @@ use super::Pipeline;
 use super::follower::Mode;
 use super::intake::{Effect, Effects, Intake, Taken};
 use crate::groups::ShardMessage;
-use crate::projection::Verdict;
+use crate::projection::{ClosedOrg, Consequence, Verdict};
 use crate::route::RouteTable;
 
 impl Pipeline {
@@ -67,6 +67,9 @@ impl Pipeline {
         if taken.grants_full {
             tracing::warn!("too many grants: this one lets nobody in");
         }
+        if taken.orgs_full {
+            tracing::warn!("too many orgs were closed: this one is closed for open connections alone");
+        }
         match taken.folded {
             Some(Verdict::Duplicate) if mode == Mode::Live && !taken.effects.tells() => self.metrics.event_duplicate(),
             Some(Verdict::Stale) if mode == Mode::Live => tracing::debug!("something newer is known"),
@@ -77,7 +80,12 @@ impl Pipeline {
     async fn carry_out(&self, intake: Intake<'_, '_>, mut effects: Effects<'_>) {
         while let Some(effect) = effects.next(intake) {
             match effect {
-                Effect::Apply(consequence) => self.groups.apply(consequence).await,
+                Effect::Apply(consequence) => {
+                    if let Consequence::OrgClosed(ClosedOrg { hub, org, .. }) = &consequence {
+                        tracing::info!(hub = &**hub, %org, "an org is closed");
+                    }
+                    self.groups.apply(consequence).await;
+                }
                 Effect::Notify { route, delivery } => {
                     self.metrics.notification_routed(route.name());
                     let Some((delivery, shards)) = delivery else { continue };

@@ -48,6 +48,8 @@ pub(crate) struct Taken<'r> {
     pub(crate) retained_full: bool,
     /// Whether a grant found no room.
     pub(crate) grants_full: bool,
+    /// Whether the state of an org found no room.
+    pub(crate) orgs_full: bool,
     /// What follows; to be carried out to its end before the next record is taken.
     pub(crate) effects: Effects<'r>,
 }
@@ -92,6 +94,7 @@ impl<'r> Intake<'r, '_> {
             folded: None,
             retained_full: false,
             grants_full: false,
+            orgs_full: false,
             effects: Effects::none(record, mode),
         };
         let (matches, event) = match self.understand(record, written, mode) {
@@ -117,6 +120,7 @@ impl<'r> Intake<'r, '_> {
         });
         taken.folded = Some(folded.verdict);
         (taken.retained_full, taken.grants_full) = (folded.retained_full, folded.grants_full);
+        taken.orgs_full = folded.orgs_full;
         if folded.verdict == Verdict::Conflict && mode != Mode::State {
             taken.letter = Some(Unusable::Conflict);
         }

@@ -205,6 +205,7 @@ impl Pipeline {
         self.metrics.set_revocations(sizes.revocations);
         self.metrics.set_role_overrides(sizes.roles);
         self.metrics.set_grants(sizes.grants);
+        self.metrics.set_org_states(sizes.orgs);
         self.metrics.set_projection_bytes(sizes.bytes);
     }
 }

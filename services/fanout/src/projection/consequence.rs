@@ -3,7 +3,7 @@
 use fanfare_broker::Position;
 use fanfare_event::Id;
 
-use super::{Access, Closing, RoleChange};
+use super::{Access, ClosedOrg, Closing, RoleChange};
 use crate::route::InRealm;
 use crate::vocabulary::Identity;
 
@@ -23,10 +23,14 @@ pub enum Consequence {
     },
     /// A user's roles in an org have changed.
     Roles(RoleChange),
+    /// A user has access to a group, and is in it without a call.
+    Granted(Access),
     /// A user has lost access to a group.
     Withdrawn(Access),
     /// An operator closes connections.
     Closed(Closing),
+    /// An org is closed to a hub.
+    OrgClosed(ClosedOrg),
     /// The stream is a new one and is read from here on: what comes behind is live for every connection.
     Renewed(Position),
     /// This node has learnt of something that it tells nobody of, a lost part of the stream or the state of a new one:

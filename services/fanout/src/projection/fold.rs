@@ -8,8 +8,8 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 
 use super::{
-    Access, CLOCK_SKEW_SECONDS, Change, Closing, Consequence, Folded, Kept, Noted, Novelty, Projection, Retained,
-    RoleChange, Setting, Slot, Verdict,
+    Access, CLOCK_SKEW_SECONDS, Change, ClosedOrg, Closing, Consequence, Folded, Kept, Noted, Novelty, Projection,
+    Retained, RoleChange, Setting, Slot, Verdict,
 };
 use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
@@ -102,9 +102,20 @@ impl Projection {
                     folded.verdict = Verdict::Stale;
                 }
             }
-            Effect::Access { realm, user, groups, granted } => {
+            Effect::Org { org, closed } => {
+                let hub = route.shared_hub();
+                match self.orgs.set((hub, &org), closed.clone(), revision, place) {
+                    Noted::Older => return folded.verdict = Verdict::Stale,
+                    Noted::Newest => {}
+                    // Remembered or not, the tabs that are open feel it.
+                    Noted::Full => folded.orgs_full = true,
+                }
+                let felt = closed.map(|reason| ClosedOrg { hub: Arc::clone(hub), org, reason });
+                folded.consequences.extend(felt.map(Consequence::OrgClosed));
+            }
+            Effect::Access { realm, user, groups, granted, joins } => {
                 let (incarnation, horizon) = (self.position.incarnation(), self.horizon());
-                let change = Change { granted, revision, place, incarnation, horizon };
+                let change = Change { granted, joins, revision, place, incarnation, horizon };
                 for group in groups {
                     self.fold_access(Access::of(route, event, (realm.as_ref(), &user), group), change, folded);
                 }
@@ -116,14 +127,20 @@ impl Projection {
         match self.grants.change(access.clone(), change) {
             Noted::Older => {
                 folded.verdict = Verdict::Stale;
+                // Between which places it was granted may be known better now, which bounds what open tabs are replayed.
+                if change.joins {
+                    folded.consequences.push(Consequence::Granted(access));
+                }
                 return;
             }
             Noted::Newest => {}
             // Forgotten or not, what is taken away is taken from the tabs that are open.
             Noted::Full => folded.grants_full = true,
         }
-        if !change.granted {
-            folded.consequences.push(Consequence::Withdrawn(access));
+        match change {
+            Change { granted: false, .. } => folded.consequences.push(Consequence::Withdrawn(access)),
+            Change { joins: true, .. } => folded.consequences.push(Consequence::Granted(access)),
+            _ => {}
         }
     }
 
@@ -187,6 +204,6 @@ impl Projection {
 
 impl Folded {
     fn dropped(verdict: Verdict) -> Self {
-        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false }
+        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false, orgs_full: false }
     }
 }

@@ -1,6 +1,6 @@
 //! Who was let into which group by an event, and who was taken out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fanfare_broker::Position;
@@ -10,7 +10,7 @@ use super::digest::{self, Digest};
 use super::versions::{Memory, Version, Versions};
 use crate::route::Route;
 use crate::vocabulary::name::GroupName;
-use crate::vocabulary::{CHANGES_KEPT, Identity, Intervals, Place};
+use crate::vocabulary::{CHANGES_KEPT, Identity, Intervals, Membership, Place};
 
 /// Whose access to what an event speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,10 +76,18 @@ pub enum Noted {
     Full,
 }
 
+/// A user of a realm, at a hub.
+type Member = (Arc<str>, Option<Arc<str>>, Id);
+
+/// The most groups that the connections of a user are in without a call: each of them pays for all.
+const MOST_JOINED: usize = 1_000;
+
 /// The accesses that events have granted and withdrawn.
 #[derive(Debug, Clone)]
 pub struct Grants {
     accesses: HashMap<Access, Versions<Word>>,
+    /// Of each user of a hub: the groups that are granted now, and that its connections are in without a call.
+    joined: HashMap<Member, BTreeSet<(Option<Id>, GroupName)>>,
     /// The last withdrawal that found no room: whatever was decided before it is void.
     forgotten: Option<(Place, u64)>,
     limit: usize,
@@ -89,7 +97,7 @@ impl Grants {
     /// Nothing granted yet; at most `limit` accesses are remembered, withdrawn ones among them.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { accesses: HashMap::new(), forgotten: None, limit }
+        Self { accesses: HashMap::new(), joined: HashMap::new(), forgotten: None, limit }
     }
 
     /// Notes that an event of this incarnation grants or withdraws an access. What was said before `horizon` is
@@ -97,18 +105,61 @@ impl Grants {
     ///
     /// What was withdrawn stays known, so that a late older grant does not bring it back.
     pub fn change(&mut self, access: Access, change: Change) -> Noted {
-        let Change { granted, revision, place, incarnation, horizon } = change;
+        let Change { granted, joins, revision, place, incarnation, horizon } = change;
         if self.accesses.len() >= self.limit && !self.accesses.contains_key(&access) {
             if !granted && self.forgotten.is_none_or(|(last, _)| place.is_after(last)) {
                 self.forgotten = Some((place, incarnation));
             }
             return Noted::Full;
         }
-        let versions = self.accesses.entry(access).or_default();
+        let versions = self.accesses.entry(access.clone()).or_default();
         let value = Word { granted, incarnation };
         versions.add(Version { revision, place, value }, Memory { versions: CHANGES_KEPT, horizon });
-        let counts = versions.current().is_some_and(|now| now.place == place);
-        if counts { Noted::Newest } else { Noted::Older }
+        let Some(now) = versions.current() else { return Noted::Older };
+        let (counts, is_granted) = (now.place == place, now.value.granted);
+        let fits = !joins || self.note_joined(access, is_granted);
+        match (counts, fits) {
+            (false, _) => Noted::Older,
+            (true, true) => Noted::Newest,
+            (true, false) => Noted::Full,
+        }
+    }
+
+    /// Notes whether the connections of a user are in a group without a call; false if they are in as many as they may.
+    fn note_joined(&mut self, access: Access, is_granted: bool) -> bool {
+        let Access { hub, org, realm, user, group } = access;
+        let member = (hub, realm, user);
+        if is_granted {
+            let groups = self.joined.entry(member).or_default();
+            let has_room = groups.len() < MOST_JOINED || groups.contains(&(org.clone(), group.clone()));
+            if has_room {
+                groups.insert((org, group));
+            }
+            return has_room;
+        }
+        if let Some(groups) = self.joined.get_mut(&member) {
+            groups.remove(&(org, group));
+            if groups.is_empty() {
+                self.joined.remove(&member);
+            }
+        }
+        true
+    }
+
+    /// The groups that a connection is in without a call, and between which places of the log they were granted.
+    #[must_use]
+    pub fn joined(&self, hub: &Arc<str>, who: &Identity) -> Vec<Membership> {
+        let claims = who.claims();
+        let Some(groups) = self.joined.get(&(Arc::clone(hub), claims.realm.clone(), claims.user.clone())) else {
+            return Vec::new();
+        };
+        let of_its_org = groups.iter().filter(|(org, _)| org.as_ref().is_none_or(|org| who.belongs_to(org)));
+        let groups: BTreeSet<&GroupName> = of_its_org.map(|(_, group)| group).collect();
+        let held = groups.into_iter().filter_map(|group| {
+            let standing = self.standing(hub, who, group).filter(|standing| standing.granted)?;
+            Some(Membership { group: group.clone(), granted: Some(standing.intervals) })
+        });
+        held.collect()
     }
 
     /// What events said of someone's access to a group: a grant if there is one, else a withdrawal.
@@ -209,6 +260,8 @@ impl Digest for Grants {
 pub struct Change {
     /// Whether it grants or withdraws it.
     pub granted: bool,
+    /// Whether the user's connections are in the group without a call.
+    pub joins: bool,
     /// The producer's revision, if it gave one.
     pub revision: Option<i64>,
     /// Where in the log it is said.
@@ -243,7 +296,7 @@ mod tests {
     }
 
     fn change(granted: bool, offset: u64) -> Change {
-        Change { granted, revision: None, place: at(offset), incarnation: 1, horizon: 0 }
+        Change { granted, joins: false, revision: None, place: at(offset), incarnation: 1, horizon: 0 }
     }
 
     fn standing(grants: &Grants, org: &str) -> Option<(bool, Vec<u64>)> {

@@ -11,6 +11,7 @@ mod digest;
 mod fold;
 mod grants;
 mod newer;
+mod orgs;
 mod retained;
 mod revocation;
 mod roles;
@@ -32,6 +33,7 @@ pub use closing::Closing;
 pub use consequence::Consequence;
 pub use cursor::{Cursor, HubTag, UnknownCursor, open_cursor, seal_cursor};
 pub use grants::{Access, Change, Grants, Noted, Standing};
+pub use orgs::{ClosedOrg, Orgs};
 pub use retained::{Kept, Retained, RetainedSet, Setting, Slot};
 pub use revocation::Revocations;
 pub use roles::{GrantedRole, RoleChange, Roles};
@@ -64,6 +66,8 @@ pub struct Bounds {
     pub revocations: usize,
     /// How many grants of events, and how many withdrawals, are remembered.
     pub grants: usize,
+    /// Of how many orgs and hubs it is remembered whether they are closed.
+    pub orgs: usize,
 }
 
 /// What became of an event.
@@ -90,6 +94,8 @@ pub struct Folded {
     pub retained_full: bool,
     /// Whether a grant or a withdrawal found no room.
     pub grants_full: bool,
+    /// Whether the state of an org found no room.
+    pub orgs_full: bool,
 }
 
 /// All that a node knows from the log.
@@ -104,6 +110,7 @@ pub struct Projection {
     revocations: Revocations,
     roles: Roles,
     grants: Grants,
+    orgs: Orgs,
     token_lifetime: i64,
     window_ms: i64,
     /// The newest of the broker's times that were read, in milliseconds.
@@ -128,6 +135,8 @@ pub struct Sizes {
     pub roles: usize,
     /// Grants and withdrawals.
     pub grants: usize,
+    /// Orgs that are closed, or were.
+    pub orgs: usize,
     /// Event ids of the window.
     pub seen: usize,
     /// About how many bytes all of it takes.
@@ -146,6 +155,7 @@ impl Projection {
             revocations: Revocations::new(bounds.revocations),
             roles: Roles::new(bounds.revocations),
             grants: Grants::new(bounds.grants),
+            orgs: Orgs::new(bounds.orgs),
             token_lifetime: bounds.token_lifetime,
             window_ms: i64::try_from(bounds.window.as_millis()).unwrap_or(i64::MAX),
             newest: 0,
@@ -247,6 +257,12 @@ impl Projection {
         &self.grants
     }
 
+    /// Which orgs are closed to which hubs.
+    #[must_use]
+    pub fn orgs(&self) -> &Orgs {
+        &self.orgs
+    }
+
     /// What is retained.
     #[must_use]
     pub fn retained(&self) -> &RetainedSet {
@@ -258,9 +274,16 @@ impl Projection {
     pub fn sizes(&self) -> Sizes {
         let (retained, revocations) = (self.retained.len(), self.revocations.len());
         let (roles, grants, seen) = (self.roles.len(), self.grants.len(), self.seen.len());
+        let orgs = self.orgs.len();
         // What an entry of each costs with its share of the tables, as measured; values are counted by themselves.
-        let bytes = self.retained.bytes() + retained * 300 + revocations * 250 + roles * 450 + grants * 350 + seen * 50;
-        Sizes { retained, revocations, roles, grants, seen, bytes }
+        let bytes = self.retained.bytes()
+            + retained * 300
+            + revocations * 250
+            + roles * 450
+            + grants * 350
+            + seen * 50
+            + orgs * 450;
+        Sizes { retained, revocations, roles, grants, orgs, seen, bytes }
     }
 
     /// A number that two nodes share if they know the same and have come as far, in whatever batches and in whatever
@@ -281,7 +304,7 @@ impl Projection {
 
     fn digest_by(&self, digest: impl Fn(&dyn Digest) -> u64) -> u64 {
         let position = digest::of(&(self.position.incarnation(), self.position.offsets()));
-        let parts: [&dyn Digest; 4] = [&self.retained, &self.revocations, &self.roles, &self.grants];
+        let parts: [&dyn Digest; 5] = [&self.retained, &self.revocations, &self.roles, &self.grants, &self.orgs];
         parts.into_iter().map(digest).fold(position, |all, part| digest::of(&(all, part)))
     }
 }

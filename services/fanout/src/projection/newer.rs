@@ -33,6 +33,7 @@ impl Projection {
         match route.effect(event) {
             Effect::None | Effect::Logout { .. } => false,
             Effect::Roles { realm, user, org, .. } => is_newer(self.roles.revision(realm, org, user)),
+            Effect::Org { org, .. } => is_newer(self.orgs.revision(route.hub(), &org)),
             Effect::Access { realm, user, groups, .. } => {
                 let access = |group| Access::of(route, event, (realm.as_ref(), &user), group);
                 groups.into_iter().any(|group| is_newer(self.grants.revision(&access(group))))

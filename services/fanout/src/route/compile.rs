@@ -34,6 +34,8 @@ pub(crate) const KEYS: &[&str] = &[
     "roles",
     "grant",
     "withdraw",
+    "close_org",
+    "open_org",
     "retain",
     "cross_org",
     "realm",
@@ -42,9 +44,6 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// The keys of which a route needs one.
 const SHAPES: [&str; 4] = ["toast", "logout", "featureFlag", "send"];
-
-/// The keys of what a route does beside its notification; it has one at most.
-const EFFECTS: [&str; 4] = ["logout", "roles", "grant", "withdraw"];
 
 /// The longest name of a route, in bytes.
 const MAX_NAME: usize = 64;
@@ -192,7 +191,7 @@ impl<'d> Compiler<'_, 'd> {
             versions: versions(section, &event_type),
         };
         let when = section.section("when").map(|when| condition::compile(&scope, &when)).unwrap_or_default();
-        let (shape, effect) = (shape(&scope, section), effect(&scope, section));
+        let (shape, effect) = (shape(&scope, section), EffectRule::compile(&scope, section));
         let retain = retain(&scope, section, &when);
         let conflate = conflate(&scope, section, retain);
         let cross_org = section.boolean("cross_org").unwrap_or(false);
@@ -307,9 +306,9 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     }
 }
 
-/// Whether the route says who has access to what and tells nobody.
+/// Whether the route says who has access to what, or whether an org is closed, and tells nobody.
 fn is_silent(section: &Section<'_>) -> bool {
-    let says = ["grant", "withdraw"].iter().any(|key| section.value(key).is_some());
+    let says = ["grant", "withdraw", "close_org", "open_org"].iter().any(|key| section.value(key).is_some());
     says && SHAPES.iter().all(|key| section.value(key).is_none())
 }
 
@@ -317,22 +316,6 @@ fn is_silent(section: &Section<'_>) -> bool {
 fn access(scope: &Scope<'_>, section: &Section<'_>, hub: &HubDeclaration) -> Option<EffectRule> {
     let key = ["grant", "withdraw"].into_iter().find(|key| section.value(key).is_some())?;
     EffectRule::access_rule(scope, section, hub, key)
-}
-
-fn effect(scope: &Scope<'_>, section: &Section<'_>) -> Option<EffectRule> {
-    let given: Vec<&str> = EFFECTS.into_iter().filter(|key| section.value(key).is_some()).collect();
-    if let [first, second, ..] = *given.as_slice() {
-        section.fault(second, format!("`{first}` and `{second}` exclude each other"), None);
-    }
-    if let Some(logout) = section.section("logout") {
-        let shaped = section.value("send").is_some();
-        let keys: &[&str] = if shaped { &["user", "session"] } else { &["user", "session", "reason"] };
-        return EffectRule::logout(scope, &logout.allow(keys));
-    }
-    match section.section("roles") {
-        Some(roles) => EffectRule::roles(scope, &roles),
-        None => Some(EffectRule::None),
-    }
 }
 
 fn retain(scope: &Scope<'_>, section: &Section<'_>, when: &[Condition]) -> Retain {

@@ -8,12 +8,16 @@ use smallvec::SmallVec;
 use super::HubDeclaration;
 use super::audience::{Audience, BadGroup};
 use super::field::{FieldPath, article};
+use super::org_state::OrgRule;
 use super::realm::{InRealm, RealmRule};
 use super::scope::Scope;
 use super::source::Context;
 use super::verify::Unroutable;
 use crate::document::section::Section;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
+
+/// The keys of what a route does beside its notification; it has one at most.
+const EFFECTS: [&str; 6] = ["logout", "roles", "grant", "withdraw", "close_org", "open_org"];
 
 /// What an event does beside the notification that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,15 @@ pub enum Effect {
         groups: SmallVec<[GroupName; 2]>,
         /// Whether they are let in.
         granted: bool,
+        /// Whether the user's connections are in such a group without a call.
+        joins: bool,
+    },
+    /// Closes the event's org to the hub, or opens it again.
+    Org {
+        /// The org.
+        org: Id,
+        /// Why it is closed; none if it is open.
+        closed: Option<Arc<str>>,
     },
 }
 
@@ -78,10 +91,32 @@ pub(super) enum EffectRule {
         user: FieldPath,
         group: Box<Audience>,
         granted: bool,
+        joins: bool,
     },
+    Org(OrgRule),
 }
 
 impl EffectRule {
+    /// Reads what a route does that is the same for all of its hubs: `logout`, `roles`, `close_org` or `open_org`.
+    pub(super) fn compile(scope: &Scope<'_>, section: &Section<'_>) -> Option<Self> {
+        let given: Vec<&str> = EFFECTS.into_iter().filter(|key| section.value(key).is_some()).collect();
+        if let [first, second, ..] = *given.as_slice() {
+            section.fault(second, format!("`{first}` and `{second}` exclude each other"), None);
+        }
+        if let Some(logout) = section.section("logout") {
+            let shaped = section.value("send").is_some();
+            let keys: &[&str] = if shaped { &["user", "session"] } else { &["user", "session", "reason"] };
+            return Self::logout(scope, &logout.allow(keys));
+        }
+        if section.value("close_org").is_some() || section.value("open_org").is_some() {
+            return OrgRule::compile(scope, section).map(Self::Org);
+        }
+        match section.section("roles") {
+            Some(roles) => Self::roles(scope, &roles),
+            None => Some(Self::None),
+        }
+    }
+
     /// The effect of one event; none if an id or a role in it is not one, which [`Self::fault`] tells.
     pub(super) fn of(&self, event: &Event, realm: &RealmRule) -> Effect {
         self.read(event, realm).unwrap_or(Effect::None)
@@ -100,7 +135,7 @@ impl EffectRule {
     /// The field of the user whom it is about.
     pub(super) fn user(&self) -> Option<&FieldPath> {
         match self {
-            Self::None => None,
+            Self::None | Self::Org(_) => None,
             Self::Logout { user, .. } | Self::Roles { user, .. } | Self::Access { user, .. } => Some(user),
         }
     }
@@ -121,10 +156,27 @@ impl EffectRule {
         }
     }
 
+    /// Whether a route with it says something though it tells nobody.
+    pub(super) fn stands_alone(&self) -> bool {
+        matches!(self, Self::Access { .. } | Self::Org(_))
+    }
+
+    /// What it does, as people read it.
+    pub(super) fn explain(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Logout { .. } => Some("ends sessions"),
+            Self::Roles { .. } => Some("changes roles"),
+            Self::Access { .. } => Some("changes who is in a group"),
+            Self::Org(rule) => Some(rule.explain()),
+        }
+    }
+
     fn read(&self, event: &Event, realm: &RealmRule) -> Result<Effect, Unroutable> {
         let record = &event.record;
         match self {
             Self::None => Ok(Effect::None),
+            Self::Org(rule) => rule.of(event),
             Self::Logout { user, session } => Ok(Effect::Logout {
                 realm: realm.of_logout(event)?,
                 user: id(user, record)?,
@@ -134,14 +186,15 @@ impl EffectRule {
                     _ => None,
                 },
             }),
-            Self::Access { user, group, granted } => {
+            Self::Access { user, group, granted, joins } => {
                 let mut groups = SmallVec::new();
                 // A list with a faulty item gives the items before it; whoever asks for the groups is told why.
                 let realm = realm.one(event)?;
                 if group.names(Context::of(event), realm.as_deref(), &mut groups).is_err() {
                     return Ok(Effect::None);
                 }
-                Ok(Effect::Access { realm, user: id(user, record)?, groups, granted: *granted })
+                let (granted, joins) = (*granted, *joins);
+                Ok(Effect::Access { realm, user: id(user, record)?, groups, granted, joins })
             }
             Self::Roles { user, org, roles } => Ok(Effect::Roles {
                 realm: realm.one(event)?,
@@ -161,7 +214,13 @@ impl EffectRule {
         hub: &HubDeclaration,
         key: &str,
     ) -> Option<Self> {
-        let section = section.section(key)?.allow(&["user", "group"]);
+        let section = section.section(key)?;
+        if section.value("join").is_some() {
+            let help = "whether a connection is in it without a call says the hub: join = [{ group = \"list:{id}\", granted = true }]";
+            section.fault("join", format!("`{key}` has no key `join`"), Some(help.to_owned()));
+            return None;
+        }
+        let section = section.allow(&["user", "group"]);
         let user = field(scope, &section, "user", false);
         let group = section.required("group").and_then(|text| Audience::compile(scope, hub, text, user.as_ref()));
         let (user, group) = (user?, group?);
@@ -180,11 +239,12 @@ impl EffectRule {
                 section.document().fault(section.at(), message, Some("add it to \"fanfare.key\"".to_owned()));
             }
         }
-        Some(Self::Access { user, group: Box::new(group), granted: key == "grant" })
+        let joins = hub.granted.iter().any(|template| template.same_family(group.template()));
+        Some(Self::Access { user, group: Box::new(group), granted: key == "grant", joins })
     }
 
     /// Reads the `user` and `session` of `logout`.
-    pub(super) fn logout(scope: &Scope<'_>, logout: &Section<'_>) -> Option<Self> {
+    fn logout(scope: &Scope<'_>, logout: &Section<'_>) -> Option<Self> {
         let user = field(scope, logout, "user", false);
         let session = logout.value("session").map(|_| field(scope, logout, "session", true));
         match session {
@@ -194,7 +254,7 @@ impl EffectRule {
     }
 
     /// Reads `roles = { user = "{user}", org = "{org}", roles = "{roles}" }`.
-    pub(super) fn roles(scope: &Scope<'_>, section: &Section<'_>) -> Option<Self> {
+    fn roles(scope: &Scope<'_>, section: &Section<'_>) -> Option<Self> {
         let section = section.clone().allow(&["user", "org", "roles"]);
         let user = field(scope, &section, "user", false);
         let org = field(scope, &section, "org", false);

@@ -5,7 +5,7 @@ use fanfare_event::EventType;
 use crate::document::section::Section;
 
 /// The name, or an alias, of the field that says the org of an event.
-const ORG: &str = "org";
+pub(super) const ORG: &str = "org";
 
 /// An event that says no org would be heard by groups of the same name in every org.
 pub(super) fn check(section: &Section<'_>, event_type: &EventType) {

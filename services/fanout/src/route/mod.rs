@@ -15,6 +15,7 @@ mod expression;
 mod field;
 mod isolation;
 mod link;
+mod org_state;
 mod realm;
 mod routes;
 mod rule;
@@ -52,6 +53,8 @@ pub struct HubDeclaration {
     pub path: String,
     /// The templates of its groups, joined at connect or by a hub method.
     pub groups: Vec<GroupTemplate>,
+    /// Those of them that a connection is in without a call, once an event has granted them to its user.
+    pub granted: Vec<GroupTemplate>,
     /// How it sends dates and times in MessagePack.
     pub times: Times,
     /// The realms of its users.

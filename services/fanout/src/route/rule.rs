@@ -129,9 +129,9 @@ impl Route {
         self.effect.grants()
     }
 
-    /// Whether the event says who has access to what, even if nobody is told.
-    pub(super) fn says_access(&self, event: &Event) -> bool {
-        self.effect.access(event).is_some()
+    /// Whether its events say something even if nobody is told: who has access to what, or whether an org is closed.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.effect.stands_alone()
     }
 
     /// The notification's id: the same on every node and for every delivery of the event.
@@ -143,10 +143,11 @@ impl Route {
     pub(super) fn explain(&self) -> String {
         let (name, hub) = (self.name(), self.hub());
         if self.audiences.is_empty() {
-            return format!("{name} on {hub} tells nobody and changes who is in a group");
+            return format!("{name} on {hub} tells nobody and {}", self.effect.explain().unwrap_or("does nothing"));
         }
         let groups: Vec<&str> = self.audiences.iter().map(Audience::written).collect();
-        format!("{name} sends {} on {hub} to {}", self.target(), groups.join(", "))
+        let effect = self.effect.explain().map(|effect| format!(", and {effect}")).unwrap_or_default();
+        format!("{name} sends {} on {hub} to {}{effect}", self.target(), groups.join(", "))
     }
 
     /// The arguments of the notification, borrowed from route and event.

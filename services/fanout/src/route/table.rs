@@ -66,7 +66,7 @@ impl RouteTable {
         let mut matches = SmallVec::new();
         for route in self.of(event).iter().filter(|route| route.takes(event)) {
             let (groups, _) = route.groups(event);
-            if !groups.is_empty() || route.says_access(event) {
+            if !groups.is_empty() || route.stands_alone() {
                 matches.push(Match { route, groups });
             }
         }
@@ -94,7 +94,7 @@ impl RouteTable {
                 (_, Some(bad)) => {
                     return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
                 }
-                (groups, None) if groups.is_empty() && !route.says_access(event) => {}
+                (groups, None) if groups.is_empty() && !route.stands_alone() => {}
                 (groups, None) => matches.push(Match { route, groups }),
             }
         }

@@ -6,8 +6,8 @@ use super::joining::keeps;
 use super::opening::Look;
 use super::{Core, Key};
 use crate::connection::{CloseReason, ConnectionId};
-use crate::groups::{is_allowed, memberships};
-use crate::projection::{Closing, Consequence};
+use crate::groups::Refused;
+use crate::projection::{ClosedOrg, Closing, Consequence};
 use crate::rule::{Rule, kept};
 
 impl Core {
@@ -27,7 +27,13 @@ impl Core {
                 return;
             }
             Consequence::Closed(closing) => return self.close_for_operator(closing),
-            Consequence::LoggedOut { .. } | Consequence::Roles(_) | Consequence::Gap => {}
+            Consequence::Granted(_) if !kept(Rule::GrantFelt) => return,
+            Consequence::OrgClosed(_) if !kept(Rule::OrgCloseFelt) => return,
+            Consequence::LoggedOut { .. }
+            | Consequence::Roles(_)
+            | Consequence::Granted(_)
+            | Consequence::OrgClosed(_)
+            | Consequence::Gap => {}
         }
         let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -49,10 +55,17 @@ impl Core {
 
     fn apply_to(&mut self, key: Key, effect: &Consequence) {
         let Some(tab) = self.connections.get(key) else { return };
+        let is_here = |hub: &Arc<str>| **hub == *tab.hub.path;
         match (effect, &tab.identity) {
             (Consequence::Gap, _) => self.close(key, CloseReason::LogGap),
             (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) && kept(Rule::LogoutFelt) => {
                 self.close(key, CloseReason::LoggedOut);
+            }
+            (Consequence::Granted(access), Some(who)) if is_here(&access.hub) && access.concerns(who) => {
+                self.regroup(key);
+            }
+            (Consequence::OrgClosed(closed), Some(who)) if is_here(&closed.hub) && closed.concerns(who) => {
+                self.close_for_org(key, closed);
             }
             (Consequence::Roles(change), Some(who)) if change.concerns(who) && kept(Rule::RolesFelt) => {
                 self.regroup(key);
@@ -61,17 +74,26 @@ impl Core {
         }
     }
 
-    /// Joins and leaves groups so that the tab is in those that its roles give it now.
+    /// Ends a tab whose org is closed, unless its user looks after all orgs. Asked of the roles alone: what found no room
+    /// is known to nobody else.
+    fn close_for_org(&mut self, key: Key, closed: &ClosedOrg) {
+        let roles = self.roles(key);
+        if self.connections.get(key).is_some_and(|tab| !tab.hub.may_name_org(&roles)) {
+            self.close(key, CloseReason::OrgClosed(Arc::clone(&closed.reason)));
+        }
+    }
+
+    /// Joins and leaves groups so that the tab is in those that its roles and grants give it now.
     pub(super) fn regroup(&mut self, key: Key) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(who) = &tab.identity else { return };
-        let roles = self.context.groups.read(|known| known.roles_of(who.claims()));
         // Looking into another org is a right that goes with the role, also for a tab that is open.
-        if !is_allowed(&tab.hub, who, &roles) {
-            return self.close(key, CloseReason::Forbidden);
-        }
-        let names: Vec<String> = roles.iter().map(|(role, _)| role.clone()).collect();
-        let wanted = memberships(&tab.hub, who, &roles);
+        let (names, wanted) = match self.context.groups.regroup(&tab.hub, who) {
+            Ok(found) => found,
+            // Whoever it is felt by is told of it by the event that closes it.
+            Err(Refused::OrgClosed(_)) if !kept(Rule::OrgCloseFelt) => return,
+            Err(refused) => return self.close(key, refused.into()),
+        };
         if !tab.is_live() {
             return;
         }

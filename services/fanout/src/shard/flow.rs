@@ -160,7 +160,10 @@ impl Core {
     /// Gives a tab what waited for it, if it may still hear that.
     fn release(&mut self, key: Key, delivery: &Arc<Delivery>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
-        if !tab.is_live_for(&tab.audible(delivery), delivery) {
+        let audible = tab.audible(delivery);
+        // It may have left the group since.
+        let is_in = audible.iter().any(|group| tab.subscriptions.holds(group));
+        if !is_in || !tab.is_live_for(&audible, delivery) {
             return;
         }
         tab.was_told = true;

@@ -11,7 +11,7 @@ use super::opening::Look;
 use super::tab::Tab;
 use super::{Core, Key, Publish, Task, Ticket};
 use crate::config::HubConfig;
-use crate::connection::{CloseReason, Joined};
+use crate::connection::Joined;
 use crate::groups::{NotJoined, Terms};
 use crate::method::declared::{Asking, Declared, Deed, Draft, Met, Refusal, Wanted};
 use crate::projection::Access;
@@ -133,8 +133,8 @@ impl Core {
         }
         if let Some(error) = refused {
             wanted.iter().for_each(|one| self.leave_unless_held(key, &one.group));
-            if matches!(error, NotJoined::Refused(_)) {
-                self.close(key, CloseReason::LoggedOut);
+            if let NotJoined::Refused(refused) = &error {
+                self.close(key, refused.clone().into());
             }
             return self.end_declared(key, ticket, Err(refusal(error)));
         }
@@ -196,6 +196,8 @@ impl Core {
             let tab = self.connections.get(key);
             if tab.and_then(|tab| tab.identity.as_ref()).is_some_and(|who| access.concerns(who)) {
                 self.leave_where(key, Some("withdrawn"), |joined| joined.membership.group == access.group);
+                // It may have been in it by the grant alone.
+                self.regroup(key);
             }
         }
     }

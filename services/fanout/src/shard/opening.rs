@@ -331,8 +331,10 @@ impl Core {
             Err(Refused::LoggedOut) if !kept(Rule::LookAfterJoining) => {
                 tab.subscriptions.live_from = Some(self.context.groups.read(|known| known.position().clone()));
             }
-            Err(Refused::LoggedOut) => return self.close(key, CloseReason::LoggedOut),
-            Err(Refused::Forbidden) => return self.close(key, CloseReason::Forbidden),
+            Err(Refused::OrgClosed(_)) if !kept(Rule::OrgLookedAt) => {
+                tab.subscriptions.live_from = Some(self.context.groups.read(|known| known.position().clone()));
+            }
+            Err(refused) => return self.close(key, refused.into()),
         }
         let (is_catching_up, cursor) = (tab.is_catching_up(), tab.cursor.take());
         self.say_connected(key);

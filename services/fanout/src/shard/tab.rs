@@ -285,6 +285,12 @@ impl Core {
         joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
     }
 
+    /// The groups that a connection is in by its claims and grants.
+    pub(crate) fn held(&self, key: Key) -> Vec<crate::vocabulary::name::GroupName> {
+        let memberships = self.connections.get(key).map(|tab| &tab.subscriptions.memberships);
+        memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
+    }
+
     /// Whether nothing lies between the log and any queue, and all queues are written.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_settled() && self.connections.iter().all(|(_, tab)| tab.flow.is_none() && tab.queue.is_empty())

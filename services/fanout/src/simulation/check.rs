@@ -116,7 +116,9 @@ impl History {
                 groups: matched.groups.to_vec(),
                 org: event.attributes.org.clone(),
                 cross_org: route.cross_org(),
-                newest_is_enough: route.retain() != Retain::No || route.conflation_key(&event).is_some(),
+                newest_is_enough: route.retain() != Retain::No
+                    || route.conflation_key(&event).is_some()
+                    || matches!(route.effect(&event), Effect::Org { .. }),
                 logout: route.effect(&event).is_logout(),
             });
         }
@@ -139,7 +141,7 @@ impl History {
                     self.changes.push(Change { user, group, granted, revision, place, incarnation });
                 }
             }
-            Effect::None | Effect::Roles { .. } => {}
+            Effect::None | Effect::Roles { .. } | Effect::Org { .. } => {}
         }
     }
 
@@ -168,7 +170,7 @@ impl History {
         match (group.shape(), &values[..]) {
             ("user:{}", [user]) => claims.user.as_str() == *user,
             ("session:{}", [session]) => claims.session.as_ref().is_some_and(|own| own.as_str() == *session),
-            ("list:{}", _) => self.changes.iter().any(|change| change.grants(&claims.user, group)),
+            ("list:{}" | "crew:{}", _) => self.changes.iter().any(|change| change.grants(&claims.user, group)),
             _ => true,
         }
     }

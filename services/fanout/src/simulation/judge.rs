@@ -1,16 +1,16 @@
 //! What must hold in a run: all the time, and once it has come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fanfare_event::Event;
+use fanfare_event::{Event, Id};
 use fanfare_token::Claims;
 
 use super::check::{Account, Told, retained_flags, true_flags};
 use super::node::SimulatedNode;
 use super::platform::{TOKEN_LIFETIME, platform};
 use super::producer::ORGS;
-use super::tab::Manner;
+use super::tab::{Manner, Tab};
 use super::world::World;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
@@ -28,7 +28,8 @@ impl World {
                 return Err(fault);
             }
         }
-        self.verify_logouts()
+        self.verify_logouts()?;
+        self.verify_orgs_and_grants()
     }
 
     /// After a logout was read and felt, no tab of the user is left on the node (rule 1.3, 1.5).
@@ -45,6 +46,36 @@ impl World {
         Ok(())
     }
 
+    /// After an org was closed, none of its tabs is left on the node; after a grant or a withdrawal, each tab is in the
+    /// groups that are granted to its user without a call, and in no other (rules 1.6 and 11).
+    fn verify_orgs_and_grants(&self) -> Result<(), String> {
+        for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
+            for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {
+                for (who, groups) in shard.live_groups() {
+                    let (number, claims) = (node.number, who.claims());
+                    if node.known().is_closed(who) {
+                        return Err(format!("node {number} keeps a tab of {:?}, which is closed", claims.org));
+                    }
+                    let granted = node.known().crews(who);
+                    let held: BTreeSet<GroupName> =
+                        groups.into_iter().filter(|group| group.shape() == "crew:{}").collect();
+                    if granted != held {
+                        let user = &claims.user;
+                        return Err(format!(
+                            "a tab of {user} on node {number} is in {held:?}, and {granted:?} is granted"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a tab is not let in, as its org is closed.
+    pub(super) fn is_shut_out(&self, tab: &Tab) -> bool {
+        tab.link.is_none() && self.producers.is_suspended(tab.org())
+    }
+
     pub(super) fn judge(&mut self) -> Result<(), String> {
         self.judge_nodes()?;
         self.judge_ages()?;
@@ -53,7 +84,7 @@ impl World {
     }
 
     fn judge_tabs(&self) -> Result<(), String> {
-        for tab in self.tabs.iter().filter(|tab| tab.manner == Manner::Honest) {
+        for tab in self.tabs.iter().filter(|tab| tab.manner == Manner::Honest && !self.is_shut_out(tab)) {
             let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
             let account = Account { identity: &identity, owed_from, until: None, got: &tab.got };
             let missing = self.history.missing(&account, &self.log);
@@ -90,6 +121,13 @@ impl World {
                 }
             }
             self.judge_people(node)?;
+            for org in ORGS {
+                let id = Id::parse(org).map_err(|error| error.to_string())?;
+                let closed = node.groups.read(|known| known.orgs().closed(hub, &id).is_some());
+                if closed != self.producers.is_suspended(org) {
+                    return Err(format!("node {} is wrong about {org}: it says {closed}", node.number));
+                }
+            }
         }
         Ok(())
     }

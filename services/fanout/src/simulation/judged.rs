@@ -43,9 +43,14 @@ impl SimulatedShard {
                 Observed::Live(..) => self.core.observed.push(observed),
                 Observed::Replayed(key, place, groups) => {
                     let Some(judged) = self.judged.get(&key) else { continue };
-                    for group in groups.into_iter().filter(|group| group.shape() == "list:{}") {
+                    for group in groups {
                         let user = judged.identity.claims().user.clone();
-                        let learnt = judged.joined_at.get(&group).copied().unwrap_or_default();
+                        let learnt = match group.shape() {
+                            "list:{}" => judged.joined_at.get(&group).copied().unwrap_or_default(),
+                            // Its grants are looked at anew with each event of them.
+                            "crew:{}" => self.learnt,
+                            _ => continue,
+                        };
                         self.told.push(Told { user, group, place, learnt });
                     }
                 }

@@ -1,4 +1,5 @@
-//! The platform that is simulated: the demo's routes, shared lists with grants, and routes to roles.
+//! The platform that is simulated: the demo's routes, shared lists with grants, orgs that are suspended, and routes to
+//! roles.
 
 use std::fs;
 use std::sync::{Arc, OnceLock};
@@ -37,6 +38,14 @@ jwks = "http://127.0.0.1:1/jwks.json"
 users = true
 [hub."/hubs/notifications"]
 message_bytes = 8192
+join = [
+  "user:{user}",
+  "session:{session}",
+  "org:{org}",
+  "org:{org}/role:{role}",
+  { group = "admin", roles = ["admin", "superadmin"] },
+  { group = "crew:{listId}", granted = true },
+]
 method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
 "#;
 
@@ -53,6 +62,34 @@ name = "item-added"
 event = "lists.ItemAdded"
 groups = ["list:{list_id}"]
 send = { target = "itemAdded", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
+
+[[route]]
+name = "item-to-crew"
+event = "lists.ItemAdded"
+groups = ["crew:{list_id}"]
+send = { target = "crewItem", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
+
+[[route]]
+name = "crew-joins"
+event = "lists.CollaboratorAdded"
+grant = { user = "{user}", group = "crew:{list_id}" }
+
+[[route]]
+name = "crew-leaves"
+event = "lists.CollaboratorRemoved"
+withdraw = { user = "{user}", group = "crew:{list_id}" }
+
+[[route]]
+name = "org-suspended"
+event = "orgs.Suspended"
+groups = ["org:{org}"]
+toast = { severity = "error", title = "Suspended", message = "{cause}" }
+close_org = { reason = "Suspended: {cause}" }
+
+[[route]]
+name = "org-resumed"
+event = "orgs.Resumed"
+open_org = true
 
 [[route]]
 name = "collaborator-added"
@@ -92,6 +129,11 @@ fn load() -> Platform {
     for name in ["CollaboratorAdded", "CollaboratorRemoved"] {
         write(schemas.join(format!("{name}.v1.avsc")), &schema(name, true));
     }
+    let orgs = folder.path().join("schemas/orgs");
+    fs::create_dir_all(&orgs).expect("a folder");
+    for name in ["Suspended", "Resumed"] {
+        write(orgs.join(format!("{name}.v1.avsc")), &schema_of_org(name));
+    }
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
     let Loaded { registry, routes, config } = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
     let hub = config.hubs.into_iter().next().expect("a hub");
@@ -114,6 +156,17 @@ fn schema(name: &str, of_a_user: bool) -> String {
         schema["fanfare.revision"] = json!("revision");
     }
     schema["fields"] = json!(fields);
+    schema.to_string()
+}
+
+fn schema_of_org(name: &str) -> String {
+    let field = |name: &str| json!({ "name": name, "type": "string", "doc": "A name." });
+    let revision = json!({ "name": "revision", "type": ["null", "long"], "default": null, "doc": "Its revision." });
+    let schema = json!({
+        "type": "record", "name": name, "namespace": "fanfare.orgs", "doc": "Of an org.",
+        "fanfare.key": ["org"], "fanfare.revision": "revision",
+        "fields": [field("org"), field("cause"), revision],
+    });
     schema.to_string()
 }
 
@@ -150,6 +203,7 @@ pub(super) fn bounds(window: Window) -> Bounds {
         retained_bytes: 1 << 30,
         revocations: MOST,
         grants: MOST,
+        orgs: MOST,
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) enum Theme {
     Flags,
     Lists,
     People,
+    Orgs,
 }
 
 /// Where the events of an aggregate wait, in order: one relay for each producer.
@@ -46,6 +47,8 @@ pub(super) struct Producers {
     pub(super) flags: BTreeMap<(String, String), Option<bool>>,
     /// Of each user, list and org: whether access is granted.
     pub(super) access: BTreeMap<(String, String, String), bool>,
+    /// Of each org that was ever suspended: whether it is.
+    suspended: BTreeMap<String, bool>,
     /// Of each org and user: the roles, once they were changed, and in which second.
     pub(super) roles: BTreeMap<(String, String), (Vec<String>, i64)>,
     /// When each user logged out last, in seconds by auth's clock, everywhere or a session.
@@ -72,6 +75,7 @@ impl Producers {
             Theme::Flags => 15..35,
             Theme::Lists => 52..88,
             Theme::People => 88..97,
+            Theme::Orgs => 97..98,
         };
         let kind = if random.chance(50) { of_theme } else { 0..100 };
         match kind.start + random.below(kind.len()) {
@@ -95,6 +99,7 @@ impl Producers {
             68..88 => self.access(now, user, random),
             88..93 => self.change_roles(now, org, user, random),
             93..97 => self.log_out(now, org, user, sessions, random),
+            97 => self.suspend(now, org, random),
             _ => self.poison(now, org, random),
         }
     }
@@ -156,6 +161,20 @@ impl Producers {
         let kind = if granted { "lists.CollaboratorAdded" } else { "lists.CollaboratorRemoved" };
         let body = json!({ "org": org, "user": user, "list_id": list, "revision": self.revision });
         self.emit(SHARED, now, kind, body);
+    }
+
+    fn suspend(&mut self, now: i64, org: &str, random: &mut Random) {
+        let suspended = random.chance(35);
+        self.revision += 1;
+        self.suspended.insert(org.to_owned(), suspended);
+        let kind = if suspended { "orgs.Suspended" } else { "orgs.Resumed" };
+        let body = json!({ "org": org, "cause": format!("cause {}", self.serial), "revision": self.revision });
+        self.emit(SHARED, now, kind, body);
+    }
+
+    /// Whether an org is suspended.
+    pub(super) fn is_suspended(&self, org: &str) -> bool {
+        self.suspended.get(org) == Some(&true)
     }
 
     fn change_roles(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {

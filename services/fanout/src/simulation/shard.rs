@@ -25,6 +25,7 @@ use crate::pipeline::{Recent, Window};
 use crate::projection::Consequence;
 use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
 use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 
 /// What a tab that does not read may leave waiting, in bytes of memory.
 const QUEUE: usize = 2 << 10;
@@ -76,6 +77,8 @@ pub(super) struct SimulatedShard {
     pub(super) judged: BTreeMap<Key, Judged>,
     ticked: i64,
     pub(super) broken: Vec<String>,
+    /// How many records its node had learnt from when it did something last.
+    pub(super) learnt: usize,
     /// What replays told of lists.
     pub(super) told: Vec<Told>,
     /// The most bytes that ever waited for a tab.
@@ -113,6 +116,7 @@ impl SimulatedShard {
             judged: BTreeMap::new(),
             ticked: 0,
             broken: Vec::new(),
+            learnt: 0,
             told: Vec::new(),
             most_waiting: 0,
         }
@@ -143,6 +147,11 @@ impl SimulatedShard {
     /// Whose connections are live.
     pub(super) fn live(&self) -> impl Iterator<Item = &Identity> {
         self.core.live().map(|(_, who, _)| who)
+    }
+
+    /// The same, with the groups that they are in without a call.
+    pub(super) fn live_groups(&self) -> impl Iterator<Item = (&Identity, Vec<GroupName>)> {
+        self.core.live().map(|(key, who, _)| (who, self.core.held(key)))
     }
 
     /// From where on a connection is live, once it has caught up.
@@ -267,6 +276,7 @@ impl SimulatedShard {
             self.core.tick(view.now / 1000);
         }
         self.drain(view);
+        self.learnt = view.learnt;
         for (key, judged) in &mut self.judged {
             for group in self.core.joined(*key) {
                 judged.joined_at.entry(group).or_insert(view.learnt);

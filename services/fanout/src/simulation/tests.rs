@@ -23,7 +23,7 @@ pub(super) fn traced_tab() -> Option<usize> {
 }
 
 /// How many runs a broken rule may stay unnoticed.
-const UNNOTICED: u64 = 1_500;
+const UNNOTICED: u64 = 3_000;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
@@ -136,6 +136,9 @@ mod without {
         groups_that_are_announced_before_the_look: JoinBeforeLook,
         logouts_that_are_felt: LogoutFelt,
         logouts_that_no_other_token_saves_a_tab_from: EndedNotRefreshed,
+        orgs_that_are_closed_and_felt: OrgCloseFelt,
+        a_second_look_whether_an_org_is_closed: OrgLookedAt,
+        grants_that_are_felt: GrantFelt,
         withdrawals_that_are_felt: WithdrawalFelt,
         roles_that_are_felt: RolesFelt,
         grants_that_bound_a_resume: GrantsOnResume,

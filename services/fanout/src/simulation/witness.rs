@@ -1,10 +1,11 @@
 //! What a node has read of roles and access, folded by revisions alone: the comparison for what it lets pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fanfare_event::Event;
 
+use super::producer::LISTS;
 use crate::route::Effect;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
@@ -28,6 +29,8 @@ pub(super) struct Seen {
 pub(super) struct Witness {
     pub(super) roles: KnownRoles,
     pub(super) access: BTreeMap<(String, GroupName), (i64, bool)>,
+    /// By org the revision, and whether it is closed.
+    orgs: BTreeMap<String, (i64, bool)>,
 }
 
 impl Witness {
@@ -47,9 +50,27 @@ impl Witness {
             ("org:{}", [of]) => **of == *org,
             ("org:{}/role:{}", [of, role]) => **of == *org && roles.iter().any(|has| has == role),
             ("admin", []) => roles.iter().any(|role| role == "admin" || role == "superadmin"),
-            ("list:{}", _) => self.access.get(&(user, group.clone())).is_some_and(|(_, granted)| *granted),
+            ("list:{}" | "crew:{}", _) => self.access.get(&(user, group.clone())).is_some_and(|(_, granted)| *granted),
             _ => false,
         }
+    }
+
+    /// Whether an org is closed.
+    pub(super) fn is_closed(&self, who: &Identity) -> bool {
+        let org = who.claims().org.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.orgs.get(&org).is_some_and(|(_, closed)| *closed)
+    }
+
+    /// The groups that somebody is in without a call.
+    pub(super) fn crews(&self, who: &Identity) -> BTreeSet<GroupName> {
+        let (user, org) = (who.claims().user.to_string(), who.claims().org.as_ref());
+        let of_org = |group: &GroupName| {
+            let lists = LISTS.iter().filter(|(_, of)| org.is_some_and(|org| org.as_str() == *of));
+            lists.into_iter().any(|(list, _)| group.values().eq([*list]))
+        };
+        let granted = self.access.iter().filter(|((of, _), (_, granted))| *of == user && *granted);
+        let groups = granted.map(|((_, group), _)| group).filter(|group| group.shape() == "crew:{}" && of_org(group));
+        groups.cloned().collect()
     }
 
     /// Notes what an event says of roles and access: by revisions alone, unlike the projection.
@@ -69,6 +90,12 @@ impl Witness {
                         if revision > known.0 {
                             *known = (revision, granted);
                         }
+                    }
+                }
+                Effect::Org { org, closed } => {
+                    let known = self.orgs.entry(org.to_string()).or_default();
+                    if revision > known.0 {
+                        *known = (revision, closed.is_some());
                     }
                 }
                 Effect::None | Effect::Logout { .. } => {}

@@ -55,7 +55,7 @@ impl World {
         };
         let tabs = (0..1 + random.below(11)).map(|number| Tab::new(number, habits, &mut random)).collect();
         let anew = random.below(8).saturating_sub(4);
-        let theme = *random.pick(&[Theme::Anything, Theme::Flags, Theme::Lists, Theme::People]);
+        let theme = *random.pick(&[Theme::Anything, Theme::Flags, Theme::Lists, Theme::People, Theme::Orgs]);
         let (producers, history) = (Producers::new(theme), History::default());
         Self { random, now: BEGIN, settings, log, producers, nodes, tabs, history, anew }
     }
@@ -237,7 +237,7 @@ impl World {
             self.verify()?;
             let nodes = self.nodes.iter().all(|node| node.is_idle(&self.log));
             let shards = self.nodes.iter().flat_map(|node| &node.shards).all(SimulatedShard::is_idle);
-            if nodes && shards && self.tabs.iter().all(Tab::is_settled) {
+            if nodes && shards && self.tabs.iter().all(|tab| tab.is_settled() || self.is_shut_out(tab)) {
                 return Ok(());
             }
         }

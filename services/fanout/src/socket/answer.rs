@@ -1,5 +1,6 @@
 //! The one table of refusals: what went wrong, whose fault it is, which status and text it gets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -36,6 +37,8 @@ pub(super) enum Refusal {
     Org(IdentityError),
     /// The hub asks for roles that the token does not have.
     Role,
+    /// An event has closed the org to the hub, for this reason.
+    OrgClosed(Arc<str>),
     /// The page's origin is not allowed to open WebSockets here.
     Origin,
     /// The connection that the request names is not to be had.
@@ -129,6 +132,7 @@ impl Refusal {
             }
             Self::Org(error) => (StatusCode::FORBIDDEN, error.to_string()),
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
+            Self::OrgClosed(reason) => (StatusCode::FORBIDDEN, reason.to_string()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
             // Its client refreshes and polls again.
             Self::Connection(Denied::Replaced) => {

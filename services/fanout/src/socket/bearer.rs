@@ -174,6 +174,22 @@ fn identity(
     Ok(identity)
 }
 
+/// Whether an event has closed a hub to the caller's org. Asked where a connection opens: one that is open has to hear
+/// why it ends.
+///
+/// # Errors
+/// [`Refusal::OrgClosed`] with the reason, counted.
+pub(super) fn check_org(app: &App, hub: &HubConfig, identity: Option<&Identity>) -> Result<(), Refusal> {
+    let Some(who) = identity else { return Ok(()) };
+    let Some(reason) = app.groups.closed_org(hub, who) else { return Ok(()) };
+    app.metrics.connect_refused("org_closed");
+    if app.edge.may_say("org_closed") {
+        let org = who.claims().org.as_ref().map(tracing::field::display);
+        tracing::info!(hub = &*hub.path, org, reason = "org_closed", "connect refused");
+    }
+    Err(Refusal::OrgClosed(reason))
+}
+
 /// What a hub does not need refuses no token; what it needs and cannot read does.
 fn check_needs(app: &App, hub: &HubConfig, parts: &Parts, claims: &Claims) -> Result<(), Refusal> {
     let Some(needed) = claims.unusable.iter().find(|unusable| hub.needs(unusable.says)) else { return Ok(()) };

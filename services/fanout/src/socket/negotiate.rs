@@ -21,6 +21,7 @@ use crate::vocabulary::Identity;
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
     app.check_willing(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
+    bearer::check_org(app, hub, identity.as_ref())?;
     let query = Query::of(&parts.uri);
     let (asked, stateful) = (query.one("negotiateVersion")?, query.one("useStatefulReconnect")?);
     let who = app.edge.seats.who(identity.as_ref(), app.edge.address(parts));

@@ -38,7 +38,9 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads token and identity of a request that opens a connection.
     pub(super) async fn of(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Self, Refusal> {
-        Self::within(app, hub, parts, 0, Ended::Refused).await
+        let asked = Self::within(app, hub, parts, 0, Ended::Refused).await?;
+        bearer::check_org(app, hub, asked.identity.as_ref())?;
+        Ok(asked)
     }
 
     /// The same for a bearer token that expired at most so many seconds ago.

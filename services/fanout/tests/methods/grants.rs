@@ -155,6 +155,8 @@ async fn a_withdrawal_voids_what_an_authorizer_allowed_before_it() {
 async fn a_withdrawal_voids_remembered_answers_and_ends_what_they_joined() {
     let (responder, node) = asked().await;
     let mut alice = tab(&node, "alice").await;
+    // What is held for a tab that has not caught up is not told once it has left the group.
+    assert!(alice.invoke("Cursor", json!([])).await.is_ok());
     responder.reply("/alice/7", Reply::Status(200));
     assert_eq!(alice.invoke("Cached", json!(["7"])).await, Ok(Value::Null));
     node.publish(&[item("7", "milk"), access("CollaboratorRemoved", "acme", "alice", "7", "1"), item("7", "bread")])
@@ -167,4 +169,32 @@ async fn a_withdrawal_voids_remembered_answers_and_ends_what_they_joined() {
     responder.reply("/alice/7", Reply::Status(200));
     assert_eq!(alice.invoke("Cached", json!(["7"])).await, Ok(Value::Null), "allowed again");
     assert_eq!(responder.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_grant_joins_open_and_new_tabs_without_a_call_and_a_withdrawal_takes_them_out() {
+    let node = node("join = [\"user:{user}\", \"org:{org}\", { group = \"list:{listId}\", granted = true }]").await;
+    let (mut alice, mut bob) = (tab(&node, "alice").await, tab(&node, "bob").await);
+    for tab in [&mut alice, &mut bob] {
+        assert!(tab.invoke("Cursor", json!([])).await.is_ok());
+    }
+    node.publish(&[
+        item("7", "before"),
+        access("CollaboratorAdded", "acme", "alice", "7", "1"),
+        access("CollaboratorAdded", "globex", "bob", "7", "2"),
+        item("7", "milk"),
+    ])
+    .await;
+    assert_eq!(alice.expect("itemAdded").await["item"], "milk", "from the event on");
+    hears_nothing_else(&node, &mut bob, "not in his org").await;
+    assert_eq!(alice.expect("toast").await["title"], "not in his org");
+    let mut later = tab(&node, "alice").await;
+    assert!(later.invoke("Cursor", json!([])).await.is_ok());
+    node.publish(&[item("7", "bread"), access("CollaboratorRemoved", "acme", "alice", "7", "3"), item("7", "wine")])
+        .await;
+    for tab in [&mut alice, &mut later] {
+        assert_eq!(tab.expect("itemAdded").await["item"], "bread");
+        assert_eq!(tab.expect("collaboratorRemoved").await, "alice");
+        hears_nothing_else(&node, tab, "out").await;
+    }
 }

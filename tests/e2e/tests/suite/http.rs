@@ -136,7 +136,8 @@ async fn a_page_behind_a_proxy_that_replaces_the_host_opens_its_socket() {
 #[tokio::test]
 async fn a_load_balancer_is_told_on_the_port_of_the_hubs_whether_the_node_is_ready() {
     let mut node = Node::start_with(Settings::default().section("[health]\npath = \"/health\"").drain_seconds(5)).await;
-    let ask = |method| async move { Request::new(method, "/health").send(node.address()).await };
+    let to = node.address();
+    let ask = |method: &'static str| async move { Request::new(method, "/health").send(to).await };
     let ready = ask("GET").await.expect("an answer").expect(200);
     assert_eq!(ready.json(), serde_json::json!({ "status": "ready" }));
     assert_eq!(ask("HEAD").await.expect("an answer").expect(200).text(), "");

@@ -22,6 +22,7 @@ mod limits;
 mod log_lines;
 mod logout;
 mod operators;
+mod orgs;
 mod presence;
 mod proxy;
 mod publish;

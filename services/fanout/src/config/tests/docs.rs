@@ -30,17 +30,25 @@ fn examples_of_routes_are_sound() {
         );
         std::fs::write(folder.path().join(format!("tasks/{name}.v1.avsc")), schema).unwrap();
     }
+    for name in ["PlanEnded", "PlanRenewed"] {
+        let schema = format!(
+            r#"{{"type":"record","name":"{name}","fanfare.key":["org"],"fields":[
+            {{"name":"org","type":"string"}},{{"name":"plan","type":"string"}}]}}"#
+        );
+        std::fs::write(folder.path().join(format!("tasks/{name}.v1.avsc")), schema).unwrap();
+    }
     let registry = Registry::builtin().with_folder(folder.path()).unwrap();
     let hub = |path: &str, groups: &[&str]| HubDeclaration {
         path: path.to_owned(),
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+        granted: Vec::new(),
         times: crate::route::Times::default(),
         realms: crate::route::Realms::default(),
     };
     let standard = ["user:{user}", "session:{session}", "org:{org}", "org:{org}/role:{role}", "admin"];
-    let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}"])];
+    let hubs = [hub("/hubs/notifications", &standard), hub("/hubs/tasks", &["task:{task}", "org:{org}"])];
     let page = manual("routes.md");
-    assert_eq!(examples(&page).len(), 5);
+    assert_eq!(examples(&page).len(), 6);
     for example in examples(&page) {
         let source = Source { path: "routes.md".into(), text: example.to_owned() };
         RouteTable::compile(&[source], &registry, &hubs).unwrap_or_else(|faults| panic!("{}", faults[0]));

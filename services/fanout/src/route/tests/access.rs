@@ -99,6 +99,23 @@ grant = { user = "{user}", group = "list:{list_id}" }"#, "5:1: the route `t` sen
     (r#"event = "lists.Added"
 grant = { user = "{user}", group = "list:{list_id}" }
 withdraw = { user = "{user}", group = "list:{list_id}" }"#, "6:1: `grant` and `withdraw` exclude each other"),
+    (r#"event = "lists.Added"
+grant = { user = "{user}", group = "list:{list_id}", join = true }"#, "5:54: `grant` has no key `join` (whether a connection is in it without a call says the hub: join = [{ group = "),
+    (r#"event = "lists.Forgotten"
+close_org = { reason = "over" }"#, "5:1: lists.Forgotten has no key, and what it says would be forgotten (its schema needs "),
+    (r#"event = "lists.Added"
+close_org = { reason = " " }"#, "5:24: the reason is blank (for instance reason = "),
+    (r#"event = "lists.Added"
+close_org = {}"#, "`close_org` needs the key `reason`"),
+    (r#"event = "lists.Added"
+close_org = { reason = "{lst_id}" }"#, "has no field `lst_id` (did you mean `list_id`?)"),
+    (r#"event = "lists.Added"
+open_org = false"#, "5:1: `open_org` can only be true (leave the key out)"),
+    (r#"event = "lists.Added"
+open_org = true
+close_org = { reason = "over" }"#, "`close_org` and `open_org` exclude each other"),
+    (r#"event = "lists.Added"
+close_orgs = { reason = "over" }"#, "the route `t` has no key `close_orgs` (did you mean `close_org`?)"),
 ];
 
 #[test]
@@ -108,4 +125,28 @@ fn each_fault_is_told_with_its_place() {
         let told: Vec<_> = compiled(&text).unwrap_err().iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|fault| fault.contains(expected)), "{route}\nexpected {expected}\ntold {told:#?}");
     }
+}
+
+#[test]
+fn an_org_is_closed_for_a_reason_and_opened_again() {
+    let text = r#"
+        hub = "/hubs/lists"
+        [[route]]
+        name = "closed"
+        event = "lists.Added"
+        close_org = { reason = " {list_id}\n{by} " }
+        [[route]]
+        name = "opened"
+        event = "lists.Removed"
+        open_org = true
+    "#;
+    let table = compiled(text).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    for (list, reason) in [("7".to_owned(), "7bob".to_owned()), ("x".repeat(300), "x".repeat(256))] {
+        let event = added(&list);
+        let matches = table.resolve(&event).unwrap();
+        let Effect::Org { org, closed } = matches[0].route.effect(&event) else { panic!("no org") };
+        assert_eq!((org.as_str(), closed.as_deref()), ("acme", Some(&*reason)));
+    }
+    let told = table.explain(&registry(), None);
+    assert!(told[0].contains("closed on /hubs/lists tells nobody and closes the org"), "{told:?}");
 }

@@ -22,7 +22,13 @@ pub(super) const HUB: &str = "/hubs/notifications";
 
 pub(super) fn hub(path: &str, groups: &[&str]) -> HubDeclaration {
     let groups = groups.iter().map(|text| text.parse().unwrap()).collect();
-    HubDeclaration { path: path.to_owned(), groups, times: Times::default(), realms: Realms::default() }
+    HubDeclaration {
+        path: path.to_owned(),
+        groups,
+        granted: Vec::new(),
+        times: Times::default(),
+        realms: Realms::default(),
+    }
 }
 
 /// The demo's hub and one more.

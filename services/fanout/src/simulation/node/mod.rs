@@ -135,6 +135,11 @@ impl SimulatedNode {
         self.effects.is_some() || self.applying
     }
 
+    /// What it has read of roles, access and orgs, by revisions alone.
+    pub(super) fn known(&self) -> &Witness {
+        &self.known
+    }
+
     pub(super) fn learnt(&self) -> &Learnt {
         &self.learnt
     }

@@ -14,6 +14,7 @@ use fanfare_token::Claims;
 use super::check::History;
 use super::log::Log;
 use super::node::SimulatedNode;
+use super::platform::platform;
 use super::producer::{LISTS, ORGS, Producers, USERS};
 use super::rule::{Rule, Rules};
 use crate::connection::ConnectionId;
@@ -263,6 +264,13 @@ impl Tab {
         let Some(identity) = self.identity() else { return Ok(()) };
         let refuses = node.groups.read(|known| known.refuses(identity.claims()));
         let refused = refuses && around.rules.keep(Rule::RefuseAtConnect);
+        // The page shows why, and tries again.
+        if node.groups.closed_org(&platform().hub, &identity).is_some() {
+            return Ok(());
+        }
+        if node.known().is_closed(&identity) && !node.is_busy() {
+            return Err(format!("node {number} accepts {:?}, whose org is closed", identity.claims()));
+        }
         let ended = around.history.ended_by(&identity, node.learnt());
         if let (false, Some(ended)) = (refused, ended) {
             return Err(format!("node {number} has read {ended:?} and accepts {:?}", identity.claims()));
