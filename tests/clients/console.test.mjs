@@ -117,6 +117,15 @@ check("it shows all nodes, what passes them, and who is connected to which", asy
   const shown = await console.page.locator("#connections h3").textContent();
   assert.equal(shown, HOSTILE.replace("\u202e", "\\u{202e}"), "what would turn the text around stands there by its number");
   assert.equal(await console.page.locator("#connections img").count(), 0);
+  await one.publish("auth.UserLoggedOut", "console-logout", { user: "dora", org: "acme", session: null });
+  while ((await console.page.locator("#refused li").count()) === 0) {
+    await console.find("user", "dora");
+    await sleep(300);
+  }
+  await console.says("#refused li", /Tokens issued until .* are refused: logged out at \d/);
+  await console.find("user", "alice");
+  await console.says("#found", "2 connections.");
+  assert.equal(await console.page.locator("#refused li").count(), 0);
   await console.find("org", "nobody's");
   await console.says("#found", "0 connections.");
 

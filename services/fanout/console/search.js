@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { askFirst, copy } from "./ask-first.js";
 import { Card, at, button, element, say } from "./element.js";
-import { counted, number, time } from "./words.js";
+import { counted, number, plain, time } from "./words.js";
 
 const PAGE = 50;
 /** What each thing is called in a request, and what is closed by it. */
@@ -25,6 +25,7 @@ export function clearSearch() {
   turn += 1;
   found = [];
   at("connections").replaceChildren();
+  at("refused").replaceChildren();
   say(at("found"), "", "");
   for (const id of ["more", "copy", "close-all"]) at(id).hidden = true;
 }
@@ -35,6 +36,7 @@ async function look(after) {
   const query = new URLSearchParams({ [by]: value, limit: PAGE });
   if (after !== undefined) query.set("continue", after);
   say(at("found"), "Looking…", "");
+  if (after === undefined) at("refused").replaceChildren();
   try {
     const { connections, continue: next, missing = [] } = await ask(`/connections?${query}`);
     // What was asked for later counts.
@@ -45,6 +47,7 @@ async function look(after) {
     else at("connections").append(...cards);
     const without = missing.length > 0 ? `; without those of ${missing.join(", ")}, which gave no answer` : "";
     say(at("found"), `${counted(found.length, "connection")}${next ? ", and more" : ""}${without}.`);
+    if (by === "user" && after === undefined) await refused(value, mine);
     at("more").hidden = next === undefined;
     at("more").onclick = () => look(next);
     at("copy").hidden = found.length === 0;
@@ -55,6 +58,19 @@ async function look(after) {
     if (after === undefined) clearSearch();
     say(at("found"), error.message, "fault");
   }
+}
+
+/** Since when the tokens of a user are refused, if they are. */
+async function refused(user, mine) {
+  const { logouts, everyone } = await ask(`/users/${encodeURIComponent(user)}`);
+  if (mine !== turn) return;
+  const lines = logouts.map(({ at: when, session, realm }) => {
+    const whose = realm === undefined ? "" : ` in the realm ${realm}`;
+    const which = session === undefined ? `issued until ${time(when)}` : `of the session ${session}`;
+    return `Tokens ${which}${whose} are refused: logged out at ${time(when)}.`;
+  });
+  if (everyone !== undefined) lines.push(`Tokens issued until ${time(everyone)} are refused, whoever they are for.`);
+  at("refused").replaceChildren(...lines.map((line) => element("li", {}, plain(line))));
 }
 
 function card(connection) {

@@ -138,6 +138,31 @@ pub struct RoutesPage {
     pub next: Option<String>,
 }
 
+/// Which tokens of a user are refused, as the node that was asked knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserState {
+    /// The user's id.
+    pub user: String,
+    /// The newest logouts that are remembered.
+    pub logouts: Vec<UserLogout>,
+    /// Tokens issued until then are refused whoever they are for, as RFC 3339 writes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub everyone: Option<String>,
+}
+
+/// A logout of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLogout {
+    /// Tokens that were issued until then are refused; of a session all are.
+    pub at: String,
+    /// The session, if it was one alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<String>,
+    /// The realm, if it was one of several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub realm: Option<String>,
+}
+
 /// Who asks, and what that allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhoAmI {

@@ -239,6 +239,12 @@ impl Projection {
         self.revocations.refuses(claims)
     }
 
+    /// Who was logged out.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
     /// Whether an event with this key for duplicates was read within the window, and with this body.
     #[must_use]
     pub fn novelty(&self, key: &str, body: &[u8]) -> Novelty {

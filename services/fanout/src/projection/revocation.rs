@@ -22,6 +22,17 @@ pub struct Revocations {
     limit: usize,
 }
 
+/// A logout of a user that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logout {
+    /// Whose users are meant.
+    pub realm: InRealm,
+    /// The session, if it was one alone.
+    pub session: Option<Id>,
+    /// When, in seconds since the epoch.
+    pub at: i64,
+}
+
 /// Who was logged out: user and session together, since two users may have sessions of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Subject {
@@ -81,6 +92,24 @@ impl Revocations {
             time(realm.clone(), None).is_some_and(|floor| claims.issued_at <= floor)
                 || session.is_some_and(|session| time(realm, Some(session)).is_some())
         })
+    }
+
+    /// The newest logouts of a user, at most so many; all that are remembered are looked at.
+    #[must_use]
+    pub fn of(&self, user: &Id, most: usize) -> Vec<Logout> {
+        let own = self.by_time.iter().rev().filter(|(_, subject)| subject.user == *user).take(most);
+        own.map(|(at, Subject { realm, session, .. })| Logout {
+            realm: realm.clone(),
+            session: session.clone(),
+            at: *at,
+        })
+        .collect()
+    }
+
+    /// Up to when everybody's tokens are refused, as logouts had to be forgotten early.
+    #[must_use]
+    pub fn of_everyone(&self) -> Option<i64> {
+        self.everyone
     }
 
     /// Forgets logouts before `seconds`: no token from before them can still be alive.

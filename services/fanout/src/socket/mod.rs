@@ -37,6 +37,7 @@ pub mod shard;
 #[cfg(test)]
 mod stale_tests;
 mod state;
+mod users;
 mod web_socket;
 mod wire;
 
@@ -92,6 +93,7 @@ pub fn operator(app: Arc<App>) -> Router {
     let operators = Router::new()
         .route("/connections", get(connections::list))
         .route("/connections/{id}", delete(connections::close_one))
+        .route("/users/{user}", get(users::show))
         .route("/users/{user}/connections", delete(connections::close_user))
         .route("/sessions/{session}/connections", delete(connections::close_session))
         .route("/whoami", get(nodes::who_am_i))

@@ -141,6 +141,29 @@ async fn whoever_may_only_look_changes_nothing() {
 }
 
 #[tokio::test]
+async fn since_when_a_users_tokens_are_refused_is_told() {
+    let node = Node::start_default().await;
+    let bearer = bearer(&node, &["--read-only"]).await;
+    let known = async |user: &str| ask(&node, &bearer, Request::get(format!("/users/{user}"))).await.expect(200).json();
+    assert_eq!(known("alice").await, json!({ "user": "alice", "logouts": [] }));
+    let out = |id: &str, session: Option<&str>| {
+        NewEvent::new("auth.UserLoggedOut", id, &json!({ "user": "alice", "org": "acme", "session": session }))
+    };
+    node.publish(&[out("1", Some("s-1")), out("2", None)]).await;
+    let told = until("both are read", async || {
+        let told = known("alice").await;
+        (all(&told, "logouts").len() == 2).then_some(told)
+    })
+    .await;
+    let sessions: Vec<&Value> = all(&told, "logouts").iter().map(|logout| &logout["session"]).collect();
+    assert!(sessions.contains(&&json!("s-1")) && sessions.contains(&&Value::Null), "{told}");
+    assert!(all(&told, "logouts").iter().all(|logout| logout["at"].as_str().is_some_and(|at| at.ends_with('Z'))));
+    assert_eq!(known("bob").await["logouts"], json!([]), "another user");
+    ask(&node, &bearer, Request::get("/users/a%0Ab")).await.expect(400);
+    ask(&node, &bearer, Request::get("/users/alice?realm=x")).await.expect(400);
+}
+
+#[tokio::test]
 async fn routes_and_one_connection_are_found() {
     let node = Node::start_default().await;
     let _tabs = [node.tab(&Token::user("alice", "acme")).await, node.tab(&Token::user("bob", "acme")).await];

@@ -103,7 +103,7 @@ pub(super) async fn close_session(
     close(&app, Closing { connection: None, user, session: Some(id("the session", session)?), realm }).await
 }
 
-fn id(what: &'static str, value: String) -> Result<Id, Refused> {
+pub(super) fn id(what: &'static str, value: String) -> Result<Id, Refused> {
     Id::parse(&value).map_err(|error| Refused::Id { what, value, reason: error.to_string() })
 }
 

@@ -103,7 +103,7 @@ pub(in crate::socket) fn only<const N: usize>(uri: &Uri, keys: [&str; N]) -> Res
 }
 
 /// That there is no query.
-pub(super) fn none(uri: &Uri) -> Result<(), BadQuestion> {
+pub(in crate::socket) fn none(uri: &Uri) -> Result<(), BadQuestion> {
     known(uri, &[])
 }
 

@@ -25,6 +25,7 @@ fn describe() -> Value {
         "paths": {
             "/connections": { "get": list() },
             "/connections/{id}": { "delete": close("Closes one connection.", &[path("id", "The connection's id.")]) },
+            "/users/{user}": { "get": nodes::user(&path("user", "The user's id.")) },
             "/users/{user}/connections": {
                 "delete": close("Closes all connections of a user.", &[path("user", "The user's id."), realm()])
             },

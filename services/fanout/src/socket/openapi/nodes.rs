@@ -13,6 +13,26 @@ pub(super) fn list() -> Value {
     })
 }
 
+/// `GET /users/{user}`.
+pub(super) fn user(parameter: &Value) -> Value {
+    let (text, time) = (json!({ "type": "string" }), json!({ "type": "string", "format": "date-time" }));
+    json!({
+        "summary": "Since when tokens of a user are refused.",
+        "parameters": [parameter],
+        "responses": with(answers("The newest logouts that are remembered.", &[400, 401]), "200", &json!({
+            "type": "object", "required": ["user", "logouts"],
+            "properties": {
+                "user": text,
+                "logouts": { "type": "array", "items": { "type": "object", "required": ["at"], "properties": {
+                    "at": time, "session": text, "realm": text
+                } } },
+                "everyone": { "type": "string", "format": "date-time",
+                              "description": "Tokens issued until then are refused whoever they are for." }
+            }
+        }))
+    })
+}
+
 /// `GET /whoami`.
 pub(super) fn who_am_i() -> Value {
     json!({
