@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use fanfare_event::check_name;
-use fanfare_token::ClaimKind;
+use fanfare_token::{ClaimKind, OtherClaims};
 
 use super::authorizer::AuthorizerConfig;
 use super::hub_settings;
 use super::hub_settings::ConnectionSettings;
 use super::join::{self, JoinRule, Joiner};
 use super::method;
+use super::required_claim::{self, RequiredClaim};
 use crate::document::Spot;
 use crate::document::section::Section;
 use crate::method::Declared;
@@ -35,6 +36,7 @@ pub(super) const KEYS: &[&str] = &[
     "public",
     "join",
     "require_roles",
+    "require_claims",
     "any_org_roles",
     "catch_up",
     "cookie",
@@ -63,6 +65,8 @@ pub struct HubConfig {
     pub granted: Vec<(GroupTemplate, Spot)>,
     /// One of these roles is needed to connect, if any are listed.
     pub require_roles: Option<Vec<String>>,
+    /// What a token must say to connect, all of it.
+    pub require_claims: Vec<RequiredClaim>,
     /// Whoever has one of these roles may name any org.
     pub any_org_roles: Vec<String>,
     /// Whether a new connection hears nothing before it has said where it stands or is quiet.
@@ -102,6 +106,11 @@ impl HubConfig {
         self.require_roles.as_ref().is_none_or(|asked| asked.iter().any(|role| roles.contains(role)))
     }
 
+    /// The first claim that the hub requires and a token does not have, or not with a value that is asked for.
+    pub fn lacks(&self, claims: &OtherClaims) -> Option<&str> {
+        self.require_claims.iter().find(|required| !required.is_met(claims)).map(|required| &*required.claim)
+    }
+
     /// Whether someone with these roles may name an org that is not their own.
     pub fn may_name_org(&self, roles: &[String]) -> bool {
         self.any_org_roles.iter().any(|role| roles.contains(role))
@@ -124,7 +133,13 @@ impl HubConfig {
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         let described = self.presence.iter().flat_map(|presence| &presence.describe);
         let of_methods = self.methods.iter().flat_map(|method| method.claims());
-        self.join.iter().flat_map(JoinRule::claims).chain(of_methods).chain(described.flat_map(Described::claims))
+        let required = self.require_claims.iter().map(|required| &*required.claim);
+        self.join
+            .iter()
+            .flat_map(JoinRule::claims)
+            .chain(required)
+            .chain(of_methods)
+            .chain(described.flat_map(Described::claims))
     }
 
     /// What routes may refer to of this hub.
@@ -208,6 +223,7 @@ fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], real
         presence,
         granted,
         require_roles,
+        require_claims: required_claim::read(&section, public),
         any_org_roles: roles(&section, "any_org_roles").unwrap_or_else(|| vec![ANY_ORG.to_owned()]),
         catch_up: section.boolean("catch_up").unwrap_or(true),
         cookie: cookie(&section),

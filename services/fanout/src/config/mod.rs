@@ -22,6 +22,7 @@ mod origin;
 mod paths;
 mod personal;
 mod presence;
+mod required_claim;
 mod schema_registry;
 mod secret_file;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use limits::Limits;
 pub use loaded::{Loaded, route_files, routes_again};
 pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;
+pub use required_claim::RequiredClaim;
 pub use schema_registry::SchemaRegistryConfig;
 
 use crate::document::section::Section;

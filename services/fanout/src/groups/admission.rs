@@ -186,11 +186,13 @@ fn standing(
     Ok(standing.map(|standing| standing.intervals))
 }
 
-/// Whether roles in force allow an identity its connection to a hub, and the org that it named.
+/// Whether roles in force and claims allow an identity its connection to a hub, and the org that it named.
 #[must_use]
 pub fn is_allowed(hub: &HubConfig, identity: &Identity, roles: &[GrantedRole]) -> bool {
     let held = names(roles);
-    hub.admits(&held) && (identity.named_org().is_none() || hub.may_name_org(&held))
+    hub.admits(&held)
+        && hub.lacks(&identity.claims().other).is_none()
+        && (identity.named_org().is_none() || hub.may_name_org(&held))
 }
 
 /// The roles in force of an identity, if they allow it its connection to a hub and the org that it named, and its own

@@ -37,6 +37,13 @@ pub(super) enum Refusal {
     Org(IdentityError),
     /// The hub asks for roles that the token does not have.
     Role,
+    /// The token lacks a claim that the hub requires, or has it with another value.
+    Claim {
+        /// The claim.
+        claim: String,
+        /// The hub.
+        hub: Arc<str>,
+    },
     /// An event has closed the org to the hub, for this reason.
     OrgClosed(Arc<str>),
     /// The page's origin is not allowed to open WebSockets here.
@@ -132,6 +139,9 @@ impl Refusal {
             }
             Self::Org(error) => (StatusCode::FORBIDDEN, error.to_string()),
             Self::Role => (StatusCode::FORBIDDEN, "Your roles do not allow this hub.".to_owned()),
+            Self::Claim { claim, hub } => {
+                (StatusCode::FORBIDDEN, format!("Your token's claim `{claim}` does not allow the hub {hub}."))
+            }
             Self::OrgClosed(reason) => (StatusCode::FORBIDDEN, reason.to_string()),
             Self::Origin => (StatusCode::FORBIDDEN, "This origin is not allowed.".to_owned()),
             // Its client refreshes and polls again.

@@ -168,6 +168,13 @@ fn identity(
         app.metrics.connect_refused("role");
         return Err(Refusal::Role);
     }
+    if let Some(claim) = hub.lacks(&identity.claims().other) {
+        app.metrics.connect_refused("claim");
+        if app.edge.may_say("claim") {
+            tracing::info!(hub = &*hub.path, claim, reason = "claim", "connect refused");
+        }
+        return Err(Refusal::Claim { claim: claim.to_owned(), hub: Arc::clone(&hub.path) });
+    }
     if !identity.claims().orgs.is_empty() && hub.needs(ClaimKind::Org) {
         return Err(org(app, IdentityError::NoChoice));
     }

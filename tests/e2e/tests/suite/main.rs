@@ -32,6 +32,7 @@ mod refresh_elsewhere;
 mod relay_program;
 mod reload;
 mod reload_settings;
+mod required_claims;
 mod resume;
 mod retained;
 mod rollback;

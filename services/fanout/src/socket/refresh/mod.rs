@@ -135,7 +135,7 @@ async fn identify(
     parts: &Parts,
 ) -> Result<Option<Identity>, Failure> {
     let identity = bearer::identify(app, hub, parts).await.map_err(|refusal| match refusal {
-        Refusal::Org(_) | Refusal::Role => Failure::Change,
+        Refusal::Org(_) | Refusal::Role | Refusal::Claim { .. } => Failure::Change,
         other => Failure::Refused(other),
     })?;
     if token.owner == owner(hub, identity.as_ref()) { Ok(identity) } else { Err(Failure::Change) }
