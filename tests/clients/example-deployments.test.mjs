@@ -193,8 +193,10 @@ check("a deployment that ran when the service was killed goes on, and its end is
   await leave(alice);
 });
 
-check("metrics count connections", async () => {
+check("a load balancer is told the node's health on the hub's port, and metrics count connections", async () => {
   const alice = await tab("alice");
+  const health = await fetch(example.nodes[0].url("/health"));
+  assert.equal(health.status, 200);
   assert.match(await example.nodes[0].metrics(), /fanfare_connections\{[^}]*\} [1-9]/);
   await leave(alice);
 });

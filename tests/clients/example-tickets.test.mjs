@@ -85,6 +85,31 @@ check("a team hears of its own tickets alone, and the org of those without a tea
   await leave(alice, bob);
 });
 
+check("who watches a ticket hears of it without a call, in open tabs and later ones, until it is withdrawn", async () => {
+  const [alice, bob] = [await tab("alice", { node: 1 }), await tab("bob")];
+  const watch = (method) => example.call(method, "/tickets/43/watchers/alice", { cookie: bob.cookie });
+  const times = async (client) => {
+    await fence("acme", client);
+    return changed(client).filter((id) => id === "43").length;
+  };
+  await watch("PUT");
+  await alice.gets("ticketChanged", (id) => id === "43");
+  await post(bob, "43/reopen");
+  await bob.gets("ticketChanged", (id) => id === "43");
+  assert.equal(await times(alice), 2, "of the watching and of the change");
+  const later = await tab("alice");
+  await post(bob, "43/close");
+  await later.gets("ticketChanged", (id) => id === "43");
+  await watch("DELETE");
+  const before = await times(alice);
+  await post(bob, "43/reopen");
+  await bob.gets("ticketChanged");
+  await fence("acme", bob);
+  assert.equal(await times(alice), before);
+  assert.equal(await times(later), 2, "of the change and of the withdrawal");
+  await leave(alice, bob, later);
+});
+
 check("no name that a client sends is believed", async () => {
   const alice = await tab("alice");
   for (const method of ["JoinGroup", "JoinTicket", "AddToGroup"]) {

@@ -195,7 +195,8 @@ export class Example {
     text = swap(text, /"embedded:[^"]*"/, `"${this.#broker?.url ?? "embedded:log"}"`);
     text = swap(text, /^data = "[^"]*"/m, `data = "node-${number}"`);
     text = swap(text, /^signing_key = "[^"]*"/m, 'signing_key = "development-key.pem"');
-    return text.replaceAll(/^path = "([^"]*)"/gm, (_, path) => `path = "${join(this.#source, path)}"`);
+    // Those that begin with a slash are paths of addresses.
+    return text.replaceAll(/^path = "([^/"][^"]*)"/gm, (_, path) => `path = "${join(this.#source, path)}"`);
   }
 
   #log(process) {

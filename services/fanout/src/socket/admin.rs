@@ -32,7 +32,8 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let reason = match app.status.not_ready() {
         _ if app.draining.load(Ordering::Acquire) => Some("draining"),
-        not_ready => not_ready.map(|NotReady { reason, .. }| reason),
+        Some(NotReady { reason, .. }) => Some(reason),
+        None => (app.pressure() == Pressure::Critical).then_some("memory"),
     };
     let (status, body) = match reason {
         None => (StatusCode::OK, json!({ "status": "ready" })),
