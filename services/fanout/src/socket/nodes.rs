@@ -76,11 +76,10 @@ async fn of(app: &App, node: &Alive) -> Result<NodeState, String> {
     if state.node == node.id.as_str() { Ok(state) } else { Err(format!("{} answers in its place", state.node)) }
 }
 
-fn state(app: &App) -> NodeState {
+pub(super) fn state(app: &App) -> NodeState {
     let connections = app.groups.connections();
-    let has_many = app.health.are_many(connections, app.edge.capacity.connections);
     let draining = app.draining.load(Ordering::Acquire);
-    let reason = if draining { Some("draining".to_owned()) } else { app.status.not_ready().map(in_words) };
+    let reason = app.not_ready().map(in_words);
     let text = metrics::encode(&app.registry);
     let samples = Samples::of(&text);
     let by_reason = |name| samples.counter_by(name, "reason").into_iter().map(|(reason, sum)| (reason, count(sum)));
@@ -91,7 +90,7 @@ fn state(app: &App) -> NodeState {
         uptime_seconds: app.about.started.elapsed().as_secs(),
         ready: reason.is_none(),
         reason,
-        degraded: app.status.degraded(has_many, &app.health),
+        degraded: app.degraded(),
         draining,
         connections: connections as u64,
         capacity: app.edge.capacity.connections as u64,

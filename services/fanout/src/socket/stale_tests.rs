@@ -113,6 +113,9 @@ async fn a_node_with_very_little_memory_keeps_its_tabs_and_takes_no_others() {
     app.set_pressure(Pressure::Critical);
     assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ask(&admin, Method::GET, "/readyz", "").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let told = super::nodes::state(&app);
+    assert_eq!((told.ready, told.reason.as_deref()), (false, Some("memory")), "and the console says so");
+    assert_eq!(told.degraded, ["very little memory: no further connection is taken"]);
     let (status, body) = ask(&router, Method::GET, &connection, "").await;
     assert_eq!((status, body.as_slice()), (StatusCode::OK, "{}\u{1e}".as_bytes()), "the open tab polls on");
     app.set_pressure(Pressure::None);

@@ -26,7 +26,7 @@ use crate::limit::{ConnectRefusal, Pressure, Who};
 use crate::method::Methods;
 use crate::nodes::Nodes;
 use crate::pipeline::letters::Letters;
-use crate::pipeline::{Ingest, Status};
+use crate::pipeline::{Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
 
@@ -235,6 +235,28 @@ impl App {
             Err(Unwilling::Draining) => Err(Unwilling::Draining).inspect_err(|unwilling| self.count(*unwilling)),
             _ => Ok(()),
         }
+    }
+
+    /// Why the node should get no new tab just now; none if it should.
+    pub(super) fn not_ready(&self) -> Option<NotReady> {
+        let only = |reason| Some(NotReady { reason, fault: None, progress: None });
+        if self.draining.load(Ordering::Acquire) {
+            return only("draining");
+        }
+        let is_short = || self.pressure() == Pressure::Critical;
+        self.status.not_ready().or_else(|| if is_short() { only("memory") } else { None })
+    }
+
+    /// What is not as it should be, in words.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let has_many = self.health.are_many(self.groups.connections(), self.edge.capacity.connections);
+        let mut degraded = self.status.degraded(has_many, &self.health);
+        match self.pressure() {
+            Pressure::None => {}
+            Pressure::High => degraded.push("little memory: resumes read the broker".to_owned()),
+            Pressure::Critical => degraded.push("very little memory: no further connection is taken".to_owned()),
+        }
+        degraded
     }
 
     /// How close the process is to its limit of memory.
