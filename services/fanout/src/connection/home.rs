@@ -1,7 +1,7 @@
 //! The home of a connection: the process that negotiated it, and where other nodes reach that.
 
 /// A process, and the address of its hubs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Home {
     process: u64,
     address: Box<str>,

@@ -70,7 +70,10 @@ impl Capacity {
                 possible: for_clients.saturating_sub(fewest_http),
             });
         }
-        let http = http_wanted.min(for_clients - connections);
+        // Where many tabs are asked for, requests of others' tabs still get a part of what is left.
+        let left = for_clients - connections;
+        let kept = if http.is_some() { 0 } else { ((left - fewest_http) / 2).min(forwarded_wanted) };
+        let http = http_wanted.min(left - kept);
         let public = connections + http;
         let forwarded = (for_clients - public).min(connections);
         Ok(Self { connections, http, public, operator: OPERATOR, forwarded })
@@ -107,7 +110,11 @@ mod tests {
     #[test]
     fn what_is_set_and_possible_is_taken() {
         let capacity = Capacity::of(1024, Some(700), None).expect("enough");
-        assert_eq!((capacity.connections, capacity.http, capacity.forwarded), (700, 132, 0));
+        assert_eq!(
+            (capacity.connections, capacity.http, capacity.forwarded),
+            (700, 98, 34),
+            "other nodes' tabs are served, too"
+        );
         assert!(!capacity.is_low(Some(700)));
         let capacity = Capacity::of(200_000, Some(100_000), Some(10_000)).expect("enough");
         assert_eq!((capacity.connections, capacity.http), (100_000, 10_000));

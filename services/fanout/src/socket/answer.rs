@@ -164,6 +164,7 @@ impl Refusal {
             Self::NotForwarded(what) => (StatusCode::BAD_REQUEST, sentence(what)),
             Self::NoAnswer(reason @ NoAnswer::Silent) => (StatusCode::BAD_GATEWAY, reason.to_string()),
             Self::NoAnswer(reason @ NoAnswer::NoRoom) => (StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
+            Self::NoAnswer(reason @ NoAnswer::TooMany) => (StatusCode::TOO_MANY_REQUESTS, reason.to_string()),
         }
     }
 
@@ -172,7 +173,9 @@ impl Refusal {
         match self {
             Self::Unwilling(reason) => reason.retry_after(),
             Self::TooManyTokens(wait) => Some(*wait),
-            Self::KeysUnavailable | Self::Body(BodyError::NoRoom(_)) | Self::NoAnswer(NoAnswer::NoRoom) => Some(SOON),
+            Self::KeysUnavailable
+            | Self::Body(BodyError::NoRoom(_))
+            | Self::NoAnswer(NoAnswer::NoRoom | NoAnswer::TooMany) => Some(SOON),
             _ => None,
         }
     }

@@ -26,7 +26,7 @@ pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
     app.check_willing(Who::default())?;
     let (token, mut asked) = Asked::named(app, hub, parts).await?;
     if let Some(home) = asked.elsewhere(app, parts)? {
-        return app.edge.forwarder.forward(app, &home, parts, Body::empty()).await;
+        return asked.forward(app, &home, parts, Body::empty()).await;
     }
     if !asked.may_open() {
         return Err(refused(app, Denied::Unknown));

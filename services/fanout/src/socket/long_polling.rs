@@ -24,7 +24,7 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
     // A logout and the end behind it may come with two polls, and the token of the second is worth nothing any more.
     let (token, mut asked) = Asked::fetching(app, hub, parts).await?;
     if let Some(home) = asked.elsewhere(app, parts)? {
-        return app.edge.forwarder.forward(app, &home, parts, Body::empty()).await;
+        return asked.forward(app, &home, parts, Body::empty()).await;
     }
     let is_logged_out = bearer::is_logged_out(app, asked.identity.as_ref());
     // Only opening needs room and readiness; a connection that is open goes on.
@@ -58,7 +58,7 @@ pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: B
     let body = body.inspect_err(|error| app.metrics.http_refused(error.label()))?;
     let bytes = body.bytes.clone();
     if let Some(home) = elsewhere {
-        return app.edge.forwarder.forward(app, &home, parts, Body::from(bytes)).await;
+        return asked.forward(app, &home, parts, Body::from(bytes)).await;
     }
     let seat = seat(app, &asked, parts);
     let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
@@ -106,7 +106,7 @@ fn unless_unwilling(app: &App, refusal: Refusal, unwilling: Option<Unwilling>) -
 pub(super) async fn delete(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
     let (token, mut asked) = Asked::named(app, hub, parts).await?;
     if let Some(home) = asked.elsewhere(app, parts)? {
-        return app.edge.forwarder.forward(app, &home, parts, Body::empty()).await;
+        return asked.forward(app, &home, parts, Body::empty()).await;
     }
     let caller = caller(token.id, asked.identity);
     ask(app, token.id, |answer| Command::Delete { caller, answer }).await?;

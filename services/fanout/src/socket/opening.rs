@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::response::Response;
 use http::request::Parts;
 use tokio::sync::oneshot;
 
@@ -95,6 +97,11 @@ impl Asked {
         let was_forwarded = parts.extensions.get::<Forwarded>().is_some();
         let elsewhere = app.edge.forwarder.elsewhere(self.home.take(), was_forwarded);
         elsewhere.map_err(|denied| refused(app, denied))
+    }
+
+    /// Asks the node that has the connection, and gives its answer back as it comes.
+    pub(super) async fn forward(&self, app: &App, home: &Home, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+        app.edge.forwarder.forward(app, home, self.who(app, parts), parts, body).await
     }
 
     /// Whether the token may open a connection; one without negotiation always may.

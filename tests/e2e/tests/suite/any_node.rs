@@ -112,6 +112,38 @@ async fn a_connection_ends_by_whichever_node_and_one_of_a_node_that_is_gone_is_u
 }
 
 #[tokio::test]
+async fn one_user_leaves_places_for_the_forwarded_requests_of_others() {
+    let Some(backplane) = Backplane::start(Kind::Nats).await else { return };
+    let mut nodes =
+        [0, 1].map(|node| Node::prepare(Settings::default().broker(&backplane.config(node)).secret(SECRET)));
+    nodes[0].start().await;
+    nodes[1].launch_with_files(400, 400);
+    nodes[1].ready().await;
+    assert_eq!(nodes[1].lines("the limit of open files allows few connections; raise it (nofile)")[0]["forwarded"], 26);
+    let in_turn = [nodes[0].address(), nodes[1].address()];
+    let mut tabs = Vec::new();
+    for _ in 0..16 {
+        let tab = Wire::connect_in_turn(&alice(), Transport::EventStream, &in_turn).await;
+        tabs.push(tab.expect("connects").expect("let in"));
+    }
+    let young = alice().negotiate(in_turn[0]).await.expect("an answer").json();
+    let young = young["connectionToken"].as_str().expect("a token").to_owned();
+    let refused = alice().request("GET", &young).header("accept", "text/event-stream").send(in_turn[1]).await;
+    let refused = refused.expect("an answer");
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    let bob = Connect::new(HUB, Token::user("bob", "acme").sign());
+    drop(Wire::connect_in_turn(&bob, Transport::EventStream, &in_turn).await.expect("connects").expect("let in"));
+    assert_eq!(nodes[1].metric("fanfare_requests_forwarded_total", "too_many").await, 1.0);
+    // Whoever leaves makes room.
+    drop(tabs);
+    until("a place", async || {
+        Wire::connect_in_turn(&alice(), Transport::EventStream, &in_turn).await.ok()?.ok().map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nobody_but_a_node_says_that_a_request_is_forwarded() {
     let node = Node::start_with(Settings::default()).await;
     let negotiate =

@@ -7,20 +7,20 @@
 mod address;
 mod forwarded;
 mod outbound;
+mod place;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::body::Body;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use thiserror::Error;
-use tokio::sync::Semaphore;
-
 use super::shard::Denied;
 use crate::connection::Home;
 pub use address::address_of_hubs;
+use axum::body::Body;
 pub(super) use forwarded::{Forwarded, NotForwarded};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use place::Places;
+use thiserror::Error;
 
 /// Why the node that has a connection gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -31,6 +31,9 @@ pub(super) enum NoAnswer {
     /// This node forwards as much as it may.
     #[error("The server has no room to forward another request.")]
     NoRoom,
+    /// It does so for this user.
+    #[error("Too many requests of this user wait for the servers that have their connections.")]
+    TooMany,
 }
 
 /// Forwards requests to the nodes that have their connections.
@@ -39,7 +42,7 @@ pub(crate) struct Forwarder {
     process: u64,
     own: OnceLock<Home>,
     client: Client<HttpConnector, Body>,
-    room: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 impl Forwarder {
@@ -47,8 +50,7 @@ impl Forwarder {
     #[must_use]
     pub(crate) fn new(most: usize, patience: Duration) -> Self {
         let process = uuid::Uuid::new_v4().as_u64_pair().0;
-        let room = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self { process, own: OnceLock::new(), client: outbound::client(patience), room }
+        Self { process, own: OnceLock::new(), client: outbound::client(patience), places: Places::new(most) }
     }
 
     /// Other nodes reach the hubs of this one there, as `host:port`.

@@ -1,6 +1,6 @@
 //! The request to the other node, and its answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,6 +15,7 @@ use super::forwarded::{Forwarded, HEADER};
 use super::{Forwarder, NoAnswer};
 use crate::clock::unix_seconds;
 use crate::connection::Home;
+use crate::limit::{NoPlace, Who};
 use crate::socket::answer::Refusal;
 use crate::socket::client;
 use crate::socket::opening::refused;
@@ -69,19 +70,33 @@ impl Forwarder {
         &self,
         app: &App,
         home: &Home,
+        who: Who,
         parts: &Parts,
         body: Body,
     ) -> Result<Response, Refusal> {
-        let Ok(permit) = self.room.clone().try_acquire_owned() else {
-            app.metrics.request_forwarded("no_room");
-            return Err(Refusal::NoAnswer(NoAnswer::NoRoom));
-        };
+        if self.places.is_left_alone(home) {
+            app.metrics.request_forwarded("gone");
+            return Err(refused(app, Denied::Unknown));
+        }
+        let held = self.places.take(who).map_err(|no_place| {
+            let (outcome, why) = match no_place {
+                NoPlace::Node => ("no_room", NoAnswer::NoRoom),
+                NoPlace::User => ("too_many", NoAnswer::TooMany),
+            };
+            app.metrics.request_forwarded(outcome);
+            Refusal::NoAnswer(why)
+        })?;
+        let began = Instant::now();
         let asked = tokio::time::timeout(ANSWER, self.client.request(request(app, home, parts, body)?)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
             // Nothing was sent, and what that process had is gone with it.
             Ok(Err(error)) if error.is_connect() => {
                 app.metrics.request_forwarded("gone");
+                // One whose machine answers at all costs next to nothing.
+                if began.elapsed() >= CONNECT {
+                    self.places.leave_alone(home);
+                }
                 tracing::debug!(%error, node = home.address(), "the node of a connection is gone");
                 return Err(refused(app, Denied::Unknown));
             }
@@ -98,7 +113,7 @@ impl Forwarder {
         // It counts as long as the answer goes on.
         let mut answer = answer.map(|body| {
             Body::new(body.map_frame(move |frame| {
-                let _counted = &permit;
+                let _counted = &held;
                 frame
             }))
         });
