@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fanfare_broker::{Broker, Message, PublishError as BrokerError, Stream};
 use fanfare_event::{Encoded, Registry, Value};
 
-use crate::publisher::{Kept, Place, PublishError, Publisher};
+use crate::publisher::{Place, PublishError, PublishedRow, Publisher};
 use crate::tail::{self, Tail};
 
 /// How long one publication may take. Brokers have deadlines of their own; this one is for what they overlook.
@@ -120,7 +120,7 @@ impl Publisher for BrokerPublisher {
         Ok(self.tail.went_back(&head))
     }
 
-    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
         tail::lost(&*self.broker, kept).await
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Lanes {
     /// The row that was put back last.
     put_back: Option<i64>,
     /// A lane that was excluded no longer is, so that the table may hold rows of it that are not held here.
-    hungry: bool,
+    wants_rows: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Lanes {
             held: 0,
             in_flight: 0,
             put_back: None,
-            hungry: false,
+            wants_rows: false,
         }
     }
 
@@ -144,7 +144,7 @@ impl Lanes {
         for key in keys {
             if let Some(lane) = self.lanes.get_mut(&key) {
                 lane.blocked_until = None;
-                self.hungry = true;
+                self.wants_rows = true;
             }
             self.requeue(&key, None);
         }
@@ -167,8 +167,8 @@ impl Lanes {
     }
 
     /// Whether rows that were left in the table can be taken up since this was last asked.
-    pub(crate) fn take_hungry(&mut self) -> bool {
-        std::mem::take(&mut self.hungry)
+    pub(crate) fn take_wants_rows(&mut self) -> bool {
+        std::mem::take(&mut self.wants_rows)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -189,7 +189,7 @@ impl Lanes {
         self.in_flight -= 1;
         if lane.full && lane.rows.len() <= REFILL_LANE {
             lane.full = false;
-            self.hungry = true;
+            self.wants_rows = true;
         }
         if lane.rows.is_empty() && lane.blocked_until.is_none() {
             self.lanes.remove(&row.ordering_key);

@@ -62,7 +62,7 @@ fn a_failed_row_blocks_its_key_alone_and_until_its_pause_is_over() {
     lanes.unblock(pause - Duration::from_millis(1));
     assert_eq!(seq(lanes.next()), None);
     lanes.unblock(pause);
-    assert!(lanes.take_hungry(), "2 was dropped and has to be loaded again");
+    assert!(lanes.take_wants_rows(), "2 was dropped and has to be loaded again");
     assert_eq!(seq(lanes.next()), Some(1));
 }
 
@@ -111,11 +111,11 @@ fn a_busy_key_leaves_room_for_others() {
     assert_eq!(seq(lanes.next()), Some(1000));
     lanes.done(&busy);
     assert_eq!(lanes.excluded(), ["busy"], "one free place is not worth a read");
-    assert!(!lanes.take_hungry());
+    assert!(!lanes.take_wants_rows());
     while let Some(row) = lanes.next() {
         lanes.done(&row);
     }
-    assert!(lanes.take_hungry());
+    assert!(lanes.take_wants_rows());
     assert!(lanes.excluded().is_empty());
 }
 

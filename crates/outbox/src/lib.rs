@@ -40,6 +40,6 @@ pub use http::{HttpPublisher, HttpPublisherError, TokenSource};
 #[cfg(feature = "postgres")]
 pub use listen::wake_on_notify;
 pub use outbox::{Outbox, Parked};
-pub use publisher::{Kept, Place, PublishError, Publisher};
+pub use publisher::{Place, PublishError, PublishedRow, Publisher};
 pub use relay::{Relay, RelayOptions};
 pub use stats::RelayStats;

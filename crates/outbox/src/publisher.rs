@@ -49,7 +49,7 @@ impl FromStr for Place {
 
 /// An event that was published and is kept, lest the broker forgets it.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct PublishedRow {
     /// Its row.
     pub seq: i64,
     /// Where it was stored.
@@ -84,7 +84,7 @@ pub trait Publisher: Send + Sync + 'static {
 
     /// Which of these are not where they were stored any more, by their rows. Given are the last that were published,
     /// the last first.
-    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
         let _ = kept;
         Ok(Vec::new())
     }
@@ -108,7 +108,7 @@ impl<P: Publisher + ?Sized> Publisher for Box<P> {
         (**self).went_back().await
     }
 
-    async fn lost(&self, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
         (**self).lost(kept).await
     }
 }

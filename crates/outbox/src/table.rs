@@ -12,7 +12,7 @@ use fanfare_event::Encoded;
 use crate::dialect::Dialect;
 use crate::error::OutboxError;
 use crate::outbox::Parked;
-use crate::publisher::{Kept, Place};
+use crate::publisher::{Place, PublishedRow};
 use crate::row::{Row, headers_json, ordering_key};
 use crate::shape::Shape;
 
@@ -126,7 +126,7 @@ impl Table {
 
     /// Rows that are published and kept, in the order of publication, the last first: all that were published after a
     /// time, and so many from before it.
-    pub(crate) async fn kept(&self, good_until: i64, older: usize) -> Result<Vec<Kept>, OutboxError> {
+    pub(crate) async fn kept(&self, good_until: i64, older: usize) -> Result<Vec<PublishedRow>, OutboxError> {
         let mut kept = self.kept_where("published_at > $1", good_until, true, MOST_RECENT).await?;
         kept.extend(self.kept_where("published_at <= $1", good_until, false, older).await?);
         Ok(kept)
@@ -138,7 +138,7 @@ impl Table {
         good_until: i64,
         is_recent: bool,
         most: usize,
-    ) -> Result<Vec<Kept>, OutboxError> {
+    ) -> Result<Vec<PublishedRow>, OutboxError> {
         let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
         let sql = format!(
             "SELECT {columns}, place FROM {table} WHERE {condition} AND place IS NOT NULL
@@ -150,7 +150,7 @@ impl Table {
             let (Row { seq, event, .. }, place) = (self.shape.read(row)?, row.try_get::<String, _>("place")?);
             // What was published could be read then, and can be now.
             if let (Ok(event), Ok(place)) = (event, place.parse()) {
-                kept.push(Kept { seq, place, event, is_recent });
+                kept.push(PublishedRow { seq, place, event, is_recent });
             }
         }
         Ok(kept)

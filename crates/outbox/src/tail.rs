@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use fanfare_broker::{Broker, BrokerError, Position};
 use fanfare_event::Encoded;
 
-use crate::publisher::{Kept, Place, PublishError};
+use crate::publisher::{Place, PublishError, PublishedRow};
 
 /// The last offset of each partition that is known to have been given out.
 type Ends = BTreeMap<u32, u64>;
@@ -65,7 +65,7 @@ type StateKey<'k> = (Option<&'k str>, &'k str, &'k str);
 ///
 /// Of state a broker keeps the newest of a key alone: what is gone from below a newer one that is there was not lost,
 /// and must not be stored behind it.
-pub(crate) async fn lost(broker: &dyn Broker, kept: &[Kept]) -> Result<Vec<i64>, PublishError> {
+pub(crate) async fn lost(broker: &dyn Broker, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
     let head = broker.head().await.map_err(|error| unknown(&error))?;
     let (mut intact, mut later) = (Vec::new(), HashMap::new());
     let mut lost = Vec::new();
@@ -106,7 +106,7 @@ enum Found {
     Nothing,
 }
 
-async fn look(broker: &dyn Broker, kept: &Kept) -> Result<Found, PublishError> {
+async fn look(broker: &dyn Broker, kept: &PublishedRow) -> Result<Found, PublishError> {
     let record = broker.record_at(kept.place.partition, kept.place.offset).await.map_err(|error| unknown(&error))?;
     Ok(match record {
         None => Found::Nothing,

@@ -128,7 +128,7 @@ enum Command {
     },
     /// List, show and publish again what the nodes could not use, through the operator's port of a running node.
     #[command(subcommand, name = "deadletters")]
-    DeadLetters(DeadLetters),
+    DeadLetterWriter(DeadLetterWriter),
     /// List the open connections of all nodes and close some, through the operator's port of a running node.
     #[command(subcommand)]
     Connections(Connections),
@@ -187,7 +187,7 @@ enum Connections {
 }
 
 #[derive(Debug, Subcommand)]
-enum DeadLetters {
+enum DeadLetterWriter {
     /// Print the newest dead letters, the newest first.
     List {
         /// The configuration file of a running node.
@@ -263,7 +263,7 @@ fn main() -> ExitCode {
         }
         Command::Docs { config, output } => docs::run(&config, &output).into(),
         Command::Relay { arguments } => relay::run(&arguments).into(),
-        Command::DeadLetters(command) => dead_letters(command),
+        Command::DeadLetterWriter(command) => dead_letters(command),
         Command::Connections(command) => open_connections(command),
     }
 }
@@ -282,11 +282,11 @@ fn open_connections(command: Connections) -> ExitCode {
     connections::run(&config, &action).into()
 }
 
-fn dead_letters(command: DeadLetters) -> ExitCode {
+fn dead_letters(command: DeadLetterWriter) -> ExitCode {
     let (config, action) = match command {
-        DeadLetters::List { config, limit, json } => (config, deadletters::Action::List { limit, json }),
-        DeadLetters::Show { config, id, body } => (config, deadletters::Action::Show { id, body }),
-        DeadLetters::Replay { config, ids, all, reason, force, dry_run } => {
+        DeadLetterWriter::List { config, limit, json } => (config, deadletters::Action::List { limit, json }),
+        DeadLetterWriter::Show { config, id, body } => (config, deadletters::Action::Show { id, body }),
+        DeadLetterWriter::Replay { config, ids, all, reason, force, dry_run } => {
             let replay = deadletters::Replay { ids, all, reason, force, dry_run };
             (config, deadletters::Action::Replay(replay))
         }

@@ -38,9 +38,9 @@ async fn next(reader: &mut Box<dyn NodeReader>) -> Result<Vec<NodeRecord>, Broke
     }
 }
 
-type Said = BTreeMap<(String, String), Bytes>;
+type Entries = BTreeMap<(String, String), Bytes>;
 
-fn fold(said: &mut Said, records: Vec<NodeRecord>) {
+fn fold(said: &mut Entries, records: Vec<NodeRecord>) {
     for NodeRecord { node, what, body } in records {
         if body.is_empty() {
             said.remove(&(node, what));
@@ -51,9 +51,9 @@ fn fold(said: &mut Said, records: Vec<NodeRecord>) {
 }
 
 /// Reads what is there, to the empty batch that says so.
-async fn read_all(broker: &Arc<dyn Broker>) -> (Said, Box<dyn NodeReader>) {
+async fn read_all(broker: &Arc<dyn Broker>) -> (Entries, Box<dyn NodeReader>) {
     let mut reader = broker.read_nodes().await.expect("a reader");
-    let mut said = Said::new();
+    let mut said = Entries::new();
     loop {
         let records = next(&mut reader).await.expect("records");
         if records.is_empty() {
@@ -90,7 +90,7 @@ pub async fn the_newest_that_nodes_say_is_kept_and_then_followed(fixture: &dyn F
     tell(&broker, "a", "hub/group", "").await;
     tell(&broker, "a", "lease", "3").await;
     assert_eq!(follow(&mut late, &end).await, [record("a", "hub/group", ""), end.clone()]);
-    let mut heard = Said::new();
+    let mut heard = Entries::new();
     fold(&mut heard, follow(&mut early, &end).await);
     assert_eq!(heard, BTreeMap::from([(pair("lease"), Bytes::from("3"))]));
     broker.close().await;
@@ -115,7 +115,7 @@ pub async fn what_nodes_say_is_in_no_log(fixture: &dyn Fixture) {
 /// More than fits into a batch, with names of any alphabet and length.
 pub async fn whatever_nodes_say_comes_back(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
-    let mut sent = Said::new();
+    let mut sent = Entries::new();
     let odd = ["a.b/c*> _%", "j\u{fc}rgen", "~", "_"].map(str::to_owned);
     let long = ["a", "\u{20ac}"].map(|letter| letter.repeat(300));
     let many = (0..600).map(|n| format!("group-{n}"));

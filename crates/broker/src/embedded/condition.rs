@@ -7,12 +7,12 @@ use crate::condition::{Condition, Writes};
 
 /// How the log is, as the writer last said.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct LogCondition {
     writes: Mutex<Writes>,
     age: AtomicI64,
 }
 
-impl Kept {
+impl LogCondition {
     pub(super) fn new(age: i64) -> Self {
         Self { writes: Mutex::default(), age: AtomicI64::new(age) }
     }

@@ -41,7 +41,7 @@ pub use self::clock::Clock;
 pub use self::folder::OpenError;
 pub use self::options::{Options, Window};
 
-use self::condition::Kept;
+use self::condition::LogCondition;
 use self::folder::{DiskFile, Folder, Opener};
 use self::inbox::Inbox;
 use self::queue::{Job, Queue};
@@ -82,7 +82,7 @@ struct Shared {
     /// The offset of the oldest record kept.
     oldest: AtomicU64,
     reads: Arc<Semaphore>,
-    condition: Kept,
+    condition: LogCondition,
     nodes: Nodes,
 }
 
@@ -147,7 +147,7 @@ impl Embedded {
             tail: Tail::new(options.tail_bytes),
             oldest: AtomicU64::new(meta.oldest),
             reads: Arc::new(Semaphore::new(options.concurrent_reads)),
-            condition: Kept::new(meta.age),
+            condition: LogCondition::new(meta.age),
             nodes: Nodes { table: Mutex::default(), changes: watch::Sender::new(0) },
             options,
         });

@@ -291,7 +291,7 @@ async fn risks(
     for (n, wanted) in topics.iter().enumerate() {
         let settings = found.get(n).and_then(|found| found.as_ref().ok());
         let value = |name| settings?.get(name)?.value.as_deref();
-        let kept = durability::Kept {
+        let kept = durability::TopicSettings {
             replicas: replicas[n],
             in_sync: value("min.insync.replicas"),
             unclean: value("unclean.leader.election.enable"),

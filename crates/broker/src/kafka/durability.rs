@@ -10,7 +10,7 @@ pub(super) const HORIZON: Duration = Duration::from_secs(60);
 
 /// What is known of a topic. What the cluster does not tell is no risk.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Kept<'t> {
+pub(super) struct TopicSettings<'t> {
     /// The fewest servers that keep one of its partitions.
     pub(super) replicas: Option<usize>,
     /// `min.insync.replicas`.
@@ -27,7 +27,7 @@ const ENOUGH_IN_SYNC: usize = 2;
 
 /// What makes a topic lose what it has acknowledged. `wanted` is how many servers should keep it, where that is
 /// configured.
-pub(super) fn risks(topic: &str, kept: Kept<'_>, wanted: Option<u16>) -> Vec<Risk> {
+pub(super) fn risks(topic: &str, kept: TopicSettings<'_>, wanted: Option<u16>) -> Vec<Risk> {
     let mut risks = Vec::new();
     let mut risk = |kind, reason: String| risks.push(Risk { kind, reason: format!("the topic {topic} {reason}") });
     let wanted = wanted.map_or(ENOUGH, usize::from);
@@ -54,26 +54,26 @@ pub(super) fn risks(topic: &str, kept: Kept<'_>, wanted: Option<u16>) -> Vec<Ris
 mod tests {
     use super::*;
 
-    const SOUND: Kept<'_> = Kept { replicas: Some(3), in_sync: Some("2"), unclean: Some("false") };
+    const SOUND: TopicSettings<'_> = TopicSettings { replicas: Some(3), in_sync: Some("2"), unclean: Some("false") };
 
-    fn kinds(kept: Kept<'_>, wanted: Option<u16>) -> Vec<RiskKind> {
+    fn kinds(kept: TopicSettings<'_>, wanted: Option<u16>) -> Vec<RiskKind> {
         risks("t", kept, wanted).iter().map(|risk| risk.kind).collect()
     }
 
     #[test]
     fn what_may_be_lost_is_named() {
         assert_eq!(kinds(SOUND, None), []);
-        assert_eq!(kinds(Kept { replicas: Some(1), ..SOUND }, Some(1)), [RiskKind::Replicas]);
+        assert_eq!(kinds(TopicSettings { replicas: Some(1), ..SOUND }, Some(1)), [RiskKind::Replicas]);
         assert_eq!(kinds(SOUND, Some(5)), [RiskKind::Replicas]);
-        assert_eq!(kinds(Kept { in_sync: Some("1"), ..SOUND }, None), [RiskKind::Acknowledgement]);
-        assert_eq!(kinds(Kept { unclean: Some("true"), ..SOUND }, None), [RiskKind::UncleanElection]);
-        let reason = &risks("state.auth", Kept { in_sync: Some("1"), ..SOUND }, None)[0].reason;
+        assert_eq!(kinds(TopicSettings { in_sync: Some("1"), ..SOUND }, None), [RiskKind::Acknowledgement]);
+        assert_eq!(kinds(TopicSettings { unclean: Some("true"), ..SOUND }, None), [RiskKind::UncleanElection]);
+        let reason = &risks("state.auth", TopicSettings { in_sync: Some("1"), ..SOUND }, None)[0].reason;
         assert!(reason.starts_with("the topic state.auth has min.insync.replicas=1; it should be 2"), "{reason}");
     }
 
     #[test]
     fn what_is_not_told_is_no_risk() {
-        assert_eq!(kinds(Kept::default(), None), []);
-        assert_eq!(kinds(Kept { in_sync: Some("(not told)"), ..SOUND }, None), []);
+        assert_eq!(kinds(TopicSettings::default(), None), []);
+        assert_eq!(kinds(TopicSettings { in_sync: Some("(not told)"), ..SOUND }, None), []);
     }
 }

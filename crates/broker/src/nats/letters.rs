@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use super::place::From;
+use super::place::StartPlace;
 use super::publish::not_stored;
 use super::request::{Failure, WRONG_LAST_SEQUENCE};
 use super::source::{SHORT_READ, Source, Until};
@@ -30,11 +30,11 @@ const AT_ONCE: usize = 8;
 impl Shared {
     pub(super) async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {
         let letter = letter.cut();
-        self.stream(Kind::Letters).await.map_err(not_stored)?;
+        self.stream(Kind::DeadLetters).await.map_err(not_stored)?;
         let limit = self.max_payload().await.map_err(not_stored)?;
         let subject = self.letter_subject(letter.place());
         let mut headers = headers(&letter, limit);
-        headers.insert("Nats-Expected-Stream", self.name(Kind::Letters).as_str());
+        headers.insert("Nats-Expected-Stream", self.name(Kind::DeadLetters).as_str());
         // The first letter stays: this one is stored only if its subject holds none, or one about another record.
         let mut last = 0;
         for _ in 0..TRIES {
@@ -43,7 +43,7 @@ impl Shared {
                 Err(failure) if failure.is(WRONG_LAST_SEQUENCE) => {}
                 outcome => return outcome.map_err(|failure| self.outcome(&subject, failure)),
             }
-            let found = self.last_stored(Kind::Letters, &subject).await.map_err(not_stored)?;
+            let found = self.last_stored(Kind::DeadLetters, &subject).await.map_err(not_stored)?;
             last = found.as_ref().map_or(0, |parts| parts.place.offset);
             if found.and_then(self::letter).is_some_and(|found| found.is_about_the_same(&letter)) {
                 return Ok(());
@@ -54,14 +54,14 @@ impl Shared {
 
     /// The letters that were written last, by place, the last first.
     pub(super) async fn newest_letters(self: &Arc<Self>, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-        let info = self.stream(Kind::Letters).await?;
+        let info = self.stream(Kind::DeadLetters).await?;
         let (state, created) = (info.state, info.created);
         if state.messages == 0 || limit == 0 {
             return Ok(vec![]);
         }
         let limit_before = state.last_seq.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
         let after = limit_before.max(state.first_seq.saturating_sub(1));
-        let from = From { kind: Kind::Letters, after, created, known: None, newest: 0 };
+        let from = StartPlace { kind: Kind::DeadLetters, after, created, known: None, newest: 0 };
         let mut batches = Source::spawn(self, from, None, Until::CaughtUp, letter);
         let mut letters = Vec::new();
         loop {
@@ -84,8 +84,8 @@ impl Shared {
         before: Option<(u32, u64)>,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, BrokerError> {
-        self.stream(Kind::Letters).await?;
-        let asked = self.info(Kind::Letters, &json!({ "subjects_filter": self.subjects(Kind::Letters) })).await;
+        self.stream(Kind::DeadLetters).await?;
+        let asked = self.info(Kind::DeadLetters, &json!({ "subjects_filter": self.subjects(Kind::DeadLetters) })).await;
         let subjects = asked.map_err(Failure::into_broker_error)?.state.subjects.unwrap_or_default();
         let places = subjects.keys().filter_map(|subject| place(subject));
         let mut places: Vec<_> = places.filter(|place| before.is_none_or(|before| *place < before)).collect();
@@ -97,8 +97,8 @@ impl Shared {
     }
 
     pub(super) async fn letter_at(&self, partition: u32, offset: u64) -> Result<Option<DeadLetter>, BrokerError> {
-        self.stream(Kind::Letters).await?;
-        let found = self.last_stored(Kind::Letters, &self.letter_subject((partition, offset))).await?;
+        self.stream(Kind::DeadLetters).await?;
+        let found = self.last_stored(Kind::DeadLetters, &self.letter_subject((partition, offset))).await?;
         Ok(found.and_then(letter))
     }
 

@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use async_trait::async_trait;
 
 use super::Shared;
-use super::place::From;
+use super::place::StartPlace;
 use super::publish::not_stored;
 use super::source::{Batches, Source, Until};
 use super::streams::Kind;
@@ -75,7 +75,7 @@ impl Told {
         shared.check_nodes().await?;
         let info = shared.stream(Kind::Nodes).await?;
         let begun = Some(if info.state.messages == 0 { 0 } else { info.state.last_seq });
-        let from = From { kind: Kind::Nodes, after: 0, created: info.created.clone(), known: None, newest: 0 };
+        let from = StartPlace { kind: Kind::Nodes, after: 0, created: info.created.clone(), known: None, newest: 0 };
         let batches = Source::spawn(shared, from, Some(info), Until::Forever, record);
         Ok(Self { shared: Arc::clone(shared), batches, begun, ended: None })
     }

@@ -10,7 +10,7 @@ use crate::error::BrokerError;
 
 /// A place to read from, found to be one of the stream.
 #[derive(Debug, Clone)]
-pub(super) struct From {
+pub(super) struct StartPlace {
     pub(super) kind: Kind,
     pub(super) after: u64,
     /// When the stream was made.
@@ -23,7 +23,7 @@ pub(super) struct From {
 
 impl Shared {
     /// Whether a place is one of the stream as it is, and everything behind it is still there.
-    pub(super) async fn check_place(&self, from: &From, info: &Info) -> Result<(), Stopped> {
+    pub(super) async fn check_place(&self, from: &StartPlace, info: &Info) -> Result<(), Stopped> {
         same_stream(from, info)?;
         let other = |reason: String| Err(Stopped::Ended(BrokerError::OtherIncarnation { reason }));
         let name = self.name(from.kind);
@@ -56,7 +56,7 @@ pub(super) fn id_hash(parts: &Parts) -> u64 {
 }
 
 /// Whether the stream is still the one that the place is in.
-pub(super) fn same_stream(from: &From, info: &Info) -> Result<(), Stopped> {
+pub(super) fn same_stream(from: &StartPlace, info: &Info) -> Result<(), Stopped> {
     if from.created == info.created {
         return Ok(());
     }

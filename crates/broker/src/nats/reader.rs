@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::place::From;
+use super::place::StartPlace;
 use super::source::{Batch, Batches, Source, Stopped, Until};
 use super::streams::{Kind, Streams};
 use super::{EVENTS, STATE, Shared, wire};
@@ -70,9 +70,9 @@ impl LogReader {
     }
 }
 
-fn place(streams: &Streams, kind: Kind, after: &Position) -> From {
+fn place(streams: &Streams, kind: Kind, after: &Position) -> StartPlace {
     let partition = kind.partition();
-    From {
+    StartPlace {
         kind,
         after: after.offset(partition).unwrap_or(0),
         created: streams.of(partition).created.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_nats::Message;
 use tokio::sync::mpsc;
 
-use super::place::{From, id_hash, same_stream};
+use super::place::{StartPlace, id_hash, same_stream};
 use super::pull::{Came, Lost, Pulling};
 use super::request::Failure;
 use super::streams::{Info, Kind};
@@ -64,7 +64,7 @@ type Make<T> = fn(Parts) -> T;
 
 pub(super) struct Source<T> {
     shared: Arc<Shared>,
-    from: From,
+    from: StartPlace,
     checked: Option<Info>,
     until: Until,
     make: Make<T>,
@@ -87,7 +87,7 @@ impl<T: Send + 'static> Source<T> {
     /// With a stream that was just found to hold the place, it is not compared again.
     pub(super) fn spawn(
         shared: &Arc<Shared>,
-        from: From,
+        from: StartPlace,
         checked: Option<Info>,
         until: Until,
         make: Make<T>,

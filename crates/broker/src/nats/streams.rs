@@ -17,7 +17,7 @@ use crate::letter::LETTERS_KEPT;
 pub(super) enum Kind {
     Events,
     State,
-    Letters,
+    DeadLetters,
     /// What nodes say of themselves.
     Nodes,
 }
@@ -107,7 +107,7 @@ impl Shared {
         let suffix = match kind {
             Kind::Events => "events",
             Kind::State => "state",
-            Kind::Letters => "deadletter",
+            Kind::DeadLetters => "deadletter",
             Kind::Nodes => "nodes",
         };
         format!("{}-{suffix}", self.options.prefix)
@@ -118,7 +118,7 @@ impl Shared {
         match kind {
             Kind::Events => format!("{}.>", subject::EVENTS),
             Kind::State => format!("{}.>", subject::STATE),
-            Kind::Letters => format!("{}.deadletter.>", self.options.prefix),
+            Kind::DeadLetters => format!("{}.deadletter.>", self.options.prefix),
             Kind::Nodes => format!("{}.nodes.>", self.options.prefix),
         }
     }
@@ -127,7 +127,7 @@ impl Shared {
     pub(super) async fn streams(&self) -> Result<Streams, BrokerError> {
         let letters = async {
             if !self.checked.letters.load(Ordering::Acquire) {
-                self.stream(Kind::Letters).await?;
+                self.stream(Kind::DeadLetters).await?;
                 self.checked.letters.store(true, Ordering::Release);
             }
             Ok(())
@@ -282,7 +282,7 @@ impl Shared {
                     wanted["allow_msg_ttl"] = true.into();
                 }
             }
-            Kind::Letters => {
+            Kind::DeadLetters => {
                 // Not "discard new per subject": with it a full stream would take no letter any more. The first
                 // letter about a record stays because each is written only where there is none.
                 wanted["max_msgs_per_subject"] = 1.into();
@@ -301,7 +301,7 @@ impl Shared {
             Kind::State | Kind::Nodes => {
                 format!("the subjects {subjects}, limits retention, 1 message per subject, and no other limit")
             }
-            Kind::Letters => format!("the subjects {subjects}, limits retention, and 1 message per subject"),
+            Kind::DeadLetters => format!("the subjects {subjects}, limits retention, and 1 message per subject"),
         }
     }
 
@@ -349,7 +349,7 @@ impl Shared {
                     return refused("discard new".into(), "discard old: else nothing can change".into());
                 }
             }
-            Kind::Letters => {
+            Kind::DeadLetters => {
                 if per_subject != 1 {
                     return refused(format!("max_msgs_per_subject {per_subject}"), "1: one letter per record".into());
                 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::OutboxError;
 use crate::lanes::Lanes;
-use crate::publisher::{Kept, PublishError, Publisher};
+use crate::publisher::{PublishError, PublishedRow, Publisher};
 
 use super::Session;
 
@@ -113,7 +113,7 @@ impl<P: Publisher> Session<'_, P> {
         self.results.settle(table, true).await?;
         let mut most = LOOK_AT;
         let lost = loop {
-            let kept: Vec<Kept> = table.kept(self.keeping.good_until, most).await?;
+            let kept: Vec<PublishedRow> = table.kept(self.keeping.good_until, most).await?;
             let older = kept.iter().filter(|kept| !kept.is_recent).count();
             let lost = match self.relay.publisher.lost(&kept).await {
                 // Without the right to look there is nothing to wait for.

@@ -16,7 +16,7 @@ impl<P: Publisher> Session<'_, P> {
     pub(super) fn dispatch(&mut self) {
         let now = self.now();
         self.lanes.unblock(now);
-        self.look |= self.lanes.take_hungry();
+        self.look |= self.lanes.take_wants_rows();
         while self.may_dispatch(now) {
             let row = if self.broker.lasts() { self.lanes.next_probe() } else { self.lanes.next() };
             let Some(row) = row else { return };

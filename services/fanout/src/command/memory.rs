@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::limit::{MemoryBounds, Pressure, TooLittleMemory};
-use crate::pipeline::Recent;
+use crate::pipeline::RecentRecords;
 use crate::socket::App;
 
 /// How often it is looked at.
@@ -60,7 +60,7 @@ fn kilobytes(file: &str, name: &str) -> Option<u64> {
 }
 
 /// Looks at the memory that is taken for as long as the node runs.
-pub(super) async fn watch(app: Arc<App>, recent: Arc<Recent>) {
+pub(super) async fn watch(app: Arc<App>, recent: Arc<RecentRecords>) {
     let Some(limit) = limit() else { return };
     app.metrics.set_memory_limit(limit);
     let mut pressure = Pressure::None;

@@ -20,9 +20,10 @@ use crate::groups::{Groups, MAX_SHARDS, SHARD_INBOX, ShardMessage};
 use crate::limit::{MemoryBounds, TooFewFiles, TooLittleMemory};
 use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
-use crate::pipeline::letters::Letters;
+use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{
-    DeadLetters, Ingest, Listener, Pipeline, Presence, Recent, Replay, ReplayOptions, Schemas, Status, Window,
+    DeadLetterWriter, Ingest, Listener, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status,
+    Window,
 };
 use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
@@ -155,7 +156,7 @@ impl Node {
         let methods = with_declared(methods, &config);
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
-        let recent = Arc::new(Recent::new(memory.resumes));
+        let recent = Arc::new(RecentRecords::new(memory.resumes));
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
         let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), routes.clone(), Arc::clone(&groups));
         let replay = replay((&config, bounds), &broker, (&registry, &routes, &schemas), &recent);
@@ -166,13 +167,13 @@ impl Node {
         let context = context(&config, &groups, &seal, of_hubs, verifying, (&metrics, &memory));
         let shared = shared(&config, context, replay, &ingest)?;
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
-        let (hubs, event_bytes, routing) = (config.hubs.len(), config.limits.event_bytes, routes.clone());
+        let (hubs, event_bytes) = (config.hubs.len(), config.limits.event_bytes);
         let app = Arc::new(App {
             hubs: Hubs::new(&config.hubs),
             verifier,
             groups: Arc::clone(&groups),
             ingest,
-            letters: Letters::new(Arc::clone(&broker), Arc::clone(&registry), schemas.clone(), routing, event_bytes),
+            letters: letters(&broker, (&registry, &routes, &schemas), event_bytes),
             nodes: nodes.clone(),
             listings: Listings::default(),
             methods: methods.clone(),
@@ -195,7 +196,7 @@ impl Node {
             draining: AtomicBool::new(false),
         });
         let pipeline = Pipeline {
-            letters: DeadLetters::new(Arc::clone(&broker), Arc::clone(&metrics)),
+            letters: DeadLetterWriter::new(Arc::clone(&broker), Arc::clone(&metrics)),
             broker: Arc::clone(&broker),
             registry: Arc::clone(&registry),
             schemas,
@@ -212,6 +213,15 @@ impl Node {
         };
         Ok(Self { app, pipeline, broker, shards, hubs, registry, routes, nodes, listener })
     }
+}
+
+/// The dead letters as an operator sees them.
+fn letters(
+    broker: &Arc<dyn Broker>,
+    (registry, routes, schemas): (&Arc<Registry>, &Routes, &Schemas),
+    event_bytes: usize,
+) -> DeadLetterAdmin {
+    DeadLetterAdmin::new(Arc::clone(broker), Arc::clone(registry), schemas.clone(), routes.clone(), event_bytes)
 }
 
 /// Seals with the node's secret.
@@ -231,7 +241,7 @@ fn replay(
     (config, bounds): (&Config, Bounds),
     broker: &Arc<dyn Broker>,
     (registry, routes, schemas): (&Arc<Registry>, &Routes, &Schemas),
-    recent: &Arc<Recent>,
+    recent: &Arc<RecentRecords>,
 ) -> Replay {
     let options = replay_options(config, bounds);
     let replay = Replay::new(Arc::clone(broker), Arc::clone(registry), routes.clone(), Arc::clone(recent), options);
@@ -250,7 +260,7 @@ fn context(
     Context {
         groups: Arc::clone(groups),
         seal: seal.clone(),
-        queue_bytes: config.limits.outbox_bytes,
+        queue_bytes: config.limits.queue_bytes,
         shard_bytes: memory.waiting / shard_count(),
         resume_notifications: config.limits.resume_notifications,
         resume_bytes: config.limits.resume_bytes,

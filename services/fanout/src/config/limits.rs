@@ -13,7 +13,7 @@ pub struct Limits {
     /// The largest body of `POST /events`, in bytes.
     pub event_bytes: usize,
     /// The most bytes that wait for one slow tab before it is closed.
-    pub outbox_bytes: usize,
+    pub queue_bytes: usize,
     /// The most notifications of one resume.
     pub resume_notifications: usize,
     /// The most bytes of one resume.
@@ -36,7 +36,7 @@ pub struct Limits {
 
 pub(super) const KEYS: &[&str] = &[
     "event_bytes",
-    "outbox_bytes",
+    "queue_bytes",
     "resume_notifications",
     "resume_bytes",
     "resume_reads",
@@ -54,7 +54,7 @@ impl Default for Limits {
         Self {
             connection: hub_settings::DEFAULT,
             event_bytes: 128 << 10,
-            outbox_bytes: 256 << 10,
+            queue_bytes: 256 << 10,
             resume_notifications: 1000,
             resume_bytes: 1 << 20,
             resume_reads: 4,
@@ -89,7 +89,7 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let limits = Limits {
         connection: hub_settings::read(&section, d.connection),
         event_bytes: bytes("event_bytes", 1 << 10, 1 << 20, d.event_bytes),
-        outbox_bytes: bytes("outbox_bytes", 16 << 10, 16 << 20, d.outbox_bytes),
+        queue_bytes: bytes("queue_bytes", 16 << 10, 16 << 20, d.queue_bytes),
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
@@ -104,10 +104,10 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
         joined_groups: bytes("joined_groups", 1, 10_000, d.joined_groups),
         edge: edge::read(&section, knows_addresses),
     };
-    if limits.outbox_bytes < 2 * limits.event_bytes {
-        let message = "`outbox_bytes` must be at least twice `event_bytes`";
+    if limits.queue_bytes < 2 * limits.event_bytes {
+        let message = "`queue_bytes` must be at least twice `event_bytes`";
         let help = "or one large notification would close the tab";
-        section.fault("outbox_bytes", message, Some(help.to_owned()));
+        section.fault("queue_bytes", message, Some(help.to_owned()));
     }
     limits
 }

@@ -12,7 +12,7 @@ use crate::document::section::{Node, Section, entries, integer};
 use crate::document::{Located, suggest};
 use crate::method::Declared as Method;
 use crate::method::declared::Deed;
-use crate::presence::{Declared, Described, Names, Said, Shape, Source, UnknownName};
+use crate::presence::{Declared, Described, MessageTemplate, Names, Shape, Source, UnknownName};
 use crate::route::Times;
 use crate::vocabulary::name::GroupTemplate;
 
@@ -110,8 +110,9 @@ fn one(section: &Section<'_>, template: GroupTemplate, methods: &[Arc<Method>], 
     };
     let together = several(&[("$joined", Source::Joined), ("$left", Source::Left)]);
     let all = several(&[("$members", Source::Members), ("$page", Source::Page), ("$pages", Source::Pages)]);
-    let (joined, left) = (said(section, "joined", &one), said(section, "left", &one));
-    let (together, snapshot) = (said(section, "together", &together), said(section, "snapshot", &all));
+    let (joined, left) = (message_template(section, "joined", &one), message_template(section, "left", &one));
+    let (together, snapshot) =
+        (message_template(section, "together", &together), message_template(section, "snapshot", &all));
     if section.value("snapshot").is_none() {
         let help = "for instance snapshot = { target = \"present\", arguments = [{ members = \"{$members}\" }] }: \
                     a newcomer, and a tab that missed something, is told by it who is there";
@@ -250,7 +251,7 @@ fn default_member(describe: &[Described]) -> Option<Shape> {
 }
 
 /// Reads `{ target = "UserJoined", arguments = [...] }`.
-fn said(section: &Section<'_>, key: &str, names: &Names) -> Option<Said> {
+fn message_template(section: &Section<'_>, key: &str, names: &Names) -> Option<MessageTemplate> {
     debug_assert!(TOLD.contains(&key));
     section.value(key)?;
     let table = section.section(key)?.allow(&["target", "arguments"]);
@@ -262,7 +263,7 @@ fn said(section: &Section<'_>, key: &str, names: &Names) -> Option<Said> {
         Some(_) => table.list("arguments")?.iter().map(|node| shape(&table, node, names)).collect(),
         None => Some(Box::default()),
     };
-    Some(Said { target: target.value.into(), arguments: arguments? })
+    Some(MessageTemplate { target: target.value.into(), arguments: arguments? })
 }
 
 /// One argument: texts are templates, everything else stands as it is written.

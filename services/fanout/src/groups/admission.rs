@@ -155,13 +155,13 @@ impl Groups {
         terms: Terms<'_>,
     ) -> Result<(Membership, Position), NotJoined> {
         let live_from = self.admit(hub, identity)?;
-        let granted = self.read(|known| standing(known, hub, identity, &group, terms))?;
+        let granted = self.read(|known| grant_intervals(known, hub, identity, &group, terms))?;
         Ok((Membership { group, granted }, live_from))
     }
 }
 
 /// Between which places events granted what is asked for now, if one did or has withdrawn it.
-fn standing(
+fn grant_intervals(
     known: &Projection,
     hub: &HubConfig,
     identity: Option<&Identity>,
@@ -179,11 +179,11 @@ fn standing(
     if terms.decided_at.is_some_and(|made_at| grants.withdrawn_since(&hub.path, who, group, made_at)) {
         return Err(NotJoined::Withdrawn);
     }
-    let standing = grants.standing(&hub.path, who, group);
-    if terms.grant && !standing.as_ref().is_some_and(|standing| standing.granted) {
+    let state = grants.state(&hub.path, who, group);
+    if terms.grant && !state.as_ref().is_some_and(|state| state.granted) {
         return Err(NotJoined::NotGranted);
     }
-    Ok(standing.map(|standing| standing.intervals))
+    Ok(state.map(|state| state.intervals))
 }
 
 /// Whether roles in force and claims allow an identity its connection to a hub, and the org that it named.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::connection::Frame;
-use crate::projection::{Consequence, Folded};
+use crate::projection::{ConnectionEffect, Folded};
 use crate::roster::Notice;
 use crate::route::Match;
 use crate::vocabulary::Place;
@@ -35,7 +35,7 @@ pub struct Delivery {
     /// A newer notification with the same key replaces this one where it still waits.
     pub conflation: Option<u64>,
     /// Of a logout: only connections that it ends hear of it.
-    pub ends: Option<Consequence>,
+    pub ends: Option<ConnectionEffect>,
     /// When the broker stored the event, in milliseconds since the epoch.
     pub stored_at: i64,
     /// The span of the event, so that the push belongs to its trace.
@@ -54,7 +54,7 @@ impl Delivery {
         after: Position,
     ) -> Self {
         let route = matched.route;
-        let ends = folded.consequences.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
+        let ends = folded.effects.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
         Self {
             place: Place::of(record),
             after,
@@ -80,7 +80,7 @@ pub enum ShardMessage {
     ///
     /// The pipeline waits for the answer: a tab that joins a group by an event is a member before the
     /// next event is sent to that group.
-    Apply(Arc<Consequence>, oneshot::Sender<()>),
+    Apply(Arc<ConnectionEffect>, oneshot::Sender<()>),
     /// Tell tabs who is there. It is of no place in the log, so no cursor has to do with it.
     Presence(Notice),
 }

@@ -24,16 +24,16 @@ type User = (Option<Arc<str>>, Id);
 /// By user and not by tab: a tab that comes back is a new connection, and its user is all that is left. So they are
 /// counted against the user's tabs: when a line is cut, each of ten tabs may be evicted once, and none of them is slow.
 #[derive(Debug, Default)]
-pub struct Evictions(Mutex<HashMap<User, Recent>>);
+pub struct Evictions(Mutex<HashMap<User, UserEvictions>>);
 
 #[derive(Debug, Clone, Default)]
-struct Recent {
+struct UserEvictions {
     times: VecDeque<Instant>,
     /// How many tabs the user had at most when one was evicted.
     tabs: usize,
 }
 
-impl Recent {
+impl UserEvictions {
     fn within(&self, now: Instant) -> usize {
         self.times.iter().filter(|time| now.saturating_duration_since(**time) < PERIOD).count()
     }
@@ -52,7 +52,7 @@ impl Evictions {
         }
         let recent = users.entry(user).or_default();
         if recent.within(now) == 0 {
-            *recent = Recent::default();
+            *recent = UserEvictions::default();
         }
         recent.tabs = recent.tabs.max(tabs);
         recent.times.push_back(now);
@@ -65,7 +65,7 @@ impl Evictions {
     #[must_use]
     pub fn too_often(&self, identity: &Identity, now: Instant) -> bool {
         let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let too_many = |recent: &Recent| recent.within(now) >= (2 * recent.tabs.max(1)).min(MOST_OF_ONE);
+        let too_many = |recent: &UserEvictions| recent.within(now) >= (2 * recent.tabs.max(1)).min(MOST_OF_ONE);
         users.get(&user(identity)).is_some_and(too_many)
     }
 }

@@ -10,7 +10,7 @@ use fanfare_broker::{Position, Record};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Evictions, Interest, MAX_SHARDS, ShardMessage};
-use crate::projection::{Consequence, Projection};
+use crate::projection::{ConnectionEffect, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
 /// which loses nothing: the log keeps what is not yet read.
@@ -141,13 +141,13 @@ impl Groups {
         }
     }
 
-    /// Makes every shard apply a consequence and waits until all have.
-    pub async fn apply(&self, consequence: Consequence) {
-        let consequence = Arc::new(consequence);
+    /// Makes every shard apply an effect and waits until all have.
+    pub async fn apply(&self, effect: ConnectionEffect) {
+        let effect = Arc::new(effect);
         let mut answers = Vec::with_capacity(self.shards.len());
         for shard in 0..self.shards.len() {
             let (answer, applied) = oneshot::channel();
-            if self.send(shard, ShardMessage::Apply(Arc::clone(&consequence), answer)).await {
+            if self.send(shard, ShardMessage::Apply(Arc::clone(&effect), answer)).await {
                 answers.push(applied);
             }
         }

@@ -23,5 +23,5 @@ pub use forwards::{Forwards, NoPlace, Place};
 pub use http_connections::{Full, HttpConnections, HttpKey};
 pub use keyed::KeyedBuckets;
 pub use memory::{AskedMemory, MemoryBounds, Pressure, TooLittleMemory};
-pub use sampled::{Said, Sampled};
+pub use sampled::{Decision, Sampled};
 pub use windows::Windows;

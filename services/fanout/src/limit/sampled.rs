@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// What to do about one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum Decision {
     /// Write it.
     Write,
     /// Do not; it is the first that is left out, and so many are to be told of after this time.
@@ -35,7 +35,7 @@ pub struct Sampled {
 
 impl Sampled {
     /// Whether a line of a kind is written.
-    pub fn say(&mut self, kind: &'static str, now: Instant) -> Said {
+    pub fn say(&mut self, kind: &'static str, now: Instant) -> Decision {
         let fresh = || Window { began: now, lines: 0, left_out: 0 };
         let window = self.windows.entry(kind).or_insert_with(fresh);
         // One with lines left out stays until those are told of.
@@ -44,13 +44,13 @@ impl Sampled {
         }
         if window.lines < LINES {
             window.lines += 1;
-            return Said::Write;
+            return Decision::Write;
         }
         window.left_out += 1;
         if window.left_out > 1 {
-            return Said::LeftOut;
+            return Decision::LeftOut;
         }
-        Said::FirstLeftOut(WINDOW.saturating_sub(now.saturating_duration_since(window.began)))
+        Decision::FirstLeftOut(WINDOW.saturating_sub(now.saturating_duration_since(window.began)))
     }
 
     /// How many lines of a kind were left out; the next window begins.
@@ -66,14 +66,14 @@ mod tests {
     #[test]
     fn a_flood_writes_ten_lines_and_is_counted() {
         let (now, mut sampled) = (Instant::now(), Sampled::default());
-        let said: Vec<Said> = (0..3000).map(|_| sampled.say("expired", now + Duration::from_secs(1))).collect();
-        assert_eq!(said.iter().filter(|said| **said == Said::Write).count(), 10);
-        assert_eq!(said[10], Said::FirstLeftOut(WINDOW));
-        assert!(said[11..].iter().all(|said| *said == Said::LeftOut), "one task tells of them");
-        assert_eq!(sampled.say("missing", now), Said::Write, "another kind has lines of its own");
+        let said: Vec<Decision> = (0..3000).map(|_| sampled.say("expired", now + Duration::from_secs(1))).collect();
+        assert_eq!(said.iter().filter(|said| **said == Decision::Write).count(), 10);
+        assert_eq!(said[10], Decision::FirstLeftOut(WINDOW));
+        assert!(said[11..].iter().all(|said| *said == Decision::LeftOut), "one task tells of them");
+        assert_eq!(sampled.say("missing", now), Decision::Write, "another kind has lines of its own");
         assert_eq!(sampled.left_out("expired"), 2990);
         assert_eq!(sampled.left_out("expired"), 0);
-        assert_eq!(sampled.say("expired", now), Said::Write);
+        assert_eq!(sampled.say("expired", now), Decision::Write);
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
         let (now, mut sampled) = (Instant::now(), Sampled::default());
         for minute in 0..100 {
             for _ in 0..10 {
-                assert_eq!(sampled.say("expired", now + WINDOW * minute), Said::Write);
+                assert_eq!(sampled.say("expired", now + WINDOW * minute), Decision::Write);
             }
         }
     }

@@ -36,7 +36,7 @@ pub enum News {
     /// A node has a lease. It has said nothing yet.
     Came(NodeId),
     /// A node says this; an empty body takes it back. The node's own words come back to it, too.
-    Said {
+    Entry {
         /// Who says it.
         node: NodeId,
         /// Of what.
@@ -215,7 +215,7 @@ impl Directory {
             if self.known.contains_key(&node) {
                 news.push(News::Came(node.clone()));
                 let said = said.into_iter();
-                news.extend(said.map(|(what, body)| News::Said { node: node.clone(), what, body }));
+                news.extend(said.map(|(what, body)| News::Entry { node: node.clone(), what, body }));
             } else {
                 // It was ended, and who ended it did not get round to all that it had said.
                 self.own.take_back(&node, said.keys());
@@ -291,7 +291,7 @@ impl Directory {
         for (node, known) in &mut self.known {
             known.said.retain(|what, read| {
                 if *read < reading {
-                    news.push(News::Said { node: node.clone(), what: what.clone(), body: Bytes::new() });
+                    news.push(News::Entry { node: node.clone(), what: what.clone(), body: Bytes::new() });
                 }
                 *read >= reading
             });
@@ -345,7 +345,7 @@ impl Directory {
         match &mut self.held {
             Some(held) if body.is_empty() => drop(held.entry(node).or_default().remove(&what)),
             Some(held) => drop(held.entry(node).or_default().insert(what, body)),
-            None => news.push(News::Said { node, what, body }),
+            None => news.push(News::Entry { node, what, body }),
         }
     }
 }

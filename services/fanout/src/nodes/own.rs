@@ -37,7 +37,7 @@ pub(super) struct Own {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Write {
     Lease(NodeId),
-    Said(NodeId, String, Bytes),
+    Entry(NodeId, String, Bytes),
     End(NodeId),
     Remains(NodeId, String),
 }
@@ -154,7 +154,7 @@ impl Own {
                 self.told_address.clone_from(&self.address);
                 (id, LEASE, lease.body())
             }
-            Write::Said(id, what, body) => (id, what.as_str(), body.clone()),
+            Write::Entry(id, what, body) => (id, what.as_str(), body.clone()),
             Write::End(node) => (node, LEASE, Bytes::new()),
             Write::Remains(node, what) => (node, what.as_str(), Bytes::new()),
         };
@@ -173,7 +173,7 @@ impl Own {
         }
         if let Some(what) = self.unwritten.first().filter(|_| !self.leaving) {
             let body = self.said.get(what).cloned().unwrap_or_default();
-            return Some(Write::Said(self.id.clone(), what.clone(), body));
+            return Some(Write::Entry(self.id.clone(), what.clone(), body));
         }
         self.remains.first().map(|(node, what)| Write::Remains(node.clone(), what.clone()))
     }
@@ -194,12 +194,12 @@ impl Own {
                 self.renew_at = (self.told_address == self.address).then(|| now + RENEW_EVERY);
                 return true;
             }
-            Write::Said(id, what, body) if id == self.id => {
+            Write::Entry(id, what, body) if id == self.id => {
                 if self.said.get(&what).cloned().unwrap_or_default() == body {
                     self.unwritten.remove(&what);
                 }
             }
-            Write::Said(id, what, _) => {
+            Write::Entry(id, what, _) => {
                 self.remains.insert((id, what));
             }
             Write::Lease(id) => {

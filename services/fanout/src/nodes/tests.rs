@@ -94,7 +94,7 @@ impl TestNode {
 
     fn heard_of(&self, what: &str) -> Vec<(String, Bytes)> {
         let of = |news: &News| match news {
-            News::Said { node, what: said, body } if said == what => Some((node.to_string(), body.clone())),
+            News::Entry { node, what: said, body } if said == what => Some((node.to_string(), body.clone())),
             _ => None,
         };
         self.heard.iter().filter_map(of).collect()

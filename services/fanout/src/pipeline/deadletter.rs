@@ -28,7 +28,7 @@ const WRITES: usize = 16;
 
 /// Writes dead letters beside the stream, so that a flood of poison does not hold it up.
 #[derive(Clone)]
-pub struct DeadLetters {
+pub struct DeadLetterWriter {
     broker: Arc<dyn Broker>,
     metrics: Arc<FanoutMetrics>,
     room: Arc<Semaphore>,
@@ -36,7 +36,7 @@ pub struct DeadLetters {
     writes: Arc<Semaphore>,
 }
 
-impl DeadLetters {
+impl DeadLetterWriter {
     /// Writes to this broker.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, metrics: Arc<FanoutMetrics>) -> Self {
@@ -104,9 +104,9 @@ impl DeadLetters {
     }
 }
 
-impl std::fmt::Debug for DeadLetters {
+impl std::fmt::Debug for DeadLetterWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeadLetters").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        f.debug_struct("DeadLetterWriter").field("room", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 

@@ -119,7 +119,7 @@ pub fn decode(registry: &Registry, record: &Record, written: &Written) -> Result
         let (said, is) = (attributes.event_type, body.event_type().name().clone());
         return Err(Unusable::OtherType { said, is });
     }
-    let org = settle_org(&attributes, &body, record)?;
+    let org = resolve_org(&attributes, &body, record)?;
     let named = address::Named { org: org.as_ref().map(Id::as_str), user: text(&body, "user"), key: body.key() };
     address::check(&record.message, &attributes.event_type, &named)?;
     Ok(Some(Event { attributes: Attributes { org, ..attributes }, record: body }))
@@ -193,7 +193,7 @@ pub(super) fn decode_within(
 ///
 /// Isolation rests on it, so all that name one must agree (rule 1.2). A body that has a field for it and leaves
 /// it empty says that the event is of no org.
-fn settle_org(attributes: &Attributes, body: &Body, record: &Record) -> Result<Option<Id>, Unusable> {
+fn resolve_org(attributes: &Attributes, body: &Body, record: &Record) -> Result<Option<Id>, Unusable> {
     let in_header = attributes.org.as_ref().map(Id::as_str);
     let in_subject = record.message.org.as_deref();
     let (place, named) = match (in_header, in_subject) {

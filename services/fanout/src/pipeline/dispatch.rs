@@ -9,7 +9,7 @@ use super::Pipeline;
 use super::follower::Mode;
 use super::intake::{Effect, Effects, Intake, Taken};
 use crate::groups::ShardMessage;
-use crate::projection::{ClosedOrg, Consequence, Verdict};
+use crate::projection::{ClosedOrg, ConnectionEffect, Verdict};
 use crate::route::RouteTable;
 
 impl Pipeline {
@@ -80,11 +80,11 @@ impl Pipeline {
     async fn carry_out(&self, intake: Intake<'_, '_>, mut effects: Effects<'_>) {
         while let Some(effect) = effects.next(intake) {
             match effect {
-                Effect::Apply(consequence) => {
-                    if let Consequence::OrgClosed(ClosedOrg { hub, org, .. }) = &consequence {
+                Effect::Apply(effect) => {
+                    if let ConnectionEffect::OrgClosed(ClosedOrg { hub, org, .. }) = &effect {
                         tracing::info!(hub = &**hub, %org, "an org is closed");
                     }
-                    self.groups.apply(consequence).await;
+                    self.groups.apply(effect).await;
                 }
                 Effect::Notify { route, delivery } => {
                     self.metrics.notification_routed(route.name());

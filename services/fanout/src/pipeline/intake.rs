@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 use super::decode::decode_within;
 use super::follower::Mode;
 use super::letters::replay_of;
-use super::{Recent, Unusable, Written};
+use super::{RecentRecords, Unusable, Written};
 use crate::groups::{Delivery, Groups, ShardSet};
-use crate::projection::{Consequence, Folded, HubTag, Verdict, seal_cursor};
+use crate::projection::{ConnectionEffect, Folded, HubTag, Verdict, seal_cursor};
 use crate::route::{Match, Route, RouteTable};
 use crate::rule::{Rule, kept};
 use crate::seal::Seal;
@@ -30,7 +30,7 @@ pub(crate) struct Intake<'r, 'n> {
     /// What the node knows, and who is interested in what.
     pub(crate) groups: &'n Groups,
     /// Where resumes find the newest records.
-    pub(crate) recent: &'n Recent,
+    pub(crate) recent: &'n RecentRecords,
     /// Seals cursors.
     pub(crate) seal: &'n Seal,
     /// The largest body that is delivered, in bytes.
@@ -64,7 +64,7 @@ pub(crate) struct Effects<'r> {
     next: usize,
     /// The cursor for the tabs of a hub: the same bytes for all of them, and others for those of another.
     cursor: Option<(Arc<str>, String)>,
-    consequences: VecDeque<Consequence>,
+    on_connections: VecDeque<ConnectionEffect>,
     is_live: bool,
 }
 
@@ -79,7 +79,7 @@ pub(crate) enum Effect<'r> {
         delivery: Option<(Arc<Delivery>, ShardSet)>,
     },
     /// Open connections feel this; done once all have.
-    Apply(Consequence),
+    Apply(ConnectionEffect),
 }
 
 impl<'r> Intake<'r, '_> {
@@ -97,14 +97,14 @@ impl<'r> Intake<'r, '_> {
             orgs_full: false,
             effects: Effects::none(record, mode),
         };
-        let (matches, event) = match self.understand(record, written, mode) {
+        let (matches, event) = match self.decode_and_route(record, written, mode) {
             Ok(Some(usable)) => usable,
             unusable => {
                 if mode != Mode::State {
                     self.groups.fold(|known| known.skip(record));
                 }
-                // What was stored while no node ran was news to none, so its letter is still owed; the broker keeps one
-                // however often it is written. State is read ahead and stands in the log as well.
+                // No node ran when this was stored, so nobody has written its letter yet. The broker keeps one letter for a
+                // record, however often it is written. State is read ahead and stands in the log as well.
                 let is_owed = match mode {
                     Mode::State => false,
                     Mode::CatchingUp => kept(Rule::LettersWhileReadingBack),
@@ -126,7 +126,7 @@ impl<'r> Intake<'r, '_> {
         }
         if mode == Mode::Live {
             // Of what is out of date part may be news all the same, and is felt even if nothing is told.
-            taken.effects.consequences = folded.consequences.clone().into();
+            taken.effects.on_connections = folded.effects.clone().into();
             let tells = match folded.verdict {
                 Verdict::New => true,
                 Verdict::Duplicate => self.is_news_as_replay(record, &event),
@@ -140,7 +140,7 @@ impl<'r> Intake<'r, '_> {
     }
 
     /// What a record says and who hears of it; nothing of a tombstone.
-    fn understand(
+    fn decode_and_route(
         self,
         record: &Record,
         written: &Written,
@@ -166,14 +166,14 @@ impl<'r> Intake<'r, '_> {
     /// The cursor behind the record that is handled, for the tabs of one hub.
     fn cursor(self, hub: &str) -> String {
         let (seal, hub) = (self.seal, HubTag::of(hub));
-        self.groups.read(|known| seal_cursor(seal, known.told_as(known.position()), known.times(), hub, false))
+        self.groups.read(|known| seal_cursor(seal, known.cursor_position(known.position()), known.times(), hub, false))
     }
 }
 
 impl<'r> Effects<'r> {
     fn none(record: &Arc<Record>, mode: Mode) -> Self {
         let (record, is_live) = (Arc::clone(record), mode == Mode::Live);
-        Self { record, told: None, next: 0, cursor: None, consequences: VecDeque::new(), is_live }
+        Self { record, told: None, next: 0, cursor: None, on_connections: VecDeque::new(), is_live }
     }
 
     /// Whether anybody may be told.
@@ -210,8 +210,8 @@ impl<'r> Effects<'r> {
                 return Some(Effect::Notify { route, delivery });
             }
         }
-        if let Some(consequence) = self.consequences.pop_front() {
-            return Some(Effect::Apply(consequence));
+        if let Some(effect) = self.on_connections.pop_front() {
+            return Some(Effect::Apply(effect));
         }
         if std::mem::take(&mut self.is_live) {
             intake.groups.pass_record(&self.record);

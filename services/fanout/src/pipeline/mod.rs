@@ -22,14 +22,14 @@ mod tests;
 mod watch;
 mod written;
 
-pub use deadletter::DeadLetters;
+pub use deadletter::DeadLetterWriter;
 pub use decode::{Unusable, decode};
 pub use ingest::{BatchError, Body, Draft, Ingest, IngestError, MOST_IN_BATCH, Taken};
 pub use message::to_message;
 pub use presence::{Listener, Presence};
 pub use reader::{Pipeline, Window};
-pub use recent::Recent;
-pub use replay::past::{Notification, Replayed};
+pub use recent::RecentRecords;
+pub use replay::filter::{Notification, Replayed};
 pub use replay::{Replay, ReplayOptions, Replaying, ResumeError};
 pub use schema_registry::Schemas;
 pub use status::{NotReady, Status};

@@ -50,7 +50,7 @@ impl Listener {
     pub fn hear(&self, news: &News) {
         let Some(rosters) = &self.rosters else { return };
         match news {
-            News::Said { node, what, body } if !self.nodes.is_own(node) => {
+            News::Entry { node, what, body } if !self.nodes.is_own(node) => {
                 let outcome = rosters.tell(|core| core.heard(node.as_str(), what, body));
                 let label = match outcome {
                     Heard::Other => return,
@@ -69,7 +69,7 @@ impl Listener {
                     tracing::info!(%node, members, "a node is gone, and its members with it");
                 }
             }
-            News::Said { .. } | News::Came(_) | News::CaughtUp => {}
+            News::Entry { .. } | News::Came(_) | News::CaughtUp => {}
         }
     }
 }

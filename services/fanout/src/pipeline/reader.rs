@@ -10,8 +10,8 @@ use fanfare_telemetry::metrics::FanoutMetrics;
 
 use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
 use super::progress::Progress;
-use super::recent::Recent;
-use super::{DeadLetters, Presence, Schemas, Status};
+use super::recent::RecentRecords;
+use super::{DeadLetterWriter, Presence, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::Routes;
 use crate::seal::Seal;
@@ -44,13 +44,13 @@ pub struct Pipeline {
     /// Told how it goes.
     pub status: Arc<Status>,
     /// Keeps what cannot be used.
-    pub letters: DeadLetters,
+    pub letters: DeadLetterWriter,
     /// What is read back.
     pub window: Window,
     /// The largest body that is delivered, in bytes.
     pub event_bytes: usize,
     /// Kept for tabs that return.
-    pub recent: Arc<Recent>,
+    pub recent: Arc<RecentRecords>,
     /// Tells tabs who is there; none if no hub has presence.
     pub presence: Option<Presence>,
     /// Whether what the broker may lose is a reason for degraded health: in production it is.
@@ -102,7 +102,7 @@ impl Pipeline {
                         progress.tell(self);
                     }
                     match &given {
-                        Ok(_) => self.read_well(),
+                        Ok(_) => self.note_success(),
                         Err(error) => {
                             // Nothing that was open is asked again.
                             (open.log, open.state) = (None, None);
@@ -150,7 +150,7 @@ impl Pipeline {
                 }
                 self.handle(&record, mode).await;
             }
-            Some(Do::Apply(consequence)) => self.groups.apply(consequence).await,
+            Some(Do::Apply(effect)) => self.groups.apply(effect).await,
             Some(Do::Ready(false)) => {
                 self.status.set_caught_up(false);
                 open.progress = Some(Progress::new());
@@ -184,7 +184,7 @@ impl Pipeline {
         }
     }
 
-    fn read_well(&self) {
+    fn note_success(&self) {
         self.status.set_reads(None);
         self.metrics.set_broker_connected(self.status.is_connected());
     }

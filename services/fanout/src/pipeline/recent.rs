@@ -18,7 +18,7 @@ const BATCH: usize = 128;
 const OVERHEAD: usize = 256;
 
 /// The newest records, bounded in bytes.
-pub struct Recent {
+pub struct RecentRecords {
     ring: RwLock<Ring>,
     limit: usize,
     /// Whether none are kept for now, as memory is short.
@@ -76,7 +76,7 @@ impl Ring {
     }
 }
 
-impl Recent {
+impl RecentRecords {
     /// Nothing yet; at most so many bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
@@ -168,10 +168,10 @@ fn cost(record: &Record) -> usize {
     record.message.size() + record.message.headers.len() * size_of::<(String, String)>() + OVERHEAD
 }
 
-impl std::fmt::Debug for Recent {
+impl std::fmt::Debug for RecentRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (records, bytes) = self.size();
-        f.debug_struct("Recent").field("records", &records).field("bytes", &bytes).finish()
+        f.debug_struct("RecentRecords").field("records", &records).field("bytes", &bytes).finish()
     }
 }
 
@@ -199,8 +199,8 @@ mod tests {
         Position::from_parts(1, parts.iter().copied())
     }
 
-    fn filled(limit: usize) -> Recent {
-        let recent = Recent::new(limit);
+    fn filled(limit: usize) -> RecentRecords {
+        let recent = RecentRecords::new(limit);
         recent.begin(&at(&[(0, 3)]));
         for offset in 4..=9 {
             recent.push(record(0, offset));
@@ -209,7 +209,7 @@ mod tests {
         recent
     }
 
-    fn places(recent: &Recent, after: &Position, until: &Position) -> Option<Vec<(u32, u64)>> {
+    fn places(recent: &RecentRecords, after: &Position, until: &Position) -> Option<Vec<(u32, u64)>> {
         let mut walk = recent.walk(after, until)?;
         let mut found = Vec::new();
         loop {
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn records_that_are_younger_than_what_a_tab_has_heard_are_of_another_log() {
-        let recent = Recent::new(1 << 20);
+        let recent = RecentRecords::new(1 << 20);
         recent.begin(&at(&[(0, 3)]));
         for (offset, time) in [(4, 10), (5, 50), (6, 51)] {
             recent.push(Arc::new(Record { time, ..(*record(0, offset)).clone() }));

@@ -16,18 +16,18 @@ const MAX_SCHEMAS_AWAY: Duration = Duration::from_secs(10);
 /// lost, and somebody should look.
 const REPLACED_IS_TOLD: Duration = Duration::from_secs(600);
 
-/// What the reader last said about itself.
+/// What the reader last reported about itself.
 #[derive(Debug)]
 pub struct Status {
     /// How long a node that cannot read the log takes new connections (rule 5.1).
     max_stale: Duration,
     read: AtomicU64,
     of: AtomicU64,
-    said: Mutex<Said>,
+    report: Mutex<Report>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Report {
     caught_up: bool,
     /// Whether what other nodes say is still to be read.
     awaits_nodes: bool,
@@ -65,7 +65,7 @@ impl Status {
     /// Nothing is read yet; without the broker the node stays ready for `max_stale`.
     #[must_use]
     pub fn new(max_stale: Duration) -> Self {
-        let said = Said {
+        let report = Report {
             caught_up: false,
             awaits_nodes: false,
             reads: true,
@@ -78,7 +78,7 @@ impl Status {
             risks: Vec::new(),
             replaced: None,
         };
-        Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), said: Mutex::new(said) }
+        Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), report: Mutex::new(report) }
     }
 
     /// How many records have been read back, and of how many.
@@ -89,109 +89,109 @@ impl Status {
 
     /// Everything that existed at start has been read, or is read anew.
     pub fn set_caught_up(&self, caught_up: bool) {
-        self.said().caught_up = caught_up;
+        self.report().caught_up = caught_up;
     }
 
     /// Whether what other nodes say is still to be read: without it a tab would be told that nobody else is there.
     pub fn set_awaits_nodes(&self, awaits: bool) {
-        self.said().awaits_nodes = awaits;
+        self.report().awaits_nodes = awaits;
     }
 
     /// Whether everything that existed at start has been read.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
-        self.said().caught_up
+        self.report().caught_up
     }
 
     /// Whether the stream waits for the schema registry.
     pub fn set_schemas_away(&self, away: bool) {
-        let mut said = self.said();
-        said.schemas_away_since = away.then(|| said.schemas_away_since.unwrap_or_else(Instant::now));
+        let mut report = self.report();
+        report.schemas_away_since = away.then(|| report.schemas_away_since.unwrap_or_else(Instant::now));
     }
 
     /// Whether the schema registry has given no answer for so long that the stream has come to a halt.
     #[must_use]
     pub fn waits_for_schemas(&self) -> bool {
-        self.said().waits_for_schemas()
+        self.report().waits_for_schemas()
     }
 
     /// Whether the stream waits for the schema registry, since just now or longer.
     #[cfg(test)]
     pub(super) fn has_schemas_away(&self) -> bool {
-        self.said().schemas_away_since.is_some()
+        self.report().schemas_away_since.is_some()
     }
 
     /// Whether the log can be written; if not, why.
     pub fn set_unwritable(&self, reason: Option<String>) {
-        self.said().unwritable = reason;
+        self.report().unwritable = reason;
     }
 
     /// The log was another one than before, or had lost its end, at this time.
     pub fn set_replaced(&self, at: Instant) {
-        self.said().replaced = Some(at);
+        self.report().replaced = Some(at);
     }
 
     /// What makes the broker lose what it has acknowledged, each with its reason.
     pub fn set_risks(&self, risks: Vec<String>) {
-        self.said().risks = risks;
+        self.report().risks = risks;
     }
 
     /// What makes the broker lose what it has acknowledged.
     #[must_use]
     pub fn risks(&self) -> Vec<String> {
-        self.said().risks.clone()
+        self.report().risks.clone()
     }
 
     /// Whether the last read went well; if not, why.
     pub fn set_reads(&self, fault: Option<String>) {
-        self.note(|said| &mut said.reads, fault);
+        self.note(|report| &mut report.reads, fault);
     }
 
     /// Whether the broker answers; if not, why.
     pub fn set_answers(&self, fault: Option<String>) {
-        self.note(|said| &mut said.answers, fault);
+        self.note(|report| &mut report.answers, fault);
     }
 
-    fn note(&self, which: impl Fn(&mut Said) -> &mut bool, fault: Option<String>) {
-        let mut said = self.said();
-        *which(&mut said) = fault.is_none();
-        if said.reads && said.answers {
-            (said.away_since, said.fault) = (None, None);
+    fn note(&self, which: impl Fn(&mut Report) -> &mut bool, fault: Option<String>) {
+        let mut report = self.report();
+        *which(&mut report) = fault.is_none();
+        if report.reads && report.answers {
+            (report.away_since, report.fault) = (None, None);
         } else {
-            said.away_since.get_or_insert_with(Instant::now);
-            said.fault = fault.or(said.fault.take());
+            report.away_since.get_or_insert_with(Instant::now);
+            report.fault = fault.or(report.fault.take());
         }
     }
 
     /// For how long there has been something in the log that this node has not read.
     pub fn set_lag(&self, lag: Duration) {
-        self.said().lag = lag;
+        self.report().lag = lag;
     }
 
     /// Whether the broker could be read last time.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.said().away_since.is_none()
+        self.report().away_since.is_none()
     }
 
     /// Why the node is not ready, or nothing if it is.
     #[must_use]
     pub fn not_ready(&self) -> Option<NotReady> {
-        let said = self.said();
-        let of_broker = |reason| Some(NotReady { reason, fault: said.fault.clone(), progress: None });
-        if !said.caught_up {
-            if said.away_since.is_some() {
+        let report = self.report();
+        let of_broker = |reason| Some(NotReady { reason, fault: report.fault.clone(), progress: None });
+        if !report.caught_up {
+            if report.away_since.is_some() {
                 return of_broker("waiting for the broker");
             }
             let progress = Some((self.read.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)));
             return Some(NotReady { reason: "reading back the log", fault: None, progress });
         }
-        if said.awaits_nodes {
+        if report.awaits_nodes {
             return Some(NotReady { reason: "reading what other nodes say", fault: None, progress: None });
         }
-        match said.away_since {
+        match report.away_since {
             Some(since) if since.elapsed() > self.max_stale => of_broker("the log cannot be read, for too long"),
-            None if said.lag > MAX_LAG => of_broker("more than 10 s behind the log"),
+            None if report.lag > MAX_LAG => of_broker("more than 10 s behind the log"),
             _ => None,
         }
     }
@@ -199,25 +199,25 @@ impl Status {
     /// Why the node works and yet is not as it should be; nothing if it is. `has_many` tells whether it has many connections.
     #[must_use]
     pub fn degraded(&self, has_many: bool, health: &HealthConfig) -> Vec<String> {
-        let said = self.said();
+        let report = self.report();
         let faults = [
-            (said.away_since.is_some(), "the log cannot be read"),
-            (said.lag > health.degraded_lag, "behind the log"),
-            (said.waits_for_schemas(), "the schema registry gives no answer"),
-            (said.was_replaced(), "the log was made anew or has lost its end"),
+            (report.away_since.is_some(), "the log cannot be read"),
+            (report.lag > health.degraded_lag, "behind the log"),
+            (report.waits_for_schemas(), "the schema registry gives no answer"),
+            (report.was_replaced(), "the log was made anew or has lost its end"),
             (has_many, "many connections"),
         ];
         let faults = faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what.to_owned());
-        let unwritable = said.unwritable.iter().map(|reason| format!("the log cannot be written: {reason}"));
-        faults.chain(unwritable).chain(said.risks.iter().cloned()).collect()
+        let unwritable = report.unwritable.iter().map(|reason| format!("the log cannot be written: {reason}"));
+        faults.chain(unwritable).chain(report.risks.iter().cloned()).collect()
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Said {
+impl Report {
     fn was_replaced(&self) -> bool {
         self.replaced.is_some_and(|at| at.elapsed() < REPLACED_IS_TOLD)
     }
@@ -261,7 +261,7 @@ mod tests {
             status.set_caught_up(true);
             status.set_answers(Some("gone".to_owned()));
             let earlier = Instant::now().checked_sub(Duration::from_millis(5));
-            status.said().away_since = earlier;
+            status.report().away_since = earlier;
             status.set_reads(Some("gone".to_owned()));
             assert_eq!(status.not_ready().is_none(), ready);
             status.set_reads(None);
@@ -297,7 +297,7 @@ mod tests {
         let waits = |status: &Status| status.waits_for_schemas();
         status.set_schemas_away(true);
         assert!(!waits(&status), "not yet");
-        status.said().schemas_away_since = Instant::now().checked_sub(MAX_SCHEMAS_AWAY);
+        status.report().schemas_away_since = Instant::now().checked_sub(MAX_SCHEMAS_AWAY);
         status.set_schemas_away(true);
         assert!(waits(&status), "the first failure counts, not the last");
         status.set_schemas_away(false);

@@ -30,13 +30,13 @@ pub struct Declared {
     /// What describes a user.
     pub describe: Box<[Described]>,
     /// What the others are told of a user who has come.
-    pub joined: Option<Said>,
+    pub joined: Option<MessageTemplate>,
     /// What they are told of one who has left.
-    pub left: Option<Said>,
+    pub left: Option<MessageTemplate>,
     /// What they are told of several at once; without it, of each.
-    pub together: Option<Said>,
+    pub together: Option<MessageTemplate>,
     /// What a newcomer is told.
-    pub snapshot: Said,
+    pub snapshot: MessageTemplate,
     /// A member in a list of members.
     pub member: Shape,
     /// How dates and times are sent in MessagePack.
@@ -45,14 +45,14 @@ pub struct Declared {
 
 /// A notification: what clients listen to, and its arguments.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct MessageTemplate {
     /// The clients' method.
     pub target: Arc<str>,
     /// Its arguments.
     pub arguments: Box<[Shape]>,
 }
 
-impl Said {
+impl MessageTemplate {
     /// The arguments for one notification.
     pub(crate) fn arguments<'a>(&'a self, scene: &Scene<'a>) -> Vec<fanfare_signalr::Value<'a>> {
         self.arguments.iter().map(|shape| shape.evaluate(scene)).collect()

@@ -13,7 +13,7 @@ mod member;
 mod room;
 mod shape;
 
-pub use declared::{Declared, Said};
+pub use declared::{Declared, MessageTemplate};
 pub use described::Described;
 pub use member::{Member, User};
 pub use room::Room;

@@ -8,8 +8,8 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 
 use super::{
-    Access, CLOCK_SKEW_SECONDS, Change, ClosedOrg, Closing, Consequence, Folded, Kept, Noted, Novelty, Projection,
-    Retained, RoleChange, Setting, Slot, Verdict,
+    Access, CLOCK_SKEW_SECONDS, Change, ClosedOrg, Closing, ConnectionEffect, Folded, Novelty, Projection, Retained,
+    RoleChange, Setting, Slot, Update, Verdict,
 };
 use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
@@ -54,7 +54,7 @@ impl Projection {
             self.fold_match(record, event, matched, &mut folded);
         }
         // No route says so: what an operator does is the same on every platform.
-        folded.consequences.extend(Closing::of(event).map(Consequence::Closed));
+        folded.effects.extend(Closing::of(event).map(ConnectionEffect::Closed));
         self.tidy(self.age());
         folded
     }
@@ -74,9 +74,9 @@ impl Projection {
                 bytes: 2 * record.message.size() + VALUE_COST,
             };
             match self.retained.set(slot, setting) {
-                Kept::Newest => {}
-                Kept::Older => folded.verdict = Verdict::Stale,
-                Kept::Full => folded.retained_full = true,
+                Update::Newest => {}
+                Update::Older => folded.verdict = Verdict::Stale,
+                Update::Full => folded.retained_full = true,
             }
         }
         let at = (event.attributes.time.0.div_euclid(1000)).min(record.time / 1000 + CLOCK_SKEW_SECONDS);
@@ -84,12 +84,12 @@ impl Projection {
             Effect::None => {}
             Effect::Logout { realm, user, session } => {
                 self.revocations.log_out(&realm, &user, session.as_ref(), at);
-                folded.consequences.push(Consequence::LoggedOut { realm, user, session, at });
+                folded.effects.push(ConnectionEffect::LoggedOut { realm, user, session, at });
             }
             Effect::Roles { realm, user, org, roles } => {
                 let change = RoleChange { realm, user, org, roles, revision, at };
                 // A second route of the same event, say for another hub, tells of the same change.
-                if folded.consequences.contains(&Consequence::Roles(change.clone())) {
+                if folded.effects.contains(&ConnectionEffect::Roles(change.clone())) {
                     return;
                 }
                 let (newest, forgotten) = self.roles.change(&change, place, self.horizon());
@@ -97,7 +97,7 @@ impl Projection {
                     self.revocations.refuse_before(time);
                 }
                 if newest {
-                    folded.consequences.push(Consequence::Roles(change));
+                    folded.effects.push(ConnectionEffect::Roles(change));
                 } else {
                     folded.verdict = Verdict::Stale;
                 }
@@ -105,13 +105,13 @@ impl Projection {
             Effect::Org { org, closed } => {
                 let hub = route.shared_hub();
                 match self.orgs.set((hub, &org), closed.clone(), revision, place) {
-                    Noted::Older => return folded.verdict = Verdict::Stale,
-                    Noted::Newest => {}
+                    Update::Older => return folded.verdict = Verdict::Stale,
+                    Update::Newest => {}
                     // Remembered or not, the tabs that are open feel it.
-                    Noted::Full => folded.orgs_full = true,
+                    Update::Full => folded.orgs_full = true,
                 }
                 let felt = closed.map(|reason| ClosedOrg { hub: Arc::clone(hub), org, reason });
-                folded.consequences.extend(felt.map(Consequence::OrgClosed));
+                folded.effects.extend(felt.map(ConnectionEffect::OrgClosed));
             }
             Effect::Access { realm, user, groups, granted, joins } => {
                 let (incarnation, horizon) = (self.position.incarnation(), self.horizon());
@@ -125,21 +125,21 @@ impl Projection {
 
     fn fold_access(&mut self, access: Access, change: Change, folded: &mut Folded) {
         match self.grants.change(access.clone(), change) {
-            Noted::Older => {
+            Update::Older => {
                 folded.verdict = Verdict::Stale;
                 // Between which places it was granted may be known better now, which bounds what open tabs are replayed.
                 if change.joins {
-                    folded.consequences.push(Consequence::Granted(access));
+                    folded.effects.push(ConnectionEffect::Granted(access));
                 }
                 return;
             }
-            Noted::Newest => {}
+            Update::Newest => {}
             // Forgotten or not, what is taken away is taken from the tabs that are open.
-            Noted::Full => folded.grants_full = true,
+            Update::Full => folded.grants_full = true,
         }
         match change {
-            Change { granted: false, .. } => folded.consequences.push(Consequence::Withdrawn(access)),
-            Change { joins: true, .. } => folded.consequences.push(Consequence::Granted(access)),
+            Change { granted: false, .. } => folded.effects.push(ConnectionEffect::Withdrawn(access)),
+            Change { joins: true, .. } => folded.effects.push(ConnectionEffect::Granted(access)),
             _ => {}
         }
     }
@@ -204,6 +204,6 @@ impl Projection {
 
 impl Folded {
     fn dropped(verdict: Verdict) -> Self {
-        Self { verdict, consequences: Vec::new(), retained_full: false, grants_full: false, orgs_full: false }
+        Self { verdict, effects: Vec::new(), retained_full: false, grants_full: false, orgs_full: false }
     }
 }

@@ -7,6 +7,7 @@ use fanfare_broker::Position;
 use fanfare_event::{Event, Id};
 
 use super::digest::{self, Digest};
+use super::update::Update;
 use super::versions::{Memory, Version, Versions};
 use crate::route::Route;
 use crate::vocabulary::name::GroupName;
@@ -45,35 +46,24 @@ impl Access {
     }
 }
 
-/// What events say of an access now.
+/// Whether an access is granted, and between which places it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct GrantState {
     /// Whether it is granted or withdrawn.
     pub granted: bool,
     /// Between which places of the log it was granted. Of one that is withdrawn: everything since, which is what is
     /// left to whom the platform's authorizer lets in all the same.
     pub intervals: Intervals,
-    /// Where the last word was said.
+    /// Where it changed last.
     pub place: Place,
 }
 
-/// One word about an access.
+/// One event about an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Word {
+struct GrantRecord {
     granted: bool,
     /// The incarnation of the stream that its place belongs to.
     incarnation: u64,
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noted {
-    /// It is what counts now, or has been since it was read ahead.
-    Newest,
-    /// Something newer is known.
-    Older,
-    /// There are as many accesses as are allowed: a grant is not remembered, and so lets nobody in.
-    Full,
 }
 
 /// A user of a realm, at a hub.
@@ -85,7 +75,7 @@ const MOST_JOINED: usize = 1_000;
 /// The accesses that events have granted and withdrawn.
 #[derive(Debug, Clone)]
 pub struct Grants {
-    accesses: HashMap<Access, Versions<Word>>,
+    accesses: HashMap<Access, Versions<GrantRecord>>,
     /// Of each user of a hub: the groups that are granted now, and that its connections are in without a call.
     joined: HashMap<Member, BTreeSet<(Option<Id>, GroupName)>>,
     /// The last withdrawal that found no room: whatever was decided before it is void.
@@ -104,24 +94,24 @@ impl Grants {
     /// remembered only as far as it still counts.
     ///
     /// What was withdrawn stays known, so that a late older grant does not bring it back.
-    pub fn change(&mut self, access: Access, change: Change) -> Noted {
+    pub fn change(&mut self, access: Access, change: Change) -> Update {
         let Change { granted, joins, revision, place, incarnation, horizon } = change;
         if self.accesses.len() >= self.limit && !self.accesses.contains_key(&access) {
             if !granted && self.forgotten.is_none_or(|(last, _)| place.is_after(last)) {
                 self.forgotten = Some((place, incarnation));
             }
-            return Noted::Full;
+            return Update::Full;
         }
         let versions = self.accesses.entry(access.clone()).or_default();
-        let value = Word { granted, incarnation };
+        let value = GrantRecord { granted, incarnation };
         versions.add(Version { revision, place, value }, Memory { versions: CHANGES_KEPT, horizon });
-        let Some(now) = versions.current() else { return Noted::Older };
+        let Some(now) = versions.current() else { return Update::Older };
         let (counts, is_granted) = (now.place == place, now.value.granted);
         let fits = !joins || self.note_joined(access, is_granted);
         match (counts, fits) {
-            (false, _) => Noted::Older,
-            (true, true) => Noted::Newest,
-            (true, false) => Noted::Full,
+            (false, _) => Update::Older,
+            (true, true) => Update::Newest,
+            (true, false) => Update::Full,
         }
     }
 
@@ -156,16 +146,16 @@ impl Grants {
         let of_its_org = groups.iter().filter(|(org, _)| org.as_ref().is_none_or(|org| who.belongs_to(org)));
         let groups: BTreeSet<&GroupName> = of_its_org.map(|(_, group)| group).collect();
         let held = groups.into_iter().filter_map(|group| {
-            let standing = self.standing(hub, who, group).filter(|standing| standing.granted)?;
-            Some(Membership { group: group.clone(), granted: Some(standing.intervals) })
+            let state = self.state(hub, who, group).filter(|state| state.granted)?;
+            Some(Membership { group: group.clone(), granted: Some(state.intervals) })
         });
         held.collect()
     }
 
     /// What events said of someone's access to a group: a grant if there is one, else a withdrawal.
     #[must_use]
-    pub fn standing(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> Option<Standing> {
-        let mut best: Option<Standing> = None;
+    pub fn state(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> Option<GrantState> {
+        let mut best: Option<GrantState> = None;
         for versions in self.of(hub, who, group) {
             let Some(now) = versions.current() else { continue };
             let (granted, place) = (now.value.granted, now.place);
@@ -175,9 +165,11 @@ impl Grants {
                 Intervals::since(place)
             };
             best = Some(match best {
-                Some(best) if best.granted && granted => Standing { intervals: best.intervals.and(&intervals), ..best },
+                Some(best) if best.granted && granted => {
+                    GrantState { intervals: best.intervals.and(&intervals), ..best }
+                }
                 Some(best) if best.granted || !granted => best,
-                _ => Standing { granted, intervals, place },
+                _ => GrantState { granted, intervals, place },
             });
         }
         best
@@ -204,7 +196,7 @@ impl Grants {
         words.any(|(place, incarnation)| after(place, incarnation))
     }
 
-    fn of(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> impl Iterator<Item = &Versions<Word>> {
+    fn of(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> impl Iterator<Item = &Versions<GrantRecord>> {
         let claims = who.claims();
         let mut orgs = vec![None, claims.org.clone()];
         orgs.extend(who.named_org().filter(|named| claims.org.as_ref() != Some(*named)).cloned().map(Some));
@@ -299,27 +291,27 @@ mod tests {
         Change { granted, joins: false, revision: None, place: at(offset), incarnation: 1, horizon: 0 }
     }
 
-    fn standing(grants: &Grants, org: &str) -> Option<(bool, Vec<u64>)> {
-        let standing = grants.standing(&"/hub".into(), &alice(org), &list())?;
-        let held = (1..12).filter(|offset| standing.intervals.hold(at(*offset))).collect();
-        Some((standing.granted, held))
+    fn state(grants: &Grants, org: &str) -> Option<(bool, Vec<u64>)> {
+        let state = grants.state(&"/hub".into(), &alice(org), &list())?;
+        let held = (1..12).filter(|offset| state.intervals.hold(at(*offset))).collect();
+        Some((state.granted, held))
     }
 
     #[test]
     fn a_grant_holds_between_its_place_and_its_withdrawal_and_after_the_next_one() {
         let mut grants = Grants::new(10);
-        assert_eq!(standing(&grants, "acme"), None);
+        assert_eq!(state(&grants, "acme"), None);
         for (offset, granted, held) in
             [(3, true, (4..12).collect()), (5, true, (4..12).collect()), (6, false, (7..12).collect::<Vec<_>>())]
         {
-            assert_eq!(grants.change(access(Some("acme")), change(granted, offset)), Noted::Newest);
-            assert_eq!(standing(&grants, "acme"), Some((granted, held)));
+            assert_eq!(grants.change(access(Some("acme")), change(granted, offset)), Update::Newest);
+            assert_eq!(state(&grants, "acme"), Some((granted, held)));
         }
-        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Noted::Newest);
-        assert_eq!(standing(&grants, "acme"), Some((true, vec![4, 5, 6, 10, 11])));
-        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Noted::Newest, "read again");
-        assert_eq!(grants.change(access(Some("acme")), change(false, 8)), Noted::Older);
-        assert_eq!(standing(&grants, "globex"), None, "users of another org are others");
+        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Update::Newest);
+        assert_eq!(state(&grants, "acme"), Some((true, vec![4, 5, 6, 10, 11])));
+        assert_eq!(grants.change(access(Some("acme")), change(true, 9)), Update::Newest, "read again");
+        assert_eq!(grants.change(access(Some("acme")), change(false, 8)), Update::Older);
+        assert_eq!(state(&grants, "globex"), None, "users of another org are others");
     }
 
     #[test]
@@ -344,9 +336,9 @@ mod tests {
         let void = |grants: &Grants, offset| grants.withdrawn_since(&hub, &alice("acme"), &list(), &made_at(offset));
         grants.change(access(Some("acme")), change(false, 6));
         assert!(void(&grants, 5) && !void(&grants, 6));
-        assert_eq!(grants.change(access(None), change(true, 8)), Noted::Full);
+        assert_eq!(grants.change(access(None), change(true, 8)), Update::Full);
         assert!(!void(&grants, 7));
-        assert_eq!(grants.change(access(None), change(false, 9)), Noted::Full);
+        assert_eq!(grants.change(access(None), change(false, 9)), Update::Full);
         assert!(void(&grants, 8) && !void(&grants, 9), "a withdrawal without room makes all decisions void");
     }
 
@@ -365,7 +357,7 @@ mod tests {
         grants.change(access(None), change(true, 1));
         let partner = fanfare_token::Claims { realm: Some("partner".into()), ..claims("alice", "acme", &[], "s", 1) };
         let partner = Identity::new(Arc::new(partner), None, |_| false).expect("an identity");
-        assert_eq!(grants.standing(&"/hub".into(), &partner, &list()), None);
+        assert_eq!(grants.state(&"/hub".into(), &partner, &list()), None);
         assert!(!access(None).concerns(&partner) && access(None).concerns(&alice("acme")));
         assert!(!access(Some("globex")).concerns(&alice("acme")));
     }

@@ -5,7 +5,7 @@
 //! is an argument.
 
 mod closing;
-mod consequence;
+mod connection_effect;
 mod cursor;
 mod digest;
 mod fold;
@@ -17,6 +17,7 @@ mod revocation;
 mod roles;
 mod seen;
 mod times;
+mod update;
 mod versions;
 
 #[cfg(test)]
@@ -30,15 +31,16 @@ use fanfare_event::Event;
 use fanfare_token::Claims;
 
 pub use closing::Closing;
-pub use consequence::Consequence;
+pub use connection_effect::ConnectionEffect;
 pub use cursor::{Cursor, HubTag, UnknownCursor, open_cursor, seal_cursor};
-pub use grants::{Access, Change, Grants, Noted, Standing};
+pub use grants::{Access, Change, GrantState, Grants};
 pub use orgs::{ClosedOrg, Orgs};
-pub use retained::{Kept, Retained, RetainedSet, Setting, Slot};
+pub use retained::{Retained, RetainedSet, Setting, Slot};
 pub use revocation::Revocations;
 pub use roles::{GrantedRole, RoleChange, Roles};
 pub use seen::{Novelty, Seen};
 pub use times::ReadTimes;
+pub use update::Update;
 
 use digest::Digest;
 
@@ -89,7 +91,7 @@ pub struct Folded {
     /// Whether to deliver it.
     pub verdict: Verdict,
     /// What else open connections must feel.
-    pub consequences: Vec<Consequence>,
+    pub effects: Vec<ConnectionEffect>,
     /// Whether a retained value found no room.
     pub retained_full: bool,
     /// Whether a grant or a withdrawal found no room.
@@ -177,7 +179,7 @@ impl Projection {
 
     /// Goes on in a new stream, of which open tabs are told what lies behind `start`.
     ///
-    /// Unless that is all of it, their cursors stay in the old stream until [`Self::settle`]: one of the new would say
+    /// Unless that is all of it, their cursors stay in the old stream until [`Self::end_renewal`]: one of the new would say
     /// that they have what lies before `start`, too.
     pub fn renew(&mut self, start: Position, is_all: bool) {
         if !is_all {
@@ -187,13 +189,13 @@ impl Projection {
     }
 
     /// Notes that no tab is open any more that was when the stream was made anew.
-    pub fn settle(&mut self) {
+    pub fn end_renewal(&mut self) {
         self.before = None;
     }
 
     /// What the cursor of a position is to name.
     #[must_use]
-    pub fn told_as<'a>(&'a self, position: &'a Position) -> &'a Position {
+    pub fn cursor_position<'a>(&'a self, position: &'a Position) -> &'a Position {
         self.before.as_ref().filter(|before| before.incarnation() != position.incarnation()).unwrap_or(position)
     }
 

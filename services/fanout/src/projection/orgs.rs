@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fanfare_event::Id;
 
-use super::Noted;
+use super::Update;
 use super::digest::{self, Digest};
 use super::versions::{Memory, Version, Versions};
 use crate::vocabulary::{Identity, Place};
@@ -56,18 +56,18 @@ impl Orgs {
         closed: Option<Arc<str>>,
         revision: Option<i64>,
         place: Place,
-    ) -> Noted {
+    ) -> Update {
         let of_hub = self.states.entry(Arc::clone(hub)).or_default();
         if !of_hub.contains_key(org) {
             if self.count >= self.limit {
-                return Noted::Full;
+                return Update::Full;
             }
             self.count += 1;
         }
         let versions = of_hub.entry(org.clone()).or_default();
         versions.add(Version { revision, place, value: closed }, Memory::NONE);
         let counts = versions.current().is_some_and(|now| now.place == place);
-        if counts { Noted::Newest } else { Noted::Older }
+        if counts { Update::Newest } else { Update::Older }
     }
 
     /// Why an org is closed to a hub; none if it is open.
@@ -129,15 +129,15 @@ mod tests {
         let mut set = |closed: Option<&str>, revision, offset| {
             orgs.set((&hub, &acme), closed.map(Arc::from), Some(revision), at(offset))
         };
-        assert_eq!(set(Some("expired"), 1, 1), Noted::Newest);
-        assert_eq!(set(None, 3, 2), Noted::Newest);
-        assert_eq!(set(Some("late"), 2, 3), Noted::Older);
+        assert_eq!(set(Some("expired"), 1, 1), Update::Newest);
+        assert_eq!(set(None, 3, 2), Update::Newest);
+        assert_eq!(set(Some("late"), 2, 3), Update::Older);
         assert_eq!(orgs.closed("/hub", &acme), None);
-        assert_eq!(orgs.set((&hub, &acme), Some("again".into()), Some(4), at(4)), Noted::Newest);
+        assert_eq!(orgs.set((&hub, &acme), Some("again".into()), Some(4), at(4)), Update::Newest);
         assert_eq!(orgs.closed("/hub", &acme).map(AsRef::as_ref), Some("again"));
         assert_eq!(orgs.closed("/other", &acme), None);
         let other = Id::parse("globex").expect("an id");
-        assert_eq!(orgs.set((&hub, &other), None, None, at(5)), Noted::Newest);
-        assert_eq!(orgs.set((&Arc::from("/other"), &other), Some("r".into()), None, at(6)), Noted::Full);
+        assert_eq!(orgs.set((&hub, &other), None, None, at(5)), Update::Newest);
+        assert_eq!(orgs.set((&Arc::from("/other"), &other), Some("r".into()), None, at(6)), Update::Full);
     }
 }

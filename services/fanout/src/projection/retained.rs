@@ -7,7 +7,8 @@ use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::digest::{self, Digest};
-use super::versions::{Added, Memory, Version, Versions};
+use super::update::Update;
+use super::versions::{Memory, Precedence, Version, Versions};
 use crate::route::Route;
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
@@ -79,17 +80,6 @@ pub struct RetainedSet {
     most_bytes: usize,
 }
 
-/// What became of a value for a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// It is the newest now.
-    Newest,
-    /// A newer one is known; this one must not be shown any more.
-    Older,
-    /// There are as many slots, or bytes in them, as are allowed; it is delivered but not retained.
-    Full,
-}
-
 impl RetainedSet {
     /// Nothing retained yet; at most so many slots, and so many bytes in them.
     #[must_use]
@@ -98,11 +88,11 @@ impl RetainedSet {
     }
 
     /// Sets a slot or empties it.
-    pub fn set(&mut self, slot: Slot, setting: Setting<'_>) -> Kept {
+    pub fn set(&mut self, slot: Slot, setting: Setting<'_>) -> Update {
         let Setting { retained, groups, revision, keep, bytes } = setting;
         let Retained { route, event, place } = retained;
         if self.slots.len() >= self.most_slots && !self.slots.contains_key(&slot) {
-            return Kept::Full;
+            return Update::Full;
         }
         let fits = !keep || self.bytes.saturating_add(bytes) <= self.most_bytes;
         let told = || groups.iter().map(|group| (group.clone(), Arc::clone(&route)));
@@ -115,25 +105,25 @@ impl RetainedSet {
         let before = versions.current().map(|version| (version.place, version.value.told.clone()));
         let (added, gone) = versions.add(Version { revision, place, value: held }, Memory::NONE);
         match added {
-            Added::Again => {
+            Precedence::Again => {
                 // Another route of the same event: its groups are told as well.
                 if let Some(version) = versions.at_mut(place).filter(|version| version.value.event.is_some() && keep) {
                     let known = version.value.told.clone();
                     version.value.told.extend(told().filter(|new| !known.iter().any(|(group, _)| *group == new.0)));
                 }
             }
-            Added::Newest | Added::Older => {
+            Precedence::Newest | Precedence::Older => {
                 self.bytes += if keep && fits { bytes } else { 0 };
                 self.bytes -= gone.iter().map(|version| version.value.bytes).sum::<usize>();
             }
         }
-        let Some(now) = versions.current() else { return Kept::Older };
+        let Some(now) = versions.current() else { return Update::Older };
         show(&mut self.by_group, &slot, before, now);
         let is_current = now.place == place;
         match (is_current, fits) {
-            (false, _) => Kept::Older,
-            (true, true) => Kept::Newest,
-            (true, false) => Kept::Full,
+            (false, _) => Update::Older,
+            (true, true) => Update::Newest,
+            (true, false) => Update::Full,
         }
     }
 

@@ -41,7 +41,7 @@ type Member = (Option<Arc<str>>, Id, Id);
 
 /// What an event said of a user's roles.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Said {
+struct RoleSet {
     roles: Box<[String]>,
     at: i64,
 }
@@ -49,7 +49,7 @@ struct Said {
 /// The roles of each user and org that events named, the newest and those of the replay window.
 #[derive(Debug, Clone)]
 pub struct Roles {
-    users: HashMap<Member, Versions<Said>>,
+    users: HashMap<Member, Versions<RoleSet>>,
     by_time: BTreeSet<(i64, Member)>,
     limit: usize,
 }
@@ -73,7 +73,7 @@ impl Roles {
         let key: Member = (change.realm.clone(), change.org.clone(), change.user.clone());
         let versions = self.users.entry(key.clone()).or_default();
         let before = versions.current().map(|now| now.value.at);
-        let value = Said { roles: change.roles.clone().into(), at: change.at };
+        let value = RoleSet { roles: change.roles.clone().into(), at: change.at };
         let revision = change.revision;
         versions.add(Version { revision, place, value }, Memory { versions: CHANGES_KEPT, horizon });
         let now = versions.current();
@@ -112,7 +112,7 @@ impl Roles {
         claims.roles.iter().map(|role| (role.clone(), None)).collect()
     }
 
-    fn of_member(&self, claims: &Claims) -> Option<&Versions<Said>> {
+    fn of_member(&self, claims: &Claims) -> Option<&Versions<RoleSet>> {
         self.users.get(&(claims.realm.clone(), claims.org.clone()?, claims.user.clone()))
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Version<T> {
 
 /// What became of something that was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Added {
+pub(super) enum Precedence {
     /// It counts from now on.
     Newest,
     /// It was said at this very place before.
@@ -57,13 +57,13 @@ impl<T> Default for Versions<T> {
 
 impl<T> Versions<T> {
     /// Adds what was said; with it what is forgotten for it.
-    pub(super) fn add(&mut self, version: Version<T>, memory: Memory) -> (Added, SmallVec<[Version<T>; 1]>) {
+    pub(super) fn add(&mut self, version: Version<T>, memory: Memory) -> (Precedence, SmallVec<[Version<T>; 1]>) {
         let rank = version.place.rank();
         let Err(at) = self.0.binary_search_by_key(&rank, |known| known.place.rank()) else {
-            return (Added::Again, SmallVec::new());
+            return (Precedence::Again, SmallVec::new());
         };
         self.0.insert(at, version);
-        let added = if self.newest() == Some(at) { Added::Newest } else { Added::Older };
+        let added = if self.newest() == Some(at) { Precedence::Newest } else { Precedence::Older };
         (added, self.forget(memory))
     }
 
@@ -174,7 +174,7 @@ mod tests {
             versions.add(said(None, time), Memory { versions: 100, horizon: time - 3 });
         }
         assert_eq!(versions.all().iter().map(|version| version.value).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
-        assert_eq!(versions.add(said(None, 9), Memory::NONE).0, Added::Again);
+        assert_eq!(versions.add(said(None, 9), Memory::NONE).0, Precedence::Again);
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_signalr::Protocol;
 
 use crate::connection::{ConnectionId, WireForm, Wires};
-use crate::presence::{Declared, Member, Room, Said, Scene, User};
+use crate::presence::{Declared, Member, MessageTemplate, Room, Scene, User};
 
 /// Something for the tabs in a room.
 #[derive(Debug, Clone)]
@@ -129,14 +129,15 @@ impl Changes {
     fn messages(&self, protocol: Protocol, joined: &[Arc<Member>], left: &[Arc<Member>]) -> Vec<Vec<u8>> {
         let declared = &self.about.declared;
         let scene = Scene { joined, left, ..self.about.scene() };
-        let push = |said: &Said, scene: &Scene<'_>| protocol.push(&said.target, &said.arguments(scene));
+        let push =
+            |template: &MessageTemplate, scene: &Scene<'_>| protocol.push(&template.target, &template.arguments(scene));
         if let (true, Some(together)) = (self.together, &declared.together) {
             let says = !joined.is_empty() || !left.is_empty();
             return says.then(|| push(together, &scene)).into_iter().collect();
         }
-        let each = |said: &Option<Said>, members: &[Arc<Member>]| -> Vec<Vec<u8>> {
-            let Some(said) = said else { return Vec::new() };
-            members.iter().map(|member| push(said, &Scene { member: Some(member), ..scene })).collect()
+        let each = |template: &Option<MessageTemplate>, members: &[Arc<Member>]| -> Vec<Vec<u8>> {
+            let Some(template) = template else { return Vec::new() };
+            members.iter().map(|member| push(template, &Scene { member: Some(member), ..scene })).collect()
         };
         let mut messages = each(&declared.left, left);
         messages.extend(each(&declared.joined, joined));
@@ -164,8 +165,8 @@ impl Page {
     pub fn wire(&self, form: WireForm) -> Bytes {
         let bytes = self.wires.get(form, || {
             let scene = Scene { members: &self.members, page: self.number, ..self.about.scene() };
-            let said = &self.about.declared.snapshot;
-            form.wrap(&form.protocol().push(&said.target, &said.arguments(&scene)))
+            let template = &self.about.declared.snapshot;
+            form.wrap(&form.protocol().push(&template.target, &template.arguments(&scene)))
         });
         bytes.clone()
     }

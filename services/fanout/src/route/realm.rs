@@ -33,7 +33,7 @@ impl Realms {
         Self(known.into())
     }
 
-    /// The realm that is meant where none is said.
+    /// The realm that is meant where none is named.
     #[must_use]
     pub fn first(&self) -> Option<&Arc<str>> {
         self.0.first()
@@ -77,24 +77,27 @@ impl InRealm {
 /// The realms of those who hear of an event: one, but for a logout. None stands for the one realm without a name.
 pub(super) type RealmNames = SmallVec<[Option<Arc<str>>; 1]>;
 
-/// Where a route's realm is said.
+/// Where a route takes its realm from.
 #[derive(Debug, Clone)]
 pub(super) struct RealmRule {
-    said: Said,
+    source: RealmSource,
     realms: Realms,
 }
 
 #[derive(Debug, Clone)]
-enum Said {
-    Nowhere,
-    ByRoute(Arc<str>),
-    ByEvent(FieldPath),
+enum RealmSource {
+    /// Neither the route nor the event names one.
+    Unset,
+    /// The route names it.
+    Route(Arc<str>),
+    /// A field of the event names it.
+    Field(FieldPath),
 }
 
 impl RealmRule {
     /// Reads `realm = "partner"` or `realm = "{tenant}"`; without it a field `realm` of the event counts.
     pub(super) fn compile(scope: &Scope<'_>, section: &Section<'_>, realms: &Realms) -> Self {
-        let said = match section.string("realm") {
+        let source = match section.string("realm") {
             None => Self::of_field(scope),
             Some(text) => scope.text(text, Phase::Routing).and_then(|template| {
                 if let Some(literal) = template.literal() {
@@ -103,10 +106,12 @@ impl RealmRule {
                         let message = format!("no [[issuer]] of users has the realm {literal:?}");
                         scope.document.fault(text.at, message, suggest::help(literal, realms.names()));
                     }
-                    return known.map(Said::ByRoute);
+                    return known.map(RealmSource::Route);
                 }
                 match template.single() {
-                    Some(Source::Field(field)) if *field.kind() == Kind::String => Some(Said::ByEvent(field.clone())),
+                    Some(Source::Field(field)) if *field.kind() == Kind::String => {
+                        Some(RealmSource::Field(field.clone()))
+                    }
                     other => {
                         let found = other.map_or_else(|| "a text".to_owned(), |source| article(&source.kind()));
                         let message = format!("`realm` is {found}, and must be a name or one string field");
@@ -116,22 +121,22 @@ impl RealmRule {
                 }
             }),
         };
-        Self { said: said.unwrap_or(Said::Nowhere), realms: realms.clone() }
+        Self { source: source.unwrap_or(RealmSource::Unset), realms: realms.clone() }
     }
 
-    fn of_field(scope: &Scope<'_>) -> Option<Said> {
+    fn of_field(scope: &Scope<'_>) -> Option<RealmSource> {
         let field = FieldPath::find(scope.schema, FIELD).ok()?;
-        (*field.kind() == Kind::String).then_some(Said::ByEvent(field))
+        (*field.kind() == Kind::String).then_some(RealmSource::Field(field))
     }
 
     /// The realm that an event names.
     fn named(&self, event: &Event) -> Result<Option<Arc<str>>, Unroutable> {
-        match &self.said {
-            Said::Nowhere => Ok(None),
-            Said::ByRoute(realm) => Ok(Some(Arc::clone(realm))),
+        match &self.source {
+            RealmSource::Unset => Ok(None),
+            RealmSource::Route(realm) => Ok(Some(Arc::clone(realm))),
             // Where there is but one realm, a field of this name says something else.
-            Said::ByEvent(_) if self.realms.first().is_none() => Ok(None),
-            Said::ByEvent(field) => match field.read(&event.record) {
+            RealmSource::Field(_) if self.realms.first().is_none() => Ok(None),
+            RealmSource::Field(field) => match field.read(&event.record) {
                 Value::String(name) => match self.realms.find(name) {
                     Some(realm) => Ok(Some(Arc::clone(realm))),
                     None => Err(Unroutable::UnknownRealm { field: field.name().to_owned() }),

@@ -7,18 +7,18 @@ use super::opening::Look;
 use super::{Core, Key};
 use crate::connection::{CloseReason, ConnectionId};
 use crate::groups::Refused;
-use crate::projection::{ClosedOrg, Closing, Consequence};
+use crate::projection::{ClosedOrg, Closing, ConnectionEffect};
 use crate::rule::{Rule, kept};
 
 impl Core {
     /// Makes this shard's connections feel what an event changed.
-    pub fn apply(&mut self, effect: &Consequence) {
+    pub fn apply(&mut self, effect: &ConnectionEffect) {
         self.look_after_joining();
         self.handled += 1;
         match effect {
-            Consequence::Withdrawn(access) if kept(Rule::WithdrawalFelt) => return self.withdraw(access),
-            Consequence::Withdrawn(_) => return,
-            Consequence::Renewed(from) => {
+            ConnectionEffect::Withdrawn(access) if kept(Rule::WithdrawalFelt) => return self.withdraw(access),
+            ConnectionEffect::Withdrawn(_) => return,
+            ConnectionEffect::Renewed(from) => {
                 for (_key, tab) in &mut self.connections {
                     tab.subscriptions.renew(from);
                     #[cfg(test)]
@@ -26,14 +26,14 @@ impl Core {
                 }
                 return;
             }
-            Consequence::Closed(closing) => return self.close_for_operator(closing),
-            Consequence::Granted(_) if !kept(Rule::GrantFelt) => return,
-            Consequence::OrgClosed(_) if !kept(Rule::OrgCloseFelt) => return,
-            Consequence::LoggedOut { .. }
-            | Consequence::Roles(_)
-            | Consequence::Granted(_)
-            | Consequence::OrgClosed(_)
-            | Consequence::Gap => {}
+            ConnectionEffect::Closed(closing) => return self.close_for_operator(closing),
+            ConnectionEffect::Granted(_) if !kept(Rule::GrantFelt) => return,
+            ConnectionEffect::OrgClosed(_) if !kept(Rule::OrgCloseFelt) => return,
+            ConnectionEffect::LoggedOut { .. }
+            | ConnectionEffect::Roles(_)
+            | ConnectionEffect::Granted(_)
+            | ConnectionEffect::OrgClosed(_)
+            | ConnectionEffect::Gap => {}
         }
         let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -53,21 +53,21 @@ impl Core {
         }
     }
 
-    fn apply_to(&mut self, key: Key, effect: &Consequence) {
+    fn apply_to(&mut self, key: Key, effect: &ConnectionEffect) {
         let Some(tab) = self.connections.get(key) else { return };
         let is_here = |hub: &Arc<str>| **hub == *tab.hub.path;
         match (effect, &tab.identity) {
-            (Consequence::Gap, _) => self.close(key, CloseReason::LogGap),
-            (Consequence::LoggedOut { .. }, Some(who)) if effect.ends(who) && kept(Rule::LogoutFelt) => {
+            (ConnectionEffect::Gap, _) => self.close(key, CloseReason::LogGap),
+            (ConnectionEffect::LoggedOut { .. }, Some(who)) if effect.ends(who) && kept(Rule::LogoutFelt) => {
                 self.close(key, CloseReason::LoggedOut);
             }
-            (Consequence::Granted(access), Some(who)) if is_here(&access.hub) && access.concerns(who) => {
+            (ConnectionEffect::Granted(access), Some(who)) if is_here(&access.hub) && access.concerns(who) => {
                 self.regroup(key);
             }
-            (Consequence::OrgClosed(closed), Some(who)) if is_here(&closed.hub) && closed.concerns(who) => {
+            (ConnectionEffect::OrgClosed(closed), Some(who)) if is_here(&closed.hub) && closed.concerns(who) => {
                 self.close_for_org(key, closed);
             }
-            (Consequence::Roles(change), Some(who)) if change.concerns(who) && kept(Rule::RolesFelt) => {
+            (ConnectionEffect::Roles(change), Some(who)) if change.concerns(who) && kept(Rule::RolesFelt) => {
                 self.regroup(key);
             }
             _ => {}

@@ -132,7 +132,7 @@ impl Core {
             }
         }
         if let Some(error) = refused {
-            wanted.iter().for_each(|one| self.leave_unless_held(key, &one.group));
+            wanted.iter().for_each(|one| self.leave_unless_subscribed(key, &one.group));
             if let NotJoined::Refused(refused) = &error {
                 self.close(key, refused.clone().into());
             }
@@ -220,12 +220,12 @@ impl Core {
         for left in tab.subscriptions.joined.remove(is_left) {
             let line = Line { group: Some(&left.membership.group), reason, ..Line::default() };
             self.say(key, &span, "left", &line);
-            self.leave_unless_held(key, &left.membership.group);
+            self.leave_unless_subscribed(key, &left.membership.group);
         }
     }
 
     /// Takes a connection out of a group, unless it has another claim to it.
-    fn leave_unless_held(&mut self, key: Key, group: &GroupName) {
+    fn leave_unless_subscribed(&mut self, key: Key, group: &GroupName) {
         let Some(tab) = self.connections.get(key) else { return };
         if !tab.subscriptions.holds(group) {
             self.members.leave(&tab.hub.path, group, key, self.index, self.context.groups.interest());

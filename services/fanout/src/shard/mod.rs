@@ -245,6 +245,6 @@ impl Core {
     fn cursor(&self, hub: &str, position: &Position, marked: bool) -> String {
         let Context { groups, seal, .. } = &*self.context;
         let hub = HubTag::of(hub);
-        groups.read(|known| seal_cursor(seal, known.told_as(position), known.times(), hub, marked))
+        groups.read(|known| seal_cursor(seal, known.cursor_position(position), known.times(), hub, marked))
     }
 }

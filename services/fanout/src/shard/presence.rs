@@ -37,13 +37,13 @@ enum Told {
     /// It has asked.
     Asked,
     /// It takes a snapshot, and then what has changed since.
-    Snapshot(Telling),
+    Snapshot(PendingSnapshot),
     /// All there is.
     All,
 }
 
 #[derive(Debug)]
-struct Telling {
+struct PendingSnapshot {
     pages: Arc<[Page]>,
     next: usize,
     changes: VecDeque<Arc<Changes>>,
@@ -138,8 +138,8 @@ impl Core {
         let Some(tab) = self.connections.get_mut(*key).filter(|tab| tab.id == *id) else { return };
         let Some(held) = tab.attended(room).filter(|held| matches!(held.told, Told::Asked)) else { return };
         let pages = Arc::clone(pages);
-        let telling = Telling { pages, next: 0, changes: VecDeque::new(), memory: 0, is_stale: false };
-        held.told = Told::Snapshot(telling);
+        let snapshot = PendingSnapshot { pages, next: 0, changes: VecDeque::new(), memory: 0, is_stale: false };
+        held.told = Told::Snapshot(snapshot);
         self.pump(*key);
     }
 
@@ -173,10 +173,10 @@ impl Core {
                     held.told = Told::Asked;
                     presence.tell(|core| core.ask(&held.room, seat));
                 }
-                Told::Snapshot(telling) if has_room && frames.is_empty() => {
-                    frames = telling.next(form, user.as_ref(), is_counted);
-                    if telling.is_done() {
-                        let is_stale = telling.is_stale && kept(Rule::SnapshotAfterGap);
+                Told::Snapshot(snapshot) if has_room && frames.is_empty() => {
+                    frames = snapshot.next(form, user.as_ref(), is_counted);
+                    if snapshot.is_done() {
+                        let is_stale = snapshot.is_stale && kept(Rule::SnapshotAfterGap);
                         held.told = if is_stale { Told::Stale } else { Told::All };
                     }
                 }
@@ -191,7 +191,7 @@ impl Core {
     }
 }
 
-impl Telling {
+impl PendingSnapshot {
     /// The next page, then what has changed since.
     fn next(&mut self, form: WireForm, user: Option<&User>, is_counted: bool) -> Vec<Bytes> {
         if let Some(page) = self.pages.get(self.next) {
@@ -239,9 +239,9 @@ fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &
         Told::All => {}
         Told::Asked | Told::Stale if kept(Rule::ChangesBehindSnapshot) => return false,
         Told::Asked | Told::Stale => {}
-        Told::Snapshot(telling) => {
+        Told::Snapshot(snapshot) => {
             let size = changes.wire(form).map_or(0, |wire| wire.len() + FRAME_OVERHEAD);
-            telling.keep(changes, size, context.queue_bytes / 2);
+            snapshot.keep(changes, size, context.queue_bytes / 2);
             return false;
         }
     }

@@ -156,8 +156,8 @@ impl World {
             let who = Identity::new(Arc::new(claims(user, org, "another", 0)), None, |_| false);
             let who = who.map_err(|error| error.to_string())?;
             let group = platform.list(list);
-            let standing = node.groups.read(|known| known.grants().standing(&platform.hub.path, &who, &group));
-            if standing.is_none_or(|standing| standing.granted != *wanted) {
+            let state = node.groups.read(|known| known.grants().state(&platform.hub.path, &who, &group));
+            if state.is_none_or(|state| state.granted != *wanted) {
                 return Err(format!("node {number} is wrong about the access of {user} to {list}: {wanted} is true"));
             }
         }

@@ -7,7 +7,7 @@ use fanfare_event::Id;
 use super::log::Fault;
 use super::platform::{bounds, platform};
 use super::shard::View;
-use crate::pipeline::replay::past::{Extent, Replayed};
+use crate::pipeline::replay::filter::{Extent, Replayed};
 use crate::pipeline::replay::state::{
     Needed, Next, ReplayState, extent as whole, further, is_ahead, is_beyond, needed,
 };

@@ -21,8 +21,8 @@ use super::witness::Seen;
 use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
-use crate::pipeline::{Recent, Window};
-use crate::projection::Consequence;
+use crate::pipeline::{RecentRecords, Window};
+use crate::projection::ConnectionEffect;
 use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
@@ -37,7 +37,7 @@ const MOST_REPLAYED: usize = 25;
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) log: &'a Log,
-    pub(super) recent: &'a Recent,
+    pub(super) recent: &'a RecentRecords,
     pub(super) window: Window,
     pub(super) now: i64,
     pub(super) rules: Rules,
@@ -48,7 +48,7 @@ pub(super) struct View<'a> {
 /// What a shard has to do.
 pub(super) enum ShardTask {
     Deliver(Arc<Delivery>, Arc<Seen>),
-    Apply(Arc<Consequence>),
+    Apply(Arc<ConnectionEffect>),
 }
 
 /// A connection's link: what is in its socket's buffers.

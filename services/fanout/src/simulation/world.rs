@@ -232,19 +232,19 @@ impl World {
             let Self { nodes, log, producers, history, now, settings, tabs, random, .. } = self;
             let mut around = Surroundings { nodes, log, producers, history, now: *now, rules: settings.rules };
             for tab in tabs {
-                tab.settle(&mut around, random)?;
+                tab.come_to_rest(&mut around, random)?;
             }
             self.verify()?;
             let nodes = self.nodes.iter().all(|node| node.is_idle(&self.log));
             let shards = self.nodes.iter().flat_map(|node| &node.shards).all(SimulatedShard::is_idle);
-            if nodes && shards && self.tabs.iter().all(|tab| tab.is_settled() || self.is_shut_out(tab)) {
+            if nodes && shards && self.tabs.iter().all(|tab| tab.is_at_rest() || self.is_shut_out(tab)) {
                 return Ok(());
             }
         }
         let nodes: Vec<usize> =
             self.nodes.iter().filter(|node| !node.is_idle(&self.log)).map(|node| node.number).collect();
         let shards = self.nodes.iter().flat_map(|node| &node.shards).filter(|shard| !shard.is_idle()).count();
-        let tabs: Vec<&Tab> = self.tabs.iter().filter(|tab| !tab.is_settled()).collect();
+        let tabs: Vec<&Tab> = self.tabs.iter().filter(|tab| !tab.is_at_rest()).collect();
         let tabs: Vec<_> =
             tabs.iter().map(|tab| format!("tab {} ({:?}, {:?})", tab.number, tab.order, tab.manner)).collect();
         Err(format!("the run does not come to rest: nodes {nodes:?}, {shards} shards, {tabs:?}"))

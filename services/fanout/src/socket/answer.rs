@@ -14,7 +14,7 @@ use super::forward::{NoAnswer, NotForwarded};
 use super::header::BadHeader;
 use super::query::BadQuery;
 use super::shard::Denied;
-use super::state::Unwilling;
+use super::state::NotAccepting;
 use crate::vocabulary::IdentityError;
 use crate::websocket::UpgradeError;
 
@@ -65,7 +65,7 @@ pub(super) enum Refusal {
     /// A method that the path does not take; with those that it does.
     Method(&'static str),
     /// No further connection is taken just now.
-    Unwilling(Unwilling),
+    NotAccepting(NotAccepting),
     /// The request says that another node forwards it, and none does.
     NotForwarded(NotForwarded),
     /// The node that has the connection gives no answer.
@@ -122,9 +122,9 @@ impl From<BodyError> for Refusal {
     }
 }
 
-impl From<Unwilling> for Refusal {
-    fn from(reason: Unwilling) -> Self {
-        Self::Unwilling(reason)
+impl From<NotAccepting> for Refusal {
+    fn from(reason: NotAccepting) -> Self {
+        Self::NotAccepting(reason)
     }
 }
 
@@ -160,7 +160,7 @@ impl Refusal {
             }
             Self::Upgrade(error) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
-            Self::Unwilling(reason) => (reason.status(), reason.text().to_owned()),
+            Self::NotAccepting(reason) => (reason.status(), reason.text().to_owned()),
             Self::NotForwarded(what) => (StatusCode::BAD_REQUEST, sentence(what)),
             Self::NoAnswer(reason @ NoAnswer::Silent) => (StatusCode::BAD_GATEWAY, reason.to_string()),
             Self::NoAnswer(reason @ NoAnswer::NoRoom) => (StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
@@ -171,7 +171,7 @@ impl Refusal {
     /// When it is worth to try again, if that is known.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unwilling(reason) => reason.retry_after(),
+            Self::NotAccepting(reason) => reason.retry_after(),
             Self::TooManyTokens(wait) => Some(*wait),
             Self::KeysUnavailable
             | Self::Body(BodyError::NoRoom(_))

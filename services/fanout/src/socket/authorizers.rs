@@ -124,7 +124,7 @@ impl Authorizer {
         Answer::Unknown
     }
 
-    fn remembered(&self, asking: &Asking) -> Option<Said> {
+    fn remembered(&self, asking: &Asking) -> Option<Allowed> {
         let cache = self.cache.as_ref()?;
         cache.lock().unwrap_or_else(PoisonError::into_inner).get(asking, Instant::now())
     }
@@ -188,13 +188,13 @@ fn is_loopback(origin: &str) -> bool {
 }
 
 /// An answer that allowed: as of which position, and what else it said.
-type Said = (Position, OtherClaims);
+type Allowed = (Position, OtherClaims);
 
 /// Answers that allowed, each with the position of the log at which it was made.
 #[derive(Debug)]
 struct Cache {
     age: Duration,
-    answers: HashMap<Arc<Asking>, (Instant, Said)>,
+    answers: HashMap<Arc<Asking>, (Instant, Allowed)>,
     by_age: VecDeque<(Instant, Arc<Asking>)>,
 }
 
@@ -203,12 +203,12 @@ impl Cache {
         Self { age, answers: HashMap::new(), by_age: VecDeque::new() }
     }
 
-    fn get(&mut self, asking: &Asking, now: Instant) -> Option<Said> {
+    fn get(&mut self, asking: &Asking, now: Instant) -> Option<Allowed> {
         self.forget(now);
         self.answers.get(asking).map(|(_, said)| said.clone())
     }
 
-    fn put(&mut self, asking: &Arc<Asking>, said: Said, now: Instant) {
+    fn put(&mut self, asking: &Arc<Asking>, said: Allowed, now: Instant) {
         self.forget(now);
         if self.by_age.len() >= REMEMBERED {
             self.forget_oldest();

@@ -14,7 +14,7 @@ use super::origin::{Allowed, Origins};
 use super::port::Port;
 use super::seat::Seats;
 use crate::config::{Config, EdgeLimits, OriginPatterns};
-use crate::limit::{Capacity, KeyedBuckets, Said, Sampled, TrustedProxies, of_network};
+use crate::limit::{Capacity, Decision, KeyedBuckets, Sampled, TrustedProxies, of_network};
 
 /// The rules of the HTTP edge, as one node has them.
 #[derive(Debug)]
@@ -114,9 +114,9 @@ impl Edge {
     /// out is told at the end of the minute.
     pub(super) fn may_say(&self, kind: &'static str) -> bool {
         match locked(&self.lines).say(kind, Instant::now()) {
-            Said::Write => true,
-            Said::LeftOut => false,
-            Said::FirstLeftOut(wait) => {
+            Decision::Write => true,
+            Decision::LeftOut => false,
+            Decision::FirstLeftOut(wait) => {
                 let lines = Arc::clone(&self.lines);
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;

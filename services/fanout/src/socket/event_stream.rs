@@ -23,7 +23,7 @@ const OPENING: &[u8] = b":\r\n";
 
 /// Opens an event stream.
 pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
-    app.check_willing(Who::default())?;
+    app.check_accepting(Who::default())?;
     let (token, mut asked) = Asked::named(app, hub, parts).await?;
     if let Some(home) = asked.elsewhere(app, parts)? {
         return asked.forward(app, &home, parts, Body::empty()).await;
@@ -32,7 +32,7 @@ pub(super) async fn open(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
         return Err(refused(app, Denied::Unknown));
     }
     let (events, frames) = mpsc::channel(EVENTS_AHEAD);
-    let seat = app.take_seat(asked.who(app, parts), None).inspect_err(|unwilling| app.count(*unwilling))?;
+    let seat = app.take_seat(asked.who(app, parts), None).inspect_err(|refusal| app.count(*refusal))?;
     let arrival = asked.arrival(app, hub, parts, Some(seat))?;
     ask(app, token.id, |answer| Command::EventStream { arrival, events, answer }).await?;
     let first = stream::once(async { Bytes::from_static(OPENING) });

@@ -13,7 +13,7 @@ use super::bearer;
 use super::opening::{Asked, ask, caller};
 use super::seat::Seat;
 use super::shard::{Arrival, Command, Denied, PollAnswer};
-use super::state::{App, Unwilling};
+use super::state::{App, NotAccepting};
 use crate::config::HubConfig;
 
 /// The largest body of a POST: many hub messages may come at once, each bounded by itself.
@@ -29,12 +29,12 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
     let is_logged_out = bearer::is_logged_out(app, asked.identity.as_ref());
     // Only opening needs room and readiness; a connection that is open goes on.
     let seat = if is_logged_out { None } else { seat(app, &asked, parts) };
-    let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
+    let (arrival, may_open, not_accepting) = offer(app, hub, parts, asked, seat)?;
     let (poll, polled) = oneshot::channel();
     let asked = ask(app, token.id, |answer| Command::Poll { arrival, may_open, poll, answer }).await;
     asked.map_err(|refusal| match refusal {
         Refusal::Connection(Denied::Unknown) if is_logged_out => bearer::refuse_logged_out(app, parts),
-        refusal => unless_unwilling(app, refusal, unwilling),
+        refusal => unless_not_accepting(app, refusal, not_accepting),
     })?;
     let mut response = match polled.await {
         Ok(PollAnswer::Messages(messages)) => messages.into_response(),
@@ -61,15 +61,15 @@ pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: B
         return asked.forward(app, &home, parts, Body::from(bytes)).await;
     }
     let seat = seat(app, &asked, parts);
-    let (arrival, may_open, unwilling) = offer(app, hub, parts, asked, seat)?;
+    let (arrival, may_open, not_accepting) = offer(app, hub, parts, asked, seat)?;
     let asked = ask(app, token.id, |answer| Command::Post { arrival, may_open, bytes, answer }).await;
-    asked.map_err(|refusal| unless_unwilling(app, refusal, unwilling))?;
+    asked.map_err(|refusal| unless_not_accepting(app, refusal, not_accepting))?;
     Ok(StatusCode::OK.into_response())
 }
 
 /// Only opening needs a seat and a node that is ready; a connection that is open goes on. The requests that may open it
 /// share one seat.
-fn seat(app: &App, asked: &Asked, parts: &Parts) -> Option<Result<Seat, Unwilling>> {
+fn seat(app: &App, asked: &Asked, parts: &Parts) -> Option<Result<Seat, NotAccepting>> {
     let id = asked.token.map(|token| token.id);
     asked.may_open().then(|| app.take_seat(asked.who(app, parts), id))
 }
@@ -80,23 +80,23 @@ fn offer(
     hub: &Arc<HubConfig>,
     parts: &Parts,
     asked: Asked,
-    seat: Option<Result<Seat, Unwilling>>,
-) -> Result<(Arrival, bool, Option<Unwilling>), Refusal> {
-    let (seat, unwilling) = match seat {
+    seat: Option<Result<Seat, NotAccepting>>,
+) -> Result<(Arrival, bool, Option<NotAccepting>), Refusal> {
+    let (seat, not_accepting) = match seat {
         None => (None, None),
         Some(Ok(seat)) => (Some(seat), None),
-        Some(Err(unwilling)) => (None, Some(unwilling)),
+        Some(Err(not_accepting)) => (None, Some(not_accepting)),
     };
     let may_open = seat.is_some();
-    Ok((asked.arrival(app, hub, parts, seat)?, may_open, unwilling))
+    Ok((asked.arrival(app, hub, parts, seat)?, may_open, not_accepting))
 }
 
 /// A connection that could have been opened but for the state of the node is told that.
-fn unless_unwilling(app: &App, refusal: Refusal, unwilling: Option<Unwilling>) -> Refusal {
-    match (refusal, unwilling) {
-        (Refusal::Connection(Denied::Unknown), Some(unwilling)) => {
-            app.count(unwilling);
-            unwilling.into()
+fn unless_not_accepting(app: &App, refusal: Refusal, not_accepting: Option<NotAccepting>) -> Refusal {
+    match (refusal, not_accepting) {
+        (Refusal::Connection(Denied::Unknown), Some(not_accepting)) => {
+            app.count(not_accepting);
+            not_accepting.into()
         }
         (refusal, _) => refusal,
     }

@@ -19,13 +19,13 @@ use crate::vocabulary::Identity;
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs. A WebSocket may open on any node,
 /// event streams and polls on this one, to which others forward them.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
-    app.check_willing(Who::default())?;
+    app.check_accepting(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
     bearer::check_org(app, hub, identity.as_ref())?;
     let query = Query::of(&parts.uri);
     let (asked, stateful) = (query.one("negotiateVersion")?, query.one("useStatefulReconnect")?);
     let who = app.edge.seats.who(identity.as_ref(), app.edge.address(parts));
-    app.check_willing(who)?;
+    app.check_accepting(who)?;
     app.pay(who)?;
     let version = Version::choose(asked.as_deref());
     // Answered only where it was asked for: clients refuse what they did not ask.

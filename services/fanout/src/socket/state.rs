@@ -25,7 +25,7 @@ use crate::groups::Groups;
 use crate::limit::{ConnectRefusal, Pressure, Who};
 use crate::method::Methods;
 use crate::nodes::Nodes;
-use crate::pipeline::letters::Letters;
+use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
@@ -80,7 +80,7 @@ pub struct App {
     /// Takes published events.
     pub ingest: Ingest,
     /// The dead letters, for the operator.
-    pub letters: Letters,
+    pub letters: DeadLetterAdmin,
     /// This node among the others.
     pub nodes: Nodes,
     /// How connections are asked for, here and at other nodes.
@@ -125,7 +125,7 @@ pub struct App {
 
 /// Why no further connection is taken just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unwilling {
+pub(super) enum NotAccepting {
     /// The node is shutting down.
     Draining,
     /// The log has not been read back yet.
@@ -136,7 +136,7 @@ pub(super) enum Unwilling {
     Limit(ConnectRefusal),
 }
 
-impl Unwilling {
+impl NotAccepting {
     /// The reason as a metric label.
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -198,41 +198,41 @@ impl App {
     /// Whether the node takes connections at all, and has room for one of `who`.
     ///
     /// # Errors
-    /// [`Unwilling`] with the reason, counted.
-    pub(super) fn check_willing(&self, who: Who) -> Result<(), Unwilling> {
-        let checked = self.willing().and_then(|()| self.edge.seats.check(who).map_err(Unwilling::Limit));
-        checked.inspect_err(|unwilling| self.count(*unwilling))
+    /// [`NotAccepting`] with the reason, counted.
+    pub(super) fn check_accepting(&self, who: Who) -> Result<(), NotAccepting> {
+        let checked = self.accepts().and_then(|()| self.edge.seats.check(who).map_err(NotAccepting::Limit));
+        checked.inspect_err(|refusal| self.count(*refusal))
     }
 
     /// Pays for a connection of `who` that is new.
     ///
     /// # Errors
-    /// [`Unwilling`] if they come too fast, counted.
-    pub(super) fn pay(&self, who: Who) -> Result<(), Unwilling> {
-        self.edge.seats.pay(who).map_err(Unwilling::Limit).inspect_err(|unwilling| self.count(*unwilling))
+    /// [`NotAccepting`] if they come too fast, counted.
+    pub(super) fn pay(&self, who: Who) -> Result<(), NotAccepting> {
+        self.edge.seats.pay(who).map_err(NotAccepting::Limit).inspect_err(|refusal| self.count(*refusal))
     }
 
     /// Takes a seat for a connection; several requests that may open the same share one.
     ///
     /// # Errors
-    /// [`Unwilling`] with the reason, uncounted: whether it matters is not known yet.
-    pub(super) fn take_seat(&self, who: Who, shared_as: Option<ConnectionId>) -> Result<Seat, Unwilling> {
-        self.willing()?;
+    /// [`NotAccepting`] with the reason, uncounted: whether it matters is not known yet.
+    pub(super) fn take_seat(&self, who: Who, shared_as: Option<ConnectionId>) -> Result<Seat, NotAccepting> {
+        self.accepts()?;
         let seats = &self.edge.seats;
         let taken = match shared_as {
             Some(id) => seats.take_shared(id, who),
             None => seats.take(who),
         };
-        taken.map_err(Unwilling::Limit)
+        taken.map_err(NotAccepting::Limit)
     }
 
     /// Whether a connection that is open can be taken up again.
     ///
     /// # Errors
-    /// [`Unwilling::Draining`], counted.
-    pub(super) fn check_not_draining(&self) -> Result<(), Unwilling> {
-        match self.willing() {
-            Err(Unwilling::Draining) => Err(Unwilling::Draining).inspect_err(|unwilling| self.count(*unwilling)),
+    /// [`NotAccepting::Draining`], counted.
+    pub(super) fn check_not_draining(&self) -> Result<(), NotAccepting> {
+        match self.accepts() {
+            Err(NotAccepting::Draining) => Err(NotAccepting::Draining).inspect_err(|refusal| self.count(*refusal)),
             _ => Ok(()),
         }
     }
@@ -271,18 +271,18 @@ impl App {
     }
 
     /// Counts a refusal.
-    pub(super) fn count(&self, unwilling: Unwilling) {
-        self.metrics.connect_refused(unwilling.label());
+    pub(super) fn count(&self, refusal: NotAccepting) {
+        self.metrics.connect_refused(refusal.label());
     }
 
     /// Whether the node takes connections at all, uncounted.
-    fn willing(&self) -> Result<(), Unwilling> {
+    fn accepts(&self) -> Result<(), NotAccepting> {
         if self.draining.load(Ordering::Acquire) {
-            Err(Unwilling::Draining)
+            Err(NotAccepting::Draining)
         } else if self.status.not_ready().is_some() {
-            Err(Unwilling::NotReady)
+            Err(NotAccepting::NotReady)
         } else if self.pressure() == Pressure::Critical {
-            Err(Unwilling::Memory)
+            Err(NotAccepting::Memory)
         } else {
             Ok(())
         }

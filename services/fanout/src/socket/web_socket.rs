@@ -51,7 +51,7 @@ pub(super) async fn open(
     }
     // A connection that is open has its seat already, also while its socket is lost.
     let seat = match welcome {
-        Welcome::New => Some(app.take_seat(who, None).inspect_err(|unwilling| app.count(*unwilling))?),
+        Welcome::New => Some(app.take_seat(who, None).inspect_err(|refusal| app.count(*refusal))?),
         Welcome::Again => None,
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {

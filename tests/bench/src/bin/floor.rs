@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
     let mut floor = Floor { listener, sockets: Vec::new(), frame: Vec::new() };
     let mut line = String::new();
     while control.read_line(&mut line)? > 0 {
-        floor.obey(line.trim_end(), &mut control).with_context(|| format!("command {line:?}"))?;
+        floor.carry_out(line.trim_end(), &mut control).with_context(|| format!("command {line:?}"))?;
         line.clear();
     }
     Ok(())
@@ -53,7 +53,7 @@ fn listener() -> io::Result<TcpListener> {
 }
 
 impl Floor {
-    fn obey(&mut self, command: &str, control: &mut impl Read) -> anyhow::Result<()> {
+    fn carry_out(&mut self, command: &str, control: &mut impl Read) -> anyhow::Result<()> {
         let mut words = command.split(' ');
         let verb = words.next().unwrap_or_default();
         let numbers: Vec<usize> = words.map(str::parse).collect::<Result<_, _>>()?;

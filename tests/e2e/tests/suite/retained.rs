@@ -10,7 +10,7 @@ const FLAGS: usize = 400;
 
 async fn node_with_flags() -> Node {
     let node =
-        Node::start_with(Settings::default().section("[limits]\noutbox_bytes = 32768\nevent_bytes = 16384")).await;
+        Node::start_with(Settings::default().section("[limits]\nqueue_bytes = 32768\nevent_bytes = 16384")).await;
     let flags: Vec<NewEvent> =
         (0..FLAGS).map(|n| NewEvent::flag("acme", &format!("flag-{n:03}"), true, &format!("flag-{n}"))).collect();
     node.publish(&flags).await;

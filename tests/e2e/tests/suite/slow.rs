@@ -8,7 +8,7 @@ use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Token, Transport, Wire};
 use serde_json::json;
 
 fn settings() -> Settings {
-    let limits = "outbox_bytes = 32768\nevent_bytes = 16384\nkeepalive_seconds = 1\nclient_timeout_seconds = 3";
+    let limits = "queue_bytes = 32768\nevent_bytes = 16384\nkeepalive_seconds = 1\nclient_timeout_seconds = 3";
     Settings::default().section(&format!("[limits]\n{limits}"))
 }
 

@@ -10,7 +10,7 @@ use super::*;
 fn what_is_not_said_has_its_default() {
     let config = sound(LEAST);
     assert_eq!(config.limits, Limits::default());
-    assert_eq!((config.limits.connection.message_bytes, config.limits.outbox_bytes), (32 * 1024, 256 * 1024));
+    assert_eq!((config.limits.connection.message_bytes, config.limits.queue_bytes), (32 * 1024, 256 * 1024));
     assert_eq!((config.broker.window, config.broker.window_events), (Duration::from_secs(600), 100_000));
     assert_eq!(config.broker.kind, BrokerKind::Embedded(Path::new(env!("CARGO_MANIFEST_DIR")).join("log")));
     assert_eq!((config.token.leeway.as_secs(), config.token.max_token_lifetime.as_secs()), (30, 24 * 3600));

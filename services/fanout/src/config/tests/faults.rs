@@ -97,7 +97,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nmessage_bytes = 5", "13:17: `message_bytes` of [hub.\"/hubs/a\"] is 5 (it must be 1024 to 1048576; the default is 32768)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[health]\npath = \"health\"", "14:8: `health` is not a path (for instance path = \"/health\")"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[health]\npath = \"/hubs/A\"", "14:8: `/hubs/A` is a path of the hub /hubs/a"),
-    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\noutbox_bytes = 16384", "`outbox_bytes` must be at least twice `event_bytes`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nqueue_bytes = 16384", "`queue_bytes` must be at least twice `event_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nmessage_byte = 1", "[limits] has no key `message_byte` (did you mean `message_bytes`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nretained_bytes = 7", "`retained_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\ntimeout_seconds = 5", "[schema_registry] needs the key `url`"),

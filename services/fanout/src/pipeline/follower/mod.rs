@@ -23,7 +23,7 @@ use fanfare_broker::{BrokerError, Position, Record};
 
 pub(crate) use self::step::{Answer, Ask, Change, Do, Mode, Step};
 use super::Window;
-use crate::projection::Consequence;
+use crate::projection::ConnectionEffect;
 use crate::rule::{Rule, kept};
 
 /// The first pause after a failed read; doubles up to [`LONGEST_PAUSE`].
@@ -201,7 +201,7 @@ impl Follower {
         let is_all = start.offsets().is_empty();
         self.todo.push_back(Do::Begin(start.clone()));
         self.todo.push_back(Do::Change(Change::Renew { start: start.clone(), is_all }));
-        let felt = kept(Rule::NewStreamFelt).then(|| Do::Apply(Consequence::Renewed(start.clone())));
+        let felt = kept(Rule::NewStreamFelt).then(|| Do::Apply(ConnectionEffect::Renewed(start.clone())));
         self.todo.extend(felt);
         self.todo.push_back(Do::Told(start));
     }
@@ -268,8 +268,8 @@ impl Follower {
 
     /// Lets all tabs come back, to be held against what is known now.
     fn close_tabs(&mut self, rule: Rule) {
-        self.todo.extend(kept(rule).then_some(Do::Apply(Consequence::Gap)));
-        self.todo.push_back(Do::Change(Change::Settle));
+        self.todo.extend(kept(rule).then_some(Do::Apply(ConnectionEffect::Gap)));
+        self.todo.push_back(Do::Change(Change::EndRenewal));
     }
 
     /// What becomes of a read that failed. Nothing is skipped: it is tried again after a pause, unless waiting is no

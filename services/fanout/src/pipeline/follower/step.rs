@@ -6,8 +6,8 @@ use std::time::Duration;
 use fanfare_broker::{BrokerError, Position, Record};
 
 use crate::groups::Groups;
-use crate::pipeline::{Recent, Window};
-use crate::projection::{Consequence, Projection};
+use crate::pipeline::{RecentRecords, Window};
+use crate::projection::{ConnectionEffect, Projection};
 
 /// Whether what a record says is delivered or only learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) enum Do {
     /// What the node knows changes without a record.
     Change(Change),
     /// Open connections feel something; done once all have.
-    Apply(Consequence),
+    Apply(ConnectionEffect),
     /// Cursors may be told of this place.
     Told(Position),
     /// Whether the node has read what it must know before it takes connections.
@@ -99,7 +99,7 @@ pub(crate) enum Change {
         is_all: bool,
     },
     /// No tab is open any more that was when the stream was made anew.
-    Settle,
+    EndRenewal,
     /// What was read up to here was told to nobody; what comes is.
     Learnt,
 }
@@ -109,7 +109,7 @@ impl Change {
         match self {
             Self::GoOnFrom(position) => known.continue_from(position),
             Self::Renew { start, is_all } => known.renew(start, is_all),
-            Self::Settle => known.settle(),
+            Self::EndRenewal => known.end_renewal(),
             Self::Learnt => known.end_reading_back(),
         }
     }
@@ -117,7 +117,7 @@ impl Change {
 
 impl Do {
     /// Does what needs neither I/O nor waiting; what is left to the driver otherwise.
-    pub(crate) fn at_once(self, groups: &Groups, recent: &Recent) -> Option<Self> {
+    pub(crate) fn at_once(self, groups: &Groups, recent: &RecentRecords) -> Option<Self> {
         match self {
             Self::Pass(read) => {
                 recent.pass(&read);

@@ -81,11 +81,11 @@ impl Node {
                     match change {
                         Change::GoOnFrom(_) => "go on".to_owned(),
                         Change::Renew { is_all, .. } => format!("renew, all of it: {is_all}"),
-                        Change::Settle | Change::Learnt => format!("{change:?}").to_lowercase(),
+                        Change::EndRenewal | Change::Learnt => format!("{change:?}").to_lowercase(),
                     }
                 }
-                Do::Apply(Consequence::Renewed(_)) => "tabs go on in it".to_owned(),
-                Do::Apply(consequence) => format!("{consequence:?}").to_lowercase(),
+                Do::Apply(ConnectionEffect::Renewed(_)) => "tabs go on in it".to_owned(),
+                Do::Apply(effect) => format!("{effect:?}").to_lowercase(),
                 Do::Begin(_) => "begin".to_owned(),
                 Do::Told(_) => "told".to_owned(),
                 Do::Ready(ready) => if ready { "ready" } else { "not ready" }.to_owned(),
@@ -152,7 +152,7 @@ fn a_new_stream_is_told_from_its_window_and_its_state_read_behind_that() {
     assert_eq!(node.next(), (["take 5 Live", "take 6 Live", "pass"].map(str::to_owned).to_vec(), Ask::OpenState));
     node.answer(Ok(Answer::At(Position::start(2))));
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(2))));
-    assert_eq!(node.next(), (["gap", "settle", "ready"].map(str::to_owned).to_vec(), Ask::ReadLog));
+    assert_eq!(node.next(), (["gap", "endrenewal", "ready"].map(str::to_owned).to_vec(), Ask::ReadLog));
     assert!(node.follower.is_at_rest());
 }
 
@@ -167,7 +167,7 @@ fn records_that_are_lost_are_counted_and_the_state_is_read_again() {
     node.answer(Ok(Answer::At(Position::start(1))));
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(1))));
     let (done, ask) = node.next();
-    assert_eq!((done.join(", ").as_str(), ask), ("go on, gap, settle, told, ready", Ask::OpenLog(at(1, 8))));
+    assert_eq!((done.join(", ").as_str(), ask), ("go on, gap, endrenewal, told, ready", Ask::OpenLog(at(1, 8))));
 }
 
 /// A position of the old stream has no place before the oldest of the new one.

@@ -352,13 +352,13 @@ fn read(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<(
         let (said, is) = (name.to_owned(), record.event_type().name().to_string());
         return Err(IngestError::OtherType { said, is });
     }
-    attributes.org = settle_org(&attributes, &record)?;
+    attributes.org = resolve_org(&attributes, &record)?;
     let key = record.key();
     Ok((Encoded { attributes, body, key }, record))
 }
 
 /// The org of an event: what the headers name, or else the body; both must agree.
-fn settle_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
+fn resolve_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
     for field in ["org", "user", "session"] {
         if let Some(Value::String(id)) = record.get(field) {
             Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;

@@ -44,7 +44,7 @@ pub enum LettersError {
 
 /// The dead letters of a broker. One request at a time: each may hold a thousand bodies.
 #[derive(Clone)]
-pub struct Letters {
+pub struct DeadLetterAdmin {
     broker: Arc<dyn Broker>,
     registry: Arc<Registry>,
     schemas: Schemas,
@@ -53,7 +53,7 @@ pub struct Letters {
     turn: Arc<Semaphore>,
 }
 
-impl Letters {
+impl DeadLetterAdmin {
     /// The letters of a broker, judged by these schemas and routes, and by the largest body that nodes deliver.
     #[must_use]
     pub fn new(
@@ -162,9 +162,9 @@ impl Letters {
     }
 }
 
-impl fmt::Debug for Letters {
+impl fmt::Debug for DeadLetterAdmin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Letters").finish_non_exhaustive()
+        f.debug_struct("DeadLetterAdmin").finish_non_exhaustive()
     }
 }
 

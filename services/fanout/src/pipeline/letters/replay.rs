@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fanfare_broker::{BrokerError, DeadLetter, Message, PublishError, Record, Stream};
 
-use super::{Fate, LetterId, Letters, LettersError, MOST_REPLAYED, Outcome, ReplayRequest, Replays};
+use super::{DeadLetterAdmin, Fate, LetterId, LettersError, MOST_REPLAYED, Outcome, ReplayRequest, Replays};
 
 /// The header that names the record that a message repeats.
 const REPLAY_OF: &str = "fanfare-replay-of";
@@ -30,7 +30,7 @@ pub(crate) fn replay_message(record: Record, id: String) -> Message {
 /// What state is kept by.
 type StateKey = (Option<String>, String, Option<String>);
 
-impl Letters {
+impl DeadLetterAdmin {
     /// Publishes letters again, each with another message id and the `ce-id` it had (rule 4.1).
     ///
     /// What no node could use now is refused unless it is forced: it would only become a letter again. At most

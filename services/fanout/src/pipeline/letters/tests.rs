@@ -13,7 +13,7 @@ const EVENT_BYTES: usize = 2 * LETTER_BODY_LIMIT;
 /// A log with the demo platform's schemas and routes.
 struct Stage {
     broker: Arc<Embedded>,
-    letters: Letters,
+    letters: DeadLetterAdmin,
     scene: Scene,
     _folder: tempfile::TempDir,
 }
@@ -24,7 +24,7 @@ impl Stage {
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
         let (registry, routes) = (scene.registry.clone(), scene.routes.clone());
-        let letters = Letters::new(broker.clone(), registry, Schemas::default(), routes.into(), EVENT_BYTES);
+        let letters = DeadLetterAdmin::new(broker.clone(), registry, Schemas::default(), routes.into(), EVENT_BYTES);
         Self { broker, letters, scene, _folder: folder }
     }
 

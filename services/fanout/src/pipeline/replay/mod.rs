@@ -1,6 +1,6 @@
 //! Reading the log again for a tab that returns.
 
-pub(crate) mod past;
+pub(crate) mod filter;
 pub(crate) mod state;
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::Schemas;
 use super::follower::reached;
 use super::reader::Window;
-use super::recent::Recent;
+use super::recent::RecentRecords;
 use crate::projection::Bounds;
 use crate::route::Routes;
-use past::{Extent, Replayed};
+use filter::{Extent, Replayed};
 use state::{Needed, Next, ReplayState, extent, further, is_ahead, is_beyond, needed};
 
 /// How long a resume waits for its turn and for each batch.
@@ -65,7 +65,7 @@ pub struct Replay {
     routes: Routes,
     window: Window,
     bounds: Bounds,
-    recent: Arc<Recent>,
+    recent: Arc<RecentRecords>,
     permits: Arc<Semaphore>,
     start_is_fresh: Duration,
     /// When starts of the window were last asked for, by the greatest number of records, and what they were.
@@ -90,7 +90,7 @@ impl Replay {
         broker: Arc<dyn Broker>,
         registry: Arc<Registry>,
         routes: Routes,
-        recent: Arc<Recent>,
+        recent: Arc<RecentRecords>,
         options: ReplayOptions,
     ) -> Self {
         let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;

@@ -11,8 +11,8 @@ use fanfare_event::{Id, Registry};
 use super::super::Written;
 use super::super::follower::reached;
 use super::super::reader::Window;
-use super::super::recent::{Recent, Step, Walk};
-use super::past::{Ages, Extent, Past, Replayed, SLACK, begin, lacks};
+use super::super::recent::{RecentRecords, Step, Walk};
+use super::filter::{Ages, Extent, ReplayFilter, Replayed, SLACK, begin, lacks};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
 
@@ -37,7 +37,7 @@ enum Source {
 /// A replay under way.
 pub(crate) struct ReplayState {
     source: Source,
-    past: Past,
+    filter: ReplayFilter,
     /// Where the window begins.
     oldest: Position,
     complete: bool,
@@ -55,16 +55,16 @@ impl ReplayState {
         window: Extent,
         is_beyond: bool,
         bounds: &Bounds,
-        recent: &Recent,
+        recent: &RecentRecords,
     ) -> Self {
         let after = if is_beyond { &window.oldest } else { after };
         let (from, complete) = begin(after, &window);
-        let past = Past::new(after, &from, until.clone(), orgs, bounds);
+        let filter = ReplayFilter::new(after, &from, until.clone(), orgs, bounds);
         let source = match recent.walk(&from, &until) {
-            Some(walk) if !past.is_over() => Source::Memory(walk),
+            Some(walk) if !filter.is_over() => Source::Memory(walk),
             _ => Source::Log(from),
         };
-        Self { source, past, oldest: window.oldest, complete: complete && !is_beyond, cost: 0 }
+        Self { source, filter, oldest: window.oldest, complete: complete && !is_beyond, cost: 0 }
     }
 
     /// Whether everything behind the cursor was still in the window, as far as the replay has come.
@@ -78,8 +78,8 @@ impl ReplayState {
     }
 
     /// What comes next.
-    pub(crate) fn next(&mut self, recent: &Recent) -> Next {
-        if self.past.is_over() {
+    pub(crate) fn next(&mut self, recent: &RecentRecords) -> Next {
+        if self.filter.is_over() {
             return Next::Nothing;
         }
         if let Source::Memory(walk) = &mut self.source {
@@ -89,10 +89,10 @@ impl ReplayState {
             match step {
                 Step::Records(records) => return Next::Records(records),
                 Step::End => {
-                    self.past.finish();
+                    self.filter.finish();
                     return Next::Nothing;
                 }
-                Step::Gone => self.source = Source::Log(self.past.position().clone()),
+                Step::Gone => self.source = Source::Log(self.filter.position().clone()),
             }
         }
         match &self.source {
@@ -111,12 +111,12 @@ impl ReplayState {
         if matches!(self.source, Source::Log(_)) {
             self.cost += 1;
         }
-        self.past.take(registry, routes, record, written)
+        self.filter.take(registry, routes, record, written)
     }
 
     /// Notes how far the broker was read.
     pub(crate) fn pass(&mut self, read: &Position) {
-        self.past.pass(read);
+        self.filter.pass(read);
         self.source = Source::Log(read.clone());
     }
 
@@ -124,17 +124,17 @@ impl ReplayState {
     pub(crate) fn trimmed(&mut self, oldest: &Position) {
         let mut from = match &self.source {
             Source::Log(from) => from.clone(),
-            Source::Memory(_) => self.past.position().clone(),
+            Source::Memory(_) => self.filter.position().clone(),
         };
         from.merge(oldest);
-        self.past.pass(&from);
+        self.filter.pass(&from);
         self.source = Source::Log(from);
         self.complete = false;
     }
 
     /// The cursor fits the stream's name and not what is in it.
     pub(crate) fn other_log(&mut self) {
-        self.past.restart(&self.oldest);
+        self.filter.restart(&self.oldest);
         self.source = Source::Log(self.oldest.clone());
         self.complete = false;
     }

@@ -9,7 +9,7 @@ const WINDOW: Window = Window { age: Duration::from_secs(600), records: 1_000 };
 /// A log of ten events of acme that a node has read, and replays of it; with its start and its end.
 async fn ten_events(folder: &TempDir, memory: usize) -> (Replay, Position, Position) {
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path(), Options::default()).expect("opens"));
-    let (mut scene, recent) = (Scene::demo(), Arc::new(Recent::new(memory)));
+    let (mut scene, recent) = (Scene::demo(), Arc::new(RecentRecords::new(memory)));
     let start = Position::start(broker.head().await.expect("a head").incarnation());
     recent.begin(&start);
     for n in 0..10 {

@@ -21,8 +21,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// Schemas by id, and ids that are none. They are apart, so that a flood of unknown ids pushes out no schema.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    known: Recent,
-    refused: Recent,
+    known: LeastRecentlyUsed,
+    refused: LeastRecentlyUsed,
     /// Those that are asked for just now.
     flights: HashMap<u32, Arc<Mutex<()>>>,
 }
@@ -57,7 +57,7 @@ impl Cache {
 
 /// Answers, of which the least recently used gives way.
 #[derive(Debug, Default)]
-struct Recent {
+struct LeastRecentlyUsed {
     entries: HashMap<u32, Entry>,
     uses: u64,
 }
@@ -69,7 +69,7 @@ struct Entry {
     used: u64,
 }
 
-impl Recent {
+impl LeastRecentlyUsed {
     fn get(&mut self, id: u32) -> Option<(Written, Instant)> {
         let entry = self.entries.get_mut(&id)?;
         self.uses += 1;

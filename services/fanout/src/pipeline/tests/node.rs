@@ -12,8 +12,10 @@ use tokio::task::JoinHandle;
 
 use crate::connection::WireForm;
 use crate::groups::{Groups, ShardMessage};
-use crate::pipeline::{DeadLetters, Pipeline, Recent, Replay, ReplayOptions, ResumeError, Schemas, Status, Window};
-use crate::projection::{Consequence, Projection, open_cursor};
+use crate::pipeline::{
+    DeadLetterWriter, Pipeline, RecentRecords, Replay, ReplayOptions, ResumeError, Schemas, Status, Window,
+};
+use crate::projection::{ConnectionEffect, Projection, open_cursor};
 use crate::scene::{BOUNDS, Scene};
 use crate::seal::Seal;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
@@ -27,13 +29,13 @@ pub(super) enum Told {
     /// The title of an alert.
     Alert(String),
     /// Something else.
-    Felt(Consequence),
+    Felt(ConnectionEffect),
 }
 
 pub(super) struct Node {
     pub(super) groups: Arc<Groups>,
     pub(super) status: Arc<Status>,
-    pub(super) letters: DeadLetters,
+    pub(super) letters: DeadLetterWriter,
     pub(super) replay: Replay,
     metrics: MetricsRegistry,
     inbox: mpsc::Receiver<ShardMessage>,
@@ -60,10 +62,10 @@ impl Node {
         let status = Arc::new(Status::new(Duration::from_secs(300)));
         let mut metrics = MetricsRegistry::default();
         let counts = Arc::new(FanoutMetrics::new(&mut metrics));
-        let letters = DeadLetters::new(Arc::clone(&broker), Arc::clone(&counts));
+        let letters = DeadLetterWriter::new(Arc::clone(&broker), Arc::clone(&counts));
         let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
         // Nothing in memory: resumes read the broker, whose faults are what is tested.
-        let recent = Arc::new(Recent::new(0));
+        let recent = Arc::new(RecentRecords::new(0));
         let options = ReplayOptions { window, bounds: BOUNDS, reads_at_once: 4, start_is_fresh: Duration::ZERO };
         let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
         let replay = Replay::new(logs, schemas, Arc::clone(&routes).into(), Arc::clone(&recent), options);
@@ -101,10 +103,10 @@ impl Node {
                 (Told::Alert(field(&text, "title")), field(&text, "cursor"))
             }
             ShardMessage::Presence(notice) => panic!("no hub has presence: {notice:?}"),
-            ShardMessage::Apply(consequence, answer) => {
+            ShardMessage::Apply(effect, answer) => {
                 look(&self.groups);
                 let _ = answer.send(());
-                (Told::Felt(Consequence::clone(&consequence)), String::new())
+                (Told::Felt(ConnectionEffect::clone(&effect)), String::new())
             }
         }
     }

@@ -6,7 +6,7 @@ use fanfare_broker::BrokerError;
 
 use super::broker::{leave_hole, memory, trim};
 use super::node::{Node, Told, WINDOW, alert};
-use crate::projection::Consequence;
+use crate::projection::ConnectionEffect;
 use crate::scene::{Scene, claims};
 
 fn away() -> Option<BrokerError> {
@@ -79,7 +79,7 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
     log.append(0, both.clone());
     let old_cursor = node.expect_alert("in both").await;
     log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#).message);
-    assert!(matches!(node.next().await.0, Told::Felt(Consequence::LoggedOut { .. })));
+    assert!(matches!(node.next().await.0, Told::Felt(ConnectionEffect::LoggedOut { .. })));
     log.fail(away());
     log.make_anew();
     log.append(0, both);
@@ -87,12 +87,12 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
     log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
     log.fail(None);
     let (renewed, _) = node.next().await;
-    assert!(matches!(&renewed, Told::Felt(Consequence::Renewed(from)) if from.incarnation() == 2), "{renewed:?}");
+    assert!(matches!(&renewed, Told::Felt(ConnectionEffect::Renewed(from)) if from.incarnation() == 2), "{renewed:?}");
     let mut rest = [node.next().await.0, node.next().await.0];
     rest.sort_by_key(|told| matches!(told, Told::Felt(_)));
     assert_eq!(rest[0], Told::Alert("before the node noticed".to_owned()), "and what is known is not told again");
-    assert!(matches!(&rest[1], Told::Felt(Consequence::LoggedOut { user, .. }) if user.as_str() == "bob"));
-    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
+    assert!(matches!(&rest[1], Told::Felt(ConnectionEffect::LoggedOut { user, .. }) if user.as_str() == "bob"));
+    assert_eq!(node.next().await.0, Told::Felt(ConnectionEffect::Gap));
     node.until_ready().await;
     for user in ["alice", "bob"] {
         let refused = node.groups.read(|known| known.refuses(&claims(user, "acme", &[], "s", 1)));
@@ -116,9 +116,9 @@ async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
     log.wait(WINDOW.age + Duration::from_secs(1));
     log.append(0, alert(&mut scene, "in the window"));
     log.fail(None);
-    assert!(matches!(node.next().await.0, Told::Felt(Consequence::Renewed(_))));
+    assert!(matches!(node.next().await.0, Told::Felt(ConnectionEffect::Renewed(_))));
     let cursor = node.expect_alert("in the window").await;
-    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap), "tabs come back, to be held against the state");
+    assert_eq!(node.next().await.0, Told::Felt(ConnectionEffect::Gap), "tabs come back, to be held against the state");
     assert!(node.groups.read(|known| known.refuses(&claims("bob", "acme", &[], "s", 1))));
     node.until_ready().await;
     // A tab that left before it was closed has missed what lies before the window.
@@ -141,7 +141,7 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
     log.append(0, alert(&mut scene, "kept"));
     trim(&log, 0, 3);
     log.fail(None);
-    assert_eq!(node.next().await.0, Told::Felt(Consequence::Gap));
+    assert_eq!(node.next().await.0, Told::Felt(ConnectionEffect::Gap));
     let bob = claims("bob", "acme", &[], "s", 1);
     assert!(node.groups.read(|known| known.refuses(&bob)), "state that was lost on the way is learnt before they come");
     node.expect_alert("kept").await;
@@ -159,7 +159,7 @@ async fn no_cursor_is_told_beyond_a_gap_before_tabs_feel_it() {
     trim(&log, 0, 1);
     log.fail(None);
     let told = node.next_after(|groups| assert!(!groups.passed(0).0.covers(0, 1), "what `Cursor()` gives")).await;
-    assert_eq!(told.0, Told::Felt(Consequence::Gap));
+    assert_eq!(told.0, Told::Felt(ConnectionEffect::Gap));
     node.until("the node is behind it", |node| node.groups.passed(0).0.covers(0, 1)).await;
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::broker::memory;
 use super::node::{WINDOW, alert};
-use crate::pipeline::{Recent, Replay, ReplayOptions, ResumeError};
+use crate::pipeline::{RecentRecords, Replay, ReplayOptions, ResumeError};
 use crate::scene::{BOUNDS, Scene};
 
 /// Replays of a node that keeps nothing in memory and lets one read the broker at a time.
@@ -18,7 +18,7 @@ fn replays(log: &Memory, scene: &Scene) -> Replay {
     let fresh = Duration::from_secs(1);
     let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: fresh };
     let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
-    Replay::new(Arc::new(log.clone()), registry, routes.into(), Arc::new(Recent::new(0)), options)
+    Replay::new(Arc::new(log.clone()), registry, routes.into(), Arc::new(RecentRecords::new(0)), options)
 }
 
 fn acme() -> Vec<Id> {

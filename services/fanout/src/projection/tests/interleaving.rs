@@ -153,7 +153,7 @@ fn told(known: &Projection) -> Vec<String> {
             let claims = claims(user, "acme", &["token"], "s1", issued_at);
             told.push(format!("{user} {issued_at}: {} {:?}", known.refuses(&claims), known.roles_of(&claims)));
             let who = crate::vocabulary::Identity::new(Arc::new(claims), None, |_| false).expect("an identity");
-            told.push(format!("{:?}", known.grants().standing(&hub, &who, &group("list:{list}", "7"))));
+            told.push(format!("{:?}", known.grants().state(&hub, &who, &group("list:{list}", "7"))));
         }
     }
     told

@@ -106,7 +106,7 @@ fn a_logout_is_in_every_realm_unless_it_names_one() {
             let claims = in_realm(Some(realm), user(5));
             let who = Identity::new(Arc::new(claims.clone()), None, |_| false).expect("an identity");
             let refused = known.refuses(&claims);
-            assert_eq!(folded.consequences.iter().any(|felt| felt.ends(&who)), refused, "open tabs and tokens alike");
+            assert_eq!(folded.effects.iter().any(|felt| felt.ends(&who)), refused, "open tabs and tokens alike");
             refused
         });
         (names.map_err(|error| error.to_string()), ended)
@@ -152,7 +152,7 @@ fn the_session_of_one_user_is_not_that_of_another() {
     let (alice, bob) = (claims("alice", "acme", &[], "1", 5), claims("bob", "globex", &[], "1", 5));
     assert!(known.refuses(&alice) && !known.refuses(&bob));
     let who = |claims: &Claims| Identity::new(Arc::new(claims.clone()), None, |_| false).expect("an identity");
-    let ends = |claims: &Claims| folded.consequences.iter().any(|felt| felt.ends(&who(claims)));
+    let ends = |claims: &Claims| folded.effects.iter().any(|felt| felt.ends(&who(claims)));
     assert!(ends(&alice) && !ends(&bob));
     let event = scene.decode(&out);
     let heard = &scene.routes.route(&event)[0].groups;

@@ -10,7 +10,7 @@ use crate::pipeline::follower::{Answer, Ask, Do, Mode, Step};
 use crate::pipeline::intake::{Effect, Intake};
 use crate::pipeline::letters::replay_of;
 use crate::pipeline::{Written, decode};
-use crate::projection::{Consequence, Verdict};
+use crate::projection::{ConnectionEffect, Verdict};
 use crate::route::Effect as RouteEffect;
 use crate::simulation::log::{Fault, Log};
 use crate::simulation::platform::platform;
@@ -83,7 +83,7 @@ impl SimulatedNode {
     fn perform(&mut self, what: Do) {
         match what.at_once(&self.groups, &self.recent) {
             Some(Do::Take(record, mode)) => self.take(&record, mode),
-            Some(Do::Apply(consequence)) => self.apply(consequence),
+            Some(Do::Apply(effect)) => self.apply(effect),
             Some(Do::Ready(ready)) => self.ready = ready,
             // Chance decides how long it takes until a node does its next step.
             _ => {}
@@ -162,7 +162,7 @@ impl SimulatedNode {
         let next = effects.next(self.intake());
         let Some(effect) = next else { return };
         match effect {
-            Effect::Apply(consequence) => self.apply(consequence),
+            Effect::Apply(effect) => self.apply(effect),
             Effect::Notify { route, delivery } => {
                 if let (Some((delivery, shards)), Some(event)) = (delivery, effects.event()) {
                     let seen = Arc::new(Seen {
@@ -180,11 +180,11 @@ impl SimulatedNode {
         self.effects = Some(effects);
     }
 
-    fn apply(&mut self, consequence: Consequence) {
+    fn apply(&mut self, effect: ConnectionEffect) {
         self.applying = true;
-        let consequence = Arc::new(consequence);
+        let effect = Arc::new(effect);
         for shard in &mut self.shards {
-            shard.send(ShardTask::Apply(Arc::clone(&consequence)));
+            shard.send(ShardTask::Apply(Arc::clone(&effect)));
         }
     }
 }

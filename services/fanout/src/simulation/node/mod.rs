@@ -17,7 +17,7 @@ use super::witness::Witness;
 use crate::groups::Groups;
 use crate::pipeline::follower::Follower;
 use crate::pipeline::intake::Effects;
-use crate::pipeline::{Recent, Window};
+use crate::pipeline::{RecentRecords, Window};
 use crate::projection::Projection;
 use crate::vocabulary::Place;
 
@@ -53,7 +53,7 @@ pub(super) struct SimulatedNode {
     untold: HashSet<(u64, u32, u64)>,
     /// How many records of the log it has folded that were no duplicates.
     folded: usize,
-    recent: Recent,
+    recent: RecentRecords,
     settings: Settings,
     follower: Follower,
     /// How far its reader of the log has come, if one is open.
@@ -66,7 +66,7 @@ pub(super) struct SimulatedNode {
     lived: Option<(i64, i64)>,
     /// What still follows from the record that was taken last.
     effects: Option<Effects<'static>>,
-    /// Whether shards are at a consequence.
+    /// Whether shards are at an effect.
     applying: bool,
     known: Arc<Witness>,
 }
@@ -87,7 +87,7 @@ impl SimulatedNode {
             learnt: HashMap::new(),
             untold: HashSet::new(),
             folded: 0,
-            recent: Recent::new(settings.recent_bytes),
+            recent: RecentRecords::new(settings.recent_bytes),
             settings,
             follower: Follower::new(settings.window),
             log_reader: None,

@@ -132,7 +132,7 @@ impl Node {
         for news in news {
             let mut core = self.rosters.core();
             match news {
-                News::Said { node, what, body } if node != *self.directory.own() => {
+                News::Entry { node, what, body } if node != *self.directory.own() => {
                     core.heard(node.as_str(), &what, &body);
                 }
                 News::Gone(node) => {

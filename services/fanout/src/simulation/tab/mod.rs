@@ -224,7 +224,7 @@ impl Tab {
     }
 
     /// Goes on without chance: reads, resumes, connects.
-    pub(super) fn settle(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+    pub(super) fn come_to_rest(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         // Those that only disturb the others have done so.
         if self.manner != Manner::Honest {
             if self.link.is_some() {
@@ -238,7 +238,7 @@ impl Tab {
     }
 
     /// Whether nothing is on its way to it any more.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         if self.manner != Manner::Honest {
             return self.link.is_none();
         }

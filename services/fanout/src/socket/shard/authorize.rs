@@ -24,7 +24,7 @@ impl Shard {
             };
             let answer = shard.shared.authorizers.ask(&asking, now, still_good).await;
             shard.core().authorized(key, ticket, number, answer);
-            shard.settle();
+            shard.carry_out();
         });
     }
 
@@ -34,7 +34,7 @@ impl Shard {
         tokio::task::spawn_local(async move {
             let answer = shard.shared.authorizers.ask(&question.asking, question.now, |_| false).await;
             shard.core().rechecked(key, ticket, &answer);
-            shard.settle();
+            shard.carry_out();
         });
     }
 }

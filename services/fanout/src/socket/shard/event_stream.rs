@@ -22,11 +22,11 @@ impl Shard {
                     self.core().link_lost(key);
                     // Not by way of the loop: this is ready for ever, and a loop that never waits stops the shard.
                     self.core().forget(key);
-                    return self.settle();
+                    return self.carry_out();
                 }
                 () = link.wake.notified() => {}
             }
-            self.settle();
+            self.carry_out();
         }
     }
 }

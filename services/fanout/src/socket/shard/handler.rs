@@ -43,7 +43,7 @@ impl Shard {
                     call.id.iter().for_each(|id| embedded.end_stream(id));
                 });
                 shard.core().handled(key, ticket, &call, outcome);
-                shard.settle();
+                shard.carry_out();
             }
         });
     }
@@ -76,7 +76,7 @@ impl Calling<'_> {
     async fn send(&self, message: &Message<'_>) -> Result<(), Gone> {
         self.shard.room(self.key, self.about.id).await?;
         let sent = self.shard.core().send_message(self.key, message);
-        self.shard.settle();
+        self.shard.carry_out();
         if sent { Ok(()) } else { Err(Gone) }
     }
 }

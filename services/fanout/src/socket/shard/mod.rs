@@ -133,7 +133,7 @@ impl Shard {
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => { self.core().fire(); false }
                 () = self.changed.notified() => false,
             };
-            self.settle();
+            self.carry_out();
             // Whatever is ready comes round between two turns, however much there is of one thing. Otherwise the turn ends
             // by itself, and giving way would cost a look at all sockets.
             if more_may_wait || !self.core.borrow().is_settled() {
@@ -186,7 +186,7 @@ impl Shard {
     }
 
     /// Starts what the core wants to be started, and writes what it wants to be written, as far as that takes one turn.
-    fn settle(self: &Rc<Self>) {
+    fn carry_out(self: &Rc<Self>) {
         self.core().look_after_joining();
         let (mut keys, mut written) = (Vec::new(), 0);
         loop {

@@ -24,7 +24,7 @@ impl Shard {
             let span = event.span.clone();
             let outcome = shard.publish_asked(event).instrument(span).await;
             shard.core().published(key, ticket, outcome);
-            shard.settle();
+            shard.carry_out();
         });
     }
 

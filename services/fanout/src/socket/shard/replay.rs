@@ -48,7 +48,7 @@ impl Shard {
             },
         };
         self.core().replayed(key, ticket, answer);
-        self.settle();
+        self.carry_out();
     }
 
     /// Lets others read the broker while the tab takes nothing.

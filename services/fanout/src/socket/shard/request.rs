@@ -142,7 +142,7 @@ impl Shard {
                 }
                 if shard.is_current(key, &link) {
                     shard.core().post(key, &bytes);
-                    shard.settle();
+                    shard.carry_out();
                 }
             }
             shard.feed_uploads(key).await;

@@ -18,7 +18,7 @@ impl Shard {
     pub(super) async fn serve_web_socket(self: Rc<Self>, key: Key, link: Rc<Link>) {
         let Kind::WebSocket(stream) = &link.kind else { return };
         let mut laps = 0;
-        self.settle();
+        self.carry_out();
         while self.is_current(key, &link) {
             // While an upload has no room nothing more is read, but what waits is written: the method may be waiting for
             // just that.
@@ -53,7 +53,7 @@ impl Shard {
             {
                 self.serve_ready(key, stream, ready, most, waits);
             }
-            self.settle();
+            self.carry_out();
             laps += 1;
             // A socket that is ready for ever, as a broken one is, must not hold the shard: waiting for readiness takes
             // nothing from a task's budget.

@@ -108,9 +108,9 @@ pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {
     (from, complete)
 }
 
-/// A walk over the past, record by record.
+/// Which records of the past a tab is told again, one after another.
 #[derive(Debug)]
-pub(crate) struct Past {
+pub(crate) struct ReplayFilter {
     until: Position,
     /// The orgs of the connection that is told.
     orgs: Vec<Id>,
@@ -119,15 +119,15 @@ pub(crate) struct Past {
     known: Projection,
 }
 
-impl Past {
+impl ReplayFilter {
     /// For a tab of these orgs that has everything up to `after`: reads behind `from`, and ends at `until`.
     pub(crate) fn new(after: &Position, from: &Position, until: Position, orgs: Vec<Id>, bounds: &Bounds) -> Self {
         let same = after.incarnation() == from.incarnation();
         let known = Position::from_parts(from.incarnation(), after.offsets().iter().copied().filter(|_| same));
         let known = Projection::new(known.with_newest(from.newest()), bounds);
-        let mut past = Self { until, orgs, event_bytes: bounds.event_bytes, known };
-        past.pass(from);
-        past
+        let mut filter = Self { until, orgs, event_bytes: bounds.event_bytes, known };
+        filter.pass(from);
+        filter
     }
 
     /// Whether everything was read. A connection that was open when the stream was made anew hears the new one live,
@@ -137,7 +137,7 @@ impl Past {
         read.incarnation() != self.until.incarnation() || reached(read, &self.until)
     }
 
-    /// How far the walk has come.
+    /// How far the log was read.
     pub(crate) fn position(&self) -> &Position {
         self.known.position()
     }
@@ -227,8 +227,8 @@ mod tests {
         Position::from_parts(1, parts.iter().copied())
     }
 
-    fn past(after: &Position, from: &Position) -> Past {
-        Past::new(after, from, at(&[(0, 5), (1, 9)]), vec![Id::parse("acme").expect("an org")], &BOUNDS)
+    fn past(after: &Position, from: &Position) -> ReplayFilter {
+        ReplayFilter::new(after, from, at(&[(0, 5), (1, 9)]), vec![Id::parse("acme").expect("an org")], &BOUNDS)
     }
 
     #[test]

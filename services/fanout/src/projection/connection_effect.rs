@@ -9,7 +9,7 @@ use crate::vocabulary::Identity;
 
 /// An effect that open connections must feel beyond the notification itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Consequence {
+pub enum ConnectionEffect {
     /// Tokens of this user, or of this session, issued up to `at` (seconds) are worthless.
     LoggedOut {
         /// In which realms.
@@ -39,7 +39,7 @@ pub enum Consequence {
     Gap,
 }
 
-impl Consequence {
+impl ConnectionEffect {
     /// Whether it ends connections.
     #[must_use]
     pub fn is_logout(&self) -> bool {
