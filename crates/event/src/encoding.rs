@@ -21,13 +21,27 @@ const MAX_WRITES: usize = 8 * MAX_VALUES;
 #[error("a value that is no {0}")]
 pub(crate) struct Misfit(&'static str);
 
+/// A field of the event that holds such a value; none where the record as a whole is at fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    /// Which of the schema's fields.
+    pub(crate) field: Option<usize>,
+    pub(crate) misfit: Misfit,
+}
+
 /// Encodes the values of a record, which must be in the field order of that very schema.
-pub(crate) fn encode(schema: &Schema, values: &[Value]) -> Result<Vec<u8>, Misfit> {
+pub(crate) fn encode(schema: &Schema, values: &[Value]) -> Result<Vec<u8>, Unfit> {
     let mut body = Vec::with_capacity(128);
     body.extend(MARKER);
     body.extend(schema.fingerprint.to_le_bytes());
     let writer = Writer { layouts: &schema.layouts, left: Cell::new(MAX_WRITES) };
-    writer.record(&mut body, &schema.layouts.event().fields, values.iter())?;
+    let fields = &schema.layouts.event().fields;
+    if values.len() != fields.len() {
+        return Err(Unfit { field: None, misfit: Misfit("record of as many fields") });
+    }
+    for (field, ((_, layout), value)) in fields.iter().zip(values).enumerate() {
+        writer.write(&mut body, layout, value).map_err(|misfit| Unfit { field: Some(field), misfit })?;
+    }
     Ok(body)
 }
 
@@ -215,7 +229,8 @@ mod tests {
             type = r#type
         );
         let registry = Registry::of(&[("a/Changed.v1.avsc", &schema)]).unwrap();
-        let body = encode(registry.event_type("a.Changed").unwrap().newest(), &[value])?;
+        let body =
+            encode(registry.event_type("a.Changed").unwrap().newest(), &[value]).map_err(|unfit| unfit.misfit)?;
         Ok(body[HEADER..].to_vec())
     }
 

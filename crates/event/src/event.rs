@@ -122,7 +122,7 @@ impl Registry {
         let json = serde_json::to_value(event).map_err(|error| mismatch(error.to_string()))?;
         let values = json::record(&schema.fields, &Input::from(&json), json::Convention::Published)
             .map_err(|error| mismatch(error.to_string()))?;
-        let body = encoding::encode(schema, &values).map_err(|error| mismatch(error.to_string()))?;
+        let body = encoding::encode(schema, &values).map_err(|unfit| mismatch(unfit.misfit.to_string()))?;
         if body.len() > MAX_BODY {
             return Err(EncodeError::TooLarge { event: E::TYPE, size: body.len() });
         }

@@ -116,6 +116,27 @@ impl Shared {
             _ => other("it names partitions that this log does not have".into()),
         }
     }
+
+    /// The position behind a record, with its time if it is still stored.
+    async fn behind(self: &Arc<Self>, offset: u64) -> Result<Position, BrokerError> {
+        Ok(self.position(offset).with_newest(self.time(offset).await?.unwrap_or_default()))
+    }
+
+    /// When a record was stored; none if it is not any more.
+    async fn time(self: &Arc<Self>, offset: u64) -> Result<Option<i64>, BrokerError> {
+        match self.tail.time(offset) {
+            None if offset >= self.oldest.load(Ordering::Acquire) => {
+                DiskRead::new().get(self, move |shared: &Shared| shared.store.time(offset)).await
+            }
+            known => Ok(known),
+        }
+    }
+
+    /// Whether the record at a position is the one that was there when the position was given. A folder that was put back
+    /// from a copy goes on with the offsets that it had given before, and times only rise.
+    async fn is_same(self: &Arc<Self>, position: &Position, offset: u64) -> Result<bool, BrokerError> {
+        Ok(position.newest() == 0 || self.time(offset).await?.is_none_or(|time| time <= position.newest()))
+    }
 }
 
 impl Nodes {
@@ -179,7 +200,8 @@ impl Broker for Embedded {
     }
 
     async fn head(&self) -> Result<Position, BrokerError> {
-        Ok(self.shared.position(self.visible()?))
+        let head = self.visible()?;
+        self.shared.behind(head).await
     }
 
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
@@ -190,7 +212,12 @@ impl Broker for Embedded {
 
     async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError> {
         let head = self.visible()?;
-        let next = self.shared.offset(after, head)? + 1;
+        let offset = self.shared.offset(after, head)?;
+        if !self.shared.is_same(after, offset).await? {
+            let reason = format!("record {offset} is younger than it was");
+            return Err(BrokerError::OtherIncarnation { reason });
+        }
+        let next = offset + 1;
         let oldest = self.shared.oldest.load(Ordering::Acquire);
         if next < oldest {
             return Err(BrokerError::Trimmed { oldest: self.shared.position(oldest - 1) });
@@ -207,7 +234,7 @@ impl Broker for Embedded {
         let first = by_count.max(self.shared.oldest.load(Ordering::Acquire));
         let search = move |shared: &Shared| shared.store.oldest_since(since, first, head);
         let oldest = DiskRead::new().get(&self.shared, search).await?;
-        Ok(self.shared.position(oldest - 1))
+        self.shared.behind(oldest - 1).await
     }
 
     async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError> {

@@ -126,6 +126,14 @@ impl Store {
         })
     }
 
+    /// When a record was stored, if it still is.
+    pub(super) fn time(&self, offset: u64) -> Result<Option<i64>, BrokerError> {
+        self.reading(|database| {
+            let table = database.begin_read()?.open_table(LOG)?;
+            Ok(table.get(offset)?.and_then(|encoded| codec::time(encoded.value())))
+        })
+    }
+
     /// The offset of the oldest record from `first` to `last` that was stored at `since` or later;
     /// `last + 1` if there is none.
     pub(super) fn oldest_since(&self, since: i64, first: u64, last: u64) -> Result<u64, BrokerError> {

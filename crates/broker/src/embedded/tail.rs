@@ -52,6 +52,13 @@ impl Tail {
         *ring = Ring::default();
     }
 
+    /// When a record was stored, if it is in memory.
+    pub(super) fn time(&self, offset: u64) -> Option<i64> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let at = usize::try_from(offset.checked_sub(ring.records.front()?.offset)?).ok()?;
+        ring.records.get(at).map(|record| record.time)
+    }
+
     /// The records from `first` to `last`, as many as the limit allows. None if `first` is not in
     /// memory.
     pub(super) fn read(&self, first: u64, last: u64, limit: BatchLimit) -> Option<Vec<Record>> {

@@ -102,6 +102,11 @@ pub enum DecodeError {
     },
 }
 
+/// The JSON that a text is, of at most so many values and levels, with how many values it has; or what is wrong with it.
+pub(crate) fn json(text: &str, values: usize, levels: usize) -> Result<(Value, usize), String> {
+    free_form::read(text, values, levels).map_err(|bad| bad.to_string())
+}
+
 /// Splits a body into the fingerprint of its schema and the encoded record.
 pub(crate) fn split(body: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
     if body.len() > MAX_BODY {

@@ -10,7 +10,8 @@ use thiserror::Error;
 
 pub(crate) use read::{Convention, default_value, record};
 
-use crate::{EventType, Input, MAX_BODY, Schema, TypeName, encoding};
+use crate::encoding::{self, Unfit};
+use crate::{EventType, Field, Input, MAX_BODY, Schema, TypeName};
 
 /// Where JSON input does not fit its schema; whoever wrote the JSON is at fault.
 ///
@@ -93,8 +94,12 @@ impl EventType {
 
 fn encode(schema: &Schema, input: &Input<'_>, convention: Convention) -> Result<Vec<u8>, Mismatch> {
     let values = record(&schema.fields, input, convention)?;
-    let body = encoding::encode(schema, &values)
-        .map_err(|error| Mismatch::whole("values that the schema can hold", error.to_string()))?;
+    let body = encoding::encode(schema, &values).map_err(|Unfit { field, misfit }| {
+        let expected = |field: &Field| (field.name.to_string(), field.kind.to_string());
+        let whole = || (String::new(), "values that the schema can hold".to_owned());
+        let (field, expected) = field.and_then(|at| schema.fields.get(at)).map_or_else(whole, expected);
+        Mismatch { field, ..Mismatch::whole(expected, misfit.to_string()) }
+    })?;
     if body.len() > MAX_BODY {
         return Err(Mismatch::whole(format!("at most {MAX_BODY} bytes encoded"), format!("{} bytes", body.len())));
     }

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::Mismatch;
 use super::scalar::Form;
+use crate::decode;
 use crate::schema::{find, suggest};
 use crate::suggest::nearest;
 use crate::{Field, Input, Kind, MAX_DEPTH, MAX_VALUES, Symbols, Value};
@@ -138,6 +139,8 @@ impl Reader {
             (Kind::Nullable(_) | Kind::Null, Input::Null) => Ok(Value::Null),
             (Kind::Nullable(kind), input) => self.value(kind, input),
             (Kind::Union(kinds), input) => self.among(kind, kinds, input),
+            // Avro has its text there, as a writer of the schema would have written it.
+            (Kind::Json, Input::Text(text)) if self.convention == Convention::Default => self.written(text),
             (Kind::Json, input) => self.free(input),
             (Kind::Enum(symbols), Input::Text(text)) => self.symbol(kind, symbols, text),
             (Kind::Array(items), Input::List(list)) => self.deeper(|reader| {
@@ -167,6 +170,14 @@ impl Reader {
             }
         }
         Err(inner.unwrap_or_else(|| self.mismatch(union, input.article())))
+    }
+
+    /// The JSON that a text is.
+    fn written(&mut self, text: &str) -> Result<Value, Mismatch> {
+        match decode::json(text, self.values_left, self.levels_left) {
+            Ok((value, count)) => self.spend(count).map(|()| value),
+            Err(found) => Err(self.mismatch("JSON as text, such as \"{}\"", found)),
+        }
     }
 
     /// Any JSON, with text for what JSON does not have.

@@ -192,3 +192,39 @@ fn what_is_too_large_is_refused() {
     let (field, expected, ..) = mismatch(json!({"user": "a".repeat(MAX_BODY)}));
     assert_eq!((field.as_str(), expected.as_str()), ("", "at most 1048576 bytes encoded"));
 }
+
+/// A field of free JSON has the text of its default, as the fields of others have.
+#[test]
+fn a_default_of_free_json_is_what_its_text_says() {
+    let schema = |default: &str| {
+        format!(
+            r#"{{"type": "record", "name": "Shown", "fields": [
+                {{"name": "board", "type": "string", "fanfare.json": true, "default": {default}}}]}}"#
+        )
+    };
+    let registry = Registry::of(&[("a/Shown.v1.avsc", &schema(r#""{\"rows\": [1, null]}""#))]).unwrap();
+    let body = registry.event_type("a.Shown").unwrap().encode_json(None, &json!({})).unwrap();
+    let rows = Value::List(vec![Value::Int(1), Value::Null]);
+    assert_eq!(registry.decode(&body).unwrap().get("board"), Some(&Value::Record(vec![("rows".into(), rows)])));
+    let deep = format!("\"{}{}\"", "[".repeat(100), "]".repeat(100));
+    for (default, told) in [("\"no json\"", "no JSON, at line 1"), ("\"\"", "no JSON"), (&*deep, "levels")] {
+        let error = Registry::of(&[("a/Shown.v1.avsc", &schema(default))]).unwrap_err().to_string();
+        assert!(error.contains("board") && error.contains(told), "{default}: {error}");
+    }
+}
+
+/// How large a number a fixed takes is known once it is written.
+#[test]
+fn a_decimal_that_takes_more_room_than_there_is_is_named() {
+    let schema = r#"{"type": "record", "name": "Paid", "fields": [{"name": "user", "type": "string"}, {"name": "sum",
+        "type": {"type": "fixed", "size": 2, "name": "Sum", "logicalType": "decimal", "precision": 4, "scale": 2}}]}"#;
+    let registry = Registry::of(&[("a/Paid.v1.avsc", schema)]).unwrap();
+    let encode = |sum: &str| {
+        let data = json!({"user": "alice", "sum": sum});
+        registry.event_type("a.Paid").unwrap().encode_json(None, &data).map_err(|error| (error.field, error.found))
+    };
+    assert!(encode("327.67").is_ok());
+    assert_eq!(encode("327.68"), Err(("sum".to_owned(), "a value that is no decimal that fits".to_owned())));
+    let (field, found) = encode(&"9".repeat(100_000)).unwrap_err();
+    assert!(field == "sum" && found == "a decimal of 100000 characters, at most 2000 are read", "{found}");
+}

@@ -18,6 +18,8 @@ const MAX_TEXT: usize = 2 * MAX_SCALE as usize;
 pub(crate) enum BadDecimal {
     #[error("a decimal of {0} bytes, at most {MAX_BYTES} are read")]
     TooLong(usize),
+    #[error("a decimal of {0} characters, at most {MAX_TEXT} are read")]
+    TooManyDigits(usize),
     #[error("a decimal of scale {0}, at most {MAX_SCALE} is read")]
     Scale(i64),
     #[error("a decimal that takes more bytes than the {0} of the type")]
@@ -82,8 +84,11 @@ pub(crate) fn parsed(number: &str) -> Result<(BigInt, u32), BadDecimal> {
     let text = number.strip_prefix(['-', '+']).unwrap_or(number);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if number.len() > MAX_TEXT || !digits(whole) || (text.contains('.') && !digits(fraction)) {
+    if !digits(whole) || (text.contains('.') && !digits(fraction)) {
         return Err(BadDecimal::NoNumber);
+    }
+    if number.len() > MAX_TEXT {
+        return Err(BadDecimal::TooManyDigits(number.len()));
     }
     let all = format!("{}{whole}{fraction}", if number.starts_with('-') { "-" } else { "" });
     let unscaled = all.parse().map_err(|_| BadDecimal::NoNumber)?;
@@ -153,9 +158,11 @@ mod tests {
         assert_eq!(normal("-0012.300", Some(1)).as_deref(), Ok("-12.3"));
         assert_eq!(normal("12.34", None).as_deref(), Ok("12.34"));
         assert_eq!(normal("12.345", Some(2)), Err(BadDecimal::TooFine(2)));
-        for none in ["", "-", ".", "1.", ".5", "1e3", "1,5", " 1", "NaN", "--1", &"1".repeat(MAX_TEXT + 1)] {
+        for none in ["", "-", ".", "1.", ".5", "1e3", "1,5", " 1", "NaN", "--1", &"x".repeat(MAX_TEXT + 1)] {
             assert_eq!(normal(none, Some(2)), Err(BadDecimal::NoNumber), "{none}");
         }
+        let long = MAX_TEXT + 1;
+        assert_eq!(normal(&"1".repeat(long), Some(2)), Err(BadDecimal::TooManyDigits(long)));
         assert_eq!(bytes(&BigInt::from(128), Some(1)), Err(BadDecimal::NoRoom(1)));
         assert_eq!(bytes(&BigInt::from(-2), Some(3)), Ok(vec![0xff, 0xff, 0xfe]));
     }

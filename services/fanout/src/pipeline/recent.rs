@@ -132,6 +132,15 @@ impl RecentRecords {
         Some(Walk { after: after.clone(), next: ring.first, end })
     }
 
+    /// Whether the newest records say that a position is of a log that has lost its end since: one has been stored in a
+    /// place that the position covers, and is younger than all that it covers.
+    pub(crate) fn contradicts(&self, after: &Position) -> bool {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let of_this_log = after.newest() > 0 && after.incarnation() == ring.head.incarnation();
+        // Times rise with the log, but for what several partitions have at about the same time.
+        of_this_log && ring.records.iter().rev().take(BATCH).any(|record| is_younger(record, after))
+    }
+
     /// The next step of a walk.
     pub(crate) fn step(&self, walk: &mut Walk) -> Step {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +152,7 @@ impl RecentRecords {
             walk.next += 1;
             if walk.after.covers(record.partition, record.offset) {
                 // A log that lost its end has other records in the places that the tab has heard of.
-                if walk.after.newest() > 0 && record.time > walk.after.newest() {
+                if is_younger(record, &walk.after) {
                     return Step::Gone;
                 }
                 continue;
@@ -162,6 +171,11 @@ impl RecentRecords {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         (ring.records.len(), ring.bytes)
     }
+}
+
+/// Whether a record lies where a position has been, and cannot have been there then.
+fn is_younger(record: &Record, after: &Position) -> bool {
+    after.newest() > 0 && record.time > after.newest() && after.covers(record.partition, record.offset)
 }
 
 fn cost(record: &Record) -> usize {
@@ -256,6 +270,11 @@ mod tests {
         assert!(matches!(step(50), Step::Records(records) if records.len() == 1));
         // The tab has heard of an event at place 5 that was stored at 11: the log lost it, and has another one there.
         assert!(matches!(step(11), Step::Gone));
+        let contradicts = |place: u64, heard: i64| recent.contradicts(&at(&[(0, place)]).with_newest(heard));
+        assert!(contradicts(6, 50) && contradicts(5, 11), "also where the tab has nothing to read");
+        assert!(!contradicts(6, 51) && !contradicts(5, 50) && !contradicts(7, 60));
+        assert!(!contradicts(6, 0), "whose time is not known");
+        assert!(!recent.contradicts(&Position::from_parts(2, [(0, 6)]).with_newest(50)), "another log");
     }
 
     #[test]

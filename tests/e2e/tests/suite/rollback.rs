@@ -7,6 +7,41 @@ use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
 use serde_json::json;
 
+/// The files of a folder, to be put back as they were.
+fn copied(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    files.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(path).expect("read"))).collect()
+}
+
+#[tokio::test]
+async fn an_embedded_log_that_is_put_back_takes_no_cursor_from_behind_its_copy() {
+    let mut node = Node::start_default().await;
+    node.publish(&[NewEvent::alert("acme", "kept")]).await;
+    let token = Token::user("alice", "acme");
+    let early = node.tab(&token).await.cursor().await;
+    node.stop().await;
+    let copy = copied(&node.folder().join("log"));
+    node.start().await;
+    node.publish(&[NewEvent::alert("acme", "lost 1"), NewEvent::alert("acme", "lost 2")]).await;
+    let late = node.tab(&token).await.cursor().await;
+    node.stop().await;
+    for (path, bytes) in copy {
+        std::fs::write(path, bytes).expect("written");
+    }
+    node.start().await;
+    // Beyond the end, at its very end, and where the log has grown over it.
+    for (number, events) in [(0, 0), (1, 1), (2, 1), (3, 2)] {
+        for event in 0..events {
+            node.publish(&[NewEvent::alert("acme", &format!("after {number} {event}"))]).await;
+        }
+        let mut late_tab = node.tab(&token).await;
+        let resumed = late_tab.invoke("Resume", json!([late])).await.expect("an answer");
+        assert_eq!(resumed["complete"], false, "{number}: {resumed}");
+        let resumed = node.tab(&token).await.invoke("Resume", json!([early])).await.expect("an answer");
+        assert_eq!(resumed["complete"], true, "{number}: {resumed}");
+    }
+}
+
 #[tokio::test]
 async fn a_log_that_lost_its_end_is_told_to_tabs_and_operators() {
     let mut server = match NatsServer::start(Version::Current).await {

@@ -6,7 +6,8 @@ use std::path::Path;
 use redb::Database;
 use tempfile::TempDir;
 
-use super::{event, everything, ids, publish};
+use super::{Hand, event, everything, ids, publish};
+use crate::BrokerError;
 use crate::broker::Broker;
 use crate::embedded::tables::META;
 use crate::embedded::{Embedded, OpenError, Options};
@@ -101,6 +102,44 @@ fn a_crash_while_the_log_is_made_leaves_nothing_in_the_way() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("log.redb.new"), vec![0; 8192]).expect("written");
     open(folder.path()).expect("opens");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_back_takes_no_position_of_what_came_after_it() {
+    let folder = TempDir::new().expect("a folder");
+    let hand = Hand::at(1_000);
+    let open = || Embedded::open(folder.path(), Options { clock: hand.clock(), ..Options::default() }).expect("opens");
+    let file = folder.path().join("log.redb");
+    let log = open();
+    publish(&log, "kept").await;
+    let kept = log.head().await.expect("a head");
+    log.close().await;
+    drop(log);
+    let copy = fs::read(&file).expect("read");
+    let log = open();
+    hand.advance(5);
+    publish(&log, "lost").await;
+    let lost = log.head().await.expect("a head");
+    assert_eq!((kept.newest(), lost.newest()), (1_000, 1_005));
+    log.close().await;
+    drop(log);
+
+    fs::write(&file, copy).expect("written");
+    let log = open();
+    assert!(matches!(log.read(&lost).await.err(), Some(BrokerError::OtherIncarnation { .. })), "beyond the end");
+    hand.advance(5);
+    for id in ["other", "more"] {
+        publish(&log, id).await;
+    }
+    let refused = log.read(&lost).await.err();
+    assert!(matches!(refused, Some(BrokerError::OtherIncarnation { .. })), "another record is there: {refused:?}");
+    for (from, expected) in [(&kept, ["other", "more"]), (&log.head().await.expect("a head"), ["later", ""])] {
+        let mut reader = log.read(from).await.expect("a reader");
+        if expected[0] == "later" {
+            publish(&log, "later").await;
+        }
+        assert_eq!(ids(&reader.next().await.expect("records"))[0], expected[0]);
+    }
 }
 
 /// Damage at any place gives an error or goes unnoticed, but never ends the process.

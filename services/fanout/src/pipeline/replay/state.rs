@@ -57,6 +57,8 @@ impl ReplayState {
         bounds: &Bounds,
         recent: &RecentRecords,
     ) -> Self {
+        // A tab that lies exactly at the end has nothing to read, so nobody else would find out.
+        let is_beyond = is_beyond || recent.contradicts(after);
         let after = if is_beyond { &window.oldest } else { after };
         let (from, complete) = begin(after, &window);
         let filter = ReplayFilter::new(after, &from, until.clone(), orgs, bounds);

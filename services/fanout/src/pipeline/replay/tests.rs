@@ -70,6 +70,29 @@ async fn a_cursor_beyond_the_end_of_the_log_is_of_one_that_has_lost_it() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_lies_where_other_records_are_now_is_of_a_log_that_has_lost_its_end() {
+    for memory in [1 << 20, 0] {
+        let folder = TempDir::new().expect("a folder");
+        let (replay, start, until) = ten_events(&folder, memory).await;
+        let head = replay.broker.head().await.expect("a head");
+        // What this tab heard last was stored before all that is there now.
+        for place in [10, 4] {
+            let after = Position::from_parts(start.incarnation(), [(0, place)]).with_newest(1);
+            let mut replaying = replay.open(&after, until.clone(), acme()).await.expect("opens");
+            let told = places(&mut replaying).await;
+            // At the very end memory alone can tell: a broker is not asked where there is nothing to read.
+            if memory > 0 || place < 10 {
+                assert!(!replaying.is_complete(), "{memory} {place}");
+                assert_eq!(told, (1..=10).collect::<Vec<_>>(), "{memory} {place}");
+            }
+        }
+        let right = until.clone().with_newest(head.newest());
+        let mut replaying = replay.open(&right, until, acme()).await.expect("opens");
+        assert!(places(&mut replaying).await.is_empty() && replaying.is_complete());
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_of_a_node_that_is_ahead_of_this_one_is_right() {
     let folder = TempDir::new().expect("a folder");
     let (replay, start, _) = ten_events(&folder, 1 << 20).await;
