@@ -14,6 +14,7 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
     match Loaded::load(config) {
         Ok(loaded) => {
             let Loaded { config: read, registry, routes } = &loaded;
+            warn(&read.warnings);
             if explain {
                 for line in routes.explain(registry, read.single_org.as_deref()) {
                     let _ = writeln!(std::io::stdout(), "{line}");
@@ -35,6 +36,15 @@ pub fn report(faults: &[Fault]) {
     for fault in faults {
         // There is nobody to tell if stderr is closed.
         let _ = writeln!(stderr, "{fault}");
+    }
+}
+
+/// Prints one line per warning to stderr.
+fn warn(warnings: &[Fault]) {
+    let mut stderr = std::io::stderr().lock();
+    for warning in warnings {
+        let message = format!("warning: {}", warning.message);
+        let _ = writeln!(stderr, "{}", Fault { message, ..warning.clone() });
     }
 }
 

@@ -39,6 +39,9 @@ pub fn run(config: &Path) -> Exit {
         Ok(guard) => guard,
         Err(error) => return fail(Exit::Wrong, error),
     };
+    for warning in &loaded.config.warnings {
+        tracing::warn!(%warning, "the configuration says what is hardly meant");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fanfare_event::{Registry, RegistryError};
+use fanfare_event::{Registry, RegistryError, TypeName};
 
-use super::{Config, HubConfig};
-use crate::document::{Fault, Source};
+use super::{Config, HubConfig, warning};
+use crate::document::section::text;
+use crate::document::{Document, Fault, Located, Source};
 use crate::route::{RouteTable, with_declared_events};
 
 /// The most route files of a folder.
@@ -28,6 +29,9 @@ impl Loaded {
         let config = Config::load(path)?;
         let sources = route_sources(&config.routes)?;
         let registry = with_declared_events(registry(&config)?, &sources)?;
+        if let Some(fault) = forgotten_schemas(&config, &sources, &registry) {
+            return Err(vec![fault]);
+        }
         let mut faults = Vec::new();
         for hub in &config.hubs {
             for method in &hub.methods {
@@ -36,7 +40,11 @@ impl Loaded {
             }
         }
         match compile(&sources, &config, &registry) {
-            Ok(routes) if faults.is_empty() => Ok(Self { config, registry, routes }),
+            Ok(routes) if faults.is_empty() => {
+                let mut config = config;
+                config.warnings.extend(warning::of_routes(&sources));
+                Ok(Self { config, registry, routes })
+            }
             Ok(_) => Err(faults),
             Err(more) => Err(together(faults, more)),
         }
@@ -64,6 +72,35 @@ fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<R
     };
     let ungranted: Vec<_> = config.hubs.iter().flat_map(|hub| ungranted(hub, &routes)).collect();
     if ungranted.is_empty() { Ok(routes) } else { Err(ungranted) }
+}
+
+/// Routes of services of which no schema is known, where no folder of schemas is named: that alone is told, and not of
+/// each route that there is no such event.
+fn forgotten_schemas(config: &Config, sources: &[Source], registry: &Registry) -> Option<Fault> {
+    if config.schemas.is_some() {
+        return None;
+    }
+    let is_strange = |event: &str| {
+        let event_type = TypeName::parse(event).ok();
+        let is_known = |name: &TypeName| registry.event_types().any(|known| known.name().service() == name.service());
+        event_type.is_some_and(|name| !is_known(&name)) && registry.suggest(event).is_none()
+    };
+    let mut faults = sources.iter().flat_map(|source| {
+        let document = Document::parse(source);
+        let routes = if document.is_faulty() { Vec::new() } else { document.root().sections("route") };
+        let named: Vec<_> = routes.iter().filter_map(|route| route.value("event").and_then(text)).collect();
+        let strange = named.into_iter().filter(|event| is_strange(event.value));
+        let fault = |event: Located<&str>| {
+            let message = format!("nothing says what `{}` holds: the configuration names no schemas", event.value);
+            let help = format!("[schemas] path = \"schemas\" there, or [event.\"{}\"] here", event.value);
+            document.spot(event.at).fault(message, Some(help))
+        };
+        strange.map(fault).collect::<Vec<_>>()
+    });
+    let first = faults.next()?;
+    let others = faults.count();
+    let message = if others == 0 { first.message } else { format!("{}; so do {others} more routes", first.message) };
+    Some(Fault { message, ..first })
 }
 
 /// Faults that were found in two ways, each once and in the order of the files.

@@ -27,6 +27,7 @@ mod schema_registry;
 mod secret_file;
 #[cfg(test)]
 mod tests;
+mod warning;
 
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,8 @@ pub struct Config {
     pub log: LogFormat,
     /// What is served at `/`.
     pub page: PageConfig,
+    /// What works and is hardly meant.
+    pub warnings: Vec<Fault>,
     /// Which personal data each hub carries.
     personal: Personal,
 }
@@ -188,6 +191,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let token = issuer::read_token(root);
     let health = health::read(root, &hubs);
     let (cors, log) = (cors::read(root), log_format(root));
+    let warnings = warning::of_config(root);
     Some(Config {
         node: node?,
         broker: broker?,
@@ -210,6 +214,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
         hubs,
         log,
         page: root.section("page").map_or(Some(PageConfig::Demo), |section| page(&section, paths))?,
+        warnings,
         personal,
     })
 }

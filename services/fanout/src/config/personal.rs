@@ -141,7 +141,7 @@ fn holes(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// All texts of a value, however deep.
-fn texts<'d>(node: Node<'d>) -> Vec<Located<&'d str>> {
+pub(super) fn texts<'d>(node: Node<'d>) -> Vec<Located<&'d str>> {
     match node.get_ref() {
         DeValue::Array(items) => items.iter().flat_map(texts).collect(),
         DeValue::Table(table) => table.iter().flat_map(|(_, value)| texts(value)).collect(),

@@ -190,6 +190,11 @@ impl<'d> Section<'d> {
     /// A list of tables (`[[key]]`), empty where the key is missing.
     pub fn sections(&self, key: &str) -> Vec<Section<'d>> {
         let mut sections = Vec::new();
+        if let Some(table) = self.value(key).filter(|value| value.get_ref().is_table()) {
+            let message = format!("`[{key}]` is one table, and there may be several");
+            self.document.fault(table.span().start, message, Some(format!("write [[{key}]]")));
+            return sections;
+        }
         for item in self.list(key).into_iter().flatten() {
             match item.get_ref().as_table() {
                 Some(table) => sections.push(Self::new(self.document, format!("[[{key}]]"), table, item.span().start)),

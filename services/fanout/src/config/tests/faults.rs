@@ -292,3 +292,66 @@ fn a_schema_registry_is_read_without_the_slash_at_its_end() {
     assert_eq!(config.timeout, std::time::Duration::from_secs(5));
     assert!(sound(LEAST).schema_registry.is_none());
 }
+
+/// What is said beside [`LEAST`] in the configuration, and what is warned of.
+#[rustfmt::skip]
+const WARNINGS: &[(&str, &[&str])] = &[
+    ("", &[]),
+    ("[hub.\"/hubs/b\"]\nkeepalive_seconds = 15", &[]),
+    ("[limits]\nkeepalive_seconds = 16", &["14:1: `keepalive_seconds` is 16, more than half of the 30 s for which clients wait"]),
+    ("[hub.\"/hubs/b\"]\nkeepalive_seconds = 20", &["14:1: `keepalive_seconds` is 20", "(at most 15, or a `serverTimeout`"]),
+    ("[hub.\"/Hubs/A\"]", &["13:6: /hubs/a and /Hubs/A are one path to clients", "keep one of the two"]),
+    ("[hub.\"/hubs/b\"]\njoin = [\"org:${org}\"]", &["14:9: `${org}` is a dollar sign and the value (write `{org}` for the value alone)"]),
+    ("[hub.\"/hubs/b\"]\njoin = [\"$-{org}\"]", &[]),
+];
+
+#[test]
+fn what_is_hardly_meant_is_warned_of() {
+    for (more, expected) in WARNINGS {
+        let told: Vec<_> = sound(&format!("{LEAST}{more}\n")).warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), usize::from(!expected.is_empty()), "{more}: {told:?}");
+        assert!(expected.iter().all(|part| told[0].contains(part)), "{more}: {told:?}");
+    }
+}
+
+/// A folder with a configuration without schemas, and these routes.
+fn with_routes(routes: &str) -> Result<Loaded, Vec<Fault>> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = LEAST.replace("path = \".\"", "path = \"routes.toml\"");
+    std::fs::write(folder.path().join("fanfare.toml"), text).unwrap();
+    std::fs::write(folder.path().join("routes.toml"), routes).unwrap();
+    Loaded::load(&folder.path().join("fanfare.toml"))
+}
+
+#[test]
+fn schemas_that_were_forgotten_are_told_once() {
+    let route = |name: &str, event: &str| {
+        format!(
+            "[[route]]\nname = \"{name}\"\nevent = \"{event}\"\nhub = \"/hubs/a\"\ngroups = [\"org:{{org}}\"]\nsend = true\n"
+        )
+    };
+    let told = |routes: &str| with_routes(routes).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let many: String = (0..9).map(|at| route(&at.to_string(), &format!("shop.Sold{at}"))).collect();
+    let faults = told(&many);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    for part in
+        ["routes.toml:3:9: nothing says what `shop.Sold0` holds", "8 more routes", "[event.\"shop.Sold0\"] here"]
+    {
+        assert!(faults[0].contains(part), "{part}: {faults:?}");
+    }
+    // A slip is told as one.
+    assert!(told(&route("a", "licence.FlagToggled"))[0].contains("did you mean `license.FlagToggled`?"));
+    let lone = told(&route("a", "system.Alert").replace("[[route]]", "[route]"));
+    assert!(lone[0].ends_with("1:1: `[route]` is one table, and there may be several (write [[route]])"), "{lone:?}");
+}
+
+#[test]
+fn a_dollar_sign_before_a_field_is_warned_of() {
+    let event = "[event.\"shop.Sold\"]\nfields = { org = \"string\", sum = \"string\" }\n[[route]]\nname = \"a\"\n\
+                 event = \"shop.Sold\"\nhub = \"/hubs/a\"\ngroups = [\"org:{org}\"]\n";
+    let warned = |send: &str| with_routes(&format!("{event}send = {send}\n")).unwrap().config.warnings;
+    assert_eq!(warned("{ target = \"t\", arguments = [\"{sum}\", \"{$event}\"] }"), []);
+    let warnings = warned("{ target = \"t\", arguments = [{ price = \"${sum}\" }] }");
+    assert_eq!((warnings.len(), warnings[0].line), (1, 8), "{warnings:?}");
+    assert!(warnings[0].message.contains("`${sum}` is a dollar sign"), "{warnings:?}");
+}
