@@ -72,7 +72,7 @@ impl EmbeddedNode {
 /// # Errors
 /// [`StartError`] if its client cannot be made, or the embedded log cannot be opened.
 pub fn open_log(loaded: &Loaded) -> Result<Arc<dyn Broker>, StartError> {
-    crate::command::open_broker(&loaded.config.broker, &loaded.registry)
+    crate::command::open_broker(&loaded.config.broker, loaded.registry())
 }
 
 /// The clients that are connected to a node.

@@ -41,8 +41,8 @@ impl Scene {
     }
 
     pub(crate) fn of(loaded: Loaded) -> Self {
-        let Loaded { registry, routes, .. } = loaded;
-        Self { registry: Arc::new(registry), routes: Arc::new(routes), next: 0 }
+        let routes = loaded.routes;
+        Self { registry: Arc::new(routes.schemas().clone()), routes: Arc::new(routes), next: 0 }
     }
 
     /// A platform with schemas beside the built-in ones, these routes to the demo's hub, and users of these realms.

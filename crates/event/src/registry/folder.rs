@@ -14,7 +14,7 @@ pub(super) const MAX_FILE: usize = 256 * 1024;
 const EXTENSION: &str = ".avsc";
 
 /// A schema file: what its path says, and its text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) file: PathBuf,
     pub(super) event_type: TypeName,

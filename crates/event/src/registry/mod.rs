@@ -36,6 +36,18 @@ struct Inner {
 }
 
 impl Registry {
+    /// Whether the two are one: clones of a registry are.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether the two were read from the same files with the same text.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.0.sources == other.0.sources
+    }
+
     /// The platform's own vocabulary, which is compiled in.
     pub fn builtin() -> Self {
         builtin::REGISTRY.clone()

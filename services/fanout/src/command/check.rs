@@ -13,10 +13,10 @@ use crate::document::Fault;
 pub fn run(config: &Path, explain: bool) -> ExitCode {
     match Loaded::load(config) {
         Ok(loaded) => {
-            let Loaded { config: read, registry, routes } = &loaded;
+            let Loaded { config: read, routes } = &loaded;
             warn(&read.warnings);
             if explain {
-                for line in routes.explain(registry, read.single_org.as_deref()) {
+                for line in routes.explain(read.single_org.as_deref()) {
                     let _ = writeln!(std::io::stdout(), "{line}");
                 }
             }
@@ -49,7 +49,7 @@ fn warn(warnings: &[Fault]) {
 }
 
 fn summary(path: &Path, loaded: &Loaded) -> String {
-    let Loaded { config, registry, routes } = loaded;
+    let Loaded { config, routes } = loaded;
     let mut events: Vec<_> = routes.routes().map(|route| route.name()).collect();
     events.sort_unstable();
     events.dedup();
@@ -59,7 +59,7 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
         path.display(),
         counted(events.len(), "route"),
         counted(config.hubs.len(), "hub"),
-        counted(registry.event_types().count(), "event type"),
+        counted(loaded.registry().event_types().count(), "event type"),
         counted(config.issuers.len(), "issuer"),
         routes.digest(),
     )

@@ -8,7 +8,6 @@ use std::time::Duration;
 use fanfare_broker::embedded::OpenError;
 use fanfare_broker::watched::Watched;
 use fanfare_broker::{Broker, Position};
-use fanfare_event::Registry;
 use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use thiserror::Error;
@@ -126,8 +125,6 @@ pub(crate) struct Node {
     pub shards: Vec<JoinHandle<()>>,
     /// How many hubs there are.
     pub hubs: usize,
-    /// The schemas.
-    pub registry: Arc<Registry>,
     /// Who hears what, as it is now.
     pub routes: Routes,
     /// This node among the others.
@@ -142,11 +139,11 @@ impl Node {
     /// # Errors
     /// [`StartError`] in a plain sentence.
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
-        let Loaded { config, registry, routes } = loaded;
+        let Loaded { config, routes, .. } = loaded;
         let edge = Edge::new(&config, descriptors::capacity(&config)?);
         let (memory, page) = (memory::bounds(&config)?, Page::load(&config.page)?);
-        let (registry, routes) = (Arc::new(registry), Routes::from(Arc::new(routes)));
-        let broker = super::broker::open(&config.broker, &registry)?;
+        let routes = Routes::from(Arc::new(routes));
+        let broker = super::broker::open(&config.broker, routes.now().schemas())?;
         let nodes = Nodes::new(node_id(), config.node.advertise.clone());
         let seal = seal(&config)?;
         let (window, bounds) = (window(&config), bounds(&config, &memory));
@@ -158,14 +155,15 @@ impl Node {
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let recent = Arc::new(RecentRecords::new(memory.resumes));
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
-        let ingest = Ingest::new(Arc::clone(&broker), Arc::clone(&registry), routes.clone(), Arc::clone(&groups));
-        let replay = replay((&config, bounds), &broker, (&registry, &routes, &schemas), &recent);
+        let ingest = Ingest::new(Arc::clone(&broker), routes.clone(), Arc::clone(&groups));
+        let replay = replay((&config, bounds), &broker, (&routes, &schemas), &recent);
         let presence = Presence::of(&config.hubs, &nodes);
         let listener = Listener::new(presence.as_ref().map(Presence::rosters), nodes.clone(), Arc::clone(&metrics));
         let verifier = verifier(&config)?;
         let (of_hubs, verifying) = ((&methods, listener.rosters()), verifier.as_ref());
         let context = context(&config, &groups, &seal, of_hubs, verifying, (&metrics, &memory));
-        let shared = shared(&config, context, replay, &ingest)?;
+        let authorizers = Authorizers::new(&config.authorizers)?;
+        let shared = shared(context, replay, &authorizers, &ingest);
         let (shards, commands) = start_shards(&Arc::new(shared), receivers)?;
         let (hubs, event_bytes) = (config.hubs.len(), config.limits.event_bytes);
         let app = Arc::new(App {
@@ -173,10 +171,11 @@ impl Node {
             verifier,
             groups: Arc::clone(&groups),
             ingest,
-            letters: letters(&broker, (&registry, &routes, &schemas), event_bytes),
+            letters: letters(&broker, (&routes, &schemas), event_bytes),
             nodes: nodes.clone(),
             listings: Listings::default(),
             methods: methods.clone(),
+            authorizers,
             seal: seal.clone(),
             edge,
             cors: config.cors.clone(),
@@ -191,14 +190,12 @@ impl Node {
             shards: commands,
             about: About::of(&config),
             routes: routes.clone(),
-            schemas: Arc::clone(&registry),
             pressure: Mutex::default(),
             draining: AtomicBool::new(false),
         });
         let pipeline = Pipeline {
             letters: DeadLetterWriter::new(Arc::clone(&broker), Arc::clone(&metrics)),
             broker: Arc::clone(&broker),
-            registry: Arc::clone(&registry),
             schemas,
             routes: routes.clone(),
             groups,
@@ -211,17 +208,13 @@ impl Node {
             presence,
             tells_risks: config.development.is_none(),
         };
-        Ok(Self { app, pipeline, broker, shards, hubs, registry, routes, nodes, listener })
+        Ok(Self { app, pipeline, broker, shards, hubs, routes, nodes, listener })
     }
 }
 
 /// The dead letters as an operator sees them.
-fn letters(
-    broker: &Arc<dyn Broker>,
-    (registry, routes, schemas): (&Arc<Registry>, &Routes, &Schemas),
-    event_bytes: usize,
-) -> DeadLetterAdmin {
-    DeadLetterAdmin::new(Arc::clone(broker), Arc::clone(registry), schemas.clone(), routes.clone(), event_bytes)
+fn letters(broker: &Arc<dyn Broker>, (routes, schemas): (&Routes, &Schemas), event_bytes: usize) -> DeadLetterAdmin {
+    DeadLetterAdmin::new(Arc::clone(broker), schemas.clone(), routes.clone(), event_bytes)
 }
 
 /// Seals with the node's secret.
@@ -240,11 +233,11 @@ fn node_id() -> NodeId {
 fn replay(
     (config, bounds): (&Config, Bounds),
     broker: &Arc<dyn Broker>,
-    (registry, routes, schemas): (&Arc<Registry>, &Routes, &Schemas),
+    (routes, schemas): (&Routes, &Schemas),
     recent: &Arc<RecentRecords>,
 ) -> Replay {
     let options = replay_options(config, bounds);
-    let replay = Replay::new(Arc::clone(broker), Arc::clone(registry), routes.clone(), Arc::clone(recent), options);
+    let replay = Replay::new(Arc::clone(broker), routes.clone(), Arc::clone(recent), options);
     replay.with_schemas(schemas.clone())
 }
 
@@ -274,9 +267,8 @@ fn context(
 }
 
 /// What all shards work with.
-fn shared(config: &Config, context: Context, replay: Replay, ingest: &Ingest) -> Result<Shared, StartError> {
-    let authorizers = Authorizers::new(&config.authorizers)?;
-    Ok(Shared { context: Arc::new(context), replay, authorizers, ingest: ingest.clone() })
+fn shared(context: Context, replay: Replay, authorizers: &Authorizers, ingest: &Ingest) -> Shared {
+    Shared { context: Arc::new(context), replay, authorizers: authorizers.clone(), ingest: ingest.clone() }
 }
 
 /// Starts a shard for each inbox; with the ways to ask them.
@@ -335,10 +327,8 @@ fn bounds(config: &Config, memory: &MemoryBounds) -> Bounds {
 }
 
 /// What clients may call: an embedder's code, and what the configuration declares.
-fn with_declared(mut methods: Methods, config: &Config) -> Methods {
-    for hub in &config.hubs {
-        methods.declare(Arc::clone(&hub.path), &hub.methods);
-    }
+fn with_declared(methods: Methods, config: &Config) -> Methods {
+    methods.declare(config.methods());
     methods
 }
 

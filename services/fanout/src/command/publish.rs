@@ -38,7 +38,7 @@ pub fn run(config: &Path, publication: &Publication) -> Exit {
             return Exit::Wrong;
         }
     };
-    if let Err(message) = check(&loaded.registry, publication) {
+    if let Err(message) = check(loaded.registry(), publication) {
         return fail(Exit::Wrong, message);
     }
     let token = match publication.token.clone().map_or_else(|| own_token(&loaded.config), Ok) {

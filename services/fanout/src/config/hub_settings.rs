@@ -23,7 +23,7 @@ pub struct ConnectionSettings {
 }
 
 /// The keys, in `[limits]` and in each hub.
-pub(super) const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "message_bytes",
     "invocations_per_minute",
     "handshake_seconds",

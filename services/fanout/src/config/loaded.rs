@@ -17,16 +17,18 @@ const MAX_ROUTE_FILES: usize = 1000;
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// The event schemas.
-    pub registry: Registry,
-    /// The routes.
+    /// The routes, with the schemas of the events.
     pub routes: RouteTable,
 }
 
 impl Loaded {
     /// Loads a configuration file and the schemas and routes that it names.
     pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
-        let config = Config::load(path)?;
+        Self::of(Config::load(path)?)
+    }
+
+    /// Loads the schemas and routes that a configuration names.
+    pub fn of(config: Config) -> Result<Self, Vec<Fault>> {
         let sources = route_sources(&config.routes)?;
         let registry = with_declared_events(registry(&config)?, &sources)?;
         if let Some(fault) = forgotten_schemas(&config, &sources, &registry) {
@@ -43,23 +45,18 @@ impl Loaded {
             Ok(routes) if faults.is_empty() => {
                 let mut config = config;
                 config.warnings.extend(warning::of_routes(&sources));
-                Ok(Self { config, registry, routes })
+                Ok(Self { config, routes })
             }
             Ok(_) => Err(faults),
             Err(more) => Err(together(faults, more)),
         }
     }
-}
 
-/// Reads the route files once more, for a node that runs with this configuration and these schemas.
-///
-/// # Errors
-/// What is wrong with them; the node is as it was.
-pub fn routes_again(config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {
-    let sources = route_sources(&config.routes)?;
-    // Schemas are read at the start alone, and so are events that route files declare: another declaration is told.
-    with_declared_events(registry.clone(), &sources)?;
-    compile(&sources, config, registry)
+    /// The event schemas.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.routes.schemas()
+    }
 }
 
 fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<RouteTable, Vec<Fault>> {

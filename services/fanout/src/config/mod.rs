@@ -30,6 +30,7 @@ mod tests;
 mod warning;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fanfare_telemetry::LogFormat;
 use fanfare_token::{IssuerConfig, VerifierOptions};
@@ -41,10 +42,11 @@ pub use edge::EdgeLimits;
 pub use health::HealthConfig;
 pub use hub::{HubConfig, default_join};
 pub use hub_settings::ConnectionSettings;
+pub(crate) use hub_settings::KEYS as CONNECTION_KEYS;
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
 pub use limits::Limits;
-pub use loaded::{Loaded, route_files, routes_again};
+pub use loaded::{Loaded, route_files};
 pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;
 pub use required_claim::RequiredClaim;
@@ -52,6 +54,7 @@ pub use schema_registry::SchemaRegistryConfig;
 
 use crate::document::section::Section;
 use crate::document::{Document, Fault, Source};
+use crate::method::Declared;
 use paths::Paths;
 use personal::Personal;
 
@@ -147,6 +150,28 @@ impl Config {
             Some(config) if !document.is_faulty() => Ok(config),
             _ => Err(document.into_faults()),
         }
+    }
+
+    /// This with another's hubs, those whom they ask, and where schemas and routes are: what may change while a node runs.
+    #[must_use]
+    pub fn with_platform_of(&self, other: &Self) -> Self {
+        let limits = Limits { connection: other.limits.connection, ..self.limits.clone() };
+        Self {
+            schemas: other.schemas.clone(),
+            demo_schemas: other.demo_schemas,
+            routes: other.routes.clone(),
+            watch_routes: other.watch_routes,
+            authorizers: other.authorizers.clone(),
+            hubs: other.hubs.clone(),
+            personal: other.personal.clone(),
+            limits,
+            ..self.clone()
+        }
+    }
+
+    /// The methods that each hub declares.
+    pub fn methods(&self) -> impl Iterator<Item = (&Arc<str>, &[Arc<Declared>])> {
+        self.hubs.iter().map(|hub| (&hub.path, &*hub.methods))
     }
 
     /// The hub at a path.

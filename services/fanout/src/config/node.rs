@@ -43,6 +43,8 @@ pub struct NodeConfig {
     pub hosts: Vec<String>,
     /// How long a stopping node takes to say goodbye.
     pub drain: Duration,
+    /// Whether the configuration file is read again as it changes.
+    pub watch: bool,
 }
 
 /// A secret; it never appears in logs.
@@ -82,6 +84,7 @@ pub(super) const KEYS: &[&str] = &[
     "trusted_proxies",
     "hosts",
     "drain_seconds",
+    "watch",
 ];
 
 /// Reads `[node]`.
@@ -102,6 +105,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     let http_connections = count(&section, "http_connections", 64..=1_000_000);
     let (trusted_proxies, hosts) = (trusted_proxies(&section), hosts(&section));
     let drain = section.integer("drain_seconds", 0..=300, 5);
+    let watch = section.boolean("watch").unwrap_or_default();
     let (listen, admin_listen) = (listen?, admin_listen?);
     if listen == admin_listen && listen.port() != 0 {
         section.fault("admin_listen", "is the same address as `listen`", None);
@@ -119,6 +123,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
         trusted_proxies,
         hosts,
         drain: Duration::from_secs(drain),
+        watch,
     })
 }
 

@@ -13,7 +13,7 @@ pub use declared::Declared;
 pub use handler::{Arguments, Caller, Gone, Handler, Request, Signature, Upload};
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a call's name stands for on a hub.
 #[derive(Clone)]
@@ -30,9 +30,12 @@ pub enum Method {
 #[derive(Clone, Default)]
 pub struct Methods {
     handlers: HashMap<Arc<str>, Arc<dyn Handler>>,
-    /// By hub, then by name in lower case.
-    declared: HashMap<Arc<str>, HashMap<String, Arc<Declared>>>,
+    /// Shared by all clones: the configuration may declare others while the node runs.
+    declared: Arc<RwLock<ByHub>>,
 }
+
+/// What the configuration declares, by hub, then by name in lower case.
+type ByHub = HashMap<Arc<str>, HashMap<String, Arc<Declared>>>;
 
 impl Methods {
     /// Puts code behind the hub at a path.
@@ -40,10 +43,11 @@ impl Methods {
         self.handlers.insert(hub, handler);
     }
 
-    /// Offers the methods that the configuration declares for a hub.
-    pub fn declare(&mut self, hub: Arc<str>, methods: &[Arc<Declared>]) {
-        let by_name = methods.iter().map(|method| (method.name.to_ascii_lowercase(), Arc::clone(method)));
-        self.declared.entry(hub).or_default().extend(by_name);
+    /// Offers the methods that the configuration declares for its hubs, and none that it declared before.
+    pub fn declare<'h>(&self, hubs: impl Iterator<Item = (&'h Arc<str>, &'h [Arc<Declared>])>) {
+        let by_name = |method: &Arc<Declared>| (method.name.to_ascii_lowercase(), Arc::clone(method));
+        let by_hub = hubs.map(|(hub, methods)| (Arc::clone(hub), methods.iter().map(by_name).collect())).collect();
+        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = by_hub;
     }
 
     /// Whether the hub's methods want to see the request that opened a connection.
@@ -61,8 +65,8 @@ impl Methods {
         {
             return Some((Method::Handler(Arc::clone(handler)), signature));
         }
-        let declared = self.declared.get(hub).filter(|methods| !methods.is_empty());
-        if let Some(method) = declared.and_then(|methods| methods.get(&target.to_ascii_lowercase())) {
+        let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(method) = declared.get(hub).and_then(|methods| methods.get(&target.to_ascii_lowercase())) {
             return Some((Method::Declared(Arc::clone(method)), Signature::default()));
         }
         let builtin = Builtin::find(target)?;

@@ -14,14 +14,7 @@ use crate::route::RouteTable;
 
 impl Pipeline {
     pub(super) fn intake<'r>(&self, routes: &'r RouteTable) -> Intake<'r, '_> {
-        Intake {
-            registry: &self.registry,
-            routes,
-            groups: &self.groups,
-            recent: &self.recent,
-            seal: &self.seal,
-            event_bytes: self.event_bytes,
-        }
+        Intake { routes, groups: &self.groups, recent: &self.recent, seal: &self.seal, event_bytes: self.event_bytes }
     }
 
     /// Handles one record and whatever follows from it.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_broker::Record;
-use fanfare_event::{Event, Registry};
+use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::decode::decode_within;
@@ -23,9 +23,7 @@ type Matches<'r> = SmallVec<[Match<'r>; 2]>;
 /// What records are taken in with.
 #[derive(Clone, Copy)]
 pub(crate) struct Intake<'r, 'n> {
-    /// The schemas.
-    pub(crate) registry: &'n Registry,
-    /// Who hears what.
+    /// Who hears what, with the schemas.
     pub(crate) routes: &'r RouteTable,
     /// What the node knows, and who is interested in what.
     pub(crate) groups: &'n Groups,
@@ -148,7 +146,7 @@ impl<'r> Intake<'r, '_> {
     ) -> Result<Option<(Matches<'r>, Arc<Event>)>, Unusable> {
         // Spans belong to the event's own, which only a live one has.
         let is_traced = mode == Mode::Live;
-        let decode = || decode_within(self.registry, record, written, self.event_bytes);
+        let decode = || decode_within(self.routes.schemas(), record, written, self.event_bytes);
         let decoded = if is_traced { tracing::info_span!("decode").in_scope(decode) } else { decode() };
         let Some(event) = decoded? else { return Ok(None) };
         let route = || self.routes.resolve(&event);

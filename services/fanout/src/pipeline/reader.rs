@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use fanfare_broker::pause::jittered;
 use fanfare_broker::{Broker, BrokerError, Position, Reader};
-use fanfare_event::Registry;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
 use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
@@ -29,11 +28,9 @@ pub struct Window {
 pub struct Pipeline {
     /// Where the log is.
     pub broker: Arc<dyn Broker>,
-    /// The schemas.
-    pub registry: Arc<Registry>,
     /// The schemas of a schema registry.
     pub schemas: Schemas,
-    /// Who hears what.
+    /// Who hears what, with the schemas of the events.
     pub routes: Routes,
     /// The state shared with the sockets.
     pub groups: Arc<Groups>,

@@ -52,8 +52,15 @@ impl Written {
 #[derive(Debug)]
 pub struct Registered {
     schema: ForeignSchema,
-    /// By declared type: which type it is and how to read it is found once, not for each event.
-    writers: Mutex<HashMap<TypeName, Arc<Writer>>>,
+    writers: Mutex<Writers>,
+}
+
+/// By declared type: which type it is and how to read it is found once, not for each event.
+#[derive(Debug, Default)]
+struct Writers {
+    /// What they write for; none at first. A node may get other schemas while it runs.
+    registry: Option<Registry>,
+    by_type: HashMap<TypeName, Arc<Writer>>,
 }
 
 impl Registered {
@@ -65,13 +72,16 @@ impl Registered {
 
     fn writer(&self, registry: &Registry, declared: &TypeName) -> Result<Arc<Writer>, WriterError> {
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(writer) = writers.get(declared) {
+        if !writers.registry.as_ref().is_some_and(|of| of.is(registry)) {
+            *writers = Writers { registry: Some(registry.clone()), by_type: HashMap::new() };
+        }
+        if let Some(writer) = writers.by_type.get(declared) {
             return Ok(Arc::clone(writer));
         }
         let writer = Arc::new(registry.writer(&self.schema, declared)?);
         // Declared types come from outside; only those that are known here get a place.
-        if registry.event_type(declared.as_str()).is_some() && writers.len() < MOST_TYPES {
-            writers.insert(declared.clone(), Arc::clone(&writer));
+        if registry.event_type(declared.as_str()).is_some() && writers.by_type.len() < MOST_TYPES {
+            writers.by_type.insert(declared.clone(), Arc::clone(&writer));
         }
         Ok(writer)
     }

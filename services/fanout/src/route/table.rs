@@ -15,6 +15,8 @@ use crate::vocabulary::name::GroupName;
 /// All routes of a node.
 #[derive(Debug)]
 pub struct RouteTable {
+    /// What the routes were checked against: events that they route are decoded with these and no others.
+    schemas: Registry,
     types: HashMap<Box<str>, Entry>,
     digest: String,
 }
@@ -56,7 +58,13 @@ impl RouteTable {
         for (event, route) in compiled.routes {
             types.entry(event).or_default().routes.push(Arc::new(route));
         }
-        Ok(Self { types, digest: compiled.digest })
+        Ok(Self { schemas: registry.clone(), types, digest: compiled.digest })
+    }
+
+    /// The schemas of the events. A record has its fields in the order of these, and the routes look there.
+    #[must_use]
+    pub fn schemas(&self) -> &Registry {
+        &self.schemas
     }
 
     /// The routes that take this event, with the groups that hear of it; routes without any are left out.
@@ -137,10 +145,10 @@ impl RouteTable {
     }
 
     /// One line for each route: its event, what it sends to whom, and what keeps other orgs from hearing it.
-    pub fn explain(&self, registry: &Registry, single_org: Option<&str>) -> Vec<String> {
+    pub fn explain(&self, single_org: Option<&str>) -> Vec<String> {
         let mut lines = Vec::new();
         for (event, entry) in &self.types {
-            let Some(event_type) = registry.event_type(event) else { continue };
+            let Some(event_type) = self.schemas.event_type(event) else { continue };
             let isolated = |route: &Route| isolation::explain(event_type, route.cross_org(), single_org);
             lines
                 .extend(entry.routes.iter().map(|route| format!("{event}: {} ({})", route.explain(), isolated(route))));

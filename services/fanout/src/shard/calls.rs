@@ -250,7 +250,11 @@ impl Core {
         let ticket = self.ticket();
         let span = self.call_span(key, &call.target, call.traceparent.as_deref());
         let Some(tab) = self.connections.get_mut(key) else { return };
-        let Some((method, _)) = self.context.methods.find(&tab.hub.path, &call.target) else { return };
+        // It was there when the call came: the configuration may have been read again since.
+        let Some((method, _)) = self.context.methods.find(&tab.hub.path, &call.target) else {
+            let error = invocation_error::unknown_method(&call.target);
+            return self.refuse_call(key, &call, None, "unknown_method", error);
+        };
         let begin =
             |work| Running { ticket, id: call.id.clone(), target: call.target.clone(), span: span.clone(), work };
         let Some(open) = &mut tab.calls.0 else { return };

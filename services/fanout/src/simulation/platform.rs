@@ -135,10 +135,10 @@ fn load() -> Platform {
         write(orgs.join(format!("{name}.v1.avsc")), &schema_of_org(name));
     }
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
-    let Loaded { registry, routes, config } = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let Loaded { routes, config } = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
     let hub = config.hubs.into_iter().next().expect("a hub");
     Platform {
-        registry: Arc::new(registry),
+        registry: Arc::new(routes.schemas().clone()),
         routes: Arc::new(routes),
         hub: Arc::new(hub),
         seal: Seal::new(b"the secret of the simulated nodes", &[]),

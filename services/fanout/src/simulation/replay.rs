@@ -65,7 +65,7 @@ impl Reading {
 
     fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Vec<Replayed> {
         let platform = platform();
-        let known = (&*platform.registry, &*platform.routes);
+        let known = &*platform.routes;
         records.filter_map(|record| self.0.take(known, record, &Written::Own)).collect()
     }
 }

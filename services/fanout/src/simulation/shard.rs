@@ -88,8 +88,8 @@ pub(super) struct SimulatedShard {
 impl SimulatedShard {
     pub(super) fn new(index: usize, groups: Arc<Groups>) -> Self {
         let platform = platform();
-        let mut methods = Methods::default();
-        methods.declare(Arc::clone(&platform.hub.path), &platform.hub.methods);
+        let methods = Methods::default();
+        methods.declare(std::iter::once((&platform.hub.path, &*platform.hub.methods)));
         let context = Context {
             groups: Arc::clone(&groups),
             seal: platform.seal.clone(),

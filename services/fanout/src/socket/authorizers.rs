@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
@@ -33,9 +33,11 @@ const MAX_BODY: usize = 64 * 1024;
 /// The most claims of an answer.
 const MAX_CLAIMS: usize = 64;
 
-/// The authorizers of a node, by name.
+/// The authorizers of a node, by name; shared by all clones, and replaced for all of them.
 #[derive(Debug, Clone, Default)]
-pub struct Authorizers(HashMap<Arc<str>, Arc<Authorizer>>);
+pub struct Authorizers(Arc<RwLock<ByName>>);
+
+type ByName = HashMap<Arc<str>, Arc<Authorizer>>;
 
 impl Authorizers {
     /// The configured ones; their requests run on the runtime that calls this.
@@ -43,16 +45,25 @@ impl Authorizers {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn new(configured: &[AuthorizerConfig]) -> Result<Self, reqwest::Error> {
-        let name = |config: &AuthorizerConfig| Arc::clone(&config.form.authorizer);
-        let each = configured.iter().map(|config| Ok((name(config), Arc::new(Authorizer::new(config)?))));
-        Ok(Self(each.collect::<Result<_, _>>()?))
+        Ok(Self(Arc::new(RwLock::new(by_name(configured)?))))
+    }
+
+    /// Asks others from now on; what those before have answered is not used again.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made; nothing has changed.
+    pub fn replace(&self, configured: &[AuthorizerConfig]) -> Result<(), reqwest::Error> {
+        let others = by_name(configured)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
+        Ok(())
     }
 
     /// Asks an authorizer; `now` is the position of the log before the question.
     ///
     /// An earlier answer is used again only if it is `still_good` as of its own position.
     pub async fn ask(&self, asking: &Arc<Asking>, now: Position, still_good: impl FnOnce(&Position) -> bool) -> Answer {
-        match self.0.get(&asking.authorizer) {
+        let authorizer = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&asking.authorizer).cloned();
+        match authorizer {
             Some(authorizer) => match authorizer.remembered(asking).filter(|(made_at, _)| still_good(made_at)) {
                 Some((made_at, claims)) => Answer::Allowed(made_at, claims),
                 None => authorizer.ask(asking, now).await,
@@ -60,6 +71,11 @@ impl Authorizers {
             None => Answer::Unknown,
         }
     }
+}
+
+fn by_name(configured: &[AuthorizerConfig]) -> Result<ByName, reqwest::Error> {
+    let name = |config: &AuthorizerConfig| Arc::clone(&config.form.authorizer);
+    configured.iter().map(|config| Ok((name(config), Arc::new(Authorizer::new(config)?)))).collect()
 }
 
 /// One service that is asked.

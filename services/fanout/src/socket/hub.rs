@@ -31,13 +31,13 @@ pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> R
     }
     let request = Request::from_parts(parts, body);
     let path = request.uri().path().to_ascii_lowercase();
-    if let Some(hub) = path.strip_suffix("/negotiate").and_then(|path| app.hubs.find(path)).cloned() {
+    if let Some(hub) = path.strip_suffix("/negotiate").and_then(|path| app.hubs.find(path)) {
         return answer(negotiate(&app, &hub, request).await);
     }
-    if let Some(hub) = path.strip_suffix("/refresh").and_then(|path| app.hubs.find(path)).cloned() {
+    if let Some(hub) = path.strip_suffix("/refresh").and_then(|path| app.hubs.find(path)) {
         return refresh::refresh(&app, &hub, request).await;
     }
-    if let Some(hub) = app.hubs.find(&path).cloned() {
+    if let Some(hub) = app.hubs.find(&path) {
         return answer(connect(app, hub, request).await);
     }
     app.page.file(request.method(), request.uri().path())

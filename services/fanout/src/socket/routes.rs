@@ -17,7 +17,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
     let limit = query::limit(limit.as_deref())?;
     let from: usize = next.map_or(Some(0), |next| next.parse().ok()).ok_or(BadQuestion::Continue)?;
     let table = app.routes.now();
-    let lines = table.explain(&app.schemas, app.about.single_org.as_deref());
+    let lines = table.explain(app.about.single_org.as_deref());
     let count = lines.len();
     let routes: Vec<String> = lines.into_iter().skip(from).take(limit).collect();
     let next = from.saturating_add(routes.len());

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use fanfare_event::Registry as SchemaRegistry;
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
 use fanfare_token::Verifier;
 use http::StatusCode;
 use tokio::sync::mpsc;
 
 use super::answer::SOON;
+use super::authorizers::Authorizers;
 use super::connections::Listings;
 use super::edge::Edge;
 use super::page::Page;
@@ -30,22 +30,32 @@ use crate::pipeline::{Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
 
-/// The hubs of a node, found by path without regard to case.
-#[derive(Debug, Clone, Default)]
-pub struct Hubs(HashMap<String, Arc<HubConfig>>);
+/// The hubs of a node, found by path without regard to case. They may be replaced while the node runs.
+#[derive(Debug, Default)]
+pub struct Hubs(RwLock<HashMap<String, Arc<HubConfig>>>);
 
 impl Hubs {
     /// Takes the configured hubs.
     #[must_use]
     pub fn new(hubs: &[HubConfig]) -> Self {
-        Self(hubs.iter().map(|hub| (hub.path.to_ascii_lowercase(), Arc::new(hub.clone()))).collect())
+        Self(RwLock::new(by_path(hubs)))
+    }
+
+    /// Takes others. A connection keeps the hub that it came to, but for its methods.
+    pub fn replace(&self, hubs: &[HubConfig]) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = by_path(hubs);
     }
 
     /// The hub at a path; ASP.NET matches paths so, and its clients rely on it.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Arc<HubConfig>> {
-        self.0.get(path.trim_end_matches('/').to_ascii_lowercase().as_str())
+    pub fn find(&self, path: &str) -> Option<Arc<HubConfig>> {
+        let hubs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        hubs.get(path.trim_end_matches('/').to_ascii_lowercase().as_str()).cloned()
     }
+}
+
+fn by_path(hubs: &[HubConfig]) -> HashMap<String, Arc<HubConfig>> {
+    hubs.iter().map(|hub| (hub.path.to_ascii_lowercase(), Arc::new(hub.clone()))).collect()
 }
 
 /// A node as such.
@@ -87,6 +97,8 @@ pub struct App {
     pub listings: Listings,
     /// What clients may call.
     pub methods: Methods,
+    /// Who says what clients may do.
+    pub authorizers: Authorizers,
     /// Seals connection tokens.
     pub seal: Seal,
     /// What one client may take.
@@ -115,8 +127,6 @@ pub struct App {
     pub about: About,
     /// Who hears what, as it is now.
     pub routes: Routes,
-    /// The schemas of the events.
-    pub schemas: Arc<SchemaRegistry>,
     /// How close the process is to its limit of memory.
     pub pressure: Mutex<Pressure>,
     /// Set once the node stops.

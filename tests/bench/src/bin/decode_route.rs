@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let record = record(&loaded)?;
     let begun = Instant::now();
     for _ in 0..count {
-        let event = decode(&loaded.registry, black_box(&record), &Written::Own)?.context("a tombstone")?;
+        let event = decode(loaded.registry(), black_box(&record), &Written::Own)?.context("a tombstone")?;
         let matches = loaded.routes.resolve(&event)?;
         ensure!(black_box(&matches).len() == 1, "{} routes take the event", matches.len());
     }
@@ -60,6 +60,6 @@ fn record(loaded: &Loaded) -> anyhow::Result<Record> {
         raised_by: "bench".to_owned(),
         link: None,
     };
-    let encoded = loaded.registry.encode(attributes, &alert)?;
+    let encoded = loaded.registry().encode(attributes, &alert)?;
     Ok(Record { partition: 0, offset: 1, time: TIME, message: to_message(encoded, None) })
 }

@@ -31,6 +31,7 @@ mod refresh;
 mod refresh_elsewhere;
 mod relay_program;
 mod reload;
+mod reload_platform;
 mod reload_settings;
 mod required_claims;
 mod resume;

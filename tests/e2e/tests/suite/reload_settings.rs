@@ -67,20 +67,20 @@ async fn other_origins_and_limits_hold_at_once_and_move_no_tab() {
 
 #[tokio::test]
 async fn what_needs_a_start_is_named_and_the_rest_holds() {
-    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nmessage_bytes = 4096");
+    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nevent_bytes = 4096");
     let node = Node::start_with(settings).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
-    let both = format!("origins = [\"{OTHER_PAGE}\"]\n[limits]\nmessage_bytes = 8192");
-    change(&node, "origins = []\n[limits]\nmessage_bytes = 4096", &both, "needs_start").await;
-    let named = "restart needed: [limits] message_bytes changed";
+    let both = format!("origins = [\"{OTHER_PAGE}\"]\n[limits]\nevent_bytes = 8192");
+    change(&node, "origins = []\n[limits]\nevent_bytes = 4096", &both, "needs_start").await;
+    let named = "restart needed: [limits] event_bytes changed";
     assert_eq!(node.lines(named).len(), 1, "{}", node.log());
     assert_eq!(node.log().matches("restart needed").count(), 1, "{}", node.log());
     assert_eq!(page(&node).await, None);
     // Named again for as long as the file differs, and no longer.
     reload(&node, "needs_start").await;
     assert_eq!(node.lines(named).len(), 2);
-    change(&node, "message_bytes = 8192", "message_bytes = 4096", "unchanged").await;
+    change(&node, "event_bytes = 8192", "event_bytes = 4096", "unchanged").await;
     still_hears(&node, &mut tab, "news 2").await;
 }
 

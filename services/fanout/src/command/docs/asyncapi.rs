@@ -11,7 +11,7 @@ use crate::route::Route;
 
 pub(super) fn document(loaded: &Loaded) -> Value {
     let mut parts = Parts::default();
-    for event_type in loaded.registry.event_types() {
+    for event_type in loaded.registry().event_types() {
         parts.event(loaded, event_type);
     }
     let mut hubs: Vec<_> = loaded.config.hubs.iter().map(|hub| hub.path.to_string()).collect();
@@ -101,8 +101,8 @@ impl Parts {
     fn hub(&mut self, loaded: &Loaded, hub: &str) {
         let id = format!("hub{}", hub.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let mut messages = Map::new();
-        for event_type in loaded.registry.event_types() {
-            let Some(event) = sample::event(&loaded.registry, event_type) else { continue };
+        for event_type in loaded.registry().event_types() {
+            let Some(event) = sample::event(loaded.registry(), event_type) else { continue };
             for route in loaded.routes.of_type(event_type.name().as_str()) {
                 if route.hub() != hub || route.target().is_empty() {
                     continue;

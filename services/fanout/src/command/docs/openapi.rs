@@ -23,7 +23,7 @@ const HEADERS: [(&str, bool, &str); 9] = [
 
 pub(super) fn document(loaded: &Loaded) -> Value {
     let mut schemas = Map::new();
-    for event_type in loaded.registry.event_types() {
+    for event_type in loaded.registry().event_types() {
         schemas.insert(event_type.name().to_string(), json_schema::of_event(event_type));
         schemas.insert(format!("{}.event", event_type.name()), structured(event_type.name().as_str()));
     }
@@ -50,7 +50,7 @@ pub(super) fn document(loaded: &Loaded) -> Value {
 }
 
 fn operation(loaded: &Loaded) -> Value {
-    let types: Vec<&str> = loaded.registry.event_types().map(|known| known.name().as_str()).collect();
+    let types: Vec<&str> = loaded.registry().event_types().map(|known| known.name().as_str()).collect();
     let parameters = HEADERS.map(|(name, needed, description)| {
         let mut schema = json!({ "type": "string" });
         match name {
@@ -66,7 +66,7 @@ fn operation(loaded: &Loaded) -> Value {
     let data: Vec<Value> = types.iter().map(|name| reference(name)).collect();
     let events: Vec<Value> = types.iter().map(|name| reference(&format!("{name}.event"))).collect();
     let examples: Map<String, Value> = loaded
-        .registry
+        .registry()
         .event_types()
         .map(|known| (known.name().to_string(), json!({ "value": sample::data(known) })))
         .collect();

@@ -17,6 +17,13 @@ pub(super) struct Changed {
     pub key: String,
 }
 
+impl Changed {
+    /// The outermost section.
+    pub(super) fn first(&self) -> &str {
+        self.section.first().map_or("", String::as_str)
+    }
+}
+
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -42,6 +49,12 @@ fn compare(section: &mut Vec<String>, before: &Table, after: &Table, found: &mut
             continue;
         }
         let (old, new) = (old.map(by_name), new.map(by_name));
+        // One that says nothing may be all that there is of a hub.
+        let is_empty =
+            |value: &Option<Value>| value.as_ref().is_some_and(|value| value.as_table().is_some_and(Table::is_empty));
+        if old.is_none() && is_empty(&new) || new.is_none() && is_empty(&old) {
+            found.insert(Changed { section: section.clone(), key: key.clone() });
+        }
         match (as_table(old.as_ref(), &none), as_table(new.as_ref(), &none)) {
             (Some(old), Some(new)) => {
                 section.push(key.clone());
@@ -93,6 +106,7 @@ mod tests {
         assert_eq!(told(before, &before.replace("\"a\"", "\"b\"")), ["[node] data"]);
         assert_eq!(told(before, &before.replace("true", "false")), ["[hub.\"/hubs/x\".method.Join] allow"]);
         assert_eq!(told(before, &format!("{before}[limits]\nevent_bytes = 9\n")), ["[limits] event_bytes"]);
+        assert_eq!(told("", "[hub.\"/hubs/y\"]\n"), ["[hub] \"/hubs/y\""]);
         assert_eq!(told("", before), ["[hub.\"/hubs/x\".method.Join] allow", "[node] data"]);
     }
 

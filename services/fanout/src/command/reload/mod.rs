@@ -1,6 +1,7 @@
-//! What a node reads again while it runs: its routes, and of its settings those that move no tab.
+//! What a node reads again while it runs: its hubs, schemas and routes, and of its other settings those that move no tab.
 
 mod difference;
+mod hubs;
 mod routes;
 mod settings;
 
@@ -14,7 +15,7 @@ use super::node::Node;
 use crate::config::Config;
 use crate::socket::App;
 use routes::ReloadRoutes;
-use settings::{Outcome, Settings};
+use settings::Settings;
 
 /// How often watched files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -30,16 +31,11 @@ impl Reload {
     /// For a node that was started with this file.
     pub(super) fn new(file: PathBuf, config: Config, node: &Node) -> Self {
         let app = Arc::clone(&node.app);
-        let routes = ReloadRoutes::new(
-            Arc::new(config.clone()),
-            Arc::clone(&node.registry),
-            node.routes.clone(),
-            Arc::clone(&app.metrics),
-        );
+        let routes = ReloadRoutes::new(&config, Arc::clone(&app));
         Self { settings: Settings::new(file, config, Arc::clone(&app)), routes, app }
     }
 
-    /// Reads all of it again at each signal, and the routes where they are watched whenever their files have changed.
+    /// Reads all of it again at each signal, and what is watched whenever its files have changed.
     pub(super) async fn run(mut self, mut hang_up: Signal) {
         loop {
             let signalled = tokio::select! {
@@ -47,7 +43,7 @@ impl Reload {
                     Some(()) => true,
                     None => return,
                 },
-                () = tokio::time::sleep(LOOK), if self.routes.are_watched() => false,
+                () = tokio::time::sleep(LOOK), if self.routes.are_watched() || self.settings.is_watched() => false,
             };
             // Reading and compiling a folder of routes takes long enough to hold up the requests of this thread.
             tokio::task::block_in_place(|| self.look(signalled));
@@ -55,14 +51,10 @@ impl Reload {
     }
 
     fn look(&mut self, signalled: bool) {
-        if signalled {
-            let outcome = self.settings.reload();
-            self.app.metrics.config_reloaded(outcome.label(), outcome.holds());
-            if outcome == Outcome::Faulty {
-                // Whoever changed several files meant all of them.
-                return;
-            }
+        if !signalled && !self.settings.has_changed() {
+            return self.routes.look(self.settings.now());
         }
-        self.routes.look(signalled);
+        let outcome = self.settings.reload(&mut self.routes);
+        self.app.metrics.config_reloaded(outcome.label(), outcome.holds());
     }
 }

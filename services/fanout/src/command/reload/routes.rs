@@ -1,21 +1,23 @@
-//! Routes that change while the node runs: checked first, and as they were if anything is wrong with them.
+//! Routes and schemas that change while the node runs: checked first, and as they were if anything is wrong with them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fanfare_event::Registry;
-use fanfare_telemetry::metrics::FanoutMetrics;
 
-use crate::config::{Config, route_files, routes_again};
-use crate::route::Routes;
+use crate::config::{BrokerKind, Config, Loaded, route_files};
+use crate::route::RouteTable;
+use crate::socket::App;
 
-/// What is needed to read the routes once more.
+/// The most schema files that are looked at for a change.
+const MAX_SCHEMA_FILES: usize = 10_000;
+
+/// What is needed to read routes and schemas once more.
 pub(super) struct ReloadRoutes {
-    /// What the node runs with.
-    config: Arc<Config>,
-    registry: Arc<Registry>,
-    routes: Routes,
-    metrics: Arc<FanoutMetrics>,
+    app: Arc<App>,
+    /// The services whose topics the broker's client reads; none where topics do not depend on schemas.
+    services: Option<BTreeSet<String>>,
     /// What watched files held.
     seen: Option<Seen>,
 }
@@ -24,15 +26,23 @@ pub(super) struct ReloadRoutes {
 /// same names, so neither names nor times tell.
 type Seen = Vec<(PathBuf, Vec<u8>)>;
 
+/// What was read is not what the node runs with now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Something is wrong with it.
+    Faulty,
+    /// A node learns it when it starts.
+    NeedsStart,
+}
+
 impl ReloadRoutes {
-    pub(super) fn new(
-        config: Arc<Config>,
-        registry: Arc<Registry>,
-        routes: Routes,
-        metrics: Arc<FanoutMetrics>,
-    ) -> Self {
-        let seen = config.watch_routes.then(|| contents(&config.routes));
-        Self { config, registry, routes, metrics, seen }
+    /// For a node that was started with this configuration.
+    pub(super) fn new(config: &Config, app: Arc<App>) -> Self {
+        let is_kafka = matches!(config.broker.kind, BrokerKind::Kafka(_));
+        let services = is_kafka.then(|| services(app.routes.now().schemas()));
+        let mut reload = Self { app, services, seen: None };
+        reload.saw(config);
+        reload
     }
 
     /// Whether the files are looked at without a signal.
@@ -40,53 +50,109 @@ impl ReloadRoutes {
         self.seen.is_some()
     }
 
-    /// Reads the routes again if they are watched and their files have changed, or if somebody says so.
-    pub(super) fn look(&mut self, signalled: bool) {
-        let Some(seen) = &self.seen else { return self.reload() };
-        let found = contents(&self.config.routes);
-        if signalled || *seen != found {
-            self.reload();
+    /// Reads routes and schemas again if they are watched and their files have changed.
+    pub(super) fn look(&mut self, config: &Config) {
+        let Some(seen) = &self.seen else { return };
+        let found = contents(config);
+        if *seen != found {
             self.seen = Some(found);
+            // What became of it is told.
+            let _ = self.read(config).and_then(|table| self.put(table));
         }
     }
 
-    /// Puts the routes of the files in the place of those that the node has, if they are sound.
-    fn reload(&self) {
-        let before = self.routes.now().digest();
-        let table = match routes_again(&self.config, &self.registry) {
-            Ok(table) => table,
+    /// Notes what the files hold now, if they are watched.
+    pub(super) fn saw(&mut self, config: &Config) {
+        self.seen = config.watch_routes.then(|| contents(config));
+    }
+
+    /// Reads and checks the routes of a configuration with its schemas and hubs.
+    ///
+    /// # Errors
+    /// [`Refused`]; what is wrong is told.
+    pub(super) fn read(&self, config: &Config) -> Result<RouteTable, Refused> {
+        match Loaded::of(config.clone()) {
+            Ok(loaded) => Ok(loaded.routes),
             Err(faults) => {
                 for fault in &faults {
-                    tracing::error!(%fault, "the route files have a fault: the routes stay as they were");
+                    tracing::error!(%fault, "routes or schemas have a fault: both stay as they were");
                 }
-                return self.metrics.routes_reloaded("faulty", &before);
+                self.told("faulty", &self.app.routes.now().digest());
+                Err(Refused::Faulty)
             }
-        };
-        let after = table.digest();
-        if after == before {
-            tracing::info!(routes = before, "the routes are what they were");
-            return self.metrics.routes_reloaded("unchanged", &before);
         }
-        match self.routes.replace(table) {
+    }
+
+    /// Puts these routes, with their schemas, in the place of those that the node has; whether they are others.
+    ///
+    /// # Errors
+    /// [`Refused`]; why is told.
+    pub(super) fn put(&self, table: RouteTable) -> Result<bool, Refused> {
+        let before = self.app.routes.now();
+        let after = table.digest();
+        let other_schemas = !table.schemas().says_the_same(before.schemas());
+        if after == before.digest() && !other_schemas {
+            tracing::info!(routes = after, "routes and schemas are what they were");
+            self.told("unchanged", &after);
+            return Ok(false);
+        }
+        let unread = self.services.as_ref().map(|known| &services(table.schemas()) - known).unwrap_or_default();
+        if !unread.is_empty() {
+            let services = Vec::from_iter(unread).join(", ");
+            tracing::error!(
+                services,
+                "these services are new, and each has topics of its own, which a node opens when it starts: start the \
+                 nodes again one by one; routes and schemas stay as they were"
+            );
+            self.told("needs_start", &before.digest());
+            return Err(Refused::NeedsStart);
+        }
+        match self.app.routes.replace(table) {
             Ok(()) => {
-                tracing::info!(before, routes = after, "other routes");
-                self.metrics.routes_reloaded("replaced", &after);
+                tracing::info!(before = before.digest(), routes = after, other_schemas, "other routes");
+                self.told("replaced", &after);
+                Ok(true)
             }
             Err(routes) => {
                 let routes = routes.join(", ");
                 tracing::error!(
                     routes,
                     "these routes retain values, or say who has access or is logged out, and have changed: a node learns \
-                     that when it starts, so start the nodes again one by one; the routes stay as they were"
+                     that when it starts, so start the nodes again one by one; routes and schemas stay as they were"
                 );
-                self.metrics.routes_reloaded("needs_start", &before);
+                self.told("needs_start", &before.digest());
+                Err(Refused::NeedsStart)
             }
         }
     }
+
+    fn told(&self, outcome: &'static str, digest: &str) {
+        self.app.metrics.routes_reloaded(outcome, digest);
+    }
 }
 
-/// What the route files hold; one that cannot be read holds nothing.
-fn contents(routes: &Path) -> Seen {
-    let files = route_files(routes).unwrap_or_default();
-    files.into_iter().map(|file| (file.clone(), std::fs::read(&file).unwrap_or_default())).collect()
+fn services(registry: &Registry) -> BTreeSet<String> {
+    registry.event_types().map(|known| known.name().service().to_owned()).collect()
+}
+
+/// What the files of routes and schemas hold; one that cannot be read holds nothing.
+fn contents(config: &Config) -> Seen {
+    let files = route_files(&config.routes).unwrap_or_default();
+    let schemas = config.schemas.as_deref().map(schema_files).unwrap_or_default();
+    let held = |file: PathBuf| (std::fs::read(&file).unwrap_or_default(), file);
+    files.into_iter().chain(schemas).map(held).map(|(bytes, file)| (file, bytes)).collect()
+}
+
+/// The schemas of a folder, which stand in folders of their services.
+fn schema_files(folder: &Path) -> Vec<PathBuf> {
+    let within = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.filter_map(Result::ok).map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let services = within(folder);
+    let mut files: Vec<PathBuf> =
+        services.iter().filter(|path| path.is_dir()).flat_map(|folder| within(folder)).collect();
+    files.truncate(MAX_SCHEMA_FILES);
+    files.sort_unstable();
+    files
 }

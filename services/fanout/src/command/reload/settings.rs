@@ -1,6 +1,7 @@
 //! Settings that change while the node runs: checked first, and as they were if anything is wrong with them. What can only
 //! change with a start is named.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use toml::Table;
 
 use super::super::secret;
 use super::difference::{Changed, changed};
+use super::hubs::{Began, is_of_hubs, is_of_presence};
+use super::routes::ReloadRoutes;
 use crate::config::{Config, EdgeLimits};
 use crate::document::Source;
 use crate::seal::Seal;
 use crate::socket::App;
 
 /// The keys whose other values hold at once, by their section.
-const AT_ONCE: [(&str, &[&str]); 4] = [
+const AT_ONCE: [(&str, &[&str]); 6] = [
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file"]),
     (
@@ -32,7 +35,9 @@ const AT_ONCE: [(&str, &[&str]); 4] = [
             "body_bytes",
         ],
     ),
-    ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file"]),
+    ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file", "watch"]),
+    ("routes", &["path", "watch"]),
+    ("schemas", &["path", "demo"]),
 ];
 
 /// Those of them that need a start after all where `trusted_proxies` has changed, which does: until then all clients may seem
@@ -74,6 +79,12 @@ pub(super) struct Settings {
     file: PathBuf,
     /// The file as the node began with it.
     began: Table,
+    /// The file as it was read last.
+    read: Table,
+    /// What the node holds of its first hubs.
+    hubs: Began,
+    /// The bytes of the file, where it is watched.
+    seen: Option<Vec<u8>>,
     /// What the node began with, and runs with where that changes at once.
     now: Config,
     app: Arc<App>,
@@ -90,12 +101,46 @@ struct Checked {
 impl Settings {
     /// Those of this file, which the node was started with.
     pub(super) fn new(file: PathBuf, now: Config, app: Arc<App>) -> Self {
-        let began = Source::read(&file).ok().and_then(|source| source.text.parse().ok()).unwrap_or_default();
-        Self { file, began, now, app }
+        let began: Table = Source::read(&file).ok().and_then(|source| source.text.parse().ok()).unwrap_or_default();
+        let hubs = Began::with(&now);
+        let mut settings = Self { file, read: began.clone(), began, hubs, seen: None, now, app };
+        settings.saw();
+        settings
+    }
+
+    /// What the node runs with.
+    pub(super) fn now(&self) -> &Config {
+        &self.now
+    }
+
+    /// Whether the file is looked at without a signal.
+    pub(super) fn is_watched(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    /// Whether the file is watched and has changed.
+    pub(super) fn has_changed(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| *seen != self.held())
+    }
+
+    fn held(&self) -> Vec<u8> {
+        std::fs::read(&self.file).unwrap_or_default()
+    }
+
+    fn saw(&mut self) {
+        self.seen = self.now.node.watch.then(|| self.held());
     }
 
     /// Reads the file again, puts in place what can be, and tells the rest.
-    pub(super) fn reload(&mut self) -> Outcome {
+    pub(super) fn reload(&mut self, routes: &mut ReloadRoutes) -> Outcome {
+        // First of all: what is written to it while it is read is looked at again.
+        self.saw();
+        let outcome = self.read_again(routes);
+        routes.saw(&self.now);
+        outcome
+    }
+
+    fn read_again(&mut self, routes: &ReloadRoutes) -> Outcome {
         let read = self.read();
         let (table, config, checked) = match read {
             Ok(read) => read,
@@ -107,15 +152,41 @@ impl Settings {
             }
         };
         let other_proxies = config.node.trusted_proxies != self.now.node.trusted_proxies;
-        let changes = match self.apply(config, checked) {
-            Ok(changes) => changes,
+        let changed_since = changed(&self.began, &table);
+        let mut late: BTreeSet<Changed> =
+            changed_since.iter().filter(|key| needs_start(key, other_proxies)).cloned().collect();
+        let other_hubs = self.has_other_hubs(&table, &config);
+        let wait = self.hubs.need_start(&config, &late).filter(|_| other_hubs);
+        let platform = if wait.is_none() { self.now.with_platform_of(&config) } else { self.now.clone() };
+        let table_of_routes = routes.read(&platform);
+        if other_hubs && wait.is_none() && table_of_routes.is_err() {
+            // Whoever changed several files meant all of them.
+            return Outcome::Faulty;
+        }
+        let is_other = changed(&self.read, &table).iter().any(|key| !needs_start(key, other_proxies));
+        let changes = match self.apply(&config, checked) {
+            Ok(changes) => changes || is_other,
             Err(fault) => {
                 tracing::error!(fault, "the configuration has a fault: all stays as it was");
                 return Outcome::Faulty;
             }
         };
-        let late: Vec<Changed> =
-            changed(&self.began, &table).into_iter().filter(|key| needs_start(key, other_proxies)).collect();
+        let put = table_of_routes.and_then(|table| routes.put(table));
+        match wait {
+            None if put.is_ok() => match self.take_platform(&config, table.clone(), other_hubs) {
+                Ok(()) => {}
+                Err(fault) => {
+                    tracing::error!(fault, "the authorizers cannot be asked: hubs stay as they were");
+                    return Outcome::Faulty;
+                }
+            },
+            reason if other_hubs => {
+                let reason = reason.unwrap_or_else(|| "their routes or schemas do".to_owned());
+                tracing::warn!(reason, "restart needed: the hubs changed, and stay as they were");
+                late.extend(changed_since.into_iter().filter(is_of_hubs));
+            }
+            _ => {}
+        }
         for key in &late {
             tracing::warn!(%key, "restart needed: {key} changed");
         }
@@ -127,6 +198,26 @@ impl Settings {
                 Outcome::Unchanged
             }
         }
+    }
+
+    /// Whether hubs, or those whom they ask, are not what they were when the file was read last.
+    fn has_other_hubs(&self, table: &Table, config: &Config) -> bool {
+        let tokens = |config: &Config| config.authorizers.iter().map(|asked| asked.token.clone()).collect::<Vec<_>>();
+        changed(&self.read, table).iter().any(is_of_hubs) || tokens(config) != tokens(&self.now)
+    }
+
+    /// Puts the hubs of a configuration in place, if they are others, and goes on with where schemas and routes are.
+    fn take_platform(&mut self, config: &Config, table: Table, other_hubs: bool) -> Result<(), String> {
+        if other_hubs {
+            self.app.authorizers.replace(&config.authorizers).map_err(|error| error.to_string())?;
+            self.app.hubs.replace(&config.hubs);
+            self.app.methods.declare(config.methods());
+            tracing::info!("other hubs: their methods hold for all, the rest for connections from now on");
+        }
+        self.now = self.now.with_platform_of(config);
+        self.now.node.watch = config.node.watch;
+        self.read = table;
+        Ok(())
     }
 
     fn read(&self) -> Result<(Table, Config, Checked), Vec<String>> {
@@ -169,19 +260,20 @@ impl Settings {
     }
 
     /// Puts in place what was checked; whether that is anything.
-    fn apply(&mut self, config: Config, checked: Checked) -> Result<bool, String> {
+    fn apply(&mut self, config: &Config, checked: Checked) -> Result<bool, String> {
         let Checked { origins, limits, keys, seal } = checked;
         let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some();
         // First of all, as it alone may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
             tracing::info!("another node secret, or another one before it");
-            (self.now.node.secret, self.now.node.previous_secret) = (config.node.secret, config.node.previous_secret);
+            let node = &config.node;
+            (self.now.node.secret, self.now.node.previous_secret) = (node.secret.clone(), node.previous_secret.clone());
         }
         if origins {
             tracing::info!("other origins may use the hubs");
             self.app.edge.set_origins(config.cors.origins.clone());
-            self.now.cors.origins = config.cors.origins;
+            self.now.cors.origins = config.cors.origins.clone();
         }
         if let Some(limits) = limits {
             tracing::info!("other limits of connections, wrong tokens and bodies");
@@ -198,9 +290,11 @@ impl Settings {
 
 /// Whether a key is read at the start alone.
 fn needs_start(changed: &Changed, other_proxies: bool) -> bool {
-    let section = changed.section.first().map_or("", String::as_str);
+    let section = changed.first();
     other_proxies && BY_ADDRESS.contains(&changed.key.as_str())
-        || !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
+        || is_of_presence(changed)
+        || !is_of_hubs(changed)
+            && !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn the_demo_is_sound() {
     assert_eq!(loaded.config.node.admin_listen.to_string(), "127.0.0.1:9090");
     assert_eq!(loaded.config.issuers.len(), 3);
     assert_eq!(loaded.routes.routes().count(), 13);
-    assert!(loaded.registry.event_type("system.Alert").is_some());
+    assert!(loaded.registry().event_type("system.Alert").is_some());
 }
 
 #[cfg(all(feature = "nats", feature = "kafka"))]
@@ -224,7 +224,7 @@ fn nothing_of_the_demo_is_there_where_it_is_switched_off() {
     assert!(fault.contains("there is no event `license.FlagToggled`"), "{fault}");
     write("routes.toml", &route("system.Alert"));
     let types: Vec<String> =
-        Loaded::load(&file).unwrap().registry.event_types().map(|known| known.name().to_string()).collect();
+        Loaded::load(&file).unwrap().registry().event_types().map(|known| known.name().to_string()).collect();
     assert_eq!(types, ["system.Alert", "system.ConnectionsClosed"], "nodes say the latter themselves");
 }
 

@@ -22,7 +22,7 @@ use super::decode::org_name;
 use super::to_message;
 use crate::groups::Groups;
 use crate::projection::{Closing, Novelty};
-use crate::route::{Match, Routes};
+use crate::route::{Match, RouteTable, Routes};
 
 /// The most events of one batch.
 pub const MOST_IN_BATCH: usize = 100;
@@ -77,7 +77,11 @@ pub enum BatchError {
 /// An event that may be stored.
 struct Checked {
     encoded: Encoded,
+    /// Whose it is, if it is of no org.
+    user: Option<String>,
     event: Event,
+    /// What it was checked by.
+    routes: Arc<RouteTable>,
 }
 
 /// The body of a published event.
@@ -151,16 +155,15 @@ fn did_you_mean(name: Option<&str>) -> String {
 #[derive(Clone)]
 pub struct Ingest {
     broker: Arc<dyn Broker>,
-    registry: Arc<Registry>,
     routes: Routes,
     groups: Arc<Groups>,
 }
 
 impl Ingest {
-    /// Publishes to this broker, checking against these schemas; what becomes of an event is told by routes and groups.
+    /// Publishes to this broker, checking against the schemas of these routes; what becomes of an event is told by routes and groups.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, registry: Arc<Registry>, routes: Routes, groups: Arc<Groups>) -> Self {
-        Self { broker, registry, routes, groups }
+    pub fn new(broker: Arc<dyn Broker>, routes: Routes, groups: Arc<Groups>) -> Self {
+        Self { broker, routes, groups }
     }
 
     /// Whether a token allows an event with these attributes, as far as they tell.
@@ -227,12 +230,12 @@ impl Ingest {
         may_concern: impl Fn(Option<&Id>) -> bool,
     ) -> Result<String, IngestError> {
         permission::of_own(&attributes.event_type)?;
-        let event = Self::encode_with(&self.registry, attributes, body)?;
+        let (event, user) = self.encode(attributes, body)?;
         if !may_concern(event.attributes.org.as_ref()) {
             return Err(IngestError::Forbidden("events of this org".to_owned()));
         }
         let id = event.attributes.id.clone();
-        self.store(event).await.map_err(for_client)?;
+        self.store(event, user).await.map_err(for_client)?;
         Ok(id)
     }
 
@@ -257,40 +260,42 @@ impl Ingest {
             "session": closing.session.as_ref().map(Id::as_str),
             "realm": closing.realm,
         });
-        let event = Self::encode_with(&self.registry, attributes, Body::Json(body))?;
+        let (event, user) = self.encode(attributes, Body::Json(body))?;
         let id = event.attributes.id.clone();
-        self.store(event).await?;
+        self.store(event, user).await?;
         Ok(id)
     }
 
     /// Whether events of this type name their org in a field.
     #[must_use]
     pub fn has_org(&self, event_type: &str) -> bool {
-        self.registry.event_type(event_type).is_some_and(|known| known.newest().index_of("org").is_some())
+        let routes = self.routes.now();
+        routes.schemas().event_type(event_type).is_some_and(|known| known.newest().index_of("org").is_some())
     }
 
     /// First what the token allows, and only then what is wrong with the event: schemas are not everybody's to know.
     fn check(&self, draft: Draft, permission: &Publish) -> Result<Checked, IngestError> {
         let Draft { attributes, body } = draft;
+        let routes = self.routes.now();
+        let registry = routes.schemas();
         permission::of_attributes(&attributes, permission)?;
         if let Body::Json(json) = &body {
-            permission::of_json(&self.registry, &attributes.event_type, json, permission)?;
+            permission::of_json(registry, &attributes.event_type, json, permission)?;
         }
-        let read = read(&self.registry, attributes, body);
+        let read = read(registry, attributes, body);
         let (encoded, record) = read.map_err(|error| permission::without_what_is_not_theirs(error, permission))?;
         permission::of_org(encoded.attributes.org.as_ref(), permission)?;
-        let user = Self::user(&self.registry, &encoded);
+        let user = Self::user(registry, &encoded);
         Limits::default().check(&to_message(encoded.clone(), user.as_deref()))?;
         let event = Event { attributes: encoded.attributes.clone(), record };
         if self.groups.read(|known| known.novelty(&event.attributes.dedup_id(), &encoded.body)) == Novelty::Conflict {
             return Err(IngestError::Conflict);
         }
-        Ok(Checked { encoded, event })
+        Ok(Checked { encoded, user, event, routes })
     }
 
     async fn take(&self, checked: Checked) -> Result<Taken, IngestError> {
-        let Checked { encoded, event } = checked;
-        let routes = self.routes.now();
+        let Checked { encoded, user, event, routes } = checked;
         let matches = routes.route(&event);
         let (known, stale) = self.groups.read(|known| {
             let overtaken = |matched: &Match<'_>| known.had_newer(matched.route, &event, known.position());
@@ -299,13 +304,20 @@ impl Ingest {
         });
         let routes = matches.iter().map(|matched| matched.route.name().to_owned()).collect();
         // What the node has read before is stored all the same: the log may have been made anew since.
-        let duplicate = self.store(encoded).await? || known;
+        let duplicate = self.store(encoded, user).await? || known;
         Ok(Taken { id: event.attributes.id, duplicate, stale, routes })
     }
 
+    /// An event as it is stored, and whose it is.
+    fn encode(&self, attributes: Attributes, body: Body) -> Result<(Encoded, Option<String>), IngestError> {
+        let routes = self.routes.now();
+        let event = Self::encode_with(routes.schemas(), attributes, body)?;
+        let user = Self::user(routes.schemas(), &event);
+        Ok((event, user))
+    }
+
     /// Stores an event; whether it was stored before.
-    async fn store(&self, event: Encoded) -> Result<bool, IngestError> {
-        let user = Self::user(&self.registry, &event);
+    async fn store(&self, event: Encoded, user: Option<String>) -> Result<bool, IngestError> {
         let message = to_message(event, user.as_deref());
         let published = self.broker.publish(message).instrument(tracing::info_span!("broker")).await?;
         // Only the first is stored; who sent the other must not believe that theirs is.

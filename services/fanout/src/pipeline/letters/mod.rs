@@ -20,13 +20,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fanfare_broker::{Broker, BrokerError, DeadLetter, Record, Stream};
-use fanfare_event::{Event, Registry};
+use fanfare_event::Event;
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::decode::decode_within;
 use super::{Schemas, Unusable};
-use crate::route::Routes;
+use crate::route::{RouteTable, Routes};
 
 /// How long a request waits for the one before it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +46,6 @@ pub enum LettersError {
 #[derive(Clone)]
 pub struct DeadLetterAdmin {
     broker: Arc<dyn Broker>,
-    registry: Arc<Registry>,
     schemas: Schemas,
     routes: Routes,
     event_bytes: usize,
@@ -54,16 +53,10 @@ pub struct DeadLetterAdmin {
 }
 
 impl DeadLetterAdmin {
-    /// The letters of a broker, judged by these schemas and routes, and by the largest body that nodes deliver.
+    /// The letters of a broker, judged by these routes and their schemas, and by the largest body that nodes deliver.
     #[must_use]
-    pub fn new(
-        broker: Arc<dyn Broker>,
-        registry: Arc<Registry>,
-        schemas: Schemas,
-        routes: Routes,
-        event_bytes: usize,
-    ) -> Self {
-        Self { broker, registry, schemas, routes, event_bytes, turn: Arc::new(Semaphore::new(1)) }
+    pub fn new(broker: Arc<dyn Broker>, schemas: Schemas, routes: Routes, event_bytes: usize) -> Self {
+        Self { broker, schemas, routes, event_bytes, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The newest letters, at most `limit`, the newest first.
@@ -138,15 +131,15 @@ impl DeadLetterAdmin {
     }
 
     async fn now(&self, letter: &DeadLetter, record: &Record) -> Now {
-        let data = self.event(record).await.ok().flatten();
+        let data = self.event(record, &self.routes.now()).await.ok().flatten();
         let data = data.and_then(|event| serde_json::to_value(&event.record).ok());
         Now { fault: self.fault(letter, record).await.map(|fault| fault.to_string()), data }
     }
 
-    async fn event(&self, record: &Record) -> Result<Option<Event>, Unusable> {
+    async fn event(&self, record: &Record, routes: &RouteTable) -> Result<Option<Event>, Unusable> {
         let written = self.schemas.within(record, PATIENCE).await;
         let written = written.ok_or_else(|| Unusable::Schema("the schema registry gives no answer".to_owned()))?;
-        decode_within(&self.registry, record, &written, self.event_bytes)
+        decode_within(routes.schemas(), record, &written, self.event_bytes)
     }
 
     /// Why no node could use the record now, or nothing if it could.
@@ -154,11 +147,12 @@ impl DeadLetterAdmin {
         if kind(&letter.reason) == Unusable::Conflict.label() {
             return Some(Unusable::Conflict);
         }
-        let event = match self.event(record).await {
+        let routes = self.routes.now();
+        let event = match self.event(record, &routes).await {
             Ok(event) => event?,
             Err(fault) => return Some(fault),
         };
-        self.routes.now().resolve(&event).err().map(Unusable::from)
+        routes.resolve(&event).err().map(Unusable::from)
     }
 }
 

@@ -23,8 +23,8 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
-        let (registry, routes) = (scene.registry.clone(), scene.routes.clone());
-        let letters = DeadLetterAdmin::new(broker.clone(), registry, Schemas::default(), routes.into(), EVENT_BYTES);
+        let routes = scene.routes.clone();
+        let letters = DeadLetterAdmin::new(broker.clone(), Schemas::default(), routes.into(), EVENT_BYTES);
         Self { broker, letters, scene, _folder: folder }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Position, Record, Stream};
-use fanfare_event::{Event, Id, Registry};
+use fanfare_event::{Event, Id};
 use smallvec::SmallVec;
 
 use super::super::Written;
@@ -168,13 +168,7 @@ impl ReplayFilter {
     }
 
     /// Takes the next record; what was sent about it, if anything.
-    pub(crate) fn take(
-        &mut self,
-        registry: &Registry,
-        routes: &RouteTable,
-        record: &Record,
-        written: &Written,
-    ) -> Option<Replayed> {
+    pub(crate) fn take(&mut self, routes: &RouteTable, record: &Record, written: &Written) -> Option<Replayed> {
         let place = Place::of(record);
         if !place.is_within(&self.until) {
             return None;
@@ -183,7 +177,7 @@ impl ReplayFilter {
             self.known.skip(record);
             return None;
         }
-        let decoded = decode_within(registry, record, written, self.event_bytes).ok().flatten().map(Arc::new);
+        let decoded = decode_within(routes.schemas(), record, written, self.event_bytes).ok().flatten().map(Arc::new);
         let routed = decoded.and_then(|event| routes.resolve(&event).ok().map(|matches| (matches, Arc::clone(&event))));
         let Some((matches, event)) = routed else {
             self.known.skip(record);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, BrokerError, Position, Reader, Record};
-use fanfare_event::{Id, Registry};
+use fanfare_event::Id;
 use thiserror::Error;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -60,7 +60,6 @@ pub struct ReplayOptions {
 #[derive(Clone)]
 pub struct Replay {
     broker: Arc<dyn Broker>,
-    registry: Arc<Registry>,
     schemas: Schemas,
     routes: Routes,
     window: Window,
@@ -86,17 +85,11 @@ struct Start {
 impl Replay {
     /// A reader of the past.
     #[must_use]
-    pub fn new(
-        broker: Arc<dyn Broker>,
-        registry: Arc<Registry>,
-        routes: Routes,
-        recent: Arc<RecentRecords>,
-        options: ReplayOptions,
-    ) -> Self {
+    pub fn new(broker: Arc<dyn Broker>, routes: Routes, recent: Arc<RecentRecords>, options: ReplayOptions) -> Self {
         let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
         let (schemas, starts, head) = (Schemas::default(), Arc::default(), Arc::default());
-        Self { broker, registry, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts, head }
+        Self { broker, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts, head }
     }
 
     /// The same with the schemas of a schema registry.
@@ -221,11 +214,11 @@ impl Replaying {
     }
 
     async fn take<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Replayed>, ResumeError> {
-        let Replay { registry, schemas, routes, .. } = &self.replay;
+        let Replay { schemas, routes, .. } = &self.replay;
         let (routes, mut found) = (routes.now(), Vec::new());
         for record in records {
             let Some(written) = schemas.within(record, PATIENCE).await else { return Err(ResumeError::Unavailable) };
-            found.extend(self.state.take((registry, &routes), record, &written));
+            found.extend(self.state.take(&routes, record, &written));
         }
         Ok(found)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Position, Record};
-use fanfare_event::{Id, Registry};
+use fanfare_event::Id;
 
 use super::super::Written;
 use super::super::follower::reached;
@@ -104,16 +104,11 @@ impl ReplayState {
     }
 
     /// Takes the next record; what was sent about it, if anything.
-    pub(crate) fn take(
-        &mut self,
-        (registry, routes): (&Registry, &RouteTable),
-        record: &Record,
-        written: &Written,
-    ) -> Option<Replayed> {
+    pub(crate) fn take(&mut self, routes: &RouteTable, record: &Record, written: &Written) -> Option<Replayed> {
         if matches!(self.source, Source::Log(_)) {
             self.cost += 1;
         }
-        self.filter.take(registry, routes, record, written)
+        self.filter.take(routes, record, written)
     }
 
     /// Notes how far the broker was read.

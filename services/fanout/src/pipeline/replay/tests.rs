@@ -24,9 +24,9 @@ async fn ten_events(folder: &TempDir, memory: usize) -> (Replay, Position, Posit
             recent.push(Arc::new(record));
         }
     }
-    let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
+    let routes = Arc::clone(&scene.routes);
     let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: PATIENCE };
-    (Replay::new(broker, registry, routes.into(), recent, options), start, until)
+    (Replay::new(broker, routes.into(), recent, options), start, until)
 }
 
 fn acme() -> Vec<Id> {

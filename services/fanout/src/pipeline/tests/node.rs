@@ -63,15 +63,14 @@ impl Node {
         let mut metrics = MetricsRegistry::default();
         let counts = Arc::new(FanoutMetrics::new(&mut metrics));
         let letters = DeadLetterWriter::new(Arc::clone(&broker), Arc::clone(&counts));
-        let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
+        let routes = Arc::clone(&scene.routes);
         // Nothing in memory: resumes read the broker, whose faults are what is tested.
         let recent = Arc::new(RecentRecords::new(0));
         let options = ReplayOptions { window, bounds: BOUNDS, reads_at_once: 4, start_is_fresh: Duration::ZERO };
-        let (schemas, logs) = (Arc::clone(&registry), Arc::clone(&broker));
-        let replay = Replay::new(logs, schemas, Arc::clone(&routes).into(), Arc::clone(&recent), options);
+        let logs = Arc::clone(&broker);
+        let replay = Replay::new(logs, Arc::clone(&routes).into(), Arc::clone(&recent), options);
         let pipeline = Pipeline {
             broker,
-            registry,
             schemas: Schemas::default(),
             routes: routes.into(),
             groups: Arc::clone(&groups),

@@ -17,8 +17,8 @@ use crate::scene::{BOUNDS, Scene};
 fn replays(log: &Memory, scene: &Scene) -> Replay {
     let fresh = Duration::from_secs(1);
     let options = ReplayOptions { window: WINDOW, bounds: BOUNDS, reads_at_once: 1, start_is_fresh: fresh };
-    let (registry, routes) = (Arc::clone(&scene.registry), Arc::clone(&scene.routes));
-    Replay::new(Arc::new(log.clone()), registry, routes.into(), Arc::new(RecentRecords::new(0)), options)
+    let routes = Arc::clone(&scene.routes);
+    Replay::new(Arc::new(log.clone()), routes.into(), Arc::new(RecentRecords::new(0)), options)
 }
 
 fn acme() -> Vec<Id> {

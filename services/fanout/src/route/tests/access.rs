@@ -147,6 +147,6 @@ fn an_org_is_closed_for_a_reason_and_opened_again() {
         let Effect::Org { org, closed } = matches[0].route.effect(&event) else { panic!("no org") };
         assert_eq!((org.as_str(), closed.as_deref()), ("acme", Some(&*reason)));
     }
-    let told = table.explain(&registry(), None);
+    let told = table.explain(None);
     assert!(told[0].contains("closed on /hubs/lists tells nobody and closes the org"), "{told:?}");
 }

@@ -186,8 +186,7 @@ fn an_event_says_its_org_or_its_route_crosses_orgs() {
     for way_out in ["a field `org`", "the alias `org`", "cross_org = true", "single_org = \"name\""] {
         assert!(told.contains(way_out), "{told}");
     }
-    let explained =
-        |event: &str, more: &str, single_org| compile(event, more, single_org).unwrap().explain(&registry, single_org);
+    let explained = |event: &str, more: &str, single_org| compile(event, more, single_org).unwrap().explain(single_org);
     let lead = |event: &str| format!("teams.{event}: t sends x on /hubs/tasks to task:{{task}}");
     assert_eq!(explained("Aliased", "", None), [format!("{} (the org in `tenant` alone)", lead("Aliased"))]);
     let cross = explained("Silent", "cross_org = true", None);

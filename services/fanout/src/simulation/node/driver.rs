@@ -93,7 +93,6 @@ impl SimulatedNode {
     fn intake(&self) -> Intake<'static, '_> {
         let platform = platform();
         Intake {
-            registry: &platform.registry,
             routes: &platform.routes,
             groups: &self.groups,
             recent: &self.recent,

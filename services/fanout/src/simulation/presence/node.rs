@@ -86,8 +86,8 @@ impl Node {
         let rosters = Arc::new(rosters);
         let window = Window { age: Duration::from_secs(60), records: 100 };
         let groups = Groups::new(Projection::new(Position::start(1), &bounds(window)), Vec::new());
-        let mut methods = Methods::default();
-        methods.declare(Arc::clone(&hub.path), &hub.methods);
+        let methods = Methods::default();
+        methods.declare(std::iter::once((&hub.path, &*hub.methods)));
         let context = Context {
             groups: Arc::new(groups),
             seal: Seal::new(b"the secret of the simulated nodes", &[]),

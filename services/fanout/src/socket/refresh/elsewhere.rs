@@ -104,7 +104,7 @@ async fn one(app: &App, node: &Alive, passed: &Passed) -> Result<Result<Option<u
 
 /// Answers another node, as a client that had asked here would be answered.
 pub(in crate::socket) async fn passed(State(app): State<Arc<App>>, Json(passed): Json<Passed>) -> Response {
-    let Some(hub) = app.hubs.find(&passed.hub).cloned() else { return Failure::Unknown.answer().1 };
+    let Some(hub) = app.hubs.find(&passed.hub) else { return Failure::Unknown.answer().1 };
     let org = passed.org.map(|org| form_urlencoded::Serializer::new(String::new()).append_pair("org", &org).finish());
     let request = Request::post(format!("{}/refresh?{}", hub.path, org.unwrap_or_default()))
         .header(header::AUTHORIZATION, format!("Bearer {}", passed.token))
