@@ -22,6 +22,9 @@ cargo test --locked -p fanfare-broker --features nats,contract -- --ignored clus
 say "A Kafka server that is killed fifty times under a reader"
 cargo test --locked -p fanfare-broker --features kafka,contract -- --ignored --nocapture many_kills || FAILED=1
 
+say "A Kafka cluster that loses two of its three servers"
+cargo test --locked -p fanfare-outbox --test servers -- --ignored --nocapture too_few_replicas || FAILED=1
+
 say "${FANFARE_SIMULATION_SEEDS:=5000} other seeds of the simulation"
 FANFARE_SIMULATION_SEEDS=$FANFARE_SIMULATION_SEEDS \
   cargo test --locked -p fanfare-fanout --lib -- --ignored nothing_is_lost_in_thousands_of_runs || FAILED=1

@@ -58,10 +58,32 @@ impl KafkaServer {
         let jars = Self::program()?;
         Self::launch(|folder, port| {
             let kafka = Kafka { jars: jars.clone() };
-            kafka.format(folder, &configuration(folder, port, free_port(), more))?;
+            kafka.format(folder, &configuration(folder, port, free_port(), more), &cluster_id(), true)?;
             Ok(kafka)
         })
         .await
+    }
+
+    /// Starts so many servers of one cluster, each with more lines in its properties. The first is the controller, too:
+    /// it has to stay while the others may go.
+    pub async fn start_cluster(servers: usize, more: &str) -> Result<Vec<Self>, StartError> {
+        let jars = Self::program()?;
+        let (id, controller) = (cluster_id(), free_port());
+        let mut cluster = Vec::new();
+        for number in 1..=servers {
+            let server = Self::launch(|folder, port| {
+                let kafka = Kafka { jars: jars.clone() };
+                let is_first = number == 1;
+                // The last line of a name counts.
+                let listener = format!("listeners=PLAINTEXT://{}:{port}", Ipv4Addr::LOCALHOST);
+                let role = if is_first { String::new() } else { format!("process.roles=broker\n{listener}\n") };
+                let lines = format!("{role}node.id={number}\n{more}");
+                kafka.format(folder, &configuration(folder, port, controller, &lines), &id, is_first)?;
+                Ok(kafka)
+            });
+            cluster.push(server.await?);
+        }
+        Ok(cluster)
     }
 
     /// Lets the server live as long as this process, and removes its folder after it: for a server that all tests of
@@ -96,12 +118,12 @@ impl Kafka {
         command
     }
 
-    /// Writes the properties and makes the folder of the data.
-    fn format(&self, folder: &Path, configuration: &str) -> Result<(), StartError> {
+    /// Writes the properties and makes the folder of the data, of a controller or of a broker alone.
+    fn format(&self, folder: &Path, configuration: &str, cluster: &str, controls: bool) -> Result<(), StartError> {
         std::fs::write(properties(folder), configuration).map_err(|e| StartError::Failed(e.to_string()))?;
         let mut command = self.java(folder, &["-Xmx128m"]);
-        command.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster_id(), "-c"]);
-        let output = command.arg(properties(folder)).stdin(Stdio::null()).output();
+        command.args(["kafka.tools.StorageTool", "format", "-t", cluster, "-c"]).arg(properties(folder));
+        let output = command.args(controls.then_some("--standalone")).stdin(Stdio::null()).output();
         match output {
             Ok(output) if output.status.success() => Ok(()),
             Ok(output) => Err(StartError::Failed(String::from_utf8_lossy(&output.stderr).into_owned())),
