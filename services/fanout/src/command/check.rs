@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::Loaded;
+use super::broker::monitor;
+use crate::config::{BrokerKind, Loaded};
 use crate::document::Fault;
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
@@ -21,6 +22,11 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
                 }
             }
             let _ = writeln!(std::io::stdout(), "{}", summary(config, &loaded));
+            if let BrokerKind::Nats(nats) = &read.broker.kind {
+                for line in monitor::lines(&nats.monitor) {
+                    let _ = writeln!(std::io::stdout(), "{line}");
+                }
+            }
             ExitCode::SUCCESS
         }
         Err(faults) => {

@@ -4,10 +4,13 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::http::Request;
 use fanfare_e2e_tests::process::{self, Outcome};
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Settings, Token};
+use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::{StartError, free_port, skip};
 
 /// How long a node may take to end beside its drain time: what is under way, telemetry, the log.
 const SLACK: Duration = Duration::from_secs(4);
@@ -303,5 +306,43 @@ async fn producers_stop_in_order() {
         assert_eq!(producer.stop().await.code(), Some(0));
         assert!(began.elapsed() < Duration::from_secs(5) + SLACK, "took {:?}", began.elapsed());
         assert!(!producer.log().contains("panicked"), "{}", producer.log());
+    }
+}
+
+/// How often files reach the disk is what no client is told; a server's monitoring port says it.
+#[tokio::test]
+async fn what_nats_servers_say_of_their_disk_is_printed() {
+    let monitored = async |sync: &str| {
+        let port = free_port();
+        let more = format!("http: \"127.0.0.1:{port}\"");
+        let server = NatsServer::start_with(Version::Current, |_| more.clone()).await?;
+        if !sync.is_empty() {
+            let store =
+                format!("jetstream {{ store_dir: {:?}, sync_interval: {sync} }}\n", server.folder().join("data"));
+            server.configure_alone(&format!("{store}{more}"));
+        }
+        Ok((server, port))
+    };
+    let mut servers = match [monitored("").await, monitored("always").await, monitored("10s").await] {
+        [Ok(one), Ok(two), Ok(three)] => [one, two, three],
+        [Err(StartError::Missing(why)), ..] => return skip("the monitoring port of NATS", &why),
+        [one, ..] => panic!("{:?}", one.err()),
+    };
+    for (server, _) in &mut servers[1..] {
+        server.kill();
+        server.start_again().await.expect("started");
+    }
+    let mut ports: Vec<_> = servers.iter().map(|(_, port)| *port).collect();
+    ports.push(free_port());
+    let urls: Vec<_> = ports.iter().map(|port| format!("\"http://127.0.0.1:{port}\"")).collect();
+    let broker = format!("url = \"nats://127.0.0.1:4222\"\n[broker.nats]\nmonitor = [{}]", urls.join(", "));
+    let node = Node::prepare(Settings::default().broker(&broker).secret(SECRET));
+    let checked = node.fanfare(&["check"]).await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let told = ["every 120 s", "before an event is acknowledged", "every 10 s", "is not known"];
+    for (port, expected) in ports.iter().zip(told) {
+        let server = format!("NATS server at http://127.0.0.1:{port}/: ");
+        let line = checked.stdout.lines().find(|line| line.starts_with(&server));
+        assert!(line.is_some_and(|line| line.contains(expected)), "{expected}: {}", checked.stdout);
     }
 }

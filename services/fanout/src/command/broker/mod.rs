@@ -2,6 +2,7 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
+pub(super) mod monitor;
 #[cfg(feature = "nats")]
 mod nats;
 

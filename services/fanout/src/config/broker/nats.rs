@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
+
 use crate::config::Secret;
 use crate::config::paths::Paths;
 use crate::config::secret_file;
@@ -27,6 +29,8 @@ pub struct NatsConfig {
     pub strict: bool,
     /// Whether streams that are missing are made.
     pub create: bool,
+    /// The monitoring ports of the servers, which `fanfare check` asks.
+    pub monitor: Vec<Url>,
 }
 
 /// Who a node is to a NATS server.
@@ -59,6 +63,7 @@ pub(super) const KEYS: &[&str] = &[
     "replicas",
     "strict",
     "create",
+    "monitor",
 ];
 
 /// Secrets stand in files; what somebody may write in their place.
@@ -77,6 +82,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
             replicas: 1,
             strict: false,
             create: true,
+            monitor: Vec::new(),
         });
     };
     let section = section.titled("[broker.nats]".to_owned());
@@ -95,7 +101,34 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
     let replicas = usize::try_from(section.integer("replicas", 1..=5, 1)).unwrap_or(1);
     let strict = section.boolean("strict").unwrap_or(false);
     let create = section.boolean("create").unwrap_or(true);
-    Some(NatsConfig { servers: servers?, login: login?, tls, ca_file, certificate, replicas, strict, create })
+    let monitor = monitor(&section);
+    Some(NatsConfig { servers: servers?, login: login?, tls, ca_file, certificate, replicas, strict, create, monitor })
+}
+
+/// The URLs of monitoring ports.
+fn monitor(section: &Section<'_>) -> Vec<Url> {
+    let mut urls = Vec::new();
+    for text in section.strings("monitor").unwrap_or_default() {
+        match Url::parse(text.value) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.username().is_empty()
+                    && url.password().is_none() =>
+            {
+                urls.push(url);
+            }
+            // Not repeated: what stands there may hold a password.
+            _ => {
+                let help = "the monitoring port of a server, for instance http://nats-0.nats:8222";
+                section.document().fault(
+                    text.at,
+                    "`monitor` is not an http or https URL without a login",
+                    Some(help.to_owned()),
+                );
+            }
+        }
+    }
+    urls
 }
 
 fn login(section: &Section<'_>, paths: &Paths) -> Option<NatsLogin> {

@@ -66,6 +66,8 @@ mod nats {
         ("nats://a:4222", "[broker.nats]\ntoken_file = \"nowhere\"", "10:14: `token_file` cannot be read: "),
         ("nats://a:4222", "[broker.nats]\ntoken_file = \"Cargo.toml\"", "10:14: `token_file` holds no token: "),
         ("nats://a:4222", "[broker.nats]\ncredentials_file = \"nowhere\"", "10:20: `credentials_file` cannot be read: "),
+        ("nats://a:4222", "[broker.nats]\nmonitor = [\"nats-0:8222\"]", "10:12: `monitor` is not an http or https URL without a login (the monitoring port of a server"),
+        ("nats://a:4222", "[broker.nats]\nmonitor = [\"http://me:secret@a:8222\"]", "10:12: `monitor` is not an http or https URL without a login"),
         ("nats://a:4222", "[broker.nats]\ncert_file = \"Cargo.toml\"", "10:1: there is a `cert_file` but no `key_file`"),
         ("nats://a:4222", "[broker.nats]\ntls = false\nca_file = \"Cargo.toml\"", "10:1: there are certificates, but `tls` is false"),
     ];
