@@ -118,6 +118,8 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.publish_answered(202);
     fanout.set_partitions([(0, 3, 5)].into_iter());
     fanout.routes_reloaded("replaced", "abc");
+    fanout.set_certificate_expires("hubs", 1_800_000_000);
+    fanout.certificates_reloaded("replaced");
     fanout.config_reloaded("applied", true);
     fanout.token_refreshed("taken");
     fanout.request_forwarded("answered");

@@ -16,6 +16,7 @@ use super::labels::{
 use super::log::LogMetrics;
 use super::names;
 use super::shape::{Counters, Gauges, registered};
+use super::tls::TlsMetrics;
 
 /// Hubs and routes come from configuration; a node with more of them than this counts the rest as `other`.
 const MOST_HUBS: usize = 64;
@@ -68,6 +69,7 @@ pub struct FanoutMetrics {
     resumes: Counters<OutcomeLabel>,
     replayed: Counter,
     pub(super) log: LogMetrics,
+    pub(super) tls: TlsMetrics,
     presence_members: Gauges<WhereLabel>,
     presence_notifications: Counters<KindLabel>,
     presence_records: Counters<OutcomeLabel>,
@@ -135,6 +137,7 @@ impl FanoutMetrics {
             publish_to_push,
             resumes: registered(r, names::RESUMES, "Resumes"),
             log: LogMetrics::new(r),
+            tls: TlsMetrics::new(r),
             presence_members: registered(r, names::PRESENCE_MEMBERS, "Users in rooms of presence"),
             presence_notifications: registered(r, names::PRESENCE_NOTIFICATIONS, "What tabs were told of presence"),
             presence_records: registered(r, names::PRESENCE_RECORDS, "Records of presence"),

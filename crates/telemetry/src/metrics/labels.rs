@@ -23,6 +23,12 @@ pub(super) struct WhereLabel {
     pub(super) place: &'static str,
 }
 
+/// Of which listener.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ListenerLabel {
+    pub(super) listener: &'static str,
+}
+
 /// Which kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabel {

@@ -16,6 +16,7 @@ mod process;
 mod producer;
 mod samples;
 mod shape;
+mod tls;
 
 pub use exposition::{Exposition, encode, expose};
 pub use fanout::FanoutMetrics;

@@ -22,6 +22,10 @@ pub const REQUESTS_FORWARDED: &str = "fanfare_requests_forwarded";
 pub const MEMORY_LIMIT_BYTES: &str = "fanfare_memory_limit_bytes";
 /// How close the process is to that: 1 while it sheds what it can read again, 2 while it takes no connection.
 pub const MEMORY_PRESSURE: &str = "fanfare_memory_pressure";
+/// When the certificate that is shown expires, in seconds since 1970, by listener.
+pub const CERTIFICATE_EXPIRES: &str = "fanfare_certificate_expires_timestamp_seconds";
+/// Times that files of certificates had changed, by outcome.
+pub const CERTIFICATE_RELOADS: &str = "fanfare_certificate_reloads";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
 /// How long connections that have ended were open.
@@ -147,7 +151,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 67] = [
+pub const ALL: [&str; 69] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -188,6 +192,8 @@ pub const ALL: [&str; 67] = [
     ROUTE_RELOADS,
     ROUTES_REFUSED,
     ROUTES_INFO,
+    CERTIFICATE_EXPIRES,
+    CERTIFICATE_RELOADS,
     CONFIG_RELOADS,
     CONFIG_REFUSED,
     BROKER_CONNECTED,

@@ -1,0 +1,36 @@
+//! What a node counts of its certificates.
+
+use prometheus_client::registry::Registry;
+
+use super::fanout::FanoutMetrics;
+use super::labels::{ListenerLabel, OutcomeLabel};
+use super::names;
+use super::shape::{Counters, Gauges, registered};
+
+/// The metrics of certificates.
+#[derive(Clone, Debug)]
+pub(super) struct TlsMetrics {
+    expires: Gauges<ListenerLabel>,
+    reloads: Counters<OutcomeLabel>,
+}
+
+impl TlsMetrics {
+    pub(super) fn new(r: &mut Registry) -> Self {
+        Self {
+            expires: registered(r, names::CERTIFICATE_EXPIRES, "When the certificate that is shown expires"),
+            reloads: registered(r, names::CERTIFICATE_RELOADS, "Times that files of certificates had changed"),
+        }
+    }
+}
+
+impl FanoutMetrics {
+    /// The certificate that a listener shows, or the node to others, expires then, in seconds since 1970.
+    pub fn set_certificate_expires(&self, listener: &'static str, unix_seconds: i64) {
+        self.tls.expires.get_or_create(&ListenerLabel { listener }).set(unix_seconds);
+    }
+
+    /// Files of certificates had changed, and were taken or not.
+    pub fn certificates_reloaded(&self, outcome: &'static str) {
+        self.tls.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+}
