@@ -22,6 +22,8 @@ pub struct IssuerConfig {
     pub producer_audience: String,
     /// Where the issuer's public keys come from.
     pub keys: Keys,
+    /// The certificates of those who sign that of the server of the keys, in PEM, beside those that the machine trusts.
+    pub ca: Option<Vec<u8>>,
     /// A name that keeps this issuer's users apart from those of others.
     pub realm: Option<String>,
     /// Which claims hold the user, the org, the roles and the session.
@@ -45,6 +47,7 @@ impl IssuerConfig {
             audience: audience.to_owned(),
             producer_audience: producer_audience.to_owned(),
             keys,
+            ca: None,
             realm: None,
             claims: ClaimNames::default(),
             publish: None,

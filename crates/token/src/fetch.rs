@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Certificate, Client, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,9 +59,13 @@ struct LooseJwks {
 }
 
 impl Fetcher {
-    pub(crate) fn new(issuer: String, place: Place) -> Result<Self, reqwest::Error> {
+    /// `ca` is who vouches for the servers, in PEM, beside those that the machine trusts.
+    pub(crate) fn new(issuer: String, place: Place, ca: Option<&[u8]>) -> Result<Self, reqwest::Error> {
         let (Place::Jwks(url) | Place::Discovery(url)) = &place;
         let mut client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).connect_timeout(TIMEOUT);
+        if let Some(pem) = ca {
+            client = Certificate::from_pem_bundle(pem)?.into_iter().fold(client, |c, ca| c.add_root_certificate(ca));
+        }
         if is_loopback(url) {
             // A proxy named in the environment is never meant for this machine.
             client = client.no_proxy();

@@ -26,6 +26,8 @@ pub(crate) struct Issuer {
 /// Where the keys come from at the moment.
 pub(crate) struct Current {
     from: Keys,
+    /// Who vouches for the servers of that place.
+    ca: Option<Vec<u8>>,
     source: KeySource,
     /// Before its generations: what was verified by another source is not taken for verified by this one.
     base: u64,
@@ -64,7 +66,7 @@ impl OtherKeys {
             let named = configs.iter().find(|config| config.issuer == issuer.config.issuer);
             // The tenants of a pattern are one issuer with several names.
             let is_new = |config: &&IssuerConfig| {
-                config.keys != issuer.keys().from && !others.iter().any(|(other, _)| Arc::ptr_eq(other, issuer))
+                !issuer.keys().are_of(config) && !others.iter().any(|(other, _)| Arc::ptr_eq(other, issuer))
             };
             if let Some(config) = named.filter(is_new) {
                 others.push((Arc::clone(issuer), Arc::new(Current::of(config, options)?)));
@@ -90,7 +92,12 @@ impl Current {
     fn of(config: &IssuerConfig, options: &VerifierOptions) -> Result<Self, ConfigError> {
         let source = key_source(config, options)?;
         let base = SOURCES.fetch_add(1, Ordering::Relaxed) * GENERATIONS;
-        Ok(Self { from: config.keys.clone(), source, base })
+        Ok(Self { from: config.keys.clone(), ca: config.ca.clone(), source, base })
+    }
+
+    /// Whether this is where a configuration has them from.
+    fn are_of(&self, config: &IssuerConfig) -> bool {
+        self.from == config.keys && self.ca == config.ca
     }
 
     /// The generation of the keys in use, if there are any that may be used.

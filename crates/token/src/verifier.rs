@@ -246,7 +246,8 @@ pub(crate) fn key_source(config: &IssuerConfig, options: &VerifierOptions) -> Re
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(ConfigError::NoRuntime);
     }
-    let fetcher = Fetcher::new(issuer(), place).map_err(|error| ConfigError::Client(error.to_string()))?;
+    let fetcher = Fetcher::new(issuer(), place, config.ca.as_deref());
+    let fetcher = fetcher.map_err(|error| ConfigError::Client(error.to_string()))?;
     let timing =
         Timing { refresh: options.refresh, keep: options.keep_keys, unknown_key_window: options.unknown_key_window };
     Ok(KeySource::fetched(fetcher, timing, options.fetch_wait))

@@ -29,5 +29,6 @@ pub mod shard;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
+pub mod tls;
 pub mod vocabulary;
 pub mod websocket;

@@ -5,9 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::line::Line;
 use crate::wait::PATIENCE;
 
 /// How much of an answer is read at most.
@@ -70,10 +70,13 @@ impl Request {
     /// If the connection fails, ends early or takes longer than any answer may.
     pub async fn send(&self, to: SocketAddr) -> io::Result<Response> {
         let exchange = async {
-            let mut stream = TcpStream::connect(to).await?;
+            let mut stream = Line::connect(to).await?;
             stream.write_all(&self.head(to, "close")).await?;
             // A server may answer and close before it has read a body that is too large.
-            let sent = stream.write_all(&self.body).await;
+            let sent = match stream.write_all(&self.body).await {
+                Ok(()) => stream.flush().await,
+                failed => failed,
+            };
             let (mut response, rest) =
                 Response::read_head(&mut stream).await.map_err(|error| sent.err().unwrap_or(error))?;
             response.body = rest;
@@ -138,7 +141,7 @@ impl Response {
     }
 
     /// Reads the head of an answer, and what was read behind it.
-    pub(crate) async fn read_head(stream: &mut TcpStream) -> io::Result<(Self, Vec<u8>)> {
+    pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Self, Vec<u8>)> {
         let mut bytes = Vec::new();
         let end = loop {
             if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -158,7 +161,7 @@ impl Response {
         Ok((Self { status, headers, body: Vec::new() }, rest))
     }
 
-    async fn read_body(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    async fn read_body(&mut self, stream: &mut Line) -> io::Result<()> {
         assert!(self.header("transfer-encoding").is_none(), "no answer of the platform is chunked");
         let length = self.header("content-length").and_then(|length| length.parse().ok());
         let length: usize = length.unwrap_or(MOST);

@@ -14,6 +14,7 @@ pub mod event;
 pub mod follower;
 pub mod forgery;
 pub mod http;
+pub mod line;
 pub mod log;
 pub mod node;
 pub mod platform;

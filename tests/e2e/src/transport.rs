@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::client::{Connect, HANDSHAKE, Message, SEPARATOR, Tab, parse};
 use crate::http::Response;
+use crate::line::Line;
 use crate::wait::at_most;
 
 /// How a tab is connected.
@@ -225,7 +225,7 @@ impl Requests {
 /// A response of server-sent events.
 #[derive(Debug)]
 struct EventStream {
-    socket: TcpStream,
+    socket: Line,
     chunked: bool,
     /// What was read, with the sizes of chunks.
     raw: Vec<u8>,
@@ -235,9 +235,10 @@ struct EventStream {
 
 impl EventStream {
     async fn open(connect: &Connect, id: &str, to: SocketAddr) -> io::Result<Result<Self, Response>> {
-        let mut socket = TcpStream::connect(to).await?;
+        let mut socket = Line::connect(to).await?;
         let request = connect.request("GET", id).header("accept", "text/event-stream");
         socket.write_all(&request.head(to, "keep-alive")).await?;
+        socket.flush().await?;
         let (mut response, raw) = Response::read_head(&mut socket).await?;
         if response.status != 200 {
             response.body = raw;

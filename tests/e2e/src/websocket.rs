@@ -4,9 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::http::{Request, Response};
+use crate::line::Line;
 
 /// The key of the example in RFC 6455 section 1.3, and the answer that it calls for.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -41,7 +41,7 @@ pub enum Frame {
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct WebSocket {
-    stream: TcpStream,
+    stream: Line,
     /// What was read and not yet understood.
     buffer: Vec<u8>,
 }
@@ -56,9 +56,9 @@ impl WebSocket {
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", KEY);
-        let mut stream = TcpStream::connect(to).await?;
-        stream.set_nodelay(true)?;
+        let mut stream = Line::connect(to).await?;
         stream.write_all(&request.head(to, "Upgrade")).await?;
+        stream.flush().await?;
         let (mut response, buffer) = Response::read_head(&mut stream).await?;
         if response.status != 101 {
             response.body = buffer;
@@ -85,7 +85,8 @@ impl WebSocket {
     /// # Errors
     /// If the connection fails.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     /// Answers a ping of the server.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
 
 /// Files in PEM form: an authority, and certificates that it vouches for.
 #[derive(Debug, Clone)]
@@ -18,6 +20,11 @@ pub struct Certificates {
 impl Certificates {
     /// Writes new ones into a folder.
     pub fn write(folder: &Path) -> Self {
+        Self::write_good(folder, (1975, 1, 1), (4096, 1, 1))
+    }
+
+    /// The same, with servers and clients that are good from one day until another.
+    pub fn write_good(folder: &Path, from: (i32, u8, u8), until: (i32, u8, u8)) -> Self {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "an authority for tests");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -29,6 +36,8 @@ impl Certificates {
             let mut params = CertificateParams::new(names).expect("names");
             params.distinguished_name.push(DnType::CommonName, name);
             params.extended_key_usages = purposes.to_vec();
+            params.not_before = date_time_ymd(from.0, from.1, from.2);
+            params.not_after = date_time_ymd(until.0, until.1, until.2);
             let key = key();
             let certificate = params.signed_by(&key, &authority).expect("a certificate");
             let files = (folder.join(format!("{name}.pem")), folder.join(format!("{name}-key.pem")));

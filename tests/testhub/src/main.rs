@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let router = edge::router(&node, arguments.client);
     let stop = CancellationToken::new();
     tracing::info!("listening on http://{}{}", listener.local_addr()?, settings::TEST_HUB);
-    let served = tokio::spawn(socket::serve(listener, router, node.port(), |_| {}, stop.clone()));
+    let served = tokio::spawn(socket::serve(listener, router, node.port(), |_, _| {}, stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -29,6 +29,8 @@ const fn edge(name: &'static str) -> Floor {
 /// All of them, from the ground up.
 const FLOORS: &[Floor] = &[
     edge("clock"),
+    // It reads the files of certificates and keys.
+    edge("tls"),
     pure("rule"),
     pure("seal"),
     pure("operator"),

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::broker::monitor;
-use crate::config::{BrokerKind, Loaded};
+use crate::clock::unix_seconds;
+use crate::config::{BrokerKind, Config, Loaded};
 use crate::document::Fault;
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
@@ -21,6 +22,7 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
                     let _ = writeln!(std::io::stdout(), "{line}");
                 }
             }
+            warn_of_certificates(read);
             let _ = writeln!(std::io::stdout(), "{}", summary(config, &loaded));
             if let BrokerKind::Nats(nats) = &read.broker.kind {
                 for line in monitor::lines(&nats.monitor) {
@@ -52,6 +54,16 @@ fn warn(warnings: &[Fault]) {
         let message = format!("warning: {}", warning.message);
         let _ = writeln!(stderr, "{}", Fault { message, ..warning.clone() });
     }
+}
+
+/// Prints one line for each certificate that is not good now, or not for long: the node runs with it all the same.
+fn warn_of_certificates(config: &Config) {
+    let now = unix_seconds();
+    let told = config.node.tls.shown().into_iter().filter_map(|shown| {
+        let fault = shown.validity.fault_at(now)?;
+        Some(shown.spot.fault(fault, Some(shown.path.display().to_string())))
+    });
+    warn(&told.collect::<Vec<_>>());
 }
 
 fn summary(path: &Path, loaded: &Loaded) -> String {

@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::check::report;
-use super::{Exit, fail, secret};
+use super::{Exit, asking, fail, secret};
 use crate::clock::unix_seconds;
 use crate::config::Config;
 use crate::operator::connections::{Closing, Filter, Listed as Connections};
@@ -84,9 +84,9 @@ pub(super) struct Client {
 impl Client {
     /// The way to the node of a configuration.
     pub(super) fn new(config: &Config, seal: Seal) -> Result<Self, Trouble> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
-        let http = http.map_err(|error| Trouble::wrong(format!("no HTTP client: {error}")))?;
-        Ok(Self { http, seal, origin: format!("http://{}", reachable(config.node.admin_listen)) })
+        let asking = asking::client(config, config.node.tls.operator.as_ref(), TIMEOUT);
+        let (http, scheme) = asking.map_err(|error| Trouble::wrong(format!("no HTTP client: {error}")))?;
+        Ok(Self { http, seal, origin: format!("{scheme}://{}", reachable(config.node.admin_listen)) })
     }
 
     /// The newest letters.

@@ -1,5 +1,6 @@
 //! The commands of the `fanfare` binary.
 
+mod asking;
 mod broker;
 pub mod check;
 mod client;

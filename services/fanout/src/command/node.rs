@@ -10,6 +10,7 @@ use fanfare_broker::watched::Watched;
 use fanfare_broker::{Broker, Position};
 use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
+use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -89,6 +90,9 @@ pub enum StartError {
     /// The HTTP client that asks other nodes cannot be set up.
     #[error("the HTTP client that asks other nodes cannot be set up: {0}")]
     Peers(reqwest::Error),
+    /// The certificates and keys cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
@@ -140,7 +144,7 @@ impl Node {
     /// [`StartError`] in a plain sentence.
     pub(crate) fn start(loaded: Loaded, methods: Methods) -> Result<Self, StartError> {
         let Loaded { config, routes, .. } = loaded;
-        let edge = Edge::new(&config, descriptors::capacity(&config)?);
+        let (edge, asking) = edge(&config)?;
         let (memory, page) = (memory::bounds(&config)?, Page::load(&config.page)?);
         let routes = Routes::from(Arc::new(routes));
         let broker = super::broker::open(&config.broker, routes.now().schemas())?;
@@ -183,7 +187,7 @@ impl Node {
             event_bytes,
             status: Arc::clone(&status),
             health: config.health.clone(),
-            peers: Peers::new(nodes.clone()).map_err(StartError::Peers)?,
+            peers: Peers::new(nodes.clone(), asking).map_err(StartError::Peers)?,
             passing: Passing::default(),
             metrics: Arc::clone(&metrics),
             registry: metrics_registry,
@@ -215,6 +219,13 @@ impl Node {
 /// The dead letters as an operator sees them.
 fn letters(broker: &Arc<dyn Broker>, (routes, schemas): (&Routes, &Schemas), event_bytes: usize) -> DeadLetterAdmin {
     DeadLetterAdmin::new(Arc::clone(broker), schemas.clone(), routes.clone(), event_bytes)
+}
+
+/// The rules of the HTTP edge, and how other nodes are asked over TLS.
+fn edge(config: &Config) -> Result<(Edge, ClientConfig), StartError> {
+    let edge = Edge::new(config, descriptors::capacity(config)?).map_err(StartError::Tls)?;
+    let asking = edge.trust.client().map_err(StartError::Tls)?;
+    Ok((edge, asking))
 }
 
 /// Seals with the node's secret.

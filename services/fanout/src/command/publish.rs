@@ -8,7 +8,7 @@ use fanfare_event::Registry;
 
 use super::check::report;
 use super::token::{Request, sign};
-use super::{Exit, fail};
+use super::{Exit, asking, fail};
 use crate::config::{Config, Loaded};
 
 /// How long the node may take to answer.
@@ -87,10 +87,11 @@ fn own_token(config: &Config) -> Result<String, String> {
 
 async fn post(config: &Config, publication: &Publication, token: &str) -> Result<String, (Exit, String)> {
     // The embedded log belongs to the node that has it open, so the way in is the node's own door.
-    let url = format!("http://{}/events", config.node.listen);
+    let asking = asking::client(config, config.node.tls.hubs.as_ref(), TIMEOUT);
+    let (client, scheme) = asking.map_err(|error| (Exit::Wrong, format!("no HTTP client: {error}")))?;
+    let url = format!("{scheme}://{}/events", config.node.listen);
     let unreachable =
         |error: reqwest::Error| (Exit::Unreachable, format!("no node answers at {url}: {}", root_cause(&error)));
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(unreachable)?;
     let mut request = client
         .post(&url)
         .bearer_auth(token)

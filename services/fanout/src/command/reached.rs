@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::nodes::Nodes;
 use crate::socket::{App, address_of_hubs};
+use crate::vocabulary::{reached_over, scheme_of};
 
 /// What is known of it at the start.
 pub(super) struct Reached {
@@ -21,6 +22,8 @@ pub(super) struct Reached {
     advertised: Option<String>,
     /// The address of the hubs, as somebody said.
     advertised_hubs: Option<String>,
+    /// Whether the hubs speak TLS, and whether the operator's port does.
+    tls: (bool, bool),
 }
 
 impl Reached {
@@ -32,6 +35,7 @@ impl Reached {
             brokers: config.broker.kind.servers(),
             advertised: config.node.advertise.clone(),
             advertised_hubs: config.node.advertise_hubs.clone(),
+            tls: (config.node.tls.hubs.is_some(), config.node.tls.operator.is_some()),
         }
     }
 
@@ -42,13 +46,16 @@ impl Reached {
 
     /// Tells the other nodes, and the tokens of connections. Waits while there is no way to the broker.
     pub(super) async fn tell(self, nodes: Nodes, app: Arc<App>) {
-        let Self { hubs, operator, brokers, advertised, advertised_hubs } = self;
+        let Self { hubs, operator, brokers, advertised, advertised_hubs, tls: (hubs_tls, operator_tls) } = self;
         let operator = match (advertised, operator) {
             (Some(advertised), _) => Some(advertised),
-            (None, Some(listened)) => Some(nodes.find_address(listened, brokers).await),
+            (None, Some(listened)) => Some(nodes.find_address(listened, operator_tls, brokers).await),
             (None, None) => None,
         };
-        let found = || address_of_hubs(hubs?, operator.as_deref()?);
+        let found = || {
+            let (_, operator) = scheme_of(operator.as_deref()?);
+            address_of_hubs(hubs?, operator).map(|address| reached_over(hubs_tls, &address))
+        };
         match advertised_hubs.or_else(found) {
             Some(address) => app.edge.forwarder.set_address(&address),
             None => tracing::info!(

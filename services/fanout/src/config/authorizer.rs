@@ -8,7 +8,7 @@ use super::issuer::web_url;
 use super::method::publish;
 use super::node::Secret;
 use super::paths::Paths;
-use super::secret_file;
+use super::{ca_file, secret_file};
 use crate::document::section::Section;
 use crate::document::{Located, suggest};
 use crate::method::declared::{Again, QuestionForm};
@@ -26,10 +26,12 @@ pub struct AuthorizerConfig {
     pub cache: Duration,
     /// The bearer token that it is asked with.
     pub token: Option<Secret>,
+    /// The certificates of those who sign its own, in PEM.
+    pub ca: Option<Vec<u8>>,
 }
 
 pub(super) const KEYS: &[&str] =
-    &["url", "method", "body", "cache_seconds", "token_file", "recheck_seconds", "grace_seconds"];
+    &["url", "method", "body", "cache_seconds", "token_file", "ca_file", "recheck_seconds", "grace_seconds"];
 
 /// Reads every `[authorizer.name]`.
 pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
@@ -44,6 +46,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
         let section = section.allow(KEYS);
         let cache = Duration::from_secs(section.integer("cache_seconds", 0..=MAX_CACHE, 0));
         let token = section.string("token_file").map(|file| secret_file::read(&section, "token_file", file, paths));
+        let ca = ca_file::read(&section, paths);
         let Some((origin, path)) = section.required("url").and_then(|url| self::url(&section, url)) else { continue };
         let (post, again) = (post(&section), again(&section));
         let body = section.value("body").and_then(|node| publish::json(&section, node));
@@ -51,7 +54,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Vec<AuthorizerConfig> {
             section.fault("body", "only a POST has a body", Some("add method = \"POST\"".to_owned()));
         }
         let form = QuestionForm { authorizer: name.value.into(), origin, path, post, body, again };
-        read.push(AuthorizerConfig { form, cache, token: token.flatten() });
+        read.push(AuthorizerConfig { form, cache, token: token.flatten(), ca });
     }
     read
 }

@@ -10,7 +10,7 @@ use fanfare_token::{ClaimName, ClaimNames, IssuerConfig, Jwks, Keys, PublicJwk, 
 
 use super::hub::{ANY_ORG, HubConfig};
 use super::paths::Paths;
-use super::{issuer_claims, issuer_scope};
+use super::{ca_file, issuer_claims, issuer_scope};
 use crate::document::Located;
 use crate::document::section::Section;
 use crate::route::Realms;
@@ -88,6 +88,7 @@ pub(super) const KEYS: &[&str] = &[
     "jwks",
     "discovery",
     "jwks_file",
+    "ca_file",
     "realm",
     "orgs",
     "roles",
@@ -122,6 +123,10 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Issuers {
 fn one(section: &Section<'_>, paths: &Paths) -> Option<IssuerConfig> {
     let issuer = section.required("issuer");
     let keys = keys(section, paths);
+    let ca = ca_file::read(section, paths);
+    if ca.is_some() && section.value("jwks_file").is_some() {
+        section.fault("ca_file", "`ca_file` is for keys that are fetched, and these are in a file", None);
+    }
     let text = |key| section.string(key).filter(|text| not_blank(section, key, *text));
     let audience = text("audience").map_or(AUDIENCE, |text| text.value).to_owned();
     let producer_audience = text("producer_audience").map_or(PRODUCER_AUDIENCE, |text| text.value).to_owned();
@@ -139,6 +144,7 @@ fn one(section: &Section<'_>, paths: &Paths) -> Option<IssuerConfig> {
     let behind = section.integer("issued_behind_seconds", 0..=3600, 0);
     Some(IssuerConfig {
         tenants,
+        ca,
         realm: text("realm").filter(|text| issuer_scope::is_name(section, *text)).map(|text| text.value.to_owned()),
         publish: publish(section),
         claims: issuer_claims::read(section),

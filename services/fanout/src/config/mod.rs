@@ -4,6 +4,7 @@
 
 mod authorizer;
 mod broker;
+mod ca_file;
 mod cors;
 mod edge;
 mod health;
@@ -27,6 +28,7 @@ mod schema_registry;
 mod secret_file;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod warning;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +53,7 @@ pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;
 pub use required_claim::RequiredClaim;
 pub use schema_registry::SchemaRegistryConfig;
+pub use tls::{ListenerTls, NodeTls, PeersTls, Shown};
 
 use crate::document::section::Section;
 use crate::document::{Document, Fault, Source};
@@ -184,6 +187,9 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let node = node::read(root, paths);
     let broker = broker::read(root, paths);
     check_secret(root, node.as_ref(), broker.as_ref());
+    if let (Some(node), Some(broker)) = (&node, &broker) {
+        tls::check_peers(root, &node.tls, broker.kind.is_shared());
+    }
     let schema_registry = schema_registry::read(root, paths);
     let mut issuers = issuer::read(root, paths);
     let mut development = issuer::read_development(root, paths, &issuers);

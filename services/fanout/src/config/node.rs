@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::paths::Paths;
+use super::tls::{self, NodeTls};
 use crate::document::section::Section;
 use crate::limit::TrustedProxies;
+use crate::vocabulary::reached_over;
 
 /// The fewest bytes of a secret.
 const MIN_SECRET: usize = 32;
@@ -23,10 +25,13 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Health and metrics.
     pub admin_listen: SocketAddr,
-    /// Where other nodes reach the operator's port, as `host:port`; if absent, the node finds out.
+    /// Where other nodes reach the operator's port, as `host:port`, or `https://host:port` where that speaks TLS; if absent,
+    /// the node finds out.
     pub advertise: Option<String>,
-    /// Where other nodes reach the hubs, as `host:port`; if absent, the node finds out.
+    /// Where other nodes reach the hubs, in the same form; if absent, the node finds out.
     pub advertise_hubs: Option<String>,
+    /// The certificates of the listeners, and whom the node trusts that asks others.
+    pub tls: NodeTls,
     /// The folder of what the node keeps for itself.
     pub data: PathBuf,
     /// The secret that cursors and connection tokens are sealed with; if absent, one is kept in the data folder.
@@ -85,6 +90,9 @@ pub(super) const KEYS: &[&str] = &[
     "hosts",
     "drain_seconds",
     "watch",
+    "tls",
+    "operator_tls",
+    "peers",
 ];
 
 /// Reads `[node]`.
@@ -96,8 +104,9 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
     let section = section.allow(KEYS);
     let listen = address(&section, "listen", "127.0.0.1:8080");
     let admin_listen = address(&section, "admin_listen", "127.0.0.1:9090");
-    let advertise_hubs = advertised(&section, "advertise_hubs", "listen", "8080");
-    let advertise = advertised(&section, "advertise", "admin_listen", "9090");
+    let tls = tls::read(&section, paths);
+    let advertise_hubs = advertised(&section, ["advertise_hubs", "listen", "8080", "tls"]);
+    let advertise = advertised(&section, ["advertise", "admin_listen", "9090", "operator_tls"]);
     let data = section.required("data");
     let secret = secret(&section, "secret", "secret_file", paths);
     let previous_secret = secret_pair(&section, paths);
@@ -115,6 +124,7 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<NodeConfig> {
         admin_listen,
         advertise,
         advertise_hubs,
+        tls,
         data: paths.resolve(data?.value),
         secret,
         previous_secret,
@@ -174,9 +184,15 @@ fn secret_pair(section: &Section<'_>, paths: &Paths) -> Option<Secret> {
     previous
 }
 
-/// Where others reach a port of this node: a name or an address of this machine, and the port.
-fn advertised(section: &Section<'_>, key: &str, listens: &str, port: &str) -> Option<String> {
+/// Where others reach a port of this node: a name or an address of this machine, and the port. It may say whether TLS is
+/// spoken there, which is otherwise what the listener speaks.
+fn advertised(section: &Section<'_>, [key, listens, port, tls]: [&str; 4]) -> Option<String> {
     let text = section.string(key)?;
+    let (speaks_tls, address) = match text.value.split_once("://") {
+        Some(("https", address)) => (true, address),
+        Some(("http", address)) => (false, address),
+        _ => (section.value(tls).is_some(), text.value),
+    };
     let fault = |what: &str| {
         let help = format!(
             "a name or address of this node that other nodes reach, and the port of `{listens}`, for instance \
@@ -185,7 +201,7 @@ fn advertised(section: &Section<'_>, key: &str, listens: &str, port: &str) -> Op
         section.document().fault(text.at, format!("`{key}` {what}: {:?}", text.value), Some(help));
         None
     };
-    let Some((host, port)) = text.value.rsplit_once(':') else { return fault("has no port") };
+    let Some((host, port)) = address.rsplit_once(':') else { return fault("has no port") };
     if !port.parse::<u16>().is_ok_and(|port| port > 0) {
         return fault("has no port");
     }
@@ -197,8 +213,8 @@ fn advertised(section: &Section<'_>, key: &str, listens: &str, port: &str) -> Op
     match inner.unwrap_or(host).parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() => fault("is no address that others reach"),
         Ok(ip) if ip.is_ipv6() != inner.is_some() => fault("is not a host and a port"),
-        Ok(_) => Some(text.value.to_owned()),
-        Err(_) if inner.is_none() && name(host) => Some(text.value.to_owned()),
+        Ok(_) => Some(reached_over(speaks_tls, address)),
+        Err(_) if inner.is_none() && name(host) => Some(reached_over(speaks_tls, address)),
         Err(_) => fault("is not a host and a port"),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Url};
+use reqwest::Url;
 
 use super::node::Secret;
 use super::paths::Paths;
-use super::secret_file;
+use super::{ca_file, secret_file};
 use crate::document::Located;
 use crate::document::section::Section;
 
@@ -38,17 +38,14 @@ pub(super) fn read(root: &Section<'_>, paths: &Paths) -> Option<SchemaRegistryCo
     let section = section.allow(KEYS);
     let timeout = Duration::from_secs(section.integer("timeout_seconds", 1..=60, 5));
     let login = login(&section, paths);
-    let ca = section.string("ca_file").map(|file| certificates(&section, file, paths));
+    let ca = ca_file::read(&section, paths);
     let url = section.required("url").and_then(|url| self::url(&section, url))?;
     let is_loopback = url.host_str().is_some_and(|host| ["127.0.0.1", "[::1]", "localhost"].contains(&host));
     Some(SchemaRegistryConfig {
         url: url.as_str().trim_end_matches('/').to_owned(),
         is_loopback,
         login: login?,
-        ca: match ca {
-            Some(ca) => Some(ca?),
-            None => None,
-        },
+        ca,
         timeout,
     })
 }
@@ -90,17 +87,4 @@ fn login(section: &Section<'_>, paths: &Paths) -> Option<Option<(String, Secret)
             None
         }
     }
-}
-
-fn certificates(section: &Section<'_>, file: Located<&str>, paths: &Paths) -> Option<Vec<u8>> {
-    let path = paths.resolve(file.value);
-    let message = match std::fs::read(&path) {
-        Ok(pem) => match Certificate::from_pem_bundle(&pem) {
-            Ok(certificates) if !certificates.is_empty() => return Some(pem),
-            _ => format!("`ca_file` holds no certificates in PEM: {}", path.display()),
-        },
-        Err(error) => format!("`ca_file` cannot be read: {}: {error}", path.display()),
-    };
-    section.document().fault(file.at, message, None);
-    None
 }

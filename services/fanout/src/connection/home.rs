@@ -23,7 +23,7 @@ impl Home {
         self.process
     }
 
-    /// Where its hubs are reached, as `host:port`.
+    /// Where its hubs are reached, as `host:port`, or `https://host:port` where they speak TLS.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address

@@ -6,20 +6,22 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use super::Nodes;
+use crate::vocabulary::reached_over;
 
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Nodes {
     /// Tells the others the address of this node's operator's port: the one that is listened on, and where that is every
-    /// address of the machine, the one from which it reaches the broker. Waits while there is none; gives it back.
-    pub async fn find_address(&self, listened: SocketAddr, brokers: Vec<String>) -> String {
+    /// address of the machine, the one from which it reaches the broker. Waits while there is none; gives it back. It says
+    /// whether TLS is spoken there.
+    pub async fn find_address(&self, listened: SocketAddr, tls: bool, brokers: Vec<String>) -> String {
         let ip = if listened.ip().is_unspecified() { towards(listened.ip(), &brokers).await } else { listened.ip() };
         let address = SocketAddr::new(ip, listened.port());
         if ip.is_loopback() && !brokers.is_empty() {
             tracing::info!(%address, "nodes on other machines cannot ask this one; `advertise` of [node] says how they may");
         }
-        let address = address.to_string();
+        let address = reached_over(tls, &address.to_string());
         self.directory().set_address(address.clone());
         self.renew();
         address
@@ -61,7 +63,11 @@ mod tests {
     async fn found(listened: &str, brokers: &[&str]) -> Option<String> {
         let nodes = Nodes::new(NodeId::new("a", 1), None);
         let found = nodes
-            .find_address(listened.parse().expect("an address"), brokers.iter().map(|b| (*b).to_owned()).collect())
+            .find_address(
+                listened.parse().expect("an address"),
+                false,
+                brokers.iter().map(|b| (*b).to_owned()).collect(),
+            )
             .await;
         assert_eq!(nodes.alive().swap_remove(0).address, Some(found.clone()));
         Some(found)

@@ -65,7 +65,7 @@ impl fmt::Display for NodeId {
 /// What a lease says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The address of the node's operator's port, as `host:port`.
+    /// The address of the node's operator's port, as `host:port`, or `https://host:port` where it speaks TLS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<String>,
     /// How often it was renewed.

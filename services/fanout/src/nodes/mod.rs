@@ -41,7 +41,7 @@ pub struct Nodes {
 pub struct Alive {
     /// Its id.
     pub id: NodeId,
-    /// The address of its operator's port, as `host:port`; none while it is not known.
+    /// The address of its operator's port, as `host:port`, or `https://host:port`; none while it is not known.
     pub address: Option<String>,
     /// When its lease was last read; none for the node that is asked, and for one whose lease was never read.
     pub renewed: Option<Instant>,

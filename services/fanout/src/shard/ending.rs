@@ -106,6 +106,13 @@ impl Core {
         }
     }
 
+    /// A link holds so many bytes of what it was given, sealed and not sent: they count as if they still waited here.
+    pub fn set_sealed(&mut self, key: Key, bytes: usize) {
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.queue.set_sealed(bytes);
+        tab.account(&mut self.waiting);
+    }
+
     /// A link takes nothing more for now.
     pub fn blocked(&mut self, key: Key) {
         let now = self.now();

@@ -91,6 +91,11 @@ impl Core {
         }
     }
 
+    /// A client has sent so many bytes that are no content but what it is sealed in.
+    pub fn pay_for_sealing(&mut self, key: Key, bytes: usize) {
+        self.pay(key, bytes, 0);
+    }
+
     fn pay(&mut self, key: Key, bytes: usize, frames: u32) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };

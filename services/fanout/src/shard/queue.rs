@@ -26,6 +26,8 @@ pub(crate) struct SendQueue {
     written: usize,
     /// What all of them cost in memory.
     memory: usize,
+    /// What the link holds of frames that are not here any more: sealed, and not taken by its socket yet.
+    sealed: usize,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl SendQueue {
         }
         // A frame alone in the queue is always taken: a limit below its size would end every tab.
         let cost = bytes.len() + FRAME_OVERHEAD;
-        if !self.frames.is_empty() && self.memory + cost > limit {
+        if !self.frames.is_empty() && self.memory() + cost > limit {
             return Err(Full);
         }
         self.memory += cost;
@@ -135,7 +137,12 @@ impl SendQueue {
     /// What waits costs so many bytes of memory.
     #[must_use]
     pub(crate) fn memory(&self) -> usize {
-        self.memory
+        self.memory + self.sealed
+    }
+
+    /// The link holds so many bytes of what was written.
+    pub(crate) fn set_sealed(&mut self, bytes: usize) {
+        self.sealed = bytes;
     }
 }
 
@@ -193,6 +200,16 @@ mod tests {
         queue.push(Bytes::from_static(b"larger than the limit"), None, 4).expect("alone");
         assert_eq!(queue.push(Bytes::from_static(b"x"), None, 4), Err(Full));
         assert_eq!(drain(&mut queue, 7), "larger than the limit");
+    }
+
+    #[test]
+    fn what_the_link_holds_counts_as_well() {
+        let mut queue = SendQueue::default();
+        queue.set_sealed(1000);
+        queue.push(Bytes::from_static(b"alone"), None, 1000).expect("one is always taken");
+        assert_eq!(queue.push(Bytes::from_static(b"x"), None, 1190), Err(Full));
+        queue.set_sealed(0);
+        queue.push(Bytes::from_static(b"x"), None, 1190).expect("room");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use fanfare_broker::Position;
 use fanfare_token::{OtherClaims, claim_texts};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -97,6 +97,9 @@ impl fmt::Debug for Authorizer {
 impl Authorizer {
     fn new(config: &AuthorizerConfig) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder().redirect(Policy::none()).timeout(DEADLINE).connect_timeout(DEADLINE);
+        if let Some(pem) = &config.ca {
+            client = Certificate::from_pem_bundle(pem)?.into_iter().fold(client, |c, ca| c.add_root_certificate(ca));
+        }
         if is_loopback(&config.form.origin) {
             // A proxy named in the environment is never meant for this machine.
             client = client.no_proxy();

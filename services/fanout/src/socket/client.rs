@@ -16,6 +16,10 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
 
+/// The client has shown a certificate that the port asks for, and the authority that is trusted there vouches for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownClient;
+
 /// The client's address, as far as it is known; that of a forwarded request is known to the node that forwards it.
 pub(super) fn address(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr> {
     if let Some(forwarded) = parts.extensions.get::<Forwarded>() {

@@ -13,8 +13,16 @@ use super::forward::Forwarder;
 use super::origin::{Allowed, Origins};
 use super::port::Port;
 use super::seat::Seats;
-use crate::config::{Config, EdgeLimits, OriginPatterns};
+use crate::config::{Config, EdgeLimits, ListenerTls, NodeTls, OriginPatterns};
 use crate::limit::{Capacity, Decision, KeyedBuckets, Sampled, TrustedProxies, of_network};
+use crate::tls::{Known, Prepared, Server, Trust};
+
+/// Certificates, and whom to trust, that are to take the place of those in use.
+#[derive(Debug)]
+pub(crate) struct OtherTls {
+    listeners: [Option<Prepared>; 2],
+    peers: Arc<Known>,
+}
 
 /// The rules of the HTTP edge, as one node has them.
 #[derive(Debug)]
@@ -31,6 +39,8 @@ pub struct Edge {
     pub(super) bodies: BodyReader,
     /// Forwards requests to the nodes that have their connections.
     pub(crate) forwarder: Forwarder,
+    /// Whom this node trusts among those that it asks over TLS.
+    pub(crate) trust: Arc<Trust>,
     /// The TCP connections of the public port.
     pub(super) public: Arc<Port>,
     /// The TCP connections of the operator's port.
@@ -42,22 +52,49 @@ pub struct Edge {
 
 impl Edge {
     /// The rules of a configuration on a node with this much room.
-    #[must_use]
-    pub fn new(config: &Config, capacity: Capacity) -> Self {
-        let limits = &config.limits.edge;
-        Self {
+    ///
+    /// # Errors
+    /// Why its TLS cannot be used.
+    pub fn new(config: &Config, capacity: Capacity) -> Result<Self, String> {
+        let (limits, tls) = (&config.limits.edge, &config.node.tls);
+        let prepared = |of: &Option<ListenerTls>| of.as_ref().map(|tls| Prepared::new(&tls.listening)).transpose();
+        let server = |of: &Option<ListenerTls>| Ok::<_, String>(prepared(of)?.map(Server::new));
+        let trust = Trust::new(tls.peers.as_ref().map(|peers| peers.asking.clone()).unwrap_or_default())?;
+        Ok(Self {
             capacity,
             proxies: config.node.trusted_proxies.clone().unwrap_or_default(),
             origins: Origins { others: Allowed::new(config.cors.origins.clone()), hosts: config.node.hosts.clone() },
             seats: Seats::new(limits.connect_bounds(capacity.connections)),
             bodies: BodyReader::new(limits.body_bounds(), limits.body),
-            forwarder: Forwarder::new(capacity.forwarded, limits.head),
-            public: Port::new(capacity.public, capacity.http, limits.head),
-            operator: Port::new(capacity.operator, capacity.operator, limits.head),
+            forwarder: Forwarder::new(capacity.forwarded, limits.head, trust.client()?),
+            trust,
+            public: Port::new(capacity.public, capacity.http, limits.head, server(&tls.hubs)?),
+            operator: Port::new(capacity.operator, capacity.operator, limits.head, server(&tls.operator)?),
             failed_tokens: Mutex::new(limits.failed_token_rate().map(KeyedBuckets::new)),
             keys: RandomState::new(),
             lines: Arc::default(),
+        })
+    }
+
+    /// Other certificates, and others to trust; ready to be used.
+    ///
+    /// # Errors
+    /// Why they cannot be used.
+    pub(crate) fn prepare_tls(&self, tls: &NodeTls) -> Result<OtherTls, String> {
+        let prepared = |of: &Option<ListenerTls>| of.as_ref().map(|tls| Prepared::new(&tls.listening)).transpose();
+        let asking = tls.peers.as_ref().map(|peers| peers.asking.clone()).unwrap_or_default();
+        let (listeners, peers) = ([prepared(&tls.hubs)?, prepared(&tls.operator)?], Known::new(asking)?);
+        Ok(OtherTls { listeners, peers })
+    }
+
+    /// Goes by them from the next handshake on.
+    pub(crate) fn use_tls(&self, other: OtherTls) {
+        for (port, prepared) in [&self.public, &self.operator].into_iter().zip(other.listeners) {
+            if let (Some(server), Some(prepared)) = (port.tls(), prepared) {
+                server.replace(prepared);
+            }
         }
+        self.trust.replace(other.peers);
     }
 
     /// Other limits from now on, but for how long a client may take for the head of a request. Whoever is connected stays.

@@ -14,7 +14,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
-use super::client::Peer;
+use super::client::{KnownClient, Peer};
 use super::port::Place;
 use super::wire::Unread;
 
@@ -27,6 +27,8 @@ pub(super) struct Exchange {
     /// Whether a head is on its way.
     pub(super) head: Arc<AtomicBool>,
     pub(super) unread: Unread,
+    /// Whether the client has shown a certificate that was asked for.
+    pub(super) knows_client: bool,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Exchange {
@@ -46,6 +48,9 @@ impl Exchange {
         let keeps_alive = keeps_alive(&request);
         let ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
         request.extensions_mut().insert(Peer(self.peer));
+        if self.knows_client {
+            request.extensions_mut().insert(KnownClient);
+        }
         let request = match ended.load(Ordering::Relaxed) {
             true => request.map(Body::new),
             false => request.map(|body| Body::new(Watched { body, ended: Arc::clone(&ended) })),

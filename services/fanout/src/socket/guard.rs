@@ -9,14 +9,36 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use super::client::KnownClient;
 use super::header::one;
 use super::state::App;
 use crate::clock::unix_seconds;
 use crate::operator::{self, Rights, Role};
+use crate::tls::Server;
 
 /// What whoever may only look is told of everything else.
 const READ_ONLY: &str = "this bearer may look and change nothing; `fanfare token --config FILE --operator` without \
                          --read-only prints one that may";
+
+/// What whoever shows no certificate is told where one is needed.
+const NO_CERTIFICATE: &str =
+    "this port needs a client certificate that client_ca_file of [node.operator_tls] vouches for";
+
+/// What is answered without a certificate: the probes of orchestrators have none.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Lets clients pass whose certificate is good, where one is asked for.
+pub(super) async fn known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let asks = app.edge.operator.tls().is_some_and(Server::asks_clients);
+    let is_known = request.extensions().get::<KnownClient>().is_some();
+    if !asks || is_known || PROBES.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    if app.edge.may_say("no client certificate") {
+        tracing::warn!(path = request.uri().path(), "no client certificate");
+    }
+    refuse(StatusCode::FORBIDDEN, NO_CERTIFICATE)
+}
 
 /// Lets operators pass, and nobody else.
 pub(super) async fn operators(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -9,12 +9,15 @@ use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exchange::Exchange;
-use super::port::Port;
+use super::handshake::{NoTls, TLS_IS_SPOKEN, shake};
+use super::port::{Place, Port};
+use super::stream::{Counted, Stream};
 use super::wire::{Unread, Wire};
 
 /// How many connections may wait to be accepted. The library's 128 overflow when a few hundred tabs
@@ -74,15 +77,38 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\ncontent-type: \
     text/plain\r\ncontent-length: 45\r\n\r\nThe server has no room for another connection";
 
-/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment. `refused` is told of
-/// connections that were refused or gave way, by reason.
+/// Why a TCP connection was not served to its end.
+#[derive(Debug)]
+pub enum Unserved {
+    /// There is no room for it.
+    NoRoom,
+    /// It gave way to another one.
+    GaveWay,
+    /// Its handshake failed.
+    NoTls(NoTls),
+}
+
+impl Unserved {
+    /// The reason as a metric label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NoRoom => "http_connections",
+            Self::GaveWay => "http_gave_way",
+            Self::NoTls(reason) => reason.label(),
+        }
+    }
+}
+
+/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment. `unserved` is told of
+/// connections that were refused or gave way.
 ///
 /// Connections that were upgraded are not waited for: they belong to their shard.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     port: Arc<Port>,
-    refused: impl Fn(&'static str) + Clone + Send + 'static,
+    unserved: impl Fn(Unserved, SocketAddr) + Clone + Send + Sync + 'static,
     shutdown: CancellationToken,
 ) {
     let requests = TaskTracker::new();
@@ -105,20 +131,20 @@ pub async fn serve(
             continue;
         }
         let Ok((place, gives_way)) = port.arrive() else {
-            refused("http_connections");
-            // It is small enough for the kernel's empty buffer; whoever sends more than it can take has no use for it.
-            let _ = stream.try_write(NO_ROOM);
+            unserved(Unserved::NoRoom, peer);
+            if port.tls().is_none() {
+                // It is small enough for the kernel's empty buffer; whoever sends more than it can take has no use for it.
+                let _ = stream.try_write(NO_ROOM);
+            }
             continue;
         };
-        let (head, unread) = (Arc::new(AtomicBool::new(true)), Unread::default());
-        let wire = Wire::new(stream, Arc::clone(&place), Arc::clone(&head), unread.clone());
-        let exchange = Exchange { router: router.clone(), peer, place, head, unread };
-        let (connection, refused) = (one(wire, exchange, port.patience, shutdown.clone()), refused.clone());
+        let arrived = Arrived { tcp: stream, peer, place, port: Arc::clone(&port) };
+        let (connection, told) = (one(arrived, router.clone(), unserved.clone(), shutdown.clone()), unserved.clone());
         requests.spawn(async move {
             tokio::select! {
                 () = connection => {}
                 // It waits for a request, so nothing is lost but a half head.
-                () = gives_way.notified() => refused("http_gave_way"),
+                () = gives_way.notified() => told(Unserved::GaveWay, peer),
             }
         });
     }
@@ -128,11 +154,42 @@ pub async fn serve(
     let _ = tokio::time::timeout(FINISH, requests.wait()).await;
 }
 
+/// A TCP connection that has its place.
+struct Arrived {
+    tcp: TcpStream,
+    peer: SocketAddr,
+    place: Arc<Place>,
+    port: Arc<Port>,
+}
+
 /// Serves one connection; once the node stops, the request under way is its last.
-async fn one(wire: Wire, exchange: Exchange, patience: Duration, shutdown: CancellationToken) {
+async fn one(arrived: Arrived, router: Router, unserved: impl Fn(Unserved, SocketAddr), shutdown: CancellationToken) {
+    let Arrived { tcp, peer, place, port } = arrived;
+    let (head, unread) = (Arc::new(AtomicBool::new(true)), Unread::default());
+    let counted = Counted { tcp, place: Arc::clone(&place), head: Arc::clone(&head) };
+    let stream = match port.tls() {
+        None => Stream::Plain(counted),
+        Some(tls) => {
+            let shaken = tokio::select! {
+                // In a box: it is over soon, and would make the task of each connection as large.
+                shaken = Box::pin(shake(counted, tls.now(), port.patience)) => shaken,
+                () = shutdown.cancelled() => return,
+            };
+            match shaken {
+                Ok(stream) => stream,
+                Err((reason, plain)) => {
+                    unserved(Unserved::NoTls(reason), peer);
+                    return Box::pin(say_that_tls_is_spoken(plain)).await;
+                }
+            }
+        }
+    };
+    let knows_client = stream.knows_client();
+    let wire = Wire::new(stream, unread.clone());
+    let exchange = Exchange { router, peer, place, head, unread, knows_client };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience)
+        .header_read_timeout(port.patience)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(wire), exchange)
         .with_upgrades();
@@ -146,6 +203,18 @@ async fn one(wire: Wire, exchange: Exchange, patience: Duration, shutdown: Cance
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}
+
+/// Tells whoever speaks something else, as most of them speak HTTP and somebody will wonder.
+async fn say_that_tls_is_spoken(plain: Option<Counted>) {
+    let Some(plain) = plain else { return };
+    let unread = Unread::default();
+    unread.set();
+    let mut wire = Wire::new(Stream::Plain(plain), unread);
+    if wire.write_all(TLS_IS_SPOKEN).await.is_ok() {
+        // It may have left.
+        let _ = wire.shutdown().await;
     }
 }
 

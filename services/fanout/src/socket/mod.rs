@@ -16,6 +16,7 @@ mod events;
 mod exchange;
 mod forward;
 mod guard;
+mod handshake;
 mod header;
 mod hub;
 mod letters;
@@ -37,14 +38,17 @@ pub mod shard;
 #[cfg(test)]
 mod stale_tests;
 mod state;
+mod stream;
 mod users;
 mod web_socket;
 mod wire;
 
 pub use connections::Listings;
 pub use edge::Edge;
+pub(crate) use edge::OtherTls;
 pub use forward::address_of_hubs;
-pub use listen::{BindError, bind, serve};
+pub use handshake::NoTls;
+pub use listen::{BindError, Unserved, bind, serve};
 pub use page::{Page, PageError};
 pub use peers::Peers;
 pub use port::Port;
@@ -62,14 +66,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Serves the public port until `shutdown`.
 pub async fn serve_public(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
-    let (port, metrics) = (Arc::clone(&app.edge.public), Arc::clone(&app.metrics));
-    serve(listener, public(app), port, move |reason| metrics.http_refused(reason), shutdown).await;
+    let (port, told) = (Arc::clone(&app.edge.public), Arc::clone(&app));
+    serve(listener, public(app), port, move |reason, peer| told.unserved("hubs", &reason, peer), shutdown).await;
 }
 
 /// Serves the operator's port until `shutdown`.
 pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
-    let (port, metrics) = (Arc::clone(&app.edge.operator), Arc::clone(&app.metrics));
-    serve(listener, operator(app), port, move |reason| metrics.http_refused(reason), shutdown).await;
+    let (port, told) = (Arc::clone(&app.edge.operator), Arc::clone(&app));
+    serve(listener, operator(app), port, move |reason, peer| told.unserved("operator", &reason, peer), shutdown).await;
 }
 
 /// What the public port answers.
@@ -117,5 +121,6 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/healthz", get(admin::healthz))
         .route("/readyz", get(admin::readyz))
         .route("/metrics", get(admin::metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::known_clients))
         .with_state(app)
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use http::StatusCode;
 use reqwest::Client;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 
 use crate::clock::unix_seconds;
 use crate::nodes::{Alive, Nodes};
 use crate::operator::{self, Role};
 use crate::seal::Seal;
+use crate::vocabulary::scheme_of;
 
 /// How long another node may take.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -42,13 +44,13 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 impl Peers {
-    /// Those that this node knows of.
+    /// Those that this node knows of, asked as `tls` says where they speak it.
     ///
     /// # Errors
     /// The HTTP client cannot be made.
-    pub fn new(nodes: Nodes) -> Result<Self, reqwest::Error> {
+    pub fn new(nodes: Nodes, tls: ClientConfig) -> Result<Self, reqwest::Error> {
         let client = Client::builder().redirect(Policy::none()).timeout(DEADLINE).connect_timeout(DEADLINE).no_proxy();
-        Ok(Self { nodes, client: client.build()? })
+        Ok(Self { nodes, client: client.tls_backend_preconfigured(tls).build()? })
     }
 
     /// All that are alive, but for this one.
@@ -73,7 +75,8 @@ impl Peers {
             Question::Get(path) => (path, None),
             Question::Post(path, json) => (path, Some(json)),
         };
-        let url = format!("http://{address}{path}");
+        let (scheme, address) = scheme_of(address);
+        let url = format!("{scheme}://{address}{path}");
         let request = match json {
             None => self.client.get(url),
             Some(json) => self.client.post(url).header(http::header::CONTENT_TYPE, "application/json").body(json),

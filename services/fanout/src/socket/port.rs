@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::limit::{Full, HttpConnections, HttpKey};
+use crate::tls::Server;
 
 /// The most bytes of request heads that are not whole yet.
 const HEAD_BYTES: usize = 32 << 20;
@@ -16,6 +17,8 @@ const HEAD_BYTES: usize = 32 << 20;
 pub struct Port {
     /// How long a connection may wait for a request, and a client may take for its head.
     pub(super) patience: Duration,
+    /// What is spoken on its connections before HTTP; none if nothing is.
+    tls: Option<Server>,
     inner: Mutex<Inner>,
 }
 
@@ -36,9 +39,14 @@ pub(super) struct Place {
 impl Port {
     /// A port with at most so many TCP connections, of which `most_waiting` wait for a request, each at most for so long.
     #[must_use]
-    pub fn new(most: usize, most_waiting: usize, patience: Duration) -> Arc<Self> {
+    pub fn new(most: usize, most_waiting: usize, patience: Duration, tls: Option<Server>) -> Arc<Self> {
         let rule = HttpConnections::new(most, most_waiting, HEAD_BYTES);
-        Arc::new(Self { patience, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
+        Arc::new(Self { patience, tls, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
+    }
+
+    /// What is spoken on its connections before HTTP.
+    pub(crate) fn tls(&self) -> Option<&Server> {
+        self.tls.as_ref()
     }
 
     /// How many TCP connections there are.

@@ -1,6 +1,7 @@
 //! What the handlers of the HTTP edge work with.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::answer::SOON;
 use super::authorizers::Authorizers;
 use super::connections::Listings;
 use super::edge::Edge;
+use super::listen::Unserved;
 use super::page::Page;
 use super::peers::Peers;
 use super::refresh::Passing;
@@ -283,6 +285,17 @@ impl App {
     /// Counts a refusal.
     pub(super) fn count(&self, refusal: NotAccepting) {
         self.metrics.connect_refused(refusal.label());
+    }
+
+    /// Counts a TCP connection of a listener that was not served to its end, and tells of those whose handshake failed.
+    pub(super) fn unserved(&self, listener: &'static str, reason: &Unserved, peer: SocketAddr) {
+        self.metrics.http_refused(reason.label());
+        if let Unserved::NoTls(no_tls) = reason
+            && !no_tls.is_silent()
+            && self.edge.may_say(no_tls.label())
+        {
+            tracing::warn!(listener, %peer, reason = %no_tls, "a TLS handshake failed");
+        }
     }
 
     /// Whether the node takes connections at all, uncounted.

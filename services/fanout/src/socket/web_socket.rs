@@ -1,4 +1,4 @@
-//! `GET {hub}` with an upgrade: from an HTTP request to a bare socket in a shard.
+//! `GET {hub}` with an upgrade: from an HTTP request to a bare socket, or one within TLS, in a shard.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::origin::Foreign;
 use super::port::Place;
 use super::shard::{Command, Denied, Welcome};
 use super::state::App;
+use super::stream::Bare;
 use super::wire::Wire;
 use crate::config::HubConfig;
 
@@ -77,7 +78,7 @@ pub(super) async fn open(
 
 /// Takes the TCP socket out of its HTTP wrapping: the wrapping costs memory per idle connection and a
 /// layer per write.
-async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, Arc<Place>, bytes::Bytes)> {
+async fn bare_socket(upgrade: OnUpgrade) -> Option<(Bare, Arc<Place>, bytes::Bytes)> {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -89,11 +90,12 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(std::net::TcpStream, Arc<Pla
         tracing::error!("an upgraded connection is not a TCP socket");
         return None;
     };
-    let (stream, place) = parts.io.into_inner().into_parts();
-    place.upgrade();
-    match stream.into_std() {
+    match parts.io.into_inner().into_stream().into_bare() {
         // Copied: even an empty slice of it would keep the whole 8 KiB read buffer for the connection's life.
-        Ok(stream) => Some((stream, place, bytes::Bytes::copy_from_slice(&parts.read_buf))),
+        Ok((stream, place)) => {
+            place.upgrade();
+            Some((stream, place, bytes::Bytes::copy_from_slice(&parts.read_buf)))
+        }
         Err(error) => {
             tracing::warn!(%error, "a socket could not be taken out of its runtime");
             None

@@ -1,4 +1,4 @@
-//! The bytes of one HTTP connection: counted while a head is on its way, and let go gently at the end.
+//! The bytes of one HTTP connection, let go gently at the end.
 
 use std::io;
 use std::pin::Pin;
@@ -8,10 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::port::Place;
+use super::stream::Stream;
 
 /// How long a client may take to read an answer that came before the end of its body.
 const LINGER: Duration = Duration::from_secs(2);
@@ -34,26 +33,23 @@ impl Unread {
     }
 }
 
-/// A TCP connection of the HTTP side.
+/// A connection of the HTTP side.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: TcpStream,
-    place: Arc<Place>,
-    /// Whether a head is on its way; shared with whoever answers.
-    head: Arc<AtomicBool>,
+    stream: Stream,
     unread: Unread,
     closing: Option<Pin<Box<Sleep>>>,
     thrown_away: usize,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, place: Arc<Place>, head: Arc<AtomicBool>, unread: Unread) -> Self {
-        Self { stream, place, head, unread, closing: None, thrown_away: 0 }
+    pub(super) fn new(stream: Stream, unread: Unread) -> Self {
+        Self { stream, unread, closing: None, thrown_away: 0 }
     }
 
-    /// The bare socket and its place.
-    pub(super) fn into_parts(self) -> (TcpStream, Arc<Place>) {
-        (self.stream, self.place)
+    /// What it is spoken over.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
     }
 
     /// Reads what still comes of a body: closed with unread bytes, the kernel resets the connection and the answer is
@@ -74,13 +70,7 @@ impl Wire {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let count = buffer.filled().len() - before;
-        if count > 0 && self.head.load(Ordering::Relaxed) {
-            self.place.receive(count);
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 

@@ -9,8 +9,10 @@ pub mod name;
 pub mod owner;
 pub mod personal;
 mod place;
+mod reached;
 
 pub use identity::{Identity, IdentityError};
 pub use intervals::{CHANGES_KEPT, Interval, Intervals};
 pub use membership::Membership;
 pub use place::Place;
+pub use reached::{reached_over, scheme_of};

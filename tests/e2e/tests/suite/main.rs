@@ -41,5 +41,6 @@ mod schema_registry;
 mod slow;
 mod standing;
 mod startup;
+mod tls;
 mod tokens;
 mod web_socket;

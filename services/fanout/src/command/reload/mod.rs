@@ -1,5 +1,6 @@
 //! What a node reads again while it runs: its hubs, schemas and routes, and of its other settings those that move no tab.
 
+mod certificates;
 mod difference;
 mod hubs;
 mod routes;
@@ -14,17 +15,33 @@ use tokio::signal::unix::Signal;
 use super::node::Node;
 use crate::config::Config;
 use crate::socket::App;
+use certificates::Certificates;
 use routes::ReloadRoutes;
 use settings::Settings;
 
 /// How often watched files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// How often the files of certificates are, which are watched in any case.
+const CERTIFICATES: Duration = Duration::from_secs(10);
+
 /// What is needed to read it all once more.
 pub(super) struct Reload {
     settings: Settings,
     routes: ReloadRoutes,
+    certificates: Certificates,
     app: Arc<App>,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// All of it: somebody says so.
+    All,
+    /// The files that are watched.
+    Watched,
+    /// Those of certificates.
+    Certificates,
 }
 
 impl Reload {
@@ -32,29 +49,36 @@ impl Reload {
     pub(super) fn new(file: PathBuf, config: Config, node: &Node) -> Self {
         let app = Arc::clone(&node.app);
         let routes = ReloadRoutes::new(&config, Arc::clone(&app));
-        Self { settings: Settings::new(file, config, Arc::clone(&app)), routes, app }
+        let certificates = Certificates::new(config.node.tls.clone(), Arc::clone(&app));
+        Self { settings: Settings::new(file, config, Arc::clone(&app)), routes, certificates, app }
     }
 
-    /// Reads all of it again at each signal, and what is watched whenever its files have changed.
+    /// Reads all of it again at each signal, what is watched whenever its files have changed, and the certificates whenever
+    /// theirs have.
     pub(super) async fn run(mut self, mut hang_up: Signal) {
+        let mut watched = tokio::time::interval(LOOK);
+        let mut certificates = tokio::time::interval(CERTIFICATES);
         loop {
-            let signalled = tokio::select! {
+            let look = tokio::select! {
                 signal = hang_up.recv() => match signal {
-                    Some(()) => true,
+                    Some(()) => Look::All,
                     None => return,
                 },
-                () = tokio::time::sleep(LOOK), if self.routes.are_watched() || self.settings.is_watched() => false,
+                _ = watched.tick(), if self.routes.are_watched() || self.settings.is_watched() => Look::Watched,
+                _ = certificates.tick(), if self.certificates.are_any() => Look::Certificates,
             };
             // Reading and compiling a folder of routes takes long enough to hold up the requests of this thread.
-            tokio::task::block_in_place(|| self.look(signalled));
+            tokio::task::block_in_place(|| self.look(look));
         }
     }
 
-    fn look(&mut self, signalled: bool) {
-        if !signalled && !self.settings.has_changed() {
-            return self.routes.look(self.settings.now());
+    fn look(&mut self, look: Look) {
+        match look {
+            Look::Certificates => return self.certificates.look(),
+            Look::Watched if !self.settings.has_changed() => return self.routes.look(self.settings.now()),
+            Look::Watched | Look::All => {}
         }
-        let outcome = self.settings.reload(&mut self.routes);
+        let outcome = self.settings.reload(&mut self.routes, &mut self.certificates);
         self.app.metrics.config_reloaded(outcome.label(), outcome.holds());
     }
 }

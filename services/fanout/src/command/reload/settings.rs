@@ -9,18 +9,19 @@ use fanfare_token::{OtherKeys, Verifier};
 use toml::Table;
 
 use super::super::secret;
+use super::certificates::Certificates;
 use super::difference::{Changed, changed};
 use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
 use crate::config::{Config, EdgeLimits};
 use crate::document::Source;
 use crate::seal::Seal;
-use crate::socket::App;
+use crate::socket::{App, OtherTls};
 
 /// The keys whose other values hold at once, by their section.
-const AT_ONCE: [(&str, &[&str]); 6] = [
+const AT_ONCE: [(&str, &[&str]); 7] = [
     ("cors", &["origins"]),
-    ("issuer", &["jwks", "discovery", "jwks_file"]),
+    ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
     (
         "limits",
         &[
@@ -36,9 +37,14 @@ const AT_ONCE: [(&str, &[&str]); 6] = [
         ],
     ),
     ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file", "watch"]),
+    // In the sections of certificates.
+    ("node", &["cert_file", "key_file", "minimum_version", "client_ca_file", "ca_file", "server_name"]),
     ("routes", &["path", "watch"]),
     ("schemas", &["path", "demo"]),
 ];
+
+/// The sections of listeners, which begin to speak TLS or leave it with a start alone.
+const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
 
 /// Those of them that need a start after all where `trusted_proxies` has changed, which does: until then all clients may seem
 /// to have the address of a proxy.
@@ -96,6 +102,7 @@ struct Checked {
     limits: Option<EdgeLimits>,
     keys: Option<OtherKeys>,
     seal: Option<Seal>,
+    tls: Option<OtherTls>,
 }
 
 impl Settings {
@@ -132,16 +139,16 @@ impl Settings {
     }
 
     /// Reads the file again, puts in place what can be, and tells the rest.
-    pub(super) fn reload(&mut self, routes: &mut ReloadRoutes) -> Outcome {
+    pub(super) fn reload(&mut self, routes: &mut ReloadRoutes, certificates: &mut Certificates) -> Outcome {
         // First of all: what is written to it while it is read is looked at again.
         self.saw();
-        let outcome = self.read_again(routes);
+        let outcome = self.read_again(routes, certificates);
         routes.saw(&self.now);
         outcome
     }
 
-    fn read_again(&mut self, routes: &ReloadRoutes) -> Outcome {
-        let read = self.read();
+    fn read_again(&mut self, routes: &ReloadRoutes, certificates: &mut Certificates) -> Outcome {
+        let read = self.read(certificates);
         let (table, config, checked) = match read {
             Ok(read) => read,
             Err(faults) => {
@@ -152,19 +159,19 @@ impl Settings {
             }
         };
         let other_proxies = config.node.trusted_proxies != self.now.node.trusted_proxies;
+        let late = Late { other_proxies, toggled: toggled(&self.began, &table) };
         let changed_since = changed(&self.began, &table);
-        let mut late: BTreeSet<Changed> =
-            changed_since.iter().filter(|key| needs_start(key, other_proxies)).cloned().collect();
+        let mut needed: BTreeSet<Changed> = changed_since.iter().filter(|key| late.is(key)).cloned().collect();
         let other_hubs = self.has_other_hubs(&table, &config);
-        let wait = self.hubs.need_start(&config, &late).filter(|_| other_hubs);
+        let wait = self.hubs.need_start(&config, &needed).filter(|_| other_hubs);
         let platform = if wait.is_none() { self.now.with_platform_of(&config) } else { self.now.clone() };
         let table_of_routes = routes.read(&platform);
         if other_hubs && wait.is_none() && table_of_routes.is_err() {
             // Whoever changed several files meant all of them.
             return Outcome::Faulty;
         }
-        let is_other = changed(&self.read, &table).iter().any(|key| !needs_start(key, other_proxies));
-        let changes = match self.apply(&config, checked) {
+        let is_other = changed(&self.read, &table).iter().any(|key| !late.is(key));
+        let changes = match self.apply(&config, checked, certificates) {
             Ok(changes) => changes || is_other,
             Err(fault) => {
                 tracing::error!(fault, "the configuration has a fault: all stays as it was");
@@ -183,14 +190,14 @@ impl Settings {
             reason if other_hubs => {
                 let reason = reason.unwrap_or_else(|| "their routes or schemas do".to_owned());
                 tracing::warn!(reason, "restart needed: the hubs changed, and stay as they were");
-                late.extend(changed_since.into_iter().filter(is_of_hubs));
+                needed.extend(changed_since.into_iter().filter(is_of_hubs));
             }
             _ => {}
         }
-        for key in &late {
+        for key in &needed {
             tracing::warn!(%key, "restart needed: {key} changed");
         }
-        match (late.is_empty(), changes) {
+        match (needed.is_empty(), changes) {
             (false, _) => Outcome::NeedsStart,
             (true, true) => Outcome::Applied,
             (true, false) => {
@@ -202,8 +209,11 @@ impl Settings {
 
     /// Whether hubs, or those whom they ask, are not what they were when the file was read last.
     fn has_other_hubs(&self, table: &Table, config: &Config) -> bool {
-        let tokens = |config: &Config| config.authorizers.iter().map(|asked| asked.token.clone()).collect::<Vec<_>>();
-        changed(&self.read, table).iter().any(is_of_hubs) || tokens(config) != tokens(&self.now)
+        let files = |config: &Config| {
+            let files = config.authorizers.iter().map(|asked| (asked.token.clone(), asked.ca.clone()));
+            files.collect::<Vec<_>>()
+        };
+        changed(&self.read, table).iter().any(is_of_hubs) || files(config) != files(&self.now)
     }
 
     /// Puts the hubs of a configuration in place, if they are others, and goes on with where schemas and routes are.
@@ -220,16 +230,16 @@ impl Settings {
         Ok(())
     }
 
-    fn read(&self) -> Result<(Table, Config, Checked), Vec<String>> {
+    fn read(&self, certificates: &Certificates) -> Result<(Table, Config, Checked), Vec<String>> {
         let told = |faults: Vec<crate::document::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
         let source = Source::read(&self.file).map_err(|fault| told(vec![fault]))?;
         let config = Config::parse(&source).map_err(told)?;
         let table = source.text.parse().map_err(|error: toml::de::Error| vec![error.to_string()])?;
-        let checked = self.check(&config).map_err(|fault| vec![fault])?;
+        let checked = self.check(&config, certificates).map_err(|fault| vec![fault])?;
         Ok((table, config, checked))
     }
 
-    fn check(&self, config: &Config) -> Result<Checked, String> {
+    fn check(&self, config: &Config, certificates: &Certificates) -> Result<Checked, String> {
         let keys = self.app.verifier.as_ref().map(|verifier: &Verifier| verifier.other_keys(&config.issuers));
         let keys = keys.transpose().map_err(|error| error.to_string())?;
         let is_other = |old: &Config| {
@@ -241,6 +251,7 @@ impl Settings {
             limits: Some(self.limits(config)).filter(|limits| *limits != self.now.limits.edge),
             keys: keys.filter(|keys| keys.issuers().next().is_some()),
             seal: seal.transpose().map_err(|error| format!("the node secret cannot be read: {error}"))?,
+            tls: certificates.check(&config.node.tls)?,
         })
     }
 
@@ -260,15 +271,18 @@ impl Settings {
     }
 
     /// Puts in place what was checked; whether that is anything.
-    fn apply(&mut self, config: &Config, checked: Checked) -> Result<bool, String> {
-        let Checked { origins, limits, keys, seal } = checked;
-        let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some();
+    fn apply(&mut self, config: &Config, checked: Checked, certificates: &mut Certificates) -> Result<bool, String> {
+        let Checked { origins, limits, keys, seal, tls } = checked;
+        let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some() || tls.is_some();
         // First of all, as it alone may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
             tracing::info!("another node secret, or another one before it");
             let node = &config.node;
             (self.now.node.secret, self.now.node.previous_secret) = (node.secret.clone(), node.previous_secret.clone());
+        }
+        if let Some(tls) = tls {
+            certificates.replace(config.node.tls.clone(), tls);
         }
         if origins {
             tracing::info!("other origins may use the hubs");
@@ -288,13 +302,30 @@ impl Settings {
     }
 }
 
-/// Whether a key is read at the start alone.
-fn needs_start(changed: &Changed, other_proxies: bool) -> bool {
-    let section = changed.first();
-    other_proxies && BY_ADDRESS.contains(&changed.key.as_str())
-        || is_of_presence(changed)
-        || !is_of_hubs(changed)
-            && !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
+/// Which keys are read at the start alone.
+struct Late {
+    /// The proxies are others.
+    other_proxies: bool,
+    /// The listeners that would begin to speak TLS, or leave it.
+    toggled: Vec<&'static str>,
+}
+
+impl Late {
+    /// Whether this one is.
+    fn is(&self, changed: &Changed) -> bool {
+        let (section, within) = (changed.first(), changed.section.get(1).map_or("", String::as_str));
+        self.other_proxies && BY_ADDRESS.contains(&changed.key.as_str())
+            || section == "node" && self.toggled.contains(&within)
+            || is_of_presence(changed)
+            || !is_of_hubs(changed)
+                && !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
+    }
+}
+
+/// The listeners that speak TLS by one file alone.
+fn toggled(before: &Table, after: &Table) -> Vec<&'static str> {
+    let speaks = |table: &Table, name: &str| table.get("node").and_then(|node| node.get(name)).is_some();
+    LISTENERS.into_iter().filter(|name| speaks(before, name) != speaks(after, name)).collect()
 }
 
 #[cfg(test)]

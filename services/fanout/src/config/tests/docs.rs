@@ -5,12 +5,12 @@ use fanfare_event::Registry;
 use super::*;
 use crate::route::{HubDeclaration, RouteTable};
 
-fn manual(name: &str) -> String {
+pub(super) fn manual(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)).unwrap()
 }
 
 /// The TOML examples of a page.
-fn examples(page: &str) -> Vec<&str> {
+pub(super) fn examples(page: &str) -> Vec<&str> {
     page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
@@ -61,7 +61,7 @@ fn the_example_of_a_configuration_is_sound() {
     std::fs::create_dir(folder.path().join("routes")).unwrap();
     std::fs::write(folder.path().join("secret"), [b'x'; 32]).unwrap();
     let page = manual("configuration.md");
-    let [example, brokers @ .., methods, presence] = &examples(&page)[..] else { panic!("examples") };
+    let [example, _tls, brokers @ .., methods, presence] = &examples(&page)[..] else { panic!("examples") };
     assert_eq!(brokers.len(), 2);
     // The last is a continuation of the first.
     let example = format!("{example}\n{methods}\n{presence}").replace("/run/secrets/fanfare", "secret");
@@ -73,6 +73,8 @@ fn every_key_is_explained() {
     let page = manual("configuration.md");
     let sections = [
         node::KEYS,
+        super::super::tls::OPERATOR,
+        super::super::tls::PEERS,
         limits::KEYS,
         edge::KEYS,
         health::KEYS,
@@ -85,7 +87,7 @@ fn every_key_is_explained() {
         SECTIONS,
     ];
     for key in sections.concat().into_iter().chain(broker::keys()) {
-        let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]")];
+        let named = [format!("`{key}`"), format!("[{key}"), format!("[[{key}]]"), format!("[node.{key}]")];
         assert!(named.iter().any(|named| page.contains(named)), "{key}");
     }
     let page = manual("routes.md");
@@ -101,7 +103,7 @@ fn the_examples_of_brokers_are_sound() {
     std::fs::write(folder.path().join("fanfare.creds"), "creds").unwrap();
     std::fs::write(folder.path().join("kafka.properties"), "sasl.password=p\n").unwrap();
     let page = manual("configuration.md");
-    for example in &examples(&page)[1..3] {
+    for example in &examples(&page)[2..4] {
         let least = LEAST.replace("[broker]\nurl = \"embedded:log\"", &example.replace("/run/secrets/", ""));
         let text = least.replace("data = \"data\"", "data = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"");
         parse_in(folder.path(), &text).unwrap_or_else(|faults| panic!("{}", faults[0]));

@@ -21,7 +21,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("data = \"data\"", "data = \"data\"\nadvertise = \"0.0.0.0:9090\"", "6:13: `advertise` is no address that others reach: \"0.0.0.0:9090\""),
     ("data = \"data\"", "data = \"data\"\nadvertise_hubs = \"0.0.0.0:8080\"", "6:18: `advertise_hubs` is no address that others reach: \"0.0.0.0:8080\""),
     ("data = \"data\"", "data = \"data\"\nadvertise = \"::1:9090\"", "6:13: `advertise` is not a host and a port: \"::1:9090\""),
-    ("data = \"data\"", "data = \"data\"\nadvertise = \"http://node-1:9090\"", "6:13: `advertise` is not a host and a port"),
+    ("data = \"data\"", "data = \"data\"\nadvertise = \"ftp://node-1:9090\"", "6:13: `advertise` is not a host and a port"),
     ("data = \"data\"", "data = \"data\"\nmax_connections = 0", "6:19: `max_connections` of [node] is 0 (it must be 1 to 1000000; left out, it is what the limit of open files leaves)"),
     ("data = \"data\"", "data = \"data\"\ntrusted_proxies = [\"10.0.0.0/40\"]", "6:20: `trusted_proxies`: not an IP address or network: \"10.0.0.0/40\" (an address such as 10.0.0.7, or a network such as 10.0.0.0/8)"),
     ("data = \"data\"", "data = \"data\"\nhosts = [\"https://app.example.com\"]", "6:10: not a host: \"https://app.example.com\" (as it stands in the page's URL: a host, and a port unless it is the scheme's own, for instance app.example.com)"),

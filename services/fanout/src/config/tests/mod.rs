@@ -6,6 +6,7 @@ mod faults;
 mod join;
 mod presence;
 mod shared_brokers;
+mod tls;
 
 use std::path::Path;
 

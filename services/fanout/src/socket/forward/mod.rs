@@ -15,11 +15,9 @@ use std::time::Duration;
 use super::shard::Denied;
 use crate::connection::Home;
 pub use address::address_of_hubs;
-use axum::body::Body;
 pub(super) use forwarded::{Forwarded, NotForwarded};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use place::Places;
+use rustls::ClientConfig;
 use thiserror::Error;
 
 /// Why the node that has a connection gives no answer.
@@ -41,19 +39,20 @@ pub(super) enum NoAnswer {
 pub(crate) struct Forwarder {
     process: u64,
     own: OnceLock<Home>,
-    client: Client<HttpConnector, Body>,
+    client: outbound::Asking,
     places: Arc<Places>,
 }
 
 impl Forwarder {
-    /// Forwards at most so many requests at a time. No idle TCP connection of its waits for longer than other nodes let it.
+    /// Forwards at most so many requests at a time, as `tls` says to nodes that speak it. No idle TCP connection of its waits
+    /// for longer than other nodes let it.
     #[must_use]
-    pub(crate) fn new(most: usize, patience: Duration) -> Self {
+    pub(crate) fn new(most: usize, patience: Duration, tls: ClientConfig) -> Self {
         let process = uuid::Uuid::new_v4().as_u64_pair().0;
-        Self { process, own: OnceLock::new(), client: outbound::client(patience), places: Places::new(most) }
+        Self { process, own: OnceLock::new(), client: outbound::client(patience, tls), places: Places::new(most) }
     }
 
-    /// Other nodes reach the hubs of this one there, as `host:port`.
+    /// Other nodes reach the hubs of this one there, as `host:port`, or `https://host:port`.
     pub(crate) fn set_address(&self, address: &str) {
         match Home::new(self.process, address) {
             // The first that is found stays: tokens name it.
@@ -86,10 +85,16 @@ impl Forwarder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::{Asking, Trust};
+
+    fn forwarder() -> Forwarder {
+        let trust = Trust::new(Asking::default()).expect("nobody is trusted");
+        Forwarder::new(8, Duration::from_secs(1), trust.client().expect("a client"))
+    }
 
     #[test]
     fn a_connection_is_here_elsewhere_or_gone() {
-        let forwarder = Forwarder::new(8, Duration::from_secs(1));
+        let forwarder = forwarder();
         let (own, home) = (forwarder.process, Home::new);
         assert_eq!(forwarder.elsewhere(None, false), Ok(None), "negotiated by a node that could not be reached");
         forwarder.set_address("10.0.0.1:8080");
@@ -108,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_address_that_no_token_has_room_for_is_not_told() {
-        let forwarder = Forwarder::new(8, Duration::from_secs(1));
+        let forwarder = forwarder();
         forwarder.set_address(&format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS)));
         assert_eq!(forwarder.home(), None);
     }

@@ -7,9 +7,11 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Uri, header, uri};
 use http_body_util::BodyExt as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 
 use super::forwarded::{Forwarded, HEADER};
 use super::{Forwarder, NoAnswer};
@@ -21,6 +23,7 @@ use crate::socket::client;
 use crate::socket::opening::refused;
 use crate::socket::shard::Denied;
 use crate::socket::state::App;
+use crate::vocabulary::scheme_of;
 
 /// How long the other node may take to be reached.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -47,9 +50,13 @@ const NOT_FORWARDED: [HeaderName; 8] = [
     HEADER,
 ];
 
+/// Asks nodes over TCP, or over TLS where that is spoken.
+pub(super) type Asking = Client<HttpsConnector<HttpConnector>, Body>;
+
 /// Reuses TCP connections that the other side keeps for so long.
-pub(super) fn client(patience: Duration) -> Client<HttpConnector, Body> {
+pub(super) fn client(patience: Duration, tls: ClientConfig) -> Asking {
     let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT));
     connector.set_recv_buffer_size(Some(READ_AHEAD));
@@ -58,7 +65,9 @@ pub(super) fn client(patience: Duration) -> Client<HttpConnector, Body> {
         // The other side must not give it up at the moment in which it is used again.
         .pool_idle_timeout(patience / 2)
         .pool_max_idle_per_host(MOST_IDLE)
-        .build(connector)
+        .build(
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector),
+        )
 }
 
 impl Forwarder {
@@ -125,7 +134,8 @@ impl Forwarder {
 /// The request as it goes to the other node.
 fn request(app: &App, home: &Home, parts: &Parts, body: Body) -> Result<Request<Body>, Refusal> {
     let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
-    let address = Uri::builder().scheme("http").authority(home.address()).path_and_query(path).build();
+    let (scheme, address) = scheme_of(home.address());
+    let address = Uri::builder().scheme(scheme).authority(address).path_and_query(path).build();
     let Ok(address) = address else { return Err(refused(app, Denied::Unknown)) };
     let mut request = Request::new(body);
     *request.method_mut() = parts.method.clone();

@@ -8,6 +8,7 @@ use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
+use super::super::stream::Bare;
 use super::Page;
 use crate::connection::ConnectionId;
 use crate::shard::{Caller, Denied, Listing, NotRefreshed, Opening, PollAnswer, Welcome};
@@ -31,7 +32,7 @@ pub enum Command {
         /// What the request told.
         arrival: Arrival,
         /// The socket, without its HTTP wrapping and not registered with any runtime.
-        stream: std::net::TcpStream,
+        stream: Bare,
         /// Bytes that the client sent right behind its request.
         read_ahead: Bytes,
     },

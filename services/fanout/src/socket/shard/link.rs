@@ -1,16 +1,15 @@
 //! The three ways in which a connection's bytes leave.
 
 use std::cell::RefCell;
-use std::net::Shutdown;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::Shard;
+use super::secure::Secure;
+use super::stream::Stream;
 use crate::shard::{Key, LinkState, PollAnswer};
 
 /// How many frames an event stream hands to the HTTP side ahead of its socket; what it does not take stays in the
@@ -34,7 +33,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A socket of its own.
-    WebSocket(TcpStream),
+    WebSocket(Stream),
     /// The body of a response that never ends.
     EventStream(mpsc::Sender<Bytes>),
     /// One response per poll: the poll that waits.
@@ -82,7 +81,7 @@ impl Shard {
             // message with it.
             LinkState::Shut => {
                 if let Kind::WebSocket(stream) = &link.kind
-                    && SockRef::from(stream).shutdown(Shutdown::Write).is_err()
+                    && stream.finish().is_err()
                 {
                     self.core().link_over(key);
                 }
@@ -100,16 +99,38 @@ impl Shard {
         }
     }
 
-    fn write_socket(&self, key: Key, link: &Link, stream: &TcpStream) {
+    fn write_socket(&self, key: Key, link: &Link, stream: &Stream) {
         // At the time of the turn: asking for it at each write would cost a tenth of a delivery.
-        let waits = self.core.borrow_mut().write(key, WRITES_PER_TURN, |slices| match slices {
-            [slice] => stream.try_write(slice),
-            slices => stream.try_write_vectored(slices),
-        });
+        let waits = match stream {
+            Stream::Plain(tcp) => self.core.borrow_mut().write(key, WRITES_PER_TURN, |slices| match slices {
+                [slice] => tcp.try_write(slice),
+                slices => tcp.try_write_vectored(slices),
+            }),
+            Stream::Tls(secure) => self.write_secure(key, secure),
+        };
         // Something is left, or another turn's: the link's task goes on once the socket takes it.
         if waits {
             link.wake.notify_one();
         }
+    }
+
+    /// The same within TLS; whether something is left.
+    fn write_secure(&self, key: Key, secure: &Secure) -> bool {
+        let mut core = self.core.borrow_mut();
+        match secure.send() {
+            // It was handed over before, but only now does the client take it.
+            Ok(true) => {
+                core.wrote(key, 0);
+            }
+            Ok(false) => {}
+            Err(_) => {
+                core.link_lost(key);
+                return false;
+            }
+        }
+        let waits = core.write(key, WRITES_PER_TURN, |slices| secure.write(slices));
+        core.set_sealed(key, secure.sealed());
+        waits || secure.waits()
     }
 
     fn write_events(&self, key: Key, link: &Link, events: &mpsc::Sender<Bytes>) {

@@ -13,7 +13,9 @@ mod listing;
 mod publish;
 mod replay;
 mod request;
+mod secure;
 mod start;
+mod stream;
 mod uploads;
 mod web_socket;
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_signalr::{Message, Outcome, Value};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
+use super::super::stream::Bare;
 use super::Shard;
 use super::command::{Arrival, Command};
 use super::link::{Kind, Link};
+use super::stream::Stream;
 use crate::clock::unix_seconds;
 use crate::connection::ConnectionId;
 use crate::shard::{Denied, Key, PollAnswer};
@@ -53,8 +54,8 @@ impl Shard {
         }
     }
 
-    fn take_socket(self: &Rc<Self>, arrival: Arrival, stream: std::net::TcpStream, read_ahead: &Bytes) {
-        let stream = match TcpStream::from_std(stream) {
+    fn take_socket(self: &Rc<Self>, arrival: Arrival, stream: Bare, read_ahead: &Bytes) {
+        let stream = match Stream::take(stream) {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a socket could not be taken over");

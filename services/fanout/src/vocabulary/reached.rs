@@ -1,0 +1,16 @@
+//! Where a port of a node is reached: `host:port`, and `https://host:port` where it speaks TLS.
+
+/// An address that says whether TLS is spoken there.
+#[must_use]
+pub fn reached_over(tls: bool, address: &str) -> String {
+    if tls { format!("https://{address}") } else { address.to_owned() }
+}
+
+/// The scheme of what is asked there, with the host and the port.
+#[must_use]
+pub fn scheme_of(reached: &str) -> (&'static str, &str) {
+    match reached.strip_prefix("https://") {
+        Some(address) => ("https", address),
+        None => ("http", reached),
+    }
+}

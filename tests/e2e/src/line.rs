@@ -1,0 +1,153 @@
+//! The way to an address: in the clear, unless a test says that TLS is spoken there.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use fanfare_test_servers::certificates::Certificates;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Where TLS is spoken, and how: every client of the tests goes by it.
+static TLS: Mutex<Option<HashMap<SocketAddr, Arc<ClientConfig>>>> = Mutex::new(None);
+
+/// A connection.
+#[derive(Debug)]
+pub enum Line {
+    /// In the clear.
+    Plain(TcpStream),
+    /// Within TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What a client shows and speaks.
+#[derive(Debug, Clone)]
+pub struct Speaking {
+    certificates: Certificates,
+    shows: bool,
+    versions: &'static [&'static SupportedProtocolVersion],
+}
+
+impl Speaking {
+    /// Trusts an authority and shows nothing.
+    #[must_use]
+    pub fn of(certificates: &Certificates) -> Self {
+        static ALL: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+        Self { certificates: certificates.clone(), shows: false, versions: &ALL }
+    }
+
+    /// Shows the certificate of the client.
+    #[must_use]
+    pub fn showing(mut self) -> Self {
+        self.shows = true;
+        self
+    }
+
+    /// Speaks TLS 1.2 and nothing newer.
+    #[must_use]
+    pub fn old(mut self) -> Self {
+        static OLD: [&SupportedProtocolVersion; 1] = [&version::TLS12];
+        self.versions = &OLD;
+        self
+    }
+
+    /// From now on, everything that the tests of this process say to an address.
+    ///
+    /// # Panics
+    /// If the files are not there.
+    pub fn to(&self, address: SocketAddr) {
+        let config = Arc::new(self.config());
+        locked().get_or_insert_default().insert(address, config);
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(chain(&self.certificates.ca));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(self.versions).expect("versions").with_root_certificates(roots);
+        if !self.shows {
+            return builder.with_no_client_auth();
+        }
+        let (certificate, key) = &self.certificates.client;
+        let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+        builder.with_client_auth_cert(chain(certificate), key).expect("a certificate and its key")
+    }
+}
+
+fn chain(path: &std::path::Path) -> Vec<CertificateDer<'static>> {
+    let read = CertificateDer::pem_file_iter(path).expect("a file");
+    read.collect::<Result<_, _>>().expect("certificates")
+}
+
+fn locked() -> std::sync::MutexGuard<'static, Option<HashMap<SocketAddr, Arc<ClientConfig>>>> {
+    TLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Line {
+    /// Connects as is spoken there.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub async fn connect(to: SocketAddr) -> io::Result<Self> {
+        let config = locked().as_ref().and_then(|known| known.get(&to).cloned());
+        let tcp = TcpStream::connect(to).await?;
+        tcp.set_nodelay(true)?;
+        match config {
+            None => Ok(Self::Plain(tcp)),
+            Some(config) => {
+                let name = ServerName::from(to.ip());
+                Ok(Self::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?)))
+            }
+        }
+    }
+
+    /// The certificate that the other side has shown.
+    #[must_use]
+    pub fn shown(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.peer_certificates()?.first().map(|shown| shown.to_vec()),
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
