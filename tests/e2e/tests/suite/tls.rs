@@ -301,7 +301,7 @@ async fn an_expired_certificate_is_told_and_stops_no_node() {
 }
 
 fn small() -> &'static str {
-    "[limits]\noutbox_bytes = 32768\nevent_bytes = 16384\nkeepalive_seconds = 1\nclient_timeout_seconds = 3"
+    "[limits]\nqueue_bytes = 32768\nevent_bytes = 16384\nkeepalive_seconds = 1\nclient_timeout_seconds = 3"
 }
 
 #[tokio::test]
