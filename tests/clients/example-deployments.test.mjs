@@ -151,6 +151,72 @@ check("a permission that is taken away ends the subscription, though the page do
   await leave(alice, bob);
 });
 
+/** Publishes so many updates of a deployment's progress at once. */
+async function publishProgress(ExecutionId, from, to) {
+  const token = example.signed({ aud: "fanfare-publish", sub: "tests", org: "acme", roles: ["producer"], publish: ["*"] });
+  const Timestamp = new Date().toISOString();
+  const events = Array.from({ length: to - from + 1 }, (_, index) => ({
+    specversion: "1.0",
+    id: `${ExecutionId}-${from + index}`,
+    type: "deployments.DeploymentProgress",
+    source: "tests",
+    data: { org: "acme", ExecutionId, Stage: "Build", Progress: from + index, Timestamp },
+  }));
+  const answer = await fetch(example.nodes[0].url("/events"), {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/cloudevents-batch+json" },
+    body: JSON.stringify(events),
+  });
+  assert.equal(answer.status, 202, await answer.text());
+}
+
+check("of much progress at most ten a second are told, and the newest always", async () => {
+  const [alice, bob] = [await tab("alice"), await tab("alice", { node: 1 })];
+  const [id, other] = [randomUUID(), randomUUID()];
+  await Promise.all([alice, bob].map((page) => page.invoke("SubscribeToDeployment", id)));
+  await alice.invoke("SubscribeToDeployment", other);
+  const begin = Date.now();
+  for (let from = 1; from <= 81; from += 20) {
+    await publishProgress(id, from, from + 19);
+    await sleep(150);
+  }
+  await publishProgress(other, 1, 1);
+  for (const page of [alice, bob]) {
+    await page.gets("DeploymentProgress", ({ ExecutionId, Progress }) => ExecutionId === id && Progress === 100);
+    const shown = page.of("DeploymentProgress").filter(([{ ExecutionId }]) => ExecutionId === id).map(([{ Progress }]) => Progress);
+    const most = (Date.now() - begin) / 100 + 1;
+    assert.ok(shown.length <= most && shown.length < 50, `${shown.length} were told, and ${most} are allowed: ${shown}`);
+    assert.ok(shown.length > 2, `a burst is told as it goes on: ${shown}`);
+    assert.deepEqual(shown, [...shown].sort((a, b) => a - b), "in order");
+  }
+  await alice.gets("DeploymentProgress", ({ ExecutionId }) => ExecutionId === other);
+  await leave(alice, bob);
+});
+
+check("who leaves before the newest progress was told is told it on return", async () => {
+  const id = randomUUID();
+  for (let round = 0; round < 5; round += 1) {
+    const alice = await tab("alice");
+    await alice.invoke("SubscribeToDeployment", id);
+    await alice.invoke("Cursor");
+    const newest = 20 * (round + 1);
+    await publishProgress(id, newest - 19, newest);
+    await alice.gets("DeploymentProgress", ({ Progress }) => Progress > newest - 20);
+    const cursor = await alice.invoke("Cursor");
+    const shown = alice.of("DeploymentProgress").map(([{ Progress }]) => Progress);
+    await leave(alice);
+    if (shown.includes(newest)) {
+      continue;
+    }
+    const again = await tab("alice", { node: round % 2 });
+    await again.invoke("SubscribeToDeployment", id);
+    const { complete } = await again.invoke("Resume", cursor);
+    assert.ok(complete);
+    await again.gets("DeploymentProgress", ({ Progress }) => Progress === newest);
+    await leave(again);
+  }
+});
+
 check("subscriptions have a rate for each user, and the refusal says so", async () => {
   const [carol, alice] = [await tab("carol"), await tab("alice")];
   const outcomes = [];

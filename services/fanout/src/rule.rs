@@ -49,6 +49,12 @@ pub(crate) enum Rule {
     WithdrawalFelt,
     /// A change of roles puts open tabs into other groups.
     RolesFelt,
+    /// What comes too early waits for its turn.
+    Throttled,
+    /// What waits is told once its turn has come.
+    ThrottledTold,
+    /// No cursor lies behind what waits for its turn.
+    HeldInCursors,
     /// A resume gives of a granted group what lies inside its grants.
     GrantsOnResume,
     /// A resume begins at the cursor.

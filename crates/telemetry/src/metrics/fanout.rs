@@ -50,6 +50,7 @@ pub struct FanoutMetrics {
     token_refreshes: Counters<OutcomeLabel>,
     requests_forwarded: Counters<OutcomeLabel>,
     token_values_dropped: Counters<ReasonLabel>,
+    throttled: Counters<ReasonLabel>,
     invocations: Counters<OutcomeLabel>,
     authorizer_answers: Counters<OutcomeLabel>,
     rechecks: Counters<OutcomeLabel>,
@@ -119,6 +120,7 @@ impl FanoutMetrics {
                 names::TOKEN_VALUES_DROPPED,
                 "Roles and orgs that were left out of tokens that were accepted",
             ),
+            throttled: registered(r, names::THROTTLED, "Notifications that a throttle was not to tell at once"),
             invocations: registered(r, names::INVOCATIONS, "Calls of hub methods"),
             authorizer_answers: registered(r, names::AUTHORIZER_ANSWERS, "Questions to the platform's authorizers"),
             rechecks: registered(r, names::RECHECKS, "Answers of authorizers about groups that are held"),
@@ -237,6 +239,16 @@ impl FanoutMetrics {
     pub fn token_values_dropped(&self, reason: &'static str, count: u64) {
         if count > 0 {
             self.token_values_dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
+        }
+    }
+
+    /// Notifications that were overtaken in a throttle before they were told, and those that were told at once, as too much
+    /// waits.
+    pub fn throttled(&self, overtaken: u64, beyond: u64) {
+        for (reason, count) in [("overtaken", overtaken), ("beyond", beyond)] {
+            if count > 0 {
+                self.throttled.get_or_create(&ReasonLabel { reason }).inc_by(count);
+            }
         }
     }
 

@@ -122,6 +122,8 @@ pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 
 /// Grants and withdrawals of events that this node knows.
 pub const GRANTS: &str = "fanfare_grants";
+/// Notifications that a throttle did not tell, or told at once since too much waits.
+pub const THROTTLED: &str = "fanfare_throttled_total";
 /// Orgs that are closed to a hub, or were.
 pub const ORG_STATES: &str = "fanfare_org_states";
 /// About how many bytes this node's knowledge of the log takes.
@@ -151,7 +153,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 69] = [
+pub const ALL: [&str; 70] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -210,6 +212,7 @@ pub const ALL: [&str; 69] = [
     ROLE_OVERRIDES,
     GRANTS,
     ORG_STATES,
+    THROTTLED,
     PROJECTION_BYTES,
     PRESENCE_MEMBERS,
     PRESENCE_NOTIFICATIONS,

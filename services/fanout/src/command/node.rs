@@ -154,8 +154,7 @@ impl Node {
         let (metrics_registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
-        let methods = with_declared(methods, &config);
-        let status = Arc::new(Status::new(config.broker.max_stale));
+        let (methods, status) = (with_declared(methods, &config), Arc::new(Status::new(config.broker.max_stale)));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let recent = Arc::new(RecentRecords::new(memory.resumes));
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
@@ -210,6 +209,7 @@ impl Node {
             event_bytes,
             recent,
             presence,
+            throttles: Mutex::default(),
             tells_risks: config.development.is_none(),
         };
         Ok(Self { app, pipeline, broker, shards, hubs, routes, nodes, listener })

@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::connection::Frame;
-use crate::projection::{ConnectionEffect, Folded};
+use crate::projection::{ConnectionEffect, Held};
 use crate::roster::Notice;
 use crate::route::Match;
+use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
 
@@ -22,6 +23,10 @@ pub struct Delivery {
     pub place: Place,
     /// How far the node had come before it: all that it sent before this was of records up to there.
     pub after: Position,
+    /// What of that waits for its turn and was not sent.
+    pub held: Arc<Held>,
+    /// Whether it has waited for its turn itself, so that what came behind it was sent before.
+    pub is_late: bool,
     /// The hub whose connections hear it.
     pub hub: Arc<str>,
     /// Its audience; a connection in several of the groups hears it once.
@@ -49,25 +54,33 @@ impl Delivery {
         record: &Record,
         event: &Arc<Event>,
         matched: &Match<'_>,
-        folded: &Folded,
+        effects: &[ConnectionEffect],
         cursor: &str,
-        after: Position,
+        (after, held): (Position, Arc<Held>),
     ) -> Self {
         let route = matched.route;
-        let ends = folded.effects.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
+        let ends = effects.iter().find(|found| found.is_logout() && route.effect(event).is_logout());
         Self {
             place: Place::of(record),
             after,
+            held,
+            is_late: false,
             hub: Arc::from(route.hub()),
             groups: matched.groups.clone(),
             org: event.attributes.org.clone(),
             cross_org: route.cross_org(),
             frame: Frame::new(route, event, cursor),
-            conflation: route.conflation_key(event),
+            conflation: route.conflation_key(event, &matched.groups),
             ends: ends.cloned(),
             stored_at: record.time,
             span: Span::current(),
         }
+    }
+
+    /// How far a tab of its hub was told before it.
+    #[must_use]
+    pub fn told_before(&self) -> Position {
+        if kept(Rule::HeldInCursors) { self.held.before(&self.hub, self.after.clone()) } else { self.after.clone() }
     }
 }
 

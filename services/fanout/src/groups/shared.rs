@@ -10,7 +10,7 @@ use fanfare_broker::{Position, Record};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Evictions, Interest, MAX_SHARDS, ShardMessage};
-use crate::projection::{ConnectionEffect, Projection};
+use crate::projection::{ConnectionEffect, Held, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
 /// which loses nothing: the log keeps what is not yet read.
@@ -21,7 +21,7 @@ pub const SHARD_INBOX: usize = 4096;
 pub struct Groups {
     projection: RwLock<Projection>,
     /// Up to where every delivery has been handed to the inboxes; behind the projection by a moment.
-    passed: Mutex<Position>,
+    passed: Mutex<Passed>,
     interest: Interest,
     shards: Vec<mpsc::Sender<ShardMessage>>,
     /// How many messages were sent to each shard.
@@ -30,11 +30,19 @@ pub struct Groups {
     evictions: Evictions,
 }
 
+/// What was handed to the inboxes.
+#[derive(Debug)]
+struct Passed {
+    /// All up to here, but for what waits for its turn.
+    position: Position,
+    held: Arc<Held>,
+}
+
 impl Groups {
     /// Shared state around a projection, with the inboxes of the shards.
     #[must_use]
     pub fn new(projection: Projection, shards: Vec<mpsc::Sender<ShardMessage>>) -> Self {
-        let passed = Mutex::new(projection.position().clone());
+        let passed = Mutex::new(Passed { position: projection.position().clone(), held: Arc::default() });
         let projection = RwLock::new(projection);
         let sent = (0..MAX_SHARDS).map(|_| AtomicU64::new(0)).collect();
         Self {
@@ -95,20 +103,28 @@ impl Groups {
 
     /// Notes that everything up to `position` has been handed to the inboxes.
     pub fn pass(&self, position: &Position) {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone_from(position);
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).position.clone_from(position);
     }
 
     /// The same for one record behind it; what is noted stays in its place, as this is done for every record.
     pub fn pass_record(&self, record: &Record) {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner).advance(record);
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).position.advance(record);
     }
 
-    /// A position such that all deliveries up to it were sent to the shards, and how many messages `shard` was sent by
-    /// then: a shard that has handled so many has handed on all up to that position.
+    /// Notes what waits for its turn: before the position moves over it, and once it was sent.
+    pub fn hold(&self, held: Held) {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *passed.held != held {
+            passed.held = Arc::new(held);
+        }
+    }
+
+    /// A position such that all deliveries up to it were sent to the shards but for what waits for its turn, and how many
+    /// messages `shard` was sent by then: a shard that has handled so many has handed on all up to that position.
     #[must_use]
-    pub fn passed(&self, shard: usize) -> (Position, u64) {
-        let position = self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (position, self.sent.get(shard).map_or(0, |sent| sent.load(Ordering::Acquire)))
+    pub fn passed(&self, shard: usize) -> (Position, Arc<Held>, u64) {
+        let (position, held) = self.handed_on();
+        (position, held, self.sent.get(shard).map_or(0, |sent| sent.load(Ordering::Acquire)))
     }
 
     /// Counts a message to a shard, before it is sent.
@@ -118,10 +134,11 @@ impl Groups {
         }
     }
 
-    /// Where everything sent so far ends: what a delivery that is sent now comes behind.
+    /// Where everything sent so far ends, but for what waits for its turn: what a delivery that is sent now comes behind.
     #[must_use]
-    pub fn handed_on(&self) -> Position {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn handed_on(&self) -> (Position, Arc<Held>) {
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        (passed.position.clone(), Arc::clone(&passed.held))
     }
 
     /// Hands a message to one shard, waiting while its inbox is full; false if the shard is gone.

@@ -1,6 +1,7 @@
 //! One record on its way from the log to the shards: carries out what follows from it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use fanfare_broker::Record;
 use tracing::Instrument as _;
@@ -14,7 +15,55 @@ use crate::route::RouteTable;
 
 impl Pipeline {
     pub(super) fn intake<'r>(&self, routes: &'r RouteTable) -> Intake<'r, '_> {
-        Intake { routes, groups: &self.groups, recent: &self.recent, seal: &self.seal, event_bytes: self.event_bytes }
+        Intake {
+            routes,
+            groups: &self.groups,
+            recent: &self.recent,
+            seal: &self.seal,
+            event_bytes: self.event_bytes,
+            throttles: &self.throttles,
+            now: Instant::now(),
+        }
+    }
+
+    /// Waits for something, and tells meanwhile what has waited for its turn.
+    pub(super) async fn meanwhile<T>(&self, waits: impl Future<Output = T>) -> T {
+        tokio::pin!(waits);
+        loop {
+            let due = self.throttles.lock().unwrap_or_else(PoisonError::into_inner).next_due();
+            let turn = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                done = &mut waits => return done,
+                () = turn => self.tell_due().await,
+            }
+        }
+    }
+
+    /// Tells what has waited for its turn.
+    pub(super) async fn tell_due(&self) {
+        if self.throttles.lock().unwrap_or_else(PoisonError::into_inner).next_due().is_none() {
+            return;
+        }
+        let routes = self.routes.now();
+        while let Some(effect) = self.intake(&routes).due() {
+            self.carry_out_one(effect).await;
+            self.intake(&routes).hold();
+        }
+    }
+
+    /// Tells all that waits, before something that no notification may come behind.
+    pub(super) async fn tell_waiting(&self) {
+        let routes = self.routes.now();
+        for effect in self.intake(&routes).drain() {
+            self.carry_out_one(effect).await;
+        }
+        self.intake(&routes).hold();
     }
 
     /// Handles one record and whatever follows from it.
@@ -41,13 +90,18 @@ impl Pipeline {
         let written = self.schemas.of(record).await;
         // Taken once: what an event is told by is what it was taken by.
         let routes = self.routes.now();
+        let is_reloaded = self.throttles.lock().unwrap_or_else(PoisonError::into_inner).goes_by(&routes);
+        if is_reloaded {
+            // What waits by routes that were read again may have another turn by these, or none.
+            self.tell_waiting().await;
+        }
         let intake = self.intake(&routes);
         let taken = intake.take(record, &written, mode);
         self.count(record, &taken, mode);
         if let Some(reason) = &taken.letter {
             self.letters.send(record, reason).await;
         }
-        self.carry_out(intake, taken.effects).await;
+        self.carry_out(&routes, taken.effects).await;
     }
 
     fn count(&self, record: &Record, taken: &Taken<'_>, mode: Mode) {
@@ -70,21 +124,25 @@ impl Pipeline {
         }
     }
 
-    async fn carry_out(&self, intake: Intake<'_, '_>, mut effects: Effects<'_>) {
-        while let Some(effect) = effects.next(intake) {
-            match effect {
-                Effect::Apply(effect) => {
-                    if let ConnectionEffect::OrgClosed(ClosedOrg { hub, org, .. }) = &effect {
-                        tracing::info!(hub = &**hub, %org, "an org is closed");
-                    }
-                    self.groups.apply(effect).await;
+    async fn carry_out(&self, routes: &RouteTable, mut effects: Effects<'_>) {
+        while let Some(effect) = effects.next(self.intake(routes)) {
+            self.carry_out_one(effect).await;
+        }
+    }
+
+    async fn carry_out_one(&self, effect: Effect) {
+        match effect {
+            Effect::Apply(effect) => {
+                if let ConnectionEffect::OrgClosed(ClosedOrg { hub, org, .. }) = &effect {
+                    tracing::info!(hub = &**hub, %org, "an org is closed");
                 }
-                Effect::Notify { route, delivery } => {
-                    self.metrics.notification_routed(route.name());
-                    let Some((delivery, shards)) = delivery else { continue };
-                    for shard in shards.iter() {
-                        self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
-                    }
+                self.groups.apply(effect).await;
+            }
+            Effect::Notify { route, delivery, .. } => {
+                self.metrics.notification_routed(route.name());
+                let Some((delivery, shards)) = delivery else { return };
+                for shard in shards.iter() {
+                    self.groups.send(shard, ShardMessage::Deliver(Arc::clone(&delivery))).await;
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! What becomes of one record, and what follows from it, in order; pure.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use fanfare_broker::Record;
 use fanfare_event::Event;
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 use super::decode::decode_within;
 use super::follower::Mode;
 use super::letters::replay_of;
+use super::throttle::{Throttles, Turn};
 use super::{RecentRecords, Unusable, Written};
 use crate::groups::{Delivery, Groups, ShardSet};
 use crate::projection::{ConnectionEffect, Folded, HubTag, Verdict, seal_cursor};
@@ -33,6 +35,10 @@ pub(crate) struct Intake<'r, 'n> {
     pub(crate) seal: &'n Seal,
     /// The largest body that is delivered, in bytes.
     pub(crate) event_bytes: usize,
+    /// What waits for its turn.
+    pub(crate) throttles: &'n Mutex<Throttles>,
+    /// When it is.
+    pub(crate) now: Instant,
 }
 
 /// What a record was.
@@ -60,6 +66,10 @@ pub(crate) struct Effects<'r> {
     told: Option<(Arc<Event>, Matches<'r>, Folded)>,
     /// The next match that is told.
     next: usize,
+    /// What a throttle lets through now.
+    turns: VecDeque<Turn>,
+    /// Whether what waits is another than cursors know.
+    holds_anew: bool,
     /// The cursor for the tabs of a hub: the same bytes for all of them, and others for those of another.
     cursor: Option<(Arc<str>, String)>,
     on_connections: VecDeque<ConnectionEffect>,
@@ -68,11 +78,14 @@ pub(crate) struct Effects<'r> {
 
 /// One step of what follows.
 #[derive(Debug)]
-pub(crate) enum Effect<'r> {
+pub(crate) enum Effect {
     /// A notification of this route, for these shards; nothing to send where no shard has a member.
     Notify {
         /// The route.
-        route: &'r Arc<Route>,
+        route: Arc<Route>,
+        /// The event.
+        #[cfg(test)]
+        event: Arc<Event>,
         /// What is sent.
         delivery: Option<(Arc<Delivery>, ShardSet)>,
     },
@@ -163,15 +176,63 @@ impl<'r> Intake<'r, '_> {
 
     /// The cursor behind the record that is handled, for the tabs of one hub.
     fn cursor(self, hub: &str) -> String {
-        let (seal, hub) = (self.seal, HubTag::of(hub));
-        self.groups.read(|known| seal_cursor(seal, known.cursor_position(known.position()), known.times(), hub, false))
+        let held = self.throttles().held();
+        let (seal, tag) = (self.seal, HubTag::of(hub));
+        self.groups.read(|known| {
+            let mut position = known.cursor_position(known.position()).clone();
+            if kept(Rule::HeldInCursors) {
+                position = held.before(hub, position);
+            }
+            seal_cursor(seal, &position, known.times(), tag, false)
+        })
+    }
+
+    fn throttles(&self) -> MutexGuard<'_, Throttles> {
+        // Each call leaves them in order, so a panic elsewhere does not spoil them.
+        self.throttles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next notification whose turn has come; once it is sent, [`Self::hold`] is to be called.
+    pub(crate) fn due(self) -> Option<Effect> {
+        let turn = self.throttles().due(self.now)?;
+        Some(self.notify(turn))
+    }
+
+    /// All that waits, to be told before something that no notification may come behind.
+    pub(crate) fn drain(self) -> Vec<Effect> {
+        let turns = self.throttles().drain();
+        turns.into_iter().map(|turn| self.notify(turn)).collect()
+    }
+
+    /// Lets cursors know of what waits.
+    pub(crate) fn hold(self) {
+        let held = self.throttles().held();
+        self.groups.hold(held);
+    }
+
+    fn notify(self, turn: Turn) -> Effect {
+        let Turn { record, event, route, groups, is_late } = turn;
+        let shards = self.groups.interest().shards(route.hub(), &groups);
+        let delivery = (!shards.is_empty()).then(|| {
+            let cursor = self.cursor(route.hub());
+            let matched = Match { route: &route, groups };
+            let delivery = Delivery::of(&record, &event, &matched, &[], &cursor, self.groups.handed_on());
+            (Arc::new(Delivery { is_late, ..delivery }), shards)
+        });
+        Effect::Notify {
+            route,
+            #[cfg(test)]
+            event,
+            delivery,
+        }
     }
 }
 
 impl<'r> Effects<'r> {
     fn none(record: &Arc<Record>, mode: Mode) -> Self {
         let (record, is_live) = (Arc::clone(record), mode == Mode::Live);
-        Self { record, told: None, next: 0, cursor: None, on_connections: VecDeque::new(), is_live }
+        let (turns, on_connections) = (VecDeque::new(), VecDeque::new());
+        Self { record, told: None, next: 0, turns, holds_anew: false, cursor: None, on_connections, is_live }
     }
 
     /// Whether anybody may be told.
@@ -179,15 +240,16 @@ impl<'r> Effects<'r> {
         self.told.is_some()
     }
 
-    /// The event that is told.
-    #[cfg(test)]
-    pub(crate) fn event(&self) -> Option<&Event> {
-        self.told.as_ref().map(|(event, ..)| &**event)
-    }
-
     /// The next step: all that is told, then what connections must feel. After the last, cursors may be told that lie
     /// behind the record.
-    pub(crate) fn next(&mut self, intake: Intake<'_, '_>) -> Option<Effect<'r>> {
+    pub(crate) fn next(&mut self, intake: Intake<'_, '_>) -> Option<Effect> {
+        if let Some(turn) = self.turns.pop_front() {
+            return Some(intake.notify(turn));
+        }
+        // What was let through is sent by now, and the position has not moved over what waits.
+        if std::mem::take(&mut self.holds_anew) {
+            intake.hold();
+        }
         if let Some((event, matches, folded)) = &self.told {
             while let Some(matched) = matches.get(self.next) {
                 self.next += 1;
@@ -198,14 +260,32 @@ impl<'r> Effects<'r> {
                 let route = matched.route;
                 // Asked after the fold: see `Groups::admit` for why no connection falls between.
                 let shards = intake.groups.interest().shards(route.hub(), &matched.groups);
+                if let Some(pace) = route.pace(event, &matched.groups).filter(|_| !shards.is_empty()) {
+                    let turn = Turn {
+                        record: Arc::clone(&self.record),
+                        event: Arc::clone(event),
+                        route: Arc::clone(route),
+                        groups: matched.groups.clone(),
+                        is_late: false,
+                    };
+                    self.turns.extend(intake.throttles().take(pace, turn, intake.now));
+                    (self.holds_anew, self.cursor) = (true, None);
+                    return self.next(intake);
+                }
                 let delivery = (!shards.is_empty()).then(|| {
                     let known = self.cursor.take_if(|(hub, _)| **hub == *route.hub());
                     let cursor = || (Arc::clone(route.shared_hub()), intake.cursor(route.hub()));
                     let (_, cursor) = self.cursor.insert(known.unwrap_or_else(cursor));
+                    let effects = &folded.effects;
                     let after = intake.groups.handed_on();
-                    (Arc::new(Delivery::of(&self.record, event, matched, folded, cursor, after)), shards)
+                    (Arc::new(Delivery::of(&self.record, event, matched, effects, cursor, after)), shards)
                 });
-                return Some(Effect::Notify { route, delivery });
+                return Some(Effect::Notify {
+                    route: Arc::clone(route),
+                    #[cfg(test)]
+                    event: Arc::clone(event),
+                    delivery,
+                });
             }
         }
         if let Some(effect) = self.on_connections.pop_front() {

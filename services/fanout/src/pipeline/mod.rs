@@ -19,6 +19,7 @@ mod status;
 mod structured;
 #[cfg(test)]
 mod tests;
+pub(crate) mod throttle;
 mod watch;
 mod written;
 

@@ -1,6 +1,6 @@
 //! The driver of the reader: asks the broker what the follower asks, and does what it says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fanfare_broker::pause::jittered;
@@ -10,6 +10,7 @@ use fanfare_telemetry::metrics::FanoutMetrics;
 use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
 use super::progress::Progress;
 use super::recent::RecentRecords;
+use super::throttle::{Counts, Throttles};
 use super::{DeadLetterWriter, Presence, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::Routes;
@@ -50,6 +51,8 @@ pub struct Pipeline {
     pub recent: Arc<RecentRecords>,
     /// Tells tabs who is there; none if no hub has presence.
     pub presence: Option<Presence>,
+    /// What waits for its turn.
+    pub(crate) throttles: Mutex<Throttles>,
     /// Whether what the broker may lose is a reason for degraded health: in production it is.
     pub tells_risks: bool,
 }
@@ -94,7 +97,7 @@ impl Pipeline {
                 Step::Do(Do::End(outcome)) => return outcome,
                 Step::Do(what) => self.perform(what, &mut open).await,
                 Step::Ask(ask) => {
-                    let given = self.ask(ask, &mut open).await;
+                    let given = self.meanwhile(self.ask(ask, &mut open)).await;
                     if let Some(progress) = &mut open.progress {
                         progress.tell(self);
                     }
@@ -139,6 +142,12 @@ impl Pipeline {
 
     async fn perform(&self, what: Do, open: &mut Open) {
         let is_end_of_batch = matches!(what, Do::Pass(_));
+        match &what {
+            // What waits is of the log as it was.
+            Do::Change(_) | Do::Apply(_) => self.tell_waiting().await,
+            Do::Take(..) => self.tell_due().await,
+            _ => {}
+        }
         match what.at_once(&self.groups, &self.recent) {
             None => {}
             Some(Do::Take(record, mode)) => {
@@ -172,7 +181,7 @@ impl Pipeline {
                 tracing::warn!("the log is a new one: reading what it says, and on from its window");
                 self.tell_replaced();
             }
-            Some(Do::Wait(pause)) => tokio::time::sleep(jittered(pause)).await,
+            Some(Do::Wait(pause)) => self.meanwhile(tokio::time::sleep(jittered(pause))).await,
             // Those are done, or end the loop.
             Some(Do::Pass(_) | Do::Begin(_) | Do::Change(_) | Do::Told(_) | Do::End(_)) => {}
         }
@@ -204,6 +213,11 @@ impl Pipeline {
         self.metrics.set_grants(sizes.grants);
         self.metrics.set_org_states(sizes.orgs);
         self.metrics.set_projection_bytes(sizes.bytes);
+        let Counts { overtaken, beyond } = self.throttles.lock().unwrap_or_else(PoisonError::into_inner).take_counts();
+        self.metrics.throttled(overtaken, beyond);
+        if beyond > 0 {
+            tracing::warn!(notifications = beyond, "too much waits for its turn in throttles: told at once");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Projection {
             Novelty::Conflict => return Folded::dropped(Verdict::Conflict),
             Novelty::Again | Novelty::New => {}
         }
-        let folded = self.learn(record, event, matches);
+        let folded = self.learn(record, event, matches, false);
         if folded.verdict == Verdict::Stale {
             // What it is older than may be its own duplicate, which was learnt ahead with the state and told to nobody.
             // When that comes it is news.
@@ -45,13 +45,14 @@ impl Projection {
     /// the log is news once more.
     pub fn fold_state(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
         self.newest = self.newest.max(record.time);
-        self.learn(record, event, matches)
+        let known = self.seen.of(&event.attributes.dedup_id(), &record.message.body);
+        self.learn(record, event, matches, known == Novelty::Again)
     }
 
-    fn learn(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>]) -> Folded {
+    fn learn(&mut self, record: &Record, event: &Arc<Event>, matches: &[Match<'_>], is_repeated: bool) -> Folded {
         let mut folded = Folded::dropped(Verdict::New);
         for matched in matches {
-            self.fold_match(record, event, matched, &mut folded);
+            self.fold_match((record, is_repeated), event, matched, &mut folded);
         }
         // No route says so: what an operator does is the same on every platform.
         folded.effects.extend(Closing::of(event).map(ConnectionEffect::Closed));
@@ -59,7 +60,13 @@ impl Projection {
         folded
     }
 
-    fn fold_match(&mut self, record: &Record, event: &Arc<Event>, matched: &Match<'_>, folded: &mut Folded) {
+    fn fold_match(
+        &mut self,
+        (record, is_repeated): (&Record, bool),
+        event: &Arc<Event>,
+        matched: &Match<'_>,
+        folded: &mut Folded,
+    ) {
         let route = matched.route;
         let place = Place::of(record);
         let revision = event.record.revision();
@@ -67,7 +74,7 @@ impl Projection {
             && let Some(slot) = Slot::of(route, event)
         {
             let setting = Setting {
-                retained: Retained { route: Arc::clone(route), event: Arc::clone(event), place },
+                retained: Retained { route: Arc::clone(route), event: Arc::clone(event), place, is_repeated },
                 groups: &matched.groups,
                 revision,
                 keep: route.retain() == Retain::Keep,

@@ -122,6 +122,11 @@ impl Audience {
         &self.template
     }
 
+    /// Whether one event may have several of its groups.
+    pub(super) fn spreads(&self) -> bool {
+        self.spread.is_some()
+    }
+
     /// The fields of the event that it is made of.
     pub(super) fn fields(&self) -> impl Iterator<Item = &FieldPath> {
         self.values.iter().filter_map(|value| match value {

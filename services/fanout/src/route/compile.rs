@@ -13,8 +13,8 @@ use super::effect::EffectRule;
 use super::field::FieldPath;
 use super::realm::RealmRule;
 use super::rule::{Retain, Route};
-use super::scope::{Phase, Scope, versions};
-use super::text::Text;
+use super::scope::{Scope, versions};
+use super::throttle::{self, Throttle};
 use super::{HubDeclaration, RouteSource, canonical, isolation};
 use crate::document::section::{Section, text};
 use crate::document::{Document, Fault, Located, suggest};
@@ -40,7 +40,11 @@ pub(crate) const KEYS: &[&str] = &[
     "cross_org",
     "realm",
     "conflate",
+    "throttle",
 ];
+
+/// What others call a throttle.
+const THROTTLES: [&str; 6] = ["debounce", "limit", "rate", "rate_limit", "max_per_second", "sample"];
 
 /// The keys of which a route needs one.
 const SHAPES: [&str; 4] = ["toast", "logout", "featureFlag", "send"];
@@ -110,7 +114,11 @@ impl<'d> Compiler<'_, 'd> {
                 Some(name) => section.titled(format!("the route `{}`", name.value)),
                 None => section,
             };
-            let section = section.allow(KEYS);
+            for key in THROTTLES.into_iter().filter(|key| section.value(key).is_some()) {
+                let help = "did you mean `throttle = { key = \"{id}\", per_second = 10 }`?";
+                section.fault(key, format!("{} has no key `{key}`", section.title()), Some(help.to_owned()));
+            }
+            let section = section.allow(&[KEYS, &THROTTLES].concat());
             let own = self.hubs(&section);
             let hubs = if own.is_empty() { shared.clone() } else { own };
             if hubs.is_empty() && section.value("hub").is_none() && section.value("hubs").is_none() {
@@ -193,7 +201,7 @@ impl<'d> Compiler<'_, 'd> {
         let when = section.section("when").map(|when| condition::compile(&scope, &when)).unwrap_or_default();
         let (shape, effect) = (shape(&scope, section), EffectRule::compile(&scope, section));
         let retain = retain(&scope, section, &when);
-        let conflate = conflate(&scope, section, retain);
+        let conflate = throttle::conflate(&scope, section, retain);
         let cross_org = section.boolean("cross_org").unwrap_or(false);
         if !cross_org && self.single_org.is_none() {
             isolation::check(section, &event_type);
@@ -209,6 +217,7 @@ impl<'d> Compiler<'_, 'd> {
         let (Some(shape), Some(effect)) = (shape, effect) else { return };
         let event: Box<str> = event_type.name().as_str().into();
         for ((hub, audiences), access) in hubs.iter().zip(audiences).zip(effects) {
+            let throttle = Throttle::compile(&scope, section, retain, &audiences);
             let route = Route {
                 name: name.into(),
                 hub: hub.path.as_str().into(),
@@ -221,6 +230,7 @@ impl<'d> Compiler<'_, 'd> {
                 retain,
                 cross_org,
                 conflate: conflate.clone(),
+                throttle,
                 times: hub.times,
                 hasher: RandomState::new(),
             };
@@ -271,7 +281,9 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
         [key] => key,
         ["logout", "send"] => "send",
         [] if is_silent(section) => {
-            for key in ["groups", "retain", "conflate"].into_iter().filter(|key| section.value(key).is_some()) {
+            for key in
+                ["groups", "retain", "conflate", "throttle"].into_iter().filter(|key| section.value(key).is_some())
+            {
                 section.fault(
                     key,
                     format!("{} sends nothing, and `{key}` is about what is sent", section.title()),
@@ -345,22 +357,4 @@ fn retain(scope: &Scope<'_>, section: &Section<'_>, when: &[Condition]) -> Retai
         section.fault("when", message, Some("only fields of the key can be tested".to_owned()));
     }
     retain
-}
-
-fn conflate(scope: &Scope<'_>, section: &Section<'_>, retain: Retain) -> Option<Text> {
-    let template = section.string("conflate")?;
-    if retain == Retain::Remove {
-        section.fault("conflate", "a removal must not be replaced by what follows", None);
-    }
-    let text = scope.text(template, Phase::Routing)?;
-    if text.sources().next().is_none() {
-        let help = "for instance conflate = \"{job_id}\": the newest of each job";
-        section.fault("conflate", "`conflate` names no field", Some(help.to_owned()));
-    }
-    for source in text.sources() {
-        if !super::wire::is_readable(&source.kind()) {
-            section.fault("conflate", "a record or bytes cannot be the key of `conflate`", None);
-        }
-    }
-    Some(text)
 }

@@ -23,6 +23,7 @@ mod scope;
 mod source;
 mod table;
 mod text;
+mod throttle;
 mod verify;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use routes::Routes;
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
 pub(crate) use text::{Piece, pieces};
+pub use throttle::Pace;
 pub use verify::Unroutable;
 pub use wire::Times;
 

@@ -17,6 +17,7 @@ use super::effect::{Effect, EffectRule};
 use super::realm::{RealmNames, RealmRule};
 use super::source::Context;
 use super::text::Text;
+use super::throttle::{Pace, Throttle};
 use super::verify::Unroutable;
 use super::wire::Times;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
@@ -51,6 +52,7 @@ pub struct Route {
     pub(super) retain: Retain,
     pub(super) cross_org: bool,
     pub(super) conflate: Option<Text>,
+    pub(super) throttle: Option<Throttle>,
     pub(super) times: Times,
     pub(super) hasher: RandomState,
 }
@@ -102,8 +104,21 @@ impl Route {
         Some([self.hub(), self.target(), org, &*key].join("\u{1f}"))
     }
 
+    /// The turn that a notification for these groups takes; none if each is sent at once.
+    pub fn pace(&self, event: &Event, groups: &[GroupName]) -> Option<Pace> {
+        Some(self.throttle.as_ref()?.pace((&self.name, &self.hub), event, groups, &self.hasher))
+    }
+
+    /// Whether newer notifications may stand for older ones that nobody was told.
+    pub fn is_throttled(&self) -> bool {
+        self.throttle.is_some()
+    }
+
     /// What a newer notification replaces in a tab's queue; none if each is sent.
-    pub fn conflation_key(&self, event: &Event) -> Option<u64> {
+    pub fn conflation_key(&self, event: &Event, groups: &[GroupName]) -> Option<u64> {
+        if let Some(pace) = self.pace(event, groups) {
+            return Some(pace.slot);
+        }
         let text = self.conflate.as_ref()?;
         // Keyed by chance for this process, so that no one can choose keys that collide.
         let mut hasher = self.hasher.build_hasher();

@@ -91,8 +91,10 @@ impl Core {
             }
         }
         context.metrics.delivered(given, bytes);
-        let waited = now_millis.saturating_sub(delivery.stored_at);
-        context.metrics.pushed(Duration::from_millis(waited.max(0).unsigned_abs()));
+        if !delivery.is_late {
+            let waited = now_millis.saturating_sub(delivery.stored_at);
+            context.metrics.pushed(Duration::from_millis(waited.max(0).unsigned_abs()));
+        }
         if let Some(key) = delivery.conflation {
             self.overtaken.note(key, delivery);
         }

@@ -56,13 +56,22 @@ pub(super) struct Behind {
     deliveries: VecDeque<Arc<Delivery>>,
     memory: usize,
     /// From where on notifications were not kept, as there was no room: they are read again from the log.
-    pub lost_from: Option<Position>,
+    pub lost_from: Option<Lost>,
+}
+
+/// From where on the log is read again.
+#[derive(Debug, Clone)]
+pub(super) struct Lost {
+    /// Behind this; what waited for its turn lies there, too.
+    pub from: Position,
+    /// What was told all the same, but for what waited.
+    pub heard: Position,
 }
 
 impl Behind {
     /// Nothing kept, and everything behind `from` to be read from the log.
-    pub(super) fn lost(from: Position) -> Self {
-        Self { lost_from: Some(from), ..Self::default() }
+    pub(super) fn lost(lost: Lost) -> Self {
+        Self { lost_from: Some(lost), ..Self::default() }
     }
 
     /// Keeps a notification, if there is room.
@@ -72,7 +81,7 @@ impl Behind {
         }
         let cost = bytes + FRAME_OVERHEAD;
         if !self.deliveries.is_empty() && self.memory + cost > limit {
-            self.lost_from = Some(delivery.after.clone()).filter(|_| kept(Rule::WaitsWithinBounds));
+            self.lost_from = Some(Lost::at(delivery)).filter(|_| kept(Rule::WaitsWithinBounds));
             return;
         }
         self.memory += cost;
@@ -82,10 +91,11 @@ impl Behind {
     /// Drops what lies at or before a position: it is told otherwise.
     pub(super) fn drop_within(&mut self, position: &Position) {
         self.deliveries.retain(|delivery| !delivery.place.is_within(position));
-        if let Some(from) = &mut self.lost_from
+        if let Some(Lost { from, heard }) = &mut self.lost_from
             && from.incarnation() == position.incarnation()
         {
             from.merge(position);
+            heard.merge(position);
         }
     }
 
@@ -98,8 +108,16 @@ impl Behind {
     }
 
     /// What the tab was told before any of this: none if nothing waits here.
-    pub(super) fn begins_at(&self) -> Option<&Position> {
-        self.deliveries.front().map(|first| &first.after).or(self.lost_from.as_ref())
+    pub(super) fn begins_at(&self) -> Option<Position> {
+        let first = self.deliveries.front().map(|first| first.told_before());
+        first.or_else(|| self.lost_from.as_ref().map(|lost| lost.from.clone()))
+    }
+}
+
+impl Lost {
+    /// From a delivery on that was not kept.
+    fn at(delivery: &Delivery) -> Self {
+        Self { from: delivery.told_before(), heard: delivery.after.clone() }
     }
 }
 
@@ -172,19 +190,19 @@ impl Core {
     }
 
     /// Lets a tab that has fallen behind read on from the log; all that comes live from now on waits behind that.
-    fn read_behind(&mut self, key: Key, from: Position) -> bool {
+    fn read_behind(&mut self, key: Key, lost: Lost) -> bool {
         let until = self.context.groups.read(|known| known.position().clone());
-        self.begin_replay(key, Kind::Behind, from, until);
+        self.begin_replay(key, Kind::Behind(lost.heard), lost.from, until);
         true
     }
 
     /// A tab that has fallen behind could not be read to: again in a while, from where it is.
-    pub(super) fn read_behind_later(&mut self, key: Key, from: Position) {
+    pub(super) fn read_behind_later(&mut self, key: Key, lost: Lost) {
         let until = self.now() + AGAIN;
         let Some(tab) = self.connections.get_mut(key) else { return };
         let flow = tab.flow();
         // What waits now lies behind what could not be read.
-        flow.live = Behind::lost(from);
+        flow.live = Behind::lost(lost);
         flow.replay = Some(Box::new(Replaying::pause(until)));
         self.schedule(key, until);
     }
@@ -199,7 +217,7 @@ impl Core {
 
     /// A tab's next notification does not fit: it is not queued, and the tab reads on from the log as it drains.
     pub(super) fn fall_behind(tab: &mut Tab, delivery: &Delivery) {
-        tab.flow().live = Behind::lost(delivery.after.clone());
+        tab.flow().live = Behind::lost(Lost::at(delivery));
     }
 
     /// What a tab has been handed: its cursor may say so much.
@@ -216,19 +234,21 @@ impl Core {
                 return Some(live_from.clone());
             }
             if let Some(begin) = flow.live.begins_at() {
-                return Some(with(begin.clone(), live_from));
+                return Some(with(begin, live_from));
             }
         }
-        Some(with(self.passed(), live_from))
+        Some(with(self.passed(&tab.hub.path), live_from))
     }
 
-    /// A position up to which every delivery has been handed to the tabs of this shard.
-    pub(super) fn passed(&self) -> Position {
-        let (position, sent) = self.context.groups.passed(self.index);
-        if self.handled >= sent || !kept(Rule::CursorBehindDeliveries) {
-            return position;
-        }
-        self.last.as_ref().map_or_else(|| Position::start(position.incarnation()), |last| last.after.clone())
+    /// A position up to which every delivery has been handed to the tabs of a hub on this shard.
+    pub(super) fn passed(&self, hub: &str) -> Position {
+        let (position, held, sent) = self.context.groups.passed(self.index);
+        let (position, held) = match &self.last {
+            _ if self.handled >= sent || !kept(Rule::CursorBehindDeliveries) => (position, held),
+            Some(last) => (last.after.clone(), Arc::clone(&last.held)),
+            None => (Position::start(position.incarnation()), held),
+        };
+        if kept(Rule::HeldInCursors) { held.before(hub, position) } else { position }
     }
 
     /// Ends a tab that cannot be told what it missed: it has left the replay window.

@@ -8,7 +8,7 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 
 use super::budget::{Budget, Rate};
-use super::flow::Flow;
+use super::flow::{Flow, Lost};
 use super::tab::Tab;
 use super::{Core, Key, ReplayAnswer, Task, Ticket};
 use crate::connection::{CloseReason, Frame};
@@ -38,8 +38,8 @@ pub(super) enum Kind {
     Call(Option<String>),
     /// `?cursor=`.
     AtConnect,
-    /// The tab took less than came: it reads on from the log.
-    Behind,
+    /// The tab took less than came: it reads on from the log. It has heard all up to here, but for what waited for its turn.
+    Behind(Position),
     /// Groups that were joined right after a resume.
     Rejoin(Vec<GroupName>),
     /// None: the log is tried again in a while.
@@ -110,7 +110,7 @@ impl Replaying {
         match self.kind {
             Kind::Pause => None,
             // In order from there on, so what was told of it counts.
-            Kind::Behind => Some(&self.reached),
+            Kind::Behind(_) => Some(&self.reached),
             _ => Some(&self.after),
         }
     }
@@ -323,7 +323,8 @@ impl Core {
         let owed = match &replay.kind {
             Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => subscriptions.was_in(groups, event.place),
             Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
-            Kind::Behind => subscriptions.is_owed(groups, event.place),
+            Kind::Behind(heard) if event.place.is_within(heard) && !route.is_throttled() => false,
+            Kind::Behind(_) => subscriptions.is_owed(groups, event.place),
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),
             Kind::Pause => false,
         };
@@ -339,11 +340,12 @@ impl Core {
                 || known.comes_newer(route, &event.event, &replay.until, is_in)
         });
         is_overtaken
-            || route.conflation_key(&event.event).and_then(|key| self.overtaken.newest(key)).is_some_and(
-                |(place, groups)| {
-                    !place.is_within(&replay.until) && place.is_after(event.place) && groups.iter().any(is_in)
-                },
-            )
+            || route.conflation_key(&event.event, &notification.groups).is_some_and(|key| {
+                let Some((place, groups)) = self.overtaken.newest(key) else { return false };
+                // Of what is throttled only the newest was ever owed: it has been told, or lies in what is replayed.
+                let comes = route.is_throttled() && tab.subscriptions.was_in(groups, place);
+                (comes || !place.is_within(&replay.until)) && place.is_after(event.place) && groups.iter().any(is_in)
+            })
     }
 
     fn replay_failed(&mut self, key: Key, error: &ResumeError) {
@@ -361,7 +363,7 @@ impl Core {
             // There is no call to answer. Going on without what was missed would put the tab's next cursor beyond it,
             // so it comes back with the one it has.
             Kind::AtConnect => self.close(key, CloseReason::ServerError),
-            Kind::Behind => self.read_behind_later(key, replay.reached),
+            Kind::Behind(heard) => self.read_behind_later(key, Lost { from: replay.reached, heard }),
             Kind::Rejoin(groups) => {
                 if let Some(rejoin) = &mut tab.rejoin {
                     rejoin.waiting.extend(groups);

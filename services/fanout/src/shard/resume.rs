@@ -94,7 +94,7 @@ impl Core {
         let after = cursor.position;
         // Of what it has heard before it said where it stands nobody knows what came before.
         let claims_too_much =
-            kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !covers(&live_from, &after);
+            kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !is_from_before(&after, &live_from);
         let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
         let until = if tab.is_catching_up() {
             self.context.groups.read(|known| known.position().clone())
@@ -136,8 +136,8 @@ impl Core {
                 self.after_resume(key, &replay, is_cut, is_catching_up);
             }
             // What it missed is not there any more.
-            Kind::Behind if !complete => self.left_the_window(key),
-            Kind::Behind | Kind::Rejoin(_) | Kind::Pause => {}
+            Kind::Behind(_) if !complete => self.left_the_window(key),
+            Kind::Behind(_) | Kind::Rejoin(_) | Kind::Pause => {}
         }
         self.start_next_call(key);
     }
@@ -235,6 +235,12 @@ impl Core {
         self.begin_replay(key, Kind::Rejoin(groups), from, until);
         true
     }
+}
+
+/// Whether a cursor was there before its connection became live. One that was heard there names all that was read by then,
+/// or, where something waits for its turn in a throttle, less of it and no older a record.
+fn is_from_before(cursor: &Position, live_from: &Position) -> bool {
+    covers(live_from, cursor) && (cursor.newest() < live_from.newest() || covers(cursor, live_from))
 }
 
 /// Whether a position covers all that another does.

@@ -23,8 +23,8 @@ pub(super) struct Retaining {
 impl Core {
     /// Tells what is retained for all groups of a tab that has caught up, but for what a replay has told.
     ///
-    /// What lies behind the position from which the tab is live comes live and is left out, but for what was retained in
-    /// a group before the tab came into it.
+    /// What lies behind the position from which the tab is live comes live and is left out, but for what a new stream repeats,
+    /// and for what was retained in a group before the tab came into it.
     pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, entered: &[(GroupName, Position)]) {
         let Some(tab) = self.connections.get(key) else { return };
         let Subscriptions { memberships, joined, live_from: Some(live_from) } = &tab.subscriptions else { return };
@@ -32,7 +32,7 @@ impl Core {
         let all = memberships.iter().chain(joined.iter().map(|joined| &joined.membership)).map(|held| &held.group);
         let mut values = groups.retained(&tab.hub, who, all);
         values.extend(tab.subscriptions.foreign().flat_map(|(group, org)| groups.retained_of(&tab.hub, group, org)));
-        values.retain(|value| value.place.is_within(live_from));
+        values.retain(|value| value.is_repeated || value.place.is_within(live_from));
         for (group, position) in entered {
             let mut of_group = groups.retained(&tab.hub, who, std::iter::once(group));
             let mut foreign = tab.subscriptions.foreign().filter(|(joined, _)| *joined == group);

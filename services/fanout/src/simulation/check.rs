@@ -22,6 +22,8 @@ pub(super) struct Notice {
     groups: Vec<GroupName>,
     org: Option<Id>,
     cross_org: bool,
+    /// Of what is throttled: those of which the newest is owed.
+    turn: Option<u64>,
     /// A newer one stands for it: what is retained, or shows progress.
     newest_is_enough: bool,
     logout: bool,
@@ -79,6 +81,8 @@ pub(super) struct History {
     logouts: HashMap<Id, Vec<LoggedOut>>,
     pub(super) poison: Vec<(u64, Place)>,
     changes: Vec<Change>,
+    /// The newest record of each audience and key of what is throttled.
+    newest_turn: HashMap<u64, usize>,
     /// The newest record of each key of state.
     newest: HashMap<StateKey, usize>,
 }
@@ -111,13 +115,18 @@ impl History {
             self.note_effect(&route.effect(&event), &event, incarnation, place, record.time);
             let id = route.notification_id(&event.attributes);
             self.by_notice.entry(id.clone()).or_insert((at, notices.len()));
+            let turn = route.pace(&event, &matched.groups).map(|pace| pace.slot);
+            if first {
+                self.newest_turn.extend(turn.map(|turn| (turn, at)));
+            }
             notices.push(Notice {
                 id,
+                turn,
                 groups: matched.groups.to_vec(),
                 org: event.attributes.org.clone(),
                 cross_org: route.cross_org(),
                 newest_is_enough: route.retain() != Retain::No
-                    || route.conflation_key(&event).is_some()
+                    || route.conflation_key(&event, &matched.groups).is_some_and(|_| turn.is_none())
                     || matches!(route.effect(&event), Effect::Org { .. }),
                 logout: route.effect(&event).is_logout(),
             });
@@ -212,7 +221,8 @@ impl History {
                 continue;
             }
             for notice in stored.notices.iter().filter(|notice| notice.is_owed(account.identity)) {
-                if !account.got.contains_key(&notice.id) {
+                let is_overtaken = notice.turn.is_some_and(|turn| self.newest_turn.get(&turn) != Some(&at));
+                if !is_overtaken && !account.got.contains_key(&notice.id) {
                     missing.push(format!("{:?} for {:?}", stored.place, notice.groups));
                 }
             }

@@ -75,7 +75,9 @@ impl SimulatedShard {
             if given.place != delivery.place {
                 continue;
             }
-            judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
+            if !delivery.is_late {
+                judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
+            }
             judged.verify_news(seen, delivery.place, window, &mut self.broken);
             if !delivery.groups.iter().any(|group| seen.known.allows(&judged.identity, group)) {
                 let who = judged.identity.claims();

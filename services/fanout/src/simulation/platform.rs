@@ -64,6 +64,13 @@ groups = ["list:{list_id}"]
 send = { target = "itemAdded", arguments = [{ id = "{$notification}", cursor = "{$cursor}", item = "{item}" }] }
 
 [[route]]
+name = "counted"
+event = "lists.Counted"
+groups = ["org:{org}"]
+send = { target = "counted", arguments = [{ id = "{$notification}", cursor = "{$cursor}", list = "{list_id}", count = "{count}" }] }
+throttle = { key = "{list_id}", per_second = 2 }
+
+[[route]]
 name = "item-to-crew"
 event = "lists.ItemAdded"
 groups = ["crew:{list_id}"]
@@ -126,6 +133,7 @@ fn load() -> Platform {
     write(folder.path().join("fanfare.toml"), CONFIG);
     write(folder.path().join("routes.toml"), &format!("{routes}{ROUTES}"));
     write(schemas.join("ItemAdded.v1.avsc"), &schema("ItemAdded", false));
+    write(schemas.join("Counted.v1.avsc"), &schema_of_count());
     for name in ["CollaboratorAdded", "CollaboratorRemoved"] {
         write(schemas.join(format!("{name}.v1.avsc")), &schema(name, true));
     }
@@ -157,6 +165,13 @@ fn schema(name: &str, of_a_user: bool) -> String {
     }
     schema["fields"] = json!(fields);
     schema.to_string()
+}
+
+fn schema_of_count() -> String {
+    let field = |name: &str, kind: &str| json!({ "name": name, "type": kind, "doc": "A value." });
+    let fields = [field("org", "string"), field("list_id", "string"), field("count", "long")];
+    json!({ "type": "record", "name": "Counted", "namespace": "fanfare.lists", "doc": "How much.", "fields": fields })
+        .to_string()
 }
 
 fn schema_of_org(name: &str) -> String {

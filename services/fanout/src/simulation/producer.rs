@@ -28,6 +28,7 @@ pub(super) enum Theme {
     Lists,
     People,
     Orgs,
+    Counts,
 }
 
 /// Where the events of an aggregate wait, in order: one relay for each producer.
@@ -76,6 +77,7 @@ impl Producers {
             Theme::Lists => 52..88,
             Theme::People => 88..97,
             Theme::Orgs => 97..98,
+            Theme::Counts => 60..68,
         };
         let kind = if random.chance(50) { of_theme } else { 0..100 };
         match kind.start + random.below(kind.len()) {
@@ -91,11 +93,12 @@ impl Producers {
                 self.emit(LICENSE, now, kind, body);
             }
             42..52 => self.export(now, org, user, random),
-            52..68 => {
+            52..60 => {
                 let (list, org) = *random.pick(&LISTS);
                 let body = json!({ "org": org, "list_id": list, "item": format!("item {}", self.serial) });
                 self.emit(SHARED, now, "lists.ItemAdded", body);
             }
+            60..68 => self.count(now, random),
             68..88 => self.access(now, user, random),
             88..93 => self.change_roles(now, org, user, random),
             93..97 => self.log_out(now, org, user, sessions, random),
@@ -161,6 +164,15 @@ impl Producers {
         let kind = if granted { "lists.CollaboratorAdded" } else { "lists.CollaboratorRemoved" };
         let body = json!({ "org": org, "user": user, "list_id": list, "revision": self.revision });
         self.emit(SHARED, now, kind, body);
+    }
+
+    /// Somebody counts quickly.
+    fn count(&mut self, now: i64, random: &mut Random) {
+        let (list, org) = *random.pick(&LISTS);
+        for _ in 0..1 + random.below(5) {
+            let body = json!({ "org": org, "list_id": list, "count": self.serial });
+            self.emit(SHARED, now, "lists.Counted", body);
+        }
     }
 
     fn suspend(&mut self, now: i64, org: &str, random: &mut Random) {

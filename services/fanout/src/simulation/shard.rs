@@ -360,7 +360,7 @@ impl SimulatedShard {
 pub(super) const BEGIN: i64 = 1_800_000_000_000;
 
 /// The moment of a run's time.
-fn instant(now: i64) -> Instant {
+pub(super) fn instant(now: i64) -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     *START.get_or_init(Instant::now) + Duration::from_millis((now - BEGIN).max(0).unsigned_abs())
 }

@@ -55,7 +55,8 @@ impl World {
         };
         let tabs = (0..1 + random.below(11)).map(|number| Tab::new(number, habits, &mut random)).collect();
         let anew = random.below(8).saturating_sub(4);
-        let theme = *random.pick(&[Theme::Anything, Theme::Flags, Theme::Lists, Theme::People, Theme::Orgs]);
+        let themes = [Theme::Anything, Theme::Flags, Theme::Lists, Theme::People, Theme::Orgs, Theme::Counts];
+        let theme = *random.pick(&themes);
         let (producers, history) = (Producers::new(theme), History::default());
         Self { random, now: BEGIN, settings, log, producers, nodes, tabs, history, anew }
     }

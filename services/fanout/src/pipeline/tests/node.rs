@@ -1,6 +1,6 @@
 //! A pipeline with one shard that writes down what it is sent.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fanfare_broker::memory::Memory;
@@ -82,6 +82,7 @@ impl Node {
             event_bytes: BOUNDS.event_bytes,
             recent,
             presence: None,
+            throttles: Mutex::default(),
             tells_risks: true,
         };
         Self { groups, status, letters, replay, metrics, inbox, run: tokio::spawn(pipeline.run()) }

@@ -109,7 +109,7 @@ fn the_newest_progress_of_a_job_replaces_older_ones() {
     let progress = |org: &str, job: &str, percent: i32| {
         let data = json!({"org": org, "user": "alice", "job_id": job, "percent": percent, "stage": "rows"});
         let event = event("export.ExportProgress", &data);
-        table.route(&event)[0].route.conflation_key(&event)
+        table.route(&event)[0].route.conflation_key(&event, &[])
     };
     assert!(progress("acme", "j1", 1).is_some());
     assert_eq!(progress("acme", "j1", 1), progress("acme", "j1", 2));

@@ -83,6 +83,17 @@ const CASES: &[(&str, &str, &str)] = &[
     ("more", "when = { flag = { is = 1 } }", "the condition on `flag` has no key `is`"),
     ("more", r#"roles = { user = "{changed_by}", org = "{org}", roles = "{flag}" }"#, "`flag` is a string and must be an array of strings"),
     ("more", "hubs = [\"/hubs/tasks\", \"/hubs/tasks\"]", "/hubs/tasks is listed twice"),
+    ("more", r#"throttle = { key = "{flag}" }"#, "`throttle` needs the key `per_second`"),
+    ("more", r#"throttle = { per_second = 10 }"#, "needs the key `key`"),
+    ("more", r#"throttle = { key = "all", per_second = 10 }"#, "`key` of `throttle` names no field"),
+    ("more", r#"throttle = { key = "{flags}", per_second = 10 }"#, "has no field `flags`"),
+    ("more", r#"throttle = { key = "{flag}", per_second = 0 }"#, "it must be 1 to 1000"),
+    ("more", r#"throttle = { key = "{flag}", per_secnd = 10 }"#, "has no key `per_secnd` (did you mean `per_second`?)"),
+    ("more", "throttle = { key = \"{flag}\", per_second = 10 }\nconflate = \"{flag}\"", "`conflate` and `throttle` exclude each other"),
+    ("more", r#"throttel = { key = "{flag}", per_second = 10 }"#, "has no key `throttel` (did you mean `throttle`?)"),
+    ("more", "debounce = 100", r#"the route `t` has no key `debounce` (did you mean `throttle = { key = "{id}", per_second = 10 }`?)"#),
+    ("more", "limit = 10", "the route `t` has no key `limit` (did you mean `throttle = "),
+    ("more", "rate = 10", "the route `t` has no key `rate` (did you mean `throttle = "),
     ("more", "conflat = \"{flag}\"", "the route `t` has no key `conflat` (did you mean `conflate`?)"),
 ];
 

@@ -69,7 +69,7 @@ fn routed(event: &Event) -> Vec<(String, Vec<String>)> {
     for found in &matches {
         let route = found.route;
         assert_eq!(route.arguments(event, "c").len(), if route.target() == "x" { 4 } else { 1 });
-        let _ = (route.slot(event), route.conflation_key(event), route.effect(event));
+        let _ = (route.slot(event), route.conflation_key(event, &[]), route.effect(event));
         assert!(!found.groups.is_empty());
     }
     matches.iter().flat_map(|found| found.groups.iter().map(parts)).collect()

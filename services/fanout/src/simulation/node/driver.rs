@@ -14,7 +14,7 @@ use crate::projection::{ConnectionEffect, Verdict};
 use crate::route::Effect as RouteEffect;
 use crate::simulation::log::{Fault, Log};
 use crate::simulation::platform::platform;
-use crate::simulation::shard::{ShardTask, SimulatedShard};
+use crate::simulation::shard::{ShardTask, SimulatedShard, instant};
 use crate::simulation::witness::Seen;
 use crate::vocabulary::Place;
 
@@ -81,6 +81,13 @@ impl SimulatedNode {
     }
 
     fn perform(&mut self, what: Do) {
+        // What waits is of the log as it was.
+        if matches!(what, Do::Change(_) | Do::Apply(_)) {
+            for effect in self.intake().drain() {
+                self.tell(effect, false);
+            }
+            self.intake().hold();
+        }
         match what.at_once(&self.groups, &self.recent) {
             Some(Do::Take(record, mode)) => self.take(&record, mode),
             Some(Do::Apply(effect)) => self.apply(effect),
@@ -98,6 +105,40 @@ impl SimulatedNode {
             recent: &self.recent,
             seal: &platform.seal,
             event_bytes: 1 << 20,
+            throttles: &self.throttles,
+            now: instant(self.now),
+        }
+    }
+
+    /// Tells the next that has waited for its turn; false if there is none.
+    pub(super) fn tell_due(&mut self) -> bool {
+        if self.shards.iter().any(|shard| shard.waiting() >= INBOX) {
+            return false;
+        }
+        let Some(effect) = self.intake().due() else { return false };
+        self.tell(effect, true);
+        self.intake().hold();
+        true
+    }
+
+    fn tell(&mut self, effect: Effect, is_paced: bool) {
+        let Effect::Notify { route, event, delivery: Some((delivery, shards)) } = effect else { return };
+        if let Some(pace) = route.pace(&event, &delivery.groups).filter(|_| is_paced) {
+            let last = self.paced.insert(pace.slot, self.now);
+            if last.is_some_and(|last| self.now - last < pace.interval.as_millis() as i64) {
+                let fault =
+                    format!("{} of {:?} is told twice within {:?}", route.name(), delivery.groups, pace.interval);
+                self.shards[0].broken.push(fault);
+            }
+        }
+        let seen = Arc::new(Seen {
+            incarnation: self.groups.read(|known| known.position().incarnation()),
+            notification: route.notification_id(&event.attributes),
+            folded: self.folded,
+            known: Arc::clone(&self.known),
+        });
+        for shard in shards.iter() {
+            self.shards[shard].send(ShardTask::Deliver(Arc::clone(&delivery), Arc::clone(&seen)));
         }
     }
 
@@ -162,19 +203,7 @@ impl SimulatedNode {
         let Some(effect) = next else { return };
         match effect {
             Effect::Apply(effect) => self.apply(effect),
-            Effect::Notify { route, delivery } => {
-                if let (Some((delivery, shards)), Some(event)) = (delivery, effects.event()) {
-                    let seen = Arc::new(Seen {
-                        incarnation: self.groups.read(|known| known.position().incarnation()),
-                        notification: route.notification_id(&event.attributes),
-                        folded: self.folded,
-                        known: Arc::clone(&self.known),
-                    });
-                    for shard in shards.iter() {
-                        self.shards[shard].send(ShardTask::Deliver(Arc::clone(&delivery), Arc::clone(&seen)));
-                    }
-                }
-            }
+            notify @ Effect::Notify { .. } => self.tell(notify, true),
         }
         self.effects = Some(effects);
     }

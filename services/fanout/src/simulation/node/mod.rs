@@ -3,7 +3,7 @@
 mod driver;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fanfare_broker::{Position, Record};
@@ -12,11 +12,12 @@ use fanfare_e2e_tests::Random;
 use super::log::Log;
 use super::platform::bounds;
 use super::rule::Rules;
-use super::shard::{SimulatedShard, View};
+use super::shard::{BEGIN, SimulatedShard, View};
 use super::witness::Witness;
 use crate::groups::Groups;
 use crate::pipeline::follower::Follower;
 use crate::pipeline::intake::Effects;
+use crate::pipeline::throttle::Throttles;
 use crate::pipeline::{RecentRecords, Window};
 use crate::projection::Projection;
 use crate::vocabulary::Place;
@@ -69,6 +70,11 @@ pub(super) struct SimulatedNode {
     /// Whether shards are at an effect.
     applying: bool,
     known: Arc<Witness>,
+    /// What waits for its turn.
+    throttles: Mutex<Throttles>,
+    /// When something of each throttled audience and key was told last.
+    paced: HashMap<u64, i64>,
+    now: i64,
 }
 
 impl SimulatedNode {
@@ -97,6 +103,9 @@ impl SimulatedNode {
             effects: None,
             applying: false,
             known: Arc::default(),
+            throttles: Mutex::default(),
+            paced: HashMap::new(),
+            now: BEGIN,
         }
     }
 
@@ -127,7 +136,8 @@ impl SimulatedNode {
         let is_read = |head: &Position| head.offsets().iter().all(|(p, o)| self.position().covers(*p, *o));
         let read_all =
             log.head().is_ok_and(|head| head.incarnation() == self.position().incarnation() && is_read(&head));
-        self.is_ready() && read_all && !self.is_busy() && self.follower.is_at_rest()
+        let none_waits = self.throttles.lock().is_ok_and(|throttles| throttles.is_idle());
+        self.is_ready() && read_all && none_waits && !self.is_busy() && self.follower.is_at_rest()
     }
 
     /// Whether a folded record still has to be felt by connections.
@@ -151,10 +161,13 @@ impl SimulatedNode {
     /// One step of the pipeline.
     pub(super) fn step(&mut self, log: &Log, now: i64, random: &mut Random) {
         self.pass_time(now);
+        self.now = now;
         if self.is_busy() {
             return self.carry_out();
         }
-        self.follow(log, now, random);
+        if !self.tell_due() {
+            self.follow(log, now, random);
+        }
     }
 
     /// What is old enough is forgotten, as the watch of a node has it once the log has been read back.

@@ -129,6 +129,10 @@ pub(super) struct Tab {
     pub(super) owed_from: Option<Position>,
     pub(super) got: BTreeMap<String, u32>,
     pub(super) flags: BTreeMap<String, bool>,
+    /// Of each list the count that it shows.
+    pub(super) counts: BTreeMap<String, i64>,
+    /// Of each list the highest count that this connection was told.
+    told_counts: BTreeMap<String, i64>,
     pub(super) again: usize,
 }
 
@@ -175,6 +179,8 @@ impl Tab {
             owed_from: None,
             got: BTreeMap::new(),
             flags: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            told_counts: BTreeMap::new(),
             again: 0,
         }
     }
@@ -298,6 +304,7 @@ impl Tab {
         shard.accept(view, identity, cursor, id, self.wire);
         self.link = Some(Link { node, shard: number, key: id });
         (self.is_open, self.has_said) = (false, false);
+        self.told_counts.clear();
         self.outgoing.clear();
         self.incoming.clear();
         self.calls.clear();

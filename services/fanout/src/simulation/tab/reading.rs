@@ -4,7 +4,7 @@ use fanfare_broker::Position;
 use serde_json::Value;
 
 use super::calls::Call;
-use super::{Link, Order, Surroundings, Tab};
+use super::{Link, Manner, Order, Surroundings, Tab};
 use crate::projection::open_cursor;
 use crate::simulation::check::{Account, History, true_flags};
 use crate::simulation::platform::platform;
@@ -124,6 +124,7 @@ impl Tab {
 
     /// A resume has ended; what comes behind `from` is heard live.
     fn resumed(&mut self, complete: bool, from: Position, around: &Surroundings<'_>) {
+        self.trace(format_args!("DBG resumed {complete} {from:?} truth {:?}", true_flags(around.producers, self.org)));
         if !complete || self.owed_from.is_none() {
             self.owed_from = Some(from);
             // Not everything can be told again: the page asks the producer what is true.
@@ -159,8 +160,26 @@ impl Tab {
             let flag = argument["flag"].as_str().unwrap_or_default();
             self.flags.insert(flag.to_owned(), argument["enabled"] == true);
         }
+        if message["target"] == "counted" {
+            self.count(argument)?;
+        }
         // The obvious client: the newest cursor that any handler saw.
         self.last = argument["cursor"].as_str().map(str::to_owned).or(self.last.take());
+        Ok(())
+    }
+
+    /// The count of a list, which only grows: no connection is told an older one behind a newer one.
+    fn count(&mut self, argument: &Value) -> Result<(), String> {
+        let list = argument["list"].as_str().unwrap_or_default();
+        let count = argument["count"].as_i64().unwrap_or_default();
+        let told = self.told_counts.insert(list.to_owned(), count);
+        // Those who ask again with an older cursor are told again.
+        let asks_once = self.manner == Manner::Honest && self.order != Order::Twice;
+        if let Some(told) = told.filter(|told| asks_once && *told > count) {
+            let (number, order) = (self.number, self.order);
+            return Err(format!("tab {number} ({order:?}) is told {count} of {list} after {told}"));
+        }
+        self.counts.insert(list.to_owned(), count);
         Ok(())
     }
 }
