@@ -70,7 +70,7 @@ impl ClaimName {
     }
 
     /// Whether its text is a list of words.
-    pub(crate) fn has_words(&self) -> bool {
+    pub fn has_words(&self) -> bool {
         self.spaces
     }
 

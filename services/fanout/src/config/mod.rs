@@ -9,6 +9,7 @@ mod cors;
 mod edge;
 mod health;
 mod hub;
+mod hub_claims;
 mod hub_roles;
 mod hub_settings;
 mod issuer;
@@ -206,6 +207,7 @@ fn read(root: &Section<'_>, paths: &Paths) -> Option<Config> {
     let personal = personal::check_hubs(root);
     method::check_addresses(root, &hubs, node.as_ref().is_some_and(|node| node.trusted_proxies.is_some()));
     hub_roles::check(root, &hubs, &issuers, development.is_some());
+    hub_claims::check(root, &hubs, &issuers);
     check_trust(root, &hubs, !issuers.user_realms.is_empty() || root.value("development").is_some());
     let (routes, single_org, watch) = match root.section("routes") {
         Some(section) => {

@@ -1,6 +1,6 @@
 //! `require_claims` of a hub: what a token must say for its bearer to connect.
 
-use fanfare_token::OtherClaims;
+use fanfare_token::{ClaimName, OtherClaims};
 
 use crate::document::section::{Node, Section, text};
 
@@ -18,6 +18,11 @@ impl RequiredClaim {
     pub fn is_met(&self, claims: &OtherClaims) -> bool {
         claims.values(&self.claim).iter().any(|held| self.values.contains(held))
     }
+
+    /// The values of which it must have one.
+    pub(super) fn values(&self) -> &[String] {
+        &self.values
+    }
 }
 
 const KEY: &str = "require_claims";
@@ -30,6 +35,10 @@ pub(super) fn read(section: &Section<'_>, public: bool) -> Vec<RequiredClaim> {
     }
     let mut read = Vec::new();
     for (name, node) in claims.entries() {
+        if let Err(error) = ClaimName::parse(name.value) {
+            let help = r#"for instance "plan", "app.plan" or 'app."shop.example.com".plan'"#.to_owned();
+            claims.fault(name.value, format!("{:?} is not the name of a claim: {error}", name.value), Some(help));
+        }
         let values: Box<[String]> = match node.get_ref().as_array() {
             Some(several) => several.iter().filter_map(|node| value(&claims, node)).collect(),
             None => value(&claims, node).into_iter().collect(),
@@ -39,7 +48,10 @@ pub(super) fn read(section: &Section<'_>, public: bool) -> Vec<RequiredClaim> {
         }
         read.push(RequiredClaim { claim: name.value.into(), values });
     }
-    if read.is_empty() {
+    let is_empty = read.is_empty();
+    // Each is a fault of its own by now.
+    read.retain(|required| !required.values.is_empty());
+    if is_empty {
         let help = "for instance require_claims = { subscription = \"active\" }".to_owned();
         section.fault(KEY, "no claim: everybody would meet it", Some(help));
     }
