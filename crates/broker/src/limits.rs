@@ -12,7 +12,7 @@ pub struct Limits {
     pub headers: usize,
     /// The de-duplication id; default 640, as source and id of an event take 517 at most.
     pub id: usize,
-    /// The key; default 1,024.
+    /// The key; default 4,096, as it may be of several ids, each with as many bytes as 256 characters can have.
     pub key: usize,
     /// The organisation; default 1,024, as many bytes as 256 characters can have.
     pub org: usize,
@@ -22,7 +22,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1024 * 1024, headers: 16 * 1024, id: 640, key: 1024, org: 1024, topic: 256 }
+        Self { body: 1024 * 1024, headers: 16 * 1024, id: 640, key: 4096, org: 1024, topic: 256 }
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(refused(|m| m.topic = "a\nb".into()).contains("topic holds a control"));
         assert!(refused(|m| m.headers[0].0 = "a:b".into()).contains("\"a:b\""));
         assert!(refused(|m| m.headers[0].1 = "a\r\nb".into()).contains("ce-id"));
-        assert_eq!(refused(|m| m.key = Some("k".repeat(1025))), "key has 1025 bytes, at most 1024 are allowed");
+        assert_eq!(refused(|m| m.key = Some("k".repeat(4097))), "key has 4097 bytes, at most 4096 are allowed");
         assert!(refused(|m| m.body = vec![0; 1024 * 1024 + 1].into()).starts_with("body has"));
         assert!(refused(|m| m.headers[0].1 = "v".repeat(17_000)).starts_with("headers has"));
     }

@@ -8,7 +8,10 @@
 //!
 //! A part that would be too long is its hash; the value then stands in `fanfare_org` or `fanfare_key`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
 use crate::message::{Message, Stream};
@@ -141,6 +144,9 @@ fn event_key(read: &ReadHeaders, key: Option<String>, topic: &str) -> (Option<St
     let is_ours = read.id.is_some();
     // A record without a key is kept in no order with others.
     let Some(key) = key else { return (read.org.clone(), read.org.is_none().then(|| topic.to_owned())) };
+    if let Some(long) = read.long_org.as_ref().filter(|long| order_key(long) == key) {
+        return (Some(long.clone()), None);
+    }
     match &read.org {
         Some(org) if is_ours && order_key(org) != key => (Some(key), None),
         Some(org) => (Some(org.clone()), None),
@@ -201,7 +207,7 @@ impl ReadHeaders {
                     None => name.to_owned(),
                 };
                 if name == "ce-org" && !value.is_empty() {
-                    self.org = Some(value.clone());
+                    self.org = Some(unquoted(&value));
                 }
                 if name == "ce-type" && !value.is_empty() {
                     self.ce_type = Some(value.clone());
@@ -210,6 +216,11 @@ impl ReadHeaders {
             }
         }
     }
+}
+
+/// An attribute without its percent-encoding, which its header has as over HTTP; text that is not encoded is itself.
+fn unquoted(value: &str) -> String {
+    percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -101,6 +101,31 @@ fn what_fanfare_wrote_has_the_org_as_its_key() {
     assert_eq!((m.org.as_deref(), m.key), (Some("globex"), None), "so that it is seen to differ from the header");
 }
 
+/// Attributes are percent-encoded in headers; keys are the text itself.
+#[test]
+fn an_org_of_any_alphabet_is_the_same_in_header_and_key() {
+    let long = "\u{fc}".repeat(256);
+    for org in ["j\u{fc}rgens org", "100%", "a b", &long] {
+        let encoded: String = org.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let ours = Message { org: Some(org.to_owned()), headers: vec![("ce-org".into(), encoded.clone())], ..event() };
+        let headers = record_headers(&ours);
+        let key = record_key(&ours);
+        let raw = Raw {
+            stream: Stream::Events,
+            service: "license",
+            key: Some(key.as_bytes()),
+            headers: Some(&headers),
+            body: None,
+        };
+        let read = message(&raw, || "none".to_owned());
+        assert_eq!((read.org.as_deref(), read.key.as_deref()), (Some(org), None), "{key}");
+        for written in [encoded.as_str(), if org == "100%" { "100%25" } else { org }] {
+            let m = foreign(Stream::Events, None, &[("ce_type", "license.A"), ("ce_org", written)]);
+            assert_eq!((m.org.as_deref(), m.key), (Some(org), None), "{written}");
+        }
+    }
+}
+
 #[test]
 fn a_type_of_another_service_is_not_the_topics() {
     for name in ["ce_type", "fanfare_type"] {
