@@ -14,6 +14,24 @@ const CALLS = 100;
 /** A short life: the client renews its token at half of it. */
 const LIFE_SECONDS = 6;
 
+/** A method whose arguments are of the types that .NET has beside those of JSON, and what tells its caller of them. */
+const TYPED = {
+  hub: `method.Typed = { arguments = [
+    { name = "at", type = "time" }, { name = "there", type = "time" }, { name = "sum", type = "number" },
+    { name = "count", type = "integer" }, { name = "id", type = "uuid" }, { name = "blob", type = "bytes" },
+  ], allow = true, publish = { event = "tests.Typed", fields = { org = "{org}", user = "{user}", at = "{at}",
+    there = "{there}", sum = "{sum}", count = "{count}", id = "{id}", blob = "{blob}" } } }`,
+  routes: `[event."tests.Typed"]
+fields = { org = "string", user = "string", at = "timestamp", there = "timestamp", sum = "double", count = "long", id = "uuid", blob = "string" }
+[[route]]
+name = "typed"
+event = "tests.Typed"
+groups = ["user:{user}"]
+send = { target = "Message", arguments = ["{at} {there} {sum} {count} {id} {blob}"] }
+`,
+};
+const TAKEN = "2026-01-02T03:04:05.678Z 2026-01-02T03:04:05.678Z 12.5 7 067e6162-3b6f-4ae2-a171-2470b63dff00 AQL/";
+
 const all = (combinations, check) => Promise.all(combinations.map(check));
 const nameOf = ({ transport, protocol, stateful }) => `${transport} ${protocol}${stateful ? " stateful" : ""}`;
 
@@ -25,7 +43,7 @@ for (const version of VERSIONS) {
     let node;
     before(async () => {
       if (skip === false) {
-        [node] = await Promise.all([FanfareNode.start(`dotnet-${version}`), client.start()]);
+        [node] = await Promise.all([FanfareNode.start(`dotnet-${version}`, TYPED), client.start()]);
       }
     });
     after(async () => {
@@ -52,6 +70,20 @@ for (const version of VERSIONS) {
         assert.equal(tab.received.find(isIt).arguments[0].enabled, true);
         const resumed = await tab.invoke("Resume", toast.cursor);
         assert.deepEqual([resumed.complete, resumed.more], [true, false], nameOf(combination));
+        await tab.stop();
+      });
+    });
+
+    test("arguments are read as the client writes the types of .NET", async () => {
+      await all(COMBINATIONS_OF_JAVASCRIPT, async (combination, at) => {
+        const tab = await open(combination, `typed-${at}`);
+        assert.match(await tab.ask({ do: "typed", number: "decimal" }), /./, nameOf(combination));
+        const isIt = (one) => one.target === "Message";
+        await tab.until("what was taken", () => tab.received.some(isIt));
+        assert.deepEqual(tab.received.find(isIt).arguments, [TAKEN], nameOf(combination));
+        // JSON has none, which the client says itself.
+        const told = combination.protocol === "messagepack" ? /`sum` must be a number; what came is not-a-number/ : /JSON/;
+        await assert.rejects(tab.ask({ do: "typed", number: "none" }), told, nameOf(combination));
         await tab.stop();
       });
     });

@@ -103,6 +103,12 @@ internal sealed class Tab
                 var count = command["count"]!.GetValue<int>();
                 var calls = Enumerable.Range(0, count).Select(_ => connection.InvokeCoreAsync<string>(target, arguments));
                 return (await Task.WhenAll(calls)).Length;
+            case "typed":
+                var there = new DateTimeOffset(2026, 1, 2, 5, 4, 5, 678, TimeSpan.FromHours(2));
+                object sum = command["number"]!.GetValue<string>() == "decimal" ? 12.50m : double.NaN;
+                var id = Guid.Parse("067E6162-3B6F-4AE2-A171-2470B63DFF00");
+                object[] values = [there.UtcDateTime, there, sum, 7L, id, new byte[] { 1, 2, 255 }];
+                return await connection.InvokeCoreAsync<string?>("Typed", values);
             case "tell":
                 await connection.InvokeCoreAsync(target, arguments);
                 return null;
