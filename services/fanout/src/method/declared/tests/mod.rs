@@ -331,7 +331,7 @@ fn what_clients_write_for_their_types_reaches_the_event() {
         {"name": "day", "type": {"type": "int", "logicalType": "date"}, "default": 0},
         {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "default": ""},
         {"name": "ratio", "type": "double", "default": 0}, {"name": "count", "type": "int", "default": 0},
-        {"name": "free", "type": "string", "default": "", "fanfare.json": true}]}"#;
+        {"name": "free", "type": "string", "default": "{}", "fanfare.json": true}]}"#;
     std::fs::write(folder.path().join("calls/Called.v1.avsc"), schema).expect("a file in that");
     let registry = Registry::load(folder.path()).expect("a registry");
     let published = |field: &str, value: Value<'static>| {
