@@ -20,7 +20,7 @@ mod standard;
 mod subscriber;
 
 pub use error::TelemetryError;
-pub use propagation::{follow, trace_id, traceparent};
+pub use propagation::{follow, sampled_traceparent, trace_id, traceparent};
 pub use redacted::Redacted;
 pub use settings::LogFormat;
 pub use subscriber::{Guard, init};

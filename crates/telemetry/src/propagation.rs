@@ -17,6 +17,12 @@ pub fn traceparent() -> Option<String> {
     })
 }
 
+/// The same if the span is sampled: whoever collects spans gets it, so others may be its children.
+pub fn sampled_traceparent() -> Option<String> {
+    let is_sampled = with_current(|span| span.trace_flags().is_sampled()).unwrap_or_default();
+    is_sampled.then(traceparent).flatten()
+}
+
 /// The trace id of the span that is entered now, or `None` outside any span.
 pub fn trace_id() -> Option<String> {
     with_current(|span| span.trace_id().to_string())

@@ -121,6 +121,10 @@ impl Connect {
             return Ok(Err(negotiated));
         }
         let id = negotiated.json()["connectionToken"].as_str().expect("a token to connect with").to_owned();
+        self.shake_hands(to, id).await
+    }
+
+    async fn shake_hands(&self, to: SocketAddr, id: String) -> io::Result<Result<Tab, Response>> {
         let mut socket = match self.open(to, Some(&id)).await? {
             Ok(socket) => socket,
             Err(refused) => return Ok(Err(refused)),
@@ -132,6 +136,15 @@ impl Connect {
             Some(other) => Err(io::Error::other(format!("the handshake was answered with {other}"))),
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+
+    /// Opens a connection that was negotiated.
+    ///
+    /// # Panics
+    /// If it is refused or the connection fails.
+    pub async fn handshaken(&self, to: SocketAddr, id: &str) -> Tab {
+        let connected = at_most("a connection", self.shake_hands(to, id.to_owned())).await.expect("connects");
+        connected.unwrap_or_else(|refused| panic!("refused with {}: {}", refused.status, refused.text()))
     }
 
     /// Connects.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
+use tracing::Span;
 
 use super::budget::{Budget, Rate};
 use super::flow::{Flow, Lost};
@@ -51,6 +52,8 @@ pub(super) enum Kind {
 pub(super) struct Replaying {
     pub(super) ticket: Ticket,
     pub(super) kind: Kind,
+    /// What is told of it to whoever collects spans.
+    pub(super) span: Span,
     pub(super) after: Position,
     pub(super) until: Position,
     /// Whether the cursor claims more than its holder has heard, so that nothing makes this complete.
@@ -91,6 +94,7 @@ impl Replaying {
         Self {
             ticket,
             kind,
+            span: Span::none(),
             reached: after.clone(),
             after,
             until,
@@ -162,6 +166,30 @@ fn user(identity: &Identity) -> User {
     (claims.realm.clone(), claims.user.clone())
 }
 
+/// The span of a replay: within that of the call that asks for it, or else of its connection.
+fn span(tab: &Tab, kind: &Kind) -> Span {
+    let why = match kind {
+        Kind::Call(_) => "call",
+        Kind::AtConnect => "connect",
+        Kind::Behind => "behind",
+        Kind::Rejoin(_) => "rejoin",
+        Kind::Pause => return Span::none(),
+    };
+    let span = tracing::info_span!(
+        parent: tab.calls.running().filter(|_| matches!(kind, Kind::Call(_))).and_then(|running| running.span.id()),
+        "resume",
+        why,
+        hub = &*tab.hub.path,
+        connection = %tab.id,
+        sent = tracing::field::Empty,
+        complete = tracing::field::Empty
+    );
+    if let (false, Some(parent)) = (matches!(kind, Kind::Call(_)), &tab.life.trail.traceparent) {
+        fanfare_telemetry::follow(&span, parent);
+    }
+    span
+}
+
 impl Core {
     /// Begins a replay; it takes the place of one that was under way.
     pub(super) fn begin_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position) {
@@ -172,7 +200,8 @@ impl Core {
         let ticket = self.ticket();
         let Some(tab) = self.connections.get_mut(key) else { return };
         let orgs = tab.orgs();
-        let replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
+        let mut replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
+        replaying.span = span(tab, &replaying.kind);
         if let Some(before) = tab.flow().replay.replace(replaying) {
             self.tasks.push_back(Task::EndReplay(before.ticket));
         }

@@ -114,6 +114,7 @@ impl Core {
             self.tasks.push_back(super::Task::EndReplay(replay.ticket));
         }
         let complete = (replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut;
+        replay.span.record("sent", replay.sent).record("complete", complete);
         if matches!(replay.kind, Kind::Call(_) | Kind::AtConnect) {
             let label = if is_cut {
                 "cut"

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use fanfare_signalr::negotiate::{Answer, Transport, Version};
 use http::{HeaderValue, header, request::Parts};
+use tracing::Instrument as _;
 
 use super::answer::Refusal;
 use super::bearer;
@@ -19,6 +20,15 @@ use crate::vocabulary::Identity;
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs. A WebSocket may open on any node,
 /// event streams and polls on this one, to which others forward them.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
+    let span = tracing::info_span!("negotiate", hub = &*hub.path, connection = tracing::field::Empty);
+    let trail = Trail::of(&parts.headers);
+    if let Some(parent) = &trail.traceparent {
+        fanfare_telemetry::follow(&span, parent);
+    }
+    within(app, hub, parts, trail).instrument(span).await
+}
+
+async fn within(app: &App, hub: &HubConfig, parts: &Parts, mut trail: Trail) -> Result<Response, Refusal> {
     app.check_accepting(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
     bearer::check_org(app, hub, identity.as_ref())?;
@@ -40,7 +50,10 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
                 is_old: version == Version::V0,
                 expires: unix_seconds() + TOKEN_LIFETIME_SECONDS,
             };
-            let trail = Trail::of(&parts.headers);
+            tracing::Span::current().record("connection", tracing::field::display(token.id));
+            if let Some(own) = fanfare_telemetry::sampled_traceparent() {
+                trail.traceparent = Some(own.into());
+            }
             let (connection_id, sealed) =
                 (token.id.to_string(), token.seal_with(&app.seal, app.edge.forwarder.home(), &trail));
             match version {

@@ -45,4 +45,5 @@ mod standing;
 mod startup;
 mod tls;
 mod tokens;
+mod traces;
 mod web_socket;
