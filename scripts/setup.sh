@@ -173,6 +173,25 @@ chart_renderer() {
   fi
 }
 
+# A collector of OpenTelemetry, which is made of Go modules.
+collector() {
+  local place=$TOOLS/collector wanted=tests/collector
+  [[ -x $place/collector ]] && cmp -s "$wanted/main.go" "$place/main.go" && cmp -s "$wanted/go.sum" "$place/go.sum" && return
+  if ! has go; then
+    warn "There is no Go to build a collector of OpenTelemetry with; its test is skipped."
+    return
+  fi
+  say "Building a collector of OpenTelemetry"
+  rm -rf "$place"
+  mkdir -p "$place"
+  if (cd "$wanted" && GOTOOLCHAIN=local go build -ldflags='-s -w' -o "$OLDPWD/$place/collector" .) >/dev/null 2>&1; then
+    cp "$wanted"/{main.go,go.sum} "$place"
+  else
+    warn "A collector of OpenTelemetry could not be built with $(go version); its test is skipped."
+    rm -rf "$place"
+  fi
+}
+
 # The schemas of kinds that operators add to Kubernetes.
 added_kinds() {
   (node_packages tests/deploy/kinds) ||
@@ -378,6 +397,7 @@ case ${1:-run} in
     asyncapi_schema
     deploy_checks
     chart_renderer
+    collector
     added_kinds
     ;;
   build)

@@ -31,7 +31,7 @@ pub enum TelemetryError {
     },
     /// The exporter for OpenTelemetry could not be built.
     #[error(
-        "the trace exporter for {endpoint:?} cannot be set up: {reason}; OTEL_EXPORTER_OTLP_ENDPOINT takes an http or https base URL such as http://127.0.0.1:4318"
+        "the exporter for {endpoint:?} cannot be set up: {reason}; OTEL_EXPORTER_OTLP_ENDPOINT takes an http or https base URL such as http://127.0.0.1:4318"
     )]
     Exporter {
         /// The endpoint as it was resolved.

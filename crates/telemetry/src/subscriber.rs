@@ -1,6 +1,9 @@
-//! The process-wide subscriber: one layer for log lines, one for traces.
+//! The process-wide subscriber: one layer for log lines, one for traces, and one for lines that a collector is sent.
 
 use opentelemetry::trace::TracerProvider;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -12,14 +15,16 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, filter, fmt};
 use crate::error::TelemetryError;
 use crate::exporter;
 use crate::line::{JsonLine, PrettyLine};
+use crate::push::Push;
 use crate::settings::{LogFormat, Settings};
-use crate::standard::Standard;
+use crate::standard::{Metrics, Standard};
 
 /// Sets up logs and traces for this process; lines go to standard error.
 ///
 /// `FANFARE_LOG` filters the lines (a level, or levels by module; `info` if it is not set).
 /// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector that spans are posted to as protobuf over HTTP; without it spans
-/// have ids and go nowhere; the standard's other variables say how. Keep the guard until the process ends, or the last spans are lost.
+/// have ids and go nowhere; the standard's other variables say how, and whether log lines and metrics go there as well. Keep the
+/// guard until the process ends, or the last of them are lost.
 pub fn init(service: &'static str, format: LogFormat) -> Result<Guard, TelemetryError> {
     let settings = Settings::from_env(service, format)?;
     let (subscriber, guard) = build(&settings, std::io::stderr)?;
@@ -30,15 +35,30 @@ pub fn init(service: &'static str, format: LogFormat) -> Result<Guard, Telemetry
     Ok(guard)
 }
 
-/// Ends the exporter: spans that wait in its queue are sent when it is dropped.
+/// Ends the exporters: what waits in their queues is sent when it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the guard at once would end the export of spans"]
 pub struct Guard {
-    provider: SdkTracerProvider,
+    tracers: SdkTracerProvider,
+    loggers: Option<SdkLoggerProvider>,
+    /// Where metrics go and as whose, until somebody has some.
+    metrics: Option<(Metrics, Resource)>,
+    push: Option<Push>,
 }
 
 impl Guard {
-    /// Sends what waits and ends the exporter; blocks the thread for at most 5 seconds.
+    /// Posts metrics to where the environment says, if it says so; `read` is [`crate::metrics::encode`] of them.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Exporter`] if that cannot be done.
+    pub fn push_metrics(&mut self, read: impl Fn() -> String + Send + 'static) -> Result<(), TelemetryError> {
+        if let Some((metrics, resource)) = self.metrics.take() {
+            self.push = Some(Push::start(metrics, &resource, read)?);
+        }
+        Ok(())
+    }
+
+    /// Sends what waits and ends the exporters; blocks the thread for at most 5 seconds for each.
     pub fn shutdown(self) {
         drop(self);
     }
@@ -48,7 +68,11 @@ impl Drop for Guard {
     fn drop(&mut self) {
         // A collector that cannot be reached is reported by the exporter itself; at the end of the process there is
         // nobody left to act on it.
-        let _ = self.provider.shutdown();
+        drop(self.push.take());
+        let _ = self.tracers.shutdown();
+        if let Some(loggers) = &self.loggers {
+            let _ = loggers.shutdown();
+        }
     }
 }
 
@@ -57,21 +81,40 @@ pub(crate) fn build<W>(settings: &Settings, writer: W) -> Result<(impl Subscribe
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let lines = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(&settings.filter)
-        .map_err(|error| TelemetryError::Filter { value: settings.filter.clone(), reason: error.to_string() })?;
-    let Standard { service, export, .. } = &settings.standard;
-    let provider = exporter::tracer_provider(service.as_deref().unwrap_or(settings.service), export.as_ref())?;
+    let lines = filter_of_lines(settings)?;
+    let Standard { traces, metrics, logs, .. } = &settings.standard;
+    let resource = exporter::resource(settings);
+    let tracers = exporter::tracer_provider(resource.clone(), traces.as_ref())?;
+    let loggers = logs.as_ref().map(|export| exporter::logger_provider(resource.clone(), export)).transpose()?;
     // Traces have a filter of their own: a quieter log must not cut the trace that an event carries on.
-    let traces = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("fanfare"))
+    let traced = tracing_opentelemetry::layer()
+        .with_tracer(tracers.tracer("fanfare"))
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(filter::filter_fn(is_traced));
-    let subscriber = Registry::default().with(traces).with(log_layer(settings, writer).with_filter(lines));
-    Ok((subscriber, Guard { provider }))
+    let posted = match &loggers {
+        Some(loggers) => {
+            let lines = filter_of_lines(settings)?;
+            let posted = OpenTelemetryTracingBridge::new(loggers).with_filter(filter::filter_fn(is_posted));
+            Some(posted.with_filter(lines))
+        }
+        None => None,
+    };
+    let subscriber = Registry::default().with(traced).with(posted).with(log_layer(settings, writer).with_filter(lines));
+    let metrics = metrics.clone().map(|metrics| (metrics, resource));
+    Ok((subscriber, Guard { tracers, loggers, metrics, push: None }))
+}
+
+fn filter_of_lines(settings: &Settings) -> Result<EnvFilter, TelemetryError> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(&settings.filter);
+    filter.map_err(|error| TelemetryError::Filter { value: settings.filter.clone(), reason: error.to_string() })
+}
+
+/// Lines that posting may write are not posted: each would be followed by another.
+fn is_posted(metadata: &Metadata<'_>) -> bool {
+    let of = ["opentelemetry", "hyper", "reqwest", "rustls", "h2"];
+    !of.iter().any(|prefix| metadata.target().starts_with(prefix))
 }
 
 /// Spans down to `info`, and what went wrong inside them.

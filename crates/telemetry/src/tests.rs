@@ -7,7 +7,7 @@ use tracing::{Span, info, info_span};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::{DEFAULT_FILTER, LogFormat, Settings};
-use crate::standard::{Export, Standard};
+use crate::standard::{Standard, Traces};
 use crate::subscriber::build;
 use crate::{TelemetryError, fields, follow, trace_id, traceparent};
 
@@ -172,7 +172,7 @@ fn a_filter_that_cannot_be_read_is_an_error_that_names_it() {
 #[test]
 fn an_endpoint_that_is_no_url_is_an_error_that_names_it() {
     for endpoint in ["127.0.0.1:4318/v1/traces", "grpc://collector:4317/v1/traces", "http://exa mple/v1/traces"] {
-        let standard = Standard { export: Some(Export::to(endpoint)), ..Standard::default() };
+        let standard = Standard { traces: Some(Traces::to(endpoint)), ..Standard::default() };
         let wrong = Settings { standard, ..settings() };
         let fault = build(&wrong, std::io::sink).err().expect("no such endpoint");
         assert!(matches!(fault, TelemetryError::Exporter { .. }), "{fault:?}");

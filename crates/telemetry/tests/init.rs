@@ -10,6 +10,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fanfare_telemetry::{LogFormat, TelemetryError};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
+use prost::Message as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -120,7 +124,7 @@ fn the_environment_names_the_service_and_how_its_spans_are_sent() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_SERVICE_NAME", "push"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=seven"),
-        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_METRICS_EXPORTER", "statsd"),
     ];
     let output = child("in_child_make_one_span", &environment);
     let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
@@ -133,6 +137,81 @@ fn the_environment_names_the_service_and_how_its_spans_are_sent() {
     let post = posts.recv_timeout(Duration::from_secs(10)).expect("the collector was asked");
     assert!(post.headers.iter().any(|header| header == "content-encoding: gzip"), "{:?}", post.headers);
     assert!(post.body.starts_with(&[0x1f, 0x8b]), "{:?}", post.body);
+}
+
+#[test]
+#[ignore = "runs in a child"]
+fn in_child_count_and_log() {
+    let mut guard = fanfare_telemetry::init("counting-service", LogFormat::Json).unwrap();
+    let mut registry = fanfare_telemetry::metrics::registry(&[]);
+    let metrics = fanfare_telemetry::metrics::FanoutMetrics::new(&mut registry);
+    metrics.event_duplicate();
+    guard.push_metrics(move || fanfare_telemetry::metrics::encode(&registry)).unwrap();
+    info_span!("a-span").in_scope(|| {
+        println!("trace {}", fanfare_telemetry::trace_id().unwrap());
+        warn!(org = "acme", "something to tell");
+    });
+    guard.shutdown();
+}
+
+#[test]
+fn metrics_and_log_lines_are_posted_where_the_environment_asks_for_it() {
+    let (endpoint, posts) = collector();
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=number%20seven"),
+    ];
+    let output = child("in_child_count_and_log", &environment);
+    let all: Vec<Post> = posts.try_iter().collect();
+    let posted = |path: &str| {
+        let post = all.iter().find(|post| post.request == format!("POST {path} HTTP/1.1"));
+        let post = post.unwrap_or_else(|| panic!("nothing was posted to {path}"));
+        assert!(post.headers.iter().any(|header| header == "x-tenant: number seven"), "{:?}", post.headers);
+        &post.body[..]
+    };
+    let metrics = ExportMetricsServiceRequest::decode(posted("/v1/metrics")).expect("metrics");
+    let [of] = &metrics.resource_metrics[..] else { panic!("{metrics:?}") };
+    let attributes = &of.resource.as_ref().expect("a resource").attributes;
+    let names: Vec<&str> = attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert!(names.contains(&"service.name") && names.contains(&"service.instance.id"), "{names:?}");
+    let duplicates = of.scope_metrics[0].metrics.iter().find(|metric| metric.name == "fanfare_events_duplicate");
+    let Some(metric::Data::Sum(sum)) = duplicates.and_then(|metric| metric.data.clone()) else { panic!("{of:?}") };
+    assert_eq!(sum.data_points[0].value, Some(number_data_point::Value::AsDouble(1.0)));
+    let logs = ExportLogsServiceRequest::decode(posted("/v1/logs")).expect("log lines");
+    let lines = logs.resource_logs.iter().flat_map(|of| &of.scope_logs).flat_map(|of| &of.log_records);
+    let line = lines.into_iter().find(|line| format!("{:?}", line.body).contains("something to tell"));
+    let line = line.unwrap_or_else(|| panic!("{logs:?}"));
+    assert!(line.severity_text == "WARN" && format!("{:?}", line.attributes).contains("acme"), "{line:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let trace = stdout.lines().find_map(|line| line.split_once("trace ")).expect("the child printed it").1;
+    assert_eq!(line.trace_id, unhex(trace), "a line is found by the trace that it was written in");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("something to tell"), "and is written as ever");
+}
+
+#[test]
+fn metrics_of_a_collector_that_hangs_end_with_the_process() {
+    // It takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "600000"),
+    ];
+    let (done, ended) = mpsc::channel();
+    let begun = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            child("in_child_count_and_log", &environment);
+            done.send(()).expect("the test goes on");
+        });
+        ended.recv_timeout(Duration::from_secs(120)).expect("the process ends");
+    });
+    assert!(begun.elapsed() < Duration::from_secs(100), "it waits for 5 seconds: {:?}", begun.elapsed());
 }
 
 /// Certificates of an authority that nobody else knows: its own, a server's and a client's, each with its key.

@@ -26,9 +26,11 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let Command { settings, auth } = command;
-    let _telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
+    let mut telemetry = fanfare_producer::telemetry(&SERVICE, &settings)?;
     let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
     let producer = Producer::open(SERVICE, &settings).await?;
+    let of = producer.clone();
+    telemetry.push_metrics(move || of.metrics_text())?;
     let publisher = publisher(&producer, &SERVICE, &settings)?;
     let app = App::open(producer.clone(), settings.issuer(&SERVICE), &auth).await?;
     let address = settings.listen(&SERVICE);

@@ -164,6 +164,12 @@ impl Producer {
         let _ = tokio::time::timeout(Duration::from_millis(300), self.0.database.close()).await;
     }
 
+    /// All metrics as text, for who passes them on.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        fanfare_telemetry::metrics::encode(&self.0.registry)
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
     }

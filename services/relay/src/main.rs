@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(1, &error),
     };
-    let _telemetry = match fanfare_telemetry::init("relay", config.log_format) {
+    let mut telemetry = match fanfare_telemetry::init("relay", config.log_format) {
         Ok(guard) => guard,
         Err(error) => return fail(1, &error),
     };
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             return check(&config).await.map_err(Failure::Run);
         }
         let shutdown = shutdown::on_signal().map_err(Failure::Signals)?;
-        run(&config, shutdown).await.map_err(Failure::Run)
+        run(&config, &mut telemetry, shutdown).await.map_err(Failure::Run)
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 struct Operated {
     outbox: Outbox,
-    registry: Registry,
+    registry: Arc<Registry>,
 }
 
 /// Serves `/healthz`, `/readyz` and `/metrics` until `shutdown`.
@@ -25,7 +25,7 @@ struct Operated {
 pub async fn serve(
     address: SocketAddr,
     outbox: Outbox,
-    registry: Registry,
+    registry: Arc<Registry>,
     shutdown: CancellationToken,
 ) -> std::io::Result<tokio::task::JoinHandle<()>> {
     let listener = TcpListener::bind(address).await?;

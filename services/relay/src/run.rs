@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fanfare_event::{Registry, RegistryError};
@@ -11,6 +12,7 @@ use fanfare_outbox::{
 use fanfare_producer::PublisherError;
 use fanfare_producer::publisher::open_broker;
 use fanfare_telemetry::metrics::ProducerMetrics;
+use fanfare_telemetry::{Guard, TelemetryError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Target};
@@ -41,6 +43,9 @@ pub enum RunError {
     /// Nor over HTTP.
     #[error(transparent)]
     Http(#[from] HttpPublisherError),
+    /// Metrics cannot be posted as the environment says.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The operator's port cannot be had.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -75,12 +80,15 @@ pub async fn check(config: &Config) -> Result<(), RunError> {
 ///
 /// # Errors
 /// [`RunError`] if it cannot begin; once it has, it waits for whatever is away.
-pub async fn run(config: &Config, shutdown: CancellationToken) -> Result<(), RunError> {
+pub async fn run(config: &Config, telemetry: &mut Guard, shutdown: CancellationToken) -> Result<(), RunError> {
     let registry = registry(config)?;
     let publisher = publisher(config, &registry)?;
     let outbox = open(config, registry).await?;
     let mut metrics = fanfare_producer::metrics_registry();
     let counts = ProducerMetrics::new(&mut metrics);
+    let metrics = Arc::new(metrics);
+    let of = Arc::clone(&metrics);
+    telemetry.push_metrics(move || fanfare_telemetry::metrics::encode(&of))?;
     let operator = match config.operator {
         None => None,
         Some(address) => {

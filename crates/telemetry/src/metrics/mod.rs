@@ -8,6 +8,7 @@
 
 mod bounded;
 mod exposition;
+pub(crate) mod families;
 mod fanout;
 mod labels;
 mod log;

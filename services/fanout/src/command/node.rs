@@ -8,6 +8,7 @@ use std::time::Duration;
 use fanfare_broker::embedded::OpenError;
 use fanfare_broker::watched::Watched;
 use fanfare_broker::{Broker, Position};
+use fanfare_telemetry::TelemetryError;
 use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry as MetricsRegistry};
 use fanfare_token::{ConfigError, KeyFileError, SigningKey, Verifier};
 use rustls::ClientConfig;
@@ -93,6 +94,9 @@ pub enum StartError {
     /// The certificates and keys cannot be used.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// Metrics cannot be posted as the environment says.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A thread cannot be started.
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use fanfare_telemetry::Guard;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ pub fn run(config: &Path) -> Exit {
             return Exit::Wrong;
         }
     };
-    let _telemetry = match fanfare_telemetry::init("fanout", loaded.config.log) {
+    let mut telemetry = match fanfare_telemetry::init("fanout", loaded.config.log) {
         Ok(guard) => guard,
         Err(error) => return fail(Exit::Wrong, error),
     };
@@ -46,7 +47,7 @@ pub fn run(config: &Path) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),
     };
-    let outcome = runtime.block_on(serve(config.to_owned(), loaded));
+    let outcome = runtime.block_on(serve(config.to_owned(), loaded, &mut telemetry));
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(()) => Exit::Done,
@@ -54,7 +55,7 @@ pub fn run(config: &Path) -> Exit {
     }
 }
 
-async fn serve(file: PathBuf, loaded: Loaded) -> Result<(), StartError> {
+async fn serve(file: PathBuf, loaded: Loaded, telemetry: &mut Guard) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     // Without a handler this signal would end the node without a goodbye.
@@ -71,6 +72,8 @@ async fn serve(file: PathBuf, loaded: Loaded) -> Result<(), StartError> {
     let broker = Arc::clone(&node.broker);
     let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);
+    let of = Arc::clone(&app);
+    telemetry.push_metrics(move || of.metrics_text())?;
     tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.routes.now().digest(), "listening");
     tracing::info!(address = %address(&operator), "operator's port");
     let public = tokio::spawn(socket::serve_public(public, Arc::clone(&app), stop.clone()));

@@ -171,7 +171,7 @@ fn span(tab: &Tab, kind: &Kind) -> Span {
     let why = match kind {
         Kind::Call(_) => "call",
         Kind::AtConnect => "connect",
-        Kind::Behind => "behind",
+        Kind::Behind(_) => "behind",
         Kind::Rejoin(_) => "rejoin",
         Kind::Pause => return Span::none(),
     };

@@ -46,9 +46,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// The metrics, in the text format that the scraper asks for.
 pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    // Asked for now, as nothing happens at the moment from which a node is too far behind.
-    app.metrics.set_tcp_connections(app.edge.public.open());
-    app.metrics.set_ready(app.not_ready().is_none());
+    app.look_at_gauges();
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let Exposition { content_type, text } = metrics::expose(&app.registry, accept);
     ([(header::CONTENT_TYPE, content_type)], text).into_response()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use fanfare_telemetry::metrics::{FanoutMetrics, Registry};
+use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry};
 use fanfare_token::Verifier;
 use http::StatusCode;
 use tokio::sync::mpsc;
@@ -133,6 +133,20 @@ pub struct App {
     pub pressure: Mutex<Pressure>,
     /// Set once the node stops.
     pub draining: AtomicBool,
+}
+
+impl App {
+    /// All metrics as text, for who passes them on.
+    pub fn metrics_text(&self) -> String {
+        self.look_at_gauges();
+        metrics::encode(&self.registry)
+    }
+
+    /// Looks at what changes without anything happening, such as when a node is too far behind.
+    pub(super) fn look_at_gauges(&self) {
+        self.metrics.set_tcp_connections(self.edge.public.open());
+        self.metrics.set_ready(self.not_ready().is_none());
+    }
 }
 
 /// Why no further connection is taken just now.

@@ -1,12 +1,29 @@
 //! One trace of what a client does: negotiate, connect, its calls, and what is read again for it.
 
 use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::process::{self, Process};
 use fanfare_e2e_tests::stub::Stub;
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Token};
+use fanfare_test_servers::{free_port, skip, tool};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::json;
+
+/// What the collector takes, and that it says all of it.
+const COLLECTOR: &str = r#"
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:PORT"}}}
+exporters:
+  debug: {verbosity: detailed}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    traces: {receivers: [otlp], exporters: [debug]}
+    metrics: {receivers: [otlp], exporters: [debug]}
+    logs: {receivers: [otlp], exporters: [debug]}
+"#;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -70,6 +87,48 @@ async fn a_tab_that_returns_leaves_one_trace_from_its_negotiation_to_what_it_was
     assert!(said(resume, "sent").contains('1') && said(resume, "complete").contains("true"), "{resume:?}");
     let others = spans.iter().filter(|span| span.name == "connect" && hex(&span.trace_id) != TRACE);
     assert_eq!(others.count(), 2);
+}
+
+#[tokio::test]
+async fn a_collector_takes_spans_metrics_and_log_lines() {
+    let Some(program) = tool("collector/collector") else {
+        return skip("a collector of OpenTelemetry", "it could not be built");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let config = folder.path().join("collector.yaml");
+    std::fs::write(&config, COLLECTOR.replace("PORT", &port.to_string())).expect("written");
+    let mut command = std::process::Command::new(program);
+    command.arg("--config").arg(&config);
+    let collector = Process::start("collector", folder.path(), command);
+    let log = process::log_path(folder.path(), "collector");
+    let says = async |what: &str| {
+        until(what, async || process::read(&log).contains(what).then_some(())).await;
+    };
+    says("Everything is ready").await;
+    let settings = Settings::default()
+        .environment("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://127.0.0.1:{port}"))
+        .environment("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+        .environment("OTEL_METRICS_EXPORTER", "otlp")
+        .environment("OTEL_LOGS_EXPORTER", "otlp");
+    let mut node = Node::start_with(settings).await;
+    drop(node.tab(&Token::user("alice", "acme")).await);
+    node.stop().await;
+    for what in [
+        "service.name: Str(fanout)",
+        "service.instance.id: Str(",
+        // A span, a metric of each kind, a line of the log with its fields.
+        "Name           : negotiate",
+        "-> Name: fanfare_connects",
+        "-> Name: fanfare_ready",
+        "-> Name: fanfare_connection_seconds",
+        "Body: Str(listening)",
+        "SeverityText: INFO",
+    ] {
+        says(what).await;
+    }
+    assert!(!node.log().contains("cannot be posted"), "{}", node.log());
+    collector.kill();
 }
 
 fn hex(bytes: &[u8]) -> String {
