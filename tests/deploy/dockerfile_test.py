@@ -1,6 +1,7 @@
 """The Dockerfile: linted, without root, and with everything that it copies."""
 
 import fnmatch
+import os
 import re
 import shutil
 import tempfile
@@ -210,6 +211,16 @@ class HealthCheck(unittest.TestCase):
         for status, expected in ((200, 0), (503, 1)):
             answers[:] = [status]
             self.assertEqual(run("bash", healthy, server.server_port).returncode, expected, status)
+        # Where the port speaks TLS, whoever speaks none is told 400, and the program asks as its configuration says.
+        answers[:] = [400]
+        with tempfile.TemporaryDirectory() as place:
+            program = Path(place, "fanfare")
+            for code in (0, 3):
+                asked = 'test "$*" = "health --config /etc/fanfare/fanfare.toml"'
+                program.write_text(f"#!/bin/bash\n{asked} && exit {code} || exit 9\n", encoding="utf-8")
+                program.chmod(0o755)
+                path = f"PATH={place}:{os.environ['PATH']}"
+                self.assertEqual(run("env", path, "bash", healthy, server.server_port).returncode, code)
         server.shutdown()
         server.server_close()
         self.assertNotEqual(run("bash", healthy, server.server_port).returncode, 0)

@@ -12,6 +12,7 @@ from manifests import (
     HELM,
     KINDS,
     VERSIONS,
+    certificate,
     configuration,
     faults,
     faults_of_added,
@@ -91,6 +92,7 @@ class Chart(unittest.TestCase):
             },
             "fanfare-node": {"node.secret": stand_in("x"), "previous.secret": stand_in("y")},
             "fanfare-broker": {key: stand_in(key) for key in ("nats.creds", "kafka.properties")},
+            **dict.fromkeys(("fanfare-hubs-tls", "fanfare-operator-tls", "fanfare-authorities"), certificate()),
         }
         for name, entries in self.each():
             node = self.node(name)
@@ -154,12 +156,31 @@ class Chart(unittest.TestCase):
             ((*LEAST, *ROUTES, "--set", "public.paths={/}"), "would put POST /events on the public host"),
             ((*LEAST, *ROUTES, "--set", "public.paths={/events}"), "would put POST /events on the public host"),
             ((*LEAST, *ROUTES, "--set", "embedded.enabled=true"), "config.broker.url is another broker"),
+            ((*LEAST, *ROUTES, "--set", "tls.operator.clientCA.secretName=a"), "tls.operator.secretName is missing"),
             (
                 (*LEAST, *ROUTES, "--set", "config.broker.url=embedded:/var/lib/fanfare/log"),
                 "embedded.enabled must be true",
             ),
         ):
             self.assertIn(named, refused(*options), options)
+
+    def test_with_tls_probes_scrapers_and_proxies_speak_it(self):
+        entries = parsed(templated("nats.yaml"))
+        container = pod(self.node("nats.yaml"))["containers"][0]
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            self.assertEqual(container[probe]["httpGet"]["scheme"], "HTTPS", probe)
+        (monitor,) = [entry["spec"] for entry in of_kind(entries, "PodMonitor").values()]
+        (endpoint,) = monitor["podMetricsEndpoints"]
+        self.assertEqual(endpoint["scheme"], "https")
+        self.assertEqual(endpoint["tlsConfig"]["serverName"], "fanfare.internal")
+        self.assertEqual(endpoint["tlsConfig"]["keySecret"], {"name": "fanfare-operator-tls", "key": "tls.key"})
+        (service,) = of_kind(entries, "Service").values()
+        self.assertEqual(service["spec"]["ports"][0]["appProtocol"], "https")
+        (ingress,) = of_kind(entries, "Ingress").values()
+        self.assertEqual(ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/backend-protocol"], "HTTPS")
+        hubs = templated("kafka.yaml", "--set", "tls.hubs.secretName=one")
+        self.assertIn('server_names = ["live-fanfare.notifications.svc"]', hubs)
+        self.assertNotIn("scheme: HTTPS", hubs, "the operator's port speaks none")
 
     def test_what_is_public_is_the_hubs_alone(self):
         entries = parsed(templated("nats.yaml"))

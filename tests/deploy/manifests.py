@@ -2,6 +2,9 @@
 
 import functools
 import json
+import subprocess
+import tempfile
+from pathlib import Path
 
 from repository import ROOT, TOOLS, lay_out, run, tool
 
@@ -156,3 +159,14 @@ def mount_as_a_kubelet(folder, entries, workload, others):
 def stand_in(name):
     """Something that a secret's file of this name might say."""
     return "sasl.username=fanfare\nsasl.password=x\n" if name.endswith(".properties") else "0123456789abcdef" * 4
+
+
+def certificate():
+    """What a Secret of kubernetes.io/tls holds: a certificate that vouches for itself, and its key."""
+    with tempfile.TemporaryDirectory() as place:
+        key, chain = Path(place, "key"), Path(place, "chain")
+        make = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90")
+        files = ("-keyout", key, "-out", chain, "-subj", "/CN=fanfare.internal")
+        subprocess.run(("openssl", *make, *files), check=True, capture_output=True)
+        shown = chain.read_text(encoding="utf-8")
+        return {"tls.crt": shown, "tls.key": key.read_text(encoding="utf-8"), "ca.crt": shown, "all.crt": shown}

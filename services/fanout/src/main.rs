@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fanfare_fanout::command::{check, connections, deadletters, docs, explain, init, publish, relay, serve, token};
+use fanfare_fanout::command::{
+    check, connections, deadletters, docs, explain, health, init, publish, relay, serve, token,
+};
 use fanfare_fanout::operator::connections::Filter;
 use fanfare_fanout::operator::{MOST_MINUTES, Rights};
 use fanfare_fanout::pipeline::Unusable;
@@ -47,6 +49,12 @@ enum Command {
         /// Print one line for each route: its event, what it sends to whom, and what keeps other orgs from it.
         #[arg(long)]
         explain: bool,
+    },
+    /// Ask a running node whether it is well: exit code 0, or 3 if it is not or does not answer.
+    Health {
+        /// The configuration file of the node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
     /// Check JSON against the schema of an event type, publish it and print the event's id.
     Publish {
@@ -248,6 +256,7 @@ fn main() -> ExitCode {
         Command::Init { folder } => init::run(&folder).into(),
         Command::Serve { config } => serve::run(&config).into(),
         Command::Check { config, explain } => check::run(&config, explain),
+        Command::Health { config } => health::run(&config).into(),
         Command::Publish { config, event_type, json, version, source, token } => {
             let publication = publish::Publication { event_type, json, version, source, token };
             publish::run(&config, &publication).into()

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod event;
 pub mod follower;
 pub mod forgery;
+pub mod front;
 pub mod http;
 pub mod line;
 pub mod log;

@@ -55,6 +55,11 @@ impl SchemaRegistry {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Registers an Avro schema.
     pub fn register(&self, id: u32, schema: &str) {
         self.answer(id, 200, &json!({ "schema": schema }).to_string());

@@ -58,6 +58,11 @@ impl Stub {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// All that was sent so far, heads and bodies.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.shared().requests.clone()

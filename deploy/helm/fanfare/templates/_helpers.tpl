@@ -58,6 +58,23 @@ schemas-{{ . | lower | replace "_" "-" }}
 {{- default (printf "%s-routes" (include "fanfare.fullname" .)) .Values.routes.existingConfigMap -}}
 {{- end -}}
 
+{{/* The Secret that says whom nodes trust among each other; nothing without TLS. */}}
+{{- define "fanfare.peersSecret" -}}
+{{- if or .Values.tls.hubs.secretName .Values.tls.operator.secretName -}}
+{{- default (default .Values.tls.hubs.secretName .Values.tls.operator.secretName) .Values.tls.peers.secretName -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Names of which the certificates of the nodes have one, as JSON. */}}
+{{- define "fanfare.peersNames" -}}
+{{- default (list (printf "%s.%s.svc" (include "fanfare.fullname" .) .Release.Namespace)) .Values.tls.peers.serverNames | toJson -}}
+{{- end -}}
+
+{{/* How the operator's port is asked. */}}
+{{- define "fanfare.operatorProbe" -}}
+port: operator{{ if .Values.tls.operator.secretName }}, scheme: HTTPS{{ end }}
+{{- end -}}
+
 {{/* A key as TOML. */}}
 {{- define "fanfare.toml.key" -}}
 {{- if regexMatch "^[A-Za-z0-9_-]+$" . }}{{ . }}{{ else }}{{ toRawJson . }}{{ end -}}
@@ -115,6 +132,17 @@ schemas-{{ . | lower | replace "_" "-" }}
 {{- else -}}
 {{- $node := dict "listen" "0.0.0.0:8080" "admin_listen" "0.0.0.0:9090" "data" "/var/lib/fanfare" "secret_file" "secrets/node.secret" "max_connections" .Values.node.maxConnections "drain_seconds" .Values.node.drainSeconds -}}
 {{- if .Values.secrets.node.previousKey }}{{ $_ := set $node "previous_secret_file" "secrets/previous.secret" }}{{ end -}}
+{{- if .Values.tls.hubs.secretName }}{{ $_ := set $node "tls" (dict "cert_file" "tls/hubs/tls.crt" "key_file" "tls/hubs/tls.key") }}{{ end -}}
+{{- if .Values.tls.operator.secretName -}}
+{{- $operator := dict "cert_file" "tls/operator/tls.crt" "key_file" "tls/operator/tls.key" -}}
+{{- if .Values.tls.operator.clientCA.secretName }}{{ $_ := set $operator "client_ca_file" "tls/clients/ca.crt" }}{{ end -}}
+{{- $_ := set $node "operator_tls" $operator -}}
+{{- end -}}
+{{- if include "fanfare.peersSecret" . -}}
+{{- $peers := dict "ca_file" "tls/peers/ca.crt" "server_names" (include "fanfare.peersNames" . | fromJsonArray) -}}
+{{- if .Values.tls.operator.clientCA.secretName }}{{ $_ := set $peers "cert_file" "tls/operator/tls.crt" }}{{ $_ := set $peers "key_file" "tls/operator/tls.key" }}{{ end -}}
+{{- $_ := set $node "peers" $peers -}}
+{{- end -}}
 {{- $ours := dict "node" $node "routes" (dict "path" "/etc/fanfare-routes") "log" (dict "format" .Values.node.logFormat) -}}
 {{- $schemas := dict "demo" .Values.demo.schemas -}}
 {{- if include "fanfare.hasSchemas" . }}{{ $_ := set $schemas "path" "/etc/fanfare-schemas" }}{{ end -}}
@@ -153,6 +181,9 @@ schemas-{{ . | lower | replace "_" "-" }}
 {{- end }}
 {{- if and .Values.externalSecret.enabled (not .Values.externalSecret.data) }}
 {{- fail "externalSecret.data is missing: {node.secret: {key: fanfare/node}} says where the store has it" }}
+{{- end }}
+{{- if and .Values.tls.operator.clientCA.secretName (not .Values.tls.operator.secretName) }}
+{{- fail "tls.operator.secretName is missing: clients can show certificates only where the port speaks TLS" }}
 {{- end }}
 {{- range .Values.public.paths }}
 {{- if or (eq . "/") (hasPrefix "/events" .) }}

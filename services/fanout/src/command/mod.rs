@@ -10,6 +10,7 @@ mod descriptors;
 pub mod docs;
 mod ending;
 pub mod explain;
+pub mod health;
 pub mod init;
 mod memory;
 pub(crate) mod node;

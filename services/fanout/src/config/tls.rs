@@ -62,7 +62,7 @@ pub struct Shown {
 
 const LISTENER: &[&str] = &["cert_file", "key_file", "minimum_version"];
 pub(super) const OPERATOR: &[&str] = &["cert_file", "key_file", "minimum_version", "client_ca_file"];
-pub(super) const PEERS: &[&str] = &["ca_file", "server_name", "cert_file", "key_file"];
+pub(super) const PEERS: &[&str] = &["ca_file", "server_names", "cert_file", "key_file"];
 
 impl NodeTls {
     /// Whether this says the same as another, files included.
@@ -155,18 +155,7 @@ fn minimum(section: &Section<'_>) -> Option<Minimum> {
 
 fn peers(section: &Section<'_>, paths: &Paths) -> Option<PeersTls> {
     let ca = section.required("ca_file").map(|file| paths.resolve(file.value));
-    let name = match section.string("server_name") {
-        None => None,
-        Some(text) => match ServerName::try_from(text.value.to_owned()) {
-            Ok(name) => Some(name),
-            Err(_) => {
-                let message = format!("`server_name` is no name of a server: {:?}", text.value);
-                let help = "a name that the certificates of all nodes have, for instance fanfare.internal";
-                section.document().fault(text.at, message, Some(help.to_owned()));
-                return None;
-            }
-        },
-    };
+    let names = names(section)?;
     let path = |key: &str| section.string(key).map(|file| paths.resolve(file.value));
     let identity = match (path("cert_file"), path("key_file")) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -181,10 +170,23 @@ fn peers(section: &Section<'_>, paths: &Paths) -> Option<PeersTls> {
         }
     };
     let place = if identity.is_some() { "cert_file" } else { "ca_file" };
-    let files = AskingFiles { ca: Some(ca?), name, identity };
+    let files = AskingFiles { ca: Some(ca?), names, identity };
     let (digest, read) = (files.digest(), files.read());
     let asking = read.map_err(|fault| tell(section, &fault)).ok()?;
     Some(PeersTls { files, asking, digest, spot: section.document().spot(section.place(place)) })
+}
+
+fn names(section: &Section<'_>) -> Option<Vec<ServerName<'static>>> {
+    let names = section.strings("server_names").unwrap_or_default().into_iter().map(|text| {
+        let name = ServerName::try_from(text.value.to_owned());
+        if name.is_err() {
+            let message = format!("no name of a server: {:?}", text.value);
+            let help = "a name in the certificates of nodes, for instance fanfare.internal";
+            section.document().fault(text.at, message, Some(help.to_owned()));
+        }
+        name.ok()
+    });
+    names.collect()
 }
 
 fn tell(section: &Section<'_>, fault: &FileFault) {

@@ -17,8 +17,8 @@ use super::provider;
 pub struct Asking {
     /// Who vouches for those that are asked.
     pub roots: Option<Arc<RootCertStore>>,
-    /// The name in their certificates; if absent, the host that is asked.
-    pub name: Option<ServerName<'static>>,
+    /// Names of which their certificates have one; if empty, they have the host that is asked.
+    pub names: Vec<ServerName<'static>>,
     /// What is shown where a certificate is asked for.
     pub identity: Option<Identity>,
     /// Whoever shows the certificate of this identity is trusted as well.
@@ -97,13 +97,13 @@ impl ServerCertVerifier for Trust {
         if known.asking.known.as_ref().and_then(Identity::own).is_some_and(|own| own == shown) {
             return Ok(ServerCertVerified::assertion());
         }
-        match &known.verifier {
-            Some(verifier) => {
-                let host = known.asking.name.as_ref().unwrap_or(host);
-                verifier.verify_server_cert(shown, others, host, ocsp, now)
-            }
-            None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-        }
+        let Some(verifier) = &known.verifier else {
+            return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        };
+        let verified = |name: &ServerName<'_>| verifier.verify_server_cert(shown, others, name, ocsp, now);
+        let mut names = known.asking.names.iter();
+        let first = names.next().map_or_else(|| verified(host), verified);
+        names.fold(first, |outcome, name| outcome.or_else(|_| verified(name)))
     }
 
     fn verify_tls12_signature(

@@ -46,8 +46,8 @@ pub struct ListenerFiles {
 pub struct AskingFiles {
     /// Who vouches for those that are asked.
     pub ca: Option<PathBuf>,
-    /// The name in their certificates.
-    pub name: Option<ServerName<'static>>,
+    /// Names of which their certificates have one.
+    pub names: Vec<ServerName<'static>>,
     /// A chain of certificates of one's own, and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
@@ -78,7 +78,7 @@ impl AskingFiles {
     pub fn read(&self) -> Result<Asking, FileFault> {
         let roots = self.ca.as_deref().map(|path| roots("ca_file", path)).transpose()?;
         let identity = self.identity.as_ref().map(|(chain, key)| identity(chain, key)).transpose()?;
-        Ok(Asking { roots, name: self.name.clone(), identity, known: None })
+        Ok(Asking { roots, names: self.names.clone(), identity, known: None })
     }
 
     /// A number for what they hold, which is another once that is.

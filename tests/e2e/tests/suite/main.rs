@@ -44,6 +44,7 @@ mod slow;
 mod standing;
 mod startup;
 mod tls;
+mod tls_asked;
 mod tokens;
 mod traces;
 mod web_socket;

@@ -38,7 +38,7 @@ const AT_ONCE: [(&str, &[&str]); 7] = [
     ),
     ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file", "watch"]),
     // In the sections of certificates.
-    ("node", &["cert_file", "key_file", "minimum_version", "client_ca_file", "ca_file", "server_name"]),
+    ("node", &["cert_file", "key_file", "minimum_version", "client_ca_file", "ca_file", "server_names"]),
     ("routes", &["path", "watch"]),
     ("schemas", &["path", "demo"]),
 ];

@@ -128,7 +128,7 @@ fn the_example_of_tls_is_sound_and_nodes_that_ask_each_other_know_whom_to_trust(
     let faults = told(&format!("{listeners}[node.peers]\nca_file = \"operator/ca.crt\"\n")).unwrap_err();
     assert!(faults.contains("the nodes have none to show each other"), "{faults}");
     let faults = told(&example.replace("fanfare.internal", "fanfare internal")).unwrap_err();
-    assert!(faults.contains("`server_name` is no name of a server"), "{faults}");
+    assert!(faults.contains("no name of a server: \"fanfare internal\""), "{faults}");
     let faults = told(
         &example
             .replace("minimum", "")
