@@ -57,8 +57,10 @@ pub struct Config {
     pub poll: Duration,
     /// Whether PostgreSQL tells of new rows, on a channel that is named as the table is.
     pub listen: bool,
-    /// Schemas beside the built-in ones.
+    /// The folder of schemas.
     pub schemas: Option<PathBuf>,
+    /// Whether the demo platform's schemas are known as well.
+    pub demo_schemas: bool,
     /// Where events go.
     pub target: Target,
     /// Where the operator asks.
@@ -113,7 +115,8 @@ struct Database {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Schemas {
-    path: PathBuf,
+    path: Option<PathBuf>,
+    demo: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -196,12 +199,20 @@ impl Config {
             None => LogFormat::default(),
             Some(text) => text.parse().map_err(|_| place.wrong("log.format", "expected json or pretty"))?,
         };
+        let (schemas, demo_schemas) = match file.schemas {
+            None => (None, true),
+            Some(Schemas { path: None, demo: None }) => {
+                return Err(place.wrong("schemas.path", "expected the folder that the nodes have"));
+            }
+            Some(Schemas { path, demo }) => (path.map(|path| place.resolve(path)), demo.unwrap_or(true)),
+        };
         Ok(Self {
             database,
             table: file.database.table.unwrap_or_else(|| TABLE.to_owned()),
             poll: Duration::from_millis(poll_ms),
             listen,
-            schemas: file.schemas.map(|schemas| place.resolve(schemas.path)),
+            schemas,
+            demo_schemas,
             target: target(file.http, file.broker, &place)?,
             operator: file.operator.map(|operator| operator.listen),
             log_format,
@@ -328,6 +339,7 @@ mod tests {
             (format!("{database}{HTTP}[broker]\nurl = \"nats://h:4222\""), "exclude each other"),
             (format!("{database}[broker]\nurl = \"nats://h\""), "has no port"),
             (format!("{database}[broker]\nurl = \"nats://h:4222\"\nuser = \"u\""), "go together"),
+            (format!("{database}{HTTP}[schemas]"), "schemas.path: expected the folder"),
             (format!("{database}{HTTP}[log]\nformat = \"xml\""), "log.format"),
         ] {
             let refused = load(&text).expect_err(&text);

@@ -114,7 +114,7 @@ pub async fn run(config: &Config, telemetry: &mut Guard, shutdown: CancellationT
 }
 
 fn registry(config: &Config) -> Result<Registry, RunError> {
-    let builtin = Registry::builtin();
+    let builtin = if config.demo_schemas { Registry::builtin() } else { Registry::of_nodes() };
     Ok(match &config.schemas {
         Some(folder) => builtin.with_folder(folder)?,
         None => builtin,
@@ -178,6 +178,22 @@ impl TokenFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_demos_types_are_known_unless_they_are_said_not_to_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("relay.toml");
+        let known = |schemas: &str| {
+            let rest =
+                "[database]\nurl = \"sqlite://x.db\"\n[http]\nurl = \"http://127.0.0.1:1\"\ntoken_file = \"t\"\n";
+            std::fs::write(&path, format!("{rest}{schemas}")).expect("written");
+            let registry = registry(&Config::load(&path).expect("sound")).expect("schemas");
+            registry.event_types().map(|known| known.name().to_string()).collect::<Vec<_>>()
+        };
+        assert!(known("").iter().any(|name| name == "license.FlagToggled"));
+        assert_eq!(known("[schemas]\ndemo = true"), known(""));
+        assert_eq!(known("[schemas]\ndemo = false"), ["system.ConnectionsClosed"]);
+    }
 
     #[test]
     fn a_token_is_read_again_when_its_file_changes() {

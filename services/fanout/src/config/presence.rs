@@ -8,6 +8,7 @@ use fanfare_signalr::Value;
 use toml::de::DeValue;
 
 use super::join::JoinRule;
+use super::method;
 use crate::document::section::{Node, Section, entries, integer};
 use crate::document::{Located, suggest};
 use crate::method::Declared as Method;
@@ -53,6 +54,9 @@ pub(super) fn read(
         return Vec::new();
     }
     let mut read: Vec<Arc<Declared>> = Vec::new();
+    if !method::is_whole(hub, methods) {
+        return read;
+    }
     for (name, node) in groups.entries() {
         let Some(template) = template(&groups, name, join, methods) else { continue };
         if read.iter().any(|known| known.template.same_family(&template)) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::stub::Stub;
 use fanfare_e2e_tests::token::now;
+use fanfare_e2e_tests::transport::{Transport, Wire};
+use fanfare_e2e_tests::wait::at_most;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Token};
 use fanfare_token::SigningKey;
 use serde_json::{Value, json};
@@ -267,13 +269,30 @@ async fn a_connection_may_outlive_its_token_and_a_logout_ends_it_all_the_same() 
     let hubs = format!("[hub.\"{HUB}\"]\nafter_expiry_minutes = 10\n[hub.\"/hubs/strict\"]\n");
     let node = Node::start_with(Settings { hubs, ..Settings::default() }).await;
     let token = Token::user("alice", "acme").claim("exp", now() + 2);
-    let mut kept = node.tab(&token).await;
+    let mut kept = Vec::new();
+    for transport in Transport::ALL {
+        let connect = Connect::new(HUB, token.sign());
+        kept.push(Wire::connect(&connect, transport, node.address()).await.expect("connects").expect("let in"));
+    }
     tokio::time::sleep(Duration::from_secs(4)).await;
     node.publish(&[NewEvent::alert("acme", "still here")]).await;
-    assert_eq!(kept.expect("toast").await["title"], "still here");
     assert_eq!(node.negotiate(token.sign()).await, 401, "it opens nothing any more");
+    let next = async |tab: &mut Wire| loop {
+        match at_most("a message", tab.receive()).await {
+            Message::Ping => {}
+            other => return other,
+        }
+    };
+    for tab in &mut kept {
+        let Message::Notification(target, told) = next(tab).await else { panic!("no notification") };
+        assert_eq!((&*target, &told["title"]), ("toast", &json!("still here")));
+    }
     node.publish(&[logout("alice", "acme", None)]).await;
-    expect_logout(&mut kept).await;
+    for tab in &mut kept {
+        let Message::Notification(target, _) = next(tab).await else { panic!("no notification") };
+        assert_eq!(target, "logout");
+        assert_eq!(next(tab).await, Message::Close(None, false));
+    }
 }
 
 #[tokio::test]

@@ -66,8 +66,17 @@ pub(super) fn read(
         }
         read.push(Arc::new(method));
     }
-    check_leaves(hub, &read, &leaves);
+    if is_whole(hub, &read) {
+        check_leaves(hub, &read, &leaves);
+    }
     read
+}
+
+/// Whether each method that the hub declares is among these: what one that is faulty would have joined is not known, and
+/// no fault of others.
+pub(super) fn is_whole(hub: &Section<'_>, methods: &[Arc<Declared>]) -> bool {
+    let declared = hub.value("method").and_then(|node| node.get_ref().as_table());
+    declared.is_none_or(|declared| declared.len() == methods.len())
 }
 
 fn check_name(methods: &Section<'_>, name: Located<&str>, known: &[Arc<Declared>]) {
@@ -210,6 +219,11 @@ fn grant(section: &Section<'_>) -> Option<Spot> {
 fn question(section: &Section<'_>, names: Names<'_>, authorizers: &[AuthorizerConfig]) -> Option<Question> {
     let name = section.string("authorizer")?;
     let Some(authorizer) = authorizers.iter().find(|known| *known.form.authorizer == *name.value) else {
+        // One that is declared has a fault of its own.
+        let declared = section.document().root().value("authorizer").and_then(|node| node.get_ref().as_table());
+        if declared.is_some_and(|declared| declared.contains_key(name.value)) {
+            return None;
+        }
         let help = suggest::help(name.value, authorizers.iter().map(|known| &*known.form.authorizer));
         section.document().fault(name.at, format!("there is no authorizer `{}`", name.value), help);
         return None;

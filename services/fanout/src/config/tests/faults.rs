@@ -359,3 +359,22 @@ fn a_dollar_sign_before_a_field_is_warned_of() {
     assert_eq!((warnings.len(), warnings[0].line), (1, 8), "{warnings:?}");
     assert!(warnings[0].message.contains("`${sum}` is a dollar sign"), "{warnings:?}");
 }
+
+/// Two things that name a third, which is faulty: the third alone is told.
+#[rustfmt::skip]
+const ALONE: &[(&str, &str)] = &[
+    ("[authorizer.lists]\nurl = \"ftp://a/{user}\"\n[hub.\"/hubs/b\".method.Join]\narguments = [\"id\"]\nauthorizer = \"lists\"\njoin = \"list:{id}\"\n\
+      [hub.\"/hubs/b\".method.Leave]\narguments = [\"id\"]\nleave = \"list:{id}\"", "`url` is not an http or https URL"),
+    ("[hub.\"/hubs/b\".method.Join]\narguments = [{ name = \"id\", type = \"strin\" }]\nallow = true\njoin = \"list:{id}\"\n\
+      [hub.\"/hubs/b\".method.Leave]\narguments = [\"id\"]\nleave = \"list:{id}\"\n\
+      [hub.\"/hubs/b\".presence.\"list:{id}\"]\nheartbeat = \"Join\"\ninactive_after_seconds = 45\n\
+      snapshot = { target = \"there\", arguments = [\"{$members}\"] }", "no argument is a `strin`"),
+];
+
+#[test]
+fn a_fault_is_told_once_and_not_by_all_that_rests_on_it() {
+    for (more, expected) in ALONE {
+        let faults = told(&format!("{LEAST}{more}\n"));
+        assert!(faults.len() == 1 && faults[0].contains(expected), "{faults:?}");
+    }
+}
