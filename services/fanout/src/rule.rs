@@ -49,6 +49,10 @@ pub(crate) enum Rule {
     WithdrawalFelt,
     /// A change of roles puts open tabs into other groups.
     RolesFelt,
+    /// Whoever may name any org hears the groups that they joined for others.
+    OtherOrgsHeard,
+    /// Whoever may name any org no more leaves the groups of others.
+    OtherOrgsLeft,
     /// What comes too early waits for its turn.
     Throttled,
     /// What waits is told once its turn has come.

@@ -6,6 +6,7 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 
 use super::joined::{Joined, JoinedGroups};
+use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Membership, Place};
 
@@ -145,7 +146,8 @@ impl Subscriptions {
         if may_hear(identity, org, cross_org) {
             return Cow::Borrowed(groups);
         }
-        let is_of_org = |joined: &Joined| joined.org.is_some() && joined.org.as_ref() == org;
+        let is_of_org =
+            |joined: &Joined| joined.org.is_some() && joined.org.as_ref() == org && kept(Rule::OtherOrgsHeard);
         let holds =
             |group: &&GroupName| self.joined.iter().any(|one| is_of_org(one) && one.membership.group == **group);
         Cow::Owned(groups.iter().filter(holds).cloned().collect())

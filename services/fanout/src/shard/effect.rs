@@ -98,9 +98,9 @@ impl Core {
             return;
         }
         let hub = Arc::clone(&tab.hub);
-        let moved = tab
-            .subscriptions
-            .regroup(wanted, |joined| keeps(&joined.method, joined.met, joined.org.as_ref(), &hub, &names));
+        let moved = tab.subscriptions.regroup(wanted, |joined| {
+            keeps(&joined.method, joined.met, joined.org.as_ref(), &hub, &names) || !kept(Rule::OtherOrgsLeft)
+        });
         let (path, interest) = (&tab.hub.path, self.context.groups.interest());
         for group in &moved.left {
             self.members.leave(path, group, key, self.index, interest);

@@ -285,6 +285,15 @@ impl Core {
         joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
     }
 
+    /// The groups that a connection has joined for orgs that are not its own, and from where each is live.
+    pub(crate) fn foreign(&self, key: Key) -> Vec<(GroupName, Id, fanfare_broker::Position)> {
+        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
+        let foreign = joined.into_iter().flat_map(|joined| joined.iter());
+        foreign
+            .filter_map(|one| Some((one.membership.group.clone(), one.org.clone()?, one.live_from.clone())))
+            .collect()
+    }
+
     /// The groups that a connection is in by its claims and grants.
     pub(crate) fn held(&self, key: Key) -> Vec<crate::vocabulary::name::GroupName> {
         let memberships = self.connections.get(key).map(|tab| &tab.subscriptions.memberships);

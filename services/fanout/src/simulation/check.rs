@@ -1,6 +1,6 @@
 //! What must hold, by a history that knows everything.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use fanfare_broker::{Position, Record, Stream};
@@ -154,8 +154,15 @@ impl History {
         }
     }
 
-    /// What is wrong about a tab hearing a notification at all.
-    pub(super) fn misplaced(&self, id: &str, who: &Identity) -> Option<String> {
+    /// The org of a notification that is not someone's own.
+    pub(super) fn other_org(&self, id: &str, who: &Identity) -> Option<&Id> {
+        let (at, number) = self.by_notice.get(id)?;
+        let notice = &self.stored[*at].notices[*number];
+        notice.org.as_ref().filter(|org| !notice.cross_org && who.claims().org.as_ref() != Some(*org))
+    }
+
+    /// What is wrong about a tab hearing a notification at all, which looks into these orgs.
+    pub(super) fn misplaced(&self, id: &str, who: &Identity, watched: &BTreeSet<&str>) -> Option<String> {
         let Some((at, number)) = self.by_notice.get(id) else {
             return Some(format!("a notification {id} of no event"));
         };
@@ -165,6 +172,7 @@ impl History {
         if let Some(org) = &notice.org
             && !notice.cross_org
             && claims.org.as_ref() != Some(org)
+            && !(watched.contains(org.as_str()) && notice.groups.iter().any(|group| group.shape() == "org:{}"))
         {
             return Some(format!("{} of {:?} hears of {org}: {:?}", claims.user, claims.org, stored.place));
         }

@@ -51,6 +51,12 @@ impl World {
     fn verify_orgs_and_grants(&self) -> Result<(), String> {
         for node in self.nodes.iter().filter(|node| node.is_ready() && !node.is_busy()) {
             for shard in node.shards.iter().filter(|shard| !shard.is_opening()) {
+                for (who, foreign) in shard.live_foreign() {
+                    if !foreign.is_empty() && !node.known().may_name_any_org(who) {
+                        let (number, user) = (node.number, &who.claims().user);
+                        return Err(format!("a tab of {user} on node {number} is in {foreign:?} without the role"));
+                    }
+                }
                 for (who, groups) in shard.live_groups() {
                     let (number, claims) = (node.number, who.claims());
                     if node.known().is_closed(who) {
@@ -88,6 +94,7 @@ impl World {
             let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
             let account = Account { identity: &identity, owed_from, until: None, got: &tab.got };
             let missing = self.history.missing(&account, &self.log);
+            let missing = if missing.is_empty() { self.missing_of_others(tab) } else { missing };
             if !missing.is_empty() {
                 let (user, org) = (&identity.claims().user, tab.org());
                 let (number, order) = (tab.number, tab.order);
@@ -104,6 +111,19 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// What a tab has not heard of the orgs into which it looks.
+    fn missing_of_others(&self, tab: &Tab) -> Vec<String> {
+        let Some(link) = &tab.link else { return Vec::new() };
+        let foreign = self.nodes[link.node].shards.iter().flat_map(|shard| shard.foreign(link.key));
+        let missing = foreign.flat_map(|(_, org, from)| {
+            let who = Identity::new(Arc::new(claims("nobody", org.as_str(), "none", 0)), None, |_| false);
+            let Ok(identity) = who else { return Vec::new() };
+            let account = Account { identity: &identity, owed_from: &from, until: None, got: &tab.got };
+            self.history.missing(&account, &self.log)
+        });
+        missing.collect()
     }
 
     /// What nodes know is what the producers know.

@@ -47,6 +47,8 @@ join = [
   { group = "crew:{listId}", granted = true },
 ]
 method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
+method.WatchOrg = { arguments = ["orgId"], allow = [{ org = "{orgId}" }, { roles = ["superadmin"] }], join = "org:{orgId}" }
+method.UnwatchOrg = { arguments = ["orgId"], leave = "org:{orgId}" }
 "#;
 
 /// Beside the demo's: what lists need, and a notice to a role.

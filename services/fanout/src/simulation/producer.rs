@@ -14,6 +14,8 @@ use crate::pipeline::to_message;
 pub(super) const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 /// The users; each name is one of every org.
 pub(super) const USERS: [&str; 3] = ["alice", "bob", "carol"];
+/// Who may look into each org, as long as their role is not taken away.
+pub(super) const ROOT: &str = "root";
 /// The flags of each org.
 pub(super) const FLAGS: [&str; 3] = ["beta", "dark", "plain"];
 /// The lists; each belongs to an org.
@@ -190,7 +192,8 @@ impl Producers {
     }
 
     fn change_roles(&mut self, now: i64, org: &str, user: &str, random: &mut Random) {
-        let roles: &[&str] = if random.chance(50) { &["user", "admin"] } else { &["user"] };
+        let (org, user, more) = if random.chance(20) { (ORGS[0], ROOT, "superadmin") } else { (org, user, "admin") };
+        let roles: &[&str] = if random.chance(50) { &["user", more] } else { &["user"] };
         self.revision += 1;
         let names = roles.iter().map(ToString::to_string).collect();
         self.roles.insert((org.to_owned(), user.to_owned()), (names, now.div_euclid(1000)));

@@ -154,6 +154,16 @@ impl SimulatedShard {
         self.core.live().map(|(key, who, _)| (who, self.core.held(key)))
     }
 
+    /// The groups that connections have joined for orgs that are not their own.
+    pub(super) fn live_foreign(&self) -> impl Iterator<Item = (&Identity, Vec<(GroupName, Id, Position)>)> {
+        self.core.live().map(|(key, who, _)| (who, self.core.foreign(key)))
+    }
+
+    /// The same of one connection.
+    pub(super) fn foreign(&self, id: ConnectionId) -> Vec<(GroupName, Id, Position)> {
+        self.keys.get(&id).map(|key| self.core.foreign(*key)).unwrap_or_default()
+    }
+
     /// From where on a connection is live, once it has caught up.
     pub(super) fn live_from(&self, id: ConnectionId) -> Option<Position> {
         let key = *self.keys.get(&id)?;

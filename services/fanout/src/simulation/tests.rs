@@ -141,6 +141,8 @@ mod without {
         grants_that_are_felt: GrantFelt,
         withdrawals_that_are_felt: WithdrawalFelt,
         roles_that_are_felt: RolesFelt,
+        groups_of_other_orgs_that_are_heard: OtherOrgsHeard,
+        groups_of_other_orgs_that_end_with_the_role: OtherOrgsLeft,
         throttles_that_are_kept: Throttled,
         what_a_throttle_has_held_and_tells_last: ThrottledTold,
         cursors_before_what_a_throttle_holds: HeldInCursors,

@@ -9,6 +9,8 @@ use super::{Link, Manner, Order, Surroundings, Tab};
 pub(super) enum Call {
     Cursor,
     Join(&'static str),
+    Watch(&'static str),
+    Unwatch(&'static str),
     Resume,
 }
 
@@ -40,6 +42,12 @@ impl Tab {
         let (target, arguments) = match &call {
             Call::Cursor => ("Cursor", String::new()),
             Call::Join(list) => ("JoinList", format!("\"{list}\"")),
+            Call::Watch(org) => {
+                // It may hear of it before it is answered.
+                self.watched.insert(org);
+                ("WatchOrg", format!("\"{org}\""))
+            }
+            Call::Unwatch(org) => ("UnwatchOrg", format!("\"{org}\"")),
             Call::Resume => ("Resume", format!("\"{}\"", self.resume_cursor().unwrap_or_default())),
         };
         let id = self.called;

@@ -15,7 +15,7 @@ use super::check::History;
 use super::log::Log;
 use super::node::SimulatedNode;
 use super::platform::platform;
-use super::producer::{LISTS, ORGS, Producers, USERS};
+use super::producer::{LISTS, ORGS, Producers, ROOT, USERS};
 use super::rule::{Rule, Rules};
 use crate::connection::ConnectionId;
 use crate::vocabulary::Identity;
@@ -26,7 +26,7 @@ use calls::Call;
 pub(super) struct Link {
     pub(super) node: usize,
     shard: usize,
-    key: ConnectionId,
+    pub(super) key: ConnectionId,
 }
 
 /// A connection that a node has accepted and its shard has not seen yet.
@@ -107,6 +107,8 @@ pub(super) struct Tab {
     logins: usize,
     /// The lists that it shows.
     lists: BTreeSet<&'static str>,
+    /// The orgs into which it has asked to look on this connection, beside its own.
+    watched: BTreeSet<&'static str>,
     arriving: Option<Arriving>,
     pub(super) link: Option<Link>,
     connects: usize,
@@ -138,8 +140,14 @@ pub(super) struct Tab {
 
 impl Tab {
     pub(super) fn new(number: usize, habits: Habits, random: &mut Random) -> Self {
-        let (user, org) = (*random.pick(&USERS), *random.pick(&ORGS));
-        let roles = if user == "bob" { vec!["admin".to_owned()] } else { vec!["user".to_owned()] };
+        let is_root = random.chance(15);
+        let (user, org) = if is_root { (ROOT, ORGS[0]) } else { (*random.pick(&USERS), *random.pick(&ORGS)) };
+        let roles: &[&str] = match user {
+            ROOT => &["user", "superadmin"],
+            "bob" => &["admin"],
+            _ => &["user"],
+        };
+        let roles = roles.iter().map(ToString::to_string).collect();
         let habits = if random.chance(15) { Habits { reads: 8, ..habits } } else { habits };
         let orders = [
             Order::AtConnect,
@@ -162,6 +170,7 @@ impl Tab {
             wire: *random.pick(&[600, 4 << 10, 64 << 10]),
             habits,
             lists: BTreeSet::new(),
+            watched: BTreeSet::new(),
             token: None,
             logins: 0,
             arriving: None,
@@ -213,8 +222,13 @@ impl Tab {
         if random.chance(drops) {
             self.drop_link(around);
         } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(joins) {
-            let list = random.pick(&LISTS).0;
-            self.call(Call::Join(list));
+            let (list, org) = (random.pick(&LISTS).0, *random.pick(&ORGS));
+            let looks = self.user == ROOT || random.chance(10);
+            self.call(match random.below(3) {
+                0 if looks && org != self.org => Call::Watch(org),
+                1 if self.watched.contains(org) => Call::Unwatch(org),
+                _ => Call::Join(list),
+            });
         } else if self.is_open && self.has_said && self.may_ask() && self.calls.len() < 4 && random.chance(asks) {
             self.call(Call::Cursor);
         } else if random.chance(reads) && self.manner != Manner::Deaf {
@@ -305,6 +319,7 @@ impl Tab {
         self.link = Some(Link { node, shard: number, key: id });
         (self.is_open, self.has_said) = (false, false);
         self.told_counts.clear();
+        self.watched.clear();
         self.outgoing.clear();
         self.incoming.clear();
         self.calls.clear();

@@ -92,6 +92,16 @@ impl Tab {
                     self.lists.insert(list);
                 }
             }
+            Call::Watch(org) => {
+                if !message["error"].is_null() && !self.calls.contains(&Call::Watch(org)) {
+                    self.watched.remove(org);
+                }
+            }
+            Call::Unwatch(org) => {
+                if message["error"].is_null() && !self.calls.contains(&Call::Watch(org)) {
+                    self.watched.remove(org);
+                }
+            }
             Call::Resume => self.resume_answered(message, around)?,
         }
         Ok(())
@@ -149,18 +159,19 @@ impl Tab {
     fn hear(&mut self, message: &Value, who: &Identity, history: &History) -> Result<(), String> {
         let argument = &message["arguments"][0];
         let Some(id) = argument["id"].as_str() else { return Ok(()) };
-        if let Some(wrong) = history.misplaced(id, who) {
+        if let Some(wrong) = history.misplaced(id, who, &self.watched) {
             return Err(wrong);
         }
         self.trace(format_args!("hears {} {argument}", message["target"]));
         let times = self.got.entry(id.to_owned()).or_default();
         *times += 1;
         self.again += usize::from(*times > 1);
-        if message["target"] == "featureFlag" {
+        let is_own = history.other_org(id, who).is_none();
+        if is_own && message["target"] == "featureFlag" {
             let flag = argument["flag"].as_str().unwrap_or_default();
             self.flags.insert(flag.to_owned(), argument["enabled"] == true);
         }
-        if message["target"] == "counted" {
+        if is_own && message["target"] == "counted" {
             self.count(argument)?;
         }
         // The obvious client: the newest cursor that any handler saw.
