@@ -9,6 +9,7 @@ import { cases } from "./case.mjs";
 import { Cluster } from "./cluster.mjs";
 import { Console, expired } from "./console.mjs";
 import { HubClient } from "./hub-client.mjs";
+import { SECRET } from "./fanfare-node.mjs";
 import { missingServers } from "./servers.mjs";
 
 const missing = missingServers();
@@ -60,7 +61,7 @@ check("without a good token it says which is needed, and keeps one in its tab al
   await console.button("Forget the token").click();
   await console.page.locator("#enter").waitFor();
   assert.deepEqual(await kept(), [0, 0, ""]);
-  const left = () => console.page.locator("#faults li, #pipeline li, .card, #routes li").count();
+  const left = () => console.page.locator("#faults li, #pipeline li, .card, #routes li, #config-waits li").count();
   await sleep(2500);
   assert.equal(await left(), 0, "with the token goes what it has shown");
   await console.close();
@@ -131,6 +132,9 @@ check("it shows all nodes, what passes them, and who is connected to which", asy
 
   await console.says("#routes-said", /\d+ routes at the node that is asked/);
   await console.says("#routes li", "org:{");
+  await console.says("#config-said", "What the node that is asked runs with");
+  await console.says("#config", "[hub.");
+  assert.ok(!(await console.page.locator("#config").textContent()).includes(SECRET), "secrets are masked");
   assert.deepEqual([...asked], [new URL(cluster.nodes[2].console).origin], "nothing is asked of anybody else");
   await Promise.all(clients.map((client) => client.connection.stop()));
   await console.close();

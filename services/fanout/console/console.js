@@ -1,6 +1,7 @@
 // The operator's console: what all nodes say, looked at every two seconds while somebody looks at the page.
 
 import { NotLetIn, ask, forget, keep, token } from "./api.js";
+import { clearConfig, showConfig } from "./config.js";
 import { at, element, say } from "./element.js";
 import { clearLetters, allowReplay, showLetters } from "./letters.js";
 import { showNodes } from "./nodes.js";
@@ -28,7 +29,7 @@ async function enter() {
     at("inside").hidden = false;
     at("who").hidden = false;
     at("verdict-title").focus();
-    await Promise.all([look(), showLetters(), showRoutes()]);
+    await Promise.all([look(), showLetters(), showRoutes(), showConfig()]);
   } catch (error) {
     if (error instanceof NotLetIn) return leave(error.message);
     say(at("verdict"), `No answer: ${error.message}. This page tries again.`, "bad");
@@ -47,6 +48,7 @@ function leave(words) {
   clearSearch();
   clearLetters();
   clearRoutes();
+  clearConfig();
   at("inside").hidden = true;
   at("who").hidden = true;
   at("enter").hidden = false;

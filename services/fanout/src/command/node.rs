@@ -152,8 +152,7 @@ impl Node {
         let (memory, page) = (memory::bounds(&config)?, Page::load(&config.page)?);
         let routes = Routes::from(Arc::new(routes));
         let broker = super::broker::open(&config.broker, routes.now().schemas())?;
-        let nodes = Nodes::new(node_id(), config.node.advertise.clone());
-        let seal = seal(&config)?;
+        let (nodes, seal) = (Nodes::new(node_id(), config.node.advertise.clone()), seal(&config)?);
         let (window, bounds) = (window(&config), bounds(&config, &memory));
         let (metrics_registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
@@ -197,6 +196,7 @@ impl Node {
             shards: commands,
             about: About::of(&config),
             routes: routes.clone(),
+            shown: Mutex::default(),
             pressure: Mutex::default(),
             draining: AtomicBool::new(false),
         });

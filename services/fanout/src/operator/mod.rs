@@ -1,5 +1,6 @@
 //! The short-lived bearer of an operator: whoever can read the node's configuration can seal one.
 
+pub mod configuration;
 pub mod connections;
 pub mod state;
 

@@ -103,6 +103,7 @@ pub fn operator(app: Arc<App>) -> Router {
         .route("/whoami", get(nodes::who_am_i))
         .route("/nodes", get(nodes::list))
         .route("/routes", get(routes::list))
+        .route("/config", get(routes::configuration))
         .route("/deadletters", get(letters::list))
         .route("/deadletters/replay", post(letters::replay))
         .route("/deadletters/{id}", get(letters::show))

@@ -1,4 +1,5 @@
-//! `GET /routes` on the operator's port: who hears what at this node, as `fanfare check --explain` says it.
+//! `GET /routes` and `GET /config` on the operator's port: what this node runs with. Routes are told as `fanfare check
+//! --explain` does.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use http::Uri;
 use super::connections::Refused;
 use super::connections::query::{self, BadQuestion};
 use super::state::App;
+use crate::operator::configuration::Configuration;
 use crate::operator::state::RoutesPage;
 
 /// A page of the routes.
@@ -23,4 +25,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
     let next = from.saturating_add(routes.len());
     let next = (next < count && !routes.is_empty()).then(|| next.to_string());
     Ok(Json(RoutesPage { digest: table.digest(), count, routes, next }))
+}
+
+/// The configuration.
+pub(super) async fn configuration(State(app): State<Arc<App>>) -> Json<Configuration> {
+    Json(app.configuration())
 }

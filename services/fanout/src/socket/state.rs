@@ -27,6 +27,7 @@ use crate::groups::Groups;
 use crate::limit::{ConnectRefusal, Pressure, Who};
 use crate::method::Methods;
 use crate::nodes::Nodes;
+use crate::operator::configuration::Configuration;
 use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{Ingest, NotReady, Status};
 use crate::route::Routes;
@@ -129,6 +130,8 @@ pub struct App {
     pub about: About,
     /// Who hears what, as it is now.
     pub routes: Routes,
+    /// What an operator is shown of the configuration.
+    pub shown: Mutex<Configuration>,
     /// How close the process is to its limit of memory.
     pub pressure: Mutex<Pressure>,
     /// Set once the node stops.
@@ -136,6 +139,16 @@ pub struct App {
 }
 
 impl App {
+    /// The configuration as it is shown.
+    pub(super) fn configuration(&self) -> Configuration {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows this from now on.
+    pub fn show(&self, configuration: Configuration) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
+    }
+
     /// All metrics as text, for who passes them on.
     pub fn metrics_text(&self) -> String {
         self.look_at_gauges();

@@ -26,7 +26,7 @@ async fn the_console_is_there_for_everybody_and_tells_nothing() {
     for path in ["/console/none.js", "/console/%2e%2e%2fCargo.toml", "/console.js"] {
         get(path).await.expect(404);
     }
-    for path in ["/nodes", "/routes", "/whoami", "/connections", "/deadletters", "/node/state"] {
+    for path in ["/nodes", "/routes", "/config", "/whoami", "/connections", "/deadletters", "/node/state"] {
         let refused = get(path).await.expect(401).json();
         assert!(refused["error"].as_str().is_some_and(|error| error.contains("--operator")), "{refused}");
     }

@@ -4,9 +4,9 @@ use std::fs;
 
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::wait::{at_most, until};
-use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token};
+use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Tab, Token};
 use fanfare_token::{Jwks, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -36,6 +36,13 @@ async fn reload(node: &Node, outcome: &str) {
 async fn page(node: &Node) -> Option<u16> {
     let connect = Connect::new(HUB, Token::user("bob", "acme").sign()).header("origin", OTHER_PAGE);
     connect.try_connect(node.address()).await.expect("an answer").err().map(|refused| refused.status)
+}
+
+/// What an operator is shown.
+async fn configuration(node: &Node) -> Value {
+    let bearer = node.fanfare(&["token", "--operator", "--read-only"]).await.stdout;
+    let request = Request::get("/config").bearer(bearer.trim());
+    request.send(node.admin_address()).await.expect("an answer").expect(200).json()
 }
 
 async fn still_hears(node: &Node, tab: &mut Tab, title: &str) {
@@ -77,6 +84,10 @@ async fn what_needs_a_start_is_named_and_the_rest_holds() {
     assert_eq!(node.lines(named).len(), 1, "{}", node.log());
     assert_eq!(node.log().matches("restart needed").count(), 1, "{}", node.log());
     assert_eq!(page(&node).await, None);
+    let shown = configuration(&node).await;
+    assert_eq!(shown["restart_needed"], json!(["[limits] event_bytes"]));
+    let text = shown["text"].as_str().expect("a text");
+    assert!(text.contains("event_bytes = 4096") && text.contains(OTHER_PAGE), "{text}");
     // Named again for as long as the file differs, and no longer.
     reload(&node, "needs_start").await;
     assert_eq!(node.lines(named).len(), 2);

@@ -15,6 +15,7 @@ use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
 use crate::config::{Config, EdgeLimits};
 use crate::document::Source;
+use crate::operator::configuration::Configuration;
 use crate::seal::Seal;
 use crate::socket::{App, OtherTls};
 
@@ -112,6 +113,7 @@ impl Settings {
         let hubs = Began::with(&now);
         let mut settings = Self { file, read: began.clone(), began, hubs, seen: None, now, app };
         settings.saw();
+        settings.show(&settings.began, &BTreeSet::new());
         settings
     }
 
@@ -194,6 +196,7 @@ impl Settings {
             }
             _ => {}
         }
+        self.show(&table, &needed);
         for key in &needed {
             tracing::warn!(%key, "restart needed: {key} changed");
         }
@@ -205,6 +208,12 @@ impl Settings {
                 Outcome::Unchanged
             }
         }
+    }
+
+    /// Shows operators what the node runs with, of a file some of whose keys need a start.
+    fn show(&self, read: &Table, needed: &BTreeSet<Changed>) {
+        let late = needed.iter().map(|key| ((&*key.section, &*key.key), key.to_string()));
+        self.app.show(Configuration::of(&self.began, read, late));
     }
 
     /// Whether hubs, or those whom they ask, are not what they were when the file was read last.

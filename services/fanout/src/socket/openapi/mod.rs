@@ -38,6 +38,7 @@ fn describe() -> Value {
             },
             "/nodes": { "get": nodes::list() },
             "/routes": { "get": nodes::routes() },
+            "/config": { "get": nodes::configuration() },
             "/whoami": { "get": nodes::who_am_i() },
             "/deadletters": { "get": letters() },
             "/deadletters/{id}": { "get": {

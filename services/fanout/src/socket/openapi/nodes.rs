@@ -120,3 +120,19 @@ pub(super) fn routes() -> Value {
         }))
     })
 }
+
+/// `GET /config`.
+pub(super) fn configuration() -> Value {
+    json!({
+        "summary": "What this node runs with.",
+        "responses": with(answers("The configuration.", &[401]), "200", &json!({
+            "type": "object",
+            "required": ["text", "restart_needed"],
+            "properties": {
+                "text": { "type": "string", "description": "What differs from the defaults, as TOML; secrets are masked." },
+                "restart_needed": { "type": "array", "items": { "type": "string" },
+                    "description": "The keys whose other values in the file hold with the next start." }
+            }
+        }))
+    })
+}

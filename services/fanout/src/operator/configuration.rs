@@ -1,0 +1,131 @@
+//! The configuration that a node runs with, as an operator is shown it; pure.
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+/// What stands in the place of a secret.
+const MASK: &str = "***";
+
+/// What a node runs with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Configuration {
+    /// What differs from the defaults, as TOML, with secrets masked.
+    pub text: String,
+    /// The keys whose other values in the file hold with the next start.
+    pub restart_needed: Vec<String>,
+}
+
+/// The place of a key: its sections, and the key.
+pub type Place<'p> = (&'p [String], &'p str);
+
+impl Configuration {
+    /// Of a file as it was read last, whose `late` keys still are as they were at the start.
+    #[must_use]
+    pub fn of<'p>(began: &Table, read: &Table, late: impl Iterator<Item = (Place<'p>, String)>) -> Self {
+        let (mut now, mut restart_needed) = (read.clone(), Vec::new());
+        for ((section, key), name) in late {
+            restart_needed.push(name);
+            put_back(&mut now, began, section, key);
+        }
+        mask(&mut now);
+        // What came from TOML can be written as such.
+        Self { text: toml::to_string_pretty(&now).unwrap_or_default(), restart_needed }
+    }
+}
+
+/// Gives a key the value that it had. A list of sections is put back as a whole.
+fn put_back(now: &mut Table, began: &Table, section: &[String], key: &str) {
+    let Some((first, rest)) = section.split_first() else {
+        match began.get(key) {
+            Some(value) => drop(now.insert(key.to_owned(), value.clone())),
+            None => drop(now.remove(key)),
+        }
+        return;
+    };
+    let none = Table::new();
+    let before = began.get(first);
+    match (now.get_mut(first), before) {
+        (Some(Value::Table(inner)), before) => {
+            put_back(inner, before.and_then(Value::as_table).unwrap_or(&none), rest, key);
+        }
+        (_, Some(value)) => drop(now.insert(first.clone(), value.clone())),
+        (_, None) => drop(now.remove(first)),
+    }
+}
+
+/// Masks what is secret: by the names of keys, and the login within a URL.
+fn mask(table: &mut Table) {
+    for (key, value) in table.iter_mut() {
+        match value {
+            Value::Table(inner) => mask(inner),
+            Value::Array(values) => values.iter_mut().for_each(mask_in),
+            Value::String(text) if is_secret(key) => MASK.clone_into(text),
+            Value::String(text) => mask_login(text),
+            _ => {}
+        }
+    }
+}
+
+fn mask_in(value: &mut Value) {
+    match value {
+        Value::Table(inner) => mask(inner),
+        Value::Array(values) => values.iter_mut().for_each(mask_in),
+        Value::String(text) => mask_login(text),
+        _ => {}
+    }
+}
+
+/// Whether a key holds a secret. One that names a file holds none.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let named = ["secret", "password", "token", "credentials"].iter().any(|word| key.contains(word));
+    named && !key.ends_with("_file") && !key.ends_with("_seconds")
+}
+
+fn mask_login(text: &mut String) {
+    let Some(begin) = text.find("://").map(|at| at + 3) else { return };
+    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
+    if let Some(at) = text[begin..end].rfind('@') {
+        text.replace_range(begin..begin + at, MASK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(began: &str, read: &str, late: &[(&[&str], &str)]) -> Configuration {
+        let table = |text: &str| text.parse::<Table>().expect("TOML");
+        let late: Vec<(Vec<String>, &str)> =
+            late.iter().map(|(section, key)| (section.iter().map(|part| (*part).to_owned()).collect(), *key)).collect();
+        let late = late.iter().map(|(section, key)| ((&**section, *key), format!("[{}] {key}", section.join("."))));
+        Configuration::of(&table(began), &table(read), late)
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let file = "[node]\nsecret = \"s3cret\"\nprevious_secret = \"s3cret\"\nsecret_file = \"/run/secret\"\n\
+                    [broker]\nurl = \"nats://me:s3cret@a:4222,nats://b:4222\"\n[broker.kafka.properties]\n\"sasl.password\" = \"s3cret\"\n\
+                    [[issuer]]\nissuer = \"https://u:s3cret@id/\"\n[schema_registry]\nurl = \"https://x\"\n";
+        let text = shown(file, file, &[]).text;
+        assert!(!text.contains("s3cret"), "{text}");
+        for kept in ["secret_file = \"/run/secret\"", "nats://***@a:4222", "https://***@id/", "url = \"https://x\""] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_start_is_shown_as_it_was() {
+        let (began, read) = ("[node]\ndata = \"a\"\n[limits]\ngrants = 5000\n", "[node]\ndata = \"b\"\nhosts = []\n");
+        let shown = shown(began, read, &[(&["node"], "data"), (&["limits"], "grants"), (&["node"], "hosts")]);
+        assert_eq!(shown.restart_needed, ["[node] data", "[limits] grants", "[node] hosts"]);
+        assert_eq!(shown.text, "[limits]\ngrants = 5000\n\n[node]\ndata = \"a\"\n");
+    }
+
+    #[test]
+    fn a_list_of_sections_is_put_back_as_a_whole() {
+        let (began, read) =
+            ("[[issuer]]\nissuer = \"a\"\nrealm = \"x\"\n", "[[issuer]]\nissuer = \"a\"\nrealm = \"y\"\n");
+        assert!(shown(began, read, &[(&["issuer", "a"], "realm")]).text.contains("realm = \"x\""));
+    }
+}
