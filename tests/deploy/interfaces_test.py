@@ -16,11 +16,72 @@ except ImportError:
 ASYNCAPI = TOOLS / "asyncapi" / "package" / "schemas" / "3.0.0.json"
 
 
+# A field of each kind that a schema may have, with a record that holds itself.
+EVERY_KIND = [
+    {"name": "org", "type": "string"},
+    {"name": "sum", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}},
+    {"name": "size", "type": {"type": "fixed", "name": "Size", "size": 8, "logicalType": "decimal", "precision": 9}},
+    {"name": "id", "type": {"type": "fixed", "name": "Id", "size": 16, "logicalType": "uuid"}},
+    {"name": "lasts", "type": {"type": "fixed", "name": "Lasts", "size": 12, "logicalType": "duration"}},
+    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+    {"name": "there", "type": {"type": "long", "logicalType": "local-timestamp-millis"}},
+    {"name": "day", "type": ["null", {"type": "int", "logicalType": "date"}], "default": None},
+    {"name": "noon", "type": {"type": "int", "logicalType": "time-millis"}},
+    {"name": "raw", "type": "bytes"},
+    {"name": "four", "type": {"type": "fixed", "name": "Four", "size": 4}},
+    {"name": "any", "type": "string", "fanfare.json": True, "default": "{\"rows\": [1]}"},
+    {"name": "one", "type": ["null", "string", "long", {"type": "array", "items": "int"}], "default": None},
+    {"name": "by_name", "type": {"type": "map", "values": ["null", "double"]}},
+    {"name": "none", "type": {"type": "record", "name": "Nothing", "fields": []}},
+    {"name": "tree", "type": ["null", {"type": "record", "name": "Node", "fields": [
+        {"name": "value", "type": "float"},
+        {"name": "next", "type": ["null", "Node"], "default": None},
+        {"name": "leaves", "type": {"type": "array", "items": "Node"}}]}], "default": None},
+]
+CONFIGURATION = """[node]
+listen = "127.0.0.1:8080"
+admin_listen = "127.0.0.1:9090"
+data = "data"
+[broker]
+url = "embedded:log"
+[schemas]
+path = "schemas"
+[routes]
+path = "routes.toml"
+[development]
+signing_key = "key.pem"
+[hub."/hubs/a"]
+"""
+ROUTES = """hub = "/hubs/a"
+[[route]]
+name = "kept"
+event = "shop.Kept"
+groups = ["org:{org}"]
+send = true
+"""
+
+
 def documents(broker=None):
     """Both documents of the demo's configuration, on the embedded log or on another broker."""
+    return written(ROOT / "demo" / ("fanfare.toml" if broker is None else f"fanfare.{broker}.toml"))
+
+
+def documents_of_every_kind():
+    """Both documents of an event with a field of each kind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "schemas" / "shop").mkdir(parents=True)
+        schema = {"type": "record", "name": "Kept", "namespace": "shop", "fields": EVERY_KIND}
+        (folder / "schemas" / "shop" / "Kept.v1.avsc").write_text(json.dumps(schema), encoding="utf-8")
+        (folder / "routes.toml").write_text(ROUTES, encoding="utf-8")
+        (folder / "fanfare.toml").write_text(CONFIGURATION, encoding="utf-8")
+        return written(folder / "fanfare.toml")
+
+
+def written(configuration):
+    """What `fanfare docs` makes of a configuration."""
     with tempfile.TemporaryDirectory() as folder:
-        name = "fanfare.toml" if broker is None else f"fanfare.{broker}.toml"
-        outcome = run(built("fanfare"), "docs", "--config", ROOT / "demo" / name, "--output", folder)
+        outcome = run(built("fanfare"), "docs", "--config", configuration, "--output", folder)
         assert outcome.returncode == 0, outcome.stderr
         names = ("openapi.json", "asyncapi.json")
         return [json.loads((Path(folder) / name).read_text(encoding="utf-8")) for name in names]
@@ -66,6 +127,21 @@ class Interfaces(unittest.TestCase):
         for document in documents() + documents("nats") + documents("kafka"):
             for reference in references(document):
                 resolved(document, reference)
+
+    @unittest.skipUnless(validate_openapi and ASYNCAPI.is_file(), "the validators could not be fetched")
+    def test_every_kind_of_field_is_described(self):
+        openapi, asyncapi = documents_of_every_kind()
+        validate_openapi(openapi)
+        schema = json.loads(ASYNCAPI.read_text(encoding="utf-8"))
+        errors = [error.message[:300] for error in jsonschema.Draft7Validator(schema).iter_errors(asyncapi)]
+        self.assertEqual(errors, [])
+        schemas = openapi["components"]["schemas"]
+        example = openapi["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["examples"]["shop.Kept"]
+        jsonschema.validate(example["value"], schemas["shop.Kept"])
+        self.assertIn("microseconds since 1970", json.dumps(schemas["shop.Kept"]["properties"]["at"]))
+        self.assertEqual(set(example["value"]), {field["name"] for field in EVERY_KIND})
+        kept = asyncapi["components"]["messages"]["hub-hubs-a.kept"]
+        self.assertEqual(kept["examples"][0]["payload"]["arguments"][0]["sum"], "1.00")
 
     @unittest.skipUnless(validate_openapi, "openapi-spec-validator could not be fetched")
     def test_examples_fit_their_schemas(self):

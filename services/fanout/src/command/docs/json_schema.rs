@@ -58,9 +58,9 @@ fn of_kind(kind: &Kind, depth: usize) -> Json {
         Kind::Long => json!({ "type": "integer", "format": "int64" }),
         Kind::Float | Kind::Double => json!({ "type": "number" }),
         Kind::String => json!({ "type": "string" }),
-        Kind::Timestamp(_) => json!({ "anyOf": [
+        Kind::Timestamp(unit) => json!({ "anyOf": [
             { "type": "string", "format": "date-time" },
-            { "type": "integer", "description": "milliseconds since 1970" },
+            { "type": "integer", "description": format!("{unit} since 1970") },
         ] }),
         Kind::Enum(symbols) => {
             let symbols: Vec<&str> = symbols.iter().map(|symbol| &**symbol).collect();
