@@ -49,6 +49,9 @@ pub(super) const KEYS: &[&str] = &[
     "joined_groups",
 ];
 
+/// What `queue_bytes` was called; still read, with a warning.
+pub(super) const OLD_QUEUE_BYTES: &str = "outbox_bytes";
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -75,7 +78,15 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let Some(section) = root.section("limits") else {
         return d;
     };
-    let section = section.allow(&[hub_settings::KEYS, KEYS, edge::KEYS].concat());
+    let section = section.allow(&[hub_settings::KEYS, KEYS, edge::KEYS, &[OLD_QUEUE_BYTES]].concat());
+    let queue = if section.value(OLD_QUEUE_BYTES).is_some() { OLD_QUEUE_BYTES } else { "queue_bytes" };
+    if queue == OLD_QUEUE_BYTES && section.value("queue_bytes").is_some() {
+        section.fault(
+            queue,
+            "`outbox_bytes` is what `queue_bytes` was called",
+            Some("keep `queue_bytes` alone".to_owned()),
+        );
+    }
     let bytes = |key, low: u64, high: u64, default: usize| {
         usize::try_from(section.integer(key, low..=high, default as u64)).unwrap_or(default)
     };
@@ -89,7 +100,7 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let limits = Limits {
         connection: hub_settings::read(&section, d.connection),
         event_bytes: bytes("event_bytes", 1 << 10, 1 << 20, d.event_bytes),
-        queue_bytes: bytes("queue_bytes", 16 << 10, 16 << 20, d.queue_bytes),
+        queue_bytes: bytes(queue, 16 << 10, 16 << 20, d.queue_bytes),
         resume_notifications: bytes("resume_notifications", 1, 100_000, d.resume_notifications),
         resume_bytes: bytes("resume_bytes", 64 << 10, 64 << 20, d.resume_bytes),
         resume_reads: bytes("resume_reads", 1, 64, d.resume_reads),
@@ -105,9 +116,9 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
         edge: edge::read(&section, knows_addresses),
     };
     if limits.queue_bytes < 2 * limits.event_bytes {
-        let message = "`queue_bytes` must be at least twice `event_bytes`";
+        let message = format!("`{queue}` must be at least twice `event_bytes`");
         let help = "or one large notification would close the tab";
-        section.fault("queue_bytes", message, Some(help.to_owned()));
+        section.fault(queue, message, Some(help.to_owned()));
     }
     limits
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::hub_settings::DEFAULT;
+use super::limits::OLD_QUEUE_BYTES;
 use super::personal::texts;
 use crate::document::section::Section;
 use crate::document::{Document, Fault, Source};
@@ -16,6 +17,7 @@ pub(super) fn of_config(root: &Section<'_>) -> Vec<Fault> {
     for section in root.section("limits").into_iter().chain(sections) {
         warnings.extend(pings_too_seldom(&section));
     }
+    warnings.extend(root.section("limits").and_then(|limits| old_name(&limits)));
     for (at, (path, node)) in hubs.iter().enumerate() {
         let same = hubs[..at].iter().find(|(other, _)| other.value.eq_ignore_ascii_case(path.value));
         if let Some((other, _)) = same {
@@ -39,6 +41,14 @@ pub(super) fn of_routes(sources: &[Source]) -> Vec<Fault> {
         routes.into_iter().filter_map(|text| dollar(&document, text.value, text.at)).collect::<Vec<_>>()
     };
     sources.iter().flat_map(of_file).collect()
+}
+
+/// An outbox is a producer's table; what waits for a tab is a queue.
+fn old_name(limits: &Section<'_>) -> Option<Fault> {
+    limits.value(OLD_QUEUE_BYTES)?;
+    let spot = limits.document().spot(limits.place(OLD_QUEUE_BYTES));
+    let help = "write queue_bytes; the old name is still read".to_owned();
+    Some(spot.fault(format!("`{OLD_QUEUE_BYTES}` is called `queue_bytes` now"), Some(help)))
 }
 
 /// Clients go when they hear nothing for 30 seconds. A ping that comes late by less than a second must not end them.

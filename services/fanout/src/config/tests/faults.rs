@@ -304,6 +304,7 @@ const WARNINGS: &[(&str, &[&str])] = &[
     ("[hub.\"/hubs/b\"]\nkeepalive_seconds = 15", &[]),
     ("[limits]\nkeepalive_seconds = 16", &["14:1: `keepalive_seconds` is 16, more than half of the 30 s for which clients wait"]),
     ("[hub.\"/hubs/b\"]\nkeepalive_seconds = 20", &["14:1: `keepalive_seconds` is 20", "(at most 15, or a `serverTimeout`"]),
+    ("[limits]\noutbox_bytes = 524288", &["14:1: `outbox_bytes` is called `queue_bytes` now", "(write queue_bytes"]),
     ("[hub.\"/Hubs/A\"]", &["13:6: /hubs/a and /Hubs/A are one path to clients", "keep one of the two"]),
     ("[hub.\"/hubs/b\"]\njoin = [\"org:${org}\"]", &["14:9: `${org}` is a dollar sign and the value (write `{org}` for the value alone)"]),
     ("[hub.\"/hubs/b\"]\njoin = [\"$-{org}\"]", &[]),
@@ -316,6 +317,15 @@ fn what_is_hardly_meant_is_warned_of() {
         assert_eq!(told.len(), usize::from(!expected.is_empty()), "{more}: {told:?}");
         assert!(expected.iter().all(|part| told[0].contains(part)), "{more}: {told:?}");
     }
+}
+
+#[test]
+fn the_old_name_of_the_queue_is_read_and_not_beside_the_new_one() {
+    let limits = |text: &str| sound(&format!("{LEAST}[limits]\n{text}\n")).limits.queue_bytes;
+    assert_eq!((limits("outbox_bytes = 524288"), limits("queue_bytes = 524288")), (524_288, 524_288));
+    let both = format!("{LEAST}[limits]\noutbox_bytes = 524288\nqueue_bytes = 524288\n");
+    let faults = parse(&both).expect_err("two names of one thing");
+    assert!(faults[0].to_string().contains("keep `queue_bytes` alone"), "{}", faults[0]);
 }
 
 /// A folder with a configuration without schemas, and these routes.
