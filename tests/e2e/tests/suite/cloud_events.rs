@@ -1,13 +1,32 @@
 //! CloudEvents over HTTP: its modes, its encodings, and what the answer says.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::stub::Stub;
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Settings, Token};
+use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::{StartError, skip};
 use serde_json::{Value, json};
 
 use crate::publish::expect_next;
 
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
+/// A toast called `packed` in structured mode, as gzip in base64.
+const PACKED: &str = concat!(
+    "H4sIAAAAAAACA02MwQqEMBBD/2XOi7pXb37K0AYpWlua2QUR/93pzVveS8glrAh/NKZyyCzfYZKPpOixatgQnVh+LcDNaKDRjZ21",
+    "M08a8rDsaOY2qqnMl5S2eqkho0+T7Xi/ZZC6dpXlvh9IUGzvgAAAAA==",
+);
+
+/// 200,000 blanks, likewise.
+const BOMB: &str = concat!(
+    "H4sIAAAAAAACA+3BMQEAAADCoCrrn9IM/kABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAK8BMWFi",
+    "EEANAwA=",
+);
 
 /// A toast in structured mode.
 fn alert(id: &str, title: &str) -> Value {
@@ -120,6 +139,11 @@ async fn other_encodings_are_named() {
     let marked = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
     request(STRUCTURED, "identity", &marked).await.expect("an answer").expect(202);
     request("application/cloudevents+avro", "identity", b"").await.expect("an answer").expect(415);
+    let packed = STANDARD.decode(PACKED).expect("base64");
+    assert_eq!(request(STRUCTURED, "gzip", &packed).await.expect("an answer").expect(202).json()["id"], "packed");
+    request(STRUCTURED, "gzip", &packed[..packed.len() - 9]).await.expect("an answer").expect(400);
+    let bomb = STANDARD.decode(BOMB).expect("base64");
+    request(STRUCTURED, "gzip", &bomb).await.expect("an answer").expect(413);
 }
 
 #[tokio::test]
@@ -156,4 +180,36 @@ async fn a_trace_is_followed_behind_a_good_token_alone() {
     let spans = collector.requests().concat();
     let holds = |byte: u8| spans.windows(16).any(|window| window == [byte; 16]);
     assert_eq!((holds(0xaa), holds(0xbb)), (false, true));
+}
+
+/// What was surely not stored may be sent again, and the answer says when.
+#[tokio::test]
+async fn a_broker_that_is_away_is_503_with_a_hint_and_the_same_id_is_taken_later() {
+    let mut server = match NatsServer::start(Version::Current).await {
+        Ok(server) => server,
+        Err(StartError::Missing(why)) => return skip("publishing while NATS is away", &why),
+        Err(error) => panic!("{error}"),
+    };
+    let broker = format!("url = \"nats://{}\"", server.address());
+    let node = Node::start_with(Settings::default().broker(&broker).secret(SECRET)).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    server.kill();
+    let event = alert("once", "once").to_string();
+    // What was on its way as the server went is of unknown outcome, and for the same id.
+    let refused = until("an answer that says when", async || {
+        let answer = post(&node, STRUCTURED, event.clone()).await;
+        assert!(matches!(answer.status, 503 | 504), "{}", answer.text());
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+    let seconds: u64 = refused.header("retry-after").expect("a hint").parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    server.start_again().await.expect("started");
+    until("a broker that takes it", async || {
+        let answer = post(&node, STRUCTURED, event.clone()).await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
+    assert_eq!(tab.expect("toast").await["title"], "once");
+    expect_next(&node, &mut tab, "behind").await;
 }
