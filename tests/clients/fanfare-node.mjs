@@ -28,10 +28,12 @@ export class FanfareNode {
   #key;
   #kid;
   #host;
+  #scheme = "http";
 
   /**
    * Starts a node; `name` names its log file, pages of `origins` may use its hub, which has the further lines of `hub`.
    * `routes` are further ones beside the demo's.
+   * With `tls`, the files `cert` and `key`, its hubs speak TLS.
    * Nodes on one broker share a key, which is made by `developmentKey`; nodes with a `host` of their own may share `ports`.
    */
   static async start(
@@ -45,6 +47,7 @@ export class FanfareNode {
       key = developmentKey(),
       host = "127.0.0.1",
       ports,
+      tls,
     } = {},
   ) {
     const node = new FanfareNode();
@@ -53,11 +56,12 @@ export class FanfareNode {
     node.port = port;
     node.admin = admin;
     node.#host = host;
+    node.#scheme = tls === undefined ? "http" : "https";
     node.#useKey(key);
     mkdirSync(join(node.#folder, "routes"));
     copyFileSync(ROUTES, join(node.#folder, "routes/demo.toml"));
     writeFileSync(join(node.#folder, "routes/more.toml"), `hub = "${HUB}"\n${routes}`);
-    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, hub, broker));
+    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, hub, broker, tls));
     await node.again();
     return node;
   }
@@ -76,7 +80,7 @@ export class FanfareNode {
 
   /** The hub, asked directly or through a line. */
   hub(port = this.port) {
-    return `http://127.0.0.1:${port}${HUB}`;
+    return `${this.#scheme}://127.0.0.1:${port}${HUB}`;
   }
 
   /** A user's token, good for so many seconds. */
@@ -93,7 +97,7 @@ export class FanfareNode {
   async publish(type, id, body) {
     const { org } = body;
     const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
-    const answer = await fetch(`http://${this.#host}:${this.port}/events`, {
+    const answer = await fetch(`${this.#scheme}://${this.#host}:${this.port}/events`, {
       method: "POST",
       headers: {
         authorization: `Bearer ${token}`,
@@ -181,7 +185,8 @@ export class FanfareNode {
     return `${signed}.${sign("sha256", Buffer.from(signed), this.#key).toString("base64url")}`;
   }
 
-  #config(origins, limits, hub, broker) {
+  #config(origins, limits, hub, broker, tls) {
+    const listener = tls === undefined ? "" : `[node.tls]\ncert_file = "${tls.cert}"\nkey_file = "${tls.key}"\n`;
     return `
 [node]
 listen = "${this.#host}:${this.port}"
@@ -202,7 +207,7 @@ signing_key = "data/development-key.pem"
 [cors]
 origins = ${JSON.stringify(origins)}
 ${limits}
-[hub."${HUB}"]
+${listener}[hub."${HUB}"]
 ${hub}
 `;
   }

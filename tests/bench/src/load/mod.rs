@@ -18,6 +18,7 @@ mod publisher;
 mod requests;
 mod resume;
 mod returning;
+mod socket_tab;
 mod storm;
 mod tab;
 mod tabs;
@@ -41,6 +42,7 @@ pub(crate) use self::drive::{Audience, Plan};
 pub(crate) use self::ledger::Samples;
 pub(crate) use self::requests::{RequestProducer, RequestTab, Requests};
 pub(crate) use self::resume::Missed;
+pub(crate) use self::socket_tab::{SocketTab, Speech};
 pub(crate) use self::storm::Storm;
 pub(crate) use self::tab::Gate;
 

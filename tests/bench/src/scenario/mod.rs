@@ -15,6 +15,7 @@ mod readback;
 mod reconnect_storm;
 mod resume_storm;
 mod slow_reader;
+mod tls;
 
 use anyhow::Result;
 use fanfare_attackers::Attack;
@@ -136,6 +137,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "forwarded",
         about: "50 event streams and 50 polls that come to another node than their own. The floor: they come to their own.",
         run: forwarded::run,
+    },
+    Scenario {
+        name: "tls",
+        about: "200 tabs over WebSockets within TLS. The floor: as many in the clear.",
+        run: tls::run,
     },
     Scenario {
         name: "resume_storm",
