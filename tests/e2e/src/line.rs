@@ -11,7 +11,7 @@ use fanfare_test_servers::certificates::Certificates;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -108,6 +108,20 @@ impl Line {
                 Ok(Self::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?)))
             }
         }
+    }
+
+    /// Takes other keys so often, and tells the other side each time.
+    ///
+    /// # Errors
+    /// If the connection fails.
+    pub async fn take_other_keys(&mut self, times: usize) -> io::Result<()> {
+        if let Self::Tls(stream) = self {
+            for _ in 0..times {
+                stream.get_mut().1.refresh_traffic_keys().map_err(io::Error::other)?;
+            }
+            stream.flush().await?;
+        }
+        Ok(())
     }
 
     /// The certificate that the other side has shown.

@@ -72,6 +72,22 @@ impl WebSocket {
         Ok(Ok(Self { stream, buffer }))
     }
 
+    /// Opens a WebSocket and sends bytes right behind the request, in one go.
+    ///
+    /// # Errors
+    /// If the connection fails, or is refused.
+    pub async fn open_with(to: SocketAddr, request: Request, bytes: &[u8]) -> io::Result<Self> {
+        let request = request
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", KEY);
+        let mut stream = Line::connect(to).await?;
+        stream.write_all(&[&request.head(to, "Upgrade"), bytes].concat()).await?;
+        stream.flush().await?;
+        let (response, buffer) = Response::read_head(&mut stream).await?;
+        if response.status == 101 { Ok(Self { stream, buffer }) } else { Err(io::Error::other(response.text())) }
+    }
+
     /// Sends a text message.
     ///
     /// # Errors
@@ -87,6 +103,11 @@ impl WebSocket {
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await
+    }
+
+    /// What it is spoken over.
+    pub fn line(&mut self) -> &mut Line {
+        &mut self.stream
     }
 
     /// Answers a ping of the server.

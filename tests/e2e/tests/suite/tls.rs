@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::client::{Connect, HANDSHAKE};
 use fanfare_e2e_tests::line::{Line, Speaking};
 use fanfare_e2e_tests::wait::{at_most, until};
+use fanfare_e2e_tests::websocket::{Frame, TEXT, WebSocket, frame};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Raw, Request, Settings, Token, Transport, Wire};
 use fanfare_test_servers::certificates::Certificates;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
 
 /// The first bytes of a handshake that says how long it is, and then nothing.
 const HALF_HELLO: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
@@ -345,4 +347,48 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads_within_tls() {
         assert_eq!(tab.expect("toast").await["title"], number.to_string());
     }
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
+}
+
+/// What is opened with the end of the request is in no socket any more: nothing would tell that it is there.
+#[tokio::test]
+async fn what_comes_right_behind_the_request_is_read() {
+    let authority = Authority::new();
+    let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
+    let text = |text: &str| frame(TEXT, true, text.as_bytes());
+    let mut bytes = text(HANDSHAKE);
+    // In one record, and more than HTTP reads ahead: the rest is in the session, and the socket is empty.
+    for _ in 0..600 {
+        bytes.extend(text("{\"type\":6}\u{1e}"));
+    }
+    bytes.extend(text("{\"type\":1,\"invocationId\":\"1\",\"target\":\"Cursor\",\"arguments\":[]}\u{1e}"));
+    let request = Request::get(HUB).bearer(Token::user("alice", "acme").sign());
+    let mut socket = WebSocket::open_with(node.address(), request, &bytes).await.expect("opened");
+    loop {
+        match at_most("an answer", socket.next()).await.expect("an open socket") {
+            Some(Frame::Text(told)) if told.contains("\"invocationId\":\"1\"") => break,
+            Some(Frame::Text(_) | Frame::Ping(_)) => {}
+            other => panic!("{other:?} instead of an answer"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_other_keys_without_end_is_cut_and_nobody_else() {
+    let authority = Authority::new();
+    let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    tab.cursor().await;
+    let mut socket = alice().open(node.address(), None).await.expect("an answer").expect("opened");
+    socket.send(HANDSHAKE).await.expect("sent");
+    socket.line().take_other_keys(5).await.expect("a few are in order");
+    socket.send("{\"type\":6}\u{1e}").await.expect("with other keys");
+    let _ = socket.line().take_other_keys(100).await;
+    at_most("its end", async { while socket.next().await.is_ok_and(|frame| frame.is_some()) {} }).await;
+    // Before a request, too.
+    let mut line = Line::connect(node.address()).await.expect("a handshake");
+    let _ = line.take_other_keys(100).await;
+    let mut rest = Vec::new();
+    let _ = at_most("its end", line.read_to_end(&mut rest)).await;
+    node.publish(&[NewEvent::alert("acme", "still there")]).await;
+    assert_eq!(tab.expect("toast").await["title"], "still there");
 }
