@@ -93,6 +93,10 @@ check("who may not see a list is refused in the platform's words, and hears noth
   await leave(alice, carol);
 });
 
+check("a load balancer is told the node's health on the hub's port", async () => {
+  assert.equal((await fetch(example.nodes[0].url("/health"))).status, 200);
+});
+
 check("an argument that is no GUID is refused, and a GUID is taken in any case", async () => {
   const alice = await tab("alice");
   for (const method of ["JoinList", "LeaveList", "UpdatePresence"]) {

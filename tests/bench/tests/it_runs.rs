@@ -9,7 +9,8 @@ fn every_kind_of_client_of_the_benchmarks_still_reaches_a_node() {
     let node = std::path::Path::new(bench).with_file_name("fanfare");
     assert!(node.exists(), "{} is missing: cargo build --workspace --bins makes it", node.display());
     let output = Command::new(bench)
-        .args(["--pairs", "1", "publish_latency_1", "connect_storm_5k", "forwarded", "tls", "hostile_hub_pings"])
+        .args(["--pairs", "1", "publish_latency_1", "connect_storm_5k", "analytics_100", "forwarded", "tls"])
+        .arg("hostile_hub_pings")
         .arg("--lines")
         .arg(folder.path())
         .arg("--charts")

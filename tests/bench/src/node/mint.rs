@@ -10,6 +10,7 @@ use fanfare_fanout::config::{AUDIENCE, DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE};
 use fanfare_token::{NewToken, SigningKey};
 use time::OffsetDateTime;
 
+use super::Platform;
 use crate::load::Ticket;
 
 /// The org of every tab.
@@ -44,15 +45,21 @@ impl Mint {
     pub(crate) fn users(&self, count: usize) -> Result<Vec<Ticket>> {
         let mut users = self.users.borrow_mut();
         for number in users.len()..count {
-            users.push(self.user(number)?);
+            users.push(self.user(number, Platform::Bench)?);
         }
         Ok(users[..count].to_vec())
     }
 
-    fn user(&self, number: usize) -> Result<Ticket> {
+    /// So many users of a platform.
+    pub(crate) fn users_of(&self, platform: Platform, count: usize) -> Result<Vec<Ticket>> {
+        (0..count).map(|number| self.user(number, platform)).collect()
+    }
+
+    fn user(&self, number: usize, platform: Platform) -> Result<Ticket> {
         let user = Id::parse(&format!("user-{number}"))?;
         let token = NewToken::user(DEVELOPMENT_ISSUER, AUDIENCE, &user, now(), LIFETIME_SECONDS);
-        let token = token.org(&self.org).roles(["user"]).session(&Id::parse(&format!("session-{number}"))?);
+        let token = token.org(&self.org).roles([platform.role()]);
+        let token = token.session(&Id::parse(&format!("session-{number}"))?);
         Ok(Ticket { user: Some(user), token: Rc::from(self.key.sign(&token)?) })
     }
 

@@ -1,6 +1,7 @@
 //! A real node under test: `fanfare serve` from the release build, in a folder of its own.
 
 mod mint;
+mod platform;
 mod settings;
 
 use std::fs::{self, File};
@@ -17,7 +18,11 @@ use crate::load::{Gate, Load, Ticket};
 use crate::measure::Cpus;
 
 pub(crate) use mint::{Mint, ORG};
-pub(crate) use settings::{HUB, Settings, write as write_settings};
+pub(crate) use platform::Platform;
+pub(crate) use settings::{Settings, write as write_settings};
+
+/// The hub of every tab, but of those of an example.
+pub(crate) const HUB: &str = "/hubs/notifications";
 
 /// How long a node may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -29,6 +34,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Node {
     process: Child,
+    platform: Platform,
     address: SocketAddr,
     admin: SocketAddr,
     folder: PathBuf,
@@ -69,7 +75,8 @@ impl Node {
         let settings = Settings { ports: (address.port(), admin.port()), ..settings };
         let config = settings::write(folder, mint.key_file(), &settings)?;
         let process = serve(program, folder, &config, cpus)?;
-        let mut node = Self { process, address, admin, folder: folder.to_owned(), config, _own: None };
+        let platform = settings.platform;
+        let mut node = Self { process, platform, address, admin, folder: folder.to_owned(), config, _own: None };
         node.wait_until_ready()?;
         Ok(node)
     }
@@ -125,7 +132,7 @@ impl Node {
         tickets: &[Ticket],
         producers: usize,
     ) -> Result<Load> {
-        let gate = Gate::Hub { address, host: address.to_string(), path: settings::HUB };
+        let gate = Gate::Hub { address, host: address.to_string(), path: self.platform.hub() };
         Load::of_node(&gate, self.address, ORG, tickets, &mint.producer()?, producers)
     }
 

@@ -5,24 +5,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The hub of every tab.
-pub(crate) const HUB: &str = "/hubs/notifications";
+use super::platform::Platform;
 
 /// Nodes that share a broker must have the same.
 const SECRET: &str = "a secret of the benchmarks that everybody knows";
 
 /// An alert is a toast for one user or for everybody in the org.
-const ROUTES: &str = r#"hub = "/hubs/notifications"
-
+const ROUTES: &str = r#"
 [[route]]
-name = "alert-to-user"
+name = "bench-to-user"
 event = "system.Alert"
 when = { user = { present = true } }
 groups = ["user:{user}"]
 toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
 
 [[route]]
-name = "alert-to-org"
+name = "bench-to-org"
 event = "system.Alert"
 when = { user = { present = false }, org = { present = true } }
 groups = ["org:{org}"]
@@ -32,6 +30,8 @@ toast = { severity = "{severity}", title = "{title}", message = "{message}", lin
 /// What differs between nodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings<'s> {
+    /// Whose hub it is.
+    pub(crate) platform: Platform,
     /// The URL of the broker.
     pub(crate) broker: &'s str,
     /// More routes.
@@ -47,13 +47,15 @@ pub(crate) struct Settings<'s> {
 impl Default for Settings<'_> {
     /// A log in the node's folder, and ports that nobody binds.
     fn default() -> Self {
-        Self { broker: "embedded:log", routes: "", node: "", sections: "", ports: (1, 2) }
+        let platform = Platform::Bench;
+        Self { platform, broker: "embedded:log", routes: "", node: "", sections: "", ports: (1, 2) }
     }
 }
 
 /// Writes the configuration and the routes of a node into a folder; where the configuration is.
 pub(crate) fn write(folder: &Path, key: &Path, settings: &Settings<'_>) -> Result<PathBuf> {
-    let Settings { broker, routes, node, sections, ports: (port, admin_port) } = settings;
+    let Settings { platform, broker, routes, node, sections, ports: (port, admin_port) } = settings;
+    let hub = platform.hub_sections()?;
     // A relative path would be one below the folder.
     let key = fs::canonicalize(key).context("no signing key")?;
     let config = format!(
@@ -73,7 +75,7 @@ path = "routes.toml"
 [development]
 signing_key = {key:?}
 
-[hub."{HUB}"]
+{hub}
 
 [log]
 format = "json"
@@ -81,7 +83,8 @@ format = "json"
 "#
     );
     let path = folder.join("fanfare.toml");
-    fs::write(folder.join("routes.toml"), format!("{ROUTES}{routes}")).context("cannot write the routes")?;
+    fs::write(folder.join("routes.toml"), format!("{}{ROUTES}{routes}", platform.routes()?))
+        .context("cannot write the routes")?;
     fs::write(&path, config).context("cannot write the configuration")?;
     Ok(path)
 }

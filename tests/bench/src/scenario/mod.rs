@@ -1,5 +1,6 @@
 //! The scenarios.
 
+mod analytics;
 mod broadcast;
 mod connect_storm;
 mod decode_route;
@@ -87,6 +88,16 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "idle_memory",
         about: "5,000 tabs, each of another user, that are told nothing; then the same after 20 events to all of them.",
         run: idle_memory::run,
+    },
+    Scenario {
+        name: "analytics_100",
+        about: "The example `analytics` with 100 dashboards: opening them, and updates to all of them.",
+        run: |stage, name| analytics::run(stage, name, 100),
+    },
+    Scenario {
+        name: "analytics_10k",
+        about: "The example `analytics` with 10,000 dashboards: opening and keeping them, and updates to all of them.",
+        run: |stage, name| analytics::run(stage, name, 10_000),
     },
     Scenario {
         name: "connect_storm_5k",

@@ -1,0 +1,57 @@
+//! Whose hub and routes a node serves.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The bench's own hub, or that of an example.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// One hub with everything at its default.
+    #[default]
+    Bench,
+    /// `examples/analytics`: its hub with its rules and methods, its routes and its schemas.
+    Analytics,
+}
+
+impl Platform {
+    /// The hub of every tab.
+    pub(crate) fn hub(self) -> &'static str {
+        match self {
+            Self::Bench => super::HUB,
+            Self::Analytics => "/hubs/analytics",
+        }
+    }
+
+    /// The role of every user.
+    pub(crate) fn role(self) -> &'static str {
+        match self {
+            Self::Bench => "user",
+            Self::Analytics => "Manager",
+        }
+    }
+
+    /// The sections of the configuration that are about the hub.
+    pub(super) fn hub_sections(self) -> Result<String> {
+        let Self::Analytics = self else { return Ok(format!("[hub.\"{}\"]\n", self.hub())) };
+        let config = read(&example("fanfare.toml"))?;
+        let at = config.find("\n[hub.").context("the example has no hub")?;
+        Ok(format!("[schemas]\npath = {:?}\n{}", example("schemas"), &config[at..]))
+    }
+
+    /// Its routes, which begin with the hub that they are of.
+    pub(super) fn routes(self) -> Result<String> {
+        match self {
+            Self::Bench => Ok(format!("hub = \"{}\"\n", self.hub())),
+            Self::Analytics => read(&example("routes.toml")),
+        }
+    }
+}
+
+fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/analytics").join(file)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
