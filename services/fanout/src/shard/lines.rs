@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use super::replay::Kind;
 use super::tab::Tab;
 use super::{Core, Key};
 use crate::connection::{CloseReason, Trail};
@@ -238,6 +239,30 @@ impl Core {
         }
         span
     }
+}
+
+/// The span of a replay: within that of the call that asks for it, or else of its connection.
+pub(super) fn replay_span(tab: &Tab, kind: &Kind) -> Span {
+    let why = match kind {
+        Kind::Call(_) => "call",
+        Kind::AtConnect => "connect",
+        Kind::Behind(_) => "behind",
+        Kind::Rejoin(_) => "rejoin",
+        Kind::Pause => return Span::none(),
+    };
+    let span = tracing::info_span!(
+        parent: tab.calls.running().filter(|_| matches!(kind, Kind::Call(_))).and_then(|running| running.span.id()),
+        "resume",
+        why,
+        hub = &*tab.hub.path,
+        connection = %tab.id,
+        sent = tracing::field::Empty,
+        complete = tracing::field::Empty
+    );
+    if let (false, Some(parent)) = (matches!(kind, Kind::Call(_)), &tab.life.trail.traceparent) {
+        fanfare_telemetry::follow(&span, parent);
+    }
+    span
 }
 
 /// A notification was given to a tab; written within the span of its push.

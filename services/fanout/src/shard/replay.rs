@@ -10,6 +10,7 @@ use tracing::Span;
 
 use super::budget::{Budget, Rate};
 use super::flow::{Flow, Lost};
+use super::lines::replay_span;
 use super::tab::Tab;
 use super::{Core, Key, ReplayAnswer, Task, Ticket};
 use crate::connection::{CloseReason, Frame};
@@ -166,30 +167,6 @@ fn user(identity: &Identity) -> User {
     (claims.realm.clone(), claims.user.clone())
 }
 
-/// The span of a replay: within that of the call that asks for it, or else of its connection.
-fn span(tab: &Tab, kind: &Kind) -> Span {
-    let why = match kind {
-        Kind::Call(_) => "call",
-        Kind::AtConnect => "connect",
-        Kind::Behind(_) => "behind",
-        Kind::Rejoin(_) => "rejoin",
-        Kind::Pause => return Span::none(),
-    };
-    let span = tracing::info_span!(
-        parent: tab.calls.running().filter(|_| matches!(kind, Kind::Call(_))).and_then(|running| running.span.id()),
-        "resume",
-        why,
-        hub = &*tab.hub.path,
-        connection = %tab.id,
-        sent = tracing::field::Empty,
-        complete = tracing::field::Empty
-    );
-    if let (false, Some(parent)) = (matches!(kind, Kind::Call(_)), &tab.life.trail.traceparent) {
-        fanfare_telemetry::follow(&span, parent);
-    }
-    span
-}
-
 impl Core {
     /// Begins a replay; it takes the place of one that was under way.
     pub(super) fn begin_replay(&mut self, key: Key, kind: Kind, after: Position, until: Position) {
@@ -201,7 +178,7 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let orgs = tab.orgs();
         let mut replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
-        replaying.span = span(tab, &replaying.kind);
+        replaying.span = replay_span(tab, &replaying.kind);
         if let Some(before) = tab.flow().replay.replace(replaying) {
             self.tasks.push_back(Task::EndReplay(before.ticket));
         }

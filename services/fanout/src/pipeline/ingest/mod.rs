@@ -1,6 +1,7 @@
 //! Publishing: an event from outside, checked and stored in the log.
 
 mod permission;
+mod read;
 #[cfg(test)]
 mod tests;
 
@@ -9,15 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_broker::{Broker, Limits, PublishError};
-use fanfare_event::{
-    Attributes, Encoded, Event, Id, Input, JsonMismatch, Record, Registry, Timestamp, TypeName, Value,
-};
+use fanfare_event::{Attributes, Encoded, Event, Id, Input, JsonMismatch, Registry, Timestamp, TypeName, Value};
 use fanfare_token::Publish;
 use serde::Serialize;
 use serde_json::json;
 use thiserror::Error;
 use tracing::Instrument as _;
 
+use self::read::read;
 use super::decode::org_name;
 use super::to_message;
 use crate::groups::Groups;
@@ -346,46 +346,6 @@ impl Ingest {
 fn own_type() -> TypeName {
     #[allow(clippy::expect_used, reason = "a constant that a test checks")]
     TypeName::parse(Closing::EVENT).expect("a type's name")
-}
-
-fn read(registry: &Registry, mut attributes: Attributes, body: Body) -> Result<(Encoded, Record), IngestError> {
-    let name = attributes.event_type.as_str();
-    let Some(event_type) = registry.event_type(name) else {
-        let suggestion = registry.suggest(name).map(str::to_owned);
-        return Err(IngestError::UnknownType { name: name.to_owned(), suggestion });
-    };
-    let body = match body {
-        Body::Avro(bytes) => bytes,
-        Body::Json(json) => event_type.encode_json(attributes.data_version, &json)?,
-        Body::Called(input) => event_type.encode_call(attributes.data_version, &input)?,
-    };
-    let record = registry.decode(&body).map_err(|error| IngestError::Undecodable(error.to_string()))?;
-    if *record.event_type().name() != attributes.event_type {
-        let (said, is) = (name.to_owned(), record.event_type().name().to_string());
-        return Err(IngestError::OtherType { said, is });
-    }
-    attributes.org = resolve_org(&attributes, &record)?;
-    let key = record.key();
-    Ok((Encoded { attributes, body, key }, record))
-}
-
-/// The org of an event: what the headers name, or else the body; both must agree.
-fn resolve_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
-    for field in ["org", "user", "session"] {
-        if let Some(Value::String(id)) = record.get(field) {
-            Id::parse(id).map_err(|error| IngestError::InvalidId { field, reason: error.to_string() })?;
-        }
-    }
-    let Some(in_body) = record.get("org") else { return Ok(attributes.org.clone()) };
-    let in_body = match in_body {
-        Value::String(org) => Id::parse(org).ok(),
-        _ => None,
-    };
-    if attributes.org.is_some() && attributes.org != in_body {
-        let said = attributes.org.as_ref().map(ToString::to_string);
-        return Err(IngestError::OtherOrg { said, is: in_body.map(|org| org.to_string()) });
-    }
-    Ok(in_body)
 }
 
 impl std::fmt::Debug for Ingest {
