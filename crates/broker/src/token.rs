@@ -4,12 +4,16 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The part that stands for "no org".
 pub(crate) const NO_ORG: &str = "_";
 
 /// The longest part that is written out. Of a longer one there is its hash, and its value travels in a header.
 const LONGEST: usize = 200;
+
+/// What is percent-encoded.
+const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-');
 
 /// What a hash begins with; [`encode`] never writes it.
 const HASHED: char = '~';
@@ -51,46 +55,15 @@ fn is_plain(byte: u8) -> bool {
 
 /// Encodes every byte outside `[A-Za-z0-9-]`.
 pub(crate) fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if is_plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+    out.extend(utf8_percent_encode(text, SPECIAL));
 }
 
 /// Gives back what was encoded; nothing if [`encode`] would not have written it so, as else two keys would be one.
 pub(crate) fn decode(text: &str) -> Option<String> {
-    let decoded = decoded(text)?;
+    let decoded = percent_decode_str(text).decode_utf8().ok()?.into_owned();
     let mut again = String::with_capacity(text.len());
     encode(&decoded, &mut again);
     (again == text).then_some(decoded)
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'%' => {
-                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-                bytes.push(high * 16 + low);
-            }
-            b if is_plain(b) => bytes.push(b),
-            _ => return None,
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use crate::private_file;
 use fanfare_event::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Executor as _};
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -143,17 +143,8 @@ fn options(connections: u32) -> AnyPoolOptions {
 }
 
 fn sqlite_url(file: &Path) -> String {
-    let mut url = String::from("sqlite://");
-    for byte in file.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                url.push(char::from(*byte));
-            }
-            // Writing to a String cannot fail.
-            other => drop(write!(url, "%{other:02X}")),
-        }
-    }
-    url + "?mode=rwc"
+    const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
+    format!("sqlite://{}?mode=rwc", percent_encode(file.as_os_str().as_encoded_bytes(), SPECIAL))
 }
 
 #[cfg(test)]

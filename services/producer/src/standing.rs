@@ -6,10 +6,10 @@
 use crate::caller::Denied;
 use fanfare_event::Id;
 use fanfare_telemetry::fields;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -155,17 +155,9 @@ impl Slot {
 }
 
 /// A value as one segment of a path.
-fn segment(text: &str) -> String {
-    let mut segment = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
-            segment.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(segment, "%{byte:02X}");
-        }
-    }
-    segment
+fn segment(text: &str) -> PercentEncode<'_> {
+    const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, SPECIAL)
 }
 
 #[cfg(test)]
@@ -197,6 +189,6 @@ mod tests {
 
     #[test]
     fn a_user_is_one_segment() {
-        assert_eq!(segment("a.b/../c@d é"), "a%2Eb%2F%2E%2E%2Fc%40d%20%C3%A9");
+        assert_eq!(segment("a.b/../c@d é").to_string(), "a%2Eb%2F%2E%2E%2Fc%40d%20%C3%A9");
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
 
 use super::place::StartPlace;
@@ -193,10 +193,7 @@ fn encoded(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for (n, c) in value.chars().enumerate() {
         if c == '%' || c.is_control() || (c.is_whitespace() && (n == 0 || n == last)) {
-            let mut bytes = [0; 4];
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
+            out.extend(utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC));
         } else {
             out.push(c);
         }
@@ -205,23 +202,7 @@ fn encoded(value: &str) -> String {
 }
 
 fn decoded(value: &str) -> String {
-    let mut bytes: Vec<u8> = Vec::with_capacity(value.len());
-    let mut rest = Bytes::copy_from_slice(value.as_bytes());
-    while !rest.is_empty() {
-        let hex = (rest[0] == b'%').then(|| rest.get(1..3)).flatten();
-        let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = rest.slice(3..);
-            }
-            None => {
-                bytes.push(rest[0]);
-                rest = rest.slice(1..);
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Attributes as headers: the binary content mode of CloudEvents over HTTP, NATS and Kafka.
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
 use super::{Attributes, AttributesError, is_subject, is_text, is_traceparent};
 use crate::{Id, Timestamp, TypeName};
 
@@ -182,34 +186,11 @@ fn optional<T>(
 
 /// Encodes as the HTTP binding of CloudEvents asks: all but visible ASCII, and of that `"` and `%`.
 pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'"' && byte != b'%' {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    const HIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+    utf8_percent_encode(text, HIDDEN).to_string()
 }
 
 /// Undoes [`percent_encoded`]; a text that is not encoded so is taken as it is.
 fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |index: usize| tail.get(index).and_then(|byte| char::from(*byte).to_digit(16));
-        match (first, hex(0), hex(1)) {
-            (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits fit a byte.
-                decoded.push((high * 16 + low) as u8);
-                rest = &tail[2..];
-            }
-            _ => {
-                decoded.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }

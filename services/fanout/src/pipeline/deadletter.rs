@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_broker::pause::Backoff;
 use fanfare_broker::{Broker, DeadLetter, PublishError, Record};
 use fanfare_telemetry::metrics::FanoutMetrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,9 +14,8 @@ use crate::clock::unix_millis;
 /// How long writing a letter is tried before only its place is logged (rule 4.7).
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The first pause between two tries; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Between two tries.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
 
 /// How many letters wait at most; the reader of the log waits for room when there are so many.
 const MOST_WAITING: u32 = 1024;
@@ -81,8 +81,7 @@ impl DeadLetterWriter {
 
     async fn try_until_written(&self, letter: DeadLetter) -> Result<(), ()> {
         let (partition, offset) = (letter.partition, letter.offset);
-        let mut pause = FIRST_PAUSE;
-        loop {
+        for failures in 1.. {
             match self.broker.dead_letter(letter.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (PublishError::Invalid(_) | PublishError::TooLarge { .. })) => {
@@ -91,9 +90,9 @@ impl DeadLetterWriter {
                 }
                 Err(error) => tracing::warn!(partition, offset, %error, "dead letter not written yet"),
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(BACKOFF.after(failures)).await;
         }
+        Err(())
     }
 
     /// Waits until every letter that was taken is written or lost, at most so long.

@@ -1,7 +1,12 @@
 //! Links in notifications: https or relative, whatever an event says.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::source::Context;
 use super::text::{Part, Text};
+
+/// All that could end a piece of a path or query, or begin another.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest link that is sent, in bytes.
 const MAX_LINK: usize = 2048;
@@ -31,13 +36,7 @@ fn encode(value: &str, link: &mut String) -> Option<()> {
     if matches!(value, "." | "..") {
         return None;
     }
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            link.push(char::from(byte));
-        } else {
-            link.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    link.extend(utf8_percent_encode(value, RESERVED));
     Some(())
 }
 
