@@ -121,6 +121,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.set_certificate_expires("hubs", 1_800_000_000);
     fanout.certificates_reloaded("replaced");
     fanout.config_reloaded("applied", true);
+    fanout.throttled(1, 1);
     fanout.token_refreshed("taken");
     fanout.request_forwarded("answered");
     fanout.set_presence_members(1, 1);

@@ -123,7 +123,7 @@ pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 /// Grants and withdrawals of events that this node knows.
 pub const GRANTS: &str = "fanfare_grants";
 /// Notifications that a throttle did not tell, or told at once since too much waits.
-pub const THROTTLED: &str = "fanfare_throttled_total";
+pub const THROTTLED: &str = "fanfare_throttled";
 /// Orgs that are closed to a hub, or were.
 pub const ORG_STATES: &str = "fanfare_org_states";
 /// About how many bytes this node's knowledge of the log takes.
