@@ -31,6 +31,8 @@ pub(crate) enum Rule {
     ReplayOfLearnt,
     /// What cannot be used gets its letter also if it was stored while no node ran.
     LettersWhileReadingBack,
+    /// A token that a logout has ended is refused where a connection opens.
+    RefusedAtConnect,
     /// Groups are announced before a connect looks at what is known.
     JoinBeforeLook,
     /// A token is looked at again once its connection has joined its groups.
@@ -75,9 +77,13 @@ pub(crate) enum Rule {
     ClaimsNoMore,
     /// A replay turns no state back that was told live.
     NeverTurnsBack,
+    /// A tab that says nothing hears after a moment.
+    QuietHears,
+    /// What waits for a tab is told in the order in which it came.
+    OrderKept,
     /// A tab that takes less than comes reads on from the log.
     BehindReadsOn,
-    /// What was not kept for a tab that waits is read from the log.
+    /// What is kept for a tab that waits is bounded in memory.
     WaitsWithinBounds,
     /// Deliveries are held against a tab's orgs again.
     OrgsChecked,

@@ -48,7 +48,8 @@ pub struct EdgeLimits {
     pub body_bytes: usize,
 }
 
-pub(super) const KEYS: &[&str] = &[
+/// The keys whose other values hold at once, while the node runs.
+pub const CHANGE_AT_ONCE: [&str; 9] = [
     "connections_per_user",
     "connections_per_org",
     "connections_per_address",
@@ -56,13 +57,16 @@ pub(super) const KEYS: &[&str] = &[
     "user_connects_per_minute",
     "address_connects_per_minute",
     "failed_tokens_per_minute",
-    "head_seconds",
     "body_seconds",
     "body_bytes",
 ];
 
+/// The keys that need a start.
+pub(super) const NEED_A_START: [&str; 1] = ["head_seconds"];
+
 /// The keys that are of no use while all clients seem to have the address of the proxy.
-const BY_ADDRESS: [&str; 3] = ["connections_per_address", "address_connects_per_minute", "failed_tokens_per_minute"];
+pub const BY_ADDRESS: [&str; 3] =
+    ["connections_per_address", "address_connects_per_minute", "failed_tokens_per_minute"];
 
 impl EdgeLimits {
     /// The defaults; those by address count only where it is known which addresses are clients'.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
+use fanfare_token::Claims;
 use thiserror::Error;
 
 use super::Groups;
 use crate::config::{HubConfig, Joiner};
 use crate::connection::{self, CloseReason};
 use crate::projection::{GrantedRole, Projection, Retained};
+use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Intervals, Membership};
 
@@ -83,6 +85,12 @@ impl Groups {
             let memberships = memberships(known, hub, identity, &roles);
             Ok((names(&roles), memberships))
         })
+    }
+
+    /// Whether a logout has ended a token, as a request with it is looked at.
+    #[must_use]
+    pub fn is_logged_out(&self, claims: &Claims) -> bool {
+        kept(Rule::RefusedAtConnect) && self.read(|known| known.refuses(claims))
     }
 
     /// Why a hub is closed to the bearer of these claims; none if it is not.

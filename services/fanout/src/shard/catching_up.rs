@@ -11,6 +11,7 @@ use fanfare_broker::Position;
 
 use super::tab::Tab;
 use super::{Core, Key};
+use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
 
@@ -53,6 +54,12 @@ pub(super) enum Caught {
 impl CatchingUp {
     pub(super) fn new(now: Instant) -> Self {
         Self { since: now, answered: None, sign: None, completed: None, entered: Vec::new() }
+    }
+
+    /// When the wait ends if the client says nothing more.
+    pub(super) fn ends(&self, is_busy: bool) -> Instant {
+        let end = self.since + MOST;
+        if is_busy { end } else { self.quiet_at().min(end) }
     }
 
     /// When the client is quiet if it says nothing more.
@@ -101,10 +108,13 @@ impl Core {
         // A replay of `?cursor=` is what the tab waits for, and its calls are waited for themselves.
         let is_busy = tab.calls.is_busy() || tab.flow.as_ref().is_some_and(|flow| flow.replay.is_some());
         let Some(catching_up) = tab.catching_up() else { return };
-        let end = catching_up.since + MOST;
-        let at = if is_busy { end } else { catching_up.quiet_at().min(end) };
-        if at <= now && !(is_busy && tab.flow.as_ref().is_some_and(|flow| flow.replay.is_some())) {
-            return self.end_catching_up(key, &Caught::Quiet);
+        let at = catching_up.ends(is_busy);
+        let is_replayed_to = tab.flow.as_ref().is_some_and(|flow| flow.replay.is_some());
+        if at <= now && !is_replayed_to {
+            if kept(Rule::QuietHears) {
+                self.end_catching_up(key, &Caught::Quiet);
+            }
+            return;
         }
         self.schedule(key, at.max(now + Duration::from_millis(1)));
     }

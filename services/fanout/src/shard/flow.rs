@@ -80,8 +80,8 @@ impl Behind {
             return;
         }
         let cost = bytes + FRAME_OVERHEAD;
-        if !self.deliveries.is_empty() && self.memory + cost > limit {
-            self.lost_from = Some(Lost::at(delivery)).filter(|_| kept(Rule::WaitsWithinBounds));
+        if !self.deliveries.is_empty() && self.memory + cost > limit && kept(Rule::WaitsWithinBounds) {
+            self.lost_from = Some(Lost::at(delivery));
             return;
         }
         self.memory += cost;
@@ -100,11 +100,17 @@ impl Behind {
     }
 
     fn pop(&mut self) -> Option<Arc<Delivery>> {
-        let first = self.deliveries.pop_front();
+        let first = if kept(Rule::OrderKept) { self.deliveries.pop_front() } else { self.deliveries.pop_back() };
         if self.deliveries.is_empty() {
             self.memory = 0;
         }
         first
+    }
+
+    /// What several that wait cost in memory; one alone is always kept.
+    #[cfg(test)]
+    pub(super) fn memory_of_several(&self) -> Option<usize> {
+        (self.deliveries.len() > 1).then_some(self.memory)
     }
 
     /// What the tab was told before any of this: none if nothing waits here.

@@ -39,6 +39,8 @@ mod joining;
 mod lines;
 mod listing;
 mod members;
+#[cfg(test)]
+mod observed;
 mod opening;
 mod presence;
 mod queue;
@@ -56,6 +58,8 @@ mod used_tokens;
 pub use budget::{Budget, Rate};
 pub use inbound::READ;
 pub use listing::Listing;
+#[cfg(test)]
+pub(crate) use observed::Observed;
 pub use request::{Caller, Denied, NotRefreshed, Opening, Welcome};
 pub use tab::About;
 pub(crate) use tab::LinkState;
@@ -158,20 +162,6 @@ pub struct Core {
     /// What the simulation judges and no client can see.
     #[cfg(test)]
     pub(crate) observed: Vec<Observed>,
-}
-
-/// What happened inside, for the simulation to judge.
-#[cfg(test)]
-#[derive(Debug)]
-pub(crate) enum Observed {
-    /// A notification was given to a connection as it came.
-    Live(Key, Arc<Delivery>),
-    /// A replay sent something that was for these groups.
-    Replayed(Key, crate::vocabulary::Place, Vec<crate::vocabulary::name::GroupName>),
-    /// A live connection goes on in a new stream, behind this position.
-    Renewed(Key, Position),
-    /// A replay of the URL has ended, complete or not; from there on the connection is live.
-    Resumed(Key, bool, Position),
 }
 
 impl Core {

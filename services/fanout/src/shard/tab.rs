@@ -270,63 +270,6 @@ impl Core {
 }
 
 #[cfg(test)]
-impl Core {
-    /// Whose connections are live, and since where.
-    pub(crate) fn live(&self) -> impl Iterator<Item = (Key, &Identity, &fanfare_broker::Position)> {
-        self.connections
-            .iter()
-            .filter(|(_, tab)| tab.ending.is_none())
-            .filter_map(|(key, tab)| Some((key, tab.identity.as_ref()?, tab.subscriptions.live_from.as_ref()?)))
-    }
-
-    /// The groups that a connection has joined by methods.
-    pub(crate) fn joined(&self, key: Key) -> Vec<crate::vocabulary::name::GroupName> {
-        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
-        joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
-    }
-
-    /// The groups that a connection has joined for orgs that are not its own, and from where each is live.
-    pub(crate) fn foreign(&self, key: Key) -> Vec<(GroupName, Id, fanfare_broker::Position)> {
-        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
-        let foreign = joined.into_iter().flat_map(|joined| joined.iter());
-        foreign
-            .filter_map(|one| Some((one.membership.group.clone(), one.org.clone()?, one.live_from.clone())))
-            .collect()
-    }
-
-    /// The groups that a connection is in by its claims and grants.
-    pub(crate) fn held(&self, key: Key) -> Vec<crate::vocabulary::name::GroupName> {
-        let memberships = self.connections.get(key).map(|tab| &tab.subscriptions.memberships);
-        memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
-    }
-
-    /// Whether nothing lies between the log and any queue, and all queues are written.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.is_settled() && self.connections.iter().all(|(_, tab)| tab.flow.is_none() && tab.queue.is_empty())
-    }
-
-    /// Whether a connection has not said where it stands.
-    pub(crate) fn is_catching_up(&self, key: Key) -> bool {
-        self.connections.get(key).is_some_and(|tab| tab.is_catching_up())
-    }
-
-    /// The most memory that waits for one link.
-    pub(crate) fn most_waiting(&self) -> usize {
-        self.connections.iter().map(|(_, tab)| tab.queue.memory()).max().unwrap_or_default()
-    }
-
-    /// Whether a connection was told something before it had said where it stands.
-    pub(crate) fn has_heard_unasked(&self, key: Key) -> bool {
-        self.connections.get(key).is_some_and(|tab| tab.was_told && !tab.is_anchored)
-    }
-
-    /// Held against what a connection may not miss at the end: whether it has joined and looked.
-    pub(crate) fn is_looking(&self) -> bool {
-        !self.looks.is_empty()
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

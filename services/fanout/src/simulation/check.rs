@@ -77,6 +77,8 @@ pub(super) struct History {
     stored: Vec<Stored>,
     by_notice: HashMap<String, (usize, usize)>,
     events: HashSet<String>,
+    /// Notifications of events that were stored more than once: a node tells of whichever it reads first.
+    repeated: HashSet<String>,
     /// By user.
     logouts: HashMap<Id, Vec<LoggedOut>>,
     pub(super) poison: Vec<(u64, Place)>,
@@ -114,6 +116,9 @@ impl History {
             let route = matched.route;
             self.note_effect(&route.effect(&event), &event, incarnation, place, record.time);
             let id = route.notification_id(&event.attributes);
+            if !first {
+                self.repeated.insert(id.clone());
+            }
             self.by_notice.entry(id.clone()).or_insert((at, notices.len()));
             let turn = route.pace(&event, &matched.groups).map(|pace| pace.slot);
             if first {
@@ -178,6 +183,14 @@ impl History {
         }
         let may = notice.groups.iter().any(|group| self.ever_in(who, group));
         (!may).then(|| format!("{} hears {:?} at {:?} without any grant", claims.user, notice.groups, stored.place))
+    }
+
+    /// Where in which log something is that a tab hears in the order of its partition: for its user or org, stored once,
+    /// and none that a newer one stands for.
+    pub(super) fn place_in_order(&self, id: &str, who: &Identity) -> Option<(u64, Place)> {
+        let (at, number) = self.by_notice.get(id).filter(|_| !self.repeated.contains(id))?;
+        let stored = &self.stored[*at];
+        stored.notices[*number].is_owed(who).then_some((stored.incarnation, stored.place))
     }
 
     /// Whether somebody may ever be in a group. When a grant holds is judged at the node, by what it had read.

@@ -1,11 +1,13 @@
 //! What a shard's connections are given, judged as it happens: what no client can see.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use fanfare_broker::Position;
 
 use super::check::Told;
 use super::shard::SimulatedShard;
+use super::wire::FrameCount;
 use super::witness::Seen;
 use crate::groups::Delivery;
 use crate::pipeline::Window;
@@ -13,10 +15,16 @@ use crate::shard::Observed;
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Place};
 
+/// How many frames of one client a shard takes at most (rule 7.2): at once, in a second, and beyond both with one read.
+const FRAMES: (f64, f64, f64) = (4_000.0, 1_000.0, 4_000.0);
+
 /// What is kept of a connection to judge it.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) identity: Identity,
+    /// When it began, and what its client has sent since.
+    began: Instant,
+    sent: FrameCount,
     last_live: BTreeMap<(u64, u32), u64>,
     /// When each notification that came live was stored, and how many records the node had folded then.
     heard: HashMap<String, (i64, usize)>,
@@ -29,9 +37,9 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    pub(super) fn new(identity: Identity) -> Self {
+    pub(super) fn new(identity: Identity, began: Instant) -> Self {
         let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        Self { identity, last_live, heard, joined_at, resumed: None, renewed: None }
+        Self { identity, began, sent: FrameCount::default(), last_live, heard, joined_at, resumed: None, renewed: None }
     }
 }
 
@@ -88,6 +96,16 @@ impl SimulatedShard {
 }
 
 impl Judged {
+    /// A client that sends too much takes no more of a shard than its rate: what is wrong if it does.
+    pub(super) fn took(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
+        self.sent.take(bytes);
+        let (burst, per_second, read) = FRAMES;
+        let passed = now.saturating_duration_since(self.began);
+        let most = burst + per_second * passed.as_secs_f64() + read;
+        (self.sent.frames as f64 > most)
+            .then(|| format!("{} frames of one client were taken in {passed:?}", self.sent.frames))
+    }
+
     fn verify_order(&mut self, incarnation: u64, place: Place, broken: &mut Vec<String>) {
         let last = self.last_live.insert((incarnation, place.partition), place.offset);
         if last.is_some_and(|last| last > place.offset) {

@@ -15,7 +15,9 @@
 //! | `world` | one run: chance, faults, rest |
 //! | `judge`, `judged`, `check`, `witness` | what must hold, by a history that knows everything |
 //! | `presence` | who is there, on nodes that come, stand still and die |
-//! | `rule` | rules that a run breaks on purpose, to see that it is noticed; those of the product are in `crate::rule` |
+//! | `wire` | WebSocket frames, as a client writes and reads them |
+//!
+//! A test named `without::` breaks a rule where the product keeps it (`crate::rule`), and a run must notice.
 //!
 //! A seed is all there is to a run. `FANFARE_SIMULATION_SEED` replays one, `FANFARE_SIMULATION_SEEDS` says how many
 //! are tried.
@@ -29,9 +31,9 @@ mod platform;
 mod presence;
 mod producer;
 mod replay;
-mod rule;
 mod shard;
 mod tab;
 mod tests;
+mod wire;
 mod witness;
 mod world;

@@ -16,7 +16,6 @@ use super::judged::Judged;
 use super::log::Log;
 use super::platform::platform;
 use super::replay::Reading;
-use super::rule::{Rule, Rules};
 use super::witness::Seen;
 use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
@@ -40,7 +39,6 @@ pub(super) struct View<'a> {
     pub(super) recent: &'a RecentRecords,
     pub(super) window: Window,
     pub(super) now: i64,
-    pub(super) rules: Rules,
     /// How many records the node has learnt from.
     pub(super) learnt: usize,
 }
@@ -81,8 +79,6 @@ pub(super) struct SimulatedShard {
     pub(super) learnt: usize,
     /// What replays told of lists.
     pub(super) told: Vec<Told>,
-    /// The most bytes that ever waited for a tab.
-    pub(super) most_waiting: usize,
 }
 
 impl SimulatedShard {
@@ -118,7 +114,6 @@ impl SimulatedShard {
             broken: Vec::new(),
             learnt: 0,
             told: Vec::new(),
-            most_waiting: 0,
         }
     }
 
@@ -196,8 +191,7 @@ impl SimulatedShard {
         if !self.asked.is_empty() && random.chance(40) {
             return self.read_on(view, random);
         }
-        let next = if view.rules.keep(Rule::OrderKept) { self.inbox.pop_front() } else { self.inbox.pop_back() };
-        match next {
+        match self.inbox.pop_front() {
             Some(ShardTask::Deliver(delivery, seen)) => {
                 self.input(view, |core| core.deliver(&delivery, view.now));
                 self.verify_live(&delivery, &seen, view.window);
@@ -231,7 +225,7 @@ impl SimulatedShard {
         self.input(view, |core| key = core.open_web_socket(opening, view.now / 1000));
         let key = key.expect("a new id");
         self.wires.insert(key, Wire { capacity: wire, ..Wire::default() });
-        self.judged.insert(key, Judged::new(identity));
+        self.judged.insert(key, Judged::new(identity, self.core.time()));
         self.keys.insert(id, key);
     }
 
@@ -254,7 +248,12 @@ impl SimulatedShard {
         let most = self.core.may_read(key).min(bytes.len());
         if most > 0 {
             let mut some: Vec<u8> = bytes.drain(..most).collect();
+            let taken = some.clone();
             self.input(view, |core| core.receive_frames(key, &mut some));
+            let now = self.core.time();
+            if let Some(judged) = self.judged.get_mut(&key) {
+                self.broken.extend(judged.took(&taken, now));
+            }
         }
     }
 
@@ -293,7 +292,7 @@ impl SimulatedShard {
             }
         }
         self.observe();
-        self.most_waiting = self.most_waiting.max(self.core.most_waiting());
+        self.broken.extend(self.core.wrong());
     }
 
     fn drain(&mut self, view: View<'_>) {

@@ -3,9 +3,8 @@
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::rule::{Rule, Rules};
 use super::world::World;
-use crate::rule::{self, break_one};
+use crate::rule::{Rule, break_one};
 
 /// Replays one seed.
 const SEED: &str = "FANFARE_SIMULATION_SEED";
@@ -30,7 +29,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 fn fault(seed: u64) -> Option<String> {
-    let fault = World::new(seed, Rules::all()).run().err()?;
+    let fault = World::new(seed).run().err()?;
     Some(format!("{fault}\nreplay with {SEED}={seed}"))
 }
 
@@ -85,40 +84,31 @@ fn nothing_is_lost_in_thousands_of_runs() {
     run_many(first, 5_000, 1);
 }
 
-/// Runs that break a rule fail, and the first seed that shows it passes with every rule kept.
+/// Runs that break a rule in the product's own code fail, and the first seed that shows it passes with every rule kept.
 fn is_noticed(rule: Rule) {
-    notice(&format!("{rule:?}"), |seed| World::new(seed, Rules::but(rule)).run());
-}
-
-/// The same of a rule that is broken in the product's own code.
-fn is_noticed_in_the_product(rule: rule::Rule) {
-    notice(&format!("{rule:?}"), |seed| {
+    let broken = |seed: u64| {
         let _broken = break_one(rule);
-        World::new(seed, Rules::all()).run()
-    });
-}
-
-fn notice(rule: &str, broken: impl Fn(u64) -> Result<(), String>) {
-    let broken = |seed: u64| broken(seed).err().map(|fault| (seed, fault));
+        World::new(seed).run().err().map(|fault| (seed, fault))
+    };
     let found = (0..UNNOTICED).find_map(broken);
-    let (seed, fault) = found.unwrap_or_else(|| panic!("{UNNOTICED} runs without this are not noticed: {rule}"));
-    eprintln!("{rule}: seed {seed}: {}", fault.lines().next().unwrap_or_default());
+    let (seed, fault) = found.unwrap_or_else(|| panic!("{UNNOTICED} runs without this are not noticed: {rule:?}"));
+    eprintln!("{rule:?}: seed {seed}: {}", fault.lines().next().unwrap_or_default());
     run(seed);
 }
 
 macro_rules! noticed {
-    ($by:ident, $rule:ty: $($name:ident: $variant:ident,)*) => { $(
+    ($($name:ident: $variant:ident,)*) => { $(
         #[test]
         fn $name() {
-            $by(<$rule>::$variant);
+            is_noticed(Rule::$variant);
         }
     )* };
 }
 
 mod without {
-    use super::{Rule, is_noticed, is_noticed_in_the_product, rule};
+    use super::{Rule, is_noticed};
 
-    noticed! { is_noticed_in_the_product, rule::Rule:
+    noticed! {
         state_that_is_read_before_the_log: StateBeforeLog,
         connections_that_wait_until_the_log_is_read_back: ReadyAfterReadingBack,
         a_new_stream_told_from_its_window: NewStreamLive,
@@ -156,10 +146,9 @@ mod without {
         replays_that_never_turn_state_back: NeverTurnsBack,
         tabs_that_fall_behind_and_read_on: BehindReadsOn,
         tabs_that_wait_within_bounds: WaitsWithinBounds,
-    }
-
-    noticed! { is_noticed, Rule:
+        tabs_that_are_quiet_and_hear: QuietHears,
         order: OrderKept,
-        tokens_that_are_refused_at_connect: RefuseAtConnect,
+        tokens_that_are_refused_at_connect: RefusedAtConnect,
+        orgs_that_are_checked_at_delivery: OrgsChecked,
     }
 }

@@ -8,7 +8,6 @@ use super::log::{Log, Shape};
 use super::node::{Settings, SimulatedNode};
 use super::platform::window;
 use super::producer::{Producers, Theme};
-use super::rule::Rules;
 use super::shard::{BEGIN, SimulatedShard};
 use super::tab::{Habits, Surroundings, Tab};
 use crate::pipeline::letters::replay_message;
@@ -34,7 +33,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, rules: Rules) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::seeded(seed);
         let shape = Shape::ALL[(seed % 3) as usize];
         let seconds = 10 + random.below(90) as u64;
@@ -42,7 +41,7 @@ impl World {
         let log = Log::new(shape, seconds as i64 * 1000 + random.below(40_000) as i64, &mut random);
         // No memory, little, and enough.
         let recent_bytes = *random.pick(&[0, 20 << 10, 10 << 20]);
-        let settings = Settings { shards: 1 + random.below(2), window, recent_bytes, rules };
+        let settings = Settings { shards: 1 + random.below(2), window, recent_bytes };
         let nodes = (0..1 + random.below(3)).map(|number| SimulatedNode::new(number, settings));
         // During a rollout: the second node lacks a schema until it is started again.
         let nodes = nodes.map(|node| if node.number == 1 { node.without_items() } else { node }).collect();
@@ -125,8 +124,8 @@ impl World {
     }
 
     fn step_tab(&mut self, at: usize) -> Result<(), String> {
-        let Self { nodes, log, producers, history, now, settings, .. } = self;
-        let mut around = Surroundings { nodes, log, producers, history, now: *now, rules: settings.rules };
+        let Self { nodes, log, producers, history, now, .. } = self;
+        let mut around = Surroundings { nodes, log, producers, history, now: *now };
         self.tabs[at].step(&mut around, &mut self.random)
     }
 
@@ -230,8 +229,8 @@ impl World {
                     shard.step(view, &mut self.random);
                 }
             }
-            let Self { nodes, log, producers, history, now, settings, tabs, random, .. } = self;
-            let mut around = Surroundings { nodes, log, producers, history, now: *now, rules: settings.rules };
+            let Self { nodes, log, producers, history, now, tabs, random, .. } = self;
+            let mut around = Surroundings { nodes, log, producers, history, now: *now };
             for tab in tabs {
                 tab.come_to_rest(&mut around, random)?;
             }

@@ -120,7 +120,7 @@ pub(super) async fn identify_within(
     if ends_at <= unix_seconds() {
         return Err(refused("expired"));
     }
-    if ended == Ended::Refused && app.groups.read(|known| known.refuses(&claims)) {
+    if ended == Ended::Refused && app.groups.is_logged_out(&claims) {
         return Err(refused("logged_out"));
     }
     let identity = identity(app, hub, verifier, &claims, &named)?;
@@ -134,7 +134,7 @@ pub(super) fn refuse_logged_out(app: &App, parts: &Parts) -> Refusal {
 
 /// Whether a logout has made the token worthless.
 pub(super) fn is_logged_out(app: &App, identity: Option<&Identity>) -> bool {
-    identity.is_some_and(|who| app.groups.read(|known| known.refuses(who.claims())))
+    identity.is_some_and(|who| app.groups.is_logged_out(who.claims()))
 }
 
 /// The bearer of good claims, with the org that the request names, if the hub lets both in.

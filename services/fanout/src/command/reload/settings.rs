@@ -13,7 +13,7 @@ use super::certificates::Certificates;
 use super::difference::{Changed, changed};
 use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
-use crate::config::{Config, EdgeLimits};
+use crate::config::{BY_ADDRESS, CHANGE_AT_ONCE, Config, EdgeLimits};
 use crate::document::Source;
 use crate::operator::configuration::Configuration;
 use crate::seal::Seal;
@@ -23,20 +23,7 @@ use crate::socket::{App, OtherTls};
 const AT_ONCE: [(&str, &[&str]); 7] = [
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
-    (
-        "limits",
-        &[
-            "connections_per_user",
-            "connections_per_org",
-            "connections_per_address",
-            "connects_per_second",
-            "user_connects_per_minute",
-            "address_connects_per_minute",
-            "failed_tokens_per_minute",
-            "body_seconds",
-            "body_bytes",
-        ],
-    ),
+    ("limits", &CHANGE_AT_ONCE),
     ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file", "watch"]),
     // In the sections of certificates.
     ("node", &["cert_file", "key_file", "minimum_version", "client_ca_file", "ca_file", "server_names"]),
@@ -46,10 +33,6 @@ const AT_ONCE: [(&str, &[&str]); 7] = [
 
 /// The sections of listeners, which begin to speak TLS or leave it with a start alone.
 const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
-
-/// Those of them that need a start after all where `trusted_proxies` has changed, which does: until then all clients may seem
-/// to have the address of a proxy.
-const BY_ADDRESS: [&str; 3] = ["connections_per_address", "address_connects_per_minute", "failed_tokens_per_minute"];
 
 /// What became of a configuration that was read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

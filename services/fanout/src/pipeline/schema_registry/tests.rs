@@ -1,5 +1,8 @@
 //! Against a registry over HTTP.
 
+use std::pin::pin;
+use std::time::Instant;
+
 use bytes::Bytes;
 use fanfare_broker::{Message, Stream};
 use fanfare_e2e_tests::SchemaRegistry;
@@ -105,8 +108,10 @@ async fn a_registry_that_is_away_is_waited_for() {
         stage.registry.set_away(false);
         stage.registry.answer(7, status, body);
         let asked = stage.registry.requests().len();
-        let waits = stage.schemas.within(&record, Duration::from_millis(100)).await.is_none();
-        assert!(waits && stage.registry.requests().len() > asked, "{status}");
+        // However busy the machine is: it waits until it has asked, and goes on waiting.
+        while stage.registry.requests().len() == asked {
+            assert!(stage.schemas.within(&record, Duration::from_millis(100)).await.is_none(), "{status}");
+        }
     }
     let waiting = stage.schemas.of(&record);
     let back = async {
@@ -252,11 +257,15 @@ async fn a_flood_of_unknown_ids_does_not_become_a_flood_of_questions() {
     let mut stage = Stage::new().await;
     stage.registry.set_delay(Duration::from_millis(2));
     let records: Vec<Record> = (0..200).map(|id| stage.record(id)).collect();
-    let all = futures_util::future::join_all(records.iter().map(|record| stage.schemas.of(record)));
-    assert!(tokio::time::timeout(Duration::from_millis(500), all).await.is_err(), "two hundred take longer");
+    let begun = Instant::now();
+    let mut all = pin!(futures_util::future::join_all(records.iter().map(|record| stage.schemas.of(record))));
+    while stage.registry.requests().len() < 50 {
+        let _ = tokio::time::timeout(Duration::from_millis(100), &mut all).await;
+    }
     // A burst of 50, and 20 a second.
     let asked = stage.registry.requests().len();
-    assert!((50..=80).contains(&asked), "{asked}");
+    let most = 51.0 + 20.0 * begun.elapsed().as_secs_f64();
+    assert!(asked as f64 <= most, "{asked} of {most}");
     assert!(stage.registry.most_under_way() <= AT_ONCE, "{}", stage.registry.most_under_way());
 }
 

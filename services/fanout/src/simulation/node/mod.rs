@@ -11,7 +11,6 @@ use fanfare_e2e_tests::Random;
 
 use super::log::Log;
 use super::platform::bounds;
-use super::rule::Rules;
 use super::shard::{BEGIN, SimulatedShard, View};
 use super::witness::Witness;
 use crate::groups::Groups;
@@ -29,7 +28,6 @@ pub(super) struct Settings {
     pub(super) window: Window,
     /// The most bytes of the newest records that it keeps in memory.
     pub(super) recent_bytes: usize,
-    pub(super) rules: Rules,
 }
 
 /// The records that a node has learnt from, each with how many it had learnt from before. Of a compacted log a position
@@ -183,7 +181,7 @@ impl SimulatedNode {
     /// What a shard sees, and the shard.
     pub(super) fn shard<'a>(&'a mut self, number: usize, log: &'a Log, now: i64) -> (&'a mut SimulatedShard, View<'a>) {
         let Self { recent, learnt, settings, shards, .. } = self;
-        let (window, rules, learnt) = (settings.window, settings.rules, learnt.len());
-        (&mut shards[number], View { log, recent, window, now, rules, learnt })
+        let (window, learnt) = (settings.window, learnt.len());
+        (&mut shards[number], View { log, recent, window, now, learnt })
     }
 }

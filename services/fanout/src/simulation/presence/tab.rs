@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::shard::Key;
+use crate::simulation::wire::{frame, next_frame};
 
 pub(super) const LISTS: [&str; 2] = ["1", "2"];
 
@@ -58,7 +59,7 @@ impl Tab {
     }
 
     pub(super) fn handshake() -> Vec<u8> {
-        frame("{\"protocol\":\"json\",\"version\":1}")
+        text("{\"protocol\":\"json\",\"version\":1}")
     }
 
     pub(super) fn call(&mut self, method: &str, list: &str) -> Vec<u8> {
@@ -68,7 +69,7 @@ impl Tab {
             self.leaving.insert(self.calls.to_string(), list.to_owned());
         }
         let id = self.calls;
-        frame(&format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{method}\",\"arguments\":[\"{list}\"]}}"))
+        text(&format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{method}\",\"arguments\":[\"{list}\"]}}"))
     }
 
     /// Takes what the server has written.
@@ -91,9 +92,9 @@ impl Tab {
     }
 
     fn notified(&mut self, message: &Value) -> Result<(), String> {
-        let text = |at: usize| message["arguments"][at].as_str().unwrap_or_default().to_owned();
-        let (list, user) = (text(0), text(1));
-        let org = if message["target"] == "there" { text(3) } else { text(2) };
+        let word = |at: usize| message["arguments"][at].as_str().unwrap_or_default().to_owned();
+        let (list, user) = (word(0), word(1));
+        let org = if message["target"] == "there" { word(3) } else { word(2) };
         let before = format!("tab {} ({} of {}) told {:?}", self.number, self.user, self.org, self.told);
         let wrong = |what: &str| Err(format!("{before} {what}: {message}"));
         if org != self.org {
@@ -130,27 +131,6 @@ impl Tab {
     }
 }
 
-/// A text frame of a client; its mask is all zeros, which changes nothing.
-fn frame(message: &str) -> Vec<u8> {
-    let payload = format!("{message}\u{1e}");
-    let length = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("short");
-    let mut bytes = vec![0x81, 0x80 | length, 0, 0, 0, 0];
-    bytes.extend_from_slice(payload.as_bytes());
-    bytes
-}
-
-/// Takes the next whole frame of the server out of what was read.
-fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
-    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
-    let (length, begins) = match second {
-        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4),
-        127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
-        short => (usize::from(short), 2),
-    };
-    if bytes.len() < begins + length {
-        return None;
-    }
-    let payload = bytes[begins..begins + length].to_vec();
-    bytes.drain(..begins + length);
-    Some((first & 0x0f, payload))
+fn text(message: &str) -> Vec<u8> {
+    frame(0x81, format!("{message}\u{1e}").as_bytes())
 }

@@ -3,6 +3,7 @@
 use fanfare_e2e_tests::Random;
 
 use super::{Link, Manner, Order, Surroundings, Tab};
+use crate::simulation::wire::frame;
 
 /// A call that waits for its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl Tab {
         self.send(&format!(
             "{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{target}\",\"arguments\":[{arguments}]}}"
         ));
+        self.has_resumed |= call == Call::Resume;
         self.calls.push_back(call);
     }
 
@@ -128,20 +130,4 @@ impl Tab {
             shard.receive(link.key, &mut self.outgoing, view);
         }
     }
-}
-
-/// A frame of a client; its mask is all zeros, which changes nothing.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match u16::try_from(payload.len()) {
-        Ok(short) if short < 126 => bytes.push(0x80 | short as u8),
-        Ok(medium) => {
-            bytes.push(0x80 | 126);
-            bytes.extend(medium.to_be_bytes());
-        }
-        Err(_) => unreachable!("no message of a run is so long"),
-    }
-    bytes.extend([0; 4]);
-    bytes.extend_from_slice(payload);
-    bytes
 }

@@ -16,7 +16,6 @@ use super::log::Log;
 use super::node::SimulatedNode;
 use super::platform::platform;
 use super::producer::{LISTS, ORGS, Producers, ROOT, USERS};
-use super::rule::{Rule, Rules};
 use crate::connection::ConnectionId;
 use crate::vocabulary::Identity;
 use calls::Call;
@@ -44,7 +43,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) producers: &'a Producers,
     pub(super) history: &'a History,
     pub(super) now: i64,
-    pub(super) rules: Rules,
 }
 
 /// How often a tab does what, in percent of its steps.
@@ -124,6 +122,10 @@ pub(super) struct Tab {
     opened_at: i64,
     /// Whether it has said where it stands since it connected.
     has_said: bool,
+    /// Whether it has called for a resume since it connected.
+    has_resumed: bool,
+    /// What it heard last of each partition since then.
+    heard_last: BTreeMap<(u64, u32), u64>,
     /// The newest cursor that any handler saw, or that an answer brought.
     last: Option<String>,
     /// The cursor that it had when it lost its connection, as long as it has not resumed with it.
@@ -183,6 +185,8 @@ impl Tab {
             is_open: false,
             opened_at: 0,
             has_said: false,
+            has_resumed: false,
+            heard_last: BTreeMap::new(),
             last: None,
             resume_from: None,
             owed_from: None,
@@ -282,8 +286,7 @@ impl Tab {
         let node = &around.nodes[number];
         let shard = random.below(node.shards.len());
         let Some(identity) = self.identity() else { return Ok(()) };
-        let refuses = node.groups.read(|known| known.refuses(identity.claims()));
-        let refused = refuses && around.rules.keep(Rule::RefuseAtConnect);
+        let refused = node.groups.is_logged_out(identity.claims());
         // The page shows why, and tries again.
         if node.groups.closed_org(&platform().hub, &identity).is_some() {
             return Ok(());
@@ -317,9 +320,10 @@ impl Tab {
         let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
         shard.accept(view, identity, cursor, id, self.wire);
         self.link = Some(Link { node, shard: number, key: id });
-        (self.is_open, self.has_said) = (false, false);
+        (self.is_open, self.has_said, self.has_resumed) = (false, false, false);
         self.told_counts.clear();
         self.watched.clear();
+        self.heard_last.clear();
         self.outgoing.clear();
         self.incoming.clear();
         self.calls.clear();

@@ -1,0 +1,127 @@
+//! What the simulation sees of a shard and no client can see, and what it holds against every shard.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanfare_broker::Position;
+use fanfare_event::Id;
+
+use super::tab::Tab;
+use super::{Core, Key};
+use crate::groups::Delivery;
+use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Identity, Place};
+
+/// The most memory of the calls of one connection: beyond half of it nothing more is read, and one read holds fewer.
+const MOST_CALLS: usize = 256 * 1024;
+
+/// A timer may be so late.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// What happened inside, for the simulation to judge.
+#[derive(Debug)]
+pub(crate) enum Observed {
+    /// A notification was given to a connection as it came.
+    Live(Key, Arc<Delivery>),
+    /// A replay sent something that was for these groups.
+    Replayed(Key, Place, Vec<GroupName>),
+    /// A live connection goes on in a new stream, behind this position.
+    Renewed(Key, Position),
+    /// A replay of the URL has ended, complete or not; from there on the connection is live.
+    Resumed(Key, bool, Position),
+}
+
+impl Core {
+    /// Whose connections are live, and since where.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (Key, &Identity, &Position)> {
+        self.connections
+            .iter()
+            .filter(|(_, tab)| tab.ending.is_none())
+            .filter_map(|(key, tab)| Some((key, tab.identity.as_ref()?, tab.subscriptions.live_from.as_ref()?)))
+    }
+
+    /// The groups that a connection has joined by methods.
+    pub(crate) fn joined(&self, key: Key) -> Vec<GroupName> {
+        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
+        joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
+    }
+
+    /// The groups that a connection has joined for orgs that are not its own, and from where each is live.
+    pub(crate) fn foreign(&self, key: Key) -> Vec<(GroupName, Id, Position)> {
+        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
+        let foreign = joined.into_iter().flat_map(|joined| joined.iter());
+        foreign
+            .filter_map(|one| Some((one.membership.group.clone(), one.org.clone()?, one.live_from.clone())))
+            .collect()
+    }
+
+    /// The groups that a connection is in by its claims and grants.
+    pub(crate) fn held(&self, key: Key) -> Vec<GroupName> {
+        let memberships = self.connections.get(key).map(|tab| &tab.subscriptions.memberships);
+        memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
+    }
+
+    /// Whether nothing lies between the log and any queue, and all queues are written.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_settled() && self.connections.iter().all(|(_, tab)| tab.flow.is_none() && tab.queue.is_empty())
+    }
+
+    /// Whether a connection has not said where it stands.
+    pub(crate) fn is_catching_up(&self, key: Key) -> bool {
+        self.connections.get(key).is_some_and(|tab| tab.is_catching_up())
+    }
+
+    /// Whether a connection was told something before it had said where it stands.
+    pub(crate) fn has_heard_unasked(&self, key: Key) -> bool {
+        self.connections.get(key).is_some_and(|tab| tab.was_told && !tab.is_anchored)
+    }
+
+    /// Held against what a connection may not miss at the end: whether it has joined and looked.
+    pub(crate) fn is_looking(&self) -> bool {
+        !self.looks.is_empty()
+    }
+}
+
+impl Core {
+    /// The shard's time.
+    pub(crate) fn time(&self) -> Instant {
+        self.now()
+    }
+
+    /// What is not as it must be behind every input: more memory waits for a tab than may, or something that could be told
+    /// to it waits all the same. The first of them, in words.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let open = self.connections.iter().filter(|(_, tab)| tab.ending.is_none());
+        open.into_iter().find_map(|(key, tab)| self.beyond_bounds(tab).or_else(|| self.overdue(key, tab)))
+    }
+
+    /// Rule 7.3: what waits is bounded in memory.
+    fn beyond_bounds(&self, tab: &Tab) -> Option<String> {
+        let limit = self.context.queue_bytes;
+        let queued = tab.queue.memory();
+        // A frame alone is always taken.
+        if queued > limit && tab.queue.only().is_none() {
+            return Some(format!("{queued} bytes wait for the link of {}", tab.id));
+        }
+        if let Some(held) = tab.flow.as_ref().and_then(|flow| flow.live.memory_of_several())
+            && held > limit / 2
+        {
+            return Some(format!("{held} bytes are held for {}", tab.id));
+        }
+        let calls = tab.calls.memory();
+        (calls > MOST_CALLS).then(|| format!("calls of {} take {calls} bytes", tab.id))
+    }
+
+    /// Rules 2.7 and 7.5: a wait has an end, and what waits for a tab that takes it is told in the same turn.
+    fn overdue(&self, key: Key, tab: &Tab) -> Option<String> {
+        let flow = tab.flow.as_ref().filter(|flow| flow.replay.is_none())?;
+        match &flow.catching_up {
+            Some(wait) => {
+                let ends = wait.ends(tab.calls.is_busy()) + ROUNDING;
+                (self.now() > ends).then(|| format!("{} is still waited for", tab.id))
+            }
+            None if self.has_room(key) && tab.queue.is_empty() => Some(format!("{} is not told what waits", tab.id)),
+            None => None,
+        }
+    }
+}
