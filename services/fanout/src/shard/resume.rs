@@ -239,9 +239,10 @@ impl Core {
 }
 
 /// Whether a cursor was there before its connection became live. One that was heard there names all that was read by then,
-/// or, where something waits for its turn in a throttle, less of it and no older a record.
+/// or, where something waits for its turn in a throttle, less of it and no older a record: as much as the connection began
+/// with, for instance, so what names just that may be either, and is not believed.
 fn is_from_before(cursor: &Position, live_from: &Position) -> bool {
-    covers(live_from, cursor) && (cursor.newest() < live_from.newest() || covers(cursor, live_from))
+    covers(live_from, cursor) && cursor.newest() < live_from.newest()
 }
 
 /// Whether a position covers all that another does.
