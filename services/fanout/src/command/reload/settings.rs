@@ -127,12 +127,10 @@ impl Settings {
     pub(super) fn reload(&mut self, routes: &mut ReloadRoutes, certificates: &mut Certificates) -> Outcome {
         // First of all: what is written to it while it is read is looked at again.
         self.saw();
-        let outcome = self.read_again(routes, certificates);
-        routes.saw(&self.now);
-        outcome
+        self.read_again(routes, certificates)
     }
 
-    fn read_again(&mut self, routes: &ReloadRoutes, certificates: &mut Certificates) -> Outcome {
+    fn read_again(&mut self, routes: &mut ReloadRoutes, certificates: &mut Certificates) -> Outcome {
         let read = self.read(certificates);
         let (table, config, checked) = match read {
             Ok(read) => read,
@@ -150,6 +148,8 @@ impl Settings {
         let other_hubs = self.has_other_hubs(&table, &config);
         let wait = self.hubs.need_start(&config, &needed).filter(|_| other_hubs);
         let platform = if wait.is_none() { self.now.with_platform_of(&config) } else { self.now.clone() };
+        // Before they are read, for the same reason.
+        routes.saw(&platform);
         let table_of_routes = routes.read(&platform);
         if other_hubs && wait.is_none() && table_of_routes.is_err() {
             // Whoever changed several files meant all of them.
