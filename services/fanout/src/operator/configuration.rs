@@ -53,24 +53,19 @@ fn put_back(now: &mut Table, began: &Table, section: &[String], key: &str) {
     }
 }
 
-/// Masks what is secret: by the names of keys, and the login within a URL.
+/// Masks what is secret: by the names of keys, and what URLs say of a login or ask for.
 fn mask(table: &mut Table) {
     for (key, value) in table.iter_mut() {
-        match value {
-            Value::Table(inner) => mask(inner),
-            Value::Array(values) => values.iter_mut().for_each(mask_in),
-            Value::String(text) if is_secret(key) => MASK.clone_into(text),
-            Value::String(text) => mask_login(text),
-            _ => {}
-        }
+        mask_value(value, is_secret(key));
     }
 }
 
-fn mask_in(value: &mut Value) {
+fn mask_value(value: &mut Value, is_secret: bool) {
     match value {
         Value::Table(inner) => mask(inner),
-        Value::Array(values) => values.iter_mut().for_each(mask_in),
-        Value::String(text) => mask_login(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask_value(value, is_secret)),
+        Value::String(text) if is_secret => MASK.clone_into(text),
+        Value::String(text) => mask_urls(text),
         _ => {}
     }
 }
@@ -78,15 +73,22 @@ fn mask_in(value: &mut Value) {
 /// Whether a key holds a secret. One that names a file holds none.
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let named = ["secret", "password", "token", "credentials"].iter().any(|word| key.contains(word));
-    named && !key.ends_with("_file") && !key.ends_with("_seconds")
+    let named = ["secret", "password", "token", "credentials", "key.pem", "jaas"].iter().any(|word| key.contains(word));
+    named && !key.ends_with("_file") && !key.ends_with("_seconds") && !key.ends_with("_minute")
 }
 
-fn mask_login(text: &mut String) {
-    let Some(begin) = text.find("://").map(|at| at + 3) else { return };
-    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
-    if let Some(at) = text[begin..end].rfind('@') {
-        text.replace_range(begin..begin + at, MASK);
+/// Masks the login of each URL of a text, as a broker may have several, and all that stands behind a question mark.
+fn mask_urls(text: &mut String) {
+    let mut from = 0;
+    while let Some(begin) = text[from..].find("://").map(|at| from + at + 3) {
+        let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
+        if let Some(at) = text[begin..end].rfind('@') {
+            text.replace_range(begin..begin + at, MASK);
+        }
+        from = begin;
+    }
+    if let (true, Some(at)) = (from > 0, text.find('?')) {
+        text.replace_range(at + 1.., MASK);
     }
 }
 
@@ -105,11 +107,18 @@ mod tests {
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
         let file = "[node]\nsecret = \"s3cret\"\nprevious_secret = \"s3cret\"\nsecret_file = \"/run/secret\"\n\
-                    [broker]\nurl = \"nats://me:s3cret@a:4222,nats://b:4222\"\n[broker.kafka.properties]\n\"sasl.password\" = \"s3cret\"\n\
-                    [[issuer]]\nissuer = \"https://u:s3cret@id/\"\n[schema_registry]\nurl = \"https://x\"\n";
+                    [broker]\nurl = \"nats://me:s3cret@a:4222,nats://me:s3cret,s3cret@b:4222,nats://c:4222\"\n[broker.kafka.properties]\n\"sasl.password\" = \"s3cret\"\n\"ssl.key.pem\" = \"s3cret\"\ntokens = [\"s3cret\"]\n\
+                    [[issuer]]\nissuer = \"https://u:s3cret@id/\"\n[schema_registry]\nurl = \"https://x\"\n[authorizer.a]\nurl = \"https://x/a?code=s3cret\"\n[limits]\nfailed_tokens_per_minute = 7\n";
         let text = shown(file, file, &[]).text;
         assert!(!text.contains("s3cret"), "{text}");
-        for kept in ["secret_file = \"/run/secret\"", "nats://***@a:4222", "https://***@id/", "url = \"https://x\""] {
+        for kept in [
+            "secret_file = \"/run/secret\"",
+            "nats://***@a:4222,nats://***@b:4222,nats://c:4222",
+            "https://***@id/",
+            "https://x/a?***",
+            "per_minute = 7",
+            "url = \"https://x\"",
+        ] {
             assert!(text.contains(kept), "{kept}: {text}");
         }
     }
