@@ -4,7 +4,6 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use fanfare_signalr::negotiate::{Answer, Transport, Version};
 use http::{HeaderValue, header, request::Parts};
-use tracing::Instrument as _;
 
 use super::answer::Refusal;
 use super::bearer;
@@ -20,18 +19,25 @@ use crate::vocabulary::Identity;
 /// Answers a negotiation. Nothing is kept: the token carries all that the connect needs. A WebSocket may open on any node,
 /// event streams and polls on this one, to which others forward them.
 pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Result<Response, Refusal> {
+    app.check_accepting(Who::default())?;
+    let identity = bearer::identify(app, hub, parts).await?;
+    bearer::check_org(app, hub, identity.as_ref())?;
+    // Behind a good token alone: a trace is told to whoever collects spans, which nobody may fill without one.
     let span = tracing::info_span!("negotiate", hub = &*hub.path, connection = tracing::field::Empty);
     let trail = Trail::of(&parts.headers);
     if let Some(parent) = &trail.traceparent {
         fanfare_telemetry::follow(&span, parent);
     }
-    within(app, hub, parts, trail).instrument(span).await
+    span.in_scope(|| answer(app, hub, parts, identity, trail))
 }
 
-async fn within(app: &App, hub: &HubConfig, parts: &Parts, mut trail: Trail) -> Result<Response, Refusal> {
-    app.check_accepting(Who::default())?;
-    let identity = bearer::identify(app, hub, parts).await?;
-    bearer::check_org(app, hub, identity.as_ref())?;
+fn answer(
+    app: &App,
+    hub: &HubConfig,
+    parts: &Parts,
+    identity: Option<Identity>,
+    mut trail: Trail,
+) -> Result<Response, Refusal> {
     let query = Query::of(&parts.uri);
     let (asked, stateful) = (query.one("negotiateVersion")?, query.one("useStatefulReconnect")?);
     let who = app.edge.seats.who(identity.as_ref(), app.edge.address(parts));

@@ -70,11 +70,16 @@ async fn a_tab_that_returns_leaves_one_trace_from_its_negotiation_to_what_it_was
     let answer = tab.invoke("Resume", json!([cursor])).await.expect("answered");
     assert_eq!(answer["complete"], true, "{answer}");
     drop(tab);
+    // Without a good token no trace is followed.
+    let stranger =
+        Connect::new(HUB, "no token").header("traceparent", &format!("00-{}-00f067aa0ba902b7-01", "ab".repeat(16)));
+    assert_eq!(stranger.negotiate(node.address()).await.expect("an answer").status, 401);
     // Nobody else's: without a sampled parent it begins a trace of its own.
     drop(node.tab(&Token::user("bob", "acme")).await);
     node.stop().await;
 
     let spans = spans(&collector);
+    assert!(spans.iter().all(|span| span.trace_id != [0xab; 16]), "{spans:?}");
     let negotiate = spans.iter().find(|span| span.name == "negotiate" && hex(&span.trace_id) == TRACE);
     let negotiate = negotiate.unwrap_or_else(|| panic!("{spans:?}"));
     assert_eq!(hex(&negotiate.parent_span_id), "00f067aa0ba902b7");
