@@ -88,6 +88,11 @@ export class FanfareNode {
     return this.#sign({ aud: "fanfare", sub: user, org, roles: ["user"], sid: `session-${user}` }, seconds);
   }
 
+  /** The token of a producer that may publish everything. */
+  producer(org = "acme") {
+    return this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
+  }
+
   /** Publishes an alert to everybody of an org; resolves once it is stored. */
   alert(title, { message = "m", org = "acme", id = randomUUID() } = {}) {
     return this.publish("system.Alert", id, { org, severity: "info", title, message });
@@ -96,7 +101,7 @@ export class FanfareNode {
   /** Publishes an event of an org; resolves once it is stored. */
   async publish(type, id, body) {
     const { org } = body;
-    const token = this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
+    const token = this.producer(org);
     const answer = await fetch(`${this.#scheme}://${this.#host}:${this.port}/events`, {
       method: "POST",
       headers: {

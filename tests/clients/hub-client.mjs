@@ -14,8 +14,8 @@ export class HubClient {
   connection;
   #waiting = new Set();
 
-  /** Connects as the bearer of a token; `protocol` and `reconnect` are the official client's. */
-  static async connect(hub, token, { protocol, reconnect, query = "" } = {}) {
+  /** Connects as the bearer of a token; `protocol` and `reconnect` are the official client's, `targets` further ones. */
+  static async connect(hub, token, { protocol, reconnect, query = "", targets = [] } = {}) {
     const client = new HubClient();
     let builder = new HubConnectionBuilder()
       .withUrl(hub + query, { accessTokenFactory: () => token })
@@ -23,7 +23,7 @@ export class HubClient {
     builder = protocol === undefined ? builder : builder.withHubProtocol(protocol);
     builder = reconnect === undefined ? builder : builder.withAutomaticReconnect(reconnect);
     client.connection = builder.build();
-    for (const target of TARGETS) {
+    for (const target of [...TARGETS, ...targets]) {
       client.connection.on(target, (...args) => client.#receive(target, args));
     }
     client.closed = new Promise((closed) => client.connection.onclose(closed));

@@ -1,7 +1,7 @@
 // The .NET client: a driver is built for each version, where there is an SDK and its packages can be had.
 
 import { execFileSync } from "node:child_process";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { COMBINATIONS_OF_JAVASCRIPT } from "../combinations.mjs";
 import { Driver } from "./driven.mjs";
 
@@ -36,24 +36,29 @@ export function dotnetClient(version) {
   };
 }
 
-/** Builds the driver; the reason why it cannot be, if so. */
 function build(version) {
+  return buildDotnet(PROJECT, version, `the .NET client ${version}`, [`-p:Client=${version}`]).reason;
+}
+
+/** Builds a program of .NET into a folder of its own; the `reason` why it cannot be, if so. */
+export function buildDotnet(project, name, what, more = []) {
+  const program = join(PLACE, name, basename(project).replace(".csproj", ".dll"));
   missing ??= sdk();
   if (missing !== "") {
-    return missing;
+    return { program, reason: missing };
   }
-  const intermediate = join(PLACE, `obj-${version}/`);
-  const args = ["build", PROJECT, "-c", "Release", "--nologo", "-v", "q", `-p:Client=${version}`];
-  args.push(`-p:BaseIntermediateOutputPath=${intermediate}`, "-o", join(PLACE, version));
+  const intermediate = join(PLACE, `obj-${name}/`);
+  const args = ["build", project, "-c", "Release", "--nologo", "-v", "q", ...more];
+  args.push(`-p:BaseIntermediateOutputPath=${intermediate}`, "-o", join(PLACE, name));
   try {
     execFileSync("dotnet", args, { encoding: "utf8", stdio: "pipe" });
-    return undefined;
+    return { program };
   } catch (error) {
-    // What does not compile is a fault of the driver, and no reason to skip.
+    // What does not compile is a fault of the program, and no reason to skip.
     if (!/error NU\d+|Unable to load the service index/.test(`${error.stdout}`)) {
-      throw new Error(`the driver of the .NET client ${version} does not build:\n${error.stdout}${error.stderr}`);
+      throw new Error(`${what} does not build:\n${error.stdout}${error.stderr}`);
     }
-    return `the .NET client ${version} could not be fetched from NuGet`;
+    return { program, reason: `the packages of ${what} could not be fetched from NuGet` };
   }
 }
 
