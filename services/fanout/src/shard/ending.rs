@@ -119,7 +119,6 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.stalled.get_or_insert(now);
         tab.account(&mut self.waiting);
-        self.let_go_of_broker(key);
     }
 
     /// Takes all that waits, for a poll that asks for it.

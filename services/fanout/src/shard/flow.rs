@@ -146,6 +146,7 @@ impl Core {
     /// Moves on what lies between the log and a tab's queue, as far as there is room.
     pub(super) fn pump(&mut self, key: Key) {
         while self.has_room(key) && self.pump_one(key) {}
+        self.let_go_of_broker(key);
         self.wake_whoever_waits(key);
     }
 

@@ -52,6 +52,8 @@ mod resume;
 mod retained;
 mod tab;
 mod task;
+#[cfg(test)]
+mod tests;
 mod time;
 mod used_tokens;
 

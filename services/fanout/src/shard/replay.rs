@@ -234,13 +234,13 @@ impl Core {
             }
             return is_over;
         }
-        replay.stuck = None;
         let is_cut = matches!(replay.kind, Kind::Call(_)) && (replay.sent >= limits.0 || replay.bytes >= limits.1);
         if is_cut && replay.has_more() {
             self.finish_replay(key, true);
             return true;
         }
         if let Some(event) = replay.pending.pop_front() {
+            replay.stuck = None;
             self.send_again(key, &event);
             return true;
         }
@@ -253,7 +253,7 @@ impl Core {
             Stage::Idle | Stage::Paused => {
                 let wait = self.spending.wait(identity.as_ref(), now);
                 if wait.is_zero() {
-                    replay.stage = Stage::Reading;
+                    (replay.stage, replay.stuck) = (Stage::Reading, None);
                     let ticket = replay.ticket;
                     self.tasks.push_back(Task::ReadOn { key, ticket });
                 } else {
@@ -264,7 +264,7 @@ impl Core {
         }
     }
 
-    /// Lets go of the broker for a tab that takes nothing of its replay.
+    /// Lets go of the broker for a tab that takes nothing of its replay, or may not read on yet.
     pub(super) fn let_go_of_broker(&mut self, key: Key) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };

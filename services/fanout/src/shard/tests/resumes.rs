@@ -1,0 +1,107 @@
+//! What one call of `Resume` gives, and whom it gives nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Limits, OneShard, answer, titles, user};
+
+/// Beyond the time within which two evictions are too many.
+const LATER: Duration = Duration::from_secs(61);
+
+/// Resumes behind a cursor until nothing more is said to be there: what each call told, and its answer.
+fn walk(shard: &mut OneShard, tab: super::Key, mut cursor: String) -> Vec<(Vec<String>, Value)> {
+    let mut told = Vec::new();
+    for call in 0..100 {
+        let id = call.to_string();
+        shard.call(tab, &id, "Resume", &json!([cursor]));
+        let heard = shard.hear(tab);
+        let result = answer(&heard, &id)["result"].clone();
+        let has_more = result["more"] == true;
+        cursor = result["cursor"].as_str().unwrap_or_else(|| panic!("no cursor: {heard:?}")).to_owned();
+        told.push((titles(&heard), result));
+        if !has_more {
+            return told;
+        }
+        // What comes meanwhile waits until the tab has all that it missed.
+        shard.alert(&format!("live{call}"));
+        assert_eq!(titles(&shard.hear(tab)), Vec::<String>::new());
+    }
+    panic!("no end: {told:?}");
+}
+
+#[test]
+fn a_resume_is_cut_at_its_most_notifications_or_bytes_and_the_next_goes_on_from_there() {
+    let by_number = Limits { resume_notifications: 3, ..Limits::default() };
+    let by_bytes = Limits { resume_bytes: 700, ..Limits::default() };
+    for (limits, most) in [(by_number, 3), (by_bytes, 4)] {
+        let mut shard = OneShard::new(&limits);
+        let cursor = shard.cursor();
+        let missed: Vec<String> = (0..10).map(|n| format!("missed{n}")).collect();
+        missed.iter().for_each(|title| shard.alert(title));
+        let tab = shard.open(user("alice", &[]), None);
+        let told = walk(&mut shard, tab, cursor);
+        let cut = &told[..told.len() - 1];
+        assert!(cut.len() >= 2, "{told:?}");
+        for (titles, result) in cut {
+            assert!((2..=most).contains(&titles.len()), "{told:?}");
+            assert_eq!(result["complete"], false, "it has not all that it missed");
+            assert_eq!(result["replayed"], titles.len());
+        }
+        assert_eq!(told.last().expect("an answer").1["complete"], true, "{told:?}");
+        shard.alert("after");
+        let mut all: Vec<String> = told.into_iter().flat_map(|(titles, _)| titles).collect();
+        all.extend(titles(&shard.hear(tab)));
+        let live = (0..all.len()).map(|n| format!("live{n}")).take_while(|title| all.contains(title));
+        let expected: Vec<String> = missed.into_iter().chain(live).chain(["after".to_owned()]).collect();
+        assert_eq!(all, expected, "each once, in order");
+    }
+}
+
+/// Lets a tab of alice be evicted, as it takes nothing for its client timeout and says that it is there.
+fn evicted(shard: &mut OneShard) {
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Cursor", &json!([]));
+    shard.set_room(tab, 0);
+    shard.alert("not taken");
+    for _ in 0..6 {
+        shard.pass(Duration::from_secs(5));
+        shard.say(tab, &json!({ "type": 6 }));
+    }
+    shard.pass(Duration::from_secs(1));
+    assert_eq!(shard.core.len(), 0, "it is still there");
+}
+
+#[test]
+fn two_evictions_within_a_minute_cost_a_user_the_replay_for_a_minute() {
+    let mut shard = OneShard::new(&Limits::default());
+    let cursor = shard.cursor();
+    evicted(&mut shard);
+    shard.answers_by_hand = true;
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Resume", &json!([cursor]));
+    assert_eq!(shard.asked.len(), 1, "one eviction costs nothing");
+    shard.core.link_lost(tab);
+    shard.settle();
+    evicted(&mut shard);
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Resume", &json!([cursor]));
+    let heard = shard.hear(tab);
+    let result = &answer(&heard, "1")["result"];
+    assert_eq!((&result["replayed"], &result["complete"]), (&json!(0), &json!(false)), "{heard:?}");
+    assert!(result["cursor"].is_string(), "it goes on from where it is");
+    shard.alert("live");
+    assert_eq!(titles(&shard.hear(tab)), ["live"]);
+    let at_connect = shard.open(user("alice", &[]), Some(&cursor));
+    shard.alert("live too");
+    assert_eq!(titles(&shard.hear(at_connect)), ["live too"]);
+    assert!(shard.asked.is_empty(), "the log is not read for any of them");
+    let bob = shard.open(user("bob", &[]), None);
+    shard.call(bob, "1", "Resume", &json!([cursor]));
+    assert_eq!(shard.asked.len(), 1, "nobody else pays for it");
+    shard.pass(LATER);
+    shard.asked.clear();
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Resume", &json!([cursor]));
+    assert_eq!(shard.asked.len(), 1, "a minute later she is as anybody");
+}
