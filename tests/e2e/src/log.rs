@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use fanfare_broker::embedded::{Embedded, Options};
-use fanfare_broker::{Broker as _, DeadLetter, Message, Position, Record, Stream};
+use fanfare_broker::{Broker as _, BrokerError, DeadLetter, Message, Position, Record, Stream};
 
 /// An open log.
 #[derive(Debug)]
@@ -19,13 +19,17 @@ impl Log {
         Self(Embedded::open(folder, Options::default()).expect("a sound log that nobody uses"))
     }
 
-    /// Every record, from the first.
+    /// Every record that is kept, from the first.
     ///
     /// # Panics
     /// If the log cannot be read.
     pub async fn records(&self) -> Vec<Record> {
         let head = self.0.head().await.expect("a head");
-        let mut reader = self.0.read(&Position::start(head.incarnation())).await.expect("a reader");
+        let mut reader = match self.0.read(&Position::start(head.incarnation())).await {
+            Err(BrokerError::Trimmed { oldest }) => self.0.read(&oldest).await,
+            opened => opened,
+        }
+        .expect("a reader");
         let mut records: Vec<Record> = Vec::new();
         while records.last().map(|record| record.offset) != head.offset(0) {
             records.extend(reader.next().await.expect("a batch"));
