@@ -9,7 +9,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 scripts/setup.sh test
-cargo build --workspace --bins --locked
+cargo build --workspace --exclude fanfare-testhub --bins --locked
 
 say "Seeded faults, ${FANFARE_FAULT_RUNS:=20} runs for each broker, outages of a minute"
 FAILED=0

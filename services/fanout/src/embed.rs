@@ -10,13 +10,12 @@ use fanfare_broker::{Broker, BrokerError};
 use fanfare_signalr::{Outcome, Value};
 use tokio::sync::oneshot;
 
-use crate::command::drained;
 use crate::command::node::Node;
-pub use crate::command::node::StartError;
+use crate::command::{StartError, drained};
 use crate::config::Loaded;
 use crate::connection::ConnectionId;
 use crate::method::Methods;
-use crate::socket::shard::Command;
+use crate::socket::shard::{Command, Question};
 use crate::socket::{self, App};
 
 /// A node without listeners of its own.
@@ -67,14 +66,6 @@ impl EmbeddedNode {
     }
 }
 
-/// The log that a configuration names, opened as a node opens it: for programs that write or read it beside one.
-///
-/// # Errors
-/// [`StartError`] if its client cannot be made, or the embedded log cannot be opened.
-pub fn open_log(loaded: &Loaded) -> Result<Arc<dyn Broker>, StartError> {
-    crate::command::open_broker(&loaded.config.broker, loaded.registry())
-}
-
 /// The clients that are connected to a node.
 #[derive(Debug, Clone)]
 pub struct Clients {
@@ -91,7 +82,7 @@ impl Clients {
     ) -> Option<Outcome<'static>> {
         let id = ConnectionId::parse(connection_id)?;
         let (answer, answered) = oneshot::channel();
-        self.app.send(id, Command::Ask { id, target: target.to_owned(), arguments, answer }).await;
+        self.app.send(id, Command::Ask(Question { id, target: target.to_owned(), arguments, answer })).await;
         answered.await.ok()
     }
 }

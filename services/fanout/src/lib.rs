@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod document;
+#[cfg(feature = "embed")]
 pub mod embed;
 pub mod groups;
 pub mod limit;

@@ -59,3 +59,19 @@ fn what_make_run_builds_has_no_client_of_kafka() {
         assert!(!tree.contains(heavy), "{heavy} is built");
     }
 }
+
+/// The test hub turns the node's feature `embed` on, and cargo then builds the node with it, too.
+#[test]
+fn what_is_tested_and_released_is_built_without_the_test_hub() {
+    let mixes = |line: &str| match line.matches("-p fanfare-").count() {
+        0 => !line.contains("--exclude fanfare-testhub"),
+        packages => packages > 1 && line.contains("-p fanfare-testhub"),
+    };
+    let mut found = Vec::new();
+    for file in ["scripts/test.sh", "scripts/soak.sh", "scripts/release.sh", "scripts/bench.sh", "Dockerfile"] {
+        let text = std::fs::read_to_string(root().join(file)).expect("the file").replace("\\\n", " ");
+        let builds = text.lines().filter(|line| line.contains("cargo build") || line.contains("cargo test"));
+        found.extend(builds.filter(|line| mixes(line)).map(|line| format!("{file}: {line}")));
+    }
+    assert_eq!(found, [""; 0], "the node is built with the test hub");
+}

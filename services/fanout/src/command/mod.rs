@@ -25,8 +25,10 @@ pub mod token;
 
 use std::process::ExitCode;
 
-pub(crate) use broker::open as open_broker;
+pub use broker::open_log;
+#[cfg(feature = "embed")]
 pub(crate) use ending::drained;
+pub use node::StartError;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

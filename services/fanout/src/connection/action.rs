@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use fanfare_signalr::{Headers, Outcome, Protocol, Value};
+use fanfare_signalr::{Headers, Protocol, Value};
 
 use super::CloseReason;
+use super::streaming::Streamed;
 use super::trail::traceparent;
 
 /// A call of a hub method, as the client made it.
@@ -89,22 +90,8 @@ pub enum Action {
     },
     /// Carry out a call.
     Call(Call),
-    /// An item of a stream that the client uploads.
-    Item {
-        /// The stream's id.
-        id: String,
-        /// The item.
-        item: Value<'static>,
-    },
-    /// The client has ended an upload, or answered a call that the server made.
-    Completed {
-        /// The id of the stream or the call.
-        id: String,
-        /// How it ended.
-        outcome: Outcome<'static>,
-    },
-    /// The client wants no more of a stream.
-    Cancel(String),
+    /// Hand over what the client sent beside its calls.
+    Streamed(Streamed),
     /// The client has everything up to this message (stateful reconnect).
     Acknowledged(u64),
     /// The connection is over; send nothing more but what was asked for before.

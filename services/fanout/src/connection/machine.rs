@@ -9,6 +9,7 @@ use fanfare_signalr::{Decoded, Headers, Message, Protocol, ProtocolError};
 use super::CloseReason;
 use super::action::{Action, Call};
 use super::stateful::Inbound;
+use super::streaming::Streamed;
 use crate::config::ConnectionSettings as Settings;
 
 /// How long the client of an event stream may take for the handshake at most. Over HTTP/1.1 a browser opens six connections
@@ -238,15 +239,8 @@ impl Connection {
                 let call = Call::new(Some(invocation_id), &target, arguments, &stream_ids, true, headers);
                 actions.push(Action::Call(call));
             }
-            Message::StreamItem { invocation_id, item } => {
-                actions.push(Action::Item { id: invocation_id.into_owned(), item: item.into_owned() });
-            }
-            Message::Completion { invocation_id, outcome } => {
-                let (id, outcome) = (invocation_id.into_owned(), outcome.into_owned());
-                actions.push(Action::Completed { id, outcome });
-            }
-            Message::CancelInvocation { invocation_id } => {
-                actions.push(Action::Cancel(invocation_id.into_owned()));
+            Message::StreamItem { .. } | Message::Completion { .. } | Message::CancelInvocation { .. } => {
+                actions.extend(Streamed::of(message).map(Action::Streamed));
             }
             Message::Ping => self.pings = true,
             Message::Close { .. } => self.end(CloseReason::ClientClosed, actions),

@@ -10,6 +10,11 @@ mod home;
 mod joined;
 mod machine;
 mod stateful;
+#[cfg(feature = "embed")]
+mod streaming;
+#[cfg(not(feature = "embed"))]
+#[path = "no_streaming.rs"]
+mod streaming;
 mod subscriptions;
 mod token;
 mod trail;
@@ -25,6 +30,7 @@ pub use home::Home;
 pub(crate) use joined::{Joined, Recheck};
 pub use machine::Connection;
 pub use stateful::{Gap, Inbound, TooMuch, UNACKNOWLEDGED_BYTES, Unacknowledged};
+pub use streaming::Streamed;
 pub(crate) use subscriptions::{Subscriptions, may_hear};
 pub use token::{ConnectionId, ConnectionToken, TOKEN_LIFETIME_SECONDS};
 pub use trail::Trail;

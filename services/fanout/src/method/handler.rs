@@ -1,18 +1,43 @@
-//! The seam for an embedder: Rust code behind a hub.
+//! The seam for an embedder: Rust code behind a hub. Without the feature `embed`, `no_handler.rs` stands here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fanfare_signalr::{Outcome, Value};
 use http::HeaderMap;
+use http::request::Parts;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-/// How a method is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Signature {
-    /// Whether it answers with a stream.
-    pub streams: bool,
-    /// How many streams the client uploads to it.
-    pub uploads: usize,
+use super::Signature;
+
+/// The code behind a hub.
+pub type HubCode = Arc<dyn Handler>;
+
+/// The code behind each hub that has any, by the hub's path.
+#[derive(Clone, Default)]
+pub struct Handlers(HashMap<Arc<str>, HubCode>);
+
+impl Handlers {
+    /// Puts code behind the hub at a path.
+    pub(super) fn register(&mut self, hub: Arc<str>, code: HubCode) {
+        self.0.insert(hub, code);
+    }
+
+    /// The code behind a hub that has a method of this name, and how the method is called.
+    pub(super) fn find(&self, hub: &str, target: &str) -> Option<(HubCode, Signature)> {
+        let code = self.0.get(hub)?;
+        Some((Arc::clone(code), code.signature(target)?))
+    }
+
+    /// What is kept of the request that opens a connection: nothing without code that may ask for it.
+    pub(super) fn request(&self, hub: &str, parts: &Parts) -> Option<Arc<Request>> {
+        self.0.contains_key(hub).then(|| {
+            let query = parts.uri.query().unwrap_or_default().to_owned();
+            Arc::new(Request { headers: parts.headers.clone(), query })
+        })
+    }
 }
 
 /// The request that opened a connection's transport.

@@ -1,19 +1,35 @@
 //! Hub methods: what clients may call.
 //!
-//! Every hub has [`Builtin`] methods; the configuration adds [`Declared`] ones, an embedder Rust code as a [`Handler`].
+//! Every hub has [`Builtin`] methods; the configuration adds [`Declared`] ones, an embedder Rust code (see [`handler`]).
 
 mod answer;
 mod builtin;
 pub mod declared;
-mod handler;
+#[cfg(feature = "embed")]
+pub mod handler;
+#[cfg(not(feature = "embed"))]
+#[path = "no_handler.rs"]
+pub mod handler;
 
 pub use answer::Answer;
 pub use builtin::Builtin;
 pub use declared::Declared;
-pub use handler::{Arguments, Caller, Gone, Handler, Request, Signature, Upload};
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use http::request::Parts;
+
+use handler::{Handlers, HubCode, Request};
+
+/// How a method is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signature {
+    /// Whether it answers with a stream.
+    pub streams: bool,
+    /// How many streams the client uploads to it.
+    pub uploads: usize,
+}
 
 /// What a call's name stands for on a hub.
 #[derive(Clone)]
@@ -23,13 +39,13 @@ pub enum Method {
     /// One of the configuration.
     Declared(Arc<Declared>),
     /// Code of an embedder.
-    Handler(Arc<dyn Handler>),
+    Handler(HubCode),
 }
 
 /// The methods of all hubs of a node.
 #[derive(Clone, Default)]
 pub struct Methods {
-    handlers: HashMap<Arc<str>, Arc<dyn Handler>>,
+    handlers: Handlers,
     /// Shared by all clones: the configuration may declare others while the node runs.
     declared: Arc<RwLock<ByHub>>,
 }
@@ -39,8 +55,9 @@ type ByHub = HashMap<Arc<str>, HashMap<String, Arc<Declared>>>;
 
 impl Methods {
     /// Puts code behind the hub at a path.
-    pub fn register(&mut self, hub: Arc<str>, handler: Arc<dyn Handler>) {
-        self.handlers.insert(hub, handler);
+    #[cfg(feature = "embed")]
+    pub fn register(&mut self, hub: Arc<str>, code: HubCode) {
+        self.handlers.register(hub, code);
     }
 
     /// Offers the methods that the configuration declares for its hubs, and none that it declared before.
@@ -50,20 +67,18 @@ impl Methods {
         *self.declared.write().unwrap_or_else(PoisonError::into_inner) = by_hub;
     }
 
-    /// Whether the hub's methods want to see the request that opened a connection.
+    /// What is kept of the request that opens a connection, where the hub's methods want to see it.
     #[must_use]
-    pub fn want_request(&self, hub: &str) -> bool {
-        self.handlers.contains_key(hub)
+    pub fn request(&self, hub: &str, parts: &Parts) -> Option<Arc<Request>> {
+        self.handlers.request(hub, parts)
     }
 
     /// What a name stands for and how it is called; names are matched without regard to case, as ASP.NET
     /// does and its own tests rely on.
     #[must_use]
     pub fn find(&self, hub: &str, target: &str) -> Option<(Method, Signature)> {
-        if let Some(handler) = self.handlers.get(hub)
-            && let Some(signature) = handler.signature(target)
-        {
-            return Some((Method::Handler(Arc::clone(handler)), signature));
+        if let Some((code, signature)) = self.handlers.find(hub, target) {
+            return Some((Method::Handler(code), signature));
         }
         let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(method) = declared.get(hub).and_then(|methods| methods.get(&target.to_ascii_lowercase())) {
@@ -76,6 +91,6 @@ impl Methods {
 
 impl std::fmt::Debug for Methods {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Methods").field("handlers", &self.handlers.len()).finish()
+        f.write_str("Methods")
     }
 }

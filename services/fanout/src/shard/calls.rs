@@ -3,7 +3,7 @@
 //! A call that cannot run yet waits in order. What waits is counted as memory, and beyond a bound nothing more is read
 //! of the client; no call is dropped, and none refused for its number (rule 7.2).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use fanfare_signalr::{Message, Outcome, invocation_error};
@@ -17,9 +17,6 @@ use super::{Core, Key, Task, Ticket};
 use crate::connection::Call;
 use crate::method::{Builtin, Method, Signature};
 
-/// How many streams and uploads a connection may have at a time.
-const MAX_OPEN: usize = 64;
-
 /// The calls of one connection; allocated with the first one.
 #[derive(Debug, Default)]
 pub(super) struct Calls(Option<Box<Open>>);
@@ -31,8 +28,6 @@ struct Open {
     memory: usize,
     running: Option<Running>,
     budget: Budget,
-    streams: HashSet<String>,
-    uploads: HashSet<String>,
 }
 
 /// The call that runs.
@@ -83,13 +78,6 @@ impl Calls {
         self.0.as_mut()?.running.take_if(|running| running.ticket == ticket)
     }
 
-    /// Forgets an upload.
-    pub(super) fn end_upload(&mut self, id: &str) {
-        if let Some(open) = &mut self.0 {
-            open.uploads.remove(id);
-        }
-    }
-
     /// The replay that a resume waits for will not end.
     pub(super) fn abandon_resume(&mut self) {
         if let Some(open) = &mut self.0 {
@@ -111,20 +99,12 @@ impl Calls {
 
     fn open(&mut self, rate: Rate, now: std::time::Instant) -> &mut Open {
         self.0.get_or_insert_with(|| {
-            Box::new(Open {
-                waiting: VecDeque::new(),
-                memory: 0,
-                running: None,
-                budget: Budget::new(rate, now),
-                streams: HashSet::new(),
-                uploads: HashSet::new(),
-            })
+            Box::new(Open { waiting: VecDeque::new(), memory: 0, running: None, budget: Budget::new(rate, now) })
         })
     }
 
-    fn is_in_use(&self, id: &str) -> bool {
-        let Some(open) = &self.0 else { return false };
-        open.streams.contains(id) || open.waiting.iter().any(|call| call.id.as_deref() == Some(id))
+    fn is_waiting(&self, id: &str) -> bool {
+        self.0.as_ref().is_some_and(|open| open.waiting.iter().any(|call| call.id.as_deref() == Some(id)))
     }
 }
 
@@ -149,18 +129,9 @@ impl Core {
         if let Some(error) = mismatch(tab, &call, signature).or(wrong) {
             return self.refuse_call(key, &call, Some(&call.target), "arguments", error);
         }
+        let Some(call) = self.open_streams(key, call, method, signature) else { return };
+        let Some(tab) = self.connections.get_mut(key) else { return };
         let open = tab.calls.open(rate, now);
-        if open.uploads.len() + call.uploads.len() > MAX_OPEN || call.uploads.iter().any(|id| open.uploads.contains(id))
-        {
-            return self.refuse(key, call.id.as_deref(), "Too many streams are uploaded.".to_owned());
-        }
-        if !call.uploads.is_empty() {
-            open.uploads.extend(call.uploads.iter().cloned());
-            self.tasks.push_back(Task::Uploads { key, ids: call.uploads.clone() });
-        }
-        if signature.streams {
-            return self.start_stream(key, call, method);
-        }
         open.memory += call.memory();
         open.waiting.push_back(call);
         self.start_next_call(key);
@@ -173,7 +144,7 @@ impl Core {
         self.refuse(key, call.id.as_deref(), error);
     }
 
-    fn refuse(&mut self, key: Key, id: Option<&str>, error: String) {
+    pub(super) fn refuse(&mut self, key: Key, id: Option<&str>, error: String) {
         self.complete(key, id, Outcome::Error(error.into()));
     }
 
@@ -181,19 +152,6 @@ impl Core {
     pub(super) fn call_rate(&self, key: Key) -> Rate {
         let hub = self.connections.get(key).map(|tab| &tab.hub);
         Rate::per_minute(hub.map_or(1, |hub| hub.settings.invocations_per_minute))
-    }
-
-    fn start_stream(&mut self, key: Key, call: Call, method: Method) {
-        let (rate, now) = (self.call_rate(key), self.now());
-        let (Method::Handler(handler), Some(id)) = (method, call.id.clone()) else { return };
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        let open = tab.calls.open(rate, now);
-        if open.streams.len() >= MAX_OPEN {
-            call.uploads.iter().for_each(|id| tab.calls.end_upload(id));
-            return self.refuse(key, Some(&id), "Too many streams are open.".to_owned());
-        }
-        open.streams.insert(id);
-        self.tasks.push_back(Task::Handle { key, ticket: 0, handler, call, stream: true });
     }
 
     /// Starts the calls that wait, as far as the one before has ended and the rate allows it.
@@ -270,9 +228,9 @@ impl Core {
                 self.try_waiting_resume(key);
             }
             Method::Declared(method) => self.run_declared(key, ticket, method, call, span),
-            Method::Handler(handler) => {
-                open.running = Some(begin(Work::Handler));
-                self.tasks.push_back(Task::Handle { key, ticket, handler, call, stream: false });
+            Method::Handler(code) => {
+                let running = begin(Work::Handler);
+                self.run_handler(key, code, call, running);
             }
         }
     }
@@ -321,22 +279,6 @@ impl Core {
         self.check_quiet(key);
     }
 
-    /// An embedder's code has ended.
-    pub fn handled(&mut self, key: Key, ticket: Ticket, call: &Call, outcome: Outcome<'_>) {
-        self.look_after_joining();
-        let Some(tab) = self.connections.get_mut(key) else { return };
-        call.uploads.iter().for_each(|id| tab.calls.end_upload(id));
-        if ticket == 0 {
-            if let (Some(open), Some(id)) = (&mut tab.calls.0, &call.id) {
-                open.streams.remove(id);
-            }
-        } else if tab.calls.finish(ticket).is_none() {
-            return;
-        }
-        self.complete(key, call.id.as_deref(), outcome);
-        self.start_next_call(key);
-    }
-
     /// Encodes a message for one connection and queues it; false if it takes none.
     pub fn send_message(&mut self, key: Key, message: &Message<'_>) -> bool {
         let Some(tab) = self.connections.get(key) else { return false };
@@ -354,7 +296,7 @@ fn label(outcome: &Outcome<'_>) -> &'static str {
 /// Why a call does not fit the method's signature, in ASP.NET's words.
 fn mismatch(tab: &Tab, call: &Call, signature: Signature) -> Option<String> {
     if let Some(id) = &call.id
-        && tab.calls.is_in_use(id)
+        && (tab.calls.is_waiting(id) || tab.handling.streams(id))
     {
         return Some(invocation_error::id_in_use(id));
     }

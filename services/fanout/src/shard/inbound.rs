@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanfare_signalr::Outcome;
 
 use super::budget::{Budget, Rate};
 use super::{Core, Key, Task};
@@ -210,9 +209,7 @@ impl Core {
                 self.entered(key);
             }
             Action::Call(call) => self.call(key, call),
-            Action::Item { id, item } => self.tasks.push_back(Task::Item { key, id, item }),
-            Action::Completed { id, outcome } => self.completed_by_client(key, id, outcome),
-            Action::Cancel(id) => self.tasks.push_back(Task::Cancel { key, id }),
+            Action::Streamed(streamed) => self.streamed(key, streamed),
             Action::Acknowledged(newest) => {
                 if let Some(kept) = &mut tab.unacknowledged {
                     kept.acknowledge(newest);
@@ -220,12 +217,5 @@ impl Core {
             }
             Action::End(reason) => self.end(key, reason),
         }
-    }
-
-    fn completed_by_client(&mut self, key: Key, id: String, outcome: Outcome<'static>) {
-        if let Some(tab) = self.connections.get_mut(key) {
-            tab.calls.end_upload(&id);
-        }
-        self.tasks.push_back(Task::Completed { key, id, outcome });
     }
 }

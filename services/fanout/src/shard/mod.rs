@@ -11,6 +11,7 @@
 //! | `refresh` | another token for a connection that is open |
 //! | `inbound` | a client pays for what it sends; what it sends is read in turns |
 //! | `calls` | calls wait in order, counted as memory; nothing is dropped in silence |
+//! | `handler` | what the calls of an embedder's code stream and upload, if the program has such code |
 //! | `declared` | whether a call of a method of the configuration is carried out |
 //! | `joining` | what it then does: groups, all of them or none, and an event |
 //! | `recheck` | an authorizer is asked again while a group is held |
@@ -34,6 +35,11 @@ mod drain;
 mod effect;
 mod ending;
 mod flow;
+#[cfg(feature = "embed")]
+pub mod handler;
+#[cfg(not(feature = "embed"))]
+#[path = "no_handler.rs"]
+pub mod handler;
 mod inbound;
 mod joining;
 mod lines;
@@ -58,12 +64,12 @@ mod time;
 mod used_tokens;
 
 pub use budget::{Budget, Rate};
+pub use handler::HandlerTask;
 pub use inbound::READ;
 pub use listing::Listing;
 #[cfg(test)]
 pub(crate) use observed::Observed;
 pub use request::{Caller, Denied, NotRefreshed, Opening, Welcome};
-pub use tab::About;
 pub(crate) use tab::LinkState;
 pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};
 

@@ -11,11 +11,12 @@ use fanfare_signalr::negotiate::Transport;
 
 use super::calls::Calls;
 use super::catching_up::{CatchingUp, Caught};
+use super::handler::Handling;
 use super::inbound::Inbound;
 use super::lines::Life;
 use super::queue::SendQueue;
 use super::request::{Caller, Denied, Opening, Welcome};
-use super::tab::{Origin, Poll, Tab};
+use super::tab::{Poll, Tab};
 use super::{Core, Key, PollAnswer, Task};
 use crate::config::HubConfig;
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Subscriptions};
@@ -205,14 +206,13 @@ impl Core {
             trail.traceparent = Some(own.into_boxed_str());
         }
         let path = hub.path.clone();
-        let address = address.filter(|_| hub.counts_addresses());
-        let origin = (address.is_some() || request.is_some()).then(|| Box::new(Origin { address, request }));
+        let address = address.filter(|_| hub.counts_addresses()).map(Box::new);
         let tab = Tab {
             id,
             hub,
             identity,
             transport,
-            origin,
+            address,
             life: Box::new(Life::new(now, unix_seconds, trail)),
             cursor: cursor.map(String::into_boxed_str),
             connection: Connection::new(transport, stateful, now),
@@ -232,6 +232,7 @@ impl Core {
             was_told: false,
             attending: None,
             calls: Calls::default(),
+            handling: Handling::new(request),
             inbound: Inbound::new(now),
             ending: None,
             is_forgotten: false,

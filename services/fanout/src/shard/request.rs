@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::config::HubConfig;
 use crate::connection::{ConnectionId, Trail};
-use crate::method::Request;
+use crate::method::handler::Request;
 use crate::vocabulary::Identity;
 
 /// Everything about a connection that its opening request told.

@@ -12,6 +12,7 @@ use fanfare_signalr::negotiate::Transport;
 use super::calls::Calls;
 use super::drain::PARTING;
 use super::flow::Flow;
+use super::handler::Handling;
 use super::inbound::Inbound;
 use super::lines::Life;
 use super::presence::Attending;
@@ -21,7 +22,6 @@ use super::{Core, Key, LINGER};
 use crate::config::HubConfig;
 use crate::connection::{CloseReason, Connection, ConnectionId, Subscriptions, Unacknowledged, WireForm};
 use crate::groups::Delivery;
-use crate::method::Request;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
 use crate::websocket::FrameReader;
@@ -34,8 +34,8 @@ pub(super) struct Tab {
     /// Whose it is; none on a public hub.
     pub identity: Option<Identity>,
     pub transport: Transport,
-    /// What is kept of the request that opened it, where its hub's methods want that.
-    pub origin: Option<Box<Origin>>,
+    /// Where it came from, where calls are counted by that.
+    pub address: Option<Box<IpAddr>>,
     /// When it began, and what it is called elsewhere.
     pub life: Box<Life>,
     /// The cursor of the URL, until the handshake is done.
@@ -72,6 +72,7 @@ pub(super) struct Tab {
     /// The places that it is in, and what it was told of them.
     pub attending: Option<Box<Attending>>,
     pub calls: Calls,
+    pub handling: Handling,
     pub inbound: Inbound,
     /// Set once the connection has ended; its link lives a little longer.
     pub ending: Option<Box<Ending>>,
@@ -83,15 +84,6 @@ pub(super) struct Tab {
     pub due: Option<Instant>,
     /// Whether somebody waits for room in the queue.
     pub room_wanted: bool,
-}
-
-/// What is kept of the request that opened a connection.
-#[derive(Debug)]
-pub(super) struct Origin {
-    /// Where it came from, where calls are counted by that.
-    pub address: Option<IpAddr>,
-    /// All of it, where an embedder's code wants to see it.
-    pub request: Option<Arc<Request>>,
 }
 
 /// The poll of a long-polling connection.
@@ -115,17 +107,6 @@ pub(super) struct Ending {
     pub shut: bool,
     /// Whether the connection can be forgotten.
     pub over: bool,
-}
-
-/// What an embedder's code may know of the connection that calls.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// Its public id.
-    pub id: ConnectionId,
-    /// How its bytes travel.
-    pub transport: Transport,
-    /// The request that opened it.
-    pub request: Option<Arc<Request>>,
 }
 
 /// What is to be done with a link.
@@ -243,29 +224,10 @@ impl Tab {
 }
 
 impl Core {
-    /// What an embedder's code may know of a connection.
-    #[must_use]
-    pub fn about(&self, key: Key) -> Option<About> {
-        let tab = self.connections.get(key)?;
-        Some(About {
-            id: tab.id,
-            transport: tab.transport,
-            request: tab.origin.as_ref().and_then(|origin| origin.request.clone()),
-        })
-    }
-
     /// Whether a key is still the one of this connection.
     #[must_use]
     pub fn is(&self, key: Key, id: ConnectionId) -> bool {
         self.connections.get(key).is_some_and(|tab| tab.id == id)
-    }
-
-    /// Whether there is room for more; asks for [`super::Task::Drained`] if not. None if the connection has ended.
-    pub fn room(&mut self, key: Key, id: ConnectionId) -> Option<bool> {
-        let has_room = self.has_room(key);
-        let tab = self.connections.get_mut(key).filter(|tab| tab.id == id && tab.ending.is_none())?;
-        tab.room_wanted = !has_room;
-        Some(has_room)
     }
 }
 

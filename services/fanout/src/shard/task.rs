@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
-use fanfare_signalr::{Outcome, Value};
 use fanfare_token::IssuerOrgs;
 use tracing::Span;
 
-use crate::connection::{Call, ConnectionId};
-use crate::method::Handler;
+use super::handler::HandlerTask;
+use crate::connection::ConnectionId;
 use crate::method::declared::{Asking, Draft};
 use crate::pipeline::{Replayed, ResumeError};
 use crate::vocabulary::Identity;
@@ -115,50 +114,12 @@ pub enum Task {
         /// The event.
         event: Box<Publish>,
     },
-    /// A call of an embedder's code has come that uploads these streams: their items may be in the same packet.
-    Uploads {
+    /// Something for the code behind a hub.
+    Handler {
         /// The connection.
         key: Key,
-        /// The ids of the streams.
-        ids: Vec<String>,
-    },
-    /// Run an embedder's code and answer with [`super::Core::handled`].
-    Handle {
-        /// The connection.
-        key: Key,
-        /// The call; 0 for a stream, which runs beside others.
-        ticket: Ticket,
-        /// The code.
-        handler: Arc<dyn Handler>,
-        /// The call.
-        call: Call,
-        /// Whether it answers with a stream.
-        stream: bool,
-    },
-    /// An item of a stream that the client uploads.
-    Item {
-        /// The connection.
-        key: Key,
-        /// The stream.
-        id: String,
-        /// The item.
-        item: Value<'static>,
-    },
-    /// The client has ended an upload, or answered a call that the server made.
-    Completed {
-        /// The connection.
-        key: Key,
-        /// The stream or the call.
-        id: String,
-        /// How it ended.
-        outcome: Outcome<'static>,
-    },
-    /// The client wants no more of a stream.
-    Cancel {
-        /// The connection.
-        key: Key,
-        /// The stream.
-        id: String,
+        /// What it is.
+        task: HandlerTask,
     },
     /// Answer the poll that waits.
     AnswerPoll {
@@ -190,11 +151,7 @@ impl std::fmt::Debug for Task {
             Self::Authorize { .. } => "Authorize",
             Self::Recheck { .. } => "Recheck",
             Self::Publish { .. } => "Publish",
-            Self::Uploads { .. } => "Uploads",
-            Self::Handle { .. } => "Handle",
-            Self::Item { .. } => "Item",
-            Self::Completed { .. } => "Completed",
-            Self::Cancel { .. } => "Cancel",
+            Self::Handler { .. } => "Handler",
             Self::AnswerPoll { .. } => "AnswerPoll",
             Self::Wake(_) => "Wake",
             Self::Drained(_) => "Drained",

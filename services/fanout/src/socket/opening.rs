@@ -19,7 +19,6 @@ use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::connection::{ConnectionId, ConnectionToken, Home, Trail};
 use crate::limit::Who;
-use crate::method::Request;
 use crate::vocabulary::Identity;
 
 /// The longest cursor that is carried to the shard; a longer one was never issued.
@@ -124,10 +123,6 @@ impl Asked {
     ) -> Result<Arrival, Refusal> {
         let query = Query::of(&parts.uri);
         let cursor = query.one("cursor")?.map(|cursor| cursor.into_owned());
-        let request = app.methods.want_request(&hub.path).then(|| {
-            let query = parts.uri.query().unwrap_or_default().to_owned();
-            Arc::new(Request { headers: parts.headers.clone(), query })
-        });
         let opening = Opening {
             id: self.token.map_or_else(new_id, |token| token.id),
             token_expires: self.token.map(|token| token.expires),
@@ -137,7 +132,7 @@ impl Asked {
             trail: self.trail,
             cursor: cursor.filter(|cursor| !cursor.is_empty() && cursor.len() <= MAX_CURSOR_BYTES),
             address: app.edge.address(parts),
-            request,
+            request: app.methods.request(&hub.path, parts),
         };
         Ok(Arrival { opening, hold: Hold::new(seat) })
     }

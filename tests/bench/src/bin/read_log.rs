@@ -15,8 +15,8 @@ use std::{fs, io};
 
 use anyhow::{Context, Result, anyhow, bail};
 use fanfare_broker::{Broker, Position};
+use fanfare_fanout::command::open_log;
 use fanfare_fanout::config::Loaded;
-use fanfare_fanout::embed::open_log;
 
 fn main() -> Result<()> {
     let begun = Instant::now();

@@ -221,11 +221,20 @@ async fn calls_that_cannot_be_answered_well() {
         assert!(error.contains(told), "{error}");
     }
     // A stream is answered by its Completion; a call without an id by nothing; other messages are taken in silence.
-    tab.send(&json!({ "type": 4, "invocationId": "s", "target": "Nope", "arguments": [] })).await;
-    let told = "Unknown hub method 'Nope'".to_owned();
-    match tab.next().await {
-        Message::Completion(id, Err(error)) => assert!(id == "s" && error.contains(&told), "{id} {error}"),
-        other => panic!("{other:?}"),
+    let (wanted, uploaded) =
+        ("the non-streaming 'Cursor' method with a streaming invocation", "Client sent 1 stream(s)");
+    for (kind, method, uploads, told) in [
+        (4, "Nope", json!([]), "Unknown hub method 'Nope'"),
+        (4, "Cursor", json!([]), wanted),
+        (1, "Cursor", json!(["u"]), uploaded),
+    ] {
+        let call =
+            json!({ "type": kind, "invocationId": "s", "target": method, "arguments": [], "streamIds": uploads });
+        tab.send(&call).await;
+        match tab.next().await {
+            Message::Completion(id, Err(error)) => assert!(id == "s" && error.contains(told), "{id} {error}"),
+            other => panic!("{other:?}"),
+        }
     }
     for quiet in [
         json!({ "type": 1, "target": "Nope", "arguments": [] }),

@@ -1,6 +1,7 @@
 //! The methods, with the behaviour that the clients' tests observe.
 
-use fanfare_fanout::method::{Caller, Signature, Upload};
+use fanfare_fanout::method::Signature;
+use fanfare_fanout::method::handler::{Caller, Upload};
 use fanfare_signalr::{BindingError, Outcome, Value};
 use http::header;
 

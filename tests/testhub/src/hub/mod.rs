@@ -4,7 +4,8 @@ mod arguments;
 mod methods;
 
 use async_trait::async_trait;
-use fanfare_fanout::method::{Arguments, Caller, Gone, Handler, Signature};
+use fanfare_fanout::method::Signature;
+use fanfare_fanout::method::handler::{Arguments, Caller, Gone, Handler};
 use fanfare_signalr::{BindingError, Outcome, invocation_error};
 
 use methods::TestMethod;

@@ -16,7 +16,7 @@ use fanfare_event::Registry;
 use super::node::StartError;
 #[cfg(any(feature = "nats", feature = "kafka"))]
 use crate::config::Secret;
-use crate::config::{BrokerConfig, BrokerKind};
+use crate::config::{BrokerConfig, BrokerKind, Loaded};
 
 // The schemas are of use to Kafka alone, whose topics are named after services.
 #[cfg_attr(not(feature = "kafka"), allow(unused_variables))]
@@ -33,6 +33,14 @@ pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn
         #[cfg(not(feature = "kafka"))]
         BrokerKind::Kafka(_) => Err(StartError::NotBuilt),
     }
+}
+
+/// The log that a configuration names, opened as a node opens it: for programs that write or read it beside one.
+///
+/// # Errors
+/// [`StartError`] if its client cannot be made, or the embedded log cannot be opened.
+pub fn open_log(loaded: &Loaded) -> Result<Arc<dyn Broker>, StartError> {
+    open(&loaded.config.broker, loaded.registry())
 }
 
 fn embedded(config: &BrokerConfig, folder: &Path) -> Result<Arc<dyn Broker>, StartError> {

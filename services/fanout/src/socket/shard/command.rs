@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanfare_signalr::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
 use super::super::stream::Bare;
 use super::Page;
+use super::handler::Question;
 use crate::connection::ConnectionId;
 use crate::shard::{Caller, Denied, Listing, NotRefreshed, Opening, PollAnswer, Welcome};
 use crate::vocabulary::Identity;
@@ -102,16 +102,7 @@ pub enum Command {
         answer: oneshot::Sender<Result<Option<i64>, NotRefreshed>>,
     },
     /// Ask a client for a result.
-    Ask {
-        /// The connection.
-        id: ConnectionId,
-        /// The client's method.
-        target: String,
-        /// Its arguments.
-        arguments: Vec<fanfare_signalr::Value<'static>>,
-        /// The client's answer; dropped if there is no such connection.
-        answer: oneshot::Sender<Outcome<'static>>,
-    },
+    Ask(Question),
     /// Look for connections.
     List {
         /// Which.

@@ -7,6 +7,10 @@
 mod authorize;
 mod command;
 mod event_stream;
+#[cfg(feature = "embed")]
+mod handler;
+#[cfg(not(feature = "embed"))]
+#[path = "no_handler.rs"]
 mod handler;
 mod link;
 mod listing;
@@ -16,10 +20,11 @@ mod request;
 mod secure;
 mod start;
 mod stream;
-mod uploads;
 mod web_socket;
 
 pub use command::{Arrival, Command};
+#[cfg(feature = "embed")]
+pub use handler::Question;
 pub use link::EVENTS_AHEAD;
 pub use listing::Page;
 
@@ -42,7 +47,6 @@ use crate::groups::ShardMessage;
 use crate::pipeline::{Ingest, Replay, Replaying};
 use crate::shard::{Context, Core, Key, READ, Ticket};
 use link::Link;
-use uploads::Embedded;
 
 /// How many messages are taken from the inbox before sockets are written: what is joined in one write.
 const TICK_DELIVERIES: usize = 256;
@@ -72,8 +76,8 @@ pub(super) struct Shard {
     read_buffer: RefCell<Vec<u8>>,
     /// Replays that wait to be read on.
     replays: RefCell<HashMap<Ticket, Replaying>>,
-    /// Uploads, streams and questions of an embedder's code.
-    embedded: RefCell<HashMap<Key, Embedded>>,
+    /// What the code behind hubs has open.
+    handlers: handler::Open,
     /// What the connections hold of their node.
     holds: RefCell<HashMap<Key, Hold>>,
     /// When the loop wakes by itself.
@@ -108,7 +112,7 @@ impl Shard {
             links: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ]),
             replays: RefCell::default(),
-            embedded: RefCell::default(),
+            handlers: Default::default(),
             holds: RefCell::default(),
             due: Cell::new(None),
             changed: Notify::new(),

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanfare_signalr::{Message, Outcome, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
@@ -15,7 +14,6 @@ use super::command::{Arrival, Command};
 use super::link::{Kind, Link};
 use super::stream::Stream;
 use crate::clock::unix_seconds;
-use crate::connection::ConnectionId;
 use crate::shard::{Denied, Key, PollAnswer};
 
 /// How often a POST looks whether its client's rate allows it.
@@ -45,7 +43,7 @@ impl Shard {
             Command::Refresh { id, hub, identity, answer } => {
                 let _ = answer.send(self.core().refresh(id, &hub, identity));
             }
-            Command::Ask { id, target, arguments, answer } => self.ask(id, &target, arguments, answer),
+            Command::Ask(question) => self.ask(question),
             Command::List { listing, node, answer } => self.list(listing, node, answer),
             Command::Probe(answer) => {
                 let _ = answer.send(());
@@ -146,33 +144,8 @@ impl Shard {
                     shard.carry_out();
                 }
             }
-            shard.feed_uploads(key).await;
+            shard.handlers.feed_uploads(key).await;
             let _ = answer.send(Ok(()));
         });
-    }
-
-    /// Asks a client for a result.
-    fn ask(
-        self: &Rc<Self>,
-        id: ConnectionId,
-        target: &str,
-        arguments: Vec<Value<'static>>,
-        answer: oneshot::Sender<Outcome<'static>>,
-    ) {
-        let Some(key) = self.core().find(id) else { return };
-        let Some((id, asked)) = self.embedded(key, |embedded| embedded.ask()) else { return };
-        let message = Message::Invocation {
-            invocation_id: Some(id.into()),
-            target: target.into(),
-            arguments,
-            stream_ids: Vec::new(),
-        };
-        if self.core().send_message(key, &message) {
-            tokio::task::spawn_local(async move {
-                if let Ok(outcome) = asked.await {
-                    let _ = answer.send(outcome);
-                }
-            });
-        }
     }
 }

@@ -18,13 +18,8 @@ impl Shard {
             }
             Task::Authorize { key, ticket, number, question } => self.authorize(key, ticket, number, question),
             Task::Recheck { key, ticket, question } => self.ask_again(key, ticket, question),
-
             Task::Publish { key, ticket, event } => self.publish(key, ticket, *event),
-            Task::Uploads { key, ids } => self.embedded(key, |embedded| embedded.open_uploads(&ids)),
-            Task::Handle { key, ticket, handler, call, stream } => self.handle(key, ticket, handler, call, stream),
-            Task::Item { key, id, item } => self.embedded(key, |embedded| embedded.item(&id, item)),
-            Task::Completed { key, id, outcome } => self.embedded(key, |embedded| embedded.completed(&id, outcome)),
-            Task::Cancel { key, id } => self.embedded(key, |embedded| embedded.cancel(&id)),
+            Task::Handler { key, task } => self.start_handler(key, task),
             Task::AnswerPoll { key, answer } => self.answer(key, answer),
             Task::Wake(key) => {
                 self.flush(key);
@@ -54,8 +49,6 @@ impl Shard {
     fn forgotten(&self, key: Key) {
         self.unlink(key);
         self.holds.borrow_mut().remove(&key);
-        if let Some(embedded) = self.embedded.borrow_mut().remove(&key) {
-            embedded.end_all();
-        }
+        self.handlers.end(key);
     }
 }

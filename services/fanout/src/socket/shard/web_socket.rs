@@ -28,7 +28,7 @@ impl Shard {
         while self.is_current(key, &link) {
             // While an upload has no room nothing more is read, but what waits is written: the method may be waiting for
             // just that.
-            let stalled = self.has_stalled_upload(key);
+            let stalled = self.handlers.has_stalled_upload(key);
             let (most, waits) = {
                 let core = self.core();
                 (if stalled { 0 } else { core.may_read(key) }, core.waits(key) || stream.waits())
@@ -47,7 +47,7 @@ impl Shard {
             let ready = if stalled {
                 // In a box: it is rare, and would make the task of each connection as large.
                 Box::pin(async {
-                    tokio::select! { ready = woken => ready, () = self.feed_upload(key) => None }
+                    tokio::select! { ready = woken => ready, () = self.handlers.feed_upload(key) => None }
                 })
                 .await
             } else {

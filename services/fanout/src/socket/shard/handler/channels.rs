@@ -1,4 +1,4 @@
-//! Uploads, streams and questions of an embedder's code: channels between its methods and the core.
+//! Uploads, streams and questions of one connection: channels between the code behind its hub and the core.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,9 +7,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::Shard;
-use crate::method::Upload;
-use crate::shard::Key;
+use crate::method::handler::Upload;
 
 /// How many items of an upload may wait for the method that reads them.
 const UPLOAD_ITEMS: usize = 10;
@@ -18,11 +16,11 @@ const UPLOAD_ITEMS: usize = 10;
 const MAX_QUESTIONS: usize = 64;
 
 /// The way into an upload.
-type Items = mpsc::Sender<Result<Value<'static>, String>>;
+pub(super) type Items = mpsc::Sender<Result<Value<'static>, String>>;
 
-/// What an embedder's methods have open for one connection.
+/// What the code behind a hub has open for one connection.
 #[derive(Debug, Default)]
-pub(super) struct Embedded {
+pub(super) struct Channels {
     streams: HashMap<String, CancellationToken>,
     uploads: HashMap<String, Items>,
     /// The other ends, until their method runs.
@@ -33,7 +31,7 @@ pub(super) struct Embedded {
     stalled: VecDeque<(Items, Result<Value<'static>, String>)>,
 }
 
-impl Embedded {
+impl Channels {
     /// Opens the streams that a call uploads.
     pub(super) fn open_uploads(&mut self, ids: &[String]) {
         for id in ids {
@@ -118,12 +116,18 @@ impl Embedded {
         Some((id, receiver))
     }
 
-    fn stalled(&self) -> Option<Items> {
+    /// Whether an item of an upload waits for room.
+    pub(super) fn is_stalled(&self) -> bool {
+        !self.stalled.is_empty()
+    }
+
+    /// The way into the upload whose item waits first.
+    pub(super) fn stalled(&self) -> Option<Items> {
         Some(self.stalled.front()?.0.clone())
     }
 
     /// Hands over the first item that waits, now that there is room, or nobody who wants it.
-    fn unstall(&mut self, items: &Items) {
+    pub(super) fn unstall(&mut self, items: &Items) {
         if let Some((_, item)) = self.stalled.pop_front_if(|(waits, _)| waits.same_channel(items)) {
             // No room after all: somebody else was faster, and the item waits on.
             if let Err(TrySendError::Full(item)) = items.try_send(item) {
@@ -136,37 +140,6 @@ impl Embedded {
     pub(super) fn end_all(self) {
         for token in self.streams.into_values() {
             token.cancel();
-        }
-    }
-}
-
-impl Shard {
-    /// Looks at what an embedder's code has open for a connection.
-    pub(super) fn embedded<T>(&self, key: Key, look: impl FnOnce(&mut Embedded) -> T) -> T {
-        look(self.embedded.borrow_mut().entry(key).or_default())
-    }
-
-    /// Whether an item of an upload waits for room.
-    pub(super) fn has_stalled_upload(&self, key: Key) -> bool {
-        self.embedded.borrow().get(&key).is_some_and(|embedded| !embedded.stalled.is_empty())
-    }
-
-    /// Hands over the first item that waits once its upload has room. Nothing is lost if this is dropped.
-    pub(super) async fn feed_upload(&self, key: Key) {
-        let items = self.embedded.borrow().get(&key).and_then(Embedded::stalled);
-        if let Some(items) = items {
-            // The room is taken with the item, or there is no reader any more.
-            drop(items.reserve().await);
-            if let Some(embedded) = self.embedded.borrow_mut().get_mut(&key) {
-                embedded.unstall(&items);
-            }
-        }
-    }
-
-    /// Gives uploads all that they had no room for, as they get it; a method that ends wants no more.
-    pub(super) async fn feed_uploads(&self, key: Key) {
-        while self.has_stalled_upload(key) {
-            self.feed_upload(key).await;
         }
     }
 }

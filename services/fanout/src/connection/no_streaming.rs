@@ -1,0 +1,15 @@
+//! No code behind hubs, to which a client might send anything but calls: what stands in the place of `streaming.rs`
+//! without the feature `embed`.
+
+use fanfare_signalr::Message;
+
+/// What a client sends beside its calls: nothing that is listened to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Streamed {}
+
+impl Streamed {
+    /// Items, answers and cancellations of what nobody has begun are ignored, as SignalR's servers do.
+    pub(super) fn of(_message: Message<'_>) -> Option<Self> {
+        None
+    }
+}
