@@ -1,4 +1,4 @@
-//! `[authorizer.name]`: a service of the platform that says who may do what.
+//! `[authorizer.name]`: a service of the platform that decides who may do what.
 
 use std::time::Duration;
 

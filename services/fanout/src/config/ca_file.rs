@@ -1,4 +1,4 @@
-//! `ca_file`: who vouches for a server that a node asks, beside the authorities that its machine trusts.
+//! `ca_file`: certificate authorities to trust in addition to those of the machine.
 
 use super::paths::Paths;
 use crate::document::section::Section;

@@ -1,4 +1,4 @@
-//! The keys of `[limits]` that bound what one client takes of a node before and while it is connected.
+//! The keys of `[limits]` that limit connections, connects, tokens and request bodies of one client, org or address.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `[health]`: from when on a node calls itself degraded, and where load balancers ask.
+//! `[health]`: when a node calls itself degraded, and the path that load balancers ask.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whether anybody can have the claims that a hub asks for.
+//! Checks that some token can have the claims that a hub requires.
 
 use fanfare_event::check_name;
 use fanfare_token::{IssuerConfig, split_pattern};

@@ -1,4 +1,4 @@
-//! Whether anybody can have the roles that a hub asks for.
+//! Checks that some token can have the roles that a hub requires.
 
 use super::hub::HubConfig;
 use super::issuer::Issuers;

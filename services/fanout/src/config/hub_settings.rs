@@ -1,4 +1,4 @@
-//! Times and limits of a hub's connections, with those of `[limits]` where the hub says nothing else.
+//! Times and limits of a hub's connections; those of `[limits]` are the defaults.
 
 use std::time::Duration;
 

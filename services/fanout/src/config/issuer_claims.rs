@@ -1,4 +1,4 @@
-//! `claims` of an `[[issuer]]`: where its tokens say what.
+//! `claims` of an `[[issuer]]`: which claims of its tokens hold the user, org, roles and session.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

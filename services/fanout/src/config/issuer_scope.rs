@@ -1,4 +1,4 @@
-//! What an `[[issuer]]` may say: whether it has users, of which realm, and which orgs and roles it may name.
+//! What an `[[issuer]]` may issue: whether it has users, their realm, and which orgs and roles it may name.
 
 use fanfare_event::check_name;
 use fanfare_token::{NameList, split_pattern};

@@ -1,4 +1,4 @@
-//! Which groups a connection is in from its connect on: a hub's join rules, applied to verified claims.
+//! The groups that a connection joins when it connects: a hub's join rules, applied to verified claims.
 
 use fanfare_event::Id;
 use fanfare_token::{ClaimKind, Claims, OtherClaims};

@@ -1,4 +1,4 @@
-//! `[limits]`: the bounds of what clients and producers may send and what is kept for them.
+//! `[limits]`: how much clients and producers may send, and how much is kept for them.
 
 use super::edge::{self, EdgeLimits};
 use super::hub_settings::{self, ConnectionSettings};

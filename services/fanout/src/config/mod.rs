@@ -1,6 +1,8 @@
 //! Configuration: read and checked once, before anything else happens.
 //!
-//! Every section has a reader of its own; all faults of a file are found in one go, each with its place.
+//! Each section has its own reader in a file of its name. All faults of a file are found in one pass, each with its
+//! place. A new key belongs into `KEYS` of its section's reader and into `docs/configuration.md`; a test compares the
+//! two.
 
 mod authorizer;
 mod broker;

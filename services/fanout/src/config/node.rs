@@ -1,4 +1,4 @@
-//! `[node]`: what one process listens on, keeps and bears.
+//! `[node]`: the addresses, the secret and the limits of one process.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

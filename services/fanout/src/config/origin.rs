@@ -1,4 +1,4 @@
-//! Origins of pages: written out, or all subdomains of a domain.
+//! Origins of pages: exact ones, or all subdomains of a domain.
 
 use crate::document::Located;
 use crate::document::section::Section;

@@ -1,4 +1,4 @@
-//! Paths in a configuration file are relative to that file's folder.
+//! Paths in a configuration file, relative to the file's folder.
 
 use std::path::{Component, Path, PathBuf};
 

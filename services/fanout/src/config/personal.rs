@@ -1,4 +1,4 @@
-//! Personal data: never in the name of a group, and in a message or a call only where its hub says so.
+//! Personal data: refused in names of groups, and in messages and calls unless the hub lists it in `personal`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! `[hub."/path".presence."list:{listId}"]`: the groups whose members are told who is there.
+//! `[hub."/path".presence."list:{listId}"]`: groups whose members are told who else is in the group.
 
 use std::borrow::Cow;
 use std::sync::Arc;

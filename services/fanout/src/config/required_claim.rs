@@ -1,4 +1,4 @@
-//! `require_claims` of a hub: what a token must say for its bearer to connect.
+//! `require_claims` of a hub: the claims that a token must have to connect.
 
 use fanfare_token::{ClaimName, OtherClaims};
 

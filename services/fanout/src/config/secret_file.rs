@@ -1,4 +1,4 @@
-//! Secrets that others gave this node, each in a file of its own.
+//! Secrets of other systems, such as passwords, each in a file of its own.
 
 use super::node::Secret;
 use super::paths::Paths;

@@ -1,5 +1,5 @@
-//! `[node.tls]`, `[node.operator_tls]` and `[node.peers]`: the certificates of the listeners, and whom a node trusts that
-//! asks the others.
+//! `[node.tls]`, `[node.operator_tls]` and `[node.peers]`: the certificates of the listeners, and which certificates a
+//! node trusts in other nodes.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! What works and is hardly meant: told by `fanfare check` and in the log, and no reason not to start.
+//! Warnings: settings that work but are probably mistakes. `fanfare check` and the log name them; the node starts
+//! anyway.
 
 use std::time::Duration;
 

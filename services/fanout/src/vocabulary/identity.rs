@@ -1,4 +1,4 @@
-//! Who a connection belongs to: verified claims, and the org the request named.
+//! Whom a connection belongs to: the verified claims of its token, and the org that the request named.
 
 use std::sync::Arc;
 

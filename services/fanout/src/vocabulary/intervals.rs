@@ -1,4 +1,4 @@
-//! Between which places of the log somebody had access to something.
+//! Intervals of the log during which somebody had access to something.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! That a connection is in a group.
+//! The membership of a connection in a group.
 
 use super::Intervals;
 use super::name::GroupName;

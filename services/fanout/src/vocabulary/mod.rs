@@ -1,6 +1,6 @@
-//! The words that every stage uses: groups, places in the log, who a connection is.
+//! Types that every stage uses: groups, places in the log, the identity of a connection.
 //!
-//! Nothing here knows a stage; all of them stand on this.
+//! Nothing here imports a stage; every stage imports this.
 
 mod identity;
 mod intervals;

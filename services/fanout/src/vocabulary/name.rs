@@ -1,7 +1,7 @@
-//! Group names, equal only if both their template and their values are.
+//! Group names. Two are equal only if both their template and their values are.
 //!
-//! A group is a tuple: the shape of its template and one value per hole. The joined text that people
-//! read is never compared, so an org called `acme/role:admin` shares no group with the admins of `acme`.
+//! A group is a tuple: the shape of its template and one value per hole (placeholder). The joined text that people read
+//! is never compared, so an org called `acme/role:admin` shares no group with the admins of `acme`.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Whose a value of a group name is: a user is one of a realm, and a session is one of a user.
+//! The owner of a value in a group name: a user belongs to a realm, and a session to a user.
 //!
 //! Two issuers may both have an `alice`, and two users may both have a session `1`. So the value of a hole `{user}`
 //! carries the realm, and that of a hole `{session}` the user too, unless the template has a hole of its own for it.

@@ -1,4 +1,4 @@
-//! What is usually called personal data, by name.
+//! Names that usually mean personal data, such as `email`.
 
 /// Words that name it; `mail` is the claim of a directory.
 const WORDS: [&str; 8] = ["email", "mail", "phone", "mobile", "telephone", "msisdn", "ssn", "passport"];

@@ -1,4 +1,4 @@
-//! Where in the log something was said.
+//! The place of a record in the log.
 
 use fanfare_broker::{Position, Record};
 

@@ -1,4 +1,4 @@
-//! Where a port of a node is reached: `host:port`, and `https://host:port` where it speaks TLS.
+//! The address at which a port of a node is reached: `host:port`, or `https://host:port` if it speaks TLS.
 
 /// An address that says whether TLS is spoken there.
 #[must_use]

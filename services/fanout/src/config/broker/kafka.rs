@@ -1,4 +1,4 @@
-//! `[broker.kafka]`: how to get into a Kafka cluster, and how its topics are named and made.
+//! `[broker.kafka]`: how to log in to a Kafka cluster, and how topics are named and created.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `[broker]`: where the event stream is, and how far back this node reads it.
+//! `[broker]`: where the event stream is, how long it is kept, and how far back resumes may read.
 
 mod kafka;
 mod nats;

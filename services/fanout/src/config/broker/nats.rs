@@ -1,4 +1,4 @@
-//! `[broker.nats]`: how to get into a NATS server, and how its streams are made.
+//! `[broker.nats]`: how to log in to a NATS server, and how streams are created.
 
 use std::path::PathBuf;
 

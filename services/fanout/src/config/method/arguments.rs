@@ -1,4 +1,4 @@
-//! `arguments` of a method: what it takes, in order.
+//! `arguments` of a method: the arguments that it takes, in order.
 
 use super::{MAX_NAME, words};
 use crate::document::section::{Node, Section, text};
