@@ -1,4 +1,4 @@
-//! What an authorizer says to a call.
+//! The answer of an authorizer to a call.
 
 use fanfare_broker::Position;
 use fanfare_token::OtherClaims;

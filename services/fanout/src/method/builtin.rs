@@ -1,4 +1,4 @@
-//! The hub methods that Fanfare itself offers.
+//! The built-in hub methods: `Resume` and `Cursor`.
 
 use fanfare_signalr::Value;
 

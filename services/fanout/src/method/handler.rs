@@ -1,4 +1,4 @@
-//! The seam for an embedder: Rust code behind a hub. Without the feature `embed`, `no_handler.rs` stands here.
+//! The interface for embedders: Rust code behind a hub. Without the feature `embed`, `no_handler.rs` takes its place.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who hears of an event: groups that the hub declares, with values of the event.
+//! The audience of an event: groups that the hub declares, filled with values of the event.
 
 use std::borrow::Cow;
 

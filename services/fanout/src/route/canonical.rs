@@ -1,4 +1,4 @@
-//! Routes without comments, spaces and the order of files: what the digest of a route table is made of.
+//! The canonical text of routes, without comments, spaces and the order of files: the digest is made from it.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Route files into routes: every name looked up, every type checked, every fault told.
+//! Compiles route files: looks up every name, checks every type, reports every fault.
 
 use std::collections::HashMap;
 use std::hash::RandomState;

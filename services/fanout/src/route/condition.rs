@@ -1,4 +1,4 @@
-//! `when`: which events of a type a route takes.
+//! `when`: the conditions under which a route takes an event.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What a route does beside its notification: end sessions, change roles, let users into groups.
+//! The effects of a route beside its notification: it ends sessions, changes roles, grants access to groups.
 
 use std::sync::Arc;
 

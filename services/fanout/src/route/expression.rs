@@ -1,4 +1,4 @@
-//! The arguments of a notification: values, texts, lists and objects, shaped as the route file shapes them.
+//! The arguments of a notification: values, texts, lists and objects in the shape that the route file gives them.
 
 use std::borrow::Cow;
 use std::sync::Arc;

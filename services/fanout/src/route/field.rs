@@ -1,4 +1,4 @@
-//! A field of an event, found once by name and read by index from then on.
+//! A field of an event: looked up once by name, then read by index.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What keeps the events of one org from the others.
+//! What keeps the events of one org from other orgs.
 
 use fanfare_event::EventType;
 

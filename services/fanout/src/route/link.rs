@@ -1,4 +1,4 @@
-//! Links in notifications: https or relative, whatever an event says.
+//! Links in notifications: https or relative ones only, whatever an event contains.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -1,7 +1,10 @@
 //! Routes: which event becomes which notification for whom.
 //!
-//! A route file is checked against the schemas and hubs that it names and compiled once ([`RouteTable::compile`]);
-//! after that, routing an event is a look-up by its type and reads of fields by index. Nothing here does I/O.
+//! A route file is checked against the schemas and hubs that it names and compiled once ([`RouteTable::compile`]).
+//! After that, routing an event is a look-up by its type and reads of fields by index. Nothing here does I/O.
+//!
+//! `compile.rs` lists and reads the keys of a route, `rule.rs` is the compiled route, `table.rs` finds the routes of an
+//! event.
 
 mod argument;
 mod audience;

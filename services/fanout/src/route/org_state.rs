@@ -1,4 +1,4 @@
-//! `close_org` and `open_org`: whether an org may be connected to a hub.
+//! `close_org` and `open_org`: an event closes an org to a hub, or opens it again.
 
 use std::sync::Arc;
 

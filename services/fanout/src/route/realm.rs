@@ -1,4 +1,4 @@
-//! In which realm an event means its users: the route or the event says so, or the first issuer of users is meant.
+//! The realm of an event's users: named by the route or the event, otherwise that of the first issuer of users.
 
 use std::sync::Arc;
 

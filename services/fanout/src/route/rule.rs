@@ -1,4 +1,4 @@
-//! A compiled route.
+//! A compiled route: what it takes, what it sends to whom, and its effects.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;

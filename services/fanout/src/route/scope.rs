@@ -1,4 +1,4 @@
-//! What a route may name: the fields of its event, in every version that it applies to.
+//! The names that a route may use: the fields of its event, in every version that the route is for.
 
 use std::sync::Arc;
 

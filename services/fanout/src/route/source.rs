@@ -1,4 +1,4 @@
-//! What stands between braces in a template: a field, or something that every event has.
+//! What stands between braces in a template: a field, or an attribute that every event has.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! All routes, by the type of the event.
+//! All routes of a node, by event type.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `throttle` and `conflate`: which notifications stand for older ones.
+//! `throttle` and `conflate`: which notifications may be replaced by newer ones.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an event must say to be routed at all.
+//! What an event must contain to be routed at all.
 
 use fanfare_event::{Event, EventType, Id, Kind, check_name};
 

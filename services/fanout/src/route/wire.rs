@@ -1,4 +1,4 @@
-//! Values of events as values of notifications, and as text.
+//! Converts values of events to values of notifications, and to text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Who calls a method.
+//! The caller of a method.
 
 use fanfare_event::Id;
 

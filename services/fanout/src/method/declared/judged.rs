@@ -1,4 +1,4 @@
-//! A call that was looked at: what it asks for, and what must be asked first.
+//! A call that has been checked: what it asks for, and which questions must be put to an authorizer first.
 
 use std::sync::Arc;
 

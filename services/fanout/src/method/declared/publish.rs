@@ -1,4 +1,4 @@
-//! `publish`: an event made of a call's arguments.
+//! `publish`: the event that a call publishes, made from its arguments.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `authorizer`: the question that is put to the platform before a call is carried out.
+//! `authorizer`: the question that the platform is asked before a call is carried out.
 
 use std::sync::Arc;
 use std::time::Duration;

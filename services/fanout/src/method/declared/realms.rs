@@ -1,4 +1,4 @@
-//! What of a method would take users of two realms for one, where there are several.
+//! Finds methods that would confuse users of two realms, if there are several realms.
 
 use super::{Action, Claim, Condition, Declared, Deed};
 

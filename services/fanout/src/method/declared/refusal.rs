@@ -1,4 +1,4 @@
-//! Why a call is not carried out, in the words that SignalR clients know.
+//! Why a call is refused, and the error text that its client gets.
 
 use fanfare_signalr::invocation_error;
 use thiserror::Error;

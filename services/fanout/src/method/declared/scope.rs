@@ -1,4 +1,4 @@
-//! What the templates of one call are read in.
+//! The values that the templates of one call may use.
 
 use std::borrow::Cow;
 
