@@ -1,4 +1,4 @@
-//! What a connection is let into: its groups and the state it is told of first.
+//! Admits a connection: its groups, and the state that it is sent first.
 
 use std::sync::Arc;
 

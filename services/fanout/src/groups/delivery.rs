@@ -1,4 +1,4 @@
-//! What passes from the pipeline to the shards.
+//! A notification on its way from the pipeline to the shards.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Who was evicted as slow lately: a tab that cannot keep up must not be replayed to over and over.
+//! Who was closed as slow lately: a client that cannot keep up must not be replayed to again and again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

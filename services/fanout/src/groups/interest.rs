@@ -1,4 +1,4 @@
-//! Which shards have a member of which group: what lets an event for nobody here cost next to nothing.
+//! Which shards have a member of which group: with it, an event for nobody here costs almost nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,7 +1,7 @@
 //! Groups: the only state that the two halves of a node share.
 //!
-//! The pipeline writes the projection and sends deliveries; the shards read the projection when a tab
-//! connects and take the deliveries. Nothing else passes between them.
+//! The pipeline writes the projection and sends deliveries. The shards read the projection when a client connects, and
+//! take the deliveries. Nothing else passes between them.
 
 mod admission;
 mod delivery;

@@ -1,7 +1,7 @@
 //! The shared state itself, and the inboxes of the shards.
 //!
-//! The pipeline writes the [`Projection`] and sends deliveries; the shards read the projection when a
-//! tab connects and take the deliveries. Nothing else passes between them.
+//! The pipeline writes the [`Projection`] and sends deliveries. The shards read the projection when a client connects,
+//! and take the deliveries. Nothing else passes between them.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

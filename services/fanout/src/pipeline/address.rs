@@ -1,7 +1,7 @@
-//! Whether a record's address is its event's; pure.
+//! Checks that a record's address (subject, topic, key) matches its event; pure.
 //!
-//! Brokers give rights by subject and topic. An event that says more than its address takes rights that nobody gave, and
-//! state under another key than its own is forgotten or overwritten.
+//! Brokers give rights by subject and topic. An event that says more than its address would take rights that nobody
+//! gave, and state under another key than its own would be forgotten or overwritten.
 
 use fanfare_broker::{Message, Stream};
 use fanfare_event::TypeName;

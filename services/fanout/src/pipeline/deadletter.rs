@@ -1,4 +1,4 @@
-//! Dead letters: what cannot be used is kept with its reason, and the stream goes on.
+//! Writes dead letters: a record that cannot be used is stored with its reason, and the stream goes on.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Records of the log as events; pure.
+//! Decodes records of the log into events; pure.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! One record on its way from the log to the shards: carries out what follows from it.
+//! Carries out what follows from one record: folds it, and sends deliveries and effects to the shards.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;

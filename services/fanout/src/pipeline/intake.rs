@@ -1,4 +1,4 @@
-//! What becomes of one record, and what follows from it, in order; pure.
+//! Decides what becomes of one record and what follows from it, in order; pure.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

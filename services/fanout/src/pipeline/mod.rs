@@ -1,4 +1,16 @@
 //! From the broker's log to the groups: read, decode, route, fold, send.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `follower`, `reader` | where the reader of the log stands and what it does next; its driver |
+//! | `intake`, `decode`, `address`, `dispatch` | one record: judged, decoded, checked, carried out |
+//! | `throttle` | notifications that wait for their turn |
+//! | `replay`, `recent` | the log read again for resumes; the newest records in memory |
+//! | `ingest`, `message` | events from outside, into the log |
+//! | `deadletter`, `letters` | records that could not be used: written, and shown to the operator |
+//! | `schema_registry`, `structured`, `written` | other encodings of events |
+//! | `presence` | who is there, between this node's connections and the other nodes |
+//! | `status`, `progress`, `watch` | health, and how far the node has read |
 
 mod address;
 mod deadletter;

@@ -1,4 +1,4 @@
-//! Tells open tabs who is there, and other nodes who is here.
+//! Passes presence on: to open connections, and to other nodes.
 
 use std::convert::Infallible;
 use std::sync::Arc;

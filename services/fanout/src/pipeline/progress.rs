@@ -1,4 +1,4 @@
-//! How far a node has read that reads back, told every few seconds.
+//! Logs how far reading back has come, every few seconds.
 
 use std::time::{Duration, Instant};
 

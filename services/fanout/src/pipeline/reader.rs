@@ -1,4 +1,4 @@
-//! The driver of the reader: asks the broker what the follower asks, and does what it says.
+//! The driver of the follower: asks the broker its questions, and carries out its actions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The newest records of the log in memory, so that tabs that return need not each read the broker.
+//! The newest records of the log in memory, so that returning clients need not each read the broker.
 //!
-//! Only a cache of the replay window: what has fallen out of it is read from the broker. Records stand in the order in
-//! which this node read them, which keeps the order of each partition.
+//! This is only a cache of the replay window: older records are read from the broker. Records are in the order in which
+//! this node read them, which keeps the order of each partition.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! How the reader of the log is doing, for the probes.
+//! The health of the reader of the log, for the probes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

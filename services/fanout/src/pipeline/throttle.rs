@@ -1,7 +1,7 @@
-//! Throttles: at most so many notifications of an audience and key in a second, and the newest of them last; pure.
+//! Throttles: at most so many notifications per second of an audience and key, and the newest always last; pure.
 //!
-//! The first is told at once. What comes too early waits, and a newer one takes its place. Nothing waits for longer than the
-//! time between two turns.
+//! The first is sent at once. A later one waits for its turn, and a newer one replaces it. Nothing waits longer than
+//! the time between two turns.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

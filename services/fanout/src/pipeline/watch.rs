@@ -1,4 +1,4 @@
-//! Watching how far the reader is behind the log.
+//! Measures how far the reader is behind the end of the log.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! By which schema the body of a record was written; pure.
+//! Finds the schema with which the body of a record was written; pure.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

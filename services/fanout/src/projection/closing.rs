@@ -1,4 +1,4 @@
-//! Connections that an operator closes, as the event says it that every node reads.
+//! Connections that an operator closes, as an event that every node reads.
 
 use fanfare_event::{Event, Id, Value};
 

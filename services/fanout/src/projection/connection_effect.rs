@@ -1,4 +1,4 @@
-//! What open connections must feel of an event beyond its notification.
+//! The effects of an event on open connections, beside its notification.
 
 use fanfare_broker::Position;
 use fanfare_event::Id;

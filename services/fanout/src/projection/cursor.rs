@@ -1,4 +1,4 @@
-//! Cursors: positions in the stream as tabs keep them.
+//! Cursors: positions in the stream, sealed for clients to keep.
 
 use fanfare_broker::Position;
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! Telling whether two nodes know the same.
+//! A digest of the state, by which tests compare two nodes.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 

@@ -1,4 +1,4 @@
-//! Folding: what one event changes.
+//! The fold: what one event changes in the state.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who was let into which group by an event, and who was taken out.
+//! Which user was granted which group by an event, and from whom it was withdrawn.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

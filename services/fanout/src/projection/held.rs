@@ -1,4 +1,4 @@
-//! What waits for its turn in a throttle, as far as cursors are concerned.
+//! What waits in a throttle, as far as cursors must not claim it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

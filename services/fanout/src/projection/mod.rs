@@ -1,8 +1,8 @@
-//! What a node knows from the log: a pure fold over its records.
+//! The state that a node builds from the log: a pure fold over its records.
 //!
-//! Two nodes that have read the same records know the same, in whatever batches they read them, but for what one has not
-//! forgotten yet. Nothing here asks a clock: time is the broker's, as the records carry it, and how much of it has passed
-//! is an argument.
+//! Two nodes that have read the same records have the same state, in whatever batches they read them, except for what
+//! one has not forgotten yet. Nothing here reads a clock: time is the broker's, as the records carry it, and how much
+//! of it has passed is an argument.
 
 mod closing;
 mod connection_effect;

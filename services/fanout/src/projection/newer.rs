@@ -1,4 +1,4 @@
-//! Whether something that is told again has been overtaken.
+//! Whether a newer event has overtaken one that a resume would send again.
 
 use fanfare_broker::Position;
 use fanfare_event::Event;

@@ -1,4 +1,4 @@
-//! Which orgs are closed to which hubs, as events said.
+//! Which orgs events have closed to which hubs.
 
 use std::collections::HashMap;
 use std::sync::Arc;

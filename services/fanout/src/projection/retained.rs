@@ -1,4 +1,4 @@
-//! Current state: the newest retained notification of each slot.
+//! Retained notifications: the newest of each slot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which tokens a logout has made worthless.
+//! Which tokens a logout has revoked.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! Roles as events changed them, until the tokens that say otherwise have run out.
+//! Roles that events have changed, remembered until older tokens have expired.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

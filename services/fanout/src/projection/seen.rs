@@ -1,4 +1,4 @@
-//! Which events have been here before.
+//! De-duplication: which events have been read before.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

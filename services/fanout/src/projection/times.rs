@@ -1,4 +1,4 @@
-//! When the last record read of each partition was stored.
+//! The broker's time of the last record read, for each partition.
 
 use fanfare_broker::Record;
 

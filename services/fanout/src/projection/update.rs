@@ -1,4 +1,4 @@
-//! What became of a change of state.
+//! The outcome of a change of state.
 
 /// What became of a change: of a grant, of an org, of a retained value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

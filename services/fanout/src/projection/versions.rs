@@ -1,4 +1,4 @@
-//! What was said of one thing, and which of it counts; the same in whatever order it was read.
+//! Several values of one key, and which of them counts: the same one, in whatever order they are read.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,4 @@
-//! What the follower asks for, and what it wants done.
+//! The steps of the follower: questions to the broker, and actions for its driver.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Publishing: an event from outside, checked and stored in the log.
+//! Publishing: checks an event from outside and stores it in the log.
 
 mod permission;
 mod read;

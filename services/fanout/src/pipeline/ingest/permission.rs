@@ -1,4 +1,4 @@
-//! What a producer's token allows (rule 5.2); a refusal shows what would be allowed, and nothing of schemas.
+//! What a producer's token allows (rule 5.2). A refusal says what would be allowed, and nothing about schemas.
 
 use fanfare_event::{Attributes, Id, Registry, TypeName};
 use fanfare_token::Publish;

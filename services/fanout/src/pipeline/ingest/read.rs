@@ -1,4 +1,4 @@
-//! An event as it is stored, of what somebody brings: checked against its schema, and its org found.
+//! Turns a request's event into a stored one: checks it against its schema and finds its org.
 
 use fanfare_event::{Attributes, Encoded, Id, Record, Registry, Value};
 

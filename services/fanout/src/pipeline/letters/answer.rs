@@ -1,5 +1,4 @@
-//! What the operator is told about dead letters: the same types for the node that says it and the command that reads
-//! it.
+//! The answers about dead letters: the same types for the node that writes them and the command that reads them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

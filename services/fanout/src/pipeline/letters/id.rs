@@ -1,4 +1,4 @@
-//! The names of dead letters.
+//! The ids of dead letters.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Dead letters for the operator: listed, shown and published again.
+//! Dead letters for the operator: lists, shows and replays them.
 
 mod answer;
 mod id;

@@ -1,4 +1,4 @@
-//! Publishing dead letters again.
+//! Replays dead letters.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What of the log's past is told again to a tab that returns; pure.
+//! Decides which records of the log are sent again to a connection that resumes; pure.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reading the log again for a tab that returns.
+//! Reads the log again for a connection that resumes.
 
 pub(crate) mod filter;
 pub(crate) mod state;

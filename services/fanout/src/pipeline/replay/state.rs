@@ -1,6 +1,6 @@
-//! How a replay goes through the log, without reading it: from memory while that lasts, else from the broker; pure.
+//! How a replay goes through the log: from memory as far as that goes, otherwise from the broker; pure.
 //!
-//! Whoever drives it asks [`ReplayState::next`] what comes, and tells what came of it.
+//! The driver asks [`ReplayState::next`] what comes next, and reports the result.
 
 use std::sync::Arc;
 use std::time::Duration;

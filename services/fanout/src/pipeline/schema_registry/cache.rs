@@ -1,4 +1,4 @@
-//! What the registry said before.
+//! The schemas that the registry has answered before.
 
 use std::collections::HashMap;
 use std::sync::Arc;

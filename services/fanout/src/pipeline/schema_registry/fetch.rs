@@ -1,4 +1,4 @@
-//! One question to the registry.
+//! One request to the registry.
 
 use std::error::Error as _;
 use std::sync::Arc;

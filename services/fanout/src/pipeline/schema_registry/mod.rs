@@ -1,9 +1,9 @@
 //! Schemas of a schema registry, for bodies in the Confluent wire format.
 //!
-//! A client of our own, on `reqwest`: what it needs of the registry is one GET. `schema_registry_converter` 6 fits our
-//! versions of `reqwest` and `apache-avro`, but its caches and the answers it reads have no bound, unknown ids stay
-//! unknown until somebody clears them, and its errors count 401, 429, 500 and 504 as final without telling the status:
-//! by that we would give up events whose schema is there.
+//! Our own client, on `reqwest`, since all that it needs of the registry is a GET. `schema_registry_converter` 6 fits
+//! our versions of `reqwest` and `apache-avro`, but its caches and answers are unbounded, unknown ids stay unknown
+//! until somebody clears them, and its errors treat 401, 429, 500 and 504 as final without telling the status: events
+//! with a valid schema would become dead letters.
 
 mod cache;
 mod fetch;

@@ -1,4 +1,4 @@
-//! How often the registry is asked: a flood of unknown ids must not become a flood of questions.
+//! Limits how often the registry is asked: a flood of unknown ids must not become a flood of requests.
 
 use std::time::{Duration, Instant};
 
