@@ -1,4 +1,4 @@
-//! Why a connection ends: the one table of reasons, what the client is told and whether it may return.
+//! Why a connection ends: one table of reasons, with what the client is told and whether it may reconnect.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A notification's bytes, made once per wire form and shared by all connections.
+//! A notification's bytes, encoded once per wire form and shared by all connections.
 
 use std::sync::{Arc, OnceLock};
 

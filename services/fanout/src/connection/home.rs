@@ -1,4 +1,4 @@
-//! The home of a connection: the process that negotiated it, and where other nodes reach that.
+//! The home of a connection: the node that negotiated it, and the address at which other nodes reach that node.
 
 /// A process, and the address of its hubs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

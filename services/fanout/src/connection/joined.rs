@@ -1,4 +1,4 @@
-//! Groups that a connection has joined by hub methods, each live from a position of its own.
+//! Groups that a connection has joined by hub methods, each live from its own position.
 
 use std::sync::Arc;
 use std::time::Instant;

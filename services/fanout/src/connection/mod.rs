@@ -1,7 +1,7 @@
-//! One open tab, without its socket: what it sent, what it is owed, when it must end.
+//! One connection without its socket: what it sent, what it is owed, when it must end.
 //!
-//! Everything here is pure. [`Connection`] takes bytes and time and answers with actions; the transports
-//! in `socket` carry them out. So it can be tested, replayed and fuzzed without a network.
+//! Everything here is pure. [`Connection`] takes bytes and time and answers with actions; the transports in `socket`
+//! carry them out. So it can be tested, replayed and fuzzed without a network.
 
 mod action;
 mod close;

@@ -1,8 +1,8 @@
-//! Stateful reconnect: counting messages both ways, so that a socket can be replaced.
+//! Stateful reconnect: counts messages in both directions, so that a socket can be replaced.
 //!
-//! Both sides number the messages of types 1 to 5 from one, in the order in which they are sent, over all
-//! sockets of a connection. What the clients really do differs from the specification's text in one place:
-//! a Sequence names the first message that will be sent again, not the next new one.
+//! Both sides number the messages of types 1 to 5 from one, in the order in which they are sent, over all sockets of a
+//! connection. Clients differ from the specification's text in one place: a Sequence names the first message that will
+//! be sent again, not the next new one.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! The subscriptions of one connection: its groups, and from where in the log each of them is live.
+//! The subscriptions of one connection: its groups, and the position from which each is live.
 
 use std::borrow::Cow;
 

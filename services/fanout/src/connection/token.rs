@@ -1,4 +1,4 @@
-//! The connection token of negotiate: self-contained, so that any node accepts its transport.
+//! The connection token of negotiate: self-contained, so that any node accepts the connect.
 
 use std::fmt;
 

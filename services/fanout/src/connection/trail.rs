@@ -1,4 +1,4 @@
-//! What a request is called elsewhere: its correlation id, and the trace that it is part of.
+//! Ids that a request brings from elsewhere: its correlation id, and its trace.
 
 use http::HeaderMap;
 

@@ -1,7 +1,7 @@
-//! The calls of a connection: one after the other, as its clients expect, and streams aside.
+//! The calls of a connection: carried out one after the other, as clients expect, except streams.
 //!
-//! A call that cannot run yet waits in order. What waits is counted as memory, and beyond a bound nothing more is read
-//! of the client; no call is dropped, and none refused for its number (rule 7.2).
+//! A call that cannot run yet waits in order. Waiting calls are counted as memory, and beyond a bound nothing more is
+//! read from the client. No call is dropped, and none is refused for its number (rule 7.2).
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
-//! A tab says where it stands before it hears (rule 2.7).
+//! A client says where it stands before it hears anything (rule 2.7).
 //!
-//! A new connection is registered at its handshake, so logouts, roles and expiry act on it; but what is addressed to it
-//! waits until a `Resume` has succeeded, a `Cursor` is answered, or the client is quiet. Else a handler that keeps the
+//! A new connection is registered at its handshake, so logouts, roles and expiry act on it. But deliveries to it wait
+//! until a `Resume` has succeeded, a `Cursor` is answered, or the client is quiet. Otherwise a handler that keeps the
 //! newest cursor would have passed the gap before its page could ask for what it missed.
 
 use std::collections::HashSet;

@@ -1,6 +1,8 @@
-//! Judging the methods that the configuration declares: by rate, by arguments and claims, by the platform's authorizer.
+//! Checks calls of methods that the configuration declares: by rate, by arguments and claims, by the platform's
+//! authorizer.
 //!
-//! A call is judged, then it joins, then it publishes (`joining`). What fails is told, and leaves nothing behind.
+//! A call is checked, then it joins, then it publishes (`joining`). A call that fails reports its error and leaves
+//! nothing behind.
 
 use std::sync::{Arc, PoisonError};
 

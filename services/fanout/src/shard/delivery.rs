@@ -1,4 +1,4 @@
-//! Deliveries on their way to the members of their groups.
+//! Delivers notifications to the members of their groups.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};

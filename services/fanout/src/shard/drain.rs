@@ -1,7 +1,7 @@
-//! How a shard empties: its connections are told to come back elsewhere one after another.
+//! How a shard empties: it closes its connections one after another, so that they reconnect elsewhere.
 //!
-//! All that are told at once come back at once, to nodes that have to take them in beside what they do. Until its turn a
-//! connection is as any other: it hears what is published, and its calls are carried out.
+//! Connections closed at once would reconnect at once, to nodes that have their own work. Until its turn a connection
+//! is like any other: it receives what is published, and its calls are carried out.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What an event does to open connections, beyond its notification.
+//! The effects of an event on open connections, beside its notification.
 
 use std::sync::Arc;
 

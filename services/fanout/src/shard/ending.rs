@@ -1,4 +1,4 @@
-//! What leaves for a link, and how a connection ends.
+//! Writes to a link, and ends connections.
 
 use std::io::{ErrorKind, IoSlice};
 

@@ -1,11 +1,11 @@
-//! What lies between the log and a tab's queue while live notifications do not go straight to it.
+//! What lies between the log and a connection's queue while live notifications do not go straight to it.
 //!
-//! A tab that catches up, that is replayed to, that is told the retained state, or that has fallen behind has a
-//! [`Flow`]. It is pulled by the tab, in one order: what is replayed, then what is retained, then what came live
+//! A connection that catches up, that is replayed to, that is sent the retained state, or that has fallen behind has a
+//! [`Flow`]. The link pulls it, in one order: first what is replayed, then what is retained, then what came live
 //! meanwhile. Nothing of it is pushed beyond the room in the queue.
 //!
-//! A burst of any size drops no tab that reads (rule 7.5): what does not fit is not queued, and the tab reads on
-//! from the log once it has taken what is.
+//! A burst of any size closes no connection that reads (rule 7.5): what does not fit is not queued, and the connection
+//! reads on from the log once it has taken what is queued.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

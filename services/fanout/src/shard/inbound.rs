@@ -1,4 +1,4 @@
-//! Bytes from a client: read in turns, paid for, and slowed where they are too many (rules 7.1 and 7.2).
+//! Bytes from a client: read in turns, charged for, and read later if there are too many (rules 7.1 and 7.2).
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Carrying out what a declared call asks for: joining, leaving and touching groups, and publishing.
+//! Carries out a declared call: joins, leaves and touches groups, and publishes.
 
 use std::sync::Arc;
 

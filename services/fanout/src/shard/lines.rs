@@ -1,7 +1,8 @@
-//! Log lines of connections: who, where, on whose behalf, and few enough that no client floods a log.
+//! Log lines of connections, limited so that no client floods a log.
 //!
-//! Each names the connection, its user, org and hub, and what the request that opened it is called elsewhere. None names a
-//! payload, an argument or a token. Beyond its rate a line is written at `debug` alone, and how many were so is told.
+//! Each names the connection, its user, org and hub, and the ids of the request that opened it. None contains a
+//! payload, an argument or a token. Beyond its rate a line is written at `debug` only, and the number of such lines is
+//! logged.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Which connections a shard has, for an operator: a page by id, looked for in turns that have an end.
+//! Lists a shard's connections for an operator: a page by id, in bounded steps.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! Which of a shard's tabs are in which group.
+//! Which of a shard's connections are in which group.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -1,29 +1,28 @@
 //! The core of a shard: all rules of delivery, without a socket, a task, a channel or a clock.
 //!
-//! A [`Core`] owns connections. It takes bytes from their links, deliveries and effects from the pipeline, answers of
-//! replays, authorizers and publishes, polls, and time; it gives back what is to be written ([`Core::write`]), and
-//! what is to be asked, started and closed ([`Task`]). The real shard (`socket::shard`) and the seeded simulation
-//! drive this same code.
+//! A [`Core`] owns connections. In: bytes from their links, deliveries and effects from the pipeline, answers of
+//! replays, authorizers and publishes, polls, and time. Out: what to write ([`Core::write`]), and what to ask, start
+//! and close ([`Task`]). The real shard (`socket::shard`) and the seeded simulation drive this same code.
 //!
 //! | file | the rule |
 //! |---|---|
 //! | `opening` | register first, then look again; who may open, poll and post |
-//! | `refresh` | another token for a connection that is open |
-//! | `inbound` | a client pays for what it sends; what it sends is read in turns |
-//! | `calls` | calls wait in order, counted as memory; nothing is dropped in silence |
-//! | `handler` | what the calls of an embedder's code stream and upload, if the program has such code |
-//! | `declared` | whether a call of a method of the configuration is carried out |
-//! | `joining` | what it then does: groups, all of them or none, and an event |
-//! | `recheck` | an authorizer is asked again while a group is held |
-//! | `catching_up` | a tab says where it stands before it hears |
-//! | `resume`, `replay` | what a returning tab missed, pulled as its link takes it, priced by what it costs |
-//! | `flow` | what waits between the log and a link; who falls behind reads on from the log |
-//! | `delivery`, `effect` | who hears a notification; what an event does to open connections |
-//! | `presence` | who is there, told to the tabs in a group |
-//! | `retained` | the current state, told once a tab has caught up |
+//! | `refresh` | another token for an open connection |
+//! | `inbound` | a client is charged for what it sends; its bytes are read in turns |
+//! | `calls` | calls wait in order, counted as memory; nothing is dropped silently |
+//! | `handler` | the streams and uploads of an embedder's code, if the program has such code |
+//! | `declared` | whether a declared method is carried out |
+//! | `joining` | what it then does: joins all groups or none, and publishes an event |
+//! | `recheck` | an authorizer is asked again while a connection is in a group that it allowed |
+//! | `catching_up` | a client says where it stands before it hears anything |
+//! | `resume`, `replay` | what a returning client missed, pulled as its link takes it, charged by what it costs |
+//! | `flow` | what waits between the log and a link; a connection that falls behind reads on from the log |
+//! | `delivery`, `effect` | who receives a notification; what an event does to open connections |
+//! | `presence` | who is there, sent to the connections in a group |
+//! | `retained` | the retained state, sent once a connection has caught up |
 //! | `ending` | why and how a connection ends |
-//! | `drain` | connections are told one after another to come back elsewhere |
-//! | `lines` | what a log says of connections |
+//! | `drain` | connections are closed one after another, to reconnect elsewhere |
+//! | `lines` | log lines of connections |
 //! | `listing` | which connections there are, for an operator |
 
 mod budget;

@@ -1,4 +1,4 @@
-//! What the simulation sees of a shard and no client can see, and what it holds against every shard.
+//! What the simulation sees of a shard that no client can see, and what it checks of every shard.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

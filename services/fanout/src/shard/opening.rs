@@ -1,8 +1,8 @@
-//! A connection's beginning, and the requests of the HTTP side that name one.
+//! The beginning of a connection, and the HTTP requests that name one.
 //!
-//! Register first, then look again (rule 1.3): a connection announces its groups, and only then is held against
-//! what is known. The pipeline folds an event before it asks who is interested, so an event either was folded before
-//! the look, or finds the connection a member. Between the two nothing else happens on the shard.
+//! Register first, then look again (rule 1.3): a connection announces its groups, and only then is checked against the
+//! state. The pipeline folds an event before it asks who is interested. So either an event was folded before the check,
+//! or it finds the connection a member. Between the two nothing else happens on the shard.
 
 use bytes::Bytes;
 use fanfare_signalr::Message;

@@ -1,8 +1,8 @@
-//! Who is there, told to the tabs in a group (rule 10).
+//! Presence: who is there, sent to the connections in a group (rule 10).
 //!
-//! A tab is told of changes behind a snapshot only: whatever keeps it from being told of one - it catches up, it is
-//! replayed to, it does not read - ends with another snapshot, which supersedes all that it was not told. So nothing of
-//! this is in any cursor or `Resume`, and nothing of it waits beyond a bound.
+//! A connection gets changes only after a snapshot. If it misses a change for any reason - it catches up, it is
+//! replayed to, it does not read - it gets another snapshot, which replaces what it missed. So presence is in no cursor
+//! and in no `Resume`, and nothing of it waits beyond a bound.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

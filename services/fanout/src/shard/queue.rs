@@ -1,4 +1,4 @@
-//! What waits for one socket: empty but for the moment after a short write.
+//! What waits for one socket: empty except after a short write.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

@@ -1,4 +1,4 @@
-//! Asking an authorizer again while a group is held that it let in.
+//! Asks an authorizer again while a connection is in a group that it allowed.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;

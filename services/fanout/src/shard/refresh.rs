@@ -1,7 +1,8 @@
-//! Another token for a connection that is open.
+//! Another token for an open connection.
 //!
-//! The connection stays what it was opened as (rule 9.2): user, realm, session, org and named org are the same. Logouts
-//! and roles are judged anew, in the shard's own turn, so that neither falls between the question and the answer.
+//! The connection keeps the identity with which it was opened (rule 9.2): user, realm, session, org and named org.
+//! Logouts and roles are checked again, in the shard's own turn, so that neither falls between the question and the
+//! answer.
 
 use super::request::NotRefreshed;
 use super::{Core, Key};

@@ -1,4 +1,4 @@
-//! What is read again from the log for one connection: pulled as its link takes it, priced by what it costs.
+//! Reads the log again for one connection: pulled as its link takes it, charged by what it costs.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What requests of the HTTP side tell of a connection, and why they are refused.
+//! The HTTP requests that name a connection, and why they are refused.
 
 use std::net::IpAddr;
 use std::sync::Arc;

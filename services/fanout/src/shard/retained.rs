@@ -1,4 +1,4 @@
-//! Telling a tab what is retained: as its link takes it, and ahead of what came live meanwhile.
+//! Sends a connection what is retained: as its link takes it, and before what came live meanwhile.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Time as a shard goes by it, and what is due at which moment.
+//! The time of a shard, and what is due when.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The operator's port, and what of it load balancers may see on the port of the hubs.
+//! The operator's port, and the part of it that load balancers may see on the hubs' port.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The one table of refusals: what went wrong, whose fault it is, which status and text it gets.
+//! The one table of refusals of the HTTP edge: reason, fault, status and text.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Asking the platform's authorizers over HTTP: bounded in time, in number and in what is remembered.
+//! Asks the platform's authorizers over HTTP, bounded in time, number and memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! From a request to an identity.
+//! Finds the identity of a request from its token.
 
 use std::borrow::Cow;
 use std::fmt::Display;

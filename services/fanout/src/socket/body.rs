@@ -1,4 +1,4 @@
-//! Reading the body of a request: bounded in bytes, in number and in time, for whoever sends it and for the node.
+//! Reads the body of a request, bounded in bytes, number and time, for its sender and for the node.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

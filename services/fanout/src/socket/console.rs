@@ -1,5 +1,5 @@
-//! The operator's console: one page at `/` of the operator's port. It holds nothing; what it shows it asks for with the
-//! bearer of whoever reads it.
+//! The operator's console: one page at `/` of the operator's port. It contains no data; it calls the operator's API
+//! with the token of its reader.
 
 use axum::extract::Path;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! A token from a cookie, which a browser sends whoever made the request.
+//! A token from a cookie, which browsers send with requests of any site.
 
 use http::request::Parts;
 use http::{HeaderName, header};

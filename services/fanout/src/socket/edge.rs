@@ -1,4 +1,4 @@
-//! What the HTTP edge allows one client, and what it says of those it refuses.
+//! The limits of the HTTP edge for one client, and what it logs about refused requests.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Who may ask at the operator's port: operators, and the other nodes.
+//! Who may use the operator's port: operators, and the other nodes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The TLS handshake of a TCP connection: as long as a client may take for a head, and counted as one.
+//! The TLS handshake of a TCP connection: it may take as long as a request head, and counts as one.
 
 use std::io;
 use std::sync::Arc;

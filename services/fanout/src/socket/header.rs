@@ -1,4 +1,4 @@
-//! Headers of which there may be one: two could be read differently by a proxy and by this node.
+//! Headers that may occur once: a proxy and this node could read two of them differently.
 
 use http::{HeaderMap, HeaderName};
 use thiserror::Error;

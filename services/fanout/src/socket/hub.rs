@@ -1,4 +1,4 @@
-//! Which part of a hub a request is for.
+//! The part of a hub that a request is for.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Listening: the socket options that a fan-out needs, and the loop that accepts.
+//! Listeners: their socket options, and the accept loop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `GET /nodes` on the operator's port: how all nodes are, for the console and whoever else looks.
+//! `GET /nodes` on the operator's port: the state of all nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

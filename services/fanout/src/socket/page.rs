@@ -1,4 +1,4 @@
-//! The page at `/`: the demo page, carried by the binary, or that of a folder, or none.
+//! The page at `/`: the demo page in the binary, one from a folder, or none.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Asking the other nodes, over HTTP at their operator's ports: bounded in time and in bytes.
+//! Calls the other nodes over HTTP at their operator's ports, bounded in time and bytes.
 
 use std::time::Duration;
 

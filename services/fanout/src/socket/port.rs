@@ -1,4 +1,4 @@
-//! The TCP connections of a port, and who of them is told to give way.
+//! The TCP connections of a port, and which of them are closed to make room.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! `GET /routes` and `GET /config` on the operator's port: what this node runs with. Routes are told as `fanfare check
-//! --explain` does.
+//! `GET /routes` and `GET /config` on the operator's port: what this node runs with. Routes are printed as `fanfare
+//! check --explain` does.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The room that a connection takes: counted from its opening request until its tab is gone.
+//! The place that a connection takes: counted from its opening request until the connection is gone.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

@@ -1,4 +1,4 @@
-//! What the handlers of the HTTP edge work with.
+//! The state that the handlers of the HTTP edge share.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The bytes of a TCP connection of the HTTP side, plain or within TLS.
+//! The bytes of a TCP connection of the HTTP side, plain or with TLS.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! `GET {hub}` with an upgrade: from an HTTP request to a bare socket, or one within TLS, in a shard.
+//! `GET {hub}` with an upgrade: from an HTTP request to a bare socket, or a TLS one, in a shard.
 
 use std::sync::Arc;
 

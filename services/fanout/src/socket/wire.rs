@@ -1,4 +1,4 @@
-//! The bytes of one HTTP connection, let go gently at the end.
+//! The bytes of one HTTP connection, closed gently at the end.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The connections of all nodes: this node's and what the others tell.
+//! The connections of all nodes: this node's, and those that the other nodes answer.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Asking the shards of this node.
+//! Asks the shards of this node for their connections.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `/connections` on the operator's port: which there are on all nodes, and closing them through the log.
+//! `/connections` on the operator's port: lists the connections of all nodes, and closes them through the log.
 
 mod all_nodes;
 mod ask;

@@ -1,4 +1,4 @@
-//! What a query asks of connections.
+//! The query of `/connections`.
 
 use fanfare_event::suggest::nearest;
 use http::Uri;

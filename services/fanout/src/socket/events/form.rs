@@ -1,4 +1,4 @@
-//! In which form an event comes: the mode of CloudEvents, what its data is, and how the body is encoded.
+//! The form of an event in a request: CloudEvents mode, type of its data, encoding of the body.
 
 use std::io::Read as _;
 

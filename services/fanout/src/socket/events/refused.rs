@@ -1,4 +1,4 @@
-//! The one table of refusals of `POST /events`: whose fault it is, its status, and what is told.
+//! The one table of refusals of `POST /events`: fault, status and text.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where other nodes reach the hubs of this one.
+//! The address at which other nodes reach the hubs of this one.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What a node says of a request that it forwards: who the client is. Sealed, so that nobody else can say so.
+//! What a node says about a request that it forwards: who the client is. It is sealed, so that nobody else can say it.
 
 use std::net::{IpAddr, Ipv6Addr};
 

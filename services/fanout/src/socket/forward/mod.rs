@@ -1,8 +1,9 @@
-//! Any node takes the requests of any connection: those that name a connection of another node are forwarded to it, and
-//! answered from there.
+//! Any node takes the requests of any connection: it forwards those that name a connection of another node, and returns
+//! that node's answer.
 //!
-//! A connection of a negotiation belongs to the node that negotiated it, which its token says (a WebSocket alone opens
-//! wherever it comes). So round robin is right for every transport, and a balancer that keeps to one node saves a hop.
+//! An event stream or long polling belongs to the node that negotiated it, which its token names; a WebSocket opens
+//! wherever it arrives. So round robin is right for every transport, and a balancer that keeps a client on one node
+//! saves a hop.
 
 mod address;
 mod forwarded;

@@ -1,4 +1,4 @@
-//! The places of forwarded requests, which each gives back by itself.
+//! The places for forwarded requests; each is given back when it is dropped.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What is told of nodes, of their routes, and of whoever asks.
+//! The OpenAPI description of nodes, routes and `/whoami`.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! A connection may live on another node than the one that gets its new token: that one asks the others, over their
-//! operators' ports.
+//! Refreshes a connection of another node: the node that gets the new token asks the others, over their operator's
+//! ports.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! `POST {hub}/refresh`: another token for a connection that is open.
+//! `POST {hub}/refresh`: another token for an open connection.
 //!
-//! Clients compare the codes, and the order in which a request is judged is ASP.NET's.
+//! Clients compare the error codes, and a request is checked in the same order as in ASP.NET.
 
 mod elsewhere;
 

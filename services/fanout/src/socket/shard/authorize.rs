@@ -1,4 +1,4 @@
-//! Asking the platform's authorizers on behalf of calls, and again for groups that are held.
+//! Asks the platform's authorizers on behalf of calls, and again for joined groups.
 
 use std::rc::Rc;
 

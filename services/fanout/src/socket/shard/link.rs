@@ -1,4 +1,4 @@
-//! The three ways in which a connection's bytes leave.
+//! A link: the three ways in which a connection's bytes leave.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Looking for connections on behalf of an operator, beside everything else that a shard does.
+//! Lists connections for an operator, beside everything else that a shard does.
 
 use std::rc::Rc;
 

@@ -1,8 +1,8 @@
 //! A shard: one thread that owns links and drives a [`Core`].
 //!
-//! Nothing is decided here. Bytes, messages of the pipeline, requests and answers go into the core; what it wants to be
-//! written is written, in one call for all that became ready in a tick, and what it wants to be started is started. No
-//! task is woken and no channel is passed for a delivery.
+//! Nothing is decided here. Bytes, messages of the pipeline, requests and answers go into the core. What the core wants
+//! written is written, in one call for everything that became ready in a tick, and the tasks that it wants are started.
+//! A delivery wakes no task and passes no channel.
 
 mod authorize;
 mod command;

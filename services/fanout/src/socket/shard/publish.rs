@@ -1,4 +1,4 @@
-//! Publishing for a client: an event that a declared method makes of its arguments.
+//! Publishes for a client: an event that a declared method makes of its arguments.
 
 use std::rc::Rc;
 use std::time::Duration;

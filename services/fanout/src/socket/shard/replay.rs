@@ -1,4 +1,4 @@
-//! Reading the log again, and asking the platform's authorizers, for the core.
+//! Reads the log again, for the core.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Requests of the HTTP side: handed to the core, and answered with what it says.
+//! Passes HTTP requests to the core, and its answers back.
 
 use std::collections::hash_map::Entry;
 use std::rc::Rc;

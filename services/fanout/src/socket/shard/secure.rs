@@ -1,7 +1,7 @@
-//! A socket within TLS: sealed as it is written, opened as it is read, by the thread that owns it.
+//! A TLS socket: encrypted as it is written and decrypted as it is read, by the thread that owns it.
 //!
-//! What is sealed must be sent, so no more is sealed while the socket has not taken what was: at most one write waits
-//! here, and the rest in its connection's queue.
+//! Encrypted bytes must be sent, so nothing more is encrypted while the socket has not taken the last record. At most
+//! one write waits here; the rest waits in the connection's queue.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};

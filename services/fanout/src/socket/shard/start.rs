@@ -1,4 +1,4 @@
-//! Starting what the core wants to be started.
+//! Starts the tasks that the core wants.
 
 use std::rc::Rc;
 

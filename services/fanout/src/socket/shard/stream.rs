@@ -1,4 +1,4 @@
-//! The socket of a WebSocket, plain or within TLS.
+//! The socket of a WebSocket, plain or with TLS.
 
 use std::io;
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! The task of a WebSocket: reads what the client sends, and writes what did not fit when it was ready.
+//! The task of a WebSocket: reads what the client sends, and later writes what did not fit at once.
 
 use std::io::{ErrorKind, Result};
 use std::rc::Rc;
