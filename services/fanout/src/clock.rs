@@ -1,4 +1,4 @@
-//! The one place where the fan-out asks what time it is.
+//! The one place where the fan-out reads the clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! A node inside another program, whose hubs call that program's code.
+//! A node within another program, whose hubs call that program's code.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,9 +1,13 @@
-//! The fan-out service: from the broker's log to the sockets of open tabs.
+//! The fan-out service: from the broker's log to the sockets of clients.
 //!
-//! The modules stand in the order in which an event passes through them:
-//! `pipeline` reads and decodes it, `route` says who hears what, `projection` keeps what a node knows
-//! from the log, `groups` is the one thing shared with the other half, `shard` decides what each open
-//! tab is sent, by the protocol's state machine in `connection`, and `socket` writes it.
+//! An event passes through the modules in this order: `pipeline` reads and decodes it, `route` says who gets what,
+//! `projection` keeps the state that a node builds from the log, `groups` is the one state shared with the other half,
+//! `shard` decides what each connection is sent, with the protocol's state machine in `connection`, and `socket` writes
+//! it.
+//!
+//! Beside them: `config` is the checked configuration, `method` the hub methods, `roster` and `presence` who is online,
+//! `nodes` the other nodes, `limit` all limits, `operator` the operator's API, `command` the command line.
+//! `ARCHITECTURE.md` says which file to open for a change.
 
 pub mod clock;
 pub mod command;

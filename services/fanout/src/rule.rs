@@ -1,6 +1,6 @@
-//! Rules that a test may break in the product's own code, to see that the simulation notices.
+//! Rules that a test may break in the product's own code, to check that the simulation notices.
 //!
-//! Each is asked at the one place that keeps it. Outside of tests every rule is kept, and the question costs nothing.
+//! Each is asked at the one place that keeps it. Outside of tests every rule is kept, and asking costs nothing.
 
 /// One rule, by what keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! For tests: the demo platform's schemas and routes, and records as a broker would give them.
+//! For tests: the demo platform's schemas and routes, and records as a broker would return them.
 
 use std::path::Path;
 use std::sync::Arc;

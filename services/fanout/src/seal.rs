@@ -1,7 +1,7 @@
-//! The seal on what a node hands out and gets back: cursors and connection tokens.
+//! The seal on cursors and connection tokens: authenticates what a node issues and gets back.
 //!
-//! Both are self-contained, so that any node that shares `node.secret` accepts them without asking
-//! another. They are authenticated, not encrypted: nothing in them is secret.
+//! Both are self-contained, so that any node with the same `node.secret` accepts them without asking another. They are
+//! authenticated, not encrypted: nothing in them is secret.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 

@@ -1,4 +1,4 @@
-//! The HTTP client with which a command asks the node of a configuration, at a port that may speak TLS.
+//! The HTTP client with which a command calls a node, over TLS if its port speaks it.
 
 use std::time::Duration;
 

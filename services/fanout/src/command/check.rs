@@ -1,4 +1,4 @@
-//! `fanfare check`: reads everything that a node would read, and says what is wrong with it.
+//! `fanfare check`: reads everything that a node would read, and reports what is wrong with it.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The way to the operator's port of a node.
+//! Calls the operator's port of a node.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The limit of open files: each connection is one.
+//! The limit of open files, of which each connection takes one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

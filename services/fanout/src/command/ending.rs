@@ -1,4 +1,4 @@
-//! How a node ends: why, and until when its connections may stay.
+//! How a node ends: why, and how long its connections may stay.
 
 use std::thread::JoinHandle;
 use std::time::Duration;

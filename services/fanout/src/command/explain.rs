@@ -1,4 +1,4 @@
-//! `fanfare token --explain`: what a node would make of a token.
+//! `fanfare token --explain`: what a node makes of a token.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! `fanfare health`: whether the node of a configuration answers `GET /healthz`, for whoever restarts it if it does not.
+//! `fanfare health`: whether a node answers `GET /healthz`, for health checks of containers.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The limit of memory, by which bounds are set and what is given up before the process is ended for it.
+//! Watches the limit of memory, by which bounds are set and the newest records are given up.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The parts of a node, put together.
+//! Puts the parts of a node together.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! `fanfare publish`: checks an event and puts it into the log of a running node.
+//! `fanfare publish`: checks an event and stores it in the log of a running node.
 
 use std::io::Write as _;
 use std::path::Path;

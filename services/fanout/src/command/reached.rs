@@ -1,4 +1,4 @@
-//! Where other nodes reach this one.
+//! The addresses at which other nodes reach this one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! `fanfare relay`: the relay is a program of its own, which lies beside this one.
+//! `fanfare relay`: starts the separate program `fanfare-relay` in the same folder.
 //!
-//! A node knows no database, and the relay no tab; so neither is built into the other.
+//! A node needs no database, and the relay no hubs, so neither is built into the other.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;

@@ -1,4 +1,4 @@
-//! The node secret: configured, or random and kept in the data folder of a node that is alone.
+//! The node secret: configured, or random and kept in the data folder of a node on the embedded log.
 
 use std::fs;
 use std::io::{Error, ErrorKind, Result, Write as _};

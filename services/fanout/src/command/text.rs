@@ -1,4 +1,4 @@
-//! What came from outside, as a terminal may show it.
+//! Makes text from outside safe for a terminal.
 
 use std::fmt::Write as _;
 

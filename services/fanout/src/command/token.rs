@@ -1,4 +1,4 @@
-//! `fanfare token`: a token for trying things out, signed with the development key.
+//! `fanfare token`: prints a development token or an operator's token.
 
 use std::io::Write as _;
 use std::path::Path;

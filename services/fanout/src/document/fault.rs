@@ -1,4 +1,4 @@
-//! What is wrong in a configuration or route file, where, and what would be right.
+//! A fault in a configuration or route file: what is wrong, where, and what would be right.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

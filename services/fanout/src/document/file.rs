@@ -1,4 +1,4 @@
-//! A TOML file with the places of its parts, and the faults found in it.
+//! A TOML file with the positions of its parts, and the faults found in it.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! TOML with the places of its parts: reading it, its faults, and what may have been meant.
+//! TOML with positions: reads files, and collects faults with suggestions.
 
 mod fault;
 mod file;

@@ -1,4 +1,4 @@
-//! One table of a document, read key by key; what does not fit becomes a fault with its place.
+//! One table of a document, read key by key; a value that does not fit becomes a fault with its position.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Where a request comes from, told through proxies that are trusted to say it.
+//! The address of a client, as trusted proxies report it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

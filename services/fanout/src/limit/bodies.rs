@@ -1,4 +1,4 @@
-//! How many request bodies may be on their way, and how many bytes of them are held.
+//! Limits request bodies in flight, in number and bytes.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! A token bucket: so many at once, and so many in a time.
+//! A token bucket: a rate with a burst.
 
 use std::time::{Duration, Instant};
 

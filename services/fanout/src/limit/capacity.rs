@@ -1,4 +1,4 @@
-//! What a limit of open files leaves for connections.
+//! How many connections a limit of open files allows.
 
 use thiserror::Error;
 

@@ -1,4 +1,4 @@
-//! Who may open one more connection: counts and rates by user, org, address and node.
+//! Limits of connections: counts and rates by user, org, address and node.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;

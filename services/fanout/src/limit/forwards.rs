@@ -1,4 +1,4 @@
-//! How many requests a node forwards to others at a time, how many of them for one user, and which nodes it leaves alone.
+//! How many requests a node forwards to others at a time, how many of them for one user, and which nodes it skips.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,7 +1,9 @@
-//! The TCP connections of a port: how many there are, which of them wait for a request, and who gives way.
+//! The TCP connections of a port: how many there are, which of them wait for a request, and which is closed to make
+//! room.
 //!
-//! A connection that waits has sent no whole request since it was opened or last answered. Whoever has waited longest
-//! gives way to whoever comes: an honest client has sent its head by then, and an idle one opens another connection.
+//! A connection waits if it has sent no whole request since it was opened or last answered. The one that has waited
+//! longest is closed for a new one: an honest client has sent its head by then, and an idle one opens another
+//! connection.
 
 use std::collections::BTreeMap;
 

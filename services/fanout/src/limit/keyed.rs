@@ -1,4 +1,4 @@
-//! A token bucket for each of many, in bounded memory.
+//! A token bucket for each key, in bounded memory.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

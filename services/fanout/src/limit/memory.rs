@@ -1,4 +1,4 @@
-//! What a limit of memory leaves for what a node keeps, and what it gives up when there is little left.
+//! How a limit of memory is divided, and what a node gives up when little is left.
 
 use thiserror::Error;
 

@@ -1,6 +1,7 @@
-//! How much one client may take of a node: rules alone, with time as an argument.
+//! Limits of what one client may take of a node: pure rules, with time as an argument.
 //!
-//! Nothing here waits, locks or looks at a clock; `socket` holds these rules and asks them.
+//! Nothing here waits, locks or reads a clock; `socket` holds these rules and asks them. A new limit is a rule here, a
+//! key in `config/edge.rs` or `config/limits.rs`, and a row in `docs/operating.md`.
 
 mod address;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Log lines of which only some are written: each kind gets a few in a time, and the rest is counted.
+//! Sampled log lines: each kind gets some per minute, and the rest is counted.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

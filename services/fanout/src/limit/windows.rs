@@ -1,4 +1,4 @@
-//! So many of something for each of many, in a span of time that begins with the first of them; in bounded memory.
+//! Counts for each key within a span of time that begins with its first event; in bounded memory.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

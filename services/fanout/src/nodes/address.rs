@@ -1,4 +1,4 @@
-//! Where other nodes reach this one, where nobody has said so.
+//! Finds the address at which other nodes reach this one, if the configuration does not say.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Who is alive, by the records that were read and the time at which they were read; pure.
+//! Which nodes are alive, from the records that were read and the time at which they were read; pure.
 //!
-//! No clock of another node counts, and no time in which nothing could be read: a lease has run out once a node has read
-//! [`RENEWALS_TO_END`] renewals of its own, each an interval after the last, and nothing of the other since. So neither a
-//! broker that is away nor a node that stood still ends anybody's lease.
+//! No clock of another node counts, and no time in which nothing could be read. A lease has expired once a node has
+//! read [`RENEWALS_TO_END`] renewals of its own, each an interval after the last, and none of the other since. So
+//! neither an unreachable broker nor a node that stood still ends anybody's lease.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
-//! What nodes say whose lease was not read yet; pure.
+//! Records of nodes whose lease has not been read yet; pure.
 //!
-//! A compacted stream has the newest lease alone, so to a node that is behind, or stood still, a lease may come behind
-//! what was said under it.
+//! A compacted stream has only the newest lease. So for a node that is behind or stood still, a lease may come after
+//! the records that were written under it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A node's id and the record that stands for it.
+//! A node's id, and its lease: the record that stands for it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -5,10 +5,10 @@
 //!                                 of the broker
 //! ```
 //!
-//! Each node keeps a lease in that stream: a record that it renews every few seconds, with the address of its operator's
-//! port. A lease that ran out is ended by a record that any node may write, and at that record the node and all that it
-//! said are gone on every node. [`Directory`] is the pure part; [`Driver`] reads and writes for it. There is no gossip:
-//! nodes know of each other what stands in the stream.
+//! Each node keeps a lease in that stream: a record that it renews every few seconds, with the address of its
+//! operator's port. Any node may end a lease that has expired, by another record; at that record the node and
+//! everything that it said are gone on every node. [`Directory`] is the pure part; [`Driver`] reads and writes for it.
+//! There is no gossip: nodes know of each other only what is in the stream.
 
 mod address;
 mod directory;

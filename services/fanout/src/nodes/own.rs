@@ -1,4 +1,4 @@
-//! What a node says of itself, and what of it is still to be written.
+//! What a node says of itself, and which of it is still to be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The configuration that a node runs with, as an operator is shown it; pure.
+//! The configuration that a node runs with, as operators see it, with secrets masked; pure.
 
 use serde::Serialize;
 use toml::{Table, Value};

@@ -1,4 +1,4 @@
-//! What an operator asks of open connections, and what is answered: the words of `/connections`.
+//! The questions and answers of `/connections`.
 
 use serde::{Deserialize, Serialize};
 

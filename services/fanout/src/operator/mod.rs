@@ -1,4 +1,4 @@
-//! The short-lived bearer of an operator: whoever can read the node's configuration can seal one.
+//! The operator's short-lived token, sealed with the node secret, and the types of the operator's API.
 
 pub mod configuration;
 pub mod connections;

@@ -1,4 +1,4 @@
-//! What an operator is told of nodes and their routes: the words of `GET /nodes`, `/routes` and `/whoami`.
+//! The answers of `GET /nodes`, `/routes`, `/users/{user}` and `/whoami`.
 
 use std::collections::BTreeMap;
 

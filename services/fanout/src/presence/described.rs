@@ -1,4 +1,4 @@
-//! A text that describes a user, out of the claims of their token.
+//! A text that describes a user, made from the claims of their token.
 
 use std::sync::Arc;
 

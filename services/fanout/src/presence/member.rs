@@ -1,4 +1,4 @@
-//! Who is present.
+//! A present user.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! What the configuration says of presence: which groups, who is gone when, and the words in which it is told.
+//! Presence as the configuration declares it: which groups, time-outs, and the notifications.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `declared` | presence on the groups of one template |
 //! | `described` | what describes a user |
-//! | `shape` | the words of a notification |
+//! | `shape` | the shape of a notification |
 //! | `room`, `member` | a group of one hub and one org, and who is in it |
 
 mod declared;

@@ -1,4 +1,4 @@
-//! Where somebody is present.
+//! A room: the group of one hub and one org in which users are present.
 
 use std::sync::Arc;
 

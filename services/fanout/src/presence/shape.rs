@@ -1,4 +1,4 @@
-//! The words of a notification: constants, values of whoever it is about, lists and objects.
+//! The shape of a presence notification: constants, values of the users that it is about, lists and objects.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Presence as one node knows it, and what is due when.
+//! Presence on one node, and what is due when.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! What this node's tabs do.
+//! Presence by this node's connections.
 
 use std::collections::HashMap;
 use std::sync::Arc;

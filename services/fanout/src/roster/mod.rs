@@ -1,18 +1,19 @@
-//! Who is in a room just now: users and not tabs, on all nodes (rule 10).
+//! Presence at runtime: who is in a room (a group of one hub and org) right now. Users, not connections, on all nodes
+//! (rule 10).
 //!
-//! Everything here is pure. A [`Core`] takes what this node's tabs do, what other nodes say in the nodes' own stream, and
-//! time; it gives back what this node has to say there ([`Write`]) and what open tabs are to be told ([`Notice`]). The
-//! real node and the seeded simulation drive that same code.
+//! Everything here is pure. A [`Core`] takes what this node's connections do, what other nodes say in the nodes' own
+//! stream, and time. It returns what this node has to write there ([`Write`]) and what open connections are sent
+//! ([`Notice`]). The real node and the seeded simulation drive that same code.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `roll` | who is in one room by whichever node, and what of that was told |
-//! | `sitting` | the tabs of one user in one room: when the user has come and when they are gone |
-//! | `here` | what this node's tabs do |
+//! | `roll` | who is in one room, on any node, and what of that has been sent |
+//! | `sitting` | the connections of one user in one room: when the user has joined and left |
+//! | `here` | this node's connections |
 //! | `elsewhere` | what other nodes say, and nodes that ended |
-//! | `paging`, `record` | who of this node is in a room, packed into records that stay small |
+//! | `paging`, `record` | this node's members of a room, packed into records that stay small |
 //! | `core` | all of it together, and what is due when |
-//! | `notice` | what a tab is told, encoded once for each wire form |
+//! | `notice` | a presence notification, encoded once for each wire form |
 //! | `shared` | one core for all shards of a node |
 
 mod core;

@@ -1,4 +1,4 @@
-//! What a tab is told, encoded once for each wire form and shared by all connections.
+//! A presence notification, encoded once for each wire form and shared by all connections.
 
 use std::sync::Arc;
 

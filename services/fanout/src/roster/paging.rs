@@ -1,8 +1,8 @@
-//! Who of this node is in a room, packed into records that stay small.
+//! This node's members of a room, packed into records that stay small.
 //!
-//! One record for each user would cost a record for each of ten thousand who come at once; one for the room would be
-//! written whole for each who comes. So a room has pages of so many users each, and a page is written whole once some
-//! of it has changed.
+//! One record per user would cost ten thousand records when ten thousand users join at once; one per room would be
+//! rewritten whole for each user. So a room has pages of so many users each, and a page is written whole when some of
+//! it has changed.
 
 use std::collections::BTreeMap;
 

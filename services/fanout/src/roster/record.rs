@@ -1,6 +1,6 @@
 //! What a node says of its members in one room, as bytes of the nodes' own stream.
 //!
-//! JSON, so that an operator can read it. Fields that another version does not know are passed over.
+//! JSON, so that an operator can read it. Fields that another version does not know are ignored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who is in one room by whichever node, and what of that was told.
+//! Who is in one room, on any node, and what of that has been sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! One core for all shards of a node, and for what speaks with the other nodes.
+//! One core for all shards of a node, and for the side that reads and writes the nodes' stream.
 
 use std::collections::HashMap;
 use std::fmt;

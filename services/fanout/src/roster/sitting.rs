@@ -1,8 +1,8 @@
-//! The tabs of one user in one room: when the user has come, and when they are gone.
+//! The connections of one user in one room: when the user has joined, and when they have left.
 //!
-//! A user comes with the first tab and is gone with the last. One whose tabs give no sign for long enough is gone as
-//! well, and comes back with the next sign. Whoever leaves again and again is gone later each time, so that a client that
-//! does nothing else costs a bounded number of records and notifications.
+//! A user joins with the first connection and leaves with the last. If none of the connections gives a sign for long
+//! enough, the user leaves as well, and joins again with the next sign. A user who leaves again and again is removed
+//! later each time, so that a client in a loop costs a bounded number of records and notifications.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
-//! What is read of an X.509 certificate (RFC 5280): for how long it is good, and who vouches for whom.
+//! Reads an X.509 certificate (RFC 5280): how long it is valid, and who issued it.
 //!
-//! Nobody is trusted for what is read here: that is for rustls. It tells an operator what is wrong with a file.
+//! This trusts nobody: rustls decides that. It tells an operator what is wrong with a file.
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};

@@ -1,4 +1,4 @@
-//! Whom a node trusts that asks another one, and what it shows.
+//! The certificates that a node trusts in other nodes, and the one that it shows them.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -1,4 +1,4 @@
-//! The files of certificates and keys: read, and read again once they are others.
+//! Files of certificates and keys: read, and read again once their content has changed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

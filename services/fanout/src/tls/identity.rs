@@ -1,4 +1,4 @@
-//! A certificate with those that vouch for it, and its key.
+//! A certificate chain and its key.
 
 use std::sync::Arc;
 

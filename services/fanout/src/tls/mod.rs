@@ -1,4 +1,4 @@
-//! TLS: what a listener shows and asks for, whom a node trusts that asks another, and the files that say so.
+//! TLS: the certificates of a listener, which certificates a node trusts in other nodes, and the files of both.
 //!
 //! There is one implementation, rustls, with one provider of its cryptography, aws-lc-rs.
 

@@ -1,4 +1,4 @@
-//! What a listener shows and asks for; another from one handshake to the next.
+//! What a listener shows and asks for; it may change between two handshakes.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

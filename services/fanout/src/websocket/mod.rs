@@ -1,8 +1,8 @@
 //! RFC 6455 as far as a SignalR server needs it: pure, no sockets.
 //!
-//! A library would give each connection buffers of its own; with ten thousand idle tabs those are most
-//! of the memory of a node. Here a connection keeps a few bytes of state and the bytes pass through a
-//! buffer that all connections of a shard share.
+//! A library would give each connection its own buffers; with ten thousand idle connections those are most of the
+//! memory of a node. Here a connection keeps a few bytes of state, and the bytes pass through a buffer that all
+//! connections of a shard share.
 
 mod reader;
 mod upgrade;

@@ -1,4 +1,4 @@
-//! Reading frames from a client, as a stream: a payload is handed on as it arrives.
+//! Reads frames from a client as a stream: a payload is passed on as it arrives.
 
 use thiserror::Error;
 

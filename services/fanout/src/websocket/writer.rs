@@ -1,4 +1,4 @@
-//! Writing frames to a client: never masked, never compressed.
+//! Writes frames to a client: never masked, never compressed.
 
 /// The kind of a frame (RFC 6455 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Kafka, as the configuration says.
+//! Opens Kafka as configured.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

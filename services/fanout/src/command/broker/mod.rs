@@ -1,4 +1,4 @@
-//! The broker of the configuration, opened.
+//! Opens the configured broker.
 
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -1,4 +1,4 @@
-//! What the monitoring ports of NATS servers say of how often files reach the disk; no client of theirs is told.
+//! Asks the monitoring ports of NATS servers how often files are synced to disk, which clients are not told.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! NATS, as the configuration says.
+//! Opens NATS as configured.
 
 use std::sync::Arc;
 

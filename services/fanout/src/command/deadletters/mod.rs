@@ -1,4 +1,4 @@
-//! `fanfare deadletters`: lists, shows and publishes again what could not be used.
+//! `fanfare deadletters`: lists, shows and replays events that could not be used.
 
 mod list;
 mod replay;

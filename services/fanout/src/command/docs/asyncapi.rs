@@ -1,4 +1,4 @@
-//! The channels as AsyncAPI 3.0: what a node receives from producers, and what it sends to tabs.
+//! The channels as AsyncAPI 3.0: what a node receives from producers, and what it sends to clients.
 
 use fanfare_event::EventType;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! An event that could be, to show what becomes of it.
+//! A sample event of a schema, for the documents.
 
 use fanfare_event::{Attributes, Encoded, Event, EventType, Field, Kind, Registry, Timestamp};
 use serde_json::{Map, Value as Json, json};

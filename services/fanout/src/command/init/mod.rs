@@ -1,4 +1,4 @@
-//! `fanfare init`: a configuration, an event, a route and a page, to begin with.
+//! `fanfare init`: writes a configuration, an event, a route and a page to start from.
 
 use std::fs;
 use std::io::{self, Write as _};

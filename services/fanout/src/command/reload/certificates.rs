@@ -1,4 +1,4 @@
-//! Certificates and keys that are others while the node runs: checked first, and as they were if anything is wrong with them.
+//! Certificates and keys that change while the node runs: checked first, and kept as they were if a file has a fault.
 
 use std::collections::HashMap;
 use std::sync::Arc;

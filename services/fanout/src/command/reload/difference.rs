@@ -1,4 +1,4 @@
-//! Which keys of a configuration file are not what they were.
+//! Finds the keys of a configuration file that have changed.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Whether other hubs may take the place of those that a node has, while it runs; pure.
+//! Whether new hubs may replace those of a running node; pure.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a node reads again while it runs: its hubs, schemas and routes, and of its other settings those that move no tab.
+//! Reloading: what a running node reads again. Hubs, schemas and routes, and those settings that close no connection.
 
 mod certificates;
 mod difference;

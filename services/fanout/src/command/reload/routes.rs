@@ -1,4 +1,4 @@
-//! Routes and schemas that change while the node runs: checked first, and as they were if anything is wrong with them.
+//! Routes and schemas that change while the node runs: checked first, and kept as they were if a file has a fault.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Settings that change while the node runs: checked first, and as they were if anything is wrong with them. What can only
-//! change with a start is named.
+//! Settings that change while the node runs: checked first, and kept as they were if the file has a fault. Keys that
+//! need a restart are named.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
