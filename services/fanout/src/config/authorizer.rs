@@ -20,7 +20,7 @@ const MAX_CACHE: u64 = 300;
 /// A service that is asked before a call is carried out.
 #[derive(Debug, Clone)]
 pub struct AuthorizerConfig {
-    /// What it is asked.
+    /// The question that it is asked.
     pub form: QuestionForm,
     /// How long an answer that allows is used again.
     pub cache: Duration,

@@ -12,7 +12,7 @@ pub(super) const KEYS: &[&str] = &["origins", "headers"];
 pub struct CorsConfig {
     /// The origins.
     pub origins: OriginPatterns,
-    /// The headers that their requests may carry beside those that are always allowed.
+    /// The headers that their requests may carry in addition to the usual ones.
     pub headers: CorsHeaders,
 }
 

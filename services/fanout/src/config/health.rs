@@ -10,7 +10,7 @@ use crate::document::section::Section;
 pub struct HealthConfig {
     /// From so many open connections on; if absent, from nine tenths of the most that there may be.
     pub degraded_connections: Option<usize>,
-    /// From this lag behind the stream on.
+    /// From this lag on.
     pub degraded_lag: Duration,
     /// Where load balancers ask on the port of the hubs whether the node is ready.
     pub path: Option<String>,

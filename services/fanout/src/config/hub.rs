@@ -52,7 +52,7 @@ pub(super) const KEYS: &[&str] = &[
 /// The longest that a connection may outlive its token, in minutes: no token lives longer.
 const MAX_AFTER_EXPIRY: u64 = 30 * 24 * 60;
 
-/// A hub as it is configured.
+/// A hub of the configuration.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// Its path, for instance `/hubs/notifications`.
@@ -67,9 +67,9 @@ pub struct HubConfig {
     pub require_roles: Option<Vec<String>>,
     /// What a token must say to connect, all of it.
     pub require_claims: Vec<RequiredClaim>,
-    /// Whoever has one of these roles may name any org.
+    /// Users with one of these roles may name any org.
     pub any_org_roles: Vec<String>,
-    /// Whether a new connection hears nothing before it has said where it stands or is quiet.
+    /// Whether a new connection waits until it has said where it stands or is quiet.
     pub catch_up: bool,
     /// The cookie in which a page's requests may carry the token.
     pub cookie: Option<Arc<str>>,
@@ -77,9 +77,9 @@ pub struct HubConfig {
     pub after_expiry: u32,
     /// Whether an open connection may go on with another token.
     pub token_refresh: bool,
-    /// The methods that its clients may call, beside those that every hub has.
+    /// The methods that its clients may call, in addition to the built-in ones.
     pub methods: Vec<Arc<Declared>>,
-    /// The groups whose members are told who is there.
+    /// The groups with presence.
     pub presence: Vec<Arc<presence::Declared>>,
     /// How often clients may call all of these together.
     pub rates: Box<[CallRate]>,
@@ -128,8 +128,8 @@ impl HubConfig {
         of_methods.chain(self.rates.iter()).any(|rate| rate.per == Per::Address)
     }
 
-    /// The names of the claims that its rules and methods name beside those with a meaning of their own: tokens are
-    /// read for these and no others.
+    /// The names of other claims that its rules and methods use, beside user, org, roles and session: tokens are
+    /// read for these only.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         let described = self.presence.iter().flat_map(|presence| &presence.describe);
         let of_methods = self.methods.iter().flat_map(|method| method.claims());

@@ -8,10 +8,10 @@ use super::issuer::Issuers;
 use super::required_claim::RequiredClaim;
 use crate::document::section::Section;
 
-/// Makes a fault of each hub that nobody could connect to, because no token can say what it requires.
+/// Reports each hub to which nobody could connect, because no token can have the claims that it requires.
 ///
-/// Tokens of most claims are the platform's own affair; what can be told from the configuration alone is told. The
-/// development key can sign anything; it counts only where there is no issuer of users beside it.
+/// Most claims are up to the platform; this reports only what the configuration alone shows. The
+/// development key can sign anything; it counts only if there is no issuer of users.
 pub(super) fn check(root: &Section<'_>, hubs: &[HubConfig], issuers: &Issuers) {
     let of_users: Vec<_> = issuers.issuers.iter().filter(|issuer| issuers.has_users(&issuer.issuer)).collect();
     for hub in hubs {
@@ -21,7 +21,7 @@ pub(super) fn check(root: &Section<'_>, hubs: &[HubConfig], issuers: &Issuers) {
         };
         let mut is_faulty = false;
         for required in &hub.require_claims {
-            // Of several issuers the first that names it tells what is wrong.
+            // Of several issuers, the first one that names it decides what is wrong.
             let wrong = of_users.iter().map(|issuer| why_not(issuer, required)).collect::<Option<Vec<_>>>();
             if let Some((message, help)) = wrong.and_then(|wrong| wrong.into_iter().next()) {
                 fault(message, help);

@@ -6,7 +6,7 @@ use crate::document::section::Section;
 
 /// Makes a fault of each hub that nobody could connect to, because no token can carry a role that it requires.
 ///
-/// The development key can sign anything; it counts only where there is no issuer of users beside it.
+/// The development key can sign anything; it counts only if there is no issuer of users.
 pub(super) fn check(root: &Section<'_>, hubs: &[HubConfig], issuers: &Issuers, development: bool) {
     let of_users: Vec<_> = issuers.issuers.iter().filter(|issuer| issuers.has_users(&issuer.issuer)).collect();
     if of_users.is_empty() && development {

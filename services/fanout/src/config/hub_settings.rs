@@ -14,11 +14,11 @@ pub struct ConnectionSettings {
     /// How long the client may stay silent once it has sent a Ping, and how long a lost socket may be
     /// replaced.
     pub client_timeout: Duration,
-    /// Longest hub message that is taken, in bytes.
+    /// The longest hub message that is accepted, in bytes.
     pub message_bytes: usize,
     /// Invocations a client may make in a minute.
     pub invocations_per_minute: u32,
-    /// Whether errors say what was wrong with what the client sent.
+    /// Whether errors say what was wrong with a client's message.
     pub detailed_errors: bool,
 }
 
@@ -32,7 +32,7 @@ pub(crate) const KEYS: &[&str] = &[
     "detailed_errors",
 ];
 
-/// What holds where nothing is said; the times are those of ASP.NET.
+/// The defaults; the times are those of ASP.NET.
 pub(super) const DEFAULT: ConnectionSettings = ConnectionSettings {
     handshake: Duration::from_secs(15),
     keepalive: Duration::from_secs(15),
@@ -42,7 +42,7 @@ pub(super) const DEFAULT: ConnectionSettings = ConnectionSettings {
     detailed_errors: true,
 };
 
-/// Reads them from a section; what it does not say is as in `default`.
+/// Reads them from a section; missing keys are as in `default`.
 pub(super) fn read(section: &Section<'_>, default: ConnectionSettings) -> ConnectionSettings {
     let seconds =
         |key, low, high, default: Duration| Duration::from_secs(section.integer(key, low..=high, default.as_secs()));
@@ -63,7 +63,7 @@ pub(super) fn read(section: &Section<'_>, default: ConnectionSettings) -> Connec
         );
         let help = "twice as long is usual, since clients ping as often as the server does";
         let said = ["client_timeout_seconds", "keepalive_seconds"].into_iter().find(|key| section.value(key).is_some());
-        // Where neither is said here, it is a fault of the other place.
+        // If neither is set here, the fault is reported at the other place.
         if let Some(key) = said {
             section.fault(key, message, Some(help.to_owned()));
         }

@@ -24,7 +24,7 @@ const APART: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Checks that it is said who issues tokens of users, and what keeps several of them apart.
+/// Checks that it is known which issuer has users, and what keeps the users of several issuers apart.
 pub(super) fn check_users(issuers: &[Section<'_>]) {
     for issuer in issuers.iter().filter(|issuer| issuer.value("users").is_none() && issuer.value("publish").is_none()) {
         let message = format!("{} does not say whether it issues tokens of users", named(issuer));

@@ -34,7 +34,7 @@ const HOLES: [(&str, Hole); 5] = [
     ("realm", Hole::Realm),
 ];
 
-/// One rule: whoever has the values that the template names, and one of the roles if any are listed, is in the group.
+/// One rule: connections that have the values of the template, and one of the roles if any are listed, join the group.
 #[derive(Debug, Clone)]
 pub struct JoinRule {
     template: GroupTemplate,
@@ -131,7 +131,7 @@ impl JoinRule {
         }
     }
 
-    /// Joins the groups of all that the holes stand for; whoever lacks a value that the rule names is in none.
+    /// Joins the groups for all values of the holes; a connection that lacks a value joins none.
     fn join(&self, joiner: &Joiner<'_>, org: Option<&Id>, into: &mut Vec<GroupName>) {
         let values: SmallVec<[_; 2]> = self.holes.iter().map(|hole| joiner.values(hole, org)).collect();
         let owner = Owner { realm: joiner.realm, user: Some(joiner.user.as_str()) };

@@ -8,7 +8,7 @@ use crate::limit::AskedMemory;
 /// The bounds of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// What holds for connections of hubs that say nothing else.
+    /// The limits of connections of hubs without their own.
     pub connection: ConnectionSettings,
     /// The largest body of `POST /events`, in bytes.
     pub event_bytes: usize,
@@ -20,7 +20,7 @@ pub struct Limits {
     pub resume_bytes: usize,
     /// The most reads of the broker for resumes at the same time.
     pub resume_reads: usize,
-    /// What is kept in memory, as far as it is said.
+    /// The bounds of memory, if set.
     pub memory: AskedMemory,
     /// The most retained values.
     pub retained_values: usize,
@@ -71,7 +71,7 @@ impl Default for Limits {
     }
 }
 
-/// Reads `[limits]`; what is not given has its default. `knows_addresses` says whether the proxies in front of the node
+/// Reads `[limits]`; missing keys have their defaults. `knows_addresses` says whether the proxies in front of the node
 /// are declared.
 pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let d = Limits { edge: EdgeLimits::default_with(knows_addresses), ..Limits::default() };

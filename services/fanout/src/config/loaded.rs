@@ -12,7 +12,7 @@ use crate::route::{RouteTable, with_declared_events};
 /// The most route files of a folder.
 const MAX_ROUTE_FILES: usize = 1000;
 
-/// All that a node is told, checked against each other.
+/// Everything that configures a node, checked against each other.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.

@@ -75,7 +75,7 @@ pub enum PageConfig {
     None,
 }
 
-/// All that one node is told.
+/// The checked configuration of one node.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `[node]`.
@@ -112,7 +112,7 @@ pub struct Config {
     pub hubs: Vec<HubConfig>,
     /// How log lines look.
     pub log: LogFormat,
-    /// What is served at `/`.
+    /// The page at `/`.
     pub page: PageConfig,
     /// What works and is hardly meant.
     pub warnings: Vec<Fault>,
@@ -302,7 +302,7 @@ fn existing(section: &Section<'_>, paths: &Paths) -> Option<PathBuf> {
     Some(path)
 }
 
-/// What one node seals, the others must open.
+/// Every node must be able to open what another node seals.
 fn check_secret(root: &Section<'_>, node: Option<&NodeConfig>, broker: Option<&BrokerConfig>) {
     let (Some(node), Some(broker)) = (node, broker) else { return };
     let said =

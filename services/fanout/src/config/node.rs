@@ -30,25 +30,25 @@ pub struct NodeConfig {
     pub advertise: Option<String>,
     /// Where other nodes reach the hubs, in the same form; if absent, the node finds out.
     pub advertise_hubs: Option<String>,
-    /// The certificates of the listeners, and whom the node trusts that asks others.
+    /// The certificates of the listeners, and which certificates the node trusts in other nodes.
     pub tls: NodeTls,
     /// The folder of what the node keeps for itself.
     pub data: PathBuf,
     /// The secret that cursors and connection tokens are sealed with; if absent, one is kept in the data folder.
     pub secret: Option<Secret>,
-    /// The secret before it, which still opens what was sealed with it.
+    /// The previous secret, which still opens what it sealed.
     pub previous_secret: Option<Secret>,
     /// The most open connections; if absent, what the limit of open files leaves.
     pub max_connections: Option<usize>,
     /// The most TCP connections that wait for a request; if absent, a share of what the limit of open files leaves.
     pub http_connections: Option<usize>,
-    /// The proxies in front of the node; absent if nobody has said whether there are any.
+    /// The proxies in front of the node; absent if the configuration does not say.
     pub trusted_proxies: Option<TrustedProxies>,
     /// The hosts under which pages know the node, in lower case; if empty, whatever a request names.
     pub hosts: Vec<String>,
-    /// How long a stopping node takes to say goodbye.
+    /// How long a stopping node takes to close its connections.
     pub drain: Duration,
-    /// Whether the configuration file is read again as it changes.
+    /// Whether the configuration file is read again when it changes.
     pub watch: bool,
 }
 

@@ -12,7 +12,7 @@ impl Paths {
         Self(config.parent().unwrap_or(Path::new("")).to_owned())
     }
 
-    /// The path that a text of the file stands for.
+    /// The path that a text of the file means.
     pub(super) fn resolve(&self, text: &str) -> PathBuf {
         let mut resolved = PathBuf::new();
         for part in self.0.join(text).components() {

@@ -11,7 +11,7 @@ use crate::vocabulary::personal::{holds_address, is_personal};
 /// The keys by which methods name groups.
 const GROUP_KEYS: [&str; 3] = ["join", "leave", "touch"];
 
-/// The keys of a route that say what is sent.
+/// The keys of a route that shape what is sent.
 const SENT_KEYS: [&str; 4] = ["toast", "featureFlag", "logout", "send"];
 
 const IN_GROUPS: &str = "name the group by an id; group names appear in logs";
@@ -20,7 +20,7 @@ const IN_GROUPS: &str = "name the group by an id; group names appear in logs";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Personal(HashMap<String, Vec<String>>);
 
-/// Reads `personal` of every hub, and checks what its connections join and its clients may call.
+/// Reads `personal` of every hub, and checks the groups that connections join and the methods that clients call.
 pub(super) fn check_hubs(root: &Section<'_>) -> Personal {
     let mut personal = Personal::default();
     let hubs = root.value("hub").and_then(|node| root.nested(node, "[hub]"));
@@ -54,7 +54,7 @@ fn check_hub(hub: &Section<'_>, named: &[String]) {
             }
         }
     }
-    // Who is there is told to others.
+    // Presence is sent to other users.
     hub.value("presence").iter().for_each(|node| check_sent(hub.document(), node, |name| allows(named, name)));
 }
 
@@ -74,7 +74,7 @@ impl Personal {
                 let listed = |hub: &String| self.0.get(hub).is_some_and(|named| allows(named, name));
                 !is_personal(name) || hubs.iter().all(listed)
             };
-            // Fields in `groups` are checked where these are compiled; what is written out is not.
+            // Fields in `groups` are checked when these are compiled; literal text is checked here.
             route.value("groups").iter().for_each(|node| check_written(&document, node));
             for key in ["grant", "withdraw"] {
                 route.value(key).iter().for_each(|node| check_group(&document, node));
@@ -134,7 +134,7 @@ fn check_sent(document: &Document<'_>, node: Node<'_>, allowed: impl Fn(&str) ->
     }
 }
 
-/// The names between braces, without what is said of their form (`{name:text}`).
+/// The names between braces, without their form (`{name:text}`).
 fn holes(template: &str) -> impl Iterator<Item = &str> {
     let inner = template.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     inner.map(|(name, _)| name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())

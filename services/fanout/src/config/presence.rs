@@ -37,7 +37,7 @@ const TOLD: [&str; 4] = ["joined", "left", "together", "snapshot"];
 /// The most texts that describe a user.
 const MOST_DESCRIBED: usize = 16;
 
-/// Names that are taken in every shape.
+/// Names that every shape uses already.
 const TAKEN: [&str; 3] = ["user", "org", "realm"];
 
 /// Reads the presence of a hub.
@@ -217,7 +217,7 @@ impl<'a> Known<'a> {
     /// Of the place and the moment.
     fn place(&self) -> Vec<(String, Source)> {
         let holes = self.template.holes().enumerate();
-        // What is said of a user comes first: a hole of the same name has the same value where it is the user's.
+        // Names of a user come first: a hole of the same name has the same value, if it is the user's.
         let holes = holes.filter(|(_, name)| !TAKEN.contains(name));
         let mut names: Vec<(String, Source)> =
             holes.map(|(index, name)| (name.to_owned(), Source::Group(index))).collect();
@@ -270,7 +270,7 @@ fn message_template(section: &Section<'_>, key: &str, names: &Names) -> Option<M
     Some(MessageTemplate { target: target.value.into(), arguments: arguments? })
 }
 
-/// One argument: texts are templates, everything else stands as it is written.
+/// One argument: texts are templates, everything else is used as it is written.
 fn shape(section: &Section<'_>, node: Node<'_>, names: &Names) -> Option<Shape> {
     let document = section.document();
     let at = node.span().start;

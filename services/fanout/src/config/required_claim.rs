@@ -4,7 +4,7 @@ use fanfare_token::{ClaimName, OtherClaims};
 
 use crate::document::section::{Node, Section, text};
 
-/// A claim without a meaning of its own, and the values of which it must have one.
+/// A claim that a hub requires, and its accepted values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiredClaim {
     /// The claim.
@@ -19,7 +19,7 @@ impl RequiredClaim {
         claims.values(&self.claim).iter().any(|held| self.values.contains(held))
     }
 
-    /// The values of which it must have one.
+    /// The accepted values.
     pub(super) fn values(&self) -> &[String] {
         &self.values
     }

@@ -56,7 +56,7 @@ fn url(section: &Section<'_>, text: Located<&str>) -> Option<Url> {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) => {
             (format!("`url` is not an http or https URL: {:?}", text.value), help)
         }
-        // Not repeated: what stands there may be a password.
+        // Not repeated in the message: it may be a password.
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             ("`url` holds a user or a password".to_owned(), "use the keys `user` and `password_file`")
         }

@@ -5,7 +5,7 @@ use super::paths::Paths;
 use crate::document::Located;
 use crate::document::section::Section;
 
-/// Reads a file that holds one secret in visible ASCII; blanks around it do not count.
+/// Reads a file with one secret in visible ASCII; white space around it is ignored.
 pub(super) fn read(section: &Section<'_>, key: &str, file: Located<&str>, paths: &Paths) -> Option<Secret> {
     let path = paths.resolve(file.value);
     let what = key.strip_suffix("_file").unwrap_or("secret");

@@ -43,18 +43,18 @@ pub struct NodeTls {
     pub hubs: Option<ListenerTls>,
     /// Of the operator's.
     pub operator: Option<ListenerTls>,
-    /// Of what is asked of other nodes.
+    /// For calls to other nodes.
     pub peers: Option<PeersTls>,
 }
 
-/// What a listener, or a node that asks, shows; for how long it is good; and where it is named.
+/// A certificate that a listener or a calling node shows: how long it is valid, and where it is configured.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// `hubs`, `operator` or `peers`.
     pub by: &'static str,
     /// Its file.
     pub path: PathBuf,
-    /// For how long it is good.
+    /// How long it is valid.
     pub validity: Validity,
     /// Where the configuration names it.
     pub spot: Spot,
@@ -100,7 +100,7 @@ impl NodeTls {
         Ok(Self { hubs: listener(&self.hubs)?, operator: listener(&self.operator)?, peers })
     }
 
-    /// The certificates that are shown to others.
+    /// All certificates that this node shows.
     pub fn shown(&self) -> Vec<Shown> {
         let listeners = [("hubs", &self.hubs), ("operator", &self.operator)];
         let listeners = listeners.into_iter().filter_map(|(by, tls)| {

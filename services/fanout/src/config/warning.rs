@@ -34,7 +34,7 @@ pub(super) fn of_config(root: &Section<'_>) -> Vec<Fault> {
     warnings
 }
 
-/// What route files say; one that is no TOML is told elsewhere.
+/// Warnings about route files; a file that is not TOML is reported elsewhere.
 pub(super) fn of_routes(sources: &[Source]) -> Vec<Fault> {
     let of_file = |source| {
         let document = Document::parse(source);
@@ -44,7 +44,7 @@ pub(super) fn of_routes(sources: &[Source]) -> Vec<Fault> {
     sources.iter().flat_map(of_file).collect()
 }
 
-/// An outbox is a producer's table; what waits for a tab is a queue.
+/// An outbox is a producer's table; what waits for a connection is a queue.
 fn old_name(limits: &Section<'_>) -> Option<Fault> {
     limits.value(OLD_QUEUE_BYTES)?;
     let spot = limits.document().spot(limits.place(OLD_QUEUE_BYTES));

@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::document::Located;
 use crate::document::section::{Node, entries, integer};
 
-/// One argument: texts are templates, everything else stands as it is written.
+/// One argument: texts are templates, everything else is used as it is written.
 pub(super) fn compile(scope: &Scope<'_>, node: Node<'_>) -> Option<Expression> {
     let at = node.span().start;
     match node.get_ref() {

@@ -25,7 +25,7 @@ const TEXT_HOLES: [&str; 5] = ["user", "org", "session", "role", "realm"];
 /// One group template of a route.
 #[derive(Debug, Clone)]
 pub(super) struct Audience {
-    /// As the route has it.
+    /// As the route writes it.
     written: Box<str>,
     template: GroupTemplate,
     values: SmallVec<[GroupValue; 2]>,
@@ -97,7 +97,7 @@ impl Audience {
         if items.len() > MAX_SPREAD { Err(BadGroup::TooMany) } else { Ok(()) }
     }
 
-    /// The group as the route has it.
+    /// The group as the route writes it.
     pub(super) fn written(&self) -> &str {
         &self.written
     }
@@ -112,7 +112,7 @@ impl Audience {
         realms.iter().try_for_each(|realm| self.names(context, realm.as_deref(), into))
     }
 
-    /// Whether its groups are others in another realm.
+    /// Whether its groups differ between realms.
     pub(super) fn needs_realm(&self) -> bool {
         self.template.owned().needs_realm()
     }

@@ -30,7 +30,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// That of a route which tells nobody.
+    /// Of a route that sends nothing.
     pub(super) fn silent() -> Self {
         Self { target: "".into(), arguments: Box::default() }
     }

@@ -43,7 +43,7 @@ pub(crate) const KEYS: &[&str] = &[
     "throttle",
 ];
 
-/// What others call a throttle.
+/// Other names for a throttle, which people write instead.
 const THROTTLES: [&str; 6] = ["debounce", "limit", "rate", "rate_limit", "max_per_second", "sample"];
 
 /// The keys of which a route needs one.
@@ -98,7 +98,7 @@ struct Compiler<'c, 'd> {
     /// Every route's name, and where it is declared.
     names: HashMap<&'d str, String>,
     routes: Vec<(Box<str>, Route)>,
-    /// What is declared to remove a retained notification, and as which route.
+    /// Routes with `retain = "remove"`, and their indexes.
     removals: Vec<(Section<'d>, usize)>,
     /// Every route in the form that the digest is made of.
     texts: Vec<String>,
@@ -318,7 +318,7 @@ fn shape(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     }
 }
 
-/// Whether the route says who has access to what, or whether an org is closed, and tells nobody.
+/// Whether the route only changes access or closes an org, and sends nothing.
 fn is_silent(section: &Section<'_>) -> bool {
     let says = ["grant", "withdraw", "close_org", "open_org"].iter().any(|key| section.value(key).is_some());
     says && SHAPES.iter().all(|key| section.value(key).is_none())

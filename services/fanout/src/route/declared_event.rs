@@ -11,7 +11,7 @@ use crate::document::{Document, Fault, Located, Spot};
 const KEYS: &[&str] = &["fields", "version", "key", "revision"];
 const FIELD_KEYS: &[&str] = &["type", "enum", "default", "aliases"];
 
-/// The types of fields, and what they are in Avro.
+/// The types of fields, and their Avro types.
 const TYPES: [&str; 12] =
     ["string", "uuid", "boolean", "int", "long", "float", "double", "bytes", "timestamp", "date", "time", "json"];
 
@@ -30,7 +30,7 @@ struct Declared {
 /// Each [`Fault`] of a declaration, in its file and line.
 pub fn with_declared_events(registry: Registry, sources: &[RouteSource]) -> Result<Registry, Vec<Fault>> {
     let documents: Vec<_> = sources.iter().map(Document::parse).collect();
-    // What is no TOML is told when routes are compiled.
+    // A file that is not TOML is reported when routes are compiled.
     let sound: Vec<_> = documents.into_iter().filter(|document| !document.is_faulty()).collect();
     let declared: Vec<Declared> = sound.iter().flat_map(events).collect();
     let faults: Vec<Fault> = sound.into_iter().flat_map(Document::into_faults).collect();

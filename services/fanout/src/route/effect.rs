@@ -16,10 +16,10 @@ use super::verify::Unroutable;
 use crate::document::section::Section;
 use crate::vocabulary::name::{GroupName, GroupTemplate};
 
-/// The keys of what a route does beside its notification; it has one at most.
+/// The keys of effects; a route has at most one.
 const EFFECTS: [&str; 6] = ["logout", "roles", "grant", "withdraw", "close_org", "open_org"];
 
-/// What an event does beside the notification that it becomes.
+/// The effect of an event, beside its notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing.
@@ -52,7 +52,7 @@ pub enum Effect {
         user: Id,
         /// The groups.
         groups: SmallVec<[GroupName; 2]>,
-        /// Whether they are let in.
+        /// Whether access is granted.
         granted: bool,
         /// Whether the user's connections are in such a group without a call.
         joins: bool,
@@ -117,7 +117,7 @@ impl EffectRule {
         }
     }
 
-    /// The effect of one event; none if an id or a role in it is not one, which [`Self::fault`] tells.
+    /// The effect of one event; none if an id or a role in it is invalid, which [`Self::fault`] reports.
     pub(super) fn of(&self, event: &Event, realm: &RealmRule) -> Effect {
         self.read(event, realm).unwrap_or(Effect::None)
     }
@@ -156,12 +156,12 @@ impl EffectRule {
         }
     }
 
-    /// Whether a route with it says something though it tells nobody.
+    /// Whether a route with this effect makes sense without a notification.
     pub(super) fn stands_alone(&self) -> bool {
         matches!(self, Self::Access { .. } | Self::Org(_))
     }
 
-    /// What it does, as people read it.
+    /// The effect in words, for people.
     pub(super) fn explain(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -188,7 +188,7 @@ impl EffectRule {
             }),
             Self::Access { user, group, granted, joins } => {
                 let mut groups = SmallVec::new();
-                // A list with a faulty item gives the items before it; whoever asks for the groups is told why.
+                // A list with a faulty item gives the items before it; the caller that asks for groups gets the reason.
                 let realm = realm.one(event)?;
                 if group.names(Context::of(event), realm.as_deref(), &mut groups).is_err() {
                     return Ok(Effect::None);
@@ -207,7 +207,7 @@ impl EffectRule {
 
     /// Reads `grant = { user = "{user}", group = "list:{list_id}" }`, or `withdraw` of the same form.
     ///
-    /// What it says must outlive the window, so its event is a state whose key tells one access from another.
+    /// This must outlive the window, so its event is a state whose key tells one access from another.
     pub(super) fn access_rule(
         scope: &Scope<'_>,
         section: &Section<'_>,

@@ -37,7 +37,7 @@ pub(super) enum Presence {
     Always,
     /// Unless its value is null.
     UnlessNull,
-    /// Unless the event says nothing of its value; null is something.
+    /// Unless the event does not contain its value; null counts as a value.
     UnlessUnsaid,
 }
 

@@ -28,7 +28,7 @@ enum Step {
 }
 
 impl Step {
-    /// What is there; nothing where the value holds no such thing.
+    /// The value there; none if there is none.
     fn read<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match (self, value) {
             (Self::Field(index), Value::Record(fields)) => fields.get(*index).map(|(_, value)| value),
@@ -108,7 +108,7 @@ impl FieldPath {
         self.index
     }
 
-    /// What the field holds when it is not null.
+    /// The type of the field's value when it is not null.
     pub(super) fn kind(&self) -> &Kind {
         &self.kind
     }

@@ -7,7 +7,7 @@ use crate::document::section::Section;
 /// The name, or an alias, of the field that says the org of an event.
 pub(super) const ORG: &str = "org";
 
-/// An event that says no org would be heard by groups of the same name in every org.
+/// An event without an org would reach groups of the same name in every org.
 pub(super) fn check(section: &Section<'_>, event_type: &EventType) {
     let schema = event_type.newest();
     if schema.index_of(ORG).is_some() {

@@ -23,7 +23,7 @@ pub(super) fn render(text: &Text, context: Context<'_>) -> Option<String> {
                 if !source.render(context, &mut value) {
                     return None;
                 }
-                // A value at the start is a link of its own; behind other text it is one piece of a path or query.
+                // A value at the start is a link of its own; after other text it is one piece of a path or query.
                 if link.is_empty() { link.push_str(&value) } else { encode(&value, &mut link)? }
             }
         }

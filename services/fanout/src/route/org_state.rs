@@ -12,10 +12,10 @@ use super::text::Text;
 use super::verify::{self, Unroutable};
 use crate::document::section::Section;
 
-/// The most characters of a reason: it stands in a Close message and in an answer of 403.
+/// The most characters of a reason: it is sent in a Close message and in a 403.
 const MAX_REASON: usize = 256;
 
-/// What is said where an event gives no reason.
+/// The reason if an event gives none.
 const NO_REASON: &str = "Your organization has no access at the moment.";
 
 /// What an event does to its org.
@@ -49,7 +49,7 @@ impl OrgRule {
 
     /// Reads `close_org = { reason = "The licence has expired." }` or `open_org = true`.
     ///
-    /// What it says must outlive the window, so its event is a state.
+    /// This must outlive the window, so its event is a state.
     pub(super) fn compile(scope: &Scope<'_>, section: &Section<'_>) -> Option<Self> {
         let (key, rule) = if section.value("close_org").is_some() {
             let close = section.section("close_org")?.allow(&["reason"]);

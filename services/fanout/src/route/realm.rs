@@ -74,7 +74,7 @@ impl InRealm {
     }
 }
 
-/// The realms of those who hear of an event: one, but for a logout. None stands for the one realm without a name.
+/// The realms of the users that get an event: one, except for a logout. None stands for the one realm without a name.
 pub(super) type RealmNames = SmallVec<[Option<Arc<str>>; 1]>;
 
 /// Where a route takes its realm from.
@@ -159,7 +159,7 @@ impl RealmRule {
         })
     }
 
-    /// The realms of the users that hear of it; one without a name where there is but one.
+    /// The realms of the users that get it; one without a name if there is only one.
     pub(super) fn hearing(&self, event: &Event, every: bool) -> Result<RealmNames, Unroutable> {
         if every && self.realms.first().is_some() && self.named(event)?.is_none() {
             return Ok(self.realms.0.iter().cloned().map(Some).collect());

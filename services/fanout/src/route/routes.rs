@@ -6,7 +6,7 @@ use super::RouteTable;
 
 /// The routes as they are now; shared by all that routes.
 ///
-/// Whoever needs them for one event, or for one batch, takes them once: all of it is judged by the same routes.
+/// Take them once for one event or one batch, so that the same routes apply to all of it.
 #[derive(Debug, Clone)]
 pub struct Routes(Arc<RwLock<Arc<RouteTable>>>);
 
@@ -20,7 +20,7 @@ impl Routes {
     /// Puts other routes in their place.
     ///
     /// # Errors
-    /// The names of routes that differ in what a node learns from them. What it has read was read by the old ones, so
+    /// The names of routes whose state-changing parts differ. The node has built its state by the old ones, so
     /// such a change needs a start.
     pub fn replace(&self, table: RouteTable) -> Result<(), Vec<String>> {
         let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);

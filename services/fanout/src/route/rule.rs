@@ -30,9 +30,9 @@ const ID_BYTES: usize = 15;
 pub enum Retain {
     /// Nothing.
     No,
-    /// It is kept for whoever connects later, the newest per slot.
+    /// It is retained for connections that come later, the newest per slot.
     Keep,
-    /// What was kept in its slot is dropped.
+    /// The retained notification of its slot is removed.
     Remove,
 }
 
@@ -63,7 +63,7 @@ impl Route {
         &self.name
     }
 
-    /// Whether a node learns something from it that it keeps: what is retained, who has access, who has logged out.
+    /// Whether it changes state that a node keeps: retained values, access, logouts.
     pub(super) fn is_learnt_by(&self) -> bool {
         self.retain != Retain::No || !matches!(self.effect, EffectRule::None)
     }
@@ -83,7 +83,7 @@ impl Route {
         &self.shape.target
     }
 
-    /// Whether connections of other orgs than the event's may hear of it.
+    /// Whether connections of other orgs than the event's may receive it.
     pub fn cross_org(&self) -> bool {
         self.cross_org
     }
@@ -100,7 +100,7 @@ impl Route {
         }
         let key = event.record.key()?;
         let org = super::verify::org(event).unwrap_or_default();
-        // A control character stands in no hub path, target or org.
+        // No hub path, target or org contains a control character.
         Some([self.hub(), self.target(), org, &*key].join("\u{1f}"))
     }
 
@@ -109,7 +109,7 @@ impl Route {
         Some(self.throttle.as_ref()?.pace((&self.name, &self.hub), event, groups, &self.hasher))
     }
 
-    /// Whether newer notifications may stand for older ones that nobody was told.
+    /// Whether newer notifications may replace older ones that were not sent.
     pub fn is_throttled(&self) -> bool {
         self.throttle.is_some()
     }
@@ -129,7 +129,7 @@ impl Route {
         Some(hasher.finish())
     }
 
-    /// What the event does beside its notification.
+    /// The event's effect beside its notification.
     pub fn effect(&self, event: &Event) -> Effect {
         self.effect.of(event, &self.realm)
     }
@@ -144,7 +144,7 @@ impl Route {
         self.effect.grants()
     }
 
-    /// Whether its events say something even if nobody is told: who has access to what, or whether an org is closed.
+    /// Whether its events matter even if nobody is notified: they change access, or close an org.
     pub(super) fn stands_alone(&self) -> bool {
         self.effect.stands_alone()
     }
@@ -154,7 +154,7 @@ impl Route {
         notification_id(&self.name, attributes)
     }
 
-    /// What it sends to whom, as people read it.
+    /// What it sends to whom, for people.
     pub(super) fn explain(&self) -> String {
         let (name, hub) = (self.name(), self.hub());
         if self.audiences.is_empty() {
@@ -171,14 +171,14 @@ impl Route {
         self.shape.arguments.iter().map(|argument| argument.evaluate(context)).collect()
     }
 
-    /// Whether the route takes this event, whoever hears of it.
+    /// Whether the route takes this event, whatever its audience.
     pub fn takes(&self, event: &Event) -> bool {
         let version = event.record.written_version();
         (self.versions.is_empty() || self.versions.contains(&version))
             && self.when.iter().all(|condition| condition.holds(&event.record))
     }
 
-    /// The event's groups, and why some of what it names is no group.
+    /// The event's groups, and why a name in it is not a group.
     pub(super) fn groups(&self, event: &Event) -> (SmallVec<[GroupName; 2]>, Option<BadGroup>) {
         let (mut groups, mut bad) = (SmallVec::new(), self.effect.access(event).and_then(Result::err));
         let mut realms: Option<RealmNames> = None;

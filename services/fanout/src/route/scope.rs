@@ -14,10 +14,10 @@ use crate::document::{Document, Located, suggest};
 /// The forms in which a value can be asked for: `{size:text}`.
 const FORMS: [&str; 2] = ["text", "compact"];
 
-/// When a template is filled in, which decides what it may name.
+/// When a template is filled in; that decides which names it may use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// To find out who hears what: the notification has neither id nor cursor yet.
+    /// To find the audience: the notification has no id and cursor yet.
     Routing,
     /// To make the notification.
     Sending,
@@ -81,7 +81,7 @@ impl Scope<'_> {
         sound.then(|| Text(parts.into()))
     }
 
-    /// What a name between braces stands for.
+    /// The value of a name between braces.
     pub(super) fn source(&self, name: Located<&str>, phase: Phase) -> Option<Source> {
         let Some((bare, form)) = name.value.split_once(':') else { return self.plain_source(name, phase) };
         let source = self.plain_source(Located { value: bare, at: name.at }, phase)?;

@@ -50,7 +50,7 @@ pub(super) const ATTRIBUTES: [(&str, Source, bool); 9] = [
     ("$source", Source::Producer, true),
 ];
 
-/// An event, and what is known of the notification that it becomes.
+/// An event, and what is known of its notification.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'e> {
     pub(super) event: &'e Event,
@@ -63,7 +63,7 @@ pub(super) struct Context<'e> {
 }
 
 impl<'e> Context<'e> {
-    /// An event of which no notification is made yet.
+    /// An event without a notification yet.
     pub(super) fn of(event: &'e Event) -> Self {
         Self { event, cursor: "", route: "", times: Times::default() }
     }

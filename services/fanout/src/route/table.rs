@@ -15,7 +15,7 @@ use crate::vocabulary::name::GroupName;
 /// All routes of a node.
 #[derive(Debug)]
 pub struct RouteTable {
-    /// What the routes were checked against: events that they route are decoded with these and no others.
+    /// The schemas that the routes were checked against: routed events are decoded with these only.
     schemas: Registry,
     types: HashMap<Box<str>, Entry>,
     digest: String,
@@ -27,7 +27,7 @@ struct Entry {
     routes: Vec<Arc<Route>>,
 }
 
-/// A route that takes an event, and the groups that hear of it.
+/// A route that takes an event, and its groups.
 #[derive(Debug, Clone)]
 pub struct Match<'t> {
     /// The route.
@@ -61,15 +61,15 @@ impl RouteTable {
         Ok(Self { schemas: registry.clone(), types, digest: compiled.digest })
     }
 
-    /// The schemas of the events. A record has its fields in the order of these, and the routes look there.
+    /// The schemas of the events. Records have their fields in the order of these, and the routes use the same indexes.
     #[must_use]
     pub fn schemas(&self) -> &Registry {
         &self.schemas
     }
 
-    /// The routes that take this event, with the groups that hear of it; routes without any are left out.
+    /// The routes that take this event, with their groups; routes without any are left out.
     ///
-    /// Whatever the event says: what is not a group is left out. [`Self::resolve`] says what was wrong with it.
+    /// Invalid group names are left out; [`Self::resolve`] reports them.
     pub fn route<'t>(&'t self, event: &Event) -> SmallVec<[Match<'t>; 2]> {
         let mut matches = SmallVec::new();
         for route in self.of(event).iter().filter(|route| route.takes(event)) {
@@ -144,7 +144,7 @@ impl RouteTable {
         self.types.get(event_type).into_iter().flat_map(|entry| &entry.routes)
     }
 
-    /// One line for each route: its event, what it sends to whom, and what keeps other orgs from hearing it.
+    /// One line per route: its event, what it sends to whom, and what keeps other orgs from it.
     pub fn explain(&self, single_org: Option<&str>) -> Vec<String> {
         let mut lines = Vec::new();
         for (event, entry) in &self.types {

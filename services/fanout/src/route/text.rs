@@ -55,7 +55,7 @@ pub(super) enum Part {
 pub(super) struct Text(pub(super) Box<[Part]>);
 
 impl Text {
-    /// The one value that this text is, if nothing stands around it.
+    /// The only value of this text, if there is nothing around it.
     pub(super) fn single(&self) -> Option<&Source> {
         match &*self.0 {
             [Part::Value(source)] => Some(source),
@@ -80,7 +80,7 @@ impl Text {
         })
     }
 
-    /// The text for one event; a value that is null leaves nothing behind.
+    /// The text for one event; a null value adds nothing.
     pub(super) fn render(&self, context: Context<'_>) -> String {
         let mut out = String::new();
         for part in &self.0 {

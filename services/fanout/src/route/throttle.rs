@@ -16,15 +16,15 @@ use crate::vocabulary::name::GroupName;
 /// The most notifications of a key in a second.
 const MOST: u64 = 1_000;
 
-/// Effects that a notification must not come behind.
+/// Effects after which no notification may be sent.
 const EFFECTS: [&str; 6] = ["logout", "roles", "grant", "withdraw", "close_org", "open_org"];
 
-/// At most so many notifications of an audience and key in a second, of which the newest comes last.
+/// At most so many notifications per second of an audience and key, of which the newest comes last.
 #[derive(Debug, Clone)]
 pub(super) struct Throttle {
     key: Text,
     interval: Duration,
-    /// Whether each event has one group: then that is part of what is told apart.
+    /// Whether each event has one group: then the group is part of the key.
     is_single: bool,
 }
 
@@ -88,7 +88,7 @@ impl Throttle {
     }
 }
 
-/// Where an event has several groups, each of them must hear the newest of a key: the key tells them apart.
+/// If an event has several groups, each must get the newest of a key, so the key must tell the groups apart.
 fn check_audiences(section: &Section<'_>, key: &Text, audiences: &[Audience]) {
     let of_key =
         |index: usize| key.sources().any(|source| matches!(source, Source::Field(field) if field.index() == index));

@@ -30,7 +30,7 @@ pub enum Unroutable {
         /// The field of the body.
         field: String,
     },
-    /// A field that holds an id holds something else.
+    /// A field for an id has an invalid value.
     #[error("the field `{field}` is not an id: {reason}")]
     BadId {
         /// The field.

@@ -46,7 +46,7 @@ pub(super) fn compact<'e>(value: &'e Value, kind: &Kind, times: Times) -> Wire<'
     match (value, kind.of_value(value)) {
         (Value::List(items), kind) => Wire::Array(items.iter().map(|item| compact(item, kind.item(), times)).collect()),
         (Value::Record(entries), kind) => {
-            // What is null in a map was said to be.
+            // A null in a map was set on purpose.
             let said = |value: &Value| !value.is_null() || !matches!(kind, Kind::Record(_));
             let entries = entries.iter().enumerate().filter(|(_, (_, value))| said(value));
             Wire::Map(

@@ -37,7 +37,7 @@ impl Identity {
     /// Joins claims with the org that the request names by `X-Organization-Id` or `?org=`. Of the orgs of a token that
     /// has several, it chooses one.
     ///
-    /// `may_name_any` tells whether these roles may name an org that is not the token's.
+    /// `may_name_any` says whether these roles may name an org that is not the token's.
     ///
     /// # Errors
     /// [`IdentityError`] if the token does not allow that org.
@@ -82,7 +82,7 @@ impl Identity {
         &self.claims
     }
 
-    /// The org that a superadmin named beside their own.
+    /// The org that a superadmin named in addition to their own.
     #[must_use]
     pub fn named_org(&self) -> Option<&Id> {
         self.named_org.as_ref()
@@ -99,15 +99,15 @@ impl Identity {
         self.orgs().any(|own| own == org)
     }
 
-    /// Whether another token of the same caller is newer: issued later, or at the same time and good for longer.
+    /// Whether another token of the same caller is newer: issued later, or at the same time with a later expiry.
     #[must_use]
     pub fn is_older_than(&self, other: &Self) -> bool {
         let age = |who: &Self| (who.claims.issued_at, who.claims.expires_at);
         age(self) < age(other)
     }
 
-    /// Whether both are the same caller: user, realm, session, org and named org. A connection stays what it was opened
-    /// as, so every later request must be by the same (rule 9.2).
+    /// Whether both are the same caller: user, realm, session, org and named org. A connection keeps its identity,
+    /// so every later request must be by the same caller (rule 9.2).
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let (own, others) = (&self.claims, &other.claims);

@@ -7,7 +7,7 @@ use super::Place;
 /// How many changes of one access, or of one user's roles, are remembered: as many as eight intervals have ends.
 pub const CHANGES_KEPT: usize = 16;
 
-/// From where to where an access held.
+/// One interval of access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interval {
     /// Where it was granted.
@@ -18,7 +18,7 @@ pub struct Interval {
 
 impl Interval {
     fn holds(&self, place: Place) -> bool {
-        // What withdraws an access is still told to whom it is withdrawn from.
+        // A withdrawal itself is still sent to the user who loses access.
         place.is_after(self.from) && self.to.is_none_or(|to| !place.is_after(to))
     }
 }
@@ -28,7 +28,7 @@ impl Interval {
 pub struct Intervals(Arc<[Interval]>);
 
 impl Intervals {
-    /// Everything behind one place.
+    /// Everything after one place.
     #[must_use]
     pub fn since(place: Place) -> Self {
         Self(Arc::new([Interval { from: place, to: None }]))
@@ -62,7 +62,7 @@ impl Intervals {
         Self(self.0.iter().chain(other.0.iter()).copied().collect())
     }
 
-    /// Whether what was said at this place was for whom the access is.
+    /// Whether an event at this place is for users with this access.
     #[must_use]
     pub fn hold(&self, place: Place) -> bool {
         self.0.iter().any(|interval| interval.holds(place))

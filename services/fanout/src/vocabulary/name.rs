@@ -15,7 +15,7 @@ use super::owner::{self, Owned, Owner};
 /// The most bytes a group template may have.
 pub const MAX_TEMPLATE_BYTES: usize = 128;
 
-/// Stands between shape and values. Neither may hold control characters, so the joined key is injective.
+/// Separates shape and values. Neither may contain control characters, so the joined key is injective.
 const SEPARATOR: char = '\u{1f}';
 
 /// A pattern of group names: literal text with named holes, for instance `org:{org}/role:{role}`.
@@ -42,7 +42,7 @@ pub enum TemplateError {
     /// A brace has no partner.
     #[error("a `{0}` has no partner; write `{0}{0}` for a plain brace")]
     Brace(char),
-    /// What stands between braces is not a name.
+    /// The text between braces is not a name.
     #[error("`{{{0}}}` is not a field name (letters, digits and `_`)")]
     Hole(String),
     /// Two holes follow each other without text between them.
@@ -168,7 +168,7 @@ pub fn check_value(value: &str) -> Result<(), ValueError> {
 }
 
 fn is_hole_name(name: &str) -> bool {
-    // `{claim.realm_access.roles}`: what stands behind the dot has dots of its own.
+    // `{claim.realm_access.roles}`: the part after the dot has dots of its own.
     let (bare, is_nested) = match name.split_once('.') {
         Some(("claim" | "answer", path)) => (path, true),
         _ => (name, false),
@@ -201,7 +201,7 @@ impl fmt::Debug for GroupTemplate {
 pub struct GroupName(Arc<str>);
 
 impl GroupName {
-    /// A name that another node has made and tells by its [`key`](Self::key).
+    /// A name that another node has made, from its [`key`](Self::key).
     pub(crate) fn told(key: &str) -> Self {
         Self(Arc::from(key))
     }
@@ -217,7 +217,7 @@ impl GroupName {
         self.0.split(SEPARATOR).skip(1).map(owner::bare)
     }
 
-    /// The unambiguous form: the shape and each value behind a U+001F. For maps and digests.
+    /// The unambiguous form: the shape, and each value after a U+001F. For maps and digests.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.0

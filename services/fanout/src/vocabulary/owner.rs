@@ -7,10 +7,10 @@ use smallvec::SmallVec;
 
 use super::name::{GroupTemplate, ValueError, check_value};
 
-/// Stands behind a realm. No value holds control characters, so what is joined with them is injective.
+/// Separates a realm from what follows. No value contains control characters, so joined texts are injective.
 const REALM_END: char = '\u{1e}';
 
-/// Stands behind the user of a session.
+/// Separates the user of a session from the session.
 const USER_END: char = '\u{1d}';
 
 /// The user that a group's values are about.
@@ -37,12 +37,12 @@ impl Owned {
         Self { user: user.filter(|_| realm.is_none()), session: find("session").filter(|_| user.is_none()) }
     }
 
-    /// Whether a group's name needs the user beside its values.
+    /// Whether a group's name needs the user in addition to its values.
     pub(crate) fn needs_user(self) -> bool {
         self.session.is_some()
     }
 
-    /// Whether a group's name depends on the realm beside its values.
+    /// Whether a group's name depends on the realm in addition to its values.
     pub(crate) fn needs_realm(self) -> bool {
         self.user.is_some() || self.session.is_some()
     }

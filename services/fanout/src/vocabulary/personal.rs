@@ -12,7 +12,7 @@ pub fn is_personal(name: &str) -> bool {
     in_words || joined.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
-/// Whether a text holds something that looks like a mail address.
+/// Whether a text contains something that looks like a mail address.
 #[must_use]
 pub fn holds_address(text: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || "._+-".contains(c);
@@ -22,7 +22,7 @@ pub fn holds_address(text: &str) -> bool {
     })
 }
 
-/// The words of a name in `snake_case`, `kebab-case`, `camelCase`, or behind dots.
+/// The words of a name in `snake_case`, `kebab-case`, `camelCase`, or separated by dots.
 fn words(name: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
     let bytes = name.as_bytes();

@@ -36,7 +36,7 @@ impl Place {
         (self.time, self.partition, self.offset)
     }
 
-    /// Whether this place lies behind another.
+    /// Whether this place is after another.
     #[must_use]
     pub fn is_after(self, other: Self) -> bool {
         self.rank() > other.rank()

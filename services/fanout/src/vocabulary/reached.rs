@@ -6,7 +6,7 @@ pub fn reached_over(tls: bool, address: &str) -> String {
     if tls { format!("https://{address}") } else { address.to_owned() }
 }
 
-/// The scheme of what is asked there, with the host and the port.
+/// The scheme to use there, with the host and the port.
 #[must_use]
 pub fn scheme_of(reached: &str) -> (&'static str, &str) {
     match reached.strip_prefix("https://") {

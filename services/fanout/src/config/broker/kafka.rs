@@ -23,7 +23,7 @@ pub struct KafkaConfig {
     pub partitions: u32,
     /// How many servers keep each partition; what the cluster has as default if absent.
     pub replication: Option<u16>,
-    /// Whether what may lose acknowledged events is refused, not only told.
+    /// Whether settings that may lose acknowledged events are refused, instead of only reported.
     pub strict: bool,
     /// Whether topics that are missing are made.
     pub create: bool,

@@ -14,7 +14,7 @@ use super::paths::Paths;
 use crate::document::section::Section;
 use crate::document::{Located, suggest};
 
-/// The broker and what is read of it.
+/// The broker, and how much of its log is read.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
     /// Which broker.
@@ -27,7 +27,7 @@ pub struct BrokerConfig {
     pub window_events: u64,
     /// How long events are kept by the embedded broker, and in streams and topics that Fanfare makes.
     pub retention: Duration,
-    /// How many bytes of events are kept, likewise.
+    /// How many bytes of events are kept there.
     pub retention_bytes: u64,
     /// How long a node that cannot reach the broker still takes new connections.
     pub max_stale: Duration,
@@ -54,7 +54,7 @@ impl BrokerKind {
         }
     }
 
-    /// What it is called.
+    /// Its name, as in a URL.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Embedded(_) => SCHEMES[0],

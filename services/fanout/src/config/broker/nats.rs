@@ -19,13 +19,13 @@ pub struct NatsConfig {
     pub login: NatsLogin,
     /// Whether the connection is encrypted, whatever the server offers.
     pub tls: bool,
-    /// The certificates of those who may vouch for the server; the system's if absent.
+    /// The authorities that the server's certificate must come from; the system's if absent.
     pub ca_file: Option<PathBuf>,
     /// This node's own certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// How many servers keep each stream that is made.
     pub replicas: usize,
-    /// Whether what may lose acknowledged events is refused, not only told.
+    /// Whether settings that may lose acknowledged events are refused, instead of only reported.
     pub strict: bool,
     /// Whether streams that are missing are made.
     pub create: bool,
@@ -66,7 +66,7 @@ pub(super) const KEYS: &[&str] = &[
     "monitor",
 ];
 
-/// Secrets stand in files; what somebody may write in their place.
+/// Secrets are in files; these are the keys that people write instead.
 const PLAIN_SECRETS: [(&str, &str); 4] =
     [("password", "password_file"), ("token", "token_file"), ("credentials", "credentials_file"), ("key", "key_file")];
 
@@ -117,7 +117,7 @@ fn monitor(section: &Section<'_>) -> Vec<Url> {
             {
                 urls.push(url);
             }
-            // Not repeated: what stands there may hold a password.
+            // Not repeated in the message: it may hold a password.
             _ => {
                 let help = "the monitoring port of a server, for instance http://nats-0.nats:8222";
                 section.document().fault(

@@ -51,7 +51,7 @@ fn parameter<'d>(section: &Section<'d>, node: Node<'d>) -> Option<(Located<&'d s
         (None, Some(table)) => {
             let table = table.allow(KEYS);
             let words = own_words(&table);
-            // What is told in own words where it is blank must not be blank.
+            // An argument with an error text of its own for blank values must not be blank.
             let kind = kind(&table, words.blank.is_some());
             (table.required("name")?, kind?, words)
         }

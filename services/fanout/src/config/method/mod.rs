@@ -35,7 +35,7 @@ pub(super) const KEYS: &[&str] =
 /// What a method may do with groups; one of these at most.
 const DEEDS: [(&str, Deed); 3] = [("join", Deed::Join), ("leave", Deed::Leave), ("touch", Deed::Touch)];
 
-/// The keys of which a method that joins or publishes needs one.
+/// The keys of which a method that joins or publishes needs at least one.
 const AUTHORIZATIONS: [&str; 3] = ["allow", "grant", "authorizer"];
 
 /// Reads all methods of a hub.
@@ -215,7 +215,7 @@ fn grant(section: &Section<'_>) -> Option<Spot> {
     Some(section.document().spot(section.place("grant")))
 }
 
-/// What is asked of which authorizer.
+/// The question for the authorizer.
 fn question(section: &Section<'_>, names: Names<'_>, authorizers: &[AuthorizerConfig]) -> Option<Question> {
     let name = section.string("authorizer")?;
     let Some(authorizer) = authorizers.iter().find(|known| *known.form.authorizer == *name.value) else {

@@ -28,7 +28,7 @@ pub(super) fn read(section: &Section<'_>, names: Names<'_>) -> Option<PublishRul
     sound.then_some(rule)
 }
 
-/// Texts are templates, everything else stands as it is written.
+/// Texts are templates, everything else is used as it is written.
 fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shape> {
     let document = section.document();
     let at = node.span().start;
@@ -57,7 +57,7 @@ fn shape(section: &Section<'_>, node: Node<'_>, names: Names<'_>) -> Option<Shap
     }
 }
 
-/// A value as JSON has it.
+/// A value as JSON.
 pub(in crate::config) fn json(section: &Section<'_>, node: Node<'_>) -> Option<Json> {
     let (document, at) = (section.document(), node.span().start);
     match node.get_ref() {

@@ -55,7 +55,7 @@ fn one(rate: &Section<'_>, name: String, public: bool) -> Option<CallRate> {
     })
 }
 
-/// Behind a proxy that the node does not know of, all clients have its address.
+/// Behind an undeclared proxy, all clients have the proxy's address.
 pub(in crate::config) fn check_addresses(root: &Section<'_>, hubs: &[HubConfig], has_proxies: bool) {
     for hub in hubs.iter().filter(|hub| hub.counts_addresses() && !has_proxies) {
         let help = "list the proxies in front of the node, or write trusted_proxies = [] if there are none".to_owned();
