@@ -49,7 +49,7 @@ impl Call {
 }
 
 impl Call {
-    /// What the call costs in memory while it waits, about.
+    /// About how much memory the call takes while it waits.
     #[must_use]
     pub fn memory(&self) -> usize {
         let ids = self.id.as_ref().map_or(0, String::len) + self.uploads.iter().map(|id| id.len() + 48).sum::<usize>();
@@ -81,7 +81,7 @@ pub enum Action {
         /// Whether stateful reconnect counts it.
         tracked: bool,
     },
-    /// The handshake is done: join the groups, then go on with what is owed at connect.
+    /// The handshake is done: join the groups, then send what is owed at connect.
     Opened {
         /// The protocol agreed on.
         protocol: Protocol,
@@ -94,6 +94,6 @@ pub enum Action {
     Streamed(Streamed),
     /// The client has everything up to this message (stateful reconnect).
     Acknowledged(u64),
-    /// The connection is over; send nothing more but what was asked for before.
+    /// The connection is over; send nothing more than what was asked for before.
     End(CloseReason),
 }

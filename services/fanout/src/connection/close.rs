@@ -11,38 +11,38 @@ pub enum Fault {
     Client,
     /// The node could not go on.
     Server,
-    /// Nobody: the connection ended as it was meant to.
+    /// Nobody: the connection ended normally.
     Nobody,
 }
 
 /// Why a connection ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The client said Close.
+    /// The client sent Close.
     ClientClosed,
     /// The socket ended without a word.
     ClientGone,
     /// No handshake within its time.
     HandshakeTimeout,
-    /// The handshake asked for what the server does not speak.
+    /// The handshake asked for a protocol or version that the server does not speak.
     HandshakeRefused,
-    /// A hub message above the limit in bytes, if the client is told of it.
+    /// A hub message above the limit in bytes, if the client may know the limit.
     MessageTooLarge(Option<usize>),
-    /// A message that is not of the hub protocol; what is wrong with it, if the client is told.
+    /// An invalid message of the hub protocol; what is wrong with it, if the client may know.
     InvalidMessage(Option<String>),
     /// The bytes were no WebSocket frames.
     InvalidFrame,
     /// Nothing came from the client for the client timeout.
     ClientTimeout,
-    /// The tab takes nothing of what it is sent, or falls out of the replay window.
+    /// The client takes nothing of what it is sent, or falls out of the replay window.
     SlowConsumer,
     /// The client keeps sending far more than its rate.
     Flood,
-    /// The client does not acknowledge what it gets, so its connection cannot be kept resumable.
+    /// The client does not acknowledge what it gets, so its connection cannot be resumed.
     Unacknowledged,
     /// A logout ended the user's sessions, or this one.
     LoggedOut,
-    /// The roles that the hub requires were taken away.
+    /// The user lost the roles that the hub requires.
     Forbidden,
     /// An operator closed it.
     ClosedByOperator,
@@ -52,7 +52,7 @@ pub enum CloseReason {
     TokenExpired,
     /// The node is shutting down.
     Draining,
-    /// The node has lost a part of the log; the client comes back with its cursor and is told so by its resume.
+    /// The node has lost a part of the log; the client comes back with its cursor, and its resume says so.
     LogGap,
     /// The node could not go on with this connection.
     ServerError,
@@ -103,19 +103,19 @@ impl CloseReason {
         self.row().label
     }
 
-    /// Whose fault it is.
+    /// At whose fault it ends.
     #[must_use]
     pub fn fault(&self) -> Fault {
         self.row().fault
     }
 
-    /// Whether the caller has lost the right to be here: what it has asked for is not carried out any more.
+    /// Whether the caller has lost the right to be here: waiting calls are no longer carried out.
     #[must_use]
     pub fn voids_calls(&self) -> bool {
         matches!(self, Self::LoggedOut | Self::Forbidden | Self::OrgClosed(_) | Self::TokenExpired)
     }
 
-    /// Whether its user has lost the right to be here; one whose token ran out comes back with another.
+    /// Whether its user has lost the right to be here; a client whose token expired comes back with another.
     #[must_use]
     pub fn is_about_rights(&self) -> bool {
         matches!(self, Self::LoggedOut | Self::Forbidden | Self::OrgClosed(_))
@@ -127,7 +127,7 @@ impl CloseReason {
         self.row().allow_reconnect
     }
 
-    /// The Close message to send before the socket is closed; `None` where none is sent.
+    /// The Close message to send before the socket is closed; `None` if none is sent.
     ///
     /// The texts of the two errors that ASP.NET has are ASP.NET's own: clients show and match them.
     #[must_use]

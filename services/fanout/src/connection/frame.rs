@@ -10,7 +10,7 @@ use fanfare_signalr::negotiate::Transport;
 use crate::route::Route;
 use crate::websocket::{Opcode, frame_header};
 
-/// How bytes of the hub protocol travel: what a transport puts around them.
+/// How a transport wraps bytes of the hub protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireForm {
     /// A WebSocket frame: text for JSON, binary for MessagePack.
@@ -108,7 +108,7 @@ impl PerProtocol {
 }
 
 impl Frame {
-    /// What `route` makes of `event`, with the cursor that clients keep.
+    /// The notification that `route` makes of `event`, with the cursor that clients keep.
     #[must_use]
     pub fn new(route: &Arc<Route>, event: &Arc<Event>, cursor: &str) -> Self {
         Self { route: Arc::clone(route), event: Arc::clone(event), cursor: cursor.into(), wires: Wires::default() }

@@ -8,10 +8,10 @@ pub struct Home {
 }
 
 impl Home {
-    /// The longest address, in bytes: a token has room for so much beside the rest.
+    /// The longest address, in bytes: a token has that much room for it.
     pub const LONGEST_ADDRESS: usize = 128;
 
-    /// The home of what a process negotiates; none if its address is too long to be told.
+    /// The home of what a process negotiates; none if its address is too long.
     #[must_use]
     pub fn new(process: u64, address: &str) -> Option<Self> {
         (address.len() <= Self::LONGEST_ADDRESS).then(|| Self { process, address: address.into() })
@@ -23,7 +23,7 @@ impl Home {
         self.process
     }
 
-    /// Where its hubs are reached, as `host:port`, or `https://host:port` where they speak TLS.
+    /// The address of its hubs, as `host:port`, or `https://host:port` if they speak TLS.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -37,7 +37,7 @@ impl Home {
         payload.extend_from_slice(self.address.as_bytes());
     }
 
-    /// Reads it back, with what stands behind it.
+    /// Reads it back, and returns what follows it.
     pub(super) fn read(bytes: &[u8]) -> Option<(Option<Self>, &[u8])> {
         let (process, rest) = bytes.split_first_chunk::<8>()?;
         let (length, rest) = rest.split_first()?;

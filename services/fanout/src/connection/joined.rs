@@ -14,9 +14,9 @@ use crate::vocabulary::{Membership, Place};
 /// One group that a connection asked to be in.
 #[derive(Debug)]
 pub(crate) struct Joined {
-    /// The group, and where an event granted it.
+    /// The group, and the intervals in which events granted it.
     pub membership: Membership,
-    /// Up to where in the log it is known by what is retained or by a resume; what lies behind comes live.
+    /// Up to here in the log it is covered by retained values or a resume; everything later comes live.
     pub live_from: Position,
     /// The method that joined it.
     pub method: Arc<Declared>,
@@ -51,7 +51,7 @@ pub(crate) struct JoinedGroups(Option<Box<Inner>>);
 #[derive(Debug)]
 struct Inner {
     groups: Vec<Joined>,
-    /// The newest position from which any of them is live: behind it there is nothing to tell apart.
+    /// The newest position from which any of them is live: after it, all groups are alike.
     until: Position,
 }
 
@@ -88,7 +88,7 @@ impl JoinedGroups {
         }
     }
 
-    /// Removes those of which this holds, and gives them back.
+    /// Removes those that match, and returns them.
     pub(crate) fn remove(&mut self, gone: impl Fn(&Joined) -> bool) -> Vec<Joined> {
         let Some(inner) = &mut self.0 else { return Vec::new() };
         let removed = inner.groups.extract_if(.., |joined| gone(joined)).collect();
@@ -98,7 +98,7 @@ impl JoinedGroups {
         removed
     }
 
-    /// Goes on in a new stream, of which everything behind `from` comes live.
+    /// Continues in a new stream, of which everything after `from` comes live.
     pub(crate) fn renew(&mut self, from: &Position) {
         let Some(inner) = &mut self.0 else { return };
         inner.until.clone_from(from);
@@ -117,13 +117,13 @@ impl JoinedGroups {
         joined.any(|joined| !place.is_within(&joined.live_from))
     }
 
-    /// Up to where a replay must read for a connection that is live from `tab` on.
+    /// How far a replay must read for a connection that is live from `tab` on.
     pub(crate) fn replay_until(&self, tab: &Position) -> Position {
         self.0.as_ref().map_or_else(|| tab.clone(), |inner| later(tab, &inner.until))
     }
 }
 
-/// The position that covers what either does. Of another incarnation the newer one counts.
+/// The position that covers both. If their incarnations differ, the newer one counts.
 fn later(earlier: &Position, newer: &Position) -> Position {
     if earlier.incarnation() != newer.incarnation() {
         return newer.clone();

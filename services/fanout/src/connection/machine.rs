@@ -16,10 +16,10 @@ use crate::config::ConnectionSettings as Settings;
 /// to a host: six streams leave none for the POSTs that would shake hands on them, nor for anything else of the page.
 const EVENT_STREAM_HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// What ends a handshake and each message of JSON.
+/// The end of a handshake and of each JSON message.
 const RECORD_SEPARATOR: u8 = 0x1e;
 
-/// How long a socket that replaces another may take to say where it goes on.
+/// How long a socket that replaces another may take to send its Sequence.
 const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ enum Phase {
     Lost {
         since: Instant,
     },
-    /// A new socket is there and has not said where it goes on.
+    /// A new socket is there and has not sent its Sequence.
     Resuming {
         since: Instant,
     },
@@ -44,7 +44,7 @@ enum Phase {
 pub struct Connection {
     phase: Phase,
     transport: Transport,
-    /// What the handshake agreed on; stays known after the end, for the last bytes.
+    /// The result of the handshake; kept after the end, for the last bytes.
     protocol: Option<Protocol>,
     /// Whether negotiation agreed on stateful reconnect; the handshake has the last word.
     may_resume: bool,
@@ -175,7 +175,7 @@ impl Connection {
             Ok(Some((request, consumed))) => {
                 self.phase = Phase::Open;
                 self.protocol = Some(request.protocol);
-                // Version 2 is how a client says that it will count.
+                // Version 2 means that the client counts messages.
                 let stateful = self.may_resume && request.version >= 2;
                 self.inbound = stateful.then(Inbound::default);
                 actions.push(untracked(handshake::ACCEPTED.to_vec()));
@@ -266,7 +266,7 @@ impl Connection {
         }
     }
 
-    /// Notes that the client is alive, though nothing of it is read.
+    /// Notes that the client is alive, though nothing of it was read.
     pub fn heard(&mut self, now: Instant) {
         self.received = now;
     }
@@ -286,7 +286,7 @@ impl Connection {
         false
     }
 
-    /// Another socket has taken the place of the lost one, or of one whose loss is not known yet.
+    /// Another socket has replaced the lost one, or one whose loss is not known yet.
     pub fn replace_socket(&mut self, now: Instant) {
         self.partial = Vec::new();
         (self.received, self.sent) = (now, now);

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use thiserror::Error;
 
-/// What a kept frame costs beside its bytes.
+/// The overhead of a kept frame.
 const FRAME_OVERHEAD: usize = 64;
 
 /// How many bytes of memory a side keeps for the other at the most; the clients keep as many bytes.
@@ -20,7 +20,7 @@ pub const UNACKNOWLEDGED_BYTES: usize = 100_000;
 #[error("the client has not acknowledged {UNACKNOWLEDGED_BYTES} bytes")]
 pub struct TooMuch;
 
-/// What was sent and not acknowledged, ready to be sent again with the same bytes.
+/// Messages that were sent and not acknowledged, ready to be sent again with the same bytes.
 #[derive(Debug)]
 pub struct Unacknowledged {
     frames: VecDeque<Bytes>,
@@ -65,23 +65,23 @@ impl Unacknowledged {
         self.first
     }
 
-    /// What to send again, in order.
+    /// The messages to send again, in order.
     pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
         self.frames.iter()
     }
 }
 
-/// The client announced a message behind the one that is expected: something is lost for good.
+/// The client announced a later message than the expected one: some are lost for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("Sequence ID greater than amount of messages we've received.")]
 pub struct Gap;
 
-/// Which of the client's messages have been taken.
+/// Which of the client's messages were received.
 #[derive(Debug)]
 pub struct Inbound {
     /// The number of the next message on this socket.
     next: u64,
-    /// The highest number taken.
+    /// The highest number received.
     taken: u64,
     /// The highest number acknowledged to the client.
     acknowledged: u64,
@@ -94,7 +94,7 @@ impl Default for Inbound {
 }
 
 impl Inbound {
-    /// The client tells the number of its next message.
+    /// The client announces the number of its next message.
     ///
     /// # Errors
     /// [`Gap`] if messages are missing.
@@ -106,7 +106,7 @@ impl Inbound {
         Ok(())
     }
 
-    /// Counts a message; false if it was taken before.
+    /// Counts a message; false if it was received before.
     pub fn take(&mut self) -> bool {
         let number = self.next;
         self.next += 1;

@@ -10,14 +10,14 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Membership, Place};
 
-/// The groups of one connection, with where each of them begins for it.
+/// The groups of one connection, and from where each is live for it.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     /// The groups it is in by its claims.
     pub memberships: Vec<Membership>,
     /// The groups it has joined by hub methods.
     pub joined: JoinedGroups,
-    /// Up to where in the log it was told at connect; what lies behind comes live. None before it was let in.
+    /// Up to here in the log, what it was sent at connect covers everything. None before admission.
     pub live_from: Option<Position>,
 }
 
@@ -121,12 +121,12 @@ impl Subscriptions {
         missed
     }
 
-    /// Up to where a replay must read; None before it was let in.
+    /// How far a replay must read; None before admission.
     pub(crate) fn replay_until(&self) -> Option<Position> {
         self.live_from.as_ref().map(|live_from| self.joined.replay_until(live_from))
     }
 
-    /// Goes on in a new stream, of which everything behind `from` comes live.
+    /// Continues in a new stream, of which everything after `from` comes live.
     pub(crate) fn renew(&mut self, from: &Position) {
         if let Some(live_from) = &mut self.live_from {
             live_from.clone_from(from);

@@ -22,7 +22,7 @@ impl ConnectionId {
         Self(bits)
     }
 
-    /// Reads back the form that clients are told.
+    /// Reads back the form that clients are given.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -51,7 +51,7 @@ impl fmt::Display for ConnectionId {
 /// What a negotiated connection may do, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionToken {
-    /// The id that the client was told.
+    /// The id that the client was given.
     pub id: ConnectionId,
     /// A digest of hub and user: a token is of no use to anybody else or elsewhere.
     pub owner: u64,
@@ -59,7 +59,7 @@ pub struct ConnectionToken {
     pub stateful: bool,
     /// Whether it was negotiated in the old form, whose id opens the connection too.
     pub is_old: bool,
-    /// When the token stops being good, in seconds since the epoch.
+    /// When the token expires, in seconds since the epoch.
     pub expires: i64,
 }
 

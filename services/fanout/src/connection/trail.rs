@@ -8,18 +8,18 @@ const LONGEST_CORRELATION: usize = 128;
 /// The longest `traceparent` that is kept, in bytes: one of version 00.
 const LONGEST_TRACEPARENT: usize = 55;
 
-/// What the lines of a connection are found by in the logs of others.
+/// Ids by which the lines of a connection are found in the logs of other systems.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trail {
-    /// What the client calls its request.
+    /// The correlation id of the client's request.
     pub correlation: Option<Box<str>>,
     /// The W3C `traceparent` of the request, and once it is open that of the connection.
     pub traceparent: Option<Box<str>>,
 }
 
 impl Trail {
-    /// What the headers of a request say. A correlation id is anybody's text: of one that is too long the begin is kept,
-    /// and what is not printable is left out.
+    /// Reads them from the headers of a request. A correlation id is anybody's text: a long one is cut,
+    /// and unprintable characters are left out.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -31,7 +31,7 @@ impl Trail {
         Self { correlation, traceparent: text("traceparent").and_then(traceparent) }
     }
 
-    /// This, and where it says nothing what another says.
+    /// These, completed by those of another.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Trail {
         self.traceparent.as_deref().and_then(|text| text.get(3..35))
     }
 
-    /// Both as bytes behind a token.
+    /// Both as bytes after a token.
     pub(super) fn write(&self, payload: &mut Vec<u8>) {
         if *self == Self::default() {
             return;
@@ -59,7 +59,7 @@ impl Trail {
         }
     }
 
-    /// Reads it back; nothing of what was not written so.
+    /// Reads them back; none if the bytes were not written this way.
     pub(super) fn read(mut bytes: &[u8]) -> Self {
         let mut next = || {
             let (length, rest) = bytes.split_first()?;
@@ -71,7 +71,7 @@ impl Trail {
     }
 }
 
-/// A `traceparent` that can be kept; none of what is none.
+/// A valid `traceparent`, if it is one.
 pub(super) fn traceparent(text: &str) -> Option<Box<str>> {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {

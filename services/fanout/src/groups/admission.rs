@@ -15,13 +15,13 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Intervals, Membership};
 
-/// The connection must not be let in.
+/// Why a connection must not be admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
     /// A logout has made its token worthless.
     #[error("the token was issued before its user logged out")]
     LoggedOut,
-    /// The roles that the hub, or the named org, asks for were taken away.
+    /// The roles that the hub, or the named org, requires were taken away.
     #[error("the user's roles no longer allow the connection")]
     Forbidden,
     /// An event has closed the user's org to the hub, for this reason.
@@ -39,14 +39,14 @@ impl From<Refused> for CloseReason {
     }
 }
 
-/// What a connection must still have when it joins a group that it asked for.
+/// What a connection must still have when it joins a group by a method.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// Whether the roles suffice.
     pub allows_roles: &'a dyn Fn(&[String]) -> bool,
     /// Whether an event must have granted it.
     pub grant: bool,
-    /// Where the platform's authorizer allowed it, if it was asked.
+    /// The position at which the platform's authorizer allowed it, if it was asked.
     pub decided_at: Option<&'a Position>,
 }
 
@@ -108,8 +108,8 @@ impl Groups {
     /// The token is checked again here, after joining: it may have been good when the request came in
     /// and worthless by now (rule 1.3).
     ///
-    /// Returns the position up to which everything is known to the connection by what is retained or by a resume; what
-    /// lies behind comes live.
+    /// Returns the position up to which retained values or a resume cover everything for the connection;
+    /// everything later comes live.
     ///
     /// # Errors
     /// [`Refused`] if the connection must end.
@@ -125,7 +125,7 @@ impl Groups {
         })
     }
 
-    /// What is retained for groups of a connection, as far as it may hear that.
+    /// What is retained for groups of a connection, as far as it may receive it.
     #[must_use]
     pub fn retained<'a>(
         &self,
@@ -168,7 +168,7 @@ impl Groups {
     }
 }
 
-/// Between which places events granted what is asked for now, if one did or has withdrawn it.
+/// In which intervals events granted this, if any granted or withdrew it.
 fn grant_intervals(
     known: &Projection,
     hub: &HubConfig,

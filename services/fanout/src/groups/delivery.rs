@@ -16,30 +16,30 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
 
-/// One notification on its way to the tabs of its audience.
+/// One notification on its way to the connections of its audience.
 #[derive(Debug)]
 pub struct Delivery {
-    /// Where in the log it comes from: a tab that was told of this place at connect is not told again.
+    /// Its place in the log: a connection that this place was covered for at connect does not get it again.
     pub place: Place,
     /// How far the node had come before it: all that it sent before this was of records up to there.
     pub after: Position,
-    /// What of that waits for its turn and was not sent.
+    /// What of that waits in a throttle and was not sent.
     pub held: Arc<Held>,
-    /// Whether it has waited for its turn itself, so that what came behind it was sent before.
+    /// Whether it has waited in a throttle itself, so that later ones were sent before it.
     pub is_late: bool,
-    /// The hub whose connections hear it.
+    /// The hub whose connections get it.
     pub hub: Arc<str>,
-    /// Its audience; a connection in several of the groups hears it once.
+    /// Its audience; a connection in several of the groups gets it once.
     pub groups: SmallVec<[GroupName; 2]>,
-    /// The org it belongs to: no connection outside of it hears it, whatever its groups.
+    /// The org it belongs to: no connection of another org gets it, whatever its groups.
     pub org: Option<Id>,
-    /// Whether the route says that it crosses orgs.
+    /// Whether the route has `cross_org`.
     pub cross_org: bool,
     /// The bytes.
     pub frame: Frame,
-    /// A newer notification with the same key replaces this one where it still waits.
+    /// A newer notification with the same key replaces this one while it waits.
     pub conflation: Option<u64>,
-    /// Of a logout: only connections that it ends hear of it.
+    /// For a logout: only connections that it ends get it.
     pub ends: Option<ConnectionEffect>,
     /// When the broker stored the event, in milliseconds since the epoch.
     pub stored_at: i64,
@@ -48,7 +48,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// What a route makes of an event, for the groups that it matched.
+    /// The notification that a route makes of an event, for the groups that it matched.
     #[must_use]
     pub fn of(
         record: &Record,
@@ -77,7 +77,7 @@ impl Delivery {
         }
     }
 
-    /// How far a tab of its hub was told before it.
+    /// How far a connection of its hub has been sent everything before it.
     #[must_use]
     pub fn told_before(&self) -> Position {
         if kept(Rule::HeldInCursors) { self.held.before(&self.hub, self.after.clone()) } else { self.after.clone() }
@@ -89,11 +89,11 @@ impl Delivery {
 pub enum ShardMessage {
     /// Write a notification to the members of its groups.
     Deliver(Arc<Delivery>),
-    /// Make open connections feel what an event changed, then answer.
+    /// Apply to open connections what an event changed, then answer.
     ///
     /// The pipeline waits for the answer: a tab that joins a group by an event is a member before the
     /// next event is sent to that group.
     Apply(Arc<ConnectionEffect>, oneshot::Sender<()>),
-    /// Tell tabs who is there. It is of no place in the log, so no cursor has to do with it.
+    /// Send presence. It has no place in the log, so cursors do not cover it.
     Presence(Notice),
 }

@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The most users remembered; beyond it an eviction is not noted, and its tab replays as any other.
 const MOST: usize = 10_000;
 
-/// The most evictions remembered of one user: more tabs than half of it count as that many.
+/// The most evictions remembered of one user: more connections than half of it count as that many.
 const MOST_OF_ONE: usize = 64;
 
 type User = (Option<Arc<str>>, Id);

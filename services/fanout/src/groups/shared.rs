@@ -12,15 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Evictions, Interest, MAX_SHARDS, ShardMessage};
 use crate::projection::{ConnectionEffect, Held, Projection};
 
-/// How many messages may wait for one shard. A shard that is behind holds up the reader of the log,
-/// which loses nothing: the log keeps what is not yet read.
+/// How many messages may wait for one shard. A shard that is behind makes the reader of the log wait,
+/// which loses nothing: the log keeps what is not read yet.
 pub const SHARD_INBOX: usize = 4096;
 
 /// The state shared by pipeline and sockets.
 #[derive(Debug)]
 pub struct Groups {
     projection: RwLock<Projection>,
-    /// Up to where every delivery has been handed to the inboxes; behind the projection by a moment.
+    /// Every delivery up to here has been handed to the inboxes; a moment behind the projection.
     passed: Mutex<Passed>,
     interest: Interest,
     shards: Vec<mpsc::Sender<ShardMessage>>,
@@ -30,10 +30,10 @@ pub struct Groups {
     evictions: Evictions,
 }
 
-/// What was handed to the inboxes.
+/// What has been handed to the inboxes.
 #[derive(Debug)]
 struct Passed {
-    /// All up to here, but for what waits for its turn.
+    /// Everything up to here, except what waits in a throttle.
     position: Position,
     held: Arc<Held>,
 }
@@ -56,13 +56,13 @@ impl Groups {
         }
     }
 
-    /// Reads what the node knows.
+    /// Reads the projection.
     pub fn read<T>(&self, look: impl FnOnce(&Projection) -> T) -> T {
-        // A poisoned lock means that a fold panicked; what it left is still the best that is known.
+        // A poisoned lock means that a fold panicked; the state that it left is still the best there is.
         look(&self.projection.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes what the node knows; the pipeline alone does.
+    /// Changes the projection; only the pipeline does.
     pub fn fold<T>(&self, change: impl FnOnce(&mut Projection) -> T) -> T {
         change(&mut self.projection.write().unwrap_or_else(PoisonError::into_inner))
     }
@@ -89,7 +89,7 @@ impl Groups {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Who was evicted as slow lately.
+    /// Who was closed as slow lately.
     #[must_use]
     pub fn evictions(&self) -> &Evictions {
         &self.evictions
@@ -111,7 +111,7 @@ impl Groups {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).position.advance(record);
     }
 
-    /// Notes what waits for its turn: before the position moves over it, and once it was sent.
+    /// Notes what waits in a throttle: before the position moves past it, and once it was sent.
     pub fn hold(&self, held: Held) {
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         if *passed.held != held {
@@ -150,10 +150,10 @@ impl Groups {
         }
     }
 
-    /// The same of what is no part of the log, and counts for no position.
+    /// The same for a message that is not from the log, and counts for no position.
     pub async fn tell(&self, shard: usize, message: ShardMessage) {
         if let Some(inbox) = self.shards.get(shard) {
-            // A shard that has ended has no tabs to tell.
+            // A shard that has ended has no connections to send to.
             let _ = inbox.send(message).await;
         }
     }

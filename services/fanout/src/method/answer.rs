@@ -3,10 +3,10 @@
 use fanfare_broker::Position;
 use fanfare_token::OtherClaims;
 
-/// What an authorizer said.
+/// The answer of an authorizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes, as things stood at this position of the log, and what else it said of the caller.
+    /// Yes, as of this position of the log, with the claims that it returned.
     Allowed(Position, OtherClaims),
     /// No.
     Refused,

@@ -21,7 +21,7 @@ impl Builtin {
         [Self::Resume, Self::Cursor].into_iter().find(|method| method.name().eq_ignore_ascii_case(target))
     }
 
-    /// The name as it is documented.
+    /// The documented name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Builtin {
         }
     }
 
-    /// Checks the arguments; the cursor, where the method takes one.
+    /// Checks the arguments, and returns the cursor if the method takes one.
     ///
     /// # Errors
     /// The text of the Completion.
@@ -40,7 +40,7 @@ impl Builtin {
             (Self::Resume, [Value::String(cursor)]) if cursor.len() > MAX_CURSOR_BYTES => {
                 Err(format!("Resume: the cursor is longer than {MAX_CURSOR_BYTES} characters."))
             }
-            // A page that has no cursor yet says so, and is told that it may have missed something.
+            // A page without a cursor may call it too, and is answered that it may have missed something.
             (Self::Resume, [] | [Value::Null]) => Ok(None),
             (Self::Resume, [Value::String(cursor)]) if cursor.trim().is_empty() => Ok(None),
             (Self::Resume, [Value::String(cursor)]) => Ok(Some(cursor.clone().into_owned())),

@@ -60,7 +60,7 @@ impl Upload {
     }
 }
 
-/// What a method is called with.
+/// The arguments and context of a call.
 #[derive(Debug)]
 pub struct Arguments {
     /// The method's name, in the client's case.
@@ -71,7 +71,7 @@ pub struct Arguments {
     pub uploads: Vec<Upload>,
 }
 
-/// The connection has ended; what was asked of it can no longer be done.
+/// The connection has ended, so nothing more can be done on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the connection has ended")]
 pub struct Gone;

@@ -50,7 +50,7 @@ pub struct Methods {
     declared: Arc<RwLock<ByHub>>,
 }
 
-/// What the configuration declares, by hub, then by name in lower case.
+/// The declared methods, by hub, then by name in lower case.
 type ByHub = HashMap<Arc<str>, HashMap<String, Arc<Declared>>>;
 
 impl Methods {

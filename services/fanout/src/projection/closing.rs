@@ -4,7 +4,7 @@ use fanfare_event::{Event, Id, Value};
 
 use crate::vocabulary::Identity;
 
-/// Which connections are closed: those of which all that is said here holds.
+/// Which connections are closed: those that match all of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
     /// One connection, by its public id.
@@ -21,7 +21,7 @@ impl Closing {
     /// The type of the event. Nodes alone publish it.
     pub const EVENT: &str = "system.ConnectionsClosed";
 
-    /// What an event closes; none if it is another event, or names nobody.
+    /// What an event closes; none if it is another event, or names nothing.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         if event.record.event_type().name().as_str() != Self::EVENT {
@@ -39,7 +39,7 @@ impl Closing {
         names_somebody.then_some(closing)
     }
 
-    /// Whether a connection of this identity is among them, as far as that tells.
+    /// Whether a connection of this identity matches, as far as the identity tells.
     #[must_use]
     pub fn concerns(&self, who: Option<&Identity>) -> bool {
         let claims = who.map(|who| who.claims());

@@ -14,7 +14,7 @@ pub enum ConnectionEffect {
     LoggedOut {
         /// In which realms.
         realm: InRealm,
-        /// Whose.
+        /// Which connections.
         user: Id,
         /// Which session; without one all of them.
         session: Option<Id>,
@@ -31,7 +31,7 @@ pub enum ConnectionEffect {
     Closed(Closing),
     /// An org is closed to a hub.
     OrgClosed(ClosedOrg),
-    /// The stream is a new one and is read from here on: what comes behind is live for every connection.
+    /// The stream is a new one, read from here on: everything after it is live for every connection.
     Renewed(Position),
     /// This node has learnt of something that it tells nobody of, a lost part of the stream or the state of a new one:
     /// connections come back with the cursors that they have, are held against what is known now, and are told by

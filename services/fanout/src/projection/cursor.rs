@@ -9,7 +9,7 @@ use crate::seal::{MAX_PAYLOAD_BYTES, Purpose, Seal};
 /// A partition's number within its topic: the lower bits of its number. The rest is the number of the topic.
 const WITHIN_TOPIC: u32 = 12;
 
-/// A topic of no partitions, behind all others: partitions were left out.
+/// A topic of no partitions, after all others: partitions were left out.
 const LEFT_OUT: [u8; 2] = [0, 0];
 
 /// The cursor was not issued by a node with this secret; a fault of the client.
@@ -17,18 +17,18 @@ const LEFT_OUT: [u8; 2] = [0, 0];
 #[error("The cursor was not issued by this server.")]
 pub struct UnknownCursor;
 
-/// What a cursor says: a position, of which hub, and whether its holder may have missed something before it.
+/// The content of a cursor: a position, its hub, and whether its holder may have missed something before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// How far its holder has come.
     pub position: Position,
-    /// The hub whose notifications its holder has heard.
+    /// The hub whose notifications its holder has received.
     pub hub: HubTag,
-    /// Whether something before the position may not have been heard: a resume with it is never complete.
+    /// Whether its holder may have missed something before the position: a resume with it is never complete.
     pub marked: bool,
 }
 
-/// A hub in a cursor: 24 bits of a hash of its path, as a cursor is short.
+/// A hub in a cursor: 24 bits of a hash of its path, to keep cursors short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HubTag([u8; 3]);
 
@@ -65,7 +65,7 @@ pub fn seal_cursor(seal: &Seal, position: &Position, times: &ReadTimes, hub: Hub
 
 /// Reads a cursor back.
 ///
-/// One that an older version issued names no hub and may claim more than its holder has heard: it is taken as marked.
+/// A cursor of an older version names no hub and may claim more than its holder has received: it counts as marked.
 ///
 /// # Errors
 /// [`UnknownCursor`] for any text that was not issued.

@@ -2,12 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-/// Something of which two nodes can say whether they have the same.
+/// State of which two nodes can tell whether they have the same.
 pub(super) trait Digest {
     /// A number that is the same for the same knowledge, in whatever order it came.
     fn digest(&self) -> u64;
 
-    /// The same of what counts now alone, whatever was known before and wherever in the log it was said.
+    /// The same for what counts now only, whatever was known before and wherever in the log it was.
     fn digest_of_now(&self) -> u64;
 }
 

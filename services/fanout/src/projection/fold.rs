@@ -15,7 +15,7 @@ use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 
-/// What a retained value costs beside its body, with its share of the tables: attributes, fields and group names.
+/// The overhead of a retained value beside its body: attributes, fields, group names and its share of the tables.
 const VALUE_COST: usize = 700;
 
 impl Projection {
@@ -54,7 +54,7 @@ impl Projection {
         for matched in matches {
             self.fold_match((record, is_repeated), event, matched, &mut folded);
         }
-        // No route says so: what an operator does is the same on every platform.
+        // No route is involved: an operator's action is the same on every platform.
         folded.effects.extend(Closing::of(event).map(ConnectionEffect::Closed));
         self.tidy(self.age());
         folded
@@ -95,7 +95,7 @@ impl Projection {
             }
             Effect::Roles { realm, user, org, roles } => {
                 let change = RoleChange { realm, user, org, roles, revision, at };
-                // A second route of the same event, say for another hub, tells of the same change.
+                // A second route of the same event, say for another hub, is about the same change.
                 if folded.effects.contains(&ConnectionEffect::Roles(change.clone())) {
                     return;
                 }
@@ -141,7 +141,7 @@ impl Projection {
                 return;
             }
             Update::Newest => {}
-            // Forgotten or not, what is taken away is taken from the tabs that are open.
+            // Forgotten or not, a withdrawal is applied to open connections.
             Update::Full => folded.grants_full = true,
         }
         match change {
@@ -156,7 +156,7 @@ impl Projection {
         self.age().saturating_sub(self.window_ms)
     }
 
-    /// What time it is for what is to be forgotten, in milliseconds; before all time until the clock begins.
+    /// The time by which age is measured, in milliseconds; before all time until the clock begins.
     fn age(&self) -> i64 {
         self.clock.as_ref().map_or(i64::MIN, AgeClock::now)
     }
@@ -177,7 +177,7 @@ impl Projection {
         self.tidy(now);
     }
 
-    /// How far the clock is behind the newest record, each time that this has grown: a clock was wrong.
+    /// How far the clock is behind the newest record, each time this has grown: a clock was wrong.
     pub fn fell_behind(&mut self) -> Option<Duration> {
         self.clock.as_mut().and_then(|clock| clock.fell_behind(self.newest))
     }
@@ -188,7 +188,7 @@ impl Projection {
         self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.behind(self.newest))
     }
 
-    /// Forgets what no living token can ask for.
+    /// Forgets everything that no valid token can refer to.
     fn tidy(&mut self, now: i64) {
         let horizon = now.saturating_div(1000).saturating_sub(self.token_lifetime + CLOCK_SKEW_SECONDS);
         self.revocations.forget_before(horizon);

@@ -13,12 +13,12 @@ use crate::route::Route;
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{CHANGES_KEPT, Identity, Intervals, Membership, Place};
 
-/// Whose access to what an event speaks of.
+/// Whose access to which group an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Access {
     /// The hub of the group.
     pub hub: Arc<str>,
-    /// The org of the event: it says nothing about users of another. None if it concerns all.
+    /// The org of the event: it does not concern users of another. None if it concerns all.
     pub org: Option<Id>,
     /// The realm of the user.
     pub realm: Option<Arc<str>>,
@@ -29,9 +29,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access to a group of which an event speaks.
+    /// The access to a group that an event is about.
     pub(super) fn of(route: &Route, event: &Event, (realm, user): (Option<&Arc<str>>, &Id), group: GroupName) -> Self {
-        // An event whose route crosses orgs speaks of the user in all of them.
+        // An event whose route has `cross_org` is about the user in all orgs.
         let org = event.attributes.org.clone().filter(|_| !route.cross_org());
         Self { hub: Arc::from(route.hub()), org, realm: realm.cloned(), user: user.clone(), group }
     }
@@ -93,7 +93,7 @@ impl Grants {
     /// Notes that an event of this incarnation grants or withdraws an access. What was said before `horizon` is
     /// remembered only as far as it still counts.
     ///
-    /// What was withdrawn stays known, so that a late older grant does not bring it back.
+    /// A withdrawal stays known, so that a late older grant does not restore the access.
     pub fn change(&mut self, access: Access, change: Change) -> Update {
         let Change { granted, joins, revision, place, incarnation, horizon } = change;
         if self.accesses.len() >= self.limit && !self.accesses.contains_key(&access) {
@@ -152,7 +152,7 @@ impl Grants {
         held.collect()
     }
 
-    /// What events said of someone's access to a group: a grant if there is one, else a withdrawal.
+    /// Someone's access to a group by events: a grant if there is one, else a withdrawal.
     #[must_use]
     pub fn state(&self, hub: &Arc<str>, who: &Identity, group: &GroupName) -> Option<GrantState> {
         let mut best: Option<GrantState> = None;
@@ -175,7 +175,7 @@ impl Grants {
         best
     }
 
-    /// The highest revision that is known of an access, and where it was said.
+    /// The highest known revision of an access, and its place.
     pub(super) fn revision(&self, access: &Access) -> Option<(i64, Place)> {
         self.accesses.get(access)?.highest_revision()
     }
@@ -200,7 +200,7 @@ impl Grants {
         let claims = who.claims();
         let mut orgs = vec![None, claims.org.clone()];
         orgs.extend(who.named_org().filter(|named| claims.org.as_ref() != Some(*named)).cloned().map(Some));
-        // A token without an org is in none: what is said of no org is looked at once.
+        // A token without an org is in none: events without an org are looked at once.
         orgs.dedup();
         orgs.into_iter().filter_map(move |org| {
             let (hub, realm, user) = (Arc::clone(hub), claims.realm.clone(), claims.user.clone());
@@ -221,7 +221,7 @@ impl Grants {
         self.accesses.is_empty()
     }
 
-    /// Forgets what no longer matters at this time; the same as if it had been read only now.
+    /// Forgets what no longer matters at this time, as if it had been read only now.
     pub(super) fn forget_before(&mut self, horizon: i64) {
         for versions in self.accesses.values_mut() {
             versions.forget(Memory { versions: CHANGES_KEPT, horizon });
@@ -247,7 +247,7 @@ impl Digest for Grants {
     }
 }
 
-/// What an event changes of an access.
+/// How an event changes an access.
 #[derive(Debug, Clone, Copy)]
 pub struct Change {
     /// Whether it grants or withdraws it.
@@ -256,7 +256,7 @@ pub struct Change {
     pub joins: bool,
     /// The producer's revision, if it gave one.
     pub revision: Option<i64>,
-    /// Where in the log it is said.
+    /// Its place in the log.
     pub place: Place,
     /// The incarnation of the stream.
     pub incarnation: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fanfare_broker::Position;
 
-/// Of each hub and partition the first record that was read and is not told yet.
+/// For each hub and partition, the first record that was read and is not sent yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Held(HashMap<Arc<str>, Box<[(u32, u64)]>>);
 
@@ -21,7 +21,7 @@ impl Held {
         let Some(firsts) = self.0.get(hub) else { return position };
         let told = |(partition, offset): (u32, u64)| {
             let first = firsts.iter().find(|(of, _)| *of == partition).map_or(u64::MAX, |(_, first)| *first);
-            // Before the very first record nothing of a partition was told.
+            // Before the very first record nothing of a partition was sent.
             if offset < first { Some((partition, offset)) } else { first.checked_sub(1).map(|last| (partition, last)) }
         };
         let parts = position.offsets().iter().copied().filter_map(told);

@@ -74,7 +74,7 @@ pub struct Bounds {
     pub orgs: usize,
 }
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It is news: deliver it.
@@ -92,7 +92,7 @@ pub enum Verdict {
 pub struct Folded {
     /// Whether to deliver it.
     pub verdict: Verdict,
-    /// What else open connections must feel.
+    /// The effects on open connections beside that.
     pub effects: Vec<ConnectionEffect>,
     /// Whether a retained value found no room.
     pub retained_full: bool,

@@ -5,34 +5,34 @@ use super::{Claim, Scope, Template};
 /// The most conditions of one method.
 pub const MAX_CONDITIONS: usize = 16;
 
-/// Who may call a method: whoever meets one of these conditions, or whoever is connected if there is none.
+/// Who may call a method: callers who meet one of these conditions, or everybody connected if there is none.
 #[derive(Debug, Clone, Default)]
 pub struct Allow {
     /// The conditions.
     pub conditions: Box<[Condition]>,
 }
 
-/// One condition; all of it must hold.
+/// One condition; all its parts must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Condition {
     /// One of these roles is needed, if any are listed.
     pub roles: Option<Box<[String]>>,
     /// The claims that must have a value, mostly that of an argument.
     pub claims: Box<[(Claim, Template)]>,
-    /// Claims without a meaning of their own, each with the values of which it must have one.
+    /// Other claims, each with its accepted values.
     pub other: Box<[OneOf]>,
 }
 
-/// A claim without a meaning of its own, and what it may say.
+/// Another claim, and its accepted values.
 #[derive(Debug, Clone)]
 pub struct OneOf {
     /// The claim.
     pub claim: Box<str>,
-    /// The values of which it must have one.
+    /// The accepted values.
     pub values: Box<[Template]>,
 }
 
-/// Which conditions a call has met but for their roles, which may change while what it joined is held.
+/// Which conditions a call has met, apart from roles, which may change while the call's groups are joined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met(u16);
 
@@ -52,7 +52,7 @@ impl Allow {
         self.conditions.is_empty() || of_met.any(|(_, one)| one.allows_roles(roles))
     }
 
-    /// Whether it asks for anything that only a token says.
+    /// Whether it needs a token.
     #[must_use]
     pub fn asks(&self) -> bool {
         !self.conditions.is_empty()

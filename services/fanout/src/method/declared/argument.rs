@@ -10,21 +10,21 @@ use smallvec::SmallVec;
 
 use super::Refusal;
 
-/// The most characters of a string, unless its parameter says otherwise.
+/// The most characters of a string, unless its parameter sets another number.
 const DEFAULT_MAX: usize = 128;
 
-/// One argument as it is declared.
+/// A declared argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name, which errors tell.
+    /// Its name, which errors contain.
     pub name: Box<str>,
-    /// What it may be.
+    /// Its type.
     pub kind: ParameterKind,
-    /// What a call is told whose argument is not that.
+    /// The error text for a call whose argument does not fit.
     pub words: Words,
 }
 
-/// Own words for an argument that is not what it should be.
+/// Error texts of the configuration for an argument that does not fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
     /// Of one that is null or missing.
@@ -35,7 +35,7 @@ pub struct Words {
     pub other: Option<Box<str>>,
 }
 
-/// What an argument may be.
+/// The type of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParameterKind {
     /// Text.
@@ -50,7 +50,7 @@ pub enum ParameterKind {
     Boolean,
     /// A moment: a timestamp, one with its offset as .NET writes it, or ISO 8601 text.
     Time,
-    /// Bytes, or base64 where the client speaks JSON.
+    /// Bytes, or base64 text from a client that speaks JSON.
     Bytes,
     /// Named values.
     Object,
@@ -60,10 +60,10 @@ pub enum ParameterKind {
     Any,
 }
 
-/// What a list may be.
+/// The bounds of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOf {
-    /// What each item may be.
+    /// The type of each item.
     pub item: ParameterKind,
     /// How many it has at most.
     pub max: usize,
@@ -71,7 +71,7 @@ pub struct ListOf {
     pub required: bool,
 }
 
-/// What a text may be.
+/// The bounds of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text {
     /// How many characters it has at most.
@@ -93,7 +93,7 @@ impl ParameterKind {
     pub const NAMES: [&str; 10] =
         ["string", "uuid", "integer", "number", "boolean", "time", "bytes", "object", "list", "any"];
 
-    /// The kind of this name; a list says more than its name.
+    /// The type of this name; a list needs more than its name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         Some(match name {
@@ -156,7 +156,7 @@ impl ParameterKind {
             (Self::Time, value) => moment(&value).or_else(|| is_time(&value).then(|| value.clone())).ok_or(value),
             (Self::Bytes, value) => base64(&value).ok_or(value),
             (Self::Number, Value::Float(number)) if number.is_finite() => Ok(Value::Float(number)),
-            // A decimal of .NET; it stays text, so that none of its digits is lost.
+            // A .NET decimal; it stays text, so that no digit is lost.
             (Self::Number, value) if decimal(&value).is_some() => Ok(value),
             (Self::Integer, value) => whole(&value).map(Value::Int).ok_or(value),
             (_, value) => Err(value),

@@ -8,7 +8,7 @@ use crate::vocabulary::Identity;
 /// The caller of a method: verified claims, with the roles that count now.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
-    /// Whose connection it is; nobody's on a public hub.
+    /// The user of the connection; none on a public hub.
     pub identity: Option<&'a Identity>,
     /// The roles in force, by the token or by a newer event.
     pub roles: &'a [String],

@@ -48,7 +48,7 @@ impl GroupRule {
     /// Reads the template of a group.
     ///
     /// # Errors
-    /// [`NotAGroup`] if it is none, or names what the method does not have.
+    /// [`NotAGroup`] if it is not a group, or names something that the method does not have.
     pub fn parse(text: &str, names: Names<'_>) -> Result<Self, NotAGroup> {
         let template = GroupTemplate::parse(text)?;
         let values: SmallVec<[Source; 2]> =
@@ -76,7 +76,7 @@ impl GroupRule {
         self.org = self.org.or_else(|| declared.holes().position(|hole| hole == "org"));
     }
 
-    /// What its name is made of.
+    /// The names that its template uses.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.values.iter()
     }

@@ -15,30 +15,30 @@ use crate::vocabulary::name::GroupName;
 /// The most groups that one call names, and the most questions that it puts.
 pub const MAX_GROUPS: usize = 256;
 
-/// A call that may be carried out once its authorizer, if there is one, has agreed to all of it.
+/// A call that may be carried out once its authorizer, if it has one, has allowed all of it.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// What came with it.
+    /// The arguments and claims of the call.
     pub given: Given,
     /// Which conditions it has met, whatever its caller's roles are later.
     pub met: Met,
     /// The questions that must be answered first.
     pub shares: Vec<Share>,
-    /// What it asks for, as far as that does not depend on what the authorizer says.
+    /// What it will do, as far as that does not depend on the authorizer's answer.
     pub plan: Option<Plan>,
 }
 
-/// What one question is about; of a call without an authorizer all of it.
+/// The subject of one question; without an authorizer, the whole call.
 #[derive(Debug, Clone)]
 pub struct Share {
     /// The question.
     pub asking: Option<Arc<Asking>>,
     picks: SmallVec<[Pick; 2]>,
-    /// The template whose groups it is about; all if it is about no group.
+    /// The template whose groups it is about; all of them if it is about no group.
     template: Option<usize>,
 }
 
-/// What a call asks for.
+/// What a call will do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The groups, each once.
@@ -75,7 +75,7 @@ impl Declared {
         Ok(Checked { given, met, shares, plan })
     }
 
-    /// What is asked for, once the authorizer has answered.
+    /// What it will do, once the authorizer has answered.
     ///
     /// # Errors
     /// [`Refusal`] with the text for the client.
@@ -128,14 +128,14 @@ impl Declared {
         if shares.len() > MAX_GROUPS { Err(Refusal::TooWide(MAX_GROUPS)) } else { Ok(shares) }
     }
 
-    /// Whether its authorizer is asked about a group whose name its answer would make.
+    /// Whether its authorizer is asked about a group whose name depends on the answer.
     #[must_use]
     pub fn asks_about_what_it_is_told(&self) -> bool {
         let names_group = self.authorization.authorizer.as_ref().is_some_and(|question| question.names_group());
         names_group && self.action.groups().iter().flat_map(GroupRule::sources).any(Source::is_answer)
     }
 
-    /// Whether what it asks for depends on what the authorizer says.
+    /// Whether what it will do depends on the authorizer's answer.
     fn needs_answer(&self) -> bool {
         let of_org = self.org.iter().flat_map(|org| org.sources());
         let of_groups = self.action.groups().iter().flat_map(GroupRule::sources);

@@ -36,20 +36,20 @@ use crate::document::{Fault, Spot};
 use crate::vocabulary::name::GroupTemplate;
 use template::Source;
 
-/// A hub method as it is declared.
+/// A declared hub method.
 #[derive(Debug, Clone)]
 pub struct Declared {
     /// The name that clients call.
     pub name: Box<str>,
-    /// What it takes, in order.
+    /// Its arguments, in order.
     pub parameters: Box<[Parameter]>,
-    /// Who may call it; all of it must hold.
+    /// Who may call it; everything must hold.
     pub authorization: Authorization,
     /// What it does.
     pub action: Action,
-    /// The org that its groups belong to, where their names do not say it.
+    /// The org of its groups, if their names do not contain it.
     pub org: Option<Template>,
-    /// What is said to a caller who may not call it.
+    /// The error text for a caller who may not call it.
     pub refused: Refused,
     /// How often it may be called.
     pub rates: Box<[CallRate]>,
@@ -60,13 +60,13 @@ pub struct Declared {
 pub struct Authorization {
     /// Conditions over the caller's claims and the arguments.
     pub allow: Option<Allow>,
-    /// Where it says that an event must have granted it, if it does.
+    /// Where it requires a grant by an event, if it does.
     pub grant: Option<Spot>,
     /// A question to the platform.
     pub authorizer: Option<Question>,
 }
 
-/// What is said to a caller who may not call a method.
+/// The error text for a caller who may not call a method.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Refused {
     /// Fanfare's words.
@@ -94,7 +94,7 @@ pub enum Deed {
     Join,
     /// Takes it out of them.
     Leave,
-    /// Says that the connection, which is in them, is there.
+    /// Renews the presence of the connection, which is in them.
     Touch,
 }
 
@@ -158,7 +158,7 @@ impl Declared {
         Some(spot.fault(format!("no route of this hub grants `{template}`"), Some(help)))
     }
 
-    /// Whether anything of it is made of the caller's claims.
+    /// Whether anything in it uses the caller's claims.
     #[must_use]
     pub fn uses_claims(&self) -> bool {
         self.sources().any(Source::is_claim) || self.authorization.allow.as_ref().is_some_and(Allow::asks)

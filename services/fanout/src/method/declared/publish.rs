@@ -27,7 +27,7 @@ pub struct Field {
     pub name: Box<str>,
     /// Where it is named, for faults.
     pub spot: Spot,
-    /// What it holds.
+    /// Its value.
     pub shape: Shape,
 }
 
@@ -57,21 +57,21 @@ pub struct Draft {
     pub event: Box<str>,
     /// Its body, to be checked against the schema.
     pub body: Input<'static>,
-    /// Whether the call names an org, so that an event of none is not what was meant.
+    /// Whether the call names an org, so that an event without one would be a mistake.
     pub names_org: bool,
 }
 
-/// What the schema calls the org of an event.
+/// The field for the org of an event.
 const ORG: [&str; 2] = ["org", "org_id"];
 
-/// What the schema calls the user of an event.
+/// The field for the user of an event.
 const USER: [&str; 2] = ["user", "user_id"];
 
 impl Shape {
     /// Reads a template: one value alone keeps its type, anything else is text.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what the method does not have.
+    /// [`UnknownName`] if it names something that the method does not have.
     pub fn template(text: &str, names: Names<'_>) -> Result<Self, UnknownName> {
         let alone = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         match alone.filter(|name| !name.contains(['{', '}'])) {
@@ -85,10 +85,10 @@ impl Shape {
         }
     }
 
-    /// The same of a value as JSON has it: texts are templates.
+    /// The same for a JSON value: texts are templates.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what the method does not have.
+    /// [`UnknownName`] if it names something that the method does not have.
     pub fn of_json(value: &Json, names: Names<'_>) -> Result<Self, UnknownName> {
         Ok(match value {
             Json::String(text) => Self::template(text, names)?,
@@ -104,7 +104,7 @@ impl Shape {
         })
     }
 
-    /// What it names.
+    /// The names that it uses.
     pub(super) fn sources(&self) -> Vec<&Source> {
         match self {
             Self::Constant(_) => Vec::new(),
@@ -127,7 +127,7 @@ impl Shape {
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
                     match item {
-                        // All that a claim says, be it one value or several.
+                        // All values of a claim, whether one or several.
                         Self::Value(Alone(source @ (Source::Other(_) | Source::Answer(_))))
                             if !scope.has_picked(source) =>
                         {
@@ -258,7 +258,7 @@ impl PublishRule {
         Ok(Draft { event: self.event.clone(), body, names_org })
     }
 
-    /// What its fields name.
+    /// The names that its fields use.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.fields.iter().flat_map(|field| field.shape.sources())
     }

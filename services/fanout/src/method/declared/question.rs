@@ -24,13 +24,13 @@ pub struct QuestionForm {
     pub path: Box<str>,
     /// Whether it is asked by POST.
     pub post: bool,
-    /// What is posted, with templates for texts.
+    /// The body to post, with templates for texts.
     pub body: Option<Json>,
     /// Whether and how it is asked again while a group is held.
     pub again: Option<Again>,
 }
 
-/// How an authorizer is asked again while a group is held that it let in.
+/// How often an authorizer is asked again while a connection is in a group that it allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
     /// How often.
@@ -65,7 +65,7 @@ pub struct Asking {
     pub url: String,
     /// Whether it is asked by POST.
     pub post: bool,
-    /// What is posted, as JSON.
+    /// The body to post, as JSON.
     pub body: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl Question {
     /// The question that a method puts to an authorizer.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what the method does not have.
+    /// [`UnknownName`] if it names something that the method does not have.
     pub fn new(form: &QuestionForm, names: Names<'_>, has_group: bool) -> Result<Self, UnknownName> {
         let names = names.of_question(has_group);
         let part = |piece| match piece {
@@ -101,7 +101,7 @@ impl Question {
         Ok(Self { authorizer, again, origin, segments, post, body, lists: lists.into(), names_group })
     }
 
-    /// What it asks about.
+    /// The names that it uses.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         in_path(&self.segments).chain(self.body.iter().flat_map(Shape::sources))
     }
@@ -112,7 +112,7 @@ impl Question {
         self.sources().any(|source| *source == Source::Claim(claim))
     }
 
-    /// The lists of which each item is asked about by itself.
+    /// The lists of which each item gets its own question.
     pub(super) fn lists(&self) -> &[Source] {
         &self.lists
     }
@@ -122,7 +122,7 @@ impl Question {
         self.names_group
     }
 
-    /// What is asked for one call.
+    /// The questions of one call.
     ///
     /// # Errors
     /// [`Refusal`] if the caller lacks a claim, or a value would change the path.
@@ -137,7 +137,7 @@ impl Question {
                     Part::Value(source) => encode(&scope.required(source)?, &mut url),
                 }
             }
-            // What is empty asks about the list of all, and not about one.
+            // An empty value would ask about the list of all, not about one.
             if start == url.len() && !segment.is_empty() {
                 return Err(Refusal::Argument("An argument must not be empty here.".to_owned()));
             }
@@ -179,7 +179,7 @@ fn json(value: Input<'_>) -> Json {
     }
 }
 
-/// Everything but what RFC 3986 calls unreserved is encoded, so that a value never leaves its segment.
+/// Everything except RFC 3986's unreserved characters is encoded, so that a value never leaves its segment.
 fn encode(text: &str, into: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {

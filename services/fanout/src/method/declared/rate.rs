@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Refusal;
 
-/// Whose calls are counted together.
+/// Which calls are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Per {
     /// Those of a user, on all of their connections.
@@ -18,7 +18,7 @@ pub enum Per {
 }
 
 impl Per {
-    /// Whose calls, by the names that configuration has for them.
+    /// The names of the configuration for this.
     pub const ALL: [(&str, Self); 4] =
         [("user", Self::User), ("connection", Self::Connection), ("address", Self::Address), ("hub", Self::Hub)];
 }
@@ -26,15 +26,15 @@ impl Per {
 /// So many calls in a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRate {
-    /// What tells it apart from other rates: hub, method, and its number there.
+    /// Identifies the rate: hub, method, and its number there.
     pub name: Box<str>,
-    /// Whose calls.
+    /// Which calls are counted together.
     pub per: Per,
     /// How many.
     pub calls: u32,
     /// In which time, from the first of them on.
     pub span: Duration,
-    /// What a call beyond them is told.
+    /// The error text for a call beyond it.
     pub error: Option<Box<str>>,
 }
 

@@ -3,7 +3,7 @@
 use super::{Action, Claim, Condition, Declared, Deed};
 
 impl Declared {
-    /// What does not tell realms apart, and how it would.
+    /// A part of a method that does not distinguish realms, and how it would.
     #[must_use]
     pub fn mixes_realms(&self) -> Vec<(String, &'static str)> {
         let mut found = Vec::new();

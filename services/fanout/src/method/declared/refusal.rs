@@ -16,7 +16,7 @@ pub enum Refusal {
         /// How many there should be.
         expected: usize,
     },
-    /// An argument is not what it should be; the sentence names it.
+    /// An argument does not fit; the sentence names it.
     #[error("{0}")]
     Argument(String),
     /// The same in the words that the method has for it.
@@ -31,13 +31,13 @@ pub enum Refusal {
     /// A claim has several values where one is needed.
     #[error("The caller's claim {0} has several values.")]
     Several(String),
-    /// The authorizer's answer does not say what the method needs.
+    /// The authorizer's answer lacks a claim that the method needs.
     #[error("The answer of the authorizer says no {0}.")]
     NoAnswer(String),
     /// Lists spread to more groups than one call may name.
     #[error("A call names {0} groups at most.")]
     TooWide(usize),
-    /// A group is of an org that the caller may not hear.
+    /// A group belongs to an org that the caller may not hear.
     #[error("The group belongs to another organization.")]
     OtherOrg,
     /// The caller is not in the group.
@@ -49,7 +49,7 @@ pub enum Refusal {
     /// The caller's claims do not allow it.
     #[error("the caller's claims do not allow it")]
     Unauthorized,
-    /// The platform's authorizer, or the lack of a grant, says no.
+    /// The platform's authorizer refuses, or a grant is missing.
     #[error("Access is refused.")]
     Denied,
     /// The authorizer gave no answer that counts.
@@ -64,7 +64,7 @@ pub enum Refusal {
     /// The outcome of publishing is not known.
     #[error("It is not known whether the event was stored.")]
     Unknown,
-    /// The connection ended meanwhile; nobody hears of it.
+    /// The connection ended meanwhile; nobody gets the answer.
     #[error("The connection has ended.")]
     Gone,
     /// The connection is in as many groups as are allowed.
@@ -96,19 +96,19 @@ impl Refusal {
         }
     }
 
-    /// Whether it is about who calls, so that a method's own words for that tell it.
+    /// Whether it is about the caller, so that the method's `refusal` replaces its text.
     #[must_use]
     pub fn is_of_access(&self) -> bool {
         matches!(self, Self::Unauthorized | Self::Denied | Self::OtherOrg | Self::NotIn)
     }
 
-    /// The call as it is counted.
+    /// The label under which the call is counted.
     #[must_use]
     pub fn label(&self) -> &'static str {
         if matches!(self, Self::TooOften(_)) { "rate_limited" } else { "error" }
     }
 
-    /// The error of the Completion; `own` are the method's words for a caller who may not call it.
+    /// The error of the Completion; `own` is the method's `refusal`.
     #[must_use]
     pub fn text(&self, target: &str, own: Option<&str>) -> String {
         if let Some(words) = own.filter(|_| self.is_of_access()) {
@@ -121,7 +121,7 @@ impl Refusal {
         }
     }
 
-    /// The same without what was wrong with what the caller sent, for hubs that do not tell.
+    /// The same without details of what was wrong, for hubs with `detailed_errors = false`.
     #[must_use]
     pub fn brief(&self, target: &str, own: Option<&str>) -> String {
         match self {

@@ -9,18 +9,18 @@ use super::template::Source;
 use super::{Caller, Given, Refusal};
 use crate::vocabulary::name::GroupName;
 
-/// What a call is about, for its templates.
+/// The values of one call, for its templates.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// Who calls.
+    /// The caller.
     pub caller: Caller<'a>,
-    /// What they gave.
+    /// The arguments.
     pub given: &'a Given,
     /// The path of the hub.
     pub hub: &'a str,
     /// The group that a question is about.
     pub(super) group: Option<&'a GroupName>,
-    /// What the authorizer said.
+    /// The authorizer's answer.
     pub(super) answer: Option<&'a OtherClaims>,
     /// Which item of each list it is about.
     pub(super) picks: &'a [Pick],
@@ -34,7 +34,7 @@ pub(super) struct Pick {
 }
 
 impl<'a> Scope<'a> {
-    /// Of a call as it comes.
+    /// Of a new call.
     #[must_use]
     pub fn new(caller: Caller<'a>, given: &'a Given, hub: &'a str) -> Self {
         Self { caller, given, hub, group: None, answer: None, picks: &[] }
@@ -45,7 +45,7 @@ impl<'a> Scope<'a> {
         self.picks.iter().any(|pick| pick.source == *source)
     }
 
-    /// All texts that a source stands for.
+    /// All texts of a source.
     pub(super) fn all(self, source: &Source) -> SmallVec<[Cow<'a, str>; 1]> {
         let several = |values: &'a [String]| values.iter().map(|value| Cow::Borrowed(value.as_str())).collect();
         match source {
@@ -58,7 +58,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The text that a source stands for: the item of a list that was picked, or the only one that there is.
+    /// The text of a source: the chosen item of a list, or the only one.
     pub(super) fn text(self, source: &Source) -> Option<Cow<'a, str>> {
         let pick = self.picks.iter().find(|pick| pick.source == *source).map(|pick| pick.item);
         let mut all = self.all(source);
@@ -74,7 +74,7 @@ impl<'a> Scope<'a> {
         self.text(source).ok_or_else(|| self.lacks(source))
     }
 
-    /// Why a source stands for no text.
+    /// Why a source has no text.
     pub(super) fn lacks(self, source: &Source) -> Refusal {
         let is_several = self.all(source).len() > 1;
         match source {
@@ -82,7 +82,7 @@ impl<'a> Scope<'a> {
             Source::Other(name) if is_several => Refusal::Several(name.to_string()),
             Source::Other(name) => Refusal::NoClaim(name.to_string()),
             Source::Answer(name) => Refusal::NoAnswer(name.to_string()),
-            // Only texts, and lists of them, are let into templates.
+            // Templates use texts, and lists of them, only.
             Source::Argument(_) | Source::Hub | Source::Group => {
                 Refusal::Argument("An argument is no text, or an empty list.".to_owned())
             }

@@ -41,14 +41,14 @@ impl Claim {
     }
 }
 
-/// What a name between braces stands for.
+/// A name between braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Argument(usize),
     Claim(Claim),
-    /// `{claim.teams}`: a claim without a meaning of its own.
+    /// `{claim.teams}`: another claim of the token.
     Other(Arc<str>),
-    /// `{answer.team}`: what the authorizer said.
+    /// `{answer.team}`: a claim in the authorizer's answer.
     Answer(Arc<str>),
     /// `{hub}` of a question.
     Hub,
@@ -57,7 +57,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Whether it says something of the caller.
+    /// Whether it depends on the caller.
     pub(super) fn is_claim(&self) -> bool {
         matches!(self, Self::Claim(_) | Self::Other(_))
     }
@@ -74,7 +74,7 @@ impl Source {
     }
 }
 
-/// A template names what the method does not have.
+/// A template uses a name that the method does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnknownName {
     /// No argument and no claim is called so.
@@ -82,7 +82,7 @@ pub enum UnknownName {
     Unknown {
         /// The name.
         name: String,
-        /// What is known instead.
+        /// The known names.
         help: Option<String>,
     },
     /// The argument is not of a kind that can be written.
@@ -90,7 +90,7 @@ pub enum UnknownName {
     NotText {
         /// The name.
         name: String,
-        /// What it is.
+        /// The message.
         kind: &'static str,
     },
     /// The braces do not match.
@@ -99,7 +99,7 @@ pub enum UnknownName {
 }
 
 impl UnknownName {
-    /// What would be right.
+    /// The suggestion.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -110,7 +110,7 @@ impl UnknownName {
     }
 }
 
-/// What the templates of one method may name.
+/// The names that the templates of one method may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
     parameters: &'a [Parameter],
@@ -127,13 +127,13 @@ impl<'a> Names<'a> {
         Self { parameters, answers: false, question: None }
     }
 
-    /// And what an authorizer answered.
+    /// And the claims of an authorizer's answer.
     #[must_use]
     pub fn with_answers(self) -> Self {
         Self { answers: true, ..self }
     }
 
-    /// And what a question is about: the hub, and the group if there is one.
+    /// And the subject of a question: the hub, and the group if there is one.
     #[must_use]
     pub fn of_question(self, has_group: bool) -> Self {
         Self { answers: false, question: Some(has_group), ..self }
@@ -150,7 +150,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What a name stands for: an argument by name or number, or a claim.
+    /// The source of a name: an argument by name or number, or a claim.
     pub(super) fn source(self, name: &str) -> Result<Source, UnknownName> {
         let number = name.parse::<usize>().ok().filter(|index| *index < self.parameters.len());
         let argument = || self.parameters.iter().position(|parameter| *parameter.name == *name);
@@ -182,7 +182,7 @@ impl<'a> Names<'a> {
         Err(UnknownName::Unknown { name: name.to_owned(), help: suggest::help(name, known) })
     }
 
-    /// The same, of what can be part of a text.
+    /// The same, for values that can be part of a text.
     pub(super) fn text_source(self, name: &str) -> Result<Source, UnknownName> {
         let source = self.source(name)?;
         if let Source::Argument(index) = source
@@ -209,7 +209,7 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what the method does not have.
+    /// [`UnknownName`] if it names something that the method does not have.
     pub fn parse(text: &str, names: Names<'_>) -> Result<Self, UnknownName> {
         let parts = pieces(text).map_err(UnknownName::Braces)?.into_iter().map(|piece| match piece {
             Piece::Text(text) => Ok(Part::Text(text.into())),
@@ -233,7 +233,7 @@ impl Template {
         Ok(Cow::Owned(text))
     }
 
-    /// All texts that it stands for: one, or those of a list that stands alone; none where a value is missing.
+    /// All its texts: one, or those of a list that stands alone; none if a value is missing.
     #[must_use]
     pub fn texts<'a>(&'a self, scope: Scope<'a>) -> SmallVec<[Cow<'a, str>; 1]> {
         match &*self.0 {
@@ -252,7 +252,7 @@ impl Template {
         }
     }
 
-    /// What it names.
+    /// The names that it uses.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.0.iter().filter_map(|part| match part {
             Part::Value(source) => Some(source),
