@@ -9,13 +9,13 @@ use thiserror::Error;
 
 use super::decode::org_name;
 
-/// What differs between a record's address and its event.
+/// The difference between a record's address and its event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Mismatch {
     /// Another type, or a type of another service.
     #[error("subject or topic are of `{said}`, the event is a `{is}`")]
     Type {
-        /// What the address names; a `?` stands where it names a service alone.
+        /// What the address names; `?` for the event if it names only a service.
         said: String,
         /// The type of the event.
         is: TypeName,
@@ -55,12 +55,12 @@ pub enum Mismatch {
     },
 }
 
-/// What an event itself says of where it belongs.
+/// Where an event belongs by its own content.
 #[derive(Debug)]
 pub(super) struct Named<'e> {
     pub(super) org: Option<&'e str>,
     pub(super) user: Option<&'e str>,
-    /// What its state is kept by.
+    /// The key of its state.
     pub(super) key: Option<String>,
 }
 
@@ -116,7 +116,7 @@ mod tests {
 
     const FLAG: &str = r#"{"org":"acme","flag":"beta","enabled":true}"#;
 
-    /// What becomes of a flag's record that was changed.
+    /// The outcome for a flag's record after a change.
     fn flag(change: impl FnOnce(&mut Record)) -> Result<(), String> {
         let mut scene = Scene::demo();
         let mut record = scene.event("license.FlagToggled", FLAG);

@@ -26,7 +26,7 @@ const MOST_BYTES: u32 = 16 << 20;
 /// How many are written at the same time.
 const WRITES: usize = 16;
 
-/// Writes dead letters beside the stream, so that a flood of poison does not hold it up.
+/// Writes dead letters beside the stream, so that a flood of them does not delay it.
 #[derive(Clone)]
 pub struct DeadLetterWriter {
     broker: Arc<dyn Broker>,
@@ -95,7 +95,7 @@ impl DeadLetterWriter {
         Err(())
     }
 
-    /// Waits until every letter that was taken is written or lost, at most so long.
+    /// Waits until every accepted letter is written or lost, at most this long.
     pub async fn flush(&self, most: Duration) {
         if tokio::time::timeout(most, self.room.acquire_many(MOST_WAITING)).await.is_err() {
             tracing::warn!("some dead letters were not written in time; they are when the log is read back");

@@ -29,13 +29,13 @@ pub enum Unusable {
     OtherType {
         /// The type in the headers.
         said: TypeName,
-        /// The type whose schema wrote the body.
+        /// The type of the schema that wrote the body.
         is: TypeName,
     },
     /// Subject or key, headers and body do not name the same org.
     #[error("the {place} names {}, the body {}", org_name(.said.as_deref()), org_name(.is.as_deref()))]
     OtherOrg {
-        /// Where the other org stands.
+        /// Where the other org is named.
         place: &'static str,
         /// The org there.
         said: Option<String>,
@@ -59,7 +59,7 @@ pub enum Unusable {
         /// The largest size.
         limit: usize,
     },
-    /// It names what cannot be routed.
+    /// It contains something that cannot be routed.
     #[error(transparent)]
     Unroutable(#[from] Unroutable),
     /// Another event with this id was here before.
@@ -105,7 +105,7 @@ impl Unusable {
     }
 }
 
-/// Reads a record that was `written` by the schema that it names; `None` for a tombstone, which tells nothing by itself.
+/// Reads a record that was `written` by the schema that it names; `None` for a tombstone, which contains no event.
 ///
 /// # Errors
 /// [`Unusable`] with the reason for the dead letter.
@@ -125,7 +125,7 @@ pub fn decode(registry: &Registry, record: &Record, written: &Written) -> Result
     Ok(Some(Event { attributes: Attributes { org, ..attributes }, record: body }))
 }
 
-/// What a record holds, in whichever of the two ways that CloudEvents knows.
+/// The event in a record, in either of CloudEvents' two modes.
 struct Opened<'r> {
     attributes: Attributes,
     body: Cow<'r, [u8]>,
@@ -140,7 +140,7 @@ fn open<'r>(registry: &Registry, record: &'r Record) -> Result<Opened<'r>, Unusa
     }
     let envelope = structured::open(&message.body)?;
     let own = envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    // The trace may stand beside the envelope.
+    // The trace may be outside the envelope.
     let beside = pairs(&message.headers).filter(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
     let attributes = attributes(own.chain(beside), record.time)?;
     let body = match envelope.data {
@@ -189,7 +189,7 @@ pub(super) fn decode_within(
     decode(registry, record, written)
 }
 
-/// The org of an event: what its header names, else its subject, else its body.
+/// The org of an event: from its header, else its subject, else its body.
 ///
 /// Isolation rests on it, so all that name one must agree (rule 1.2). A body that has a field for it and leaves
 /// it empty says that the event is of no org.
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::scene::Scene;
 
-    /// A record of an alert, with what its header, its subject and its key say.
+    /// A record of an alert, with this header, subject and key.
     fn alert(body: &str, header: Option<&str>, subject: Option<&str>, key: Option<&str>) -> Result<String, String> {
         let mut scene = Scene::demo();
         let mut record = scene.event("system.Alert", body);

@@ -26,7 +26,7 @@ impl Pipeline {
         }
     }
 
-    /// Waits for something, and tells meanwhile what has waited for its turn.
+    /// Waits for something, and meanwhile sends throttled notifications whose turn has come.
     pub(super) async fn meanwhile<T>(&self, waits: impl Future<Output = T>) -> T {
         tokio::pin!(waits);
         loop {
@@ -45,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Tells what has waited for its turn.
+    /// Sends throttled notifications whose turn has come.
     pub(super) async fn tell_due(&self) {
         if self.throttles.lock().unwrap_or_else(PoisonError::into_inner).next_due().is_none() {
             return;
@@ -57,7 +57,7 @@ impl Pipeline {
         }
     }
 
-    /// Tells all that waits, before something that no notification may come behind.
+    /// Sends everything that waits, before an effect after which no notification may be sent.
     pub(super) async fn tell_waiting(&self) {
         let routes = self.routes.now();
         for effect in self.intake(&routes).drain() {
@@ -88,11 +88,11 @@ impl Pipeline {
     async fn handle_in(&self, record: &Arc<Record>, mode: Mode) {
         self.metrics.event_read(&record.message.topic);
         let written = self.schemas.of(record).await;
-        // Taken once: what an event is told by is what it was taken by.
+        // Loaded once: an event is sent by the same routes by which it was taken.
         let routes = self.routes.now();
         let is_reloaded = self.throttles.lock().unwrap_or_else(PoisonError::into_inner).goes_by(&routes);
         if is_reloaded {
-            // What waits by routes that were read again may have another turn by these, or none.
+            // After a reload of routes, waiting notifications may have another turn, or none.
             self.tell_waiting().await;
         }
         let intake = self.intake(&routes);

@@ -22,12 +22,12 @@ use crate::seal::Seal;
 /// The routes that take an event.
 type Matches<'r> = SmallVec<[Match<'r>; 2]>;
 
-/// What records are taken in with.
+/// What the intake of records uses.
 #[derive(Clone, Copy)]
 pub(crate) struct Intake<'r, 'n> {
-    /// Who hears what, with the schemas.
+    /// The routes, with the schemas.
     pub(crate) routes: &'r RouteTable,
-    /// What the node knows, and who is interested in what.
+    /// The projection, and who is interested in what.
     pub(crate) groups: &'n Groups,
     /// Where resumes find the newest records.
     pub(crate) recent: &'n RecentRecords,
@@ -35,18 +35,18 @@ pub(crate) struct Intake<'r, 'n> {
     pub(crate) seal: &'n Seal,
     /// The largest body that is delivered, in bytes.
     pub(crate) event_bytes: usize,
-    /// What waits for its turn.
+    /// The throttles.
     pub(crate) throttles: &'n Mutex<Throttles>,
     /// When it is.
     pub(crate) now: Instant,
 }
 
-/// What a record was.
+/// A record, taken in.
 #[derive(Debug)]
 pub(crate) struct Taken<'r> {
     /// Why it is a dead letter, if it is one.
     pub(crate) letter: Option<Unusable>,
-    /// What became of its event; none of a tombstone and of what cannot be used.
+    /// The outcome of its event; none for a tombstone and for a record that cannot be used.
     pub(crate) folded: Option<Verdict>,
     /// Whether a retained value found no room.
     pub(crate) retained_full: bool,
@@ -54,21 +54,21 @@ pub(crate) struct Taken<'r> {
     pub(crate) grants_full: bool,
     /// Whether the state of an org found no room.
     pub(crate) orgs_full: bool,
-    /// What follows; to be carried out to its end before the next record is taken.
+    /// The steps that follow; to be carried out completely before the next record is taken.
     pub(crate) effects: Effects<'r>,
 }
 
-/// What follows from a record, one step at a time: shards may do something between any two.
+/// The steps that follow from a record: shards may do something between any two.
 #[derive(Debug)]
 pub(crate) struct Effects<'r> {
     record: Arc<Record>,
-    /// What is told to whom; nothing if nobody is told.
+    /// The event and its audiences; nothing if nobody is notified.
     told: Option<(Arc<Event>, Matches<'r>, Folded)>,
-    /// The next match that is told.
+    /// The next match to be sent.
     next: usize,
-    /// What a throttle lets through now.
+    /// Notifications that a throttle lets through now.
     turns: VecDeque<Turn>,
-    /// Whether what waits is another than cursors know.
+    /// Whether cursors must learn of a change in what waits.
     holds_anew: bool,
     /// The cursor for the tabs of a hub: the same bytes for all of them, and others for those of another.
     cursor: Option<(Arc<str>, String)>,
@@ -76,7 +76,7 @@ pub(crate) struct Effects<'r> {
     is_live: bool,
 }
 
-/// One step of what follows.
+/// One step.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A notification of this route, for these shards; nothing to send where no shard has a member.
@@ -86,7 +86,7 @@ pub(crate) enum Effect {
         /// The event.
         #[cfg(test)]
         event: Arc<Event>,
-        /// What is sent.
+        /// The delivery.
         delivery: Option<(Arc<Delivery>, ShardSet)>,
     },
     /// Open connections feel this; done once all have.
@@ -150,7 +150,7 @@ impl<'r> Intake<'r, '_> {
         taken
     }
 
-    /// What a record says and who hears of it; nothing of a tombstone.
+    /// The event of a record and its audiences; nothing for a tombstone.
     fn decode_and_route(
         self,
         record: &Record,
@@ -174,7 +174,7 @@ impl<'r> Intake<'r, '_> {
         is_replay && self.groups.fold(|known| known.tells_replay(event))
     }
 
-    /// The cursor behind the record that is handled, for the tabs of one hub.
+    /// The cursor after the current record, for the connections of one hub.
     fn cursor(self, hub: &str) -> String {
         let held = self.throttles().held();
         let (seal, tag) = (self.seal, HubTag::of(hub));
@@ -192,19 +192,19 @@ impl<'r> Intake<'r, '_> {
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next notification whose turn has come; once it is sent, [`Self::hold`] is to be called.
+    /// The next notification whose turn has come; call [`Self::hold`] once it is sent.
     pub(crate) fn due(self) -> Option<Effect> {
         let turn = self.throttles().due(self.now)?;
         Some(self.notify(turn))
     }
 
-    /// All that waits, to be told before something that no notification may come behind.
+    /// Everything that waits, to be sent before an effect after which no notification may be sent.
     pub(crate) fn drain(self) -> Vec<Effect> {
         let turns = self.throttles().drain();
         turns.into_iter().map(|turn| self.notify(turn)).collect()
     }
 
-    /// Lets cursors know of what waits.
+    /// Tells cursors what waits.
     pub(crate) fn hold(self) {
         let held = self.throttles().held();
         self.groups.hold(held);
@@ -235,7 +235,7 @@ impl<'r> Effects<'r> {
         Self { record, told: None, next: 0, turns, holds_anew: false, cursor: None, on_connections, is_live }
     }
 
-    /// Whether anybody may be told.
+    /// Whether anybody may be notified.
     pub(crate) fn tells(&self) -> bool {
         self.told.is_some()
     }
@@ -246,14 +246,14 @@ impl<'r> Effects<'r> {
         if let Some(turn) = self.turns.pop_front() {
             return Some(intake.notify(turn));
         }
-        // What was let through is sent by now, and the position has not moved over what waits.
+        // What was let through is sent by now, and the position has not moved past what waits.
         if std::mem::take(&mut self.holds_anew) {
             intake.hold();
         }
         if let Some((event, matches, folded)) = &self.told {
             while let Some(matched) = matches.get(self.next) {
                 self.next += 1;
-                // A route may say who has access to what, and tell nobody.
+                // A route may change access and notify nobody.
                 if matched.groups.is_empty() {
                     continue;
                 }

@@ -6,7 +6,7 @@ use fanfare_event::Encoded;
 
 /// The message that carries an event: stateful types go to the compacted stream, by their key.
 ///
-/// `user` is whom the event concerns: what an event of no org keeps its order by, where a broker has several orders.
+/// `user` is the user whom the event concerns: it orders events without an org, if a broker has several orders.
 #[must_use]
 pub fn to_message(event: Encoded, user: Option<&str>) -> Message {
     let Encoded { attributes, body, key } = event;

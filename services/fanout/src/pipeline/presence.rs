@@ -13,7 +13,7 @@ use crate::groups::{Groups, ShardMessage};
 use crate::nodes::{News, Nodes};
 use crate::roster::{Heard, Notice, Rosters, Time, Write};
 
-/// How long what happens at the same time may gather before it is told.
+/// How long changes may gather before they are sent.
 const TURN: Duration = Duration::from_millis(5);
 
 /// Drives the rosters of a node.
@@ -25,7 +25,7 @@ pub struct Presence {
     nodes: Nodes,
 }
 
-/// Takes what is read of the other nodes.
+/// Takes records of other nodes.
 #[derive(Debug, Clone)]
 pub struct Listener {
     rosters: Option<Arc<Rosters>>,
@@ -89,13 +89,13 @@ impl Presence {
         Some(Self { rosters: Arc::new(rosters), woken, nodes: nodes.clone() })
     }
 
-    /// Who is in which room; for the shards.
+    /// The roster; for the shards.
     #[must_use]
     pub fn rosters(&self) -> Arc<Rosters> {
         Arc::clone(&self.rosters)
     }
 
-    /// Hands the shards what their tabs are to be told, and says who is here, for as long as the node runs.
+    /// Hands the shards their notices and writes this node's members, for as long as the node runs.
     pub async fn run(self, groups: &Groups, metrics: &FanoutMetrics) -> Infallible {
         loop {
             let (notices, writes, next, (here, elsewhere)) = {
@@ -138,7 +138,7 @@ fn count(notice: &Notice, metrics: &FanoutMetrics) {
     }
 }
 
-/// A shard that is behind is waited for: what happens meanwhile gathers in the rosters, and is told as one.
+/// Waits for a shard that is behind: changes meanwhile gather in the rosters and are sent as one.
 async fn tell(groups: &Groups, notice: Notice) {
     match &notice {
         Notice::Snapshot(snapshot) => {

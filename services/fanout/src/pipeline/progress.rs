@@ -32,7 +32,7 @@ impl Progress {
         self.read += 1;
     }
 
-    /// Tells how far it is.
+    /// Logs the progress.
     pub(super) fn tell(&mut self, pipeline: &Pipeline) {
         pipeline.status.set_progress(self.read, self.of);
         pipeline.metrics.set_read_back(self.read, self.of.max(self.read));
@@ -45,7 +45,7 @@ impl Progress {
         tracing::info!(read, of, percent = read * 100 / of.max(1), per_second, "reading back the log");
     }
 
-    /// Tells that all was read.
+    /// Logs that everything was read.
     pub(super) fn end(mut self, pipeline: &Pipeline) {
         self.tell(pipeline);
         let took_ms = self.begun.elapsed().as_millis() as u64;

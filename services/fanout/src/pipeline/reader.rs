@@ -25,13 +25,13 @@ pub struct Window {
     pub records: u64,
 }
 
-/// What carries events from the log to the groups.
+/// Everything that carries events from the log to the groups.
 pub struct Pipeline {
     /// Where the log is.
     pub broker: Arc<dyn Broker>,
     /// The schemas of a schema registry.
     pub schemas: Schemas,
-    /// Who hears what, with the schemas of the events.
+    /// The routes, with the schemas of the events.
     pub routes: Routes,
     /// The state shared with the sockets.
     pub groups: Arc<Groups>,
@@ -39,21 +39,21 @@ pub struct Pipeline {
     pub seal: Seal,
     /// Counts.
     pub metrics: Arc<FanoutMetrics>,
-    /// Told how it goes.
+    /// The health, which it keeps up to date.
     pub status: Arc<Status>,
-    /// Keeps what cannot be used.
+    /// Writes dead letters.
     pub letters: DeadLetterWriter,
-    /// What is read back.
+    /// The progress of reading back.
     pub window: Window,
     /// The largest body that is delivered, in bytes.
     pub event_bytes: usize,
     /// Kept for tabs that return.
     pub recent: Arc<RecentRecords>,
-    /// Tells tabs who is there; none if no hub has presence.
+    /// Presence; none if no hub has it.
     pub presence: Option<Presence>,
-    /// What waits for its turn.
+    /// The throttles.
     pub(crate) throttles: Mutex<Throttles>,
-    /// Whether what the broker may lose is a reason for degraded health: in production it is.
+    /// Whether risks of the broker make the node degraded: in production they do.
     pub tells_risks: bool,
 }
 
@@ -143,7 +143,7 @@ impl Pipeline {
     async fn perform(&self, what: Do, open: &mut Open) {
         let is_end_of_batch = matches!(what, Do::Pass(_));
         match &what {
-            // What waits is of the log as it was.
+            // What waits belongs to the old log.
             Do::Change(_) | Do::Apply(_) => self.tell_waiting().await,
             Do::Take(..) => self.tell_due().await,
             _ => {}

@@ -14,7 +14,7 @@ use super::follower::reached;
 /// The most records that a walk takes at once, so that writers wait for a moment only.
 const BATCH: usize = 128;
 
-/// What a record costs beside its texts and its body, in bytes: the containers, the allocator's share.
+/// The overhead of a record beside its texts and its body, in bytes: the containers, the allocator's share.
 const OVERHEAD: usize = 256;
 
 /// The newest records, bounded in bytes.
@@ -42,7 +42,7 @@ pub(crate) struct Walk {
     after: Position,
     /// The number of the next record to look at.
     next: u64,
-    /// The number behind the last one.
+    /// The number after the last one.
     end: u64,
 }
 
@@ -53,13 +53,13 @@ impl Walk {
     }
 }
 
-/// What a step of a walk came to.
+/// The result of a step of a walk.
 pub(crate) enum Step {
-    /// The next records behind the tab's position.
+    /// The next records after the connection's position.
     Records(Vec<Arc<Record>>),
     /// There is nothing more.
     End,
-    /// What comes next has fallen out meanwhile, or the tab's position is none of this log: the broker has to tell.
+    /// The next ones have been dropped meanwhile, or the position is not of this log: ask the broker.
     Gone,
 }
 
@@ -96,7 +96,7 @@ impl RecentRecords {
         }
     }
 
-    /// Lets go of all records, and keeps none until told otherwise: they are read from the broker meanwhile.
+    /// Drops all records, and keeps none until told otherwise: they are read from the broker meanwhile.
     pub(crate) fn shed(&self, shed: bool) {
         self.shed.store(shed, Ordering::Relaxed);
         if shed {
@@ -116,12 +116,12 @@ impl RecentRecords {
         ring.keep(if self.shed.load(Ordering::Relaxed) { 0 } else { self.limit });
     }
 
-    /// Notes how far the reader came: what lies between its records are holes.
+    /// Notes how far the reader came: between its records are gaps.
     pub(crate) fn pass(&self, read: &Position) {
         self.ring.write().unwrap_or_else(PoisonError::into_inner).head.merge(read);
     }
 
-    /// Begins a walk behind `after` that sees everything up to `until`, if all of that is here.
+    /// Begins a walk after `after` that sees everything up to `until`, if all of that is here.
     pub(crate) fn walk(&self, after: &Position, until: &Position) -> Option<Walk> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let same = after.incarnation() == ring.head.incarnation() && until.incarnation() == ring.head.incarnation();
@@ -137,7 +137,7 @@ impl RecentRecords {
     pub(crate) fn contradicts(&self, after: &Position) -> bool {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let of_this_log = after.newest() > 0 && after.incarnation() == ring.head.incarnation();
-        // Times rise with the log, but for what several partitions have at about the same time.
+        // Times rise with the log, except for records of several partitions at about the same time.
         of_this_log && ring.records.iter().rev().take(BATCH).any(|record| is_younger(record, after))
     }
 
@@ -151,7 +151,7 @@ impl RecentRecords {
             let Some(record) = usize::try_from(at).ok().and_then(|at| ring.records.get(at)) else { return Step::Gone };
             walk.next += 1;
             if walk.after.covers(record.partition, record.offset) {
-                // A log that lost its end has other records in the places that the tab has heard of.
+                // A log that lost its end has other records in the places that the client has heard of.
                 if is_younger(record, &walk.after) {
                     return Step::Gone;
                 }
@@ -268,7 +268,7 @@ mod tests {
             recent.step(&mut walk)
         };
         assert!(matches!(step(50), Step::Records(records) if records.len() == 1));
-        // The tab has heard of an event at place 5 that was stored at 11: the log lost it, and has another one there.
+        // The client has heard of an event at place 5 that was stored at 11: the log lost it, and has another there.
         assert!(matches!(step(11), Step::Gone));
         let contradicts = |place: u64, heard: i64| recent.contradicts(&at(&[(0, place)]).with_newest(heard));
         assert!(contradicts(6, 50) && contradicts(5, 11), "also where the tab has nothing to read");

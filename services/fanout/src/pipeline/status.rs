@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::HealthConfig;
 
-/// A node whose reader is further behind than this is not ready (rule 5.1).
+/// A node whose lag is above this is not ready (rule 5.1).
 const MAX_LAG: Duration = Duration::from_secs(10);
 
 /// A node is degraded if the schema registry gives no answer for longer than this.
@@ -16,7 +16,7 @@ const MAX_SCHEMAS_AWAY: Duration = Duration::from_secs(10);
 /// lost, and somebody should look.
 const REPLACED_IS_TOLD: Duration = Duration::from_secs(600);
 
-/// What the reader last reported about itself.
+/// The last report of the reader.
 #[derive(Debug)]
 pub struct Status {
     /// How long a node that cannot read the log takes new connections (rule 5.1).
@@ -29,7 +29,7 @@ pub struct Status {
 #[derive(Debug)]
 struct Report {
     caught_up: bool,
-    /// Whether what other nodes say is still to be read.
+    /// Whether the other nodes' state is still to be read.
     awaits_nodes: bool,
     /// Whether the last read went well.
     reads: bool,
@@ -37,14 +37,14 @@ struct Report {
     answers: bool,
     /// Since when one of the two has not been so.
     away_since: Option<Instant>,
-    /// What the broker last said, in its own words.
+    /// The broker's last error, in its own words.
     fault: Option<String>,
     lag: Duration,
     /// Since when the stream waits for the schema registry.
     schemas_away_since: Option<Instant>,
     /// Why nothing can be written to the log.
     unwritable: Option<String>,
-    /// What makes the broker lose what it has acknowledged.
+    /// Risks that the broker loses what it has acknowledged.
     risks: Vec<String>,
     /// When the log was another one than before, or had lost its end.
     replaced: Option<Instant>,
@@ -55,7 +55,7 @@ struct Report {
 pub struct NotReady {
     /// The reason in words.
     pub reason: &'static str,
-    /// What the broker says, if it is its fault.
+    /// The broker's error, if it is its fault.
     pub fault: Option<String>,
     /// How many records have been read back, and of how many, while it does that.
     pub progress: Option<(u64, u64)>,
@@ -92,7 +92,7 @@ impl Status {
         self.report().caught_up = caught_up;
     }
 
-    /// Whether what other nodes say is still to be read: without it a tab would be told that nobody else is there.
+    /// Whether the other nodes' state is still to be read: without it a client would be told that nobody else is there.
     pub fn set_awaits_nodes(&self, awaits: bool) {
         self.report().awaits_nodes = awaits;
     }
@@ -131,12 +131,12 @@ impl Status {
         self.report().replaced = Some(at);
     }
 
-    /// What makes the broker lose what it has acknowledged, each with its reason.
+    /// Risks that the broker loses what it has acknowledged, each with its reason.
     pub fn set_risks(&self, risks: Vec<String>) {
         self.report().risks = risks;
     }
 
-    /// What makes the broker lose what it has acknowledged.
+    /// Risks that the broker loses what it has acknowledged.
     #[must_use]
     pub fn risks(&self) -> Vec<String> {
         self.report().risks.clone()
@@ -196,7 +196,7 @@ impl Status {
         }
     }
 
-    /// Why the node works and yet is not as it should be; nothing if it is. `has_many` tells whether it has many connections.
+    /// Why the node is degraded; empty if it is not. `has_many` says whether it has many connections.
     #[must_use]
     pub fn degraded(&self, has_many: bool, health: &HealthConfig) -> Vec<String> {
         let report = self.report();

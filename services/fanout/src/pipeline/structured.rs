@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// What the content type of an envelope begins with.
+/// The beginning of an envelope's content type.
 const ENVELOPE: &str = "application/cloudevents";
 
 /// Why an envelope cannot be read.

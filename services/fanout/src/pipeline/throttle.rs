@@ -16,13 +16,13 @@ use crate::route::{Pace, Route, RouteTable};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 
-/// The most that waits, in bytes of memory; beyond it notifications are told at once.
+/// The most memory of what waits, in bytes; beyond it notifications are sent at once.
 const MOST_BYTES: usize = 16 << 20;
 
-/// The most keys that are told apart.
+/// The most keys that are counted separately.
 const MOST_SLOTS: usize = 65_536;
 
-/// What a notification costs beside its record.
+/// The overhead of a notification beside its record.
 const COST: usize = 700;
 
 /// A notification that a throttle decides about.
@@ -32,14 +32,14 @@ pub(crate) struct Turn {
     pub(crate) event: Arc<Event>,
     pub(crate) route: Arc<Route>,
     pub(crate) groups: SmallVec<[GroupName; 2]>,
-    /// Whether it has waited: what came behind it was told before.
+    /// Whether it has waited: later ones were sent before it.
     pub(crate) is_late: bool,
 }
 
 #[derive(Debug)]
 struct Slot {
     pace: Pace,
-    /// From when on the next may be told.
+    /// From when on the next may be sent.
     free_at: Instant,
     waits: Option<Turn>,
 }
@@ -47,18 +47,18 @@ struct Slot {
 /// How often something happened since it was asked last.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Notifications that were overtaken before they were told.
+    /// Notifications that were replaced before they were sent.
     pub(crate) overtaken: u64,
-    /// Notifications that were told at once, as no more may wait.
+    /// Notifications that were sent at once, because no more may wait.
     pub(crate) beyond: u64,
 }
 
-/// What waits for its turn.
+/// The notifications that wait for their turn.
 #[derive(Debug, Default)]
 pub(crate) struct Throttles {
     slots: HashMap<u64, Slot>,
     by_time: BTreeSet<(Instant, u64)>,
-    /// Where in the log what waits was said, by hub.
+    /// The places in the log of what waits, by hub.
     places: HashMap<Arc<str>, BTreeSet<(u32, u64, u64)>>,
     memory: usize,
     counts: Counts,
@@ -72,7 +72,7 @@ impl Turn {
 }
 
 impl Throttles {
-    /// Takes a notification; what is to be told now, in order.
+    /// Takes a notification; returns those to be sent now, in order.
     pub(crate) fn take(&mut self, pace: Pace, turn: Turn, now: Instant) -> SmallVec<[Turn; 2]> {
         let mut told = SmallVec::new();
         if !kept(Rule::Throttled) {
@@ -90,7 +90,7 @@ impl Throttles {
             return told;
         };
         if let Some(older) = self.unwait(pace.slot) {
-            // Whoever is not told of the newer one has to hear the older.
+            // A connection that does not get the newer one must get the older.
             if older.groups == turn.groups { self.counts.overtaken += 1 } else { told.push(older) }
         }
         if free_at <= now {
@@ -115,7 +115,7 @@ impl Throttles {
                 self.set_free_at(slot, now + interval);
                 return Some(turn).filter(|_| kept(Rule::ThrottledTold));
             }
-            // Nothing came for as long: the next is told at once again.
+            // Nothing came for that long: the next is sent at once again.
             self.by_time.pop_first();
             self.slots.remove(&slot);
         }
@@ -130,7 +130,7 @@ impl Throttles {
         turns
     }
 
-    /// Notes the routes that events are told by; whether something waits by other ones.
+    /// Notes the routes in use; returns whether something waits by other ones.
     pub(crate) fn goes_by(&mut self, routes: &Arc<RouteTable>) -> bool {
         if self.routes.as_ref().is_some_and(|known| Arc::ptr_eq(known, routes)) {
             return false;
@@ -150,7 +150,7 @@ impl Throttles {
         self.places.is_empty()
     }
 
-    /// What waits, as far as cursors are concerned.
+    /// What waits, for cursors.
     pub(crate) fn held(&self) -> Held {
         Held::new(self.places.iter().map(|(hub, places)| (Arc::clone(hub), firsts(places))))
     }

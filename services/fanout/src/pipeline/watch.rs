@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many heads are remembered: enough to tell a lag of some minutes.
+/// How many heads are remembered: enough to measure a lag of some minutes.
 const MOST_HEADS: usize = 128;
 
 /// Heads of the log by when they were seen, as far as the reader has not reached them.
@@ -46,7 +46,7 @@ impl Heads {
 }
 
 impl Pipeline {
-    /// Asks the broker for its head every few seconds, and tells how far the reader is behind it.
+    /// Asks the broker for its head every few seconds, and reports how far the reader is behind it.
     pub(super) async fn watch(&self) -> Infallible {
         let (mut heads, mut risks, begun) = (Heads::default(), Vec::new(), Instant::now());
         loop {
@@ -74,13 +74,13 @@ impl Pipeline {
         }
     }
 
-    /// Tells that the log is another one than before, or has lost its end.
+    /// Reports that the log is another one than before, or has lost its end.
     pub(super) fn tell_replaced(&self) {
         self.metrics.log_replaced();
         self.status.set_replaced(std::time::Instant::now());
     }
 
-    /// Tells what the broker says of itself beside its records.
+    /// Reports what the broker says of itself beside its records.
     fn tell_condition(&self, condition: &Condition, known: &mut Vec<Risk>) {
         let unwritable = match &condition.writes {
             Writes::Fail(reason) => Some(reason.clone()),

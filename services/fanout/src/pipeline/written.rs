@@ -23,7 +23,7 @@ pub enum Written {
 }
 
 impl Written {
-    /// What can be said of a body without a schema registry.
+    /// What is known of a body without a schema registry.
     #[must_use]
     pub fn without_registry(body: &[u8]) -> Self {
         match split(body) {

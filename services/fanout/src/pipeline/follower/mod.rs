@@ -32,18 +32,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Decides what a node reads, and what the reading means.
+/// Decides what a node reads next, and what each answer means.
 #[derive(Debug)]
 pub(crate) struct Follower {
     window: Window,
     stage: Stage,
-    /// What is to be done before anything else is asked.
+    /// Actions to be done before anything else is asked.
     todo: VecDeque<Do>,
     /// The rest of the batch that was read last.
     batch: std::vec::IntoIter<Record>,
     /// How far the reader has come with that batch.
     batch_end: Option<Position>,
-    /// What of a new stream was there when the reading of it began; kept over faults until it has been read.
+    /// The end of a new stream when its reading began; kept over faults until it has been read.
     goal: Option<Position>,
     /// Whether the log was ever followed: then connections may be open.
     has_worked: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Follower {
     pause: Duration,
 }
 
-/// What is asked next, with what is known for it.
+/// The next question, with the state for it.
 #[derive(Debug, Clone)]
 enum Stage {
     /// Read back: where does the log end?
@@ -63,7 +63,7 @@ enum Stage {
     /// The compacted state, from its first record.
     OpenState(Then),
     State(Then),
-    /// The window, up to what was the end of the log.
+    /// The window, up to the former end of the log.
     OpenWindow {
         start: Position,
         head: Position,
@@ -88,14 +88,14 @@ enum Stage {
     Ended,
 }
 
-/// What comes once the state is read.
+/// What comes after the state is read.
 #[derive(Debug, Clone)]
 enum Then {
     /// The window of a node that starts.
     ReadBack { start: Position, head: Position },
-    /// Records were lost up to here: go on behind them.
+    /// Records were lost up to here: continue after them.
     GoOnBehind(Position),
-    /// That was the state of a new stream, whose window was told.
+    /// That was the state of a new stream, whose window was delivered.
     Follow,
 }
 
@@ -114,7 +114,7 @@ impl Follower {
         }
     }
 
-    /// What comes next for a node that has folded the log up to `known`.
+    /// The next step for a node that has folded the log up to `known`.
     ///
     /// A question is asked again until it is answered.
     pub(crate) fn next(&mut self, known: &Position) -> Step {
@@ -166,11 +166,11 @@ impl Follower {
         }
     }
 
-    /// A position was told, or a reader opened at it.
+    /// The broker answered with a position, or opened a reader at it.
     fn go_on(&mut self, at: Position, known: &Position) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Start => Stage::StartWindow { head: at },
-            // The window first: what is published while the state is read lies in it.
+            // The window first: it contains what is published while the state is read.
             Stage::StartWindow { head } => Stage::OpenState(Then::ReadBack { start: at, head }),
             Stage::OpenState(then) => self.open_state(then, &at, known),
             Stage::OpenWindow { start, head } => {
@@ -266,7 +266,7 @@ impl Follower {
         }
     }
 
-    /// Lets all tabs come back, to be held against what is known now.
+    /// Closes all connections so that they come back and are checked against the new state.
     fn close_tabs(&mut self, rule: Rule) {
         self.todo.extend(kept(rule).then_some(Do::Apply(ConnectionEffect::Gap)));
         self.todo.push_back(Do::Change(Change::EndRenewal));
@@ -284,7 +284,7 @@ impl Follower {
                 self.stage = Stage::Renew;
             }
             BrokerError::Trimmed { oldest } if self.has_worked && oldest.incarnation() == known.incarnation() => {
-                // Nobody is let in meanwhile.
+                // No connection is admitted meanwhile.
                 self.todo.extend([Do::Lost(distance(known, &oldest)), Do::Ready(false)]);
                 let mut after = known.clone();
                 after.merge(&oldest);
@@ -297,7 +297,7 @@ impl Follower {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Whether what a record says is delivered or only learnt.
+    /// Whether the event of a record is delivered or only learnt.
     fn mode(&self) -> Mode {
         match self.stage {
             Stage::State(_) => Mode::State,
@@ -307,7 +307,7 @@ impl Follower {
         }
     }
 
-    /// Whether a new stream is still read that was there when its reading began, or state of it.
+    /// Whether the node still reads what a new stream, or its state, had when its reading began.
     #[cfg(test)]
     pub(crate) fn is_at_rest(&self) -> bool {
         let rests = matches!(self.stage, Stage::Follow) && self.goal.is_none();

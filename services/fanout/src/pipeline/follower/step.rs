@@ -9,7 +9,7 @@ use crate::groups::Groups;
 use crate::pipeline::{RecentRecords, Window};
 use crate::projection::{ConnectionEffect, Projection};
 
-/// Whether what a record says is delivered or only learnt.
+/// Whether the event of a record is delivered or only learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The compacted state, read ahead of the log.
@@ -20,7 +20,7 @@ pub(crate) enum Mode {
     Live,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// The broker is to be asked; its answer is waited for.
@@ -40,7 +40,7 @@ pub(crate) enum Ask {
     OpenState,
     /// Its next batch: [`Answer::Batch`], empty at the end.
     ReadState,
-    /// To open a reader of the log behind a position, in place of the one before: [`Answer::At`], where it begins.
+    /// To open a reader after a position, in place of the previous one: [`Answer::At`], where it begins.
     OpenLog(Position),
     /// Its next batch, once there is one: [`Answer::Batch`].
     ReadLog,
@@ -48,7 +48,7 @@ pub(crate) enum Ask {
     Nothing,
 }
 
-/// What the broker answers.
+/// An answer of the broker.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// A position.
@@ -57,22 +57,22 @@ pub(crate) enum Answer {
     Batch(Vec<Record>, Position),
 }
 
-/// What is to be done.
+/// An action for the driver.
 #[derive(Debug)]
 pub(crate) enum Do {
     /// Take a record in: see `Intake::take`.
     Take(Arc<Record>, Mode),
     /// The reader has come so far: holes are read, too.
     Pass(Position),
-    /// The newest records in memory go on behind this.
+    /// The newest records in memory continue after this.
     Begin(Position),
-    /// What the node knows changes without a record.
+    /// A change of state without a record.
     Change(Change),
     /// Open connections feel something; done once all have.
     Apply(ConnectionEffect),
-    /// Cursors may be told of this place.
+    /// Cursors may claim this place.
     Told(Position),
-    /// Whether the node has read what it must know before it takes connections.
+    /// Whether the node has read enough to take connections.
     Ready(bool),
     /// So many places more are to be read until then.
     Expect(u64),
@@ -86,7 +86,7 @@ pub(crate) enum Do {
     End(Result<(), BrokerError>),
 }
 
-/// A change of what the node knows that no record makes.
+/// A change of state that no record causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It goes on from another place.
@@ -95,12 +95,12 @@ pub(crate) enum Change {
     Renew {
         /// Where its window begins.
         start: Position,
-        /// Whether nothing lies before that.
+        /// Whether there is nothing before that.
         is_all: bool,
     },
-    /// No tab is open any more that was when the stream was made anew.
+    /// Connections that were open when the stream was recreated are closed.
     EndRenewal,
-    /// What was read up to here was told to nobody; what comes is.
+    /// Everything read up to here was only learnt; what comes is delivered.
     Learnt,
 }
 

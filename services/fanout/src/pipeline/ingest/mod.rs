@@ -38,23 +38,23 @@ pub struct Draft {
     pub body: Body,
 }
 
-/// What became of an event that is stored, as far as this node knows.
+/// The outcome for a stored event, as far as this node knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Taken {
     /// Its id.
     pub id: String,
-    /// It was stored before, and is told once.
+    /// It was stored before; clients are told once.
     pub duplicate: bool,
-    /// What it sets has a higher revision already, so that it changes nothing.
+    /// Its state already has a higher revision, so it changes nothing.
     pub stale: bool,
-    /// The routes that took it, by name: what they tell reaches whoever is connected.
+    /// The names of the routes that took it.
     pub routes: Vec<String>,
 }
 
-/// Why a batch was not taken.
+/// Why a batch was refused.
 #[derive(Debug, Error)]
 pub enum BatchError {
-    /// One of its events cannot be taken, and so none was.
+    /// One of its events is refused, so none was stored.
     #[error("event {at}: {error}")]
     Event {
         /// Which, from 0.
@@ -77,10 +77,10 @@ pub enum BatchError {
 /// An event that may be stored.
 struct Checked {
     encoded: Encoded,
-    /// Whose it is, if it is of no org.
+    /// The user whom it concerns, if it is of no org.
     user: Option<String>,
     event: Event,
-    /// What it was checked by.
+    /// The schema by which it was checked.
     routes: Arc<RouteTable>,
 }
 
@@ -91,14 +91,14 @@ pub enum Body {
     Avro(Vec<u8>),
     /// JSON to be checked against the schema.
     Json(serde_json::Value),
-    /// What a client's call gives, to be checked against the schema.
+    /// The fields of a client's call, to be checked against the schema.
     Called(Input<'static>),
 }
 
 /// Why an event was not published.
 #[derive(Debug, Error)]
 pub enum IngestError {
-    /// No schema of this name; with what is known instead.
+    /// No schema of this name; with the known ones.
     #[error("unknown event type `{name}`{}", did_you_mean(.suggestion.as_deref()))]
     UnknownType {
         /// The name that was given.
@@ -174,12 +174,12 @@ impl Ingest {
         permission::of_attributes(attributes, permission)
     }
 
-    /// Checks an event, stores it and says what became of it.
+    /// Checks an event, stores it and returns the outcome.
     ///
     /// The answer comes when the broker has it. Trying again with the same id is always safe.
     ///
     /// # Errors
-    /// [`IngestError`] with whose fault it is.
+    /// [`IngestError`] says whose fault it is.
     pub async fn publish(&self, draft: Draft, permission: &Publish) -> Result<Taken, IngestError> {
         let checked = self.check(draft, permission)?;
         self.take(checked).await
@@ -204,7 +204,7 @@ impl Ingest {
         }
         let deadline = tokio::time::Instant::now() + BATCH_DEADLINE;
         let mut taken = Vec::with_capacity(of);
-        // One after the other: that is what keeps their order on every broker.
+        // One after the other: that keeps their order on every broker.
         for (at, checked) in all.into_iter().enumerate() {
             let late = || IngestError::Broker(PublishError::Unknown("the broker took too long".to_owned()));
             let stored = tokio::time::timeout_at(deadline, self.take(checked)).await;
@@ -219,10 +219,10 @@ impl Ingest {
         Ok(taken)
     }
 
-    /// The same for an event whose org may be one of these alone; gives its id.
+    /// The same for an event whose org must be one of these; returns its id.
     ///
     /// # Errors
-    /// [`IngestError`] with whose fault it is.
+    /// [`IngestError`] says whose fault it is.
     pub async fn publish_within(
         &self,
         attributes: Attributes,
@@ -239,7 +239,7 @@ impl Ingest {
         Ok(id)
     }
 
-    /// Says in the log that an operator closes connections, and gives the event's id.
+    /// Publishes that an operator closes connections, and returns the event's id.
     ///
     /// # Errors
     /// [`IngestError`] if the broker does not take it.
@@ -273,7 +273,7 @@ impl Ingest {
         routes.schemas().event_type(event_type).is_some_and(|known| known.newest().index_of("org").is_some())
     }
 
-    /// First what the token allows, and only then what is wrong with the event: schemas are not everybody's to know.
+    /// Checks the token's rights before the event: schemas are not public.
     fn check(&self, draft: Draft, permission: &Publish) -> Result<Checked, IngestError> {
         let Draft { attributes, body } = draft;
         let routes = self.routes.now();
@@ -303,12 +303,12 @@ impl Ingest {
             (novelty == Novelty::Again, matches.iter().any(overtaken))
         });
         let routes = matches.iter().map(|matched| matched.route.name().to_owned()).collect();
-        // What the node has read before is stored all the same: the log may have been made anew since.
+        // A duplicate that this node knows is stored anyway: the log may have been recreated since.
         let duplicate = self.store(encoded, user).await? || known;
         Ok(Taken { id: event.attributes.id, duplicate, stale, routes })
     }
 
-    /// An event as it is stored, and whose it is.
+    /// An event as it is stored, and the user or org that it belongs to.
     fn encode(&self, attributes: Attributes, body: Body) -> Result<(Encoded, Option<String>), IngestError> {
         let routes = self.routes.now();
         let event = Self::encode_with(routes.schemas(), attributes, body)?;
@@ -320,7 +320,7 @@ impl Ingest {
     async fn store(&self, event: Encoded, user: Option<String>) -> Result<bool, IngestError> {
         let message = to_message(event, user.as_deref());
         let published = self.broker.publish(message).instrument(tracing::info_span!("broker")).await?;
-        // Only the first is stored; who sent the other must not believe that theirs is.
+        // Only the first is stored; the sender of the other must not believe that theirs is.
         if published.conflicting { Err(IngestError::Conflict) } else { Ok(published.duplicate) }
     }
 

@@ -17,14 +17,14 @@ pub(super) fn of_attributes(attributes: &Attributes, permission: &Publish) -> Re
     if !permission.allows_source(&attributes.source) {
         return forbid(&format!("events of source {}", attributes.source), "publish_sources", &permission.sources);
     }
-    // Without one here, the body says whether there is one.
+    // Without an org here, the body says whether there is one.
     match &attributes.org {
         Some(org) => of_org(Some(org), permission),
         None => Ok(()),
     }
 }
 
-/// What nodes alone may say.
+/// Types that only nodes may publish.
 pub(super) fn of_own(event_type: &TypeName) -> Result<(), IngestError> {
     if event_type.as_str() != Closing::EVENT {
         return Ok(());
@@ -57,7 +57,7 @@ pub(super) fn of_json(
     let named = names.find_map(|name| json.get(&**name)).and_then(Value::as_str);
     match named.map(Id::parse) {
         Some(Ok(org)) => of_org(Some(&org), permission),
-        // What is no id is told as that.
+        // An invalid id is reported as such.
         _ => Ok(()),
     }
 }

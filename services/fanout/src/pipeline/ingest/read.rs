@@ -30,7 +30,7 @@ pub(super) fn read(
     Ok((Encoded { attributes, body, key }, record))
 }
 
-/// The org of an event: what the headers name, or else the body; both must agree.
+/// The org of an event: from the headers, or else the body; both must agree.
 fn resolve_org(attributes: &Attributes, record: &Record) -> Result<Option<Id>, IngestError> {
     for field in ["org", "user", "session"] {
         if let Some(Value::String(id)) = record.get(field) {

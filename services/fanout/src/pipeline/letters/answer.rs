@@ -40,12 +40,12 @@ pub struct Summary {
 /// A dead letter as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// What the list says about it.
+    /// The entry in the list.
     #[serde(flatten)]
     pub summary: Summary,
     /// `events` or `state`.
     pub stream: String,
-    /// What the broker keeps it by.
+    /// The key under which the broker keeps it.
     pub key: Option<String>,
     /// The broker's id of the message.
     pub message_id: String,
@@ -55,7 +55,7 @@ pub struct Shown {
     pub body: String,
     /// Whether that is all of the body.
     pub complete: bool,
-    /// What a replay would find now.
+    /// The outcome of a replay now.
     pub now: Now,
 }
 
@@ -74,32 +74,32 @@ pub struct Now {
 pub struct ReplayRequest {
     /// The letters, in the order in which they are published.
     pub ids: Vec<LetterId>,
-    /// Publish also what no node could use now.
+    /// Publish also letters that no node could use now.
     #[serde(default)]
     pub force: bool,
-    /// Only say what would become of them.
+    /// Only report the outcomes.
     #[serde(default)]
     pub dry_run: bool,
 }
 
-/// What became of the letters of a request, in its order. It ends early at the first that the broker did not take.
+/// The outcomes of a request, in its order. It ends early at the first letter that the broker did not take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replays {
     /// One for each letter.
     pub letters: Vec<Outcome>,
 }
 
-/// What became of one letter.
+/// The outcome of one letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The letter.
     pub id: LetterId,
-    /// What became of it.
+    /// Its outcome.
     #[serde(flatten)]
     pub fate: Fate,
 }
 
-/// What became of a letter that was to be published again.
+/// The outcome of a letter's replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Fate {

@@ -123,7 +123,7 @@ impl DeadLetterAdmin {
             return Ok(Some(Record { partition, offset, time: letter.time, message: letter.message.clone() }));
         }
         let found = self.broker.record_at(partition, offset).await?;
-        // A stream that was made anew may hold another record there.
+        // A recreated stream may have another record there.
         Ok(found.filter(|record| {
             let (ours, its) = (&letter.message, &record.message);
             ours.id == its.id && its.body.len() as u64 == letter.body_size && its.body.starts_with(&ours.body)

@@ -27,7 +27,7 @@ pub(crate) fn replay_message(record: Record, id: String) -> Message {
     Message { id, ..message }
 }
 
-/// What state is kept by.
+/// The key of its state.
 type StateKey = (Option<String>, String, Option<String>);
 
 impl DeadLetterAdmin {

@@ -30,11 +30,11 @@ pub struct Notification {
 pub struct Replayed {
     /// Where in the log.
     pub place: Place,
-    /// How far a tab has come that was told of it.
+    /// How far the connection has come with it.
     pub position: Position,
     /// The event.
     pub event: Arc<Event>,
-    /// What was sent about it, to whom.
+    /// The notifications that were sent about it, with their audiences.
     pub notifications: Vec<Notification>,
 }
 
@@ -42,7 +42,7 @@ pub struct Replayed {
 /// so much a node may have been behind in that partition while it read another.
 pub(crate) const SLACK: Duration = Duration::from_secs(15);
 
-/// The replay window as it lies in the log just now.
+/// The replay window in the log right now.
 #[derive(Debug, Clone)]
 pub(crate) struct Extent {
     /// Just before its oldest record.
@@ -51,7 +51,7 @@ pub(crate) struct Extent {
     pub ages: Option<Ages>,
 }
 
-/// What a cursor that has left partitions out is judged by.
+/// By which a cursor that has left partitions out is judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Ages {
     /// Where the window begins by age alone.
@@ -84,7 +84,7 @@ pub(crate) fn lacks(after: &Position, oldest: &Position) -> bool {
 /// holds all that came since the cursor: if the cursor's newest record lies well inside the window, and the window of
 /// that partition is cut short neither by the number of its records nor by the retention.
 ///
-/// Told from positions alone, so that every node answers alike and no clock is asked.
+/// Computed from positions alone, so that every node answers alike and no clock is asked.
 pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {
     let oldest = &window.oldest;
     if after.incarnation() != oldest.incarnation() {
@@ -102,25 +102,25 @@ pub(crate) fn begin(after: &Position, window: &Extent) -> (Position, bool) {
     let mut from = after.clone();
     from.merge(oldest);
     if !complete && oldest.newest() == 0 {
-        // What lies before the window may be younger than the cursor, so nothing is known of its time.
+        // Records before the window may be younger than the cursor, so nothing is known of their time.
         from = Position::from_parts(from.incarnation(), from.offsets().iter().copied());
     }
     (from, complete)
 }
 
-/// Which records of the past a tab is told again, one after another.
+/// Which old records a connection is sent again, one after another.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
     until: Position,
-    /// The orgs of the connection that is told.
+    /// The orgs of the connection.
     orgs: Vec<Id>,
     event_bytes: usize,
-    /// Drops duplicates and what was out of date when it was first read, as the live path did.
+    /// Drops duplicates and what was out of date when it was first read, like the live path.
     known: Projection,
 }
 
 impl ReplayFilter {
-    /// For a tab of these orgs that has everything up to `after`: reads behind `from`, and ends at `until`.
+    /// For a connection of these orgs that has everything up to `after`: reads after `from`, and ends at `until`.
     pub(crate) fn new(after: &Position, from: &Position, until: Position, orgs: Vec<Id>, bounds: &Bounds) -> Self {
         let same = after.incarnation() == from.incarnation();
         let known = Position::from_parts(from.incarnation(), after.offsets().iter().copied().filter(|_| same));
@@ -142,7 +142,7 @@ impl ReplayFilter {
         self.known.position()
     }
 
-    /// Begins anew behind another position: what the tab had was of another stream.
+    /// Restarts after another position: the cursor was of another stream.
     pub(crate) fn restart(&mut self, from: &Position) {
         self.known.continue_from(Position::start(from.incarnation()).with_newest(from.newest()));
         self.pass(from);
@@ -154,7 +154,7 @@ impl ReplayFilter {
         self.pass(&until);
     }
 
-    /// Notes how far the log was read: what lies between its records are holes, or is no longer kept.
+    /// Notes how far the log was read: between its records are gaps, or records that are no longer kept.
     ///
     /// Not beyond the end: what lies there comes live, or is lost to this node too. A cursor must not be ahead of it.
     pub(crate) fn pass(&mut self, read: &Position) {
@@ -167,7 +167,7 @@ impl ReplayFilter {
         self.known.continue_from(position);
     }
 
-    /// Takes the next record; what was sent about it, if anything.
+    /// Takes the next record; returns what was sent about it, if anything.
     pub(crate) fn take(&mut self, routes: &RouteTable, record: &Record, written: &Written) -> Option<Replayed> {
         let place = Place::of(record);
         if !place.is_within(&self.until) {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_a_replay_is_not_ahead_of_a_node_that_has_not_read_what_was_lost() {
-        // The retention has taken more than this node has read: its tabs are told of that when it finds out.
+        // The retention has deleted more than this node has read: its connections are told when the node finds out.
         assert_eq!(*past(&at(&[(0, 1), (1, 2)]), &at(&[(0, 7), (1, 4)])).position(), at(&[(0, 5), (1, 4)]));
         assert_eq!(*past(&Position::start(2), &at(&[(0, 7), (2, 7)])).position(), at(&[(0, 5)]));
     }

@@ -42,12 +42,12 @@ impl From<BrokerError> for ResumeError {
     }
 }
 
-/// How far replays go back, and at what cost.
+/// How far back replays go, and what they cost.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
     /// The replay window.
     pub window: Window,
-    /// What a replay remembers on its way.
+    /// The memory of a replay.
     pub bounds: Bounds,
     /// How many replays read the broker at the same time.
     pub reads_at_once: usize,
@@ -99,7 +99,7 @@ impl Replay {
         self
     }
 
-    /// Opens a replay of what lies behind `after`, up to `until`, for a connection of these orgs.
+    /// Opens a replay of what is after `after`, up to `until`, for a connection of these orgs.
     ///
     /// # Errors
     /// [`ResumeError`] if the log cannot be read now.
@@ -137,7 +137,7 @@ impl Replay {
             let asked = Instant::now();
             match tokio::time::timeout(PATIENCE, self.broker.head()).await {
                 Ok(Ok(head)) => *known = Some((asked, head)),
-                // While the broker is away nobody can tell, and there is nothing to read.
+                // While the broker is away this is unknown, and there is nothing to read.
                 _ => return false,
             }
         }
@@ -185,18 +185,18 @@ pub struct Replaying {
 }
 
 impl Replaying {
-    /// How many records were looked at since this was asked last: what the replay costs whoever asked for it.
+    /// How many records were looked at since this was asked last: the cost for the caller.
     pub fn take_cost(&mut self) -> usize {
         self.state.take_cost()
     }
 
-    /// Whether everything behind the cursor was still in the window, as far as the replay has come.
+    /// Whether everything after the cursor was still in the window, as far as the replay has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.state.is_complete()
     }
 
-    /// Lets others read the broker while the tab does not take what it is sent.
+    /// Lets others read the broker while the connection does not take what it is sent.
     pub fn pause(&mut self) {
         self.reader = None;
     }
@@ -223,7 +223,7 @@ impl Replaying {
         Ok(found)
     }
 
-    /// The next batch of the broker's, behind a position.
+    /// The next batch from the broker, after a position.
     async fn read_log(&mut self, from: Position) -> Result<Vec<Replayed>, ResumeError> {
         let (mut reader, permit) = match self.reader.take() {
             Some(open) => open,
@@ -243,7 +243,7 @@ impl Replaying {
         Ok(found)
     }
 
-    /// A reader behind a position, or where the log goes on from it. What is wrong with that place too is an error.
+    /// A reader after a position, or where the log goes on from it. A fault of that place is an error too.
     async fn open_reader(&mut self, from: Position) -> Result<Box<dyn Reader>, ResumeError> {
         match self.replay.broker.read(&from).await {
             Err(BrokerError::Trimmed { oldest }) => self.state.trimmed(&oldest),

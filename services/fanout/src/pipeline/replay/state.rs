@@ -16,11 +16,11 @@ use super::filter::{Ages, Extent, ReplayFilter, Replayed, SLACK, begin, lacks};
 use crate::projection::Bounds;
 use crate::route::RouteTable;
 
-/// What a replay needs next.
+/// The next step of a replay.
 pub(crate) enum Next {
     /// These records, by [`ReplayState::take`].
     Records(Vec<Arc<Record>>),
-    /// What the broker has behind a position, by `take` and [`ReplayState::pass`].
+    /// The broker's records after a position, by `take` and [`ReplayState::pass`].
     Log(Position),
     /// Nothing: all was read.
     Nothing,
@@ -30,7 +30,7 @@ pub(crate) enum Next {
 enum Source {
     /// The newest records, kept by this node.
     Memory(Walk),
-    /// The log behind a position.
+    /// The log after a position.
     Log(Position),
 }
 
@@ -57,7 +57,7 @@ impl ReplayState {
         bounds: &Bounds,
         recent: &RecentRecords,
     ) -> Self {
-        // A tab that lies exactly at the end has nothing to read, so nobody else would find out.
+        // A cursor exactly at the end has nothing to read, so nobody else would find out.
         let is_beyond = is_beyond || recent.contradicts(after);
         let after = if is_beyond { &window.oldest } else { after };
         let (from, complete) = begin(after, &window);
@@ -69,17 +69,17 @@ impl ReplayState {
         Self { source, filter, oldest: window.oldest, complete: complete && !is_beyond, cost: 0 }
     }
 
-    /// Whether everything behind the cursor was still in the window, as far as the replay has come.
+    /// Whether everything after the cursor was still in the window, as far as the replay has come.
     pub(crate) fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// How many records were looked at since this was asked last: what the replay costs whoever asked for it.
+    /// How many records were looked at since this was asked last: the cost for the caller.
     pub(crate) fn take_cost(&mut self) -> usize {
         std::mem::take(&mut self.cost)
     }
 
-    /// What comes next.
+    /// The next step.
     pub(crate) fn next(&mut self, recent: &RecentRecords) -> Next {
         if self.filter.is_over() {
             return Next::Nothing;
@@ -103,7 +103,7 @@ impl ReplayState {
         }
     }
 
-    /// Takes the next record; what was sent about it, if anything.
+    /// Takes the next record; returns what was sent about it, if anything.
     pub(crate) fn take(&mut self, routes: &RouteTable, record: &Record, written: &Written) -> Option<Replayed> {
         if matches!(self.source, Source::Log(_)) {
             self.cost += 1;
@@ -117,7 +117,7 @@ impl ReplayState {
         self.source = Source::Log(read.clone());
     }
 
-    /// What lay before `oldest` is gone from the log.
+    /// Everything before `oldest` is gone from the log.
     pub(crate) fn trimmed(&mut self, oldest: &Position) {
         let mut from = match &self.source {
             Source::Log(from) => from.clone(),
@@ -129,7 +129,7 @@ impl ReplayState {
         self.complete = false;
     }
 
-    /// The cursor fits the stream's name and not what is in it.
+    /// The cursor matches the stream's name but not its content.
     pub(crate) fn other_log(&mut self) {
         self.filter.restart(&self.oldest);
         self.source = Source::Log(self.oldest.clone());

@@ -28,7 +28,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// What is known of an id.
+    /// The known answer for an id.
     pub(super) fn get(&mut self, id: u32, now: Instant) -> Option<Written> {
         if let Some((written, _)) = self.known.get(id) {
             return Some(written);
@@ -47,7 +47,7 @@ impl Cache {
         }
     }
 
-    /// What those who ask for the same id hold one after the other.
+    /// A lock that requests for the same id hold one after the other.
     pub(super) fn flight(&mut self, id: u32) -> Arc<Mutex<()>> {
         // Those that ended, or were given up, are held by nobody else.
         self.flights.retain(|_, flight| Arc::strong_count(flight) > 1);
@@ -55,7 +55,7 @@ impl Cache {
     }
 }
 
-/// Answers, of which the least recently used gives way.
+/// Answers; the least recently used one is dropped first.
 #[derive(Debug, Default)]
 struct LeastRecentlyUsed {
     entries: HashMap<u32, Entry>,

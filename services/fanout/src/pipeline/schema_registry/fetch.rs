@@ -11,10 +11,10 @@ use serde::Deserialize;
 use crate::config::{SchemaRegistryConfig, Secret};
 use crate::pipeline::written::Registered;
 
-/// The largest answer that is read: a schema with all its quotes escaped, and what stands around it.
+/// The largest answer that is read: a schema with all its quotes escaped, and the JSON around it.
 const MOST: usize = 2 * MAX_SCHEMA + 16 * 1024;
 
-/// The error code by which a registry says that it has no schema of this id, whoever else may answer 404.
+/// The error code of a registry that has no schema of this id; other servers may answer 404 too.
 const NO_SUCH_SCHEMA: u32 = 40_403;
 
 /// How many other schemas one may refer to, by itself and through those.
@@ -22,14 +22,14 @@ const MOST_REFERENCES: usize = 32;
 
 const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
-/// What the registry answered; no answer is neither.
+/// The registry's answer; no answer is neither.
 #[derive(Debug)]
 pub(super) enum Found {
     /// A schema that can be used.
     Schema(Arc<Registered>),
     /// There is no schema of this id.
     Nothing(String),
-    /// What it gives is none.
+    /// The answer is not a schema.
     Rubbish(String),
 }
 
@@ -60,7 +60,7 @@ struct Answer {
     references: Vec<Reference>,
 }
 
-/// Where a schema stands that another refers to.
+/// The place of a schema that another refers to.
 #[derive(Deserialize, Clone, PartialEq, Eq)]
 struct Reference {
     subject: String,
@@ -106,7 +106,7 @@ impl Fetcher {
         }
     }
 
-    /// The schema of an answer. What is none is told as it is: the same question would bring the same answer.
+    /// The schema in an answer. A bad answer is final: the same question would bring the same answer.
     async fn schema(&self, id: u32, response: Response) -> Result<Found, String> {
         let Answer { schema, references, .. } = match answer(&format!("schema {id}"), response).await? {
             Ok(answer) => answer,
@@ -160,7 +160,7 @@ impl Fetcher {
         Ok(Ok(texts))
     }
 
-    /// Where a version of a subject stands, whose name may hold anything.
+    /// The path of a version of a subject, whose name may contain anything.
     fn version_url(&self, Reference { subject, version }: &Reference) -> Result<Url, String> {
         let mut url = Url::parse(&self.url).map_err(|error| error.to_string())?;
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -177,7 +177,7 @@ impl Fetcher {
     }
 }
 
-/// What an answer holds; what is none is told as it is.
+/// The content of an answer. A bad answer is reported as it is.
 async fn answer(what: &str, response: Response) -> Result<Result<Answer, Found>, String> {
     let rubbish = |is: &str| Ok(Err(Found::Rubbish(format!("the schema registry answers {is} for {what}"))));
     let Some(body) = read(response).await? else { return rubbish(&format!("more than {MOST} bytes")) };

@@ -37,12 +37,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two questions for one schema.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Who waits for a schema.
+/// How long a caller waits for a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asker {
     /// The stream, and with it all that comes after the record.
     Stream,
-    /// Somebody who wants to know now, and goes without it otherwise.
+    /// A caller that wants to know now, and goes on without it otherwise.
     Other,
 }
 
@@ -140,7 +140,7 @@ impl Inner {
         if let Some(known) = self.cached(id) {
             return known;
         }
-        // One asks for all who wait for the same schema.
+        // One request for all callers who wait for the same schema.
         let flight = self.cache().flight(id);
         let _asking = flight.lock().await;
         let (mut pause, mut halted) = (FIRST_PAUSE, None);

@@ -21,7 +21,7 @@ impl Pace {
         Self { full_at: now }
     }
 
-    /// Takes the next turn and says how long to wait for it.
+    /// Takes the next turn and returns how long to wait for it.
     pub(super) fn take(&mut self, now: Instant) -> Duration {
         self.full_at = self.full_at.max(now) + INTERVAL;
         let owed = self.full_at - now;
