@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What a client, or a user, may still spend; refills evenly, and may be overdrawn.
+/// A client's or a user's budget; refills evenly, and may be overdrawn.
 ///
 /// Small, as each connection has several: units are whatever is counted, the rate is per second.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// So many in a minute, all of which may come at once.
+    /// A rate per minute, with a burst of the same size.
     #[must_use]
     pub fn per_minute(count: u32) -> Self {
         let burst = count as f32;
@@ -61,7 +61,7 @@ impl Budget {
         if missing > 0.0 { Duration::from_secs_f32(missing / rate.per_second) + ROUNDING } else { Duration::ZERO }
     }
 
-    /// Whether all of it is there.
+    /// Whether it is full.
     #[must_use]
     pub fn is_full(&mut self, rate: Rate, now: Instant) -> bool {
         self.refill(rate, now);

@@ -24,7 +24,7 @@ pub(super) struct Calls(Option<Box<Open>>);
 #[derive(Debug)]
 struct Open {
     waiting: VecDeque<Call>,
-    /// What they cost in memory.
+    /// Their cost in memory.
     memory: usize,
     running: Option<Running>,
     budget: Budget,
@@ -36,12 +36,12 @@ pub(super) struct Running {
     pub(super) ticket: Ticket,
     pub(super) id: Option<String>,
     pub(super) target: String,
-    /// What its log lines and what it publishes are part of.
+    /// The trace of its log lines and of what it publishes.
     pub(super) span: Span,
     pub(super) work: Work,
 }
 
-/// What a call waits for.
+/// A call that waits.
 #[derive(Debug)]
 pub(super) enum Work {
     /// Its turn to replay.
@@ -55,7 +55,7 @@ pub(super) enum Work {
 }
 
 impl Calls {
-    /// What waits costs so much memory.
+    /// The memory of what waits.
     pub(super) fn memory(&self) -> usize {
         self.0.as_ref().map_or(0, |open| open.memory)
     }
@@ -90,7 +90,7 @@ impl Calls {
         self.0 = None;
     }
 
-    /// Spends what the calls may, for what a call costs beyond itself.
+    /// Charges the calls for what a call costs beyond itself.
     pub(super) fn spend(&mut self, calls: f32, rate: Rate, now: std::time::Instant) {
         if let Some(open) = &mut self.0 {
             open.budget.spend(calls, rate, now);
@@ -109,7 +109,7 @@ impl Calls {
 }
 
 impl Core {
-    /// Takes a call: refuses what can never be carried out, and starts it or lets it wait.
+    /// Takes a call: refuses it if it can never be carried out, otherwise starts it or lets it wait.
     pub(super) fn call(&mut self, key: Key, call: Call) {
         let (rate, now) = (self.call_rate(key), self.now());
         let Some(tab) = self.connections.get_mut(key) else { return };
@@ -121,7 +121,7 @@ impl Core {
             let error = invocation_error::unknown_method(&call.target);
             return self.refuse_call(key, &call, None, "unknown_method", error);
         };
-        // What cannot be right is not kept while it waits.
+        // An invalid call is not kept while it waits.
         let wrong = match &method {
             Method::Builtin(builtin) => builtin.check(&call.arguments).err(),
             _ => None,
@@ -186,7 +186,7 @@ impl Core {
         }
         let call = open.waiting.pop_front()?;
         open.memory = if open.waiting.is_empty() { 0 } else { open.memory.saturating_sub(call.memory()) };
-        // Reading may have paused for what waited.
+        // Reading may have paused because of waiting calls.
         self.tasks.push_back(Task::Wake(key));
         Some(call)
     }
@@ -217,7 +217,7 @@ impl Core {
             |work| Running { ticket, id: call.id.clone(), target: call.target.clone(), span: span.clone(), work };
         let Some(open) = &mut tab.calls.0 else { return };
         match method {
-            // Whoever has left is told nothing any more.
+            // A client that has left gets nothing more.
             Method::Builtin(_) if tab.ending.is_some() => {}
             Method::Builtin(builtin) => {
                 let cursor = builtin.check(&call.arguments).unwrap_or_default();

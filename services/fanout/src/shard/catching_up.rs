@@ -15,7 +15,7 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
 
-/// How long a client is quiet before it is taken to have nothing to say, beside twice the time of its first sign.
+/// How long a client must be quiet until it counts as having nothing to say, plus twice the time of its first sign.
 const QUIET: Duration = Duration::from_millis(150);
 
 /// How long a client that gives no sign of life is waited for. Some clients answer no ping.
@@ -24,10 +24,10 @@ const NO_SIGN: Duration = Duration::from_secs(2);
 /// How long calls extend the wait at most.
 const MOST: Duration = Duration::from_secs(30);
 
-/// A connection that has not said where it stands.
+/// A connection that has not said yet where it stands.
 #[derive(Debug)]
 pub(super) struct CatchingUp {
-    /// When the handshake was taken.
+    /// When the handshake was received.
     since: Instant,
     /// When its answer left.
     answered: Option<Instant>,
@@ -56,13 +56,13 @@ impl CatchingUp {
         Self { since: now, answered: None, sign: None, completed: None, entered: Vec::new() }
     }
 
-    /// When the wait ends if the client says nothing more.
+    /// When the wait ends if the client sends nothing more.
     pub(super) fn ends(&self, is_busy: bool) -> Instant {
         let end = self.since + MOST;
         if is_busy { end } else { self.quiet_at().min(end) }
     }
 
-    /// When the client is quiet if it says nothing more.
+    /// When the client counts as quiet if it sends nothing more.
     fn quiet_at(&self) -> Instant {
         let answered = self.answered.unwrap_or(self.since);
         let Some(sign) = self.sign else { return answered + NO_SIGN };
@@ -105,7 +105,7 @@ impl Core {
     pub(super) fn check_quiet(&mut self, key: Key) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
-        // A replay of `?cursor=` is what the tab waits for, and its calls are waited for themselves.
+        // The connection waits for a replay of `?cursor=`, and its running calls extend the wait themselves.
         let is_busy = tab.calls.is_busy() || tab.flow.as_ref().is_some_and(|flow| flow.replay.is_some());
         let Some(catching_up) = tab.catching_up() else { return };
         let at = catching_up.ends(is_busy);
@@ -119,12 +119,12 @@ impl Core {
         self.schedule(key, at.max(now + Duration::from_millis(1)));
     }
 
-    /// Lets a tab hear: first what is retained, then what came live meanwhile.
+    /// Ends the wait: sends first what is retained, then what came live meanwhile.
     pub(super) fn end_catching_up(&mut self, key: Key, caught: &Caught) {
         self.end_catching_up_with(key, caught, &HashSet::new());
     }
 
-    /// The same once a replay has told what lies at these places.
+    /// The same after a replay that has sent what is at these places.
     pub(super) fn end_catching_up_with(&mut self, key: Key, caught: &Caught, told: &HashSet<Place>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(flow) = &mut tab.flow else { return };

@@ -37,14 +37,14 @@ pub(super) struct Judging {
     answers: Vec<Option<(Position, OtherClaims)>>,
     /// How many questions were put.
     asked: usize,
-    /// What is asked for, once that is known.
+    /// What the call will do, once that is known.
     pub(super) plan: Option<Plan>,
-    /// What it has joined and would have to leave again.
+    /// The groups that it has joined and would have to leave again.
     pub(super) joined: Vec<GroupName>,
 }
 
 impl Judging {
-    /// What is asked about a group, and where the log was when that was answered.
+    /// A question about a group, and the position of the log when it was answered.
     pub(super) fn decision(&self, share: usize) -> (Option<&Arc<Asking>>, Option<Position>) {
         let asking = self.shares.get(share).and_then(|share| share.asking.as_ref());
         let decided_at = self.answers.get(share).and_then(|answer| answer.as_ref()).map(|(at, _)| at.clone());
@@ -132,7 +132,7 @@ impl Core {
         self.complete_running_as(key, id, Outcome::Error(text.into()), refusal.label());
     }
 
-    /// Ends the declared call that runs. What it had joined is left again if it fails.
+    /// Ends the running declared call. Groups that it had joined are left again if it fails.
     pub(super) fn end_declared(&mut self, key: Key, ticket: Ticket, outcome: Result<Outcome<'static>, Refusal>) {
         let running = self.connections.get_mut(key).and_then(|tab| tab.calls.finish(ticket));
         let Some(Running { id, target, span, work: Work::Declared(judging), .. }) = running else { return };
@@ -162,7 +162,7 @@ impl Core {
         }
     }
 
-    /// What came of a call; what it has left was told when that was done.
+    /// The outcome of a call; groups that it has left were reported when that was done.
     fn say_ended(&mut self, key: Key, span: &Span, judging: &Judging, outcome: &Result<Outcome<'static>, Refusal>) {
         let (method, plan) = (&judging.method, judging.plan.as_ref());
         let answer = match outcome {
@@ -213,7 +213,7 @@ impl Core {
         }
     }
 
-    /// A question, with what an earlier answer to it must still hold against.
+    /// A question, with the withdrawals that void an earlier answer to it.
     pub(super) fn question(&self, key: Key, asking: Arc<Asking>, groups: Vec<GroupName>) -> Option<Authorize> {
         let tab = self.connections.get(key)?;
         Some(Authorize {
@@ -264,7 +264,7 @@ impl Core {
         self.end_declared(key, ticket, Err(refusal));
     }
 
-    /// What a call asks for, once all that it depends on is known.
+    /// What a call will do, once everything that it depends on is known.
     pub(super) fn plan(&mut self, key: Key, ticket: Ticket) -> Result<Plan, Refusal> {
         let roles = self.roles(key);
         let Some(tab) = self.connections.get_mut(key) else { return Err(Refusal::Gone) };

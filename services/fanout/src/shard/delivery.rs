@@ -45,7 +45,7 @@ impl Overtaken {
     }
 }
 
-/// What became of a delivery to one tab.
+/// The outcome of a delivery to one connection.
 enum Given {
     /// It does not hear this, or not yet.
     No,
@@ -110,7 +110,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     }
     let frame = delivery.frame.wire(tab.form()).clone();
     let size = frame.len();
-    // A logout is never held up: it says why the connection ends.
+    // A logout is never held: it says why the connection ends.
     if let Some(flow) = &mut tab.flow
         && delivery.ends.is_none()
     {
@@ -121,7 +121,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     let pushed = if !idle && *waiting > context.shard_bytes {
         Err(())
     } else if tab.unacknowledged.is_some() {
-        // What stateful reconnect has counted cannot be replaced by something newer.
+        // Messages that stateful reconnect has numbered cannot be replaced by newer ones.
         tab.push(frame, true, context.queue_bytes).map_err(|_| ())
     } else {
         tab.queue.push(frame, delivery.conflation, context.queue_bytes).map_err(|_| ())

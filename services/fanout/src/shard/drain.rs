@@ -15,7 +15,7 @@ use crate::connection::{CloseReason, ConnectionId};
 /// is not there, and is waited for no more.
 pub(super) const PARTING: Duration = Duration::from_secs(2);
 
-/// Whom a shard has still to tell that it drains, and when.
+/// The connections that a draining shard has still to close, and when.
 #[derive(Debug)]
 pub(super) struct Drain {
     untold: VecDeque<(Key, ConnectionId)>,
@@ -24,7 +24,7 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// Tells these from now on, and the last of them within `over`.
+    /// Closes these from now on, the last of them within `over`.
     fn new(untold: VecDeque<(Key, ConnectionId)>, over: Duration, now: Instant) -> Self {
         let pause = u32::try_from(untold.len()).ok().and_then(|count| over.checked_div(count));
         Self { untold, next: now, pause: pause.unwrap_or_default() }
@@ -46,7 +46,7 @@ impl Drain {
 }
 
 impl Core {
-    /// Tells every connection to come back elsewhere, one after another `over` a time.
+    /// Closes every connection so that it reconnects elsewhere, one after another `over` a time.
     pub fn drain(&mut self, over: Duration) {
         self.look_after_joining();
         let now = self.now();
@@ -61,7 +61,7 @@ impl Core {
         self.tell_that_it_drains();
     }
 
-    /// Tells those whose turn has come.
+    /// Closes those whose turn has come.
     pub(super) fn tell_that_it_drains(&mut self) {
         let now = self.now();
         while let Some((key, id)) = self.draining.as_mut().and_then(|drain| drain.next(now)) {
@@ -76,7 +76,7 @@ impl Core {
         }
     }
 
-    /// Whether a client that polls has left: a page that was closed tells nobody.
+    /// Whether a polling client has left: a page that was closed sends nothing.
     fn polls_no_more(&self, key: Key) -> bool {
         self.connections.get(key).is_some_and(|tab| {
             tab.transport == Transport::LongPolling
@@ -85,7 +85,7 @@ impl Core {
         })
     }
 
-    /// Whether the shard was told to drain.
+    /// Whether the shard drains.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.is_some()
@@ -102,7 +102,7 @@ mod tests {
         Drain::new(untold.collect(), over, now)
     }
 
-    /// How many are told up to a time after the begin.
+    /// How many are closed up to a time after the start.
     fn told(drain: &mut Drain, at: Instant) -> usize {
         std::iter::from_fn(|| drain.next(at)).count()
     }

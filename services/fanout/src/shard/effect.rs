@@ -11,7 +11,7 @@ use crate::projection::{ClosedOrg, Closing, ConnectionEffect};
 use crate::rule::{Rule, kept};
 
 impl Core {
-    /// Makes this shard's connections feel what an event changed.
+    /// Applies to this shard's connections what an event changed.
     pub fn apply(&mut self, effect: &ConnectionEffect) {
         self.look_after_joining();
         self.handled += 1;
@@ -90,7 +90,7 @@ impl Core {
         // Looking into another org is a right that goes with the role, also for a tab that is open.
         let (names, wanted) = match self.context.groups.regroup(&tab.hub, who) {
             Ok(found) => found,
-            // Whoever it is felt by is told of it by the event that closes it.
+            // The connections that it closes are told of it by the event itself.
             Err(Refused::OrgClosed(_)) if !kept(Rule::OrgCloseFelt) => return,
             Err(refused) => return self.close(key, refused.into()),
         };

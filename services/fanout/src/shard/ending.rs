@@ -41,7 +41,7 @@ impl Core {
     }
 
     /// Writes what waits for a link by `write`, which takes what it can of the slices; at most so many times in a turn.
-    /// Says whether something still waits.
+    /// Returns whether something still waits.
     ///
     /// One function for all of a write, as it is what a delivery costs most: each look at the connection counts.
     pub fn write(
@@ -88,7 +88,7 @@ impl Core {
         self.connections.get(key).is_some_and(|tab| !tab.queue.is_empty())
     }
 
-    /// A link has taken so many bytes; says whether more waits.
+    /// A link has taken so many bytes; returns whether more waits.
     #[inline]
     pub fn wrote(&mut self, key: Key, count: usize) -> bool {
         let now = self.now();
@@ -106,7 +106,7 @@ impl Core {
         }
     }
 
-    /// A link holds so many bytes of what it was given, sealed and not sent: they count as if they still waited here.
+    /// A link holds so many encrypted bytes that are not sent: they count as if they still waited here.
     pub fn set_sealed(&mut self, key: Key, bytes: usize) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.queue.set_sealed(bytes);
@@ -159,7 +159,7 @@ impl Core {
         self.tasks.push_back(Task::Wake(key));
     }
 
-    /// What is to be done with a connection's link, after all that could be written was.
+    /// What to do with a connection's link, after everything that could be written was written.
     pub(crate) fn link_state(&mut self, key: Key) -> LinkState {
         let Some(tab) = self.connections.get_mut(key) else { return LinkState::Over };
         let Some(ending) = &mut tab.ending else {
@@ -180,7 +180,7 @@ impl Core {
                 LinkState::Over
             }
             // The poll that brought a Close message was the last one: its client polls no more. Without such a message
-            // the next poll is told that it is over.
+            // the next poll is answered that it is over.
             Transport::LongPolling => {
                 ending.over |= tab.poll.waits || ending.reason.message().is_some();
                 if std::mem::take(&mut tab.poll.waits) {
@@ -316,7 +316,7 @@ impl Core {
         tab.calls.abandon_resume();
     }
 
-    /// Whoever asked by a poll has left without its answer.
+    /// A poll has gone away without its answer.
     pub fn poll_abandoned(&mut self, key: Key) {
         let now = self.now();
         if let Some(tab) = self.connections.get_mut(key)
@@ -326,7 +326,7 @@ impl Core {
         }
     }
 
-    /// Forgets a connection whose link is done with; calls that it has made are carried out first.
+    /// Forgets a connection whose link is finished; calls that it has made are carried out first.
     pub fn forget(&mut self, key: Key) {
         self.look_after_joining();
         let Some(tab) = self.connections.get_mut(key) else { return };

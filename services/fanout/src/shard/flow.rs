@@ -23,13 +23,13 @@ use crate::connection::CloseReason;
 use crate::groups::Delivery;
 use crate::rule::{Rule, kept};
 
-/// What is told in a row waits once more than this many bytes wait for the link.
+/// A series of notifications pauses while more than this many bytes wait for the link.
 const ROOM: usize = 32 * 1024;
 
-/// How long until a log that could not be read is tried again for a tab that has fallen behind.
+/// How long until a log that could not be read is tried again for a connection that has fallen behind.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// A position and all that the connection knew when it was let in, of which nothing is owed to it.
+/// A position, advanced to where the connection was admitted: nothing before that is owed to it.
 fn with(mut position: Position, live_from: &Position) -> Position {
     if position.incarnation() == live_from.incarnation() {
         position.merge(live_from);
@@ -37,14 +37,14 @@ fn with(mut position: Position, live_from: &Position) -> Position {
     position
 }
 
-/// What lies between the log and one tab's queue.
+/// What lies between the log and one connection's queue.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    /// Set until the tab has said where it stands.
+    /// Set until the client has said where it stands.
     pub catching_up: Option<CatchingUp>,
-    /// What is read again from the log.
+    /// A replay of the log.
     pub replay: Option<Box<Replaying>>,
-    /// What is retained and still to be told.
+    /// What is retained and still to be sent.
     pub retained: Option<Retaining>,
     /// What came live meanwhile.
     pub live: Behind,
@@ -62,14 +62,14 @@ pub(super) struct Behind {
 /// From where on the log is read again.
 #[derive(Debug, Clone)]
 pub(super) struct Lost {
-    /// Behind this; what waited for its turn lies there, too.
+    /// After this; what waited in a throttle is included.
     pub from: Position,
-    /// What was told all the same, but for what waited.
+    /// What was sent anyway, except what waited.
     pub heard: Position,
 }
 
 impl Behind {
-    /// Nothing kept, and everything behind `from` to be read from the log.
+    /// Nothing kept, and everything after `from` to be read from the log.
     pub(super) fn lost(lost: Lost) -> Self {
         Self { lost_from: Some(lost), ..Self::default() }
     }
@@ -88,7 +88,7 @@ impl Behind {
         self.deliveries.push_back(Arc::clone(delivery));
     }
 
-    /// Drops what lies at or before a position: it is told otherwise.
+    /// Drops what is at or before a position: it is sent in another way.
     pub(super) fn drop_within(&mut self, position: &Position) {
         self.deliveries.retain(|delivery| !delivery.place.is_within(position));
         if let Some(Lost { from, heard }) = &mut self.lost_from
@@ -107,13 +107,13 @@ impl Behind {
         first
     }
 
-    /// What several that wait cost in memory; one alone is always kept.
+    /// The memory of several that wait; one alone is always kept.
     #[cfg(test)]
     pub(super) fn memory_of_several(&self) -> Option<usize> {
         (self.deliveries.len() > 1).then_some(self.memory)
     }
 
-    /// What the tab was told before any of this: none if nothing waits here.
+    /// What the connection was sent before any of this: none if nothing waits here.
     pub(super) fn begins_at(&self) -> Option<Position> {
         let first = self.deliveries.front().map(|first| first.told_before());
         first.or_else(|| self.lost_from.as_ref().map(|lost| lost.from.clone()))
@@ -143,7 +143,7 @@ impl Core {
         tab.is_linked && tab.queue.memory() <= ROOM.min(self.context.queue_bytes / 4)
     }
 
-    /// Moves on what lies between the log and a tab's queue, as far as there is room.
+    /// Moves on what lies between the log and a connection's queue, as far as there is room.
     pub(super) fn pump(&mut self, key: Key) {
         while self.has_room(key) && self.pump_one(key) {}
         self.let_go_of_broker(key);
@@ -182,7 +182,7 @@ impl Core {
         }
     }
 
-    /// Gives a tab what waited for it, if it may still hear that.
+    /// Sends a connection what waited for it, if it may still receive it.
     fn release(&mut self, key: Key, delivery: &Arc<Delivery>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let audible = tab.audible(delivery);
@@ -196,19 +196,19 @@ impl Core {
         self.send_wire(key, frame, true);
     }
 
-    /// Lets a tab that has fallen behind read on from the log; all that comes live from now on waits behind that.
+    /// Lets a connection that has fallen behind read on from the log; live notifications wait behind that from now on.
     fn read_behind(&mut self, key: Key, lost: Lost) -> bool {
         let until = self.context.groups.read(|known| known.position().clone());
         self.begin_replay(key, Kind::Behind(lost.heard), lost.from, until);
         true
     }
 
-    /// A tab that has fallen behind could not be read to: again in a while, from where it is.
+    /// The log could not be read for a connection that has fallen behind: tries again later, from where it is.
     pub(super) fn read_behind_later(&mut self, key: Key, lost: Lost) {
         let until = self.now() + AGAIN;
         let Some(tab) = self.connections.get_mut(key) else { return };
         let flow = tab.flow();
-        // What waits now lies behind what could not be read.
+        // What waits now is after what could not be read.
         flow.live = Behind::lost(lost);
         flow.replay = Some(Box::new(Replaying::pause(until)));
         self.schedule(key, until);
@@ -227,7 +227,7 @@ impl Core {
         tab.flow().live = Behind::lost(Lost::at(delivery));
     }
 
-    /// What a tab has been handed: its cursor may say so much.
+    /// What a connection has been handed: its cursor may claim that.
     pub(super) fn told_up_to(&self, key: Key) -> Option<Position> {
         let tab = self.connections.get(key)?;
         let live_from = tab.subscriptions.live_from.as_ref()?;
@@ -258,7 +258,7 @@ impl Core {
         if kept(Rule::HeldInCursors) { held.before(hub, position) } else { position }
     }
 
-    /// Ends a tab that cannot be told what it missed: it has left the replay window.
+    /// Ends a connection that cannot be sent what it missed: it has left the replay window.
     pub(super) fn left_the_window(&mut self, key: Key) {
         self.evict(key, CloseReason::SlowConsumer);
     }

@@ -28,14 +28,14 @@ const PONGS_WAITING: usize = 4 * 1024;
 /// The most bytes of memory that the calls of one connection may take while they wait; beyond it nothing is read.
 const CALLS_WAITING: usize = 128 * 1024;
 
-/// What a client has sent lately.
+/// What a client has sent recently.
 #[derive(Debug)]
 pub(super) struct Inbound {
     frames: Budget,
     bytes: Budget,
     /// Nothing is read until then.
     paused: Option<Instant>,
-    /// For how long it was slowed for its frames, since it last had all of its rate.
+    /// How long it has been slowed for its frames, since its rate was last full.
     slowed: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Inbound {
         self.paused.is_some()
     }
 
-    /// Takes note of what came; true if the client floods.
+    /// Counts what came; true if the client floods.
     fn spend(&mut self, bytes: usize, frames: u32, now: Instant) -> bool {
         if self.frames.is_full(FRAMES, now) {
             self.slowed = Duration::ZERO;
@@ -90,7 +90,7 @@ impl Core {
         }
     }
 
-    /// A client has sent so many bytes that are no content but what it is sealed in.
+    /// A client has sent so many bytes of TLS overhead.
     pub fn pay_for_sealing(&mut self, key: Key, bytes: usize) {
         self.pay(key, bytes, 0);
     }

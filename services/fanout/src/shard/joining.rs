@@ -46,7 +46,7 @@ impl Core {
         self.publish_asked(key, ticket, plan.draft);
     }
 
-    /// Publishes what a call asks for, or ends it if that is nothing.
+    /// Publishes the event of a call, or ends the call if it has none.
     fn publish_asked(&mut self, key: Key, ticket: Ticket, draft: Option<Draft>) {
         let Some(draft) = draft else {
             return self.end_declared(key, ticket, Ok(Outcome::Value(Value::Null)));
@@ -60,7 +60,7 @@ impl Core {
         self.tasks.push_back(Task::Publish { key, ticket, event });
     }
 
-    /// Takes what became of an event that a method published: its id, or why it was not stored.
+    /// Takes the outcome of an event that a method published: its id, or why it was not stored.
     pub fn published(&mut self, key: Key, ticket: Ticket, outcome: Result<String, Refusal>) {
         self.look_after_joining();
         let left: Vec<GroupName> = match (self.judging(key, ticket), &outcome) {
@@ -73,9 +73,9 @@ impl Core {
         self.end_declared(key, ticket, outcome.map(|id| Outcome::Value(Value::from(id))));
     }
 
-    /// The org of a group, if it is none of the connection's own: only who may name any org hears it.
+    /// The org of a group, if it is not the connection's own: only users who may name any org hear it.
     pub(super) fn foreign_org(&self, tab: &Tab, roles: &[String], org: Option<&Id>) -> Result<Option<Id>, Refusal> {
-        // Nothing of any org is told on a public hub, unless it is for all.
+        // A public hub delivers nothing of any org, except what is for all.
         let (Some(org), Some(who)) = (org, &tab.identity) else { return Ok(None) };
         if who.belongs_to(org) {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Core {
         self.looks.push_back(Look::Joined { key, ticket, wanted });
     }
 
-    /// Lets a connection into groups that it has joined, and tells it what is retained there.
+    /// Adds a connection to groups that it has joined, and sends it what is retained there.
     pub(super) fn look_at_join(&mut self, key: Key, ticket: Ticket, wanted: &[Wanted]) {
         let mut let_in = Vec::with_capacity(wanted.len());
         let mut refused = None;
@@ -160,7 +160,7 @@ impl Core {
         self.pump(key);
     }
 
-    /// What a connection is in a group as, if it may be.
+    /// The membership of a connection in a group, if it may be in it.
     fn let_in(&mut self, key: Key, ticket: Ticket, wanted: &Wanted) -> Option<Result<Joined, NotJoined>> {
         let judging = self.judging(key, ticket)?;
         let (method, met) = (Arc::clone(&judging.method), judging.met);
@@ -233,7 +233,7 @@ impl Core {
     }
 }
 
-/// Whether roles suffice for what a method has joined, of another org too.
+/// Whether roles suffice for what a method has joined, in another org too.
 pub(super) fn keeps(method: &Declared, met: Met, foreign: Option<&Id>, hub: &HubConfig, roles: &[String]) -> bool {
     method.allows_roles(met, roles) && (foreign.is_none() || hub.may_name_org(roles))
 }

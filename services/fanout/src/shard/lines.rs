@@ -66,14 +66,14 @@ impl Lines {
     }
 }
 
-/// What is known of a connection from its first moment on.
+/// The fields of a connection that are known from its first moment on.
 #[derive(Debug)]
 pub(super) struct Life {
     /// When it was opened.
     pub(super) opened: Instant,
     /// The same in seconds since the epoch.
     pub(super) since: i64,
-    /// What it is called in the logs of others.
+    /// Its ids in the logs of other systems.
     pub(super) trail: Trail,
     /// Whether it is known to be of a client that came back.
     pub(super) has_returned: bool,
@@ -86,7 +86,7 @@ impl Life {
     }
 }
 
-/// What a line says beside whose it is.
+/// The fields of a line beside those of its connection.
 #[derive(Debug, Default)]
 pub(super) struct Line<'a> {
     pub(super) method: Option<&'a str>,
@@ -154,7 +154,7 @@ impl Core {
         }
     }
 
-    /// A connection has been let in.
+    /// A connection has been admitted.
     pub(super) fn say_connected(&mut self, key: Key) {
         let now = self.now();
         let may_write = self.lines.take(now);
@@ -223,7 +223,7 @@ impl Core {
         }
     }
 
-    /// Tells how many lines of connections that came and went were left out.
+    /// Logs how many lines of connections that came and went were left out.
     pub(super) fn say_left_out(&mut self) {
         let left_out = self.lines.take_left_out();
         if left_out > 0 {
@@ -266,7 +266,7 @@ pub(super) fn replay_span(tab: &Tab, kind: &Kind) -> Span {
     span
 }
 
-/// A notification was given to a tab; written within the span of its push.
+/// A notification was handed to a connection; written within the span of its push.
 pub(super) fn say_pushed(tab: &Tab, group: &GroupName) {
     write_line!(debug, tab, "pushed", group = tracing::field::display(group));
 }

@@ -30,7 +30,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Looks for the first `most` connections behind `after`.
+    /// Looks for the first `most` connections after `after`.
     #[must_use]
     pub fn new(filter: Filter, after: Option<ConnectionId>, most: usize) -> Self {
         let only = filter.id.as_deref().and_then(ConnectionId::parse);
@@ -43,7 +43,7 @@ impl Listing {
         self.more
     }
 
-    /// What was found, by id.
+    /// The connections found, by id.
     pub fn found(&self) -> impl Iterator<Item = (ConnectionId, Key)> {
         self.found.iter().map(|(id, key)| (*id, *key))
     }
@@ -59,7 +59,7 @@ impl Listing {
     /// Whether a connection may be on the page at all, before anything dear is asked.
     fn may_hold(&self, id: ConnectionId) -> bool {
         let is_behind = self.after.is_none_or(|after| id > after);
-        // One behind a full page only tells that there are more.
+        // One more than a full page only shows that there are more.
         let is_it = self.only.is_none_or(|only| id == only);
         is_it && is_behind && (!self.more || self.found.last_key_value().is_none_or(|(last, _)| id < *last))
     }

@@ -102,7 +102,7 @@ use used_tokens::UsedTokens;
 /// How long an ended connection may take to read its last bytes and close.
 pub const LINGER: Duration = Duration::from_secs(5);
 
-/// What every shard of a node works with.
+/// What every shard of a node uses.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The state shared with the pipeline.
@@ -119,11 +119,11 @@ pub struct Context {
     pub resume_bytes: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
-    /// What clients may call.
+    /// The methods.
     pub methods: Methods,
-    /// Who is in which group; none if no hub tells that.
+    /// Presence; none if no hub has it.
     pub presence: Option<Arc<Rosters>>,
-    /// How often they have called what may be called so often; one count for all shards of the node.
+    /// Counts of calls with a declared rate; one for all shards of the node.
     pub rates: Arc<Mutex<Windows>>,
     /// The orgs that each issuer may name.
     pub issuer_orgs: IssuerOrgs,
@@ -145,7 +145,7 @@ pub struct Core {
     /// Connections whose queue has got something since they were last written.
     dirty: Vec<Key>,
     tasks: VecDeque<Task>,
-    /// Connections that have joined groups and are still to be held against what is known.
+    /// Connections that have joined groups and are still to be checked against the state.
     looks: VecDeque<opening::Look>,
     timers: BinaryHeap<Reverse<(Instant, Key)>>,
     /// How many messages of the pipeline have been handled.
@@ -162,7 +162,7 @@ pub struct Core {
     tabs_by_user: HashMap<(Option<Arc<str>>, Id), usize>,
     /// What waits for all links, in bytes of memory.
     waiting: usize,
-    /// Whom it has still to tell that it drains, once it does.
+    /// The connections that it has still to close while it drains.
     draining: Option<Drain>,
     /// How many lines of connections that come and go may be written.
     lines: Lines,
@@ -204,12 +204,12 @@ impl Core {
         }
     }
 
-    /// What is to be started, in order. To be called after every input.
+    /// The tasks to start, in order. To be called after every input.
     pub fn next_task(&mut self) -> Option<Task> {
         self.tasks.pop_front()
     }
 
-    /// Takes up to `most` of the connections whose queue has got something to be written.
+    /// Takes up to `most` of the connections whose queue has something to write.
     pub fn take_dirty(&mut self, most: usize, into: &mut Vec<Key>) {
         let rest = self.dirty.len().saturating_sub(most);
         into.extend(self.dirty.drain(rest..));

@@ -12,27 +12,27 @@ use crate::groups::Delivery;
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Place};
 
-/// The most memory of the calls of one connection: beyond half of it nothing more is read, and one read holds fewer.
+/// The most memory of the calls of one connection: beyond half of it nothing more is read, and one read adds less.
 const MOST_CALLS: usize = 256 * 1024;
 
 /// A timer may be so late.
 const ROUNDING: Duration = Duration::from_millis(2);
 
-/// What happened inside, for the simulation to judge.
+/// Internal events, for the simulation to judge.
 #[derive(Debug)]
 pub(crate) enum Observed {
     /// A notification was given to a connection as it came.
     Live(Key, Arc<Delivery>),
     /// A replay sent something that was for these groups.
     Replayed(Key, Place, Vec<GroupName>),
-    /// A live connection goes on in a new stream, behind this position.
+    /// A live connection continues in a new stream, after this position.
     Renewed(Key, Position),
     /// A replay of the URL has ended, complete or not; from there on the connection is live.
     Resumed(Key, bool, Position),
 }
 
 impl Core {
-    /// Whose connections are live, and since where.
+    /// Whose connections are live, and since which position.
     pub(crate) fn live(&self) -> impl Iterator<Item = (Key, &Identity, &Position)> {
         self.connections
             .iter()
@@ -61,7 +61,7 @@ impl Core {
         memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
     }
 
-    /// Whether nothing lies between the log and any queue, and all queues are written.
+    /// Whether nothing is between the log and any queue, and all queues are written.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_settled() && self.connections.iter().all(|(_, tab)| tab.flow.is_none() && tab.queue.is_empty())
     }
@@ -71,12 +71,12 @@ impl Core {
         self.connections.get(key).is_some_and(|tab| tab.is_catching_up())
     }
 
-    /// Whether a connection was told something before it had said where it stands.
+    /// Whether a connection was sent something before it had said where it stands.
     pub(crate) fn has_heard_unasked(&self, key: Key) -> bool {
         self.connections.get(key).is_some_and(|tab| tab.was_told && !tab.is_anchored)
     }
 
-    /// Held against what a connection may not miss at the end: whether it has joined and looked.
+    /// For the check at the end that nothing was missed: whether it has joined and looked.
     pub(crate) fn is_looking(&self) -> bool {
         !self.looks.is_empty()
     }
@@ -99,7 +99,7 @@ impl Core {
     fn beyond_bounds(&self, tab: &Tab) -> Option<String> {
         let limit = self.context.queue_bytes;
         let queued = tab.queue.memory();
-        // A frame alone is always taken.
+        // A frame alone is always accepted.
         if queued > limit && tab.queue.only().is_none() {
             return Some(format!("{queued} bytes wait for the link of {}", tab.id));
         }
@@ -112,7 +112,7 @@ impl Core {
         (calls > MOST_CALLS).then(|| format!("calls of {} take {calls} bytes", tab.id))
     }
 
-    /// Rules 2.7 and 7.5: a wait has an end, and what waits for a tab that takes it is told in the same turn.
+    /// Rules 2.7 and 7.5: a wait has an end, and what waits for a connection that reads is sent in the same turn.
     fn overdue(&self, key: Key, tab: &Tab) -> Option<String> {
         let flow = tab.flow.as_ref().filter(|flow| flow.replay.is_none())?;
         match &flow.catching_up {

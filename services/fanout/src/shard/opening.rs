@@ -26,7 +26,7 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::{Identity, Membership};
 use crate::websocket::{FrameReader, PING};
 
-/// A connection that has announced groups and is still to be held against what is known.
+/// A connection that has announced groups and is still to be checked against the state.
 #[derive(Debug)]
 pub(super) enum Look {
     /// It has shaken hands.
@@ -58,7 +58,7 @@ impl Core {
         if same { Ok(key) } else { Err(Denied::OtherUser) }
     }
 
-    /// Whether a newer token has taken the place of a request's.
+    /// Whether a newer token has replaced a request's.
     fn is_replaced(&self, key: Key, identity: Option<&Identity>) -> bool {
         let tab = &self.connections[key];
         tab.is_refreshed && tab.identity.as_ref().zip(identity).is_some_and(|(own, caller)| caller.is_older_than(own))
@@ -131,7 +131,7 @@ impl Core {
         }
     }
 
-    /// Takes a poll of a connection that is open, or has just ended and has not been told.
+    /// Takes a poll of a connection that is open, or has just ended without its client knowing.
     pub fn poll(&mut self, key: Key) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
@@ -197,7 +197,7 @@ impl Core {
     fn open(&mut self, opening: Opening, transport: Transport, unix_seconds: i64) -> Key {
         let now = self.now();
         let Opening { id, token_expires, stateful, hub, identity, mut trail, cursor, address, request } = opening;
-        // Its span is what all that follows is part of; the connection itself outlives any span.
+        // Its span is the parent of everything that follows; the connection itself outlives any span.
         let span = tracing::info_span!("connect", hub = &*hub.path, connection = %id, transport = transport.name());
         if let Some(parent) = &trail.traceparent {
             fanfare_telemetry::follow(&span, parent);
@@ -314,7 +314,7 @@ impl Core {
         self.attend_moved();
     }
 
-    /// What is retained for groups that a tab has come into.
+    /// What is retained for groups that a connection has joined.
     pub(super) fn told_anew(&mut self, key: Key, entered: &[Membership]) {
         if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut())
         {

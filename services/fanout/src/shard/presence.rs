@@ -29,14 +29,14 @@ struct Attended {
     told: Told,
 }
 
-/// What a tab was told of a room.
+/// What a connection was sent of a room.
 #[derive(Debug)]
 enum Told {
-    /// It is to ask who is there, once nothing keeps it from being told.
+    /// It is to get a snapshot, once nothing prevents that.
     Stale,
     /// It has asked.
     Asked,
-    /// It takes a snapshot, and then what has changed since.
+    /// It gets a snapshot, and then what has changed since.
     Snapshot(PendingSnapshot),
     /// All there is.
     All,
@@ -53,7 +53,7 @@ struct PendingSnapshot {
 }
 
 impl Core {
-    /// Brings who is in which room in line with the groups of tabs that have come into one or left one.
+    /// Updates the rooms for connections that have joined or left a group.
     pub(super) fn attend_moved(&mut self) {
         while let Some(key) = self.members.next_moved() {
             self.attend(key);
@@ -91,7 +91,7 @@ impl Core {
         self.tell_presence(key);
     }
 
-    /// A connection is gone: it is in no room any more. Whoever is told to come back elsewhere has not left.
+    /// A connection is gone, and so it is in no room. A client that was told to reconnect elsewhere has not left.
     pub(super) fn leave_all_rooms(&mut self, key: Key, is_draining: bool, is_void: bool) {
         let Some(presence) = self.context.presence.clone() else { return };
         let Some(tab) = self.connections.get_mut(key) else { return };
@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    /// A method was called that says that its caller is there; one that joins is told who else is.
+    /// A method was called that shows that its caller is there; one that joins gets a snapshot.
     pub(super) fn sign_presence(&mut self, key: Key, group: &GroupName, method: &Declared) {
         let Some(presence) = self.context.presence.clone() else { return };
         let Some(tab) = self.connections.get(key).filter(|tab| tab.is_live()) else { return };
@@ -124,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Takes what tabs are to be told of a room.
+    /// Takes what connections are to be sent of a room.
     pub fn tell_who_is_there(&mut self, notice: &Notice) {
         self.look_after_joining();
         match notice {
@@ -154,7 +154,7 @@ impl Core {
         }
     }
 
-    /// Tells a tab the next of what it is to know of its rooms; false if there is nothing to tell for now.
+    /// Sends a connection the next notification of its rooms; false if there is nothing to send for now.
     pub(super) fn tell_presence(&mut self, key: Key) -> bool {
         let Some(presence) = self.context.presence.clone() else { return false };
         let index = self.index;
@@ -217,7 +217,7 @@ impl PendingSnapshot {
     }
 }
 
-/// What is said of changes to a tab of a user.
+/// The changes as they are sent to a connection of a user.
 fn frames(changes: &Changes, form: WireForm, user: Option<&User>, is_counted: bool) -> Vec<Bytes> {
     match user {
         Some(user) if kept(Rule::OthersAlone) && (is_counted || changes.is_about(user)) => {
@@ -227,7 +227,7 @@ fn frames(changes: &Changes, form: WireForm, user: Option<&User>, is_counted: bo
     }
 }
 
-/// Tells one tab of changes; true if its queue is to be written.
+/// Sends one connection the changes; true if its queue is to be written.
 fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &mut usize) -> bool {
     if !tab.is_live() {
         return false;
@@ -266,7 +266,7 @@ fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &
 }
 
 impl Tab {
-    /// Whether it is still to be told of who is there, once its link has taken what waits.
+    /// Whether it is still to get a snapshot, once its link has taken what waits.
     pub(super) fn is_owed_presence(&self) -> bool {
         let owed = |held: &Attended| matches!(held.told, Told::Stale | Told::Snapshot(_));
         self.attending.as_ref().is_some_and(|attending| attending.0.iter().any(owed))
@@ -280,7 +280,7 @@ impl Tab {
             .find(|held| held.room == *room || !kept(Rule::RoomsOfOrgs) && held.room.group == room.group)
     }
 
-    /// It was not told of a change: it is to be told anew who is there.
+    /// It missed a change, so it is to get another snapshot.
     fn is_stale_in(&mut self, room: &Room) {
         if let Some(held) = self.attended(room).filter(|_| kept(Rule::SnapshotAfterGap)) {
             held.told = Told::Stale;

@@ -10,12 +10,12 @@ use thiserror::Error;
 /// How many frames one write takes; more gain nothing (a burst of eight is already at the floor).
 pub(crate) const SLICES: usize = 16;
 
-/// The queue of a connection is full: its tab does not take what it is sent.
+/// The queue of a connection is full: its client does not take what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the connection's queue is full")]
 pub(crate) struct Full;
 
-/// What a frame costs beside its bytes: its entry here, and what holds the bytes.
+/// The overhead of a frame: its entry here, and what holds the bytes.
 pub(crate) const FRAME_OVERHEAD: usize = 96;
 
 /// Frames that wait for a socket, bounded in bytes of memory.
@@ -24,9 +24,9 @@ pub(crate) struct SendQueue {
     frames: VecDeque<Waiting>,
     /// How much of the first frame is already written.
     written: usize,
-    /// What all of them cost in memory.
+    /// The memory of all of them.
     memory: usize,
-    /// What the link holds of frames that are not here any more: sealed, and not taken by its socket yet.
+    /// What the link holds of frames that are no longer here: encrypted, and not taken by its socket yet.
     sealed: usize,
 }
 
@@ -43,7 +43,7 @@ impl Waiting {
 }
 
 impl SendQueue {
-    /// Adds a frame behind the others. One that waits with the same conflation key gives way to it.
+    /// Adds a frame at the end. It replaces one that waits with the same conflation key.
     ///
     /// # Errors
     /// [`Full`] if it would exceed `limit` bytes; the queue is then as it was.
@@ -52,7 +52,7 @@ impl SendQueue {
         if conflation.is_some() {
             self.drop_older(conflation);
         }
-        // A frame alone in the queue is always taken: a limit below its size would end every tab.
+        // A frame alone in the queue is always accepted: a limit below its size would end every connection.
         let cost = bytes.len() + FRAME_OVERHEAD;
         if !self.frames.is_empty() && self.memory() + cost > limit {
             return Err(Full);
@@ -79,7 +79,7 @@ impl SendQueue {
         frames.map(|(frame, skip)| IoSlice::new(&frame.bytes[skip..])).collect()
     }
 
-    /// What is left of the frame that waits, if there is just one.
+    /// The rest of the frame that waits, if there is just one.
     #[must_use]
     #[inline]
     pub(crate) fn only(&self) -> Option<&[u8]> {
@@ -134,7 +134,7 @@ impl SendQueue {
         self.frames.is_empty()
     }
 
-    /// What waits costs so many bytes of memory.
+    /// The memory of what waits, in bytes.
     #[must_use]
     pub(crate) fn memory(&self) -> usize {
         self.memory + self.sealed

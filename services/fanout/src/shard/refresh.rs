@@ -53,7 +53,7 @@ impl Core {
             let [ends, refused] = [own, &new].map(|who| known.refuses(who.claims()));
             (ends, refused, known.roles_of(new.claims()))
         });
-        // A logout has ended it, and its tab is told in a moment: a token from behind that logout does not save it.
+        // A logout has ended it, and its client hears so in a moment: a newer token does not save it.
         if ends && kept(Rule::EndedNotRefreshed) {
             return Err(NotRefreshed::Unknown);
         }

@@ -19,7 +19,7 @@ use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Place};
 
-/// How long a tab may keep its place among those that read the broker without taking what it is sent.
+/// How long a connection may keep its place among the readers of the broker without taking what it is sent.
 const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
 /// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many
@@ -30,17 +30,17 @@ const READS: Rate = Rate { per_second: 2_000.0, burst: 100_000.0 };
 /// that a connection may make in a minute.
 const RECORDS_PER_CALL: f32 = 1_000.0;
 
-/// How many users' spending is remembered before those that have all of it back are forgotten.
+/// How many users' budgets are remembered before full ones are forgotten.
 const REMEMBERED: usize = 4_096;
 
-/// What a replay is for.
+/// The purpose of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `Resume(cursor)`, with the id of the call.
     Call(Option<String>),
     /// `?cursor=`.
     AtConnect,
-    /// The tab took less than came: it reads on from the log. It has heard all up to here, but for what waited for its turn.
+    /// The connection took less than came: it reads on from the log. It has heard all up to here, except what waited.
     Behind(Position),
     /// Groups that were joined right after a resume.
     Rejoin(Vec<GroupName>),
@@ -53,22 +53,22 @@ pub(super) enum Kind {
 pub(super) struct Replaying {
     pub(super) ticket: Ticket,
     pub(super) kind: Kind,
-    /// What is told of it to whoever collects spans.
+    /// Its span, for traces.
     pub(super) span: Span,
     pub(super) after: Position,
     pub(super) until: Position,
-    /// Whether the cursor claims more than its holder has heard, so that nothing makes this complete.
+    /// Whether the cursor claims more than its holder has heard, so that the replay can never be complete.
     pub(super) marked: bool,
     pub(super) complete: bool,
     pub(super) sent: usize,
     pub(super) bytes: usize,
     /// The places of retained notifications that were sent.
     pub(super) told: HashSet<Place>,
-    /// How far the tab has been told.
+    /// How far the connection has been sent everything.
     pub(super) reached: Position,
     pending: VecDeque<Replayed>,
     stage: Stage,
-    /// Since when the tab takes nothing of it; of a pause, until when it lasts.
+    /// Since when the connection takes nothing of it; for a pause, until when it lasts.
     stuck: Option<Instant>,
 }
 
@@ -85,7 +85,7 @@ enum Stage {
 }
 
 impl Replaying {
-    /// What stands for a replay until the log is tried again.
+    /// A pause until the log is tried again.
     pub(super) fn pause(until: Instant) -> Self {
         let nowhere = Position::start(0);
         Self { stuck: Some(until), ..Self::new(0, Kind::Pause, nowhere.clone(), nowhere, false) }
@@ -110,11 +110,11 @@ impl Replaying {
         }
     }
 
-    /// What its tab had before; nothing of a pause.
+    /// What the connection had before; nothing for a pause.
     pub(super) fn after(&self) -> Option<&Position> {
         match self.kind {
             Kind::Pause => None,
-            // In order from there on, so what was told of it counts.
+            // In order from there on, so what was sent of it counts.
             Kind::Behind(_) => Some(&self.reached),
             _ => Some(&self.after),
         }
@@ -154,7 +154,7 @@ impl Spending {
         budget.map_or(Duration::ZERO, |budget| budget.wait(1.0, READS, now))
     }
 
-    /// Forgets users that have all of it back.
+    /// Forgets users with a full budget.
     pub(super) fn tidy(&mut self, now: Instant) {
         if self.0.len() > REMEMBERED {
             self.0.retain(|_, budget| !budget.is_full(READS, now));
@@ -185,7 +185,7 @@ impl Core {
         self.tasks.push_back(Task::Replay { key, ticket, after, until, orgs });
     }
 
-    /// Takes what came of reading the log for a replay.
+    /// Takes the result of reading the log for a replay.
     pub fn replayed(&mut self, key: Key, ticket: Ticket, answer: ReplayAnswer) {
         self.look_after_joining();
         let now = self.now();
@@ -282,7 +282,7 @@ impl Core {
         }
     }
 
-    /// Sends again what an event of the past said to a connection.
+    /// Sends a connection again what an event of the past caused.
     fn send_again(&mut self, key: Key, event: &Replayed) {
         for notification in &event.notifications {
             let Some(tab) = self.connections.get(key).filter(|tab| tab.ending.is_none()) else { return };
@@ -290,7 +290,7 @@ impl Core {
                 continue;
             }
             let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()) else { return };
-            // What it says may be all that the tab hears of: until it is complete its cursors do not say more.
+            // This may be all that the client hears of: until the replay is complete, its cursors do not claim more.
             let marked = !replay.complete;
             let cursor = self.cursor(&tab.hub.path, &event.position, marked);
             let frame = Frame::new(&notification.route, &event.event, &cursor).wire(tab.form()).clone();
@@ -337,7 +337,7 @@ impl Core {
         owed && !(kept(Rule::NeverTurnsBack) && self.turns_back(tab, replay, event, notification))
     }
 
-    /// Whether something newer was told before, or comes behind the replay (rule 2.9).
+    /// Whether something newer was sent before, or follows in the replay (rule 2.9).
     fn turns_back(&self, tab: &Tab, replay: &Replaying, event: &Replayed, notification: &Notification) -> bool {
         let route = &notification.route;
         let is_in = |group: &GroupName| tab.subscriptions.holds(group);
@@ -348,7 +348,7 @@ impl Core {
         is_overtaken
             || route.conflation_key(&event.event, &notification.groups).is_some_and(|key| {
                 let Some((place, groups)) = self.overtaken.newest(key) else { return false };
-                // Of what is throttled only the newest was ever owed: it has been told, or lies in what is replayed.
+                // Of throttled notifications only the newest was ever owed: it has been sent, or is in the replay.
                 let comes = route.is_throttled() && tab.subscriptions.was_in(groups, place);
                 (comes || !place.is_within(&replay.until)) && place.is_after(event.place) && groups.iter().any(is_in)
             })

@@ -10,7 +10,7 @@ use crate::connection::{ConnectionId, Trail};
 use crate::method::handler::Request;
 use crate::vocabulary::Identity;
 
-/// Everything about a connection that its opening request told.
+/// Everything that its opening request said about a connection.
 #[derive(Debug)]
 pub struct Opening {
     /// The public id of the connection.
@@ -22,9 +22,9 @@ pub struct Opening {
     pub stateful: bool,
     /// The hub it belongs to.
     pub hub: Arc<HubConfig>,
-    /// Whose it is; `None` on a public hub.
+    /// Its identity; `None` on a public hub.
     pub identity: Option<Identity>,
-    /// What its opening request is called elsewhere.
+    /// The ids of its opening request in other systems.
     pub trail: Trail,
     /// The cursor to resume from at connect, as the client gave it.
     pub cursor: Option<String>,
@@ -34,12 +34,12 @@ pub struct Opening {
     pub request: Option<Arc<Request>>,
 }
 
-/// Whose request it is that names a connection.
+/// The caller of a request that names a connection.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The connection.
     pub id: ConnectionId,
-    /// Who asks; must be the connection's user.
+    /// The caller; must be the connection's user.
     pub identity: Option<Identity>,
 }
 
@@ -49,7 +49,7 @@ pub enum Denied {
     /// There is no such connection, or its token was used up.
     #[error("No Connection with that ID")]
     Unknown,
-    /// The connection is another user's, or was opened as another than the request is.
+    /// The connection is another user's, or was opened with another identity.
     #[error("The connection belongs to another user.")]
     OtherUser,
     /// The connection uses another transport.
@@ -64,7 +64,7 @@ pub enum Denied {
     /// The connection already has its event stream.
     #[error("The connection is already active.")]
     Active,
-    /// Another token has taken the place of the request's.
+    /// Another token has replaced the request's.
     #[error("authentication_refresh_required")]
     Replaced,
 }
@@ -86,7 +86,7 @@ pub enum NotRefreshed {
     Forbidden,
 }
 
-/// What a WebSocket would be to its connection.
+/// What a WebSocket means to its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Welcome {
     /// Its beginning.

@@ -21,7 +21,7 @@ pub(super) struct Retaining {
 }
 
 impl Core {
-    /// Tells what is retained for all groups of a tab that has caught up, but for what a replay has told.
+    /// Sends what is retained for all groups of a connection that has caught up, except what a replay has sent.
     ///
     /// What lies behind the position from which the tab is live comes live and is left out, but for what a new stream repeats,
     /// and for what was retained in a group before the tab came into it.
@@ -49,7 +49,7 @@ impl Core {
         self.retain(key, values);
     }
 
-    /// Tells what is retained for groups that a tab has just come into; one that catches up is told all of it then.
+    /// Sends what is retained for groups that a connection has just joined; if it catches up, it gets all of it then.
     pub(super) fn tell_retained(&mut self, key: Key, entered: &[Membership]) {
         let Some(tab) = self.connections.get(key).filter(|tab| !tab.is_catching_up()) else { return };
         let groups = entered.iter().map(|held| &held.group);
@@ -82,7 +82,7 @@ impl Core {
         told.unwrap_or_else(|| self.context.groups.read(|known| Position::start(known.position().incarnation())))
     }
 
-    /// Tells the next of them.
+    /// Sends the next of them.
     pub(super) fn tell_next_retained(&mut self, key: Key) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let form = tab.form();

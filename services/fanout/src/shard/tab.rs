@@ -31,7 +31,7 @@ use crate::websocket::FrameReader;
 pub(super) struct Tab {
     pub id: ConnectionId,
     pub hub: Arc<HubConfig>,
-    /// Whose it is; none on a public hub.
+    /// Its identity; none on a public hub.
     pub identity: Option<Identity>,
     pub transport: Transport,
     /// Where it came from, where calls are counted by that.
@@ -50,7 +50,7 @@ pub(super) struct Tab {
     pub poll: Poll,
     /// What waits for the link.
     pub queue: SendQueue,
-    /// What of it is in the shard's account of what waits.
+    /// What of it is included in the shard's total.
     pub accounted: usize,
     /// Since when the link takes nothing of what waits.
     pub stalled: Option<Instant>,
@@ -59,17 +59,17 @@ pub(super) struct Tab {
     /// What a stateful client has not acknowledged.
     pub unacknowledged: Option<Box<Unacknowledged>>,
     pub subscriptions: Subscriptions,
-    /// What lies between the log and the queue; none while live notifications go straight to the queue.
+    /// What is between the log and the queue; none while live notifications go straight to the queue.
     pub flow: Option<Box<Flow>>,
     /// After a resume: joins are replayed, too.
     pub rejoin: Option<Box<Rejoin>>,
-    /// Whether the tab has said where it stands, or has asked where that is.
+    /// Whether the client has said where it stands, or has asked for its cursor.
     pub is_anchored: bool,
-    /// Whether a newer token has taken the place of the one that opened it.
+    /// Whether a newer token has replaced the one that opened it.
     pub is_refreshed: bool,
-    /// Whether it was told of any event.
+    /// Whether it was sent any event.
     pub was_told: bool,
-    /// The places that it is in, and what it was told of them.
+    /// The rooms that it is in, and what it was sent of them.
     pub attending: Option<Box<Attending>>,
     pub calls: Calls,
     pub handling: Handling,
@@ -97,7 +97,7 @@ pub(super) struct Poll {
     pub polled: bool,
 }
 
-/// A connection that has ended and whose last bytes are on their way.
+/// A connection that has ended and whose last bytes are being sent.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub reason: CloseReason,
@@ -114,11 +114,11 @@ pub(super) struct Ending {
 pub(crate) enum LinkState {
     /// It goes on.
     Open,
-    /// All is written: half-close it, and wait for the client's end. Said once.
+    /// All is written: half-close it, and wait for the client's end. Returned once.
     Shut,
     /// The connection has no link just now.
     Lost,
-    /// The connection is over: let go of the link and forget it.
+    /// The connection is over: drop the link and forget it.
     Over,
 }
 
@@ -128,14 +128,14 @@ impl Tab {
         WireForm::of(self.transport, self.connection.protocol())
     }
 
-    /// Queues bytes of the wire; what stateful reconnect counts is kept until it is acknowledged.
+    /// Queues bytes of the wire; what stateful reconnect numbers is kept until it is acknowledged.
     ///
     /// # Errors
     /// The reason to end the connection.
     pub(super) fn push(&mut self, frame: Bytes, tracked: bool, limit: usize) -> Result<(), CloseReason> {
         if tracked && let Some(kept) = &mut self.unacknowledged {
             let fits = kept.push(frame.clone()).is_ok();
-            // Without a link there is no queue: what is kept is sent when another comes.
+            // Without a link there is no queue: what is kept is sent when another link comes.
             if !self.is_linked {
                 return if fits { Ok(()) } else { Err(CloseReason::Unacknowledged) };
             }
@@ -189,7 +189,7 @@ impl Tab {
         self.ending.is_none() && !groups.is_empty() && self.subscriptions.is_live_for(groups, delivery.place)
     }
 
-    /// The orgs whose events may be written to it, those of groups that it has joined for other orgs among them.
+    /// The orgs whose events may be written to it, including those of groups that it has joined for other orgs.
     pub(super) fn orgs(&self) -> Vec<Id> {
         let mut orgs: Vec<Id> = self.identity.iter().flat_map(|who| who.orgs().cloned()).collect();
         for (_, org) in self.subscriptions.foreign() {
@@ -200,7 +200,7 @@ impl Tab {
         orgs
     }
 
-    /// For how long the link has taken nothing of what waits for it. Long polling has a rule of its own.
+    /// How long the link has taken nothing of what waits for it. Long polling has a rule of its own.
     pub(super) fn stalled_for(&self, now: Instant) -> Duration {
         match self.stalled {
             Some(since) if !self.queue.is_empty() && self.transport != Transport::LongPolling => {
@@ -210,14 +210,14 @@ impl Tab {
         }
     }
 
-    /// Brings the shard's account of what waits in line with the queue.
+    /// Updates the shard's total of what waits from the queue.
     #[inline]
     pub(super) fn account(&mut self, waiting: &mut usize) {
         *waiting = (*waiting + self.queue.memory()).saturating_sub(self.accounted);
         self.accounted = self.queue.memory();
     }
 
-    /// Whether it is still the tab's turn to say where it stands.
+    /// Whether the client has still to say where it stands.
     pub(super) fn is_catching_up(&self) -> bool {
         self.flow.as_ref().is_some_and(|flow| flow.catching_up.is_some())
     }
@@ -235,7 +235,7 @@ impl Core {
 mod tests {
     use super::*;
 
-    /// 640 bytes are a size class of the allocator, and the next one has 768: what is rare stands in a box.
+    /// 640 bytes are a size class of the allocator, and the next one has 768: rare fields are in a box.
     #[test]
     fn a_tab_takes_no_more_memory_than_it_needs() {
         assert!(size_of::<Tab>() <= 640, "{}", size_of::<Tab>());

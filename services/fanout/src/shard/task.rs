@@ -23,13 +23,13 @@ pub type Ticket = u64;
 /// A question to the platform's authorizer on behalf of a call.
 #[derive(Debug)]
 pub struct Authorize {
-    /// What is asked.
+    /// The question.
     pub asking: Arc<Asking>,
     /// Where the log was before the question.
     pub now: Position,
     /// The hub of the call.
     pub hub: Arc<str>,
-    /// Who calls.
+    /// The caller.
     pub who: Option<Identity>,
     /// The groups that are asked for: an earlier answer counts if none of them was withdrawn since.
     pub groups: Vec<GroupName>,
@@ -40,9 +40,9 @@ pub struct Authorize {
 pub struct Publish {
     /// The hub of the call: the event's source.
     pub hub: Arc<str>,
-    /// Who calls; the event may concern only their orgs.
+    /// The caller; the event may concern only their orgs.
     pub identity: Option<Identity>,
-    /// The orgs that they may name beside their own, if any.
+    /// The orgs that they may name in addition to their own, if any.
     pub any_org: Option<IssuerOrgs>,
     /// The event.
     pub draft: Draft,
@@ -55,7 +55,7 @@ pub struct Publish {
 pub enum PollAnswer {
     /// 200 with hub messages; none for the first poll and for one that ran out of time.
     Messages(Vec<u8>),
-    /// 204: the connection is over, or a newer poll has taken this one's place.
+    /// 204: the connection is over, or a newer poll has replaced this one.
     Over,
 }
 
