@@ -40,7 +40,7 @@ impl EmbeddedNode {
         Ok(Self { app, shards, pipeline: tokio::spawn(pipeline.run()), broker, drain })
     }
 
-    /// What the public port answers. WebSockets need the listener of [`socket::serve`].
+    /// The public port's service. WebSockets need the listener of [`socket::serve`].
     pub fn public(&self) -> Router {
         socket::public(Arc::clone(&self.app))
     }
@@ -57,7 +57,7 @@ impl EmbeddedNode {
         Clients { app: Arc::clone(&self.app) }
     }
 
-    /// Tells every connection to come back elsewhere, and waits for the configured time until all have gone.
+    /// Closes every connection so that it reconnects elsewhere, and waits for the configured time until all have gone.
     pub async fn stop(self) {
         self.app.draining.store(true, Ordering::Release);
         drained(&self.app, self.shards, self.drain, Duration::ZERO).await;

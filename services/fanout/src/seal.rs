@@ -18,7 +18,7 @@ pub const MAX_SEALED_BYTES: usize = 512;
 /// The most bytes that can be sealed into so long a text.
 pub const MAX_PAYLOAD_BYTES: usize = MAX_SEALED_BYTES / 4 * 3 - TAG_BYTES;
 
-/// What is sealed; part of what is authenticated, so that one kind never passes for another.
+/// The purpose of a seal; it is authenticated too, so that one kind never passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A position in the stream, handed to a tab.
@@ -31,7 +31,7 @@ pub enum Purpose {
     Operator,
     /// The bearer of a node that asks another.
     Node,
-    /// What a node says of a request that it forwards to another.
+    /// What a node says about a request that it forwards to another.
     Forwarded,
 }
 

@@ -11,7 +11,7 @@ use crate::document::Fault;
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
 ///
-/// With `explain`, one line for each route first: its event, what it sends to whom, and what keeps other orgs from it.
+/// With `explain`, one line per route first: its event, what it sends to whom, and what keeps other orgs from it.
 pub fn run(config: &Path, explain: bool) -> ExitCode {
     match Loaded::load(config) {
         Ok(loaded) => {
@@ -42,7 +42,7 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
 pub fn report(faults: &[Fault]) {
     let mut stderr = std::io::stderr().lock();
     for fault in faults {
-        // There is nobody to tell if stderr is closed.
+        // If stderr is closed, nobody can be told.
         let _ = writeln!(stderr, "{fault}");
     }
 }

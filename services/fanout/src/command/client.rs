@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Why a command does not go on.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    /// Whose fault it is.
+    /// Who is at fault.
     pub(super) exit: Exit,
     /// One sentence.
     pub(super) message: String,
@@ -125,7 +125,7 @@ impl Client {
         self.send(self.request(Method::GET, &format!("/connections?{}", query.finish()))).await
     }
 
-    /// Closes connections: those under this path, of which the query says more.
+    /// Closes the connections under this path that match the query.
     pub(super) async fn close(&self, path: [&str; 2], query: &[(&str, &str)]) -> Result<Closing, Trouble> {
         let mut url = reqwest::Url::parse(&self.origin).map_err(|error| Trouble::wrong(error.to_string()))?;
         if let Ok(mut segments) = url.path_segments_mut() {

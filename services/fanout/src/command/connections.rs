@@ -8,13 +8,13 @@ use super::client::{self, Client, Trouble};
 use super::text::{cut, plain, table};
 use crate::operator::connections::{Connection, Filter, MOST_IN_PAGE};
 
-/// How much of a connection's groups stands in the table.
+/// How many characters of a connection's groups the table shows.
 const GROUPS: usize = 80;
 
 /// How much of any other value does.
 const VALUE: usize = 40;
 
-/// What is to be done.
+/// The subcommand.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Print open connections.
@@ -35,7 +35,7 @@ pub enum Action {
 pub struct Close {
     /// One of this id.
     pub id: Option<String>,
-    /// All of a user; or, with a session, whose session that is.
+    /// All of a user; or, with a session, that user's session.
     pub user: Option<String>,
     /// All of a session.
     pub session: Option<String>,

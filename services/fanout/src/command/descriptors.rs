@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Config;
 use crate::limit::{Capacity, TooFewFiles};
 
-/// Raises the soft limit to the hard one: what the shell gives is meant for programs that use `select`.
+/// Raises the soft limit to the hard one: the shell's default is meant for programs that use `select`.
 pub(super) fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -17,7 +17,7 @@ pub(super) fn raise() {
     }
 }
 
-/// How many connections the limit allows, told in the log.
+/// Logs how many connections the limit allows.
 ///
 /// # Errors
 /// [`TooFewFiles`] if the configuration asks for more.

@@ -13,7 +13,7 @@ use super::node::StartError;
 use crate::socket::App;
 use crate::socket::shard::Command;
 
-/// How often a shard is asked whether it still answers, and how long a turn of the one who asks is.
+/// How often a shard is asked whether it still answers, and the length of a turn.
 const TURN: Duration = Duration::from_secs(1);
 
 /// After how many turns without an answer it is named in the log.
@@ -22,16 +22,16 @@ const WORTH_TELLING: u32 = 5;
 /// After how many it is given up. They are turns and not a time: a process that was stopped meanwhile had none.
 const MOST_TURNS: u32 = 30;
 
-/// What those who are told last need of the time of a drain, to leave.
+/// How much of a drain the connections that are closed last need to leave.
 const LEAVING: Duration = Duration::from_secs(3);
 
-/// The longest time from one connection that is told to the next: a hundred in a second are no burden to other nodes.
+/// The longest pause between two connections that are closed: a hundred per second are no burden to other nodes.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until the node is told to stop, or cannot go on.
 ///
 /// # Errors
-/// What ended by itself: the node would look well and serve some clients only, or none.
+/// What ended by itself: the node would look healthy and serve only some clients, or none.
 pub(super) async fn until_ended(
     told: impl Future<Output = ()>,
     pipeline: &mut tokio::task::JoinHandle<Result<(), BrokerError>>,
@@ -86,7 +86,7 @@ async fn until_stuck(index: usize, shard: &mpsc::Sender<Command>, turn: Duration
             }
         };
         if !is_there {
-            // It has ended, which is another's to tell.
+            // It has ended, which is reported elsewhere.
             return std::future::pending().await;
         }
         tokio::time::sleep(turn).await;
@@ -109,7 +109,7 @@ async fn first_gone(shards: &[mpsc::Sender<Command>]) -> usize {
     }
 }
 
-/// Over how long so many connections of a node are told to come back elsewhere, of the time of its drain.
+/// Over how much of the drain a node closes so many connections.
 ///
 /// Where there is no other node they can only come back to the next one that starts here: the sooner this one is gone,
 /// the sooner they hear again.
@@ -187,7 +187,7 @@ mod tests {
             panic!("this panic is part of the test");
         });
         let (shards, pipeline) = ([well, panicking.clone()], tokio::spawn(pending()));
-        // What it panics at is this, or that it is asked whether it answers.
+        // It panics at this, or at the question whether it answers.
         let (outcome, _) = tokio::join!(ended(pipeline, &shards), panicking.send(DRAIN));
         assert!(matches!(outcome, Err(StartError::ShardEnded(1))), "{outcome:?}");
         assert!(thread.join().is_err());

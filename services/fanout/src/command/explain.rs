@@ -14,7 +14,7 @@ use crate::config::{Config, HubConfig, Joiner};
 /// The most bytes of a token that are read from the input.
 const MAX_INPUT: u64 = 64 * 1024;
 
-/// Prints what a node of this configuration would make of a token; `-` reads it from the input.
+/// Prints what a node with this configuration makes of a token; `-` reads it from the input.
 pub fn run(config: &Path, token: &str) -> Exit {
     let config = match Config::load(config) {
         Ok(config) => config,
@@ -59,7 +59,7 @@ struct Unexplained {
 async fn explain(config: &Config, token: &str) -> Result<String, Unexplained> {
     let verifier = verifier(config).map_err(|message| Unexplained { exit: Exit::Wrong, message })?;
     let claims = match verifier.verify(token, Audience::User).await {
-        // A producer's token connects nobody, and says what it may publish.
+        // A producer's token cannot connect; it says what it may publish.
         Err(TokenError::WrongAudience) => match verifier.verify(token, Audience::Producer).await {
             Ok(claims) => return Ok(of_producer(&claims)),
             Err(_) => return Err(refused(&TokenError::WrongAudience)),

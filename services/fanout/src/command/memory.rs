@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Where Linux shows control groups.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// What the limit allows to be kept, told in the log.
+/// Logs what the limit allows to be kept.
 ///
 /// # Errors
 /// [`TooLittleMemory`] if the configuration asks for more.
@@ -59,7 +59,7 @@ fn kilobytes(file: &str, name: &str) -> Option<u64> {
     value.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
-/// Looks at the memory that is taken for as long as the node runs.
+/// Watches the memory that is used for as long as the node runs.
 pub(super) async fn watch(app: Arc<App>, recent: Arc<RecentRecords>) {
     let Some(limit) = limit() else { return };
     app.metrics.set_memory_limit(limit);

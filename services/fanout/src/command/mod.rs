@@ -54,7 +54,7 @@ impl From<Exit> for ExitCode {
 /// One plain sentence to stderr, and the exit code that goes with it.
 fn fail(exit: Exit, message: impl std::fmt::Display) -> Exit {
     use std::io::Write as _;
-    // There is nobody to tell if stderr is closed.
+    // If stderr is closed, nobody can be told.
     let _ = writeln!(std::io::stderr(), "fanfare: {message}");
     exit
 }

@@ -47,7 +47,7 @@ pub enum StartError {
     /// The process may have too few open files for its connections.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
-    /// The process may take too little memory for what it is to keep.
+    /// The process may use too little memory for what it is to keep.
     #[error(transparent)]
     Memory(#[from] TooLittleMemory),
     /// A port cannot be had.
@@ -73,7 +73,7 @@ pub enum StartError {
     Data {
         /// The folder or file.
         path: String,
-        /// What the operating system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The development key cannot be had.
@@ -94,7 +94,7 @@ pub enum StartError {
     /// The certificates and keys cannot be used.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// Metrics cannot be posted as the environment says.
+    /// Metrics cannot be posted as the environment asks.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     /// A thread cannot be started.
@@ -114,7 +114,7 @@ pub enum StartError {
     Signals(std::io::Error),
 }
 
-/// What is in this program beside the embedded log, or not.
+/// The brokers in this program beside the embedded log.
 const FEATURES: [(&str, bool); 3] =
     [("nats", cfg!(feature = "nats")), ("kafka", cfg!(feature = "kafka")), ("jemalloc", cfg!(feature = "jemalloc"))];
 
@@ -133,11 +133,11 @@ pub(crate) struct Node {
     pub shards: Vec<JoinHandle<()>>,
     /// How many hubs there are.
     pub hubs: usize,
-    /// Who hears what, as it is now.
+    /// The current routes.
     pub routes: Routes,
     /// This node among the others.
     pub nodes: Nodes,
-    /// Takes what is read of the others.
+    /// Takes records of the other nodes.
     pub listener: Listener,
 }
 
@@ -256,7 +256,7 @@ fn replay(
     replay.with_schemas(schemas.clone())
 }
 
-/// What the cores of all shards work with.
+/// What the cores of all shards use.
 fn context(
     config: &Config,
     groups: &Arc<Groups>,
@@ -281,7 +281,7 @@ fn context(
     }
 }
 
-/// What all shards work with.
+/// What all shards use.
 fn shared(context: Context, replay: Replay, authorizers: &Authorizers, ingest: &Ingest) -> Shared {
     Shared { context: Arc::new(context), replay, authorizers: authorizers.clone(), ingest: ingest.clone() }
 }
@@ -313,7 +313,7 @@ fn replay_options(config: &Config, bounds: Bounds) -> ReplayOptions {
     ReplayOptions { window: window(config), bounds, reads_at_once, start_is_fresh: START_IS_FRESH }
 }
 
-/// What the node counts, beginning with which routes it has.
+/// The node's metrics, beginning with the digest of its routes.
 fn metrics(routes: &str) -> (MetricsRegistry, Arc<FanoutMetrics>) {
     let mut registry = metrics::registry(&FEATURES);
     let metrics = FanoutMetrics::new(&mut registry);
@@ -341,13 +341,13 @@ fn bounds(config: &Config, memory: &MemoryBounds) -> Bounds {
     }
 }
 
-/// What clients may call: an embedder's code, and what the configuration declares.
+/// The methods: an embedder's code, and those that the configuration declares.
 fn with_declared(methods: Methods, config: &Config) -> Methods {
     methods.declare(config.methods());
     methods
 }
 
-/// What checks tokens; nothing if no issuer is trusted, which a node of public hubs needs not.
+/// The verifier of tokens; none if no issuer is trusted, as on a node with public hubs only.
 fn verifier(config: &Config) -> Result<Option<Verifier>, StartError> {
     let mut issuers = config.issuers.clone();
     if let Some(development) = &config.development {

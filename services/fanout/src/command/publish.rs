@@ -14,7 +14,7 @@ use crate::config::{Config, Loaded};
 /// How long the node may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is published.
+/// The event.
 #[derive(Debug, Clone)]
 pub struct Publication {
     /// The event type.

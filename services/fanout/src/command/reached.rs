@@ -10,24 +10,24 @@ use crate::nodes::Nodes;
 use crate::socket::{App, address_of_hubs};
 use crate::vocabulary::{reached_over, scheme_of};
 
-/// What is known of it at the start.
+/// What is known at the start.
 pub(super) struct Reached {
-    /// What the hubs listen on.
+    /// The hubs' listener.
     hubs: Option<SocketAddr>,
-    /// What the operator's port listens on.
+    /// The operator's listener.
     operator: Option<SocketAddr>,
     /// The servers of the broker.
     brokers: Vec<String>,
-    /// The address of the operator's port, as somebody said.
+    /// The address of the operator's port, if configured.
     advertised: Option<String>,
-    /// The address of the hubs, as somebody said.
+    /// The address of the hubs, if configured.
     advertised_hubs: Option<String>,
     /// Whether the hubs speak TLS, and whether the operator's port does.
     tls: (bool, bool),
 }
 
 impl Reached {
-    /// What configuration and listeners say.
+    /// From configuration and listeners.
     pub(super) fn of(config: &Config, hubs: &TcpListener, operator: &TcpListener) -> Self {
         Self {
             hubs: hubs.local_addr().ok(),
@@ -44,7 +44,7 @@ impl Reached {
         self.advertised.is_none() && self.operator.is_some_and(|listened| listened.ip().is_unspecified())
     }
 
-    /// Tells the other nodes, and the tokens of connections. Waits while there is no way to the broker.
+    /// Finds them, for the lease and for connection tokens. Waits while there is no way to the broker.
     pub(super) async fn tell(self, nodes: Nodes, app: Arc<App>) {
         let Self { hubs, operator, brokers, advertised, advertised_hubs, tls: (hubs_tls, operator_tls) } = self;
         let operator = match (advertised, operator) {

@@ -61,7 +61,7 @@ async fn serve(file: PathBuf, loaded: Loaded, telemetry: &mut Guard) -> Result<(
     // Without a handler this signal would end the node without a goodbye.
     let hang_up = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     descriptors::raise();
-    // Ports first: a port in use must be said before anything is written to disk.
+    // Ports first: a port in use must be reported before anything is written to disk.
     let public = socket::bind(loaded.config.node.listen)?;
     let operator = socket::bind(loaded.config.node.admin_listen)?;
     let reached = Reached::of(&loaded.config, &public, &operator);
@@ -132,7 +132,7 @@ async fn serve(file: PathBuf, loaded: Loaded, telemetry: &mut Guard) -> Result<(
     outcome
 }
 
-/// Takes what is read of other nodes. Until all that was there at the start is, the node takes no connections.
+/// Takes records of other nodes. The node takes no connections until those of the start have been read.
 fn hearing(app: &App, listener: Listener) -> impl FnMut(News) + Send + use<> {
     let status = Arc::clone(&app.status);
     status.set_awaits_nodes(true);

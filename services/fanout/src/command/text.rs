@@ -8,7 +8,7 @@ const SHOWN: usize = 4096;
 /// How many bytes stand in one line.
 const IN_LINE: usize = 16;
 
-/// A text on one line without control characters: it was written by whoever could publish.
+/// A text on one line without control characters: any publisher may have written it.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
@@ -21,7 +21,7 @@ pub(super) fn plain(text: &str) -> String {
     plain
 }
 
-/// Marks that reverse what stands around them.
+/// Marks that reverse the direction of the text around them.
 fn is_direction(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

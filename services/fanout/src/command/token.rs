@@ -15,7 +15,7 @@ use crate::operator::{self, Rights};
 /// The role that makes a token a producer's.
 const PRODUCER: &str = "producer";
 
-/// What the token should say.
+/// The claims of the token.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The user.
@@ -67,7 +67,7 @@ pub fn run_operator(config: &Path, rights: Rights, minutes: u32) -> Exit {
 /// Signs a token with the development key of a configuration.
 ///
 /// # Errors
-/// One sentence: there is no such key, or the request holds what no token can.
+/// One sentence: there is no such key, or the request asks for something that no token can hold.
 pub fn sign(config: &Config, request: &Request) -> Result<String, String> {
     let Some(development) = &config.development else {
         return Err("the config has no [development] signing_key, so no token can be made with it".to_owned());

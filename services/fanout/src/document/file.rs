@@ -100,7 +100,7 @@ impl<'s> Document<'s> {
     }
 }
 
-/// A value with the byte at which it stands.
+/// A value with its position in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located<T> {
     /// The value.
@@ -109,7 +109,7 @@ pub struct Located<T> {
     pub at: usize,
 }
 
-/// The TOML word for what a value is.
+/// The TOML name of a value's type.
 pub fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",

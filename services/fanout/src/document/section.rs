@@ -128,7 +128,7 @@ impl<'d> Section<'d> {
         self.integer_or(key, range, help).unwrap_or(default)
     }
 
-    /// An integer within a range, or nothing where the key is missing or wrong; `help` says what would be right.
+    /// An integer within a range, or nothing if the key is missing or wrong; `help` says what would be right.
     pub fn integer_or(&self, key: &str, range: RangeInclusive<u64>, help: String) -> Option<u64> {
         let value = self.value(key)?;
         match integer(value) {
@@ -204,7 +204,7 @@ impl<'d> Section<'d> {
         sections
     }
 
-    /// A table that stands somewhere within this one, for instance in a list.
+    /// A table somewhere within this one, for instance in a list.
     pub fn nested(&self, node: Node<'d>, title: &str) -> Option<Section<'d>> {
         let table = node.get_ref().as_table()?;
         Some(Self::new(self.document, title.to_owned(), table, node.span().start))

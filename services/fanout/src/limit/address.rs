@@ -47,7 +47,7 @@ impl TrustedProxies {
             }
             match of_entry(entry) {
                 Some(address) => client = address.to_canonical(),
-                // Whoever comes before it cannot be known.
+                // The address before it cannot be known.
                 None => break,
             }
         }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Whose body it is, as digests.
+/// The sender of a body, as digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Owner {
-    /// The user, the producer, or whoever else may be told apart.
+    /// The user or the producer, if known.
     pub user: u64,
     /// The connection that it is posted to, if it is.
     pub connection: Option<u128>,
@@ -27,7 +27,7 @@ pub struct BodyBounds {
     pub bytes_of_node: usize,
 }
 
-/// Who has reached a bound.
+/// Which bound is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyScope {
     /// One connection.

@@ -19,7 +19,7 @@ impl Rate {
     }
 }
 
-/// What is left of a rate.
+/// The rest of a rate.
 ///
 /// The one moment from which the bucket is full is all that is kept: the level at any time follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl TokenBucket {
         self.full_at <= now
     }
 
-    /// Looks whether one may be taken.
+    /// Whether one may be taken; takes none.
     ///
     /// # Errors
     /// How long until one may.
@@ -53,7 +53,7 @@ impl TokenBucket {
     /// Takes one.
     ///
     /// # Errors
-    /// How long until one may be taken; nothing was taken.
+    /// How long until one may be taken.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.check(rate, now)?;
         self.full_at = self.full_at.max(now) + rate.every;

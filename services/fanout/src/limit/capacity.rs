@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-/// The most connections of a node that is not told how many.
+/// The most connections of a node without `max_connections`.
 pub const DEFAULT_CONNECTIONS: usize = 20_000;
 
-/// Kept for what is no client's: the log, the broker, authorizers, keys, and the listeners.
+/// Reserved for everything except clients: the log, the broker, authorizers, keys, and the listeners.
 const OWN_FILES: usize = 128;
 
 /// The most TCP connections of the operator's port.
@@ -17,7 +17,7 @@ const MOST_HTTP: usize = 4096;
 /// The fewest with which a node is of use.
 const FEWEST_HTTP: usize = 64;
 
-/// How many TCP connections a node takes, and of which kind.
+/// How many TCP connections of each kind a node takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Tabs.
@@ -32,7 +32,7 @@ pub struct Capacity {
     pub forwarded: usize,
 }
 
-/// So many open files are not enough for what the configuration asks for.
+/// The limit of open files is too low for the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "{asked} connections need {needed} open files, and this process may have {files}: raise the hard limit (`ulimit \
@@ -47,7 +47,7 @@ pub struct TooFewFiles {
 }
 
 impl Capacity {
-    /// What so many files allow; `connections` and `http` are what the configuration asks for, if it does.
+    /// The capacity with a limit of open files; `connections` and `http` are configured values, if any.
     ///
     /// # Errors
     /// [`TooFewFiles`] if it asks for more than there can be.
@@ -70,7 +70,7 @@ impl Capacity {
                 possible: for_clients.saturating_sub(fewest_http),
             });
         }
-        // Where many tabs are asked for, requests of others' tabs still get a part of what is left.
+        // With many connections configured, forwarding still gets a part of what is left.
         let left = for_clients - connections;
         let kept = if http.is_some() { 0 } else { ((left - fewest_http) / 2).min(forwarded_wanted) };
         let http = http_wanted.min(left - kept);

@@ -26,7 +26,7 @@ pub struct ConnectBounds {
     pub address_rate: Option<Rate>,
 }
 
-/// Whose connection it is, as digests: what is unknown or has no bound is left out.
+/// Whose connection it is, as digests: unknown and unlimited ones are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Who {
     /// The user, of one realm.
@@ -37,7 +37,7 @@ pub struct Who {
     pub address: Option<NonZeroU64>,
 }
 
-/// Why one more connection is not taken.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectRefusal {
     /// The node has as many as it may have.
@@ -48,7 +48,7 @@ pub enum ConnectRefusal {
     OrgFull,
     /// The address has.
     AddressFull,
-    /// The node has taken too many lately; with how long to wait.
+    /// The node has accepted too many recently; with how long to wait.
     NodeRate(Duration),
     /// The user has opened too many lately.
     UserRate(Duration),
@@ -112,7 +112,7 @@ impl Connects {
     /// Whether there is room for one more.
     ///
     /// # Errors
-    /// Whose bound is reached: the narrowest first, so that a client learns what it can change itself.
+    /// The bound that is reached: the narrowest first, so that a client learns what it can change itself.
     pub fn check(&self, who: Who) -> Result<(), ConnectRefusal> {
         let reached = |counts: &Counts, key: Option<NonZeroU64>, most: Option<usize>| match (key, most) {
             (Some(key), Some(most)) => counts.get(&key).is_some_and(|count| *count as usize >= most),
@@ -134,7 +134,7 @@ impl Connects {
     /// Pays for one new connection. A connection is paid for once: by its negotiation, or by its opening without one.
     ///
     /// # Errors
-    /// Whose rate is used up. What it would have taken of other rates is not taken.
+    /// The rate that is used up. Other rates are then not charged.
     pub fn pay(&mut self, who: Who, now: Instant) -> Result<(), ConnectRefusal> {
         let (users, addresses) = (self.user_rates.as_ref().zip(who.user), self.address_rates.as_ref().zip(who.address));
         if let Some((buckets, user)) = users {

@@ -13,7 +13,7 @@ const SHARE: usize = 4;
 /// A share of so many is given to everybody, however few places there are: the tabs of one person.
 const LEAST_SHARE: usize = 16;
 
-/// How long a node that could not be reached in time is taken for gone: each try holds a place for as long as it lasts.
+/// How long a node that could not be reached in time counts as gone: each try holds a place while it lasts.
 const LEFT_ALONE: Duration = Duration::from_secs(5);
 
 /// How many such nodes are remembered. Only tokens that nodes of the same secret have sealed name one.
@@ -29,7 +29,7 @@ pub struct Forwards<N> {
     left_alone: HashMap<N, Instant>,
 }
 
-/// Whose place it is; for [`Forwards::give_back`].
+/// A user's place; for [`Forwards::give_back`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(Option<NonZeroU64>);
 

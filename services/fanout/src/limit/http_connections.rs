@@ -16,14 +16,14 @@ pub type HttpKey = usize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// How many may be told to give way and not be gone yet: so many more than allowed may be open for a moment.
+/// How many may be closing to make room: so many more than allowed may be open for a moment.
 const MOST_LEAVING: usize = 32;
 
 #[derive(Debug, Default)]
 struct Entry {
     /// Its place among those that wait, and how many bytes of a head it has sent there.
     waiting: Option<(u64, usize)>,
-    /// It was told to give way.
+    /// It is closing to make room.
     leaving: bool,
 }
 
@@ -42,7 +42,7 @@ pub struct HttpConnections {
 }
 
 impl HttpConnections {
-    /// None yet: at most `most`, of which `most_waiting` wait, with `most_head_bytes` of heads that are not whole.
+    /// None yet: at most `most`, of which `most_waiting` wait, with `most_head_bytes` of unfinished heads.
     #[must_use]
     pub fn new(most: usize, most_waiting: usize, most_head_bytes: usize) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl HttpConnections {
         self.entries.len()
     }
 
-    /// A connection comes, and waits; with who gives way to it, if somebody must.
+    /// A new connection, which waits; returns the one to close for it, if any.
     ///
     /// # Errors
     /// [`Full`] if nobody can give way.
@@ -80,7 +80,7 @@ impl HttpConnections {
         Ok((key, gives_way.or(another)))
     }
 
-    /// It waits for a request; with who gives way, if too many wait.
+    /// It waits for a request; returns the one to close if too many wait.
     pub fn wait(&mut self, key: HttpKey) -> Option<HttpKey> {
         let entry = self.entries.get_mut(key).filter(|entry| !entry.leaving)?;
         if entry.waiting.is_none() {
@@ -91,7 +91,7 @@ impl HttpConnections {
         if self.waiting.len() > self.most_waiting { self.evict() } else { None }
     }
 
-    /// It has sent some bytes; with who gives way, if too many bytes of heads are held.
+    /// It has sent some bytes; returns the one to close if too many bytes of heads are held.
     pub fn receive(&mut self, key: HttpKey, bytes: usize) -> Option<HttpKey> {
         let (_, sent) = self.entries.get_mut(key)?.waiting.as_mut()?;
         *sent += bytes;
@@ -118,7 +118,7 @@ impl HttpConnections {
         self.leaving -= usize::from(gone.is_some_and(|gone| gone.leaving));
     }
 
-    /// Whoever has waited longest; counted until it is gone, though it waits no more.
+    /// The one that has waited longest; counted until it is gone, though it no longer waits.
     fn evict(&mut self) -> Option<HttpKey> {
         let (_, key) = self.waiting.first_key_value()?;
         let key = *key;

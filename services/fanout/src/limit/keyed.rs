@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::bucket::{Rate, TokenBucket};
 
-/// How many are told apart. Only buckets that are not full are kept, so it takes as many within one refill.
+/// How many keys are counted separately. Only buckets that are not full are kept, so many keys may come in one refill.
 const MOST_KEYS: usize = 65_536;
 
 /// Buckets by key; a key that was not used lately costs nothing.
@@ -14,7 +14,7 @@ pub struct KeyedBuckets {
     rate: Rate,
     most: usize,
     buckets: HashMap<u64, TokenBucket>,
-    /// For all that are not told apart any more: they share one, rather than passing unchecked.
+    /// The bucket for all further keys: they share one, rather than passing unchecked.
     rest: Option<TokenBucket>,
     /// From when on looking for full buckets may be worth it again.
     swept: Option<Instant>,

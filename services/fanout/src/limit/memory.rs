@@ -8,23 +8,23 @@ const OWN: u64 = 64 << 20;
 /// The bounds of a node whose memory has no limit.
 const UNLIMITED: MemoryBounds = MemoryBounds { retained: 2 << 30, waiting: 256 << 20, resumes: 64 << 20 };
 
-/// What is kept beside the connections themselves, in bytes.
+/// The memory for what is kept beside the connections themselves, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryBounds {
     /// The retained values, about.
     pub retained: usize,
-    /// What waits for slow tabs.
+    /// What waits for slow connections.
     pub waiting: usize,
     /// The newest records, for resumes.
     pub resumes: usize,
 }
 
-/// What the configuration says of them.
+/// The configured values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AskedMemory {
     /// The retained values.
     pub retained: Option<usize>,
-    /// What waits for slow tabs.
+    /// What waits for slow connections.
     pub waiting: Option<usize>,
     /// The newest records.
     pub resumes: Option<usize>,
@@ -43,7 +43,7 @@ pub struct TooLittleMemory {
 }
 
 impl MemoryBounds {
-    /// What a limit of so many bytes allows. What is not asked for is a share of it: connections take the rest.
+    /// The bounds under a limit of memory. Values that are not configured are a share of it; connections take the rest.
     ///
     /// # Errors
     /// [`TooLittleMemory`] if more is asked for than there is.
@@ -72,9 +72,9 @@ pub enum Pressure {
     /// There is enough.
     #[default]
     None,
-    /// The newest records are let go of: resumes read the broker.
+    /// The newest records are dropped: resumes read the broker.
     High,
-    /// No further connection is taken either.
+    /// New connections are refused too.
     Critical,
 }
 
@@ -85,7 +85,7 @@ const CRITICAL: u64 = 90;
 const BACK: u64 = 5;
 
 impl Pressure {
-    /// The pressure once so much of a limit is taken.
+    /// The pressure when so much of a limit is used.
     #[must_use]
     pub fn next(self, resident: u64, limit: u64) -> Self {
         let percent = resident.saturating_mul(100) / limit.max(1);

@@ -9,12 +9,12 @@ const LINES: u32 = 10;
 /// How long a window is.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What to do about one line.
+/// The decision about one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Write it.
     Write,
-    /// Do not; it is the first that is left out, and so many are to be told of after this time.
+    /// Do not write it; it is the first left out, and the number is to be logged after this time.
     FirstLeftOut(Duration),
     /// Do not.
     LeftOut,
@@ -38,7 +38,7 @@ impl Sampled {
     pub fn say(&mut self, kind: &'static str, now: Instant) -> Decision {
         let fresh = || Window { began: now, lines: 0, left_out: 0 };
         let window = self.windows.entry(kind).or_insert_with(fresh);
-        // One with lines left out stays until those are told of.
+        // A window with lines left out stays until their number is logged.
         if window.left_out == 0 && now.saturating_duration_since(window.began) >= WINDOW {
             *window = fresh();
         }

@@ -5,7 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
 use std::time::{Duration, Instant};
 
-/// How many are told apart within their spans.
+/// How many keys are counted separately within their spans.
 const MOST_KEYS: usize = 65_536;
 
 /// How often a full table is looked through for spans that are over.
@@ -14,11 +14,11 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Counts by key; a key whose span is over costs nothing once others need its place.
 #[derive(Debug)]
 pub struct Windows {
-    /// Of this node alone: whoever chooses keys cannot make two of them the same.
+    /// Random for this node, so that nobody can choose two keys that collide.
     hasher: RandomState,
     most: usize,
     spans: HashMap<u64, Span>,
-    /// For all that are not told apart any more: they share one count for each rate, rather than passing unchecked.
+    /// The count for all further keys: they share one per rate, rather than passing unchecked.
     rest: HashMap<u64, Span>,
     swept: Option<Instant>,
 }

@@ -21,32 +21,32 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How many of its own renewals a node reads without a word of another until it ends that one's lease.
 pub const RENEWALS_TO_END: u64 = 4;
 
-/// How long a renewal that was stored may not be read: then whoever reads has fallen silent.
+/// How long a stored renewal may stay unread: after that the reader has fallen silent.
 const DEAF: Duration = Duration::from_secs(10);
 
 /// How many ids that have ended are remembered.
 const ENDED_KEPT: usize = 1024;
 
-/// How many nodes that have gone are told of.
+/// How many nodes that have gone are listed.
 const LEFT_KEPT: usize = 32;
 
-/// What was read, for those who follow what nodes say.
+/// News, for those who follow what nodes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// A node has a lease. It has said nothing yet.
+    /// A node has a lease. It has no other records yet.
     Came(NodeId),
-    /// A node says this; an empty body takes it back. The node's own words come back to it, too.
+    /// A record of a node; an empty body withdraws it. The node's own records are read too.
     Entry {
-        /// Who says it.
+        /// The node.
         node: NodeId,
         /// Of what.
         what: String,
-        /// What it says.
+        /// The body.
         body: Bytes,
     },
-    /// A node is gone, and all that it said.
+    /// A node is gone, with all its records.
     Gone(NodeId),
-    /// All that was there at the start has been told.
+    /// Everything that was there at the start has been read.
     CaughtUp,
 }
 
@@ -58,14 +58,14 @@ struct Known {
     renewed: Instant,
     /// How many own renewals had been read at its last sign of life.
     seen: u64,
-    /// What it says, and in which reading of the stream that was read.
+    /// Its records, and in which pass over the stream each was read.
     said: BTreeMap<String, u64>,
 }
 
-/// What is read at the start, until all of it is there.
+/// What is read at the start, until it is complete.
 type Held = BTreeMap<NodeId, BTreeMap<String, Bytes>>;
 
-/// What one node knows of all.
+/// All nodes, as one node knows them.
 #[derive(Debug)]
 pub struct Directory {
     own: Own,
@@ -75,9 +75,9 @@ pub struct Directory {
     ended: VecDeque<NodeId>,
     /// Those that went while this node knew them, for operators.
     left: VecDeque<Left>,
-    /// What was read before everything was; none once it was.
+    /// What was read before everything was; none afterwards.
     held: Option<Held>,
-    /// What nodes say whose lease was not read yet.
+    /// Records of nodes whose lease was not read yet.
     early: Early,
     /// How many own renewals have been read, one an interval at most.
     renewals: u64,
@@ -86,7 +86,7 @@ pub struct Directory {
     unread: Option<Instant>,
     /// Counts how often the stream was read from its beginning.
     reading: u64,
-    /// The renewal at which what was not read again is forgotten.
+    /// The renewal at which records that were not read again are forgotten.
     sweep_at: Option<u64>,
 }
 
@@ -143,17 +143,17 @@ impl Directory {
         self.left.iter().cloned().collect()
     }
 
-    /// Says something of this node; see [`super::Nodes::say`].
+    /// Writes a record of this node; see [`super::Nodes::say`].
     pub fn say(&mut self, what: &str, body: Bytes) {
         self.own.say(what, body);
     }
 
-    /// What to write to the stream now; nothing while the last write is not answered.
+    /// The next record to write; none while the last write is not answered.
     pub fn next_write(&mut self, now: Instant) -> Option<NodeRecord> {
         self.own.next_write(now)
     }
 
-    /// What became of the last write.
+    /// The outcome of the last write.
     pub fn wrote(&mut self, went_well: bool, now: Instant) {
         if self.own.wrote(went_well, now) {
             self.unread.get_or_insert(now);
@@ -189,7 +189,7 @@ impl Directory {
         self.own.leave();
     }
 
-    /// Whether all is taken back.
+    /// Whether all records are withdrawn.
     #[must_use]
     pub fn has_left(&self) -> bool {
         self.own.has_left()
@@ -217,7 +217,7 @@ impl Directory {
                 let said = said.into_iter();
                 news.extend(said.map(|(what, body)| News::Entry { node: node.clone(), what, body }));
             } else {
-                // It was ended, and who ended it did not get round to all that it had said.
+                // It was ended, and the node that ended it did not withdraw all its records.
                 self.own.take_back(&node, said.keys());
             }
         }
@@ -241,7 +241,7 @@ impl Directory {
             }
         };
         match &mut self.held {
-            // What it said may have been read before its lease, which is renewed and so lies behind.
+            // Its records may have been read before its lease, which is renewed and so comes later.
             Some(held) => {
                 let said = held.entry(id.clone()).or_default().keys().cloned();
                 let said = said.map(|what| (what, self.reading)).collect();
@@ -274,7 +274,7 @@ impl Directory {
         let (renewals, own) = (self.renewals, self.own.id.clone());
         let ran_out = self.known.iter().filter(|(id, known)| **id != own && renewals - known.seen >= RENEWALS_TO_END);
         for (id, known) in ran_out {
-            // At this node it is gone, too, once the record that says so is read.
+            // For this node, too, it is gone once the record of its end is read.
             self.own.end(id, known.said.keys());
         }
         // Words without a lease are of one that is gone, or of none.
@@ -285,7 +285,7 @@ impl Directory {
         }
     }
 
-    /// Forgets what was said before the stream was read anew, and was not found in it.
+    /// Forgets records from before the stream was read anew that were not found in it.
     fn sweep(&mut self, news: &mut Vec<News>) {
         let reading = self.reading;
         for (node, known) in &mut self.known {
@@ -336,7 +336,7 @@ impl Directory {
                 known.seen = seen;
             }
         } else if self.held.is_none() {
-            // Said by one that is gone, it takes that back itself when it reads so.
+            // A record of a node that is gone: that node withdraws it itself when it reads so.
             if !self.ended.contains(&node) && !self.own.was(&node) {
                 self.early.hear(node, what, body, self.renewals);
             }

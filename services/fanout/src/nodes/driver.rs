@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause before the stream is opened again, and how often it is looked whether the reader has fallen silent.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps a node's lease, and reads who else there is.
+/// Keeps a node's lease, and reads the other nodes' records.
 pub struct Driver {
     nodes: Nodes,
     broker: Arc<dyn Broker>,
@@ -147,7 +147,7 @@ impl Driver {
             }
             directory.own().clone()
         };
-        // There may be something to write: a lease to be ended, or all of it anew.
+        // There may be something to write: a lease to end, or everything anew.
         self.nodes.changed.notify_one();
         for news in news {
             match &news {

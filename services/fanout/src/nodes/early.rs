@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::lease::NodeId;
 
-/// How much memory such words take at most, about. The nodes' own stream is small: this is several times all of it.
+/// About how much memory such records may take. The nodes' own stream is small: this is several times all of it.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What a word costs beside its bytes.
+/// The overhead of a record.
 const OVERHEAD: usize = 128;
 
 /// The words by node.
@@ -40,7 +40,7 @@ impl Words {
 }
 
 impl Early {
-    /// Keeps a word, if there is room; an empty one takes back what was said.
+    /// Keeps a record, if there is room; an empty one withdraws the one before.
     pub(super) fn hear(&mut self, node: NodeId, what: String, body: Bytes, seen: u64) {
         if let Some(words) = self.nodes.get_mut(&node)
             && let Some(before) = words.said.remove(&what)
@@ -59,7 +59,7 @@ impl Early {
         self.nodes.entry(node).or_insert_with(|| Words { seen, said: BTreeMap::new() }).said.insert(what, body);
     }
 
-    /// Takes out what a node said: its lease has come, or its end.
+    /// Takes out a node's records: its lease has come, or its end.
     pub(super) fn remove(&mut self, node: &NodeId) -> BTreeMap<String, Bytes> {
         let Some(words) = self.nodes.remove(node) else { return BTreeMap::new() };
         self.bytes -= words.cost();

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use fanfare_broker::NODE_LIMIT;
 use serde::{Deserialize, Serialize};
 
-/// What a node's lease is kept under. Whatever else a node says is kept under another name.
+/// The key of a node's lease. Other records of the node have other keys.
 pub const LEASE: &str = "lease";
 
 /// The longest name that an id begins with.
 const LONGEST_NAME: usize = 64;
 
-/// What a node is called by the others, and by operators.
+/// A node's id, for other nodes and for operators.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(Arc<str>);
 
@@ -62,7 +62,7 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// What a lease says.
+/// The content of a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The address of the node's operator's port, as `host:port`, or `https://host:port` where it speaks TLS.

@@ -67,7 +67,7 @@ impl Left {
 }
 
 impl Nodes {
-    /// A node of this id that has said nothing yet. Its operator's port has this address, if that is known.
+    /// A node of this id without records yet. Its operator's port has this address, if that is known.
     #[must_use]
     pub fn new(id: NodeId, address: Option<String>) -> Self {
         let directory = Arc::new(Mutex::new(Directory::new(id, address)));
@@ -105,7 +105,7 @@ impl Nodes {
         self.changed.notify_one();
     }
 
-    /// Writes the lease again soon: it says something new.
+    /// Writes the lease again soon, since its content has changed.
     fn renew(&self) {
         self.directory().renew();
         self.changed.notify_one();

@@ -18,7 +18,7 @@ pub(super) struct Own {
     pub(super) id: NodeId,
     pub(super) address: Option<String>,
     renewed: u64,
-    /// The address that the last lease said.
+    /// The address in the last lease.
     told_address: Option<String>,
     /// When the lease is to be written next; at once if absent.
     renew_at: Option<Instant>,
@@ -26,11 +26,11 @@ pub(super) struct Own {
     unwritten: BTreeSet<String>,
     /// The leases of nodes that are gone, to be ended.
     ended: BTreeSet<NodeId>,
-    /// What such nodes have said, to be taken back.
+    /// Records of such nodes, to be withdrawn.
     remains: BTreeSet<(NodeId, String)>,
     in_flight: Option<Write>,
     retry_at: Option<Instant>,
-    /// Nothing is said any more, only taken back.
+    /// Records are now only withdrawn.
     leaving: bool,
 }
 
@@ -83,7 +83,7 @@ impl Own {
         self.renew_at = None;
     }
 
-    /// Takes another id, and takes back what the old one said.
+    /// Takes another id, and withdraws the records of the old one.
     pub(super) fn begin_anew(&mut self) {
         let next = self.id.next();
         let old = std::mem::replace(&mut self.id, next);
@@ -100,13 +100,13 @@ impl Own {
         *id != self.id && id.is_of_the_process_of(&self.id)
     }
 
-    /// Ends the lease of a node, and takes back all that it said.
+    /// Ends the lease of a node, and withdraws all its records.
     pub(super) fn end<'a>(&mut self, node: &NodeId, said: impl Iterator<Item = &'a String>) {
         self.ended.insert(node.clone());
         self.take_back(node, said);
     }
 
-    /// Takes back what a node said that is gone.
+    /// Withdraws a record of a node that is gone.
     pub(super) fn take_back<'a>(&mut self, node: &NodeId, said: impl Iterator<Item = &'a String>) {
         self.remains.extend(said.map(|what| (node.clone(), what.clone())));
     }
@@ -118,7 +118,7 @@ impl Own {
         }
     }
 
-    /// Somebody else has taken it back.
+    /// Another node has withdrawn it.
     pub(super) fn was_taken_back(&mut self, node: &NodeId, what: &str) {
         if !self.was(node) {
             self.remains.remove(&(node.clone(), what.to_owned()));
@@ -142,7 +142,7 @@ impl Own {
         self.leaving && self.ended.is_empty() && self.remains.is_empty() && self.in_flight.is_none()
     }
 
-    /// What to write now, if nothing is being written.
+    /// The next record to write, if nothing is being written.
     pub(super) fn next_write(&mut self, now: Instant) -> Option<NodeRecord> {
         if self.in_flight.is_some() || self.retry_at.is_some_and(|at| now < at) {
             return None;
@@ -163,7 +163,7 @@ impl Own {
         Some(record)
     }
 
-    /// The own lease comes first: nothing that a node says counts without one.
+    /// The own lease comes first: no record of a node counts without one.
     fn due(&self, now: Instant) -> Option<Write> {
         if !self.leaving && self.renew_at.is_none_or(|at| now >= at) {
             return Some(Write::Lease(self.id.clone()));
@@ -178,7 +178,7 @@ impl Own {
         self.remains.first().map(|(node, what)| Write::Remains(node.clone(), what.clone()))
     }
 
-    /// What became of the write. True if it renewed the lease.
+    /// The outcome of the write. True if it renewed the lease.
     pub(super) fn wrote(&mut self, went_well: bool, now: Instant) -> bool {
         let Some(write) = self.in_flight.take() else { return false };
         if !went_well {

@@ -3,15 +3,15 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// What stands in the place of a secret.
+/// The text in place of a secret.
 const MASK: &str = "***";
 
-/// What a node runs with.
+/// The configuration of a running node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Configuration {
-    /// What differs from the defaults, as TOML, with secrets masked.
+    /// The keys that are set, as TOML, with secrets masked.
     pub text: String,
-    /// The keys whose other values in the file hold with the next start.
+    /// The keys whose new values in the file need a restart.
     pub restart_needed: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ impl Configuration {
             put_back(&mut now, began, section, key);
         }
         mask(&mut now);
-        // What came from TOML can be written as such.
+        // What was parsed from TOML can be written as TOML.
         Self { text: toml::to_string_pretty(&now).unwrap_or_default(), restart_needed }
     }
 }
@@ -53,7 +53,7 @@ fn put_back(now: &mut Table, began: &Table, section: &[String], key: &str) {
     }
 }
 
-/// Masks what is secret: by the names of keys, and what URLs say of a login or ask for.
+/// Masks secrets: by the names of keys, and logins and queries in URLs.
 fn mask(table: &mut Table) {
     for (key, value) in table.iter_mut() {
         mask_value(value, is_secret(key));
@@ -77,7 +77,7 @@ fn is_secret(key: &str) -> bool {
     named && !key.ends_with("_file") && !key.ends_with("_seconds") && !key.ends_with("_minute")
 }
 
-/// Masks the login of each URL of a text, as a broker may have several, and all that stands behind a question mark.
+/// Masks the login of each URL in a text, as a broker may have several, and everything after a question mark.
 fn mask_urls(text: &mut String) {
     let mut from = 0;
     while let Some(begin) = text[from..].find("://").map(|at| from + at + 3) {

@@ -8,7 +8,7 @@ pub const MOST_IN_PAGE: usize = 200;
 /// The most groups that are named of one connection.
 pub const MOST_GROUPS: usize = 200;
 
-/// Which connections are asked for: those of which all that is said here holds.
+/// Which connections are asked for: those that match all of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Its id.
@@ -28,7 +28,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// What a query may name.
+    /// The keys of a query.
     pub const KEYS: [&str; 7] = ["id", "user", "org", "group", "hub", "session", "realm"];
 
     /// The place of a key's value; none if there is no such key.
@@ -59,11 +59,11 @@ pub struct Connection {
     pub id: String,
     /// The path of its hub.
     pub hub: String,
-    /// Whose it is; none on a public hub.
+    /// Its user; none on a public hub.
     pub user: Option<String>,
     /// The org of its token.
     pub org: Option<String>,
-    /// An org that its user looks into beside that.
+    /// An org that its user named in addition.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub named_org: Option<String>,
     /// The realm of its user, where there are several.
@@ -89,26 +89,26 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// What one node has.
+/// The connections of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodesPage {
     /// The node.
     pub node: String,
     /// Its connections, by id.
     pub connections: Vec<Connection>,
-    /// Whether it has more behind the last.
+    /// Whether it has more after the last.
     pub more: bool,
 }
 
-/// What all nodes have.
+/// The connections of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// The connections, by id.
     pub connections: Vec<Connection>,
-    /// What to ask for next; none at the end.
+    /// The key of the next page; none at the end.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
-    /// The nodes that did not answer: what they have is not here.
+    /// The nodes that did not answer: their connections are missing here.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<String>,
 }
@@ -116,6 +116,6 @@ pub struct Listed {
 /// That connections are being closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
-    /// The id of the event that says so in the log.
+    /// The id of the event in the log.
     pub id: String,
 }

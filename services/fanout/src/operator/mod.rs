@@ -39,7 +39,7 @@ pub enum NotOperator {
     Early,
 }
 
-/// What a bearer may do.
+/// The rights of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rights {
@@ -49,21 +49,21 @@ pub enum Rights {
     Change,
 }
 
-/// What a good bearer allows, and for how long.
+/// What a valid token allows, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
-    /// What it may do.
+    /// Its rights.
     pub rights: Rights,
     /// When it ends, in seconds since the epoch.
     pub until: i64,
 }
 
-/// Who a bearer lets in.
+/// Whom a token lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// An operator, at what operators may ask.
+    /// An operator, at the operator's calls.
     Operator,
-    /// Another node of the same secret, at what nodes ask each other.
+    /// Another node with the same secret, at the nodes' calls.
     Node,
 }
 
@@ -76,13 +76,13 @@ impl Role {
     }
 }
 
-/// Seals a bearer for what is asked now.
+/// Seals a token for one call now.
 #[must_use]
 pub fn bearer(seal: &Seal, role: Role, now: i64) -> String {
     seal.close(role.purpose(), &(now + LIFETIME).to_be_bytes())
 }
 
-/// Seals a bearer for an operator who looks for longer; for [`MOST_MINUTES`] at most.
+/// Seals a token for an operator, valid for [`MOST_MINUTES`] at most.
 #[must_use]
 pub fn bearer_for(seal: &Seal, rights: Rights, minutes: u32, now: i64) -> String {
     let lifetime = i64::from(minutes.clamp(1, MOST_MINUTES)) * 60;
@@ -91,7 +91,7 @@ pub fn bearer_for(seal: &Seal, rights: Rights, minutes: u32, now: i64) -> String
     seal.close(Role::Operator.purpose(), &payload)
 }
 
-/// Checks a bearer; says what it allows.
+/// Checks a token; returns what it allows.
 ///
 /// # Errors
 /// [`NotOperator`] with the reason.

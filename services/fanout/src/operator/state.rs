@@ -18,7 +18,7 @@ pub struct NodeState {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-    /// What is not as it should be.
+    /// Why it is degraded.
     pub degraded: Vec<String>,
     /// Whether it is about to stop.
     pub draining: bool,
@@ -37,11 +37,11 @@ pub struct NodeState {
     pub memory_bytes: Option<u64>,
     /// The digest of its routes.
     pub routes: String,
-    /// Whether its route files are not what it routes by.
+    /// Whether its route files differ from the routes in use.
     pub routes_refused: bool,
     /// Where it is in the log.
     pub log: LogState,
-    /// What has passed it since it runs.
+    /// Its counters since it started.
     pub counters: Counters,
 }
 
@@ -52,11 +52,11 @@ pub struct LogState {
     pub broker: String,
     /// Whether it can be reached.
     pub connected: bool,
-    /// What makes it lose what it has acknowledged.
+    /// Risks that the broker loses what it has acknowledged.
     pub risks: Vec<String>,
     /// The last record of each partition, added up.
     pub head: u64,
-    /// The last record that the node has read, likewise.
+    /// The last record that the node has read, added up the same way.
     pub position: u64,
     /// How many records are not read.
     pub lag_records: u64,
@@ -64,7 +64,7 @@ pub struct LogState {
     pub lag_seconds: f64,
 }
 
-/// What has passed a node since it runs.
+/// Counters of a node since it started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// Events read from the log.
@@ -91,7 +91,7 @@ pub struct NodeStates {
     /// Those that have a lease and did not answer.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<Missing>,
-    /// Those whose lease has ended of late.
+    /// Those whose lease has ended recently.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gone: Vec<Gone>,
 }
@@ -133,7 +133,7 @@ pub struct RoutesPage {
     pub count: usize,
     /// A line for each, as `fanfare check --explain` has it.
     pub routes: Vec<String>,
-    /// What to ask for next; none at the end.
+    /// The key of the next page; none at the end.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
 }
@@ -145,7 +145,7 @@ pub struct UserState {
     pub user: String,
     /// The newest logouts that are remembered.
     pub logouts: Vec<UserLogout>,
-    /// Tokens issued until then are refused whoever they are for, as RFC 3339 writes it.
+    /// Everybody's tokens issued until then are refused, as RFC 3339 writes it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub everyone: Option<String>,
 }
@@ -163,7 +163,7 @@ pub struct UserLogout {
     pub realm: Option<String>,
 }
 
-/// Who asks, and what that allows.
+/// The caller, and what its token allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhoAmI {
     /// The node that was asked.

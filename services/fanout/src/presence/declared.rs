@@ -9,7 +9,7 @@ use crate::route::Times;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupTemplate;
 
-/// The most characters of one text that describes a user; what is longer is cut.
+/// The most characters of one text that describes a user; longer ones are cut.
 const MOST_TEXT: usize = 256;
 
 /// Presence on the groups of one template.
@@ -17,25 +17,25 @@ const MOST_TEXT: usize = 256;
 pub struct Declared {
     /// The groups.
     pub template: GroupTemplate,
-    /// The method whose calls say that a user is still there.
+    /// The method whose calls show that a user is still there.
     pub heartbeat: Option<Arc<str>>,
     /// After how long without one a tab counts no more.
     pub inactive_after: Option<Duration>,
-    /// How long a user whose last connection was lost stays, so that a reload is no coming and going.
+    /// How long a user whose last connection was lost stays, so that a reload is not a leave and a join.
     pub linger: Duration,
-    /// In rooms with more members, what changes is gathered for a moment and told together.
+    /// In rooms with more members, changes are gathered for a moment and sent together.
     pub batch_above: usize,
     /// The most members of one page of a snapshot.
     pub page_members: usize,
-    /// What describes a user.
+    /// The texts that describe a user.
     pub describe: Box<[Described]>,
-    /// What the others are told of a user who has come.
+    /// What the others are sent when a user joins.
     pub joined: Option<MessageTemplate>,
-    /// What they are told of one who has left.
+    /// What they are sent when one leaves.
     pub left: Option<MessageTemplate>,
-    /// What they are told of several at once; without it, of each.
+    /// What they are sent for several at once; without it, each is sent alone.
     pub together: Option<MessageTemplate>,
-    /// What a newcomer is told.
+    /// What a newcomer is sent.
     pub snapshot: MessageTemplate,
     /// A member in a list of members.
     pub member: Shape,
@@ -43,7 +43,7 @@ pub struct Declared {
     pub times: Times,
 }
 
-/// A notification: what clients listen to, and its arguments.
+/// A notification: its target and arguments.
 #[derive(Debug, Clone)]
 pub struct MessageTemplate {
     /// The clients' method.
@@ -60,7 +60,7 @@ impl MessageTemplate {
 }
 
 impl Declared {
-    /// What describes a user, out of their claims.
+    /// The texts that describe a user, from their claims.
     #[must_use]
     pub fn about(&self, who: &Identity) -> Box<[(Arc<str>, Box<str>)]> {
         let described = self.describe.iter();

@@ -9,7 +9,7 @@ use crate::document::suggest;
 use crate::route::{Piece, pieces};
 use crate::vocabulary::Identity;
 
-/// What the names of claims without a meaning of their own begin with.
+/// The prefix of the names of other claims.
 const OTHER: &str = "claim.";
 
 /// The claims that have a meaning of their own.
@@ -43,7 +43,7 @@ impl Described {
     /// Reads its template.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what no token holds.
+    /// [`UnknownName`] if it names something that no token has.
     pub fn parse(name: &str, text: &str) -> Result<Self, UnknownName> {
         let part = |piece| match piece {
             Piece::Text(text) => Ok(Part::Text(text.into())),
@@ -64,7 +64,7 @@ impl Described {
         })
     }
 
-    /// The text for one user, cut after so many characters; none where they lack a claim, or have several values of it.
+    /// The text for one user, cut after so many characters; none if a claim is missing or has several values.
     pub(super) fn text(&self, who: &Identity, most: usize) -> Option<Box<str>> {
         let claims = who.claims();
         let mut text = String::new();

@@ -16,7 +16,7 @@ pub struct User {
 }
 
 impl User {
-    /// Whose connection it is.
+    /// The user of the connection.
     #[must_use]
     pub fn of(identity: &Identity) -> Self {
         let claims = identity.claims();
@@ -24,14 +24,14 @@ impl User {
     }
 }
 
-/// A user who is present, with what the configuration says of them.
+/// A present user, with the texts of `describe`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The user.
     pub user: User,
     /// Since when, in milliseconds since the epoch.
     pub since: i64,
-    /// What describes them: names, and texts out of their token.
+    /// The texts that describe them, by name, from their token.
     pub about: Box<[(Arc<str>, Box<str>)]>,
 }
 
@@ -47,7 +47,7 @@ impl Member {
         self.user.id.as_str().len() + self.user.realm.as_ref().map_or(0, |realm| realm.len()) + about + 48
     }
 
-    /// What orders members where several nodes must agree: who came first.
+    /// The order of members on which nodes agree: who came first.
     pub(crate) fn order(&self) -> (i64, &User) {
         (self.since, &self.user)
     }

@@ -26,7 +26,7 @@ impl Room {
     #[must_use]
     pub(crate) fn digest(&self) -> String {
         let org = self.org.as_ref().map_or("", Id::as_str);
-        // No part holds a control character of this kind, so what is joined is injective.
+        // No part contains a control character of this kind, so the joined text is injective.
         let text = format!("{}\u{1c}{org}\u{1c}{}", self.hub, self.group.key());
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()

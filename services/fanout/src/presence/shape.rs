@@ -12,7 +12,7 @@ use super::room::Room;
 use crate::document::suggest;
 use crate::route::{Piece, Times, pieces};
 
-/// What a name between braces stands for.
+/// A name between braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A value of the group's name.
@@ -37,13 +37,13 @@ pub enum Source {
     Page,
     /// How many pages there are.
     Pages,
-    /// Who has come.
+    /// The users who joined.
     Joined,
-    /// Who has left.
+    /// The users who left.
     Left,
 }
 
-/// A shape names what is not there.
+/// A shape uses an unknown name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnknownName {
     /// Nothing is called so here.
@@ -51,7 +51,7 @@ pub enum UnknownName {
     Unknown {
         /// The name.
         name: String,
-        /// What is known instead.
+        /// The known names.
         help: Option<String>,
     },
     /// A list cannot be part of a text.
@@ -63,7 +63,7 @@ pub enum UnknownName {
 }
 
 impl UnknownName {
-    /// What would be right.
+    /// The suggestion.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -91,15 +91,15 @@ impl Names {
 /// A part of a notification.
 #[derive(Debug, Clone)]
 pub enum Shape {
-    /// What stands there as it was written.
+    /// A constant, as it was written.
     Constant(Value<'static>),
     /// A value with its type.
     Value(Source),
-    /// A text with values in it; one that is missing leaves nothing behind.
+    /// A text with values in it; a missing one adds nothing.
     Text(Box<[Part]>),
     /// A list.
     List(Box<[Shape]>),
-    /// An object; of a key that may be left out it says so.
+    /// An object; keys that may be omitted are marked.
     Object(Box<[(Arc<str>, bool, Shape)]>),
 }
 
@@ -112,7 +112,7 @@ pub enum Part {
     Value(Source),
 }
 
-/// What one notification is about.
+/// The subject of one notification.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) room: &'a Room,
@@ -172,7 +172,7 @@ impl Shape {
     /// Reads a text: one value alone keeps its type.
     ///
     /// # Errors
-    /// [`UnknownName`] if it names what is not there.
+    /// [`UnknownName`] if it uses an unknown name.
     pub fn text(text: &str, names: &Names) -> Result<Self, UnknownName> {
         let pieces = pieces(text).map_err(UnknownName::Braces)?;
         if let [Piece::Name(name)] = &*pieces {

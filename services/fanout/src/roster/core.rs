@@ -17,7 +17,7 @@ use crate::config::HubConfig;
 use crate::presence::{Declared, Room, User};
 use crate::vocabulary::name::GroupName;
 
-/// For how long a node that stops stays for those who were on it, at most.
+/// How long at most a stopping node stays for users who were on it.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// So few rooms may be forgotten later.
@@ -26,9 +26,9 @@ const FEW: usize = 1_000;
 /// The time, by both clocks that there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Time {
-    /// What waits goes by this one.
+    /// Waits are measured by this one.
     pub instant: Instant,
-    /// What is told of goes by this one: milliseconds since the epoch.
+    /// Times that are sent are of this one: milliseconds since the epoch.
     pub unix: i64,
 }
 
@@ -37,7 +37,7 @@ pub struct Time {
 pub struct Write {
     /// Of what.
     pub what: String,
-    /// What; empty takes back what was said before.
+    /// The body; an empty one withdraws the record.
     pub body: Bytes,
 }
 
@@ -45,7 +45,7 @@ pub struct Write {
 #[derive(Debug)]
 pub struct Core {
     pub(super) now: Time,
-    /// What is declared, by hub.
+    /// The declared presence, by hub.
     declared: HashMap<Arc<str>, Vec<Arc<Declared>>>,
     /// The rooms that there are: one copy of each, that everything else shares.
     pub(super) rooms: HashSet<Arc<Room>>,
@@ -57,7 +57,7 @@ pub struct Core {
     pub(super) coming: Coming,
     /// Users to be looked at again.
     pub(super) timers: BinaryHeap<Reverse<(Instant, Arc<Room>, User)>>,
-    /// Places in which there is something to tell, by when.
+    /// Rooms in which something is to be sent, by when.
     telling: BTreeSet<(Instant, Arc<Room>)>,
     told_at: HashMap<Arc<Room>, Instant>,
     /// Pages that the stream does not have as they are.
@@ -95,7 +95,7 @@ impl Core {
         }
     }
 
-    /// What is declared of a group.
+    /// The declaration for a group.
     pub(super) fn declared(&self, hub: &str, group: &GroupName) -> Option<&Arc<Declared>> {
         self.declared.get(hub)?.iter().find(|declared| declared.template.shape() == group.shape())
     }
@@ -105,7 +105,7 @@ impl Core {
         self.rolls.entry(Arc::clone(key)).or_insert_with(|| Roll::new(Arc::clone(declared)));
     }
 
-    /// Forgets a room of which there is nothing to remember.
+    /// Forgets a room that has nothing to remember.
     pub(super) fn tidy(&mut self, key: &Arc<Room>) {
         if self.here.get(key).is_some_and(|here| here.sittings.is_empty() && here.paging.is_empty()) {
             self.here.remove(key);
@@ -124,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Notes when there is something to tell in a room.
+    /// Notes when something is to be sent in a room.
     pub(super) fn note_roll(&mut self, key: &Arc<Room>) {
         let due = self.rolls.get(key).and_then(Roll::due);
         let known = match due {
@@ -142,7 +142,7 @@ impl Core {
         }
     }
 
-    /// Does what is due, and gives what open tabs are to be told, in order.
+    /// Does what is due, and returns what open connections are sent, in order.
     pub fn due(&mut self) -> Vec<Notice> {
         while let Some(Reverse((at, ..))) = self.timers.peek()
             && *at <= self.now.instant
@@ -176,7 +176,7 @@ impl Core {
         timer.into_iter().chain(telling).min()
     }
 
-    /// What this node has to say that it has not said yet.
+    /// The records that this node has still to write.
     pub fn take_writes(&mut self) -> Vec<Write> {
         let pages = std::mem::take(&mut self.unwritten);
         let writes = pages.into_iter().map(|(room, page)| {
@@ -204,7 +204,7 @@ impl Core {
         (here, self.elsewhere.len())
     }
 
-    /// Who is in a room.
+    /// The members of a room.
     #[cfg(test)]
     pub(crate) fn users(&self, room: &Room) -> Vec<User> {
         let mut users: Vec<User> = self.rolls.get(room).into_iter().flat_map(Roll::users).cloned().collect();

@@ -26,7 +26,7 @@ struct Node {
     pages: HashMap<String, Page>,
 }
 
-/// What is known of the other nodes.
+/// The members on other nodes.
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere {
     nodes: HashMap<String, Node>,
@@ -34,7 +34,7 @@ pub(super) struct Elsewhere {
     members: usize,
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// It counts.
@@ -43,7 +43,7 @@ pub enum Heard {
     Other,
     /// It cannot be read, and is passed over.
     Unreadable,
-    /// There is no room for what it says, which is passed over.
+    /// There is no room for it, so it is ignored.
     NoRoom,
 }
 
@@ -64,7 +64,7 @@ impl Elsewhere {
 }
 
 impl Core {
-    /// Another node has said something; what it said of the same before counts no more.
+    /// Another node has written a record; its previous one no longer counts.
     pub fn heard(&mut self, node: &str, what: &str, body: &[u8]) -> Heard {
         if !what.starts_with(PREFIX) {
             return Heard::Other;
@@ -86,7 +86,7 @@ impl Core {
         Heard::Yes
     }
 
-    /// Puts what a node says now in place of what it said before: who is on both is not touched.
+    /// Replaces a node's previous record by the new one: users on both are not touched.
     fn replace(&mut self, node: &str, what: &str, page: Option<Page>) {
         let source = Source::Node(self.elsewhere.number(node));
         let now = self.now.instant;
@@ -132,7 +132,7 @@ impl Core {
         }
     }
 
-    /// A node is gone, by a record that says so, and so are its members: how many those are.
+    /// A node is gone, by a record that says so, with its members; returns how many.
     pub fn gone(&mut self, node: &str) -> usize {
         if !kept(Rule::EndedAreGone) {
             return 0;

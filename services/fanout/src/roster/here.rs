@@ -14,10 +14,10 @@ use crate::presence::{Declared, Member, Room, User};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Identity;
 
-/// In how many rooms a user may come at once, and how fast in further ones: what comes faster is announced later.
+/// In how many rooms a user may join at once, and how fast in further ones: faster joins are announced later.
 const COMING: Rate = Rate { burst: 200, every: Duration::from_millis(200) };
 
-/// From how many users on those who have spent nothing are forgotten.
+/// Above this number of users, full budgets are forgotten.
 const TIDY: usize = 10_000;
 
 /// One tab in its shard.
@@ -47,7 +47,7 @@ pub(super) struct Here {
     pub(super) paging: Paging,
 }
 
-/// What users have spent by coming.
+/// The budgets of users for joining.
 #[derive(Debug, Default)]
 pub(super) struct Coming(HashMap<User, TokenBucket>);
 
@@ -109,7 +109,7 @@ impl Core {
         self.tidy(&key);
     }
 
-    /// A tab wants to know who is in a room that it is in.
+    /// A connection wants a snapshot of a room that it is in.
     pub fn ask(&mut self, room: &Room, seat: Seat) {
         let now = self.now.instant;
         let Some(key) = self.rooms.get(room).cloned() else { return };
@@ -125,7 +125,7 @@ impl Core {
         Some((key, sitting))
     }
 
-    /// Looks at what has become of a user here, and notes when to look again.
+    /// Updates the state of a user here, and notes when to look again.
     pub(super) fn look(&mut self, key: &Arc<Room>, user: &User) {
         let now = self.now;
         let Some(declared) = self.declared(&key.hub, &key.group).cloned() else { return };
@@ -135,7 +135,7 @@ impl Core {
             Turn::Same => sitting.next(&declared),
             Turn::Comes => match self.coming.pay(user, now.instant) {
                 Ok(()) => self.come(key, user, &declared),
-                // Later: whoever comes and goes meanwhile costs nothing.
+                // Later: a user who joins and leaves meanwhile costs nothing.
                 Err(wait) => Some(now.instant + wait),
             },
             Turn::Goes => self.go(key, user, &declared),

@@ -11,9 +11,9 @@ use crate::presence::{Declared, Member, MessageTemplate, Room, Scene, User};
 /// Something for the tabs in a room.
 #[derive(Debug, Clone)]
 pub enum Notice {
-    /// Who has come and gone; for all tabs in the room but those of the users that it is about.
+    /// Joins and leaves; for all connections in the room except those of the users concerned.
     Changed(Arc<Changes>),
-    /// Who is there; for one tab.
+    /// A snapshot; for one connection.
     Snapshot(Snapshot),
 }
 
@@ -28,12 +28,12 @@ impl Notice {
     }
 }
 
-/// Who is there, for one tab, in pages that it takes one after the other.
+/// A snapshot for one connection, in pages that it takes one after the other.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Where.
     pub room: Room,
-    /// Whose connection asked.
+    /// The user of the connection that asked.
     pub id: ConnectionId,
     /// The place of the connection in its shard.
     pub key: usize,
@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub pages: Arc<[Page]>,
 }
 
-/// What a notification is about, whatever it says.
+/// The subject of a notification.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) declared: Arc<Declared>,
@@ -71,13 +71,13 @@ impl About {
     }
 }
 
-/// Who has come and gone in one room.
+/// The joins and leaves in one room.
 #[derive(Debug)]
 pub struct Changes {
     pub(super) about: About,
     pub(super) joined: Vec<Arc<Member>>,
     pub(super) left: Vec<Arc<Member>>,
-    /// Whether it is told in the words for several at once, if there are any.
+    /// Whether it is sent as `together`, if that is declared.
     pub(super) together: bool,
     wires: Wires,
 }
@@ -93,13 +93,13 @@ impl Changes {
         &self.about.room
     }
 
-    /// The users who have come, and those who have left.
+    /// The users who joined, and those who left.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         (self.joined.len(), self.left.len())
     }
 
-    /// Whether a user is among those that it is about: the others are told.
+    /// Whether it is about this user: only others are told.
     #[must_use]
     pub fn is_about(&self, user: &User) -> bool {
         self.joined.iter().chain(&self.left).any(|member| member.user == *user)
@@ -145,7 +145,7 @@ impl Changes {
     }
 }
 
-/// One page of those who are in a room.
+/// One page of the members of a room.
 #[derive(Debug)]
 pub struct Page {
     pub(super) about: Arc<About>,

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::presence::{Member, Room, User};
 use crate::vocabulary::name::GroupName;
 
-/// What the names of such records begin with.
+/// The prefix of the keys of such records.
 pub const PREFIX: &str = "presence/";
 
 /// The most members of a record that is read.
@@ -55,7 +55,7 @@ pub(super) fn name(room: &Room, page: u32) -> String {
     format!("{PREFIX}{}/{page}", room.digest())
 }
 
-/// The body; empty, which takes back what was said before, if nobody is on the page.
+/// The body; empty, which withdraws the record, if nobody is on the page.
 pub(super) fn encode<'m>(room: &Room, members: impl Iterator<Item = &'m Arc<Member>>) -> Bytes {
     let members: Vec<Entry> = members
         .map(|member| Entry {

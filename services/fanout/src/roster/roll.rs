@@ -11,13 +11,13 @@ use super::{Seat, Time};
 use crate::presence::{Declared, Member, Room, User};
 use crate::rule::{Rule, kept};
 
-/// For how long changes of a large room are gathered, and told as one.
+/// How long changes of a large room are gathered and sent as one.
 const GATHERED: Duration = Duration::from_millis(250);
 
 /// About how many bytes of members go into one page, or one batch, at most.
 const PAGE_BYTES: usize = 48 * 1024;
 
-/// Who says that somebody is in a room.
+/// Which node, and which page, says that somebody is in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     /// This node.
@@ -31,24 +31,24 @@ pub(super) enum Source {
 pub(super) struct Roll {
     declared: Arc<Declared>,
     members: IndexMap<User, Present>,
-    /// Whose presence has changed since it was told, with what they were then; none who was not there.
+    /// Users whose presence has changed since it was sent, with their state then; none for one who was not there.
     changed: IndexMap<User, Option<Arc<Member>>>,
-    /// Since when something is to be told.
+    /// Since when something is to be sent.
     since: Option<Instant>,
     /// The tabs that wait for a snapshot.
     asking: Vec<Seat>,
-    /// How many tabs of this node are in it, whoever counts.
+    /// How many connections of this node are in it, whoever counts.
     pub(super) tabs: usize,
 }
 
-/// A user who is there, as each node says it.
+/// A present user, as each node says it.
 #[derive(Debug)]
 struct Present {
     by: SmallVec<[(Source, Arc<Member>); 1]>,
 }
 
 impl Present {
-    /// The same on every node that has heard the same: who was there first.
+    /// The same on every node that has read the same: who was there first.
     fn member(&self) -> Option<&Arc<Member>> {
         self.by.iter().map(|(_, member)| member).min_by_key(|member| member.order())
     }
@@ -70,7 +70,7 @@ impl Roll {
         self.members.len()
     }
 
-    /// Who is there.
+    /// The members.
     #[cfg(test)]
     pub(super) fn users(&self) -> impl Iterator<Item = &User> {
         self.members.keys()
@@ -93,7 +93,7 @@ impl Roll {
         self.note(user.clone(), None, now);
     }
 
-    /// Notes that this source says so no more.
+    /// Notes that this source no longer has the user.
     pub(super) fn drop(&mut self, source: Source, user: &User, now: Instant) {
         let Some(present) = self.members.get_mut(user) else { return };
         let before = present.member().cloned();
@@ -104,7 +104,7 @@ impl Roll {
         }
     }
 
-    /// Who comes back before it was told that they had left has not left.
+    /// A user who comes back before the leave was sent has not left.
     fn note(&mut self, user: User, before: Option<Arc<Member>>, now: Instant) {
         if self.changed.swap_remove(&user).is_none() {
             self.changed.insert(user, before);
@@ -112,7 +112,7 @@ impl Roll {
         self.since.get_or_insert(now);
     }
 
-    /// A tab wants to know who is there.
+    /// A connection wants a snapshot.
     pub(super) fn ask(&mut self, seat: Seat, now: Instant) {
         if !self.asking.contains(&seat) {
             self.asking.push(seat);
@@ -125,7 +125,7 @@ impl Roll {
         self.asking.retain(|known| *known != seat);
     }
 
-    /// When there is something to tell: at once in a small room, and a moment later in a large one.
+    /// When something is to be sent: at once in a small room, a moment later in a large one.
     pub(super) fn due(&self) -> Option<Instant> {
         let is_large = self.members.len() > self.declared.batch_above && kept(Rule::LargeIsGathered);
         self.since.map(|since| if is_large { since + GATHERED } else { since })
@@ -188,7 +188,7 @@ impl Roll {
         About { declared, room: room.clone(), time: now.unix, count: self.members.len() }
     }
 
-    /// Who is there, in the order in which they came.
+    /// The members, in the order in which they joined.
     fn pages(&self, room: &Room, now: Time) -> Arc<[Page]> {
         let mut members: Vec<Arc<Member>> = self.members.values().filter_map(Present::member).cloned().collect();
         members.sort_by(|one, other| one.order().cmp(&other.order()));

@@ -33,19 +33,19 @@ impl Rosters {
         (!declared.is_empty()).then(|| Self { core: Mutex::new(Core::new(hubs, now)), declared, wake })
     }
 
-    /// The core. A poisoned lock means that a thread panicked in it; what it left is still the best that is known.
+    /// The core. A poisoned lock means that a thread panicked in it; its state is still the best there is.
     pub fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the core what a tab did, or what another node says.
+    /// Tells the core what a connection did, or what another node says.
     pub fn tell<T>(&self, what: impl FnOnce(&mut Core) -> T) -> T {
         let told = what(&mut self.core());
         (self.wake)();
         told
     }
 
-    /// What is declared of a group; none if nobody is told who is in it.
+    /// The declaration for a group; none if it has no presence.
     #[must_use]
     pub fn declared(&self, hub: &str, group: &GroupName) -> Option<&Arc<Declared>> {
         self.declared.get(hub)?.iter().find(|declared| declared.template.shape() == group.shape())

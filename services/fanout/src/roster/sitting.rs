@@ -34,7 +34,7 @@ pub(super) struct Sitting {
     /// How often the user has left lately, and when they did last.
     leaves: u32,
     left_at: Option<Instant>,
-    /// The record that says so.
+    /// The record of the user.
     pub(super) page: Option<u32>,
     /// The time that is noted for it.
     pub(super) due: Option<Instant>,
@@ -46,7 +46,7 @@ struct Tab {
     heard: Instant,
 }
 
-/// What has become of a sitting.
+/// The change of a sitting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Nothing new.
@@ -113,7 +113,7 @@ impl Sitting {
         FIRST_DELAY.saturating_mul(1 << (self.leaves - 1).min(6)).min(MOST_DELAY)
     }
 
-    /// What has become of it by now.
+    /// The change of it by now.
     pub(super) fn turn(&self, declared: &Declared, now: Instant) -> Turn {
         let is_there = self.active_until(declared).is_some_and(|until| until.is_none_or(|until| now < until));
         let lingers = self.tabs.is_empty() && self.gone_at.is_some_and(|at| now < at);

@@ -12,14 +12,14 @@ use serde_json::json;
 use super::state::App;
 use crate::pipeline::NotReady;
 
-/// Whether the process works at all; 200 while it answers. What is not as it should be is named.
+/// Whether the process works at all; 200 while it answers. The reasons for `degraded` are listed.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     let (connections, degraded) = (app.groups.connections(), app.degraded());
     let status = if degraded.is_empty() { "ok" } else { "degraded" };
     Json(json!({ "status": status, "degraded": degraded, "connections": connections })).into_response()
 }
 
-/// The same as [`readyz`] for a load balancer on the port of the hubs: without what only the operator should see.
+/// The same as [`readyz`] for load balancers on the hubs' port: without details for operators.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let reason = app.not_ready().map(|NotReady { reason, .. }| reason);
     let (status, body) = match reason {

@@ -21,7 +21,7 @@ use crate::websocket::UpgradeError;
 /// When a client comes back that finds the node unable just now.
 pub(super) const SOON: Duration = Duration::from_secs(2);
 
-/// A wait as `Retry-After` says it; never less than the wait.
+/// A wait as a `Retry-After` value; never less than the wait.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
@@ -50,9 +50,9 @@ pub(super) enum Refusal {
     Origin,
     /// The connection that the request names is not to be had.
     Connection(Denied),
-    /// The body is not taken.
+    /// The body is refused.
     Body(BodyError),
-    /// The head says something twice, or something that is no text.
+    /// The head has a duplicate, or a value that is not text.
     Ambiguous(Ambiguous),
     /// Too many tokens from this address were wrong; with how long none is looked at.
     TooManyTokens(Duration),
@@ -64,9 +64,9 @@ pub(super) enum Refusal {
     Upgrade(UpgradeError),
     /// A method that the path does not take; with those that it does.
     Method(&'static str),
-    /// No further connection is taken just now.
+    /// New connections are refused just now.
     NotAccepting(NotAccepting),
-    /// The request says that another node forwards it, and none does.
+    /// The request says that another node forwards it, which is false.
     NotForwarded(NotForwarded),
     /// The node that has the connection gives no answer.
     NoAnswer(NoAnswer),

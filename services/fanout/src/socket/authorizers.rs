@@ -48,7 +48,7 @@ impl Authorizers {
         Ok(Self(Arc::new(RwLock::new(by_name(configured)?))))
     }
 
-    /// Asks others from now on; what those before have answered is not used again.
+    /// Asks others from now on; answers of the previous ones are not reused.
     ///
     /// # Errors
     /// The HTTP client cannot be made; nothing has changed.
@@ -182,7 +182,7 @@ async fn request(
     Ok((status, said))
 }
 
-/// What a JSON answer says of the caller; a body that is too large, or no such answer, says nothing.
+/// The claims in a JSON answer; none if the body is too large or another kind of answer.
 async fn claims(mut answer: Response) -> Result<OtherClaims, reqwest::Error> {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if !kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) {
@@ -206,7 +206,7 @@ fn is_loopback(origin: &str) -> bool {
     host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// An answer that allowed: as of which position, and what else it said.
+/// An answer that allowed: as of which position, and its claims.
 type Allowed = (Position, OtherClaims);
 
 /// Answers that allowed, each with the position of the log at which it was made.

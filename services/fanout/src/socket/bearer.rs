@@ -72,7 +72,7 @@ pub(super) fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Res
     Ok(Some(token.into()))
 }
 
-/// Who asks for a hub; nobody in particular on a public one.
+/// The identity that asks for a hub; none on a public one.
 ///
 /// # Errors
 /// [`Refusal`] if the token, the org or the roles do not allow the hub.
@@ -80,12 +80,12 @@ pub(super) async fn identify(app: &App, hub: &HubConfig, parts: &Parts) -> Resul
     identify_within(app, hub, parts, 0, Ended::Refused).await
 }
 
-/// What becomes of a request whose token a logout has made worthless.
+/// How a request with a revoked token is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     /// It is refused.
     Refused,
-    /// It may fetch what its connection was told last: the logout itself, and the end.
+    /// It may fetch the last messages of its connection: the logout itself, and the end.
     Told,
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn identify_within(
     Ok(Some(identity.until(verifier.end_of(&claims, hub.after_expiry))))
 }
 
-/// The refusal of a request whose token a logout has made worthless, counted.
+/// The refusal of a request with a revoked token, counted.
 pub(super) fn refuse_logged_out(app: &App, parts: &Parts) -> Refusal {
     refused(app, parts, "logged_out".into())
 }
@@ -155,7 +155,7 @@ fn identity(
         identity =
             Identity::new(Arc::clone(claims), Some(named), |_| may_name(named)).map_err(|error| org(app, error))?;
     }
-    // Only who may name several orgs could mean either.
+    // Only users who may name several orgs could mean either.
     if let [Some(header), Some(in_query)] = named
         && header != in_query
     {
@@ -197,7 +197,7 @@ pub(super) fn check_org(app: &App, hub: &HubConfig, identity: Option<&Identity>)
     Err(Refusal::OrgClosed(reason))
 }
 
-/// What a hub does not need refuses no token; what it needs and cannot read does.
+/// A hub refuses a token only for claims that it needs and cannot read.
 fn check_needs(app: &App, hub: &HubConfig, parts: &Parts, claims: &Claims) -> Result<(), Refusal> {
     let Some(needed) = claims.unusable.iter().find(|unusable| hub.needs(unusable.says)) else { return Ok(()) };
     let UnusableClaim { claim, reason, .. } = needed;
@@ -226,7 +226,7 @@ pub(super) fn note_refused(app: &App, parts: &Parts, error: &TokenError) {
     say_refused(app, parts, Why { reason: error.label(), claim: error.claim(), error: Some(error) });
 }
 
-/// Why a token is refused: nothing of it but the claim's name, as what is not valid may still be somebody's secret.
+/// Why a token is refused: only the claim's name, since even an invalid value may be somebody's secret.
 #[derive(Clone, Copy)]
 struct Why<'a> {
     /// The label of the reason.
@@ -252,7 +252,7 @@ fn refused(app: &App, parts: &Parts, why: Why<'_>) -> Refusal {
     Refusal::Unauthorized
 }
 
-/// Counts a refusal, and says so in the log unless that has been said too often.
+/// Counts a refusal, and logs it unless that was logged too often.
 fn say_refused(app: &App, parts: &Parts, why: Why<'_>) {
     let Why { reason, claim, error } = why;
     app.metrics.token_refused(reason);

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::connection::ConnectionId;
 use crate::limit::{Bodies, BodyBounds, BodyScope, NoRoom, Owner};
 
-/// Why a body is not taken.
+/// Why a body is refused.
 #[derive(Debug, Error)]
 pub(super) enum BodyError {
     /// It is larger than so many bytes.
@@ -113,7 +113,7 @@ impl BodyReader {
     /// that it is posted to, if it is.
     ///
     /// # Errors
-    /// [`BodyError`]; what was read is gone.
+    /// [`BodyError`]; what was read is lost.
     pub(super) async fn read(
         &self,
         body: Body,
@@ -135,7 +135,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 async fn collect(mut body: Body, limit: usize, mut counted: Counted) -> Result<ReadBody, BodyError> {
-    // What is announced as too large is not waited for.
+    // A body that is announced as too large is not waited for.
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge(limit));
     }

@@ -39,7 +39,7 @@ pub(super) fn is_of_trusted_proxy(proxies: &TrustedProxies, parts: &Parts) -> bo
     }
 }
 
-/// The host that a trusted proxy says the client has named; the first of several is the client's own.
+/// The host that the client named, from a trusted proxy; the first of several is the client's own.
 pub(super) fn forwarded_host<'p>(proxies: &TrustedProxies, parts: &'p Parts) -> Result<Option<&'p str>, BadHeader> {
     if !is_of_trusted_proxy(proxies, parts) {
         return Ok(None);

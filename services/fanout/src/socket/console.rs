@@ -11,7 +11,7 @@ use super::page::respond;
 
 static CONSOLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/console");
 
-/// It talks to its own node alone, and nothing that it is told can become a script.
+/// It talks only to its own node, and no data can become a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -20,7 +20,7 @@ pub(super) async fn index() -> Result<Response, StatusCode> {
     file(Path("index.html".to_owned())).await
 }
 
-/// What the page consists of.
+/// The files of the page.
 pub(super) async fn file(Path(name): Path<String>) -> Result<Response, StatusCode> {
     let file = CONSOLE.get_file(&name).ok_or(StatusCode::NOT_FOUND)?;
     Ok(respond(Bytes::from_static(file.contents()), &name, POLICY))

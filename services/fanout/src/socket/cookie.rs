@@ -3,11 +3,11 @@
 use http::request::Parts;
 use http::{HeaderName, header};
 
-/// What no page of another site can set, or only with a permission that it has asked for before.
+/// Headers that no page of another site can set, or only with a permission that it must ask for first.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// What a request carries as the cookie of this name.
+/// The cookie of this name in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// No such cookie.

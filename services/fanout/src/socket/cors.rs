@@ -6,7 +6,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use super::origin::Allowed;
 use crate::config::{CorsConfig, CorsHeaders};
 
-/// What the client sends, what we read, and what the usual tracing libraries add to every request of a page.
+/// Headers of the client, headers that the node reads, and those that common tracing libraries add.
 const HEADERS: [&str; 30] = [
     "x-requested-with",
     "x-signalr-connection-token",

@@ -29,9 +29,9 @@ pub(crate) struct OtherTls {
 pub struct Edge {
     /// The room of the node.
     pub(super) capacity: Capacity,
-    /// Whose word about clients is believed.
+    /// The trusted proxies.
     pub(super) proxies: TrustedProxies,
-    /// Whose pages may open WebSockets.
+    /// The origins whose pages may open WebSockets.
     pub(super) origins: Origins,
     /// The connections.
     pub(super) seats: Arc<Seats>,
@@ -102,13 +102,13 @@ impl Edge {
         self.seats.set_bounds(limits.connect_bounds(self.capacity.connections));
         self.bodies.set_bounds(limits.body_bounds(), limits.body);
         let (rate, mut failed) = (limits.failed_token_rate(), locked(&self.failed_tokens));
-        // Else another limit that changes would forgive what somebody has guessed so far.
+        // Otherwise a change of another limit would forgive wrong tokens so far.
         if failed.as_ref().map(KeyedBuckets::rate) != rate {
             *failed = rate.map(KeyedBuckets::new);
         }
     }
 
-    /// Other origins whose pages may use the hubs from now on.
+    /// New origins whose pages may use the hubs from now on.
     pub(crate) fn set_origins(&self, origins: OriginPatterns) {
         self.origins.others.set(origins);
     }

@@ -18,7 +18,7 @@ use super::state::App;
 use crate::config::HubConfig;
 use crate::limit::Who;
 
-/// A comment that opens the stream: Firefox says that it is open only once data has come.
+/// A comment that opens the stream: Firefox reports it as open only after the first data.
 const OPENING: &[u8] = b":\r\n";
 
 /// Opens an event stream.

@@ -63,7 +63,7 @@ impl Exchange {
         if unread {
             self.unread.set();
         }
-        // Whatever stands behind the rest of a body cannot be found, so it would be lost: the client must not send it.
+        // What follows an unread rest of a body cannot be found and would be lost: the client must not send it.
         if unread || !keeps_alive {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -82,7 +82,7 @@ fn keeps_alive(request: &Request<Incoming>) -> bool {
     if request.version() < Version::HTTP_11 { says("keep-alive") } else { !says("close") }
 }
 
-/// A request's body that tells whether it was read to its end.
+/// A request's body that notes whether it was read to its end.
 struct Watched {
     body: Incoming,
     ended: Arc<AtomicBool>,
@@ -94,7 +94,7 @@ impl HttpBody for Watched {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // Behind an error nothing else can be read either, but its rest may come.
+        // After an error nothing else can be read either, but its rest may come.
         let ended = frame.is_none() || self.body.is_end_stream() && !matches!(frame, Some(Err(_)));
         self.ended.fetch_or(ended, Ordering::Relaxed);
         Poll::Ready(frame)

@@ -16,18 +16,18 @@ use crate::clock::unix_seconds;
 use crate::operator::{self, Rights, Role};
 use crate::tls::Server;
 
-/// What whoever may only look is told of everything else.
+/// The answer to read-only tokens for everything else.
 const READ_ONLY: &str = "this bearer may look and change nothing; `fanfare token --config FILE --operator` without \
                          --read-only prints one that may";
 
-/// What whoever shows no certificate is told where one is needed.
+/// The answer without a certificate where one is needed.
 const NO_CERTIFICATE: &str =
     "this port needs a client certificate that client_ca_file of [node.operator_tls] vouches for";
 
-/// What is answered without a certificate: the probes of orchestrators have none.
+/// Paths that need no certificate: probes have none.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Lets clients pass whose certificate is good, where one is asked for.
+/// Admits clients with a valid certificate, if one is required.
 pub(super) async fn known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let asks = app.edge.operator.tls().is_some_and(Server::asks_clients);
     let is_known = request.extensions().get::<KnownClient>().is_some();
@@ -51,7 +51,7 @@ pub(super) async fn nodes(State(app): State<Arc<App>>, request: Request, next: N
 }
 
 async fn pass(app: &App, role: Role, mut request: Request, next: Next) -> Response {
-    // The header alone: what stands in a query ends in somebody's log.
+    // Only the header: a query ends up in somebody's log.
     let value = match one(request.headers(), header::AUTHORIZATION) {
         Ok(value) => value,
         Err(refused) => return refuse(StatusCode::BAD_REQUEST, &refused.to_string()),

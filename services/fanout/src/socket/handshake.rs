@@ -17,7 +17,7 @@ const HANDSHAKE: u8 = 22;
 /// The most bytes that are sealed ahead of a socket that takes no more.
 pub(super) const SEALED_AHEAD: usize = 16 * 1024;
 
-/// What is said to whoever speaks HTTP without TLS.
+/// The answer to HTTP without TLS.
 pub(super) const TLS_IS_SPOKEN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: \
     text/plain\r\ncontent-length: 62\r\n\r\nThis port speaks TLS: its URLs begin with https:// or wss://.\n";
 
@@ -46,7 +46,7 @@ impl NoTls {
         }
     }
 
-    /// Whether the client left before it had said anything that could be refused, as health checks of balancers do.
+    /// Whether the client left before it had sent anything that could be refused, as health checks of balancers do.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Refused(error) if error.kind() == io::ErrorKind::UnexpectedEof

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// A header is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum BadHeader {
-    /// It stands there more than once.
+    /// It occurs more than once.
     #[error("the header {0} stands in the request more than once; once is right")]
     Twice(HeaderName),
     /// Its value is no text.
@@ -17,7 +17,7 @@ pub(super) enum BadHeader {
 /// The value of a header that may stand in a request once.
 ///
 /// # Errors
-/// [`BadHeader`] if it stands there twice or is no text: to pass over it would be to serve another request than was made.
+/// [`BadHeader`] if it occurs twice or is not text: to ignore it would be to serve another request than was made.
 pub(super) fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, BadHeader> {
     let mut values = headers.get_all(&name).iter();
     let Some(value) = values.next() else { return Ok(None) };

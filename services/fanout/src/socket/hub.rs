@@ -17,7 +17,7 @@ use crate::clock::unix_seconds;
 use crate::config::HubConfig;
 use crate::websocket;
 
-/// Finds the hub of a path and what is asked of it; other paths are files of the page.
+/// Finds the hub of a path and the part that is asked for; other paths are files of the page.
 pub(super) async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response {
     // A proxy may have gone by the other one (RFC 9112 section 3.2).
     if let Err(refused) = one(request.headers(), header::HOST) {

@@ -15,7 +15,7 @@ use super::query::Query;
 use super::state::App;
 use crate::pipeline::letters::{LetterId, LetterIdError, LettersError, MOST_LISTED, MOST_REPLAYED, ReplayRequest};
 
-/// How many letters are listed if nobody says how many.
+/// How many letters are listed by default.
 const LISTED: usize = 50;
 
 /// The largest request to replay, in bytes.
@@ -75,7 +75,7 @@ pub(super) async fn replay(State(app): State<Arc<App>>, request: Request) -> Res
     if !(1..=MOST_REPLAYED).contains(&request.ids.len()) {
         return Err(Refused::Number);
     }
-    // In a task of its own: a client that leaves must not cut what is under way.
+    // In a task of its own: a client that disconnects must not interrupt it.
     let letters = app.letters.clone();
     let replays = tokio::spawn(async move { letters.replay(&request).await });
     let replays = replays.await.map_err(|_| LettersError::Busy)??;

@@ -24,8 +24,8 @@ use super::wire::{Unread, Wire};
 /// return at once, and a dropped SYN costs the client a second.
 const BACKLOG: i32 = 4096;
 
-/// How many unsent bytes the kernel takes for one socket before it says that it is full. Without it a
-/// tab that stops reading takes 4 MB of kernel memory before the node learns of it.
+/// How many unsent bytes the kernel takes for one socket before it is full. Without it, a
+/// client that stops reading takes 4 MB of kernel memory before the node notices.
 const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// How long sent bytes may stay unacknowledged: finds the half-open connections that keepalive writes to.
@@ -43,7 +43,7 @@ const FINISH: Duration = Duration::from_secs(2);
 pub struct BindError {
     /// The address.
     address: SocketAddr,
-    /// What the operating system says.
+    /// The operating system's error.
     source: std::io::Error,
 }
 
@@ -73,7 +73,7 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// What is said to a connection for which there is no room.
+/// The answer to a connection for which there is no room.
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\ncontent-type: \
     text/plain\r\ncontent-length: 45\r\n\r\nThe server has no room for another connection";
 
@@ -133,7 +133,7 @@ pub async fn serve(
         let Ok((place, gives_way)) = port.arrive() else {
             unserved(Unserved::NoRoom, peer);
             if port.tls().is_none() {
-                // It is small enough for the kernel's empty buffer; whoever sends more than it can take has no use for it.
+                // It fits into the empty buffer of the kernel; a client that sends more has no use for it.
                 let _ = stream.try_write(NO_ROOM);
             }
             continue;
@@ -150,7 +150,7 @@ pub async fn serve(
     }
     drop(listener);
     requests.close();
-    // What is not done by then is cut off; the process is about to end.
+    // Unfinished ones are cut off; the process is about to end.
     let _ = tokio::time::timeout(FINISH, requests.wait()).await;
 }
 
@@ -206,7 +206,7 @@ async fn one(arrived: Arrived, router: Router, unserved: impl Fn(Unserved, Socke
     }
 }
 
-/// Tells whoever speaks something else, as most of them speak HTTP and somebody will wonder.
+/// Tells clients that do not speak TLS, as most of them speak HTTP and somebody will wonder.
 async fn say_that_tls_is_spoken(plain: Option<Counted>) {
     let Some(plain) = plain else { return };
     let unread = Unread::default();

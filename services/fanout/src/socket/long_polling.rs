@@ -21,7 +21,7 @@ const MAX_POST_BYTES: usize = 1024 * 1024;
 
 /// Takes a poll and answers it when there is something to say.
 pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Result<Response, Refusal> {
-    // A logout and the end behind it may come with two polls, and the token of the second is worth nothing any more.
+    // A logout and the end after it may come with two polls, and the token of the second is no longer valid.
     let (token, mut asked) = Asked::fetching(app, hub, parts).await?;
     if let Some(home) = asked.elsewhere(app, parts)? {
         return asked.forward(app, &home, parts, Body::empty()).await;
@@ -91,7 +91,7 @@ fn offer(
     Ok((asked.arrival(app, hub, parts, seat)?, may_open, not_accepting))
 }
 
-/// A connection that could have been opened but for the state of the node is told that.
+/// The answer if only the state of the node prevents the connection from opening.
 fn unless_not_accepting(app: &App, refusal: Refusal, not_accepting: Option<NotAccepting>) -> Refusal {
     match (refusal, not_accepting) {
         (Refusal::Connection(Denied::Unknown), Some(not_accepting)) => {

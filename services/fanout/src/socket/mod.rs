@@ -76,7 +76,7 @@ pub async fn serve_operator(listener: TcpListener, app: Arc<App>, shutdown: Canc
     serve(listener, operator(app), port, move |reason, peer| told.unserved("operator", &reason, peer), shutdown).await;
 }
 
-/// What the public port answers.
+/// The service of the public port.
 pub fn public(app: Arc<App>) -> Router {
     let cors = cors::layer(&app.cors, &app.edge.origins.others);
     let mut router = Router::new();
@@ -92,7 +92,7 @@ pub fn public(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// What the operator's port answers.
+/// The service of the operator's port.
 pub fn operator(app: Arc<App>) -> Router {
     let operators = Router::new()
         .route("/connections", get(connections::list))

@@ -44,7 +44,7 @@ fn answer(
     app.check_accepting(who)?;
     app.pay(who)?;
     let version = Version::choose(asked.as_deref());
-    // Answered only where it was asked for: clients refuse what they did not ask.
+    // Answered only if it was asked for: clients refuse what they did not ask for.
     let stateful = version == Ok(Version::V1) && stateful.is_some_and(|asked| asked.eq_ignore_ascii_case("true"));
     let answer = match version {
         Err(error) => Answer::Error { error: error.to_string() },
@@ -91,7 +91,7 @@ pub(super) fn seconds_left(expires_at: i64) -> Option<u64> {
     u64::try_from(expires_at - unix_seconds()).ok().filter(|left| *left > 0)
 }
 
-/// A digest of hub and user: whoever connects with a token must be who negotiated it.
+/// A digest of hub and user: only the user who negotiated may connect with the token.
 ///
 /// Keyed by nothing but carried under the node's seal, so that every node computes the same.
 #[must_use]

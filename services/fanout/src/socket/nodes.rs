@@ -58,7 +58,7 @@ pub(super) async fn own(State(app): State<Arc<App>>) -> Json<NodeState> {
     Json(state(&app))
 }
 
-/// Who asks, and what that allows.
+/// The caller, and what its token allows.
 pub(super) async fn who_am_i(State(app): State<Arc<App>>, Extension(pass): Extension<Pass>) -> Json<WhoAmI> {
     let until = Timestamp(pass.until.saturating_mul(1000)).to_rfc3339();
     Json(WhoAmI { node: app.nodes.own().to_string(), rights: pass.rights, until })
@@ -143,7 +143,7 @@ fn count(sum: f64) -> u64 {
     sum as u64
 }
 
-/// How much memory this process holds, where the system tells.
+/// How much memory this process uses, if the system tells.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -24,15 +24,15 @@ use crate::vocabulary::Identity;
 /// The longest cursor that is carried to the shard; a longer one was never issued.
 const MAX_CURSOR_BYTES: usize = crate::seal::MAX_SEALED_BYTES;
 
-/// Who asks for which connection of a hub.
+/// The caller, and the connection of a hub that the request names.
 pub(super) struct Asked {
     /// The token of negotiation; without one a WebSocket opens a connection of its own.
     pub token: Option<ConnectionToken>,
-    /// The node that negotiated it, if it could be told.
+    /// The node that negotiated it, if known.
     home: Option<Home>,
-    /// Whose request it is.
+    /// The identity of the caller.
     pub identity: Option<Identity>,
-    /// What it is called elsewhere.
+    /// Its ids in other systems.
     pub trail: Trail,
 }
 
@@ -69,7 +69,7 @@ impl Asked {
         Self::named_within(app, hub, parts, Ended::Refused).await
     }
 
-    /// The same, for requests that fetch what a connection was told, its end among that.
+    /// The same, for requests that fetch what a connection was sent, including its end.
     pub(super) async fn fetching(
         app: &App,
         hub: &HubConfig,
@@ -108,7 +108,7 @@ impl Asked {
         self.token.is_none_or(|token| token.may_open(unix_seconds()))
     }
 
-    /// Whose connection it is, to count by.
+    /// By whom the connection is counted.
     pub(super) fn who(&self, app: &App, parts: &Parts) -> Who {
         app.edge.seats.who(self.identity.as_ref(), app.edge.address(parts))
     }
@@ -169,7 +169,7 @@ pub(super) fn refused(app: &App, denied: Denied) -> Refusal {
     Refusal::Connection(denied)
 }
 
-/// Who asks, for requests to a connection that is open.
+/// The caller of requests to an open connection.
 pub(super) fn caller(id: ConnectionId, identity: Option<Identity>) -> Caller {
     Caller { id, identity }
 }

@@ -13,7 +13,7 @@ use super::header::{BadHeader, one};
 use crate::config::OriginPatterns;
 use crate::limit::TrustedProxies;
 
-/// What a page must come from.
+/// The origins of pages that are allowed.
 #[derive(Debug, Clone)]
 pub(super) struct Origins {
     /// Other origins that are allowed.
@@ -47,7 +47,7 @@ impl Allowed {
 pub(super) struct Foreign {
     /// Where the page is from.
     pub origin: String,
-    /// What would have been this node's own.
+    /// The node's own origin.
     pub host: String,
 }
 

@@ -14,7 +14,7 @@ use crate::config::PageConfig;
 /// The built page, or nothing if the binary was built without it.
 static CARRIED: Dir<'_> = include_dir!("$OUT_DIR/page");
 
-/// What is served at `/` by a binary that was built without the page.
+/// The answer at `/` of a binary that was built without the page.
 const NOT_BUILT: &str = "This binary was built without the demo page. To build it: make run, or \
                          `npm ci && npm run build` in web/ and then `cargo build` again.\n";
 
@@ -37,7 +37,7 @@ pub enum PageError {
     Unreadable {
         /// The folder or file.
         path: String,
-        /// What the operating system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// There is nothing to show.
@@ -107,7 +107,7 @@ impl Page {
     }
 }
 
-/// A file of a page, with what a browser must know of it.
+/// A file of a page, with the headers for it.
 pub(super) fn respond(contents: Bytes, path: &str, policy: &'static str) -> Response {
     let media_type = mime_guess::from_path(path).first_or_octet_stream();
     let mut response = contents.into_response();
@@ -124,7 +124,7 @@ pub(super) fn respond(contents: Bytes, path: &str, policy: &'static str) -> Resp
     response
 }
 
-/// All files of a folder; what is a link in it is passed over.
+/// All files of a folder; links in it are skipped.
 fn read(root: &Path) -> Result<HashMap<String, Bytes>, PageError> {
     let unreadable = |path: &Path, source| PageError::Unreadable { path: path.display().to_string(), source };
     let too_much = || PageError::TooMuch(root.display().to_string());

@@ -23,7 +23,7 @@ pub struct Peers {
     client: Client,
 }
 
-/// What is asked.
+/// The question.
 pub(super) enum Question<'a> {
     /// A path with its query.
     Get(&'a str),
@@ -31,7 +31,7 @@ pub(super) enum Question<'a> {
     Post(&'a str, Vec<u8>),
 }
 
-/// The cause of an error that says something: the outermost only says that there was a request.
+/// The useful cause of an error: the outermost only says that there was a request.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();

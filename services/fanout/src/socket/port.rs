@@ -17,7 +17,7 @@ const HEAD_BYTES: usize = 32 << 20;
 pub struct Port {
     /// How long a connection may wait for a request, and a client may take for its head.
     pub(super) patience: Duration,
-    /// What is spoken on its connections before HTTP; none if nothing is.
+    /// The handshake on its connections before HTTP; none without TLS.
     tls: Option<Server>,
     inner: Mutex<Inner>,
 }
@@ -25,7 +25,7 @@ pub struct Port {
 #[derive(Debug)]
 struct Inner {
     rule: HttpConnections,
-    /// How those that are still HTTP are told to give way.
+    /// How those that are still HTTP are told to close.
     served: HashMap<HttpKey, Arc<Notify>>,
 }
 
@@ -44,7 +44,7 @@ impl Port {
         Arc::new(Self { patience, tls, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
     }
 
-    /// What is spoken on its connections before HTTP.
+    /// The handshake on its connections before HTTP.
     pub(crate) fn tls(&self) -> Option<&Server> {
         self.tls.as_ref()
     }
@@ -55,7 +55,7 @@ impl Port {
         self.inner().rule.open()
     }
 
-    /// Takes a connection; with what tells it to give way to another.
+    /// Takes a connection; with what tells another one to close for it.
     pub(super) fn arrive(self: &Arc<Self>) -> Result<(Arc<Place>, Arc<Notify>), Full> {
         let mut inner = self.inner();
         let (key, gives_way) = inner.rule.arrive()?;

@@ -7,7 +7,7 @@ use thiserror::Error;
 /// A key of a query is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum BadQuery {
-    /// It stands there more than once, with different values.
+    /// It occurs more than once, with different values.
     #[error("the query names `{0}` more than once, with different values")]
     Twice(String),
     /// Its value is no text.
@@ -35,7 +35,7 @@ impl<'a> Query<'a> {
         let mut found: Option<Cow<'a, str>> = None;
         let pairs = form_urlencoded::parse(self.0.as_bytes());
         for (_, value) in pairs.filter(|(name, _)| name.eq_ignore_ascii_case(key)) {
-            // What decoding puts in the place of bytes that are no text.
+            // The character that decoding puts in place of bytes that are not text.
             if value.contains(char::REPLACEMENT_CHARACTER) {
                 return Err(BadQuery::NotText(key.to_owned()));
             }

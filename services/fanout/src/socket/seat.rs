@@ -24,7 +24,7 @@ pub(super) struct Seats {
     shared: Mutex<HashMap<ConnectionId, Weak<Taken>>>,
 }
 
-/// A seat that is taken; given back when the last of its clones is gone.
+/// A taken seat; given back when the last of its clones is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Seat(#[expect(dead_code, reason = "kept for its drop")] Arc<Taken>);
 
@@ -35,7 +35,7 @@ struct Taken {
     shared_as: Option<ConnectionId>,
 }
 
-/// What a connection holds of its node, dropped with its tab.
+/// What a connection holds of its node, dropped with the connection.
 #[derive(Debug, Default)]
 pub struct Hold {
     seat: Option<Seat>,
@@ -51,13 +51,13 @@ impl Seats {
         Arc::new(Self { rule, keys: RandomState::new(), by_address, shared: Mutex::default() })
     }
 
-    /// Other bounds from now on; whoever has a seat keeps it.
+    /// New bounds from now on; taken seats stay taken.
     pub(super) fn set_bounds(&self, bounds: ConnectBounds) {
         self.by_address.store(counts_addresses(&bounds), Ordering::Relaxed);
         self.rule().set_bounds(bounds);
     }
 
-    /// Whose connection a request is about.
+    /// The user, org and address that a request is counted for.
     pub(super) fn who(&self, identity: Option<&Identity>, address: Option<IpAddr>) -> Who {
         let claims = identity.map(Identity::claims);
         let key = |digest: u64| NonZeroU64::new(digest | 1);
@@ -137,7 +137,7 @@ impl Hold {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).replace(place);
     }
 
-    /// Another socket has taken the place of the connection's last one.
+    /// Another socket has replaced the connection's last one.
     pub(super) fn follow(&self, other: Self) {
         let Self { seat, place } = other;
         drop(seat);

@@ -66,7 +66,7 @@ fn by_path(hubs: &[HubConfig]) -> HashMap<String, Arc<HubConfig>> {
 pub struct About {
     /// When it was started.
     pub started: Instant,
-    /// What its broker is called.
+    /// The name of its broker.
     pub broker: &'static str,
     /// The org of a platform that has one alone.
     pub single_org: Option<String>,
@@ -98,17 +98,17 @@ pub struct App {
     pub nodes: Nodes,
     /// How connections are asked for, here and at other nodes.
     pub listings: Listings,
-    /// What clients may call.
+    /// The methods.
     pub methods: Methods,
-    /// Who says what clients may do.
+    /// The authorizers.
     pub authorizers: Authorizers,
     /// Seals connection tokens.
     pub seal: Seal,
-    /// What one client may take.
+    /// The limits of one client.
     pub edge: Edge,
-    /// What pages of other origins may do.
+    /// CORS.
     pub cors: CorsConfig,
-    /// What is served at `/`.
+    /// The page at `/`.
     pub page: Page,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
@@ -126,11 +126,11 @@ pub struct App {
     pub registry: Registry,
     /// The way to each shard.
     pub shards: Vec<mpsc::Sender<Command>>,
-    /// What an operator is told of the node as such.
+    /// The static part of the node's state for operators.
     pub about: About,
-    /// Who hears what, as it is now.
+    /// The current routes.
     pub routes: Routes,
-    /// What an operator is shown of the configuration.
+    /// The configuration as operators see it.
     pub shown: Mutex<Configuration>,
     /// How close the process is to its limit of memory.
     pub pressure: Mutex<Pressure>,
@@ -149,27 +149,27 @@ impl App {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
     }
 
-    /// All metrics as text, for who passes them on.
+    /// All metrics as text.
     pub fn metrics_text(&self) -> String {
         self.look_at_gauges();
         metrics::encode(&self.registry)
     }
 
-    /// Looks at what changes without anything happening, such as when a node is too far behind.
+    /// Updates metrics that change without an event, such as when a node is too far behind.
     pub(super) fn look_at_gauges(&self) {
         self.metrics.set_tcp_connections(self.edge.public.open());
         self.metrics.set_ready(self.not_ready().is_none());
     }
 }
 
-/// Why no further connection is taken just now.
+/// Why new connections are refused just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotAccepting {
     /// The node is shutting down.
     Draining,
     /// The log has not been read back yet.
     NotReady,
-    /// The process has taken nearly all the memory that it may.
+    /// The process has used nearly all the memory that it may.
     Memory,
     /// There are as many connections as are allowed, or they come too fast.
     Limit(ConnectRefusal),
@@ -265,7 +265,7 @@ impl App {
         taken.map_err(NotAccepting::Limit)
     }
 
-    /// Whether a connection that is open can be taken up again.
+    /// Whether an open connection can be resumed with another socket.
     ///
     /// # Errors
     /// [`NotAccepting::Draining`], counted.
@@ -286,7 +286,7 @@ impl App {
         self.status.not_ready().or_else(|| if is_short() { only("memory") } else { None })
     }
 
-    /// What is not as it should be, in words.
+    /// Why the node is degraded, in words.
     pub(super) fn degraded(&self) -> Vec<String> {
         let has_many = self.health.are_many(self.groups.connections(), self.edge.capacity.connections);
         let mut degraded = self.status.degraded(has_many, &self.health);

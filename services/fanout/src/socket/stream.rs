@@ -13,16 +13,16 @@ use tokio_rustls::server::TlsStream;
 
 use super::port::Place;
 
-/// A TCP connection whose bytes are counted while a head is on its way, or the handshake before it.
+/// A TCP connection whose bytes are counted while a request head is arriving, or the handshake before it.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) tcp: TcpStream,
     pub(super) place: Arc<Place>,
-    /// Whether a head is on its way; shared with whoever answers.
+    /// Whether a head is arriving; shared with the request's handler.
     pub(super) head: Arc<AtomicBool>,
 }
 
-/// What HTTP is spoken over.
+/// The stream under HTTP.
 #[derive(Debug)]
 pub(super) enum Stream {
     /// TCP.

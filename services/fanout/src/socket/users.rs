@@ -12,7 +12,7 @@ use super::state::App;
 use crate::operator::state::{UserLogout, UserState};
 use crate::route::InRealm;
 
-/// How many logouts of one user are told.
+/// How many logouts of one user are listed.
 const TOLD: usize = 50;
 
 /// Which of a user's tokens are refused. Every node reads the same log, so any of them may say it.

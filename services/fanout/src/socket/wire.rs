@@ -47,7 +47,7 @@ impl Wire {
         Self { stream, unread, closing: None, thrown_away: 0 }
     }
 
-    /// What it is spoken over.
+    /// The stream under it.
     pub(super) fn into_stream(self) -> Stream {
         self.stream
     }

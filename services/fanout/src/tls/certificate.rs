@@ -8,7 +8,7 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
-/// The version, which stands before the rest where it is not the first one.
+/// The version, which comes first unless it is version 1.
 const VERSION: u8 = 0xa0;
 
 /// From when until when a certificate is good, in seconds since 1970.
@@ -20,10 +20,10 @@ pub struct Validity {
     pub until: i64,
 }
 
-/// How long before its end a certificate is warned of, in seconds: whoever renews by themselves do so long before.
+/// How long before its expiry a certificate is warned of, in seconds: automatic renewals come long before.
 const SOON: i64 = 7 * 86_400;
 
-/// How a certificate stands to its time.
+/// Whether a certificate is valid at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
     /// It is good for long.
@@ -37,7 +37,7 @@ pub enum Age {
 }
 
 impl Validity {
-    /// How it stands at a time, in seconds since 1970.
+    /// Its validity at a time, in seconds since 1970.
     #[must_use]
     pub fn at(self, now: i64) -> Age {
         match now {
@@ -48,7 +48,7 @@ impl Validity {
         }
     }
 
-    /// What is to be said of it at a time; none if it is good for long.
+    /// The warning about it at a time; none if it is valid for long.
     #[must_use]
     pub fn fault_at(self, now: i64) -> Option<String> {
         let date = |seconds: i64| match OffsetDateTime::from_unix_timestamp(seconds) {
@@ -64,10 +64,10 @@ impl Validity {
     }
 }
 
-/// What is read of a certificate.
+/// The parts of a certificate that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Certificate<'a> {
-    /// The name of whoever signed it, as it is written.
+    /// The name of its issuer, as it is written.
     pub(super) issuer: &'a [u8],
     /// The name that it is for.
     pub(super) subject: &'a [u8],
@@ -103,7 +103,7 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// The first element, and what stands behind it.
+    /// The first element, and what follows it.
     fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&tag, rest) = bytes.split_first()?;
         let (&first, rest) = rest.split_first()?;
@@ -124,7 +124,7 @@ impl<'a> Element<'a> {
         Self::read(bytes).filter(|(element, _)| element.tag == tag)
     }
 
-    /// The second that a time says.
+    /// A time in seconds.
     fn seconds(self) -> Option<i64> {
         let text = std::str::from_utf8(self.content).ok()?.strip_suffix('Z')?;
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {

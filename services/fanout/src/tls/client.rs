@@ -15,13 +15,13 @@ use super::provider;
 /// How somebody asks over TLS.
 #[derive(Debug, Clone, Default)]
 pub struct Asking {
-    /// Who vouches for those that are asked.
+    /// The authorities for the other nodes.
     pub roots: Option<Arc<RootCertStore>>,
-    /// Names of which their certificates have one; if empty, they have the host that is asked.
+    /// Names of which their certificates must have one; if empty, the host that is asked.
     pub names: Vec<ServerName<'static>>,
-    /// What is shown where a certificate is asked for.
+    /// The client certificate, if one is asked for.
     pub identity: Option<Identity>,
-    /// Whoever shows the certificate of this identity is trusted as well.
+    /// The holder of this identity's certificate is trusted as well.
     pub known: Option<Identity>,
 }
 
@@ -29,7 +29,7 @@ pub struct Asking {
 #[derive(Debug)]
 pub struct Trust(RwLock<Arc<Known>>);
 
-/// Whom is trusted, with all that is needed to look at what they show.
+/// The trusted certificates, with everything needed to check them.
 #[derive(Debug, Default)]
 pub struct Known {
     verifier: Option<Arc<WebPkiServerVerifier>>,
@@ -68,7 +68,7 @@ impl Trust {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What a client goes by.
+    /// The configuration of a client.
     ///
     /// # Errors
     /// Why there is none.
@@ -78,7 +78,7 @@ impl Trust {
         let builder = builder.map_err(|error| error.to_string())?.dangerous();
         let builder = builder.with_custom_certificate_verifier(Arc::<Self>::clone(self));
         let mut config = builder.with_client_cert_resolver(Arc::<Self>::clone(self));
-        // Whoever was trusted once would be trusted after a change.
+        // A certificate that was trusted once would stay trusted after a change.
         config.resumption = Resumption::disabled();
         Ok(config)
     }

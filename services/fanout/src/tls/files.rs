@@ -35,18 +35,18 @@ pub struct ListenerFiles {
     pub certificate: PathBuf,
     /// The key of the first of them.
     pub key: PathBuf,
-    /// Who vouches for its clients.
+    /// The authorities for its clients.
     pub client_ca: Option<PathBuf>,
     /// The oldest version that it speaks.
     pub minimum: Minimum,
 }
 
-/// The files of somebody who asks.
+/// The files of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AskingFiles {
-    /// Who vouches for those that are asked.
+    /// The authorities for the nodes that it asks.
     pub ca: Option<PathBuf>,
-    /// Names of which their certificates have one.
+    /// Names of which their certificates must have one.
     pub names: Vec<ServerName<'static>>,
     /// A chain of certificates of one's own, and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -63,7 +63,7 @@ impl ListenerFiles {
         Ok(Listening { identity, clients, minimum: self.minimum })
     }
 
-    /// A number for what they hold, which is another once that is.
+    /// A number for their contents, which changes when they do.
     #[must_use]
     pub fn digest(&self) -> Vec<u8> {
         contents([Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()])
@@ -81,7 +81,7 @@ impl AskingFiles {
         Ok(Asking { roots, names: self.names.clone(), identity, known: None })
     }
 
-    /// A number for what they hold, which is another once that is.
+    /// A number for their contents, which changes when they do.
     #[must_use]
     pub fn digest(&self) -> Vec<u8> {
         let identity = self.identity.as_ref();

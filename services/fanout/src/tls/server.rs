@@ -31,12 +31,12 @@ impl Minimum {
     }
 }
 
-/// What a listener shows and asks for.
+/// The certificate that a listener shows, and whether it asks for one.
 #[derive(Debug, Clone)]
 pub struct Listening {
-    /// Who it is.
+    /// Its identity.
     pub identity: Identity,
-    /// Who vouches for its clients; none if it does not ask who they are.
+    /// The authorities for its clients; none if it does not ask for certificates.
     pub clients: Option<Arc<RootCertStore>>,
     /// The oldest version.
     pub minimum: Minimum,
@@ -54,7 +54,7 @@ impl Listening {
         let builder = match &self.clients {
             None => builder.with_no_client_auth(),
             Some(roots) => {
-                // Probes of orchestrators have no certificate: what may be asked without one is for the guard to say.
+                // Probes have no certificate: the guard decides which paths need one.
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider);
                 let verifier = verifier.allow_unauthenticated().build().map_err(|error| error.to_string())?;
                 builder.with_client_cert_verifier(verifier)

@@ -18,7 +18,7 @@ use super::node::StartError;
 use crate::config::Secret;
 use crate::config::{BrokerConfig, BrokerKind, Loaded};
 
-// The schemas are of use to Kafka alone, whose topics are named after services.
+// Only Kafka uses the schemas: its topics are named after services.
 #[cfg_attr(not(feature = "kafka"), allow(unused_variables))]
 /// Opens the broker; one outside this process need not be there yet.
 pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn Broker>, StartError> {

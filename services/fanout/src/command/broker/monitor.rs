@@ -12,14 +12,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The most bytes of an answer that are read.
 const MOST: usize = 1024 * 1024;
 
-/// How often a server writes what it has acknowledged.
+/// How often a server syncs what it has acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Sync {
     /// Before each acknowledgement.
     Always,
     /// Once in a while.
     Every(Duration),
-    /// Nobody can tell, and why.
+    /// Unknown, and why.
     Unknown(String),
 }
 
@@ -80,7 +80,7 @@ async fn ask(server: &Url) -> Result<Sync, String> {
     told(&body)
 }
 
-/// What an answer says.
+/// The value in an answer.
 fn told(body: &[u8]) -> Result<Sync, String> {
     let read: Result<JetStream, _> = serde_json::from_slice(body);
     let settings = read.map_err(|_| "its answer is none of a NATS server".to_owned())?.config;

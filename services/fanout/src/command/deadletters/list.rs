@@ -9,10 +9,10 @@ use crate::command::client::{Client, Trouble};
 use crate::command::text::{cut, plain, table};
 use crate::pipeline::letters::Summary;
 
-/// How much of a reason stands in the table.
+/// How many characters of a reason the table shows.
 const REASON: usize = 100;
 
-/// How much of a topic stands in the table.
+/// How many characters of a topic the table shows.
 const TOPIC: usize = 48;
 
 pub(super) async fn run(client: &Client, limit: usize, json: bool) -> Result<Exit, Trouble> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Exit, client};
 use crate::pipeline::letters::LetterId;
 
-/// What is to be done.
+/// The subcommand.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Print the newest letters.

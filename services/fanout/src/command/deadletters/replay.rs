@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, replay: &Replay) -> Result<Exit, Troubl
 async fn all(client: &Client, kind: Option<&str>) -> Result<Vec<LetterId>, Trouble> {
     let mut letters: Vec<Summary> = Vec::new();
     let mut before = None;
-    // Read to the end before anything is published: what is refused again must not come around again.
+    // Read to the end before anything is published: a letter that is refused again must not come around again.
     while letters.len() < MOST {
         let page = client.page(before, MOST_LISTED).await?.letters;
         let Some(last) = page.last() else { break };

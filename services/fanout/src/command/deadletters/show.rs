@@ -59,7 +59,7 @@ fn described(letter: &Shown, body: &[u8], with_body: bool) -> String {
     if with_body {
         let data = now.data.as_ref().and_then(|data| serde_json::to_string_pretty(data).ok());
         let shown = match data {
-            // JSON escapes what a terminal would take for a command.
+            // JSON escapes what a terminal would interpret.
             Some(json) => format!("{json}\n"),
             None => hex(body),
         };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 /// How deep nested records are described.
 const DEPTH: usize = 6;
 
-/// The data of an event, as its newest version says.
+/// The data of an event, by its newest version.
 pub(super) fn of_event(event_type: &EventType) -> Json {
     let schema = event_type.newest();
     let mut object = of_record(&schema.fields, 0);
@@ -81,7 +81,7 @@ fn of_kind(kind: &Kind, depth: usize) -> Json {
     }
 }
 
-/// The schema of an example: what a notification looks like.
+/// The schema of an example: the shape of a notification.
 pub(super) fn of_example(example: &Json) -> Json {
     match example {
         Json::Null => json!({}),

@@ -43,7 +43,7 @@ fn text(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
-/// What identifies the interface: it changes with the program and with the routes.
+/// Identifies the interface: it changes with the program and with the routes.
 fn version(loaded: &Loaded) -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), loaded.routes.digest())
 }

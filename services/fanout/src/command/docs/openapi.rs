@@ -8,7 +8,7 @@ use super::version;
 use crate::config::Loaded;
 use crate::pipeline::MOST_IN_BATCH;
 
-/// The attributes as headers: name, whether it is needed, what it holds.
+/// The attributes as headers: name, whether required, meaning.
 const HEADERS: [(&str, bool, &str); 9] = [
     ("ce-specversion", true, "1.0"),
     ("ce-id", true, "unique within the source; the same id again is the same event"),

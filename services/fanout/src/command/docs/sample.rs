@@ -16,7 +16,7 @@ pub(super) fn data(event_type: &EventType) -> Json {
     record(&event_type.newest().fields, 0)
 }
 
-/// The same as an event; none if its schema holds what this cannot make up.
+/// The same as an event; none if its schema has something that this cannot make up.
 pub(super) fn event(registry: &Registry, event_type: &EventType) -> Option<Event> {
     let name = event_type.name();
     let attributes = Attributes {

@@ -9,7 +9,7 @@ use super::{Exit, fail};
 /// The SignalR client for browsers; empty if the binary was built without the packages of the page.
 const CLIENT: &str = include_str!(concat!(env!("OUT_DIR"), "/signalr.min.js"));
 
-/// What is written, and where.
+/// The files, with their contents.
 const FILES: [(&str, &str); 6] = [
     ("fanfare.toml", include_str!("template/fanfare.toml")),
     ("routes.toml", include_str!("template/routes.toml")),

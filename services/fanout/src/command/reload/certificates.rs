@@ -12,9 +12,9 @@ use crate::tls::Age;
 pub(super) struct Certificates {
     now: NodeTls,
     app: Arc<App>,
-    /// What the files held when they were last looked at.
+    /// The contents of the files when they were last read.
     seen: Vec<u8>,
-    /// What was said of the age of each.
+    /// What has been logged about the age of each.
     told: HashMap<&'static str, Age>,
 }
 
@@ -41,7 +41,7 @@ impl Certificates {
         other.transpose().map_err(|error| format!("TLS cannot be set up: {error}"))
     }
 
-    /// Puts in place what was checked.
+    /// Uses what was checked.
     pub(super) fn replace(&mut self, tls: NodeTls, other: OtherTls) {
         self.app.edge.use_tls(other);
         self.seen = tls.digest();
@@ -54,7 +54,7 @@ impl Certificates {
         self.tell_ages();
     }
 
-    /// Reads the files again if they hold something else: whoever renews certificates tells nobody.
+    /// Reads the files again if their content has changed: renewals come without a signal.
     pub(super) fn look(&mut self) {
         let found = self.now.digest();
         if found != self.seen {
@@ -80,7 +80,7 @@ impl Certificates {
         }
     }
 
-    /// Says until when each is good, and warns of it once where that is not for long.
+    /// Logs how long each is valid, and warns once if that is not long.
     fn tell_ages(&mut self) {
         let now = unix_seconds();
         for shown in self.now.shown() {

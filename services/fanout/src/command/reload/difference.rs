@@ -5,7 +5,7 @@ use std::fmt;
 
 use toml::{Table, Value};
 
-/// What tells entries of a list of sections apart, such as `[[issuer]]`.
+/// The keys that identify entries of a list of sections, such as `[[issuer]]`.
 const NAMES: [&str; 2] = ["issuer", "name"];
 
 /// A key that differs.
@@ -49,7 +49,7 @@ fn compare(section: &mut Vec<String>, before: &Table, after: &Table, found: &mut
             continue;
         }
         let (old, new) = (old.map(by_name), new.map(by_name));
-        // One that says nothing may be all that there is of a hub.
+        // An empty table may be all that there is of a hub.
         let is_empty =
             |value: &Option<Value>| value.as_ref().is_some_and(|value| value.as_table().is_some_and(Table::is_empty));
         if old.is_none() && is_empty(&new) || new.is_none() && is_empty(&old) {
@@ -68,12 +68,12 @@ fn compare(section: &mut Vec<String>, before: &Table, after: &Table, found: &mut
     }
 }
 
-/// A table; what is not there at all is an empty one.
+/// A table; a missing one is an empty one.
 fn as_table<'t>(value: Option<&'t Value>, none: &'t Table) -> Option<&'t Table> {
     value.map_or(Some(none), Value::as_table)
 }
 
-/// A list of sections as one section of each by its name, wherever it stands in the list.
+/// A list of sections as one section each by its name, whatever its place in the list.
 fn by_name(value: &Value) -> Value {
     let named = |entry: &Value| {
         let entry = entry.as_table()?;

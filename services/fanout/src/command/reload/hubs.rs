@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::difference::Changed;
 use crate::config::{CONNECTION_KEYS, Config};
 
-/// What a node holds of the hubs that it began with.
+/// The parts of its first hubs that a node keeps.
 pub(super) struct Began {
     /// The claims that tokens are read for.
     claims: BTreeSet<String>,
-    /// The roles that let their bearers name any org: an issuer may give them only if it says so.
+    /// The roles that allow users to name any org: an issuer may give them only if it lists them.
     roles: BTreeSet<String>,
 }
 
@@ -38,7 +38,7 @@ impl Began {
     }
 }
 
-/// Whether a key says something of hubs, or of whom they ask.
+/// Whether a key is about hubs or authorizers.
 pub(super) fn is_of_hubs(key: &Changed) -> bool {
     match key.first() {
         "hub" | "authorizer" => true,
@@ -47,7 +47,7 @@ pub(super) fn is_of_hubs(key: &Changed) -> bool {
     }
 }
 
-/// Whether a key says something of presence, which nodes agree on when they start.
+/// Whether a key is about presence, on which nodes agree when they start.
 pub(super) fn is_of_presence(key: &Changed) -> bool {
     key.first() == "hub" && (key.section.get(2).is_some_and(|name| name == "presence") || key.key == "presence")
 }

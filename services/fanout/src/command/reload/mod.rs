@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often the files of certificates are, which are watched in any case.
 const CERTIFICATES: Duration = Duration::from_secs(10);
 
-/// What is needed to read it all once more.
+/// What a reload needs.
 pub(super) struct Reload {
     settings: Settings,
     routes: ReloadRoutes,
@@ -33,10 +33,10 @@ pub(super) struct Reload {
     app: Arc<App>,
 }
 
-/// What is to be looked at.
+/// What to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// All of it: somebody says so.
+    /// Everything, since a signal asked for it.
     All,
     /// The files that are watched.
     Watched,

@@ -13,12 +13,12 @@ use crate::socket::App;
 /// The most schema files that are looked at for a change.
 const MAX_SCHEMA_FILES: usize = 10_000;
 
-/// What is needed to read routes and schemas once more.
+/// What a reload of routes and schemas needs.
 pub(super) struct ReloadRoutes {
     app: Arc<App>,
-    /// The services whose topics the broker's client reads; none where topics do not depend on schemas.
+    /// The services whose topics the broker's client reads; none if topics do not depend on schemas.
     services: Option<BTreeSet<String>>,
-    /// What watched files held.
+    /// The contents of watched files.
     seen: Option<Seen>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct ReloadRoutes {
 /// same names, so neither names nor times tell.
 type Seen = Vec<(PathBuf, Vec<u8>)>;
 
-/// What was read is not what the node runs with now.
+/// The files were not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Something is wrong with it.
@@ -56,12 +56,12 @@ impl ReloadRoutes {
         let found = contents(config);
         if *seen != found {
             self.seen = Some(found);
-            // What became of it is told.
+            // The outcome is logged.
             let _ = self.read(config).and_then(|table| self.put(table));
         }
     }
 
-    /// Notes what the files hold now, if they are watched.
+    /// Notes the current contents of the files, if they are watched.
     pub(super) fn saw(&mut self, config: &Config) {
         self.seen = config.watch_routes.then(|| contents(config));
     }
@@ -69,7 +69,7 @@ impl ReloadRoutes {
     /// Reads and checks the routes of a configuration with its schemas and hubs.
     ///
     /// # Errors
-    /// [`Refused`]; what is wrong is told.
+    /// [`Refused`]; the faults are logged.
     pub(super) fn read(&self, config: &Config) -> Result<RouteTable, Refused> {
         match Loaded::of(config.clone()) {
             Ok(loaded) => Ok(loaded.routes),
@@ -86,7 +86,7 @@ impl ReloadRoutes {
     /// Puts these routes, with their schemas, in the place of those that the node has; whether they are others.
     ///
     /// # Errors
-    /// [`Refused`]; why is told.
+    /// [`Refused`]; the reason is logged.
     pub(super) fn put(&self, table: RouteTable) -> Result<bool, Refused> {
         let before = self.app.routes.now();
         let after = table.digest();
@@ -135,7 +135,7 @@ fn services(registry: &Registry) -> BTreeSet<String> {
     registry.event_types().map(|known| known.name().service().to_owned()).collect()
 }
 
-/// What the files of routes and schemas hold; one that cannot be read holds nothing.
+/// The contents of the files of routes and schemas; an unreadable one is empty.
 fn contents(config: &Config) -> Seen {
     let files = route_files(&config.routes).unwrap_or_default();
     let schemas = config.schemas.as_deref().map(schema_files).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::operator::configuration::Configuration;
 use crate::seal::Seal;
 use crate::socket::{App, OtherTls};
 
-/// The keys whose other values hold at once, by their section.
+/// The keys that take effect at once, by their section.
 const AT_ONCE: [(&str, &[&str]); 7] = [
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
@@ -34,10 +34,10 @@ const AT_ONCE: [(&str, &[&str]); 7] = [
 /// The sections of listeners, which begin to speak TLS or leave it with a start alone.
 const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
 
-/// What became of a configuration that was read again.
+/// The outcome of a reload of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is what the node runs with.
+    /// The file is what the node runs with.
     Unchanged,
     /// The node runs with it now.
     Applied,
@@ -71,16 +71,16 @@ pub(super) struct Settings {
     began: Table,
     /// The file as it was read last.
     read: Table,
-    /// What the node holds of its first hubs.
+    /// The parts of its first hubs that the node keeps.
     hubs: Began,
     /// The bytes of the file, where it is watched.
     seen: Option<Vec<u8>>,
-    /// What the node began with, and runs with where that changes at once.
+    /// What the node began with, updated by what takes effect at once.
     now: Config,
     app: Arc<App>,
 }
 
-/// What is to change, all of it checked.
+/// The changes, all of them checked.
 struct Checked {
     origins: bool,
     limits: Option<EdgeLimits>,
@@ -123,9 +123,9 @@ impl Settings {
         self.seen = self.now.node.watch.then(|| self.held());
     }
 
-    /// Reads the file again, puts in place what can be, and tells the rest.
+    /// Reads the file again, applies what takes effect at once, and names the rest.
     pub(super) fn reload(&mut self, routes: &mut ReloadRoutes, certificates: &mut Certificates) -> Outcome {
-        // First of all: what is written to it while it is read is looked at again.
+        // First of all: a change while the file is read is noticed next time.
         self.saw();
         self.read_again(routes, certificates)
     }
@@ -152,7 +152,7 @@ impl Settings {
         routes.saw(&platform);
         let table_of_routes = routes.read(&platform);
         if other_hubs && wait.is_none() && table_of_routes.is_err() {
-            // Whoever changed several files meant all of them.
+            // Somebody who changed several files meant all of them.
             return Outcome::Faulty;
         }
         let is_other = changed(&self.read, &table).iter().any(|key| !late.is(key));
@@ -193,13 +193,13 @@ impl Settings {
         }
     }
 
-    /// Shows operators what the node runs with, of a file some of whose keys need a start.
+    /// Shows operators the running configuration, if some keys of the file need a restart.
     fn show(&self, read: &Table, needed: &BTreeSet<Changed>) {
         let late = needed.iter().map(|key| ((&*key.section, &*key.key), key.to_string()));
         self.app.show(Configuration::of(&self.began, read, late));
     }
 
-    /// Whether hubs, or those whom they ask, are not what they were when the file was read last.
+    /// Whether hubs or authorizers have changed since the file was read last.
     fn has_other_hubs(&self, table: &Table, config: &Config) -> bool {
         let files = |config: &Config| {
             let files = config.authorizers.iter().map(|asked| (asked.token.clone(), asked.ca.clone()));
@@ -247,7 +247,7 @@ impl Settings {
         })
     }
 
-    /// The limits that can be changed, beside one that cannot.
+    /// The limits that can be changed, and one that cannot.
     fn limits(&self, config: &Config) -> EdgeLimits {
         let now = &self.now.limits.edge;
         let limits = EdgeLimits { head: now.head, ..config.limits.edge.clone() };
@@ -262,7 +262,7 @@ impl Settings {
         }
     }
 
-    /// Puts in place what was checked; whether that is anything.
+    /// Applies what was checked; returns whether there was anything.
     fn apply(&mut self, config: &Config, checked: Checked, certificates: &mut Certificates) -> Result<bool, String> {
         let Checked { origins, limits, keys, seal, tls } = checked;
         let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some() || tls.is_some();

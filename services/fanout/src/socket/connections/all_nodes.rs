@@ -87,7 +87,7 @@ async fn of(app: &App, node: &Alive, asked: &Asked) -> Result<NodesPage, String>
     if page.node != node.id.as_str() {
         return Err(format!("{} answers in its place", page.node));
     }
-    // What comes from elsewhere is held to what was asked for.
+    // An answer from elsewhere is checked against the question.
     let is_behind = |id: &str| ConnectionId::parse(id).is_some_and(|id| asked.after.is_none_or(|after| id > after));
     if page.connections.len() > asked.limit || !page.connections.iter().all(|connection| is_behind(&connection.id)) {
         return Err("its answer is none to this question".to_owned());

@@ -92,7 +92,7 @@ pub(super) async fn close_user(
     close(&app, Closing { connection: None, user: Some(id("the user", user)?), session: None, realm }).await
 }
 
-/// Closes all connections of a session; of whose, the query may say.
+/// Closes all connections of a session; the query may name its user.
 pub(super) async fn close_session(
     State(app): State<Arc<App>>,
     Path(session): Path<String>,
@@ -108,7 +108,7 @@ pub(super) fn id(what: &'static str, value: String) -> Result<Id, Refused> {
 }
 
 async fn close(app: &Arc<App>, closing: Closing) -> Result<Response, Refused> {
-    // In a task of its own: an operator who leaves must not leave it half done.
+    // In a task of its own: an operator who disconnects must not leave it half done.
     let ingest = app.ingest.clone();
     let said = closing.clone();
     let closed =

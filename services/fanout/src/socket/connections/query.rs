@@ -8,7 +8,7 @@ use super::super::query::{BadQuery, Query};
 use crate::connection::ConnectionId;
 use crate::operator::connections::{Filter, MOST_IN_PAGE};
 
-/// How many connections are listed if nobody says how many.
+/// How many connections are listed by default.
 const LISTED: usize = 50;
 
 /// The longest value that is looked for, in bytes: no id, path or group is longer.
@@ -25,15 +25,15 @@ pub(crate) enum BadQuestion {
     Unknown {
         /// The key.
         key: String,
-        /// What may have been meant.
+        /// The suggestion.
         suggestion: Option<String>,
-        /// What there is.
+        /// The known keys.
         known: String,
     },
     /// Too many or none are asked for.
     #[error("`limit` must be 1 to {MOST_IN_PAGE}")]
     Limit,
-    /// Not what an answer before has given.
+    /// `continue` is not from an earlier answer.
     #[error("`continue` must be what the last answer has given")]
     Continue,
     /// No connection has such an id.

@@ -37,7 +37,7 @@ pub(super) enum Mode {
     Batch,
 }
 
-/// What the data is.
+/// The type of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
     /// A record in Avro's single-object encoding.

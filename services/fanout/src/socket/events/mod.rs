@@ -34,7 +34,7 @@ pub(super) async fn publish(State(app): State<Arc<App>>, request: Request) -> Re
     response
 }
 
-/// What is answered when all is stored.
+/// The answer when everything is stored.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Answer {
@@ -42,7 +42,7 @@ enum Answer {
     All { events: Vec<Taken> },
 }
 
-/// First who asks, then what they may do, and only then what is wrong with it.
+/// First who asks, then what they may do, and only then what is wrong with the event.
 async fn take(app: &App, parts: &Parts, body: HttpBody) -> Result<Answer, Refused> {
     let (producer, permission) = authorize(app, parts).await?;
     let span = tracing::info_span!("publish");
@@ -65,7 +65,7 @@ async fn taken(
     match form.mode {
         Mode::Binary(media) => {
             let attributes = request::attributes(&parts.headers, received)?;
-            // What needs no look at the body is refused before it is sent.
+            // What can be refused without the body is refused before it is sent.
             app.ingest.permit(&attributes, permission)?;
             let body = form.data(media, read(app, body, producer).await?, app.event_bytes)?;
             Ok(Answer::One(app.ingest.publish(Draft { attributes, body }, permission).await?))
@@ -84,12 +84,12 @@ async fn taken(
     }
 }
 
-/// Who publishes, and what it may.
+/// The producer, and its rights.
 async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refused> {
     // From the header alone: a query is in the logs of every proxy on the way.
     let token = bearer::of_header(&parts.headers).ok_or(Refused::NoToken)?;
     bearer::check_address(app, parts).map_err(Refused::TooManyTokens)?;
-    // Without an issuer there is nobody whose token could be good.
+    // Without an issuer no token can be valid.
     let verifier = app.verifier.as_ref().ok_or(Refused::Token(TokenError::UnknownIssuer))?;
     let claims = match verifier.verify(token, Audience::Producer).await {
         Ok(claims) => claims,

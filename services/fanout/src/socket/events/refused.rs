@@ -19,7 +19,7 @@ const RETRY_AFTER: &str = "1";
 const TAKEN: &str = "application/json or application/avro with the attributes as ce- headers, \
                      application/cloudevents+json or application/cloudevents-batch+json";
 
-/// Why an event was not taken.
+/// Why an event was refused.
 #[derive(Debug, Error)]
 pub(super) enum Refused {
     #[error("a bearer token is needed, in one Authorization header")]
@@ -89,7 +89,7 @@ impl Refused {
             Self::TooLarge(_) | Self::LongBatch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Ingest(IngestError::Conflict) => StatusCode::CONFLICT,
             Self::Ingest(IngestError::Broker(error)) => of_broker(error),
-            // What was stored stays so, and what was not is unknown to who asks.
+            // Stored events stay stored; the caller does not know about the rest.
             Self::Interrupted { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::InBatch { refused, .. } => refused.status(),
             Self::Header(_)
@@ -103,7 +103,7 @@ impl Refused {
         }
     }
 
-    /// What a program reads of it beside the text: the field at fault and what it should hold.
+    /// The machine-readable part beside the text: the field at fault and what it should hold.
     fn detail(&self, body: &mut Value) {
         match self {
             Self::Ingest(IngestError::Mismatch(mismatch)) => {

@@ -12,10 +12,10 @@ use crate::socket::header::{BadHeader, one};
 /// The header of a forwarded request.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("fanfare-forwarded");
 
-/// How long what is said is good, in seconds; and how far the clocks of two nodes may be apart.
+/// How long this is valid, in seconds; and how far the clocks of two nodes may be apart.
 const LIFETIME: i64 = 60;
 
-/// What another node says of a request.
+/// What another node says about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::socket) struct Forwarded {
     /// The client's address, as far as that node knows it.
@@ -24,7 +24,7 @@ pub(in crate::socket) struct Forwarded {
     pub(in crate::socket) by_proxy: bool,
 }
 
-/// A request says that another node forwards it, and none does.
+/// A request says that another node forwards it, which is false.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(in crate::socket) enum NotForwarded {
     /// The header cannot be read.

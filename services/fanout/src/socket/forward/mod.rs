@@ -24,7 +24,7 @@ use thiserror::Error;
 /// Why the node that has a connection gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum NoAnswer {
-    /// It was asked, and says nothing.
+    /// It was asked, and does not answer.
     #[error("The server that has this connection does not answer.")]
     Silent,
     /// This node forwards as much as it may.
@@ -66,7 +66,7 @@ impl Forwarder {
         }
     }
 
-    /// The home of what is negotiated here; none while no other node could reach it.
+    /// The home of connections negotiated here; none while no other node could reach it.
     pub(super) fn home(&self) -> Option<&Home> {
         self.own.get()
     }

@@ -38,7 +38,7 @@ const READ_AHEAD: usize = 64 * 1024;
 /// The most TCP connections to one node that wait for a request.
 const MOST_IDLE: usize = 32;
 
-/// What is of one TCP connection alone (RFC 9110 section 7.6.1), and what this node says of the client itself.
+/// Headers of one TCP connection only (RFC 9110 section 7.6.1), and those that this node sets for the client itself.
 const NOT_FORWARDED: [HeaderName; 8] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -99,10 +99,10 @@ impl Forwarder {
         let asked = tokio::time::timeout(ANSWER, self.client.request(request(app, home, parts, body)?)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
-            // Nothing was sent, and what that process had is gone with it.
+            // Nothing was sent, and that process and its connections are gone.
             Ok(Err(error)) if error.is_connect() => {
                 app.metrics.request_forwarded("gone");
-                // One whose machine answers at all costs next to nothing.
+                // A machine that answers at all costs almost nothing.
                 if began.elapsed() >= CONNECT {
                     self.places.leave_alone(home);
                 }
@@ -143,7 +143,7 @@ fn request(app: &App, home: &Home, parts: &Parts, body: Body) -> Result<Request<
     *request.headers_mut() = parts.headers.clone();
     let headers = request.headers_mut();
     NOT_FORWARDED.iter().for_each(|name| drop(headers.remove(name)));
-    // The body is whole by now, and says itself how long it is.
+    // The body is complete by now, and its length is known.
     headers.remove(header::CONTENT_LENGTH);
     let said =
         Forwarded { client: app.edge.address(parts), by_proxy: client::is_of_trusted_proxy(&app.edge.proxies, parts) };

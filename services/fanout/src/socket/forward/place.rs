@@ -10,7 +10,7 @@ use crate::limit::{Forwards, NoPlace, Place, Who};
 #[derive(Debug)]
 pub(super) struct Places(Mutex<Forwards<Home>>);
 
-/// A place that is taken, until this is dropped.
+/// A taken place, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     place: Place,

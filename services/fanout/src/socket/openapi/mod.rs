@@ -168,7 +168,7 @@ fn realm() -> Value {
     query("realm", "Users of this realm alone, where there are several.")
 }
 
-/// The answer to what went well, and those that say why not.
+/// The answer to success, and those of the errors.
 fn answers(description: &str, faults: &[u16]) -> Value {
     let mut answers = json!({ "200": { "description": description } });
     for status in faults {
@@ -187,7 +187,7 @@ fn answers(description: &str, faults: &[u16]) -> Value {
     answers
 }
 
-/// The same with what is in the answer of this status, which takes the place of 200.
+/// The same with the content of the answer with this status, instead of 200.
 fn with(mut answers: Value, status: &str, schema: &Value) -> Value {
     let mut good = answers["200"].take();
     good["content"] = json!({ "application/json": { "schema": schema } });

@@ -22,10 +22,10 @@ use crate::socket::bearer;
 use crate::socket::peers::Question;
 use crate::socket::state::App;
 
-/// Where a node takes what others pass on.
+/// The path at which a node accepts tokens that others pass on.
 pub(in crate::socket) const PATH: &str = "/connections/refresh";
 
-/// How many requests are passed on at a time; beyond that a client is told to come back.
+/// How many requests are passed on at a time; further clients are asked to come back.
 const AT_ONCE: usize = 32;
 
 /// The longest answer of another node, in bytes.
@@ -83,7 +83,7 @@ pub(super) async fn ask(
     Err(if is_silent { Failure::Elsewhere } else { Failure::Unknown })
 }
 
-/// What one node answers.
+/// The answer of one node.
 async fn one(app: &App, node: &Alive, passed: &Passed) -> Result<Result<Option<u64>, Failure>, String> {
     let question = Question::Post(PATH, serde_json::to_vec(passed).map_err(|error| error.to_string())?);
     let (status, body) = app.peers.ask(&app.seal, node, question, MOST_BYTES).await?;

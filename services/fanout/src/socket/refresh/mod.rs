@@ -48,7 +48,7 @@ enum Failure {
     Unknown,
     /// It may be on a node that does not answer.
     Elsewhere,
-    /// The connection was negotiated in the old form, whose clients know of no refresh.
+    /// The connection was negotiated in the old form, whose clients do not know refresh.
     OldVersion,
     /// The token would make it another's, or does not allow it.
     Change,
@@ -98,7 +98,7 @@ fn answered(left: Option<u64>) -> Response {
     Json(left.map_or_else(|| json!({}), |left| json!({ "tokenLifetimeSeconds": left }))).into_response()
 }
 
-/// Gives a connection its new token; tells for how many seconds the one that counts now is good.
+/// Gives a connection its new token; returns for how many seconds the current one is valid.
 async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts, reach: Reach) -> Result<Option<u64>, Failure> {
     if !hub.token_refresh {
         return Err(Failure::Disabled);
@@ -113,7 +113,7 @@ async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts, reach: Reach) -
         if others.is_empty() {
             return Err(Failure::Unknown);
         }
-        // Who has no good token asks no other node.
+        // A client without a valid token makes the node ask no other node.
         identify(app, hub, &token, parts).await?;
         return elsewhere::ask(app, hub, parts, named, others).await;
     }
@@ -127,7 +127,7 @@ async fn replace(app: &App, hub: &Arc<HubConfig>, parts: &Parts, reach: Reach) -
     Ok(refreshed.await.unwrap_or(Err(NotRefreshed::Unknown))?.and_then(seconds_left))
 }
 
-/// Who the request's token says it is, if it may be of that connection at all.
+/// The identity of the request's token, if it may be of that connection at all.
 async fn identify(
     app: &App,
     hub: &HubConfig,
@@ -150,7 +150,7 @@ fn named(parts: &Parts) -> Result<Option<String>, Ambiguous> {
 }
 
 impl Failure {
-    /// The code that the client is told, and the answer with it.
+    /// The error code for the client, and the answer with it.
     fn answer(self) -> (&'static str, Response) {
         let (status, code) = match self {
             Self::Disabled => (StatusCode::NOT_FOUND, "refresh_disabled"),
@@ -164,7 +164,7 @@ impl Failure {
         (code, (status, Json(json!({ "error": code }))).into_response())
     }
 
-    /// The answer where the node that has the connection may be one that says nothing just now.
+    /// The answer if the connection may be on a node that does not answer just now.
     fn later() -> (&'static str, Response) {
         let code = "node_unavailable";
         let retry = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];

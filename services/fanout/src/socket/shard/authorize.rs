@@ -13,7 +13,7 @@ impl Shard {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let Authorize { asking, now, hub, who, groups } = question;
-            // An event may have withdrawn since what an earlier answer allowed.
+            // An event may have withdrawn what an earlier answer allowed.
             let still_good = |made_at: &Position| {
                 let known = &shard.shared.context.groups;
                 who.as_ref().is_none_or(|who| {
@@ -28,7 +28,7 @@ impl Shard {
         });
     }
 
-    /// Asks an authorizer again; what it answered before does not count.
+    /// Asks an authorizer again; its earlier answer does not count.
     pub(super) fn ask_again(self: &Rc<Self>, key: Key, ticket: Ticket, question: Authorize) {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {

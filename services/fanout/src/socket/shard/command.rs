@@ -17,7 +17,7 @@ use crate::vocabulary::Identity;
 /// A connection's opening request, with what the connection holds of its node.
 #[derive(Debug)]
 pub struct Arrival {
-    /// What the request told.
+    /// The content of the request.
     pub opening: Opening,
     /// The room that it takes of its node; dropped with the connection, and not before.
     pub hold: Hold,
@@ -29,23 +29,23 @@ pub enum Command {
     /// Take over a WebSocket whose upgrade has been answered: a new connection, or another socket for a
     /// stateful one.
     WebSocket {
-        /// What the request told.
+        /// The content of the request.
         arrival: Arrival,
         /// The socket, without its HTTP wrapping and not registered with any runtime.
         stream: Bare,
-        /// Bytes that the client sent right behind its request.
+        /// Bytes that the client sent right after its request.
         read_ahead: Bytes,
     },
     /// Whether a WebSocket may be opened for this id; asked before the upgrade is answered.
     MayOpen {
-        /// The connection, and who asks.
+        /// The connection, and the caller.
         caller: Caller,
         /// The answer.
         answer: oneshot::Sender<Result<Welcome, Denied>>,
     },
     /// Open a connection whose bytes go into a response body.
     EventStream {
-        /// What the request told.
+        /// The content of the request.
         arrival: Arrival,
         /// The body.
         events: mpsc::Sender<Bytes>,
@@ -54,7 +54,7 @@ pub enum Command {
     },
     /// A poll: the first one opens the connection.
     Poll {
-        /// What the request told.
+        /// The content of the request.
         arrival: Arrival,
         /// Whether the token may still open a connection.
         may_open: bool,
@@ -65,18 +65,18 @@ pub enum Command {
     },
     /// Bytes that a client posted; some clients send their handshake so before their first poll.
     Post {
-        /// What the request told.
+        /// The content of the request.
         arrival: Arrival,
         /// Whether the token may still open a connection.
         may_open: bool,
         /// The bytes.
         bytes: Bytes,
-        /// The answer, once they are taken.
+        /// The answer, once they are received.
         answer: oneshot::Sender<Result<(), Denied>>,
     },
     /// End a long-polling connection.
     Delete {
-        /// The connection, and who asks.
+        /// The connection, and the caller.
         caller: Caller,
         /// The answer.
         answer: oneshot::Sender<Result<(), Denied>>,
@@ -96,7 +96,7 @@ pub enum Command {
         id: ConnectionId,
         /// Its hub.
         hub: Arc<str>,
-        /// Who the token says it is.
+        /// The identity of the token.
         identity: Option<Identity>,
         /// When the token expires that counts then.
         answer: oneshot::Sender<Result<Option<i64>, NotRefreshed>>,
@@ -107,16 +107,16 @@ pub enum Command {
     List {
         /// Which.
         listing: Listing,
-        /// What this node is called.
+        /// The id of this node.
         node: String,
         /// The page.
         answer: oneshot::Sender<Page>,
     },
     /// Whether the shard still answers.
     Probe(oneshot::Sender<()>),
-    /// Tell every connection to come back elsewhere, and end when all are gone.
+    /// Close every connection so that it reconnects elsewhere, and end when all are gone.
     Drain {
-        /// Over how long they are told, one after another.
+        /// Over how long they are closed, one after another.
         over: Duration,
     },
 }

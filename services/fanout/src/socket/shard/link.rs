@@ -25,7 +25,7 @@ pub(super) struct Link {
     pub kind: Kind,
     /// Wakes the link's task.
     pub wake: Notify,
-    /// Wakes whoever waits for room.
+    /// Wakes tasks that wait for room.
     pub drained: Notify,
 }
 
@@ -58,7 +58,7 @@ impl Link {
 }
 
 impl Shard {
-    /// Writes what waits for a connection, as far as its link takes it, and does with the link what is to be done then.
+    /// Writes what waits for a connection, as far as its link takes it, and then does with the link what is due.
     pub(super) fn flush(self: &Rc<Self>, key: Key) {
         let Some(link) = self.link(key) else {
             // A stateful connection may end while it waits for another socket.

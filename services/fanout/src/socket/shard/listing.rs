@@ -31,7 +31,7 @@ impl Shard {
                 page.extend(some.iter().filter_map(|(id, key)| shard.core.borrow().describe(*id, *key, &node)));
                 tokio::task::yield_now().await;
             }
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = answer.send((page, listing.has_more()));
         });
     }

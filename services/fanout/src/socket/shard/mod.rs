@@ -54,10 +54,10 @@ const TICK_DELIVERIES: usize = 256;
 /// How many sockets are written before reads, accepts and timers get a turn. Ten thousand take 90 ms.
 const SOCKETS_PER_TURN: usize = 256;
 
-/// What every shard of a node works with.
+/// What every shard of a node uses.
 #[derive(Debug)]
 pub struct Shared {
-    /// What its core goes by.
+    /// What its core uses.
     pub context: Arc<Context>,
     /// Reads the log again for tabs that return.
     pub replay: Replay,
@@ -191,7 +191,7 @@ impl Shard {
         }
     }
 
-    /// Starts what the core wants to be started, and writes what it wants to be written, as far as that takes one turn.
+    /// Starts the tasks of the core and writes its bytes, as far as that takes one turn.
     fn carry_out(self: &Rc<Self>) {
         self.core().look_after_joining();
         let (mut keys, mut written) = (Vec::new(), 0);

@@ -17,7 +17,7 @@ use crate::shard::{Key, Publish, Ticket};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Shard {
-    /// Publishes an event of one of the caller's orgs and tells the core what became of it.
+    /// Publishes an event of one of the caller's orgs and reports the outcome to the core.
     pub(super) fn publish(self: &Rc<Self>, key: Key, ticket: Ticket, event: Publish) {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {

@@ -41,7 +41,7 @@ impl Shard {
                 Ok(None) => ReplayAnswer::End { cost: replaying.take_cost(), complete: replaying.is_complete() },
                 Ok(Some(events)) => {
                     let (cost, complete) = (replaying.take_cost(), replaying.is_complete());
-                    // Before the core is told: it may want to go on at once, or to end it.
+                    // Before the core hears of it: it may want to continue at once, or to end it.
                     self.replays.borrow_mut().insert(ticket, replaying);
                     ReplayAnswer::Batch { events, cost, complete }
                 }

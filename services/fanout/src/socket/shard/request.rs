@@ -20,7 +20,7 @@ use crate::shard::{Denied, Key, PollAnswer};
 const LOOKS: Duration = Duration::from_millis(20);
 
 impl Shard {
-    /// Carries out what the HTTP side asks; whoever asked may have left, then the answer is for nobody.
+    /// Carries out a request of the HTTP side; if its client has left, nobody gets the answer.
     pub(super) fn request(self: &Rc<Self>, command: Command) {
         match command {
             Command::WebSocket { arrival, stream, read_ahead } => self.take_socket(arrival, stream, &read_ahead),
@@ -102,7 +102,7 @@ impl Shard {
         })
     }
 
-    /// Keeps what a connection holds of its node; another socket of it takes the place of the last one.
+    /// Keeps what a connection holds of its node; another socket of it replaces the last one.
     fn hold(&self, key: Key, hold: Hold) {
         match self.holds.borrow_mut().entry(key) {
             Entry::Occupied(known) => known.get().follow(hold),

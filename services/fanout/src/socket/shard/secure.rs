@@ -11,7 +11,7 @@ use rustls::ServerConnection;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// What a record has beside its content, at most: in TLS 1.2 a header, a number and a tag.
+/// The overhead of a record, at most: in TLS 1.2 a header, a number and a tag.
 const RECORD: usize = 29;
 
 /// A socket within TLS.
@@ -25,7 +25,7 @@ pub(super) struct Secure {
     finishes: Cell<bool>,
 }
 
-/// What one read brought.
+/// The result of one read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Came {
     /// The bytes on the wire.
@@ -66,7 +66,7 @@ impl Secure {
         &self.tcp
     }
 
-    /// Whether something is sealed that the socket has not taken yet.
+    /// Whether encrypted bytes wait that the socket has not taken yet.
     pub(super) fn waits(&self) -> bool {
         self.session.borrow().wants_write()
     }
@@ -76,7 +76,7 @@ impl Secure {
         if self.waits() { self.sealed.get() } else { 0 }
     }
 
-    /// Sends what is sealed, as far as the socket takes it; whether it took any.
+    /// Sends encrypted bytes, as far as the socket takes them; returns whether it took any.
     ///
     /// # Errors
     /// If the connection fails.
@@ -101,10 +101,10 @@ impl Secure {
         Ok(sent > 0)
     }
 
-    /// Seals frames and sends them. What it says that it took is sealed, and sent as soon as the socket takes it.
+    /// Encrypts frames and sends them. What it returns as taken is encrypted, and sent as soon as the socket takes it.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] while the socket has not taken what was sealed before, or if the connection fails.
+    /// [`ErrorKind::WouldBlock`] while the socket has not taken earlier bytes, or if the connection fails.
     pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.send()?;
         if self.waits() {
@@ -116,10 +116,10 @@ impl Secure {
         Ok(taken)
     }
 
-    /// Reads some of what came into the session; what it opens is then [`Self::opened`].
+    /// Reads some bytes into the session; decrypted ones are then in [`Self::opened`].
     ///
     /// # Errors
-    /// At the end, or if the connection fails, or the client breaks the rules of TLS, which it is told.
+    /// At the end, or if the connection fails, or the client breaks the TLS protocol, about which it gets an alert.
     pub(super) fn receive(&self) -> io::Result<Came> {
         let mut session = self.session.borrow_mut();
         let bytes = match session.read_tls(&mut Socket(&self.tcp)) {
@@ -130,7 +130,7 @@ impl Secure {
         };
         let fault = session.process_new_packets().err();
         drop(session);
-        // An answer to the client's end of TLS, or what it did wrong.
+        // An answer to the client's end of TLS, or an alert.
         let sent = self.send();
         match fault {
             Some(fault) => Err(io::Error::new(ErrorKind::InvalidData, fault)),
@@ -138,7 +138,7 @@ impl Secure {
         }
     }
 
-    /// Takes some of what was opened; none if there is nothing more for now.
+    /// Takes some decrypted bytes; none if there is nothing more for now.
     ///
     /// # Errors
     /// At the end.
@@ -152,7 +152,7 @@ impl Secure {
         }
     }
 
-    /// Says that nothing more comes, once all that was sealed is sent.
+    /// Ends TLS, once all encrypted bytes are sent.
     ///
     /// # Errors
     /// If the connection fails.

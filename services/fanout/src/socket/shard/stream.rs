@@ -35,7 +35,7 @@ impl Stream {
         }
     }
 
-    /// Whether something is sealed that the socket has not taken yet.
+    /// Whether encrypted bytes wait that the socket has not taken yet.
     pub(super) fn waits(&self) -> bool {
         match self {
             Self::Plain(_) => false,
@@ -43,7 +43,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more comes.
+    /// Announces that nothing more comes.
     pub(super) fn finish(&self) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => SockRef::from(tcp).shutdown(Shutdown::Write),

@@ -16,12 +16,12 @@ use crate::shard::{Key, READ};
 const LAPS_PER_TURN: usize = 4;
 
 impl Shard {
-    /// Serves a WebSocket until it is done with or another has taken its place.
+    /// Serves a WebSocket until it is finished or another has replaced it.
     pub(super) async fn serve_web_socket(self: Rc<Self>, key: Key, link: Rc<Link>) {
         let Kind::WebSocket(stream) = &link.kind else { return };
         let mut laps = 0;
         if let Stream::Tls(secure) = stream {
-            // What came right behind the request is in the session, and the socket would not say so.
+            // Bytes that came right after the request are in the session, and the socket would not announce them.
             self.take_opened(key, secure, READ);
         }
         self.carry_out();
@@ -53,7 +53,7 @@ impl Shard {
             } else {
                 woken.await
             };
-            // Another socket may have taken this one's place meanwhile: what this one says is not the connection's.
+            // Another socket may have replaced this one meanwhile: its bytes are then not the connection's.
             if let Some(ready) = ready
                 && self.is_current(key, &link)
             {

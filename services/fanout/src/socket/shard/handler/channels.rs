@@ -46,7 +46,7 @@ impl Channels {
         ids.iter().filter_map(|id| self.unread.remove(id)).collect()
     }
 
-    /// Ends the uploads of a call: what still comes of them is ignored.
+    /// Ends the uploads of a call: later items of them are ignored.
     pub(super) fn end_uploads(&mut self, ids: &[String]) {
         for id in ids {
             self.uploads.remove(id);
@@ -77,7 +77,7 @@ impl Channels {
             (Some(_), _) => {}
             (None, outcome) => {
                 if let Some(question) = self.questions.remove(id) {
-                    // Whoever asked may have given up.
+                    // The caller may have given up.
                     let _ = question.send(outcome);
                 }
             }
