@@ -9,31 +9,31 @@ pub(crate) enum Rule {
     StateBeforeLog,
     /// A node takes connections once it has read what was there when it started.
     ReadyAfterReadingBack,
-    /// What was published to a new stream before the node noticed is told to its open tabs.
+    /// What was published to a new stream before the node noticed is delivered to its open tabs.
     NewStreamLive,
     /// Open tabs go on in a new stream from its window.
     NewStreamFelt,
-    /// The state of a new stream is read once its window was told.
+    /// The state of a new stream is read once its window was delivered.
     StateOfNewStream,
-    /// Tabs that were open then come back, to be held against that state.
+    /// Tabs that were open then come back, to be checked against that state.
     CloseForNewState,
     /// The state is read again after records were lost.
     StateAfterGap,
     /// Tabs that were open when records were lost come back with their cursors.
     CloseAtGap,
-    /// No cursor is told beyond lost records before tabs have felt that they are lost.
+    /// No cursor goes beyond lost records before tabs were closed for them.
     GapBeforeCursors,
     /// Where the reader passes places without a record, the node comes as far.
     HolesArePassed,
-    /// An event that comes twice is told once.
+    /// An event that comes twice is delivered once.
     Deduplicate,
-    /// The replay of a dead letter is told if its record was learnt when nobody was told of it.
+    /// The replay of a dead letter is delivered if its record was only learnt.
     ReplayOfLearnt,
     /// What cannot be used gets its letter also if it was stored while no node ran.
     LettersWhileReadingBack,
     /// A token that a logout has ended is refused where a connection opens.
     RefusedAtConnect,
-    /// Groups are announced before a connect looks at what is known.
+    /// Groups are announced before a connect reads the state.
     JoinBeforeLook,
     /// A token is looked at again once its connection has joined its groups.
     LookAfterJoining,
@@ -41,7 +41,7 @@ pub(crate) enum Rule {
     LogoutFelt,
     /// Another token saves no tab that a logout has ended.
     EndedNotRefreshed,
-    /// An org that is closed is felt by the tabs that are open.
+    /// An org that is closed ends the tabs that are open.
     OrgCloseFelt,
     /// Whether its org is closed is looked at again once a connection has joined its groups.
     OrgLookedAt,
@@ -51,17 +51,17 @@ pub(crate) enum Rule {
     WithdrawalFelt,
     /// A change of roles puts open tabs into other groups.
     RolesFelt,
-    /// Whoever may name any org hears the groups that they joined for others.
+    /// Users who may name any org hear the groups that they joined for other orgs.
     OtherOrgsHeard,
-    /// Whoever may name any org no more leaves the groups of others.
+    /// Users who may no longer name any org leave the groups of other orgs.
     OtherOrgsLeft,
     /// What comes too early waits for its turn.
     Throttled,
-    /// What waits is told once its turn has come.
+    /// What waits in a throttle is sent once its turn has come.
     ThrottledTold,
-    /// No cursor lies behind what waits for its turn.
+    /// No cursor goes beyond what waits in a throttle.
     HeldInCursors,
-    /// A resume gives of a granted group what lies inside its grants.
+    /// A resume sends of a granted group only what is within its grants.
     GrantsOnResume,
     /// A resume begins at the cursor.
     ResumeFromCursor,
@@ -69,25 +69,25 @@ pub(crate) enum Rule {
     IncompleteSaid,
     /// `Cursor()` is no further than the deliveries that were handed to the tab.
     CursorBehindDeliveries,
-    /// What is retained is told to a tab that has caught up.
+    /// What is retained is sent to a tab that has caught up.
     RetainedTold,
     /// A tab hears nothing before it has said where it stands.
     WaitsToBeTold,
     /// A cursor beyond where a tab became live, before it has resumed, is not complete.
     ClaimsNoMore,
-    /// A replay turns no state back that was told live.
+    /// A replay turns no state back that was sent live.
     NeverTurnsBack,
-    /// A tab that says nothing hears after a moment.
+    /// A tab that says nothing gets its notifications after a moment.
     QuietHears,
-    /// What waits for a tab is told in the order in which it came.
+    /// What waits for a tab is sent in the order in which it came.
     OrderKept,
     /// A tab that takes less than comes reads on from the log.
     BehindReadsOn,
     /// What is kept for a tab that waits is bounded in memory.
     WaitsWithinBounds,
-    /// Deliveries are held against a tab's orgs again.
+    /// Deliveries are checked against a tab's orgs again.
     OrgsChecked,
-    /// A partition of which a cursor's holder has heard nothing is complete only from its first record on.
+    /// A resume is complete for a partition that its cursor's holder knows nothing of only from its first record on.
     UnreadFromFirst,
     /// A user who is in a place by one tab does not come again by another.
     PresentOnce,
@@ -107,9 +107,9 @@ pub(crate) enum Rule {
     EndedAreGone,
     /// A tab hears of changes in a place only behind its snapshot.
     ChangesBehindSnapshot,
-    /// A tab that could not be told of a change is told anew who is there.
+    /// A tab that missed a change gets another snapshot.
     SnapshotAfterGap,
-    /// Who has come is told to the others.
+    /// The others are told who has joined.
     OthersAlone,
     /// Users of one org hear nothing of who is there of another.
     RoomsOfOrgs,

@@ -7,8 +7,8 @@ use crate::tls::{Asking, Trust};
 
 /// A client, and the scheme of the port's URLs.
 ///
-/// It trusts whoever shows the very certificate that the configuration names, and whomever the nodes trust; and shows what
-/// the nodes show each other.
+/// It trusts the certificate that the configuration names and those that the nodes trust, and shows the certificate
+/// that nodes show each other.
 ///
 /// # Errors
 /// Why there is none.

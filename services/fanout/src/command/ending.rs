@@ -121,7 +121,7 @@ pub(super) fn telling(drain: Duration, has_others: bool, connections: usize) -> 
     drain.saturating_sub(LEAVING.min(drain / 2)).min(longest)
 }
 
-/// Tells every connection to come back elsewhere, one after another `over` a time, and waits so long until the shards
+/// Closes every connection so that it reconnects elsewhere, one after another `over` a time, and waits until the shards
 /// have none left.
 pub(crate) async fn drained(app: &App, threads: Vec<JoinHandle<()>>, wait: Duration, over: Duration) {
     if !drain(&app.shards, threads, wait, over).await {

@@ -109,8 +109,8 @@ async fn serve(file: PathBuf, loaded: Loaded, telemetry: &mut Guard) -> Result<(
         Err(error) => tracing::error!(%error, "stopping"),
     }
     app.draining.store(true, Ordering::Release);
-    // The listener stays open meanwhile: a client that polls hears of the end by its next poll, and one that
-    // negotiates is told to go elsewhere instead of finding nobody.
+    // The listener stays open meanwhile: a polling client learns of the end by its next poll, and one that negotiates
+    // is sent elsewhere instead of finding nobody.
     let last_told = Instant::now() + over;
     drained(&app, node.shards, drain, over).await;
     if let Some(rosters) = rosters.filter(|_| has_others) {

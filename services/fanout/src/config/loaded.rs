@@ -71,8 +71,8 @@ fn compile(sources: &[Source], config: &Config, registry: &Registry) -> Result<R
     if ungranted.is_empty() { Ok(routes) } else { Err(ungranted) }
 }
 
-/// Routes of services of which no schema is known, where no folder of schemas is named: that alone is told, and not of
-/// each route that there is no such event.
+/// Routes of services without a known schema, if no folder of schemas is configured: only this is reported, and not for
+/// each route that its event is unknown.
 fn forgotten_schemas(config: &Config, sources: &[Source], registry: &Registry) -> Option<Fault> {
     if config.schemas.is_some() {
         return None;

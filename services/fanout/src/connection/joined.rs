@@ -22,8 +22,8 @@ pub(crate) struct Joined {
     pub method: Arc<Declared>,
     /// Which of its conditions the call has met.
     pub met: Met,
-    /// The org that the group belongs to, where it is none of the connection's own: what is of that org is heard through
-    /// this group and no other.
+    /// The org that the group belongs to, if it is not the connection's own: events of that org are heard only through
+    /// this group.
     pub org: Option<Id>,
     /// How the authorizer that let it in is asked again.
     pub recheck: Option<Box<Recheck>>,

@@ -1,5 +1,5 @@
-//! No code behind hubs, to which a client might send anything but calls: what stands in the place of `streaming.rs`
-//! without the feature `embed`.
+//! Takes the place of `streaming.rs` without the feature `embed`: there is no code behind hubs to which a client could
+//! send anything but calls.
 
 use fanfare_signalr::Message;
 

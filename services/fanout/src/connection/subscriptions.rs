@@ -55,8 +55,8 @@ impl Subscriptions {
         self.memberships.iter().any(by_claims) || self.joined.live_in(groups, place)
     }
 
-    /// Whether it is in one of these groups and was by its grant when this was said: a tab that has not heard anything is
-    /// replayed all of that.
+    /// Whether it is in one of these groups and was granted it at this place: a connection that has not heard anything
+    /// is replayed all of that.
     pub(crate) fn was_in(&self, groups: &[GroupName], place: Place) -> bool {
         let joined = self.joined.iter().map(|joined| &joined.membership);
         self.memberships
@@ -89,8 +89,8 @@ impl Subscriptions {
             })
     }
 
-    /// Makes every group live from `until`: all up to there was told or is replayed. False if the stream was made anew
-    /// meanwhile, which changes nothing.
+    /// Makes every group live from `until`: everything up to there was sent or is replayed. False if the stream was
+    /// recreated meanwhile; then nothing changes.
     pub(crate) fn go_live_from(&mut self, until: &Position) -> bool {
         match &mut self.live_from {
             Some(from) if from.incarnation() == until.incarnation() => {
@@ -134,8 +134,8 @@ impl Subscriptions {
         self.joined.renew(from);
     }
 
-    /// The groups through which a connection may hear something of an org (rule 1.2): all of them if it is its own, or told
-    /// across orgs; else those that it has joined for that org.
+    /// The groups through which a connection may hear an event of an org (rule 1.2): all of them if the org is its own
+    /// or the route crosses orgs; otherwise those that it has joined for that org.
     pub(crate) fn audible<'g>(
         &self,
         identity: Option<&Identity>,

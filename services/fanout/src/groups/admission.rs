@@ -214,8 +214,8 @@ fn admissible(known: &Projection, hub: &HubConfig, who: &Identity) -> Result<Vec
     closed_org(known, hub, who, &held).map_or(Ok(roles), |reason| Err(Refused::OrgClosed(reason)))
 }
 
-/// Why an identity's own org is closed to a hub. Whoever may name any org is let in all the same: somebody has to look
-/// after an org that is closed.
+/// Why an identity's own org is closed to a hub. Users who may name any org are admitted anyway: somebody has to look
+/// after a closed org.
 fn closed_org(known: &Projection, hub: &HubConfig, who: &Identity, roles: &[String]) -> Option<Arc<str>> {
     let reason = known.orgs().closed(&hub.path, who.claims().org.as_ref()?)?;
     (!hub.may_name_org(roles)).then(|| Arc::clone(reason))

@@ -31,7 +31,7 @@ pub struct Signature {
     pub uploads: usize,
 }
 
-/// What a call's name stands for on a hub.
+/// The method that a name means on a hub.
 #[derive(Clone)]
 pub enum Method {
     /// One of Fanfare's own.
@@ -73,8 +73,8 @@ impl Methods {
         self.handlers.request(hub, parts)
     }
 
-    /// What a name stands for and how it is called; names are matched without regard to case, as ASP.NET
-    /// does and its own tests rely on.
+    /// The method of a name and how it is called; names match without regard to case, as in ASP.NET, whose own tests
+    /// rely on that.
     #[must_use]
     pub fn find(&self, hub: &str, target: &str) -> Option<(Method, Signature)> {
         if let Some((code, signature)) = self.handlers.find(hub, target) {

@@ -1,5 +1,5 @@
-//! No code behind hubs: what stands in the place of `handler.rs` without the feature `embed`. Nothing here has a value, so
-//! that what would handle one is no part of the program.
+//! Takes the place of `handler.rs` without the feature `embed`: there is no code behind hubs. No type here has a value,
+//! so the compiler drops the code that would handle one.
 
 use std::sync::Arc;
 

@@ -12,8 +12,8 @@ use crate::vocabulary::reached_over;
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Nodes {
-    /// Tells the others the address of this node's operator's port: the one that is listened on, and where that is every
-    /// address of the machine, the one from which it reaches the broker. Waits while there is none; gives it back. It says
+    /// Finds the address of this node's operator's port for the other nodes: that of the listener, or, if that is every
+    /// address of the machine, the one from which it reaches the broker. Waits while there is none; returns it. It says
     /// whether TLS is spoken there.
     pub async fn find_address(&self, listened: SocketAddr, tls: bool, brokers: Vec<String>) -> String {
         let ip = if listened.ip().is_unspecified() { towards(listened.ip(), &brokers).await } else { listened.ip() };

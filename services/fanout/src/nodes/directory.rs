@@ -70,8 +70,8 @@ type Held = BTreeMap<NodeId, BTreeMap<String, Bytes>>;
 pub struct Directory {
     own: Own,
     known: BTreeMap<NodeId, Known>,
-    /// The ids that ended last. The record that ends a lease is gone from a compacted stream once its node, which has
-    /// not read it yet, renews that lease; so whoever remembers ends it again.
+    /// The ids that ended last. The record that ends a lease disappears from a compacted stream if its node, which has
+    /// not read it yet, renews that lease; a node that remembers then ends it again.
     ended: VecDeque<NodeId>,
     /// Those that went while this node knew them, for operators.
     left: VecDeque<Left>,

@@ -28,8 +28,8 @@ impl Driver {
         Self { nodes, broker }
     }
 
-    /// Runs until `stop`, then ends the lease and takes back what the node said. `heard` is told what is read, in its
-    /// order; what it is told once it may be told again after a reader had to begin anew.
+    /// Runs until `stop`, then ends the lease and withdraws the node's records. `heard` gets everything that is read,
+    /// in order, and again from the start if a reader had to begin anew.
     pub async fn run(self, stop: CancellationToken, mut heard: impl FnMut(News) + Send) {
         let leave = async {
             stop.cancelled().await;

@@ -97,7 +97,7 @@ impl<'r> Intake<'r, '_> {
     /// Takes a record in: it is decoded, routed and folded.
     pub(crate) fn take(self, record: &Arc<Record>, written: &Written, mode: Mode) -> Taken<'r> {
         if mode != Mode::State {
-            // First to where a resume finds it: once it is folded, tabs are told that they are live behind it.
+            // First to where a resume finds it: once it is folded, new connections are live after it.
             self.recent.push(Arc::clone(record));
         }
         let mut taken = Taken {
@@ -114,8 +114,8 @@ impl<'r> Intake<'r, '_> {
                 if mode != Mode::State {
                     self.groups.fold(|known| known.skip(record));
                 }
-                // No node ran when this was stored, so nobody has written its letter yet. The broker keeps one letter for a
-                // record, however often it is written. State is read ahead and stands in the log as well.
+                // No node ran when this was stored, so nobody has written its letter yet. The broker keeps one letter
+                // for a record, however often it is written. State is read ahead and is in the log as well.
                 let is_owed = match mode {
                     Mode::State => false,
                     Mode::CatchingUp => kept(Rule::LettersWhileReadingBack),
@@ -136,7 +136,7 @@ impl<'r> Intake<'r, '_> {
             taken.letter = Some(Unusable::Conflict);
         }
         if mode == Mode::Live {
-            // Of what is out of date part may be news all the same, and is felt even if nothing is told.
+            // A part of an outdated event may still be new, and has its effect even if nothing is sent.
             taken.effects.on_connections = folded.effects.clone().into();
             let tells = match folded.verdict {
                 Verdict::New => true,
@@ -167,8 +167,8 @@ impl<'r> Intake<'r, '_> {
         Ok(Some((routed?, Arc::new(event))))
     }
 
-    /// Whether this is the replay of a dead letter whose record this node could use when it read the log back: then
-    /// nobody was told of it.
+    /// Whether this is the replay of a dead letter whose record this node could use when it read the log back: then it
+    /// has delivered nothing.
     fn is_news_as_replay(self, record: &Record, event: &Event) -> bool {
         let is_replay = replay_of(&record.message).is_some() && kept(Rule::ReplayOfLearnt);
         is_replay && self.groups.fold(|known| known.tells_replay(event))
@@ -204,7 +204,7 @@ impl<'r> Intake<'r, '_> {
         turns.into_iter().map(|turn| self.notify(turn)).collect()
     }
 
-    /// Tells cursors what waits.
+    /// Notes for cursors what waits.
     pub(crate) fn hold(self) {
         let held = self.throttles().held();
         self.groups.hold(held);
@@ -240,8 +240,8 @@ impl<'r> Effects<'r> {
         self.told.is_some()
     }
 
-    /// The next step: all that is told, then what connections must feel. After the last, cursors may be told that lie
-    /// behind the record.
+    /// The next step: first everything that is sent, then the effects on connections. After the last step, cursors may
+    /// claim a position after the record.
     pub(crate) fn next(&mut self, intake: Intake<'_, '_>) -> Option<Effect> {
         if let Some(turn) = self.turns.pop_front() {
             return Some(intake.notify(turn));

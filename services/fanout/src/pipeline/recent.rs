@@ -85,7 +85,7 @@ impl RecentRecords {
         Self { ring: RwLock::new(ring), limit, shed: AtomicBool::new(false) }
     }
 
-    /// Told of a reader that begins behind `after`: if that is not where the last one ended, what is here is of no use.
+    /// A reader begins after `after`: if that is not where the last one ended, the records here are of no use.
     pub(crate) fn begin(&self, after: &Position) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         if ring.head != *after {
@@ -104,8 +104,8 @@ impl RecentRecords {
         }
     }
 
-    /// Takes the next record. To be called before anybody is told that it was read: a tab that joins behind it must find
-    /// it here.
+    /// Takes the next record. To be called before anybody learns that it was read: a connection that joins after it
+    /// must find it here.
     pub(crate) fn push(&self, record: Arc<Record>) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         if !ring.head.advance(&record) {
@@ -173,7 +173,7 @@ impl RecentRecords {
     }
 }
 
-/// Whether a record lies where a position has been, and cannot have been there then.
+/// Whether a record is at a place that a position covers, and cannot have been there then.
 fn is_younger(record: &Record, after: &Position) -> bool {
     after.newest() > 0 && record.time > after.newest() && after.covers(record.partition, record.offset)
 }

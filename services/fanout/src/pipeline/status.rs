@@ -12,8 +12,8 @@ const MAX_LAG: Duration = Duration::from_secs(10);
 /// A node is degraded if the schema registry gives no answer for longer than this.
 const MAX_SCHEMAS_AWAY: Duration = Duration::from_secs(10);
 
-/// For how long a log that was made anew, or has lost its end, is a reason to be degraded: what was acknowledged may be
-/// lost, and somebody should look.
+/// How long a recreated log, or one that has lost its end, makes the node degraded: acknowledged events may be lost,
+/// and somebody should look.
 const REPLACED_IS_TOLD: Duration = Duration::from_secs(600);
 
 /// The last report of the reader.

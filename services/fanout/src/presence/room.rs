@@ -21,8 +21,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// What stands for this room in the name of a record: the same on every node, and short however long the group's
-    /// name is.
+    /// Identifies this room in the key of a record: the same on every node, and short however long the group's name is.
     #[must_use]
     pub(crate) fn digest(&self) -> String {
         let org = self.org.as_ref().map_or("", Id::as_str);

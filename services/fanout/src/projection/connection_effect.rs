@@ -33,9 +33,9 @@ pub enum ConnectionEffect {
     OrgClosed(ClosedOrg),
     /// The stream is a new one, read from here on: everything after it is live for every connection.
     Renewed(Position),
-    /// This node has learnt of something that it tells nobody of, a lost part of the stream or the state of a new one:
-    /// connections come back with the cursors that they have, are held against what is known now, and are told by
-    /// their resume that something is missing.
+    /// This node has learnt something that it delivers to nobody: a lost part of the stream, or the state of a new one.
+    /// Clients reconnect with their cursors, are checked against the current state, and their resume says that
+    /// something is missing.
     Gap,
 }
 

@@ -34,8 +34,8 @@ impl Projection {
         }
         let folded = self.learn(record, event, matches, false);
         if folded.verdict == Verdict::Stale {
-            // What it is older than may be its own duplicate, which was learnt ahead with the state and told to nobody.
-            // When that comes it is news.
+            // The newer one may be its own duplicate, which was learnt ahead with the state and not delivered. When
+            // that comes it is new.
             self.seen.retract();
         }
         folded

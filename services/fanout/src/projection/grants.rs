@@ -184,7 +184,7 @@ impl Grants {
     #[must_use]
     pub fn withdrawn_since(&self, hub: &Arc<str>, who: &Identity, group: &GroupName, made_at: &Position) -> bool {
         // Offsets of two incarnations have no order, but the broker's time has: 0 is that of a stream of which nothing
-        // was read yet, and what is known then is of the one before it.
+        // was read yet, and everything known then is from the one before it.
         let after = |place: Place, incarnation: u64| {
             if incarnation == made_at.incarnation() {
                 return !place.is_within(made_at);

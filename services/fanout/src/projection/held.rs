@@ -15,7 +15,8 @@ impl Held {
         Self(hubs.into_iter().filter(|(_, firsts)| !firsts.is_empty()).collect())
     }
 
-    /// How far a tab of a hub was told that was handed all up to a position but for what waits (rule 2.10).
+    /// How far a connection of a hub has been sent everything, if it got all up to a position except what waits (rule
+    /// 2.10).
     #[must_use]
     pub fn before(&self, hub: &str, position: Position) -> Position {
         let Some(firsts) = self.0.get(hub) else { return position };

@@ -122,9 +122,9 @@ pub struct Projection {
     /// By which logouts, roles, ids and places are forgotten; begins once the log has been read back. Until then
     /// nothing is forgotten because of its age.
     clock: Option<AgeClock>,
-    /// Where the node was in the stream before this one, as long as open tabs have not felt all of the new one.
+    /// Where the node was in the previous stream, until open connections have felt all of the new one.
     before: Option<Position>,
-    /// Whether nobody is told of what is read, since it was there before the node started.
+    /// Whether records are only learnt, since they were there before the node started.
     reads_back: bool,
 }
 
@@ -148,7 +148,7 @@ pub struct Sizes {
 }
 
 impl Projection {
-    /// What is known before anything was read.
+    /// The state before anything was read.
     #[must_use]
     pub fn new(position: Position, bounds: &Bounds) -> Self {
         Self {
@@ -171,7 +171,7 @@ impl Projection {
 
     /// Goes on from another position: before the state is read ahead, after it, or in a new incarnation.
     ///
-    /// What is known stays: a logout holds whatever became of the stream that told of it.
+    /// The state stays: a logout holds, whatever became of the stream that it was in.
     pub fn continue_from(&mut self, position: Position) {
         if position.incarnation() != self.position.incarnation() {
             self.times = ReadTimes::default();
@@ -179,10 +179,10 @@ impl Projection {
         self.position = position;
     }
 
-    /// Goes on in a new stream, of which open tabs are told what lies behind `start`.
+    /// Continues in a new stream, of which open connections get everything after `start`.
     ///
-    /// Unless that is all of it, their cursors stay in the old stream until [`Self::end_renewal`]: one of the new would say
-    /// that they have what lies before `start`, too.
+    /// Unless that is all of it, their cursors stay in the old stream until [`Self::end_renewal`]: a cursor of the new
+    /// stream would also claim what is before `start`.
     pub fn renew(&mut self, start: Position, is_all: bool) {
         if !is_all {
             self.before.get_or_insert_with(|| self.position.clone());
@@ -190,7 +190,7 @@ impl Projection {
         self.continue_from(start);
     }
 
-    /// Notes that no tab is open any more that was when the stream was made anew.
+    /// Notes that all connections from before the stream was recreated are closed.
     pub fn end_renewal(&mut self) {
         self.before = None;
     }
@@ -208,13 +208,13 @@ impl Projection {
         }
     }
 
-    /// Notes that what is read from now on is told.
+    /// Notes that records from now on are delivered.
     pub fn end_reading_back(&mut self) {
         self.reads_back = false;
     }
 
-    /// Whether the replay of a dead letter tells of an event that nobody was told of, since this node could use its
-    /// record when it read the log back. Once told, it is.
+    /// Whether the replay of a dead letter is about an event that was not delivered, since this node could use its
+    /// record when it read the log back. From now on it counts as delivered.
     pub fn tells_replay(&mut self, event: &Event) -> bool {
         self.seen.tell(&event.attributes.dedup_id())
     }
@@ -231,7 +231,7 @@ impl Projection {
         &self.times
     }
 
-    /// Moves past a record that tells nothing, such as one that cannot be decoded.
+    /// Moves past a record without an event, such as one that cannot be decoded.
     pub fn skip(&mut self, record: &Record) {
         self.times.note(record);
         self.position.advance(record);

@@ -9,14 +9,14 @@ use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
 
 impl Projection {
-    /// Whether a notification speaks of a slot, of roles or of an access of which a higher revision lies before a cursor.
+    /// Whether a higher revision of a notification's slot, roles or access is before a cursor.
     ///
     /// A replay begins at the cursor, so by itself it does not know what came before. Events of two types about one
-    /// thing have keys of their own, and on Kafka lie in two partitions: a flag's removal may be before the cursor and
-    /// the toggle that it overtook behind it. That was told to nobody; told now, the removed flag would be shown.
+    /// thing have their own keys, and on Kafka are in two partitions: a flag's removal may be before the cursor and the
+    /// older toggle after it. That toggle was not delivered live; if it were sent now, the removed flag would be shown.
     ///
-    /// By revisions alone. Without them the log's order counts, and what a replay gives is in that order. What was
-    /// overtaken behind the cursor was told live, and is told again.
+    /// By revisions alone. Without them the log's order counts, and a replay sends in that order. What was overtaken
+    /// after the cursor was sent live, and is sent again.
     #[must_use]
     pub fn had_newer(&self, route: &Route, event: &Event, cursor: &Position) -> bool {
         let Some(revision) = event.record.revision() else { return false };
@@ -43,8 +43,8 @@ impl Projection {
 }
 
 impl Projection {
-    /// Whether what counts of a notification's slot lies behind `until`, for one of the groups that `is_in` knows, or
-    /// removed it: then that comes live, or has come, and an older value must not come behind it (rule 2.9).
+    /// Whether the current notification of a slot is after `until`, for one of the groups that `is_in` knows, or
+    /// removed it: then it comes live, or has come, and an older value must not come after it (rule 2.9).
     #[must_use]
     pub fn comes_newer(
         &self,

@@ -17,7 +17,7 @@ pub struct ClosedOrg {
     pub hub: Arc<str>,
     /// The org.
     pub org: Id,
-    /// What its members are told.
+    /// The reason that its members get.
     pub reason: Arc<str>,
 }
 

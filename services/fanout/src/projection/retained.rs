@@ -26,7 +26,7 @@ pub struct Retained {
     pub is_repeated: bool,
 }
 
-/// What a slot is told apart by: its name holds hub, target, org and key.
+/// The identity of a slot: its name contains hub, target, org and key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
     hub: Arc<str>,
@@ -42,14 +42,14 @@ impl Slot {
     }
 }
 
-/// The groups that are told a value, and the route that asked for it.
+/// The groups that get a value, and the route that retains it.
 type ToldTo = SmallVec<[(GroupName, Arc<Route>); 1]>;
 
-/// What each group of a hub is told.
+/// The values of each group of a hub.
 type ByGroup = HashMap<(Arc<str>, GroupName), BTreeMap<Slot, Retained>>;
 
-/// A value, by the groups that are told and the route that asked for it; none once it is removed: revision and
-/// place stay, so that a late older value does not come back.
+/// A value, by the groups that get it and the route that retains it; none once it is removed. Revision and place stay,
+/// so that a late older value does not come back.
 #[derive(Debug, Clone, Default)]
 struct Held {
     told: ToldTo,
@@ -61,9 +61,9 @@ struct Held {
 /// A value for a slot.
 #[derive(Debug)]
 pub struct Setting<'a> {
-    /// What is told.
+    /// The notification.
     pub retained: Retained,
-    /// Who is told.
+    /// Its groups.
     pub groups: &'a [GroupName],
     /// The producer's revision, if it gave one.
     pub revision: Option<i64>,
@@ -109,7 +109,7 @@ impl RetainedSet {
         let (added, gone) = versions.add(Version { revision, place, value: held }, Memory::NONE);
         match added {
             Precedence::Again => {
-                // Another route of the same event: its groups are told as well.
+                // Another route of the same event: its groups get it as well.
                 if let Some(version) = versions.at_mut(place).filter(|version| version.value.event.is_some() && keep) {
                     let known = version.value.told.clone();
                     version.value.told.extend(told().filter(|new| !known.iter().any(|(group, _)| *group == new.0)));
@@ -146,7 +146,7 @@ impl RetainedSet {
         self.slots.get(slot)?.highest_revision()
     }
 
-    /// Where what counts of a slot was said, and the groups that are told: none if that removed it.
+    /// The place of a slot's current event, and the groups that get it: none if it removed the value.
     pub(super) fn current(&self, slot: &Slot) -> Option<(Place, impl Iterator<Item = &GroupName>)> {
         let now = self.slots.get(slot)?.current()?;
         Some((now.place, now.value.told.iter().map(|(group, _)| group)))
@@ -171,7 +171,7 @@ impl RetainedSet {
     }
 }
 
-/// Brings what the groups are told in line with what counts now; `before` is what counted.
+/// Updates the values of the groups to what counts now; `before` is what counted.
 fn show(by_group: &mut ByGroup, slot: &Slot, before: Option<(Place, ToldTo)>, now: &Version<Held>) {
     let gone = before.filter(|(place, _)| *place != now.place);
     for (group, _) in gone.into_iter().flat_map(|(_, told)| told) {
@@ -216,7 +216,7 @@ impl Digest for RetainedSet {
     }
 }
 
-/// The groups that are told what counts, in one order.
+/// The groups that get the current value, in one order.
 fn told(versions: &Versions<Held>) -> Vec<&GroupName> {
     let mut told: Vec<_> =
         versions.current().into_iter().flat_map(|now| &now.value.told).map(|(group, _)| group).collect();

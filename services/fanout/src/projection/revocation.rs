@@ -16,8 +16,8 @@ pub struct Revocations {
     times: HashMap<Subject, i64>,
     /// The same by time, to forget the oldest first.
     by_time: BTreeSet<(i64, Subject)>,
-    /// Tokens issued at or before this are refused whoever they are for: what had to be forgotten early
-    /// is replaced by something stricter, never by nothing.
+    /// Tokens issued at or before this are refused for everybody: what had to be forgotten early is replaced by
+    /// something stricter, never by nothing.
     everyone: Option<i64>,
     limit: usize,
 }

@@ -38,7 +38,7 @@ pub struct Seen {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     body: u64,
-    /// Whether anybody could be told of it.
+    /// Whether it was delivered.
     told: bool,
 }
 
@@ -69,8 +69,8 @@ impl Seen {
         self.events.is_empty()
     }
 
-    /// Notes the key of a record and says whether it is new; `read` is how far each partition was read, `now` what time it is
-    /// at most, since records may be dated ahead, and `told` whether its event is told if it is new.
+    /// Notes the key of a record and returns whether it is new; `read` is how far each partition was read, `now` the
+    /// latest possible time, since records may be dated ahead, and `told` whether its event is delivered if it is new.
     pub fn note(&mut self, key: &str, record: &Record, read: &ReadTimes, (now, told): (i64, bool)) -> Novelty {
         self.forget(read, now);
         let (key, body) = (digest(key.as_bytes()), digest(&record.message.body));
@@ -87,7 +87,7 @@ impl Seen {
         Novelty::New
     }
 
-    /// Whether an event is known and nobody was told of it; then it is told now.
+    /// Whether an event is known and was not delivered; from now on it counts as delivered.
     pub fn tell(&mut self, key: &str) -> bool {
         let known = self.events.get_mut(&digest(key.as_bytes()));
         known.is_some_and(|known| !std::mem::replace(&mut known.told, true))

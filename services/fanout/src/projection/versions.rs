@@ -115,7 +115,7 @@ impl<T> Versions<T> {
     /// and the last few.
     pub(super) fn forget(&mut self, memory: Memory) -> SmallVec<[Version<T>; 1]> {
         let (revised, plain) = (self.last_revised(), self.last_plain());
-        // The last one before the horizon tells how things were when the time after it began.
+        // The last one before the horizon is the state at the start of the time after it.
         let begins = self.0.partition_point(|version| version.place.time < memory.horizon).saturating_sub(1);
         let first = self.0.len().saturating_sub(memory.versions).max(begins);
         let stays = |at: usize| at >= first || Some(at) == revised || Some(at) == plain;

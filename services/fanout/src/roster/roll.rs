@@ -131,8 +131,8 @@ impl Roll {
         self.since.map(|since| if is_large { since + GATHERED } else { since })
     }
 
-    /// Says what has changed, and then who is there to those who have asked: so that what comes behind a snapshot is
-    /// told once, and what is in it is not told again.
+    /// First sends what has changed, then snapshots to those who have asked: so changes after a snapshot are sent once,
+    /// and those in it are not sent again.
     pub(super) fn tell(&mut self, room: &Room, now: Time, into: &mut Vec<Notice>) {
         self.since = None;
         self.tell_changes(room, now, into);
@@ -150,7 +150,7 @@ impl Roll {
     fn tell_changes(&mut self, room: &Room, now: Time, into: &mut Vec<Notice>) {
         let is_large = self.members.len() > self.declared.batch_above;
         let changed = std::mem::take(&mut self.changed);
-        // Who is not here to be told needs no words; what was told to nobody is in every snapshot.
+        // Without connections here no notification is needed; what was not sent is in every snapshot.
         if self.tabs == 0 {
             return;
         }

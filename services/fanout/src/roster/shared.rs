@@ -12,8 +12,8 @@ use crate::vocabulary::name::GroupName;
 
 /// Rosters of a node.
 ///
-/// Shards tell it what their tabs do, and never wait for it: what they told is told to the tabs of all shards by whoever
-/// drives it. Nothing is queued on the way: a user who comes and goes meanwhile has changed nothing.
+/// Shards report what their connections do, and never wait for it; the driver sends the result to the connections of
+/// all shards. Nothing is queued in between: a user who joins and leaves meanwhile has changed nothing.
 pub struct Rosters {
     core: Mutex<Core>,
     declared: HashMap<Arc<str>, Vec<Arc<Declared>>>,
@@ -51,8 +51,8 @@ impl Rosters {
         self.declared.get(hub)?.iter().find(|declared| declared.template.shape() == group.shape())
     }
 
-    /// Where somebody is who is in a group: of several orgs of theirs that which the group is of, else the one that the
-    /// connection is for.
+    /// The room of a member: of several orgs of the user, the one of the group, otherwise the one that the connection
+    /// is for.
     #[must_use]
     pub fn room(&self, hub: &Arc<str>, group: &GroupName, who: &Identity) -> Option<Room> {
         let declared = self.declared(hub, group)?;

@@ -44,8 +44,8 @@ pub(super) fn compile(scope: &Scope<'_>, node: Node<'_>) -> Option<Expression> {
     }
 }
 
-/// `"key?"` is a key that is left out where its value is null, `"key??"` one that is left out where the event says
-/// nothing of it, and null where it says that.
+/// `"key?"` is omitted if its value is null; `"key??"` is omitted if the event does not contain the value, and null if
+/// the event has null.
 fn entry(scope: &Scope<'_>, key: Located<&str>, node: Node<'_>) -> Option<Entry> {
     let value = compile(scope, node)?;
     if let Some(name) = key.value.strip_suffix("??") {

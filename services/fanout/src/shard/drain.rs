@@ -11,8 +11,8 @@ use fanfare_signalr::negotiate::Transport;
 use super::{Core, Key};
 use crate::connection::{CloseReason, ConnectionId};
 
-/// How long a client that was told may take to leave, and one that polls may be between two polls. Whoever takes longer
-/// is not there, and is waited for no more.
+/// How long a client may take to leave after its Close, and how long a polling client may pause between two polls. One
+/// that takes longer is gone, and is no longer waited for.
 pub(super) const PARTING: Duration = Duration::from_secs(2);
 
 /// The connections that a draining shard has still to close, and when.

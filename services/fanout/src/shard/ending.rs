@@ -16,9 +16,9 @@ const POLL_TIME: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// How long a poll waits beside a handshake that does not come.
 ///
-/// A client posts its handshake when its first poll is answered, at the same time as its second poll. One that polls
-/// and says nothing shook hands with a node that is gone, and its polls were sent here: it hears nothing until it is
-/// told that its connection is over.
+/// A client posts its handshake when its first poll is answered, at the same time as its second poll. A client that
+/// polls without a handshake shook hands with a node that is gone, and its polls were sent here: it gets nothing until
+/// it learns that its connection is over.
 const STRAY_POLL_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Core {
@@ -213,8 +213,8 @@ impl Core {
     pub(super) fn end(&mut self, key: Key, reason: CloseReason) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
-        // At once, not when the link is done: a stateful client that was told to come back tries its old token first
-        // and must find nothing. A client that polls has to be told by its next poll.
+        // At once, not when the link is finished: a stateful client that is asked to reconnect tries its old token
+        // first and must find nothing. A polling client has to get it by its next poll.
         if tab.transport != Transport::LongPolling {
             self.by_id.remove(&tab.id);
         }

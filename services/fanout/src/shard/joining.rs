@@ -84,8 +84,8 @@ impl Core {
         if may_hear { Ok(Some(org.clone())) } else { Err(Refusal::OtherOrg) }
     }
 
-    /// Puts a connection into groups that it asked for: all of them, or none. They are held against what is known right
-    /// after. What it is in already this changes nothing of.
+    /// Puts a connection into the groups that it asked for: all of them, or none. They are checked against the state
+    /// right after. Groups that it is already in stay as they are.
     fn join_asked(&mut self, key: Key, ticket: Ticket, mut wanted: Vec<Wanted>) {
         let most = self.context.joined_groups;
         let roles = self.roles(key);

@@ -1,4 +1,5 @@
-//! No code behind hubs: what stands in the place of `handler.rs` without the feature `embed`. Each call waits for its turn.
+//! Takes the place of `handler.rs` without the feature `embed`: there is no code behind hubs. Each call waits for its
+//! turn.
 
 use std::sync::Arc;
 

@@ -88,8 +88,8 @@ impl Core {
         self.now()
     }
 
-    /// What is not as it must be behind every input: more memory waits for a tab than may, or something that could be told
-    /// to it waits all the same. The first of them, in words.
+    /// What must not be after any input: more memory waits for a connection than may, or something waits that could be
+    /// sent. The first such fault, in words.
     pub(crate) fn wrong(&self) -> Option<String> {
         let open = self.connections.iter().filter(|(_, tab)| tab.ending.is_none());
         open.into_iter().find_map(|(key, tab)| self.beyond_bounds(tab).or_else(|| self.overdue(key, tab)))

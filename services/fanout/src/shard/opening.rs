@@ -298,7 +298,7 @@ impl Core {
         }
     }
 
-    /// Holds connections that have joined groups against what is known. To be called before anything else happens on the
+    /// Checks connections that have joined groups against the state. To be called before anything else happens on the
     /// shard; every input does.
     pub fn look_after_joining(&mut self) {
         while let Some(look) = self.looks.pop_front() {

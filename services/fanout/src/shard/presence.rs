@@ -206,7 +206,7 @@ impl PendingSnapshot {
         self.next >= self.pages.len() && self.changes.is_empty()
     }
 
-    /// Keeps a change until the pages are told, if there is roll.
+    /// Keeps a change until the pages are sent, if there are any.
     fn keep(&mut self, changes: &Arc<Changes>, size: usize, limit: usize) {
         if self.is_stale || self.memory + size > limit {
             self.is_stale = true;

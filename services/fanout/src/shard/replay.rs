@@ -78,7 +78,7 @@ enum Stage {
     Reading,
     /// The next batch may be asked for.
     Idle,
-    /// The next batch may be asked for, and the broker was let go of.
+    /// The next batch may be asked for; the place among the readers of the broker was given back.
     Paused,
     /// All of it was read.
     Ended,
@@ -120,8 +120,8 @@ impl Replaying {
         }
     }
 
-    /// From where on its tab is live once it has ended. A node may be behind the one that gave the cursor: what the tab has
-    /// is not told again.
+    /// From where on its connection is live once it has ended. A node may be behind the one that issued the cursor:
+    /// what the client has is not sent again.
     pub(super) fn live_from(&self) -> Position {
         let mut from = self.until.clone();
         if self.complete && from.incarnation() == self.after.incarnation() {
@@ -313,7 +313,7 @@ impl Core {
     }
 
     /// Whether a notification of the past is for this connection: by its groups, from their grant on, by its orgs, and
-    /// unless it would turn state back. A logout of the past did not end this connection and is none of its business.
+    /// unless it would turn state back. A logout of the past did not end this connection and does not concern it.
     fn is_for(&self, tab: &Tab, event: &Replayed, notification: &Notification) -> bool {
         let (route, groups) = (&notification.route, &notification.groups);
         if *route.hub() != *tab.hub.path || route.effect(&event.event).is_logout() {

@@ -23,8 +23,8 @@ pub(super) struct Retaining {
 impl Core {
     /// Sends what is retained for all groups of a connection that has caught up, except what a replay has sent.
     ///
-    /// What lies behind the position from which the tab is live comes live and is left out, but for what a new stream repeats,
-    /// and for what was retained in a group before the tab came into it.
+    /// Values after the position from which the connection is live come live and are left out, except those that a new
+    /// stream repeats, and those that a group retained before the connection joined it.
     pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, entered: &[(GroupName, Position)]) {
         let Some(tab) = self.connections.get(key) else { return };
         let Subscriptions { memberships, joined, live_from: Some(live_from) } = &tab.subscriptions else { return };

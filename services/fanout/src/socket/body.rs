@@ -109,8 +109,8 @@ impl BodyReader {
         self.time.store(millis(time), Ordering::Relaxed);
     }
 
-    /// Reads a body of at most `limit` bytes. `user` is whoever sends it, as far as it is known, and `connection` the one
-    /// that it is posted to, if it is.
+    /// Reads a body of at most `limit` bytes. `user` is its sender, if known, and `connection` the one that it is
+    /// posted to, if any.
     ///
     /// # Errors
     /// [`BodyError`]; what was read is lost.

@@ -87,7 +87,7 @@ impl Edge {
         Ok(OtherTls { listeners, peers })
     }
 
-    /// Goes by them from the next handshake on.
+    /// Uses these from the next handshake on.
     pub(crate) fn use_tls(&self, other: OtherTls) {
         for (port, prepared) in [&self.public, &self.operator].into_iter().zip(other.listeners) {
             if let (Some(server), Some(prepared)) = (port.tls(), prepared) {
@@ -97,7 +97,7 @@ impl Edge {
         self.trust.replace(other.peers);
     }
 
-    /// Other limits from now on, but for how long a client may take for the head of a request. Whoever is connected stays.
+    /// New limits from now on, except the time for a request head. Open connections stay.
     pub(crate) fn set_limits(&self, limits: &EdgeLimits) {
         self.seats.set_bounds(limits.connect_bounds(self.capacity.connections));
         self.bodies.set_bounds(limits.body_bounds(), limits.body);
@@ -147,8 +147,8 @@ impl Edge {
         self.keys.hash_one(of_network(address))
     }
 
-    /// Whether a log line of this kind is written: a flood of refusals must not become one of lines. How many were left
-    /// out is told at the end of the minute.
+    /// Whether a log line of this kind is written: a flood of refusals must not become a flood of lines. The number
+    /// left out is logged at the end of the minute.
     pub(super) fn may_say(&self, kind: &'static str) -> bool {
         match locked(&self.lines).say(kind, Instant::now()) {
             Decision::Write => true,

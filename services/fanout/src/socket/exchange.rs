@@ -71,8 +71,8 @@ impl Exchange {
     }
 }
 
-/// Whether a client would use its connection again. In HTTP/1.0 it must say so, and some clients take an answer that
-/// says nothing for one that keeps the connection open.
+/// Whether a client would reuse its connection. In HTTP/1.0 it must ask for that, and some clients keep the connection
+/// open if the answer says nothing.
 fn keeps_alive(request: &Request<Incoming>) -> bool {
     let says = |word: &str| {
         let values = request.headers().get_all(header::CONNECTION);

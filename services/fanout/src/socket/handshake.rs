@@ -57,7 +57,7 @@ impl NoTls {
 /// Does the server's part of the handshake.
 ///
 /// # Errors
-/// [`NoTls`] with the reason. Whoever speaks no TLS comes with the connection, so that it can be told.
+/// [`NoTls`] with the reason. If the client speaks no TLS, its connection is returned too, so that it can be told.
 pub(super) async fn shake(
     counted: Counted,
     config: Arc<ServerConfig>,

@@ -100,8 +100,8 @@ impl Unserved {
     }
 }
 
-/// Accepts and serves until `shutdown`, then lets requests under way finish for a moment. `unserved` is told of
-/// connections that were refused or gave way.
+/// Accepts and serves until `shutdown`, then lets running requests finish for a moment. `unserved` learns of
+/// connections that were refused or closed to make room.
 ///
 /// Connections that were upgraded are not waited for: they belong to their shard.
 pub async fn serve(

@@ -74,7 +74,7 @@ fn seat(app: &App, asked: &Asked, parts: &Parts) -> Option<Result<Seat, NotAccep
     asked.may_open().then(|| app.take_seat(asked.who(app, parts), id))
 }
 
-/// What the shard is told, whether it may open the connection, and why not although the token would allow it.
+/// The request for the shard, whether it may open the connection, and why not although the token would allow it.
 fn offer(
     app: &App,
     hub: &Arc<HubConfig>,

@@ -22,7 +22,7 @@ pub(super) async fn negotiate(app: &App, hub: &HubConfig, parts: &Parts) -> Resu
     app.check_accepting(Who::default())?;
     let identity = bearer::identify(app, hub, parts).await?;
     bearer::check_org(app, hub, identity.as_ref())?;
-    // Behind a good token alone: a trace is told to whoever collects spans, which nobody may fill without one.
+    // Only with a valid token: otherwise anybody could fill the system that collects spans.
     let span = tracing::info_span!("negotiate", hub = &*hub.path, connection = tracing::field::Empty);
     let trail = Trail::of(&parts.headers);
     if let Some(parent) = &trail.traceparent {

@@ -314,7 +314,7 @@ impl App {
         self.metrics.connect_refused(refusal.label());
     }
 
-    /// Counts a TCP connection of a listener that was not served to its end, and tells of those whose handshake failed.
+    /// Counts a TCP connection of a listener that was not served to its end, and logs those whose handshake failed.
     pub(super) fn unserved(&self, listener: &'static str, reason: &Unserved, peer: SocketAddr) {
         self.metrics.http_refused(reason.label());
         if let Unserved::NoTls(no_tls) = reason

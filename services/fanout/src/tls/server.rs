@@ -98,13 +98,13 @@ impl fmt::Debug for Prepared {
 pub struct Server(RwLock<Prepared>);
 
 impl Server {
-    /// Goes by this.
+    /// Uses this.
     #[must_use]
     pub fn new(prepared: Prepared) -> Self {
         Self(RwLock::new(prepared))
     }
 
-    /// Goes by something else from the next handshake on.
+    /// Uses another one from the next handshake on.
     pub fn replace(&self, prepared: Prepared) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = prepared;
     }
@@ -115,7 +115,7 @@ impl Server {
         self.0.read().unwrap_or_else(PoisonError::into_inner).asks_clients
     }
 
-    /// What the next handshake goes by.
+    /// What the next handshake uses.
     pub(crate) fn now(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).config)
     }

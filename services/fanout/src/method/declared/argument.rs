@@ -137,8 +137,8 @@ impl ParameterKind {
         }
     }
 
-    /// The value in the one form that the rest goes by, if it is of this kind: what the official clients write for their
-    /// own types, in whichever protocol, is.
+    /// The value in its canonical form, if it is of this type, from whatever the official clients write for their own
+    /// types in either protocol.
     fn take(&self, value: Value<'static>) -> Result<Value<'static>, Value<'static>> {
         match (self, value) {
             (Self::Any, value)

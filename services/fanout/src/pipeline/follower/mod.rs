@@ -195,8 +195,8 @@ impl Follower {
 
     /// Opens the window of a new stream to all connections.
     ///
-    /// What was published to the new stream before this node noticed is news to every tab. What both streams hold
-    /// is known by its id and dropped. Nothing lies before a window that begins before the first place.
+    /// What was published to the new stream before this node noticed is new to every connection. Events that are in
+    /// both streams are known by their ids and dropped. Nothing is before a window that begins before the first place.
     fn renew(&mut self, start: Position) {
         let is_all = start.offsets().is_empty();
         self.todo.push_back(Do::Begin(start.clone()));
@@ -250,13 +250,14 @@ impl Follower {
                 self.goal = None;
                 self.todo.push_back(Do::Change(Change::GoOnFrom(after.clone())));
                 self.close_tabs(Rule::CloseAtGap);
-                // Only now: a tab that was told this place before it is closed would come back as if it had missed
-                // nothing.
+                // Only now: a client that got this place in a cursor before it is closed would come back as if it had
+                // missed nothing.
                 self.todo.extend([Do::Told(after), Do::Ready(true)]);
                 Stage::Reopen
             }
-            // It may say what lies before the window: logouts, withdrawals, flags. So the open tabs come back and are
-            // checked against it. Not before the window was told: what was learnt is told to nobody.
+            // The state may be from before the window: logouts, withdrawals, flags. So open connections are closed, to
+            // come back and be checked against it. Not before the window was delivered: what is only learnt is sent to
+            // nobody.
             Then::Follow => {
                 self.goal = None;
                 self.close_tabs(Rule::CloseForNewState);

@@ -160,7 +160,8 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Publishes to this broker, checking against the schemas of these routes; what becomes of an event is told by routes and groups.
+    /// Publishes to this broker, checking against the schemas of these routes; the outcome is computed from routes and
+    /// groups.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, routes: Routes, groups: Arc<Groups>) -> Self {
         Self { broker, routes, groups }
@@ -354,8 +355,8 @@ impl std::fmt::Debug for Ingest {
     }
 }
 
-/// What a client is told: to it, what the broker refuses is only not stored. The reason is told where somebody can
-/// change it.
+/// The error for a client: a refusal of the broker is only "not stored" to it. The log has the reason, for those who
+/// can change it.
 fn for_client(error: IngestError) -> IngestError {
     match error {
         IngestError::Broker(PublishError::Refused(reason)) => {

@@ -11,8 +11,8 @@ const REPLAY_OF: &str = "fanfare-replay-of";
 
 /// The place of the record that a message repeats, if it is the replay of a dead letter.
 ///
-/// A node that started since may know the event from reading the log back, when it told nobody of it; to such a node
-/// the replay is no duplicate.
+/// A node that started since may know the event from reading the log back, without having delivered it; for such a node
+/// the replay is not a duplicate.
 #[must_use]
 pub fn replay_of(message: &Message) -> Option<LetterId> {
     let named = message.headers.iter().find(|(name, _)| name == REPLAY_OF);

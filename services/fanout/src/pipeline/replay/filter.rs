@@ -130,7 +130,7 @@ impl ReplayFilter {
         filter
     }
 
-    /// Whether everything was read. A connection that was open when the stream was made anew hears the new one live,
+    /// Whether everything was read. A connection that was open when the stream was recreated gets the new one live,
     /// from its window on: there is nothing to read for it.
     pub(crate) fn is_over(&self) -> bool {
         let read = self.known.position();
@@ -156,7 +156,7 @@ impl ReplayFilter {
 
     /// Notes how far the log was read: between its records are gaps, or records that are no longer kept.
     ///
-    /// Not beyond the end: what lies there comes live, or is lost to this node too. A cursor must not be ahead of it.
+    /// Not beyond the end: later records come live, or are lost to this node too. A cursor must not be ahead of it.
     pub(crate) fn pass(&mut self, read: &Position) {
         let mut position = self.known.position().clone();
         for &(partition, offset) in read.offsets() {
@@ -195,12 +195,12 @@ impl ReplayFilter {
     }
 
     /// Whether the broker itself says that a record is of an org whose events are not for this connection. Thousands of
-    /// tabs return at once, and most of what lies behind their cursors is of other orgs: decoding it is most of the work.
+    /// clients return at once, and most records after their cursors are of other orgs: decoding them would be most of
+    /// the work.
     ///
-    /// Nothing is told that would not be told otherwise: a record whose body or header names another org than the broker
-    /// does is a dead letter. Where the broker names none, the body has to be asked. State is read in any case, as a
-    /// newer revision in one org may make an older one out of date. The type is the one that the header declares, as
-    /// routes go by that.
+    /// This sends nothing more than otherwise: a record whose body or header names another org than the broker does is
+    /// a dead letter. If the broker names none, the body decides. State is read in any case, as a newer revision in one
+    /// org may make an older one outdated. The type is the one in the header, since routes use that.
     fn is_foreign(&self, routes: &RouteTable, record: &Record) -> bool {
         let message = &record.message;
         let Some(org) = message.org.as_deref().filter(|_| message.stream == Stream::Events) else { return false };

@@ -144,8 +144,8 @@ impl Replay {
         known.as_ref().is_some_and(|(_, head)| is_beyond(after, head))
     }
 
-    /// A start of the window that is fresh enough. While the broker is away the last one stands: what is in memory can
-    /// still be told.
+    /// A start of the window that is recent enough. While the broker is away the last one is used: records in memory
+    /// can still be sent.
     ///
     /// One asks for all that wait, and what came of it counts for all of them, a failure too: asked in turn, a broker
     /// that gives no answer would make the last of them wait as often as there are others.

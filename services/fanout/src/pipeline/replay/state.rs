@@ -47,8 +47,8 @@ pub(crate) struct ReplayState {
 impl ReplayState {
     /// For a connection of these orgs that has everything up to `after`; ends at `until`.
     ///
-    /// `is_beyond` says that the cursor lies behind the end of the log: it was given by one that has lost its end
-    /// since, and says nothing of this one.
+    /// `is_beyond` says that the cursor is after the end of the log: it is from a log that has lost its end since, and
+    /// says nothing about this one.
     pub(crate) fn open(
         (after, until): (&Position, Position),
         orgs: Vec<Id>,
@@ -160,8 +160,8 @@ pub(crate) fn extent(oldest: Position, [by_age, recent, stored]: [Position; 3]) 
     Extent { oldest, ages: Some(Ages { by_age, recent, stored }) }
 }
 
-/// Whether a cursor lies beyond the end of the log, which has lost it. A node may also be behind the one that gave the
-/// cursor; then the broker has what this node has not read.
+/// Whether a cursor is after the end of the log, which has lost that part. A node may also be behind the one that
+/// issued the cursor; then the broker has records that this node has not read.
 pub(crate) fn is_beyond(after: &Position, head: &Position) -> bool {
     head.incarnation() == after.incarnation() && !reached(head, after)
 }

@@ -154,7 +154,7 @@ impl Inner {
                     self.cache().put(id, found, Instant::now());
                 }
                 Err(reason) => {
-                    // Whoever else asks may give up at any time, and nobody would say that the registry is back.
+                    // Other callers may give up at any time, and nobody would report that the registry is back.
                     if asker == Asker::Stream && halted.is_none() {
                         halted = Some(Halted::at(&self.status));
                     }

@@ -1,4 +1,4 @@
-//! No code behind hubs: what stands in the place of `handler/` without the feature `embed`.
+//! Takes the place of `handler/` without the feature `embed`: there is no code behind hubs.
 
 use std::rc::Rc;
 

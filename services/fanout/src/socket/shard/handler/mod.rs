@@ -107,7 +107,7 @@ impl Shard {
         }
     }
 
-    /// Runs a method and tells the core how it ended.
+    /// Runs a method and reports its outcome to the core.
     fn handle(self: &Rc<Self>, key: Key, ticket: Ticket, code: HubCode, mut call: Call, stream: bool) {
         let Some(about) = self.core().about(key) else { return };
         let uploads = self.handlers.of(key, |channels| channels.take_uploads(&call.uploads));
@@ -155,7 +155,7 @@ struct Calling<'a> {
     key: Key,
     about: About,
     stream: Option<&'a str>,
-    /// Of a stream: told when the client wants no more.
+    /// For a stream: notified when the client wants no more.
     cancelled: Option<CancellationToken>,
 }
 
