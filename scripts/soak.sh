@@ -24,6 +24,7 @@ cargo test --locked -p fanfare-broker --features kafka,contract -- --ignored --n
 
 say "A Kafka cluster that loses two of its three servers"
 cargo test --locked -p fanfare-outbox --test servers -- --ignored --nocapture too_few_replicas || FAILED=1
+cargo test --locked -p fanfare-outbox --test rollback -- --ignored --nocapture half_a_minute || FAILED=1
 
 say "${FANFARE_SIMULATION_SEEDS:=5000} other seeds of the simulation"
 FANFARE_SIMULATION_SEEDS=$FANFARE_SIMULATION_SEEDS \

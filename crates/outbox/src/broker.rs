@@ -53,6 +53,13 @@ impl BrokerPublisher {
         self
     }
 
+    /// The same, for as long as this broker may lose what it has answered for: a default by kind of broker.
+    #[must_use]
+    pub fn horizon_of_broker(mut self) -> Self {
+        self.horizon = self.broker.horizon();
+        self
+    }
+
     fn message(&self, event: &Encoded) -> Message {
         let attributes = &event.attributes;
         let mut headers = attributes.to_headers();

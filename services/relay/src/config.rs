@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fanfare_broker::address::Address;
+use fanfare_broker::address::{Address, Kind};
 use fanfare_producer::publisher::BrokerSettings;
 use fanfare_producer::settings::BaseUrl;
 use fanfare_telemetry::LogFormat;
 use serde::Deserialize;
 
+use crate::horizon::Monitors;
+
 const TABLE: &str = "fanfare_events";
-/// More than twice the two minutes after which NATS by default brings its files to the disk.
-const HORIZON_SECONDS: u64 = 300;
 const POLL_MS: std::ops::RangeInclusive<u64> = 50..=600_000;
 
 /// Why a configuration cannot be used: which file, where, and what would be right.
@@ -85,6 +85,8 @@ pub enum Target {
         address: Address,
         /// Who the relay is to it.
         settings: Box<BrokerSettings>,
+        /// Where its servers say how often their files reach the disk.
+        monitors: Monitors,
         /// The services whose events the table holds; on Kafka topics are named after them. Empty means all.
         services: Vec<String>,
     },
@@ -135,6 +137,8 @@ struct Broker {
     #[serde(default)]
     create: bool,
     horizon_seconds: Option<u64>,
+    #[serde(default)]
+    monitor: Vec<String>,
     credentials_file: Option<PathBuf>,
     user: Option<String>,
     password_file: Option<PathBuf>,
@@ -280,12 +284,16 @@ fn of_broker(broker: Broker, place: &Place<'_>) -> Result<Target, ConfigError> {
             return Err(place.wrong(key, format!("{names} go together")));
         }
     }
+    if address.kind != Kind::Nats && !broker.monitor.is_empty() {
+        return Err(place.wrong("broker.monitor", "only NATS servers have a monitoring port"));
+    }
+    let monitors = Monitors::parse(&broker.monitor).map_err(|reason| place.wrong("broker.monitor", reason))?;
     let path = |path: Option<PathBuf>| path.map(|path| place.resolve(path));
     let settings = BrokerSettings {
         broker_url: Some(address.clone()),
         broker_prefix: broker.prefix.unwrap_or_else(|| "fanfare".to_owned()),
         broker_create: broker.create,
-        broker_horizon: Duration::from_secs(broker.horizon_seconds.unwrap_or(HORIZON_SECONDS)),
+        broker_horizon: broker.horizon_seconds.map(Duration::from_secs),
         broker_credentials_file: path(broker.credentials_file),
         broker_user: broker.user,
         broker_password_file: path(broker.password_file),
@@ -298,7 +306,8 @@ fn of_broker(broker: Broker, place: &Place<'_>) -> Result<Target, ConfigError> {
         broker_state: broker.state.unwrap_or_else(|| "state".to_owned()),
         broker_properties_file: path(broker.properties_file),
     };
-    Ok(Target::Broker { address, settings: Box::new(settings), services: broker.services.unwrap_or_default() })
+    let services = broker.services.unwrap_or_default();
+    Ok(Target::Broker { address, settings: Box::new(settings), monitors, services })
 }
 
 #[cfg(test)]
@@ -339,6 +348,8 @@ mod tests {
             (format!("{database}{HTTP}[broker]\nurl = \"nats://h:4222\""), "exclude each other"),
             (format!("{database}[broker]\nurl = \"nats://h\""), "has no port"),
             (format!("{database}[broker]\nurl = \"nats://h:4222\"\nuser = \"u\""), "go together"),
+            (format!("{database}[broker]\nurl = \"kafka://h:9092\"\nmonitor = [\"http://h:8222\"]"), "only NATS"),
+            (format!("{database}[broker]\nurl = \"nats://h:4222\"\nmonitor = [\"http://me:hunter2@h\"]"), "broker.monitor"),
             (format!("{database}{HTTP}[schemas]"), "schemas.path: expected the folder"),
             (format!("{database}{HTTP}[log]\nformat = \"xml\""), "log.format"),
         ] {

@@ -5,6 +5,7 @@
 //! and needs no library. What is published, in which order and how often it is tried is the outbox's own relay.
 
 pub mod config;
+pub mod horizon;
 pub mod operator;
 pub mod run;
 

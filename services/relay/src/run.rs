@@ -16,7 +16,7 @@ use fanfare_telemetry::{Guard, TelemetryError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Target};
-use crate::operator;
+use crate::{horizon, operator};
 
 const CONNECTIONS: u32 = 4;
 /// How long the first connection to the database may take.
@@ -72,7 +72,7 @@ fn told(error: &RegistryError) -> String {
 /// [`RunError`] in a plain sentence.
 pub async fn check(config: &Config) -> Result<(), RunError> {
     let registry = registry(config)?;
-    publisher(config, &registry)?;
+    publisher(config, &registry).await?;
     open(config, registry).await.map(drop)
 }
 
@@ -82,7 +82,7 @@ pub async fn check(config: &Config) -> Result<(), RunError> {
 /// [`RunError`] if it cannot begin; once it has, it waits for whatever is away.
 pub async fn run(config: &Config, telemetry: &mut Guard, shutdown: CancellationToken) -> Result<(), RunError> {
     let registry = registry(config)?;
-    let publisher = publisher(config, &registry)?;
+    let publisher = publisher(config, &registry).await?;
     let outbox = open(config, registry).await?;
     let mut metrics = fanfare_producer::metrics_registry();
     let counts = ProducerMetrics::new(&mut metrics);
@@ -127,19 +127,23 @@ async fn open(config: &Config, registry: Registry) -> Result<Outbox, RunError> {
     Ok(Outbox::open_json(pool, &config.table, registry).await?)
 }
 
-fn publisher(config: &Config, registry: &Registry) -> Result<Box<dyn Publisher>, RunError> {
+async fn publisher(config: &Config, registry: &Registry) -> Result<Box<dyn Publisher>, RunError> {
     match &config.target {
         Target::Http { url, token_file } => {
             let file = TokenFile::new(token_file);
             file.read().map_err(|reason| PublisherError::File { path: token_file.clone(), reason })?;
             Ok(Box::new(HttpPublisher::new(url.as_str(), move || file.read())?))
         }
-        Target::Broker { address, settings, services } => {
+        Target::Broker { address, settings, monitors, services } => {
             let known = || registry.event_types().map(|known| known.name().service().to_owned());
             let services: BTreeSet<String> =
                 if services.is_empty() { known().collect() } else { services.iter().cloned().collect() };
             let broker = open_broker(address, services.into_iter().collect(), settings)?;
-            Ok(Box::new(BrokerPublisher::new(broker).registry(registry.clone()).horizon(settings.broker_horizon)))
+            let publisher = BrokerPublisher::new(broker).registry(registry.clone());
+            let publisher = horizon::keeping(publisher, settings.broker_horizon, monitors).await;
+            let kept_seconds = Publisher::horizon(&publisher).as_secs();
+            tracing::info!(kept_seconds, "rows are kept once they are published, for as long as the broker may lose them");
+            Ok(Box::new(publisher))
         }
     }
 }

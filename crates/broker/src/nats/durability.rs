@@ -8,9 +8,21 @@ use crate::condition::{Risk, RiskKind};
 /// A server's version, as far as it is compared.
 type Version = (u64, u64, u64);
 
-/// For how long a server may keep in memory what it has acknowledged: twice the `sync_interval` that it has by default.
-/// What it is set to, only its monitoring port tells.
-pub(super) const HORIZON: Duration = Duration::from_secs(4 * 60);
+/// For how long a server may keep in memory what it has acknowledged: twice the `sync_interval` that it has by default, and
+/// a minute in which a loss is noticed. What it is set to, only its monitoring port tells.
+pub(super) const HORIZON: Duration = Duration::from_secs(5 * 60);
+
+/// How soon a loss is noticed, and its server has come back. Where files are written before the answer, versions have
+/// forgotten to do so as they compacted streams (nats-server#8475), and stores are put back by hand.
+const NOTICED: Duration = Duration::from_secs(60);
+
+/// The longest that anything is kept for: what a server says may be nonsense.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// For how long a server may keep in memory what it has acknowledged if it writes its files at this interval.
+pub(super) fn horizon_of(sync_interval: Duration) -> Duration {
+    sync_interval.saturating_mul(2).saturating_add(NOTICED).min(LONGEST)
+}
 
 /// Versions that lose whole streams when they are killed (nats-server#6888).
 const LOSE_STREAMS: (Version, Version) = ((2, 10, 20), (2, 10, 22));
@@ -98,6 +110,11 @@ mod tests {
         assert_eq!(reason, "stream s has 1 of the 3 replicas that are configured");
         let memory = Config { storage: "memory".into(), ..three };
         assert_eq!(kinds(&memory, 3, "2.15.1"), [RiskKind::Memory]);
+    }
+
+    #[test]
+    fn the_default_is_what_the_default_interval_makes_of_it() {
+        assert_eq!(horizon_of(Duration::from_secs(120)), HORIZON);
     }
 
     #[test]

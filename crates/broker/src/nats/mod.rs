@@ -12,6 +12,7 @@ mod durability;
 mod letters;
 mod link;
 mod log;
+pub mod monitor;
 mod nodes;
 mod options;
 mod pause;

@@ -12,6 +12,9 @@ use super::Session;
 
 /// How often the broker is asked where its log ends: sooner than it could have grown again by what it had lost.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long an answer holds though a publication fails: nobody puts back a store and starts its server in less, and an
+/// event that is refused again and again must not hold up the others each time.
+const HOLDS: Duration = Duration::from_millis(200);
 /// How often what can be lost no more is deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
 /// How many rows from before the last good look are looked at; twice as many if all of them are lost, and so on.
@@ -26,6 +29,11 @@ pub(super) struct Keeping {
     forget_at: Instant,
     /// The log may have lost its end: nothing is published before it is known what is missing.
     suspects: bool,
+    /// A publication has failed, and the server may be another than before: nothing is published before it is known
+    /// whether the log went back.
+    asks_first: bool,
+    /// When it was known last.
+    answered: Option<Instant>,
     /// Until when all was well, by the clock of the database.
     good_until: i64,
     /// It was said that there is no answer.
@@ -35,7 +43,27 @@ pub(super) struct Keeping {
 impl Keeping {
     /// Whoever relayed before may have ended with the broker's power.
     pub(super) fn new(now: Instant) -> Self {
-        Self { ask_at: now, forget_at: now, suspects: true, good_until: 0, told: false }
+        Self {
+            ask_at: now,
+            forget_at: now,
+            suspects: true,
+            asks_first: false,
+            answered: None,
+            good_until: 0,
+            told: false,
+        }
+    }
+
+    /// A publication has failed.
+    pub(super) fn failed(&mut self, now: Instant) {
+        if self.answered.is_none_or(|answered| now.duration_since(answered) >= HOLDS) {
+            self.asks_first = true;
+            self.ask_at = self.ask_at.min(now);
+        }
+    }
+
+    fn holds_up(&self) -> bool {
+        self.suspects || self.asks_first
     }
 }
 
@@ -53,12 +81,12 @@ impl From<OutboxError> for Unknown {
 impl<P: Publisher> Session<'_, P> {
     /// Whether publishing waits for a look at what is kept.
     pub(super) fn is_suspicious(&self) -> bool {
-        self.keeps() && self.keeping.suspects
+        self.keeps() && self.keeping.holds_up()
     }
 
     /// When to look again; with something in flight a look waits for that.
     pub(super) fn look_at(&self) -> Option<Instant> {
-        let waits = if self.keeping.suspects { !self.in_flight.is_empty() } else { self.broker.lasts() };
+        let waits = if self.keeping.holds_up() { !self.in_flight.is_empty() } else { self.broker.lasts() };
         (self.keeps() && !waits).then_some(self.keeping.ask_at)
     }
 
@@ -70,7 +98,10 @@ impl<P: Publisher> Session<'_, P> {
         self.keeping.ask_at = Instant::now() + EVERY;
         let limit = self.relay.lease.length() / 2;
         match timeout(limit, self.look()).await {
-            Ok(Ok(())) => self.keeping.told = false,
+            Ok(Ok(())) => {
+                self.keeping.told = false;
+                self.keeping.answered = Some(Instant::now());
+            }
             Ok(Err(Unknown::Database(error))) => {
                 self.count_error("look at what is kept in", &error);
                 self.database.failed(self.start.elapsed(), fastrand::f64());
@@ -90,19 +121,24 @@ impl<P: Publisher> Session<'_, P> {
     async fn look(&mut self) -> Result<(), Unknown> {
         let now = self.relay.outbox.table.now().await?;
         if !self.keeping.suspects {
-            self.keeping.suspects = self.relay.publisher.went_back().await.map_err(Unknown::Broker)?;
+            self.keeping.suspects = match self.relay.publisher.went_back().await {
+                // Without the right to look there is nothing to wait for.
+                Err(PublishError::Rejected(_)) => false,
+                answered => answered.map_err(Unknown::Broker)?,
+            };
             if self.keeping.suspects {
                 tracing::warn!("the broker's log has lost its end; what was published is compared with what is there");
             }
         }
         if !self.keeping.suspects {
+            self.keeping.asks_first = false;
             self.keeping.good_until = now;
             return Ok(self.forget().await?);
         }
         // What is lost goes before what is newer, so nothing newer may be on its way.
         if self.in_flight.is_empty() {
             self.publish_lost().await?;
-            self.keeping.suspects = false;
+            (self.keeping.suspects, self.keeping.asks_first) = (false, false);
             self.keeping.good_until = now;
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinError;
+use tokio::time::Instant;
 
 use crate::publisher::{PublishError, Publisher};
 use crate::table::Sent;
@@ -60,6 +61,7 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Retry(reason)) => {
                 stats.add_retry();
+                self.keeping.failed(Instant::now());
                 let pause = self.lanes.retry(&row, self.start.elapsed(), fastrand::f64());
                 let (event_id, duration_ms) = (row.event_id(), pause.as_millis() as u64);
                 tracing::warn!(event_id, reason, duration_ms, "an event will be tried again");
@@ -67,6 +69,7 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Unreachable(reason)) => {
                 stats.add_retry();
+                self.keeping.failed(Instant::now());
                 self.lanes.put_back(&row);
                 if self.broker.failed(self.start.elapsed(), fastrand::f64()) {
                     tracing::warn!(reason, "no event can be published at the moment");

@@ -4,9 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::broker::monitor;
+#[cfg(feature = "nats")]
+use fanfare_broker::nats::monitor;
+
 use crate::clock::unix_seconds;
-use crate::config::{BrokerKind, Config, Loaded};
+#[cfg(feature = "nats")]
+use crate::config::BrokerKind;
+use crate::config::{Config, Loaded};
 use crate::document::Fault;
 
 /// Checks config, schemas and routes: exit code 0 and a summary, or 1 and one line per fault.
@@ -24,11 +28,7 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
             }
             warn_of_certificates(read);
             let _ = writeln!(std::io::stdout(), "{}", summary(config, &loaded));
-            if let BrokerKind::Nats(nats) = &read.broker.kind {
-                for line in monitor::lines(&nats.monitor) {
-                    let _ = writeln!(std::io::stdout(), "{line}");
-                }
-            }
+            tell_of_disks(read);
             ExitCode::SUCCESS
         }
         Err(faults) => {
@@ -37,6 +37,22 @@ pub fn run(config: &Path, explain: bool) -> ExitCode {
         }
     }
 }
+
+/// Prints how often the files of each NATS server reach the disk; only their monitoring ports tell.
+#[cfg(feature = "nats")]
+fn tell_of_disks(config: &Config) {
+    let BrokerKind::Nats(nats) = &config.broker.kind else { return };
+    let told = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(monitor::ask_all(&nats.monitor)),
+        Err(error) => vec![monitor::Sync::Unknown(format!("no runtime: {error}")); nats.monitor.len()],
+    };
+    for (url, told) in nats.monitor.iter().zip(told) {
+        let _ = writeln!(std::io::stdout(), "NATS server at {url}: {told}");
+    }
+}
+
+#[cfg(not(feature = "nats"))]
+fn tell_of_disks(_: &Config) {}
 
 /// Prints one line per fault to stderr.
 pub fn report(faults: &[Fault]) {

@@ -53,7 +53,11 @@ pub fn publisher(
 ) -> Result<Box<dyn Publisher>, PublisherError> {
     if let Some(address) = &settings.broker.broker_url {
         let broker = open_broker(address, services(service), &settings.broker)?;
-        return Ok(Box::new(BrokerPublisher::new(broker).horizon(settings.broker.broker_horizon)));
+        let publisher = BrokerPublisher::new(broker);
+        return Ok(Box::new(match settings.broker.broker_horizon {
+            Some(horizon) => publisher.horizon(horizon),
+            None => publisher.horizon_of_broker(),
+        }));
     }
     let tokens = producer.clone();
     let publisher = HttpPublisher::new(settings.fanout_url.as_str(), move || {

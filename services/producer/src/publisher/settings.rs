@@ -20,9 +20,10 @@ pub struct BrokerSettings {
     /// Makes streams and topics that are missing, with one replica; without it they are the nodes' or the operator's
     #[arg(long, env = "FANFARE_BROKER_CREATE")]
     pub broker_create: bool,
-    /// How long published events are kept, to be published again if the broker loses its end, such as 5m; 0s for never
-    #[arg(long, env = "FANFARE_BROKER_HORIZON", default_value = "5m", value_parser = parse_duration)]
-    pub broker_horizon: Duration,
+    /// How long published events are kept, to be published again if the broker loses its end, such as 10m; 0s for never.
+    /// Without it 5m on NATS and 1m on Kafka
+    #[arg(long, env = "FANFARE_BROKER_HORIZON", value_parser = parse_duration)]
+    pub broker_horizon: Option<Duration>,
     /// NATS: a file with a JWT and its seed
     #[arg(long, env = "FANFARE_BROKER_CREDENTIALS_FILE", conflicts_with_all = ["broker_user", "broker_token_file"])]
     pub broker_credentials_file: Option<PathBuf>,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use fanfare_broker::nats::{Nats, Options};
 use fanfare_broker::{Broker, Position};
+use fanfare_e2e_tests::client::Connect;
+use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::process::{self, Outcome, Process};
-use fanfare_e2e_tests::{Node, Tab, Token, wait};
+use fanfare_e2e_tests::{HUB, Node, Settings, Tab, Token, wait};
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::postgres::PostgresServer;
-use fanfare_test_servers::{StartError, skip};
+use fanfare_test_servers::{StartError, free_port, skip};
 use sqlx::AnyPool;
 use tempfile::TempDir;
 
@@ -194,4 +196,44 @@ async fn rows_go_straight_to_nats() {
     let titles: Vec<_> = bodies.map(|body| body.get("title").and_then(|t| t.as_str().map(str::to_owned))).collect();
     let expected: Vec<_> = (0..20).map(|number| Some(number.to_string())).collect();
     assert_eq!(titles, expected);
+}
+
+/// The store is put back as by a loss of power; for how long the relay keeps its rows, the server says itself.
+#[tokio::test]
+async fn a_logout_that_nats_has_forgotten_holds_for_a_node_that_starts_afterwards() {
+    let Some(service) = Service::start("a logout on a store that is put back").await else { return };
+    let port = free_port();
+    let monitored = format!("http: \"127.0.0.1:{port}\"");
+    let mut nats = match NatsServer::start_with(Version::Current, |_| monitored.clone()).await {
+        Ok(server) => server,
+        Err(StartError::Missing(why)) => return skip("a logout on a store that is put back", &why),
+        Err(error) => panic!("{error}"),
+    };
+    let broker = format!("url = \"nats://{}\"", nats.address());
+    let mut node = Node::start_with(Settings::default().broker(&broker).secret(SECRET)).await;
+    service.configure(&format!("[broker]\n{broker}\nmonitor = [\"http://127.0.0.1:{port}\"]"));
+    let _relay = service.relay();
+    let token = Token::user("alice", "acme");
+    let mut tab = node.tab(&token).await;
+    tab.cursor().await;
+    nats.keep_files().await;
+    let logout = r#"{"org": "acme", "user": "alice", "session": null, "reason": "bye"}"#;
+    service.insert("auth.UserLoggedOut", "acme", logout.to_owned()).await;
+    assert_eq!(tab.expect("logout").await["reason"], "bye");
+    node.stop().await;
+    let published = async || (service.count("published_at IS NOT NULL").await == 1).then_some(());
+    wait::until("the row to be published and kept", published).await;
+    let log = || process::read(&process::log_path(service.folder.path(), "relay"));
+    assert!(log().contains("\"kept_seconds\":300"), "as the server says: {}", log());
+
+    nats.restore_files().await;
+    wait::until("the relay to notice", async || {
+        log().contains("what the broker has lost is published again").then_some(())
+    })
+    .await;
+    wait::until("the row to be published again", published).await;
+    node.start().await;
+    let connect = Connect::new(HUB, token.sign());
+    let refused = connect.open(node.address(), None).await.expect("an answer").expect_err("refused");
+    assert_eq!(refused.status, 401, "{}", refused.text());
 }

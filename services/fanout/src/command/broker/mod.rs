@@ -2,7 +2,6 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
-pub(super) mod monitor;
 #[cfg(feature = "nats")]
 mod nats;
 

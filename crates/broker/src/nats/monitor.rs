@@ -3,8 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect::Policy};
+use futures_util::future::join_all;
+pub use reqwest::Url;
+use reqwest::{Client, redirect::Policy};
 use serde::Deserialize;
+
+use super::durability::{HORIZON, horizon_of};
 
 /// How long a server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -14,7 +18,7 @@ const MOST: usize = 1024 * 1024;
 
 /// How often a server syncs what it has acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Sync {
+pub enum Sync {
     /// Before each acknowledgement.
     Always,
     /// Once in a while.
@@ -52,14 +56,36 @@ struct Settings {
     sync_always: bool,
 }
 
-/// One line for each server.
-pub(in crate::command) fn lines(servers: &[Url]) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let asked = |url: &Url| match &runtime {
-        Ok(runtime) => runtime.block_on(ask(url)).unwrap_or_else(Sync::Unknown),
-        Err(error) => Sync::Unknown(format!("no runtime: {error}")),
+/// A URL that cannot be that of a monitoring port; it is not repeated, as it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`monitor` is not an http or https URL without a login")]
+pub struct NotMonitor;
+
+/// Reads the URL of a monitoring port.
+///
+/// # Errors
+/// [`NotMonitor`].
+pub fn url(text: &str) -> Result<Url, NotMonitor> {
+    let url = Url::parse(text).map_err(|_| NotMonitor)?;
+    let is_sound = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if is_sound { Ok(url) } else { Err(NotMonitor) }
+}
+
+/// Asks all servers at once; the answers are in their order.
+pub async fn ask_all(servers: &[Url]) -> Vec<Sync> {
+    join_all(servers.iter().map(async |url| ask(url).await.unwrap_or_else(Sync::Unknown))).await
+}
+
+/// For how long servers that say this may still lose what they have acknowledged. One that does not say it counts as one
+/// with NATS's defaults.
+#[must_use]
+pub fn horizon(servers: &[Sync]) -> Duration {
+    let of = |server: &Sync| match server {
+        Sync::Always => horizon_of(Duration::ZERO),
+        Sync::Every(interval) => horizon_of(*interval),
+        Sync::Unknown(_) => HORIZON,
     };
-    servers.iter().map(|url| format!("NATS server at {url}: {}", asked(url))).collect()
+    servers.iter().map(of).max().unwrap_or(HORIZON)
 }
 
 async fn ask(server: &Url) -> Result<Sync, String> {
@@ -104,6 +130,31 @@ fn cause(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_slowest_server_counts_and_one_that_says_nothing_is_as_slow_as_by_default() {
+        let every = |seconds| Sync::Every(Duration::from_secs(seconds));
+        let unknown = || Sync::Unknown("away".to_owned());
+        for (servers, seconds) in [
+            (vec![], 300),
+            (vec![every(120)], 300),
+            (vec![every(10), every(600)], 1260),
+            (vec![every(10)], 80),
+            (vec![Sync::Always], 60),
+            (vec![Sync::Always, unknown()], 300),
+            (vec![every(86_400 * 365 * 1_000_000)], 86_400 * 30),
+        ] {
+            assert_eq!(horizon(&servers), Duration::from_secs(seconds), "{servers:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_monitoring_port_is_refused_and_not_repeated() {
+        for text in ["nats-0:8222", "http://me:secret@a:8222", "ftp://a", ""] {
+            assert_eq!(url(text), Err(NotMonitor), "{text}");
+        }
+        assert!(url("http://nats-0.nats:8222").is_ok());
+    }
 
     #[test]
     fn what_a_server_says_is_told_and_what_it_does_not_say_is_unknown() {
