@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -98,8 +98,21 @@ impl Line {
     /// # Errors
     /// If that fails.
     pub async fn connect(to: SocketAddr) -> io::Result<Self> {
+        Self::over(TcpStream::connect(to).await?, to).await
+    }
+
+    /// The same, from another address of this machine.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        Self::over(socket.connect(to).await?, to).await
+    }
+
+    async fn over(tcp: TcpStream, to: SocketAddr) -> io::Result<Self> {
         let config = locked().as_ref().and_then(|known| known.get(&to).cloned());
-        let tcp = TcpStream::connect(to).await?;
         tcp.set_nodelay(true)?;
         match config {
             None => Ok(Self::Plain(tcp)),

@@ -23,6 +23,10 @@ const BODIES_OF_USER: usize = 256;
 /// The most bodies of the node at the same time.
 const BODIES_OF_NODE: usize = 4096;
 
+/// How many TLS handshakes an address may ask for with each connection that it may open: a tab takes one for its
+/// negotiation, one for its transport, and now and then one for a call or a renewed token.
+const HANDSHAKES_OF_CONNECTION: u32 = 4;
+
 /// The bounds of what one client takes of a node; `None` is no bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EdgeLimits {
@@ -104,6 +108,14 @@ impl EdgeLimits {
             user_rate: rate(self.user_connects_per_minute, self.connections_per_user),
             address_rate: rate(self.address_connects_per_minute, self.connections_per_address),
         }
+    }
+
+    /// How many TLS handshakes one address may ask for.
+    #[must_use]
+    pub fn handshake_rate(&self) -> Option<Rate> {
+        let rate = self.connect_bounds(0).address_rate?;
+        let burst = rate.burst.saturating_mul(HANDSHAKES_OF_CONNECTION);
+        Some(Rate { burst, every: rate.every / HANDSHAKES_OF_CONNECTION })
     }
 
     /// How many tokens of one address may be wrong.

@@ -19,6 +19,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ use tokio::sync::Notify;
 pub use directory::{Directory, News, RENEW_EVERY, RENEWALS_TO_END};
 pub use driver::Driver;
 pub use lease::{LEASE, Lease, NodeId};
+
+use crate::vocabulary::scheme_of;
 
 /// A node's own place among the others.
 #[derive(Debug, Clone)]
@@ -90,6 +93,16 @@ impl Nodes {
     #[must_use]
     pub fn alive(&self) -> Vec<Alive> {
         self.directory().alive()
+    }
+
+    /// Whether another node is reached at this address.
+    #[must_use]
+    pub fn are_at(&self, address: IpAddr) -> bool {
+        let others = self.alive().into_iter().filter(|node| node.renewed.is_some());
+        others.filter_map(|node| node.address).any(|reached| {
+            let reached: Option<SocketAddr> = scheme_of(&reached).1.parse().ok();
+            reached.is_some_and(|reached| reached.ip().to_canonical() == address.to_canonical())
+        })
     }
 
     /// The nodes that have gone since this one runs, the last ones of them.

@@ -10,6 +10,7 @@ use http::request::Parts;
 use super::body::BodyReader;
 use super::client;
 use super::forward::Forwarder;
+use super::handshakes::Handshakes;
 use super::origin::{Allowed, Origins};
 use super::port::Port;
 use super::seat::Seats;
@@ -59,17 +60,27 @@ impl Edge {
         let (limits, tls) = (&config.limits.edge, &config.node.tls);
         let prepared = |of: &Option<ListenerTls>| of.as_ref().map(|tls| Prepared::new(&tls.listening)).transpose();
         let server = |of: &Option<ListenerTls>| Ok::<_, String>(prepared(of)?.map(Server::new));
+        let proxies = config.node.trusted_proxies.clone().unwrap_or_default();
+        let of_clients = Handshakes::new(limits.handshake_rate(), proxies.clone());
+        // Whoever reaches the operator's port is the platform's own.
+        let of_operators = Handshakes::new(None, proxies.clone());
         let trust = Trust::new(tls.peers.as_ref().map(|peers| peers.asking.clone()).unwrap_or_default())?;
         Ok(Self {
             capacity,
-            proxies: config.node.trusted_proxies.clone().unwrap_or_default(),
+            proxies,
             origins: Origins { others: Allowed::new(config.cors.origins.clone()), hosts: config.node.hosts.clone() },
             seats: Seats::new(limits.connect_bounds(capacity.connections)),
             bodies: BodyReader::new(limits.body_bounds(), limits.body),
             forwarder: Forwarder::new(capacity.forwarded, limits.head, trust.client()?),
             trust,
-            public: Port::new(capacity.public, capacity.http, limits.head, server(&tls.hubs)?),
-            operator: Port::new(capacity.operator, capacity.operator, limits.head, server(&tls.operator)?),
+            public: Port::new(capacity.public, capacity.http, limits.head, server(&tls.hubs)?, of_clients),
+            operator: Port::new(
+                capacity.operator,
+                capacity.operator,
+                limits.head,
+                server(&tls.operator)?,
+                of_operators,
+            ),
             failed_tokens: Mutex::new(limits.failed_token_rate().map(KeyedBuckets::new)),
             keys: RandomState::new(),
             lines: Arc::default(),
@@ -101,6 +112,7 @@ impl Edge {
     pub(crate) fn set_limits(&self, limits: &EdgeLimits) {
         self.seats.set_bounds(limits.connect_bounds(self.capacity.connections));
         self.bodies.set_bounds(limits.body_bounds(), limits.body);
+        self.public.handshakes.set_rate(limits.handshake_rate());
         let (rate, mut failed) = (limits.failed_token_rate(), locked(&self.failed_tokens));
         // Otherwise a change of another limit would forgive wrong tokens so far.
         if failed.as_ref().map(KeyedBuckets::rate) != rate {

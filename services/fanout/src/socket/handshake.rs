@@ -30,6 +30,9 @@ pub enum NoTls {
     /// The client took too long.
     #[error("no handshake in time")]
     Late,
+    /// Its address has had as many as it may.
+    #[error("the address has asked for too many handshakes of late")]
+    TooMany,
     /// The client left, or its handshake is not accepted.
     #[error(transparent)]
     Refused(#[from] io::Error),
@@ -42,6 +45,7 @@ impl NoTls {
         match self {
             Self::Plain => "not_tls",
             Self::Late => "tls_late",
+            Self::TooMany => "tls_rate",
             Self::Refused(_) => "tls_refused",
         }
     }
@@ -54,7 +58,7 @@ impl NoTls {
     }
 }
 
-/// Does the server's part of the handshake.
+/// Does the server's part of the handshake, if it is admitted: what comes before it costs next to nothing.
 ///
 /// # Errors
 /// [`NoTls`] with the reason. If the client speaks no TLS, its connection is returned too, so that it can be told.
@@ -62,18 +66,24 @@ pub(super) async fn shake(
     counted: Counted,
     config: Arc<ServerConfig>,
     patience: Duration,
+    admit: impl FnOnce() -> bool,
 ) -> Result<Stream, (NoTls, Option<Counted>)> {
-    match tokio::time::timeout(patience, begun(counted, config)).await {
+    match tokio::time::timeout(patience, begun(counted, config, admit)).await {
         Ok(shaken) => shaken,
         Err(_) => Err((NoTls::Late, None)),
     }
 }
 
-async fn begun(counted: Counted, config: Arc<ServerConfig>) -> Result<Stream, (NoTls, Option<Counted>)> {
+async fn begun(
+    counted: Counted,
+    config: Arc<ServerConfig>,
+    admit: impl FnOnce() -> bool,
+) -> Result<Stream, (NoTls, Option<Counted>)> {
     let mut first = [0];
     match counted.tcp.peek(&mut first).await {
         Ok(0) => return Err((NoTls::Refused(io::ErrorKind::UnexpectedEof.into()), None)),
         Ok(_) if first[0] != HANDSHAKE => return Err((NoTls::Plain, Some(counted))),
+        Ok(_) if !admit() => return Err((NoTls::TooMany, None)),
         Ok(_) => {}
         Err(error) => return Err((NoTls::Refused(error), None)),
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -170,9 +170,10 @@ async fn one(arrived: Arrived, router: Router, unserved: impl Fn(Unserved, Socke
     let stream = match port.tls() {
         None => Stream::Plain(counted),
         Some(tls) => {
+            let admit = || port.handshakes.admit(peer.ip(), Instant::now());
             let shaken = tokio::select! {
                 // In a box: it is over soon, and would make the task of each connection as large.
-                shaken = Box::pin(shake(counted, tls.now(), port.patience)) => shaken,
+                shaken = Box::pin(shake(counted, tls.now(), port.patience, admit)) => shaken,
                 () = shutdown.cancelled() => return,
             };
             match shaken {

@@ -17,6 +17,7 @@ mod exchange;
 mod forward;
 mod guard;
 mod handshake;
+mod handshakes;
 mod header;
 mod hub;
 mod letters;
@@ -67,6 +68,7 @@ use tokio_util::sync::CancellationToken;
 /// Serves the public port until `shutdown`.
 pub async fn serve_public(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
     let (port, told) = (Arc::clone(&app.edge.public), Arc::clone(&app));
+    port.handshakes.know(app.nodes.clone());
     serve(listener, public(app), port, move |reason, peer| told.unserved("hubs", &reason, peer), shutdown).await;
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::handshakes::Handshakes;
 use crate::limit::{Full, HttpConnections, HttpKey};
 use crate::tls::Server;
 
@@ -19,6 +20,8 @@ pub struct Port {
     pub(super) patience: Duration,
     /// The handshake on its connections before HTTP; none without TLS.
     tls: Option<Server>,
+    /// Who may ask for how many handshakes of TLS.
+    pub(super) handshakes: Handshakes,
     inner: Mutex<Inner>,
 }
 
@@ -39,9 +42,15 @@ pub(super) struct Place {
 impl Port {
     /// A port with at most so many TCP connections, of which `most_waiting` wait for a request, each at most for so long.
     #[must_use]
-    pub fn new(most: usize, most_waiting: usize, patience: Duration, tls: Option<Server>) -> Arc<Self> {
+    pub fn new(
+        most: usize,
+        most_waiting: usize,
+        patience: Duration,
+        tls: Option<Server>,
+        handshakes: Handshakes,
+    ) -> Arc<Self> {
         let rule = HttpConnections::new(most, most_waiting, HEAD_BYTES);
-        Arc::new(Self { patience, tls, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
+        Arc::new(Self { patience, tls, handshakes, inner: Mutex::new(Inner { rule, served: HashMap::new() }) })
     }
 
     /// The handshake on its connections before HTTP.

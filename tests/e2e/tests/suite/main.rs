@@ -48,6 +48,7 @@ mod standstill;
 mod startup;
 mod tls;
 mod tls_asked;
+mod tls_flood;
 mod tokens;
 mod traces;
 mod web_socket;
