@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fanfare_broker::{Broker, Message, PublishError as BrokerError, Stream};
 use fanfare_event::{Encoded, Registry, Value};
 
-use crate::publisher::{Place, PublishError, PublishedRow, Publisher};
+use crate::publisher::{Found, Place, PublishError, PublishedRow, Publisher};
 use crate::tail::{self, Tail};
 
 /// How long one publication may take. Brokers have deadlines of their own; this one is for what they overlook.
@@ -112,7 +112,12 @@ impl Publisher for BrokerPublisher {
                 }
                 Ok(Some(place))
             }
-            Ok(Err(error)) => Err(failure(error)),
+            Ok(Err(error)) => {
+                if matches!(error, BrokerError::NotStored(_) | BrokerError::Unknown(_)) {
+                    self.tail.unanswered();
+                }
+                Err(failure(error))
+            }
             // It may have arrived; the same id again is safe.
             Err(_) => Err(PublishError::Retry(format!("the broker did not answer within {:?}", self.timeout))),
         }
@@ -122,13 +127,18 @@ impl Publisher for BrokerPublisher {
         self.horizon
     }
 
+    fn may_have_gone_back(&self) -> bool {
+        self.tail.is_unsure()
+    }
+
     async fn went_back(&self) -> Result<bool, PublishError> {
+        self.tail.asks();
         let head = self.broker.head().await.map_err(|error| tail::unknown(&error))?;
         Ok(self.tail.went_back(&head))
     }
 
-    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
-        tail::lost(&*self.broker, kept).await
+    async fn look(&self, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
+        tail::look(&self.broker, rows).await
     }
 }
 

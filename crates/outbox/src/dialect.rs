@@ -45,6 +45,14 @@ impl Dialect {
         }
     }
 
+    /// What stands before the first dash of a column.
+    pub(crate) fn before_dash(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("substr({column}, 1, instr({column}, '-') - 1)"),
+            Self::Postgres => format!("split_part({column}, '-', 1)"),
+        }
+    }
+
     /// Statements that make the tables, each of which may be run again.
     pub(crate) fn schema(self) -> [String; 3] {
         let (lock, seq, bytes) = match self {

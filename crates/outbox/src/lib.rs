@@ -23,6 +23,7 @@ mod pause;
 mod publisher;
 mod relay;
 mod row;
+mod search;
 mod session;
 mod shape;
 mod stats;
@@ -40,6 +41,6 @@ pub use http::{HttpPublisher, HttpPublisherError, TokenSource};
 #[cfg(feature = "postgres")]
 pub use listen::wake_on_notify;
 pub use outbox::{Outbox, Parked};
-pub use publisher::{Place, PublishError, PublishedRow, Publisher};
+pub use publisher::{Found, Place, PublishError, PublishedRow, Publisher};
 pub use relay::{Relay, RelayOptions};
 pub use stats::RelayStats;

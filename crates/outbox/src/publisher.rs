@@ -56,8 +56,19 @@ pub struct PublishedRow {
     pub place: Place,
     /// The event.
     pub event: Encoded,
-    /// It was published after the last time at which all was well.
-    pub is_recent: bool,
+    /// When it was published, by the database's clock in milliseconds.
+    pub published_at: i64,
+}
+
+/// What is where a row was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Its event.
+    Itself,
+    /// Something else, or the log ends before.
+    Another,
+    /// Nothing any more.
+    Nothing,
 }
 
 /// Publishes one event; called again with the same event until it succeeds or is rejected.
@@ -77,16 +88,19 @@ pub trait Publisher: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Whether an answer that failed to come, or one that came, tells that this may be so, without asking anybody.
+    fn may_have_gone_back(&self) -> bool {
+        false
+    }
+
     /// Whether the other side may have lost the end of what it has answered for since this was asked last.
     async fn went_back(&self) -> Result<bool, PublishError> {
         Ok(false)
     }
 
-    /// Which of these are not where they were stored any more, by their rows. Given are the last that were published,
-    /// the last first.
-    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
-        let _ = kept;
-        Ok(Vec::new())
+    /// What is where each of these was stored.
+    async fn look(&self, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
+        Ok(vec![Found::Itself; rows.len()])
     }
 }
 
@@ -104,11 +118,15 @@ impl<P: Publisher + ?Sized> Publisher for Box<P> {
         (**self).horizon()
     }
 
+    fn may_have_gone_back(&self) -> bool {
+        (**self).may_have_gone_back()
+    }
+
     async fn went_back(&self) -> Result<bool, PublishError> {
         (**self).went_back().await
     }
 
-    async fn lost(&self, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
-        (**self).lost(kept).await
+    async fn look(&self, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
+        (**self).look(rows).await
     }
 }

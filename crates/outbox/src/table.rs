@@ -1,5 +1,6 @@
 //! The statements on the table of an outbox.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::error::OutboxError;
 use crate::outbox::Parked;
 use crate::publisher::{Place, PublishedRow};
 use crate::row::{Row, headers_json, ordering_key};
+use crate::search::Reached;
 use crate::shape::Shape;
 
 /// What is said in place of a longer reason, in bytes.
@@ -34,8 +36,18 @@ pub(crate) struct Sent {
     pub(crate) place: Option<Place>,
 }
 
-/// The most rows that are looked at of those published since all was well; a look is due every second.
-const MOST_RECENT: usize = 10_000;
+/// How many kept rows are read at once.
+const KEPT_AT_ONCE: usize = 256;
+
+/// Kept rows that were read at once.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The last published first.
+    pub(crate) rows: Vec<PublishedRow>,
+    /// Where further ones begin; none if these are the last.
+    pub(crate) reached: Option<Reached>,
+}
+
 /// The most rows that one statement lists.
 const MOST_LISTED: usize = 256;
 /// What is neither published nor parked.
@@ -124,36 +136,42 @@ impl Table {
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
     }
 
-    /// Rows that are published and kept, in the order of publication, the last first: all that were published after a
-    /// time, and so many from before it.
-    pub(crate) async fn kept(&self, good_until: i64, older: usize) -> Result<Vec<PublishedRow>, OutboxError> {
-        let mut kept = self.kept_where("published_at > $1", good_until, true, MOST_RECENT).await?;
-        kept.extend(self.kept_where("published_at <= $1", good_until, false, older).await?);
-        Ok(kept)
-    }
-
-    async fn kept_where(
-        &self,
-        condition: &str,
-        good_until: i64,
-        is_recent: bool,
-        most: usize,
-    ) -> Result<Vec<PublishedRow>, OutboxError> {
+    /// Rows that are published and kept, the last published first, from behind a place where a page has ended.
+    pub(crate) async fn kept(&self, (published_at, seq): Reached) -> Result<Kept, OutboxError> {
         let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
         let sql = format!(
-            "SELECT {columns}, place FROM {table} WHERE {condition} AND place IS NOT NULL
-            ORDER BY published_at DESC, seq DESC LIMIT {most}"
+            "SELECT {columns}, place, published_at FROM {table}
+            WHERE place IS NOT NULL AND (published_at < $1 OR (published_at = $2 AND seq < $3))
+            ORDER BY published_at DESC, seq DESC LIMIT {KEPT_AT_ONCE}"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(good_until).fetch_all(&self.pool).await?;
-        let mut kept = Vec::with_capacity(rows.len());
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(published_at).bind(published_at).bind(seq);
+        let rows = query.fetch_all(&self.pool).await?;
+        let mut kept = Kept { rows: Vec::with_capacity(rows.len()), reached: None };
         for row in &rows {
-            let (Row { seq, event, .. }, place) = (self.shape.read(row)?, row.try_get::<String, _>("place")?);
+            let Row { seq, event, .. } = self.shape.read(row)?;
+            let (place, published_at) = (row.try_get::<String, _>("place")?, row.try_get("published_at")?);
+            kept.reached = Some((published_at, seq)).filter(|_| rows.len() == KEPT_AT_ONCE);
             // What was published could be read then, and can be now.
             if let (Ok(event), Ok(place)) = (event, place.parse()) {
-                kept.push(PublishedRow { seq, place, event, is_recent });
+                kept.rows.push(PublishedRow { seq, place, event, published_at });
             }
         }
         Ok(kept)
+    }
+
+    /// The partitions that kept rows are in, and when the last of them was published.
+    pub(crate) async fn kept_in(&self) -> Result<(BTreeSet<u32>, i64), OutboxError> {
+        let (partition, table) = (self.dialect.before_dash("place"), self.shape.table());
+        let sql = format!(
+            "SELECT {partition} AS of_partition, MAX(published_at) AS newest FROM {table}
+            WHERE place IS NOT NULL AND published_at IS NOT NULL GROUP BY {partition}"
+        );
+        let (mut partitions, mut newest) = (BTreeSet::new(), 0);
+        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool).await? {
+            partitions.extend(row.try_get::<String, _>("of_partition")?.parse::<u32>().ok());
+            newest = row.try_get::<i64, _>("newest")?.max(newest);
+        }
+        Ok((partitions, newest))
     }
 
     /// Has rows published again.

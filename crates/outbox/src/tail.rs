@@ -1,12 +1,15 @@
 //! Whether a broker still has what it has answered for: it may have lost the end of its log with its power.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_broker::{Broker, BrokerError, Position};
-use fanfare_event::Encoded;
+use tokio::task::JoinSet;
 
-use crate::publisher::{Place, PublishError, PublishedRow};
+use crate::publisher::{Found, Place, PublishError, PublishedRow};
+
+/// How many places are looked at at the same time.
+const AT_ONCE: usize = 16;
 
 /// The last offset of each partition that is known to have been given out.
 type Ends = BTreeMap<u32, u64>;
@@ -20,6 +23,8 @@ struct Known {
     ends: Ends,
     incarnation: Option<u64>,
     went_back: bool,
+    /// A publication got no answer since it was asked last.
+    unanswered: bool,
 }
 
 impl Tail {
@@ -36,6 +41,21 @@ impl Tail {
             let end = known.ends.entry(place.partition).or_insert(place.offset);
             *end = (*end).max(place.offset);
         });
+    }
+
+    /// A message got no answer: the server that answers next may be another.
+    pub(crate) fn unanswered(&self) {
+        self.known(|known| known.unanswered = true);
+    }
+
+    /// Whether it is worth asking.
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.known(|known| known.unanswered || known.went_back)
+    }
+
+    /// It is asked now: what gets no answer from here on counts anew.
+    pub(crate) fn asks(&self) {
+        self.known(|known| known.unanswered = false);
     }
 
     /// Whether the log has lost its end since this was asked last, given where it ends now.
@@ -55,69 +75,34 @@ impl Tail {
     }
 }
 
-/// What state is kept by.
-type StateKey<'k> = (Option<&'k str>, &'k str, &'k str);
-
-/// Which of these are not where they were stored, of rows in the order of publication, the last first.
-///
-/// What a log loses is its end. Of what was published before the last time at which all was well one looks in each
-/// partition to the first that is there; what was published since may have been stored before the loss or after it.
-///
-/// Of state a broker keeps the newest of a key alone: what is gone from below a newer one that is there was not lost,
-/// and must not be stored behind it.
-pub(crate) async fn lost(broker: &dyn Broker, kept: &[PublishedRow]) -> Result<Vec<i64>, PublishError> {
+/// What is where each of these rows was stored.
+pub(crate) async fn look(broker: &Arc<dyn Broker>, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
     let head = broker.head().await.map_err(|error| unknown(&error))?;
-    let (mut intact, mut later) = (Vec::new(), HashMap::new());
-    let mut lost = Vec::new();
-    for kept in kept {
-        let Place { partition, offset } = kept.place;
-        if intact.contains(&partition) {
-            continue;
+    let mut found = vec![Found::Another; rows.len()];
+    // A log that has lost its end is short at first, and then nobody needs to be asked.
+    let mut covered = rows.iter().enumerate().filter(|(_, row)| head.covers(row.place.partition, row.place.offset));
+    let mut asked = JoinSet::new();
+    loop {
+        while asked.len() < AT_ONCE {
+            let Some((at, row)) = covered.next() else { break };
+            let (broker, place, id) = (Arc::clone(broker), row.place, row.event.attributes.dedup_id());
+            asked.spawn(async move { (at, one(&*broker, place, &id).await) });
         }
-        let found = if head.covers(partition, offset) { look(broker, kept).await? } else { Found::Another };
-        let newer = state_key(&kept.event).and_then(|key| later.get(&key).copied());
-        let is_lost = match (found, newer) {
-            (Found::Itself, _) => {
-                if !kept.is_recent {
-                    intact.push(partition);
-                }
-                false
-            }
-            // Something newer of its key took its place, unless that is lost itself.
-            (Found::Another | Found::Nothing, Some(newer_is_lost)) => newer_is_lost,
-            (Found::Another, None) => true,
-            // Whoever else writes this key has replaced it, or it has left the retention.
-            (Found::Nothing, None) => false,
-        };
-        if let Some(key) = state_key(&kept.event) {
-            later.entry(key).or_insert(is_lost);
-        }
-        if is_lost {
-            lost.push(kept.seq);
+        match asked.join_next().await {
+            None => return Ok(found),
+            Some(Ok((at, answer))) => found[at] = answer?,
+            Some(Err(error)) => return Err(PublishError::Retry(error.to_string())),
         }
     }
-    Ok(lost)
 }
 
-enum Found {
-    Itself,
-    /// Something else is there, or the log ends before.
-    Another,
-    Nothing,
-}
-
-async fn look(broker: &dyn Broker, kept: &PublishedRow) -> Result<Found, PublishError> {
-    let record = broker.record_at(kept.place.partition, kept.place.offset).await.map_err(|error| unknown(&error))?;
+async fn one(broker: &dyn Broker, place: Place, id: &str) -> Result<Found, PublishError> {
+    let record = broker.record_at(place.partition, place.offset).await.map_err(|error| unknown(&error))?;
     Ok(match record {
         None => Found::Nothing,
-        Some(record) if record.message.id == kept.event.attributes.dedup_id() => Found::Itself,
+        Some(record) if record.message.id == id => Found::Itself,
         Some(_) => Found::Another,
     })
-}
-
-fn state_key(event: &Encoded) -> Option<StateKey<'_>> {
-    let org = event.attributes.org.as_ref().map(fanfare_event::Id::as_str);
-    event.key.as_deref().map(|key| (org, event.attributes.event_type.as_str(), key))
 }
 
 pub(crate) fn unknown(error: &BrokerError) -> PublishError {
@@ -157,6 +142,11 @@ mod tests {
         tail.stored(&second, at(0, 4));
         assert!(!tail.went_back(&head));
         tail.stored(&tail.before(), at(0, 3));
-        assert!(tail.went_back(&head) && !tail.went_back(&head));
+        assert!(tail.is_unsure() && tail.went_back(&head) && !tail.went_back(&head));
+        assert!(!tail.is_unsure());
+        tail.unanswered();
+        assert!(tail.is_unsure());
+        tail.asks();
+        assert!(!tail.is_unsure());
     }
 }

@@ -349,7 +349,10 @@ mod tests {
             (format!("{database}[broker]\nurl = \"nats://h\""), "has no port"),
             (format!("{database}[broker]\nurl = \"nats://h:4222\"\nuser = \"u\""), "go together"),
             (format!("{database}[broker]\nurl = \"kafka://h:9092\"\nmonitor = [\"http://h:8222\"]"), "only NATS"),
-            (format!("{database}[broker]\nurl = \"nats://h:4222\"\nmonitor = [\"http://me:hunter2@h\"]"), "broker.monitor"),
+            (
+                format!("{database}[broker]\nurl = \"nats://h:4222\"\nmonitor = [\"http://me:hunter2@h\"]"),
+                "broker.monitor",
+            ),
             (format!("{database}{HTTP}[schemas]"), "schemas.path: expected the folder"),
             (format!("{database}{HTTP}[log]\nformat = \"xml\""), "log.format"),
         ] {

@@ -142,7 +142,10 @@ async fn publisher(config: &Config, registry: &Registry) -> Result<Box<dyn Publi
             let publisher = BrokerPublisher::new(broker).registry(registry.clone());
             let publisher = horizon::keeping(publisher, settings.broker_horizon, monitors).await;
             let kept_seconds = Publisher::horizon(&publisher).as_secs();
-            tracing::info!(kept_seconds, "rows are kept once they are published, for as long as the broker may lose them");
+            tracing::info!(
+                kept_seconds,
+                "rows are kept once they are published, for as long as the broker may lose them"
+            );
             Ok(Box::new(publisher))
         }
     }

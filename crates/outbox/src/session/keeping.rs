@@ -7,63 +7,61 @@ use tokio::time::{Instant, timeout};
 use crate::error::OutboxError;
 use crate::lanes::Lanes;
 use crate::publisher::{PublishError, PublishedRow, Publisher};
+use crate::search::Search;
 
 use super::Session;
 
 /// How often the broker is asked where its log ends: sooner than it could have grown again by what it had lost.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long an answer holds though a publication fails: nobody puts back a store and starts its server in less, and an
-/// event that is refused again and again must not hold up the others each time.
-const HOLDS: Duration = Duration::from_millis(200);
 /// How often what can be lost no more is deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
-/// How many rows from before the last good look are looked at; twice as many if all of them are lost, and so on.
-const LOOK_AT: usize = 256;
+/// How long before the end of the session before this one it may not have noticed that the log went back: it asked every
+/// second.
+const UNSURE_MS: i64 = 10_000;
 
 /// What the session knows of the rows that are kept.
 #[derive(Debug)]
 pub(super) struct Keeping {
+    stage: Stage,
     /// When to ask where the log ends.
     ask_at: Instant,
     /// When to delete what is old.
     forget_at: Instant,
-    /// The log may have lost its end: nothing is published before it is known what is missing.
-    suspects: bool,
-    /// A publication has failed, and the server may be another than before: nothing is published before it is known
-    /// whether the log went back.
-    asks_first: bool,
-    /// When it was known last.
-    answered: Option<Instant>,
-    /// Until when all was well, by the clock of the database.
-    good_until: i64,
+    /// Until when all was well, by the clock of the database; none if this session does not know.
+    good_until: Option<i64>,
     /// It was said that there is no answer.
     told: bool,
+}
+
+/// What is known of the log.
+#[derive(Debug)]
+enum Stage {
+    /// It has all that it has answered for.
+    Well,
+    /// A publication got no answer, or a strange one, and the server may be another than before: nothing is published
+    /// before it is known whether the log went back.
+    AsksFirst,
+    /// It may have lost its end: nothing is published before it is known what is missing.
+    Suspects(Option<Search>),
 }
 
 impl Keeping {
     /// Whoever relayed before may have ended with the broker's power.
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            ask_at: now,
-            forget_at: now,
-            suspects: true,
-            asks_first: false,
-            answered: None,
-            good_until: 0,
-            told: false,
-        }
+        let stage = Stage::Suspects(None);
+        Self { stage, ask_at: now, forget_at: now, good_until: None, told: false }
     }
 
-    /// A publication has failed.
-    pub(super) fn failed(&mut self, now: Instant) {
-        if self.answered.is_none_or(|answered| now.duration_since(answered) >= HOLDS) {
-            self.asks_first = true;
+    /// The server may be another than before.
+    pub(super) fn ask_first(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Well) {
+            self.stage = Stage::AsksFirst;
             self.ask_at = self.ask_at.min(now);
         }
     }
 
     fn holds_up(&self) -> bool {
-        self.suspects || self.asks_first
+        !matches!(self.stage, Stage::Well)
     }
 }
 
@@ -98,10 +96,7 @@ impl<P: Publisher> Session<'_, P> {
         self.keeping.ask_at = Instant::now() + EVERY;
         let limit = self.relay.lease.length() / 2;
         match timeout(limit, self.look()).await {
-            Ok(Ok(())) => {
-                self.keeping.told = false;
-                self.keeping.answered = Some(Instant::now());
-            }
+            Ok(Ok(())) => self.keeping.told = false,
             Ok(Err(Unknown::Database(error))) => {
                 self.count_error("look at what is kept in", &error);
                 self.database.failed(self.start.elapsed(), fastrand::f64());
@@ -113,58 +108,78 @@ impl<P: Publisher> Session<'_, P> {
 
     /// The rows stay, and it is asked again; where publishing waits for the answer, that is worth a line.
     fn tell(&mut self, reason: &dyn std::fmt::Display) {
-        if self.keeping.suspects && !std::mem::replace(&mut self.keeping.told, true) {
+        let Stage::Suspects(search) = &mut self.keeping.stage else { return };
+        // The log may have changed meanwhile.
+        *search = None;
+        if !std::mem::replace(&mut self.keeping.told, true) {
             tracing::warn!(%reason, "nothing is published until the broker says what it has");
         }
     }
 
     async fn look(&mut self) -> Result<(), Unknown> {
         let now = self.relay.outbox.table.now().await?;
-        if !self.keeping.suspects {
-            self.keeping.suspects = match self.relay.publisher.went_back().await {
+        if !matches!(self.keeping.stage, Stage::Suspects(_)) {
+            let went_back = match self.relay.publisher.went_back().await {
                 // Without the right to look there is nothing to wait for.
                 Err(PublishError::Rejected(_)) => false,
                 answered => answered.map_err(Unknown::Broker)?,
             };
-            if self.keeping.suspects {
-                tracing::warn!("the broker's log has lost its end; what was published is compared with what is there");
+            if !went_back {
+                self.is_well(now);
+                return Ok(self.forget().await?);
             }
-        }
-        if !self.keeping.suspects {
-            self.keeping.asks_first = false;
-            self.keeping.good_until = now;
-            return Ok(self.forget().await?);
+            tracing::warn!("the broker's log has lost its end; what was published is compared with what is there");
+            self.keeping.stage = Stage::Suspects(None);
         }
         // What is lost goes before what is newer, so nothing newer may be on its way.
-        if self.in_flight.is_empty() {
-            self.publish_lost().await?;
-            (self.keeping.suspects, self.keeping.asks_first) = (false, false);
-            self.keeping.good_until = now;
+        if self.in_flight.is_empty()
+            && let Some(lost) = self.search().await?
+        {
+            self.publish_again(&lost).await?;
+            self.is_well(now);
         }
         Ok(())
     }
 
-    async fn publish_lost(&mut self) -> Result<(), Unknown> {
+    fn is_well(&mut self, now: i64) {
+        self.keeping.stage = Stage::Well;
+        self.keeping.good_until = Some(now);
+    }
+
+    /// Compares one page of rows with what is there; gives what is lost once that is known of all.
+    async fn search(&mut self) -> Result<Option<Vec<i64>>, Unknown> {
         let table = &self.relay.outbox.table;
-        self.results.settle(table, true).await?;
-        let mut most = LOOK_AT;
-        let lost = loop {
-            let kept: Vec<PublishedRow> = table.kept(self.keeping.good_until, most).await?;
-            let older = kept.iter().filter(|kept| !kept.is_recent).count();
-            let lost = match self.relay.publisher.lost(&kept).await {
-                // Without the right to look there is nothing to wait for.
-                Err(PublishError::Rejected(reason)) => {
-                    tracing::warn!(reason, "whether the broker has what it had answered for cannot be seen");
-                    Vec::new()
-                }
-                answered => answered.map_err(Unknown::Broker)?,
-            };
-            if lost.len() < kept.len() || older < most {
-                break lost;
+        let Stage::Suspects(begun) = &mut self.keeping.stage else { return Ok(None) };
+        let mut search = match begun.take() {
+            Some(search) => search,
+            None => {
+                self.results.settle(table, true).await?;
+                let (partitions, newest) = table.kept_in().await?;
+                Search::new(self.keeping.good_until.unwrap_or(newest.saturating_sub(UNSURE_MS)), partitions)
             }
-            most *= 2;
         };
-        table.publish_again(&lost).await?;
+        let page = table.kept(search.reached()).await?;
+        let wanted: Vec<&PublishedRow> = page.rows.iter().filter(|row| search.wants(row)).collect();
+        let found = match self.relay.publisher.look(&wanted).await {
+            // Without the right to look there is nothing to wait for.
+            Err(PublishError::Rejected(reason)) => {
+                tracing::warn!(reason, "whether the broker has what it had answered for cannot be seen");
+                return Ok(Some(Vec::new()));
+            }
+            answered => answered.map_err(Unknown::Broker)?,
+        };
+        search.take(&page.rows, found, page.reached.unwrap_or_default());
+        if page.reached.is_none() || search.is_over() {
+            return Ok(Some(search.into_lost()));
+        }
+        // Between two pages the lease is renewed.
+        self.keeping.stage = Stage::Suspects(Some(search));
+        self.keeping.ask_at = Instant::now();
+        Ok(None)
+    }
+
+    async fn publish_again(&mut self, lost: &[i64]) -> Result<(), OutboxError> {
+        self.relay.outbox.table.publish_again(lost).await?;
         if !lost.is_empty() {
             tracing::warn!(count = lost.len(), "what the broker has lost is published again");
             self.relay.stats.add_lost(lost.len() as u64);

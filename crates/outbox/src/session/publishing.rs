@@ -61,7 +61,6 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Retry(reason)) => {
                 stats.add_retry();
-                self.keeping.failed(Instant::now());
                 let pause = self.lanes.retry(&row, self.start.elapsed(), fastrand::f64());
                 let (event_id, duration_ms) = (row.event_id(), pause.as_millis() as u64);
                 tracing::warn!(event_id, reason, duration_ms, "an event will be tried again");
@@ -69,12 +68,14 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Unreachable(reason)) => {
                 stats.add_retry();
-                self.keeping.failed(Instant::now());
                 self.lanes.put_back(&row);
                 if self.broker.failed(self.start.elapsed(), fastrand::f64()) {
                     tracing::warn!(reason, "no event can be published at the moment");
                 }
             }
+        }
+        if self.relay.publisher.may_have_gone_back() {
+            self.keeping.ask_first(Instant::now());
         }
         true
     }
