@@ -43,14 +43,16 @@ async fn a_flood_of_handshakes_is_refused_by_its_address_and_others_connect() {
         })
         .collect();
     until("the flood to be refused", async || (refused.load(Ordering::Relaxed) > AT_ONCE).then_some(())).await;
-    let began = Instant::now();
+    let (began, mut number) = (Instant::now(), 0);
     while began.elapsed() < FLOOD {
+        number += 1;
+        let title = format!("in between {number}");
         let opening = Instant::now();
         let mut tab = node.tab(&Token::user("alice", "acme")).await;
         tab.cursor().await;
         assert!(opening.elapsed() < Duration::from_secs(2), "a tab of another address took {:?}", opening.elapsed());
-        node.publish(&[NewEvent::alert("acme", "in between")]).await;
-        assert_eq!(tab.expect("toast").await["title"], "in between");
+        node.publish(&[NewEvent::alert("acme", &title)]).await;
+        assert_eq!(tab.expect("toast").await["title"], title);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     over.store(true, Ordering::Relaxed);
