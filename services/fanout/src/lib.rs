@@ -5,7 +5,7 @@
 //! `shard` decides what each connection is sent, with the protocol's state machine in `connection`, and `socket` writes
 //! it.
 //!
-//! Beside them: `config` is the checked configuration, `method` the hub methods, `roster` and `presence` who is online,
+//! Besides: `config` is the checked configuration, `method` the hub methods, `roster` and `presence` who is online,
 //! `nodes` the other nodes, `limit` all limits, `operator` the operator's API, `command` the command line.
 //! `ARCHITECTURE.md` says which file to open for a change.
 

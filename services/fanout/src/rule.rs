@@ -65,7 +65,7 @@ pub(crate) enum Rule {
     GrantsOnResume,
     /// A resume begins at the cursor.
     ResumeFromCursor,
-    /// A resume says so if something behind the cursor has left the window.
+    /// A resume says so if something after the cursor has left the window.
     IncompleteSaid,
     /// `Cursor()` is no further than the deliveries that were handed to the tab.
     CursorBehindDeliveries,
@@ -105,7 +105,7 @@ pub(crate) enum Rule {
     LargeIsGathered,
     /// With a node that is gone its members are.
     EndedAreGone,
-    /// A tab hears of changes in a place only behind its snapshot.
+    /// A tab gets changes of a room only after its snapshot.
     ChangesBehindSnapshot,
     /// A tab that missed a change gets another snapshot.
     SnapshotAfterGap,

@@ -45,7 +45,7 @@ impl Scene {
         Self { registry: Arc::new(routes.schemas().clone()), routes: Arc::new(routes), next: 0 }
     }
 
-    /// A platform with schemas beside the built-in ones, these routes to the demo's hub, and users of these realms.
+    /// A platform with additional schemas, these routes to the demo's hub, and users of these realms.
     pub(crate) fn with(schemas: &[(&str, &str)], routes: &str, realms: Realms) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, schema) in schemas {

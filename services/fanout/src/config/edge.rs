@@ -11,7 +11,7 @@ const NODE_BURST_SECONDS: u32 = 20;
 /// How many connections a user or an address opens at once where they may have any number.
 const UNBOUNDED_BURST: usize = 200;
 
-/// And where they may have few: a page that is loaded anew opens another before the last is gone.
+/// And if they may have few: a reloaded page opens another before the last is gone.
 const FEWEST_BURST: usize = 50;
 
 /// The most bodies of one connection at the same time; clients send one after the other.

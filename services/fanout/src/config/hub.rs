@@ -128,8 +128,8 @@ impl HubConfig {
         of_methods.chain(self.rates.iter()).any(|rate| rate.per == Per::Address)
     }
 
-    /// The names of other claims that its rules and methods use, beside user, org, roles and session: tokens are
-    /// read for these only.
+    /// The names of other claims that its rules and methods use, besides user, org, roles and session: tokens are read
+    /// for these only.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         let described = self.presence.iter().flat_map(|presence| &presence.describe);
         let of_methods = self.methods.iter().flat_map(|method| method.claims());

@@ -90,7 +90,7 @@ pub enum Action {
     },
     /// Carry out a call.
     Call(Call),
-    /// Hand over what the client sent beside its calls.
+    /// Hand over what the client sent besides its calls.
     Streamed(Streamed),
     /// The client has everything up to this message (stateful reconnect).
     Acknowledged(u64),

@@ -127,8 +127,8 @@ impl Connection {
         messages
     }
 
-    /// Whether the message that has begun may have ended, so that it is worth looking at from its start: what had come
-    /// before was looked at in vain.
+    /// Whether the message may be complete, so that it is worth parsing from its start: the bytes before were parsed in
+    /// vain.
     fn may_be_whole(&self, begun: usize, settings: &Settings) -> bool {
         // MessagePack says its length at its start.
         let ends_with_a_byte = self.protocol.is_none_or(|protocol| protocol == Protocol::Json);

@@ -3,7 +3,7 @@
 
 use fanfare_signalr::Message;
 
-/// What a client sends beside its calls: nothing that is listened to.
+/// What a client sends besides its calls, which is ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Streamed {}
 

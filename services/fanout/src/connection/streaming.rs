@@ -1,9 +1,9 @@
-//! What a client sends to code behind a hub that is called already. Without the feature `embed`, `no_streaming.rs` stands
-//! here.
+//! What a client sends to a running call of an embedder's code. Without the feature `embed`, `no_streaming.rs` takes
+//! its place.
 
 use fanfare_signalr::{Message, Outcome, Value};
 
-/// What a client sends beside its calls.
+/// What a client sends besides its calls.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Streamed {
     /// An item of a stream that the client uploads.

@@ -65,8 +65,8 @@ impl Subscriptions {
             .any(|held| groups.contains(&held.group) && held.granted.as_ref().is_none_or(|granted| granted.hold(place)))
     }
 
-    /// Whether something for these groups is owed to a connection that fell behind: it is in one of them, was when this
-    /// was said, and is read again from the log because it was not queued.
+    /// Whether a connection that fell behind is owed something for these groups: it is in one of them, was so at this
+    /// place, and it is read again from the log because it was not queued.
     pub(crate) fn is_owed(&self, groups: &[GroupName], place: Place) -> bool {
         let granted = |held: &Membership| held.granted.as_ref().is_none_or(|granted| granted.hold(place));
         let claimed = |held: &Membership| groups.contains(&held.group) && granted(held);

@@ -106,7 +106,7 @@ impl Groups {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).position.clone_from(position);
     }
 
-    /// The same for one record behind it; what is noted stays in its place, as this is done for every record.
+    /// The same for one record after it; updated in place, as this is done for every record.
     pub fn pass_record(&self, record: &Record) {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).position.advance(record);
     }
@@ -119,8 +119,9 @@ impl Groups {
         }
     }
 
-    /// A position such that all deliveries up to it were sent to the shards but for what waits for its turn, and how many
-    /// messages `shard` was sent by then: a shard that has handled so many has handed on all up to that position.
+    /// A position such that all deliveries up to it were sent to the shards, except throttled ones, and how many
+    /// messages `shard` was sent by then: a shard that has handled that many has passed on everything up to that
+    /// position.
     #[must_use]
     pub fn passed(&self, shard: usize) -> (Position, Arc<Held>, u64) {
         let (position, held) = self.handed_on();
@@ -134,7 +135,7 @@ impl Groups {
         }
     }
 
-    /// Where everything sent so far ends, but for what waits for its turn: what a delivery that is sent now comes behind.
+    /// The end of everything sent so far, except throttled notifications: a delivery that is sent now comes after it.
     #[must_use]
     pub fn handed_on(&self) -> (Position, Arc<Held>) {
         let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);

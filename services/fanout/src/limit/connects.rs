@@ -89,7 +89,8 @@ impl Connects {
         }
     }
 
-    /// Other bounds from now on. Those that are open count on, also beyond them; a rate that is another one begins anew.
+    /// New bounds from now on. Open connections stay counted, even beyond them; a changed rate starts with a full
+    /// budget.
     pub fn set_bounds(&mut self, bounds: ConnectBounds) {
         if self.bounds.user_rate != bounds.user_rate {
             self.user_rates = bounds.user_rate.map(KeyedBuckets::new);

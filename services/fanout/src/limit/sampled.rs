@@ -27,7 +27,7 @@ struct Window {
     left_out: u64,
 }
 
-/// Which lines of which kind are written. The kinds are names of the program's own, so they are few.
+/// Decides which lines of which kind are written. The kinds are the program's own names, so they are few.
 #[derive(Debug, Default)]
 pub struct Sampled {
     windows: HashMap<&'static str, Window>,

@@ -166,7 +166,7 @@ impl Directory {
         self.own.next_turn()
     }
 
-    /// Whether renewals are stored and not read, so that the stream is to be read anew.
+    /// Whether renewals are stored and not read, so that the stream must be read again.
     #[must_use]
     pub fn is_deaf(&self, now: Instant) -> bool {
         self.unread.is_some_and(|since| now.saturating_duration_since(since) > DEAF)
@@ -285,7 +285,7 @@ impl Directory {
         }
     }
 
-    /// Forgets records from before the stream was read anew that were not found in it.
+    /// Forgets records that were not found when the stream was read again.
     fn sweep(&mut self, news: &mut Vec<News>) {
         let reading = self.reading;
         for (node, known) in &mut self.known {

@@ -147,7 +147,7 @@ impl Driver {
             }
             directory.own().clone()
         };
-        // There may be something to write: a lease to end, or everything anew.
+        // There may be something to write: a lease to end, or everything again.
         self.nodes.changed.notify_one();
         for news in news {
             match &news {

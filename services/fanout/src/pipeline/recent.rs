@@ -14,7 +14,7 @@ use super::follower::reached;
 /// The most records that a walk takes at once, so that writers wait for a moment only.
 const BATCH: usize = 128;
 
-/// The overhead of a record beside its texts and its body, in bytes: the containers, the allocator's share.
+/// The overhead of a record besides its texts and its body, in bytes: the containers, the allocator's share.
 const OVERHEAD: usize = 256;
 
 /// The newest records, bounded in bytes.
@@ -146,7 +146,7 @@ impl RecentRecords {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         while walk.next < walk.end {
-            // What has fallen out may have been looked at in vain; whether it was, nobody knows any more.
+            // Dropped records may or may not have been looked at by this walk; nobody knows any more.
             let Some(at) = walk.next.checked_sub(ring.first) else { return Step::Gone };
             let Some(record) = usize::try_from(at).ok().and_then(|at| ring.records.get(at)) else { return Step::Gone };
             walk.next += 1;

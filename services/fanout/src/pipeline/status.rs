@@ -87,7 +87,7 @@ impl Status {
         self.of.store(of.max(read), Ordering::Relaxed);
     }
 
-    /// Everything that existed at start has been read, or is read anew.
+    /// Everything that existed at start has been read; false while it is read again.
     pub fn set_caught_up(&self, caught_up: bool) {
         self.report().caught_up = caught_up;
     }

@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 16 << 20;
 /// The most keys that are counted separately.
 const MOST_SLOTS: usize = 65_536;
 
-/// The overhead of a notification beside its record.
+/// The overhead of a notification besides its record.
 const COST: usize = 700;
 
 /// A notification that a throttle decides about.

@@ -80,7 +80,7 @@ impl Pipeline {
         self.status.set_replaced(std::time::Instant::now());
     }
 
-    /// Reports what the broker says of itself beside its records.
+    /// Reports what the broker says of itself besides its records.
     fn tell_condition(&self, condition: &Condition, known: &mut Vec<Risk>) {
         let unwritable = match &condition.writes {
             Writes::Fail(reason) => Some(reason.clone()),

@@ -1,4 +1,4 @@
-//! The effects of an event on open connections, beside its notification.
+//! The effects of an event on open connections, besides its notification.
 
 use fanfare_broker::Position;
 use fanfare_event::Id;

@@ -15,7 +15,7 @@ use crate::route::{Effect, Match, Retain};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 
-/// The overhead of a retained value beside its body: attributes, fields, group names and its share of the tables.
+/// The overhead of a retained value besides its body: attributes, fields, group names and its share of the tables.
 const VALUE_COST: usize = 700;
 
 impl Projection {

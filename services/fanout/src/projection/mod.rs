@@ -92,7 +92,7 @@ pub enum Verdict {
 pub struct Folded {
     /// Whether to deliver it.
     pub verdict: Verdict,
-    /// The effects on open connections beside that.
+    /// The effects on open connections besides that.
     pub effects: Vec<ConnectionEffect>,
     /// Whether a retained value found no room.
     pub retained_full: bool,
@@ -169,7 +169,7 @@ impl Projection {
         }
     }
 
-    /// Goes on from another position: before the state is read ahead, after it, or in a new incarnation.
+    /// Continues from another position: before the state is read ahead, after it, or in a new incarnation.
     ///
     /// The state stays: a logout holds, whatever became of the stream that it was in.
     pub fn continue_from(&mut self, position: Position) {

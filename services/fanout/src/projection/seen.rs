@@ -21,8 +21,8 @@ pub enum Novelty {
 
 /// The de-duplication keys of the replay window, as 64-bit digests.
 ///
-/// A key is forgotten once its partition has been read so far beyond it: the same event comes to the same partition
-/// again, and a node that is behind may read another partition to its end first.
+/// A key is forgotten once its partition has been read far enough beyond it: a duplicate comes to the same partition,
+/// and a node that is behind may read another partition to its end first.
 ///
 /// Two of 100,000 different keys share a digest with a chance of about 3 in 10 billion.
 #[derive(Debug, Clone)]
@@ -110,7 +110,7 @@ impl Seen {
         }
     }
 
-    /// Forgets from the front alone: what waits behind a partition at rest is bounded by the limit.
+    /// Forgets only from the front: the number of keys of a partition at rest is bounded by the limit.
     fn forget(&mut self, read: &ReadTimes, now: i64) {
         let age_ms = self.age_ms;
         let is_old = |seen: &Entry| seen.time < read.of(seen.partition).min(now).saturating_sub(age_ms);

@@ -26,17 +26,17 @@ pub(super) enum Precedence {
     Older,
 }
 
-/// How much of the past is remembered beside what counts.
+/// How much of the past is remembered besides what counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Memory {
     /// So many versions at most.
     pub versions: usize,
-    /// What was said before this time (broker time, in milliseconds) is forgotten, but for the last of it.
+    /// Values before this time (broker time, in milliseconds) are forgotten, except the last of them.
     pub horizon: i64,
 }
 
 impl Memory {
-    /// Nothing beside what counts.
+    /// Nothing besides what counts.
     pub(super) const NONE: Self = Self { versions: 0, horizon: i64::MAX };
 }
 

@@ -153,7 +153,7 @@ impl Audience {
             }
         };
         let matching = || hub.groups.iter().filter_map(|declared| Some((declared, captures(declared, &pieces)?)));
-        // The one of which most is written out: `admin` itself rather than a hole that `admin` would fill, and the role
+        // The one with the most literal text: `admin` itself rather than a hole that `admin` would fill, and the role
         // of an org rather than an org with a slash in its name.
         let captured = |found: &[Captured]| found.iter().map(Captured::length).sum::<usize>();
         let best = matching().min_by_key(|(_, found)| captured(found));

@@ -118,7 +118,7 @@ fn event_name(scope: &Scope<'_>) -> Box<str> {
     scope.schema.event_type.event().into()
 }
 
-/// Reads `send = { target, arguments }`, either of which has a default.
+/// Reads `send = { target, arguments }`, both of which have defaults.
 pub(super) fn send(scope: &Scope<'_>, section: &Section<'_>) -> Option<Shape> {
     let section = section.clone().allow(&["target", "arguments"]);
     let usual = send_event(scope);

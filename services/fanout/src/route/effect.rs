@@ -1,4 +1,4 @@
-//! The effects of a route beside its notification: it ends sessions, changes roles, grants access to groups.
+//! The effects of a route besides its notification: it ends sessions, changes roles, grants access to groups.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::vocabulary::name::{GroupName, GroupTemplate};
 /// The keys of effects; a route has at most one.
 const EFFECTS: [&str; 6] = ["logout", "roles", "grant", "withdraw", "close_org", "open_org"];
 
-/// The effect of an event, beside its notification.
+/// The effect of an event, besides its notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing.

@@ -129,7 +129,7 @@ impl Route {
         Some(hasher.finish())
     }
 
-    /// The event's effect beside its notification.
+    /// The event's effect besides its notification.
     pub fn effect(&self, event: &Event) -> Effect {
         self.effect.of(event, &self.realm)
     }

@@ -1,4 +1,4 @@
-//! The effects of an event on open connections, beside its notification.
+//! The effects of an event on open connections, besides its notification.
 
 use std::sync::Arc;
 

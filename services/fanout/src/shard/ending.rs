@@ -14,7 +14,7 @@ use crate::websocket::{CloseCode, close_frame};
 /// How long a poll waits for something to say; clients give up after 100 s.
 const POLL_TIME: std::time::Duration = std::time::Duration::from_secs(90);
 
-/// How long a poll waits beside a handshake that does not come.
+/// How long a poll waits for a handshake that does not come.
 ///
 /// A client posts its handshake when its first poll is answered, at the same time as its second poll. A client that
 /// polls without a handshake shook hands with a node that is gone, and its polls were sent here: it gets nothing until

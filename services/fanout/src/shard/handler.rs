@@ -1,4 +1,5 @@
-//! Calls of the code behind a hub: what they stream and upload. Without the feature `embed`, `no_handler.rs` stands here.
+//! Calls of an embedder's code: what they stream and upload. Without the feature `embed`, `no_handler.rs` takes its
+//! place.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -86,8 +87,8 @@ impl Handling {
 }
 
 impl Core {
-    /// Opens what a call streams, and gives the call back if it waits for its turn. One that is answered with a stream
-    /// does not: it begins at once, beside the others.
+    /// Opens the streams of a call, and returns the call if it waits for its turn. A call that is answered with a
+    /// stream does not wait: it begins at once, beside the others.
     pub(super) fn open_streams(&mut self, key: Key, call: Call, method: Method, signature: Signature) -> Option<Call> {
         let uploads = &call.uploads;
         if uploads.is_empty() && !signature.streams {

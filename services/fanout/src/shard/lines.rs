@@ -86,7 +86,7 @@ impl Life {
     }
 }
 
-/// The fields of a line beside those of its connection.
+/// The fields of a line besides those of its connection.
 #[derive(Debug, Default)]
 pub(super) struct Line<'a> {
     pub(super) method: Option<&'a str>,

@@ -22,8 +22,8 @@ use crate::vocabulary::{Identity, Place};
 /// How long a connection may keep its place among the readers of the broker without taking what it is sent.
 const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
-/// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many
-/// as cost about a fiftieth of a processor. A replay that exceeds it goes on later (rule 7.7).
+/// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many as
+/// cost about a fiftieth of a processor. A replay above it continues later (rule 7.7).
 const READS: Rate = Rate { per_second: 2_000.0, burst: 100_000.0 };
 
 /// How many records a replay reads for the price of one call: so a resume over a large window is not one call of those

@@ -112,7 +112,7 @@ pub(super) struct Ending {
 /// What is to be done with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkState {
-    /// It goes on.
+    /// It continues.
     Open,
     /// All is written: half-close it, and wait for the client's end. Returned once.
     Shut,

@@ -170,14 +170,14 @@ pub enum ReplayAnswer {
         events: Vec<Replayed>,
         /// How many records were looked at.
         cost: usize,
-        /// Whether everything behind the cursor was still in the window, as far as is known now.
+        /// Whether everything after the cursor was still in the window, as far as is known now.
         complete: bool,
     },
     /// There is nothing more.
     End {
         /// How many records were looked at.
         cost: usize,
-        /// Whether everything behind the cursor was in the window.
+        /// Whether everything after the cursor was in the window.
         complete: bool,
     },
     /// The log cannot be read now.

@@ -10,7 +10,7 @@ use crate::connection::CloseReason;
 /// The longest step of a shard's time: what a node stood still beyond that has passed for nobody.
 const LONGEST_STEP: Duration = Duration::from_secs(2);
 
-/// A clock that goes on by the turns of its shard, and never faster than the time.
+/// A clock that advances with the turns of its shard, and never faster than real time.
 ///
 /// A node that was stopped for a minute finds in its sockets what its clients sent meanwhile. By the wall they were
 /// silent for as long; by this clock they were not, and what they sent is read before it says so (rule 7.4).

@@ -27,7 +27,7 @@ pub(super) async fn poll(app: &App, hub: &Arc<HubConfig>, parts: &Parts) -> Resu
         return asked.forward(app, &home, parts, Body::empty()).await;
     }
     let is_logged_out = bearer::is_logged_out(app, asked.identity.as_ref());
-    // Only opening needs room and readiness; a connection that is open goes on.
+    // Only opening needs room and readiness; an open connection continues.
     let seat = if is_logged_out { None } else { seat(app, &asked, parts) };
     let (arrival, may_open, not_accepting) = offer(app, hub, parts, asked, seat)?;
     let (poll, polled) = oneshot::channel();
@@ -67,8 +67,8 @@ pub(super) async fn post(app: &App, hub: &Arc<HubConfig>, parts: &Parts, body: B
     Ok(StatusCode::OK.into_response())
 }
 
-/// Only opening needs a seat and a node that is ready; a connection that is open goes on. The requests that may open it
-/// share one seat.
+/// Only opening needs a seat and a ready node; an open connection continues. The requests that may open it share one
+/// seat.
 fn seat(app: &App, asked: &Asked, parts: &Parts) -> Option<Result<Seat, NotAccepting>> {
     let id = asked.token.map(|token| token.id);
     asked.may_open().then(|| app.take_seat(asked.who(app, parts), id))

@@ -53,7 +53,7 @@ impl Peers {
         Ok(Self { nodes, client: client.tls_backend_preconfigured(tls).build()? })
     }
 
-    /// All that are alive, but for this one.
+    /// All live nodes except this one.
     pub(super) fn others(&self) -> Vec<Alive> {
         let own = self.nodes.own();
         self.nodes.alive().into_iter().filter(|node| node.id != own).collect()

@@ -119,7 +119,7 @@ impl Drop for Taken {
         self.seats.rule().give_back(self.who);
         if let Some(id) = self.shared_as {
             let mut shared = self.seats.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            // Another may have been taken for the same id since the last clone of this one was gone.
+            // A new seat may have been taken for the same id since the last clone of this one was dropped.
             if shared.get(&id).is_some_and(|taken| taken.strong_count() == 0) {
                 shared.remove(&id);
             }

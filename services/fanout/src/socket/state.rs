@@ -44,7 +44,7 @@ impl Hubs {
         Self(RwLock::new(by_path(hubs)))
     }
 
-    /// Takes others. A connection keeps the hub that it came to, but for its methods.
+    /// Uses new hubs. A connection keeps the hub that it came to, except for its methods.
     pub fn replace(&self, hubs: &[HubConfig]) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = by_path(hubs);
     }

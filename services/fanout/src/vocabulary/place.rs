@@ -29,7 +29,7 @@ impl Place {
     /// What places are ordered by: the broker's time, then partition and offset.
     ///
     /// Every node reads it from the same records and so finds the same order, in whatever order it reads partitions.
-    /// Within a partition it is the partition's own order, but for records stored while the broker's clock was set
+    /// Within a partition it is the partition's own order, except for records stored while the broker's clock was set
     /// back.
     #[must_use]
     pub fn rank(self) -> (i64, u32, u64) {

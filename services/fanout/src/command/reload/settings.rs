@@ -208,7 +208,7 @@ impl Settings {
         changed(&self.read, table).iter().any(is_of_hubs) || files(config) != files(&self.now)
     }
 
-    /// Puts the hubs of a configuration in place, if they are others, and goes on with where schemas and routes are.
+    /// Uses the hubs of a configuration, if they have changed, and its paths of schemas and routes.
     fn take_platform(&mut self, config: &Config, table: Table, other_hubs: bool) -> Result<(), String> {
         if other_hubs {
             self.app.authorizers.replace(&config.authorizers).map_err(|error| error.to_string())?;

@@ -242,9 +242,9 @@ impl Follower {
                 self.todo.push_back(Do::Change(Change::GoOnFrom(start.clone())));
                 Stage::OpenWindow { start, head }
             }
-            // Flags, roles and logouts may be among what was lost. The open tabs have missed it, and the cursors that
-            // they are given from now on would lie behind it. So they are closed, and checked against the new state as
-            // they come back, with cursors from before it, which are answered with `complete: false`.
+            // The lost records may include flags, roles and logouts. Open connections have missed them, and cursors
+            // from now on would be after them. So the connections are closed, and checked against the new state when
+            // they come back, with cursors from before, which get `complete: false`.
             Then::GoOnBehind(after) => {
                 // Of a new stream, too, that was all its state.
                 self.goal = None;

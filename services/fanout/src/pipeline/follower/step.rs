@@ -89,9 +89,9 @@ pub(crate) enum Do {
 /// A change of state that no record causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It goes on from another place.
+    /// It continues from another place.
     GoOnFrom(Position),
-    /// It goes on in a new stream.
+    /// It continues in a new stream.
     Renew {
         /// Where its window begins.
         start: Position,

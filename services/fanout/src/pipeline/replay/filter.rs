@@ -38,8 +38,8 @@ pub struct Replayed {
     pub notifications: Vec<Notification>,
 }
 
-/// How near to the edge of the window the newest record of a cursor may be if the cursor has left a partition out: by
-/// so much a node may have been behind in that partition while it read another.
+/// How near to the edge of the window the newest record of a cursor may be if the cursor has left a partition out: a
+/// node may have been this far behind in that partition while it read another.
 pub(crate) const SLACK: Duration = Duration::from_secs(15);
 
 /// The replay window in the log right now.
@@ -63,8 +63,8 @@ pub(crate) struct Ages {
 }
 
 impl Ages {
-    /// Whether the window of a partition that begins behind `edge` holds all that is young enough: it is not cut by
-    /// count, and something older than it is still stored, so that the retention has taken nothing of it.
+    /// Whether the window of a partition that begins after `edge` holds everything that is young enough: it is not cut
+    /// by count, and an older record is still stored, so the retention has deleted nothing of it.
     fn is_whole(&self, partition: u32, edge: u64) -> bool {
         self.by_age.offset(partition) == Some(edge) && self.stored.offset(partition) != Some(edge)
     }

@@ -42,7 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 enum Asker {
     /// The stream, and with it all that comes after the record.
     Stream,
-    /// A caller that wants to know now, and goes on without it otherwise.
+    /// A caller that wants to know now, and continues without it otherwise.
     Other,
 }
 

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 4;
 /// How many nodes are asked at a time.
 const NODES_AT_ONCE: usize = 16;
 
-/// How much of asking for connections goes on at a time.
+/// How many questions for connections run at a time.
 #[derive(Debug)]
 pub struct Listings {
     turns: Semaphore,

@@ -103,7 +103,7 @@ impl Refused {
         }
     }
 
-    /// The machine-readable part beside the text: the field at fault and what it should hold.
+    /// The machine-readable part besides the text: the field at fault and what it should hold.
     fn detail(&self, body: &mut Value) {
         match self {
             Self::Ingest(IngestError::Mismatch(mismatch)) => {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-/// The address of the hubs: that of the operator's port with the port of the hubs, and where the hubs listen on one
-/// address alone, that one. None if they listen on an address of this machine alone, and the operator's port does not:
-/// then only a proxy beside the node reaches them.
+/// The address of the hubs: that of the operator's port with the port of the hubs; if the hubs listen on one address,
+/// that one. None if they listen on an address of this machine only, and the operator's port does not: then only a
+/// proxy on the same machine reaches them.
 #[must_use]
 pub fn address_of_hubs(listened: SocketAddr, operator: &str) -> Option<String> {
     let (host, _) = operator.rsplit_once(':')?;

@@ -119,7 +119,7 @@ impl Forwarder {
             }
         };
         app.metrics.request_forwarded("answered");
-        // It counts as long as the answer goes on.
+        // It counts for as long as the answer lasts.
         let mut answer = answer.map(|body| {
             Body::new(body.map_frame(move |frame| {
                 let _counted = &held;

@@ -108,7 +108,7 @@ impl Shard {
             }),
             Stream::Tls(secure) => self.write_secure(key, secure),
         };
-        // Something is left, or another turn's: the link's task goes on once the socket takes it.
+        // Something is left, or it is another turn's: the link's task continues once the socket takes it.
         if waits {
             link.wake.notify_one();
         }

@@ -1,5 +1,5 @@
-//! Running the code behind a hub: its calls, what they stream, and what it asks of clients. Without the feature `embed`,
-//! `no_handler.rs` stands here.
+//! Runs the code behind a hub: its calls, what they stream, and what it asks of clients. Without the feature `embed`,
+//! `no_handler.rs` takes its place.
 
 mod channels;
 
