@@ -29,9 +29,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a configuration, an event, a route and a page to begin with; what is there is never overwritten.
+    /// Write a configuration, an event, a route and a page to start from; existing files are never overwritten.
     Init {
-        /// The folder that they are written to.
+        /// The folder to write to.
         #[arg(value_name = "FOLDER", default_value = ".")]
         folder: PathBuf,
     },
@@ -46,11 +46,11 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// Print one line for each route: its event, what it sends to whom, and what keeps other orgs from it.
+        /// Print one line per route: its event, what it sends to whom, and what keeps other orgs from it.
         #[arg(long)]
         explain: bool,
     },
-    /// Ask a running node whether it is well: exit code 0, or 3 if it is not or does not answer.
+    /// Ask a running node whether it is healthy: exit code 0, or 3 if it is not or does not answer.
     Health {
         /// The configuration file of the node.
         #[arg(long, value_name = "FILE")]
@@ -76,24 +76,24 @@ enum Command {
         #[arg(long, env = "FANFARE_TOKEN", hide_env_values = true)]
         token: Option<String>,
     },
-    /// Print a development token, or what a node would make of a token.
+    /// Print a development token or an operator's token, or explain a token.
     ///
-    /// A development token is refused unless the config holds a development signing key.
+    /// A development token needs `signing_key` in [development] of the configuration.
     Token {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// Say what a node would make of this token instead: user, org, roles and groups, or why it is refused; `-`
-        /// reads it from the input.
+        /// Explain this token instead: user, org, roles and groups, or why a node refuses it; `-` reads it from the
+        /// standard input.
         #[arg(long, value_name = "TOKEN", conflicts_with_all = ["user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         explain: Option<String>,
-        /// Print a bearer for the operator's port instead: for the console at its `/`, or to read `GET /connections`.
+        /// Print a token for the operator's port instead, for the console at `/` and calls such as `GET /connections`.
         #[arg(long, conflicts_with_all = ["explain", "user", "org", "roles", "publish", "session", "claims", "lifetime"])]
         operator: bool,
-        /// It may look, and change nothing.
+        /// The token may only read.
         #[arg(long, requires = "operator")]
         read_only: bool,
-        /// For how many minutes it is good.
+        /// For how many minutes the token is valid.
         #[arg(long, requires = "operator", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_MINUTES)))]
         minutes: u32,
         /// The user's id.
@@ -102,19 +102,19 @@ enum Command {
         /// The user's org.
         #[arg(long, required_unless_present_any = ["explain", "operator"], default_value = "", hide_default_value = true)]
         org: String,
-        /// A role, as an issuer would name it; may be given several times. `producer` makes a token for POST /events.
+        /// A role, as an issuer would name it; may be repeated. `producer` makes a token for POST /events.
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
-        /// What a producer may publish, for instance license.*; may be given several times.
+        /// The event types that a producer may publish, for instance license.*; may be repeated.
         #[arg(long, value_name = "PATTERN")]
         publish: Vec<String>,
         /// The session's id.
         #[arg(long)]
         session: Option<String>,
-        /// Another claim, such as plan=pro; given several times it has several values.
+        /// Another claim, such as plan=pro; repeated, it has several values.
         #[arg(long = "claim", value_name = "NAME=VALUE")]
         claims: Vec<String>,
-        /// How long the token is good, in seconds.
+        /// How long the token is valid, in seconds.
         #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
         lifetime: u32,
     },
@@ -123,18 +123,18 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The folder that they are written to.
+        /// The folder to write to.
         #[arg(long, value_name = "FOLDER", default_value = ".")]
         output: PathBuf,
     },
-    /// Bring the events of a table that a service fills to the broker or to a node: the program fanfare-relay.
+    /// Publish the events of a service's outbox table to the broker or to a node, with the program fanfare-relay.
     #[command(disable_help_flag = true)]
     Relay {
-        /// --config FILE, and what else the relay takes; --help says it.
+        /// --config FILE and other arguments of the relay; --help lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// List, show and publish again what the nodes could not use, through the operator's port of a running node.
+    /// List, show and replay events that nodes could not use, through the operator's port of a running node.
     #[command(subcommand, name = "deadletters")]
     DeadLetterWriter(DeadLetterWriter),
     /// List the open connections of all nodes and close some, through the operator's port of a running node.
@@ -144,37 +144,37 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Connections {
-    /// Print open connections by id; all that is said of them holds.
+    /// Print open connections, sorted by id; several filters must all match.
     List {
         /// The configuration file of a running node.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// Those of a user.
+        /// Only connections of this user.
         #[arg(long)]
         user: Option<String>,
-        /// Those that may hear events of an org.
+        /// Only connections that may hear events of this org.
         #[arg(long)]
         org: Option<String>,
-        /// Those in a group, as it reads, for instance org:acme.
+        /// Only connections in this group, for instance org:acme.
         #[arg(long)]
         group: Option<String>,
-        /// Those of the hub at a path.
+        /// Only connections of the hub at this path.
         #[arg(long, value_name = "PATH")]
         hub: Option<String>,
-        /// Those of a session.
+        /// Only connections of this session.
         #[arg(long)]
         session: Option<String>,
-        /// Those of users of a realm.
+        /// Only connections of users of this realm.
         #[arg(long)]
         realm: Option<String>,
         /// How many at most.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         limit: u32,
-        /// One JSON object a line instead of a table.
+        /// Print one JSON object per line instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Close a connection, or all of a user or a session, on whichever nodes they are.
+    /// Close a connection, or all connections of a user or a session, on all nodes.
     Close {
         /// The configuration file of a running node.
         #[arg(long, value_name = "FILE")]
@@ -182,13 +182,13 @@ enum Connections {
         /// A connection's id, as `list` prints it.
         #[arg(conflicts_with_all = ["user", "session", "realm"], required_unless_present_any = ["user", "session"], allow_hyphen_values = true)]
         id: Option<String>,
-        /// All of a user.
+        /// All connections of this user.
         #[arg(long)]
         user: Option<String>,
-        /// All of a session; of this user alone, where --user names one.
+        /// All connections of this session; with --user, of that user's session.
         #[arg(long)]
         session: Option<String>,
-        /// Users of this realm alone.
+        /// Only users of this realm.
         #[arg(long)]
         realm: Option<String>,
     },
@@ -204,11 +204,11 @@ enum DeadLetterWriter {
         /// How many at most, 1 to 1000.
         #[arg(long, default_value_t = 50, value_parser = limit)]
         limit: usize,
-        /// One JSON object a line instead of a table.
+        /// Print one JSON object per line instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Print one dead letter: why, from where, its headers and its body.
+    /// Print one dead letter: reason, position, headers and body.
     Show {
         /// The configuration file of a running node.
         #[arg(long, value_name = "FILE")]
@@ -219,24 +219,24 @@ enum DeadLetterWriter {
         #[arg(long, value_name = "FILE")]
         body: Option<PathBuf>,
     },
-    /// Publish dead letters again, the oldest first, with the ce-id they had: nodes that used one drop it.
+    /// Publish dead letters again, oldest first, with the same ce-id: nodes that have delivered one drop it.
     Replay {
         /// The configuration file of a running node.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// Their ids, for instance 0-17.
+        /// Ids of letters, for instance 0-17.
         #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
         ids: Vec<LetterId>,
-        /// All that are kept.
+        /// Replay all letters.
         #[arg(long)]
         all: bool,
-        /// Of all, those with this kind of fault.
+        /// With --all: only letters with this reason.
         #[arg(long, value_name = "LABEL", requires = "all", conflicts_with = "ids", value_parser = kinds())]
         reason: Option<String>,
-        /// Publish also what would be a dead letter again, or is older than what is known.
+        /// Publish also letters that would be dead letters again, or whose state is older than the current one.
         #[arg(long)]
         force: bool,
-        /// Publish nothing, only say what would become of each.
+        /// Publish nothing, only print what would happen to each.
         #[arg(long)]
         dry_run: bool,
     },

@@ -12,7 +12,7 @@ pub struct Limits {
     pub connection: ConnectionSettings,
     /// The largest body of `POST /events`, in bytes.
     pub event_bytes: usize,
-    /// The most bytes that wait for one slow tab before it is closed.
+    /// The most bytes that wait for one slow connection; beyond it the connection reads on from the log.
     pub queue_bytes: usize,
     /// The most notifications of one resume.
     pub resume_notifications: usize,
