@@ -8,7 +8,7 @@ use clap::Parser;
 use fanfare_producer::shutdown;
 use fanfare_relay::{Config, RunError, check, run};
 
-/// Bring the events of a table to the broker, or over HTTP to a node, until SIGTERM or Ctrl-C.
+/// Publish the rows of an outbox table to the broker, or over HTTP to a node, until SIGTERM or Ctrl-C.
 ///
 /// A service in any language inserts a row in the transaction that makes the change; docs/publishing.md has the table.
 #[derive(Parser)]
