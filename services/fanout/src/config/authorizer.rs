@@ -85,7 +85,7 @@ fn again(section: &Section<'_>) -> Option<Again> {
     (every > 0).then(|| Again { every: Duration::from_secs(every), grace })
 }
 
-/// Splits a URL before its path; values stand in the path alone.
+/// Splits a URL before its path; placeholders may be in the path only.
 fn url(section: &Section<'_>, url: Located<&str>) -> Option<(Box<str>, Box<str>)> {
     let document = section.document();
     web_url(section, "url", url)?;

@@ -20,7 +20,7 @@ pub enum Fault {
 pub enum CloseReason {
     /// The client sent Close.
     ClientClosed,
-    /// The socket ended without a word.
+    /// The socket ended without a Close.
     ClientGone,
     /// No handshake within its time.
     HandshakeTimeout,

@@ -15,7 +15,7 @@ use crate::websocket::{Opcode, frame_header};
 pub enum WireForm {
     /// A WebSocket frame: text for JSON, binary for MessagePack.
     WebSocket(Protocol),
-    /// A Server-Sent Event; JSON alone, as the transport carries no bytes.
+    /// A Server-Sent Event; JSON only, as the transport carries no bytes.
     Event,
     /// The body of a poll, without anything around it.
     Body(Protocol),

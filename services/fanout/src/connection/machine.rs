@@ -307,7 +307,8 @@ impl Connection {
         match self.phase {
             Phase::Handshaking { since } if passed(since) >= self.handshake_time(settings) => {
                 // A proxy may have moved the requests of an open connection here, and an event source that its client
-                // has given up comes here by itself: there these words would be no message, or an error nobody awaits.
+                // has given up may reconnect here: for them these words would be no message, or an error that nobody
+                // awaits.
                 if self.transport == Transport::WebSockets {
                     actions.push(untracked(HandshakeError::Canceled.answer()));
                 }

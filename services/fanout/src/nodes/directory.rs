@@ -18,7 +18,7 @@ use super::{Alive, Left};
 /// How often a node renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_secs(3);
 
-/// How many of its own renewals a node reads without a word of another until it ends that one's lease.
+/// How many of its own renewals a node reads without a record of another node until it ends that one's lease.
 pub const RENEWALS_TO_END: u64 = 4;
 
 /// How long a stored renewal may stay unread: after that the reader has fallen silent.
@@ -277,7 +277,7 @@ impl Directory {
             // For this node, too, it is gone once the record of its end is read.
             self.own.end(id, known.said.keys());
         }
-        // Words without a lease are of one that is gone, or of none.
+        // Records without a lease are of a node that is gone, or of none.
         self.early.forget(|seen| renewals - seen >= RENEWALS_TO_END);
         if self.sweep_at.is_some_and(|at| renewals >= at) {
             self.sweep_at = None;

@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 16 << 20;
 /// The overhead of a record.
 const OVERHEAD: usize = 128;
 
-/// The words by node.
+/// The records by node.
 #[derive(Debug, Default)]
 pub(super) struct Early {
     nodes: BTreeMap<NodeId, Words>,
@@ -66,7 +66,7 @@ impl Early {
         words.said
     }
 
-    /// Forgets nodes by when their first word was read.
+    /// Forgets nodes by when their first record was read.
     pub(super) fn forget(&mut self, is_over: impl Fn(u64) -> bool) {
         let over: Vec<NodeId> =
             self.nodes.iter().filter(|(_, words)| is_over(words.seen)).map(|(node, _)| node.clone()).collect();

@@ -62,7 +62,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// Whether it went without a word: its lease had not been renewed for longer than one that lives ever lets it.
+    /// Whether it died: its lease was not renewed for longer than a live node ever lets pass.
     #[must_use]
     pub fn was_silent(&self) -> bool {
         self.at.saturating_duration_since(self.renewed) > RENEW_EVERY * 2

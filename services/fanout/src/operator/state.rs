@@ -155,7 +155,7 @@ pub struct UserState {
 pub struct UserLogout {
     /// Tokens that were issued until then are refused; of a session all are.
     pub at: String,
-    /// The session, if it was one alone.
+    /// The session, if only one was logged out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session: Option<String>,
     /// The realm, if it was one of several.

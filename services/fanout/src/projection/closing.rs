@@ -18,7 +18,7 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// The type of the event. Nodes alone publish it.
+    /// The type of the event. Only nodes publish it.
     pub const EVENT: &str = "system.ConnectionsClosed";
 
     /// What an event closes; none if it is another event, or names nothing.

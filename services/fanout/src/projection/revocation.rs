@@ -27,7 +27,7 @@ pub struct Revocations {
 pub struct Logout {
     /// Whose users are meant.
     pub realm: InRealm,
-    /// The session, if it was one alone.
+    /// The session, if only one was logged out.
     pub session: Option<Id>,
     /// When, in seconds since the epoch.
     pub at: i64,

@@ -111,7 +111,7 @@ impl<T> Versions<T> {
         self.0.iter().rposition(|version| version.revision.is_none())
     }
 
-    /// Forgets what is no longer needed. What stays depends on all that was said alone: the greatest of each kind,
+    /// Forgets what is no longer needed. What stays depends only on the values themselves: the greatest of each kind,
     /// and the last few.
     pub(super) fn forget(&mut self, memory: Memory) -> SmallVec<[Version<T>; 1]> {
         let (revised, plain) = (self.last_revised(), self.last_plain());

@@ -115,8 +115,8 @@ impl Changes {
         (!bytes.is_empty()).then(|| bytes.clone())
     }
 
-    /// The same for a tab of one of the users that it is about, who hears of the others alone; and for one whose
-    /// messages are counted, each in a frame of its own.
+    /// The same for a connection of one of the users concerned, which gets only the others; and for one whose messages
+    /// are numbered, each in its own frame.
     #[must_use]
     pub fn frames_for(&self, form: WireForm, user: &User) -> Vec<Bytes> {
         let others = |members: &[Arc<Member>]| -> Vec<Arc<Member>> {

@@ -69,7 +69,7 @@ pub(super) fn encode<'m>(room: &Room, members: impl Iterator<Item = &'m Arc<Memb
         return Bytes::new();
     }
     let body = Body { hub: room.hub.to_string(), org: room.org.clone(), group: room.group.key().to_owned(), members };
-    // Texts and numbers alone: this cannot fail.
+    // Only texts and numbers: this cannot fail.
     serde_json::to_vec(&body).map(Bytes::from).unwrap_or_default()
 }
 

@@ -293,7 +293,7 @@ fn label(outcome: &Outcome<'_>) -> &'static str {
     if matches!(outcome, Outcome::Error(_)) { "error" } else { "ok" }
 }
 
-/// Why a call does not fit the method's signature, in ASP.NET's words.
+/// Why a call does not fit the method's signature, with ASP.NET's text.
 fn mismatch(tab: &Tab, call: &Call, signature: Signature) -> Option<String> {
     if let Some(id) = &call.id
         && (tab.calls.is_waiting(id) || tab.handling.streams(id))

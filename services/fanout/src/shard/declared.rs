@@ -225,8 +225,8 @@ impl Core {
         })
     }
 
-    /// Takes the platform's word. A refusal ends what an earlier call of the method joined. What it allowed counts as of
-    /// the position before it was asked.
+    /// Takes the platform's answer. A refusal ends what an earlier call of the method joined. A permission counts as of
+    /// the position before the question.
     pub fn authorized(&mut self, key: Key, ticket: Ticket, number: usize, answer: Answer) {
         self.look_after_joining();
         self.context.metrics.authorizer_answered(answer.label());

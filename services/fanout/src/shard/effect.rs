@@ -74,8 +74,8 @@ impl Core {
         }
     }
 
-    /// Ends a tab whose org is closed, unless its user looks after all orgs. Asked of the roles alone: what found no room
-    /// is known to nobody else.
+    /// Ends a connection whose org is closed, unless its user looks after all orgs. Decided by the roles only: a closed
+    /// org for which there was no room is remembered nowhere else.
     fn close_for_org(&mut self, key: Key, closed: &ClosedOrg) {
         let roles = self.roles(key);
         if self.connections.get(key).is_some_and(|tab| !tab.hub.may_name_org(&roles)) {

@@ -285,7 +285,7 @@ impl Core {
             let answer = PollAnswer::Messages(Vec::new());
             self.tasks.push_back(Task::AnswerPoll { key, answer });
         } else if tab.poll.waits && handshaking && passed >= STRAY_POLL_TIME {
-            // Without the words for a handshake that failed: to this client they would be no message.
+            // Without the error text of a failed handshake: for this client it would be no message.
             tab.poll.waits = false;
             self.tasks.push_back(Task::AnswerPoll { key, answer: PollAnswer::Over });
             self.poller_gone(key, CloseReason::HandshakeTimeout);

@@ -196,7 +196,7 @@ impl Core {
             let tab = self.connections.get(key);
             if tab.and_then(|tab| tab.identity.as_ref()).is_some_and(|who| access.concerns(who)) {
                 self.leave_where(key, Some("withdrawn"), |joined| joined.membership.group == access.group);
-                // It may have been in it by the grant alone.
+                // It may have been in it only by the grant.
                 self.regroup(key);
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn address(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr>
     Some(proxies.client(peer, values.into_iter()))
 }
 
-/// Whether a request comes from a proxy whose word is believed, or came from one to the node that forwards it.
+/// Whether a request comes from a trusted proxy, or came from one to the node that forwards it.
 pub(super) fn is_of_trusted_proxy(proxies: &TrustedProxies, parts: &Parts) -> bool {
     match parts.extensions.get::<Forwarded>() {
         Some(forwarded) => forwarded.by_proxy,

@@ -68,7 +68,7 @@ pub struct About {
     pub started: Instant,
     /// The name of its broker.
     pub broker: &'static str,
-    /// The org of a platform that has one alone.
+    /// The org of a platform with only one.
     pub single_org: Option<String>,
 }
 

@@ -196,7 +196,7 @@ impl fmt::Debug for GroupTemplate {
     }
 }
 
-/// The name of one group: made by [`GroupTemplate::name`] alone, cheap to clone, hash and compare.
+/// The name of one group: made only by [`GroupTemplate::name`], cheap to clone, hash and compare.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupName(Arc<str>);
 

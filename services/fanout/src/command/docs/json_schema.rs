@@ -76,7 +76,7 @@ fn of_kind(kind: &Kind, depth: usize) -> Json {
         Kind::Uuid => json!({ "type": "string", "format": "uuid" }),
         Kind::Duration => json!({ "type": "string", "format": "duration" }),
         Kind::Decimal { .. } => json!({ "type": ["string", "number"], "description": kind.to_string() }),
-        // Without a type of its own in JSON Schema; the words say it.
+        // JSON Schema has no type for it; the description says it.
         other => json!({ "description": other.to_string() }),
     }
 }

@@ -31,7 +31,7 @@ const AT_ONCE: [(&str, &[&str]); 7] = [
     ("schemas", &["path", "demo"]),
 ];
 
-/// The sections of listeners, which begin to speak TLS or leave it with a start alone.
+/// The sections of listeners; turning TLS on or off for one needs a restart.
 const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
 
 /// The outcome of a reload of the configuration.
@@ -266,7 +266,7 @@ impl Settings {
     fn apply(&mut self, config: &Config, checked: Checked, certificates: &mut Certificates) -> Result<bool, String> {
         let Checked { origins, limits, keys, seal, tls } = checked;
         let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some() || tls.is_some();
-        // First of all, as it alone may still be refused.
+        // First of all, since only this may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
             tracing::info!("another node secret, or another one before it");
@@ -294,7 +294,7 @@ impl Settings {
     }
 }
 
-/// Which keys are read at the start alone.
+/// Which keys are read only at the start.
 struct Late {
     /// The proxies are others.
     other_proxies: bool,
@@ -314,7 +314,7 @@ impl Late {
     }
 }
 
-/// The listeners that speak TLS by one file alone.
+/// The listeners that speak TLS in only one of the two files.
 fn toggled(before: &Table, after: &Table) -> Vec<&'static str> {
     let speaks = |table: &Table, name: &str| table.get("node").and_then(|node| node.get(name)).is_some();
     LISTENERS.into_iter().filter(|name| speaks(before, name) != speaks(after, name)).collect()

@@ -26,7 +26,7 @@ const MAX_NAME: usize = 128;
 /// The most groups that a method names.
 const MAX_TEMPLATES: usize = 16;
 
-/// The most characters of own words.
+/// The most characters of an error text.
 const MAX_WORDS: usize = 1024;
 
 pub(super) const KEYS: &[&str] =
@@ -193,7 +193,7 @@ fn refused(section: &Section<'_>, action: &Action) -> Refused {
     }
 }
 
-/// Own words: a text that is not blank.
+/// An error text of the configuration, which must not be blank.
 pub(super) fn words(section: &Section<'_>, key: &str) -> Option<Box<str>> {
     let text = section.string(key)?;
     if text.value.trim().is_empty() || text.value.chars().nth(MAX_WORDS).is_some() {

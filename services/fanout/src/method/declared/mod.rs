@@ -69,7 +69,7 @@ pub struct Authorization {
 /// The error text for a caller who may not call a method.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Refused {
-    /// Fanfare's words.
+    /// Fanfare's text.
     #[default]
     Told,
     /// The platform's.

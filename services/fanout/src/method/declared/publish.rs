@@ -36,7 +36,7 @@ pub struct Field {
 pub enum Shape {
     /// The value as it is written.
     Constant(Json),
-    /// An argument or a claim alone, with its type.
+    /// An argument or a claim that stands alone, with its type.
     Value(Alone),
     /// A text with values in it.
     Text(Template),

@@ -19,7 +19,7 @@ pub enum Refusal {
     /// An argument does not fit; the sentence names it.
     #[error("{0}")]
     Argument(String),
-    /// The same in the words that the method has for it.
+    /// The same with the method's own error text.
     #[error("{0}")]
     Worded(String),
     /// A value cannot be part of a group's name.

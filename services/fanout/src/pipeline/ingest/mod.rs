@@ -343,7 +343,7 @@ impl Ingest {
     }
 }
 
-/// The type of the event that nodes alone publish.
+/// The type of the event that only nodes publish.
 fn own_type() -> TypeName {
     #[allow(clippy::expect_used, reason = "a constant that a test checks")]
     TypeName::parse(Closing::EVENT).expect("a type's name")

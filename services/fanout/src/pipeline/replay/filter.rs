@@ -54,7 +54,7 @@ pub(crate) struct Extent {
 /// By which a cursor that has left partitions out is judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Ages {
-    /// Where the window begins by age alone.
+    /// Where the window begins by age only.
     pub by_age: Position,
     /// The same for an age shorter by [`SLACK`].
     pub recent: Position,

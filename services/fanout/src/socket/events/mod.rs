@@ -86,7 +86,7 @@ async fn taken(
 
 /// The producer, and its rights.
 async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refused> {
-    // From the header alone: a query is in the logs of every proxy on the way.
+    // From the header only: a query is in the logs of every proxy on the way.
     let token = bearer::of_header(&parts.headers).ok_or(Refused::NoToken)?;
     bearer::check_address(app, parts).map_err(Refused::TooManyTokens)?;
     // Without an issuer no token can be valid.
