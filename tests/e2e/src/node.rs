@@ -88,12 +88,31 @@ impl Node {
         self.process = Some(Process::start(NAME, self.folder(), self.serve_with_files(soft, hard)));
     }
 
+    /// Starts the node without waiting for anything; no file that it writes grows beyond so many KiB, as on a full disk.
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn launch_with_room(&mut self, kib: u32) {
+        assert!(self.process.is_none(), "the node runs already");
+        // A write beyond the limit is then an error and no signal; `sh` counts blocks of 512 bytes.
+        let command = self.serve_behind(&format!("trap '' XFSZ && ulimit -f {}", 2 * kib));
+        self.process = Some(Process::start(NAME, self.folder(), command));
+    }
+
     /// The command that serves with these limits of open files.
     pub fn serve_with_files(&self, soft: u32, hard: u32) -> std::process::Command {
+        self.serve_behind(&format!("ulimit -Sn {soft} && ulimit -Hn {hard}"))
+    }
+
+    /// The command that serves once `sh` has done this.
+    fn serve_behind(&self, script: &str) -> std::process::Command {
         let serve = self.serve();
-        let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
         let mut command = std::process::Command::new("sh");
-        command.arg("-c").arg(script).arg(serve.get_program()).args(serve.get_args());
+        command
+            .arg("-c")
+            .arg(format!("{script} && exec \"$0\" \"$@\""))
+            .arg(serve.get_program())
+            .args(serve.get_args());
         command
     }
 

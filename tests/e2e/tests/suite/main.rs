@@ -14,6 +14,7 @@ mod demo;
 mod drain;
 mod foreign_producers;
 mod frames;
+mod full_disk;
 mod hostile;
 mod http;
 mod identity;

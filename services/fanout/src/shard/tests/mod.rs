@@ -1,6 +1,7 @@
 //! One shard, step by step, for what chance meets too seldom: the product's intake before its core, and behind it tabs
 //! that speak the hub protocol over links which take as much as a test says.
 
+mod calls;
 mod floods;
 mod leaving;
 mod resumes;
@@ -136,7 +137,8 @@ impl OneShard {
         let hub = Loaded::load(&config).expect("the demo's config is sound").config.hubs.swap_remove(0);
         let (groups, recent) = (Projection::new(Position::start(1), &BOUNDS), RecentRecords::new(1 << 20));
         recent.begin(&Position::start(1));
-        let groups = Arc::new(Groups::new(groups, Vec::new()));
+        // As many as there are shards: what a user has here is taken to be there on each.
+        let groups = Arc::new(Groups::new(groups, vec![tokio::sync::mpsc::channel(1).0]));
         let methods = Methods::default();
         methods.declare(std::iter::once((&hub.path, &*hub.methods)));
         let (seal, mut metrics) = (Seal::new(b"secret", &[]), MetricsRegistry::default());

@@ -105,3 +105,35 @@ fn two_evictions_within_a_minute_cost_a_user_the_replay_for_a_minute() {
     shard.call(tab, "1", "Resume", &json!([cursor]));
     assert_eq!(shard.asked.len(), 1, "a minute later she is as anybody");
 }
+
+/// Lines that are cut evict each of a user's tabs once, and none of them is slow.
+#[test]
+fn evictions_are_counted_against_the_tabs_that_a_user_has() {
+    let mut shard = OneShard::new(&Limits::default());
+    let cursor = shard.cursor();
+    let others: Vec<_> = (0..2).map(|_| shard.open(user("alice", &[]), None)).collect();
+    others.iter().for_each(|tab| shard.call(*tab, "1", "Cursor", &json!([])));
+    for _ in 0..2 {
+        let slow = shard.open(user("alice", &[]), None);
+        shard.call(slow, "1", "Cursor", &json!([]));
+        shard.set_room(slow, 0);
+        shard.alert("not taken");
+        for _ in 0..6 {
+            shard.pass(Duration::from_secs(5));
+            others.iter().chain([&slow]).for_each(|tab| shard.say(*tab, &json!({ "type": 6 })));
+        }
+        shard.pass(Duration::from_secs(1));
+        assert_eq!(shard.core.len(), others.len(), "one is evicted");
+    }
+    shard.answers_by_hand = true;
+    shard.call(others[0], "2", "Resume", &json!([cursor]));
+    assert_eq!(shard.asked.len(), 1, "two of three tabs");
+    others.iter().for_each(|tab| shard.core.link_lost(*tab));
+    shard.settle();
+    assert_eq!(shard.core.len(), 0);
+    evicted(&mut shard);
+    let tab = shard.open(user("alice", &[]), None);
+    shard.asked.clear();
+    shard.call(tab, "1", "Resume", &json!([cursor]));
+    assert_eq!(shard.asked.len(), 1, "what three tabs had counts as that of three");
+}
