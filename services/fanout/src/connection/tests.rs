@@ -261,3 +261,19 @@ fn the_server_closes_each_reason_by_its_row() {
         assert_eq!(actions.iter().map(show).collect::<Vec<_>>(), expected);
     }
 }
+
+/// A client could stop its shard with a few fragments, each of which cost all that had come before it.
+#[test]
+fn a_piece_of_a_message_costs_its_own_bytes_and_not_those_before_it() {
+    // A tenth of a second is enough, and half a minute would be if each byte cost all before it.
+    const PATIENCE: Duration = Duration::from_secs(8);
+    let mut tab = Tab::open();
+    tab.settings.message_bytes = 2 << 20;
+    let message = format!("{{\"type\":6,\"unknown\":\"{}\"}}\u{1e}", "x".repeat(1 << 20));
+    let (begun, mut actions, mut messages) = (Instant::now(), Vec::new(), 0);
+    for (number, byte) in message.as_bytes().iter().enumerate() {
+        messages += tab.connection.receive(std::slice::from_ref(byte), &tab.settings, tab.now, &mut actions);
+        assert!(number % 4_096 != 0 || begun.elapsed() < PATIENCE, "{number} bytes took {:?}", begun.elapsed());
+    }
+    assert_eq!(messages, 1);
+}

@@ -58,3 +58,23 @@ async fn every_transport_gets_all_of_it() {
     }
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
 }
+
+/// Rule 1.2: a group may be named by what several orgs say, and what is retained for it is of one of them.
+#[tokio::test]
+async fn what_is_retained_for_a_group_is_told_to_members_of_its_org_alone() {
+    let routes = format!(
+        "hub = \"{HUB}\"\n[[route]]\nname = \"roles\"\nevent = \"auth.RolesChanged\"\ngroups = [\"user:{{user}}\"]\n\
+         retain = true\ntoast = {{ severity = \"info\", title = \"{{org}}\", message = \"m\" }}\n"
+    );
+    let node = Node::start_with(Settings { routes, ..Settings::default() }).await;
+    let roles = json!({ "user": "bob", "org": "acme", "roles": [] });
+    node.publish(&[NewEvent::new("auth.RolesChanged", "roles", &roles)]).await;
+    let mut own = node.tab(&Token::user("bob", "acme")).await;
+    assert_eq!(own.expect("toast").await["title"], "acme");
+    let mut foreign = node.tab(&Token::user("bob", "globex")).await;
+    // Answered behind what is retained.
+    for _ in 0..2 {
+        foreign.cursor().await;
+    }
+    assert!(foreign.kept().is_empty(), "bob of globex hears of acme");
+}

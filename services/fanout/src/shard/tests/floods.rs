@@ -17,7 +17,7 @@ fn send_for(shard: &mut OneShard, tab: Key, frames: &[u8], seconds: usize) -> (V
     for _ in 0..seconds {
         let mut bytes = 0;
         for _ in 0..4 {
-            while closed(&heard).is_none() && shard.core.may_read(tab) > 0 {
+            while closed(&heard).is_none() && !shard.core.is_empty() && shard.core.may_read(tab) > 0 {
                 let most = shard.core.may_read(tab).min(frames.len());
                 shard.send(tab, frames[..most].to_vec());
                 bytes += most;
@@ -26,7 +26,7 @@ fn send_for(shard: &mut OneShard, tab: Key, frames: &[u8], seconds: usize) -> (V
             shard.pass(Duration::from_millis(250));
         }
         read.push(bytes);
-        if closed(&heard).is_some() {
+        if closed(&heard).is_some() || shard.core.is_empty() {
             break;
         }
     }
@@ -68,4 +68,23 @@ fn bytes_above_the_rate_are_read_later_and_end_nobody() {
     let bytes: usize = read.iter().sum();
     assert!(bytes <= (4 << 20) + 60 * (1 << 20) + 2 * READ, "{bytes} bytes in a minute");
     assert!(bytes >= 60 * (1 << 20), "{bytes} bytes in a minute: it is read as fast as it may send");
+}
+
+/// Each answer costs memory, also that of an empty ping (rule 7.3).
+#[test]
+fn of_pings_whose_answers_are_not_taken_few_wait_and_the_newest_is_answered() {
+    const PINGS: usize = 1_000;
+    let mut shard = OneShard::new(&Limits::default());
+    let tab = shard.open(user("alice", &[]), None);
+    shard.frames(tab);
+    shard.set_room(tab, 0);
+    for number in 0..PINGS {
+        shard.send(tab, frame(0x89, number.to_string().as_bytes()));
+    }
+    assert_eq!(shard.core.len(), 1, "it is not ended for what it does not take");
+    shard.set_room(tab, usize::MAX);
+    let pongs: Vec<Vec<u8>> =
+        shard.frames(tab).into_iter().filter(|(kind, _)| *kind == 0xa).map(|(_, payload)| payload).collect();
+    assert!(pongs.len() < 64, "{} answers wait", pongs.len());
+    assert_eq!(pongs.last().map(Vec::as_slice), Some((PINGS - 1).to_string().as_bytes()));
 }

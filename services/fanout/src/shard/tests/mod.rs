@@ -266,13 +266,18 @@ impl OneShard {
 
     /// All messages that the tab's link has taken since this was asked last.
     pub(super) fn hear(&mut self, tab: Key) -> Vec<Value> {
-        let Some(link) = self.links.get_mut(&tab) else { return Vec::new() };
         let mut heard = Vec::new();
-        while let Some((kind, payload)) = next_frame(&mut link.bytes) {
+        for (kind, payload) in self.frames(tab) {
             let texts = payload.split(|byte| *byte == 0x1e).filter(|text| kind == 1 && !text.is_empty());
             heard.extend(texts.map(|text| serde_json::from_slice::<Value>(text).expect("JSON")));
         }
         heard
+    }
+
+    /// The same as frames: what kind each is, and what is in it.
+    pub(super) fn frames(&mut self, tab: Key) -> Vec<(u8, Vec<u8>)> {
+        let link = self.links.get_mut(&tab);
+        link.map(|link| std::iter::from_fn(|| next_frame(&mut link.bytes)).collect()).unwrap_or_default()
     }
 
     /// Lets time pass, a quarter of a second at a time.
