@@ -24,7 +24,6 @@ mod message;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod node_record;
-pub mod pause;
 mod position;
 pub mod properties;
 #[cfg(any(feature = "nats", feature = "kafka"))]

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pause::Backoff;
+use fanfare_backoff::Backoff;
+
 use crate::row::Row;
 
 /// The most rows held in memory, over all lanes.
@@ -123,7 +124,7 @@ impl Lanes {
         let mut pause = Duration::ZERO;
         self.landed(row, |lane| {
             lane.failures = lane.failures.saturating_add(1);
-            pause = backoff.after(lane.failures, chance);
+            pause = backoff.after_by(lane.failures, chance);
             lane.blocked_until = Some(now + pause);
             // The rest is loaded again when its turn comes: lanes that wait must not fill the memory.
             lane.rows.retain(|seq, _| *seq == row.seq);

@@ -5,7 +5,7 @@
 //! what it has answered for, rows are kept for a while and published again if it has. Several processes may run a
 //! relay on one database: a lease lets one of them work at a time.
 //!
-//! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`pause`); the database
+//! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`outage`); the database
 //! and the network are at the edge.
 
 #[cfg(feature = "broker")]
@@ -18,8 +18,8 @@ mod lanes;
 mod lease;
 #[cfg(feature = "postgres")]
 mod listen;
+mod outage;
 mod outbox;
-mod pause;
 mod publisher;
 mod relay;
 mod row;

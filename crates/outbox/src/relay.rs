@@ -4,11 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_backoff::{Backoff, jittered};
 use tokio::time::sleep;
 
 use crate::lease::{Held, Lease};
 use crate::outbox::Outbox;
-use crate::pause::Backoff;
 use crate::publisher::Publisher;
 use crate::session::{Ended, Session};
 use crate::stats::RelayStats;
@@ -105,13 +105,13 @@ impl<P: Publisher> Relay<P> {
                 Ok(Some(held)) => return held,
                 Ok(None) => {
                     failures = 0;
-                    LONGEST_WAIT.min(self.lease.length() / 5).mul_f64(0.5 + 0.5 * fastrand::f64())
+                    jittered(LONGEST_WAIT.min(self.lease.length() / 5))
                 }
                 Err(error) => {
                     failures += 1;
                     self.stats.add_database_error();
                     tracing::warn!(%error, "cannot ask for the outbox's lease");
-                    self.backoff().after(failures, fastrand::f64())
+                    self.backoff().after(failures)
                 }
             };
             sleep(pause).await;

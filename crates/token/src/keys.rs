@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_backoff::Backoff;
+
 use crate::jwk::{KeySet, Sought, VerifyingKey};
 
-/// The first pause after a failed fetch; it doubles with every further failure.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The longest pause between failed fetches.
-const LAST_RETRY: Duration = Duration::from_secs(30);
+/// The pauses after failed fetches.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
 /// The durations of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -135,9 +135,8 @@ impl KeyPolicy {
     pub(crate) fn failed(&mut self, now: Duration, chance: f64) {
         self.fetching = false;
         self.failing_since.get_or_insert(now);
-        let pause = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LAST_RETRY);
         self.failures = self.failures.saturating_add(1);
-        self.due = now + pause.mul_f64(0.5 + 0.5 * chance);
+        self.due = now + BACKOFF.after_by(self.failures, chance);
     }
 }
 

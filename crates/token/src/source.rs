@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::rand;
+use fanfare_backoff::chance;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -139,14 +139,4 @@ fn report(shared: &Shared, issuer: &str, fetched: Result<KeySet, crate::fetch::F
             policy.failed(shared.now(), chance());
         }
     }
-}
-
-/// A random number in 0..1.
-fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    // Without randomness the fetches are merely not spread.
-    if rand::fill(&mut bytes).is_err() {
-        return 0.5;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanfare_backoff::jittered;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -23,7 +24,6 @@ use super::wire::{self, Raw};
 use crate::broker::Reader;
 use crate::error::BrokerError;
 use crate::message::Record;
-use crate::pause::jittered;
 use crate::position::Position;
 
 /// How long nothing may come from a partition that has more, before a hole is looked for.

@@ -3,13 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::pause::Backoff;
+use fanfare_backoff::Backoff;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(3) };
 
 /// The pause before a try to connect.
 pub(super) fn pause(attempt: usize) -> Duration {
-    BACKOFF.after(attempt)
+    BACKOFF.after(u32::try_from(attempt).unwrap_or(u32::MAX))
 }
 
 /// A name that nobody else has.

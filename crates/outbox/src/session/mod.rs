@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::error::OutboxError;
 use crate::lanes::Lanes;
 use crate::lease::Held;
-use crate::pause::Outage;
+use crate::outage::Outage;
 use crate::publisher::Publisher;
 use crate::relay::Relay;
 

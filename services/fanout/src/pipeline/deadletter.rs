@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_broker::pause::Backoff;
+use fanfare_backoff::Backoff;
 use fanfare_broker::{Broker, DeadLetter, PublishError, Record};
 use fanfare_telemetry::metrics::FanoutMetrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

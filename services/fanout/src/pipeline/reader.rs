@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fanfare_broker::pause::jittered;
+use fanfare_backoff::jittered;
 use fanfare_broker::{Broker, BrokerError, Position, Reader};
 use fanfare_telemetry::metrics::FanoutMetrics;
 

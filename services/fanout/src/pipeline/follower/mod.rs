@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_backoff::Backoff;
 use fanfare_broker::{BrokerError, Position, Record};
 
 pub(crate) use self::step::{Answer, Ask, Change, Do, Mode, Step};
@@ -26,11 +27,8 @@ use super::Window;
 use crate::projection::ConnectionEffect;
 use crate::rule::{Rule, kept};
 
-/// The first pause after a failed read; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after reads that failed.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
 /// Decides what a node reads next, and what each answer means.
 #[derive(Debug)]
@@ -47,8 +45,8 @@ pub(crate) struct Follower {
     goal: Option<Position>,
     /// Whether the log was ever followed: then connections may be open.
     has_worked: bool,
-    /// The next pause.
-    pause: Duration,
+    /// How many reads have failed in a row.
+    failures: u32,
 }
 
 /// The next question, with the state for it.
@@ -110,7 +108,7 @@ impl Follower {
             batch_end: None,
             goal: None,
             has_worked: false,
-            pause: FIRST_PAUSE,
+            failures: 0,
         }
     }
 
@@ -225,7 +223,7 @@ impl Follower {
             Stage::State(then) if records.is_empty() => self.stage = self.end_state(then),
             stage => {
                 if matches!(stage, Stage::Follow) {
-                    self.pause = FIRST_PAUSE;
+                    self.failures = 0;
                 }
                 let is_state = matches!(stage, Stage::State(_));
                 (self.stage, self.batch) = (stage, records.into_iter());
@@ -294,8 +292,8 @@ impl Follower {
             }
             _ => self.stage = stage.again(),
         }
-        self.todo.push_back(Do::Wait(self.pause));
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.todo.push_back(Do::Wait(BACKOFF.nominal(self.failures)));
     }
 
     /// Whether the event of a record is delivered or only learnt.

@@ -24,18 +24,15 @@ use tokio::sync::Semaphore;
 use super::{Status, Written};
 use crate::config::SchemaRegistryConfig;
 use cache::Cache;
-use fanfare_broker::pause::jittered;
+use fanfare_backoff::{Backoff, jittered};
 use fetch::{Fetcher, Found};
 use pace::Pace;
 
 /// How many schemas are asked for at a time.
 const AT_ONCE: usize = 4;
 
-/// The first pause after a question without an answer; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// The longest pause between two questions for one schema.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after questions for one schema that had no answer.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
 /// How long a caller waits for a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +140,7 @@ impl Inner {
         // One request for all callers who wait for the same schema.
         let flight = self.cache().flight(id);
         let _asking = flight.lock().await;
-        let (mut pause, mut halted) = (FIRST_PAUSE, None);
+        let (mut failures, mut halted) = (0, None);
         loop {
             if let Some(known) = self.cached(id) {
                 return known;
@@ -159,6 +156,8 @@ impl Inner {
                         halted = Some(Halted::at(&self.status));
                     }
                     self.metrics.schema_asked("away");
+                    failures += 1;
+                    let pause = BACKOFF.nominal(failures);
                     let pause_ms = pause.as_millis() as u64;
                     tracing::warn!(
                         schema = id,
@@ -168,7 +167,6 @@ impl Inner {
                         asker.name()
                     );
                     tokio::time::sleep(jittered(pause)).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }

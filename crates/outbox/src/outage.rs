@@ -1,22 +1,8 @@
-//! How long to wait before trying again.
+//! How long something is left alone that is down.
 
 use std::time::Duration;
 
-/// The bounds of an exponential back-off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Backoff {
-    pub(crate) first: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Backoff {
-    /// The pause after this many failures in a row, between half of its nominal length and all of it.
-    pub(crate) fn after(self, failures: u32, chance: f64) -> Duration {
-        let doublings = failures.saturating_sub(1).min(20);
-        let nominal = self.first.saturating_mul(1 << doublings).min(self.longest);
-        nominal.mul_f64(0.5 + 0.5 * chance)
-    }
-}
+use fanfare_backoff::Backoff;
 
 /// Something that is down as a whole: how often it failed in a row and until when it is left alone.
 #[derive(Debug)]
@@ -39,7 +25,7 @@ impl Outage {
             return false;
         }
         self.failures = self.failures.saturating_add(1);
-        self.until = now + self.backoff.after(self.failures, chance);
+        self.until = now + self.backoff.after_by(self.failures, chance);
         self.failures == 1
     }
 
@@ -65,13 +51,6 @@ mod tests {
     use super::*;
 
     const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let full = |failures| BACKOFF.after(failures, 1.0).as_millis();
-        assert_eq!([1, 2, 3, 7, 8, 1000].map(full), [100, 200, 400, 6400, 10_000, 10_000]);
-        assert_eq!(BACKOFF.after(1, 0.0), Duration::from_millis(50));
-    }
 
     #[test]
     fn failures_within_a_pause_do_not_prolong_it() {
