@@ -12,7 +12,8 @@ use super::{ca_file, secret_file};
 use crate::document::section::Section;
 use crate::document::{Located, suggest};
 use crate::method::declared::{Again, QuestionForm};
-use crate::route::{Piece, pieces};
+use crate::route::pieces;
+use crate::vocabulary::braces::Piece;
 
 /// The longest time that an answer may be used again, in seconds.
 const MAX_CACHE: u64 = 300;
@@ -105,7 +106,7 @@ fn url(section: &Section<'_>, url: Located<&str>) -> Option<(Box<str>, Box<str>)
         }
     };
     let filled = pieces.iter().map(|piece| match piece {
-        Piece::Text(text) => text.as_str(),
+        Piece::Text(text) => &**text,
         Piece::Name(_) => "x",
     });
     let filled = format!("{origin}{}", filled.collect::<String>());

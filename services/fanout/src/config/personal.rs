@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use crate::document::section::{Node, Section, text};
 use crate::document::{Document, Fault, Located, Source};
+use crate::vocabulary::braces::{Piece, pieces};
 use crate::vocabulary::personal::{holds_address, is_personal};
 
 /// The keys by which methods name groups.
@@ -136,8 +137,11 @@ fn check_sent(document: &Document<'_>, node: Node<'_>, allowed: impl Fn(&str) ->
 
 /// The names between braces, without their form (`{name:text}`).
 fn holes(template: &str) -> impl Iterator<Item = &str> {
-    let inner = template.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    inner.map(|(name, _)| name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())
+    let names = pieces(template).filter_map(|piece| match piece {
+        Ok(Piece::Name(name)) => Some(name),
+        _ => None,
+    });
+    names.map(|name| name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())
 }
 
 /// All texts of a value, however deep.

@@ -8,6 +8,7 @@ use super::limits::OLD_QUEUE_BYTES;
 use super::personal::texts;
 use crate::document::section::Section;
 use crate::document::{Document, Fault, Source};
+use crate::vocabulary::braces::{Piece, pieces};
 
 /// What the configuration says.
 pub(super) fn of_config(root: &Section<'_>) -> Vec<Fault> {
@@ -69,9 +70,11 @@ fn pings_too_seldom(section: &Section<'_>) -> Option<Fault> {
 
 /// `${name}`, as other languages write it, is here a dollar sign and the value.
 fn dollar(document: &Document<'_>, text: &str, at: usize) -> Option<Fault> {
-    // `{{` is a plain brace.
-    let (_, rest) = text.split_once("${").filter(|(_, rest)| !rest.starts_with('{'))?;
-    let name = rest.split_once('}')?.0;
+    let pieces: Vec<_> = pieces(text).map_while(Result::ok).collect();
+    let name = pieces.windows(2).find_map(|two| match two {
+        [Piece::Text(text), Piece::Name(name)] if text.ends_with('$') => Some(name),
+        _ => None,
+    })?;
     let message = format!("`${{{name}}}` is a dollar sign and the value");
     Some(document.spot(at).fault(message, Some(format!("write `{{{name}}}` for the value alone"))))
 }

@@ -6,8 +6,9 @@ use fanfare_event::Id;
 
 use super::shape::UnknownName;
 use crate::document::suggest;
-use crate::route::{Piece, pieces};
+use crate::route::pieces;
 use crate::vocabulary::Identity;
+use crate::vocabulary::braces::Piece;
 
 /// The prefix of the names of other claims.
 const OTHER: &str = "claim.";
@@ -47,9 +48,9 @@ impl Described {
     pub fn parse(name: &str, text: &str) -> Result<Self, UnknownName> {
         let part = |piece| match piece {
             Piece::Text(text) => Ok(Part::Text(text.into())),
-            Piece::Name(name) => claim(&name).map(Part::Claim).ok_or_else(|| UnknownName::Unknown {
-                help: suggest::help(&name, OWN.iter().map(|(known, _)| *known).chain(["claim.NAME"])),
-                name,
+            Piece::Name(name) => claim(name).map(Part::Claim).ok_or_else(|| UnknownName::Unknown {
+                help: suggest::help(name, OWN.iter().map(|(known, _)| *known).chain(["claim.NAME"])),
+                name: name.to_owned(),
             }),
         };
         let parts = pieces(text).map_err(UnknownName::Braces)?.into_iter().map(part);

@@ -10,7 +10,8 @@ use thiserror::Error;
 use super::member::Member;
 use super::room::Room;
 use crate::document::suggest;
-use crate::route::{Piece, Times, pieces};
+use crate::route::{Times, pieces};
+use crate::vocabulary::braces::Piece;
 
 /// A name between braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,8 +183,8 @@ impl Shape {
         for piece in pieces {
             parts.push(match piece {
                 Piece::Text(text) => Part::Text(text.into()),
-                Piece::Name(name) => match names.source(&name)? {
-                    Source::Members | Source::Joined | Source::Left => return Err(UnknownName::List(name)),
+                Piece::Name(name) => match names.source(name)? {
+                    Source::Members | Source::Joined | Source::Left => return Err(UnknownName::List(name.to_owned())),
                     source => Part::Value(source),
                 },
             });

@@ -10,8 +10,9 @@ use super::field::{FieldPath, article};
 use super::realm::RealmNames;
 use super::scope::{Phase, Scope};
 use super::source::{Context, Source};
-use super::text::{Piece, pieces};
+use super::text::pieces;
 use crate::document::{Located, suggest};
+use crate::vocabulary::braces::{self, Piece};
 use crate::vocabulary::name::{GroupName, GroupTemplate, ValueError};
 use crate::vocabulary::owner::Owner;
 use crate::vocabulary::personal::is_personal;
@@ -278,9 +279,9 @@ impl Captured {
 /// What the route's template puts into the declared one's holes, if it is of its form.
 ///
 /// A hole takes one name or text, never both: that would make `{org}/role:admin` an org.
-fn captures(declared: &GroupTemplate, route: &[Piece]) -> Option<Vec<Captured>> {
+fn captures(declared: &GroupTemplate, route: &[Piece<'_>]) -> Option<Vec<Captured>> {
     // A declared template is one that splits.
-    let declared = pieces(declared.as_str()).ok()?;
+    let declared = braces::pieces(declared.as_str()).collect::<Result<Vec<_>, _>>().ok()?;
     let mut tokens = Vec::new();
     for piece in route {
         match piece {
@@ -298,7 +299,7 @@ enum Token<'t> {
     Name(&'t str),
 }
 
-fn fits(declared: &[Piece], tokens: &[Token<'_>], found: &mut Vec<Captured>) -> bool {
+fn fits(declared: &[Piece<'_>], tokens: &[Token<'_>], found: &mut Vec<Captured>) -> bool {
     let Some((piece, declared)) = declared.split_first() else {
         return tokens.is_empty();
     };
@@ -359,6 +360,7 @@ mod tests {
             ("user:{realm}/{user}", "user:entra/{user}", Some(vec!["entra", "{user}"])),
             ("user:{user}", "user:auth0|64f0c2", Some(vec!["auth0|64f0c2"])),
             ("admin", "admin", Some(vec![])),
+            ("list:{claim.list-ids}", "list:{list}", Some(vec!["{list}"])),
             ("a-{x}-b", "a-1-b-b", Some(vec!["1-b"])),
             ("org:{org}", "org:{org}/role:admin", None),
             ("org:{org}", "org:{a}{b}", None),

@@ -41,7 +41,7 @@ pub use realm::{InRealm, Realms};
 pub use routes::Routes;
 pub use rule::{Retain, Route};
 pub use table::{Match, RouteTable};
-pub(crate) use text::{Piece, pieces};
+pub(crate) use text::pieces;
 pub use throttle::Pace;
 pub use verify::Unroutable;
 pub use wire::Times;

@@ -6,10 +6,11 @@ use fanfare_event::{EventType, Schema};
 
 use super::field::{FieldPath, article};
 use super::source::{ATTRIBUTES, Source};
-use super::text::{Part, Piece, Text, pieces};
+use super::text::{Part, Text, pieces};
 use super::wire::is_readable;
 use crate::document::section::{Section, integer};
 use crate::document::{Document, Located, suggest};
+use crate::vocabulary::braces::Piece;
 
 /// The forms in which a value can be asked for: `{size:text}`.
 const FORMS: [&str; 2] = ["text", "compact"];
@@ -67,7 +68,7 @@ impl Scope<'_> {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => parts.push(Part::Text(text.into())),
-                Piece::Name(name) => match self.source(Located { value: &name, at: template.at }, phase) {
+                Piece::Name(name) => match self.source(Located { value: name, at: template.at }, phase) {
                     Some(source) if alone || is_readable(&source.kind()) => parts.push(Part::Value(source)),
                     Some(_) => {
                         let message = format!("`{{{name}}}` cannot stand inside text");

@@ -1,46 +1,19 @@
 //! Text with values in it: `Export {job_id} is ready`.
 
 use super::source::{Context, Source};
+use crate::vocabulary::braces::{self, Piece, Unpaired};
 
-/// A piece of a template before names are looked up.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Text(String),
-    Name(String),
-}
-
-/// Splits a template at its braces; `{{` and `}}` are plain braces.
-pub(crate) fn pieces(template: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Vec::new();
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some(at) = rest.find(['{', '}']) {
-        text.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if rest.starts_with("{{") || rest.starts_with("}}") {
-            text.push_str(&rest[..1]);
-            rest = &rest[2..];
-            continue;
+/// Splits a template at its braces, of which each pair has to hold what may be a field.
+pub(crate) fn pieces(template: &str) -> Result<Vec<Piece<'_>>, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$' | ':');
+    let checked = |piece: Result<_, Unpaired>| match piece {
+        Ok(Piece::Name(name)) if name.is_empty() || !name.chars().all(plain) => {
+            Err(format!("`{{{name}}}` is not a field; write `{{{{` for a plain brace"))
         }
-        let Some((name, tail)) = rest.strip_prefix('{').and_then(|inner| inner.split_once('}')) else {
-            let brace = &rest[..1];
-            return Err(format!("a `{brace}` has no partner; write `{brace}{brace}` for a plain brace"));
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$' | ':');
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err(format!("`{{{name}}}` is not a field; write `{{{{` for a plain brace"));
-        }
-        if !text.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-        }
-        pieces.push(Piece::Name(name.to_owned()));
-        rest = tail;
-    }
-    text.push_str(rest);
-    if !text.is_empty() {
-        pieces.push(Piece::Text(text));
-    }
-    Ok(pieces)
+        Ok(piece) => Ok(piece),
+        Err(unpaired) => Err(unpaired.to_string()),
+    };
+    braces::pieces(template).map(checked).collect()
 }
 
 /// A part of a compiled text.
@@ -100,17 +73,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_split_at_their_braces() {
-        let text = |text: &str| Piece::Text(text.to_owned());
-        let name = |name: &str| Piece::Name(name.to_owned());
-        for (template, expected) in [
-            ("", vec![]),
-            ("plain", vec![text("plain")]),
-            ("{flag}", vec![name("flag")]),
-            ("a{x}{$id}b", vec![text("a"), name("x"), name("$id"), text("b")]),
-            ("{{x}} {item.id}", vec![text("{x} "), name("item.id")]),
-        ] {
-            assert_eq!(pieces(template), Ok(expected), "{template}");
+    fn braces_hold_what_may_be_a_field() {
+        for template in ["", "a{x}{$id}b", "{{x y}} {item.id}", "{at:date}"] {
+            assert!(pieces(template).is_ok(), "{template}");
         }
         for template in ["{", "}", "a}b", "{a", "{}", "{a b}", "{a{b}"] {
             assert!(pieces(template).is_err(), "{template}");

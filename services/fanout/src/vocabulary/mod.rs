@@ -2,6 +2,7 @@
 //!
 //! Nothing here imports a stage; every stage imports this.
 
+pub mod braces;
 mod identity;
 mod intervals;
 mod membership;

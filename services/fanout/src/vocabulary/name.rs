@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fanfare_event::{IdError, MAX_NAME_CHARS, check_name};
 use smallvec::SmallVec;
 
+use super::braces::{Piece, Unpaired, doubled, pieces};
 use super::owner::{self, Owned, Owner};
 
 /// The most bytes a group template may have.
@@ -40,8 +41,8 @@ pub enum TemplateError {
     #[error("a group template must not hold control characters")]
     Control,
     /// A brace has no partner.
-    #[error("a `{0}` has no partner; write `{0}{0}` for a plain brace")]
-    Brace(char),
+    #[error(transparent)]
+    Brace(#[from] Unpaired),
     /// The text between braces is not a name.
     #[error("`{{{0}}}` is not a field name (letters, digits and `_`)")]
     Hole(String),
@@ -81,32 +82,20 @@ impl GroupTemplate {
         }
         let mut shape = String::with_capacity(text.len());
         let mut holes: SmallVec<[Arc<str>; 2]> = SmallVec::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            let (literal, tail) = rest.split_at(at);
-            shape.push_str(literal);
-            if tail.starts_with("{{") || tail.starts_with("}}") {
-                // Kept doubled, so that a plain `{}` in a template never looks like a hole.
-                shape.push_str(&tail[..2]);
-                rest = &tail[2..];
-                continue;
+        for piece in pieces(text) {
+            match piece? {
+                // Doubled, so that a plain `{}` in a template never looks like a hole.
+                Piece::Text(literal) => shape.push_str(&doubled(&literal)),
+                Piece::Name(hole) if !is_hole_name(hole) => return Err(TemplateError::Hole(hole.to_owned())),
+                Piece::Name(hole) => {
+                    if let (true, Some(previous)) = (shape.ends_with("{}"), holes.last()) {
+                        return Err(TemplateError::Adjacent(previous.to_string(), hole.to_owned()));
+                    }
+                    shape.push_str("{}");
+                    holes.push(Arc::from(hole));
+                }
             }
-            let Some(inner) = tail.strip_prefix('{') else {
-                return Err(TemplateError::Brace('}'));
-            };
-            let end = inner.find('}').ok_or(TemplateError::Brace('{'))?;
-            let hole = &inner[..end];
-            if !is_hole_name(hole) {
-                return Err(TemplateError::Hole(hole.to_owned()));
-            }
-            if let (true, Some(previous)) = (shape.ends_with("{}"), holes.last()) {
-                return Err(TemplateError::Adjacent(previous.to_string(), hole.to_owned()));
-            }
-            shape.push_str("{}");
-            holes.push(Arc::from(hole));
-            rest = &inner[end + 1..];
         }
-        shape.push_str(rest);
         let owned = Owned::of(holes.iter().map(AsRef::as_ref));
         Ok(Self { text: Arc::from(text), shape: Arc::from(shape), holes, owned })
     }
@@ -292,8 +281,8 @@ mod tests {
         use TemplateError as E;
         for (text, error) in [
             ("", E::Empty),
-            ("org:{org", E::Brace('{')),
-            ("org:org}", E::Brace('}')),
+            ("org:{org", E::Brace(Unpaired('{'))),
+            ("org:org}", E::Brace(Unpaired('}'))),
             ("org:{}", E::Hole(String::new())),
             ("org:{o r}", E::Hole("o r".into())),
             ("{a}{b}", E::Adjacent("a".into(), "b".into())),

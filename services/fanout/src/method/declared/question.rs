@@ -11,7 +11,8 @@ use serde_json::{Map, Value as Json};
 
 use super::template::{Claim, Source};
 use super::{Names, Refusal, Scope, Shape, UnknownName};
-use crate::route::{Piece, pieces};
+use crate::route::pieces;
+use crate::vocabulary::braces::Piece;
 
 /// How an authorizer is asked, before it is known by which method.
 #[derive(Debug, Clone)]
@@ -82,9 +83,9 @@ impl Question {
     /// [`UnknownName`] if it names something that the method does not have.
     pub fn new(form: &QuestionForm, names: Names<'_>, has_group: bool) -> Result<Self, UnknownName> {
         let names = names.of_question(has_group);
-        let part = |piece| match piece {
+        let part = |piece: Piece<'_>| match piece {
             Piece::Text(text) => Ok(Part::Text(text.into())),
-            Piece::Name(name) => names.text_source(&name).map(Part::Value),
+            Piece::Name(name) => names.text_source(name).map(Part::Value),
         };
         let segment = |text: &str| pieces(text).map_err(UnknownName::Braces)?.into_iter().map(part).collect();
         let segments: Box<[Box<[Part]>]> = form.path.split('/').skip(1).map(segment).collect::<Result<_, _>>()?;

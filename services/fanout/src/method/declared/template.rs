@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use super::{Parameter, ParameterKind, Refusal, Scope};
 use crate::document::suggest;
-use crate::route::{Piece, pieces};
+use crate::route::pieces;
+use crate::vocabulary::braces::Piece;
 
 /// A claim that templates may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,7 +214,7 @@ impl Template {
     pub fn parse(text: &str, names: Names<'_>) -> Result<Self, UnknownName> {
         let parts = pieces(text).map_err(UnknownName::Braces)?.into_iter().map(|piece| match piece {
             Piece::Text(text) => Ok(Part::Text(text.into())),
-            Piece::Name(name) => names.text_source(&name).map(Part::Value),
+            Piece::Name(name) => names.text_source(name).map(Part::Value),
         });
         Ok(Self(parts.collect::<Result<_, _>>()?))
     }
