@@ -20,6 +20,7 @@ pub mod relay;
 mod reload;
 mod secret;
 pub mod serve;
+mod serving;
 mod text;
 pub mod token;
 

@@ -2,30 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fanfare_telemetry::Guard;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::check::report;
-use super::ending::{drained, telling, until_ended};
 use super::node::{Node, StartError};
 use super::reached::Reached;
 use super::reload::Reload;
-use super::{Exit, descriptors, fail, memory};
+use super::serving::Serving;
+use super::{Exit, descriptors, fail};
 use crate::config::Loaded;
 use crate::method::Methods;
-use crate::nodes::{Driver, News};
-use crate::pipeline::Listener;
-use crate::socket::{self, App};
-
-/// How long the dead letters that wait may take at the end.
-const LETTERS: Duration = Duration::from_secs(2);
-
-/// How long a stopping node takes at most to say that it is gone.
-const LEASE: Duration = Duration::from_secs(2);
+use crate::socket;
 
 /// Runs a node with this configuration until SIGTERM or Ctrl-C.
 pub fn run(config: &Path) -> Exit {
@@ -69,79 +59,12 @@ async fn serve(file: PathBuf, loaded: Loaded, telemetry: &mut Guard) -> Result<(
     let config = loaded.config.clone();
     let node = Node::start(loaded, Methods::default())?;
     tokio::spawn(Reload::new(file, config, &node).run(hang_up));
-    let broker = Arc::clone(&node.broker);
-    let (stop, stop_operator) = (CancellationToken::new(), CancellationToken::new());
     let app = Arc::clone(&node.app);
-    let of = Arc::clone(&app);
-    telemetry.push_metrics(move || of.metrics_text())?;
+    telemetry.push_metrics(move || app.metrics_text())?;
     tracing::info!(address = %address(&public), hubs = node.hubs, routes = node.routes.now().digest(), "listening");
     tracing::info!(address = %address(&operator), "operator's port");
-    let public = tokio::spawn(socket::serve_public(public, Arc::clone(&app), stop.clone()));
-    let operator = tokio::spawn(socket::serve_operator(operator, Arc::clone(&app), stop_operator.clone()));
-    let letters = node.pipeline.letters.clone();
-    let stop_lease = CancellationToken::new();
-    let waits = reached.may_wait();
-    let told = reached.tell(node.nodes.clone(), Arc::clone(&app));
-    if waits {
-        drop(tokio::spawn(told))
-    } else {
-        told.await
-    }
-    let listener = node.listener;
-    let rosters = listener.rosters();
-    let lease = Driver::new(node.nodes.clone(), Arc::clone(&broker));
-    let lease = lease.run(stop_lease.clone(), hearing(&app, listener));
-    let lease = tokio::spawn(lease);
-    tokio::spawn(memory::watch(Arc::clone(&app), Arc::clone(&node.pipeline.recent)));
-    let mut pipeline = tokio::spawn(node.pipeline.run());
-
-    let outcome = until_ended(wait(&mut terminate, &mut interrupt), &mut pipeline, &app.shards).await;
-    let has_others = node.nodes.alive().len() > 1;
-    let connections = app.groups.connections();
-    let over = telling(drain, has_others, connections);
-    match &outcome {
-        Ok(()) => tracing::info!(connections, telling_ms = over.as_millis(), "stopping"),
-        Err(StartError::Read(_)) => {
-            broker.close().await;
-            return outcome;
-        }
-        // Those whom the rest of the node serves are sent elsewhere as ever.
-        Err(error) => tracing::error!(%error, "stopping"),
-    }
-    app.draining.store(true, Ordering::Release);
-    // The listener stays open meanwhile: a polling client learns of the end by its next poll, and one that negotiates
-    // is sent elsewhere instead of finding nobody.
-    let last_told = Instant::now() + over;
-    drained(&app, node.shards, drain, over).await;
-    if let Some(rosters) = rosters.filter(|_| has_others) {
-        // Its members are on their way to other nodes: with its lease they would leave, and come at once again.
-        let lingers = rosters.core().lingers();
-        tokio::time::sleep(lingers.saturating_sub(last_told.elapsed())).await;
-    }
-    stop.cancel();
-    pipeline.abort();
-    letters.flush(LETTERS).await;
-    // Nothing waits for a node that is gone anyway: others end its lease, only later.
-    stop_lease.cancel();
-    let _ = tokio::time::timeout(LEASE, lease).await;
-    stop_operator.cancel();
-    let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(public, operator) }).await;
-    // Else the next start has to check the whole file of the embedded log.
-    broker.close().await;
-    tracing::info!("stopped");
-    outcome
-}
-
-/// Takes records of other nodes. The node takes no connections until those of the start have been read.
-fn hearing(app: &App, listener: Listener) -> impl FnMut(News) + Send + use<> {
-    let status = Arc::clone(&app.status);
-    status.set_awaits_nodes(true);
-    move |news| {
-        listener.hear(&news);
-        if news == News::CaughtUp {
-            status.set_awaits_nodes(false);
-        }
-    }
+    let serving = Serving::begin(node, [public, operator], reached, drain).await;
+    serving.run(wait(&mut terminate, &mut interrupt)).await
 }
 
 async fn wait(terminate: &mut Signal, interrupt: &mut Signal) {
