@@ -12,6 +12,7 @@ mod forwards;
 mod http_connections;
 mod keyed;
 mod memory;
+mod oldest_first;
 mod sampled;
 mod windows;
 
@@ -24,5 +25,6 @@ pub use forwards::{Forwards, NoPlace, Place};
 pub use http_connections::{Full, HttpConnections, HttpKey};
 pub use keyed::KeyedBuckets;
 pub use memory::{AskedMemory, MemoryBounds, Pressure, TooLittleMemory};
+pub use oldest_first::OldestFirst;
 pub use sampled::{Decision, Sampled};
 pub use windows::Windows;

@@ -1,7 +1,6 @@
 //! Delivers notifications to the members of their groups.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::lines::say_pushed;
 use super::tab::Tab;
 use super::{Context, Core};
 use crate::groups::Delivery;
+use crate::limit::OldestFirst;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
@@ -19,29 +19,23 @@ use crate::vocabulary::name::GroupName;
 const REMEMBERED: usize = 16_384;
 
 /// Where the newest notification of each conflated key was delivered: a replay never turns one back (rule 2.9).
-#[derive(Debug, Default)]
-pub(super) struct Overtaken {
-    newest: HashMap<u64, (Place, Box<[GroupName]>)>,
-    by_age: VecDeque<u64>,
+#[derive(Debug)]
+pub(super) struct Overtaken(OldestFirst<u64, (Place, Box<[GroupName]>)>);
+
+impl Default for Overtaken {
+    fn default() -> Self {
+        Self(OldestFirst::new(REMEMBERED))
+    }
 }
 
 impl Overtaken {
     fn note(&mut self, key: u64, delivery: &Delivery) {
-        let newest = (delivery.place, delivery.groups.to_vec().into_boxed_slice());
-        if self.newest.insert(key, newest).is_some() {
-            return;
-        }
-        self.by_age.push_back(key);
-        if self.by_age.len() > REMEMBERED
-            && let Some(oldest) = self.by_age.pop_front()
-        {
-            self.newest.remove(&oldest);
-        }
+        self.0.insert(key, (delivery.place, delivery.groups.to_vec().into_boxed_slice()));
     }
 
     /// Where the newest of a key was delivered, and to whom.
     pub(super) fn newest(&self, key: u64) -> Option<(Place, &[GroupName])> {
-        self.newest.get(&key).map(|(place, groups)| (*place, &**groups))
+        self.0.get(&key).map(|(place, groups)| (*place, &**groups))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asks the platform's authorizers over HTTP, bounded in time, number and memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::config::{AuthorizerConfig, Secret};
+use crate::limit::OldestFirst;
 use crate::method::Answer;
 use crate::method::declared::Asking;
 
@@ -213,41 +214,29 @@ type Allowed = (Position, OtherClaims);
 #[derive(Debug)]
 struct Cache {
     age: Duration,
-    answers: HashMap<Arc<Asking>, (Instant, Allowed)>,
-    by_age: VecDeque<(Instant, Arc<Asking>)>,
+    answers: OldestFirst<Arc<Asking>, (Instant, Allowed)>,
 }
 
 impl Cache {
     fn new(age: Duration) -> Self {
-        Self { age, answers: HashMap::new(), by_age: VecDeque::new() }
+        Self { age, answers: OldestFirst::new(REMEMBERED) }
     }
 
     fn get(&mut self, asking: &Asking, now: Instant) -> Option<Allowed> {
-        self.forget(now);
-        self.answers.get(asking).map(|(_, said)| said.clone())
+        let is_over = self.is_over(now);
+        self.answers.forget_while(&is_over);
+        // One that was asked for again is younger than its place.
+        self.answers.get(asking).filter(|answer| !is_over(answer)).map(|(_, said)| said.clone())
     }
 
     fn put(&mut self, asking: &Arc<Asking>, said: Allowed, now: Instant) {
-        self.forget(now);
-        if self.by_age.len() >= REMEMBERED {
-            self.forget_oldest();
-        }
+        self.answers.forget_while(self.is_over(now));
         self.answers.insert(Arc::clone(asking), (now, said));
-        self.by_age.push_back((now, Arc::clone(asking)));
     }
 
-    fn forget(&mut self, now: Instant) {
-        while self.by_age.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= self.age) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        let Some((at, asking)) = self.by_age.pop_front() else { return };
-        // A newer answer to the same question has an entry of its own.
-        if self.answers.get(&asking).is_some_and(|(made, _)| *made == at) {
-            self.answers.remove(&asking);
-        }
+    fn is_over(&self, now: Instant) -> impl Fn(&(Instant, Allowed)) -> bool + use<> {
+        let age = self.age;
+        move |(at, _)| now.saturating_duration_since(*at) >= age
     }
 }
 
@@ -272,7 +261,6 @@ mod tests {
         for number in 0..=REMEMBERED {
             cache.put(&asking(&number.to_string()), said.clone(), at(9));
         }
-        assert_eq!((cache.answers.len(), cache.by_age.len()), (REMEMBERED, REMEMBERED));
         assert_eq!(cache.get(&asking("0"), at(9)), None, "the oldest gave way");
     }
 
