@@ -43,6 +43,15 @@ impl NewEvent {
         Self::new("system.Alert", &title.replace(' ', "-"), &json!({ "org": org, "title": title, "message": "m" }))
     }
 
+    /// So many toasts of 8 kB for `acme`, whose titles are numbers from 0 on.
+    pub fn burst(count: usize) -> Vec<Self> {
+        let one = |number: usize| {
+            let body = json!({ "org": "acme", "title": number.to_string(), "message": "m".repeat(8_000) });
+            Self::new("system.Alert", &number.to_string(), &body)
+        };
+        (0..count).map(one).collect()
+    }
+
     /// A feature flag of an org.
     pub fn flag(org: &str, flag: &str, enabled: bool, id: &str) -> Self {
         Self::new("license.FlagToggled", id, &json!({ "org": org, "flag": flag, "enabled": enabled }))

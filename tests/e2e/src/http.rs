@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::line::Line;
+use crate::line::{self, Line};
 use crate::wait::PATIENCE;
 
 /// How much of an answer is read at most.
@@ -70,7 +70,7 @@ impl Request {
     /// If the connection fails, ends early or takes longer than any answer may.
     pub async fn send(&self, to: SocketAddr) -> io::Result<Response> {
         let exchange = async {
-            let mut stream = Line::connect(to).await?;
+            let mut stream = line::connect(to).await?;
             stream.write_all(&self.head(to, "close")).await?;
             // A server may answer and close before it has read a body that is too large.
             let sent = match stream.write_all(&self.body).await {

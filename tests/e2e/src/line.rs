@@ -3,30 +3,23 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use fanfare_test_servers::certificates::Certificates;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 /// Where TLS is spoken, and how: every client of the tests goes by it.
 static TLS: Mutex<Option<HashMap<SocketAddr, Arc<ClientConfig>>>> = Mutex::new(None);
 
-/// A connection.
-#[derive(Debug)]
-pub enum Line {
-    /// In the clear.
-    Plain(TcpStream),
-    /// Within TLS.
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// A connection: in the clear, or within TLS.
+pub type Line = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// What a client shows and speaks.
 #[derive(Debug, Clone)]
@@ -92,89 +85,55 @@ fn locked() -> std::sync::MutexGuard<'static, Option<HashMap<SocketAddr, Arc<Cli
     TLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Line {
-    /// Connects as is spoken there.
-    ///
-    /// # Errors
-    /// If that fails.
-    pub async fn connect(to: SocketAddr) -> io::Result<Self> {
-        Self::over(TcpStream::connect(to).await?, to).await
-    }
+/// Connects as is spoken there.
+///
+/// # Errors
+/// If that fails.
+pub async fn connect(to: SocketAddr) -> io::Result<Line> {
+    over(TcpStream::connect(to).await?, to).await
+}
 
-    /// The same, from another address of this machine.
-    ///
-    /// # Errors
-    /// If that fails.
-    pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::new(from, 0))?;
-        Self::over(socket.connect(to).await?, to).await
-    }
+/// The same, from another address of this machine.
+///
+/// # Errors
+/// If that fails.
+pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<Line> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    over(socket.connect(to).await?, to).await
+}
 
-    async fn over(tcp: TcpStream, to: SocketAddr) -> io::Result<Self> {
-        let config = locked().as_ref().and_then(|known| known.get(&to).cloned());
-        tcp.set_nodelay(true)?;
-        match config {
-            None => Ok(Self::Plain(tcp)),
-            Some(config) => {
-                let name = ServerName::from(to.ip());
-                Ok(Self::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?)))
-            }
-        }
-    }
-
-    /// Takes other keys so often, and tells the other side each time.
-    ///
-    /// # Errors
-    /// If the connection fails.
-    pub async fn take_other_keys(&mut self, times: usize) -> io::Result<()> {
-        if let Self::Tls(stream) = self {
-            for _ in 0..times {
-                stream.get_mut().1.refresh_traffic_keys().map_err(io::Error::other)?;
-            }
-            stream.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// The certificate that the other side has shown.
-    #[must_use]
-    pub fn shown(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => stream.get_ref().1.peer_certificates()?.first().map(|shown| shown.to_vec()),
+async fn over(tcp: TcpStream, to: SocketAddr) -> io::Result<Line> {
+    let config = locked().as_ref().and_then(|known| known.get(&to).cloned());
+    tcp.set_nodelay(true)?;
+    match config {
+        None => Ok(Either::Left(tcp)),
+        Some(config) => {
+            let name = ServerName::from(to.ip());
+            Ok(Either::Right(Box::new(TlsConnector::from(config).connect(name, tcp).await?)))
         }
     }
 }
 
-impl AsyncRead for Line {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+/// Takes other keys so often, and tells the other side each time.
+///
+/// # Errors
+/// If the connection fails.
+pub async fn take_other_keys(line: &mut Line, times: usize) -> io::Result<()> {
+    if let Either::Right(stream) = line {
+        for _ in 0..times {
+            stream.get_mut().1.refresh_traffic_keys().map_err(io::Error::other)?;
         }
+        stream.flush().await?;
     }
+    Ok(())
 }
 
-impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+/// The certificate that the other side has shown.
+#[must_use]
+pub fn shown(line: &Line) -> Option<Vec<u8>> {
+    match line {
+        Either::Left(_) => None,
+        Either::Right(stream) => stream.get_ref().1.peer_certificates()?.first().map(|shown| shown.to_vec()),
     }
 }

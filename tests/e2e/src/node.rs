@@ -1,5 +1,6 @@
 //! One node: `fanfare serve` with a configuration of its own.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -290,6 +291,30 @@ impl Node {
     /// If the node does not answer.
     pub async fn negotiate(&self, token: impl AsRef<str>) -> u16 {
         Connect::new(HUB, token).negotiate(self.listen).await.expect("an answer").status
+    }
+
+    /// Tells the node to read its configuration again, and waits until it has done so with this outcome.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn reload(&self, outcome: &str) {
+        let label = format!("outcome=\"{outcome}\"");
+        let before = self.metric("fanfare_config_reloads", &label).await;
+        self.signal("HUP");
+        until("the configuration to be read again", async || {
+            (self.metric("fanfare_config_reloads", &label).await > before).then_some(())
+        })
+        .await;
+    }
+
+    /// Replaces a part of the configuration's text, which the node reads when it is told to.
+    ///
+    /// # Panics
+    /// If there is no such part, or the file cannot be written.
+    pub fn edit_config(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config()).expect("a configuration");
+        assert!(text.contains(from), "no {from:?} in {text}");
+        fs::write(self.config(), text.replacen(from, to, 1)).expect("written");
     }
 
     /// A metric's value, summed over its labels that hold `part`.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::{Connect, HANDSHAKE, Message, SEPARATOR, Tab, parse};
 use crate::http::Response;
-use crate::line::Line;
+use crate::line::{self, Line};
 use crate::wait::at_most;
 
 /// How a tab is connected.
@@ -66,6 +66,22 @@ impl Wire {
         let turns = Turns { to: to.to_vec(), next: AtomicUsize::new(0) };
         let opened = Requests::open(connect.clone(), transport, turns).await?;
         Ok(opened.map(|requests| Self::Requests(Box::new(requests))))
+    }
+
+    /// The title of the next toast.
+    ///
+    /// # Panics
+    /// If something else comes, or nothing.
+    pub async fn title(&mut self) -> String {
+        loop {
+            match at_most("a toast", self.receive()).await {
+                Message::Notification(target, told) if target == "toast" => {
+                    return told["title"].as_str().expect("a title").to_owned();
+                }
+                Message::Ping => {}
+                other => panic!("{other:?} instead of a toast"),
+            }
+        }
     }
 
     /// The token that names its connection.
@@ -235,7 +251,7 @@ struct EventStream {
 
 impl EventStream {
     async fn open(connect: &Connect, id: &str, to: SocketAddr) -> io::Result<Result<Self, Response>> {
-        let mut socket = Line::connect(to).await?;
+        let mut socket = line::connect(to).await?;
         let request = connect.request("GET", id).header("accept", "text/event-stream");
         socket.write_all(&request.head(to, "keep-alive")).await?;
         socket.flush().await?;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::http::{Request, Response};
-use crate::line::Line;
+use crate::line::{self, Line};
 
 /// The key of the example in RFC 6455 section 1.3, and the answer that it calls for.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -56,7 +56,7 @@ impl WebSocket {
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", KEY);
-        let mut stream = Line::connect(to).await?;
+        let mut stream = line::connect(to).await?;
         stream.write_all(&request.head(to, "Upgrade")).await?;
         stream.flush().await?;
         let (mut response, buffer) = Response::read_head(&mut stream).await?;
@@ -81,7 +81,7 @@ impl WebSocket {
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", KEY);
-        let mut stream = Line::connect(to).await?;
+        let mut stream = line::connect(to).await?;
         stream.write_all(&[&request.head(to, "Upgrade"), bytes].concat()).await?;
         stream.flush().await?;
         let (response, buffer) = Response::read_head(&mut stream).await?;

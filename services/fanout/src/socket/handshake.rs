@@ -93,5 +93,5 @@ async fn begun(
     let mut stream = accepting.await.map_err(|error| (NoTls::Refused(error), None))?;
     // The session tickets: a client that sends nothing would wait for them for ever.
     stream.flush().await.map_err(|error| (NoTls::Refused(error), None))?;
-    Ok(Stream::Tls(Box::new(stream)))
+    Ok(Stream::Right(Box::new(stream)))
 }

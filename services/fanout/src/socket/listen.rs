@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::exchange::Exchange;
 use super::handshake::{NoTls, TLS_IS_SPOKEN, shake};
 use super::port::{Place, Port};
-use super::stream::{Counted, Stream};
+use super::stream::{Counted, Stream, knows_client};
 use super::wire::{Unread, Wire};
 
 /// How many connections may wait to be accepted. The library's 128 overflow when a few hundred tabs
@@ -168,7 +168,7 @@ async fn one(arrived: Arrived, router: Router, unserved: impl Fn(Unserved, Socke
     let (head, unread) = (Arc::new(AtomicBool::new(true)), Unread::default());
     let counted = Counted { tcp, place: Arc::clone(&place), head: Arc::clone(&head) };
     let stream = match port.tls() {
-        None => Stream::Plain(counted),
+        None => Stream::Left(counted),
         Some(tls) => {
             let admit = || port.handshakes.admit(peer.ip(), Instant::now());
             let shaken = tokio::select! {
@@ -185,7 +185,7 @@ async fn one(arrived: Arrived, router: Router, unserved: impl Fn(Unserved, Socke
             }
         }
     };
-    let knows_client = stream.knows_client();
+    let knows_client = knows_client(&stream);
     let wire = Wire::new(stream, unread.clone());
     let exchange = Exchange { router, peer, place, head, unread, knows_client };
     let connection = hyper::server::conn::http1::Builder::new()
@@ -212,7 +212,7 @@ async fn say_that_tls_is_spoken(plain: Option<Counted>) {
     let Some(plain) = plain else { return };
     let unread = Unread::default();
     unread.set();
-    let mut wire = Wire::new(Stream::Plain(plain), unread);
+    let mut wire = Wire::new(Stream::Left(plain), unread);
     if wire.write_all(TLS_IS_SPOKEN).await.is_ok() {
         // It may have left.
         let _ = wire.shutdown().await;

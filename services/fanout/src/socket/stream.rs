@@ -10,6 +10,7 @@ use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::port::Place;
 
@@ -22,14 +23,8 @@ pub(super) struct Counted {
     pub(super) head: Arc<AtomicBool>,
 }
 
-/// The stream under HTTP.
-#[derive(Debug)]
-pub(super) enum Stream {
-    /// TCP.
-    Plain(Counted),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<Counted>>),
-}
+/// The stream under HTTP: TCP, or TLS over it.
+pub(super) type Stream = Either<Counted, Box<TlsStream<Counted>>>;
 
 /// A connection without its HTTP wrapping, registered with no runtime.
 #[derive(Debug)]
@@ -40,23 +35,21 @@ pub enum Bare {
     Tls(std::net::TcpStream, Box<ServerConnection>),
 }
 
-impl Stream {
-    /// Whether a certificate of the client's was asked for and is good.
-    pub(super) fn knows_client(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(stream) => stream.get_ref().1.peer_certificates().is_some(),
-        }
+/// Whether a certificate of the client's was asked for and is good.
+pub(super) fn knows_client(stream: &Stream) -> bool {
+    match stream {
+        Either::Left(_) => false,
+        Either::Right(tls) => tls.get_ref().1.peer_certificates().is_some(),
     }
+}
 
-    /// Takes it out of its runtime, with its place.
-    pub(super) fn into_bare(self) -> io::Result<(Bare, Arc<Place>)> {
-        match self {
-            Self::Plain(counted) => Ok((Bare::Plain(counted.tcp.into_std()?), counted.place)),
-            Self::Tls(stream) => {
-                let (counted, session) = stream.into_inner();
-                Ok((Bare::Tls(counted.tcp.into_std()?, Box::new(session)), counted.place))
-            }
+/// Takes a connection out of its runtime, with its place.
+pub(super) fn into_bare(stream: Stream) -> io::Result<(Bare, Arc<Place>)> {
+    match stream {
+        Either::Left(counted) => Ok((Bare::Plain(counted.tcp.into_std()?), counted.place)),
+        Either::Right(tls) => {
+            let (counted, session) = tls.into_inner();
+            Ok((Bare::Tls(counted.tcp.into_std()?, Box::new(session)), counted.place))
         }
     }
 }
@@ -96,55 +89,5 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

@@ -15,7 +15,7 @@ use super::origin::Foreign;
 use super::port::Place;
 use super::shard::{Command, Denied, Welcome};
 use super::state::App;
-use super::stream::Bare;
+use super::stream::{Bare, into_bare};
 use super::wire::Wire;
 use crate::config::HubConfig;
 
@@ -90,7 +90,7 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(Bare, Arc<Place>, bytes::Byt
         tracing::error!("an upgraded connection is not a TCP socket");
         return None;
     };
-    match parts.io.into_inner().into_stream().into_bare() {
+    match into_bare(parts.io.into_inner().into_stream()) {
         // Copied: even an empty slice of it would keep the whole 8 KiB read buffer for the connection's life.
         Ok((stream, place)) => {
             place.upgrade();

@@ -30,16 +30,6 @@ fn alice() -> Connect {
     Connect::new(HUB, Token::user("alice", "acme").sign())
 }
 
-async fn title(tab: &mut Wire) -> String {
-    loop {
-        match at_most("a toast", tab.receive()).await {
-            Message::Notification(_, told) => return told["title"].as_str().expect("a title").to_owned(),
-            Message::Ping => {}
-            other => panic!("{other:?} instead of a toast"),
-        }
-    }
-}
-
 #[tokio::test]
 async fn tabs_hear_everything_in_order_and_are_answered_though_each_request_comes_to_another_node() {
     let Some((_backplane, nodes)) = three().await else { return };
@@ -62,7 +52,7 @@ async fn tabs_hear_everything_in_order_and_are_answered_though_each_request_come
     }
     for tab in &mut tabs {
         for expected in &titles {
-            assert_eq!(title(tab).await, *expected);
+            assert_eq!(tab.title().await, *expected);
         }
     }
     let mut forwarded = 0.0;

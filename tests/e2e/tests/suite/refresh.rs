@@ -56,16 +56,6 @@ fn request(connection: &str) -> Request {
     Request::post(format!("{HUB}/refresh")).header("x-signalr-connection-token", connection)
 }
 
-async fn title(tab: &mut Wire) -> Value {
-    loop {
-        match at_most("a toast", tab.receive()).await {
-            Message::Notification(target, told) if target == "toast" => return told["title"].clone(),
-            Message::Ping => {}
-            other => panic!("{other:?} instead of a toast"),
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_tab_with_another_token_outlives_the_one_that_opened_it() {
     let node = node().await;
@@ -92,7 +82,7 @@ async fn a_tab_with_another_token_outlives_the_one_that_opened_it() {
         at_most("the end of the other tab", ended).await;
         assert!(now() >= short.claims()["exp"].as_i64().expect("a number"), "{transport:?}");
         node.publish(&[for_alice(&format!("late {transport:?}"))]).await;
-        assert_eq!(title(&mut tab).await, format!("late {transport:?}"));
+        assert_eq!(tab.title().await, format!("late {transport:?}"));
     }
 }
 
@@ -169,7 +159,7 @@ async fn an_older_token_never_takes_the_place_of_a_newer_one() {
     assert_eq!(replaced.header("content-type"), Some("application/json"));
     tab.go_on_as(connect(&newest));
     node.publish(&[NewEvent::alert("acme", "for editors")]).await;
-    assert_eq!(title(&mut tab).await, "for editors");
+    assert_eq!(tab.title().await, "for editors");
 }
 
 #[tokio::test]

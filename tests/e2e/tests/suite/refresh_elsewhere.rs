@@ -1,27 +1,17 @@
 //! Another token for a connection that lives on another node than the one that gets it.
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
-use fanfare_e2e_tests::client::{Connect, Message};
+use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::token::now;
 use fanfare_e2e_tests::transport::{Transport, Wire};
-use fanfare_e2e_tests::wait::{at_most, until};
+use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Response, Settings, Token};
 use serde_json::json;
 
 async fn refresh(node: &Node, connection: &str, token: &Token) -> Response {
     let request = Request::post(format!("{HUB}/refresh")).header("x-signalr-connection-token", connection);
     request.bearer(token.sign()).send(node.address()).await.expect("an answer")
-}
-
-async fn title(tab: &mut Wire) -> String {
-    loop {
-        match at_most("a toast", tab.receive()).await {
-            Message::Notification(_, told) => return told["title"].as_str().expect("a title").to_owned(),
-            Message::Ping => {}
-            other => panic!("{other:?} instead of a toast"),
-        }
-    }
 }
 
 #[tokio::test]
@@ -54,7 +44,7 @@ async fn any_node_takes_another_token_for_a_connection() {
         tokio::time::sleep(std::time::Duration::from_secs(late.max(0).unsigned_abs())).await;
         let name = format!("late {transport:?}");
         there.publish(&[NewEvent::alert("acme", &name)]).await;
-        assert_eq!(title(&mut tab).await, name, "it outlives the token that opened it");
+        assert_eq!(tab.title().await, name, "it outlives the token that opened it");
     }
     // Negotiated, and connected nowhere.
     let unused = Connect::new(HUB, alice(0).sign()).negotiate(here.address()).await.expect("an answer").json();

@@ -47,24 +47,6 @@ fn write(node: &Node, file: &str, text: &str) {
     fs::write(path, text).expect("written");
 }
 
-/// Writes the configuration with this in place of something.
-fn replace(node: &Node, from: &str, to: &str) {
-    let text = fs::read_to_string(node.config()).expect("a configuration");
-    assert!(text.contains(from), "no {from:?} in {text}");
-    fs::write(node.config(), text.replacen(from, to, 1)).expect("written");
-}
-
-/// Tells the node, and waits until it has read all of it again.
-async fn reload(node: &Node, outcome: &str) {
-    let label = format!("outcome=\"{outcome}\"");
-    let before = node.metric("fanfare_config_reloads", &label).await;
-    node.signal("HUP");
-    until("the configuration to be read again", async || {
-        (node.metric("fanfare_config_reloads", &label).await > before).then_some(())
-    })
-    .await;
-}
-
 async fn start(hub: &str) -> Node {
     let hubs = format!("[hub.\"{HUB}\"]\n{hub}");
     Node::start_with(Settings { hubs, routes: ALERTS.to_owned(), ..Settings::default() }).await
@@ -92,8 +74,8 @@ async fn an_event_that_is_new_is_told_to_tabs_that_were_there_before_it() {
     let mut tab = alice(&node).await;
     write(&node, "schemas/orders/OrderShipped.v1.avsc", &schema(&[]));
     write(&node, "routes.toml", &format!("{ALERTS}{}", ORDERS.replace("{carrier}", "on its way")));
-    replace(&node, "[routes]", "[schemas]\npath = \"schemas\"\n[routes]");
-    reload(&node, "applied").await;
+    node.edit_config("[routes]", "[schemas]\npath = \"schemas\"\n[routes]");
+    node.reload("applied").await;
     node.publish(&[shipped("1", &json!({ "org": "acme", "order": "A-1" }))]).await;
     assert_eq!(tab.expect("toast").await["title"], "A-1");
 
@@ -101,7 +83,7 @@ async fn an_event_that_is_new_is_told_to_tabs_that_were_there_before_it() {
     let carrier = json!({ "name": "carrier", "type": ["null", "string"], "default": null, "doc": "By whom." });
     write(&node, "schemas/orders/OrderShipped.v2.avsc", &schema(&[carrier]));
     write(&node, "routes.toml", &format!("{ALERTS}{ORDERS}"));
-    reload(&node, "unchanged").await;
+    node.reload("unchanged").await;
     node.publish(&[shipped("2", &json!({ "org": "acme", "order": "A-2", "carrier": "by ship" }))]).await;
     assert_eq!(tab.expect("toast").await["message"], "by ship");
     still_hears(&node, &mut tab, "news 1").await;
@@ -131,8 +113,8 @@ async fn other_methods_hold_for_open_tabs_and_other_conditions_for_those_that_co
     tab.invoke("Watch", json!(["7"])).await.expect("answered");
     let other =
         "require_roles = [\"admin\"]\nmethod.Look = { arguments = [\"list\"], allow = true, join = \"list:{list}\" }\n";
-    replace(&node, watch, other);
-    reload(&node, "applied").await;
+    node.edit_config(watch, other);
+    node.reload("applied").await;
     let gone = tab.try_invoke("Watch", json!(["8"])).await.expect("answered").expect_err("no method");
     assert!(gone.contains("Watch"), "{gone}");
     tab.invoke("Look", json!(["8"])).await.expect("answered");
@@ -140,8 +122,8 @@ async fn other_methods_hold_for_open_tabs_and_other_conditions_for_those_that_co
     let user = Token::user("bob", "acme");
     assert_eq!(admitted(&node, HUB, &user).await, Err(403));
     assert_eq!(admitted(&node, HUB, &Token::user("carol", "acme").roles(&["admin"])).await, Ok(()));
-    replace(&node, other, "");
-    reload(&node, "applied").await;
+    node.edit_config(other, "");
+    node.reload("applied").await;
     assert_eq!(admitted(&node, HUB, &user).await, Ok(()));
     still_hears(&node, &mut tab, "news 2").await;
 }
@@ -158,16 +140,16 @@ async fn hubs_come_and_go_with_their_routes_or_not_at_all() {
     until("a fault", async || (node.metric("fanfare_routes_refused", "").await == 1.0).then_some(())).await;
     let user = Token::user("bob", "acme");
     assert_eq!(admitted(&node, "/hubs/two", &user).await, Err(404));
-    replace(&node, &format!("[hub.\"{HUB}\"]"), &format!("[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]"));
-    reload(&node, "applied").await;
+    node.edit_config(&format!("[hub.\"{HUB}\"]"), &format!("[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]"));
+    node.reload("applied").await;
     assert_eq!(admitted(&node, "/hubs/two", &user).await, Ok(()));
     still_hears(&node, &mut tab, "news 1").await;
     // Without the hub its routes have a fault: both stay.
-    replace(&node, "[hub.\"/hubs/two\"]\n", "");
-    reload(&node, "faulty").await;
+    node.edit_config("[hub.\"/hubs/two\"]\n", "");
+    node.reload("faulty").await;
     assert_eq!(admitted(&node, "/hubs/two", &user).await, Ok(()));
     write(&node, "routes.toml", ALERTS);
-    reload(&node, "applied").await;
+    node.reload("applied").await;
     assert_eq!(admitted(&node, "/hubs/two", &user).await, Err(404));
     still_hears(&node, &mut tab, "news 2").await;
 }
@@ -188,13 +170,13 @@ async fn hubs_that_need_more_of_tokens_or_have_presence_wait_for_a_start() {
         (&presence, "presence"),
     ] {
         let before = fs::read_to_string(node.config()).expect("a configuration");
-        replace(&node, "join = [\"user:{user}\", \"org:{org}\"]\n", hub);
-        reload(&node, "needs_start").await;
+        node.edit_config("join = [\"user:{user}\", \"org:{org}\"]\n", hub);
+        node.reload("needs_start").await;
         let told = node.lines("restart needed: the hubs changed, and stay as they were");
         let reason = told.last().expect("a line")["reason"].as_str().expect("a reason").to_owned();
         assert!(reason.contains(named), "{reason}");
         fs::write(node.config(), before).expect("written");
-        reload(&node, "unchanged").await;
+        node.reload("unchanged").await;
     }
     still_hears(&node, &mut tab, "news 1").await;
 }
@@ -205,12 +187,12 @@ async fn a_watched_configuration_needs_no_signal() {
     let settings = Settings { hubs, routes: ALERTS.to_owned(), ..Settings::default() }.node("watch = true");
     let node = Node::start_with(settings).await;
     let mut tab = alice(&node).await;
-    replace(&node, &format!("[hub.\"{HUB}\"]"), &format!("[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]"));
+    node.edit_config(&format!("[hub.\"{HUB}\"]"), &format!("[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]"));
     until("the hub", async || admitted(&node, "/hubs/two", &Token::user("bob", "acme")).await.is_ok().then_some(()))
         .await;
     // And schemas with their routes, which are watched once the configuration says so.
     write(&node, "schemas/orders/OrderShipped.v1.avsc", &schema(&[]));
-    replace(&node, "[routes]", "[schemas]\npath = \"schemas\"\n[routes]\nwatch = true");
+    node.edit_config("[routes]", "[schemas]\npath = \"schemas\"\n[routes]\nwatch = true");
     until("the schemas", async || (node.metric("fanfare_route_reloads", "replaced").await >= 1.0).then_some(())).await;
     write(&node, "routes.toml", &format!("{ALERTS}{}", ORDERS.replace("{carrier}", "on its way")));
     until("the route", async || (node.metric("fanfare_route_reloads", "replaced").await >= 2.0).then_some(())).await;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use fanfare_e2e_tests::client::{Connect, Message};
-use fanfare_e2e_tests::wait::{at_most, until};
+use fanfare_e2e_tests::wait::at_most;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Request, Settings, Tab, Token};
 use fanfare_token::{Jwks, SigningKey};
 use serde_json::{Value, json};
@@ -14,20 +14,12 @@ const OTHER_PAGE: &str = "https://app.example.com";
 
 /// Replaces a part of the configuration, tells the node, and waits until it has read it.
 async fn change(node: &Node, from: &str, to: &str, outcome: &str) {
-    let text = fs::read_to_string(node.config()).expect("a configuration");
-    assert!(text.contains(from), "no {from:?} in {text}");
-    fs::write(node.config(), text.replacen(from, to, 1)).expect("written");
+    node.edit_config(from, to);
     reload(node, outcome).await;
 }
 
 async fn reload(node: &Node, outcome: &str) {
-    let label = format!("outcome=\"{outcome}\"");
-    let before = node.metric("fanfare_config_reloads", &label).await;
-    node.signal("HUP");
-    until("the configuration to be read again", async || {
-        (node.metric("fanfare_config_reloads", &label).await > before).then_some(())
-    })
-    .await;
+    node.reload(outcome).await;
     let refused = f64::from(u8::from(matches!(outcome, "faulty" | "needs_start")));
     assert_eq!(node.metric("fanfare_config_refused", "").await, refused, "{outcome}");
 }

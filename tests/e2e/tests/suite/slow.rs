@@ -38,13 +38,7 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads() {
     let node = Node::start_with(settings()).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
-    let burst: Vec<NewEvent> = (0..BURST)
-        .map(|number| {
-            let body = json!({ "org": "acme", "title": number.to_string(), "message": "m".repeat(8_000) });
-            NewEvent::new("system.Alert", &number.to_string(), &body)
-        })
-        .collect();
-    node.publish(&burst).await;
+    node.publish(&NewEvent::burst(BURST)).await;
     for number in 0..BURST {
         assert_eq!(tab.expect("toast").await["title"], number.to_string());
     }

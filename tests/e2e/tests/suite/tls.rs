@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE};
-use fanfare_e2e_tests::line::{Line, Speaking};
+use fanfare_e2e_tests::line::{self, Speaking};
 use fanfare_e2e_tests::wait::{at_most, until};
 use fanfare_e2e_tests::websocket::{Frame, TEXT, WebSocket, frame};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Raw, Request, Settings, Token, Transport, Wire};
@@ -110,7 +110,7 @@ async fn a_client_that_speaks_no_version_that_is_new_enough_is_refused() {
     let settings = Settings::default().section(&authority.section("tls", "minimum_version = \"1.3\""));
     let node = Node::start_with(settings).await;
     Speaking::of(&authority.certificates).old().to(node.address());
-    assert!(Line::connect(node.address()).await.is_err());
+    assert!(line::connect(node.address()).await.is_err());
     Speaking::of(&authority.certificates).to(node.address());
     works(&node, Transport::WebSocket, "new").await;
 }
@@ -196,7 +196,7 @@ async fn the_operators_port_asks_for_certificates_and_answers_probes_without() {
 }
 
 async fn shown(node: &Node) -> Vec<u8> {
-    Line::connect(node.address()).await.expect("a handshake").shown().expect("a certificate")
+    line::shown(&line::connect(node.address()).await.expect("a handshake")).expect("a certificate")
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_renewed_certificate_is_shown_without_a_signal_and_moves_no_tab() {
     let before = shown(&node).await;
     let newer = authority.renew();
     // Who trusts the older authority alone is not served any more, so that is how the change is seen.
-    until("the other certificate", async || Line::connect(node.address()).await.is_err().then_some(())).await;
+    until("the other certificate", async || line::connect(node.address()).await.is_err().then_some(())).await;
     Speaking::of(&newer).to(node.address());
     Speaking::of(&newer).to(node.admin_address());
     assert_ne!(shown(&node).await, before);
@@ -294,7 +294,7 @@ async fn an_expired_certificate_is_told_and_stops_no_node() {
     let lines = node.lines("the certificate has expired, at 2021-01-01T00:00:00Z: clients refuse it");
     assert_eq!(lines.len(), 1, "{}", node.log());
     Speaking::of(&expired).to(node.address());
-    assert!(Line::connect(node.address()).await.is_err(), "clients refuse it");
+    assert!(line::connect(node.address()).await.is_err(), "clients refuse it");
     let checked = node.fanfare(&["check"]).await;
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
     let warned = "warning: the certificate has expired, at 2021-01-01T00:00:00Z: clients refuse it";
@@ -336,13 +336,7 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads_within_tls() {
     let node = start(settings, &Speaking::of(&authority.certificates)).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
-    let burst: Vec<NewEvent> = (0..BURST)
-        .map(|number| {
-            let body = json!({ "org": "acme", "title": number.to_string(), "message": "m".repeat(8_000) });
-            NewEvent::new("system.Alert", &number.to_string(), &body)
-        })
-        .collect();
-    node.publish(&burst).await;
+    node.publish(&NewEvent::burst(BURST)).await;
     for number in 0..BURST {
         assert_eq!(tab.expect("toast").await["title"], number.to_string());
     }
@@ -380,13 +374,13 @@ async fn whoever_takes_other_keys_without_end_is_cut_and_nobody_else() {
     tab.cursor().await;
     let mut socket = alice().open(node.address(), None).await.expect("an answer").expect("opened");
     socket.send(HANDSHAKE).await.expect("sent");
-    socket.line().take_other_keys(5).await.expect("a few are in order");
+    line::take_other_keys(socket.line(), 5).await.expect("a few are in order");
     socket.send("{\"type\":6}\u{1e}").await.expect("with other keys");
-    let _ = socket.line().take_other_keys(100).await;
+    let _ = line::take_other_keys(socket.line(), 100).await;
     at_most("its end", async { while socket.next().await.is_ok_and(|frame| frame.is_some()) {} }).await;
     // Before a request, too.
-    let mut line = Line::connect(node.address()).await.expect("a handshake");
-    let _ = line.take_other_keys(100).await;
+    let mut line = line::connect(node.address()).await.expect("a handshake");
+    let _ = line::take_other_keys(&mut line, 100).await;
     let mut rest = Vec::new();
     let _ = at_most("its end", line.read_to_end(&mut rest)).await;
     node.publish(&[NewEvent::alert("acme", "still there")]).await;

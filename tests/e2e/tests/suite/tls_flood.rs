@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fanfare_e2e_tests::line::{Line, Speaking};
+use fanfare_e2e_tests::line::{self, Speaking};
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Token};
 use fanfare_test_servers::certificates::Certificates;
@@ -36,7 +36,7 @@ async fn a_flood_of_handshakes_is_refused_by_its_address_and_others_connect() {
             tokio::spawn(async move {
                 while !over.load(Ordering::Relaxed) {
                     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-                    let counter = if Line::connect_from(from, address).await.is_ok() { &done } else { &refused };
+                    let counter = if line::connect_from(from, address).await.is_ok() { &done } else { &refused };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             })
