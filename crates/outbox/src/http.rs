@@ -128,13 +128,7 @@ fn headers(attributes: &Attributes) -> Result<HeaderMap, PublishError> {
 }
 
 fn failure(error: &reqwest::Error) -> PublishError {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
+    let text = fanfare_failure::with_causes(error);
     if error.is_connect() {
         PublishError::Unreachable(text)
     } else {

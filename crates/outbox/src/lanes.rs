@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
+use fanfare_failure::Backoff;
 
 use crate::row::Row;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
+use fanfare_failure::Backoff;
 use sqlx::postgres::PgListener;
 
 use crate::outbox::Outbox;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
+use fanfare_failure::Backoff;
 
 /// Something that is down as a whole: how often it failed in a row and until when it is left alone.
 #[derive(Debug)]

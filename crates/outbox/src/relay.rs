@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_backoff::{Backoff, jittered};
+use fanfare_failure::{Backoff, jittered};
 use tokio::time::sleep;
 
 use crate::lease::{Held, Lease};

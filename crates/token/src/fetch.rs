@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fanfare_failure::with_causes;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use serde::Deserialize;
@@ -121,18 +122,6 @@ impl Fetcher {
         }
         Ok(serde_json::from_slice(&body)?)
     }
-}
-
-/// The error with what is behind it, such as a refused connection.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
+use fanfare_failure::Backoff;
 
 use crate::jwk::{KeySet, Sought, VerifyingKey};
 

@@ -71,14 +71,7 @@ impl Error {
 
     /// The message with its causes: for the log, not for the client.
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(deeper) = cause {
-            text.push_str(": ");
-            text.push_str(&deeper.to_string());
-            cause = deeper.source();
-        }
-        text
+        fanfare_failure::with_causes(self)
     }
 
     fn status(&self) -> StatusCode {

@@ -21,7 +21,7 @@ const NO_BROKER: &[&str] = &["fanfare-fanout", "fanfare-signalr", "fanfare-broke
 
 /// The packages and what they never see, directly or through others.
 const NEVER_SEES: &[(&str, &[&[&str]])] = &[
-    ("fanfare-backoff", &[SOCKETS, STAGES]),
+    ("fanfare-failure", &[SOCKETS, STAGES]),
     ("fanfare-event", &[SOCKETS, BROKERS]),
     ("fanfare-broker", &[&["fanfare-event", "fanfare-signalr", "axum"]]),
     ("fanfare-outbox", &[FANOUT, &["axum"]]),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use fanfare_failure::with_causes;
 use tokio::sync::{broadcast, watch};
 
 use super::durability;
@@ -318,7 +319,7 @@ async fn connect(
                 }
             }
             Err(error) => {
-                let said = chain(&error);
+                let said = with_causes(&error);
                 let refused = match error.kind() {
                     ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
                         Some(WRONG_LOGIN.to_owned())
@@ -334,21 +335,6 @@ async fn connect(
         }
         tokio::time::sleep(pause(attempt)).await;
     }
-}
-
-/// An error with what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_said = inner.to_string();
-        if !said.contains(&inner_said) {
-            said.push_str(": ");
-            said.push_str(&inner_said);
-        }
-        cause = inner.source();
-    }
-    said
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use fanfare_failure::root_cause;
 use futures_util::future::join_all;
 pub use reqwest::Url;
 use reqwest::{Client, redirect::Policy};
@@ -92,12 +93,12 @@ async fn ask(server: &Url) -> Result<Sync, String> {
     let client = Client::builder().redirect(Policy::none()).timeout(PATIENCE).no_proxy().build();
     let client = client.map_err(|error| error.to_string())?;
     let url = server.join("jsz").map_err(|error| error.to_string())?;
-    let mut response = client.get(url).send().await.map_err(|error| cause(&error))?;
+    let mut response = client.get(url).send().await.map_err(|error| root_cause(&error))?;
     if !response.status().is_success() {
         return Err(format!("it answers {}", response.status()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| root_cause(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MOST {
             return Err("its answer has no end".to_owned());
@@ -116,15 +117,6 @@ fn told(body: &[u8]) -> Result<Sync, String> {
         Some(interval) => Ok(Sync::Every(Duration::from_nanos(interval))),
         None => Err("it does not say so, as those before 2.10 do not".to_owned()),
     }
-}
-
-/// The innermost reason: the outer ones say that a request failed.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

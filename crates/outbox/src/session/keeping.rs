@@ -99,7 +99,7 @@ impl<P: Publisher> Session<'_, P> {
             Ok(Ok(())) => self.keeping.told = false,
             Ok(Err(Unknown::Database(error))) => {
                 self.count_error("look at what is kept in", &error);
-                self.database.failed(self.start.elapsed(), fanfare_backoff::chance());
+                self.database.failed(self.start.elapsed(), fanfare_failure::chance());
             }
             Ok(Err(Unknown::Broker(reason))) => self.tell(&reason),
             Err(_) => self.tell(&"no answer in time"),

@@ -61,7 +61,7 @@ impl<P: Publisher> Session<'_, P> {
             }
             Err(PublishError::Retry(reason)) => {
                 stats.add_retry();
-                let pause = self.lanes.retry(&row, self.start.elapsed(), fanfare_backoff::chance());
+                let pause = self.lanes.retry(&row, self.start.elapsed(), fanfare_failure::chance());
                 let (event_id, duration_ms) = (row.event_id(), pause.as_millis() as u64);
                 tracing::warn!(event_id, reason, duration_ms, "an event will be tried again");
                 self.results.retried(row.seq);
@@ -69,7 +69,7 @@ impl<P: Publisher> Session<'_, P> {
             Err(PublishError::Unreachable(reason)) => {
                 stats.add_retry();
                 self.lanes.put_back(&row);
-                if self.broker.failed(self.start.elapsed(), fanfare_backoff::chance()) {
+                if self.broker.failed(self.start.elapsed(), fanfare_failure::chance()) {
                     tracing::warn!(reason, "no event can be published at the moment");
                 }
             }

@@ -25,7 +25,7 @@ impl<P: Publisher> Session<'_, P> {
             Ok(()) => drop(self.database.succeeded()),
             Err(error) => {
                 self.count_error("work on", &error);
-                self.database.failed(self.start.elapsed(), fanfare_backoff::chance());
+                self.database.failed(self.start.elapsed(), fanfare_failure::chance());
             }
         }
     }

@@ -150,7 +150,7 @@ impl Client {
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Trouble> {
         let origin = &self.origin;
         let away = |error: reqwest::Error| {
-            Trouble::unreachable(format!("no node answers at {origin}: {}", super::publish::root_cause(&error)))
+            Trouble::unreachable(format!("no node answers at {origin}: {}", fanfare_failure::root_cause(&error)))
         };
         let response = request.send().await.map_err(away)?;
         let status = response.status();

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::check::report;
 use super::client::reachable;
-use super::publish::root_cause;
 use super::{Exit, asking, fail};
 use crate::config::Config;
 
@@ -41,7 +40,9 @@ async fn ask(config: &Config) -> Result<String, (Exit, String)> {
     let asking = asking::client(config, config.node.tls.operator.as_ref(), TIMEOUT);
     let (client, scheme) = asking.map_err(|error| (Exit::Wrong, format!("no HTTP client: {error}")))?;
     let url = format!("{scheme}://{}/healthz", reachable(config.node.admin_listen));
-    let away = |error: reqwest::Error| (Exit::Unreachable, format!("no node answers at {url}: {}", root_cause(&error)));
+    let away = |error: reqwest::Error| {
+        (Exit::Unreachable, format!("no node answers at {url}: {}", fanfare_failure::root_cause(&error)))
+    };
     let answer = client.get(&url).send().await.map_err(away)?;
     let (status, text) = (answer.status(), answer.text().await.map_err(away)?);
     if status.is_success() { Ok(text) } else { Err((Exit::Unreachable, format!("{url} answers {status}: {text}"))) }

@@ -90,8 +90,9 @@ async fn post(config: &Config, publication: &Publication, token: &str) -> Result
     let asking = asking::client(config, config.node.tls.hubs.as_ref(), TIMEOUT);
     let (client, scheme) = asking.map_err(|error| (Exit::Wrong, format!("no HTTP client: {error}")))?;
     let url = format!("{scheme}://{}/events", config.node.listen);
-    let unreachable =
-        |error: reqwest::Error| (Exit::Unreachable, format!("no node answers at {url}: {}", root_cause(&error)));
+    let unreachable = |error: reqwest::Error| {
+        (Exit::Unreachable, format!("no node answers at {url}: {}", fanfare_failure::root_cause(&error)))
+    };
     let mut request = client
         .post(&url)
         .bearer_auth(token)
@@ -114,12 +115,4 @@ async fn post(config: &Config, publication: &Publication, token: &str) -> Result
     let message = body["error"].as_str().unwrap_or("no reason given");
     let exit = if status.is_server_error() { Exit::Unreachable } else { Exit::Wrong };
     Err((exit, format!("the node answers {status}: {message}")))
-}
-
-pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

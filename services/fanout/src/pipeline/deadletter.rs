@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
 use fanfare_broker::{Broker, DeadLetter, PublishError, Record};
+use fanfare_failure::Backoff;
 use fanfare_telemetry::metrics::FanoutMetrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

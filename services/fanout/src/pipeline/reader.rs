@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fanfare_backoff::jittered;
 use fanfare_broker::{Broker, BrokerError, Position, Reader};
+use fanfare_failure::jittered;
 use fanfare_telemetry::metrics::FanoutMetrics;
 
 use super::follower::{Answer, Ask, Do, Follower, Mode, Step};

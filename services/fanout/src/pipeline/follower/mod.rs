@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_backoff::Backoff;
 use fanfare_broker::{BrokerError, Position, Record};
+use fanfare_failure::Backoff;
 
 pub(crate) use self::step::{Answer, Ask, Change, Do, Mode, Step};
 use super::Window;

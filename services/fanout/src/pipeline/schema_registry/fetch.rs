@@ -217,12 +217,8 @@ fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
     match error.source() {
-        Some(_) => cause.to_string(),
+        Some(_) => fanfare_failure::root_cause(error),
         None => "the connection failed".to_owned(),
     }
 }

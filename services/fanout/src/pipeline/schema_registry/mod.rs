@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use super::{Status, Written};
 use crate::config::SchemaRegistryConfig;
 use cache::Cache;
-use fanfare_backoff::{Backoff, jittered};
+use fanfare_failure::{Backoff, jittered};
 use fetch::{Fetcher, Found};
 use pace::Pace;
 
