@@ -13,6 +13,7 @@ use super::labels::{
     ConnectionLabels, DeadLetterLabels, KindLabel, OutcomeLabel, ReasonLabel, RouteLabel, StatusLabel, TypeLabel,
     WhereLabel,
 };
+use super::limits::LimitMetrics;
 use super::log::LogMetrics;
 use super::names;
 use super::shape::{Counters, Gauges, registered};
@@ -71,6 +72,7 @@ pub struct FanoutMetrics {
     replayed: Counter,
     pub(super) log: LogMetrics,
     pub(super) tls: TlsMetrics,
+    pub(super) limits: LimitMetrics,
     presence_members: Gauges<WhereLabel>,
     presence_notifications: Counters<KindLabel>,
     presence_records: Counters<OutcomeLabel>,
@@ -140,6 +142,7 @@ impl FanoutMetrics {
             resumes: registered(r, names::RESUMES, "Resumes"),
             log: LogMetrics::new(r),
             tls: TlsMetrics::new(r),
+            limits: LimitMetrics::new(r),
             presence_members: registered(r, names::PRESENCE_MEMBERS, "Users in rooms of presence"),
             presence_notifications: registered(r, names::PRESENCE_NOTIFICATIONS, "What tabs were told of presence"),
             presence_records: registered(r, names::PRESENCE_RECORDS, "Records of presence"),

@@ -40,6 +40,7 @@ pub(super) struct LogMetrics {
     config_reloads: Counters<OutcomeLabel>,
     config_refused: Gauge,
     retained_values: Gauge,
+    retained_bytes: Gauge,
     revocations: Gauge,
     role_overrides: Gauge,
     grants: Gauge,
@@ -82,6 +83,7 @@ impl LogMetrics {
             ),
             routes: registered(r, names::ROUTES_INFO, "1, with the digest of this node's routes"),
             retained_values: registered(r, names::RETAINED_VALUES, "Retained values this node knows"),
+            retained_bytes: registered(r, names::RETAINED_BYTES, "About how many bytes the retained values take"),
             revocations: registered(r, names::REVOCATIONS, "Logouts in force on this node"),
             role_overrides: registered(r, names::ROLE_OVERRIDES, "Users whose roles come from an event"),
             grants: registered(r, names::GRANTS, "Grants and withdrawals of events this node knows"),
@@ -200,6 +202,11 @@ impl super::FanoutMetrics {
     /// How many retained values this node knows.
     pub fn set_retained_values(&self, count: usize) {
         self.log.retained_values.set(gauge_value(count));
+    }
+
+    /// About how many bytes the retained values take.
+    pub fn set_retained_bytes(&self, bytes: usize) {
+        self.log.retained_bytes.set(gauge_value(bytes));
     }
 
     /// How many logouts are in force on this node.

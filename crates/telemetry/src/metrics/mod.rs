@@ -11,6 +11,7 @@ mod exposition;
 pub(crate) mod families;
 mod fanout;
 mod labels;
+mod limits;
 mod log;
 pub mod names;
 mod process;
@@ -21,6 +22,7 @@ mod tls;
 
 pub use exposition::{Exposition, encode, expose};
 pub use fanout::FanoutMetrics;
+pub use limits::NodeLimits;
 pub use process::registry;
 pub use producer::ProducerMetrics;
 pub use prometheus_client::registry::Registry;

@@ -8,6 +8,8 @@ pub const BUILD_INFO: &str = "fanfare_build_info";
 pub const READY: &str = "fanfare_ready";
 /// Open connections, by hub and transport.
 pub const CONNECTIONS: &str = "fanfare_connections";
+/// The most open connections that this node takes.
+pub const CONNECTIONS_LIMIT: &str = "fanfare_connections_limit";
 /// Connections opened, by hub and transport.
 pub const CONNECTS: &str = "fanfare_connects";
 /// Connects that were refused, by reason.
@@ -115,13 +117,23 @@ pub const RESUMES: &str = "fanfare_resumes";
 pub const REPLAYED_NOTIFICATIONS: &str = "fanfare_replayed_notifications";
 /// Retained values this node knows.
 pub const RETAINED_VALUES: &str = "fanfare_retained_values";
+/// The most retained values that this node keeps.
+pub const RETAINED_VALUES_LIMIT: &str = "fanfare_retained_values_limit";
+/// About how many bytes the retained values take.
+pub const RETAINED_BYTES: &str = "fanfare_retained_bytes";
+/// The most bytes of retained values that this node keeps.
+pub const RETAINED_LIMIT_BYTES: &str = "fanfare_retained_limit_bytes";
 /// Logouts in force on this node.
 pub const REVOCATIONS: &str = "fanfare_revocations";
+/// The most logouts, and the most role overrides, that this node remembers one by one.
+pub const REVOCATIONS_LIMIT: &str = "fanfare_revocations_limit";
 /// Users whose roles come from an event instead of their token.
 pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 
 /// Grants and withdrawals of events that this node knows.
 pub const GRANTS: &str = "fanfare_grants";
+/// The most grants and withdrawals, and the most org states, that this node remembers.
+pub const GRANTS_LIMIT: &str = "fanfare_grants_limit";
 /// Notifications that a throttle did not tell, or told at once since too much waits.
 pub const THROTTLED: &str = "fanfare_throttled";
 /// Orgs that are closed to a hub, or were.
@@ -153,10 +165,11 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 70] = [
+pub const ALL: [&str; 76] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
+    CONNECTIONS_LIMIT,
     CONNECTS,
     CONNECTS_REFUSED,
     TCP_CONNECTIONS,
@@ -208,9 +221,14 @@ pub const ALL: [&str; 70] = [
     RESUMES,
     REPLAYED_NOTIFICATIONS,
     RETAINED_VALUES,
+    RETAINED_VALUES_LIMIT,
+    RETAINED_BYTES,
+    RETAINED_LIMIT_BYTES,
     REVOCATIONS,
+    REVOCATIONS_LIMIT,
     ROLE_OVERRIDES,
     GRANTS,
+    GRANTS_LIMIT,
     ORG_STATES,
     THROTTLED,
     PROJECTION_BYTES,

@@ -59,12 +59,13 @@ fn kilobytes(file: &str, name: &str) -> Option<u64> {
     value.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
-/// Watches the memory that is used for as long as the node runs.
+/// Watches the memory that is used for as long as the node runs, and what of it the retained values take.
 pub(super) async fn watch(app: Arc<App>, recent: Arc<RecentRecords>) {
     let Some(limit) = limit() else { return };
     app.metrics.set_memory_limit(limit);
     let mut pressure = Pressure::None;
     loop {
+        app.metrics.set_retained_bytes(app.groups.read(|known| known.retained().bytes()));
         if let Some(resident) = kilobytes("/proc/self/status", "VmRSS:") {
             let now = pressure.next(resident, limit);
             if now != pressure {

@@ -125,6 +125,11 @@ impl Edge {
         self.origins.others.set(origins);
     }
 
+    /// The most connections that there may be.
+    pub(crate) fn most_connections(&self) -> usize {
+        self.capacity.connections
+    }
+
     /// The TCP connections of the public port.
     #[must_use]
     pub fn public_port(&self) -> Arc<Port> {

@@ -53,8 +53,12 @@ fn is_ready(app: &App) -> bool {
 
 /// A node on an embedded log, in a folder that must outlive it.
 fn start() -> (tempfile::TempDir, Node) {
+    start_with(CONFIG)
+}
+
+fn start_with(config: &str) -> (tempfile::TempDir, Node) {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("fanfare.toml"), CONFIG).expect("written");
+    std::fs::write(folder.path().join("fanfare.toml"), config).expect("written");
     std::fs::write(folder.path().join("routes.toml"), ROUTES).expect("written");
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
     let loaded = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
@@ -122,5 +126,26 @@ async fn a_node_with_very_little_memory_keeps_its_tabs_and_takes_no_others() {
     assert_eq!(negotiate(&router).await.0, StatusCode::OK);
     assert_eq!(ask(&admin, Method::GET, "/readyz", "").await.0, StatusCode::OK);
     pipeline.abort();
+    node.broker.close().await;
+}
+
+/// Alerts compare with them, so that another limit needs no other alert.
+#[tokio::test]
+async fn the_limits_of_a_node_are_metrics() {
+    let limits = "[limits]\nretained_values = 5000\nretained_bytes = 2000000\nrevocations = 6000\ngrants = 7000\n";
+    let (_folder, node) = start_with(
+        &CONFIG.replace("data = ", "max_connections = 77\ndata = ").replace("[hub", &format!("{limits}[hub")),
+    );
+    let (_, metrics) = ask(&operator(Arc::clone(&node.app)), Method::GET, "/metrics", "").await;
+    let metrics = String::from_utf8_lossy(&metrics);
+    for (name, limit) in [
+        ("connections_limit", 77),
+        ("retained_values_limit", 5000),
+        ("retained_limit_bytes", 2_000_000),
+        ("revocations_limit", 6000),
+        ("grants_limit", 7000),
+    ] {
+        assert!(metrics.contains(&format!("\nfanfare_{name} {limit}\n")), "{name}: {metrics}");
+    }
     node.broker.close().await;
 }

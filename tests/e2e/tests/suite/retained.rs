@@ -1,7 +1,7 @@
 //! What is retained reaches a tab that reads, however much it is.
 
 use fanfare_e2e_tests::client::Connect;
-use fanfare_e2e_tests::wait::PATIENCE;
+use fanfare_e2e_tests::wait::{PATIENCE, until};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token, Transport, Wire};
 use serde_json::json;
 
@@ -38,6 +38,9 @@ async fn more_than_may_wait_for_a_tab_is_told_as_it_reads() {
     assert_eq!(tab.expect("toast").await["title"], "first", "what was missed comes first");
     hears_all(&node, &mut tab, "second").await;
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
+    // Looked at every second.
+    until("counted bytes", async || (node.metric("fanfare_retained_bytes", "").await > 0.0).then_some(())).await;
+    assert!(node.metric("fanfare_retained_bytes", "").await < node.metric("fanfare_retained_limit_bytes", "").await);
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ impl Node {
         let page = Page::load(&config.page)?;
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..shard_count()).map(|_| mpsc::channel(SHARD_INBOX)).unzip();
         let (parts, presence) = Parts::new(config, Routes::from(Arc::new(routes)), methods, inboxes)?;
+        parts.metrics.set_limits(&parts.limits(edge.most_connections()));
         let peers = Peers::new(parts.nodes.clone(), asking).map_err(StartError::Peers)?;
         let (shards, commands) = start_shards(&Arc::new(parts.shared()), receivers)?;
         Ok(Self {

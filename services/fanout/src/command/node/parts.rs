@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fanfare_broker::watched::Watched;
 use fanfare_broker::{Broker, Position};
-use fanfare_telemetry::metrics::{self, FanoutMetrics, Registry as MetricsRegistry};
+use fanfare_telemetry::metrics::{self, FanoutMetrics, NodeLimits, Registry as MetricsRegistry};
 use fanfare_token::{SigningKey, Verifier};
 use tokio::sync::mpsc;
 
@@ -61,6 +61,17 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// What alerts compare with.
+    pub(super) fn limits(&self, connections: usize) -> NodeLimits {
+        NodeLimits {
+            connections,
+            retained_values: self.bounds.retained,
+            retained_bytes: self.bounds.retained_bytes,
+            revocations: self.bounds.revocations,
+            grants: self.bounds.grants,
+        }
+    }
+
     /// Opens the log and makes all parts; `inboxes` are those of the shards. The pipeline's presence comes beside them.
     pub(super) fn new(
         config: Config,
