@@ -61,6 +61,9 @@ fn path(section: &Section<'_>, hubs: &[HubConfig]) -> Option<String> {
     } else {
         return Some(path.to_owned());
     };
-    section.document().fault(text.at, fault, Some("for instance path = \"/health\"".to_owned()));
+    // A hub may be at the usual path.
+    let free =
+        ["/health", "/ready"].into_iter().find(|free| !hubs.iter().any(|hub| hub.path.eq_ignore_ascii_case(free)));
+    section.document().fault(text.at, fault, free.map(|free| format!("for instance path = \"{free}\"")));
     None
 }

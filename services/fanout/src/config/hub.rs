@@ -302,7 +302,7 @@ pub(super) fn is_path(path: &str) -> bool {
 }
 
 fn check_path(path: &str) -> Result<(), (String, &'static str)> {
-    const TAKEN: [&str; 4] = ["/", "/events", "/hubs", "/health"];
+    const TAKEN: [&str; 3] = ["/", "/events", "/hubs"];
     if !is_path(path) {
         let message = format!("`{path}` is not a path");
         return Err((message, "it starts with `/` and has letters, digits and - _ . ~ in its segments"));

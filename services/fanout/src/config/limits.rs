@@ -26,7 +26,7 @@ pub struct Limits {
     pub retained_values: usize,
     /// The most logouts, and the most role changes, that are remembered one by one.
     pub revocations: usize,
-    /// The most grants, and the most withdrawals, that are remembered.
+    /// The most grants and withdrawals together, and the most states of orgs, that are remembered.
     pub grants: usize,
     /// The most groups that one connection joins by hub methods.
     pub joined_groups: usize,
@@ -118,8 +118,12 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     };
     if limits.queue_bytes < 2 * limits.event_bytes {
         let message = format!("`{queue}` must be at least twice `event_bytes`");
-        let help = "or one large notification would close the tab";
-        section.fault(queue, message, Some(help.to_owned()));
+        let help = format!(
+            "{} or more; with less, connections that wait for one large notification have no room for a second and read \
+             it again from the log",
+            2 * limits.event_bytes
+        );
+        section.fault(queue, message, Some(help));
     }
     limits
 }

@@ -100,8 +100,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nkeepalive = 60", "[hub.\"/hubs/a\"] has no key `keepalive` (did you mean `keepalive_seconds`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\nmessage_bytes = 5", "13:17: `message_bytes` of [hub.\"/hubs/a\"] is 5 (it must be 1024 to 1048576; the default is 32768)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[health]\npath = \"health\"", "14:8: `health` is not a path (for instance path = \"/health\")"),
-    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[health]\npath = \"/hubs/A\"", "14:8: `/hubs/A` is a path of the hub /hubs/a"),
-    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nqueue_bytes = 16384", "`queue_bytes` must be at least twice `event_bytes`"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[health]\npath = \"/hubs/A\"", "14:8: `/hubs/A` is a path of the hub /hubs/a (for instance path = \"/health\")"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/health\"]\n[health]\npath = \"/health\"", "14:8: `/health` is a path of the hub /health (for instance path = \"/ready\")"),
+    ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nqueue_bytes = 16384", "`queue_bytes` must be at least twice `event_bytes` (262144 or more; with less, connections that wait for one large notification have no room for a second and read it again from the log)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nmessage_byte = 1", "[limits] has no key `message_byte` (did you mean `message_bytes`?)"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[limits]\nretained_bytes = 7", "`retained_bytes`"),
     ("[hub.\"/hubs/a\"]", "[hub.\"/hubs/a\"]\n[schema_registry]\ntimeout_seconds = 5", "[schema_registry] needs the key `url`"),
@@ -177,6 +178,13 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[hub.\"/hubs/a\"]", "[[issuer]]\nissuer = \"a\"\njwks = \"http://a\"\nusers = true\nrealm = \"a\"\norgs = [\"*\"]\nroles = [\"*\"]\n[[issuer]]\nissuer = \"b\"\njwks = \"http://b\"\nusers = true\nrealm = \"b\"\norgs = [\"*\"]\nroles = [\"*\"]\n[authorizer.lists]\nurl = \"http://a/{user}/{id}\"\n[hub.\"/hubs/a\".method.M]\narguments = [\"id\"]\nauthorizer = \"lists\"\njoin = \"list:{id}\"", "the authorizer of the method `M` is asked about {user} without {realm} (add {realm} to its URL"),
     ("[node]", "[node", "fanfare.toml:2:"),
 ];
+
+#[test]
+fn a_hub_may_be_at_the_usual_path_of_health_checks() {
+    let at_health = LEAST.replace("[hub.\"/hubs/a\"]", "[hub.\"/health\"]");
+    assert!(told(&at_health).is_empty(), "nobody else is there");
+    assert!(told(&format!("{at_health}[health]\npath = \"/ready\"\n")).is_empty());
+}
 
 #[test]
 fn each_fault_is_told_with_its_place_and_a_way_out() {
