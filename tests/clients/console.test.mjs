@@ -41,7 +41,7 @@ check("without a good token it says which is needed, and keeps one in its tab al
   for (const [token, words] of [
     ["not a token: é", "no token of an operator"],
     [expired(-600, "another secret, as long as it must be"), "not sealed with this node's secret"],
-    [expired(3600), "time is over"],
+    [expired(3600), "has expired"],
     [cluster.token("alice"), "no token of an operator"],
   ]) {
     await console.enter(token);
@@ -71,7 +71,7 @@ check("a token that runs out while it looks ends at the door, with the reason", 
   const [node] = cluster.nodes;
   const console = await Console.signedIn(browser, node);
   await console.page.evaluate((token) => sessionStorage.setItem("fanfare.operator", token), expired(60));
-  await console.says("#entered", "time is over");
+  await console.says("#entered", "has expired");
   assert.equal(await console.page.evaluate(() => sessionStorage.length), 0);
   await console.close();
 });

@@ -50,7 +50,10 @@ impl Purpose {
 
 /// Another seal does not open what this one closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret before it is missing, and what tabs hold was sealed with that: name it as `previous_secret`")]
+#[error(
+    "the secret in use is missing, which sealed the cursors and connection tokens that clients hold: name it as \
+     `previous_secret`"
+)]
 pub struct Unopened;
 
 /// The node secret, ready for use. During a rotation older secrets still open what they sealed. All clones of a seal have the

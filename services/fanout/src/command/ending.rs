@@ -78,7 +78,7 @@ async fn until_stuck(index: usize, shard: &mpsc::Sender<Command>, turn: Duration
             if turns == WORTH_TELLING {
                 tracing::warn!(
                     shard = index,
-                    "a shard does not answer: its tabs hear nothing, and the log is read no further"
+                    "a shard does not answer: its connections receive nothing, and the log is not read on"
                 );
             }
             if turns >= MOST_TURNS {

@@ -31,11 +31,11 @@ pub fn run(config: &Path) -> Exit {
         Err(error) => return fail(Exit::Wrong, error),
     };
     for warning in &loaded.config.warnings {
-        tracing::warn!(%warning, "the configuration says what is hardly meant");
+        tracing::warn!(%warning, "the configuration is valid, but part of it is probably a mistake");
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(Exit::Wrong, format_args!("no runtime: {error}")),
+        Err(error) => return fail(Exit::Wrong, format_args!("the async runtime cannot be started: {error}")),
     };
     let outcome = runtime.block_on(serve(config.to_owned(), loaded, &mut telemetry));
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -71,9 +71,9 @@ impl Driver {
             self.nodes.directory().wrote(fault.is_none(), Instant::now());
             let fault = fault.map(|error| error.to_string());
             if let Some(error) = fault.as_ref().filter(|_| fault != trouble) {
-                tracing::warn!(error, "the node's lease is not kept, and other nodes may take it for gone");
+                tracing::warn!(error, "the node's lease cannot be renewed; other nodes may consider this node gone");
             } else if fault.is_none() && trouble.is_some() {
-                tracing::info!("the node's lease is kept again");
+                tracing::info!("the node's lease is renewed again");
             }
             trouble = fault;
         }
@@ -92,7 +92,7 @@ impl Driver {
                 Err(error) => {
                     let fault = Some(error.to_string());
                     if fault != trouble {
-                        tracing::warn!(%error, "what other nodes say cannot be read");
+                        tracing::warn!(%error, "the nodes' stream cannot be read");
                     }
                     trouble = fault;
                 }
@@ -108,7 +108,7 @@ impl Driver {
                 read = reader.next() => read,
                 () = tokio::time::sleep(PAUSE) => {
                     if self.nodes.directory().is_deaf(Instant::now()) {
-                        tracing::warn!("the reader of what other nodes say has fallen silent and is opened anew");
+                        tracing::warn!("the reader of the nodes' stream stands still and is opened again");
                         return Some(false);
                     }
                     continue;
@@ -124,12 +124,12 @@ impl Driver {
                     self.change(read, heard);
                 }
                 Err(BrokerError::Unavailable(reason)) => {
-                    tracing::debug!(reason, "what other nodes say cannot be read");
+                    tracing::debug!(reason, "the nodes' stream cannot be read");
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(BrokerError::Closed) => return None,
                 Err(error) => {
-                    tracing::warn!(%error, "what nodes say is read anew");
+                    tracing::warn!(%error, "reading the nodes' stream failed; it is read again from its start");
                     return Some(true);
                 }
             }
@@ -143,7 +143,7 @@ impl Driver {
             let before = directory.own().clone();
             change(&mut directory, &mut news);
             if *directory.own() != before {
-                tracing::warn!(was = %before, node = %directory.own(), "others took this node for gone");
+                tracing::warn!(was = %before, node = %directory.own(), "other nodes considered this node gone; it goes on under a new id");
             }
             directory.own().clone()
         };
@@ -151,7 +151,7 @@ impl Driver {
         self.nodes.changed.notify_one();
         for news in news {
             match &news {
-                News::Came(node) if *node != own => tracing::info!(%node, "a node is there"),
+                News::Came(node) if *node != own => tracing::info!(%node, "a node has joined"),
                 News::Gone(node) if *node != own => tracing::info!(%node, "a node is gone"),
                 _ => {}
             }

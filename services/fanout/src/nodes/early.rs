@@ -52,7 +52,7 @@ impl Early {
         }
         let cost = cost(&what, &body);
         if self.bytes + cost > MOST_BYTES {
-            tracing::warn!(%node, what, "what a node says without a lease is passed over: there is too much of it");
+            tracing::warn!(%node, what, "a record of a node without a lease is skipped: too many of them are kept already");
             return;
         }
         self.bytes += cost;

@@ -31,11 +31,11 @@ pub enum NotOperator {
     Unknown,
     /// Its time is over.
     #[error(
-        "the bearer's time is over; `fanfare token --config FILE --operator --minutes N` prints another, or the clocks of both machines differ"
+        "the bearer has expired; `fanfare token --config FILE --operator --minutes N` prints another, or the clocks of both machines differ"
     )]
     Expired,
     /// It ends later than any bearer does.
-    #[error("the bearer ends later than any does; are the clocks of both machines right?")]
+    #[error("the bearer expires later than any that is issued; are the clocks of both machines right?")]
     Early,
 }
 

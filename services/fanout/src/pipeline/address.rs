@@ -13,7 +13,7 @@ use super::decode::org_name;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Mismatch {
     /// Another type, or a type of another service.
-    #[error("subject or topic are of `{said}`, the event is a `{is}`")]
+    #[error("the subject or topic is for `{said}`, but the event is a `{is}`")]
     Type {
         /// What the address names; `?` for the event if it names only a service.
         said: String,

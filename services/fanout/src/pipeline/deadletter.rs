@@ -74,7 +74,7 @@ impl DeadLetterWriter {
         };
         if write.await.is_err() {
             self.metrics.dead_letter_lost();
-            tracing::error!(partition, offset, "dead letter lost: only its place is known");
+            tracing::error!(partition, offset, "dead letter lost: only partition and offset of its record are known");
         }
         self.metrics.dead_letter_done();
     }
@@ -85,7 +85,7 @@ impl DeadLetterWriter {
             match self.broker.dead_letter(letter.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (PublishError::Invalid(_) | PublishError::TooLarge { .. })) => {
-                    tracing::error!(partition, offset, %error, "the broker takes no such dead letter");
+                    tracing::error!(partition, offset, %error, "the broker refuses this dead letter");
                     return Err(());
                 }
                 Err(error) => tracing::warn!(partition, offset, %error, "dead letter not written yet"),
@@ -98,7 +98,9 @@ impl DeadLetterWriter {
     /// Waits until every accepted letter is written or lost, at most this long.
     pub async fn flush(&self, most: Duration) {
         if tokio::time::timeout(most, self.room.acquire_many(MOST_WAITING)).await.is_err() {
-            tracing::warn!("some dead letters were not written in time; they are when the log is read back");
+            tracing::warn!(
+                "some dead letters were not written in time; the next start writes them as it reads the log back"
+            );
         }
     }
 }

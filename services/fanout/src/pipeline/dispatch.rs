@@ -112,10 +112,10 @@ impl Pipeline {
             tracing::warn!("too many retained values: this one is delivered but not retained");
         }
         if taken.grants_full {
-            tracing::warn!("too many grants: this one lets nobody in");
+            tracing::warn!("too many grants: this one gives no access");
         }
         if taken.orgs_full {
-            tracing::warn!("too many orgs were closed: this one is closed for open connections alone");
+            tracing::warn!("too many states of orgs: this org is closed for its open connections only");
         }
         match taken.folded {
             Some(Verdict::Duplicate) if mode == Mode::Live && !taken.effects.tells() => self.metrics.event_duplicate(),

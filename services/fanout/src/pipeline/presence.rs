@@ -60,7 +60,7 @@ impl Listener {
                 };
                 self.metrics.presence_record(label);
                 if matches!(outcome, Heard::Unreadable | Heard::NoRoom) {
-                    tracing::warn!(%node, what, reason = label, "what a node says of its members is passed over");
+                    tracing::warn!(%node, what, reason = label, "another node's record of presence is skipped");
                 }
             }
             News::Gone(node) => {

@@ -178,7 +178,9 @@ impl Pipeline {
                 self.metrics.records_lost(places);
             }
             Some(Do::Replaced) => {
-                tracing::warn!("the log is a new one: reading what it says, and on from its window");
+                tracing::warn!(
+                    "the log was recreated: reading its state, then its events from the start of the window"
+                );
                 self.tell_replaced();
             }
             Some(Do::Wait(pause)) => self.meanwhile(tokio::time::sleep(jittered(pause))).await,
@@ -216,7 +218,10 @@ impl Pipeline {
         let Counts { overtaken, beyond } = self.throttles.lock().unwrap_or_else(PoisonError::into_inner).take_counts();
         self.metrics.throttled(overtaken, beyond);
         if beyond > 0 {
-            tracing::warn!(notifications = beyond, "too much waits for its turn in throttles: told at once");
+            tracing::warn!(
+                notifications = beyond,
+                "too many notifications wait in throttles: these were delivered at once"
+            );
         }
     }
 }

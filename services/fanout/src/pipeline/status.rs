@@ -187,7 +187,7 @@ impl Status {
             return Some(NotReady { reason: "reading back the log", fault: None, progress });
         }
         if report.awaits_nodes {
-            return Some(NotReady { reason: "reading what other nodes say", fault: None, progress: None });
+            return Some(NotReady { reason: "reading the nodes' stream", fault: None, progress: None });
         }
         match report.away_since {
             Some(since) if since.elapsed() > self.max_stale => of_broker("the log cannot be read, for too long"),
@@ -248,7 +248,7 @@ mod tests {
         status.set_caught_up(true);
         assert_eq!(status.not_ready(), None);
         status.set_awaits_nodes(true);
-        assert_eq!(reason(&status), Some("reading what other nodes say"));
+        assert_eq!(reason(&status), Some("reading the nodes' stream"));
         status.set_awaits_nodes(false);
         status.set_lag(Duration::from_millis(10_001));
         assert_eq!(reason(&status), Some("more than 10 s behind the log"));

@@ -39,7 +39,7 @@ pub enum Unroutable {
         reason: String,
     },
     /// A role in a list of roles is none.
-    #[error("the field `{field}` holds what is no role: {reason}")]
+    #[error("a role in the field `{field}` is invalid: {reason}")]
     BadRole {
         /// The field.
         field: String,

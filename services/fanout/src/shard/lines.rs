@@ -227,7 +227,7 @@ impl Core {
     pub(super) fn say_left_out(&mut self) {
         let left_out = self.lines.take_left_out();
         if left_out > 0 {
-            tracing::warn!(shard = self.index, left_out, "connections that came or went without a line");
+            tracing::warn!(shard = self.index, left_out, "further connections opened or closed without a log line");
         }
     }
 

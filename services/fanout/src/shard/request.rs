@@ -76,7 +76,7 @@ pub enum NotRefreshed {
     #[error("there is no such connection")]
     Unknown,
     /// The token is not of the user, realm, session, org and named org that the connection was opened with.
-    #[error("the connection was opened as another")]
+    #[error("the token is for another user, realm, session or org than the connection's")]
     OtherCaller,
     /// A logout has made the token worthless.
     #[error("the token was issued before its user logged out")]

@@ -140,7 +140,7 @@ impl Authorizer {
     }
 
     fn unknown(&self, reason: &str) -> Answer {
-        tracing::warn!(authorizer = %self.name, reason, "an authorizer gave no answer that counts");
+        tracing::warn!(authorizer = %self.name, reason, "an authorizer gave no valid answer");
         Answer::Unknown
     }
 

@@ -65,7 +65,11 @@ pub(super) fn token_for<'a>(app: &App, hub: &HubConfig, parts: &'a Parts) -> Res
     if !cookie::is_deliberate(parts, own_origin) {
         app.metrics.connect_refused("origin");
         if app.edge.may_say("cookie_origin") {
-            tracing::info!(hub = &*hub.path, reason = "origin", "a cookie is not taken from another site");
+            tracing::info!(
+                hub = &*hub.path,
+                reason = "origin",
+                "cookie ignored: the request comes from a page of another site"
+            );
         }
         return Err(Refusal::Origin);
     }

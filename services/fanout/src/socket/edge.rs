@@ -175,7 +175,7 @@ impl Edge {
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;
                     let left_out = locked(&lines).left_out(kind);
-                    tracing::warn!(kind, left_out, "refusals of this minute that have no line of their own");
+                    tracing::warn!(kind, left_out, "further refusals of this kind within a minute were not logged");
                 });
                 false
             }

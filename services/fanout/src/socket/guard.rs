@@ -35,7 +35,7 @@ pub(super) async fn known_clients(State(app): State<Arc<App>>, request: Request,
         return next.run(request).await;
     }
     if app.edge.may_say("no client certificate") {
-        tracing::warn!(path = request.uri().path(), "no client certificate");
+        tracing::warn!(path = request.uri().path(), "operator refused: no client certificate");
     }
     refuse(StatusCode::FORBIDDEN, NO_CERTIFICATE)
 }
@@ -67,8 +67,8 @@ async fn pass(app: &App, role: Role, mut request: Request, next: Next) -> Respon
             next.run(request).await
         }
         Err(reason) => {
-            if app.edge.may_say("no operator") {
-                tracing::warn!(path = request.uri().path(), %reason, "no operator");
+            if app.edge.may_say("operator refused") {
+                tracing::warn!(path = request.uri().path(), %reason, "operator refused");
             }
             let mut response = refuse(StatusCode::UNAUTHORIZED, &reason.to_string());
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

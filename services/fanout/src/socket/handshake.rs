@@ -25,13 +25,13 @@ pub(super) const TLS_IS_SPOKEN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection
 #[derive(Debug, Error)]
 pub enum NoTls {
     /// Something else is spoken.
-    #[error("what came is no TLS")]
+    #[error("the client does not speak TLS")]
     Plain,
     /// The client took too long.
-    #[error("no handshake in time")]
+    #[error("the client did not finish the TLS handshake in time")]
     Late,
     /// Its address has had as many as it may.
-    #[error("the address has asked for too many handshakes of late")]
+    #[error("too many TLS handshakes from this address")]
     TooMany,
     /// The client left, or its handshake is not accepted.
     #[error(transparent)]

@@ -34,7 +34,7 @@ pub(super) enum Refused {
     Unknown(LetterId),
     #[error(transparent)]
     Unread(#[from] BodyError),
-    #[error("the body is no request to replay: {0}")]
+    #[error("the body is not a request to replay dead letters: {0}")]
     Body(String),
     #[error("a request names 1 to {MOST_REPLAYED} letters")]
     Number,

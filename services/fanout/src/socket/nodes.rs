@@ -32,8 +32,8 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<NodeStates> {
             Ok(state) => nodes.push(state),
             Err(reason) => {
                 // A console asks every few seconds.
-                if app.edge.may_say("a node does not tell how it is") {
-                    tracing::warn!(node = %node.id, address = node.address, reason, "a node does not tell how it is");
+                if app.edge.may_say("a node does not report its state") {
+                    tracing::warn!(node = %node.id, address = node.address, reason, "a node does not report its state");
                 }
                 let (id, address) = (node.id.to_string(), node.address.clone());
                 missing.push(Missing { node: id, address, reason, lease_seconds: node.renewed.map(ago) });

@@ -30,7 +30,7 @@ pub(super) async fn open(
     if let Err(Foreign { origin, host }) = app.edge.origins.check(&app.edge.proxies, &parts)? {
         app.metrics.connect_refused("origin");
         if app.edge.may_say("origin") {
-            tracing::warn!(hub = &*hub.path, origin, host, "a page of another origin is refused its WebSocket");
+            tracing::warn!(hub = &*hub.path, origin, host, "WebSocket refused: the page is of another origin");
         }
         return Err(Refusal::Origin);
     }
@@ -97,7 +97,7 @@ async fn bare_socket(upgrade: OnUpgrade) -> Option<(Bare, Arc<Place>, bytes::Byt
             Some((stream, place, bytes::Bytes::copy_from_slice(&parts.read_buf)))
         }
         Err(error) => {
-            tracing::warn!(%error, "a socket could not be taken out of its runtime");
+            tracing::warn!(%error, "the socket of a WebSocket could not be handed to its shard");
             None
         }
     }

@@ -72,7 +72,7 @@ pub(crate) async fn three(test: &str) -> Option<(NatsServer, Vec<Node>)> {
     }
     // A node is there for others as soon as they have read its lease.
     for node in &nodes {
-        until("nodes that know each other", async || (node.lines("a node is there").len() >= 2).then_some(())).await;
+        until("nodes that know each other", async || (node.lines("a node has joined").len() >= 2).then_some(())).await;
     }
     Some((server, nodes))
 }

@@ -60,7 +60,7 @@ async fn tabs_are_told_one_after_another_and_hear_everything_until_then() {
     }
     let abandoned = connect(&leaving, "absent", Transport::LongPolling).await;
     until("the other node's lease", async || {
-        let nodes = leaving.lines("a node is there");
+        let nodes = leaving.lines("a node has joined");
         (!nodes.is_empty()).then_some(())
     })
     .await;

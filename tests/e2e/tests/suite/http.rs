@@ -128,7 +128,7 @@ async fn a_page_behind_a_proxy_that_replaces_the_host_opens_its_socket() {
     assert!(told.open(by_proxy.address(), None).await.expect("an answer").is_ok());
     assert!(page.open(by_setting.address(), None).await.expect("an answer").is_ok());
     page.open(by_proxy.address(), None).await.expect("an answer").expect_err("nobody vouches for it").expect(403);
-    let lines = by_proxy.lines("a page of another origin is refused its WebSocket");
+    let lines = by_proxy.lines("WebSocket refused: the page is of another origin");
     assert_eq!(lines[0]["origin"], "https://app.example.com");
     assert_eq!(lines[0]["host"], by_proxy.address().to_string());
 }

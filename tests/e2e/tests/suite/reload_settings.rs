@@ -131,7 +131,7 @@ async fn a_fault_changes_nothing_and_is_told_with_its_place() {
     fs::write(&routes, other).expect("written");
     let broken = format!("origins = [\"{OTHER_PAGE}\"]\nheader = []");
     change(&node, "origins = []", &broken, "faulty").await;
-    let told = node.lines("the configuration has a fault: all stays as it was");
+    let told = node.lines("the changed configuration has a fault: the one before stays in use");
     let fault = told[0]["fault"].as_str().expect("a text");
     assert!(fault.contains("fanfare.toml:") && fault.contains("did you mean `headers`?"), "{fault}");
     assert!(page(&node).await.is_some(), "nothing of a faulty file holds");

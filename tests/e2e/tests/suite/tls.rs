@@ -224,7 +224,7 @@ async fn a_renewed_certificate_is_shown_without_a_signal_and_moves_no_tab() {
     })
     .await;
     assert_eq!(shown(&node).await, good);
-    let told = node.lines("certificates have changed and have a fault: all stays as it was");
+    let told = node.lines("the changed certificates have a fault: those before stay in use");
     assert_eq!(told.len(), 1, "it is told once");
     assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("`key_file` holds no private key in PEM")));
 }
@@ -260,7 +260,7 @@ async fn a_signal_reads_certificates_and_client_authorities_again() {
     std::fs::write(node.config(), text.replace(&new, "/nowhere/ca.pem")).expect("written");
     node.signal("HUP");
     let fault = until("the fault", async || {
-        let lines = node.lines("the configuration has a fault: all stays as it was");
+        let lines = node.lines("the changed configuration has a fault: the one before stays in use");
         lines.first().and_then(|line| line["fault"].as_str().map(str::to_owned))
     })
     .await;

@@ -65,5 +65,5 @@ async fn a_flood_of_handshakes_is_refused_by_its_address_and_others_connect() {
     let lines = node.lines("a TLS handshake failed");
     assert!((1..=20).contains(&lines.len()), "{} lines", lines.len());
     assert!(lines[0]["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.2:")), "{}", lines[0]);
-    assert_eq!(lines[0]["reason"], "the address has asked for too many handshakes of late");
+    assert_eq!(lines[0]["reason"], "too many TLS handshakes from this address");
 }

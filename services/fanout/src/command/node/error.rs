@@ -50,10 +50,10 @@ pub enum StartError {
     #[error(transparent)]
     Issuers(#[from] ConfigError),
     /// The platform's authorizers cannot be asked.
-    #[error("the authorizers cannot be asked: {0}")]
+    #[error("the HTTP clients of the authorizers cannot be set up: {0}")]
     Authorizers(#[from] reqwest::Error),
     /// The schema registry cannot be asked.
-    #[error("the schema registry cannot be asked: {0}")]
+    #[error("the HTTP client of the schema registry cannot be set up: {0}")]
     Schemas(reqwest::Error),
     /// The HTTP client that asks other nodes cannot be set up.
     #[error("the HTTP client that asks other nodes cannot be set up: {0}")]
@@ -68,13 +68,13 @@ pub enum StartError {
     #[error("a shard cannot be started: {0}")]
     Shard(std::io::Error),
     /// The reader of the log panicked while the node ran.
-    #[error("the reader of the log ended with a panic, which is told above; this is a fault of the program")]
+    #[error("the reader of the log ended with a panic, which is logged above; this is a bug of the program")]
     PipelineEnded,
     /// A shard panicked while the node ran.
-    #[error("shard {0} ended with a panic, which is told above; this is a fault of the program")]
+    #[error("shard {0} ended with a panic, which is logged above; this is a bug of the program")]
     ShardEnded(usize),
     /// A shard did not answer for long while the node ran.
-    #[error("shard {0} does not answer any more; this is a fault of the program")]
+    #[error("shard {0} does not answer any more; this is a bug of the program")]
     ShardStuck(usize),
     /// Signals cannot be listened to.
     #[error("signals cannot be received: {0}")]

@@ -49,7 +49,7 @@ impl Certificates {
         self.told.clear();
         for shown in self.now.shown() {
             let until = shown.validity.until;
-            tracing::info!(listener = shown.by, file = %shown.path.display(), until, "another certificate, or another key");
+            tracing::info!(listener = shown.by, file = %shown.path.display(), until, "certificate or key replaced");
         }
         self.tell_ages();
     }
@@ -75,7 +75,7 @@ impl Certificates {
             Ok((_, None)) => {}
             Err(fault) => {
                 self.app.metrics.certificates_reloaded("faulty");
-                tracing::error!(fault, "certificates have changed and have a fault: all stays as it was");
+                tracing::error!(fault, "the changed certificates have a fault: those before stay in use");
             }
         }
     }

@@ -75,7 +75,7 @@ impl ReloadRoutes {
             Ok(loaded) => Ok(loaded.routes),
             Err(faults) => {
                 for fault in &faults {
-                    tracing::error!(%fault, "routes or schemas have a fault: both stay as they were");
+                    tracing::error!(%fault, "the changed routes or schemas have a fault: those before stay in use");
                 }
                 self.told("faulty", &self.app.routes.now().digest());
                 Err(Refused::Faulty)
@@ -92,7 +92,7 @@ impl ReloadRoutes {
         let after = table.digest();
         let other_schemas = !table.schemas().says_the_same(before.schemas());
         if after == before.digest() && !other_schemas {
-            tracing::info!(routes = after, "routes and schemas are what they were");
+            tracing::info!(routes = after, "routes and schemas are unchanged");
             self.told("unchanged", &after);
             return Ok(false);
         }
@@ -109,7 +109,7 @@ impl ReloadRoutes {
         }
         match self.app.routes.replace(table) {
             Ok(()) => {
-                tracing::info!(before = before.digest(), routes = after, other_schemas, "other routes");
+                tracing::info!(before = before.digest(), routes = after, other_schemas, "routes replaced");
                 self.told("replaced", &after);
                 Ok(true)
             }

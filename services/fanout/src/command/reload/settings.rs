@@ -136,7 +136,7 @@ impl Settings {
             Ok(read) => read,
             Err(faults) => {
                 for fault in &faults {
-                    tracing::error!(fault, "the configuration has a fault: all stays as it was");
+                    tracing::error!(fault, "the changed configuration has a fault: the one before stays in use");
                 }
                 return Outcome::Faulty;
             }
@@ -159,7 +159,7 @@ impl Settings {
         let changes = match self.apply(&config, checked, certificates) {
             Ok(changes) => changes || is_other,
             Err(fault) => {
-                tracing::error!(fault, "the configuration has a fault: all stays as it was");
+                tracing::error!(fault, "the changed configuration has a fault: the one before stays in use");
                 return Outcome::Faulty;
             }
         };
@@ -168,7 +168,10 @@ impl Settings {
             None if put.is_ok() => match self.take_platform(&config, table.clone(), other_hubs) {
                 Ok(()) => {}
                 Err(fault) => {
-                    tracing::error!(fault, "the authorizers cannot be asked: hubs stay as they were");
+                    tracing::error!(
+                        fault,
+                        "the HTTP clients of the authorizers cannot be set up: the hubs before stay in use"
+                    );
                     return Outcome::Faulty;
                 }
             },
@@ -187,7 +190,7 @@ impl Settings {
             (false, _) => Outcome::NeedsStart,
             (true, true) => Outcome::Applied,
             (true, false) => {
-                tracing::info!("the configuration is what it was");
+                tracing::info!("the configuration is unchanged");
                 Outcome::Unchanged
             }
         }
@@ -214,7 +217,7 @@ impl Settings {
             self.app.authorizers.replace(&config.authorizers).map_err(|error| error.to_string())?;
             self.app.hubs.replace(&config.hubs);
             self.app.methods.declare(config.methods());
-            tracing::info!("other hubs: their methods hold for all, the rest for connections from now on");
+            tracing::info!("hubs changed: their methods apply to all connections, the rest to new ones");
         }
         self.now = self.now.with_platform_of(config);
         self.now.node.watch = config.node.watch;
@@ -269,7 +272,7 @@ impl Settings {
         // First of all, since only this may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
-            tracing::info!("another node secret, or another one before it");
+            tracing::info!("node secret or previous secret changed");
             let node = &config.node;
             (self.now.node.secret, self.now.node.previous_secret) = (node.secret.clone(), node.previous_secret.clone());
         }
@@ -277,17 +280,17 @@ impl Settings {
             certificates.replace(config.node.tls.clone(), tls);
         }
         if origins {
-            tracing::info!("other origins may use the hubs");
+            tracing::info!("allowed origins changed");
             self.app.edge.set_origins(config.cors.origins.clone());
             self.now.cors.origins = config.cors.origins.clone();
         }
         if let Some(limits) = limits {
-            tracing::info!("other limits of connections, wrong tokens and bodies");
+            tracing::info!("limits of connections, wrong tokens and bodies changed");
             self.app.edge.set_limits(&limits);
             self.now.limits.edge = limits;
         }
         if let (Some(verifier), Some(keys)) = (&self.app.verifier, keys) {
-            tracing::info!(issuers = ?keys.issuers().collect::<Vec<_>>(), "other keys of issuers");
+            tracing::info!(issuers = ?keys.issuers().collect::<Vec<_>>(), "keys of issuers changed");
             verifier.use_keys(keys);
         }
         Ok(is_any)

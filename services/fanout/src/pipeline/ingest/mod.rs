@@ -360,7 +360,7 @@ impl std::fmt::Debug for Ingest {
 fn for_client(error: IngestError) -> IngestError {
     match error {
         IngestError::Broker(PublishError::Refused(reason)) => {
-            tracing::warn!(reason, "the broker does not take an event of a client");
+            tracing::warn!(reason, "the broker did not store an event that a client published");
             IngestError::Broker(PublishError::NotStored(reason))
         }
         other => other,

@@ -63,7 +63,7 @@ pub(super) async fn of_all(app: &Arc<App>, asked: Asked) -> Result<Listed, Refus
                 more |= page.more;
             }
             Err(reason) => {
-                tracing::warn!(node = %node.id, address = node.address, reason, "a node does not tell its connections");
+                tracing::warn!(node = %node.id, address = node.address, reason, "a node does not list its connections");
                 missing.push(node.id.to_string());
             }
         }

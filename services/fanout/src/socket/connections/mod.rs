@@ -40,9 +40,9 @@ pub(super) enum Refused {
     Id { what: &'static str, value: String, reason: String },
     #[error("the node has too many such questions to answer, or a shard that does not answer; try again")]
     Busy,
-    #[error("the log does not take it: {0}")]
+    #[error("the event could not be stored in the log: {0}")]
     Log(#[from] IngestError),
-    #[error("the log gave no answer in time; asking again does no harm")]
+    #[error("the log gave no answer in time; it is safe to send the request again")]
     Late,
 }
 

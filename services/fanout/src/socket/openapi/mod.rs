@@ -178,7 +178,7 @@ fn answers(description: &str, faults: &[u16]) -> Value {
                 401 => "No bearer of an operator.",
                 403 => "The bearer may only look.",
                 404 => "There is none.",
-                504 => "The broker gave no answer in time; asking again does no harm.",
+                504 => "The broker gave no answer in time; it is safe to send the request again.",
                 _ => "Not now; the error says why.",
             },
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } }

@@ -76,7 +76,7 @@ pub(super) async fn ask(
             Ok(outcome) => return outcome,
             Err(reason) => {
                 is_silent = true;
-                tracing::warn!(reason, "a node does not answer whether it has a connection");
+                tracing::warn!(reason, "a node does not answer whether the connection is there");
             }
         }
     }

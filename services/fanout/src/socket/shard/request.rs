@@ -56,7 +56,7 @@ impl Shard {
         let stream = match Stream::take(stream) {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a socket could not be taken over");
+                tracing::warn!(%error, "a shard could not take over the socket of a WebSocket");
                 return;
             }
         };
