@@ -63,6 +63,8 @@ pub(crate) enum Rule {
     HeldInCursors,
     /// A resume sends of a granted group only what is within its grants.
     GrantsOnResume,
+    /// No cursor goes beyond an event while a notification of it is still to be sent to the tab.
+    WholeEvents,
     /// A resume begins at the cursor.
     ResumeFromCursor,
     /// A resume says so if something after the cursor has left the window.
@@ -71,18 +73,26 @@ pub(crate) enum Rule {
     CursorBehindDeliveries,
     /// What is retained is sent to a tab that has caught up.
     RetainedTold,
+    /// What is retained from an earlier log is sent to a tab that connects now.
+    RetainedOverLogs,
     /// A tab hears nothing before it has said where it stands.
     WaitsToBeTold,
     /// A cursor beyond where a tab became live, before it has resumed, is not complete.
     ClaimsNoMore,
+    /// With a cursor of another hub a resume is not complete.
+    CursorOfHub,
     /// A replay turns no state back that was sent live.
     NeverTurnsBack,
     /// A tab that says nothing gets its notifications after a moment.
     QuietHears,
+    /// What waits for a tab is not sent once it has left the group.
+    LeftIsNotTold,
     /// What waits for a tab is sent in the order in which it came.
     OrderKept,
     /// A tab that takes less than comes reads on from the log.
     BehindReadsOn,
+    /// What a tab was sent from the log is not sent live as well.
+    ToldOnce,
     /// What is kept for a tab that waits is bounded in memory.
     WaitsWithinBounds,
     /// Deliveries are checked against a tab's orgs again.

@@ -19,6 +19,9 @@ pub(crate) struct Subscriptions {
     pub joined: JoinedGroups,
     /// Up to here in the log, what it was sent at connect covers everything. None before admission.
     pub live_from: Option<Position>,
+    /// Up to here it was sent everything from the log after it had fallen behind. The node had read further than its
+    /// deliveries had come, so some of that still comes.
+    sent: Option<Box<Position>>,
 }
 
 /// The groups that a connection has left and entered.
@@ -126,8 +129,26 @@ impl Subscriptions {
         self.live_from.as_ref().map(|live_from| self.joined.replay_until(live_from))
     }
 
+    /// Whether something was sent from the log after the connection had fallen behind.
+    #[inline]
+    pub(crate) fn was_sent(&self, place: Place) -> bool {
+        self.sent.as_ref().is_some_and(|sent| place.is_within(sent)) && kept(Rule::ToldOnce)
+    }
+
+    /// Notes up to where everything was sent from the log.
+    pub(crate) fn note_sent(&mut self, until: &Position) {
+        if self.live_from.as_ref().is_none_or(|from| from.incarnation() != until.incarnation()) {
+            return;
+        }
+        match &mut self.sent {
+            Some(sent) => sent.merge(until),
+            none => *none = Some(Box::new(until.clone())),
+        }
+    }
+
     /// Continues in a new stream, of which everything after `from` comes live.
     pub(crate) fn renew(&mut self, from: &Position) {
+        self.sent = None;
         if let Some(live_from) = &mut self.live_from {
             live_from.clone_from(from);
         }

@@ -37,6 +37,8 @@ pub struct Delivery {
     pub cross_org: bool,
     /// The bytes.
     pub frame: Frame,
+    /// What follows it of the same event on the same hub.
+    pub followed: Option<Box<Followed>>,
     /// A newer notification with the same key replaces this one while it waits.
     pub conflation: Option<u64>,
     /// For a logout: only connections that it ends get it.
@@ -45,6 +47,21 @@ pub struct Delivery {
     pub stored_at: i64,
     /// The span of the event, so that the push belongs to its trace.
     pub span: Span,
+}
+
+/// The audiences of some notifications: the groups of each, and whether it crosses orgs.
+pub type FollowedBy = SmallVec<[(SmallVec<[GroupName; 2]>, bool); 1]>;
+
+/// Notifications of one event that follow another one on the same hub.
+///
+/// A client that gets several of them has not got the whole event with the first: its connection may be lost between two.
+/// So all but the last carry a cursor from before the event.
+#[derive(Debug)]
+pub struct Followed {
+    /// The audiences of those that follow.
+    pub by: FollowedBy,
+    /// The bytes of this one for connections in one of these audiences.
+    pub frame: Frame,
 }
 
 impl Delivery {
@@ -70,6 +87,7 @@ impl Delivery {
             org: event.attributes.org.clone(),
             cross_org: route.cross_org(),
             frame: Frame::new(route, event, cursor),
+            followed: None,
             conflation: route.conflation_key(event, &matched.groups),
             ends: ends.cloned(),
             stored_at: record.time,

@@ -10,7 +10,7 @@ mod interest;
 mod shared;
 
 pub use admission::{NotJoined, Refused, Terms, is_allowed};
-pub use delivery::{Delivery, ShardMessage};
+pub use delivery::{Delivery, Followed, FollowedBy, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};
 pub use shared::{Groups, SHARD_INBOX};

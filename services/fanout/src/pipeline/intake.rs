@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use fanfare_broker::Record;
+use fanfare_broker::{Position, Record};
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
@@ -13,7 +13,8 @@ use super::follower::Mode;
 use super::letters::replay_of;
 use super::throttle::{Throttles, Turn};
 use super::{RecentRecords, Unusable, Written};
-use crate::groups::{Delivery, Groups, ShardSet};
+use crate::connection::Frame;
+use crate::groups::{Delivery, Followed, FollowedBy, Groups, ShardSet};
 use crate::projection::{ConnectionEffect, Folded, HubTag, Verdict, seal_cursor};
 use crate::route::{Match, Route, RouteTable};
 use crate::rule::{Rule, kept};
@@ -176,10 +177,15 @@ impl<'r> Intake<'r, '_> {
 
     /// The cursor after the current record, for the connections of one hub.
     fn cursor(self, hub: &str) -> String {
+        self.cursor_at(hub, None)
+    }
+
+    /// The cursor of a position, or behind the record that is handled.
+    fn cursor_at(self, hub: &str, position: Option<&Position>) -> String {
         let held = self.throttles().held();
         let (seal, tag) = (self.seal, HubTag::of(hub));
         self.groups.read(|known| {
-            let mut position = known.cursor_position(known.position()).clone();
+            let mut position = known.cursor_position(position.unwrap_or(known.position())).clone();
             if kept(Rule::HeldInCursors) {
                 position = held.before(hub, position);
             }
@@ -210,14 +216,27 @@ impl<'r> Intake<'r, '_> {
         self.groups.hold(held);
     }
 
+    /// What a notification is to tabs that hear another of its event, which comes behind it.
+    fn followed(self, route: &Arc<Route>, event: &Arc<Event>, by: FollowedBy) -> Option<Box<Followed>> {
+        if by.is_empty() || !kept(Rule::WholeEvents) {
+            return None;
+        }
+        let (before, _) = self.groups.handed_on();
+        let frame = Frame::new(route, event, &self.cursor_at(route.hub(), Some(&before)));
+        Some(Box::new(Followed { by, frame }))
+    }
+
     fn notify(self, turn: Turn) -> Effect {
-        let Turn { record, event, route, groups, is_late } = turn;
+        let Turn { record, event, route, groups, followed_by, is_late } = turn;
         let shards = self.groups.interest().shards(route.hub(), &groups);
         let delivery = (!shards.is_empty()).then(|| {
             let cursor = self.cursor(route.hub());
             let matched = Match { route: &route, groups };
             let delivery = Delivery::of(&record, &event, &matched, &[], &cursor, self.groups.handed_on());
-            (Arc::new(Delivery { is_late, ..delivery }), shards)
+            // What came behind it was told before it if it has waited.
+            let by = if is_late { SmallVec::new() } else { followed_by };
+            let followed = self.followed(&route, &event, by);
+            (Arc::new(Delivery { is_late, followed, ..delivery }), shards)
         });
         Effect::Notify {
             route,
@@ -226,6 +245,13 @@ impl<'r> Intake<'r, '_> {
             delivery,
         }
     }
+}
+
+/// Whom other notifications of an event are for that come behind one on its hub, as far as they are here.
+fn followed_by(route: &Route, behind: &[Match<'_>], groups: &Groups) -> FollowedBy {
+    let of_hub = behind.iter().filter(|other| other.route.hub() == route.hub() && !other.groups.is_empty());
+    let are_here = |other: &&Match<'_>| !groups.interest().shards(other.route.hub(), &other.groups).is_empty();
+    of_hub.filter(are_here).map(|other| (other.groups.clone(), other.route.cross_org())).collect()
 }
 
 impl<'r> Effects<'r> {
@@ -266,6 +292,7 @@ impl<'r> Effects<'r> {
                         event: Arc::clone(event),
                         route: Arc::clone(route),
                         groups: matched.groups.clone(),
+                        followed_by: followed_by(route, &matches[self.next..], intake.groups),
                         is_late: false,
                     };
                     self.turns.extend(intake.throttles().take(pace, turn, intake.now));
@@ -278,7 +305,9 @@ impl<'r> Effects<'r> {
                     let (_, cursor) = self.cursor.insert(known.unwrap_or_else(cursor));
                     let effects = &folded.effects;
                     let after = intake.groups.handed_on();
-                    (Arc::new(Delivery::of(&self.record, event, matched, effects, cursor, after)), shards)
+                    let delivery = Delivery::of(&self.record, event, matched, effects, cursor, after);
+                    let by = followed_by(route, &matches[self.next..], intake.groups);
+                    (Arc::new(Delivery { followed: intake.followed(route, event, by), ..delivery }), shards)
                 });
                 return Some(Effect::Notify {
                     route: Arc::clone(route),

@@ -11,6 +11,7 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
+use crate::groups::FollowedBy;
 use crate::projection::Held;
 use crate::route::{Pace, Route, RouteTable};
 use crate::rule::{Rule, kept};
@@ -32,6 +33,8 @@ pub(crate) struct Turn {
     pub(crate) event: Arc<Event>,
     pub(crate) route: Arc<Route>,
     pub(crate) groups: SmallVec<[GroupName; 2]>,
+    /// The audiences of the other notifications of the event, which follow this one.
+    pub(crate) followed_by: FollowedBy,
     /// Whether it has waited: later ones were sent before it.
     pub(crate) is_late: bool,
 }
@@ -217,7 +220,7 @@ mod tests {
         let event = scene.decode(&record);
         let matched = scene.routes.route(&event);
         let (route, groups) = (Arc::clone(matched[0].route), matched[0].groups.clone());
-        Turn { record, event, route, groups, is_late: false }
+        Turn { record, event, route, groups, followed_by: SmallVec::new(), is_late: false }
     }
 
     fn offsets(turns: impl IntoIterator<Item = Turn>) -> Vec<(u64, bool)> {

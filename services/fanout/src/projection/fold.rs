@@ -73,8 +73,10 @@ impl Projection {
         if route.retain() != Retain::No
             && let Some(slot) = Slot::of(route, event)
         {
+            let incarnation = self.position.incarnation();
+            let (route_of, event_of) = (Arc::clone(route), Arc::clone(event));
             let setting = Setting {
-                retained: Retained { route: Arc::clone(route), event: Arc::clone(event), place, is_repeated },
+                retained: Retained { route: route_of, event: event_of, place, incarnation, is_repeated },
                 groups: &matched.groups,
                 revision,
                 keep: route.retain() == Retain::Keep,

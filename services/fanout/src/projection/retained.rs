@@ -22,6 +22,8 @@ pub struct Retained {
     pub event: Arc<Event>,
     /// Where in the log the event is.
     pub place: Place,
+    /// The incarnation of that log. Of a log before this one it does not come live, should this one repeat it.
+    pub incarnation: u64,
     /// Whether the event was known when this was read ahead, as one that a new stream repeats: it does not come live there.
     pub is_repeated: bool,
 }
@@ -54,6 +56,7 @@ type ByGroup = HashMap<(Arc<str>, GroupName), BTreeMap<Slot, Retained>>;
 struct Held {
     told: ToldTo,
     event: Option<Arc<Event>>,
+    incarnation: u64,
     is_repeated: bool,
     bytes: usize,
 }
@@ -93,7 +96,7 @@ impl RetainedSet {
     /// Sets a slot or empties it.
     pub fn set(&mut self, slot: Slot, setting: Setting<'_>) -> Update {
         let Setting { retained, groups, revision, keep, bytes } = setting;
-        let Retained { route, event, place, is_repeated } = retained;
+        let Retained { route, event, place, incarnation, is_repeated } = retained;
         if self.slots.len() >= self.most_slots && !self.slots.contains_key(&slot) {
             return Update::Full;
         }
@@ -101,7 +104,7 @@ impl RetainedSet {
         let told = || groups.iter().map(|group| (group.clone(), Arc::clone(&route)));
         let mut held = Held::default();
         if keep && fits {
-            held = Held { told: told().collect(), event: Some(Arc::clone(&event)), is_repeated, bytes };
+            held = Held { told: told().collect(), event: Some(Arc::clone(&event)), incarnation, is_repeated, bytes };
         }
         // Looked up once: at a start this is done a million times.
         let versions = self.slots.entry(slot.clone()).or_default();
@@ -186,8 +189,9 @@ fn show(by_group: &mut ByGroup, slot: &Slot, before: Option<(Place, ToldTo)>, no
     let Some(event) = &now.value.event else { return };
     for (group, route) in &now.value.told {
         let key = (slot.hub.clone(), group.clone());
-        let (route, event, is_repeated) = (Arc::clone(route), Arc::clone(event), now.value.is_repeated);
-        let value = Retained { route, event, place: now.place, is_repeated };
+        let Held { incarnation, is_repeated, .. } = now.value;
+        let (route, event) = (Arc::clone(route), Arc::clone(event));
+        let value = Retained { route, event, place: now.place, incarnation, is_repeated };
         by_group.entry(key).or_default().insert(slot.clone(), value);
     }
 }

@@ -178,6 +178,11 @@ impl Route {
             && self.when.iter().all(|condition| condition.holds(&event.record))
     }
 
+    /// The groups that get the notification of an event.
+    pub(crate) fn audience(&self, event: &Event) -> SmallVec<[GroupName; 2]> {
+        self.groups(event).0
+    }
+
     /// The event's groups, and why a name in it is not a group.
     pub(super) fn groups(&self, event: &Event) -> (SmallVec<[GroupName; 2]>, Option<BadGroup>) {
         let (mut groups, mut bad) = (SmallVec::new(), self.effect.access(event).and_then(Result::err));

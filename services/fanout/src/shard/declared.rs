@@ -104,7 +104,7 @@ impl Core {
             }
             Per::Connection => counts.take(name, tab.id, *calls, *span, now),
             Per::Address => {
-                let address = tab.address.as_deref().copied();
+                let address = tab.life.address.as_deref().copied();
                 counts.take(name, address.map(of_network), *calls, *span, now)
             }
             Per::Hub => counts.take(name, (), *calls, *span, now),

@@ -102,7 +102,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     if !tab.is_live_for(&groups, delivery) {
         return Given::No;
     }
-    let frame = delivery.frame.wire(tab.form()).clone();
+    let frame = tab.frame(delivery).wire(tab.form()).clone();
     let size = frame.len();
     // A logout is never held: it says why the connection ends.
     if let Some(flow) = &mut tab.flow

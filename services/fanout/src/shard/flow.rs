@@ -29,11 +29,13 @@ const ROOM: usize = 32 * 1024;
 /// How long until a log that could not be read is tried again for a connection that has fallen behind.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// A position, advanced to where the connection was admitted: nothing before that is owed to it.
+/// A position, advanced to where the connection was admitted: nothing before that is owed to it. The last delivery of its
+/// shard may be of the log before the one in which the connection began.
 fn with(mut position: Position, live_from: &Position) -> Position {
-    if position.incarnation() == live_from.incarnation() {
-        position.merge(live_from);
+    if position.incarnation() != live_from.incarnation() {
+        return live_from.clone();
     }
+    position.merge(live_from);
     position
 }
 
@@ -53,7 +55,8 @@ pub(super) struct Flow {
 /// Live notifications that wait for their turn: references to shared frames, bounded in memory.
 #[derive(Debug, Default)]
 pub(super) struct Behind {
-    deliveries: VecDeque<Arc<Delivery>>,
+    /// Each with what it costs in memory.
+    deliveries: VecDeque<(Arc<Delivery>, usize)>,
     memory: usize,
     /// From where on notifications were not kept, as there was no room: they are read again from the log.
     pub lost_from: Option<Lost>,
@@ -85,12 +88,17 @@ impl Behind {
             return;
         }
         self.memory += cost;
-        self.deliveries.push_back(Arc::clone(delivery));
+        self.deliveries.push_back((Arc::clone(delivery), cost));
     }
 
     /// Drops what is at or before a position: it is sent in another way.
     pub(super) fn drop_within(&mut self, position: &Position) {
-        self.deliveries.retain(|delivery| !delivery.place.is_within(position));
+        let memory = &mut self.memory;
+        self.deliveries.retain(|(delivery, cost)| {
+            let is_sent = delivery.place.is_within(position);
+            *memory -= if is_sent { *cost } else { 0 };
+            !is_sent
+        });
         if let Some(Lost { from, heard }) = &mut self.lost_from
             && from.incarnation() == position.incarnation()
         {
@@ -101,10 +109,9 @@ impl Behind {
 
     fn pop(&mut self) -> Option<Arc<Delivery>> {
         let first = if kept(Rule::OrderKept) { self.deliveries.pop_front() } else { self.deliveries.pop_back() };
-        if self.deliveries.is_empty() {
-            self.memory = 0;
-        }
-        first
+        let (delivery, cost) = first?;
+        self.memory -= cost;
+        Some(delivery)
     }
 
     /// The memory of several that wait; one alone is always kept.
@@ -115,7 +122,7 @@ impl Behind {
 
     /// What the connection was sent before any of this: none if nothing waits here.
     pub(super) fn begins_at(&self) -> Option<Position> {
-        let first = self.deliveries.front().map(|first| first.told_before());
+        let first = self.deliveries.front().map(|(first, _)| first.told_before());
         first.or_else(|| self.lost_from.as_ref().map(|lost| lost.from.clone()))
     }
 }
@@ -187,12 +194,13 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let audible = tab.audible(delivery);
         // It may have left the group since.
-        let is_in = audible.iter().any(|group| tab.subscriptions.holds(group));
-        if !is_in || !tab.is_live_for(&audible, delivery) {
+        if !tab.is_still_in(&audible) || !tab.is_live_for(&audible, delivery) {
             return;
         }
         tab.was_told = true;
-        let frame = delivery.frame.wire(tab.form()).clone();
+        let frame = tab.frame(delivery).wire(tab.form()).clone();
+        #[cfg(test)]
+        self.observe_waited(key, &delivery.groups);
         self.send_wire(key, frame, true);
     }
 

@@ -4,6 +4,7 @@
 //! payload, an argument or a token. Beyond its rate a line is written at `debug` only, and the number of such lines is
 //! logged.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tracing::Span;
@@ -73,6 +74,8 @@ pub(super) struct Life {
     pub(super) opened: Instant,
     /// The same in seconds since the epoch.
     pub(super) since: i64,
+    /// The address it came from, where calls are counted by that.
+    pub(super) address: Option<Box<IpAddr>>,
     /// Its ids in the logs of other systems.
     pub(super) trail: Trail,
     /// Whether it is known to be of a client that came back.
@@ -81,8 +84,15 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(now: Instant, since: i64, trail: Trail) -> Self {
-        Self { opened: now, since, trail, has_returned: false, lines: Lines::of_client(now) }
+    pub(super) fn new(now: Instant, since: i64, address: Option<IpAddr>, trail: Trail) -> Self {
+        Self {
+            opened: now,
+            since,
+            address: address.map(Box::new),
+            trail,
+            has_returned: false,
+            lines: Lines::of_client(now),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use fanfare_event::Id;
 
 use super::tab::Tab;
 use super::{Core, Key};
+use crate::connection::ConnectionId;
 use crate::groups::Delivery;
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Identity, Place};
@@ -25,6 +26,8 @@ pub(crate) enum Observed {
     Live(Key, Arc<Delivery>),
     /// A replay sent something that was for these groups.
     Replayed(Key, Place, Vec<GroupName>),
+    /// Something that waited for a connection was sent to it, though it has left all of these groups.
+    Left(Key, Vec<GroupName>),
     /// A live connection continues in a new stream, after this position.
     Renewed(Key, Position),
     /// A replay of the URL has ended, complete or not; from there on the connection is live.
@@ -61,6 +64,14 @@ impl Core {
         memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
     }
 
+    /// Notes that a connection is sent something that has waited for it.
+    pub(crate) fn observe_waited(&mut self, key: Key, groups: &[GroupName]) {
+        let is_in = |tab: &Tab| groups.iter().any(|group| tab.subscriptions.holds(group));
+        if !self.connections.get(key).is_some_and(|tab| is_in(tab)) {
+            self.observed.push(Observed::Left(key, groups.to_vec()));
+        }
+    }
+
     /// Whether nothing is between the log and any queue, and all queues are written.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_settled() && self.connections.iter().all(|(_, tab)| tab.flow.is_none() && tab.queue.is_empty())
@@ -71,9 +82,9 @@ impl Core {
         self.connections.get(key).is_some_and(|tab| tab.is_catching_up())
     }
 
-    /// Whether a connection was sent something before it had said where it stands.
-    pub(crate) fn has_heard_unasked(&self, key: Key) -> bool {
-        self.connections.get(key).is_some_and(|tab| tab.was_told && !tab.is_anchored)
+    /// The connections that were sent something and have not said where they stand.
+    pub(crate) fn heard_unasked(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.iter().filter(|(_, tab)| tab.was_told && !tab.is_anchored).map(|(_, tab)| tab.id)
     }
 
     /// For the check at the end that nothing was missed: whether it has joined and looked.

@@ -206,14 +206,13 @@ impl Core {
             trail.traceparent = Some(own.into_boxed_str());
         }
         let path = hub.path.clone();
-        let address = address.filter(|_| hub.counts_addresses()).map(Box::new);
+        let address = address.filter(|_| hub.counts_addresses());
         let tab = Tab {
             id,
             hub,
             identity,
             transport,
-            address,
-            life: Box::new(Life::new(now, unix_seconds, trail)),
+            life: Box::new(Life::new(now, unix_seconds, address, trail)),
             cursor: cursor.map(String::into_boxed_str),
             connection: Connection::new(transport, stateful, now),
             reader: FrameReader::default(),

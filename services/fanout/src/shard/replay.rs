@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
+use smallvec::SmallVec;
 use tracing::Span;
 
 use super::budget::{Budget, Rate};
@@ -284,32 +285,39 @@ impl Core {
 
     /// Sends a connection again what an event of the past caused.
     fn send_again(&mut self, key: Key, event: &Replayed) {
-        for notification in &event.notifications {
-            let Some(tab) = self.connections.get(key).filter(|tab| tab.ending.is_none()) else { return };
-            if !self.is_for(tab, event, notification) {
-                continue;
-            }
-            let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()) else { return };
-            // This may be all that the client hears of: until the replay is complete, its cursors do not claim more.
-            let marked = !replay.complete;
-            let cursor = self.cursor(&tab.hub.path, &event.position, marked);
-            let frame = Frame::new(&notification.route, &event.event, &cursor).wire(tab.form()).clone();
-            let Some(tab) = self.connections.get_mut(key) else { return };
-            tab.was_told = true;
-            let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.as_mut()) else { return };
-            replay.sent += 1;
-            replay.bytes += frame.len();
-            if notification.route.retain() != crate::route::Retain::No {
-                replay.told.insert(event.place);
-            }
-            self.send_wire(key, frame, true);
-            #[cfg(test)]
-            self.observed.push(super::Observed::Replayed(key, event.place, notification.groups.to_vec()));
+        let Some(tab) = self.connections.get(key) else { return };
+        let own = event.notifications.iter().filter(|notification| self.is_for(tab, event, notification));
+        let own: SmallVec<[&Notification; 2]> = own.collect();
+        for (number, notification) in own.iter().enumerate() {
+            let is_last = number + 1 == own.len() || !kept(Rule::WholeEvents);
+            self.send_one_again(key, event, notification, is_last);
         }
         let tab = self.connections.get_mut(key);
         if let Some(replay) = tab.and_then(|tab| tab.flow.as_mut()?.replay.as_mut()) {
             replay.reached = event.position.clone();
         }
+    }
+
+    /// Sends one notification of an event again. Only the cursor of the last one goes beyond the event.
+    fn send_one_again(&mut self, key: Key, event: &Replayed, notification: &Notification, is_last: bool) {
+        let Some(tab) = self.connections.get(key).filter(|tab| tab.ending.is_none()) else { return };
+        let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()) else { return };
+        // This may be all that the client hears of: until the replay is complete, its cursors do not claim more.
+        let marked = !replay.complete;
+        let position = if is_last { &event.position } else { &replay.reached };
+        let cursor = self.cursor(&tab.hub.path, position, marked);
+        let frame = Frame::new(&notification.route, &event.event, &cursor).wire(tab.form()).clone();
+        let Some(tab) = self.connections.get_mut(key) else { return };
+        tab.was_told = true;
+        let Some(replay) = tab.flow.as_mut().and_then(|flow| flow.replay.as_mut()) else { return };
+        replay.sent += 1;
+        replay.bytes += frame.len();
+        if notification.route.retain() != crate::route::Retain::No {
+            replay.told.insert(event.place);
+        }
+        self.send_wire(key, frame, true);
+        #[cfg(test)]
+        self.observed.push(super::Observed::Replayed(key, event.place, notification.groups.to_vec()));
     }
 
     /// Whether a notification of the past is for this connection: by its groups, from their grant on, by its orgs, and
@@ -330,7 +338,7 @@ impl Core {
             Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => subscriptions.was_in(groups, event.place),
             Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
             Kind::Behind(heard) if event.place.is_within(heard) && !route.is_throttled() => false,
-            Kind::Behind(_) => subscriptions.is_owed(groups, event.place),
+            Kind::Behind(_) => subscriptions.is_owed(groups, event.place) && !subscriptions.was_sent(event.place),
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),
             Kind::Pause => false,
         };

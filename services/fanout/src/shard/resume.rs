@@ -95,7 +95,8 @@ impl Core {
         // Of what it has heard before it said where it stands nobody knows what came before.
         let claims_too_much =
             kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !is_from_before(&after, &live_from);
-        let marked = cursor.marked || cursor.hub != HubTag::of(&tab.hub.path) || claims_too_much;
+        let is_of_another_hub = kept(Rule::CursorOfHub) && cursor.hub != HubTag::of(&tab.hub.path);
+        let marked = cursor.marked || is_of_another_hub || claims_too_much;
         let until = if tab.is_catching_up() {
             self.context.groups.read(|known| known.position().clone())
         } else {
@@ -138,7 +139,12 @@ impl Core {
             }
             // What it missed is not there any more.
             Kind::Behind(_) if !complete => self.left_the_window(key),
-            Kind::Behind(_) | Kind::Rejoin(_) | Kind::Pause => {}
+            Kind::Behind(_) => {
+                if let Some(tab) = self.connections.get_mut(key) {
+                    tab.subscriptions.note_sent(&replay.until);
+                }
+            }
+            Kind::Rejoin(_) | Kind::Pause => {}
         }
         self.start_next_call(key);
     }

@@ -24,15 +24,18 @@ impl Core {
     /// Sends what is retained for all groups of a connection that has caught up, except what a replay has sent.
     ///
     /// Values after the position from which the connection is live come live and are left out, except those that a new
-    /// stream repeats, and those that a group retained before the connection joined it.
+    /// stream repeats or may repeat, and those that a group retained before the connection joined it.
     pub(super) fn tell_all_retained(&mut self, key: Key, told: &HashSet<Place>, entered: &[(GroupName, Position)]) {
         let Some(tab) = self.connections.get(key) else { return };
-        let Subscriptions { memberships, joined, live_from: Some(live_from) } = &tab.subscriptions else { return };
+        let Subscriptions { memberships, joined, live_from: Some(live_from), .. } = &tab.subscriptions else { return };
         let (groups, who) = (&self.context.groups, tab.identity.as_ref());
         let all = memberships.iter().chain(joined.iter().map(|joined| &joined.membership)).map(|held| &held.group);
         let mut values = groups.retained(&tab.hub, who, all);
         values.extend(tab.subscriptions.foreign().flat_map(|(group, org)| groups.retained_of(&tab.hub, group, org)));
-        values.retain(|value| value.is_repeated || value.place.is_within(live_from));
+        values.retain(|value| {
+            let is_of_this_log = value.incarnation == live_from.incarnation() || !kept(Rule::RetainedOverLogs);
+            value.is_repeated || !is_of_this_log || value.place.is_within(live_from)
+        });
         for (group, position) in entered {
             let mut of_group = groups.retained(&tab.hub, who, std::iter::once(group));
             let mut foreign = tab.subscriptions.foreign().filter(|(joined, _)| *joined == group);
@@ -82,18 +85,20 @@ impl Core {
         told.unwrap_or_else(|| self.context.groups.read(|known| Position::start(known.position().incarnation())))
     }
 
-    /// Sends the next of them.
+    /// Sends the next of them, if the connection is still in a group of it.
     pub(super) fn tell_next_retained(&mut self, key: Key) {
         let Some(tab) = self.connections.get_mut(key) else { return };
-        let form = tab.form();
         let Some(flow) = &mut tab.flow else { return };
-        let Some(retaining) = &mut flow.retained else { return };
-        let Some(value) = retaining.values.next() else {
+        let Some(value) = flow.retained.as_mut().and_then(|retaining| retaining.values.next()) else {
             flow.retained = None;
             return;
         };
-        let frame = Frame::new(&value.route, &value.event, &retaining.cursor).wire(form).clone();
+        let Some(tab) = self.connections.get_mut(key).filter(|tab| tab.hears_retained(&value)) else { return };
+        let Some(retaining) = tab.flow.as_ref().and_then(|flow| flow.retained.as_ref()) else { return };
+        let frame = Frame::new(&value.route, &value.event, &retaining.cursor).wire(tab.form()).clone();
         tab.was_told = true;
+        #[cfg(test)]
+        self.observe_waited(key, &value.route.audience(&value.event));
         self.send_wire(key, frame, true);
     }
 }

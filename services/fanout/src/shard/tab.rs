@@ -1,7 +1,6 @@
 //! One connection as its shard holds it: one struct with one owner.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +19,10 @@ use super::queue::SendQueue;
 use super::resume::Rejoin;
 use super::{Core, Key, LINGER};
 use crate::config::HubConfig;
-use crate::connection::{CloseReason, Connection, ConnectionId, Subscriptions, Unacknowledged, WireForm};
-use crate::groups::Delivery;
+use crate::connection::{CloseReason, Connection, ConnectionId, Frame, Subscriptions, Unacknowledged, WireForm};
+use crate::groups::{Delivery, Followed};
+use crate::projection::Retained;
+use crate::rule::{Rule, kept};
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
 use crate::websocket::FrameReader;
@@ -34,8 +35,6 @@ pub(super) struct Tab {
     /// Its identity; none on a public hub.
     pub identity: Option<Identity>,
     pub transport: Transport,
-    /// Where it came from, where calls are counted by that.
-    pub address: Option<Box<IpAddr>>,
     /// When it began, and what it is called elsewhere.
     pub life: Box<Life>,
     /// The cursor of the URL, until the handshake is done.
@@ -183,10 +182,45 @@ impl Tab {
         self.subscriptions.audible(self.identity.as_ref(), org.as_ref(), *cross_org, groups)
     }
 
+    /// Whether it is in one of these groups: it may have left them since something began to wait for it.
+    pub(super) fn is_still_in(&self, groups: &[GroupName]) -> bool {
+        groups.iter().any(|group| self.subscriptions.holds(group)) || !kept(Rule::LeftIsNotTold)
+    }
+
+    /// The bytes that it gets of a delivery.
+    #[inline]
+    pub(super) fn frame<'d>(&self, delivery: &'d Delivery) -> &'d Frame {
+        match &delivery.followed {
+            Some(followed) if self.hears_more(delivery, followed) => &followed.frame,
+            _ => &delivery.frame,
+        }
+    }
+
+    /// Whether it hears another notification of the event, which comes behind this one.
+    fn hears_more(&self, delivery: &Delivery, followed: &Followed) -> bool {
+        let (who, org) = (self.identity.as_ref(), delivery.org.as_ref());
+        followed.by.iter().any(|(groups, cross_org)| {
+            let audible = self.subscriptions.audible(who, org, *cross_org, groups);
+            audible.iter().any(|group| self.subscriptions.holds(group))
+        })
+    }
+
+    /// Whether what is retained is still for it.
+    pub(super) fn hears_retained(&self, value: &Retained) -> bool {
+        let Retained { route, event, .. } = value;
+        let (org, groups) = (event.attributes.org.as_ref(), route.audience(event));
+        self.is_still_in(&self.subscriptions.audible(self.identity.as_ref(), org, route.cross_org(), &groups))
+    }
+
     /// Whether a notification comes live through these groups, rather than from before the connection or them.
     #[inline]
     pub(super) fn is_live_for(&self, groups: &[GroupName], delivery: &Delivery) -> bool {
-        self.ending.is_none() && !groups.is_empty() && self.subscriptions.is_live_for(groups, delivery.place)
+        let Delivery { place, ends, .. } = delivery;
+        self.ending.is_none()
+            && !groups.is_empty()
+            && self.subscriptions.is_live_for(groups, *place)
+            // A logout is not read again from the log.
+            && (ends.is_some() || !self.subscriptions.was_sent(*place))
     }
 
     /// The orgs whose events may be written to it, including those of groups that it has joined for other orgs.

@@ -53,6 +53,7 @@ impl Core {
 
     /// Does what is due.
     pub fn fire(&mut self) {
+        self.look_after_joining();
         self.tell_that_it_drains();
         let now = self.now();
         while let Some(&Reverse((at, key))) = self.timers.peek()

@@ -19,6 +19,7 @@ use crate::vocabulary::{Identity, Place};
 #[derive(Debug)]
 pub(super) struct Notice {
     pub(super) id: String,
+    hub: Arc<str>,
     groups: Vec<GroupName>,
     org: Option<Id>,
     cross_org: bool,
@@ -75,7 +76,8 @@ pub(super) struct Told {
 #[derive(Debug, Default)]
 pub(super) struct History {
     stored: Vec<Stored>,
-    by_notice: HashMap<String, (usize, usize)>,
+    /// By hub and id.
+    by_notice: HashMap<(Arc<str>, String), (usize, usize)>,
     events: HashSet<String>,
     /// Notifications of events that were stored more than once: a node tells of whichever it reads first.
     repeated: HashSet<String>,
@@ -92,11 +94,20 @@ pub(super) struct History {
 /// What a tab must have, and what it has.
 pub(super) struct Account<'a> {
     pub(super) identity: &'a Identity,
+    /// The hub of which it hears.
+    pub(super) hub: &'a Arc<str>,
     /// From where on everything is owed.
     pub(super) owed_from: &'a Position,
     /// Up to where, if not up to now.
     pub(super) until: Option<&'a Position>,
     pub(super) got: &'a BTreeMap<String, u32>,
+}
+
+/// A notification that somebody hears on a hub.
+pub(super) struct Heard<'a> {
+    pub(super) id: &'a str,
+    pub(super) who: &'a Identity,
+    pub(super) hub: &'a Arc<str>,
 }
 
 impl History {
@@ -119,13 +130,15 @@ impl History {
             if !first {
                 self.repeated.insert(id.clone());
             }
-            self.by_notice.entry(id.clone()).or_insert((at, notices.len()));
+            let hub = Arc::clone(route.shared_hub());
+            self.by_notice.entry((Arc::clone(&hub), id.clone())).or_insert((at, notices.len()));
             let turn = route.pace(&event, &matched.groups).map(|pace| pace.slot);
             if first {
                 self.newest_turn.extend(turn.map(|turn| (turn, at)));
             }
             notices.push(Notice {
                 id,
+                hub,
                 turn,
                 groups: matched.groups.to_vec(),
                 org: event.attributes.org.clone(),
@@ -159,38 +172,45 @@ impl History {
         }
     }
 
+    fn notice(&self, heard: &Heard<'_>) -> Option<(&Stored, &Notice)> {
+        let (at, number) = self.by_notice.get(&(Arc::clone(heard.hub), heard.id.to_owned()))?;
+        let stored = &self.stored[*at];
+        Some((stored, &stored.notices[*number]))
+    }
+
     /// The org of a notification that is not someone's own.
-    pub(super) fn other_org(&self, id: &str, who: &Identity) -> Option<&Id> {
-        let (at, number) = self.by_notice.get(id)?;
-        let notice = &self.stored[*at].notices[*number];
+    pub(super) fn other_org(&self, heard: &Heard<'_>) -> Option<&Id> {
+        let Heard { who, .. } = heard;
+        let (_, notice) = self.notice(heard)?;
         notice.org.as_ref().filter(|org| !notice.cross_org && who.claims().org.as_ref() != Some(*org))
     }
 
-    /// What is wrong about a tab hearing a notification at all, which looks into these orgs.
-    pub(super) fn misplaced(&self, id: &str, who: &Identity, watched: &BTreeSet<&str>) -> Option<String> {
-        let Some((at, number)) = self.by_notice.get(id) else {
-            return Some(format!("a notification {id} of no event"));
+    /// What is wrong about a tab hearing a notification at all, which has asked to come into these groups.
+    pub(super) fn misplaced(&self, heard: &Heard<'_>, asked: &BTreeSet<GroupName>) -> Option<String> {
+        let Heard { id, who, hub } = heard;
+        let Some((stored, notice)) = self.notice(heard) else {
+            return Some(format!("a notification {id} of no event for {hub}"));
         };
-        let stored = &self.stored[*at];
-        let notice = &stored.notices[*number];
         let claims = who.claims();
         if let Some(org) = &notice.org
             && !notice.cross_org
             && claims.org.as_ref() != Some(org)
-            && !(watched.contains(org.as_str()) && notice.groups.iter().any(|group| group.shape() == "org:{}"))
+            && !notice.groups.iter().any(|group| group.shape() == "org:{}" && asked.contains(group))
         {
             return Some(format!("{} of {:?} hears of {org}: {:?}", claims.user, claims.org, stored.place));
         }
-        let may = notice.groups.iter().any(|group| self.ever_in(who, group));
+        let may = notice
+            .groups
+            .iter()
+            .any(|group| self.ever_in(who, group) && (group.shape() != "list:{}" || asked.contains(group)));
         (!may).then(|| format!("{} hears {:?} at {:?} without any grant", claims.user, notice.groups, stored.place))
     }
 
     /// Where in which log something is that a tab hears in the order of its partition: for its user or org, stored once,
     /// and none that a newer one stands for.
-    pub(super) fn place_in_order(&self, id: &str, who: &Identity) -> Option<(u64, Place)> {
-        let (at, number) = self.by_notice.get(id).filter(|_| !self.repeated.contains(id))?;
-        let stored = &self.stored[*at];
-        stored.notices[*number].is_owed(who).then_some((stored.incarnation, stored.place))
+    pub(super) fn place_in_order(&self, heard: &Heard<'_>) -> Option<(u64, Place)> {
+        let (stored, notice) = self.notice(heard).filter(|_| !self.repeated.contains(heard.id))?;
+        notice.is_owed(heard.who).then_some((stored.incarnation, stored.place))
     }
 
     /// Whether somebody may ever be in a group. When a grant holds is judged at the node, by what it had read.
@@ -241,7 +261,8 @@ impl History {
             if !stored.first || stored.incarnation != incarnation || is_told || is_later || superseded {
                 continue;
             }
-            for notice in stored.notices.iter().filter(|notice| notice.is_owed(account.identity)) {
+            let of_hub = stored.notices.iter().filter(|notice| notice.hub == *account.hub);
+            for notice in of_hub.filter(|notice| notice.is_owed(account.identity)) {
                 let is_overtaken = notice.turn.is_some_and(|turn| self.newest_turn.get(&turn) != Some(&at));
                 if !is_overtaken && !account.got.contains_key(&notice.id) {
                     missing.push(format!("{:?} for {:?}", stored.place, notice.groups));

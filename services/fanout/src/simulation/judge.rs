@@ -92,7 +92,7 @@ impl World {
     fn judge_tabs(&self) -> Result<(), String> {
         for tab in self.tabs.iter().filter(|tab| tab.manner == Manner::Honest && !self.is_shut_out(tab)) {
             let (Some(identity), Some(owed_from)) = (tab.identity(), &tab.owed_from) else { continue };
-            let account = Account { identity: &identity, owed_from, until: None, got: &tab.got };
+            let account = Account { identity: &identity, hub: tab.hub(), owed_from, until: None, got: &tab.got };
             let missing = self.history.missing(&account, &self.log);
             let missing = if missing.is_empty() { self.missing_of_others(tab) } else { missing };
             if !missing.is_empty() {
@@ -120,7 +120,7 @@ impl World {
         let missing = foreign.flat_map(|(_, org, from)| {
             let who = Identity::new(Arc::new(claims("nobody", org.as_str(), "none", 0)), None, |_| false);
             let Ok(identity) = who else { return Vec::new() };
-            let account = Account { identity: &identity, owed_from: &from, until: None, got: &tab.got };
+            let account = Account { identity: &identity, hub: tab.hub(), owed_from: &from, until: None, got: &tab.got };
             self.history.missing(&account, &self.log)
         });
         missing.collect()
@@ -128,8 +128,7 @@ impl World {
 
     /// What nodes know is what the producers know.
     fn judge_nodes(&self) -> Result<(), String> {
-        let hub = &platform().hub.path;
-        for node in &self.nodes {
+        for (node, hub) in self.nodes.iter().flat_map(|node| platform().hubs.iter().map(move |hub| (node, &hub.path))) {
             for org in ORGS {
                 let group = org_group(org);
                 let values: Vec<Arc<Event>> = node.groups.read(|known| {
@@ -176,9 +175,13 @@ impl World {
             let who = Identity::new(Arc::new(claims(user, org, "another", 0)), None, |_| false);
             let who = who.map_err(|error| error.to_string())?;
             let group = platform.list(list);
-            let state = node.groups.read(|known| known.grants().state(&platform.hub.path, &who, &group));
-            if state.is_none_or(|state| state.granted != *wanted) {
-                return Err(format!("node {number} is wrong about the access of {user} to {list}: {wanted} is true"));
+            for hub in &platform.hubs {
+                let state = node.groups.read(|known| known.grants().state(&hub.path, &who, &group));
+                if state.is_none_or(|state| state.granted != *wanted) {
+                    return Err(format!(
+                        "node {number} is wrong about the access of {user} to {list}: {wanted} is true"
+                    ));
+                }
             }
         }
         Ok(())

@@ -46,7 +46,12 @@ impl Judged {
 impl SimulatedShard {
     pub(super) fn observe(&mut self) {
         for observed in std::mem::take(&mut self.core.observed) {
+            self.trace(&observed);
             match observed {
+                Observed::Left(key, groups) => {
+                    let who = self.judged.get(&key).map(|judged| judged.identity.claims().user.clone());
+                    self.broken.push(format!("{who:?} is told what waited of {groups:?} behind leaving"));
+                }
                 // Judged with what the node knew when it sent it.
                 Observed::Live(..) => self.core.observed.push(observed),
                 Observed::Replayed(key, place, groups) => {
@@ -72,6 +77,21 @@ impl SimulatedShard {
                         judged.resumed = Some((complete, until));
                     }
                 }
+            }
+        }
+    }
+
+    /// Shows what happens to the connection of a tab that is looked into.
+    fn trace(&self, observed: &Observed) {
+        let (Observed::Live(key, _)
+        | Observed::Left(key, _)
+        | Observed::Replayed(key, ..)
+        | Observed::Renewed(key, _)
+        | Observed::Resumed(key, ..)) = observed;
+        if self.traced.is_some() && self.traced.and_then(|id| self.keys.get(&id)) == Some(key) {
+            match observed {
+                Observed::Live(_, delivery) => eprintln!("  comes live {:?} {:?}", delivery.place, delivery.groups),
+                other => eprintln!("  {other:?}"),
             }
         }
     }

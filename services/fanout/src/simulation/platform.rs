@@ -21,6 +21,9 @@ pub(super) const TOKEN_LIFETIME: i64 = 400;
 /// The most that is remembered of anything.
 const MOST: usize = 200;
 
+/// The hubs: a page that mixes them up has a cursor of the other one.
+pub(super) const HUBS: [&str; 2] = ["/hubs/notifications", "/hubs/second"];
+
 const CONFIG: &str = r#"
 [node]
 listen = "127.0.0.1:1"
@@ -36,7 +39,10 @@ path = "routes.toml"
 issuer = "http://127.0.0.1:1"
 jwks = "http://127.0.0.1:1/jwks.json"
 users = true
-[hub."/hubs/notifications"]
+"#;
+
+/// What each hub declares.
+const HUB: &str = r#"
 message_bytes = 8192
 join = [
   "user:{user}",
@@ -47,6 +53,7 @@ join = [
   { group = "crew:{listId}", granted = true },
 ]
 method.JoinList = { arguments = ["listId"], grant = true, join = "list:{listId}" }
+method.LeaveList = { arguments = ["listId"], leave = "list:{listId}" }
 method.WatchOrg = { arguments = ["orgId"], allow = [{ org = "{orgId}" }, { roles = ["superadmin"] }], join = "org:{orgId}" }
 method.UnwatchOrg = { arguments = ["orgId"], leave = "org:{orgId}" }
 "#;
@@ -71,6 +78,26 @@ event = "lists.Counted"
 groups = ["org:{org}"]
 send = { target = "counted", arguments = [{ id = "{$notification}", cursor = "{$cursor}", list = "{list_id}", count = "{count}" }] }
 throttle = { key = "{list_id}", per_second = 2 }
+
+[[route]]
+name = "updated-again"
+event = "license.LicenseUpdated"
+groups = ["org:{org}"]
+toast = { severity = "info", title = "Updated", message = "The second of one event" }
+
+[[route]]
+name = "alert-again"
+event = "system.Alert"
+when = { user = { present = false }, org = { present = true } }
+groups = ["org:{org}"]
+toast = { severity = "info", title = "Again", message = "The second of one event" }
+
+[[route]]
+name = "updated-on-second"
+event = "license.LicenseUpdated"
+hub = "/hubs/second"
+groups = ["org:{org}"]
+toast = { severity = "info", title = "Updated", message = "Only one hub is told" }
 
 [[route]]
 name = "item-to-crew"
@@ -115,9 +142,11 @@ withdraw = { user = "{user}", group = "list:{list_id}" }
 pub(super) struct Platform {
     pub(super) registry: Arc<Registry>,
     pub(super) routes: Arc<RouteTable>,
-    pub(super) hub: Arc<HubConfig>,
+    /// In the order of their paths.
+    pub(super) hubs: Vec<Arc<HubConfig>>,
     pub(super) seal: Seal,
     list: GroupTemplate,
+    org: GroupTemplate,
 }
 
 /// The one platform of all runs.
@@ -128,12 +157,14 @@ pub(super) fn platform() -> &'static Platform {
 
 fn load() -> Platform {
     let folder = tempfile::tempdir().expect("a folder");
-    let routes = concat!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/routes.toml")), "\n");
+    let demo = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/routes.toml"));
+    let routes = demo.replace("hub = \"/hubs/notifications\"", &format!("hubs = {HUBS:?}"));
     let schemas = folder.path().join("schemas/lists");
     fs::create_dir_all(&schemas).expect("a folder");
     let write = |path: std::path::PathBuf, text: &str| fs::write(path, text).expect("written");
-    write(folder.path().join("fanfare.toml"), CONFIG);
-    write(folder.path().join("routes.toml"), &format!("{routes}{ROUTES}"));
+    let hubs: String = HUBS.iter().map(|path| format!("[hub.\"{path}\"]{HUB}")).collect();
+    write(folder.path().join("fanfare.toml"), &format!("{CONFIG}{hubs}"));
+    write(folder.path().join("routes.toml"), &format!("{routes}\n{ROUTES}"));
     write(schemas.join("ItemAdded.v1.avsc"), &schema("ItemAdded", false));
     write(schemas.join("Counted.v1.avsc"), &schema_of_count());
     for name in ["CollaboratorAdded", "CollaboratorRemoved"] {
@@ -146,13 +177,14 @@ fn load() -> Platform {
     }
     let loaded = Loaded::load(&folder.path().join("fanfare.toml"));
     let Loaded { routes, config } = loaded.unwrap_or_else(|faults| panic!("{faults:?}"));
-    let hub = config.hubs.into_iter().next().expect("a hub");
+    let hubs = config.hubs.into_iter().map(Arc::new).collect();
     Platform {
         registry: Arc::new(routes.schemas().clone()),
         routes: Arc::new(routes),
-        hub: Arc::new(hub),
+        hubs,
         seal: Seal::new(b"the secret of the simulated nodes", &[]),
         list: GroupTemplate::parse("list:{listId}").expect("a template"),
+        org: GroupTemplate::parse("org:{org}").expect("a template"),
     }
 }
 
@@ -206,6 +238,11 @@ impl Platform {
     /// The group of a list.
     pub(super) fn list(&self, list: &str) -> GroupName {
         self.list.name(&[list]).expect("a name")
+    }
+
+    /// The group of an org.
+    pub(super) fn org(&self, org: &str) -> GroupName {
+        self.org.name(&[org]).expect("a name")
     }
 }
 

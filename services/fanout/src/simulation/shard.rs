@@ -1,6 +1,6 @@
 //! A shard of a node: the product's core, with links and replays that take small steps when chance says so.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use super::log::Log;
 use super::platform::platform;
 use super::replay::Reading;
 use super::witness::Seen;
+use crate::config::HubConfig;
 use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
 use crate::method::Methods;
@@ -70,9 +71,14 @@ pub(super) struct SimulatedShard {
     /// Batches that the core has asked for.
     asked: VecDeque<(Key, Ticket)>,
     wires: BTreeMap<Key, Wire>,
+    /// The connection of a tab that is looked into.
+    pub(super) traced: Option<ConnectionId>,
     /// The keys of connections, which are used again.
-    keys: BTreeMap<ConnectionId, Key>,
+    pub(super) keys: BTreeMap<ConnectionId, Key>,
     pub(super) judged: BTreeMap<Key, Judged>,
+    /// The connections that were told something before they had said where they stand: also those that have ended, or have
+    /// said so since.
+    heard_unasked: BTreeSet<ConnectionId>,
     ticked: i64,
     pub(super) broken: Vec<String>,
     /// How many records its node had learnt from when it did something last.
@@ -85,7 +91,7 @@ impl SimulatedShard {
     pub(super) fn new(index: usize, groups: Arc<Groups>) -> Self {
         let platform = platform();
         let methods = Methods::default();
-        methods.declare(std::iter::once((&platform.hub.path, &*platform.hub.methods)));
+        methods.declare(platform.hubs.iter().map(|hub| (&hub.path, &*hub.methods)));
         let context = Context {
             groups: Arc::clone(&groups),
             seal: platform.seal.clone(),
@@ -108,8 +114,10 @@ impl SimulatedShard {
             readings: BTreeMap::new(),
             asked: VecDeque::new(),
             wires: BTreeMap::new(),
+            traced: None,
             keys: BTreeMap::new(),
             judged: BTreeMap::new(),
+            heard_unasked: BTreeSet::new(),
             ticked: 0,
             broken: Vec::new(),
             learnt: 0,
@@ -180,7 +188,7 @@ impl SimulatedShard {
 
     /// Whether a connection was told something before it had said where it stands.
     pub(super) fn has_heard_unasked(&self, id: ConnectionId) -> bool {
-        self.keys.get(&id).is_some_and(|key| self.core.has_heard_unasked(*key))
+        self.heard_unasked.contains(&id)
     }
 
     /// One step: a look that is due, a batch that was asked for, or a message of the inbox.
@@ -207,7 +215,7 @@ impl SimulatedShard {
         view: View<'_>,
         identity: Identity,
         cursor: Option<String>,
-        id: ConnectionId,
+        (id, hub): (ConnectionId, &Arc<HubConfig>),
         wire: usize,
     ) {
         let opening = Opening {
@@ -215,7 +223,7 @@ impl SimulatedShard {
             id,
             token_expires: None,
             stateful: false,
-            hub: Arc::clone(&platform().hub),
+            hub: Arc::clone(hub),
             identity: Some(identity.clone()),
             cursor,
             address: None,
@@ -230,10 +238,14 @@ impl SimulatedShard {
     }
 
     /// Another token for a connection; whether it goes on with that.
-    pub(super) fn refresh(&mut self, id: ConnectionId, identity: &Identity, view: View<'_>) -> bool {
+    pub(super) fn refresh(
+        &mut self,
+        (id, hub): (ConnectionId, &Arc<str>),
+        identity: &Identity,
+        view: View<'_>,
+    ) -> bool {
         let Some(&key) = self.keys.get(&id) else { return false };
         let mut refreshed = false;
-        let hub = &platform().hub.path;
         self.input(view, |core| refreshed = core.refresh(id, hub, Some(identity.clone())).is_ok());
         if let (true, Some(judged)) = (refreshed, self.judged.get_mut(&key)) {
             judged.identity = identity.clone();
@@ -278,14 +290,17 @@ impl SimulatedShard {
     /// Gives the core an input, and does what it wants done at once.
     fn input(&mut self, view: View<'_>, act: impl FnOnce(&mut Core)) {
         self.core.advance(instant(view.now));
-        act(&mut self.core);
+        // First, as what has been joined here is looked at by the next input and no earlier.
         self.core.fire();
+        act(&mut self.core);
         if view.now - self.ticked >= 1_000 {
             self.ticked = view.now;
             self.core.tick(view.now / 1000);
         }
+        self.heard_unasked.extend(self.core.heard_unasked());
         self.drain(view);
         self.learnt = view.learnt;
+        self.heard_unasked.extend(self.core.heard_unasked());
         for (key, judged) in &mut self.judged {
             for group in self.core.joined(*key) {
                 judged.joined_at.entry(group).or_insert(view.learnt);

@@ -168,6 +168,8 @@ impl Follower {
     fn go_on(&mut self, at: Position, known: &Position) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Start => Stage::StartWindow { head: at },
+            // The log was made anew between the two questions: this one may never get as far as the end of the other.
+            Stage::StartWindow { head } if head.incarnation() != at.incarnation() => Stage::Start,
             // The window first: it contains what is published while the state is read.
             Stage::StartWindow { head } => Stage::OpenState(Then::ReadBack { start: at, head }),
             Stage::OpenState(then) => self.open_state(then, &at, known),
@@ -177,6 +179,7 @@ impl Follower {
                 Stage::CatchUp { head }
             }
             Stage::Renew => Stage::RenewWindow { head: at },
+            Stage::RenewWindow { head } if head.incarnation() != at.incarnation() => Stage::Renew,
             Stage::RenewWindow { head } => Stage::RenewOpen { head, start: at },
             Stage::RenewOpen { head, start } => {
                 self.renew(start);

@@ -222,3 +222,19 @@ fn reading_back_that_fails_begins_again() {
     node.answer(Err(BrokerError::Trimmed { oldest: at(1, 9) }));
     assert_eq!(node.next(), (vec!["wait 400".to_owned()], Ask::Head));
 }
+
+#[test]
+fn an_end_of_a_log_that_was_made_anew_is_not_waited_for() {
+    let mut node = Node::new();
+    node.answer(Ok(Answer::At(at(1, 21))));
+    assert_eq!(node.next().1, Ask::Window(WINDOW));
+    node.answer(Ok(Answer::At(Position::start(2))));
+    assert_eq!(node.next().1, Ask::Head, "the end of the new one");
+
+    let mut node = Node::following();
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.next();
+    node.answer(Ok(Answer::At(at(2, 21))));
+    node.answer(Ok(Answer::At(Position::start(3))));
+    assert_eq!(node.next().1, Ask::Head, "the same while tabs are open");
+}

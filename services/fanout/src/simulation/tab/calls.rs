@@ -3,16 +3,30 @@
 use fanfare_e2e_tests::Random;
 
 use super::{Link, Manner, Order, Surroundings, Tab};
+use crate::simulation::platform::platform;
 use crate::simulation::wire::frame;
+use crate::vocabulary::name::GroupName;
 
 /// A call that waits for its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Call {
     Cursor,
     Join(&'static str),
+    Leave(&'static str),
     Watch(&'static str),
     Unwatch(&'static str),
     Resume,
+}
+
+impl Call {
+    /// The group into which it asks to come.
+    pub(super) fn asks(&self) -> Option<GroupName> {
+        match self {
+            Self::Join(list) => Some(platform().list(list)),
+            Self::Watch(org) => Some(platform().org(org)),
+            Self::Leave(_) | Self::Unwatch(_) | Self::Cursor | Self::Resume => None,
+        }
+    }
 }
 
 /// How much of what it has sent may wait for its node before a flood pauses.
@@ -43,19 +57,19 @@ impl Tab {
         let (target, arguments) = match &call {
             Call::Cursor => ("Cursor", String::new()),
             Call::Join(list) => ("JoinList", format!("\"{list}\"")),
-            Call::Watch(org) => {
-                // It may hear of it before it is answered.
-                self.watched.insert(org);
-                ("WatchOrg", format!("\"{org}\""))
-            }
+            Call::Leave(list) => ("LeaveList", format!("\"{list}\"")),
+            Call::Watch(org) => ("WatchOrg", format!("\"{org}\"")),
             Call::Unwatch(org) => ("UnwatchOrg", format!("\"{org}\"")),
             Call::Resume => ("Resume", format!("\"{}\"", self.resume_cursor().unwrap_or_default())),
         };
+        // It may hear of a group before the call is answered.
+        self.asked.extend(call.asks());
         let id = self.called;
         self.send(&format!(
             "{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{target}\",\"arguments\":[{arguments}]}}"
         ));
         self.has_resumed |= call == Call::Resume;
+        self.trace(format_args!("calls {call:?}"));
         self.calls.push_back(call);
     }
 

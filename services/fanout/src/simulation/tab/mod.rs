@@ -16,8 +16,11 @@ use super::log::Log;
 use super::node::SimulatedNode;
 use super::platform::platform;
 use super::producer::{LISTS, ORGS, Producers, ROOT, USERS};
+use super::tests::traced_tab;
+use crate::config::HubConfig;
 use crate::connection::ConnectionId;
 use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 use calls::Call;
 
 /// Where a tab is connected.
@@ -100,13 +103,15 @@ pub(super) struct Tab {
     pongs: bool,
     /// How many bytes its link holds.
     wire: usize,
+    /// The hub to which it connects.
+    hub: Arc<HubConfig>,
     habits: Habits,
     token: Option<Arc<Claims>>,
     logins: usize,
     /// The lists that it shows.
     lists: BTreeSet<&'static str>,
-    /// The orgs into which it has asked to look on this connection, beside its own.
-    watched: BTreeSet<&'static str>,
+    /// The groups into which it has asked to come on this connection, and has not left.
+    asked: BTreeSet<GroupName>,
     arriving: Option<Arriving>,
     pub(super) link: Option<Link>,
     connects: usize,
@@ -131,6 +136,8 @@ pub(super) struct Tab {
     /// The cursor that it had when it lost its connection, as long as it has not resumed with it.
     resume_from: Option<String>,
     pub(super) owed_from: Option<Position>,
+    /// From where on this connection hears the log that was made anew.
+    renewed: Option<Position>,
     pub(super) got: BTreeMap<String, u32>,
     pub(super) flags: BTreeMap<String, bool>,
     /// Of each list the count that it shows.
@@ -170,9 +177,10 @@ impl Tab {
             manner: if random.chance(12) { *random.pick(&manners) } else { Manner::Honest },
             pongs: random.chance(70),
             wire: *random.pick(&[600, 4 << 10, 64 << 10]),
+            hub: Arc::clone(random.pick(&platform().hubs)),
             habits,
             lists: BTreeSet::new(),
-            watched: BTreeSet::new(),
+            asked: BTreeSet::new(),
             token: None,
             logins: 0,
             arriving: None,
@@ -190,6 +198,7 @@ impl Tab {
             last: None,
             resume_from: None,
             owed_from: None,
+            renewed: None,
             got: BTreeMap::new(),
             flags: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -210,6 +219,11 @@ impl Tab {
         self.org
     }
 
+    /// The path of its hub.
+    pub(super) fn hub(&self) -> &Arc<str> {
+        &self.hub.path
+    }
+
     /// One step of the client.
     pub(super) fn step(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
         let Some(link) = self.link else { return self.connect(around, random) };
@@ -228,9 +242,10 @@ impl Tab {
         } else if self.is_open && self.has_said && self.calls.len() < 4 && random.chance(joins) {
             let (list, org) = (random.pick(&LISTS).0, *random.pick(&ORGS));
             let looks = self.user == ROOT || random.chance(10);
-            self.call(match random.below(3) {
+            self.call(match random.below(4) {
                 0 if looks && org != self.org => Call::Watch(org),
-                1 if self.watched.contains(org) => Call::Unwatch(org),
+                1 if self.asked.contains(&platform().org(org)) => Call::Unwatch(org),
+                2 if self.asked.contains(&platform().list(list)) => Call::Leave(list),
                 _ => Call::Join(list),
             });
         } else if self.is_open && self.has_said && self.may_ask() && self.calls.len() < 4 && random.chance(asks) {
@@ -282,13 +297,17 @@ impl Tab {
         if ready.is_empty() {
             return Ok(());
         }
+        // A page that mixes up the cursors of its hubs.
+        if random.chance(4) {
+            self.hub = Arc::clone(random.pick(&platform().hubs));
+        }
         let number = *random.pick(&ready);
         let node = &around.nodes[number];
         let shard = random.below(node.shards.len());
         let Some(identity) = self.identity() else { return Ok(()) };
         let refused = node.groups.is_logged_out(identity.claims());
         // The page shows why, and tries again.
-        if node.groups.closed_org(&platform().hub, &identity).is_some() {
+        if node.groups.closed_org(&self.hub, &identity).is_some() {
             return Ok(());
         }
         if node.known().is_closed(&identity) && !node.is_busy() {
@@ -314,15 +333,19 @@ impl Tab {
         self.connects += 1;
         let id = ConnectionId::from_random(u128::from(random.bits()) << 64 | u128::from(random.bits()));
         self.trace(format_args!(
-            "connects to node {node} as {} with {:?}, owed from {:?}",
-            id, self.resume_from, self.owed_from
+            "connects to {} of node {node} as {} with {:?}, owed from {:?}",
+            self.hub.path, id, self.resume_from, self.owed_from
         ));
         let (shard, view) = around.nodes[node].shard(number, around.log, around.now);
-        shard.accept(view, identity, cursor, id, self.wire);
+        if traced_tab() == Some(self.number) {
+            shard.traced = Some(id);
+        }
+        shard.accept(view, identity, cursor, (id, &self.hub), self.wire);
         self.link = Some(Link { node, shard: number, key: id });
         (self.is_open, self.has_said, self.has_resumed) = (false, false, false);
+        self.renewed = None;
         self.told_counts.clear();
-        self.watched.clear();
+        self.asked.clear();
         self.heard_last.clear();
         self.outgoing.clear();
         self.incoming.clear();

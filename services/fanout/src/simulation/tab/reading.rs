@@ -1,16 +1,19 @@
 //! What a tab takes, and what it makes of it.
 
+use std::sync::Arc;
+
 use fanfare_broker::Position;
 use serde_json::Value;
 
 use super::calls::Call;
 use super::{Link, Manner, Order, Surroundings, Tab};
 use crate::projection::open_cursor;
-use crate::simulation::check::{Account, History, true_flags};
+use crate::simulation::check::{Account, Heard, History, true_flags};
 use crate::simulation::platform::platform;
 use crate::simulation::tests::traced_tab;
 use crate::simulation::wire::next_frame;
 use crate::vocabulary::Identity;
+use crate::vocabulary::name::GroupName;
 
 impl Tab {
     /// Takes what waits, up to so many bytes, and answers.
@@ -19,7 +22,7 @@ impl Tab {
         let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
         let (bytes, is_over) = shard.read(link.key, most, view);
         let (resumed, live_from) = (shard.take_resumed(link.key), shard.live_from(link.key));
-        let renewed = shard.take_renewed(link.key);
+        self.renewed = shard.take_renewed(link.key).or(self.renewed.take());
         self.incoming.extend(bytes);
         let mut closed = None;
         while let Some((opcode, payload)) = next_frame(&mut self.incoming) {
@@ -32,8 +35,7 @@ impl Tab {
         if let Some((complete, from)) = resumed {
             self.resumed(complete, from, around);
         }
-        // What a new stream holds from there on comes live, and nobody can tell it of the old one any more.
-        self.owed_from = renewed.filter(|_| self.owed_from.is_some()).or(self.owed_from.take());
+        self.owed_from = self.owed_from.take().map(|from| self.owed_since(from));
         // Whoever never resumes is owed what comes from where it is live.
         if self.order == Order::Never && self.resume_from.is_some() {
             self.owed_from = self.owed_from.take().or(live_from);
@@ -85,7 +87,7 @@ impl Tab {
                 if self.resume_from.is_none() {
                     self.verify_up_to(&position, who, around)?;
                 }
-                self.owed_from.get_or_insert(position);
+                self.owed_from = self.owed_from.take().or_else(|| Some(self.owed_since(position)));
                 self.last = Some(cursor.to_owned());
             }
             Call::Join(list) => {
@@ -93,24 +95,30 @@ impl Tab {
                     self.lists.insert(list);
                 }
             }
-            Call::Watch(org) => {
-                if !message["error"].is_null() && !self.calls.contains(&Call::Watch(org)) {
-                    self.watched.remove(org);
-                }
-            }
-            Call::Unwatch(org) => {
-                if message["error"].is_null() && !self.calls.contains(&Call::Watch(org)) {
-                    self.watched.remove(org);
-                }
+            // A second join that is refused takes nobody out of a list.
+            Call::Watch(org) if !message["error"].is_null() => self.is_out_of(&platform().org(org)),
+            Call::Watch(_) => {}
+            Call::Unwatch(org) => self.is_out_of(&platform().org(org)),
+            Call::Leave(list) => {
+                self.lists.remove(list);
+                self.is_out_of(&platform().list(list));
             }
             Call::Resume => self.resume_answered(message, around)?,
         }
         Ok(())
     }
 
+    /// It is in a group no more, unless it has asked for it again.
+    fn is_out_of(&mut self, group: &GroupName) {
+        if !self.calls.iter().any(|call| call.asks().as_ref() == Some(group)) {
+            self.asked.remove(group);
+        }
+    }
+
     fn resume_answered(&mut self, message: &Value, around: &Surroundings<'_>) -> Result<(), String> {
-        // A call that failed is made again.
+        // A call that failed is made again, and told again what it was told before it failed.
         if !message["error"].is_null() {
+            self.told_counts.clear();
             return Ok(());
         }
         let result = &message["result"];
@@ -135,9 +143,12 @@ impl Tab {
 
     /// A resume has ended; what comes behind `from` is heard live.
     fn resumed(&mut self, complete: bool, from: Position, around: &Surroundings<'_>) {
-        self.trace(format_args!("DBG resumed {complete} {from:?} truth {:?}", true_flags(around.producers, self.org)));
+        self.trace(format_args!(
+            "has resumed, complete {complete}, {from:?}, and true is {:?}",
+            true_flags(around.producers, self.org)
+        ));
         if !complete || self.owed_from.is_none() {
-            self.owed_from = Some(from);
+            self.owed_from = Some(self.owed_since(from));
             // Not everything can be told again: the page asks the producer what is true.
             let flags = true_flags(around.producers, self.org);
             self.flags = flags.into_iter().collect();
@@ -145,10 +156,17 @@ impl Tab {
         self.resume_from = None;
     }
 
+    /// From where on everything is owed to it that is at a place: what a new log holds comes live from where it was renewed,
+    /// and nobody can tell it of the old one any more. An answer from before may be read after that.
+    fn owed_since(&self, from: Position) -> Position {
+        let renewed = self.renewed.clone().filter(|renewed| renewed.incarnation() != from.incarnation());
+        renewed.unwrap_or(from)
+    }
+
     /// Nothing that it has a right to lies before a place and has not come.
     fn verify_up_to(&self, place: &Position, who: &Identity, around: &Surroundings<'_>) -> Result<(), String> {
         let Some(owed_from) = &self.owed_from else { return Ok(()) };
-        let account = Account { identity: who, owed_from, until: Some(place), got: &self.got };
+        let account = Account { identity: who, hub: self.hub(), owed_from, until: Some(place), got: &self.got };
         let missing = around.history.missing(&account, around.log);
         let user = &who.claims().user;
         if missing.is_empty() {
@@ -158,8 +176,8 @@ impl Tab {
     }
 
     /// What a tab hears of a partition comes in its order, unless the page asks for what came before while it hears.
-    fn verify_order(&mut self, id: &str, who: &Identity, history: &History) -> Result<(), String> {
-        let Some((incarnation, place)) = history.place_in_order(id, who).filter(|_| !self.has_resumed) else {
+    fn verify_order(&mut self, heard: &Heard<'_>, history: &History) -> Result<(), String> {
+        let Some((incarnation, place)) = history.place_in_order(heard).filter(|_| !self.has_resumed) else {
             return Ok(());
         };
         match self.heard_last.insert((incarnation, place.partition), place.offset) {
@@ -173,18 +191,20 @@ impl Tab {
     fn hear(&mut self, message: &Value, who: &Identity, history: &History) -> Result<(), String> {
         let argument = &message["arguments"][0];
         let Some(id) = argument["id"].as_str() else { return Ok(()) };
-        if let Some(wrong) = history.misplaced(id, who, &self.watched) {
+        let hub = Arc::clone(self.hub());
+        let heard = Heard { id, who, hub: &hub };
+        if let Some(wrong) = history.misplaced(&heard, &self.asked) {
             return Err(wrong);
         }
         self.trace(format_args!("hears {} {argument}", message["target"]));
         // What a throttle has held comes behind what was told meanwhile; its own order is held against `count`.
         if message["target"] != "counted" {
-            self.verify_order(id, who, history)?;
+            self.verify_order(&heard, history)?;
         }
         let times = self.got.entry(id.to_owned()).or_default();
         *times += 1;
         self.again += usize::from(*times > 1);
-        let is_own = history.other_org(id, who).is_none();
+        let is_own = history.other_org(&heard).is_none();
         if is_own && message["target"] == "featureFlag" {
             let flag = argument["flag"].as_str().unwrap_or_default();
             self.flags.insert(flag.to_owned(), argument["enabled"] == true);

@@ -52,7 +52,7 @@ impl Tab {
         let held = self.token.replace(Arc::new(self.issue(&session, around)));
         let Some(identity) = self.identity() else { return Ok(()) };
         let (shard, view) = around.nodes[link.node].shard(link.shard, around.log, around.now);
-        if !shard.refresh(link.key, &identity, view) {
+        if !shard.refresh((link.key, &self.hub.path), &identity, view) {
             self.token = held;
             return Ok(());
         }
