@@ -208,9 +208,22 @@ impl Follower {
     }
 
     fn open_state(&mut self, then: Then, at: &Position, known: &Position) -> Stage {
+        let log = match &then {
+            Then::ReadBack { start, .. } => start,
+            Then::GoOnBehind(after) => after,
+            Then::Follow => known,
+        };
+        // Made anew once more: this is the state of yet another log, in which its places mean something else.
+        if log.incarnation() != at.incarnation() {
+            if matches!(then, Then::ReadBack { .. }) {
+                return Stage::Start;
+            }
+            self.todo.extend([Do::Replaced, Do::Ready(false)]);
+            return Stage::Renew;
+        }
         // Places of what is read ahead belong to the stream as it is now. In the same stream the node stays where it
         // is: a connection that was let in a moment ago must not take itself for live from the beginning.
-        if !matches!(then, Then::Follow) && known.incarnation() != at.incarnation() {
+        if known.incarnation() != at.incarnation() {
             self.todo.push_back(Do::Change(Change::GoOnFrom(Position::start(at.incarnation()))));
         }
         let rule = match &then {

@@ -238,3 +238,17 @@ fn an_end_of_a_log_that_was_made_anew_is_not_waited_for() {
     node.answer(Ok(Answer::At(Position::start(3))));
     assert_eq!(node.next().1, Ask::Head, "the same while tabs are open");
 }
+
+#[test]
+fn the_state_of_yet_another_log_is_not_taken_for_that_of_the_one_that_is_followed() {
+    let mut node = Node::following();
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.next();
+    node.answer(Ok(Answer::At(Position::start(2))));
+    node.answer(Ok(Answer::At(Position::start(2))));
+    node.answer(Ok(Answer::At(Position::start(2))));
+    assert_eq!(node.next().1, Ask::OpenState, "once its window was told");
+    node.answer(Ok(Answer::At(Position::start(3))));
+    let (done, ask) = node.next();
+    assert_eq!((done, ask), (vec!["replaced".to_owned(), "not ready".to_owned()], Ask::Head));
+}
