@@ -34,7 +34,7 @@ pub use decode::{DecodeError, MAX_BODY, MAX_DEPTH, MAX_VALUES};
 pub use event::{EncodeError, Encoded, Event, TypedEvent, encode};
 pub use id::{Id, IdError, MAX_NAME_CHARS, check_name};
 pub use input::Input;
-pub use json::JsonMismatch;
+pub use json::{BadJson, JsonMismatch, parse as parse_json};
 pub use record::Record;
 pub use registry::{DeclaredSchema, EventType, Registry, RegistryError};
 pub use schema::{Field, Fields, Kind, Schema, Symbols, Unit};

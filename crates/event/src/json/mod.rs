@@ -4,9 +4,12 @@ mod read;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use serde_json::Value as Json;
 use thiserror::Error;
+
+pub use text::{BadJson, parse};
 
 pub(crate) use read::{Convention, default_value, record};
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fanfare_event::{BadJson, parse_json};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -11,9 +12,9 @@ const ENVELOPE: &str = "application/cloudevents";
 /// Why an envelope cannot be read.
 #[derive(Debug, Error)]
 pub enum EnvelopeError {
-    /// It is not JSON.
-    #[error("it is not JSON: {0}")]
-    NotJson(#[from] serde_json::Error),
+    /// It is no JSON that can be taken.
+    #[error(transparent)]
+    Json(#[from] BadJson),
     /// It is no object.
     #[error("it must be a JSON object with the attributes and `data`")]
     NotAnObject,
@@ -54,7 +55,7 @@ pub(super) fn is_structured<'h>(mut headers: impl Iterator<Item = (&'h str, &'h 
 
 /// Opens an envelope.
 pub(super) fn open(body: &[u8]) -> Result<Envelope, EnvelopeError> {
-    let parsed = serde_json::from_slice(body)?;
+    let parsed = parse_json(body)?;
     let Value::Object(mut members) = parsed else { return Err(EnvelopeError::NotAnObject) };
     let data = data(&mut members)?;
     let headers = members.into_iter().filter_map(|(name, value)| attribute(name, value).transpose());

@@ -146,6 +146,37 @@ async fn other_encodings_are_named() {
     request(STRUCTURED, "gzip", &bomb).await.expect("an answer").expect(413);
 }
 
+/// Readers of JSON do not agree on which of two values counts, and some do not end.
+#[tokio::test]
+async fn a_key_that_is_there_twice_and_nesting_without_end_are_refused_by_name() {
+    let node = Node::start_default().await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let data = r#"{"org": "acme", "title": "one", "title": "two", "message": "m"}"#;
+    let envelope = |data: &str| {
+        format!(r#"{{"specversion": "1.0", "id": "1", "source": "/tests", "type": "system.Alert", "data": {data}}}"#)
+    };
+    let twice_named = envelope("{}").replace(r#""id": "1""#, r#""id": "1", "id": "2""#);
+    for (content_type, body, field) in [
+        (STRUCTURED, envelope(data), "data.title"),
+        (STRUCTURED, twice_named, "id"),
+        (BATCH, format!("[{}]", envelope(data)), "[0].data.title"),
+    ] {
+        let refused = post(&node, content_type, body).await.expect(400).json();
+        assert_eq!(refused["field"], field, "{refused}");
+        assert!(refused["error"].as_str().is_some_and(|told| told.contains("is there twice")), "{refused}");
+    }
+    let binary = NewEvent::raw("system.Alert", "binary", "application/json", data);
+    let refused = node.post(Token::producer().sign(), &binary).await.expect(400).json();
+    assert_eq!(refused["field"], "title", "{refused}");
+    for levels in [101, 128, 10_000] {
+        let deep = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let refused = post(&node, STRUCTURED, envelope(&deep)).await.expect(400).json();
+        let told = refused["error"].as_str().expect("an error");
+        assert!(told.contains("nested deeper than 100 levels"), "{told}");
+    }
+    expect_next(&node, &mut tab, "after-all-that").await;
+}
+
 #[tokio::test]
 async fn who_has_no_right_learns_nothing_of_schemas() {
     let node = Node::start_default().await;

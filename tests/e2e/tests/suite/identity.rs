@@ -259,6 +259,15 @@ async fn a_cookie_is_taken_from_pages_of_ones_own_alone() {
     assert_eq!(negotiate(&[("cookie", &cookie), ("origin", "null")]).await, 403);
     assert_eq!(negotiate(&[("cookie", &cookie)]).await, 403, "a form of any page can post so");
     assert_eq!(negotiate(&[("cookie", "__Host-session=no-token"), ("origin", &own)]).await, 401);
+    // Another host of the domain may have planted one of them, before or behind the good one, in one line or two.
+    let planted = format!("__Host-session={}", Token::user("mallory", "acme").sign());
+    for lines in [[format!("{planted}; {cookie}"), String::new()], [cookie.clone(), planted]] {
+        let mut headers: Vec<_> =
+            lines.iter().filter(|line| !line.is_empty()).map(|line| ("cookie", &**line)).collect();
+        headers.push(("origin", &own));
+        assert_eq!(negotiate(&headers).await, 401, "{headers:?}");
+    }
+    assert_eq!(negotiate(&[("cookie", &format!("{cookie}; {cookie}")), ("origin", &own)]).await, 200, "the same twice");
     assert_eq!(negotiate(&[("origin", &own)]).await, 401);
     let event = NewEvent::alert("acme", "t").request("").header("cookie", &cookie).header("origin", &own);
     assert_eq!(event.send(node.address()).await.expect("an answer").status, 401, "it publishes nothing");

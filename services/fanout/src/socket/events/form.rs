@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use fanfare_event::parse_json;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
@@ -88,7 +89,7 @@ impl Form {
             return Err(Refused::Charset((*name).to_owned()));
         }
         let text = plain.strip_prefix(UTF8_MARK).unwrap_or(&plain);
-        serde_json::from_slice(text).map_err(Refused::Json)
+        parse_json(text).map_err(Refused::Json)
     }
 
     /// The body without its coding. It may be no larger than one that has none.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use fanfare_broker::PublishError;
-use fanfare_event::{AttributesError, CloudEventError};
+use fanfare_event::{AttributesError, BadJson, CloudEventError};
 use fanfare_token::TokenError;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -51,8 +51,8 @@ pub(super) enum Refused {
     NoBatch,
     #[error("the batch has {0} events, at most {MOST_IN_BATCH} are taken")]
     LongBatch(usize),
-    #[error("the body is not JSON: {0}")]
-    Json(serde_json::Error),
+    #[error("the body cannot be taken: {0}")]
+    Json(BadJson),
     #[error("the body is not gzip: {0}")]
     Gzip(String),
     #[error("the body has more than {0} bytes")]
@@ -123,6 +123,10 @@ impl Refused {
             Self::CloudEvent(error) => {
                 body["field"] = json!(error.member());
                 body["expected"] = json!(error.expected());
+            }
+            Self::Json(BadJson::Twice { key }) => {
+                body["field"] = json!(key);
+                body["expected"] = json!("each key once");
             }
             Self::InBatch { at, refused } => {
                 body["index"] = json!(at);
