@@ -39,6 +39,7 @@ mod reload;
 mod reload_platform;
 mod reload_settings;
 mod required_claims;
+mod restored;
 mod resume;
 mod retained;
 mod rollback;
