@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerServer } from "./broker-server.mjs";
 import { FanfareNode, developmentKey } from "./fanfare-node.mjs";
 import { OUTPUT, freePorts } from "./platform.mjs";
-import { poison } from "./poison.mjs";
+import { event, poison } from "./poison.mjs";
 import { Proxy } from "./servers.mjs";
 
 const STORED_MS = 60_000;
@@ -59,6 +59,11 @@ export class Cluster {
   /** Puts records into the log that no node can use. */
   poison(count) {
     return poison(this.#broker.url, count);
+  }
+
+  /** Puts an event into the log as a producer of the broker does, whether or not its type is known. */
+  event(type, data) {
+    return event(this.#broker.url, type, data);
   }
 
   /** Publishes an alert through one node after the other, with the same id, until one has stored it. */

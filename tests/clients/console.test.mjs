@@ -14,6 +14,15 @@ import { missingServers } from "./servers.mjs";
 
 const missing = missingServers();
 const HOSTILE = "<img src=x onerror=alert(1)>\u202e/../é";
+/** Knows an event that the nodes do not begin with. */
+const LATE = `[event."tests.Late"]
+fields = { org = "string", title = "string" }
+[[route]]
+name = "late"
+event = "tests.Late"
+groups = ["org:{org}"]
+send = { target = "late", arguments = [{ title = "{title}" }] }
+`;
 let cluster, browser;
 
 before(async () => {
@@ -197,7 +206,7 @@ check("dead letters are opened, and published again after a dry run", async () =
   const looks = await Console.signedIn(browser, node);
   const letters = looks.page.locator("#letters .card");
   while ((await letters.count()) < 10) {
-    await looks.button("Read again").click();
+    await looks.page.locator("#letters-again").click();
     await sleep(300);
   }
   await looks.says("#letters .card", "system.Alert");
@@ -215,6 +224,38 @@ check("dead letters are opened, and published again after a dry run", async () =
   const changes = await Console.signedIn(browser, node, ["--minutes", "30"]);
   await changes.page.locator("#letters .card").first().getByRole("button", { name: "Publish again…" }).click();
   await changes.says("#letters [role=status]", "No node could use it now either");
+  await changes.close();
+});
+
+check("a letter that other routes can use is published again from the page, and tabs hear it", async () => {
+  const [node, elsewhere] = cluster.nodes;
+  const client = await HubClient.connect(elsewhere.hub(), elsewhere.token("alice"), { targets: ["late"] });
+  await cluster.event("tests.Late", { title: "too early" });
+  const changes = await Console.signedIn(browser, node, ["--minutes", "30"]);
+  const letter = changes.page.locator("#letters .card").filter({ hasText: "tests.Late" });
+  const said = (text) => letter.locator("[role=status]").filter({ hasText: text }).waitFor();
+  while ((await letter.count()) === 0) {
+    await changes.page.locator("#letters-again").click();
+    await sleep(300);
+  }
+  const again = letter.getByRole("button", { name: "Publish again…" });
+  await again.click();
+  await said("No node could use it now either");
+  await Promise.all(cluster.nodes.map((one) => one.reroute(LATE)));
+  await again.click();
+  await changes.says("#ask-text", "it would be stored");
+  await changes.page.keyboard.press("Escape");
+  await sleep(500);
+  assert.equal(client.of("late").length, 0, "Escape is no");
+  await again.click();
+  await changes.button("Publish").click();
+  await said(/It is in the log again, at \d+-\d+/);
+  const told = await client.gets("what the letter is about", (one) => one.target === "late");
+  assert.equal(told.title, "too early");
+  assert.equal(await again.count(), 0, "it is not offered once more");
+  await letter.getByRole("button", { name: "Open" }).click();
+  await said("It could be used now.");
+  await client.stop();
   await changes.close();
 });
 

@@ -5,6 +5,7 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, ran
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
 import { ServiceProcess } from "./service-process.mjs";
@@ -137,6 +138,17 @@ export class FanfareNode {
         cpSync(copy, log, { recursive: true });
       },
     };
+  }
+
+  /** Writes other routes beside the demo's, has it read them, and waits until it routes by them. */
+  async reroute(routes) {
+    const count = async () => Number(/fanfare_route_reloads_total\{outcome="replaced"\} (\d+)/.exec(await this.metrics())?.[1] ?? 0);
+    const before = await count();
+    writeFileSync(join(this.#folder, "routes/more.toml"), `hub = "${HUB}"\n${routes}`);
+    this.#process.hangUp();
+    for (const deadline = Date.now() + 10_000; (await count()) === before; await sleep(50)) {
+      if (Date.now() > deadline) throw new Error(`the routes were not replaced:\n${this.log()}`);
+    }
   }
 
   async metrics() {

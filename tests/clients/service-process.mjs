@@ -91,6 +91,11 @@ export class ServiceProcess {
     return this.outcome;
   }
 
+  /** Has it read its files again. */
+  hangUp() {
+    this.#child.kill("SIGHUP");
+  }
+
   /** Ends it without a word, as a crash does. */
   async kill() {
     this.#child.kill("SIGKILL");

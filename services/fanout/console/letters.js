@@ -44,7 +44,7 @@ function card(letter) {
   const said = element("p", { role: "status" });
   const opened = element("div");
   const open = button("Open", () => show(letter.id, opened, said));
-  const again = mayChange ? button("Publish again…", () => replay(letter.id, said)) : undefined;
+  const again = mayChange ? button("Publish again…", () => replay(letter.id, said, again)) : undefined;
   const buttons = element("p", { class: "row" }, open, again);
   const rows = [
     ["when", time(letter.time)],
@@ -97,7 +97,7 @@ const FATES = {
   failed: ({ reason }) => `The broker did not take it: ${reason}`,
 };
 
-async function replay(id, said) {
+async function replay(id, said, offered) {
   try {
     const fate = async (dry) => (await ask("/deadletters/replay", { method: "POST", body: { ids: [id], dry_run: dry } })).letters[0];
     const would = await fate(true);
@@ -108,6 +108,8 @@ async function replay(id, said) {
     if (await askFirst(`Publish ${id} again?`, text, "Publish")) {
       const done = await fate(false);
       say(said, FATES[done.result](done), done.result === "stored" ? "good" : "fault");
+      // The letter stays where it is, as a record of what was; once more would be told to nobody.
+      if (done.result === "stored") offered.remove();
     }
   } catch (error) {
     say(said, error.message, "fault");
