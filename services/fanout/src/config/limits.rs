@@ -3,7 +3,7 @@
 use super::edge::{self, EdgeLimits};
 use super::hub_settings::{self, ConnectionSettings};
 use crate::document::section::Section;
-use crate::limit::AskedMemory;
+use crate::limit::{AskedMemory, ConnectionBounds};
 
 /// The bounds of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,22 @@ pub struct Limits {
     pub joined_groups: usize,
     /// What one client takes of a node.
     pub edge: EdgeLimits,
+}
+
+/// The keys of connections' bounds, whose other values hold at once, while the node runs.
+pub const BOUND_AT_ONCE: [&str; 4] = ["queue_bytes", "resume_notifications", "resume_bytes", "joined_groups"];
+
+impl Limits {
+    /// How much one connection may hold and be sent.
+    #[must_use]
+    pub fn connection_bounds(&self) -> ConnectionBounds {
+        ConnectionBounds {
+            queue_bytes: self.queue_bytes,
+            resume_notifications: self.resume_notifications,
+            resume_bytes: self.resume_bytes,
+            joined_groups: self.joined_groups,
+        }
+    }
 }
 
 pub(super) const KEYS: &[&str] = &[

@@ -50,7 +50,7 @@ pub use hub_settings::ConnectionSettings;
 pub(crate) use hub_settings::KEYS as CONNECTION_KEYS;
 pub use issuer::{AUDIENCE, DEVELOPMENT_ISSUER, Development, PRODUCER_AUDIENCE};
 pub use join::{JoinRule, Joiner, UnknownHole};
-pub use limits::Limits;
+pub use limits::{BOUND_AT_ONCE, Limits};
 pub use loaded::{Loaded, route_files};
 pub use node::{NodeConfig, Secret};
 pub use origin::OriginPatterns;

@@ -108,7 +108,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     if let Some(flow) = &mut tab.flow
         && delivery.ends.is_none()
     {
-        flow.live.push(delivery, size, context.queue_bytes / 2);
+        flow.live.push(delivery, size, context.bounds.queue_bytes() / 2);
         return Given::Bytes(size);
     }
     let idle = tab.queue.is_empty();
@@ -116,9 +116,9 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
         Err(())
     } else if tab.unacknowledged.is_some() {
         // Messages that stateful reconnect has numbered cannot be replaced by newer ones.
-        tab.push(frame, true, context.queue_bytes).map_err(|_| ())
+        tab.push(frame, true, context.bounds.queue_bytes()).map_err(|_| ())
     } else {
-        tab.queue.push(frame, delivery.conflation, context.queue_bytes).map_err(|_| ())
+        tab.queue.push(frame, delivery.conflation, context.bounds.queue_bytes()).map_err(|_| ())
     };
     if pushed.is_err() {
         Core::fall_behind(tab, delivery);

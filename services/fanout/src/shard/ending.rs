@@ -24,7 +24,7 @@ const STRAY_POLL_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 impl Core {
     /// Queues bytes of the wire for one connection; false if it takes none.
     pub(super) fn send_wire(&mut self, key: Key, wire: Bytes, tracked: bool) -> bool {
-        let limit = self.context.queue_bytes;
+        let limit = self.context.bounds.queue_bytes();
         let Some(tab) = self.connections.get_mut(key) else { return false };
         if tab.ending.as_ref().is_some_and(|ending| ending.over) {
             return false;

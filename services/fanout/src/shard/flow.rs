@@ -147,7 +147,7 @@ impl Core {
     pub fn has_room(&self, key: Key) -> bool {
         let Some(tab) = self.connections.get(key) else { return false };
         // Where little may wait there must be room left for the next frame.
-        tab.is_linked && tab.queue.memory() <= ROOM.min(self.context.queue_bytes / 4)
+        tab.is_linked && tab.queue.memory() <= ROOM.min(self.context.bounds.queue_bytes() / 4)
     }
 
     /// Moves on what lies between the log and a connection's queue, as far as there is room.

@@ -87,7 +87,7 @@ impl Core {
     /// Puts a connection into the groups that it asked for: all of them, or none. They are checked against the state
     /// right after. Groups that it is already in stay as they are.
     fn join_asked(&mut self, key: Key, ticket: Ticket, mut wanted: Vec<Wanted>) {
-        let most = self.context.joined_groups;
+        let most = self.context.bounds.joined_groups();
         let roles = self.roles(key);
         let Some(tab) = self.connections.get(key) else { return };
         let joined = &tab.subscriptions.joined;

@@ -25,6 +25,7 @@
 //! | `lines` | log lines of connections |
 //! | `listing` | which connections there are, for an operator |
 
+mod bounds;
 mod budget;
 mod calls;
 mod catching_up;
@@ -62,6 +63,7 @@ mod tests;
 mod time;
 mod used_tokens;
 
+pub use bounds::SharedBounds;
 pub use budget::{Budget, Rate};
 pub use handler::HandlerTask;
 pub use inbound::READ;
@@ -109,16 +111,10 @@ pub struct Context {
     pub groups: Arc<Groups>,
     /// Seals cursors.
     pub seal: Seal,
-    /// The most bytes of memory that wait for one link.
-    pub queue_bytes: usize,
+    /// How much one connection may hold and be sent.
+    pub bounds: Arc<SharedBounds>,
     /// The most bytes of memory that wait for all links of one shard.
     pub shard_bytes: usize,
-    /// The most notifications of one resume.
-    pub resume_notifications: usize,
-    /// The most bytes of one resume.
-    pub resume_bytes: usize,
-    /// The most groups that one connection joins by hub methods.
-    pub joined_groups: usize,
     /// The methods.
     pub methods: Methods,
     /// Presence; none if no hub has it.

@@ -108,7 +108,7 @@ impl Core {
 
     /// Rule 7.3: what waits is bounded in memory.
     fn beyond_bounds(&self, tab: &Tab) -> Option<String> {
-        let limit = self.context.queue_bytes;
+        let limit = self.context.bounds.queue_bytes();
         let queued = tab.queue.memory();
         // A frame alone is always accepted.
         if queued > limit && tab.queue.only().is_none() {

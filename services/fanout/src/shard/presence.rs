@@ -241,7 +241,7 @@ fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &
         Told::Asked | Told::Stale => {}
         Told::Snapshot(snapshot) => {
             let size = changes.wire(form).map_or(0, |wire| wire.len() + FRAME_OVERHEAD);
-            snapshot.keep(changes, size, context.queue_bytes / 2);
+            snapshot.keep(changes, size, context.bounds.queue_bytes() / 2);
             return false;
         }
     }
@@ -252,7 +252,7 @@ fn tell_one(tab: &mut Tab, changes: &Arc<Changes>, context: &Context, waiting: &
         return false;
     }
     for frame in frames(changes, form, user.as_ref(), is_counted) {
-        if tab.push(frame, true, context.queue_bytes).is_err() {
+        if tab.push(frame, true, context.bounds.queue_bytes()).is_err() {
             tab.is_stale_in(changes.room());
             break;
         }

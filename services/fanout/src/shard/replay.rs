@@ -224,7 +224,7 @@ impl Core {
     /// One step of a replay; false if it has to wait.
     pub(super) fn replay_on(&mut self, key: Key) -> bool {
         let now = self.now();
-        let limits = (self.context.resume_notifications, self.context.resume_bytes);
+        let limits = (self.context.bounds.resume_notifications(), self.context.bounds.resume_bytes());
         let Some(tab) = self.connections.get_mut(key) else { return false };
         let Tab { flow: Some(flow), identity, .. } = &mut **tab else { return false };
         let Some(replay) = &mut flow.replay else { return false };

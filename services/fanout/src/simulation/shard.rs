@@ -20,10 +20,11 @@ use super::witness::Seen;
 use crate::config::HubConfig;
 use crate::connection::ConnectionId;
 use crate::groups::{Delivery, Groups};
+use crate::limit::ConnectionBounds;
 use crate::method::Methods;
 use crate::pipeline::{RecentRecords, Window};
 use crate::projection::ConnectionEffect;
-use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
+use crate::shard::{Context, Core, Key, LinkState, Opening, ReplayAnswer, SharedBounds, Task, Ticket};
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
 
@@ -95,11 +96,13 @@ impl SimulatedShard {
         let context = Context {
             groups: Arc::clone(&groups),
             seal: platform.seal.clone(),
-            queue_bytes: QUEUE,
+            bounds: Arc::new(SharedBounds::new(ConnectionBounds {
+                queue_bytes: QUEUE,
+                resume_notifications: MOST_REPLAYED,
+                resume_bytes: 1 << 20,
+                joined_groups: 100,
+            })),
             shard_bytes: 10 * QUEUE,
-            resume_notifications: MOST_REPLAYED,
-            resume_bytes: 1 << 20,
-            joined_groups: 100,
             methods,
             presence: None,
             rates: Arc::default(),

@@ -40,23 +40,47 @@ pub struct Authorizers(Arc<RwLock<ByName>>);
 
 type ByName = HashMap<Arc<str>, Arc<Authorizer>>;
 
+/// An authorizer that no HTTP client can be made for.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorizer `{name}` cannot be asked: {}", cause(.source))]
+pub struct CannotAsk {
+    name: Arc<str>,
+    source: reqwest::Error,
+}
+
+/// The innermost reason: the outer ones say that a client could not be made.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Authorizers that are ready to take the place of those that a node asks.
+#[derive(Debug)]
+pub struct OtherAuthorizers(ByName);
+
 impl Authorizers {
     /// The configured ones; their requests run on the runtime that calls this.
     ///
     /// # Errors
-    /// The HTTP client cannot be made.
-    pub fn new(configured: &[AuthorizerConfig]) -> Result<Self, reqwest::Error> {
+    /// An HTTP client cannot be made.
+    pub fn new(configured: &[AuthorizerConfig]) -> Result<Self, CannotAsk> {
         Ok(Self(Arc::new(RwLock::new(by_name(configured)?))))
     }
 
-    /// Asks others from now on; answers of the previous ones are not reused.
+    /// Others, with clients of their own; nothing has changed yet.
     ///
     /// # Errors
-    /// The HTTP client cannot be made; nothing has changed.
-    pub fn replace(&self, configured: &[AuthorizerConfig]) -> Result<(), reqwest::Error> {
-        let others = by_name(configured)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
-        Ok(())
+    /// An HTTP client cannot be made.
+    pub fn others(configured: &[AuthorizerConfig]) -> Result<OtherAuthorizers, CannotAsk> {
+        by_name(configured).map(OtherAuthorizers)
+    }
+
+    /// Asks those from now on; what the ones before have answered is not used again.
+    pub fn replace(&self, others: OtherAuthorizers) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others.0;
     }
 
     /// Asks an authorizer; `now` is the position of the log before the question.
@@ -74,9 +98,15 @@ impl Authorizers {
     }
 }
 
-fn by_name(configured: &[AuthorizerConfig]) -> Result<ByName, reqwest::Error> {
-    let name = |config: &AuthorizerConfig| Arc::clone(&config.form.authorizer);
-    configured.iter().map(|config| Ok((name(config), Arc::new(Authorizer::new(config)?)))).collect()
+fn by_name(configured: &[AuthorizerConfig]) -> Result<ByName, CannotAsk> {
+    let one = |config: &AuthorizerConfig| {
+        let name = Arc::clone(&config.form.authorizer);
+        match Authorizer::new(config) {
+            Ok(authorizer) => Ok((name, Arc::new(authorizer))),
+            Err(source) => Err(CannotAsk { name, source }),
+        }
+    };
+    configured.iter().map(one).collect()
 }
 
 /// One service that is asked.

@@ -32,6 +32,7 @@ use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
+use crate::shard::SharedBounds;
 
 /// The hubs of a node, found by path without regard to case. They may be replaced while the node runs.
 #[derive(Debug, Default)]
@@ -112,6 +113,8 @@ pub struct App {
     pub page: Page,
     /// The largest body of a published event, in bytes.
     pub event_bytes: usize,
+    /// How much one connection may hold and be sent.
+    pub connection_bounds: Arc<SharedBounds>,
     /// How the reader of the log is doing.
     pub status: Arc<Status>,
     /// From when on the node calls itself degraded.

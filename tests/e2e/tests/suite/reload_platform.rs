@@ -5,6 +5,7 @@ use std::fs;
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token};
+use fanfare_test_servers::certificates::Certificates;
 use serde_json::{Value, json};
 
 /// The routes of alerts alone.
@@ -152,6 +153,32 @@ async fn hubs_come_and_go_with_their_routes_or_not_at_all() {
     node.reload("applied").await;
     assert_eq!(admitted(&node, "/hubs/two", &user).await, Err(404));
     still_hears(&node, &mut tab, "news 2").await;
+}
+
+/// Routes and hubs are said by one file, and hold together or not at all.
+#[tokio::test]
+async fn an_authorizer_that_cannot_be_asked_leaves_routes_hubs_and_limits_as_they_were() {
+    let node = start("").await;
+    let mut tab = alice(&node).await;
+    let before = fs::read_to_string(node.config()).expect("a configuration");
+    // One good authority lets the file pass, and its client cannot be made of the other.
+    let good = fs::read_to_string(Certificates::write(node.folder()).ca).expect("an authority");
+    write(&node, "ca.pem", &format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+    let authorizer = "[authorizer.lists]\nurl = \"https://lists.example/{list}\"\nca_file = \"ca.pem\"\n";
+    let hub = format!("{authorizer}[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]");
+    replace(&node, &format!("[hub.\"{HUB}\"]"), &hub);
+    write(&node, "routes.toml", &ALERTS.replace("{title}", "other: {title}"));
+    reload(&node, "faulty").await;
+    let told = node.lines("the configuration has a fault: all stays as it was");
+    let fault = told[0]["fault"].as_str().expect("a fault");
+    assert!(fault.contains("the authorizer `lists` cannot be asked"), "{fault}");
+    assert_eq!(admitted(&node, "/hubs/two", &Token::user("bob", "acme")).await, Err(404));
+    still_hears(&node, &mut tab, "by the routes of before").await;
+
+    fs::write(node.config(), before).expect("written");
+    reload(&node, "unchanged").await;
+    node.publish(&[NewEvent::alert("acme", "by others")]).await;
+    assert_eq!(tab.expect("toast").await["title"], "other: by others");
 }
 
 #[tokio::test]

@@ -88,6 +88,42 @@ async fn what_needs_a_start_is_named_and_the_rest_holds() {
 }
 
 #[tokio::test]
+async fn other_bounds_of_queues_resumes_and_groups_hold_for_open_tabs() {
+    let limits = "[limits]\nresume_notifications = 3\njoined_groups = 1";
+    let hubs = format!(
+        "[hub.\"{HUB}\"]\nmethod.Watch = {{ arguments = [\"list\"], allow = true, join = \"list:{{list}}\" }}\n"
+    );
+    let node = Node::start_with(Settings { hubs, ..Settings::default() }.section(limits)).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.cursor().await;
+    for number in 0..5 {
+        still_hears(&node, &mut tab, &format!("news {number}")).await;
+    }
+    let mut returning = node.tab(&Token::user("alice", "acme")).await;
+    let told =
+        node.tab(&Token::user("alice", "acme")).await.invoke("Resume", json!([cursor])).await.expect("an answer");
+    assert_eq!((&told["replayed"], &told["more"]), (&json!(3), &json!(true)), "{told}");
+    tab.invoke("Watch", json!(["1"])).await.expect("joined");
+    let refused = tab.invoke("Watch", json!(["2"])).await.expect_err("one is enough");
+    assert!(refused.contains('1'), "{refused}");
+
+    let more = "resume_notifications = 100\njoined_groups = 2";
+    change(&node, "resume_notifications = 3\njoined_groups = 1", more, "applied").await;
+    let told = returning.invoke("Resume", json!([cursor])).await.expect("an answer");
+    assert_eq!((&told["replayed"], &told["complete"]), (&json!(5), &json!(true)), "{told}");
+    tab.invoke("Watch", json!(["2"])).await.expect("joined");
+    // Fewer than it has: none is taken away.
+    change(&node, "joined_groups = 2", "joined_groups = 1", "applied").await;
+    tab.invoke("Watch", json!(["3"])).await.expect_err("no more");
+    // A queue holds two events, and how large those are changes with a start alone.
+    change(&node, "[limits]", "[limits]\nevent_bytes = 16384\nqueue_bytes = 65536", "faulty").await;
+    let told = node.lines("the configuration has a fault: all stays as it was");
+    assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("at least 262144, twice")), "{}", told[0]);
+    change(&node, "event_bytes = 16384\nqueue_bytes = 65536", "queue_bytes = 524288", "applied").await;
+    still_hears(&node, &mut tab, "last").await;
+}
+
+#[tokio::test]
 async fn addresses_count_only_once_it_is_known_whose_they_are() {
     let node = Node::start_with(Settings::default().section("[limits]\nconnections_per_user = 100")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;

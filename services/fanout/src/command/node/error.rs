@@ -6,6 +6,7 @@ use fanfare_token::{ConfigError, KeyFileError};
 use thiserror::Error;
 
 use crate::limit::{TooFewFiles, TooLittleMemory};
+use crate::socket::authorizers::CannotAsk;
 use crate::socket::{BindError, PageError};
 
 /// Why a node does not start.
@@ -50,8 +51,8 @@ pub enum StartError {
     #[error(transparent)]
     Issuers(#[from] ConfigError),
     /// The platform's authorizers cannot be asked.
-    #[error("the HTTP clients of the authorizers cannot be set up: {0}")]
-    Authorizers(#[from] reqwest::Error),
+    #[error(transparent)]
+    Authorizers(#[from] CannotAsk),
     /// The schema registry cannot be asked.
     #[error("the HTTP client of the schema registry cannot be set up: {0}")]
     Schemas(reqwest::Error),

@@ -25,7 +25,7 @@ use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
 use crate::route::Routes;
 use crate::seal::Seal;
-use crate::shard::Context;
+use crate::shard::{Context, SharedBounds};
 use crate::socket::authorizers::Authorizers;
 use crate::socket::shard::{Command, Shared};
 use crate::socket::{About, App, Edge, Hubs, Listings, Page, Passing, Peers};
@@ -42,6 +42,7 @@ pub(super) struct Parts {
     pub config: Config,
     memory: MemoryBounds,
     bounds: Bounds,
+    connection_bounds: Arc<SharedBounds>,
     pub broker: Arc<dyn Broker>,
     pub routes: Routes,
     pub nodes: Nodes,
@@ -92,6 +93,7 @@ impl Parts {
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
         let presence = Presence::of(&config.hubs, &nodes);
         let parts = Self {
+            connection_bounds: Arc::new(SharedBounds::new(config.limits.connection_bounds())),
             recent: Arc::new(RecentRecords::new(memory.resumes)),
             rosters: presence.as_ref().map(Presence::rosters),
             verifier: verifier(&config)?,
@@ -125,15 +127,11 @@ impl Parts {
     }
 
     fn context(&self) -> Context {
-        let limits = &self.config.limits;
         Context {
             groups: Arc::clone(&self.groups),
             seal: self.seal.clone(),
-            queue_bytes: limits.queue_bytes,
+            bounds: Arc::clone(&self.connection_bounds),
             shard_bytes: self.memory.waiting / shard_count(),
-            resume_notifications: limits.resume_notifications,
-            resume_bytes: limits.resume_bytes,
-            joined_groups: limits.joined_groups,
             methods: self.methods.clone(),
             presence: self.rosters.clone(),
             rates: Arc::default(),
@@ -198,6 +196,7 @@ impl Parts {
             edge,
             page,
             event_bytes,
+            connection_bounds: self.connection_bounds,
             status: self.status,
             peers,
             passing: Passing::default(),

@@ -13,17 +13,20 @@ use super::certificates::Certificates;
 use super::difference::{Changed, changed};
 use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
-use crate::config::{BY_ADDRESS, CHANGE_AT_ONCE, Config, EdgeLimits};
+use crate::config::{BOUND_AT_ONCE, BY_ADDRESS, CHANGE_AT_ONCE, Config, EdgeLimits};
 use crate::document::Source;
+use crate::limit::ConnectionBounds;
 use crate::operator::configuration::Configuration;
 use crate::seal::Seal;
+use crate::socket::authorizers::{Authorizers, OtherAuthorizers};
 use crate::socket::{App, OtherTls};
 
 /// The keys that take effect at once, by their section.
-const AT_ONCE: [(&str, &[&str]); 7] = [
+const AT_ONCE: [(&str, &[&str]); 8] = [
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
     ("limits", &CHANGE_AT_ONCE),
+    ("limits", &BOUND_AT_ONCE),
     ("node", &["secret", "secret_file", "previous_secret", "previous_secret_file", "watch"]),
     // In the sections of certificates.
     ("node", &["cert_file", "key_file", "minimum_version", "client_ca_file", "ca_file", "server_names"]),
@@ -84,6 +87,7 @@ pub(super) struct Settings {
 struct Checked {
     origins: bool,
     limits: Option<EdgeLimits>,
+    bounds: Option<ConnectionBounds>,
     keys: Option<OtherKeys>,
     seal: Option<Seal>,
     tls: Option<OtherTls>,
@@ -132,7 +136,7 @@ impl Settings {
 
     fn read_again(&mut self, routes: &mut ReloadRoutes, certificates: &mut Certificates) -> Outcome {
         let read = self.read(certificates);
-        let (table, config, checked) = match read {
+        let (table, config, (checked, authorizers)) = match read {
             Ok(read) => read,
             Err(faults) => {
                 for fault in &faults {
@@ -165,16 +169,7 @@ impl Settings {
         };
         let put = table_of_routes.and_then(|table| routes.put(table));
         match wait {
-            None if put.is_ok() => match self.take_platform(&config, table.clone(), other_hubs) {
-                Ok(()) => {}
-                Err(fault) => {
-                    tracing::error!(
-                        fault,
-                        "the HTTP clients of the authorizers cannot be set up: the hubs before stay in use"
-                    );
-                    return Outcome::Faulty;
-                }
-            },
+            None if put.is_ok() => self.take_platform(&config, table.clone(), other_hubs.then_some(authorizers)),
             reason if other_hubs => {
                 let reason = reason.unwrap_or_else(|| "their routes or schemas do".to_owned());
                 tracing::warn!(reason, "restart needed: the hubs changed, and stay as they were");
@@ -211,10 +206,10 @@ impl Settings {
         changed(&self.read, table).iter().any(is_of_hubs) || files(config) != files(&self.now)
     }
 
-    /// Uses the hubs of a configuration, if they have changed, and its paths of schemas and routes.
-    fn take_platform(&mut self, config: &Config, table: Table, other_hubs: bool) -> Result<(), String> {
-        if other_hubs {
-            self.app.authorizers.replace(&config.authorizers).map_err(|error| error.to_string())?;
+    /// Uses the hubs of a configuration with their authorizers, if they have changed, and its paths of schemas and routes.
+    fn take_platform(&mut self, config: &Config, table: Table, others: Option<OtherAuthorizers>) {
+        if let Some(authorizers) = others {
+            self.app.authorizers.replace(authorizers);
             self.app.hubs.replace(&config.hubs);
             self.app.methods.declare(config.methods());
             tracing::info!("hubs changed: their methods apply to all connections, the rest to new ones");
@@ -222,16 +217,17 @@ impl Settings {
         self.now = self.now.with_platform_of(config);
         self.now.node.watch = config.node.watch;
         self.read = table;
-        Ok(())
     }
 
-    fn read(&self, certificates: &Certificates) -> Result<(Table, Config, Checked), Vec<String>> {
+    /// Reads the file, and makes all that may fail, before anything is put in place.
+    fn read(&self, certificates: &Certificates) -> Result<(Table, Config, (Checked, OtherAuthorizers)), Vec<String>> {
         let told = |faults: Vec<crate::document::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
         let source = Source::read(&self.file).map_err(|fault| told(vec![fault]))?;
         let config = Config::parse(&source).map_err(told)?;
         let table = source.text.parse().map_err(|error: toml::de::Error| vec![error.to_string()])?;
         let checked = self.check(&config, certificates).map_err(|fault| vec![fault])?;
-        Ok((table, config, checked))
+        let authorizers = Authorizers::others(&config.authorizers).map_err(|error| vec![error.to_string()])?;
+        Ok((table, config, (checked, authorizers)))
     }
 
     fn check(&self, config: &Config, certificates: &Certificates) -> Result<Checked, String> {
@@ -241,7 +237,15 @@ impl Settings {
             config.node.secret != old.node.secret || config.node.previous_secret != old.node.previous_secret
         };
         let seal = is_other(&self.now).then(|| secret::of_known_node(config));
+        let bounds = config.limits.connection_bounds();
+        let least = 2 * self.now.limits.event_bytes;
+        if bounds.queue_bytes < least {
+            return Err(format!(
+                "`queue_bytes` must be at least {least}, twice the `event_bytes` that the node runs with"
+            ));
+        }
         Ok(Checked {
+            bounds: Some(bounds).filter(|bounds| *bounds != self.now.limits.connection_bounds()),
             origins: config.cors.origins != self.now.cors.origins,
             limits: Some(self.limits(config)).filter(|limits| *limits != self.now.limits.edge),
             keys: keys.filter(|keys| keys.issuers().next().is_some()),
@@ -267,8 +271,9 @@ impl Settings {
 
     /// Applies what was checked; returns whether there was anything.
     fn apply(&mut self, config: &Config, checked: Checked, certificates: &mut Certificates) -> Result<bool, String> {
-        let Checked { origins, limits, keys, seal, tls } = checked;
-        let is_any = origins || limits.is_some() || seal.is_some() || keys.is_some() || tls.is_some();
+        let Checked { origins, limits, bounds, keys, seal, tls } = checked;
+        let is_any =
+            origins || limits.is_some() || seal.is_some() || keys.is_some() || tls.is_some() || bounds.is_some();
         // First of all, since only this may still be refused.
         if let Some(seal) = &seal {
             self.app.seal.take(seal).map_err(|error| error.to_string())?;
@@ -288,6 +293,13 @@ impl Settings {
             tracing::info!("limits of connections, wrong tokens and bodies changed");
             self.app.edge.set_limits(&limits);
             self.now.limits.edge = limits;
+        }
+        if let Some(bounds) = bounds {
+            tracing::info!(?bounds, "other limits of queues, resumes and joined groups");
+            self.app.connection_bounds.set(bounds);
+            let (now, read) = (&mut self.now.limits, &config.limits);
+            (now.queue_bytes, now.joined_groups) = (read.queue_bytes, read.joined_groups);
+            (now.resume_notifications, now.resume_bytes) = (read.resume_notifications, read.resume_bytes);
         }
         if let (Some(verifier), Some(keys)) = (&self.app.verifier, keys) {
             tracing::info!(issuers = ?keys.issuers().collect::<Vec<_>>(), "keys of issuers changed");

@@ -17,10 +17,11 @@ use fanfare_broker::{Position, Record};
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, encode};
 use serde_json::{Value, json};
 
-use super::{Context, Core, Key, LinkState, Opening, ReplayAnswer, Task, Ticket};
+use super::{Context, Core, Key, LinkState, Opening, ReplayAnswer, SharedBounds, Task, Ticket};
 use crate::config::{HubConfig, Loaded};
 use crate::connection::{ConnectionId, Trail};
 use crate::groups::Groups;
+use crate::limit::ConnectionBounds;
 use crate::method::Methods;
 use crate::pipeline::follower::Mode;
 use crate::pipeline::intake::{Effect, Intake};
@@ -145,11 +146,13 @@ impl OneShard {
         let context = Context {
             groups: Arc::clone(&groups),
             seal: seal.clone(),
-            queue_bytes: limits.queue_bytes,
+            bounds: Arc::new(SharedBounds::new(ConnectionBounds {
+                queue_bytes: limits.queue_bytes,
+                resume_notifications: limits.resume_notifications,
+                resume_bytes: limits.resume_bytes,
+                joined_groups: 100,
+            })),
             shard_bytes: 1 << 24,
-            resume_notifications: limits.resume_notifications,
-            resume_bytes: limits.resume_bytes,
-            joined_groups: 100,
             methods,
             presence: None,
             rates: Arc::default(),

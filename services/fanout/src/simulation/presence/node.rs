@@ -13,6 +13,7 @@ use crate::config::{Config, HubConfig};
 use crate::connection::ConnectionId;
 use crate::document::Source;
 use crate::groups::Groups;
+use crate::limit::ConnectionBounds;
 use crate::method::Methods;
 use crate::nodes::{Directory, News, NodeId};
 use crate::pipeline::Window;
@@ -20,7 +21,7 @@ use crate::presence::Room;
 use crate::projection::Projection;
 use crate::roster::{Notice, Rosters, Time};
 use crate::seal::Seal;
-use crate::shard::{Context, Core, Key, LinkState, Opening, Task};
+use crate::shard::{Context, Core, Key, LinkState, Opening, SharedBounds, Task};
 use crate::simulation::platform::bounds;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupTemplate;
@@ -91,11 +92,13 @@ impl Node {
         let context = Context {
             groups: Arc::new(groups),
             seal: Seal::new(b"the secret of the simulated nodes", &[]),
-            queue_bytes: QUEUE,
+            bounds: Arc::new(SharedBounds::new(ConnectionBounds {
+                queue_bytes: QUEUE,
+                resume_notifications: 100,
+                resume_bytes: 1 << 20,
+                joined_groups: 100,
+            })),
             shard_bytes: 1 << 20,
-            resume_notifications: 100,
-            resume_bytes: 1 << 20,
-            joined_groups: 100,
             issuer_orgs: [("https://issuer.example".to_owned(), fanfare_token::NameList::any())].into_iter().collect(),
             rates: Arc::default(),
             methods,
