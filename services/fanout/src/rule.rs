@@ -11,8 +11,6 @@ pub(crate) enum Rule {
     ReadyAfterReadingBack,
     /// What was published to a new stream before the node noticed is delivered to its open tabs.
     NewStreamLive,
-    /// Open tabs go on in a new stream from its window.
-    NewStreamFelt,
     /// The state of a new stream is read once its window was delivered.
     StateOfNewStream,
     /// Tabs that were open then come back, to be checked against that state.
@@ -73,14 +71,10 @@ pub(crate) enum Rule {
     CursorBehindDeliveries,
     /// What is retained is sent to a tab that has caught up.
     RetainedTold,
-    /// What is retained from an earlier log is sent to a tab that connects now.
-    RetainedOverLogs,
     /// A tab hears nothing before it has said where it stands.
     WaitsToBeTold,
     /// A cursor beyond where a tab became live, before it has resumed, is not complete.
     ClaimsNoMore,
-    /// With a cursor of another hub a resume is not complete.
-    CursorOfHub,
     /// A replay turns no state back that was sent live.
     NeverTurnsBack,
     /// A tab that says nothing gets its notifications after a moment.

@@ -132,7 +132,7 @@ impl Subscriptions {
     /// Whether something was sent from the log after the connection had fallen behind.
     #[inline]
     pub(crate) fn was_sent(&self, place: Place) -> bool {
-        self.sent.as_ref().is_some_and(|sent| place.is_within(sent)) && kept(Rule::ToldOnce)
+        self.sent.as_ref().is_some_and(|sent| place.is_within(sent))
     }
 
     /// Notes up to where everything was sent from the log.

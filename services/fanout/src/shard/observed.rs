@@ -64,6 +64,11 @@ impl Core {
         memberships.into_iter().flatten().map(|held| held.group.clone()).collect()
     }
 
+    /// Whether a connection was sent this from the log after it had fallen behind.
+    pub(crate) fn was_sent(&self, key: Key, place: Place) -> bool {
+        self.connections.get(key).is_some_and(|tab| tab.subscriptions.was_sent(place))
+    }
+
     /// Notes that a connection is sent something that has waited for it.
     pub(crate) fn observe_waited(&mut self, key: Key, groups: &[GroupName]) {
         let is_in = |tab: &Tab| groups.iter().any(|group| tab.subscriptions.holds(group));

@@ -95,7 +95,7 @@ impl Core {
         // Of what it has heard before it said where it stands nobody knows what came before.
         let claims_too_much =
             kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !is_from_before(&after, &live_from);
-        let is_of_another_hub = kept(Rule::CursorOfHub) && cursor.hub != HubTag::of(&tab.hub.path);
+        let is_of_another_hub = cursor.hub != HubTag::of(&tab.hub.path);
         let marked = cursor.marked || is_of_another_hub || claims_too_much;
         let until = if tab.is_catching_up() {
             self.context.groups.read(|known| known.position().clone())

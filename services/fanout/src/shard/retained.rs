@@ -33,7 +33,7 @@ impl Core {
         let mut values = groups.retained(&tab.hub, who, all);
         values.extend(tab.subscriptions.foreign().flat_map(|(group, org)| groups.retained_of(&tab.hub, group, org)));
         values.retain(|value| {
-            let is_of_this_log = value.incarnation == live_from.incarnation() || !kept(Rule::RetainedOverLogs);
+            let is_of_this_log = value.incarnation == live_from.incarnation();
             value.is_repeated || !is_of_this_log || value.place.is_within(live_from)
         });
         for (group, position) in entered {

@@ -220,7 +220,7 @@ impl Tab {
             && !groups.is_empty()
             && self.subscriptions.is_live_for(groups, *place)
             // A logout is not read again from the log.
-            && (ends.is_some() || !self.subscriptions.was_sent(*place))
+            && (ends.is_some() || !self.subscriptions.was_sent(*place) || !kept(Rule::ToldOnce))
     }
 
     /// The orgs whose events may be written to it, including those of groups that it has joined for other orgs.

@@ -103,6 +103,9 @@ impl SimulatedShard {
             if given.place != delivery.place {
                 continue;
             }
+            if delivery.ends.is_none() && self.core.was_sent(key, delivery.place) {
+                self.broken.push(format!("{:?} comes live behind a replay that told it", delivery.place));
+            }
             if !delivery.is_late {
                 judged.verify_order(seen.incarnation, delivery.place, &mut self.broken);
             }

@@ -93,8 +93,9 @@ groups = ["org:{org}"]
 toast = { severity = "info", title = "Again", message = "The second of one event" }
 
 [[route]]
-name = "updated-on-second"
-event = "license.LicenseUpdated"
+name = "alert-on-second"
+event = "system.Alert"
+when = { user = { present = false }, org = { present = true } }
 hub = "/hubs/second"
 groups = ["org:{org}"]
 toast = { severity = "info", title = "Updated", message = "Only one hub is told" }

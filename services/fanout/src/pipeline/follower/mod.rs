@@ -202,8 +202,7 @@ impl Follower {
         let is_all = start.offsets().is_empty();
         self.todo.push_back(Do::Begin(start.clone()));
         self.todo.push_back(Do::Change(Change::Renew { start: start.clone(), is_all }));
-        let felt = kept(Rule::NewStreamFelt).then(|| Do::Apply(ConnectionEffect::Renewed(start.clone())));
-        self.todo.extend(felt);
+        self.todo.push_back(Do::Apply(ConnectionEffect::Renewed(start.clone())));
         self.todo.push_back(Do::Told(start));
     }
 

@@ -137,3 +137,28 @@ fn evictions_are_counted_against_the_tabs_that_a_user_has() {
     shard.call(tab, "1", "Resume", &json!([cursor]));
     assert_eq!(shard.asked.len(), 1, "what three tabs had counts as that of three");
 }
+
+#[test]
+fn with_a_cursor_of_another_hub_a_resume_is_not_complete() {
+    let mut shard = OneShard::new(&Limits::default());
+    let own = shard.cursor();
+    let other = shard.of_hub(&own, "/hubs/other");
+    for (cursor, complete) in [(own, true), (other, false)] {
+        let tab = shard.open(user("alice", &[]), None);
+        shard.call(tab, "1", "Resume", &json!([cursor]));
+        assert_eq!(answer(&shard.hear(tab), "1")["result"]["complete"], complete);
+    }
+}
+
+/// A new log may repeat it, and a repeated event does not come live.
+#[test]
+fn what_is_retained_from_the_log_before_is_told_to_who_connects_to_the_new_one() {
+    let mut shard = OneShard::new(&Limits::default());
+    let flag = json!({ "org": "acme", "flag": "beta", "enabled": true, "revision": 1 });
+    shard.publish("license.FlagToggled", &flag);
+    shard.make_anew();
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Cursor", &json!([]));
+    let heard = shard.hear(tab);
+    assert!(heard.iter().any(|message| message["target"] == "featureFlag"), "{heard:?}");
+}
