@@ -141,12 +141,17 @@ mod tests {
         Version { revision, place: Place { partition: 0, offset: 0, time }, value: time }
     }
 
+    /// What counts, which is the same whether much or nothing beyond it is remembered.
     fn current(said: &[Version<i64>]) -> Option<i64> {
-        let mut versions = Versions::default();
-        for version in said {
-            versions.add(version.clone(), Memory::NONE);
-        }
-        versions.current().map(|version| version.value)
+        let [little, much] = [Memory::NONE, Memory { versions: 100, horizon: 0 }].map(|memory| {
+            let mut versions = Versions::default();
+            for version in said {
+                versions.add(version.clone(), memory);
+            }
+            versions.current().map(|version| version.value)
+        });
+        assert_eq!(little, much, "{said:?}");
+        much
     }
 
     #[test]
