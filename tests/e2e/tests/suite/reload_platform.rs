@@ -166,9 +166,9 @@ async fn an_authorizer_that_cannot_be_asked_leaves_routes_hubs_and_limits_as_the
     write(&node, "ca.pem", &format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
     let authorizer = "[authorizer.lists]\nurl = \"https://lists.example/{list}\"\nca_file = \"ca.pem\"\n";
     let hub = format!("{authorizer}[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]");
-    replace(&node, &format!("[hub.\"{HUB}\"]"), &hub);
+    node.edit_config(&format!("[hub.\"{HUB}\"]"), &hub);
     write(&node, "routes.toml", &ALERTS.replace("{title}", "other: {title}"));
-    reload(&node, "faulty").await;
+    node.reload("faulty").await;
     let told = node.lines("the configuration has a fault: all stays as it was");
     let fault = told[0]["fault"].as_str().expect("a fault");
     assert!(fault.contains("the authorizer `lists` cannot be asked"), "{fault}");
@@ -176,7 +176,7 @@ async fn an_authorizer_that_cannot_be_asked_leaves_routes_hubs_and_limits_as_the
     still_hears(&node, &mut tab, "by the routes of before").await;
 
     fs::write(node.config(), before).expect("written");
-    reload(&node, "unchanged").await;
+    node.reload("unchanged").await;
     node.publish(&[NewEvent::alert("acme", "by others")]).await;
     assert_eq!(tab.expect("toast").await["title"], "other: by others");
 }
