@@ -29,7 +29,7 @@ use crate::pipeline::replay::filter::Extent;
 use crate::pipeline::replay::state::{Next, ReplayState};
 use crate::pipeline::throttle::Throttles;
 use crate::pipeline::{RecentRecords, Written};
-use crate::projection::{ConnectionEffect, HubTag, Projection, ReadTimes, open_cursor, seal_cursor};
+use crate::projection::Projection;
 use crate::scene::{BOUNDS, Scene, claims};
 use crate::seal::Seal;
 use crate::vocabulary::Identity;
@@ -258,21 +258,6 @@ impl OneShard {
         self.core.link_lost(tab);
         self.settle();
         answer(&heard, "where")["result"].as_str().expect("a cursor").to_owned()
-    }
-
-    /// The same cursor as another hub gives it.
-    pub(super) fn of_hub(&self, cursor: &str, path: &str) -> String {
-        let position = open_cursor(&self.seal, cursor).expect("an own cursor").position;
-        seal_cursor(&self.seal, &position, &ReadTimes::default(), HubTag::of(path), false)
-    }
-
-    /// The log is made anew, and the node goes on at the begin of the new one.
-    pub(super) fn make_anew(&mut self) {
-        let start = Position::start(2);
-        self.groups.fold(|known| known.renew(start.clone(), true));
-        self.core.apply(&ConnectionEffect::Renewed(start.clone()));
-        self.groups.pass(&start);
-        self.settle();
     }
 
     /// The tab's link takes so many bytes more.

@@ -2,12 +2,31 @@
 
 use std::time::Duration;
 
+use fanfare_broker::Position;
 use serde_json::{Value, json};
 
 use super::{Limits, OneShard, answer, titles, user};
+use crate::projection::{ConnectionEffect, HubTag, ReadTimes, open_cursor, seal_cursor};
 
 /// Beyond the time within which two evictions are too many.
 const LATER: Duration = Duration::from_secs(61);
+
+impl OneShard {
+    /// The same cursor as another hub gives it.
+    fn of_hub(&self, cursor: &str, path: &str) -> String {
+        let position = open_cursor(&self.seal, cursor).expect("an own cursor").position;
+        seal_cursor(&self.seal, &position, &ReadTimes::default(), HubTag::of(path), false)
+    }
+
+    /// The log is made anew, and the node goes on at the begin of the new one.
+    fn make_anew(&mut self) {
+        let start = Position::start(2);
+        self.groups.fold(|known| known.renew(start.clone(), true));
+        self.core.apply(&ConnectionEffect::Renewed(start.clone()));
+        self.groups.pass(&start);
+        self.settle();
+    }
+}
 
 /// Resumes behind a cursor until nothing more is said to be there: what each call told, and its answer.
 fn walk(shard: &mut OneShard, tab: super::Key, mut cursor: String) -> Vec<(Vec<String>, Value)> {
