@@ -11,7 +11,7 @@ use super::{Core, Key};
 use crate::connection::ConnectionId;
 use crate::groups::Delivery;
 use crate::vocabulary::name::GroupName;
-use crate::vocabulary::{Identity, Place};
+use crate::vocabulary::{Identity, Membership, Place};
 
 /// The most memory of the calls of one connection: beyond half of it nothing more is read, and one read adds less.
 const MOST_CALLS: usize = 256 * 1024;
@@ -43,12 +43,6 @@ impl Core {
             .filter_map(|(key, tab)| Some((key, tab.identity.as_ref()?, tab.subscriptions.live_from.as_ref()?)))
     }
 
-    /// The groups that a connection has joined by methods.
-    pub(crate) fn joined(&self, key: Key) -> Vec<GroupName> {
-        let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
-        joined.into_iter().flat_map(|joined| joined.iter().map(|joined| joined.membership.group.clone())).collect()
-    }
-
     /// The groups that a connection has joined for orgs that are not its own, and from where each is live.
     pub(crate) fn foreign(&self, key: Key) -> Vec<(GroupName, Id, Position)> {
         let joined = self.connections.get(key).map(|tab| &tab.subscriptions.joined);
@@ -56,6 +50,13 @@ impl Core {
         foreign
             .filter_map(|one| Some((one.membership.group.clone(), one.org.clone()?, one.live_from.clone())))
             .collect()
+    }
+
+    /// All groups of a connection, each with when it was granted as the connection was let in.
+    pub(crate) fn granted(&self, key: Key) -> Vec<Membership> {
+        let Some(tab) = self.connections.get(key) else { return Vec::new() };
+        let joined = tab.subscriptions.joined.iter().map(|joined| &joined.membership);
+        tab.subscriptions.memberships.iter().chain(joined).cloned().collect()
     }
 
     /// The groups that a connection is in by its claims and grants.

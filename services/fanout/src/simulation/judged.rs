@@ -13,7 +13,7 @@ use crate::groups::Delivery;
 use crate::pipeline::Window;
 use crate::shard::Observed;
 use crate::vocabulary::name::GroupName;
-use crate::vocabulary::{Identity, Place};
+use crate::vocabulary::{Identity, Membership, Place};
 
 /// How many frames of one client a shard takes at most (rule 7.2): at once, in a second, and beyond both with one read.
 const FRAMES: (f64, f64, f64) = (4_000.0, 1_000.0, 4_000.0);
@@ -28,8 +28,8 @@ pub(super) struct Judged {
     last_live: BTreeMap<(u64, u32), u64>,
     /// When each notification that came live was stored, and how many records the node had folded then.
     heard: HashMap<String, (i64, usize)>,
-    /// Of each list that it joined: how many records the node had learnt from then.
-    pub(super) joined_at: HashMap<GroupName, usize>,
+    /// Its groups, and how many records the node had learnt from when it was let into each with these grants.
+    let_in: Vec<(Membership, usize)>,
     /// Of a replay of its URL: whether it was complete, and from where on it is live.
     pub(super) resumed: Option<(bool, Position)>,
     /// From where it goes on in a new stream.
@@ -38,8 +38,8 @@ pub(super) struct Judged {
 
 impl Judged {
     pub(super) fn new(identity: Identity, began: Instant) -> Self {
-        let (last_live, heard, joined_at) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        Self { identity, began, sent: FrameCount::default(), last_live, heard, joined_at, resumed: None, renewed: None }
+        let (last_live, heard, let_in) = (BTreeMap::new(), HashMap::new(), Vec::new());
+        Self { identity, began, sent: FrameCount::default(), last_live, heard, let_in, resumed: None, renewed: None }
     }
 }
 
@@ -58,13 +58,10 @@ impl SimulatedShard {
                     let Some(judged) = self.judged.get(&key) else { continue };
                     for group in groups {
                         let user = judged.identity.claims().user.clone();
-                        let learnt = match group.shape() {
-                            "list:{}" => judged.joined_at.get(&group).copied().unwrap_or_default(),
-                            // Its grants are looked at anew with each event of them.
-                            "crew:{}" => self.learnt,
-                            _ => continue,
-                        };
-                        self.told.push(Told { user, group, place, learnt });
+                        if matches!(group.shape(), "list:{}" | "crew:{}") {
+                            let learnt = judged.learnt_when_let_in(&group);
+                            self.told.push(Told { user, group, place, learnt });
+                        }
                     }
                 }
                 Observed::Renewed(key, from) => {
@@ -119,6 +116,17 @@ impl SimulatedShard {
 }
 
 impl Judged {
+    /// Notes which groups it is in.
+    pub(super) fn note_groups(&mut self, groups: Vec<Membership>, learnt: usize) {
+        let before = std::mem::take(&mut self.let_in);
+        let at = |group: &Membership| before.iter().find(|(known, _)| known == group).map_or(learnt, |(_, at)| *at);
+        self.let_in = groups.into_iter().map(|group| (group.clone(), at(&group))).collect();
+    }
+
+    fn learnt_when_let_in(&self, group: &GroupName) -> usize {
+        self.let_in.iter().find(|(known, _)| known.group == *group).map(|(_, at)| *at).unwrap_or_default()
+    }
+
     /// A client that sends too much takes no more of a shard than its rate: what is wrong if it does.
     pub(super) fn took(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
         self.sent.take(bytes);

@@ -82,8 +82,6 @@ pub(super) struct SimulatedShard {
     heard_unasked: BTreeSet<ConnectionId>,
     ticked: i64,
     pub(super) broken: Vec<String>,
-    /// How many records its node had learnt from when it did something last.
-    pub(super) learnt: usize,
     /// What replays told of lists.
     pub(super) told: Vec<Told>,
 }
@@ -123,7 +121,6 @@ impl SimulatedShard {
             heard_unasked: BTreeSet::new(),
             ticked: 0,
             broken: Vec::new(),
-            learnt: 0,
             told: Vec::new(),
         }
     }
@@ -302,12 +299,9 @@ impl SimulatedShard {
         }
         self.heard_unasked.extend(self.core.heard_unasked());
         self.drain(view);
-        self.learnt = view.learnt;
         self.heard_unasked.extend(self.core.heard_unasked());
         for (key, judged) in &mut self.judged {
-            for group in self.core.joined(*key) {
-                judged.joined_at.entry(group).or_insert(view.learnt);
-            }
+            judged.note_groups(self.core.granted(*key), view.learnt);
         }
         self.observe();
         self.broken.extend(self.core.wrong());
