@@ -317,13 +317,18 @@ impl Node {
         fs::write(self.config(), text.replacen(from, to, 1)).expect("written");
     }
 
-    /// A metric's value, summed over its labels that hold `part`.
+    /// A metric's value, with or without the ending of counters in its name, summed over its labels that hold `part`.
     ///
     /// # Panics
     /// If the operator's port does not answer.
     pub async fn metric(&self, name: &str, part: &str) -> f64 {
         let text = Request::get("/metrics").send(self.admin_listen).await.expect("metrics").expect(200).text();
-        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
+        // The name of another series may begin with this one.
+        let is_of = |line: &str| {
+            let rest = line.strip_prefix(name).map(|rest| rest.strip_prefix("_total").unwrap_or(rest));
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        };
+        let lines = text.lines().filter(|line| is_of(line) && line.contains(part));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value)
     }
 

@@ -169,7 +169,7 @@ async fn an_authorizer_that_cannot_be_asked_leaves_routes_hubs_and_limits_as_the
     node.edit_config(&format!("[hub.\"{HUB}\"]"), &hub);
     write(&node, "routes.toml", &ALERTS.replace("{title}", "other: {title}"));
     node.reload("faulty").await;
-    let told = node.lines("the configuration has a fault: all stays as it was");
+    let told = node.lines("the changed configuration has a fault: the one before stays in use");
     let fault = told[0]["fault"].as_str().expect("a fault");
     assert!(fault.contains("the authorizer `lists` cannot be asked"), "{fault}");
     assert_eq!(admitted(&node, "/hubs/two", &Token::user("bob", "acme")).await, Err(404));

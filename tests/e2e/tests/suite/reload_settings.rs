@@ -117,7 +117,7 @@ async fn other_bounds_of_queues_resumes_and_groups_hold_for_open_tabs() {
     tab.invoke("Watch", json!(["3"])).await.expect_err("no more");
     // A queue holds two events, and how large those are changes with a start alone.
     change(&node, "[limits]", "[limits]\nevent_bytes = 16384\nqueue_bytes = 65536", "faulty").await;
-    let told = node.lines("the configuration has a fault: all stays as it was");
+    let told = node.lines("the changed configuration has a fault: the one before stays in use");
     assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("at least 262144, twice")), "{}", told[0]);
     change(&node, "event_bytes = 16384\nqueue_bytes = 65536", "queue_bytes = 524288", "applied").await;
     still_hears(&node, &mut tab, "last").await;
