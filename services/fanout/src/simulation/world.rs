@@ -171,7 +171,7 @@ impl World {
     fn replay_letters(&mut self) {
         let incarnation = self.log.incarnation();
         let of_this_log = |(of, record): (u64, Record)| (of == incarnation).then_some(record);
-        let at = self.random.below(self.nodes.len());
+        let Some(at) = self.nodes.iter().position(|node| !node.unknown.is_empty()) else { return };
         let letters: Vec<Record> = self.nodes[at].unknown.drain(..).filter_map(of_this_log).collect();
         if !self.log.available {
             return;
