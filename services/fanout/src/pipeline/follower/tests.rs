@@ -229,7 +229,7 @@ fn an_end_of_a_log_that_was_made_anew_is_not_waited_for() {
     node.answer(Ok(Answer::At(at(1, 21))));
     assert_eq!(node.next().1, Ask::Window(WINDOW));
     node.answer(Ok(Answer::At(Position::start(2))));
-    assert_eq!(node.next().1, Ask::Head, "the end of the new one");
+    assert_eq!(node.next(), (vec!["wait 100".to_owned()], Ask::Head), "the end of the new one");
 
     let mut node = Node::following();
     node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
@@ -250,5 +250,5 @@ fn the_state_of_yet_another_log_is_not_taken_for_that_of_the_one_that_is_followe
     assert_eq!(node.next().1, Ask::OpenState, "once its window was told");
     node.answer(Ok(Answer::At(Position::start(3))));
     let (done, ask) = node.next();
-    assert_eq!((done, ask), (vec!["replaced".to_owned(), "not ready".to_owned()], Ask::Head));
+    assert_eq!((done.join(", ").as_str(), ask), ("replaced, not ready, wait 200", Ask::Head));
 }
