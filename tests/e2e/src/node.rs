@@ -320,8 +320,9 @@ impl Node {
     /// A metric's value, with or without the ending of counters in its name, summed over its labels that hold `part`.
     ///
     /// # Panics
-    /// If the operator's port does not answer.
+    /// If the operator's port does not answer, or `name` is more than a name.
     pub async fn metric(&self, name: &str, part: &str) -> f64 {
+        assert!(!name.contains(['{', ' ']), "no whole name: {name:?}");
         let text = Request::get("/metrics").send(self.admin_listen).await.expect("metrics").expect(200).text();
         // The name of another series may begin with this one.
         let is_of = |line: &str| {

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 async fn freed(node: &Node, transport: &str) {
     let began = Instant::now();
     until("a node without connections", async || {
-        (node.metric("fanfare_connections{", transport).await == 0.0).then_some(())
+        (node.metric("fanfare_connections", transport).await == 0.0).then_some(())
     })
     .await;
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
@@ -31,7 +31,7 @@ async fn a_client_that_never_polls_again_is_freed() {
     let id = token(to).await;
     ask(to, &format!("GET /open?id={id} HTTP/1.1"), "").await.is("200 OK", "");
     post(to, &id, HANDSHAKE).await.is("200 OK", "");
-    assert_eq!(node.metric("fanfare_connections{", "LongPolling").await, 1.0);
+    assert_eq!(node.metric("fanfare_connections", "LongPolling").await, 1.0);
     freed(&node, "LongPolling").await;
     post(to, &id, "x").await.is("404 Not Found", "No Connection with that ID");
 }
@@ -102,7 +102,7 @@ async fn an_event_stream_that_is_not_read_ends_alone() {
         let event = NewEvent::new("system.Alert", &format!("big-{at}"), &body).header("ce-org", "acme");
         node.publish(&[event]).await;
         assert_eq!(other.expect("toast").await["title"], format!("big-{at}"), "the others get everything in time");
-        if node.metric("fanfare_connections{", "ServerSentEvents").await == 0.0 {
+        if node.metric("fanfare_connections", "ServerSentEvents").await == 0.0 {
             assert!(at > 3, "a moment without reading is no reason");
             return;
         }

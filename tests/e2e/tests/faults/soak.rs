@@ -73,7 +73,7 @@ async fn tell_resumes(kind: Kind, seed: u64, cluster: &Cluster) {
     for (node, at) in cluster.nodes.iter().enumerate() {
         let mut told = format!("seed {seed} {} node {}:", kind.name(), node + 1);
         for outcome in ["complete", "incomplete", "cut", "too_slow", "unknown_cursor"] {
-            let count = at.metric("fanfare_resumes_total{", &format!("\"{outcome}\"")).await;
+            let count = at.metric("fanfare_resumes_total", &format!("\"{outcome}\"")).await;
             told.push_str(&format!(" {count} resumes {outcome},"));
         }
         let slow = at.metric("fanfare_slow_consumers_total", "").await;

@@ -65,7 +65,7 @@ async fn polls_that_were_left_do_not_cost_their_user_a_replay() {
             tab.expect("toast").await;
         }
         until("the end of the poll's connection", async || {
-            (node.metric("fanfare_connections{", "LongPolling").await == 0.0).then_some(())
+            (node.metric("fanfare_connections", "LongPolling").await == 0.0).then_some(())
         })
         .await;
     }
