@@ -43,19 +43,23 @@ impl Projection {
 }
 
 impl Projection {
-    /// Whether the current notification of a slot is after `until`, for one of the groups that `is_in` knows, or
-    /// removed it: then it comes live, or has come, and an older value must not come after it (rule 2.9).
+    /// Whether an event of the log that a replay has reached at `place` is overtaken by its slot's current notification,
+    /// which goes to one of the groups that `is_in` knows, or removed the value: the older must not come after it (rule 2.9).
+    ///
+    /// If the current one is after `until`, it comes live, or has come. If it is in another partition, nothing says that
+    /// the replay tells it after the older one, or at all: it may be before the cursor, or before the window.
     #[must_use]
-    pub fn comes_newer(
+    pub fn is_overtaken(
         &self,
         route: &Route,
-        event: &Event,
+        (event, place): (&Event, Place),
         until: &Position,
         is_in: impl Fn(&GroupName) -> bool,
     ) -> bool {
         let Some(slot) = Slot::of(route, event) else { return false };
-        let Some((place, mut groups)) = self.retained.current(&slot) else { return false };
-        if until.incarnation() != self.position.incarnation() || place.is_within(until) {
+        let Some((current, mut groups)) = self.retained.current(&slot) else { return false };
+        let is_in_order = current.partition == place.partition && current.is_within(until);
+        if until.incarnation() != self.position.incarnation() || is_in_order {
             return false;
         }
         match groups.next() {
@@ -128,5 +132,30 @@ mod tests {
             let record = roles(&mut scene, user, revision);
             assert_eq!(is_overtaken(&known, &scene, &record), overtaken, "{revision} of {user}");
         }
+    }
+
+    /// A replay of a window without the removal told a tab the flag that was removed.
+    #[test]
+    fn what_another_partition_has_overtaken_is_not_sent_again() {
+        let mut scene = Scene::demo();
+        let flag =
+            |revision: u32| format!(r#"{{"org": "acme", "flag": "dark", "enabled": true, "revision": {revision}}}"#);
+        let older = scene.event("license.FlagToggled", &flag(1));
+        let newer = scene.event("license.FlagToggled", &flag(2));
+        let removed = scene.event("license.FlagRemoved", r#"{"org": "acme", "flag": "dark", "revision": 3}"#);
+        let removed = Record { partition: 1, ..removed };
+        let is_overtaken = |known: &[&Record], record: &Record, is_in: bool| {
+            let known = knows(&scene, known);
+            let event = scene.decode(record);
+            let place = (&*event, Place::of(record));
+            let matched = scene.routes.route(&event);
+            matched.iter().any(|matched| known.is_overtaken(matched.route, place, known.position(), |_| is_in))
+        };
+        assert!(is_overtaken(&[&older, &removed], &older, true), "the removal has groups no more");
+        assert!(!is_overtaken(&[&older, &newer], &older, true), "the replay tells both in their order");
+        let newer = Record { partition: 1, ..newer };
+        assert!(is_overtaken(&[&older, &newer], &older, true));
+        assert!(!is_overtaken(&[&older, &newer], &newer, true));
+        assert!(!is_overtaken(&[&older, &newer], &older, false), "the newer value is for others");
     }
 }

@@ -345,13 +345,13 @@ impl Core {
         owed && !(kept(Rule::NeverTurnsBack) && self.turns_back(tab, replay, event, notification))
     }
 
-    /// Whether something newer was sent before, or follows in the replay (rule 2.9).
+    /// Whether something newer is known that was sent before, comes live, or may not be told behind it (rule 2.9).
     fn turns_back(&self, tab: &Tab, replay: &Replaying, event: &Replayed, notification: &Notification) -> bool {
         let route = &notification.route;
         let is_in = |group: &GroupName| tab.subscriptions.holds(group);
         let is_overtaken = self.context.groups.read(|known| {
             known.had_newer(route, &event.event, &replay.after)
-                || known.comes_newer(route, &event.event, &replay.until, is_in)
+                || known.is_overtaken(route, (&event.event, event.place), &replay.until, is_in)
         });
         is_overtaken
             || route.conflation_key(&event.event, &notification.groups).is_some_and(|key| {
