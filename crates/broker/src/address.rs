@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told() {
+    fn bad_addresses_are_reported() {
         for (wrong, expected) in [
             ("amqp://a:1", "there is no broker \"amqp\" (it begins with nats:// or kafka://)"),
             ("", "there is no broker \"\" (it begins with nats:// or kafka://)"),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_after_a_restart_from_where_it_was_kept() {
+    fn it_continues_after_a_restart_from_where_it_was_kept() {
         let mut before = AgeClock::begin(0, seconds(0));
         before.pass(3 * DAY, seconds(60));
         let mut after = AgeClock::begin(before.now(), seconds(0));

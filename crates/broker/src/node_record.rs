@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_each_pair_is_kept_and_a_removal_is_told() {
+    fn the_newest_of_each_pair_is_kept_and_a_removal_is_returned() {
         let mut table = NodeTable::default();
         for (what, body) in [("lease", "1"), ("group", "x"), ("lease", "2")] {
             table.tell(record("a", what, body));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn removals_are_bounded_and_who_may_have_missed_one_begins_anew() {
+    fn removals_are_bounded_and_a_reader_that_may_have_missed_one_starts_over() {
         let mut table = NodeTable::default();
         table.tell(record("a", "first", "x"));
         for n in 0..=REMOVALS_KEPT {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_broker_could_carry_is_refused() {
+    fn messages_that_no_broker_could_carry_are_refused() {
         let limits = Limits::default();
         record("a", "b", "").check(&limits).expect("a removal");
         assert!(record("", "b", "").check(&limits).is_err());

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_encoded_is_refused() {
+    fn text_that_is_not_canonically_encoded_is_refused() {
         for wrong in ["a.b", "a/b", "_", "%", "%2", "%2e", "%FF", "a%zz", "%61cme"] {
             assert_eq!(decode(wrong), None, "{wrong}");
         }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_its_hash_and_stands_in_a_header() {
+    fn a_long_value_is_hashed_and_travels_in_a_header() {
         let (fits, long) = ("a".repeat(200), "a".repeat(201));
         assert_eq!(as_part(&fits), fits);
         assert_eq!(value(&fits, None), Some(fits));

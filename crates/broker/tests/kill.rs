@@ -130,7 +130,7 @@ fn assert_whole(records: &[Record], answers: &[Answer]) {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_kill_9() {
+async fn acknowledged_records_survive_kill_9() {
     let folder = TempDir::new().expect("a folder");
     let mut answers: Vec<Answer> = Vec::new();
     let mut head = 0;

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_the_specification_says() {
+    fn values_are_encoded_as_specified() {
         let text = |text: &str| Value::String(text.into());
         let symbols = r#"{"type": "enum", "name": "E", "symbols": ["A", "B"]}"#;
         let numbers = r#"{"type": "array", "items": "long"}"#;

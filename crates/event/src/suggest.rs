@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_words_are_found_and_far_ones_are_not() {
+    fn similar_words_are_suggested_and_others_are_not() {
         let known = ["flag", "enabled", "changed_by"];
         assert_eq!(nearest("flga", known), Some("flag"));
         assert_eq!(nearest("flag_name", known), Some("flag"));

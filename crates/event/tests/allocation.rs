@@ -97,7 +97,7 @@ fn kinds() -> Registry {
 
 /// A flag is what most bodies are: it costs its values and the list of them, and no more.
 #[test]
-fn a_plain_record_takes_no_more_allocations_than_it_has_texts() {
+fn a_plain_record_costs_no_more_allocations_than_it_has_texts() {
     let registry = Registry::builtin();
     let event_type = registry.event_type("license.FlagToggled").expect("its type");
     let json =

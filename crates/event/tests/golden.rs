@@ -37,7 +37,7 @@ fn each(mut check: impl FnMut(&Registry, &Schema)) {
 }
 
 #[test]
-fn every_version_decodes_to_what_it_said() {
+fn every_version_decodes_to_its_own_values() {
     each(|registry, schema| {
         let record = registry.decode(&body(schema)).unwrap_or_else(|error| panic!("{schema:?}: {error}"));
         assert_eq!(record.event_type().name(), &schema.event_type);

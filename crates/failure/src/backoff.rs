@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_wait_do_not_wait_for_the_same_time() {
+    fn two_waiters_wait_for_different_times() {
         for failures in [1, 2, 5, 50] {
             let pauses: Vec<_> = (0..20).map(|_| BACKOFF.after(failures)).collect();
             let (half, all) = (BACKOFF.nominal(failures) / 2, BACKOFF.nominal(failures));

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_from_the_outermost_on_and_once() {
+    fn causes_are_listed_from_the_outermost_and_once() {
         let refused = Failed("connection refused", None);
         let connect = Failed("cannot connect: connection refused", Some(Box::new(refused)));
         let request = Failed("the request failed", Some(Box::new(connect)));

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_headers_are_told() {
+    fn unreadable_headers_are_reported() {
         assert!(attributes("no json").is_err_and(|reason| reason.contains("list of pairs")));
         assert!(attributes("[[\"ce-id\",\"1\"]]").is_err_and(|reason| reason.contains("not valid")));
     }

@@ -166,7 +166,7 @@ mod tests {
 
     /// Rows that were stored behind the loss are there, and say nothing of those before it.
     #[test]
-    fn what_was_published_since_hides_nothing() {
+    fn later_publishes_do_not_hide_a_loss() {
         let newer = (701..=1000).rev().map(|seq| row(seq, GOOD + 1, 0, seq as u64 - 400));
         let older = (1..=700).rev().map(|seq| row(seq, GOOD, 0, seq as u64));
         let rows: Vec<_> = newer.chain(older).collect();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_intact_says_nothing_of_another() {
+    fn an_intact_partition_proves_nothing_about_another() {
         let quiet = (1001..=3000).rev().map(|seq| row(seq, GOOD, 2, seq as u64));
         let lossy = (1..=1000).rev().map(|seq| row(seq, GOOD - 1, 0, seq as u64));
         let rows: Vec<_> = quiet.chain(lossy).collect();

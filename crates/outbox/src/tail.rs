@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_given_out_before_tells_it_too() {
+    fn an_offset_that_is_given_out_twice_shows_a_lost_end() {
         let tail = Tail::default();
         let head = Position::from_parts(7, [(0, 100)]);
         let (first, second) = (tail.before(), tail.before());

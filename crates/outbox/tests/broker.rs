@@ -25,7 +25,7 @@ async fn records(broker: &Arc<dyn Broker>) -> Vec<Record> {
 }
 
 #[tokio::test]
-async fn what_is_committed_is_in_the_log_in_order_and_once() {
+async fn committed_rows_are_in_the_log_in_order_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let broker = open(&folder);
     let database = Database::new().await;
@@ -49,7 +49,7 @@ async fn what_is_committed_is_in_the_log_in_order_and_once() {
 }
 
 #[tokio::test]
-async fn what_is_published_is_kept_until_the_horizon_has_passed() {
+async fn published_rows_are_kept_until_the_horizon_has_passed() {
     let folder = tempfile::tempdir().unwrap();
     let broker = open(&folder);
     let database = Database::new().await;
@@ -72,7 +72,7 @@ async fn what_is_published_is_kept_until_the_horizon_has_passed() {
 }
 
 #[tokio::test]
-async fn an_event_keeps_its_order_by_its_org_or_else_its_user() {
+async fn events_are_ordered_by_org_else_by_user() {
     let folder = tempfile::tempdir().unwrap();
     let broker = open(&folder);
     let publisher = BrokerPublisher::new(Arc::clone(&broker));
@@ -84,7 +84,7 @@ async fn an_event_keeps_its_order_by_its_org_or_else_its_user() {
 }
 
 #[tokio::test]
-async fn what_no_broker_will_take_is_rejected_and_the_rest_waits() {
+async fn rows_that_no_broker_accepts_are_rejected_and_the_rest_waits() {
     let folder = tempfile::tempdir().unwrap();
     let broker = open(&folder);
     let publisher = BrokerPublisher::new(Arc::clone(&broker));

@@ -67,7 +67,7 @@ async fn rows_become_events_in_their_order() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_parked_with_the_column_at_fault() {
+async fn rows_that_are_no_events_are_parked_with_the_column_at_fault() {
     let table = Table::new().await;
     table.insert("1", "nothing", None, "{}").await;
     table.insert("2", "shop.Unknown", None, "{}").await;

@@ -129,7 +129,7 @@ async fn a_failing_org_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_rejected_event_is_parked_with_the_reason_and_its_org_goes_on() {
+async fn a_rejected_event_is_parked_with_its_reason_and_its_org_continues() {
     let database = Database::new().await;
     let outbox = database.outbox().await;
     let recorder = Recorder::new(|event, attempts| match event.attributes.id.as_str() {
@@ -337,7 +337,7 @@ async fn the_relay_counts_what_it_does() {
 }
 
 #[tokio::test]
-async fn the_relay_goes_on_when_its_database_is_back() {
+async fn the_relay_continues_when_its_database_is_back() {
     let database = Database::new().await;
     let outbox = database.outbox().await;
     let recorder = Recorder::accepting();

@@ -22,7 +22,7 @@ const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 const STATE_EACH: u32 = 10;
 
 #[tokio::test]
-async fn what_nats_forgets_under_load_is_published_again_in_order_and_once() {
+async fn events_that_nats_forgets_under_load_are_published_again_in_order_and_once() {
     loses(Duration::from_secs(2)).await;
 }
 

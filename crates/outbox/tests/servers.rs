@@ -54,7 +54,7 @@ impl Server {
 }
 
 #[tokio::test]
-async fn what_is_committed_while_nats_is_killed_arrives_in_order() {
+async fn rows_committed_while_nats_is_killed_arrive_in_order() {
     let server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("the outbox on NATS", &why),
@@ -67,7 +67,7 @@ async fn what_is_committed_while_nats_is_killed_arrives_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_committed_while_kafka_is_killed_arrives_in_order() {
+async fn rows_committed_while_kafka_is_killed_arrive_in_order() {
     let server = match KafkaServer::start().await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("the outbox on Kafka", &why),
@@ -88,7 +88,7 @@ async fn what_is_committed_while_kafka_is_killed_arrives_in_order() {
 /// Two of three servers are away, so that `min.insync.replicas` is not met and no publish is answered.
 #[tokio::test]
 #[ignore = "three servers, for soaking"]
-async fn what_is_committed_with_too_few_replicas_in_sync_waits_and_arrives_in_order() {
+async fn rows_committed_with_too_few_replicas_in_sync_wait_and_arrive_in_order() {
     let more = "min.insync.replicas=2\ndefault.replication.factor=3\nreplica.lag.time.max.ms=2000\n";
     let mut servers = match KafkaServer::start_cluster(3, more).await {
         Ok(servers) => servers,
@@ -110,7 +110,7 @@ async fn what_is_committed_with_too_few_replicas_in_sync_waits_and_arrives_in_or
 }
 
 #[tokio::test]
-async fn what_nats_forgets_is_published_again_and_once() {
+async fn events_that_nats_forgets_are_published_again_and_once() {
     let mut server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("the outbox on a store that is rolled back", &why),
@@ -167,7 +167,7 @@ fn rights(producer: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_event_that_its_producer_has_no_right_to_does_not_hold_up_the_others() {
+async fn a_forbidden_event_does_not_delay_the_others() {
     let few = rights(r#""state.*.license.>""#);
     let mut server = match NatsServer::start_with(Version::Current, |_| few.clone()).await {
         Ok(server) => server,

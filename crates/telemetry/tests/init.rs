@@ -295,7 +295,7 @@ fn in_child_init_is_refused() {
 }
 
 #[test]
-fn what_the_environment_asks_for_and_is_not_there_is_refused_by_name() {
+fn missing_features_that_the_environment_asks_for_are_refused_by_name() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:4318");
     let file = std::env::temp_dir().join(format!("fanfare-no-certificate-{}", std::process::id()));
     std::fs::write(&file, "no certificate").expect("written");
@@ -314,7 +314,7 @@ fn what_the_environment_asks_for_and_is_not_there_is_refused_by_name() {
 }
 
 #[test]
-fn spans_of_a_service_that_is_told_so_go_nowhere() {
+fn spans_of_a_service_that_is_configured_so_go_nowhere() {
     let (endpoint, posts) = collector();
     let here = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
     for more in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_SAMPLER_ARG", "0")] {

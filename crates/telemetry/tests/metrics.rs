@@ -88,7 +88,7 @@ fn a_sender_cannot_make_time_series_without_end() {
 }
 
 #[test]
-fn what_is_behind_is_told_by_partition_and_beyond_the_limit_together() {
+fn the_lag_is_reported_by_partition_and_beyond_the_limit_together() {
     let mut registry = Registry::default();
     let metrics = FanoutMetrics::new(&mut registry);
     metrics.set_partitions((0..300).map(|partition| (partition, 10, 12)));

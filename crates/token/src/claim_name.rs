@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_as_it_stands_and_then_as_a_path() {
+    fn a_name_is_read_literally_first_and_then_as_a_path() {
         let claims = json!({
             "https://app.example/roles": 1,
             "realm_access": {"roles": 2},
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_told() {
+    fn bad_names_are_reported() {
         for (name, error) in [
             ("", ClaimNameError::Empty),
             ("a..b", ClaimNameError::Empty),

@@ -140,7 +140,7 @@ fn last_good_keys_serve_for_an_hour_after_failures_began() {
 }
 
 #[test]
-fn a_single_success_starts_the_hour_anew() {
+fn a_single_success_restarts_the_hour() {
     let mut policy = running();
     policy.next(seconds(300));
     policy.failed(seconds(300), 1.0);

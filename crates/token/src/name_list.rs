@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_exact_or_begin_so() {
+    fn names_match_exactly_or_by_prefix() {
         let some = list(&["acme", "tenant-*"]);
         let names = ["acme", "acme2", "tenant-7", "tenant-", "tenant", "*"];
         assert_eq!(names.map(|name| some.allows(name)), [true, false, true, true, false, false]);

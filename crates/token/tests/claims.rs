@@ -216,7 +216,7 @@ async fn a_verified_token_is_remembered_until_it_expires() {
 }
 
 #[test]
-fn wrong_configuration_is_told() {
+fn wrong_configuration_is_reported() {
     let build = |issuers: Vec<IssuerConfig>| Verifier::new(issuers, VerifierOptions::default()).unwrap_err();
     let good = || config(fixed_keys());
     let issuer = || ISSUER.to_owned();

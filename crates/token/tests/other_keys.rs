@@ -18,7 +18,7 @@ async fn outcome(verifier: &Verifier, index: usize) -> Result<(), TokenError> {
 }
 
 #[tokio::test]
-async fn a_token_of_a_key_that_was_taken_away_is_refused_although_it_was_verified_before() {
+async fn a_token_of_a_removed_key_is_refused_although_it_was_verified_before() {
     let verifier = verifier();
     assert_eq!(outcome(&verifier, 0).await, Ok(()));
     assert_eq!(outcome(&verifier, 1).await, Err(TokenError::UnknownKey));

@@ -59,7 +59,7 @@ async fn roles_are_lists_words_or_the_keys_of_a_map() {
 }
 
 #[tokio::test]
-async fn of_several_orgs_a_connection_chooses_one() {
+async fn a_connection_chooses_one_of_several_orgs() {
     for (value, org, orgs) in [
         (json!(["acme"]), Some("acme"), vec![]),
         (json!({ "acme": { "id": "1" } }), Some("acme"), vec![]),

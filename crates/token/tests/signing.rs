@@ -100,7 +100,7 @@ fn processes_that_start_together_agree_on_one_key() {
 }
 
 #[test]
-fn a_file_that_is_no_key_is_told_and_kept() {
+fn a_file_that_holds_no_key_is_reported_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("current.pem");
     std::fs::write(&path, "not a key").unwrap();

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_never_told_to_the_client() {
+    fn a_cause_is_never_sent_to_the_client() {
         let error = Error::internal("password of the database is hunter2");
         assert_eq!(error.to_string(), "internal error");
         assert!(error.with_causes().ends_with("hunter2"));

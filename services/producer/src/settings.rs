@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn auth_is_asked_where_its_keys_are_unless_it_is_said() {
+    fn the_address_of_auth_is_that_of_its_keys_unless_configured() {
         let url = |arguments: &[&str]| {
             let Command { settings } = Command::parse_from([&["x"], arguments].concat());
             settings.auth_url()

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_counts_for_a_second_and_a_failure_for_those_who_waited() {
+    fn an_answer_is_shared_for_a_second_and_a_failure_with_those_who_waited() {
         let at = Instant::now();
         let good = Asked { at, outcome: Ok(Arc::new(standing(0, true))) };
         let bad = Asked { at, outcome: Err(Denied::Unavailable("away".into())) };

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_demos_types_are_known_unless_they_are_said_not_to_be() {
+    fn the_demos_types_are_known_unless_excluded() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("relay.toml");
         let known = |schemas: &str| {

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_says_its_length_in_each_form() {
+    fn a_frame_holds_its_length_in_each_form() {
         for (length, head) in [(0, 2), (125, 2), (126, 4), (65_536, 10)] {
             assert_eq!(frame(TEXT, true, &vec![0; length]).len(), head + 4 + length);
         }

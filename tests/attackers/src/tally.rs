@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_has_a_name_only_if_its_close_says_why() {
+    fn a_close_has_a_label_only_if_it_has_a_reason() {
         let report = |close: Option<&str>| Report {
             endings: vec![Ending { close: close.map(str::to_owned), code: Some(1000) }],
             ..Report::default()

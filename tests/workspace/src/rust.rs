@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn binaries_and_tests_are_told_by_their_path() {
+    fn binaries_and_tests_are_recognised_by_their_path() {
         for path in
             ["services/auth/src/main.rs", "services/fanout/src/command/serve.rs", "a/build.rs", "a/src/bin/b.rs"]
         {

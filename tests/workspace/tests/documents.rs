@@ -42,7 +42,7 @@ fn broken(document: &SourceFile, target: &str) -> Option<String> {
 }
 
 #[test]
-fn a_broken_link_is_told() {
+fn a_broken_link_is_reported() {
     let document = SourceFile { path: "README.md".into(), text: "# Here\n".into() };
     for good in ["https://example.org/x", "#here", "Cargo.toml", "tests/workspace/src", "mailto:a@example.org"] {
         assert_eq!(broken(&document, good), None);

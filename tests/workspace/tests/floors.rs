@@ -120,7 +120,7 @@ fn is_broker_value(path: &str) -> bool {
 }
 
 #[test]
-fn a_floor_stands_on_those_below_it() {
+fn a_folder_imports_only_those_below_it() {
     let mut faults = Vec::new();
     for (height, floor) in FLOORS.iter().enumerate() {
         let above: Vec<&str> =
@@ -134,7 +134,7 @@ fn a_floor_stands_on_those_below_it() {
 }
 
 #[test]
-fn what_is_pure_neither_waits_nor_looks_at_a_clock() {
+fn pure_code_neither_waits_nor_reads_a_clock() {
     let mut faults = Vec::new();
     for floor in FLOORS {
         let pure: &[&str] = if floor.pure { IMPURE } else { &[] };

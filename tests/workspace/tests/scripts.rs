@@ -41,7 +41,7 @@ fn every_runner_is_understood() {
 
 /// It would double the time of the first `make run`; `BROKER=kafka` asks for it.
 #[test]
-fn what_make_run_builds_has_no_client_of_kafka() {
+fn the_build_of_make_run_has_no_kafka_client() {
     let script = std::fs::read_to_string(root().join("scripts/run.sh")).expect("the script");
     let build = script.split("cargo build").nth(1).and_then(|rest| rest.split("\n  mkdir").next()).expect("a build");
     let words: Vec<&str> = build.split_whitespace().collect();
@@ -62,7 +62,7 @@ fn what_make_run_builds_has_no_client_of_kafka() {
 
 /// The test hub turns the node's feature `embed` on, and cargo then builds the node with it, too.
 #[test]
-fn what_is_tested_and_released_is_built_without_the_test_hub() {
+fn tests_and_releases_are_built_without_the_test_hub() {
     let mixes = |line: &str| match line.matches("-p fanfare-").count() {
         0 => !line.contains("--exclude fanfare-testhub"),
         packages => packages > 1 && line.contains("-p fanfare-testhub"),

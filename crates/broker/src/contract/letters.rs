@@ -97,7 +97,7 @@ pub async fn a_record_is_found_by_its_place(fixture: &dyn Fixture) {
 
 /// A log that was made anew has other records in the same places: a letter about one of them takes the place of the
 /// old one.
-pub async fn a_letter_about_a_log_made_anew_is_kept(fixture: &dyn Faults) {
+pub async fn a_letter_about_a_recreated_log_is_kept(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish(&broker, event("old")).await;
     let old = take(&mut reader(&broker, &start(&broker).await).await, 1).await;

@@ -130,7 +130,7 @@ pub async fn whatever_nodes_say_comes_back(fixture: &dyn Fixture) {
 }
 
 /// A reader hears that the stream was made anew, and reads what is there now.
-pub async fn a_reader_of_nodes_hears_that_their_stream_was_made_anew(fixture: &dyn Faults) {
+pub async fn a_reader_of_node_records_reports_that_their_stream_was_recreated(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     while broker.head().await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -49,15 +49,15 @@ macro_rules! restart_suite {
             restart::a_reader_at_the_end_gets_nothing_old_after_a_kill,
             restart::state_is_read_whole_across_a_kill,
             restart::a_publisher_hears_of_the_outage_soon,
-            restart::a_log_made_anew_is_another_incarnation,
-            restart::a_reader_hears_that_the_log_was_made_anew,
+            restart::a_recreated_log_is_another_incarnation,
+            restart::a_reader_reports_that_the_log_was_recreated,
             restart::a_log_that_lost_its_end_is_another_incarnation,
             restart::a_log_that_lost_its_end_and_grew_again_is_another_incarnation,
             restart::a_purged_position_is_trimmed,
-            letters::a_letter_about_a_log_made_anew_is_kept,
+            letters::a_letter_about_a_recreated_log_is_kept,
             restart::a_reader_goes_on_above_a_purge,
             nodes::what_nodes_say_outlives_a_kill,
-            nodes::a_reader_of_nodes_hears_that_their_stream_was_made_anew,
+            nodes::a_reader_of_node_records_reports_that_their_stream_was_recreated,
         );
     };
 }
@@ -258,7 +258,7 @@ pub async fn a_publisher_hears_of_the_outage_soon(fixture: &dyn Faults) {
 }
 
 /// A position of a log that was made anew meanwhile is refused, also if the new one has grown beyond it.
-pub async fn a_log_made_anew_is_another_incarnation(fixture: &dyn Faults) {
+pub async fn a_recreated_log_is_another_incarnation(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 3)).await;
     let head = broker.head().await.expect("a head");
@@ -279,7 +279,7 @@ fn assert_other_incarnation(error: Option<BrokerError>) {
 
 /// A reader under which the log is made anew says so, instead of waiting for offsets of the old one or giving records
 /// of the new one as if they followed.
-pub async fn a_reader_hears_that_the_log_was_made_anew(fixture: &dyn Faults) {
+pub async fn a_reader_reports_that_the_log_was_recreated(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 3)).await;
     let mut live = reader(&broker, &start(&broker).await).await;

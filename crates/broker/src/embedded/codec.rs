@@ -230,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn a_letter_comes_back_as_it_was(
+        fn a_letter_decodes_as_it_was_encoded(
             message in any_message(), reason in ".{0,50}", time: i64, body_size: u64,
             partition: u32, offset: u64,
         ) {

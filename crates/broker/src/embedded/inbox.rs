@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_expected_back_join_the_group() {
+    fn expected_publishers_join_the_group() {
         let (queue, mut inbox) = inbox(&Options::default());
         push(&queue, 1);
         assert_eq!(group(&mut inbox), 1);

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn full_by_count_is_busy_and_gives_its_room_back() {
+    fn a_queue_that_is_full_by_count_refuses_and_frees_the_room() {
         let (queue, receiver) = Queue::new(2, 10_000);
         push(&queue, 1).expect("fits");
         push(&queue, 1).expect("fits");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn full_by_bytes_is_busy() {
+    fn a_queue_that_is_full_by_bytes_refuses() {
         let (queue, receiver) = Queue::new(100, 1000);
         push(&queue, 900).expect("fits");
         assert!(push(&queue, 200).expect_err("full").to_string().contains("busy"));

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_lost_is_named() {
+    fn possible_losses_are_named() {
         assert_eq!(kinds(SOUND, None), []);
         assert_eq!(kinds(TopicSettings { replicas: Some(1), ..SOUND }, Some(1)), [RiskKind::Replicas]);
         assert_eq!(kinds(SOUND, Some(5)), [RiskKind::Replicas]);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_no_risk() {
+    fn an_unknown_setting_is_no_risk() {
         assert_eq!(kinds(TopicSettings::default(), None), []);
         assert_eq!(kinds(TopicSettings { in_sync: Some("(not told)"), ..SOUND }, None), []);
     }

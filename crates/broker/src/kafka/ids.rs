@@ -20,7 +20,7 @@ pub(super) struct TopicIds {
 #[derive(Debug, Default)]
 struct Known {
     ids: BTreeMap<String, String>,
-    made_anew: Option<String>,
+    recreated: Option<String>,
 }
 
 impl TopicIds {
@@ -31,7 +31,7 @@ impl TopicIds {
         let told = known.ids.insert(topic.to_owned(), now.to_owned());
         let before = told.as_deref().unwrap_or(before);
         if before != NONE && before != now {
-            known.made_anew = Some(format!("the topic {topic} was made anew: its id was {before} and is {now}"));
+            known.recreated = Some(format!("the topic {topic} was made anew: its id was {before} and is {now}"));
         }
     }
 
@@ -41,8 +41,8 @@ impl TopicIds {
     }
 
     /// Says which topic got another id since the client began.
-    pub(super) fn made_anew(&self) -> Option<String> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).made_anew.clone()
+    pub(super) fn recreated(&self) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).recreated.clone()
     }
 }
 
@@ -63,9 +63,9 @@ mod tests {
         let ids = TopicIds::default();
         ids.hear("[thrd:main]: Topic events.auth changed id from AAAAAAAAAAAAAAAAAAAAAA to x7sb_Dk3SaSUXxF1dB1zzA");
         assert_eq!(ids.of("events.auth").as_deref(), Some("x7sb_Dk3SaSUXxF1dB1zzA"));
-        assert_eq!(ids.made_anew(), None);
+        assert_eq!(ids.recreated(), None);
         ids.hear("[thrd:main]: Topic events.auth changed id from AAAAAAAAAAAAAAAAAAAAAA to x7sb_Dk3SaSUXxF1dB1zzA");
-        assert_eq!(ids.made_anew(), None);
+        assert_eq!(ids.recreated(), None);
     }
 
     #[test]
@@ -74,13 +74,13 @@ mod tests {
             let ids = TopicIds::default();
             ids.hear("Topic a changed id from AAAAAAAAAAAAAAAAAAAAAA to one");
             ids.hear(&format!("Topic a changed id from {before} to two"));
-            let made = ids.made_anew().expect("made anew");
+            let made = ids.recreated().expect("made anew");
             assert!(made.contains("its id was one and is two"), "{made}");
         }
     }
 
     #[test]
-    fn other_lines_say_nothing() {
+    fn other_lines_are_ignored() {
         let ids = TopicIds::default();
         for line in ["", "Topic a partition count changed from 1 to 2", " changed id from ", "x changed id from a to b"]
         {

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_comes_back_as_it_was() {
+    fn a_letter_decodes_as_it_was_encoded() {
         let sent = sample(3, 7, "unreadable\nin two lines");
         let key = key(&sent);
         let out = outgoing("t", &key, &sent);

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn topics_that_cannot_be_told_apart_are_refused() {
+    fn topics_with_the_same_number_are_refused() {
         // Among a few thousand names two share their 20 bits.
         let many: Vec<String> = (0..5000).map(|n| format!("service-{n}")).collect();
         let error = Names::new("fanfare", "events", "state", &many).unwrap_err();

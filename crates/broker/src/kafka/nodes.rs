@@ -135,7 +135,7 @@ impl Told {
     async fn read(&mut self) -> Result<Vec<NodeRecord>, BrokerError> {
         let mut records = Vec::new();
         loop {
-            if let Some(reason) = self.ids.made_anew() {
+            if let Some(reason) = self.ids.recreated() {
                 return Err(BrokerError::OtherIncarnation { reason });
             }
             if let Some(error) = self.trouble.take()
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_has_written_is_nothing() {
+    fn foreign_records_are_ignored() {
         for key in ["", "lease", "a%61/lease", "a/~00", "a/b/c"] {
             assert_eq!(record(Some(key.as_bytes()), None::<&OwnedHeaders>, None), None, "{key}");
         }

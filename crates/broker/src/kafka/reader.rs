@@ -242,7 +242,7 @@ impl LogReader {
 
     /// The record that a message holds, if it was not given before.
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
-        if self.ids.made_anew().is_some() {
+        if self.ids.recreated().is_some() {
             return None;
         }
         let names = &self.cluster.names;
@@ -298,7 +298,7 @@ impl LogReader {
     }
 
     async fn step(&mut self) -> Result<Option<Vec<Record>>, BrokerError> {
-        if let Some(reason) = self.ids.made_anew() {
+        if let Some(reason) = self.ids.recreated() {
             return Err(BrokerError::OtherIncarnation { reason });
         }
         if let Some(error) = self.trouble.take() {

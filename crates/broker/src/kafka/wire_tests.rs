@@ -95,7 +95,7 @@ fn a_foreign_event_is_read_by_its_key_and_headers() {
 }
 
 #[test]
-fn what_fanfare_wrote_has_the_org_as_its_key() {
+fn records_written_by_fanfare_have_their_org_as_key() {
     let headers = [("fanfare_message_id", "1"), ("ce_type", "license.A"), ("ce_org", "acme")];
     let m = foreign(Stream::Events, Some("globex"), &headers);
     assert_eq!((m.org.as_deref(), m.key), (Some("globex"), None), "so that it is seen to differ from the header");

@@ -188,10 +188,10 @@ impl Memory {
     }
 
     /// Deletes the streams and makes them anew, empty.
-    pub fn make_anew(&self) {
+    pub fn recreate(&self) {
         self.set(|held| {
             let incarnation = held.clock.incarnation(held.log.incarnation());
-            held.log.make_anew(incarnation);
+            held.log.recreate(incarnation);
         });
     }
 }

@@ -49,13 +49,13 @@ impl Log {
             letters: BTreeMap::new(),
             nodes: NodeTable::default(),
         };
-        log.make_anew(incarnation);
+        log.recreate(incarnation);
         log
     }
 
     /// Deletes every record, as somebody does who makes the streams anew. Dead letters stay: they are a stream of
     /// their own.
-    pub fn make_anew(&mut self, incarnation: u64) {
+    pub fn recreate(&mut self, incarnation: u64) {
         self.incarnation = incarnation;
         (self.table, self.ids) = (BTreeMap::new(), HashMap::new());
         self.nodes = NodeTable::default();

@@ -46,7 +46,7 @@ impl Faults for Logs {
     }
 
     async fn recreate(&self) {
-        self.first.make_anew();
+        self.first.recreate();
     }
 
     async fn purge(&self, through: &Position) {
@@ -124,7 +124,7 @@ fn each_shape_keeps_state_in_its_own_way() {
 }
 
 #[test]
-fn a_reader_passes_holes_and_begins_where_it_is_told() {
+fn a_reader_passes_holes_and_starts_where_it_is_asked_to() {
     let mut log = Log::new(Shape::Kafka, 1);
     let first = log.append(0, state("a", "a"), 5);
     log.hole(0, 3);

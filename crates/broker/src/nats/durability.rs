@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_lost_is_named() {
+    fn possible_losses_are_named() {
         let three = Config { num_replicas: 3, storage: "file".into(), ..Config::default() };
         assert_eq!(kinds(&three, 3, "2.12.3"), []);
         for bad in ["2.12.0", "2.12.1", "2.12.2"] {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_what_the_default_interval_makes_of_it() {
+    fn the_default_horizon_follows_from_the_default_interval() {
         assert_eq!(horizon_of(Duration::from_secs(120)), HORIZON);
     }
 

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slowest_server_counts_and_one_that_says_nothing_is_as_slow_as_by_default() {
+    fn the_slowest_server_counts_and_an_unknown_one_counts_as_the_default() {
         let every = |seconds| Sync::Every(Duration::from_secs(seconds));
         let unknown = || Sync::Unknown("away".to_owned());
         for (servers, seconds) in [
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_monitoring_port_is_refused_and_not_repeated() {
+    fn a_bad_monitoring_url_is_refused_and_not_repeated() {
         for text in ["nats-0:8222", "http://me:secret@a:8222", "ftp://a", ""] {
             assert_eq!(url(text), Err(NotMonitor), "{text}");
         }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_is_told_and_what_it_does_not_say_is_unknown() {
+    fn a_servers_answer_is_reported_and_a_missing_value_is_unknown() {
         let told = |body: &str| told(body.as_bytes()).unwrap_or_else(Sync::Unknown).to_string();
         for (body, expected) in [
             (r#"{"config": {"sync_interval": 120000000000}}"#, "every 120 s (sync_interval)"),

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_has_written_is_nothing() {
+    fn foreign_records_are_ignored() {
         for subject in ["", "nodes", "fanfare.nodes.a%61.lease", "fanfare.nodes.a.~00"] {
             let place = Place { partition: 0, offset: 1, time: 0 };
             let parts = Parts { place, subject: subject.into(), headers: vec![], body: Bytes::new() };

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_never_written_names_nobody_else() {
+    fn a_subject_token_that_is_not_canonical_names_no_other_org() {
         for foreign in ["%61cme", "%2e", "a%", "a%2", "%zz", "%FF", "a b"] {
             let (org, ..) = parse(Stream::Events, &format!("events.{foreign}.a.B"), Long::default());
             assert_eq!(org.as_deref(), Some(foreign));

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_write_that_says_something_counts_and_not_for_ever() {
+    fn the_last_conclusive_write_counts_for_a_while() {
         let (last, now) = (LastWrite::default(), Instant::now());
         assert_eq!(last.at(now), Writes::Untold);
         last.note(Some(&PublishError::NotStored("no space".into())), now);

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_is_stuck_that_gives_nothing_while_there_is_more() {
+    fn a_reader_that_returns_nothing_while_there_is_more_is_stuck() {
         let (mut reader, at) = begin();
         assert_eq!(reader.next_question(), at(2));
         assert_eq!(reader.answered(3, at(2)), None, "it has just been seen");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_does_not_answer_is_no_fault_of_the_reader() {
+    fn a_broker_that_does_not_answer_is_not_the_readers_fault() {
         let (mut reader, at) = begin();
         reader.answered(3, at(2));
         reader.unanswered(at(6));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_slow_to_begin_is_given_more_time_each_time() {
+    fn a_reader_that_is_slow_to_start_gets_more_time_each_time() {
         let (mut reader, at) = begin();
         let mut begun = 0;
         for patience in [5, 10, 12, 12] {

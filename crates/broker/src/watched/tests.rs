@@ -112,7 +112,7 @@ fn message(stream: Stream, id: &str) -> Message {
 }
 
 /// Reads a log through readers that fall silent: nothing is missing, nothing comes twice, and each is told.
-pub(crate) async fn readers_that_fall_silent_are_opened_anew(broker: Arc<dyn Broker>, patience: Patience) {
+pub(crate) async fn readers_that_fall_silent_are_reopened(broker: Arc<dyn Broker>, patience: Patience) {
     const SILENT: usize = 3;
     let deaf = Arc::new(Deaf { broker: Arc::clone(&broker), after: 1, readers: AtomicUsize::new(SILENT) });
     let told = Arc::new(AtomicUsize::new(0));
@@ -143,13 +143,13 @@ fn embedded() -> (TempDir, Arc<dyn Broker>) {
 }
 
 #[tokio::test]
-async fn silent_readers_of_an_embedded_log_are_opened_anew() {
+async fn silent_readers_of_an_embedded_log_are_reopened() {
     let (_folder, broker) = embedded();
-    readers_that_fall_silent_are_opened_anew(broker, SHORT).await;
+    readers_that_fall_silent_are_reopened(broker, SHORT).await;
 }
 
 #[tokio::test]
-async fn silent_readers_of_the_state_are_opened_anew() {
+async fn silent_readers_of_the_state_are_reopened() {
     let (_folder, broker) = embedded();
     broker.publish(message(Stream::State, "a")).await.expect("published");
     let deaf = Arc::new(Deaf { broker, after: 0, readers: AtomicUsize::new(2) });

@@ -151,7 +151,7 @@ fn paths_lead_into_lists_maps_and_records() {
 }
 
 #[test]
-fn the_message_says_it_all() {
+fn the_message_is_the_whole_text() {
     let error = |json| encoded(&json).unwrap_err().to_string();
     assert_eq!(error(json!({"user": "a", "count": "x"})), "`count` of shop.Ordered v1: expected int, found a string");
     assert_eq!(error(json!(1)), "shop.Ordered v1: expected an object, found a number");
@@ -195,7 +195,7 @@ fn what_is_too_large_is_refused() {
 
 /// A field of free JSON has the text of its default, as the fields of others have.
 #[test]
-fn a_default_of_free_json_is_what_its_text_says() {
+fn a_default_of_free_json_is_parsed_from_its_text() {
     let schema = |default: &str| {
         format!(
             r#"{{"type": "record", "name": "Shown", "fields": [

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_its_place() {
+    fn bad_json_is_reported_with_its_place() {
         for text in ["", "{", "{} {}", "[1,]", "nul", "\"\\x\""] {
             let told = refused(text);
             assert!(told.contains("not JSON") && told.contains("line 1 column"), "{told}");

@@ -28,7 +28,7 @@ fn every_version_in_use_is_accepted() {
 }
 
 #[test]
-fn refusals_say_why() {
+fn refusals_have_a_reason() {
     assert_eq!(refusal(r#"{"protocol":"x","version":1}"#), "The protocol 'x' is not supported.");
     for version in ["9", "3", "-1"] {
         assert_eq!(

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_value_is_no_label() {
+    fn text_within_a_value_is_no_label() {
         let labels = "hub=\"/a\\\",t=\\\"z\\\\\",t=\"x\"";
         assert_eq!(value_of(labels, "t"), Some("x"));
         assert_eq!(value_of(labels, "u"), None);

@@ -22,7 +22,7 @@ fn the_base_url_gets_the_standard_path() {
 }
 
 #[test]
-fn spans_stay_here_where_the_environment_says_so() {
+fn spans_are_not_exported_if_the_environment_disables_that() {
     assert_eq!(url(&[HERE, ("OTEL_SDK_DISABLED", "TRUE")]), None);
     assert_eq!(url(&[HERE, ("OTEL_TRACES_EXPORTER", "none")]), None);
     assert_eq!(url(&[("OTEL_TRACES_EXPORTER", "otlp")]).as_deref(), Some("http://localhost:4318/v1/traces"));
@@ -40,7 +40,7 @@ fn the_name_of_the_service_is_the_environments() {
 }
 
 #[test]
-fn what_would_go_elsewhere_or_otherwise_is_refused_by_name() {
+fn urls_that_name_another_target_are_refused_by_name() {
     for (name, value, right) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "http/protobuf"),
@@ -63,7 +63,7 @@ fn what_would_go_elsewhere_or_otherwise_is_refused_by_name() {
 }
 
 #[test]
-fn a_part_of_the_traces_that_begin_here_is_sent() {
+fn a_sample_of_the_traces_that_start_here_is_exported() {
     let sampler = |variables: &[(&str, &str)]| {
         let all: Vec<_> = [HERE].iter().chain(variables).copied().collect();
         format!("{:?}", read(&all).expect("sound").traces.expect("a collector").sampler)

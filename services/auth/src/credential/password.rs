@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_is_told_to_come_back() {
+    async fn a_full_queue_asks_its_caller_to_retry() {
         let passwords = Passwords::new().await.expect("passwords");
         let _all = Arc::clone(&passwords.queue).acquire_many_owned(WAITING as u32).await.expect("all places");
         let refused = passwords.matches("demo".into(), None).await;

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_role_is_refused() {
+    fn bad_roles_are_refused() {
         for wrong in [r#"["Admin"]"#, r#"[""]"#, r#"["a b"]"#, r#"["é"]"#, r#""admin""#, "[1]"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

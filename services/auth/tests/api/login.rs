@@ -25,7 +25,7 @@ async fn a_login_is_a_token_and_an_event() {
 }
 
 #[tokio::test]
-async fn every_demo_user_is_who_the_contract_says() {
+async fn every_demo_user_is_as_documented() {
     let s = open().await;
     for (user, org, role) in [
         ("alice", "acme", "user"),

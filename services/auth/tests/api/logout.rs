@@ -50,7 +50,7 @@ async fn a_session_ends_once() {
 }
 
 #[tokio::test]
-async fn of_two_logouts_at_once_one_is_told() {
+async fn of_two_concurrent_logouts_one_is_published() {
     let mut s = open().await;
     let token = s.login("alice").await;
     let (first, second) = tokio::join!(s.logout(&token, Value::Null), s.logout(&token, Value::Null));

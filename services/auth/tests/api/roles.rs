@@ -82,7 +82,7 @@ async fn roles_hold_at_once_for_tokens_that_exist() {
 }
 
 #[tokio::test]
-async fn what_is_no_role_is_named() {
+async fn bad_roles_are_named() {
     let s = open().await;
     let bob = s.login("bob").await;
     for body in [

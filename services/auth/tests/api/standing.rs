@@ -4,7 +4,7 @@ use crate::open;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn it_says_the_roles_and_the_logout_of_this_moment() {
+async fn the_answer_has_the_roles_and_the_logout_of_now() {
     let s = open().await;
     let (bob, root) = (s.login("bob").await, s.login("root").await);
     let before = s.client.get("/standing/bob", &bob).await;

@@ -83,7 +83,7 @@ async fn old_jobs_go_with_their_files_and_so_do_files_without_a_job() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_taken_away_is_told_as_such() {
+async fn a_removed_file_is_reported_as_removed() {
     let mut s = open().await;
     let job = done(&mut s).await;
     std::fs::remove_file(file(&s, &job).expect("a file")).expect("removed");

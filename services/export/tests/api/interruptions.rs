@@ -29,7 +29,7 @@ async fn as_after_a_kill(s: &Service, job: &str, attempts: i64) {
 }
 
 #[tokio::test]
-async fn a_stop_gives_jobs_back_and_the_next_start_goes_on_where_they_were() {
+async fn a_stop_releases_jobs_and_the_next_start_continues_them() {
     let mut s = slow(Harness::open(SERVICE).await).await;
     let job = s.start(&s.alice, "usage-report").await;
     let mut seen =
@@ -75,7 +75,7 @@ async fn a_job_that_is_interrupted_again_and_again_fails() {
 }
 
 #[tokio::test]
-async fn a_worker_that_lost_its_job_tells_nothing_more_of_it() {
+async fn a_worker_that_lost_its_job_publishes_nothing_more_of_it() {
     let mut s = slow(Harness::open(SERVICE).await).await;
     let job = s.start(&s.alice, "usage-report").await;
     assert_eq!(s.harness.event().await.data["percent"], 0);

@@ -6,7 +6,7 @@ use fanfare_producer::testing::Harness;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_report_tells_of_its_progress_and_its_end() {
+async fn a_report_publishes_its_progress_and_its_end() {
     let mut s = open().await;
     let job = s.start(&s.alice, "usage-report").await;
     let (percents, end) = s.until_end().await;

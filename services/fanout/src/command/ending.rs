@@ -156,7 +156,7 @@ mod tests {
     const DRAIN: Command = Command::Drain { over: Duration::ZERO };
 
     #[test]
-    fn tabs_are_told_over_the_drain_but_for_what_the_last_needs_to_leave() {
+    fn closes_are_spread_over_the_drain_but_for_what_the_last_needs_to_leave() {
         let over = |drain, connections| telling(Duration::from_secs(drain), true, connections).as_millis();
         assert_eq!([0, 1, 5, 25].map(|drain| over(drain, 20_000)), [0, 500, 2500, 22_000]);
         assert_eq!([0, 3, 100].map(|few| over(25, few)), [0, 30, 1000]);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_says_which_personal_data_its_messages_and_calls_carry() {
+    fn a_hub_lists_the_personal_data_of_its_messages_and_calls() {
         let send = "send = { target = \"joined\", arguments = [{ mail = \"{profile.email:text}\" }] }";
         let expected = "routes.toml:3:51: `{profile.email}` is personal data (send an id and let the client ask for the rest, \
                         or say personal = [\"email\"] in the hub)";

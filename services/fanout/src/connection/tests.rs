@@ -179,7 +179,7 @@ fn a_gap_in_the_sequence_ends_the_connection() {
 }
 
 #[test]
-fn a_socket_that_never_says_where_it_goes_on_is_ended() {
+fn a_socket_that_never_sends_its_sequence_is_closed() {
     let mut tab = stateful();
     tab.connection.replace_socket(tab.now);
     assert_eq!(tab.after(4), [""; 0]);
@@ -222,7 +222,7 @@ fn bytes_need_a_transport_for_bytes() {
 }
 
 #[test]
-fn what_is_not_of_the_protocol_closes_with_an_error_and_without_return() {
+fn protocol_errors_close_with_an_error_and_no_reconnect() {
     let too_long = format!("{{\"type\":6,\"x\":\"{}\"}}\u{1e}", "y".repeat(2000));
     for (sent, label) in [
         ("nonsense\u{1e}", "end invalid_message"),

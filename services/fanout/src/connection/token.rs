@@ -135,7 +135,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_token_says_which_node_negotiated_it_and_how_that_was_called() {
+    fn a_connection_token_names_its_node_and_the_address_it_was_negotiated_at() {
         let seal = Seal::new(b"secret", &[]);
         let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful: true, is_old: false, expires: 100 };
         let trail = Trail { correlation: Some("x".repeat(128).into()), traceparent: Some("0".repeat(55).into()) };

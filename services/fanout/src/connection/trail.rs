@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_is_called_comes_back_from_its_token() {
+    fn the_id_of_a_request_is_recovered_from_its_token() {
         for trail in [Trail::default(), trail("req-1 of 2", PARENT), trail("req-1", "none"), trail("", PARENT)] {
             let mut bytes = Vec::new();
             trail.write(&mut bytes);

@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_told_and_a_stranger_sees_all_that_is_known() {
+    fn a_near_miss_gets_a_suggestion_and_anything_else_the_whole_list() {
         let known = ["enabled", "flag", "changed_by"];
         assert_eq!(help("enabeld", known).as_deref(), Some("did you mean `enabled`?"));
         assert_eq!(help("severity", known).as_deref(), Some("known: enabled, flag, changed_by"));

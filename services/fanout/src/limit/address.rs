@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_trusted_proxies_say_is_believed() {
+    fn only_trusted_proxies_are_believed() {
         const PROXIES: &[&str] = &["10.0.0.0/8", "fd00::/8"];
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &["198.51.100.7"][..], "192.0.2.1"),

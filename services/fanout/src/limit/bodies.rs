@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_with_is_forgotten() {
+    fn finished_entries_are_forgotten() {
         let mut bodies = Bodies::new(BOUNDS);
         for round in 0..100 {
             assert_eq!(bodies.begin(owner(round, round.into())), Ok(()));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bound_is_named_and_one_who_reaches_it_leaves_room_for_others() {
+    fn each_bound_is_named_and_a_client_at_it_leaves_room_for_others() {
         let mut connects = Connects::new(BOUNDS);
         for _ in 0..3 {
             assert_eq!(connects.take(who(1, 1, 1)), Ok(()));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leaves_makes_room_and_is_forgotten() {
+    fn a_connection_that_leaves_makes_room_and_is_forgotten() {
         let mut connects = Connects::new(BOUNDS);
         for _ in 0..100 {
             for _ in 0..3 {

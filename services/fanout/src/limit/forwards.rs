@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_user_counts_by_address_and_the_tabs_of_one_person_always_fit() {
+    fn connections_without_a_user_count_by_address_and_the_tabs_of_one_person_always_fit() {
         let mut forwards = Forwards::<u8>::new(20);
         let address = Who { address: NonZeroU64::new(7), ..Who::default() };
         assert_eq!(std::iter::from_fn(|| forwards.take(address).ok()).count(), LEAST_SHARE);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remembered_of_whoever_has_no_place() {
+    fn nothing_is_remembered_of_a_connection_without_a_seat() {
         let mut forwards = Forwards::<u8>::new(1000);
         let places: Vec<Place> = (1..=200).filter_map(|number| forwards.take(user(number)).ok()).collect();
         places.into_iter().for_each(|place| forwards.give_back(place));

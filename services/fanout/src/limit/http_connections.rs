@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_waited_longest_gives_way_and_requests_do_not() {
+    fn the_connection_that_has_waited_longest_is_closed_and_requests_are_not() {
         let mut connections = HttpConnections::new(3, 3, 1000);
         let (first, second, third) = (arrive(&mut connections), arrive(&mut connections), arrive(&mut connections));
         connections.begin(first);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_heads_are_bounded_and_the_oldest_half_head_gives_way() {
+    fn bytes_of_heads_are_bounded_and_the_oldest_unfinished_head_is_dropped() {
         let mut connections = HttpConnections::new(10, 10, 100);
         let (idle, half, new) = (arrive(&mut connections), arrive(&mut connections), arrive(&mut connections));
         assert_eq!(connections.receive(half, 60), None);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_told_to_leave_and_stay_do_not_let_more_in() {
+    fn closing_connections_that_stay_let_no_more_in() {
         let mut connections = HttpConnections::new(100, 100, 1000);
         let first = arrive(&mut connections);
         let came = (1..1000).filter(|_| connections.arrive().is_ok()).count();

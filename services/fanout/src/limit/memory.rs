@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn pressure_comes_and_goes_by_steps_that_do_not_flutter() {
+    fn memory_pressure_changes_in_steps_with_hysteresis() {
         let mut pressure = Pressure::None;
         for (percent, wanted) in [
             (79, Pressure::None),

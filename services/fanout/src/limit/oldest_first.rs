@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_to_come_gives_way() {
+    fn the_oldest_is_evicted() {
         let mut map = OldestFirst::new(2);
         for (key, value) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
             map.insert(key, value);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_forgotten_from_the_oldest_on() {
+    fn entries_above_the_bound_are_forgotten_oldest_first() {
         let mut map = OldestFirst::new(9);
         for value in [1, 2, 5, 3] {
             map.insert(value, value);

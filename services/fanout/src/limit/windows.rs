@@ -83,7 +83,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn so_many_pass_in_a_span_and_as_many_in_the_next() {
+    fn a_rate_admits_its_number_in_each_interval() {
         let (mut windows, start) = (Windows::default(), Instant::now());
         let mut passed = |key: &str, at| (0..150).filter(|_| windows.take("r", key, 100, MINUTE, at).is_ok()).count();
         assert_eq!(passed("alice", start), 100);

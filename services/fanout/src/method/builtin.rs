@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_calls_say_what_is_wrong() {
+    fn wrong_calls_are_answered_with_their_fault() {
         assert_eq!(Builtin::Resume.check(&[Value::from("abc")]), Ok(Some("abc".to_owned())));
         assert_eq!(Builtin::Cursor.check(&[]), Ok(None));
         for none in [vec![], vec![Value::Null], vec![Value::from(" ")]] {

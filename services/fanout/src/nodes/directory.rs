@@ -174,7 +174,7 @@ impl Directory {
 
     /// The stream is read from its beginning again; `is_other` if it is not the one that it was. Who was alive stays so,
     /// unless nothing is read of it for as long as a lease takes to run out.
-    pub fn begin_anew(&mut self, is_other: bool) {
+    pub fn start_over(&mut self, is_other: bool) {
         self.unread = None;
         self.reading += 1;
         self.sweep_at = Some(self.renewals + RENEWALS_TO_END);
@@ -319,7 +319,7 @@ impl Directory {
         }
         if *id == self.own.id && !self.own.is_leaving() {
             // Others took this node for gone, for instance because it stood still.
-            self.own.begin_anew();
+            self.own.start_over();
         }
     }
 

@@ -86,7 +86,7 @@ impl Driver {
                 Ok(reader) => {
                     trouble = None;
                     let Some(is_other) = self.follow(reader, heard).await else { return };
-                    self.change(|directory, _| directory.begin_anew(is_other), heard);
+                    self.change(|directory, _| directory.start_over(is_other), heard);
                 }
                 Err(BrokerError::Closed) => return,
                 Err(error) => {

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_comes_back_and_one_of_another_version_does_no_harm() {
+    fn a_lease_decodes_and_one_of_another_version_is_ignored() {
         let lease = Lease { address: Some("10.0.0.7:9090".into()), renewed: 3 };
         assert_eq!(Lease::read(&lease.body()), lease);
         assert_eq!(Lease::read(b"{\"renewed\":1,\"more\":true}").renewed, 1);

@@ -84,7 +84,7 @@ impl Own {
     }
 
     /// Takes another id, and withdraws the records of the old one.
-    pub(super) fn begin_anew(&mut self) {
+    pub(super) fn start_over(&mut self) {
         let next = self.id.next();
         let old = std::mem::replace(&mut self.id, next);
         // A renewal may have crossed the record that ended the lease.

@@ -102,7 +102,7 @@ impl TestNode {
 }
 
 #[test]
-fn nodes_know_each_other_and_what_each_says_in_order() {
+fn nodes_know_each_other_and_read_each_others_records_in_order() {
     let mut world = World::new(3);
     let all = world.ids(&[0, 1, 2]);
     for node in 0..3 {
@@ -125,7 +125,7 @@ fn nodes_know_each_other_and_what_each_says_in_order() {
 }
 
 #[test]
-fn a_lease_that_ran_out_is_ended_and_what_its_node_said_is_gone() {
+fn an_expired_lease_is_ended_and_its_nodes_records_are_removed() {
     let mut world = World::new(3);
     world.nodes[2].directory.say("group", Bytes::from_static(b"a"));
     world.pass(RENEW_EVERY);
@@ -149,7 +149,7 @@ fn a_lease_that_ran_out_is_ended_and_what_its_node_said_is_gone() {
 }
 
 #[test]
-fn a_node_that_stood_still_comes_back_under_another_id_and_says_all_again() {
+fn a_node_that_was_paused_returns_under_another_id_and_publishes_all_its_records_again() {
     let mut world = World::new(2);
     world.nodes[1].directory.say("group", Bytes::from_static(b"a"));
     world.pass(RENEW_EVERY);
@@ -170,7 +170,7 @@ fn a_node_that_stood_still_comes_back_under_another_id_and_says_all_again() {
 }
 
 #[test]
-fn a_broker_that_is_away_ends_nobodys_lease() {
+fn an_unreachable_broker_ends_no_lease() {
     let mut world = World::new(3);
     world.pass(RENEW_EVERY * 2);
     world.nodes.iter_mut().for_each(|node| node.reaches = false);
@@ -187,7 +187,7 @@ fn a_broker_that_is_away_ends_nobodys_lease() {
 }
 
 #[test]
-fn a_node_that_stops_takes_its_lease_and_its_words_back_at_once() {
+fn a_stopping_node_removes_its_lease_and_its_records_at_once() {
     let mut world = World::new(2);
     world.nodes[1].directory.say("group", Bytes::from_static(b"a"));
     world.pass(RENEW_EVERY);
@@ -202,7 +202,7 @@ fn a_node_that_stops_takes_its_lease_and_its_words_back_at_once() {
 }
 
 #[test]
-fn a_stream_made_anew_is_filled_again_and_nobody_is_taken_for_gone() {
+fn a_recreated_stream_is_filled_again_and_no_node_counts_as_gone() {
     let mut world = World::new(2);
     for node in 0..2 {
         world.nodes[node].directory.say("group", Bytes::from_static(b"a"));
@@ -212,7 +212,7 @@ fn a_stream_made_anew_is_filled_again_and_nobody_is_taken_for_gone() {
     world.stream = NodeTable::default();
     world.nodes[1].directory.say("other", Bytes::new());
     for node in &mut world.nodes {
-        node.directory.begin_anew(true);
+        node.directory.start_over(true);
         node.through = 0;
         node.heard.clear();
     }
@@ -227,7 +227,7 @@ fn a_stream_made_anew_is_filled_again_and_nobody_is_taken_for_gone() {
 }
 
 #[test]
-fn what_was_not_found_when_the_stream_was_read_anew_is_forgotten() {
+fn members_that_a_recreated_stream_lacks_are_forgotten() {
     let mut world = World::new(2);
     world.nodes[1].directory.say("group", Bytes::from_static(b"a"));
     world.pass(RENEW_EVERY);
@@ -240,7 +240,7 @@ fn what_was_not_found_when_the_stream_was_read_anew_is_forgotten() {
     all.into_iter().filter(|record| !record.is_removal()).for_each(|record| kept.tell(record));
     world.stream = kept;
     for node in &mut world.nodes {
-        node.directory.begin_anew(false);
+        node.directory.start_over(false);
         (node.through, node.runs) = (0, true);
     }
     world.pass(RENEW_EVERY * 10);
@@ -248,7 +248,7 @@ fn what_was_not_found_when_the_stream_was_read_anew_is_forgotten() {
 }
 
 #[test]
-fn words_that_are_read_before_the_lease_they_were_said_under_count() {
+fn records_that_are_read_before_their_nodes_lease_count() {
     let mut world = World::new(1);
     // It stands still while another comes, says something, and renews its lease: the stream has the newest lease alone.
     world.nodes[0].runs = false;
@@ -264,7 +264,7 @@ fn words_that_are_read_before_the_lease_they_were_said_under_count() {
 }
 
 #[test]
-fn words_without_a_lease_count_for_nothing_and_are_cleared_away() {
+fn records_without_a_lease_are_ignored_and_removed() {
     let mut world = World::new(1);
     let record = |what: &str| NodeRecord { node: "dead-1".into(), what: what.into(), body: "a".into() };
     world.stream.tell(record("group"));
@@ -276,7 +276,7 @@ fn words_without_a_lease_count_for_nothing_and_are_cleared_away() {
 }
 
 #[test]
-fn an_address_that_becomes_known_while_a_lease_is_on_its_way_is_told_next() {
+fn an_address_that_becomes_known_while_a_lease_is_being_written_is_written_next() {
     let mut directory = Directory::new(NodeId::new("a", 1), None);
     let now = Instant::now();
     directory.next_write(now).expect("a lease");
@@ -290,7 +290,7 @@ fn an_address_that_becomes_known_while_a_lease_is_on_its_way_is_told_next() {
 }
 
 #[test]
-fn a_reader_that_hears_nothing_of_its_own_renewals_is_deaf() {
+fn a_reader_that_reads_none_of_its_own_renewals_is_deaf() {
     let mut world = World::new(1);
     assert!(!world.nodes[0].directory.is_deaf(world.now));
     let node = &mut world.nodes[0];
@@ -299,7 +299,7 @@ fn a_reader_that_hears_nothing_of_its_own_renewals_is_deaf() {
     node.directory.wrote(true, world.now);
     assert!(!node.directory.is_deaf(world.now + Duration::from_secs(5)));
     assert!(node.directory.is_deaf(world.now + Duration::from_secs(11)));
-    node.directory.begin_anew(false);
+    node.directory.start_over(false);
     assert!(!node.directory.is_deaf(world.now + Duration::from_secs(11)));
 }
 
@@ -329,7 +329,7 @@ async fn drivers_keep_leases_and_end_them_when_they_stop() {
     assert_eq!(one.alive()[1].address.as_deref(), Some("two:9090"));
     two.say("group", Bytes::from_static(b"a"));
     until("it is said", || memory.look(|log| log.nodes().last()) >= 3).await;
-    memory.make_anew();
+    memory.recreate();
     until("all is said again", || memory.look(|log| log.nodes().last()) >= 3).await;
     stop_two.cancel();
     tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends").expect("no panic");
@@ -337,7 +337,7 @@ async fn drivers_keep_leases_and_end_them_when_they_stop() {
 }
 
 #[test]
-fn who_went_is_told_with_its_last_lease_and_whether_it_said_so() {
+fn a_node_that_went_is_listed_with_its_last_lease_and_whether_it_stopped() {
     let mut world = World::new(4);
     world.pass(RENEW_EVERY * 2);
     assert!(world.nodes[0].directory.left().is_empty());

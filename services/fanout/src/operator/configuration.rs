@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_start_is_shown_as_it_was() {
+    fn settings_that_wait_for_a_restart_are_shown_with_their_old_values() {
         let (began, read) = ("[node]\ndata = \"a\"\n[limits]\ngrants = 5000\n", "[node]\ndata = \"b\"\nhosts = []\n");
         let shown = shown(began, read, &[(&["node"], "data"), (&["limits"], "grants"), (&["node"], "hosts")]);
         assert_eq!(shown.restart_needed, ["[node] data", "[limits] grants", "[node] hosts"]);

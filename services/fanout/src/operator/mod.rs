@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_for_longer_says_what_it_may_do() {
+    fn a_long_lived_bearer_lists_what_it_allows() {
         let seal = Seal::new(b"one", &[]);
         for rights in [Rights::Read, Rights::Change] {
             let text = bearer_for(&seal, rights, 60, 1000);

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_says_what_the_event_says() {
+    fn the_address_of_an_event_agrees_with_the_event() {
         assert_eq!(flag(|_| {}), Ok(()));
         let of = |topic: &'static str| flag(move |record| record.message.topic = topic.to_owned());
         for other in ["auth.UserLoggedOut", "auth.FlagToggled", "license.FlagRemoved", "auth.?", "license", ""] {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyed_event_without_its_key_is_told() {
+    fn a_keyed_event_without_its_key_is_reported() {
         let reason = flag(|record| {
             record.message.stream = Stream::Events;
             record.message.key = None;

@@ -247,7 +247,7 @@ mod tests {
     const OF_ALICE: &str = r#"{"user":"alice","title":"t","message":"m"}"#;
 
     #[test]
-    fn the_org_stands_in_header_subject_or_body_and_all_that_name_it_agree() {
+    fn the_org_is_read_from_header_subject_or_body_and_they_must_agree() {
         for (header, subject) in [(None, Some("acme")), (Some("acme"), Some("acme"))] {
             assert_eq!(alert(OF_ACME, header, subject, None), Ok("acme".to_owned()));
         }
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_without_an_org_takes_no_event_of_one() {
+    fn an_event_of_an_org_is_refused_under_a_subject_without_one() {
         for header in [None, Some("acme")] {
             let reason = alert(OF_ACME, header, None, None).expect_err("rights are given by subject");
             assert!(reason.contains("names no org") && reason.contains("`acme`"), "{reason}");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_that_says_another_org_type_or_shape_is_told() {
+    fn an_envelope_with_another_org_type_or_shape_is_reported() {
         let with = |org: &str, event_type: &str, data: &str| {
             let envelope =
                 format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"{event_type}","org":"{org}",{data}}}"#);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_too_large_is_told_by_its_size() {
+    fn a_body_that_is_too_large_is_reported_with_its_size() {
         let mut scene = Scene::demo();
         let record = scene.event("system.Alert", OF_NONE);
         let size = record.message.body.len();

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shed_is_read_from_the_broker_and_what_comes_later_is_kept_again() {
+    fn shed_records_are_read_from_the_broker_and_later_ones_are_kept_again() {
         let recent = filled(1 << 20);
         recent.shed(true);
         assert!(recent.walk(&at(&[(0, 8), (1, 8)]), &at(&[(0, 9), (1, 9)])).is_none(), "it is gone");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_are_younger_than_what_a_tab_has_heard_are_of_another_log() {
+    fn records_that_are_younger_than_what_a_tab_has_received_are_of_another_log() {
         let recent = RecentRecords::new(1 << 20);
         recent.begin(&at(&[(0, 3)]));
         for (offset, time) in [(4, 10), (5, 50), (6, 51)] {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_here_or_is_not_yet_is_a_miss() {
+    fn records_outside_the_ring_are_a_miss() {
         let recent = filled(1 << 20);
         assert!(places(&recent, &at(&[(0, 2)]), &at(&[(0, 9)])).is_none(), "before the first");
         assert!(places(&recent, &at(&[]), &at(&[(0, 9)])).is_none(), "a partition that was not read from its start");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_goes_on_keeps_what_is_here_and_another_does_not() {
+    fn a_continuing_reader_keeps_what_is_here_and_another_does_not() {
         let recent = filled(1 << 20);
         recent.begin(&at(&[(0, 9), (1, 9)]));
         assert_eq!(recent.size().0, 12);

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_registry_that_stays_away_is_told() {
+    fn a_schema_registry_that_stays_unreachable_is_reported() {
         let status = Status::new(Duration::from_secs(300));
         let waits = |status: &Status| status.waits_for_schemas();
         status.set_schemas_away(true);

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_type_tells() {
+    fn the_content_type_decides() {
         let is = |value: &'static str| is_structured([("Content-Type", value)].into_iter());
         assert!(is("application/cloudevents+json") && is("Application/CloudEvents+json; charset=UTF-8"));
         assert!(!is("application/json") && !is("application/avro") && !is(""));

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_told_at_once_and_the_newest_of_a_burst_last() {
+    fn the_first_is_sent_at_once_and_the_newest_of_a_burst_last() {
         let (mut scene, mut throttles, start) = (Scene::demo(), Throttles::default(), Instant::now());
         let at = |millis| start + Duration::from_millis(millis);
         let turns: Vec<Turn> = (0..4).map(|number| turn(&mut scene, &number.to_string())).collect();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_others_is_told_before_what_overtakes_it() {
+    fn what_waits_is_sent_before_what_overtakes_it() {
         let (mut scene, mut throttles, now) = (Scene::demo(), Throttles::default(), Instant::now());
         let turns: Vec<Turn> = (0..3).map(|number| turn(&mut scene, &number.to_string())).collect();
         throttles.take(PACE, turns[0].clone(), now);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_the_memory_is_told_at_once_and_counted() {
+    fn notifications_beyond_the_memory_are_sent_at_once_and_counted() {
         let (mut scene, mut throttles, now) = (Scene::demo(), Throttles::default(), Instant::now());
         let turn = turn(&mut scene, "1");
         let fit = MOST_BYTES / turn.cost();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_beyond_the_most_are_told_at_once_and_counted() {
+    fn keys_beyond_the_bound_are_sent_at_once_and_counted() {
         let (mut scene, mut throttles, now) = (Scene::demo(), Throttles::default(), Instant::now());
         let turn = turn(&mut scene, "1");
         for slot in 0..MOST_SLOTS as u64 + 5 {

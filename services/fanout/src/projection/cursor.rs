@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_issued_is_refused() {
+    fn cursors_that_were_never_issued_are_refused() {
         let cursor = seal_cursor(&Seal::new(b"other", &[]), &Position::start(1), &ReadTimes::default(), HUB, false);
         for text in ["", "abc", &cursor] {
             assert_eq!(open_cursor(&seal(), text), Err(UnknownCursor));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_names_its_hub_and_says_whether_it_is_marked() {
+    fn a_cursor_holds_its_hub_and_its_mark() {
         let position = Position::from_parts(1, [(0, 7)]);
         for (path, marked) in [("/hubs/notifications", true), ("/hubs/other", false)] {
             let text = seal_cursor(&seal(), &position, &ReadTimes::default(), HubTag::of(path), marked);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_key_gives_way() {
+    fn the_oldest_key_is_evicted() {
         let mut reader = Reader::new(Duration::from_secs(1000), 2);
         for key in ["a", "b", "c"] {
             assert_eq!(reader.note(0, key, "", 0), Novelty::New);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_filled_before_others_begin() {
+    fn pages_are_filled_before_new_ones_start() {
         let mut paging = Paging::default();
         let pages: Vec<u32> = (0..PER_PAGE * 2).map(|number| paging.add(user(number))).collect();
         assert_eq!((pages[0], pages[PER_PAGE - 1], pages[PER_PAGE]), (0, 0, 1));

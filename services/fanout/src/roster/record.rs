@@ -93,7 +93,7 @@ mod tests {
     use crate::vocabulary::name::GroupTemplate;
 
     #[test]
-    fn members_come_back_as_they_were_said() {
+    fn members_decode_as_they_were_encoded() {
         let group = GroupTemplate::parse("list:{id}").expect("a template").name(&["a/\"b\" ü"]).expect("a name");
         let room = Room { hub: "/hub".into(), org: Some(Id::parse("acme").expect("an id")), group };
         let member = |user: &str, about: &[(&str, &str)]| {

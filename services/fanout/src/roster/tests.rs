@@ -139,7 +139,7 @@ fn room(list: &str, org: &str) -> Room {
 }
 
 #[test]
-fn a_user_comes_with_the_first_tab_and_goes_with_the_last() {
+fn a_user_joins_with_the_first_tab_and_leaves_with_the_last() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     let one = node.enter("alice", &list);
     assert_eq!(node.pass(0), [r#"joined ["alice","alice of acme","1"]"#]);
@@ -152,7 +152,7 @@ fn a_user_comes_with_the_first_tab_and_goes_with_the_last() {
 }
 
 #[test]
-fn a_newcomer_is_told_who_is_there_and_then_what_changes() {
+fn a_new_member_gets_a_snapshot_and_then_changes() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     node.enter("alice", &list);
     node.pass(0);
@@ -162,7 +162,7 @@ fn a_newcomer_is_told_who_is_there_and_then_what_changes() {
 }
 
 #[test]
-fn who_lost_the_connection_and_comes_back_soon_has_not_left() {
+fn a_user_who_reconnects_soon_has_not_left() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     node.enter("bob", &list);
     let tab = node.enter("alice", &list);
@@ -176,7 +176,7 @@ fn who_lost_the_connection_and_comes_back_soon_has_not_left() {
 }
 
 #[test]
-fn who_gives_no_sign_is_gone_until_the_next_one() {
+fn a_member_without_a_heartbeat_is_gone_until_the_next_one() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     let bob = node.enter("bob", &list);
     let alice = node.enter("alice", &list);
@@ -229,7 +229,7 @@ fn with_a_node_that_ended_its_members_are_gone() {
 }
 
 #[test]
-fn orgs_hear_nothing_of_each_other() {
+fn orgs_receive_nothing_of_each_other() {
     let mut node = Node::new("a");
     let (acme, globex) = (room("1", "acme"), room("1", "globex"));
     node.enter("alice", &acme);
@@ -291,7 +291,7 @@ fn ten_thousand_members_cost_the_others_one_message_and_few_records() {
 }
 
 #[test]
-fn a_client_that_comes_and_goes_in_a_loop_costs_little() {
+fn a_client_that_joins_and_leaves_in_a_loop_costs_little() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     node.enter("bob", &list);
     node.pass(0);
@@ -308,7 +308,7 @@ fn a_client_that_comes_and_goes_in_a_loop_costs_little() {
 }
 
 #[test]
-fn a_client_that_comes_into_many_rooms_is_announced_only_so_fast() {
+fn a_client_that_joins_many_rooms_is_announced_at_a_bounded_rate() {
     let mut node = Node::new("a");
     let rooms: Vec<Room> = (0..2_000).map(|number| room(&number.to_string(), "acme")).collect();
     for room in &rooms {
@@ -337,7 +337,7 @@ fn what_cannot_be_read_is_passed_over() {
 }
 
 #[test]
-fn whose_tab_it_is_hears_of_the_others_alone() {
+fn a_member_is_sent_only_the_others() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     for number in 0..8 {
         node.enter(&format!("u{number}"), &list);
@@ -367,10 +367,10 @@ macro_rules! fails {
 
 mod without {
     fails! {
-        a_moment_for_lost_connections: LostLingers, who_lost_the_connection_and_comes_back_soon_has_not_left;
-        silence_that_counts: SilentIsGone, who_gives_no_sign_is_gone_until_the_next_one;
-        leaves_that_are_bounded: LeavesAreBounded, a_client_that_comes_and_goes_in_a_loop_costs_little;
-        coming_that_is_paid: ComingIsPaid, a_client_that_comes_into_many_rooms_is_announced_only_so_fast;
+        a_moment_for_lost_connections: LostLingers, a_user_who_reconnects_soon_has_not_left;
+        silence_that_counts: SilentIsGone, a_member_without_a_heartbeat_is_gone_until_the_next_one;
+        leaves_that_are_bounded: LeavesAreBounded, a_client_that_joins_and_leaves_in_a_loop_costs_little;
+        joins_that_are_charged: ComingIsPaid, a_client_that_joins_many_rooms_is_announced_at_a_bounded_rate;
         large_rooms_that_gather: LargeIsGathered, in_a_large_room_changes_are_gathered_and_snapshots_have_pages;
     }
 }

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn many_are_told_evenly_over_the_time() {
+    fn many_closes_are_spread_evenly_over_the_time() {
         let now = Instant::now();
         let mut drain = drain(6000, Duration::from_secs(12), now);
         assert_eq!(drain.due(), Some(now));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn without_time_all_are_told_at_once_and_nobody_is_told_of_nobody() {
+    fn without_time_all_are_closed_at_once() {
         let now = Instant::now();
         assert_eq!(told(&mut drain(500, Duration::ZERO, now), now), 500);
         assert_eq!(told(&mut drain(0, Duration::from_secs(9), now), now), 0);

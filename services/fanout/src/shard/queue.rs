@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_says_so_and_stays() {
+    fn a_full_queue_refuses_and_keeps_what_it_has() {
         let mut queue = SendQueue::default();
         queue.push(Bytes::from_static(b"larger than the limit"), None, 4).expect("alone");
         assert_eq!(queue.push(Bytes::from_static(b"x"), None, 4), Err(Full));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_link_holds_counts_as_well() {
+    fn bytes_that_the_link_holds_count_as_well() {
         let mut queue = SendQueue::default();
         queue.set_sealed(1000);
         queue.push(Bytes::from_static(b"alone"), None, 1000).expect("one is always taken");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_memory_and_not_payload() {
+    fn memory_is_counted_and_not_payload() {
         let mut queue = SendQueue::default();
         let taken = (0..10_000).take_while(|_| queue.push(Bytes::new(), None, 10_000).is_ok()).count();
         assert!(taken <= 10_000 / FRAME_OVERHEAD, "{taken} empty frames");

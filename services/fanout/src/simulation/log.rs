@@ -49,13 +49,13 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(shape: Shape, retention: i64, random: &mut Random) -> Self {
         let mut log = Self { log: memory::Log::new(shape, 1), shape, available: true, lame: None, retention };
-        log.make_anew(random);
+        log.recreate(random);
         log
     }
 
     /// Deletes everything, as somebody does who makes the streams anew.
-    pub(super) fn make_anew(&mut self, random: &mut Random) {
-        self.log.make_anew(random.bits() | 1);
+    pub(super) fn recreate(&mut self, random: &mut Random) {
+        self.log.recreate(random.bits() | 1);
         let partitions: Vec<u32> = self.log.partitions().collect();
         self.lame = random.chance(40).then(|| (*random.pick(&partitions), *random.pick(&[20, 2])));
         for partition in partitions {

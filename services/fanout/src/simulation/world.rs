@@ -157,7 +157,7 @@ impl World {
                 self.anew -= 1;
                 // Longer than the clocks of two partitions differ.
                 self.now += 1_000 + self.random.below(20_000) as i64;
-                self.log.make_anew(&mut self.random);
+                self.log.recreate(&mut self.random);
                 self.producers.publish_state_again();
                 if self.random.chance(60) {
                     self.pass_time();

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_large_and_what_is_broken_are_told_apart() {
+    async fn too_large_and_broken_are_distinguished() {
         let bodies = BodyReader::new(BOUNDS, Duration::from_secs(30));
         let large = bodies.read(Body::from(vec![b'x'; 61]), 60, "alice", None).await;
         assert!(matches!(large, Err(BodyError::TooLarge(60))), "{large:?}");

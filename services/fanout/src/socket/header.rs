@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_stands_once_or_not_at_all() {
+    fn a_header_is_given_at_most_once() {
         let mut headers = HeaderMap::new();
         assert_eq!(one(&headers, header::ORIGIN), Ok(None));
         headers.append(header::ORIGIN, HeaderValue::from_static("a"));

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_proxy_that_replaces_the_host_its_word_or_the_setting_counts() {
+    fn behind_a_proxy_that_replaces_the_host_its_header_or_the_setting_counts() {
         let (page, inner) = (("origin", "https://app.example.com"), ("host", "fanout-1:8080"));
         let refused = check(&[], &[page, inner]).expect_err("nobody says so");
         assert_eq!((&*refused.origin, &*refused.host), ("https://app.example.com", "fanout-1:8080"));

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_or_is_no_text_is_refused_by_name() {
+    fn duplicate_and_non_text_values_are_refused_by_name() {
         let uri: http::Uri = "/h?org=acme&ORG=globex&id=%ff".parse().expect("valid");
         let query = Query::of(&uri);
         let refused = query.one("org").expect_err("twice");

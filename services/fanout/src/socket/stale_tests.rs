@@ -67,7 +67,7 @@ fn start_with(config: &str) -> (tempfile::TempDir, Node) {
 }
 
 #[tokio::test]
-async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_others() {
+async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_accepts_no_others() {
     let (_folder, node) = start();
     let (app, router) = (Arc::clone(&node.app), public(Arc::clone(&node.app)));
     assert_eq!(negotiate(&router).await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing is read yet");
@@ -99,7 +99,7 @@ async fn a_node_that_has_not_read_for_too_long_keeps_its_tabs_and_takes_no_other
 }
 
 #[tokio::test]
-async fn a_node_with_very_little_memory_keeps_its_tabs_and_takes_no_others() {
+async fn a_node_with_very_little_memory_keeps_its_tabs_and_accepts_no_others() {
     let (_folder, node) = start();
     let (app, router, admin) = (Arc::clone(&node.app), public(Arc::clone(&node.app)), operator(Arc::clone(&node.app)));
     let pipeline = tokio::spawn(node.pipeline.run());

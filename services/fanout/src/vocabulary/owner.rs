@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_with_holes_of_its_own_needs_nothing_else() {
+    fn a_template_with_its_own_placeholders_needs_nothing_else() {
         let plain = GroupTemplate::parse("user:{realm}/{user}").unwrap();
         let values = ["entra", "alice"];
         let owner = Owner { realm: Some("other"), user: Some("bob") };

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_by_their_words() {
+    fn names_are_recognised_by_their_words() {
         for name in [
             "email",
             "Email",

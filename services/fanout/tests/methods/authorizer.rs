@@ -40,7 +40,7 @@ fn path(user: &str, list: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_platforms_word_counts() {
+async fn the_platforms_answer_counts() {
     let (responder, node) = scene().await;
     let mut alice = tab(&node, "alice").await;
     for status in [401, 403, 404] {
@@ -68,7 +68,7 @@ async fn the_platforms_word_counts() {
 }
 
 #[tokio::test]
-async fn whatever_is_no_answer_refuses() {
+async fn a_missing_or_bad_answer_refuses() {
     let (responder, node) = scene().await;
     let mut alice = tab(&node, "alice").await;
     responder.reply("/elsewhere", Reply::Status(200));

@@ -25,7 +25,7 @@ fn denied(method: &str) -> Result<Value, String> {
 }
 
 #[tokio::test]
-async fn a_grant_lets_in_and_its_withdrawal_takes_out_at_once() {
+async fn a_grant_admits_and_its_withdrawal_removes_at_once() {
     let node = node(METHODS).await;
     let (mut alice, mut bob) = (tab(&node, "alice").await, tab(&node, "bob").await);
     assert_eq!(alice.invoke("JoinList", json!(["7"])).await, denied("JoinList"));
@@ -57,7 +57,7 @@ async fn has_read(node: &Node, tab: &mut fanfare_e2e_tests::Tab, title: &str) {
 }
 
 #[tokio::test]
-async fn a_resume_gives_nothing_from_before_the_grant() {
+async fn a_resume_sends_nothing_from_before_the_grant() {
     let node = node(METHODS).await;
     let mut alice = tab(&node, "alice").await;
     let cursor = alice.cursor().await;
@@ -72,7 +72,7 @@ async fn a_resume_gives_nothing_from_before_the_grant() {
 }
 
 #[tokio::test]
-async fn a_resume_says_nothing_of_a_withdrawal_that_a_newer_grant_has_overtaken() {
+async fn a_resume_omits_a_withdrawal_that_a_newer_grant_has_overtaken() {
     let node = node(METHODS).await;
     let mut bob = tab(&node, "bob").await;
     let word = |name: &str, user: &str, revision: i64| {
@@ -172,7 +172,7 @@ async fn a_withdrawal_voids_remembered_answers_and_ends_what_they_joined() {
 }
 
 #[tokio::test]
-async fn a_grant_joins_open_and_new_tabs_without_a_call_and_a_withdrawal_takes_them_out() {
+async fn a_grant_joins_open_and_new_tabs_without_a_call_and_a_withdrawal_removes_them() {
     let node = node("join = [\"user:{user}\", \"org:{org}\", { group = \"list:{listId}\", granted = true }]").await;
     let (mut alice, mut bob) = (tab(&node, "alice").await, tab(&node, "bob").await);
     for tab in [&mut alice, &mut bob] {

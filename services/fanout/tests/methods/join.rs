@@ -16,7 +16,7 @@ method.JoinAsEditor = { arguments = ["listId"], allow = { roles = ["editor"] }, 
 const UNAUTHORIZED: &str = "Failed to invoke 'JoinAsEditor' because user is unauthorized";
 
 #[tokio::test]
-async fn a_joined_group_is_heard_once_and_until_it_is_left() {
+async fn a_joined_group_is_received_once_and_until_it_is_left() {
     let node = node(OPEN).await;
     let (mut alice, mut bob) = (tab(&node, "alice").await, tab(&node, "bob").await);
     for _ in 0..2 {
@@ -33,7 +33,7 @@ async fn a_joined_group_is_heard_once_and_until_it_is_left() {
 }
 
 #[tokio::test]
-async fn nothing_of_another_org_is_heard_whatever_is_joined() {
+async fn nothing_of_another_org_is_received_whatever_is_joined() {
     let node = node(OPEN).await;
     let mut carol = tab_of(&node, &Token::user("carol", "globex")).await;
     let mut alice = tab(&node, "alice").await;
@@ -46,7 +46,7 @@ async fn nothing_of_another_org_is_heard_whatever_is_joined() {
 }
 
 #[tokio::test]
-async fn bad_calls_are_told_what_is_wrong_and_the_connection_lives() {
+async fn bad_calls_are_answered_with_their_fault_and_the_connection_stays() {
     let node = node(OPEN).await;
     let mut alice = tab(&node, "alice").await;
     for (method, arguments, error) in [
@@ -86,7 +86,7 @@ async fn a_connection_joins_so_many_groups_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_retained_is_told_at_once_and_only_once() {
+async fn retained_values_are_sent_at_once_and_only_once() {
     let node = node(OPEN).await;
     node.publish(&[NewEvent::flag("acme", "beta", true, "1")]).await;
     let mut alice = tab(&node, "alice").await;
@@ -100,7 +100,7 @@ async fn what_is_retained_is_told_at_once_and_only_once() {
 }
 
 #[tokio::test]
-async fn a_resume_gives_a_joined_group_what_came_before_it_was_joined() {
+async fn a_resume_sends_what_came_before_a_group_was_joined() {
     let node = node(OPEN).await;
     let mut alice = tab(&node, "alice").await;
     let cursor = alice.cursor().await;
@@ -116,7 +116,7 @@ async fn a_resume_gives_a_joined_group_what_came_before_it_was_joined() {
 }
 
 #[tokio::test]
-async fn roles_that_are_taken_away_take_their_groups_along() {
+async fn withdrawn_roles_take_their_groups_with_them() {
     let node = node(OPEN).await;
     let editor = Token::user("alice", "acme").roles(&["editor"]);
     let mut alice = tab_of(&node, &editor).await;
@@ -130,7 +130,7 @@ async fn roles_that_are_taken_away_take_their_groups_along() {
 }
 
 #[tokio::test]
-async fn leaving_takes_nobody_out_of_what_their_claims_give() {
+async fn leaving_removes_no_connection_from_groups_of_its_claims() {
     let node = node(OPEN).await;
     let mut alice = tab(&node, "alice").await;
     for (step, method) in ["JoinOrg", "LeaveOrg", "LeaveOrg"].into_iter().enumerate() {

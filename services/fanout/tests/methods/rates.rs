@@ -17,7 +17,7 @@ method.Other = { allow = true, join = "list:x" }
 const EXCEEDED: &str = "An unexpected error occurred invoking 'Ten' on the server. HubException: Rate limit exceeded. Please try again later.";
 
 #[tokio::test]
-async fn so_many_calls_of_a_user_pass_on_all_their_tabs_and_the_next_is_told_so_at_once() {
+async fn the_rate_of_a_users_calls_counts_all_their_tabs_and_the_next_call_is_refused_at_once() {
     let node = node(METHODS).await;
     let (mut one, mut two) = (tab(&node, "alice").await, tab(&node, "alice").await);
     for tab in [&mut one, &mut two] {

@@ -45,7 +45,7 @@ async fn a_question_is_posted_and_its_answer_names_groups() {
 }
 
 #[tokio::test]
-async fn a_group_is_taken_away_when_the_platform_says_so_later() {
+async fn a_group_is_left_when_the_platform_withdraws_it_later() {
     let (responder, node) = scene("recheck_seconds = 5").await;
     let mut alice = tab(&node, "alice").await;
     responder.reply("/access", Reply::Status(204));

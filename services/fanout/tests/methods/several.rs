@@ -44,7 +44,7 @@ async fn a_list_of_groups_is_joined_and_left_at_once() {
 }
 
 #[tokio::test]
-async fn of_several_groups_all_are_joined_or_none() {
+async fn several_groups_are_joined_all_or_none() {
     let node = Node::start_with(settings(METHODS).section("[limits]\njoined_groups = 2")).await;
     let mut alice = tab(&node, "alice").await;
     let error = alice.invoke("JoinLists", json!([["1", "2", "3"]])).await.expect_err("too many");
@@ -58,7 +58,7 @@ async fn of_several_groups_all_are_joined_or_none() {
 }
 
 #[tokio::test]
-async fn each_argument_and_each_refusal_is_told_in_the_platforms_words() {
+async fn each_argument_and_each_refusal_is_explained_in_the_platforms_words() {
     let node = node(METHODS).await;
     let mut alice = tab(&node, "alice").await;
     for (method, arguments, words) in [
@@ -108,7 +108,7 @@ async fn a_call_that_joins_and_publishes_does_both_or_neither() {
 }
 
 #[tokio::test]
-async fn a_refused_touch_takes_the_group_away_without_a_word() {
+async fn a_refused_touch_removes_the_group_silently() {
     let responder = Responder::start().await;
     let methods = r#"
 method.JoinList = { arguments = ["listId"], authorizer = "lists", join = "list:{listId}" }
@@ -136,7 +136,7 @@ method.JoinListOf = { arguments = ["listId", "orgId"], allow = true, org = "{org
 "#;
 
 #[tokio::test]
-async fn who_may_name_any_org_hears_groups_of_others_and_nobody_else_joins_them() {
+async fn only_users_who_may_name_any_org_join_groups_of_other_orgs_and_receive_from_them() {
     let node = node(ORGS).await;
     let mut alice = tab(&node, "alice").await;
     let other = hub_exception("JoinOrg", "The group belongs to another organization.");
@@ -163,7 +163,7 @@ async fn who_may_name_any_org_hears_groups_of_others_and_nobody_else_joins_them(
 }
 
 #[tokio::test]
-async fn what_another_org_retains_is_told_and_its_role_takes_it_away() {
+async fn another_orgs_retained_values_are_sent_until_the_role_is_withdrawn() {
     let node = node(ORGS).await;
     node.publish(&[NewEvent::flag("globex", "beta", true, "1")]).await;
     let mut root = tab_of(&node, &Token::user("root", "platform").roles(&["superadmin"])).await;

@@ -37,7 +37,7 @@ async fn a_client_that_never_polls_again_is_freed() {
 }
 
 #[tokio::test]
-async fn a_socket_whose_other_end_says_nothing_more_is_closed() {
+async fn a_socket_whose_peer_falls_silent_is_closed() {
     let node = node(SHORT).await;
     let to = node.address();
     let head = "GET /open HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\

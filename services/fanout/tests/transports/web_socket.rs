@@ -115,7 +115,7 @@ async fn without_negotiation_a_socket_is_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_stateful_client_comes_back_to_a_node_that_is_full() {
+async fn a_stateful_client_reconnects_to_a_full_node() {
     let node = node_with("max_connections = 1\n", "").await;
     let to = node.address();
     let (id, late) = (token_for(to, "&useStatefulReconnect=true").await, token(to).await);

@@ -62,7 +62,7 @@ async fn wrong_terms_are_named() {
 }
 
 #[tokio::test]
-async fn an_end_that_passes_is_told_once() {
+async fn a_license_that_ends_is_published_once() {
     let mut s = open().await;
     s.app.start_tasks(&s.harness.shutdown);
     let soon = {
@@ -90,7 +90,7 @@ async fn an_end_that_passes_is_told_once() {
 }
 
 #[tokio::test]
-async fn an_end_that_passed_while_nobody_watched_is_told_at_the_start() {
+async fn a_license_that_ended_while_the_service_was_down_is_published_at_the_start() {
     let mut s = open().await;
     let past = json!({"plan": "trial", "seats": 2, "expires_at": "2020-01-01T00:00:00Z"});
     s.client.put("/orgs/acme/license", &s.bob, past).await;

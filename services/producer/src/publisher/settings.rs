@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn impossible_values_are_refused() {
         for (line, expected) in [
             ("--broker-url nats://a", "the server \"a\" has no port (for instance a:4222)"),
             ("--broker-url nats://u:hunter2@a:1", "secrets stand in files of their own"),

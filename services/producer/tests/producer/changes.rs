@@ -10,7 +10,7 @@ fn acme() -> Id {
 }
 
 #[tokio::test]
-async fn what_is_not_committed_never_happened() {
+async fn uncommitted_rows_are_never_published() {
     let mut harness = Harness::open(SERVICE).await;
     let (producer, org) = (harness.producer.clone(), acme());
     let mut dropped = producer.begin().await.expect("change");
@@ -25,7 +25,7 @@ async fn what_is_not_committed_never_happened() {
 }
 
 #[tokio::test]
-async fn an_event_says_where_it_comes_from_and_what_it_is_about() {
+async fn an_event_names_its_source_and_its_subject() {
     let mut harness = Harness::open(SERVICE).await;
     let org = acme();
     let mut change = harness.producer.begin().await.expect("change");

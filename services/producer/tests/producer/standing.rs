@@ -104,7 +104,7 @@ async fn one_answer_does_for_a_second_and_for_all_that_wait() {
 }
 
 #[tokio::test]
-async fn without_auth_a_privileged_call_waits_and_reading_goes_on() {
+async fn without_auth_a_privileged_call_waits_and_reading_continues() {
     let s = open().await;
     s.auth.says(None, 0);
     let refused = s.client.post(CurrentSwitch::PATH, &s.bob, json!({"enabled": true})).await;

@@ -61,7 +61,7 @@ async fn idle_connections_do_not_delay_it_and_requests_in_flight_are_answered() 
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_cut_off_within_five_seconds() {
+async fn slow_requests_are_cut_off_within_five_seconds() {
     let harness = Harness::open(SERVICE).await;
     let arrived = Arc::default();
     let (address, service) = serve(&harness, &arrived).await;

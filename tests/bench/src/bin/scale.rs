@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_missing_says_what_to_run() {
+    fn a_missing_figure_names_the_command_to_run() {
         let error = figure(Path::new("nowhere"), "decode_route", "ns_per_event").expect_err("missing");
         assert!(error.to_string().contains("make bench SCENARIO=decode_route"), "{error}");
     }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_must_not_send_is_told() {
+    fn what_a_server_must_not_send_is_reported() {
         let half = text(b"{\"type\":6}");
         let wasteful = [0x81, 126, 0, 3, b'{', b'}', RECORD_END];
         let masked = masked(PING);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told() {
+    fn bad_answers_are_reported() {
         for bytes in ["SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"] {
             assert!(response(bytes.as_bytes()).is_err(), "{bytes}");
         }

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_in_one_frame_are_told_apart() {
+    fn messages_in_one_frame_are_split() {
         let told: Vec<_> = messages(b"{\"type\":6}\x1e{\"type\":7}\x1e{}\x1e").collect();
         assert_eq!(told, [Told::Ping, Told::Close(b"{\"type\":7}"), Told::Other(b"{}")]);
     }

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_says_what_where_and_when() {
+    fn a_chart_names_its_figure_machine_and_date() {
         let figure = Figure {
             scenario: "broadcast_1k",
             figure: "cpu_us_per_delivery",

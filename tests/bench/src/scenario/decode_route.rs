@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instructions_are_found_in_what_valgrind_says() {
+    fn instructions_are_read_from_valgrinds_output() {
         let text = "==1== Cachegrind, a profiler\n==1== \n==1== I refs:        12,345,678\n";
         assert_eq!(instructions_in(text), Some(12_345_678));
         assert_eq!(instructions_in("nothing"), None);

@@ -31,7 +31,7 @@ fn alice() -> Connect {
 }
 
 #[tokio::test]
-async fn tabs_hear_everything_in_order_and_are_answered_though_each_request_comes_to_another_node() {
+async fn tabs_receive_everything_in_order_and_are_answered_though_each_request_reaches_another_node() {
     let Some((_backplane, nodes)) = three().await else { return };
     let mut turns = addresses(&nodes);
     let mut tabs = Vec::new();
@@ -134,7 +134,7 @@ async fn one_user_leaves_places_for_the_forwarded_requests_of_others() {
 }
 
 #[tokio::test]
-async fn nobody_but_a_node_says_that_a_request_is_forwarded() {
+async fn only_a_node_can_mark_a_request_as_forwarded() {
     let node = Node::start_with(Settings::default()).await;
     let negotiate =
         Request::post(format!("{HUB}/negotiate?negotiateVersion=1")).bearer(Token::user("a", "acme").sign());

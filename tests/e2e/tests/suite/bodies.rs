@@ -45,7 +45,7 @@ async fn a_body_that_never_ends_is_408_and_its_connection_closes() {
 }
 
 #[tokio::test]
-async fn so_many_bodies_of_one_connection_are_on_their_way_and_others_post_as_ever() {
+async fn the_bodies_in_flight_of_one_connection_are_bounded_and_others_post_as_before() {
     let node = Node::start_default().await;
     let (token, id) = negotiated(&node, "alice").await;
     let mut open = Vec::new();
@@ -107,7 +107,7 @@ async fn a_body_that_is_cut_or_broken_is_400_and_not_too_large() {
 
 /// Else the next event that is written on the connection is lost to its author with a broken pipe.
 #[tokio::test]
-async fn an_answer_that_comes_before_the_end_of_a_body_says_that_the_connection_closes() {
+async fn an_answer_before_the_end_of_a_body_announces_that_the_connection_closes() {
     const LENGTH: usize = 300_000;
     let node = Node::start_default().await;
     for (token, status) in [(Token::producer().sign(), 413), ("rubbish".to_owned(), 401)] {

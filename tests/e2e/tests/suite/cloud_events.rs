@@ -98,7 +98,7 @@ async fn a_batch_is_stored_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn the_answer_says_what_became_of_an_event() {
+async fn the_answer_names_the_outcome_of_an_event() {
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     let token = Token::producer().sign();
@@ -178,7 +178,7 @@ async fn a_key_that_is_there_twice_and_nesting_without_end_are_refused_by_name()
 }
 
 #[tokio::test]
-async fn who_has_no_right_learns_nothing_of_schemas() {
+async fn a_caller_without_rights_learns_nothing_of_schemas() {
     let node = Node::start_default().await;
     let narrow = Token::producer().claim("publish", ["license.*"]).claim("publish_orgs", ["acme"]).sign();
     for (event_type, body, status) in [
@@ -215,7 +215,7 @@ async fn a_trace_is_followed_behind_a_good_token_alone() {
 
 /// What was surely not stored may be sent again, and the answer says when.
 #[tokio::test]
-async fn a_broker_that_is_away_is_503_with_a_hint_and_the_same_id_is_taken_later() {
+async fn an_unreachable_broker_is_answered_with_503_and_retry_after_and_the_same_id_is_accepted_later() {
     let mut server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("publishing while NATS is away", &why),

@@ -201,7 +201,7 @@ async fn the_commands_list_and_close_connections() {
 }
 
 #[tokio::test]
-async fn what_is_no_question_is_refused_and_what_is_no_operator_hears_nothing() {
+async fn bad_queries_are_refused_and_only_operators_are_answered() {
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     for (query, said) in [

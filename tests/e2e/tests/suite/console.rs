@@ -3,7 +3,7 @@
 use fanfare_e2e_tests::{Node, Request};
 
 #[tokio::test]
-async fn the_console_is_there_for_everybody_and_tells_nothing() {
+async fn the_console_is_served_to_everybody_and_holds_no_data() {
     let node = Node::start_default().await;
     let get = async |path: &str| Request::get(path).send(node.admin_address()).await.expect("an answer");
     let index = get("/").await.expect(200);

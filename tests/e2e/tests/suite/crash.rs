@@ -112,7 +112,7 @@ async fn more(counter: &AtomicUsize, count: usize) {
 }
 
 #[tokio::test]
-async fn a_producer_killed_under_load_tells_of_every_change_once() {
+async fn a_producer_killed_under_load_publishes_every_change_once() {
     let mut random = Random::new("a producer killed under load");
     let mut platform = Platform::start().await;
     let bob = platform.login("bob").await;
@@ -240,7 +240,7 @@ async fn expect_in_log(node: &Node, sent: &BTreeSet<String>) {
 }
 
 #[tokio::test]
-async fn what_a_killed_node_knew_it_knows_again() {
+async fn a_killed_nodes_state_is_restored() {
     let mut node = Node::start_default().await;
     node.publish(&[NewEvent::flag("acme", "kept", true, "1"), NewEvent::flag("acme", "gone", true, "2")]).await;
     let removed = NewEvent::new("license.FlagRemoved", "3", &json!({ "org": "acme", "flag": "gone" }));

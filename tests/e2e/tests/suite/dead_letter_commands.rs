@@ -149,7 +149,7 @@ async fn from_rollout_to_replay(settings: Settings) {
 }
 
 #[tokio::test]
-async fn letters_are_for_those_who_can_read_the_secret() {
+async fn letters_need_the_node_secret() {
     let node = Node::start_default().await;
     // Sealed with the same secret, for something else.
     let negotiate =
@@ -180,7 +180,7 @@ async fn letters_are_for_those_who_can_read_the_secret() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_a_sentence() {
+async fn faults_are_reported_in_a_sentence() {
     let mut node = Node::start_default().await;
     for (arguments, code, part) in [
         (&["show", "0-99"][..], 1, "there is no dead letter 0-99"),

@@ -43,7 +43,7 @@ fn poison() -> Vec<Poison> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decoded_is_kept_with_its_reason_and_the_stream_goes_on() {
+async fn a_record_that_cannot_be_decoded_is_kept_with_its_reason_and_the_stream_continues() {
     let mut node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     node.publish(&[NewEvent::alert("acme", "before")]).await;
@@ -84,7 +84,7 @@ async fn what_cannot_be_decoded_is_kept_with_its_reason_and_the_stream_goes_on()
 }
 
 #[tokio::test]
-async fn what_cannot_be_routed_is_a_dead_letter_too() {
+async fn records_that_cannot_be_routed_are_dead_letters() {
     let mut node = Node::prepare(Settings::default());
     let log = node.open_log();
     let record = Registry::builtin().event_type("export.ExportFailed").expect("known").clone();

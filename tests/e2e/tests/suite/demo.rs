@@ -27,7 +27,7 @@ async fn follow_export(tab: &mut Tab, job: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_export_is_told_to_every_tab_of_its_user_and_to_nobody_else() {
+async fn an_export_reaches_every_tab_of_its_user_and_no_other() {
     let mut platform = Platform::start().await;
     platform.export.start().await;
     let (alice, bob) = (platform.login("alice").await, platform.login("bob").await);
@@ -106,7 +106,7 @@ async fn an_alert_reaches_whom_it_names() {
 }
 
 #[tokio::test]
-async fn a_flag_is_told_to_its_org_and_to_tabs_that_come_later() {
+async fn a_flag_is_sent_to_its_org_and_to_later_tabs() {
     let platform = Platform::start().await;
     let (alice, bob, carol) =
         (platform.login("alice").await, platform.login("bob").await, platform.login("carol").await);
@@ -148,7 +148,7 @@ async fn a_flag_is_told_to_its_org_and_to_tabs_that_come_later() {
 }
 
 #[tokio::test]
-async fn a_license_is_told_when_it_changes_and_when_it_ends() {
+async fn a_license_is_published_when_it_changes_and_when_it_ends() {
     let platform = Platform::start().await;
     let bob = platform.login("bob").await;
     let mut tab = platform.node.tab_with(&bob).await;

@@ -49,7 +49,7 @@ async fn until_told(mut wire: Wire) -> Heard {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tabs_are_told_one_after_another_and_hear_everything_until_then() {
+async fn tabs_are_closed_one_after_another_and_receive_everything_until_then() {
     let Some(backplane) = Backplane::start(Kind::Nats).await else { return };
     let settings = |node| Settings::default().drain_seconds(60).secret(SECRET).broker(&backplane.config(node));
     let (mut leaving, other) = tokio::join!(Node::start_with(settings(0)), Node::start_with(settings(1)));
@@ -103,7 +103,7 @@ async fn tabs_are_told_one_after_another_and_hear_everything_until_then() {
 }
 
 #[tokio::test]
-async fn a_node_on_its_own_waits_for_nobody_who_is_not_there() {
+async fn a_single_node_waits_for_no_absent_peer() {
     let mut node = Node::start_with(Settings::default().drain_seconds(60)).await;
     let mut listening = Vec::new();
     for transport in Transport::ALL {

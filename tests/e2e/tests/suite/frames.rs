@@ -275,7 +275,7 @@ async fn calls_above_the_rate_wait_in_order_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn requests_that_are_no_connection() {
+async fn bad_connection_requests() {
     let node = Node::start_default().await;
     let token = Token::user("alice", "acme").sign();
     let send = async |request: Request| request.bearer(&token).send(node.address()).await.expect("an answer");

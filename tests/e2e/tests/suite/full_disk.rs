@@ -21,7 +21,7 @@ async fn health(node: &Node) -> String {
 
 /// Rule 8.2: no file of the node grows beyond a size, as if its disk were full.
 #[tokio::test]
-async fn a_node_whose_log_cannot_grow_says_why_it_is_degraded_and_loses_nothing_that_it_took() {
+async fn a_node_whose_log_cannot_grow_reports_why_it_is_degraded_and_loses_nothing_it_accepted() {
     let mut node = Node::prepare(Settings::default());
     node.launch_with_room(ROOM_KIB);
     node.ready().await;

@@ -111,7 +111,7 @@ async fn empty_fragments_without_end() {
 
 /// A socket that its client has left stays readable for ever: the shard that read it again and again served nobody else.
 #[tokio::test]
-async fn a_stateful_client_that_leaves_its_socket_holds_nobody_up() {
+async fn a_stateful_client_that_leaves_its_socket_delays_no_other() {
     let node = Node::start_default().await;
     let mut others = Others::of(&node).await;
     let before = node.open_files();

@@ -12,7 +12,7 @@ fn negotiate() -> Request {
 }
 
 #[tokio::test]
-async fn whoever_holds_all_connections_keeps_neither_the_operator_nor_users_out() {
+async fn a_client_that_holds_all_connections_locks_out_neither_operators_nor_users() {
     const FILES: u32 = 400;
     let mut node = Node::prepare(Settings::default());
     node.launch_with_files(100, FILES);
@@ -75,7 +75,7 @@ async fn heads_of_32_kib_pass() {
 }
 
 #[tokio::test]
-async fn a_client_of_http_1_0_is_told_whether_its_connection_closes() {
+async fn an_answer_to_http_1_0_names_whether_the_connection_closes() {
     let node = Node::start_default().await;
     let token = Token::user("alice", "acme").sign();
     let head = format!(
@@ -134,7 +134,7 @@ async fn a_page_behind_a_proxy_that_replaces_the_host_opens_its_socket() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_is_told_on_the_port_of_the_hubs_whether_the_node_is_ready() {
+async fn the_port_of_the_hubs_answers_a_load_balancers_readiness_probe() {
     let mut node = Node::start_with(Settings::default().section("[health]\npath = \"/health\"").drain_seconds(5)).await;
     let to = node.address();
     let ask = |method: &'static str| async move { Request::new(method, "/health").send(to).await };

@@ -26,7 +26,7 @@ async fn expect_logout(tab: &mut fanfare_e2e_tests::Tab) {
 }
 
 #[tokio::test]
-async fn users_and_orgs_of_any_alphabet_hear_their_own_and_are_logged_out() {
+async fn users_and_orgs_of_any_alphabet_receive_their_own_and_are_logged_out() {
     let node = Node::start_default().await;
     for user in ODD_USERS {
         let org = format!("org of {user}");

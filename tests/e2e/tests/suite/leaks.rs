@@ -170,7 +170,7 @@ async fn an_address_typed_into_a_login_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn what_is_secret_is_in_no_log_no_trace_and_no_reason() {
+async fn secrets_are_in_no_log_no_trace_and_no_reason() {
     let collector = Stub::start("{}").await;
     let settings = Settings::default()
         .environment("FANFARE_LOG", "debug")

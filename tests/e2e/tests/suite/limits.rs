@@ -96,7 +96,7 @@ async fn one_user_opens_connections_so_fast_and_others_as_ever() {
 }
 
 #[tokio::test]
-async fn one_address_has_so_many_connections_as_a_trusted_proxy_tells_it() {
+async fn the_limit_of_an_address_counts_the_address_that_a_trusted_proxy_forwards() {
     let settings = limits("connections_per_address = 2").node("trusted_proxies = [\"127.0.0.0/8\"]");
     let node = Node::start_with(settings).await;
     let from = |user: &str, address: &str| connect(user, "acme").header("x-forwarded-for", address);
@@ -150,7 +150,7 @@ async fn an_address_with_too_many_wrong_tokens_is_not_listened_to_and_the_log_st
 }
 
 #[tokio::test]
-async fn each_hub_has_its_own_limits_and_says_of_errors_what_it_is_to_say() {
+async fn each_hub_has_its_own_limits_and_error_details() {
     let hubs = format!(
         "[hub.\"{HUB}\"]\n[hub.\"/hubs/brief\"]\nmessage_bytes = 1024\ndetailed_errors = false\n\
          method.Watch = {{ arguments = [{{ name = \"count\", type = \"integer\" }}], allow = true, join = \"n:{{count}}\" }}"

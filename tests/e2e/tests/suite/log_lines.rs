@@ -27,7 +27,7 @@ async fn line(node: &Node, message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_line_says_whose_it_is_and_what_its_client_calls_it() {
+async fn each_line_names_its_connection_and_the_clients_own_id() {
     let node = Node::start_with(hub().environment("FANFARE_LOG", "info,fanfare_fanout::shard=debug")).await;
     let token = Token::user("alice", "acme").roles(&["member"]);
     // As browsers do: the headers are those of the negotiation, for a WebSocket can have none.

@@ -69,7 +69,7 @@ async fn a_logout_ends_every_tab_and_every_token_of_the_user() {
 }
 
 #[tokio::test]
-async fn logins_and_logouts_within_one_second_are_told_apart() {
+async fn logins_and_logouts_within_one_second_are_distinguished() {
     let platform = Platform::start().await;
     let mut last = platform.login("alice").await;
     for _ in 0..3 {
@@ -118,7 +118,7 @@ async fn a_logout_reaches_the_user_in_every_org_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_was_negotiated_before_a_logout_is_worth_nothing_after_it() {
+async fn a_logout_voids_negotiated_ids() {
     let node = Node::start_default().await;
     let alice = Connect::new(HUB, Token::user("alice", "acme").sign());
     let negotiated = alice.negotiate(node.address()).await.expect("an answer").expect(200).json();
@@ -165,7 +165,7 @@ async fn a_logout_from_the_past_ends_nothing_that_came_after_it() {
 }
 
 #[tokio::test]
-async fn a_tab_that_polls_is_told_its_logout_and_its_end_in_whatever_polls_they_come() {
+async fn a_polling_tab_gets_its_logout_and_its_close_in_whatever_polls_they_come() {
     let node = Node::start_default().await;
     let token = Token::user("alice", "acme");
     let connect = Connect::new(HUB, token.sign());

@@ -70,16 +70,16 @@ async fn any_name_goes_through(kind: Kind) {
 }
 
 #[tokio::test]
-async fn any_name_goes_through_the_embedded_log() {
+async fn any_name_survives_the_embedded_log() {
     any_name_goes_through(Kind::Embedded).await;
 }
 
 #[tokio::test]
-async fn any_name_goes_through_subjects_of_nats() {
+async fn any_name_survives_natss_subjects() {
     any_name_goes_through(Kind::Nats).await;
 }
 
 #[tokio::test]
-async fn any_name_goes_through_keys_of_kafka() {
+async fn any_name_survives_kafkas_keys() {
     any_name_goes_through(Kind::Kafka).await;
 }

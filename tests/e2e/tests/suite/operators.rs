@@ -29,7 +29,7 @@ fn all<'a>(states: &'a Value, list: &str) -> &'a [Value] {
 }
 
 #[tokio::test]
-async fn every_node_tells_how_all_are_and_who_does_not_answer() {
+async fn every_node_lists_all_nodes_and_those_that_do_not_answer() {
     let Some((_server, mut nodes)) = three("states of three nodes").await else { return };
     let bearer = bearer(&nodes[0], &["--read-only", "--minutes", "10"]).await;
     let mut tab = nodes[1].tab(&Token::user("alice", "acme")).await;
@@ -97,7 +97,7 @@ async fn every_node_tells_how_all_are_and_who_does_not_answer() {
 }
 
 #[tokio::test]
-async fn whoever_may_only_look_changes_nothing() {
+async fn a_read_only_bearer_changes_nothing() {
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     let (reader, writer) = (bearer(&node, &["--read-only"]).await, bearer(&node, &["--minutes", "2"]).await);
@@ -141,7 +141,7 @@ async fn whoever_may_only_look_changes_nothing() {
 }
 
 #[tokio::test]
-async fn since_when_a_users_tokens_are_refused_is_told() {
+async fn the_time_since_which_a_users_tokens_are_refused_is_returned() {
     let node = Node::start_default().await;
     let bearer = bearer(&node, &["--read-only"]).await;
     let known = async |user: &str| ask(&node, &bearer, Request::get(format!("/users/{user}"))).await.expect(200).json();

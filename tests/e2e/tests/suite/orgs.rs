@@ -90,7 +90,7 @@ async fn refused(node: &Node, connect: &Connect) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_closed_org_is_told_ended_and_refused_on_every_transport_until_it_is_opened() {
+async fn a_closed_org_is_notified_closed_and_refused_on_every_transport_until_it_is_opened() {
     let mut node = Node::start_with(settings()).await;
     let mut tabs = Vec::new();
     for (number, transport) in Transport::ALL.into_iter().enumerate() {
@@ -151,7 +151,7 @@ async fn a_closed_org_is_told_ended_and_refused_on_every_transport_until_it_is_o
 }
 
 #[tokio::test]
-async fn an_event_that_says_no_org_closes_none_and_is_a_dead_letter() {
+async fn an_event_without_an_org_closes_none_and_is_a_dead_letter() {
     let mut settings = settings();
     settings.schemas[0].1 = settings.schemas[0].1.replacen("\"type\":\"string\"", "\"type\":[\"null\",\"string\"]", 1);
     let nullable = settings.schemas[0].1.contains("[\"null\",\"string\"]");

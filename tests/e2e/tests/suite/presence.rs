@@ -76,7 +76,7 @@ async fn next(tab: &mut Tab, within: Duration) -> Option<(String, String)> {
 }
 
 #[tokio::test]
-async fn the_others_are_told_of_users_and_not_of_tabs() {
+async fn other_members_are_sent_users_and_not_tabs() {
     let node = Node::start_with(settings_without_heartbeat()).await;
     let mut bob = tab(&node, "bob").await;
     assert_eq!(join(&mut bob, "7").await, ["bob"]);
@@ -106,7 +106,7 @@ async fn the_others_are_told_of_users_and_not_of_tabs() {
 }
 
 #[tokio::test]
-async fn a_reload_is_no_coming_and_going_and_a_lost_tab_leaves_after_a_moment() {
+async fn a_page_reload_is_not_announced_and_a_lost_tab_leaves_after_a_moment() {
     let node = Node::start_with(settings_without_heartbeat()).await;
     let mut bob = tab(&node, "bob").await;
     join(&mut bob, "7").await;
@@ -122,7 +122,7 @@ async fn a_reload_is_no_coming_and_going_and_a_lost_tab_leaves_after_a_moment() 
 }
 
 #[tokio::test]
-async fn who_sends_no_heartbeat_is_gone_until_the_next_one() {
+async fn a_user_without_a_heartbeat_is_gone_until_the_next_one() {
     let node = Node::start_with(settings()).await;
     let mut bob = tab(&node, "bob").await;
     join(&mut bob, "7").await;
@@ -196,7 +196,7 @@ async fn presence_on_kafka_outlives_a_node_that_is_killed() {
 
 /// A tab that joins before it has resumed, as pages do that come back.
 #[tokio::test]
-async fn a_tab_that_has_not_caught_up_is_told_who_is_there_once_it_has() {
+async fn a_tab_gets_its_presence_snapshot_once_it_has_caught_up() {
     let node = Node::start_with(settings_without_heartbeat()).await;
     let mut bob = tab(&node, "bob").await;
     join(&mut bob, "7").await;

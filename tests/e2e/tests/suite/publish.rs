@@ -72,7 +72,7 @@ fn outcome_id(record: &fanfare_broker::Record) -> String {
 }
 
 #[tokio::test]
-async fn the_command_says_what_is_wrong() {
+async fn the_command_reports_what_is_wrong() {
     let node = Node::start_default().await;
     let user = Token::user("alice", "acme").sign();
     let narrow = Token::producer().claim("publish", ["auth.*"]).sign();
@@ -242,7 +242,7 @@ fn refused_requests() -> Vec<(Request, u16, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_request_that_is_wrong_is_refused_and_says_why() {
+async fn a_bad_request_is_refused_with_its_reason() {
     let node = Node::start_default().await;
     let mut tabs = [node.tab(&Token::user("alice", "acme")).await, node.tab(&Token::user("carol", "globex")).await];
     for (request, status, told) in refused_requests() {

@@ -15,7 +15,7 @@ async fn refresh(node: &Node, connection: &str, token: &Token) -> Response {
 }
 
 #[tokio::test]
-async fn any_node_takes_another_token_for_a_connection() {
+async fn any_node_accepts_a_new_token_for_a_connection() {
     let Some(backplane) = Backplane::start(Kind::Nats).await else { return };
     let settings = |node| Settings::default().broker(&backplane.config(node)).secret(SECRET);
     let [mut here, mut there] = [0, 1].map(|node| Node::prepare(settings(node)));

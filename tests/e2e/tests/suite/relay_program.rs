@@ -129,7 +129,7 @@ async fn rows_reach_tabs_in_order_whatever_is_killed() {
 }
 
 #[tokio::test]
-async fn what_no_node_would_take_is_parked_and_the_rest_goes_on() {
+async fn rows_that_no_node_accepts_are_parked_and_the_rest_continues() {
     let Some(service) = Service::start("parked rows on PostgreSQL").await else { return };
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;

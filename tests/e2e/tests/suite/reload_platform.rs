@@ -70,7 +70,7 @@ async fn admitted(node: &Node, hub: &str, token: &Token) -> Result<(), u16> {
 }
 
 #[tokio::test]
-async fn an_event_that_is_new_is_told_to_tabs_that_were_there_before_it() {
+async fn a_new_event_reaches_tabs_that_were_connected_before_it() {
     let node = start("").await;
     let mut tab = alice(&node).await;
     write(&node, "schemas/orders/OrderShipped.v1.avsc", &schema(&[]));

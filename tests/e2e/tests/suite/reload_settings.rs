@@ -65,7 +65,7 @@ async fn other_origins_and_limits_hold_at_once_and_move_no_tab() {
 }
 
 #[tokio::test]
-async fn what_needs_a_start_is_named_and_the_rest_holds() {
+async fn settings_that_need_a_restart_are_named_and_the_rest_applies() {
     let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nevent_bytes = 4096");
     let node = Node::start_with(settings).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
@@ -158,7 +158,7 @@ async fn bodies_have_other_limits_at_once() {
 }
 
 #[tokio::test]
-async fn a_fault_changes_nothing_and_is_told_with_its_place() {
+async fn a_fault_changes_nothing_and_is_reported_with_its_place() {
     let mut node = Node::start_with(Settings::default().section("[cors]\norigins = []")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
@@ -198,12 +198,12 @@ async fn a_secret_is_exchanged_and_no_cursor_is_lost() {
     let both = format!("secret = \"{new}\"\nprevious_secret = \"{old}\"");
     change(&node, &format!("secret = \"{new}\""), &both, "applied").await;
     assert_eq!(complete(&cursor).await, Ok(true), "what the old one sealed is opened");
-    let sealed_anew = tab.cursor().await;
-    assert_ne!(sealed_anew, cursor);
+    let resealed = tab.cursor().await;
+    assert_ne!(resealed, cursor);
     still_hears(&node, &mut tab, "news 5").await;
 
     change(&node, &format!("\nprevious_secret = \"{old}\""), "", "applied").await;
-    assert_eq!(complete(&sealed_anew).await, Ok(true));
+    assert_eq!(complete(&resealed).await, Ok(true));
     assert_ne!(complete(&cursor).await, Ok(true), "the old one opens nothing any more");
     assert!(!node.log().contains("long enough"), "no secret is in the log");
 }

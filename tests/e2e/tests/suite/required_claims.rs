@@ -22,7 +22,7 @@ fn refusal(claim: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_lacks_a_claim_is_told_which_at_negotiate_and_at_connect() {
+async fn a_missing_claim_is_named_at_negotiate_and_at_connect() {
     let node = node().await;
     let refused = [
         (Token::user("alice", "acme").claim("plan", "pro"), "subscription"),

@@ -53,7 +53,7 @@ fn flag(name: &str, revision: i64) -> NewEvent {
 
 /// A removed flag would else be shown again. On Kafka the two types lie in two partitions, and either may be read first.
 #[tokio::test]
-async fn a_toggle_that_the_removal_of_its_flag_has_overtaken_is_not_told_again() {
+async fn a_toggle_that_the_removal_of_its_flag_has_overtaken_is_not_replayed() {
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     node.publish(&[flag("FlagRemoved", 2)]).await;
@@ -69,7 +69,7 @@ async fn a_toggle_that_the_removal_of_its_flag_has_overtaken_is_not_told_again()
 }
 
 #[tokio::test]
-async fn what_was_overtaken_behind_the_cursor_is_told_again() {
+async fn what_was_overtaken_after_the_cursor_is_sent_again() {
     let node = Node::start_default().await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     let cursor = tab.invoke("Cursor", json!([])).await.expect("a cursor");

@@ -27,7 +27,7 @@ async fn hears_all(node: &Node, tab: &mut Tab, title: &str) {
 
 /// Such a tab was once taken for one that reads nothing, and no tab of its org could connect.
 #[tokio::test]
-async fn more_than_may_wait_for_a_tab_is_told_as_it_reads() {
+async fn more_than_may_wait_for_a_tab_is_sent_as_it_reads() {
     let node = node_with_flags().await;
     let alice = Token::user("alice", "acme");
     let mut tab = node.tab(&alice).await;
@@ -64,7 +64,7 @@ async fn every_transport_gets_all_of_it() {
 
 /// Rule 1.2: a group may be named by what several orgs say, and what is retained for it is of one of them.
 #[tokio::test]
-async fn what_is_retained_for_a_group_is_told_to_members_of_its_org_alone() {
+async fn a_groups_retained_values_are_sent_only_to_members_of_its_org() {
     let routes = format!(
         "hub = \"{HUB}\"\n[[route]]\nname = \"roles\"\nevent = \"auth.RolesChanged\"\ngroups = [\"user:{{user}}\"]\n\
          retain = true\ntoast = {{ severity = \"info\", title = \"{{org}}\", message = \"m\" }}\n"

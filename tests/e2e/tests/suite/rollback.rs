@@ -14,7 +14,7 @@ fn copied(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn an_embedded_log_that_is_put_back_takes_no_cursor_from_behind_its_copy() {
+async fn a_restored_embedded_log_accepts_no_cursor_from_after_its_copy() {
     let mut node = Node::start_default().await;
     node.publish(&[NewEvent::alert("acme", "kept")]).await;
     let token = Token::user("alice", "acme");
@@ -43,7 +43,7 @@ async fn an_embedded_log_that_is_put_back_takes_no_cursor_from_behind_its_copy()
 }
 
 #[tokio::test]
-async fn a_log_that_lost_its_end_is_told_to_tabs_and_operators() {
+async fn a_log_that_lost_its_end_is_reported_to_tabs_and_operators() {
     let mut server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("a log that lost its end", &why),

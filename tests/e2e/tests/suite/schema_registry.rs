@@ -38,7 +38,7 @@ fn headers(id: &'static str) -> [(&'static str, &'static str); 6] {
 }
 
 #[tokio::test]
-async fn events_of_a_schema_registry_are_told_and_what_it_does_not_know_is_kept() {
+async fn events_of_a_schema_registry_are_delivered_and_unknown_schemas_become_dead_letters() {
     let registry = SchemaRegistry::start().await;
     registry.register(7, FOREIGN);
     registry.answer(9, 200, "<html>sign in</html>");
@@ -98,7 +98,7 @@ async fn a_stream_waits_for_its_schema_registry() {
 }
 
 #[tokio::test]
-async fn the_door_takes_our_own_encoding_alone() {
+async fn ingest_accepts_only_our_own_encoding() {
     let registry = SchemaRegistry::start().await;
     registry.register(7, FOREIGN);
     let settings = Settings::default().section(&format!("[schema_registry]\nurl = \"{}\"", registry.url()));
@@ -126,7 +126,7 @@ fn message(id: &'static str, schema: u32) -> Message {
 }
 
 #[tokio::test]
-async fn on_kafka_a_registry_that_comes_back_lets_the_stream_go_on() {
+async fn on_kafka_the_stream_continues_once_the_registry_is_back() {
     let server = match KafkaServer::start().await {
         Err(StartError::Missing(reason)) => return skip("a schema registry beside Kafka", &reason),
         server => server.expect("a server"),

@@ -13,7 +13,7 @@ fn settings() -> Settings {
 }
 
 #[tokio::test]
-async fn a_tab_that_reads_nothing_holds_up_nobody() {
+async fn a_tab_that_reads_nothing_delays_no_other() {
     let node = Node::start_with(settings()).await;
     let _deaf = node.tab(&Token::user("bob", "acme")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;

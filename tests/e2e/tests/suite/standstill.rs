@@ -67,7 +67,7 @@ async fn pass(from: OwnedReadHalf, mut to: OwnedWriteHalf, is_deaf: Arc<AtomicBo
 
 /// The client library below knows nothing of it: heartbeats come, and the server counts the record as given.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_falls_silent_while_its_broker_answers_is_opened_anew_and_counted() {
+async fn a_reader_that_falls_silent_while_its_broker_answers_is_reopened_and_counted() {
     let server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
         Err(StartError::Missing(why)) => return skip("a reader that falls silent", &why),

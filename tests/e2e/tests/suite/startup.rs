@@ -137,7 +137,7 @@ const FAULTS: [(&str, &str, &str, &str); 12] = [
 ];
 
 #[tokio::test]
-async fn a_broken_configuration_is_told_with_its_place() {
+async fn a_broken_configuration_is_reported_with_its_place() {
     let node = Node::prepare(Settings::default().drain_seconds(2));
     for (file, right, wrong, told) in FAULTS {
         let path = node.folder().join(file);
@@ -163,7 +163,7 @@ async fn a_broken_configuration_is_told_with_its_place() {
 }
 
 #[tokio::test]
-async fn a_sound_configuration_is_told_in_one_line() {
+async fn a_good_configuration_is_reported_in_one_line() {
     let node = Node::prepare(Settings::default());
     let outcome = node.fanfare(&["check"]).await;
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
@@ -181,7 +181,7 @@ async fn a_sound_configuration_is_told_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_schema_that_breaks_its_past_is_told_by_field() {
+async fn an_incompatible_schema_is_reported_by_field() {
     let old = r#"{"type":"record","name":"Changed","fields":[{"name":"id","type":"string"}]}"#;
     let new =
         r#"{"type":"record","name":"Changed","fields":[{"name":"id","type":"string"},{"name":"level","type":"int"}]}"#;
@@ -204,7 +204,7 @@ async fn usage_is_its_own_exit_code() {
 }
 
 #[tokio::test]
-async fn a_node_says_goodbye() {
+async fn a_stopping_node_ends_its_lease() {
     let mut node = Node::start_with(Settings::default().drain_seconds(3)).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     node.publish(&[NewEvent::alert("acme", "last")]).await;
@@ -237,7 +237,7 @@ async fn a_node_does_not_wait_for_a_tab_that_does_not_listen() {
 }
 
 #[tokio::test]
-async fn a_node_that_drains_takes_nobody_in() {
+async fn a_draining_node_accepts_no_connections() {
     let mut node = Node::start_with(Settings::default().drain_seconds(2)).await;
     let mut deaf = node.tab(&Token::user("alice", "acme")).await;
     node.terminate();
@@ -251,7 +251,7 @@ async fn a_node_that_drains_takes_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_client_between_two_polls_hears_that_the_node_goes() {
+async fn a_client_between_two_polls_is_sent_the_close_of_a_stopping_node() {
     let mut node = Node::start_with(Settings::default().drain_seconds(20)).await;
     let token = Token::user("alice", "acme").sign();
     let negotiated = Connect::new(HUB, token.clone()).negotiate(node.address()).await.expect("an answer");
@@ -278,7 +278,7 @@ async fn a_client_between_two_polls_hears_that_the_node_goes() {
 }
 
 #[tokio::test]
-async fn a_producer_that_cannot_start_says_so_in_one_sentence() {
+async fn a_producer_that_cannot_start_reports_why_in_one_sentence() {
     let node = Node::prepare(Settings::default());
     let (folder, free) = (node.folder().join("second"), node.address().to_string());
     let taken = TcpListener::bind(node.admin_address()).expect("free until now");
@@ -311,7 +311,7 @@ async fn producers_stop_in_order() {
 
 /// How often files reach the disk is what no client is told; a server's monitoring port says it.
 #[tokio::test]
-async fn what_nats_servers_say_of_their_disk_is_printed() {
+async fn the_sync_settings_of_nats_servers_are_printed() {
     let monitored = async |sync: &str| {
         let port = free_port();
         let more = format!("http: \"127.0.0.1:{port}\"");

@@ -118,7 +118,7 @@ async fn a_client_that_speaks_no_version_that_is_new_enough_is_refused() {
 /// Whoever opens connections and never ends their handshakes costs a place for so long as a head may take, and keeps
 /// nobody out.
 #[tokio::test]
-async fn a_handshake_that_never_ends_is_cut_and_keeps_nobody_out() {
+async fn a_handshake_that_never_ends_is_cut_off_and_locks_nobody_out() {
     let authority = Authority::new();
     let settings = authority.both().section("[limits]\nhead_seconds = 2").node("http_connections = 64");
     let node = start(settings, &Speaking::of(&authority.certificates)).await;
@@ -140,7 +140,7 @@ async fn a_handshake_that_never_ends_is_cut_and_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn whoever_speaks_http_without_tls_is_told_and_the_log_is_not_flooded() {
+async fn plain_http_at_a_tls_port_is_answered_and_does_not_flood_the_log() {
     let authority = Authority::new();
     let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
     for _ in 0..50 {
@@ -284,7 +284,7 @@ async fn a_signal_reads_certificates_and_client_authorities_again() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_told_and_stops_no_node() {
+async fn an_expired_certificate_is_reported_and_stops_no_node() {
     let authority = Authority::new();
     let expired = Certificates::write_good(authority.folder.path(), (2020, 1, 1), (2021, 1, 1));
     let (certificate, key) = &expired.server;
@@ -345,7 +345,7 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads_within_tls() {
 
 /// What is opened with the end of the request is in no socket any more: nothing would tell that it is there.
 #[tokio::test]
-async fn what_comes_right_behind_the_request_is_read() {
+async fn bytes_right_after_the_upgrade_request_are_read() {
     let authority = Authority::new();
     let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
     let text = |text: &str| frame(TEXT, true, text.as_bytes());
@@ -367,7 +367,7 @@ async fn what_comes_right_behind_the_request_is_read() {
 }
 
 #[tokio::test]
-async fn whoever_takes_other_keys_without_end_is_cut_and_nobody_else() {
+async fn an_issuer_with_endlessly_many_keys_is_cut_off_and_no_other() {
     let authority = Authority::new();
     let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;

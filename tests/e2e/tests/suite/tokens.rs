@@ -107,7 +107,7 @@ async fn keys_rotate_while_tokens_of_both_are_good() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_away_is_not_the_fault_of_the_token() {
+async fn an_unreachable_issuer_is_not_the_tokens_fault() {
     let settings = Settings::default().issuer("https://issuer.example", "http://127.0.0.1:9/keys", "users = true");
     let node = Node::start_with(settings).await;
     let key = SigningKey::generate().expect("a key");

@@ -51,7 +51,7 @@ fn said(span: &Span, field: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_tab_that_returns_leaves_one_trace_from_its_negotiation_to_what_it_was_told_again() {
+async fn a_returning_tab_leaves_one_trace_from_its_negotiation_to_its_replay() {
     let collector = Stub::start("{}").await;
     let settings = Settings::default().environment("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
     let mut node = Node::start_with(settings).await;

@@ -47,7 +47,7 @@ async fn every_ping_is_answered_with_its_payload() {
 
 /// Cases 2.7 to 2.9: a pong that nobody asked for is nothing.
 #[tokio::test]
-async fn a_pong_that_nobody_asked_for_is_taken_in_silence() {
+async fn an_unsolicited_pong_is_ignored() {
     let node = Node::start_default().await;
     let mut socket = open(&node).await;
     let frames = [frame(PONG, true, b""), frame(PONG, true, b"unasked"), frame(PING, true, b"asked")].concat();

@@ -69,7 +69,7 @@ async fn bytes_are_bounded_under_constant_load() {
 }
 
 #[tokio::test]
-async fn the_protected_window_stays_whatever_the_bounds_say() {
+async fn the_protected_window_stays_whatever_the_bounds_are() {
     let (folder, hand) = (TempDir::new().expect("a folder"), Hand::at(MINUTE));
     let log = open(&folder, Options { retention_bytes: 0, ..options(&hand) });
     for n in 0..30 {
@@ -84,7 +84,7 @@ async fn the_protected_window_stays_whatever_the_bounds_say() {
 }
 
 #[tokio::test]
-async fn a_reader_that_falls_behind_the_retention_hears_of_it() {
+async fn a_reader_that_falls_behind_the_retention_gets_an_error() {
     let (folder, hand) = (TempDir::new().expect("a folder"), Hand::at(MINUTE));
     let log = open(&folder, Options { retention_bytes: 0, tail_bytes: 0, ..options(&hand) });
     for n in 0..5 {

@@ -129,7 +129,7 @@ async fn a_failed_sync_is_never_answered_as_stored() {
 /// was answered before, and all that a reader saw before, is in what is left, whichever of the
 /// unsynced writes reached the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_answered_or_seen_survives_a_power_failure() {
+async fn acknowledged_and_visible_records_survive_a_power_failure() {
     let mut random = Random::new(7);
     let (folder, disk) = (TempDir::new().expect("a folder"), Disk::default());
     let log = Arc::new(open(&folder, &disk));

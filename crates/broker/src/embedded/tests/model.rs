@@ -275,7 +275,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_protected_by_age_is_kept_for_longer_by_the_time_that_a_log_was_closed() {
+fn time_while_closed_does_not_count_towards_the_protected_age() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut run = Run::new();

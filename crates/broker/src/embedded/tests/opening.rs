@@ -57,7 +57,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn something_else_in_place_of_the_file_is_refused() {
+fn another_file_in_its_place_is_refused() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("log.redb"), vec![b'x'; 100_000]).expect("written");
     let error = refused(folder.path());
@@ -105,7 +105,7 @@ fn a_crash_while_the_log_is_made_leaves_nothing_in_the_way() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_put_back_takes_no_position_of_what_came_after_it() {
+async fn a_restored_copy_refuses_positions_from_after_the_copy() {
     let folder = TempDir::new().expect("a folder");
     let hand = Hand::at(1_000);
     let open = || Embedded::open(folder.path(), Options { clock: hand.clock(), ..Options::default() }).expect("opens");

@@ -134,7 +134,7 @@ async fn the_order_is_kept_when_writes_have_to_be_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_cluster_refuses_is_not_stored_and_what_it_leaves_open_is_unknown() {
+async fn refused_records_are_not_stored_and_unanswered_ones_are_unknown() {
     let mock = mock();
     let kafka = open(&Options { delivery_timeout: Duration::from_millis(1500), ..mock.options.clone() });
     kafka.publish(event("first")).await.expect("published");

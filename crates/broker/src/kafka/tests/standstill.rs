@@ -12,18 +12,18 @@ use crate::broker::{Broker, Reader};
 use crate::error::BrokerError;
 use crate::kafka::Options;
 use crate::position::Position;
-use crate::watched::tests::readers_that_fall_silent_are_opened_anew;
+use crate::watched::tests::readers_that_fall_silent_are_reopened;
 use crate::watched::{Patience, Watched};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_readers_are_opened_anew() {
-    let Some(options) = options_or_skip("silent_readers_are_opened_anew").await else { return };
+async fn silent_readers_are_reopened() {
+    let Some(options) = options_or_skip("silent_readers_are_reopened").await else { return };
     let patience = Patience {
         quiet: Duration::from_millis(200),
         behind: Duration::from_secs(2),
         longest: Duration::from_secs(20),
     };
-    readers_that_fall_silent_are_opened_anew(Arc::new(open(&options)), patience).await;
+    readers_that_fall_silent_are_reopened(Arc::new(open(&options)), patience).await;
 }
 
 /// How often the server is killed.
@@ -64,11 +64,11 @@ async fn opened(broker: &dyn Broker) -> (Box<dyn Reader>, Position) {
 /// A client library may come back from a kill without its partitions; the reader must not stay with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "fifty kills take minutes; make soak runs it"]
-async fn a_reader_goes_on_after_each_of_many_kills() {
+async fn a_reader_continues_after_each_of_many_kills() {
     let mut server = match KafkaServer::start().await {
         Ok(server) => server,
         Err(StartError::Missing(what)) => {
-            return crate::contract::skip("kafka::a_reader_goes_on_after_each_of_many_kills", &what);
+            return crate::contract::skip("kafka::a_reader_continues_after_each_of_many_kills", &what);
         }
         Err(failed) => panic!("{failed}"),
     };

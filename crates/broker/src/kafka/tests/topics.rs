@@ -75,7 +75,7 @@ async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right()
 
 /// Many records that wait for each other go in one batch, which the topic must take as a whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_may_lose_acknowledged_records_is_told_and_refused_where_that_is_asked_for() {
+async fn topics_that_may_lose_acknowledged_records_are_reported_and_refused_if_strict() {
     let Some(options) = options_or_skip("topics::what_may_lose_acknowledged_records").await else { return };
     let unclean = ("unclean.leader.election.enable", "true");
     let sound = [("cleanup.policy", "delete"), ("message.timestamp.type", "LogAppendTime"), unclean];
@@ -94,7 +94,7 @@ async fn what_may_lose_acknowledged_records_is_told_and_refused_where_that_is_as
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_of_small_records_takes_batches_that_are_as_small() {
+async fn a_topic_of_small_records_gets_small_batches() {
     let Some(options) = options_or_skip("topics::a_topic_of_small_records").await else { return };
     let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "500000")];
     make(&options, &format!("{}.license", options.events), &settings).await;
@@ -154,7 +154,7 @@ fn wrong_properties_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_that_is_away_is_unavailable_and_nothing_is_stored() {
+async fn an_unreachable_cluster_is_unavailable_and_stores_nothing() {
     let port = fanfare_test_servers::free_port();
     let options = Options { request_timeout: Duration::from_millis(500), ..options(&format!("127.0.0.1:{port}")) };
     let kafka = open(&options);

@@ -28,7 +28,7 @@ async fn a_stream_that_acknowledges_what_it_has_not_kept_is_refused() {
 }
 
 #[tokio::test]
-async fn one_replica_is_told_and_refused_where_that_is_asked_for() {
+async fn one_replica_is_reported_and_refused_if_strict() {
     let Some(server) = Server::current("one_replica_is_told").await else { return };
     let nats = server.nats(|_| {});
     assert!(nats.condition().await.risks.is_empty(), "nothing is known yet");

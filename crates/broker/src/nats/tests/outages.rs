@@ -12,8 +12,8 @@ use crate::error::{BrokerError, PublishError};
 use crate::message::Message;
 
 #[tokio::test]
-async fn a_server_that_is_away_at_the_start() {
-    let Some(server) = Server::current("a_server_that_is_away_at_the_start").await else { return };
+async fn a_server_that_is_unreachable_at_the_start() {
+    let Some(server) = Server::current("a_server_that_is_unreachable_at_the_start").await else { return };
     server.process().await.kill();
     let nats = server.nats(|_| {});
     let began = Instant::now();
@@ -65,8 +65,8 @@ async fn a_removed_stream_is_made_again() {
 
 /// The server's process stands still, with its sockets open: the outcome of a publish is unknown, in time.
 #[tokio::test]
-async fn a_server_that_stands_still() {
-    let Some(server) = Server::current("a_server_that_stands_still").await else { return };
+async fn a_server_that_is_paused() {
+    let Some(server) = Server::current("a_server_that_is_paused").await else { return };
     let nats = server.nats(|o| o.request_timeout = Duration::from_millis(300));
     published(&nats, "before").await;
     let mut reader = nats.read(&nats.head().await.expect("a head")).await.expect("a reader");
@@ -100,8 +100,8 @@ async fn a_server_that_stands_still() {
 
 /// A reader tells of an outage after its patience, once for each span of it, and goes on afterwards.
 #[tokio::test]
-async fn a_reader_tells_of_a_long_outage() {
-    let Some(server) = Server::current("a_reader_tells_of_a_long_outage").await else { return };
+async fn a_reader_reports_a_long_outage() {
+    let Some(server) = Server::current("a_reader_reports_a_long_outage").await else { return };
     let nats = server.nats(|o| o.patience = Duration::from_millis(100));
     published(&nats, "before").await;
     let mut reader = nats.read(&nats.head().await.expect("a head")).await.expect("a reader");
@@ -166,8 +166,8 @@ async fn purged_while_behind(server: &Server, stream: &str, message: fn(&str) ->
 
 /// All that a reader has not read yet is removed, and nothing is published afterwards.
 #[tokio::test]
-async fn a_reader_that_is_behind_when_all_events_are_purged_says_so() {
-    let Some(server) = Server::current("a_reader_that_is_behind_when_all_events_are_purged_says_so").await else {
+async fn a_reader_that_is_behind_when_all_events_are_purged_reports_a_gap() {
+    let Some(server) = Server::current("a_reader_that_is_behind_when_all_events_are_purged_reports_a_gap").await else {
         return;
     };
     match purged_while_behind(&server, "fanfare-events", event).await {
@@ -188,8 +188,8 @@ async fn a_reader_that_is_behind_when_all_state_is_purged_passes_it() {
 
 /// Records are removed faster than a reader comes to them: it says so, with the place to go on from.
 #[tokio::test]
-async fn a_reader_that_is_overtaken_by_a_purge_says_so() {
-    let Some(server) = Server::current("a_reader_that_is_overtaken_by_a_purge_says_so").await else { return };
+async fn a_reader_that_a_purge_overtakes_reports_a_gap() {
+    let Some(server) = Server::current("a_reader_that_a_purge_overtakes_reports_a_gap").await else { return };
     let nats = server.nats(|o| o.batch_records = 4);
     let first = crate::Position::start(nats.head().await.expect("a head").incarnation());
     for n in 0..100 {

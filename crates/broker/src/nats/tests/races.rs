@@ -50,8 +50,8 @@ impl Meddler for Between {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stored_while_a_reader_begins_at_the_end_comes() {
-    let test = "what_is_stored_while_a_reader_begins_at_the_end_comes";
+async fn records_stored_while_a_reader_starts_at_the_end_are_read() {
+    let test = "records_stored_while_a_reader_starts_at_the_end_are_read";
     for (stream, first, second) in
         [("fanfare-events", event("1"), event("2")), ("fanfare-state", state("k", "1"), state("l", "2"))]
     {

@@ -86,7 +86,7 @@ fn folders_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn paths_must_say_what_a_file_is() {
+fn paths_must_name_what_a_file_is() {
     let text = schema("", "");
     for path in [
         "Changed.v1.avsc",

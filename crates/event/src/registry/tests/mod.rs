@@ -121,7 +121,7 @@ fn a_schema_is_found_by_its_fingerprint() {
 }
 
 #[test]
-fn a_fingerprint_whose_bytes_are_in_the_other_order_is_told() {
+fn a_fingerprint_with_reversed_bytes_is_reported() {
     let registry = Registry::builtin();
     let event_type = registry.event_type("license.FlagRemoved").unwrap();
     let mut body = event_type.encode_json(None, &json!({"org": "acme", "flag": "x"})).unwrap();

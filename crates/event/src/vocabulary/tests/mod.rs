@@ -248,7 +248,7 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
-fn logs_do_not_hear_what_an_event_says() {
+fn payloads_are_in_no_log() {
     let encoded = encode(attributes("system.Alert"), &alert()).unwrap();
     let record = Registry::builtin().decode(&encoded.body).unwrap();
     assert_eq!(record.get("title"), Some(&Value::String("Done".into())));

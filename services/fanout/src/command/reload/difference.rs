@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_section_and_key() {
+    fn differences_are_reported_by_section_and_key() {
         let before = "[node]\ndata = \"a\"\n[hub.\"/hubs/x\"]\nmethod.Join = { allow = true }\n";
         assert_eq!(told(before, before), [""; 0]);
         assert_eq!(told(before, &format!("{before}# a comment\n")), [""; 0]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn issuers_are_told_apart_by_their_names_and_not_by_their_places() {
+    fn issuers_are_identified_by_name_and_not_by_position() {
         let (one, two) = ("[[issuer]]\nissuer = \"https://a\"\njwks = \"x\"\n", "[[issuer]]\nissuer = \"https://b\"\n");
         assert_eq!(told(&format!("{one}{two}"), &format!("{two}{one}")), [""; 0]);
         assert_eq!(told(one, &one.replace("\"x\"", "\"y\"")), ["[issuer.\"https://a\"] jwks"]);

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_hubs_are_told_apart() {
+    fn keys_of_different_hubs_differ() {
         for (of, yes) in [
             (key(&["hub", "/h"], "join"), true),
             (key(&["hub", "/h", "method", "Join"], "allow"), true),

@@ -7,7 +7,7 @@ use fanfare_token::Keys;
 use super::*;
 
 #[test]
-fn what_is_not_said_has_its_default() {
+fn absent_values_have_their_defaults() {
     let config = sound(LEAST);
     assert_eq!(config.limits, Limits::default());
     assert_eq!((config.limits.connection.message_bytes, config.limits.queue_bytes), (32 * 1024, 256 * 1024));
@@ -97,7 +97,7 @@ format = "json"
 "#;
 
 #[test]
-fn everything_can_be_said() {
+fn every_key_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
@@ -243,7 +243,7 @@ fn schemas_of_a_folder_join_the_built_in_ones() {
 }
 
 #[test]
-fn a_hub_has_settings_of_its_own_and_else_those_of_the_limits() {
+fn a_hub_overrides_the_default_limits() {
     let limits = "[limits]\nkeepalive_seconds = 20\nclient_timeout_seconds = 60\ndetailed_errors = false";
     let hubs = "[hub.\"/hubs/b\"]\nkeepalive_seconds = 5\nmessage_bytes = 2048\ndetailed_errors = true";
     let config = sound(&format!("{LEAST}{hubs}\n{limits}"));

@@ -187,7 +187,7 @@ fn a_hub_may_be_at_the_usual_path_of_health_checks() {
 }
 
 #[test]
-fn each_fault_is_told_with_its_place_and_a_way_out() {
+fn each_fault_is_reported_with_its_place_and_a_fix() {
     for (part, replacement, expected) in CASES {
         assert!(LEAST.contains(part), "{part}");
         let told = told(&LEAST.replacen(part, replacement, 1));
@@ -199,7 +199,7 @@ fn each_fault_is_told_with_its_place_and_a_way_out() {
 }
 
 #[test]
-fn all_faults_are_told_in_the_order_of_the_file() {
+fn all_faults_are_reported_in_the_order_of_the_file() {
     let text =
         LEAST.replace("\"127.0.0.1:9090\"", "7").replace("\"embedded:log\"", "true").replace("\"key.pem\"", "[]");
     let faults = parse(&text).unwrap_err();
@@ -207,7 +207,7 @@ fn all_faults_are_told_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_missing_file_is_told_without_a_place() {
+fn a_missing_file_is_reported_without_a_place() {
     let fault = Config::load(Path::new("/nowhere/fanfare.toml")).unwrap_err().remove(0);
     assert!(fault.to_string().starts_with("/nowhere/fanfare.toml: cannot be read: "), "{fault}");
 }
@@ -249,7 +249,7 @@ fn what_a_method_publishes_is_checked_against_its_schema() {
 }
 
 #[test]
-fn a_method_that_publishes_its_caller_says_the_realm_where_there_are_several() {
+fn a_method_that_publishes_its_caller_names_the_realm_where_there_are_several() {
     let folder = tempfile::tempdir().unwrap();
     let told = |realms: [&str; 2]| {
         let issuer = |name: &str, realm: &str| {
@@ -276,7 +276,7 @@ fn a_method_that_publishes_its_caller_says_the_realm_where_there_are_several() {
 }
 
 #[test]
-fn a_method_that_asks_for_grants_needs_a_route_that_gives_them() {
+fn a_method_that_asks_for_grants_needs_a_route_that_grants() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     let method = "[hub.\"/hubs/a\".method.M]\narguments = [\"flag\"]\njoin = \"flag:{flag}\"\ngrant = true";
@@ -319,7 +319,7 @@ const WARNINGS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn what_is_hardly_meant_is_warned_of() {
+fn unlikely_settings_are_warned_about() {
     for (more, expected) in WARNINGS {
         let told: Vec<_> = sound(&format!("{LEAST}{more}\n")).warnings.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), usize::from(!expected.is_empty()), "{more}: {told:?}");
@@ -346,7 +346,7 @@ fn with_routes(routes: &str) -> Result<Loaded, Vec<Fault>> {
 }
 
 #[test]
-fn schemas_that_were_forgotten_are_told_once() {
+fn forgotten_schemas_are_reported_once() {
     let route = |name: &str, event: &str| {
         format!(
             "[[route]]\nname = \"{name}\"\nevent = \"{event}\"\nhub = \"/hubs/a\"\ngroups = [\"org:{{org}}\"]\nsend = true\n"
@@ -390,7 +390,7 @@ const ALONE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_fault_is_told_once_and_not_by_all_that_rests_on_it() {
+fn a_fault_is_reported_once_and_not_for_everything_that_depends_on_it() {
     for (more, expected) in ALONE {
         let faults = told(&format!("{LEAST}{more}\n"));
         assert!(faults.len() == 1 && faults[0].contains(expected), "{faults:?}");

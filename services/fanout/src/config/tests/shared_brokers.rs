@@ -27,7 +27,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_fault_is_told() {
+fn each_fault_is_reported() {
     for (url, more, expected) in CASES {
         expect(&shared(url, more), expected);
     }
@@ -35,7 +35,7 @@ fn each_fault_is_told() {
 
 #[cfg(not(feature = "kafka"))]
 #[test]
-fn a_build_without_a_broker_says_so() {
+fn a_build_without_a_broker_reports_that() {
     expect(
         &shared("kafka://a:9092", ""),
         "8:7: this build has no client of Kafka (build fanfare-fanout with its feature `kafka`, which `cargo build \
@@ -73,7 +73,7 @@ mod nats {
     ];
 
     #[test]
-    fn each_fault_is_told() {
+    fn each_fault_is_reported() {
         for (url, more, expected) in CASES {
             expect(&shared(url, more), expected);
         }
@@ -89,7 +89,7 @@ mod nats {
     }
 
     #[test]
-    fn everything_can_be_said() {
+    fn every_key_is_accepted() {
         let config = sound(&shared("nats://a:4222, [::1]:4223", "prefix = \"shop\""));
         let BrokerKind::Nats(nats) = config.broker.kind else { panic!("NATS") };
         assert_eq!(
@@ -131,7 +131,7 @@ mod kafka {
     ];
 
     #[test]
-    fn each_fault_is_told() {
+    fn each_fault_is_reported() {
         for (url, more, expected) in CASES {
             expect(&shared(url, more), expected);
         }

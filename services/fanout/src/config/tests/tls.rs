@@ -50,7 +50,7 @@ fn told_of(certificate: &str, key: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_wrong_with_files_of_certificates_is_told_with_its_place() {
+fn faults_of_certificate_files_are_reported_with_their_place() {
     let (chain, other) = (Chain::new(), Chain::new());
     let Chain { root, between, server, key } = &chain;
     let none: [&str; 0] = [];
@@ -98,7 +98,7 @@ fn the_time_of_a_certificate_is_read() {
 }
 
 #[test]
-fn the_example_of_tls_is_sound_and_nodes_that_ask_each_other_know_whom_to_trust() {
+fn the_tls_example_is_valid_and_its_nodes_trust_each_other() {
     let (folder, chain) = (tempfile::tempdir().unwrap(), Chain::new());
     for name in ["tls/tls", "operator/tls"] {
         let path = folder.path().join(name);

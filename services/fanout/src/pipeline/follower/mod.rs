@@ -169,7 +169,7 @@ impl Follower {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Start => Stage::StartWindow { head: at },
             // The log was made anew between the two questions: this one may never get as far as the end of the other.
-            Stage::StartWindow { head } if head.incarnation() != at.incarnation() => self.begin_anew(Stage::Start),
+            Stage::StartWindow { head } if head.incarnation() != at.incarnation() => self.start_over(Stage::Start),
             // The window first: it contains what is published while the state is read.
             Stage::StartWindow { head } => Stage::OpenState(Then::ReadBack { start: at, head }),
             Stage::OpenState(then) => self.open_state(then, &at, known),
@@ -179,7 +179,7 @@ impl Follower {
                 Stage::CatchUp { head }
             }
             Stage::Renew => Stage::RenewWindow { head: at },
-            Stage::RenewWindow { head } if head.incarnation() != at.incarnation() => self.begin_anew(Stage::Renew),
+            Stage::RenewWindow { head } if head.incarnation() != at.incarnation() => self.start_over(Stage::Renew),
             Stage::RenewWindow { head } => Stage::RenewOpen { head, start: at },
             Stage::RenewOpen { head, start } => {
                 self.renew(start);
@@ -207,7 +207,7 @@ impl Follower {
     }
 
     /// Goes back to a stage after a pause, so that a log that is recreated all the time is not asked all the time.
-    fn begin_anew(&mut self, stage: Stage) -> Stage {
+    fn start_over(&mut self, stage: Stage) -> Stage {
         self.failures = self.failures.saturating_add(1);
         self.todo.push_back(Do::Wait(BACKOFF.nominal(self.failures)));
         stage
@@ -222,10 +222,10 @@ impl Follower {
         // Made anew once more: this is the state of yet another log, in which its places mean something else.
         if log.incarnation() != at.incarnation() {
             if matches!(then, Then::ReadBack { .. }) {
-                return self.begin_anew(Stage::Start);
+                return self.start_over(Stage::Start);
             }
             self.todo.extend([Do::Replaced, Do::Ready(false)]);
-            return self.begin_anew(Stage::Renew);
+            return self.start_over(Stage::Renew);
         }
         // Places of what is read ahead belong to the stream as it is now. In the same stream the node stays where it
         // is: a connection that was let in a moment ago must not take itself for live from the beginning.

@@ -133,7 +133,7 @@ fn a_start_reads_the_window_of_a_log_behind_all_state_and_is_then_ready() {
 }
 
 #[test]
-fn a_new_stream_is_told_from_its_window_and_its_state_read_behind_that() {
+fn a_new_stream_is_delivered_from_its_window_and_its_state_is_read_after_that() {
     let mut node = Node::following();
     node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
     assert_eq!(node.next(), (["replaced", "not ready", "wait 100"].map(str::to_owned).to_vec(), Ask::Head));
@@ -210,7 +210,7 @@ fn a_broker_that_refuses_ends_a_node_that_could_not_work_yet() {
 }
 
 #[test]
-fn reading_back_that_fails_begins_again() {
+fn reading_back_that_fails_starts_again() {
     let mut node = Node::new();
     node.answer(Ok(Answer::At(at(1, 7))));
     node.answer(Ok(Answer::At(at(1, 4))));
@@ -224,7 +224,7 @@ fn reading_back_that_fails_begins_again() {
 }
 
 #[test]
-fn an_end_of_a_log_that_was_made_anew_is_not_waited_for() {
+fn the_old_end_of_a_recreated_log_is_not_waited_for() {
     let mut node = Node::new();
     node.answer(Ok(Answer::At(at(1, 21))));
     assert_eq!(node.next().1, Ask::Window(WINDOW));

@@ -82,7 +82,7 @@ async fn what_can_be_used_now_is_published_again_under_another_message_id() {
 }
 
 #[tokio::test]
-async fn what_would_be_a_letter_again_is_refused_unless_forced() {
+async fn a_replay_that_would_fail_again_is_refused_unless_forced() {
     let mut stage = Stage::new();
     let unreadable = garbage(stage.alert());
     let conflicting = stage.alert();
@@ -124,7 +124,7 @@ async fn a_body_that_was_cut_is_taken_from_the_log() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_be_delivered_is_a_letter_for_good() {
+async fn a_record_that_is_too_large_to_deliver_stays_a_dead_letter() {
     let mut stage = Stage::new();
     let long = "m".repeat(EVENT_BYTES);
     let json = format!(r#"{{ "org": "acme", "title": "t", "message": "{long}" }}"#);
@@ -197,7 +197,7 @@ async fn letters_are_listed_by_time_and_paged_by_id() {
 }
 
 #[test]
-fn the_kind_stands_before_the_colon() {
+fn the_kind_is_before_the_colon() {
     assert_eq!(kind("body: no record"), "body");
     assert_eq!(kind("other_type: x"), "other_type");
     assert_eq!(kind("bodyguard: x"), "other");

@@ -233,19 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn a_tab_that_comes_from_a_node_ahead_of_this_one_keeps_what_it_has() {
+    fn a_tab_from_a_node_ahead_of_this_one_keeps_what_it_has() {
         assert_eq!(*past(&at(&[(0, 8)]), &at(&[(0, 8), (1, 4)])).position(), at(&[(0, 8), (1, 4)]));
     }
 
     #[test]
-    fn a_replay_of_another_stream_begins_anew() {
+    fn a_replay_of_another_stream_starts_over() {
         let mut past = past(&at(&[(0, 4)]), &at(&[(0, 4)]));
         past.restart(&at(&[(0, 2)]));
         assert_eq!(*past.position(), at(&[(0, 2)]));
     }
 
     #[test]
-    fn only_what_the_broker_says_is_of_another_org_is_passed_over_unread() {
+    fn only_records_that_the_broker_marks_as_another_orgs_are_skipped_unread() {
         let mut scene = Scene::demo();
         let past = past(&at(&[]), &at(&[]));
         let mut of_globex = scene.event("system.Alert", r#"{"org": "globex", "title": "t", "message": "m"}"#);

@@ -104,7 +104,7 @@ async fn a_cursor_of_a_node_that_is_ahead_of_this_one_is_right() {
 }
 
 #[tokio::test]
-async fn memory_tells_what_the_log_tells() {
+async fn a_replay_from_memory_equals_one_from_the_log() {
     let ((from_log, log), (from_memory, memory)) = (told(0).await, told(1 << 20).await);
     assert!(memory && !log, "one reads the broker, the other does not");
     assert_eq!(from_log, [4, 5, 6, 7, 8, 9, 10]);

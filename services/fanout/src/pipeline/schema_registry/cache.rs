@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_gives_way_and_unknown_ids_push_out_no_schema() {
+    fn the_least_recently_used_is_evicted_and_unknown_ids_evict_no_schema() {
         let (mut cache, now) = (Cache::default(), Instant::now());
         for id in 0..KNOWN as u32 {
             cache.put(id, schema(), now);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_ask_for_one_id_share_a_flight_and_it_does_not_stay() {
+    fn concurrent_lookups_of_one_id_share_one_request() {
         let mut cache = Cache::default();
         let (first, second) = (cache.flight(1), cache.flight(1));
         assert!(Arc::ptr_eq(&first, &second));

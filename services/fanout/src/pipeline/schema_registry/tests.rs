@@ -98,7 +98,7 @@ async fn many_who_wait_for_a_schema_ask_for_it_once() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_away_is_waited_for() {
+async fn an_unreachable_registry_is_waited_for() {
     let mut stage = Stage::new().await;
     stage.registry.register(7, SCHEMA);
     stage.registry.set_away(true);
@@ -124,7 +124,7 @@ async fn a_registry_that_is_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn only_the_stream_says_that_it_waits_and_no_longer_than_it_does() {
+async fn only_the_stream_reports_that_it_waits_and_only_while_it_does() {
     let mut stage = Stage::new().await;
     stage.registry.set_away(true);
     let record = stage.record(7);
@@ -213,7 +213,7 @@ async fn references_to_other_subjects_are_followed() {
 }
 
 #[tokio::test]
-async fn references_are_bounded_and_wait_for_a_registry_that_is_away() {
+async fn references_are_bounded_and_wait_for_an_unreachable_registry() {
     let mut stage = Stage::new().await;
     // Each refers to the next, without end.
     let answer = |next: usize| {

@@ -14,7 +14,7 @@ fn away() -> Option<BrokerError> {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_at_the_start_is_waited_for_and_named() {
+async fn a_broker_that_is_unreachable_at_the_start_is_waited_for_and_named() {
     let (log, mut scene) = (memory(), Scene::demo());
     log.fail(away());
     let mut node = Node::start(&log, WINDOW);
@@ -51,7 +51,7 @@ async fn a_broker_that_refuses_at_the_start_ends_the_node_and_later_it_does_not(
 }
 
 #[tokio::test]
-async fn what_was_stored_while_the_broker_was_away_is_delivered_once() {
+async fn what_was_stored_while_the_broker_was_unreachable_is_delivered_once() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
@@ -81,7 +81,7 @@ async fn a_new_stream_is_learnt_and_then_followed_live_from_its_window() {
     log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"alice","org":"acme"}"#).message);
     assert!(matches!(node.next().await.0, Told::Felt(ConnectionEffect::LoggedOut { .. })));
     log.fail(away());
-    log.make_anew();
+    log.recreate();
     log.append(0, both);
     log.append(0, alert(&mut scene, "before the node noticed"));
     log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
@@ -111,7 +111,7 @@ async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
     log.fail(away());
-    log.make_anew();
+    log.recreate();
     log.append(1, scene.event("auth.UserLoggedOut", r#"{"user":"bob","org":"acme"}"#).message);
     log.wait(WINDOW.age + Duration::from_secs(1));
     log.append(0, alert(&mut scene, "in the window"));
@@ -129,7 +129,7 @@ async fn a_logout_before_the_window_of_a_new_stream_ends_open_tabs() {
 }
 
 #[tokio::test]
-async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
+async fn lost_records_are_counted_and_tabs_reconnect_to_an_incomplete_resume() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
@@ -150,7 +150,7 @@ async fn records_that_are_lost_are_counted_and_tabs_come_back_to_be_told_so() {
 }
 
 #[tokio::test]
-async fn no_cursor_is_told_beyond_a_gap_before_tabs_feel_it() {
+async fn no_cursor_is_sent_beyond_a_gap_before_tabs_are_closed_for_it() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
@@ -180,7 +180,7 @@ async fn holes_are_read_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_falls_behind_is_not_ready_and_says_how_far() {
+async fn a_node_that_falls_behind_is_not_ready_and_reports_its_lag() {
     let (log, mut scene) = (memory(), Scene::demo());
     let node = Node::start(&log, WINDOW);
     node.until_ready().await;

@@ -45,7 +45,7 @@ async fn a_broker_that_gives_no_answer_is_asked_once_for_all_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tab_that_takes_nothing_keeps_nobody_from_the_broker() {
+async fn a_tab_that_reads_nothing_occupies_no_broker_reader() {
     let (log, mut scene) = (memory(), Scene::demo());
     for title in ["a", "b", "c", "d", "e", "f", "g"] {
         log.append(0, alert(&mut scene, title));

@@ -39,7 +39,7 @@ async fn every_node_answers_a_resume_alike() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_has_left_the_window_is_told_so_and_gives_what_is_left() {
+async fn a_cursor_before_the_window_is_incomplete_and_replays_what_is_left() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
@@ -64,7 +64,7 @@ fn without_partition_1(node: &Node) -> String {
 }
 
 #[tokio::test]
-async fn a_partition_that_a_cursor_leaves_out_is_read_from_the_begin_of_the_window() {
+async fn a_partition_that_a_cursor_leaves_out_is_read_from_the_start_of_the_window() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;
@@ -145,7 +145,7 @@ async fn a_left_out_partition_that_the_retention_has_cut_within_the_window_is_no
 }
 
 #[tokio::test]
-async fn cursors_of_an_older_stream_or_another_secret_are_told_apart() {
+async fn cursors_of_an_older_stream_and_of_another_secret_differ() {
     let (log, mut scene) = (memory(), Scene::demo());
     let mut node = Node::start(&log, WINDOW);
     node.until_ready().await;

@@ -46,7 +46,7 @@ fn user(issued_at: i64) -> Claims {
 }
 
 #[test]
-fn what_is_older_than_its_own_duplicate_in_the_state_is_told_by_that() {
+fn a_record_older_than_its_copy_in_the_state_is_delivered_by_the_copy() {
     let (mut known, mut scene) = (empty(), Scene::demo());
     let toggled = r#"{"org": "acme", "flag": "beta", "enabled": true, "revision": 4}"#;
     let first = scene.event("license.FlagToggled", toggled);
@@ -190,7 +190,7 @@ fn roles_of_an_event_override_older_tokens_and_only_those() {
 
 /// Fault 13: a token that is newer than the grant was told what its role's groups heard before it.
 #[test]
-fn a_newer_token_does_not_hear_what_was_before_the_event_that_granted_its_role() {
+fn a_newer_token_receives_nothing_from_before_the_event_that_granted_its_role() {
     let (mut known, mut scene) = (empty(), Scene::demo());
     let json = r#"{"user":"alice","org":"acme","roles":["admin"]}"#;
     let flag = r#"{"org":"acme","flag":"beta","enabled":true}"#;
@@ -291,7 +291,7 @@ fn values_beyond_the_bound_in_bytes_are_delivered_and_not_retained() {
 }
 
 #[test]
-fn what_was_learnt_is_told_once_by_a_replay() {
+fn a_record_that_was_only_learnt_is_sent_once_by_a_replay() {
     let (mut known, mut scene) = (empty(), Scene::demo());
     let mut read = |known: &mut Projection| {
         let record = scene.event("system.Alert", r#"{"org": "acme", "title": "t", "message": "m"}"#);

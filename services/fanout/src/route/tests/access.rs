@@ -45,7 +45,7 @@ grant = { user = "{user}", group = "list:{list_id}" }
 "#;
 
 #[test]
-fn a_route_that_tells_nobody_still_says_who_has_access() {
+fn a_route_without_an_audience_still_grants_access() {
     let table = compiled(SILENT).unwrap_or_else(|faults| panic!("{}", faults[0]));
     let event = added("7");
     let matches = table.resolve(&event).unwrap();
@@ -62,7 +62,7 @@ fn a_route_that_tells_nobody_still_says_who_has_access() {
 }
 
 #[test]
-fn a_withdrawal_may_tell_as_well() {
+fn a_withdrawal_may_send_a_notification_as_well() {
     let text = r#"
         hub = "/hubs/lists"
         [[route]]
@@ -119,7 +119,7 @@ close_orgs = { reason = "over" }"#, "the route `t` has no key `close_orgs` (did 
 ];
 
 #[test]
-fn each_fault_is_told_with_its_place() {
+fn each_fault_is_reported_with_its_place() {
     for (route, expected) in CASES {
         let text = format!("hub = \"/hubs/lists\"\n[[route]]\nname = \"t\"\n{route}\n");
         let told: Vec<_> = compiled(&text).unwrap_err().iter().map(ToString::to_string).collect();

@@ -45,7 +45,7 @@ fn sent(send: &str) -> (String, Json) {
 }
 
 #[test]
-fn an_event_is_sent_as_it_is_without_whom_it_is_for() {
+fn an_event_is_published_without_its_audience() {
     for send in ["send = true", "send = {}", r#"send = { target = "{$event.name}" }"#] {
         let (target, arguments) = sent(send);
         assert_eq!(target, "ItemDeleted", "{send}");
@@ -92,7 +92,7 @@ send = true
 }
 
 #[test]
-fn a_faulty_declaration_is_told_with_its_line() {
+fn a_faulty_declaration_is_reported_with_its_line() {
     let with = |fields: &str| format!("[event.\"lists.ItemDeleted\"]\n{fields}\n");
     for (text, fault) in [
         (with("fields = { org = \"strin\" }"), "2:18: there is no type \"strin\" for a field (did you mean `string`?)"),

@@ -98,7 +98,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_fault_is_told_with_its_place_and_a_way_out() {
+fn each_fault_is_reported_with_its_place_and_a_fix() {
     for (line, replacement, expected) in CASES {
         let lines = [
             ("hub", "hub = \"/hubs/notifications\""),
@@ -174,7 +174,7 @@ fn a_listed_version_must_have_the_field() {
 
 /// A group of the same name in another org would hear of it.
 #[test]
-fn an_event_says_its_org_or_its_route_crosses_orgs() {
+fn an_event_names_its_org_or_its_route_crosses_orgs() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("teams")).unwrap();
     let write = |name: &str, fields: &str| {
@@ -214,7 +214,7 @@ fn an_event_without_a_key_is_not_retained() {
 }
 
 #[test]
-fn all_faults_of_all_files_are_told_in_order() {
+fn all_faults_of_all_files_are_reported_in_order() {
     let file = |name: &str, text: String| RouteSource { path: name.into(), text };
     let sound = SOUND.replace("{level}", "info");
     let files = [
@@ -229,9 +229,9 @@ fn all_faults_of_all_files_are_told_in_order() {
     assert_eq!(told[2], ("b.toml", 8, "the route `t` has no key `retin`"));
     assert_eq!(told[3], ("b.toml", 9, "tasks.TaskChanged has no field `nothing`"));
     assert_eq!((told[4].0, told[4].1, told.len()), ("c.toml", 1, 5), "{told:?}");
-    assert_eq!(told_of_nothing(), ["routes.toml: declares no [[route]]"]);
+    assert_eq!(sent_nothing(), ["routes.toml: declares no [[route]]"]);
 }
 
-fn told_of_nothing() -> Vec<String> {
+fn sent_nothing() -> Vec<String> {
     told("# Nothing yet.\n")
 }

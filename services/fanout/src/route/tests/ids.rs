@@ -62,7 +62,7 @@ fn a_body_of_another_type_is_never_read_with_the_wrong_fields() {
 }
 
 #[test]
-fn values_that_name_no_group_are_told() {
+fn values_that_name_no_group_are_reported() {
     let file = "[[route]]\nname = \"t\"\nevent = \"tasks.TaskChanged\"\nhub = \"/hubs/tasks\"\n\
                 groups = [\"task:{task_id}\", \"tag:{tags}\"]\nsend = { target = \"x\", arguments = [] }";
     let table = table(file);

@@ -108,7 +108,7 @@ fn a_number_may_be_sent_as_text_and_a_record_without_what_is_null() {
 
 /// "Set to null" and "not set" are two things.
 #[test]
-fn null_and_nothing_can_be_told_apart() {
+fn null_and_absent_are_distinguished() {
     let argument = "{ \"owner?\" = \"{item.Owner}\", \"said??\" = \"{item.Owner}\", \"cpu??\" = \"{limits.cpu}\", \"gpu??\" = \"{limits.gpu}\" }";
     let mut data = task();
     data["item"]["Owner"] = Json::Null;

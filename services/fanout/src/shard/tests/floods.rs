@@ -34,7 +34,7 @@ fn send_for(shard: &mut OneShard, tab: Key, frames: &[u8], seconds: usize) -> (V
 }
 
 #[test]
-fn frames_without_a_pause_are_read_later_and_their_client_is_then_ended_by_name() {
+fn frames_without_a_pause_are_read_later_and_their_connection_is_then_closed_as_a_flood() {
     for first in [0x89, 0x8a, 0x00] {
         let mut shard = OneShard::new(&Limits::default());
         let tab = shard.open(user("mallory", &[]), None);
@@ -57,7 +57,7 @@ fn frames_without_a_pause_are_read_later_and_their_client_is_then_ended_by_name(
 }
 
 #[test]
-fn bytes_above_the_rate_are_read_later_and_end_nobody() {
+fn bytes_above_the_rate_are_read_later_and_close_no_connection() {
     let mut shard = OneShard::new(&Limits::default());
     let tab = shard.open(user("alice", &[]), None);
     let call = json!({ "type": 1, "target": "Unknown", "arguments": ["x".repeat(READ - 100)] });
@@ -72,7 +72,7 @@ fn bytes_above_the_rate_are_read_later_and_end_nobody() {
 
 /// Each answer costs memory, also that of an empty ping (rule 7.3).
 #[test]
-fn of_pings_whose_answers_are_not_taken_few_wait_and_the_newest_is_answered() {
+fn few_unanswered_pings_wait_and_the_newest_is_answered() {
     const PINGS: usize = 1_000;
     let mut shard = OneShard::new(&Limits::default());
     let tab = shard.open(user("alice", &[]), None);

@@ -15,7 +15,7 @@ fn demote(shard: &mut OneShard) {
 }
 
 #[test]
-fn what_waits_for_a_tab_that_catches_up_is_not_told_once_it_has_left_the_group() {
+fn what_waits_for_a_tab_that_catches_up_is_not_sent_once_it_has_left_the_group() {
     for (is_demoted, told) in [(false, vec!["secret"]), (true, vec!["Your roles changed"])] {
         let mut shard = OneShard::new(&Limits::default());
         let tab = shard.open(user("alice", &["admin"]), None);
@@ -30,7 +30,7 @@ fn what_waits_for_a_tab_that_catches_up_is_not_told_once_it_has_left_the_group()
 }
 
 #[test]
-fn what_waits_behind_a_replay_is_not_told_once_the_tab_has_left_the_group() {
+fn what_waits_for_a_replay_is_not_sent_once_the_tab_has_left_the_group() {
     let mut shard = OneShard::new(&Limits::default());
     let cursor = shard.cursor();
     let tab = shard.open(user("alice", &["admin"]), None);
@@ -46,7 +46,7 @@ fn what_waits_behind_a_replay_is_not_told_once_the_tab_has_left_the_group() {
 
 /// The log is read again for it, by the groups that it has by then.
 #[test]
-fn what_a_slow_tab_was_not_sent_is_not_read_again_for_it_once_it_has_left_the_group() {
+fn missed_notifications_are_not_read_again_for_a_slow_tab_that_has_left_the_group() {
     for (is_demoted, last) in [(false, "secret"), (true, "Your roles changed")] {
         let mut shard = OneShard::new(&Limits { queue_bytes: 1_024, ..Limits::default() });
         let tab = shard.open(user("alice", &["admin"]), None);

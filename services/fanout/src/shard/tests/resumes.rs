@@ -19,7 +19,7 @@ impl OneShard {
     }
 
     /// The log is made anew, and the node goes on at the begin of the new one.
-    fn make_anew(&mut self) {
+    fn recreate(&mut self) {
         let start = Position::start(2);
         self.groups.fold(|known| known.renew(start.clone(), true));
         self.core.apply(&ConnectionEffect::Renewed(start.clone()));
@@ -50,7 +50,7 @@ fn walk(shard: &mut OneShard, tab: super::Key, mut cursor: String) -> Vec<(Vec<S
 }
 
 #[test]
-fn a_resume_is_cut_at_its_most_notifications_or_bytes_and_the_next_goes_on_from_there() {
+fn a_resume_stops_at_its_bound_and_the_next_continues_from_there() {
     let by_number = Limits { resume_notifications: 3, ..Limits::default() };
     let by_bytes = Limits { resume_bytes: 700, ..Limits::default() };
     for (limits, most) in [(by_number, 3), (by_bytes, 4)] {
@@ -171,11 +171,11 @@ fn with_a_cursor_of_another_hub_a_resume_is_not_complete() {
 
 /// A new log may repeat it, and a repeated event does not come live.
 #[test]
-fn what_is_retained_from_the_log_before_is_told_to_who_connects_to_the_new_one() {
+fn retained_values_of_the_old_log_are_sent_to_connections_to_the_new_one() {
     let mut shard = OneShard::new(&Limits::default());
     let flag = json!({ "org": "acme", "flag": "beta", "enabled": true, "revision": 1 });
     shard.publish("license.FlagToggled", &flag);
-    shard.make_anew();
+    shard.recreate();
     let tab = shard.open(user("alice", &[]), None);
     shard.call(tab, "1", "Cursor", &json!([]));
     let heard = shard.hear(tab);

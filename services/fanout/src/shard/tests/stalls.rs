@@ -59,7 +59,7 @@ fn a_tab_that_took_nothing_before_its_replay_was_read_lets_go_of_the_broker() {
 
 /// Rule 7.7.
 #[test]
-fn a_resume_that_has_read_more_than_its_user_may_goes_on_later_and_meanwhile_keeps_nobody_from_the_broker() {
+fn a_resume_above_its_users_rate_continues_later_and_meanwhile_occupies_no_broker_reader() {
     let mut shard = OneShard::new(&Limits::default());
     let (tab, cursor, _) = returning(&mut shard);
     shard.answers_by_hand = true;

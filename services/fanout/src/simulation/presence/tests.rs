@@ -7,7 +7,7 @@ use crate::rule::{Rule, break_one};
 const UNNOTICED: u64 = 600;
 
 #[test]
-fn everybody_is_told_who_is_there() {
+fn every_member_gets_the_presence_snapshot() {
     let seed = std::env::var("FANFARE_SIMULATION_SEED").ok().and_then(|text| text.parse().ok());
     let seeds = seed.map_or(0..300, |seed: u64| seed..seed + 1);
     let faults: Vec<String> =
@@ -43,8 +43,8 @@ mod without {
         users_who_leave_with_the_last_tab: LastOneLeaves,
         members_that_are_gone_with_their_node: EndedAreGone,
         changes_behind_a_snapshot: ChangesBehindSnapshot,
-        a_snapshot_after_what_was_not_told: SnapshotAfterGap,
-        changes_that_the_others_are_told: OthersAlone,
+        a_snapshot_after_missed_changes: SnapshotAfterGap,
+        changes_sent_to_the_other_members: OthersAlone,
         rooms_of_one_org: RoomsOfOrgs,
     }
 }

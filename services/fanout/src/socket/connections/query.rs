@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_comes_back_from_its_query() {
+    fn a_query_is_parsed_as_it_was_written() {
         let after = ConnectionId::from_random(7).to_string();
         let query = format!("user=auth0%7C1&org=a%26b&group=org%3Aacme&limit=3&continue={after}");
         let first = asked(&query).expect("sound");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_another_question_is_refused_by_name() {
+    fn unknown_query_parameters_are_refused_by_name() {
         for limit in ["0", "201", "-1", "x", "99999999999999999999", ""] {
             assert_eq!(asked(&format!("limit={limit}")), Err(BadQuestion::Limit), "{limit}");
         }

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_type_says_the_mode() {
+    fn the_content_type_selects_the_mode() {
         let mode = |content_type| form(content_type, None).expect(content_type).mode;
         assert_eq!(mode("application/avro"), Mode::Binary(Media::Avro));
         assert_eq!(mode("Application/JSON; charset=\"UTF-8\""), Mode::Binary(Media::Json));

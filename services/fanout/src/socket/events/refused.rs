@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_broker_refuses_is_not_stored_and_told_with_what_is_missing() {
+    fn a_message_that_the_broker_refuses_is_not_stored_and_the_missing_right_is_named() {
         let reason = "no right to write to the topic events.system";
         let refused = Refused::from(IngestError::from(PublishError::Refused(reason.to_owned())));
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_tried_again_says_when() {
+    fn retryable_refusals_say_when() {
         let answer = |refused: Refused| refused.into_response();
         let away = || PublishError::NotStored("the broker is away".to_owned());
         let response = answer(IngestError::from(away()).into());

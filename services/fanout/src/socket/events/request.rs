@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_cloudevents_is_said() {
+    fn the_version_of_cloudevents_is_required() {
         let refused = attributes(&headers(&LEAST[1..]), 7).expect_err("refused").to_string();
         assert!(refused.contains("ce-specversion") && refused.contains("1.0"), "{refused}");
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_says_of_a_client_comes_back_and_nobody_else_can_say_it() {
+    fn a_nodes_statement_about_a_client_decodes_and_cannot_be_forged() {
         let (seal, other) = (Seal::new(b"one", &[]), Seal::new(b"two", &[]));
         for client in [None, Some("192.0.2.7"), Some("2001:db8::7")] {
             let client = client.map(|text| text.parse().expect("an address"));

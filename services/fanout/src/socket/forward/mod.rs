@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_no_token_has_room_for_is_not_told() {
+    fn an_address_that_is_too_long_for_a_token_is_left_out() {
         let forwarder = forwarder();
         forwarder.set_address(&format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS)));
         assert_eq!(forwarder.home(), None);

@@ -168,7 +168,7 @@ impl Play {
 }
 
 #[tokio::test]
-async fn everybody_hears_what_is_addressed_to_them_and_nothing_else() {
+async fn everybody_receives_what_is_addressed_to_them_and_nothing_else() {
     let mut random = Random::new("isolation");
     for _ in 0..WORLDS {
         let play = perform(random.clone()).await;

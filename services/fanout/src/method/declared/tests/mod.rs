@@ -107,7 +107,7 @@ fn with_offset(minutes: i64) -> Value<'static> {
 
 /// A text area sends line breaks and tabs, and may be empty; an argument that says so takes neither.
 #[test]
-fn a_text_takes_what_its_argument_says() {
+fn a_text_is_filled_from_its_argument() {
     let text = |rules: Text| Parameter { kind: ParameterKind::String(rules), ..parameter("text", "string") };
     let given = |rules: Text, value: &str| Given::read(&[text(rules)], vec![Value::from(value.to_owned())]);
     let plain = Text::default();
@@ -217,7 +217,7 @@ fn a_condition_is_over_roles_and_claims() {
 }
 
 #[test]
-fn someone_who_named_an_org_is_of_both_and_nobody_is_of_none() {
+fn a_connection_that_named_an_org_has_both_and_every_connection_has_one() {
     let root = claims("root", "platform", &["superadmin"], "s", 1);
     let root = Identity::new(Arc::new(root), Some("acme"), |_| true).expect("an identity");
     let caller = Caller { identity: Some(&root), roles: &[] };

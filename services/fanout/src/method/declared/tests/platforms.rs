@@ -12,7 +12,7 @@ use crate::scene::claims;
 use crate::vocabulary::Identity;
 
 #[test]
-fn a_uuid_is_one_value_in_whatever_form_it_comes() {
+fn a_uuid_is_one_value_in_every_notation() {
     let method = join("list:{id}", vec![parameter("id", "uuid")], None);
     let id = "d355c24f-8b11-4c5a-a4e7-1a2b3c4d5e6f";
     for form in [id, "D355C24F-8B11-4C5A-A4E7-1A2B3C4D5E6F", "d355c24f8b114c5aa4e71a2b3c4d5e6f"] {
@@ -25,7 +25,7 @@ fn a_uuid_is_one_value_in_whatever_form_it_comes() {
 }
 
 #[test]
-fn an_argument_has_words_of_its_own_for_each_fault() {
+fn an_argument_has_its_own_text_for_each_fault() {
     let words = |null: &str, blank: &str| Words { null: Some(null.into()), blank: Some(blank.into()), other: None };
     let kind = ParameterKind::String(Text { required: true, ..Text::default() });
     let id = Parameter { name: "id".into(), kind, words: words("It cannot be null.", "It cannot be blank.") };
@@ -74,7 +74,7 @@ fn carol() -> Identity {
 }
 
 #[test]
-fn any_claim_stands_in_groups_and_events_and_a_list_of_them_spreads() {
+fn any_claim_fills_groups_and_events_and_a_list_expands() {
     let method = join("team:{claim.teams}/{claim.plan}", vec![], None);
     assert_eq!(called_by(&carol(), &method, &[], vec![]), Ok("team:red/pro team:7/pro".to_owned()));
     assert_eq!(method.claims().collect::<Vec<_>>(), ["teams", "plan"]);
@@ -115,7 +115,7 @@ fn one_of_several_conditions_is_enough_and_roles_are_those_of_the_one_that_was_m
 }
 
 #[test]
-fn own_words_tell_who_may_not_call_and_nothing_else() {
+fn a_declared_text_explains_only_who_may_not_call() {
     let condition = Condition { roles: Some(["editor".to_owned()].into()), ..Condition::default() };
     let method = join("list:{id}", vec![parameter("id", "string")], Some(Allow { conditions: [condition].into() }));
     let method = Declared { refused: Refused::Words("Access denied".into()), ..method };
