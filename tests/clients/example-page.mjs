@@ -27,6 +27,11 @@ export class ExamplePage {
     });
   }
 
+  /** The one node that the example runs on. */
+  get node() {
+    return this.#example.nodes[0];
+  }
+
   /** A browser of somebody's own. */
   person(options) {
     return this.#browser.person(options);

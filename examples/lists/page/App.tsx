@@ -31,6 +31,7 @@ export function App() {
 
   const connect = useCallback(() => {
     signalRService.onState = setState;
+    signalRService.onUnauthorized = () => leave("Sign in again.");
     void signalRService.connect(user?.access_token ?? null).then(() => {
       signalRService.on("logout", () => leave("You were signed out."));
       // Told to the one concerned wherever in the page they are.

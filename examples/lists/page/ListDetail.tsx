@@ -42,10 +42,24 @@ export function ListDetail({ id, me, connected, gone }: Props) {
           handle(event);
         }
       };
+    const say = (by: UserRef | null, what: string) => {
+      if (by !== null && by.id !== me) {
+        setNotice(`${by.displayName ?? by.id} ${what}`);
+      }
+    };
     return {
-      ItemAdded: here(({ item }) => setItems((all) => withOne(all.filter(notThePending(item)), item))),
-      ItemUpdated: here(({ item }) => setItems((all) => withOne(all, item))),
-      ItemDeleted: here(({ itemId }) => setItems((all) => without(all, itemId))),
+      ItemAdded: here(({ item }) => {
+        setItems((all) => withOne(all.filter(notThePending(item)), item));
+        say(item.createdBy, `added ${item.name}`);
+      }),
+      ItemUpdated: here(({ item }) => {
+        setItems((all) => withOne(all, item));
+        say(item.updatedBy, `changed ${item.name}`);
+      }),
+      ItemDeleted: here(({ itemId, deletedBy }) => {
+        setItems((all) => without(all, itemId));
+        say(deletedBy, "deleted an item");
+      }),
       ItemPurchasedStatusChanged: here(({ itemId, isPurchased, purchasedBy, purchasedAt }) => {
         const changed = { isPurchased, purchasedBy, purchasedAt };
         setItems((all) => all.map((item) => (item.id === itemId ? { ...item, ...changed } : item)));

@@ -1,4 +1,6 @@
+import { useState } from "react";
 import { api } from "./api.ts";
+import { EditItem } from "./EditItem.tsx";
 import type { Item } from "./types.ts";
 
 interface Props {
@@ -8,10 +10,14 @@ interface Props {
 }
 
 export function ListItem({ item, mayChange, refused }: Props) {
+  const [isEdited, setEdited] = useState(false);
   const { id, name, isPurchased, purchasedBy, isPending = false } = item;
   const fixed = !mayChange || isPending;
+  if (isEdited) {
+    return <EditItem item={item} done={() => setEdited(false)} refused={refused} />;
+  }
   return (
-    <li className="item" data-testid={`item-${name}`} data-bought={isPurchased} data-pending={isPending}>
+    <li className="item changed" data-testid={`item-${name}`} data-bought={isPurchased} data-pending={isPending}>
       <input
         id={`tick-${id}`}
         type="checkbox"
@@ -23,6 +29,9 @@ export function ListItem({ item, mayChange, refused }: Props) {
         {name}
       </label>
       {purchasedBy !== null && <span className="badge">{purchasedBy.displayName}</span>}
+      <button type="button" aria-label={`Edit ${name}`} disabled={fixed} onClick={() => setEdited(true)}>
+        ✎
+      </button>
       <button type="button" aria-label={`Delete ${name}`} disabled={fixed} onClick={() => void api.remove(item).catch(refused)}>
         ×
       </button>

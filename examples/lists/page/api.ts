@@ -16,6 +16,7 @@ export const api = {
   items: (id: string) => ask<{ items: Item[] }>("GET", `/api/lists/${id}/items`),
   rename: (id: string, name: string) => ask<List>("PATCH", `/api/lists/${id}`, { name }),
   add: (id: string, name: string) => ask<Item>("POST", `/api/lists/${id}/items`, { name }),
+  edit: (item: Item, name: string) => ask<Item>("PATCH", `/api/lists/${item.listId}/items/${item.id}`, { name }),
   purchase: (item: Item, isPurchased: boolean) =>
     ask<Item>("PATCH", `/api/lists/${item.listId}/items/${item.id}/purchased`, { isPurchased }),
   remove: (item: Item) => ask<void>("DELETE", `/api/lists/${item.listId}/items/${item.id}`),

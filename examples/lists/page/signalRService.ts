@@ -5,15 +5,15 @@ import {
   type HubConnection,
   HubConnectionBuilder,
   HubConnectionState,
-  type IRetryPolicy,
 } from "@microsoft/signalr";
 
 /** Five attempts; after them the user is asked. */
 const RETRIES_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 
-const retries: IRetryPolicy = {
-  nextRetryDelayInMilliseconds: ({ previousRetryCount }) => RETRIES_MS[previousRetryCount] ?? null,
-};
+/** The client has the status of an answer in its text alone, also after a failed start. */
+function isUnauthorized(error: Error | undefined): boolean {
+  return error !== undefined && /\b401\b/.test(error.message);
+}
 
 type State = "connected" | "connecting" | "disconnected";
 type Handler = (...args: any[]) => void;
@@ -22,6 +22,7 @@ class SignalRService {
   #connection: HubConnection | null = null;
   #lists = new Set<string>();
   onState: (state: State) => void = () => undefined;
+  onUnauthorized: () => void = () => undefined;
 
   async connect(token: string | null): Promise<void> {
     if (this.#connection?.state === HubConnectionState.Connected) {
@@ -35,12 +36,21 @@ class SignalRService {
         accessTokenFactory: () => token,
         transport: HttpTransportType.WebSockets | HttpTransportType.ServerSentEvents | HttpTransportType.LongPolling,
       })
-      .withAutomaticReconnect(retries)
+      .withAutomaticReconnect({
+        nextRetryDelayInMilliseconds: ({ previousRetryCount, retryReason }) => {
+          // The token was read once: no attempt helps any more.
+          if (isUnauthorized(retryReason)) {
+            this.onUnauthorized();
+            return null;
+          }
+          return RETRIES_MS[previousRetryCount] ?? null;
+        },
+      })
       .build();
     connection.onreconnecting(() => this.onState("connecting"));
     connection.onreconnected(async () => {
-      // Groups are a connection's, and this is another connection.
-      await Promise.all([...this.#lists].map((list) => connection.invoke("JoinList", list)));
+      // Groups are a connection's, and this is another connection. Access may have been withdrawn meanwhile.
+      await Promise.allSettled([...this.#lists].map((list) => connection.invoke("JoinList", list)));
       this.onState("connected");
     });
     connection.onclose(() => this.onState("disconnected"));
@@ -55,6 +65,10 @@ class SignalRService {
       this.onState("connected");
     } catch (error) {
       this.onState("disconnected");
+      if (isUnauthorized(error as Error)) {
+        this.onUnauthorized();
+        return;
+      }
       throw error;
     }
   }

@@ -1,10 +1,13 @@
-// Joins a list while its page is open, says every 30 seconds that somebody is there, and hears what happens to it.
+// Joins a list while its page is open, says that somebody is there, and hears what happens to it.
 
 import { useEffect } from "react";
 import { signalRService } from "./signalRService.ts";
 import type { Handlers } from "./types.ts";
 
 const HEARTBEAT_MS = 30_000;
+
+/** Whoever does something says so once they have paused for this long. */
+const PAUSE_MS = 5_000;
 
 export function useListRealtime(listId: string, connected: boolean, handlers: Handlers, refused: (error: Error) => void) {
   useEffect(() => {
@@ -24,10 +27,19 @@ export function useListRealtime(listId: string, connected: boolean, handlers: Ha
       return;
     }
     signalRService.joinList(listId).catch(refused);
-    const heartbeat = setInterval(() => {
-      signalRService.updatePresence(listId).catch(refused);
-    }, HEARTBEAT_MS);
+    const isHere = () => void signalRService.updatePresence(listId).catch(refused);
+    const heartbeat = setInterval(isHere, HEARTBEAT_MS);
+    let pause: ReturnType<typeof setTimeout> | undefined;
+    const isActive = () => {
+      clearTimeout(pause);
+      pause = setTimeout(isHere, PAUSE_MS);
+    };
+    document.addEventListener("pointerdown", isActive);
+    document.addEventListener("keydown", isActive);
     return () => {
+      document.removeEventListener("pointerdown", isActive);
+      document.removeEventListener("keydown", isActive);
+      clearTimeout(pause);
       clearInterval(heartbeat);
       signalRService.leaveList(listId).catch(() => undefined);
     };
