@@ -82,6 +82,59 @@ check("a deployment is told from its start to its end, statuses to dashboards to
   await leave(page, dashboard);
 });
 
+check("the document's payloads come as they are published, to the last field", async () => {
+  const alice = await tab("alice");
+  const ExecutionId = randomUUID();
+  await alice.invoke("SubscribeToDeployment", ExecutionId);
+  const Details = {
+    ExecutionId,
+    Request: {
+      Module: { Name: "TestModule", Version: "1.0.0" },
+      TargetEnvironment: "Production",
+      RequesterEmail: "user@example.com",
+    },
+    Status: "Running",
+    CurrentStage: "Verification",
+    Stages: [
+      { StageName: "Validation", Status: "Succeeded", StartTime: "2025-11-20T12:00:00Z", EndTime: "2025-11-20T12:00:05Z" },
+    ],
+    StartTime: "2025-11-20T12:00:00Z",
+    LastUpdated: "2025-11-20T12:00:10Z",
+  };
+  const status = { ExecutionId, Status: "Running", UpdatedAt: "2025-11-20T12:00:00Z", Details };
+  await example.publish("deployments.DeploymentStatusChanged", { org: "acme", ...status });
+  assert.deepEqual(await alice.gets("DeploymentStatusChanged", statusOf(ExecutionId)), [status]);
+  const progress = { ExecutionId, Stage: "Verification", Progress: 75, Timestamp: "2025-11-20T12:00:10Z" };
+  await example.publish("deployments.DeploymentProgress", { org: "acme", ...progress });
+  assert.deepEqual(await alice.gets("DeploymentProgress", (one) => one.ExecutionId === ExecutionId), [progress]);
+  await leave(alice);
+});
+
+check("a deployment that fails says so, and that it goes no further", async () => {
+  const alice = await tab("alice");
+  const id = randomUUID();
+  await alice.invoke("SubscribeToDeployment", id);
+  await deploy(alice, { executionId: id, failsAt: "Build" });
+  const [{ Details }] = await alice.gets("DeploymentStatusChanged", statusOf(id, "Failed"));
+  assert.deepEqual(Details.Stages.map(({ StageName, Status }) => [StageName, Status]), [["Validation", "Succeeded"], ["Build", "Failed"]]);
+  await alice.gets("DeploymentProgress", ({ ExecutionId, Stage, Progress }) => ExecutionId === id && Stage === "Build" && Progress === 100);
+  await leave(alice);
+});
+
+check("pages of the declared origins may send any header with credentials, and others nothing", async () => {
+  const preflight = async (origin) => {
+    const answer = await fetch(example.nodes[0].url(`${HUB}/negotiate?negotiateVersion=1`), {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "x-of-the-platform" },
+    });
+    return ["origin", "credentials", "headers"].map((name) => answer.headers.get(`access-control-allow-${name}`));
+  };
+  const [origin, credentials, headers] = await preflight("http://localhost:8080");
+  assert.deepEqual([origin, credentials], ["http://localhost:8080", "true"]);
+  assert.match(headers, /x-of-the-platform/i);
+  assert.equal((await preflight("https://evil.example"))[0], null);
+});
+
 check("who is in both audiences is told once, however often it has subscribed", async () => {
   const alice = await tab("alice");
   const id = randomUUID();

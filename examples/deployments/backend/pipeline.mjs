@@ -62,10 +62,14 @@ export class Pipeline {
     const now = new Date().toISOString();
     const next = step + 1;
     const total = STAGES.length * STEPS_OF_STAGE;
-    const events = [progress(more.org, state, Math.round((next * 100) / total), now)];
     let changed = { ...state, LastUpdated: now };
     if (next % STEPS_OF_STAGE === 0) {
       changed = this.#endStage(changed, STAGES[next / STEPS_OF_STAGE], more.failsAt, now);
+    }
+    // Whatever has ended, well or not, goes no further.
+    const percent = changed.Status === "Running" ? Math.round((next * 100) / total) : 100;
+    const events = [progress(more.org, state, percent, now)];
+    if (next % STEPS_OF_STAGE === 0) {
       events.push(status(more.org, changed));
     }
     this.#tell({ ...more, step: next, state: changed }, events, {});
