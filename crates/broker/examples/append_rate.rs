@@ -50,7 +50,7 @@ async fn measure(folder: &std::path::Path, span: Duration) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// Publishes one message after the other until the end, and gives how long each took.
+/// Publishes one message after another until the end and returns the latency of each.
 async fn publish(log: Arc<Embedded>, group: usize, publisher: usize, end: Instant) -> Vec<Duration> {
     let mut latencies = Vec::new();
     for n in 0.. {
@@ -63,7 +63,7 @@ async fn publish(log: Arc<Embedded>, group: usize, publisher: usize, end: Instan
     latencies
 }
 
-/// The time from the answer of a publish until a waiting reader has the record.
+/// The time from a publish's answer until a waiting reader has the record.
 async fn wake_time(log: &Arc<Embedded>, group: usize) -> Result<Duration, Box<dyn Error>> {
     let mut times = Vec::new();
     for n in 0..100 {

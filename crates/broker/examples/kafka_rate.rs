@@ -12,7 +12,7 @@ use fanfare_test_servers::kafka::KafkaServer;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Publishes under way at the same time.
+/// The number of concurrent publishes.
 const AT_ONCE: usize = 256;
 
 fn message(n: usize) -> Message {

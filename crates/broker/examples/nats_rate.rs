@@ -1,5 +1,5 @@
-//! Prints how fast a NATS server takes and gives records, and what reading one costs in CPU time: with the client's
-//! ordered push consumer, with its ordered pull consumer, and with this crate's reader.
+//! Prints how many records per second a NATS server stores and delivers, and the CPU time that reading one costs: with
+//! the client's ordered push consumer, with its ordered pull consumer, and with this crate's reader.
 //!
 //! ```sh
 //! cargo run --release -p fanfare-broker --features nats --example nats_rate -- [RECORDS]
@@ -42,7 +42,7 @@ fn message(n: usize) -> Message {
     }
 }
 
-/// The CPU time of this process: fields 14 and 15 of its line, in hundredths of a second.
+/// The CPU time of this process: fields 14 and 15 of its stat line, in hundredths of a second.
 fn cpu() -> Duration {
     let line = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = line.rsplit(") ").next().unwrap_or_default().split(' ').collect();
@@ -144,7 +144,7 @@ async fn run(version: Version, records: usize) -> Outcome<()> {
     recovery(server, &nats, &client).await
 }
 
-/// How long each reader at the end needs for the next record after the server was killed and is there again.
+/// Measures how long each reader waits for the next record after the server was killed and restarted.
 async fn recovery(mut server: NatsServer, nats: &Arc<Nats>, client: &async_nats::Client) -> Outcome<()> {
     let stream = async_nats::jetstream::new(client.clone()).get_stream("fanfare-events").await?;
     let new = DeliverPolicy::New;
@@ -153,7 +153,7 @@ async fn recovery(mut server: NatsServer, nats: &Arc<Nats>, client: &async_nats:
     let config = pull::OrderedConfig { deliver_policy: new, ..Default::default() };
     let mut pulled = stream.create_consumer(config).await?.messages().await?;
     let mut reader = nats.read(&nats.head().await?).await?;
-    // All three have begun to wait when each has had a record.
+    // Each reader is waiting once it has received a record.
     nats.publish(Message { id: "begin".into(), ..message(0) }).await?;
     pushed.next().await.ok_or("ended")??;
     pulled.next().await.ok_or("ended")??;

@@ -1,11 +1,11 @@
-//! `nats://host:port,host:port`: where a broker outside this process is.
+//! The address of a broker outside this process, such as `nats://host:port,host:port`.
 
 use std::str::FromStr;
 
-/// The most servers that are listed; they tell of each other anyway.
+/// The largest number of servers in a URL. The servers name each other anyway.
 const MAX_SERVERS: usize = 32;
 
-/// The kinds of brokers outside this process.
+/// A kind of broker outside this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// NATS JetStream.
@@ -15,10 +15,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Both of them.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Nats, Self::Kafka];
 
-    /// What a URL of it begins with.
+    /// The scheme of its URLs.
     pub fn scheme(self) -> &'static str {
         match self {
             Self::Nats => "nats",
@@ -34,20 +34,20 @@ impl Kind {
     }
 }
 
-/// The servers of a broker.
+/// The address of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The kind of broker.
     pub kind: Kind,
-    /// Each server as `host:port`.
+    /// Each server, as `host:port`.
     pub servers: Vec<String>,
 }
 
-/// Why a text is no address of a broker.
+/// Why a text is not the address of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} ({help})")]
 pub struct AddressError {
-    /// What is wrong; holds no part of the text that may be a secret.
+    /// What is wrong; contains no part of the text that may be a secret.
     pub what: String,
     /// What would be right.
     pub help: String,
@@ -67,7 +67,7 @@ impl FromStr for Address {
             return Err(AddressError { what: format!("{url:?} lists no servers"), help: example });
         };
         if list.contains('@') {
-            // The URL is not repeated: what stands before the @ is likely a secret.
+            // The error does not repeat the URL: the text before the @ is probably a secret.
             let help = "secrets stand in files of their own".to_owned();
             return Err(AddressError { what: "credentials do not stand in the URL".to_owned(), help });
         }

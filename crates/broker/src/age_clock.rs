@@ -1,42 +1,42 @@
-//! The clock by which things are forgotten because of their age; pure, with all times as arguments.
+//! The clock that decides when old data is removed; pure, with all times as arguments.
 
 use std::time::Duration;
 
-/// A clock that a wrong clock does not move.
+/// A clock that tolerates wrong clocks.
 ///
-/// What is forgotten too early is gone: a logout, a withdrawn role, a record that somebody has yet to read. Clocks of
-/// machines are wrong now and then, and the times of records come from such clocks. So this one is never ahead of the
-/// newest record, never faster than time really passes in this process, and begins where it was kept, or with the
-/// earlier of two clocks that know nothing of each other. It may be behind, for instance by as long as a machine was
-/// off; then things are kept longer, which is bounded by their number.
+/// Data that is removed too early is lost: a logout, a withdrawn role, a record that somebody has yet to read. The
+/// clocks of machines are wrong now and then, and the times of records come from such clocks. So this clock is never
+/// ahead of the newest record and never faster than real time in this process. It starts from its stored value, or with
+/// the earlier of two independent clocks. It may be behind, for instance by as long as a machine was off; then data is
+/// kept longer, and its amount is bounded by count.
 ///
-/// Times are milliseconds since the epoch; `elapsed` is how long the process runs, by a clock that never jumps.
+/// Times are milliseconds since the epoch. `elapsed` is the time since the process started, by a monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgeClock {
     now: i64,
     begun: i64,
     begun_at: Duration,
-    /// How far it was behind the newest record when that was last told.
+    /// The lag behind the newest record when it was last reported.
     told_behind: i64,
 }
 
-/// How much further than before the clock must be behind the newest record to be told again, in milliseconds.
+/// How much the lag must grow before it is reported again, in milliseconds.
 const WORTH_TELLING: i64 = 60_000;
 
 impl AgeClock {
-    /// Begins at a time, when the process has run for so long.
+    /// Starts at a time, given how long the process has run.
     #[must_use]
     pub fn begin(at: i64, elapsed: Duration) -> Self {
         Self { now: at, begun: at, begun_at: elapsed, told_behind: 0 }
     }
 
-    /// What time it is for what is to be forgotten.
+    /// The current time for removals.
     #[must_use]
     pub fn now(&self) -> i64 {
         self.now
     }
 
-    /// Goes on, to the time of the newest record at most; gives the time that it is then.
+    /// Advances, at most to the time of the newest record, and returns the new time.
     pub fn pass(&mut self, newest: i64, elapsed: Duration) -> i64 {
         let ran = elapsed.saturating_sub(self.begun_at);
         let possible = self.begun.saturating_add(i64::try_from(ran.as_millis()).unwrap_or(i64::MAX));
@@ -44,14 +44,14 @@ impl AgeClock {
         self.now
     }
 
-    /// How far it is behind the newest record.
+    /// The lag behind the newest record.
     #[must_use]
     pub fn behind(&self, newest: i64) -> Duration {
         let behind = u64::try_from(newest.saturating_sub(self.now)).unwrap_or(0);
         Duration::from_millis(behind)
     }
 
-    /// The same, each time that it has become more by a minute: worth a line in a log.
+    /// The lag, each time it has grown by a minute: worth a log line.
     pub fn fell_behind(&mut self, newest: i64) -> Option<Duration> {
         let behind = newest.saturating_sub(self.now);
         if behind < self.told_behind {
@@ -82,7 +82,7 @@ mod tests {
         let mut clock = AgeClock::begin(1_000_000, seconds(5));
         assert_eq!(clock.pass(1_000_500, seconds(6)), 1_000_500, "no further than the newest record");
         assert_eq!(clock.pass(1_002_000, seconds(7)), 1_002_000);
-        // After a rest it may make up for it: that time has passed.
+        // After a pause it may catch up: that time has passed.
         assert_eq!(clock.pass(1_600_000, seconds(605)), 1_600_000);
     }
 
@@ -92,9 +92,9 @@ mod tests {
         assert_eq!(clock.pass(3 * DAY, seconds(1)), 1_000);
         assert_eq!(clock.fell_behind(3 * DAY), Some(Duration::from_millis(3 * DAY as u64 - 1_000)));
         assert_eq!(clock.fell_behind(3 * DAY), None, "said once");
-        // The clock is right again, the newest record stays where it is.
+        // The clock is right again; the newest record stays where it is.
         assert_eq!(clock.pass(3 * DAY, seconds(3600)), 3_600_000);
-        // And ahead once more.
+        // The clock is ahead again.
         clock.pass(9 * DAY, seconds(3600));
         assert!(clock.fell_behind(9 * DAY).is_some());
     }

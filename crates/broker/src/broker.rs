@@ -1,4 +1,4 @@
-//! The one trait that all brokers implement.
+//! The trait that all brokers implement.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::message::{Message, Published, Record};
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
-/// How long one record of the log is waited for.
+/// How long one record of the log may take to arrive.
 const RECORD_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A log of messages that every node reads by itself.
+/// A log of messages that every node reads independently.
 ///
-/// Records of one partition are read in the order in which they were stored. A publisher that
-/// waits for each answer finds its messages for one partition in the order it sent them.
+/// Records of one partition are read in the order in which they were stored. If a publisher waits for each answer, its
+/// messages are stored in the order in which it sent them, within each partition.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Stores a message. The answer comes once the message survives a crash of the broker process.
@@ -28,22 +28,22 @@ pub trait Broker: Send + Sync + 'static {
 
     /// The position of the last visible record.
     ///
-    /// The first call of any kind connects, compares the streams with what they must be, and makes those that are
-    /// missing where it may. It fails with [`BrokerError::Unavailable`] while the broker is away, and with
-    /// [`BrokerError::Refused`] if waiting is no help.
+    /// The first call of any kind connects, checks the streams, and creates missing ones if it is allowed to. It fails
+    /// with [`BrokerError::Unavailable`] while the broker is unreachable, and with [`BrokerError::Refused`] if waiting
+    /// does not help.
     async fn head(&self) -> Result<Position, BrokerError>;
 
-    /// Where the log ends, as a producer may ask with no more rights than to publish: its incarnation, and the last
-    /// offset that each partition has given.
+    /// The end of the log, for a producer that has only the right to publish: the log's incarnation, and the last
+    /// offset assigned in each partition.
     ///
-    /// A producer that knows a later offset of one of them, or another incarnation, knows that the log has lost its end:
-    /// what it has published since is to be published again.
+    /// If a producer knows a later offset of a partition, or another incarnation, the log has lost its end. The
+    /// producer must then publish again what it has published since.
     async fn ends(&self) -> Result<Position, BrokerError> {
         self.head().await
     }
 
-    /// For how long after its acknowledgement a message may still be lost, when machines lose their power: for so long a
-    /// producer should be able to publish it again. Zero where an acknowledgement is for good.
+    /// How long after its acknowledgement a message may still be lost if machines lose power. A producer should be able
+    /// to publish it again for that long. Zero if an acknowledgement is final.
     fn horizon(&self) -> Duration {
         Duration::ZERO
     }
@@ -51,35 +51,34 @@ pub trait Broker: Send + Sync + 'static {
     /// Reads the newest [`crate::Stream::State`] record of each key, oldest first within each
     /// partition.
     ///
-    /// [`Reader::next`] gives an empty batch once everything that existed at the call was read. Of
-    /// a key that changes meanwhile the newer record comes. A broker that compacts in the
-    /// background may also give older records of a key and tombstones: the last record read of a
-    /// key counts, and a key whose last record is a tombstone is removed.
+    /// [`Reader::next`] returns an empty batch once everything that existed at the call was read. If a key changes
+    /// meanwhile, the newer record is returned. A broker that compacts in the background may also return older records
+    /// of a key, and tombstones. The last record of a key counts, and a key whose last record is a tombstone is
+    /// removed.
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError>;
 
     /// Reads all records of both streams strictly after a position, then waits for new ones.
     ///
-    /// Fails with [`BrokerError::OtherIncarnation`] if the position is not one of this stream, and
-    /// with [`BrokerError::Trimmed`] if records after it are no longer kept.
+    /// Fails with [`BrokerError::OtherIncarnation`] if the position is from another stream, and with
+    /// [`BrokerError::Trimmed`] if records after it were removed.
     async fn read(&self, after: &Position) -> Result<Box<dyn Reader>, BrokerError>;
 
     /// The position just before the oldest record of the replay window: records not older than
     /// `age`, at most `records` of them, whichever ends first.
     async fn window(&self, age: Duration, records: u64) -> Result<Position, BrokerError>;
 
-    /// Keeps a record that could not be used. There is one letter for each record, the first one
-    /// written, however many nodes write it. In a log that was made anew it takes the place of a letter about the old
-    /// one's record in that place.
+    /// Stores a record that could not be used. Each record has one letter: the first one written, however many nodes
+    /// write it. In a recreated log, a letter replaces the old log's letter about the same place.
     async fn dead_letter(&self, letter: DeadLetter) -> Result<(), PublishError>;
 
     /// The newest dead letters, at most `limit`, by source position within each partition, newest
     /// first.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError>;
 
-    /// A page of dead letters in the order of their source positions, the last position first: at most `limit` of
-    /// those before `before`, or from the end.
+    /// A page of dead letters by source position, the highest first: at most `limit` of those before `before`, or from
+    /// the end.
     ///
-    /// This default reads all letters that are kept, with their bodies; a broker that can seek should do that.
+    /// This default reads all stored letters with their bodies; a broker that can seek should override it.
     async fn dead_letters_before(
         &self,
         before: Option<(u32, u64)>,
@@ -99,9 +98,9 @@ pub trait Broker: Send + Sync + 'static {
         Ok(letters.into_iter().find(|letter| letter.place() == (partition, offset)))
     }
 
-    /// One record of the log by its place, if it is still kept.
+    /// The record at a place of the log, if it is still stored.
     ///
-    /// This default reads the log from just before that place; a broker that can get one record should do that.
+    /// This default reads the log from just before that place; a broker that can fetch one record should override it.
     async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         let head = self.head().await?;
         if !head.covers(partition, offset) {
@@ -125,40 +124,39 @@ pub trait Broker: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Keeps what a node says of itself, in place of what was said of the same thing before. The log does not hold it: it
-    /// has no position, and no cursor and no window covers it.
+    /// Stores a node's record in place of the node's previous record with the same name. These records are not in the
+    /// log: they have no position, and no cursor or window covers them.
     ///
-    /// A node is the only writer of what it says, but that any node may take back what one has said that is gone.
+    /// Only the node itself writes its records, but any node may remove the records of a node that is gone.
     async fn tell_nodes(&self, record: NodeRecord) -> Result<(), PublishError>;
 
-    /// Reads what nodes say of themselves, from the newest record of each on.
+    /// Reads the nodes' records, starting with the newest of each.
     ///
-    /// The stream is compared with what it must be, and made where it is missing, with those of the log. Producers need
-    /// no right to it.
+    /// The stream is checked and created like those of the log. Producers need no right to it.
     async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError>;
 
-    /// How the broker is, as far as it knows without asking anybody: cheap, for the probes of a node.
+    /// The broker's condition as far as it is known without a request: cheap, for a node's probes.
     async fn condition(&self) -> Condition {
         Condition::default()
     }
 
-    /// Finishes what was accepted and gives back what the broker holds. Later calls fail, and
-    /// readers end with [`BrokerError::Closed`].
+    /// Finishes accepted messages and releases the broker's resources. Later calls fail, and readers end with
+    /// [`BrokerError::Closed`].
     async fn close(&self);
 }
 
 /// Reads records in order.
 #[async_trait]
 pub trait Reader: Send {
-    /// The next records in a batch of bounded size. Waits until there are some.
+    /// The next records, in a batch of bounded size. Waits until there are some.
     ///
-    /// A batch of a log's reader may be empty where the reader moved on over a hole and found no record behind it;
-    /// [`Self::position`] then says how far it came. Cancel safe: if the future is dropped, the next call gives what
-    /// it would have given. After [`BrokerError::Unavailable`] it may be asked again and goes on where it was; any
-    /// other error ends it.
+    /// A batch of a log's reader is empty if the reader passed a hole and found no record after it; [`Self::position`]
+    /// then tells how far it has come. Cancel safe: if the future is dropped, the next call returns what this one would
+    /// have returned. After [`BrokerError::Unavailable`] the caller may call again, and the reader continues where it
+    /// was. Any other error ends the reader.
     async fn next(&mut self) -> Result<Vec<Record>, BrokerError>;
 
-    /// How far the reader has come: every record up to here was given or never will be, for instance because
-    /// its place is a hole.
+    /// How far the reader has come: every record up to here was returned or never will be, for instance because its
+    /// place is a hole.
     fn position(&self) -> &Position;
 }

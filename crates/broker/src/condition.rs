@@ -1,33 +1,33 @@
-//! What an operator should know of a broker, beside whether it answers.
+//! The condition of a broker, for operators.
 
-/// How a broker is, as far as it can tell.
+/// The condition of a broker, as far as it knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Condition {
     /// Whether messages can be stored.
     pub writes: Writes,
-    /// What makes it lose what it has acknowledged, each with its reason.
+    /// Reasons why it may lose acknowledged messages.
     pub risks: Vec<Risk>,
-    /// The time by which the log forgets what is old, in milliseconds since the epoch, where it keeps one of its own.
-    /// It outlives the process, and a wrong clock does not move it.
+    /// The time by which the log removes old records, in milliseconds since the epoch, if it keeps a clock of its own.
+    /// The clock outlives the process, and a wrong machine clock does not move it.
     pub age_clock: Option<i64>,
 }
 
 /// Whether messages can be stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Writes {
-    /// Nothing was written yet, or not for long.
+    /// Nothing was written yet, or not for a long time.
     #[default]
     Untold,
-    /// The last one was stored.
+    /// The last message was stored.
     Work,
-    /// None can be stored, with the reason.
+    /// Messages cannot be stored, for this reason.
     Fail(String),
 }
 
-/// A way in which a broker may lose what it has acknowledged.
+/// A way in which a broker may lose acknowledged messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Risk {
-    /// What it is, as a metric names it.
+    /// The kind, which metrics use as a label.
     pub kind: RiskKind,
     /// What was found, and what would be right.
     pub reason: String,
@@ -36,24 +36,24 @@ pub struct Risk {
 /// The kinds of [`Risk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RiskKind {
-    /// Fewer copies than were asked for, or than survive the loss of a machine.
+    /// Fewer replicas than configured, or than are needed to survive the loss of a machine.
     Replicas,
-    /// A publish is answered before enough copies have it.
+    /// A publish is acknowledged before enough replicas have it.
     Acknowledgement,
-    /// A copy that lacks records may become the one that counts.
+    /// A replica that lacks records may become the leader.
     UncleanElection,
-    /// What was acknowledged is kept in memory alone.
+    /// Acknowledged messages are only in memory.
     Memory,
     /// The server's version is known to lose records.
     Version,
 }
 
 impl RiskKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] =
         [Self::Replicas, Self::Acknowledgement, Self::UncleanElection, Self::Memory, Self::Version];
 
-    /// The name as a metric's label has it.
+    /// The metric label.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -1,24 +1,24 @@
-//! What can go wrong with a broker, by whose fault it is.
+//! The errors of a broker, by whose fault they are.
 
 use crate::position::Position;
 
 /// Why a message was not published.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
-    /// The message is surely not stored; trying again is safe.
+    /// The message is certainly not stored; trying again is safe.
     #[error("not stored: {0}")]
     NotStored(String),
-    /// The broker answers, but takes no messages of this topic: a right or the topic itself is missing. The message is
-    /// surely not stored; trying again helps once somebody has changed that. Other topics may be well.
+    /// The broker answers but does not accept messages of this topic: a right or the topic itself is missing. The
+    /// message is certainly not stored. Trying again helps once somebody has changed that. Other topics may work.
     #[error("refused: {0}")]
     Refused(String),
     /// The message may or may not be stored; try again with the same id.
     #[error("outcome unknown: {0}")]
     Unknown(String),
-    /// The message itself is wrong; trying again is pointless.
+    /// The message itself is wrong; trying again does not help.
     #[error("invalid message: {0}")]
     Invalid(String),
-    /// A part of the message is larger than the broker takes; trying again is pointless.
+    /// A part of the message is larger than the broker accepts; trying again does not help.
     #[error("{part} has {size} bytes, at most {limit} are allowed")]
     TooLarge {
         /// The part of the message.
@@ -33,27 +33,26 @@ pub enum PublishError {
 /// Why reading from a broker failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BrokerError {
-    /// The position does not belong to the stream as it is now: the stream was made anew, or lost
-    /// its end.
+    /// The position is from another incarnation of the stream: the stream was recreated, or lost its end.
     #[error("the position belongs to another incarnation of the stream: {reason}")]
     OtherIncarnation {
-        /// What does not fit.
+        /// What differs.
         reason: String,
     },
-    /// Records after the position have left the retention.
+    /// Records after the position were removed by the retention.
     #[error("records after the position are no longer kept")]
     Trimmed {
-        /// The position just before the oldest record that is still kept.
+        /// The position just before the oldest stored record.
         oldest: Position,
     },
     /// The broker cannot be reached or its disk fails; trying again later may help.
     #[error("broker unavailable: {0}")]
     Unavailable(String),
-    /// The broker answers and refuses: wrong credentials, missing rights, or a stream that is not as it must be.
-    /// Trying again does not help until somebody changes that.
+    /// The broker answers and refuses: wrong credentials, missing rights, or a stream with wrong settings. Trying again
+    /// does not help until somebody changes that.
     #[error("broker refuses: {0}")]
     Refused(String),
-    /// The broker holds something that it cannot have written.
+    /// The broker contains something that it cannot have written.
     #[error("broker holds damaged data: {0}")]
     Damaged(String),
     /// The broker was closed by this process.

@@ -1,17 +1,17 @@
-//! Dead letters: records that could not be used, kept with the reason.
+//! Dead letters: records that could not be used, stored with the reason.
 
 use crate::message::{Message, Record};
 
-/// The number of body bytes that a dead letter keeps.
+/// The largest body in a dead letter, in bytes.
 pub const LETTER_BODY_LIMIT: usize = 64 * 1024;
 
-/// The number of reason bytes that a dead letter keeps.
+/// The largest reason in a dead letter, in bytes.
 pub const LETTER_REASON_LIMIT: usize = 1024;
 
-/// How many dead letters a broker keeps; the oldest go first.
+/// How many dead letters a broker keeps; the oldest are removed first.
 pub const LETTERS_KEPT: usize = 10_000;
 
-/// A record that could not be used, named by its place in the stream.
+/// A record that could not be used, identified by its place in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The partition of the record.
@@ -47,19 +47,19 @@ impl DeadLetter {
         (self.partition, self.offset)
     }
 
-    /// Whether both are about one record. A log that was made anew has other records in the same places, and
-    /// messages of others are called by their places alone.
+    /// Whether both are about one record. A recreated log has other records in the same places, and messages of others
+    /// are identified only by their places.
     pub(crate) fn is_about_the_same(&self, other: &Self) -> bool {
         let (one, two) = (&self.message, &other.message);
         self.place() == other.place() && one.id == two.id && one.body == two.body
     }
 
-    /// Whether the letter holds less of the body than the record did.
+    /// Whether the letter contains less of the body than the record did.
     pub fn is_cut(&self) -> bool {
         self.message.body.len() as u64 != self.body_size
     }
 
-    /// The same letter with body and reason cut to the limits; `body_size` stays.
+    /// The same letter with body and reason cut to the limits; `body_size` is unchanged.
     pub fn cut(mut self) -> Self {
         self.message.body.truncate(LETTER_BODY_LIMIT);
         if self.reason.len() > LETTER_REASON_LIMIT {

@@ -1,8 +1,7 @@
-//! Bytes in and out with a position: one small trait over several message brokers.
+//! Bytes with positions, in and out: one small trait over several message brokers.
 //!
-//! A [`Broker`] takes [`Message`]s and gives them back as [`Record`]s, in order, to every
-//! [`Reader`], from any [`Position`] that is still kept. It never looks into a message. Every
-//! broker passes the same contract suite.
+//! A [`Broker`] accepts [`Message`]s and returns them as [`Record`]s, in order, to every [`Reader`], from any stored
+//! [`Position`]. It never looks into a message. Every broker passes the same contract suite.
 
 #![warn(clippy::expect_used)]
 

@@ -1,20 +1,20 @@
-//! The size of a message and the characters it may use, the same for all brokers.
+//! The size of a message and its allowed characters, the same for all brokers.
 
 use crate::error::PublishError;
 use crate::message::{Message, Stream};
 
-/// The largest sizes that a broker takes, in bytes.
+/// The largest sizes that a broker accepts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The body; default 1 MiB.
     pub body: usize,
     /// All header names and values together; default 16 KiB.
     pub headers: usize,
-    /// The de-duplication id; default 640, as source and id of an event take 517 at most.
+    /// The de-duplication id; default 640, because source and id of an event take up to 517.
     pub id: usize,
-    /// The key; default 4,096, as it may be of several ids, each with as many bytes as 256 characters can have.
+    /// The key; default 4,096, because it may consist of several ids, each as long as 256 characters can be.
     pub key: usize,
-    /// The organisation; default 1,024, as many bytes as 256 characters can have.
+    /// The organisation; default 1,024, the longest that 256 characters can be.
     pub org: usize,
     /// The topic; default 256.
     pub topic: usize,
@@ -32,7 +32,7 @@ impl Limits {
         self.body + self.headers + self.id + self.key + self.org + self.topic
     }
 
-    /// Checks a message before anything of it is sent.
+    /// Checks a message before any of it is sent.
     pub fn check(&self, message: &Message) -> Result<(), PublishError> {
         let m = message;
         text("topic", &m.topic, self.topic)?;
@@ -68,7 +68,7 @@ fn size(part: &'static str, size: usize, limit: usize) -> Result<(), PublishErro
     Ok(())
 }
 
-// What NATS and Kafka both carry unchanged.
+// The characters that NATS and Kafka both transport unchanged.
 fn header(name: &str, value: &str) -> Result<(), PublishError> {
     let plain = |c: u8| c.is_ascii_graphic() && c != b':';
     if name.is_empty() || !name.bytes().all(plain) {

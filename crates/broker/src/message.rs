@@ -1,4 +1,4 @@
-//! What goes into a broker and what comes out of it.
+//! The input and output of a broker.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ pub enum Stream {
     State,
 }
 
-/// One message to publish: bytes and headers, the broker never looks into them.
+/// One message to publish: bytes and headers; the broker never looks into them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The stream to publish to.
@@ -20,24 +20,24 @@ pub struct Message {
     pub org: Option<String>,
     /// The topic, for instance `license.FlagToggled`.
     pub topic: String,
-    /// What the state is kept by; required for [`Stream::State`]. Of an event without an org: what it keeps its order
-    /// by, for instance its user; a broker that keeps one order for all events need not give it back.
+    /// The key of a state; required for [`Stream::State`]. For an event without an org it is the ordering key, for
+    /// instance its user; a broker with one order for all events need not return it.
     pub key: Option<String>,
     /// De-duplication id: the same id within the de-duplication window is stored once.
     pub id: String,
-    /// Names and values that travel with the body.
+    /// Names and values that are sent with the body.
     pub headers: Vec<(String, String)>,
     /// The payload. An empty body of a [`Stream::State`] message removes its key (a tombstone).
     pub body: Bytes,
 }
 
 impl Message {
-    /// Whether the message removes the state kept under its key.
+    /// Whether the message removes the state of its key.
     pub fn is_tombstone(&self) -> bool {
         self.stream == Stream::State && self.body.is_empty()
     }
 
-    /// The number of bytes that the message holds, without the cost of its containers.
+    /// The number of bytes in the message, without the cost of its containers.
     pub fn size(&self) -> usize {
         self.body.len()
             + self.headers_size()
@@ -75,7 +75,7 @@ pub struct Published {
     pub offset: u64,
     /// The id was stored before; partition and offset are those of the first record.
     pub duplicate: bool,
-    /// The first record with this id holds something else. Only set together with `duplicate`,
-    /// and only by brokers that can tell.
+    /// The first record with this id has other content. Only set together with `duplicate`, and only by brokers that
+    /// can compare.
     pub conflicting: bool,
 }

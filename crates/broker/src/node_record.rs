@@ -1,4 +1,4 @@
-//! What nodes say of themselves to each other: a compacted stream of its own, beside the log.
+//! Records that nodes write about themselves for each other: a compacted stream of its own, beside the log.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,25 +12,25 @@ use crate::limits::Limits;
 /// The longest id of a node, in bytes.
 pub const NODE_LIMIT: usize = 128;
 
-/// How many removals a log without a server keeps for readers that have not come to them.
+/// How many removals a log without a server keeps for readers that have not reached them.
 const REMOVALS_KEPT: usize = 10_000;
 
-/// The most records of a batch that is read from memory.
+/// The largest number of records in a batch that is read from memory.
 const BATCH: usize = 256;
 
-/// What a node says of one thing: of each pair of node and thing the newest counts.
+/// A node's record: of each pair of node and name the newest counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeRecord {
-    /// Who is spoken of: the id of a node.
+    /// The node's id.
     pub node: String,
-    /// What is said of it, for instance that it lives.
+    /// The record's name, for instance that of a lease.
     pub what: String,
-    /// What it is. An empty body removes what was said before.
+    /// The content. An empty body removes the previous record.
     pub body: Bytes,
 }
 
 impl NodeRecord {
-    /// Whether it takes back what was said.
+    /// Whether it removes the previous record.
     #[must_use]
     pub fn is_removal(&self) -> bool {
         self.body.is_empty()
@@ -53,22 +53,22 @@ impl NodeRecord {
     }
 }
 
-/// Reads what nodes say, in one order over all of them.
+/// Reads nodes' records, in one order over all of them.
 #[async_trait]
 pub trait NodeReader: Send {
-    /// The next records. First the newest of each pair that is there; then, once, an empty batch; then what follows,
-    /// which is waited for. Of a broker that compacts in the background older records and removals may come, too.
+    /// The next records. First the newest of each existing pair; then, once, an empty batch; then later ones, for which
+    /// it waits. A broker that compacts in the background may also return older records and removals.
     ///
-    /// Cancel safe. After [`BrokerError::Unavailable`] it may be asked again; any other error ends it, and
-    /// [`BrokerError::OtherIncarnation`] says that what was read counts no more and is to be read anew.
+    /// Cancel safe. After [`BrokerError::Unavailable`] the caller may call again; any other error ends the reader.
+    /// After [`BrokerError::OtherIncarnation`] everything that was read is void and must be read again.
     async fn next(&mut self) -> Result<Vec<NodeRecord>, BrokerError>;
 }
 
-/// What nodes have said, where no server keeps it.
+/// The nodes' records, if no server stores them.
 #[derive(Debug, Clone, Default)]
 pub struct NodeTable {
     last: u64,
-    /// The last record that can no longer be read because it was a removal too long ago.
+    /// The last record that can no longer be read, because it was a removal too long ago.
     forgotten: u64,
     by_place: BTreeMap<u64, NodeRecord>,
     places: HashMap<(String, String), u64>,
@@ -76,7 +76,7 @@ pub struct NodeTable {
 }
 
 impl NodeTable {
-    /// Keeps a record in place of the one before it.
+    /// Stores a record in place of the one before it.
     pub fn tell(&mut self, record: NodeRecord) {
         self.last += 1;
         let key = (record.node.clone(), record.what.clone());
@@ -103,10 +103,10 @@ impl NodeTable {
         self.last
     }
 
-    /// At most so many records behind a place, and how far they go. A place of 0 is before all of them.
+    /// At most this many records after a place, and the place after them. A place of 0 is before all of them.
     ///
     /// # Errors
-    /// [`BrokerError::OtherIncarnation`] if the place is none of this table, or a removal behind it is forgotten.
+    /// [`BrokerError::OtherIncarnation`] if the place is not from this table, or a removal after it was dropped.
     pub fn after(&self, place: u64, most: usize) -> Result<(Vec<NodeRecord>, u64), BrokerError> {
         let other = |reason: &str| Err(BrokerError::OtherIncarnation { reason: reason.to_owned() });
         if place > self.last {
@@ -131,7 +131,7 @@ impl NodeTable {
     }
 }
 
-/// A page of a [`NodeTable`], by the place behind which it begins.
+/// A page of a [`NodeTable`], by the place after which it starts.
 type Page = Box<dyn Fn(u64, usize) -> Result<(Vec<NodeRecord>, u64), BrokerError> + Send + Sync>;
 
 /// Follows a [`NodeTable`].
@@ -139,12 +139,12 @@ pub(crate) struct TableReader {
     page: Page,
     changes: watch::Receiver<u64>,
     through: u64,
-    /// What was there when it began, until that was read.
+    /// The records that existed at the start, until they were read.
     begun: Option<u64>,
 }
 
 impl TableReader {
-    /// Reads pages; `changes` wakes it, also once there will be no other page.
+    /// Reads pages; `changes` wakes the reader, also when there will be no other page.
     pub(crate) fn new(last: u64, changes: watch::Receiver<u64>, page: Page) -> Self {
         Self { page, changes, through: 0, begun: Some(last) }
     }

@@ -1,4 +1,4 @@
-//! A place in the stream: what a reader has read so far.
+//! A place in the stream: how far a reader has come.
 
 use std::cmp::Ordering;
 
@@ -8,8 +8,8 @@ use crate::message::Record;
 
 /// How far a reader has come: the last offset read of each partition.
 ///
-/// A partition that is missing has not been read at all, unless the position [is partial](Self::is_partial). Positions of another incarnation of the
-/// stream mean nothing in this one.
+/// A partition that is missing has not been read at all, unless the position [is partial](Self::is_partial). Positions
+/// of another incarnation mean nothing in this one.
 #[derive(Debug, Clone)]
 pub struct Position {
     incarnation: u64,
@@ -19,7 +19,7 @@ pub struct Position {
     partial: bool,
 }
 
-/// Two positions are the same place if they cover the same records, whatever is known of their time.
+/// Two positions are equal if they cover the same records, whatever is known of their time.
 impl PartialEq for Position {
     fn eq(&self, other: &Self) -> bool {
         self.incarnation == other.incarnation && self.offsets == other.offsets
@@ -36,8 +36,7 @@ impl Position {
 
     /// Builds a position from its parts, in any order.
     ///
-    /// A partition named twice counts with the lower offset: reading twice is harmless, a gap is
-    /// not.
+    /// If a partition is named twice, the lower offset counts: reading twice is harmless, a gap is not.
     pub fn from_parts(incarnation: u64, parts: impl IntoIterator<Item = (u32, u64)>) -> Self {
         let mut offsets: SmallVec<[(u32, u64); 2]> = parts.into_iter().collect();
         offsets.sort_unstable();
@@ -52,27 +51,27 @@ impl Position {
         self
     }
 
-    /// The broker's time of the newest record that was covered, in milliseconds since the epoch; 0 if unknown.
+    /// The broker's time of the newest covered record, in milliseconds since the epoch; 0 if unknown.
     ///
-    /// A broker whose streams carry no identity tells by it that a stream was made anew: all that lies at or
-    /// below the position must not be younger.
+    /// For a broker whose streams have no identity, this time reveals that a stream was recreated: no record at or
+    /// below the position may be younger.
     pub fn newest(&self) -> i64 {
         self.newest
     }
 
-    /// The same position, of which some partitions were left out: of one that is missing nothing is known.
+    /// The same position, of which some partitions were left out: of a missing one nothing is known.
     #[must_use]
     pub fn partial(mut self) -> Self {
         self.partial = true;
         self
     }
 
-    /// Whether partitions were left out, so that one that is missing may have been read all the same.
+    /// Whether partitions were left out, so that a missing one may have been read all the same.
     pub fn is_partial(&self) -> bool {
         self.partial
     }
 
-    /// Which life of the stream the position belongs to.
+    /// The incarnation of the position's stream.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
     }
@@ -98,7 +97,7 @@ impl Position {
         self.advance_to(record.partition, record.offset)
     }
 
-    /// Moves past everything that `other` covers; both must be of one incarnation.
+    /// Moves past everything that `other` covers; both must be from one incarnation.
     pub fn merge(&mut self, other: &Self) {
         debug_assert_eq!(self.incarnation, other.incarnation);
         self.newest = self.newest.max(other.newest);
@@ -133,8 +132,8 @@ impl Position {
     }
 }
 
-/// Less means: covers less. Positions of two incarnations, or of which each covers something that
-/// the other does not, have no order.
+/// Less means: covers less. Two positions have no order if they are from two incarnations, or if each covers something
+/// that the other does not.
 impl PartialOrd for Position {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         if self.incarnation != other.incarnation {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// What the client sets itself, since order, replay and the count of records rest on it.
+/// Properties that this client sets itself, because order, replay and the count of records depend on them.
 const RESERVED: &[&str] = &[
     "bootstrap.servers",
     "metadata.broker.list",
@@ -26,7 +26,7 @@ const RESERVED: &[&str] = &[
 /// Parts of names whose values are secrets.
 const SECRETS: [&str; 4] = ["password", "secret", "ssl.key.pem", "oauthbearer.config"];
 
-/// Whether the client sets this property itself, so that nobody else may.
+/// Whether the client sets this property itself, so that operators may not.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
@@ -36,10 +36,10 @@ pub fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|part| name.contains(part))
 }
 
-/// Reads lines `NAME=VALUE`, as the files of Kafka's own tools have them.
+/// Parses lines `NAME=VALUE`, as in the files of Kafka's own tools.
 ///
 /// # Errors
-/// The number of the line at fault and what is wrong with it; the line is not repeated, since it may be a secret.
+/// The number of the faulty line and what is wrong with it; the line is not repeated, because it may be a secret.
 pub fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, String)> {
     let mut properties = BTreeMap::new();
     for (index, line) in text.lines().map(str::trim).enumerate() {

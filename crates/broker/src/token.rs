@@ -1,36 +1,36 @@
-//! Parts of subjects and keys: every character that could mean something else is percent-encoded, and what would be
-//! too long is hashed.
+//! Parts of subjects and keys: every character with a special meaning is percent-encoded, and a value that would be too
+//! long is hashed.
 
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The part that stands for "no org".
+/// The part that means "no org".
 pub(crate) const NO_ORG: &str = "_";
 
-/// The longest part that is written out. Of a longer one there is its hash, and its value travels in a header.
+/// The longest part that is written out. A longer one is replaced by its hash, and its value is in a header.
 const LONGEST: usize = 200;
 
-/// What is percent-encoded.
+/// The characters that are percent-encoded.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-');
 
-/// What a hash begins with; [`encode`] never writes it.
+/// The prefix of a hash; [`encode`] never writes it.
 const HASHED: char = '~';
 
-/// What a value is called as part of a subject or key.
+/// A value as part of a subject or key.
 pub(crate) fn part(value: &str, out: &mut String) {
     if is_long(value) { hash(value, out) } else { encode(value, out) }
 }
 
-/// Whether a value is too long to be written out, so that it must travel in a header.
+/// Whether a value is too long to be written out, so that it must be in a header.
 pub(crate) fn is_long(value: &str) -> bool {
     let encoded = value.bytes().map(|byte| if is_plain(byte) { 1 } else { 3 });
     encoded.sum::<usize>() > LONGEST
 }
 
-/// The value that a part stands for. `long` is what the header says, which counts only if its hash is this part: rights
-/// are given by subject, so no header may say more than the subject does. Nothing if [`part`] has not written it.
+/// The value of a part. `long` is the header's value, which counts only if its hash is this part: rights are given by
+/// subject, so no header may name more than the subject does. None if [`part`] has not written it.
 pub(crate) fn value(part: &str, long: Option<&str>) -> Option<String> {
     if !part.starts_with(HASHED) {
         return decode(part).filter(|value| !is_long(value));
@@ -58,7 +58,7 @@ pub(crate) fn encode(text: &str, out: &mut String) {
     out.extend(utf8_percent_encode(text, SPECIAL));
 }
 
-/// Gives back what was encoded; nothing if [`encode`] would not have written it so, as else two keys would be one.
+/// Decodes a part; none if [`encode`] would not have written it, because otherwise two keys would be one.
 pub(crate) fn decode(text: &str) -> Option<String> {
     let decoded = percent_decode_str(text).decode_utf8().ok()?.into_owned();
     let mut again = String::with_capacity(text.len());
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(value(&hashed, Some(&long)), Some(long.clone()));
         // 67 letters of three bytes each are 603 bytes encoded.
         assert!(as_part(&"\u{20ac}".repeat(67)).starts_with('~'));
-        // What a header says counts only if it is what was hashed.
+        // A header counts only if its value is what was hashed.
         let other = "b".repeat(201);
         for lie in [None, Some("acme"), Some(other.as_str())] {
             assert_eq!(value(&hashed, lie), None);

@@ -1,4 +1,4 @@
-//! A process that publishes is killed at random moments; what it was answered must be there.
+//! A process that publishes is killed at random moments; what was acknowledged must be stored.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -17,7 +17,7 @@ const ROUND: &str = "FANFARE_TEST_KILL_ROUND";
 const ROUNDS: usize = 4;
 const PUBLISHERS: usize = 8;
 
-/// An offset that the child was answered, and the id that it published.
+/// An acknowledged offset, and the id that was published.
 type Answer = (u64, String);
 
 /// The child: publishes until it is killed. Does nothing in an ordinary run of the tests.
@@ -33,7 +33,7 @@ async fn child() {
             for n in 0.. {
                 let id = format!("{round}/{publisher}/{n}");
                 let published = log.publish(message(&id)).await.expect("published");
-                // One write for a line, so that a kill cuts no line that counts.
+                // One write per line, so that a kill does not cut a line that counts.
                 let line = format!("answered {} {id}\n", published.offset);
                 std::io::stdout().write_all(line.as_bytes()).expect("the parent reads");
             }
@@ -75,7 +75,7 @@ fn answer(line: &str) -> Option<Answer> {
     Some((offset.parse().ok()?, id.to_owned()))
 }
 
-/// Lets a child publish, kills it without warning, and gives all that it was answered.
+/// Runs a child that publishes, kills it without warning, and returns everything that was acknowledged.
 fn publish_and_kill(folder: &Path, round: usize, pause: Duration) -> Vec<Answer> {
     let mut child = start_child(folder, round);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();

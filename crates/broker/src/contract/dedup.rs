@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Fixture, event, ids, publish, reader, start, take};
 use crate::message::Message;
 
-/// A second attempt gets the place of the first, also after opening the log again.
+/// A second attempt gets the place of the first, also after the log was reopened.
 pub async fn the_same_id_is_stored_once(fixture: &dyn Fixture) {
     if !fixture.abilities().deduplicates {
         return;
@@ -32,7 +32,7 @@ pub async fn the_same_id_is_stored_once(fixture: &dyn Fixture) {
     assert_eq!(ids(&records), ["one", "two", "three"]);
 }
 
-/// Of attempts that run at the same time one is stored, and all name its place.
+/// Of concurrent attempts one is stored, and all are answered with its place.
 pub async fn the_same_id_at_the_same_time_is_stored_once(fixture: &dyn Fixture) {
     if !fixture.abilities().deduplicates {
         return;
@@ -55,7 +55,7 @@ pub async fn the_same_id_at_the_same_time_is_stored_once(fixture: &dyn Fixture) 
     assert_eq!(ids(&records), ["same", "last"]);
 }
 
-/// An id that is used for something else is not stored, and the publisher hears of it.
+/// A message whose id was used for other content is not stored, and the publisher is notified.
 pub async fn an_id_with_another_content_is_reported(fixture: &dyn Fixture) {
     if !fixture.abilities().tells_conflicts {
         return;

@@ -7,7 +7,7 @@ use super::{Fixture, event, ids, names, publish, publish_events, reader, start, 
 use crate::letter::{DeadLetter, LETTER_BODY_LIMIT};
 use crate::message::Message;
 
-/// Many nodes write a letter about the same record; the first one stays.
+/// Many nodes write a letter about the same record; the first one is kept.
 pub async fn there_is_one_letter_for_each_record(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     assert!(broker.dead_letters(10).await.expect("letters").is_empty());
@@ -45,13 +45,13 @@ pub async fn letters_are_no_records(fixture: &dyn Fixture) {
     assert_eq!(ids(&take(&mut reader, 1).await), ["two"]);
 }
 
-/// The pages of letters hold each letter once, and each is found by the place of its record.
+/// The pages contain each letter once, and each letter is found by the place of its record.
 pub async fn letters_come_in_pages_and_by_place(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 4)).await;
     publish(&broker, state_record("flag", "state")).await;
     let records = take(&mut reader(&broker, &start(&broker).await).await, 5).await;
-    // The third has none.
+    // The third record has no letter.
     for record in records.iter().enumerate().filter(|(n, _)| *n != 2).map(|(_, record)| record) {
         broker.dead_letter(DeadLetter::new(record, record.message.id.clone(), 1000)).await.expect("kept");
     }
@@ -81,7 +81,7 @@ pub async fn letters_come_in_pages_and_by_place(fixture: &dyn Fixture) {
     assert_eq!(broker.dead_letter_at(records[0].partition, beyond).await.expect("an answer"), None);
 }
 
-/// A record is found by its place; a place that no record has yet is no fault.
+/// A record is found by its place; looking up a place without a record is no error.
 pub async fn a_record_is_found_by_its_place(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 3)).await;
@@ -95,8 +95,7 @@ pub async fn a_record_is_found_by_its_place(fixture: &dyn Fixture) {
     assert_eq!(broker.record_at(records[0].partition, beyond).await.expect("an answer"), None);
 }
 
-/// A log that was made anew has other records in the same places: a letter about one of them takes the place of the
-/// old one.
+/// A recreated log has other records in the same places. A letter about one of them replaces the old letter.
 pub async fn a_letter_about_a_recreated_log_is_kept(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish(&broker, event("old")).await;

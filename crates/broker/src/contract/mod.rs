@@ -1,4 +1,4 @@
-//! What every broker must do: one suite, run for each of them.
+//! The contract of a broker: one test suite that every broker runs.
 //!
 //! A broker's tests implement [`Fixture`] and call [`contract_suite!`](crate::contract_suite),
 //! which makes one `#[tokio::test]` of each rule.
@@ -34,29 +34,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// One empty log of the broker under test. Each rule gets its own.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Opens the log. Called again after the first broker was closed: opens the same log again.
+    /// Opens the log. After the first broker was closed, it opens the same log again.
     async fn open(&self) -> Arc<dyn Broker>;
 
     /// Restarts the server behind the broker while the broker stays open, if there is one.
     async fn restart_server(&self) {}
 
-    /// What this machine lacks, if it cannot run the broker. The rule is then skipped, and says so.
+    /// What this machine lacks to run the broker, if anything. The rule is then skipped and reported as skipped.
     fn missing(&self) -> Option<String> {
         None
     }
 
-    /// What the broker can do beyond what all can.
+    /// What the broker can do beyond the contract.
     fn abilities(&self) -> Abilities {
         Abilities::default()
     }
 }
 
-/// What some brokers can do and others cannot.
+/// Abilities that only some brokers have.
 #[derive(Debug, Clone, Copy)]
 pub struct Abilities {
     /// The same id is stored once.
     pub deduplicates: bool,
-    /// The same id with another content is reported.
+    /// The same id with other content is reported.
     pub tells_conflicts: bool,
 }
 
@@ -66,7 +66,7 @@ impl Default for Abilities {
     }
 }
 
-/// Makes a test of every rule. The expression makes a fresh [`Fixture`] and may `await`.
+/// Creates a test for every rule. The expression creates a new [`Fixture`] and may `await`.
 #[macro_export]
 macro_rules! contract_suite {
     ($fixture:expr) => {
@@ -117,9 +117,9 @@ macro_rules! contract_suite {
     };
 }
 
-/// Says that a rule was skipped. Written past the test harness, which would swallow it.
+/// Reports that a rule was skipped. It writes past the test harness, which would capture the output.
 pub fn skip(rule: &str, why: &str) {
-    // In one piece, since tests run side by side.
+    // One write, because tests run concurrently.
     let _ = std::io::stderr().lock().write_all(format!("skipped test: {rule}: {why}\n").as_bytes());
 }
 
@@ -131,7 +131,7 @@ fn event(id: &str) -> Message {
         topic: "license.LicenseUpdated".into(),
         key: None,
         id: id.into(),
-        // The org's name travels in a header, as with every event that has one.
+        // The org's name is also in a header, as in every event that has an org.
         headers: vec![("ce-id".into(), id.into()), ("ce-org".into(), "acme".into())],
         body: Bytes::from(format!("body of {id}")),
     }
@@ -166,7 +166,7 @@ async fn reader(broker: &Arc<dyn Broker>, after: &Position) -> Box<dyn Reader> {
     broker.read(after).await.expect("a reader")
 }
 
-/// The next records. A reader may say that its server is away; asked again, it goes on.
+/// The next records. If the reader reports that its server is unreachable, it is asked again and continues.
 async fn next(reader: &mut Box<dyn Reader>) -> Vec<Record> {
     loop {
         match next_outcome(reader).await {
@@ -197,7 +197,7 @@ fn ids(records: &[Record]) -> Vec<&str> {
     records.iter().map(|r| r.message.id.as_str()).collect()
 }
 
-/// Each partition on its own must come in order; between partitions there is none.
+/// Each partition is in order; there is no order between partitions.
 fn assert_in_order(records: &[Record]) {
     let mut last: BTreeMap<u32, (u64, i64)> = BTreeMap::new();
     for record in records {

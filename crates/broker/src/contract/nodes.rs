@@ -1,4 +1,4 @@
-//! What nodes say of themselves: the newest of each thing, in one order, and in no log.
+//! Nodes' records: the newest of each name, in one order, and outside the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ async fn tell(broker: &Arc<dyn Broker>, node: &str, what: &str, body: &str) {
     broker.tell_nodes(record(node, what, body)).await.expect("kept");
 }
 
-/// Tells it until it is kept, as a node does that renews its lease.
+/// Writes a record until it is stored, as a node does that renews its lease.
 async fn tell_through(broker: &Arc<dyn Broker>, record: NodeRecord) {
     let retry = async {
         while broker.tell_nodes(record.clone()).await.is_err() {
@@ -50,7 +50,7 @@ fn fold(said: &mut Entries, records: Vec<NodeRecord>) {
     }
 }
 
-/// Reads what is there, to the empty batch that says so.
+/// Reads the existing records, up to the empty batch that ends them.
 async fn read_all(broker: &Arc<dyn Broker>) -> (Entries, Box<dyn NodeReader>) {
     let mut reader = broker.read_nodes().await.expect("a reader");
     let mut said = Entries::new();
@@ -63,7 +63,7 @@ async fn read_all(broker: &Arc<dyn Broker>) -> (Entries, Box<dyn NodeReader>) {
     }
 }
 
-/// Reads on until it comes to this record.
+/// Reads until this record arrives.
 async fn follow(reader: &mut Box<dyn NodeReader>, until: &NodeRecord) -> Vec<NodeRecord> {
     let mut all = Vec::new();
     while all.last() != Some(until) {
@@ -72,8 +72,8 @@ async fn follow(reader: &mut Box<dyn NodeReader>, until: &NodeRecord) -> Vec<Nod
     all
 }
 
-/// Of each thing that a node says the newest counts; what was taken back is gone; what is said later comes, also that
-/// something is taken back.
+/// Only a node's newest record of each name counts. Removed records are not returned. Later records and later removals
+/// are.
 pub async fn the_newest_that_nodes_say_is_kept_and_then_followed(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     let (said, mut early) = read_all(&broker).await;
@@ -98,7 +98,7 @@ pub async fn the_newest_that_nodes_say_is_kept_and_then_followed(fixture: &dyn F
     assert!(matches!(broker.tell_nodes(end).await, Err(PublishError::NotStored(_))));
 }
 
-/// What nodes say is no record of the log: nobody who reads that sees it, and its end stays where it was.
+/// Nodes' records are not in the log: its readers do not see them, and its end does not move.
 pub async fn what_nodes_say_is_in_no_log(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish(&broker, event("one")).await;
@@ -129,7 +129,7 @@ pub async fn whatever_nodes_say_comes_back(fixture: &dyn Fixture) {
     assert!(matches!(refused, PublishError::Invalid(_)), "{refused}");
 }
 
-/// A reader hears that the stream was made anew, and reads what is there now.
+/// A reader reports that the stream was recreated, and then reads the new one.
 pub async fn a_reader_of_node_records_reports_that_their_stream_was_recreated(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     while broker.head().await.is_err() {
@@ -145,7 +145,7 @@ pub async fn a_reader_of_node_records_reports_that_their_stream_was_recreated(fi
     assert_eq!(said.into_keys().map(|(node, _)| node).collect::<Vec<_>>(), ["b"]);
 }
 
-/// A server that is killed keeps what was said, and a reader of it goes on.
+/// A killed server keeps the records, and its reader continues.
 pub async fn what_nodes_say_outlives_a_kill(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     tell_through(&broker, record("a", "lease", "1")).await;

@@ -12,7 +12,7 @@ use crate::error::{BrokerError, PublishError};
 use crate::limits::Limits;
 use crate::message::{Message, Stream};
 
-/// All parts of a message come back as they were, in the order of publishing.
+/// All parts of a message are returned unchanged, in the order of publishing.
 pub async fn records_come_back_in_order_and_unchanged(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     let mut sent: Vec<Message> = names("e", 40).iter().map(|id| event(id)).collect();
@@ -44,7 +44,7 @@ pub async fn records_come_back_in_order_and_unchanged(fixture: &dyn Fixture) {
     assert!(order.eq(expected.map(|m| m.id.as_str())));
 }
 
-/// Headers of different names have no order among each other.
+/// Headers with different names have no order.
 fn by_name(mut message: Message) -> Message {
     message.headers.sort_by(|(a, _), (b, _)| a.cmp(b));
     message
@@ -56,7 +56,7 @@ pub async fn a_waiting_reader_wakes(fixture: &dyn Fixture) {
     publish(&broker, event("before")).await;
     let mut reader = reader(&broker, &broker.head().await.expect("a head")).await;
     let waiting = tokio::spawn(async move { next(&mut reader).await });
-    // Whether the reader waits already makes no difference to the result.
+    // The result is the same whether or not the reader is waiting already.
     tokio::task::yield_now().await;
     let published = publish(&broker, event("after")).await;
     let batch = waiting.await.expect("no panic");
@@ -65,7 +65,7 @@ pub async fn a_waiting_reader_wakes(fixture: &dyn Fixture) {
     assert_eq!(batch[0].partition, published.partition);
 }
 
-/// Reading from the end gives only what is published later, also if the server restarts first.
+/// Reading from the end returns only later records, also if the server restarts first.
 pub async fn a_reader_at_the_end_sees_nothing_old(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 5)).await;
@@ -85,7 +85,7 @@ async fn publish_until_stored(broker: &Arc<dyn crate::Broker>, message: Message)
     tokio::time::timeout(PATIENCE, retry).await.expect("stored");
 }
 
-/// What one publisher sends one after the other is read in that order, whatever others do.
+/// The messages that one publisher sends in sequence are read in that order, whatever others do.
 pub async fn concurrent_publishers_keep_their_order(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     let publishers: Vec<_> = (0..4)
@@ -99,7 +99,7 @@ pub async fn concurrent_publishers_keep_their_order(fixture: &dyn Fixture) {
             })
         })
         .collect();
-    // Reading begins while they write.
+    // Reading starts while they publish.
     let mut reader = reader(&broker, &start(&broker).await).await;
     let records = take(&mut reader, 100).await;
     for publisher in publishers {
@@ -131,7 +131,7 @@ pub async fn wrong_messages_are_refused(fixture: &dyn Fixture) {
     assert_eq!(ids(&next(&mut reader).await), ["right"]);
 }
 
-/// After closing, publishers and readers get an error, never silence.
+/// After closing, publishers and readers get an error instead of waiting forever.
 pub async fn a_closed_broker_refuses_work(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish(&broker, event("before")).await;

@@ -1,4 +1,4 @@
-//! Positions: going on after one, and refusing those of another log.
+//! Positions: continuing after one, and refusing those of another log.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// From the position after any record, exactly the later ones come.
+/// Reading from the position after a record returns exactly the later records.
 pub async fn reading_goes_on_strictly_after_a_position(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 10)).await;
@@ -37,7 +37,7 @@ fn sorted(records: &[Record]) -> Vec<(u32, u64, &str)> {
     places
 }
 
-/// A position from before a restart names the same place after it, and new records lie above.
+/// A position from before a restart means the same place after it, and new records are after it.
 pub async fn positions_stay_valid_after_opening_again(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("a", 6)).await;
@@ -56,8 +56,7 @@ pub async fn positions_stay_valid_after_opening_again(fixture: &dyn Fixture) {
     assert_eq!(ids(&rest), ["a3", "a4", "a5", "b"]);
 }
 
-/// A position of another log, or beyond the end of this one, is refused: reading from it would
-/// skip records without a word.
+/// A position of another log, or beyond the end of this one, is refused: reading from it would skip records silently.
 pub async fn other_incarnations_and_the_future_are_refused(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 3)).await;
@@ -87,7 +86,7 @@ pub async fn the_head_covers_what_was_published(fixture: &dyn Fixture) {
     }
 }
 
-/// A reader whose caller stops waiting, again and again, gives every record once.
+/// A reader whose caller cancels again and again returns every record once.
 pub async fn giving_up_waiting_loses_nothing(fixture: &dyn Fixture) {
     const COUNT: usize = 200;
     let broker = fixture.open().await;

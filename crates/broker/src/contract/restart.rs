@@ -1,6 +1,6 @@
-//! A server that is killed, emptied, made anew or put back, under readers that go on.
+//! A server that is killed, emptied, recreated or restored while readers use it.
 //!
-//! For brokers with a server behind them; [`restart_suite!`](crate::restart_suite) makes a test of each rule.
+//! For brokers with a server; [`restart_suite!`](crate::restart_suite) creates a test for each rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,29 +17,29 @@ use crate::error::BrokerError;
 use crate::message::{Message, Published, Record};
 use crate::position::Position;
 
-/// What a fixture does to its server. Each returns when the server answers again.
+/// What a fixture can do to its server. Each call returns when the server answers again.
 #[async_trait]
 pub trait Faults: Fixture {
-    /// `kill -9`. The server stays away until [`Self::start_server`].
+    /// `kill -9`. The server stays down until [`Self::start_server`].
     async fn kill_server(&self);
 
-    /// Starts a killed server with the data it had.
+    /// Starts a killed server with its data.
     async fn start_server(&self);
 
-    /// Removes the streams or topics of the log and makes them anew, empty.
+    /// Deletes the streams or topics of the log and creates them again, empty.
     async fn recreate(&self);
 
-    /// Removes the records of the events' stream that a position covers.
+    /// Deletes the records of the event stream that a position covers.
     async fn purge(&self, through: &Position);
 
-    /// Keeps a copy of all that the server has stored.
+    /// Copies all that the server has stored.
     async fn keep_files(&self);
 
-    /// Kills the server, puts the copy back and starts it again: everything stored since is lost.
+    /// Kills the server, restores the copy and starts it again: everything stored since is lost.
     async fn restore_files(&self);
 }
 
-/// Makes a test of every rule about restarts. The expression makes a fresh [`Faults`] and may `await`.
+/// Creates a test for every rule about restarts. The expression creates a new [`Faults`] and may `await`.
 #[macro_export]
 macro_rules! restart_suite {
     ($fixture:expr) => {
@@ -62,7 +62,7 @@ macro_rules! restart_suite {
     };
 }
 
-/// Publishes until it is stored, always with the same id, as a relay does.
+/// Publishes until the message is stored, always with the same id, as a relay does.
 async fn publish_through(broker: &Arc<dyn Broker>, message: Message) -> Published {
     let retry = async {
         loop {
@@ -75,13 +75,13 @@ async fn publish_through(broker: &Arc<dyn Broker>, message: Message) -> Publishe
     tokio::time::timeout(PATIENCE, retry).await.expect("stored in time")
 }
 
-/// The records of one publisher that goes on through kills, with state between the events.
+/// The records of one publisher that continues through kills, with state between the events.
 fn mixed(n: usize) -> Message {
     let id = format!("m{n}");
     if n % 5 == 4 { state_record(&id, &id) } else { event(&id) }
 }
 
-/// Opens a broker of its own, reads a number of records, and counts that none comes twice.
+/// Opens a broker of its own, reads a number of records, and checks that none is returned twice.
 async fn read_afresh(fixture: &dyn Faults, after: &Position, count: usize) -> Vec<Record> {
     let broker = fixture.open().await;
     let mut afresh = reader(&broker, after).await;
@@ -96,8 +96,8 @@ async fn read_afresh(fixture: &dyn Faults, after: &Position, count: usize) -> Ve
     records
 }
 
-/// The server is killed three times while one publishes and one reads: nothing is missing, nothing comes twice, and
-/// the order is kept.
+/// The server is killed three times while one client publishes and one reads: nothing is missing, nothing is returned
+/// twice, and the order is kept.
 pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
     const COUNT: usize = 300;
     let broker = fixture.open().await;
@@ -110,7 +110,7 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
         }
     });
     let mut records = Vec::new();
-    // A kill falls after every so many records, so that each meets a publisher and a reader at work.
+    // Kills are spread over the records, so that each meets a publisher and a reader at work.
     for kill_after in [COUNT / 8, COUNT / 3, COUNT / 2] {
         while records.len() < kill_after {
             records.extend(next(&mut live).await);
@@ -125,7 +125,7 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
     check_all(&first_of_each(fixture, &records), COUNT);
     let after = live.position().clone();
     assert_eq!(after, broker.head().await.expect("a head"));
-    // The position holds in this broker and in one that is opened anew.
+    // The position is valid in this broker and in a newly opened one.
     publish_through(&broker, event("later")).await;
     assert_eq!(ids(&next(&mut live).await), ["later"]);
     broker.close().await;
@@ -135,8 +135,8 @@ pub async fn kills_leave_no_gap_and_repeat_nothing(fixture: &dyn Faults) {
     check_all(&all, COUNT);
 }
 
-/// What a publisher sent again after an unknown outcome is stored twice by a broker that knows no ids. Readers of the
-/// log drop the second by its id.
+/// A broker without de-duplication stores a message twice if the publisher sent it again after an unknown outcome.
+/// Readers of the log drop the second by its id.
 fn first_of_each(fixture: &dyn Faults, records: &[Record]) -> Vec<Record> {
     let mut seen = BTreeSet::new();
     let known = fixture.abilities().deduplicates;
@@ -157,7 +157,7 @@ fn check_all(records: &[Record], count: usize) {
     assert!(found.into_iter().eq(0..count));
 }
 
-/// A position from before a kill names the same place after it.
+/// A position from before a kill means the same place after it.
 pub async fn positions_survive_kills(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("a", 6)).await;
@@ -175,7 +175,7 @@ pub async fn positions_survive_kills(fixture: &dyn Faults) {
     assert_eq!(ids(&read_afresh(fixture, &middle, 4).await), ["a3", "a4", "a5", "b"]);
 }
 
-/// A reader, as soon as the broker has one.
+/// Opens a reader as soon as the broker can.
 async fn reader_through(broker: &Arc<dyn Broker>, after: &Position) -> Box<dyn Reader> {
     let retry = async {
         loop {
@@ -188,7 +188,7 @@ async fn reader_through(broker: &Arc<dyn Broker>, after: &Position) -> Box<dyn R
     tokio::time::timeout(PATIENCE, retry).await.expect("a reader in time")
 }
 
-/// A reader that began at the end and has read nothing yet is given nothing old after a restart.
+/// A reader that started at the end and has read nothing returns nothing old after a restart.
 pub async fn a_reader_at_the_end_gets_nothing_old_after_a_kill(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 20)).await;
@@ -206,7 +206,7 @@ pub async fn a_reader_at_the_end_gets_nothing_old_after_a_kill(fixture: &dyn Fau
     assert_eq!(ids(&next(&mut at_end).await), ["new-state"]);
 }
 
-/// Reading all state across a kill gives every key, or an error that says to begin again.
+/// Reading all state across a kill returns every key, or an error that asks to start again.
 pub async fn state_is_read_whole_across_a_kill(fixture: &dyn Faults) {
     const KEYS: usize = 300;
     let broker = fixture.open().await;
@@ -240,7 +240,7 @@ pub async fn state_is_read_whole_across_a_kill(fixture: &dyn Faults) {
     assert_eq!((before, keys.len()), (KEYS, KEYS));
 }
 
-/// While the server is away a publish fails within seconds, and says whether it may be stored.
+/// While the server is down, a publish fails within seconds and reports whether the message may be stored.
 pub async fn a_publisher_hears_of_the_outage_soon(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish(&broker, event("before")).await;
@@ -257,7 +257,7 @@ pub async fn a_publisher_hears_of_the_outage_soon(fixture: &dyn Faults) {
     publish_through(&broker, event("after")).await;
 }
 
-/// A position of a log that was made anew meanwhile is refused, also if the new one has grown beyond it.
+/// A position of a log that was recreated meanwhile is refused, also if the new log has grown beyond it.
 pub async fn a_recreated_log_is_another_incarnation(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 3)).await;
@@ -277,8 +277,8 @@ fn assert_other_incarnation(error: Option<BrokerError>) {
     assert!(matches!(error, Some(BrokerError::OtherIncarnation { .. })), "{error:?}");
 }
 
-/// A reader under which the log is made anew says so, instead of waiting for offsets of the old one or giving records
-/// of the new one as if they followed.
+/// If the log is recreated under a reader, the reader reports it. It does not wait for offsets of the old log or return
+/// records of the new one as if they followed.
 pub async fn a_reader_reports_that_the_log_was_recreated(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 3)).await;
@@ -304,7 +304,7 @@ pub async fn a_reader_reports_that_the_log_was_recreated(fixture: &dyn Faults) {
     assert_eq!(ids(&take(&mut reader(&broker, &first).await, 5).await), names("new", 5));
 }
 
-/// A server that was put back to an earlier state knows less than the position.
+/// A restored server has fewer records than the position covers.
 pub async fn a_log_that_lost_its_end_is_another_incarnation(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("kept", 3)).await;
@@ -328,7 +328,7 @@ pub async fn a_log_that_lost_its_end_is_another_incarnation(fixture: &dyn Faults
     assert_other_incarnation(broker.read(&head).await.err());
 }
 
-/// A server that was put back and has grown past the position since holds another record at its place.
+/// A restored server that has grown past the position has another record at its place.
 pub async fn a_log_that_lost_its_end_and_grew_again_is_another_incarnation(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("kept", 3)).await;
@@ -349,7 +349,7 @@ pub async fn a_log_that_lost_its_end_and_grew_again_is_another_incarnation(fixtu
     assert_other_incarnation(broker.read(&position).await.err());
 }
 
-/// A position below a purge is refused, with the place to go on from.
+/// A position below a purge is refused with the place to continue from.
 pub async fn a_purged_position_is_trimmed(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 10)).await;
@@ -371,7 +371,7 @@ pub async fn a_purged_position_is_trimmed(fixture: &dyn Faults) {
         let mut rest = reader(&broker, &position).await;
         assert_eq!(ids(&take(&mut rest, 4).await), names("e", 10)[6..]);
     }
-    // With nothing left, the end is still a place to read from.
+    // If no record is left, the end is still a valid place to read from.
     let head = broker.head().await.expect("a head");
     fixture.purge(&head).await;
     assert_eq!(broker.head().await.expect("a head"), head);
@@ -380,7 +380,8 @@ pub async fn a_purged_position_is_trimmed(fixture: &dyn Faults) {
     assert_eq!(ids(&next(&mut at_end).await), ["later"]);
 }
 
-/// A reader that has read all does not mind a purge, and one that opens where the window begins finds a place.
+/// A purge does not disturb a reader that has read everything, and a reader that opens at the start of the window
+/// works.
 pub async fn a_reader_goes_on_above_a_purge(fixture: &dyn Faults) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 5)).await;

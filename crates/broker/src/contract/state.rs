@@ -11,7 +11,7 @@ use crate::message::{Message, Record};
 
 type Key = (Option<String>, String, Option<String>);
 
-/// Reads all state, and folds it to the last record of each key, as every reader of it must.
+/// Reads all state and keeps the last record of each key, as every reader must.
 async fn fold(broker: &Arc<dyn Broker>) -> (BTreeMap<Key, String>, Vec<Record>) {
     let mut reader = broker.state().await.expect("a reader");
     let mut records = Vec::new();
@@ -34,7 +34,7 @@ async fn fold(broker: &Arc<dyn Broker>) -> (BTreeMap<Key, String>, Vec<Record>) 
     (newest, records)
 }
 
-/// Orgs and keys are what issuers and producers make them: any text of up to 256 characters comes back as it was.
+/// Orgs and keys are any text of up to 256 characters, and are returned unchanged.
 pub async fn any_org_and_key_come_back(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     let names = ["auth0|64f0c2", "_", "~", "a.b/c*>", "urn:acme:user:17 ", "j\u{fc}rgen", "%61"].map(str::to_owned);
@@ -60,7 +60,7 @@ async fn newest_ids(broker: &Arc<dyn Broker>) -> Vec<String> {
     newest
 }
 
-/// Keys of different organisations and topics are different keys; events are no state.
+/// Keys of different organisations and topics are different keys; events are not state.
 pub async fn the_newest_record_of_each_key_is_kept(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     assert!(newest_ids(&broker).await.is_empty(), "no state, no waiting");

@@ -10,7 +10,7 @@ use crate::position::Position;
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Publishes a last record, so that reading a window that should be empty does not wait.
+/// Publishes one more record, so that reading an empty window does not wait.
 async fn read_window(broker: &Arc<dyn Broker>, age: Duration, records: u64) -> Vec<String> {
     let position = broker.window(age, records).await.expect("a window");
     let end = uuid();
@@ -33,7 +33,7 @@ fn now() -> Duration {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970")
 }
 
-/// At most so many records, however young the others are.
+/// At most this many records, however young the others are.
 pub async fn the_count_ends_the_window(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("e", 30)).await;
@@ -43,11 +43,11 @@ pub async fn the_count_ends_the_window(fixture: &dyn Fixture) {
     assert_eq!(broker.window(LONG, 0).await.expect("a window"), head);
 }
 
-/// Records older than the age are left out, however few there are.
+/// Records older than the age are excluded, however few there are.
 pub async fn the_age_ends_the_window(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     publish_events(&broker, names("old", 3)).await;
-    // The window is about real time: it must pass. A stalled machine only makes another attempt.
+    // The window is about real time, so time must pass. If the machine stalls, the test tries again.
     let deadline = Instant::now() + PATIENCE;
     for attempt in 0.. {
         assert!(Instant::now() < deadline, "the machine is too slow");
@@ -68,7 +68,7 @@ pub async fn the_age_ends_the_window(fixture: &dyn Fixture) {
     assert_eq!(empty.expect("a window"), head, "nothing is that young");
 }
 
-/// A window larger than the log begins before its first record.
+/// A window larger than the log starts before its first record.
 pub async fn a_young_log_lies_in_the_window_as_a_whole(fixture: &dyn Fixture) {
     let broker = fixture.open().await;
     let empty = broker.window(LONG, 1000).await.expect("a window");
@@ -87,7 +87,7 @@ pub async fn a_record_has_one_time_wherever_its_reader_began(fixture: &dyn Fixtu
     let all = take(&mut reader(&broker, &start(&broker).await).await, 12).await;
     let times: BTreeMap<_, _> = all.iter().map(|record| ((record.partition, record.offset), record.time)).collect();
     let newest = all.iter().map(|record| record.time).max().expect("records");
-    // A position tells a time, and a node that starts later tells a later one.
+    // A position contains a time, and a node that starts later writes a later one.
     while now().as_millis() <= u128::try_from(newest).expect("after 1970") {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

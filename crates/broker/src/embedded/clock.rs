@@ -9,7 +9,7 @@ type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// Tells the time in milliseconds since the epoch, and how long it runs. Tests bring their own.
+/// Returns the time in milliseconds since the epoch, and how long the clock has run. Tests bring their own.
 #[derive(Clone)]
 pub struct Clock {
     wall: Wall,
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// A clock that asks a function, and is never wrong: as much time passes as it says.
+    /// A clock that calls a function and is never wrong: its elapsed time follows its time.
     pub fn from_fn(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         let wall: Wall = Arc::new(now);
         let (furthest, time) = (AtomicI64::new(0), Arc::clone(&wall));
@@ -38,7 +38,7 @@ impl Clock {
         Self { wall, steady: Arc::new(steady) }
     }
 
-    /// A clock that asks two functions: one for the time, which may jump, and one for how long it runs.
+    /// A clock that calls two functions: one for the time, which may jump, and one for the elapsed time.
     pub fn from_fns(
         now: impl Fn() -> i64 + Send + Sync + 'static,
         elapsed: impl Fn() -> Duration + Send + Sync + 'static,
@@ -50,7 +50,7 @@ impl Clock {
         (self.wall)()
     }
 
-    /// How long the clock runs; never jumps.
+    /// How long the clock has run; never jumps.
     pub(super) fn elapsed(&self) -> Duration {
         (self.steady)()
     }

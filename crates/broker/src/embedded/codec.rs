@@ -1,4 +1,4 @@
-//! How a record and a dead letter look in the file.
+//! The encoding of a record and of a dead letter in the file.
 //!
 //! A record starts with its broker time (8 bytes, little-endian), so that it can be stamped and
 //! searched without looking at the rest; the body comes last, so that it can be shared without a
@@ -14,7 +14,7 @@ const IS_STATE: u8 = 1;
 const HAS_ORG: u8 = 2;
 const HAS_KEY: u8 = 4;
 
-/// The bytes of a message, with room for its time.
+/// Encodes a message, with room for its time.
 pub(super) fn encode(message: &Message) -> Vec<u8> {
     // 5 bytes for each length and the count cover all but absurd sizes; the Vec grows if not.
     let lengths = 5 * (6 + 2 * message.headers.len());
@@ -34,7 +34,7 @@ pub(super) fn time(encoded: &[u8]) -> Option<i64> {
     encoded.first_chunk().map(|time| i64::from_le_bytes(*time))
 }
 
-/// Reads a record back; the body shares the memory of `encoded`. None if the bytes are damaged.
+/// Decodes a record; the body shares the memory of `encoded`. None if the bytes are damaged.
 pub(super) fn decode(offset: u64, encoded: Bytes) -> Option<Record> {
     let mut cursor = Cursor::new(&encoded);
     let time = cursor.time()?;
@@ -50,7 +50,7 @@ pub(super) fn id(encoded: &[u8]) -> Option<String> {
     cursor.text()
 }
 
-/// What state is kept by: org, topic and key, injectively joined. None for events.
+/// The key of a state record: org, topic and key, joined unambiguously. None for events.
 pub(super) fn state_key(message: &Message) -> Option<Vec<u8>> {
     if message.stream != Stream::State {
         return None;
@@ -68,7 +68,7 @@ pub(super) fn state_key(message: &Message) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The bytes of a dead letter.
+/// Encodes a dead letter.
 pub(super) fn encode_letter(letter: &DeadLetter) -> Vec<u8> {
     let mut out = Vec::with_capacity(letter.message.size() + letter.reason.len() + 128);
     out.extend_from_slice(&letter.time.to_le_bytes());
@@ -78,7 +78,7 @@ pub(super) fn encode_letter(letter: &DeadLetter) -> Vec<u8> {
     out
 }
 
-/// Reads a dead letter back. None if the bytes are damaged.
+/// Decodes a dead letter. None if the bytes are damaged.
 pub(super) fn decode_letter(source: (u32, u64), encoded: Bytes) -> Option<DeadLetter> {
     let mut cursor = Cursor::new(&encoded);
     Some(DeadLetter {
@@ -129,7 +129,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Takes an encoded form apart; every read is checked, so damaged bytes give None.
+/// Decodes step by step; every read is checked, so damaged bytes return None.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -172,7 +172,7 @@ impl<'a> Cursor<'a> {
         String::from_utf8(self.take(len)?.to_vec()).ok()
     }
 
-    /// The message takes all that is left of `whole`, the bytes that are being read.
+    /// The body is the rest of `whole`, the bytes that are being read.
     fn message(&mut self, whole: &Bytes) -> Option<Message> {
         let flags = self.byte()?;
         let id = self.text()?;

@@ -12,11 +12,11 @@ use super::trim;
 use crate::age_clock::AgeClock;
 use crate::message::{Message, Published};
 
-/// Trimming rides along with the appends: for each record that comes, this many may go, so the log
-/// shrinks to its bounds even under constant load.
+/// Trimming is part of each append: for each new record up to this many old ones may be removed, so the log shrinks to
+/// its bounds even under constant load.
 const TRIM_PER_APPEND: usize = 2;
 
-/// What became of one job.
+/// The outcome of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Published(Published),
@@ -34,14 +34,14 @@ impl Outcome {
     }
 }
 
-/// What became of a group.
+/// The outcome of a group.
 pub(super) struct Committed {
     pub(super) meta: Meta,
     /// One for each job.
     pub(super) outcomes: Vec<Outcome>,
     /// The broker time of the records.
     pub(super) time: i64,
-    /// Trimming stopped at its limit, there may be more to trim.
+    /// Trimming stopped at its limit; there may be more to trim.
     pub(super) more_to_trim: bool,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Committed {
 pub(super) enum Failure {
     /// Nothing was written.
     Before(String),
-    /// The disk failed while it was written; part of it may be there.
+    /// The disk failed during the write; part of it may be stored.
     During(String),
 }
 
@@ -59,7 +59,7 @@ impl From<redb::Error> for Failure {
     }
 }
 
-/// Writes a group and waits until it is on the disk.
+/// Writes a group and waits until it is on disk.
 pub(super) fn group(
     database: &Database,
     before: Meta,
@@ -69,7 +69,7 @@ pub(super) fn group(
 ) -> Result<Committed, Failure> {
     let transaction = database.begin_write().map_err(redb::Error::from)?;
     let mut meta = before;
-    // Broker time never goes back, whatever the clock of the machine does.
+    // Broker time never goes back, whatever the machine's clock does.
     let now = options.clock.now().max(meta.last_time);
     meta.last_time = now;
     meta.age = age.pass(now, options.clock.elapsed());
@@ -89,7 +89,7 @@ pub(super) fn group(
         trimmed = trim::step(&mut tables, &mut meta, now, options, limit)?;
         meta.save(&mut tables.meta)?;
     }
-    // A group of duplicates alone needs no fsync.
+    // A group that contains only duplicates needs no fsync.
     if trimmed > 0 || outcomes.iter().any(|o| o.is_new()) {
         transaction.commit().map_err(|e| Failure::During(e.to_string()))?;
     } else {
@@ -99,7 +99,7 @@ pub(super) fn group(
     Ok(Committed { meta, outcomes, time: now, more_to_trim: limit > 0 && trimmed == limit })
 }
 
-/// Trims on its own, while nothing else is to be written. Returns how many went.
+/// Trims while there is nothing to write. Returns how many entries were removed.
 pub(super) fn trim(
     database: &Database,
     before: Meta,
@@ -125,7 +125,7 @@ pub(super) fn trim(
     Ok((meta, gone))
 }
 
-/// Writes what is there already, to see whether the disk takes it.
+/// Writes existing data again, to find out whether the disk accepts writes.
 pub(super) fn probe(database: &Database, meta: Meta) -> Result<Meta, Failure> {
     let transaction = database.begin_write().map_err(redb::Error::from)?;
     meta.save(&mut Tables::open(&transaction)?.meta)?;
@@ -174,8 +174,8 @@ fn append(
     Ok(Outcome::Published(Published { partition: PARTITION, offset, duplicate: false, conflicting: false }))
 }
 
-/// Whether a message with a known id says something else than the first one. Headers may differ: a
-/// second attempt carries its own trace.
+/// Whether a message with a known id has other content than the first one. Headers may differ: a second attempt has its
+/// own trace.
 fn conflicts(first: &[u8], message: &Message) -> bool {
     let Some(first) = codec::decode(0, Bytes::copy_from_slice(first)) else {
         return true;

@@ -1,11 +1,11 @@
-//! What the writer says of the log, for whoever asks.
+//! The log's condition, as the writer reports it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::condition::{Condition, Writes};
 
-/// How the log is, as the writer last said.
+/// The condition that the writer reported last.
 #[derive(Debug)]
 pub(super) struct LogCondition {
     writes: Mutex<Writes>,
@@ -17,7 +17,7 @@ impl LogCondition {
         Self { writes: Mutex::default(), age: AtomicI64::new(age) }
     }
 
-    /// Notes whether the last write went well. True if that has changed.
+    /// Notes whether the last write succeeded. True if that has changed.
     pub(super) fn set_writes(&self, writes: Writes) -> bool {
         let mut known = self.writes();
         let changed = matches!(*known, Writes::Fail(_)) != matches!(writes, Writes::Fail(_));
@@ -38,7 +38,7 @@ impl LogCondition {
         Condition {
             writes: self.writes().clone(),
             risks: Vec::new(),
-            // A log without a record has nothing to forget yet.
+            // A log without records has nothing to remove yet.
             age_clock: Some(age).filter(|age| *age > 0),
         }
     }

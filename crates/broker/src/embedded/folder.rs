@@ -1,4 +1,4 @@
-//! Opening the folder of a log: the lock, the file, and what can be wrong with them.
+//! Opens the folder of a log: the lock, the file, and everything that can be wrong with them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -50,22 +50,22 @@ pub enum OpenError {
     Damaged {
         /// The folder of the log.
         path: PathBuf,
-        /// What does not fit.
+        /// What is wrong.
         reason: String,
     },
 }
 
-/// The folder of one log, locked for this process while the value lives.
+/// The folder of one log, locked for this process while the value exists.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    // Held on its own, so that no other process comes in while the file is closed and opened again
-    // after a failure of the disk.
+    // Separate from the file, so that no other process gets in while the file is closed and reopened after a disk
+    // failure.
     lock: File,
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, and locks it.
+    /// Creates the folder if it is missing, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Folder { path: path.to_path_buf(), source };
         fs::create_dir_all(path).map_err(failed)?;
@@ -77,7 +77,7 @@ impl Folder {
         }
     }
 
-    /// Opens the log in the folder; makes a new one if there is none.
+    /// Opens the log in the folder; creates a new one if there is none.
     pub(super) fn open_or_create(&self, opener: &dyn Opener) -> Result<(Database, Meta), OpenError> {
         let exists = self.path.join(FILE).try_exists();
         if !exists.map_err(|source| self.failed(source))? {
@@ -88,7 +88,7 @@ impl Folder {
 
     fn open(&self, opener: &dyn Opener) -> Result<(Database, Meta), OpenError> {
         let file = self.path.join(FILE);
-        // The database trusts its file: damage at the wrong place makes it panic.
+        // The database trusts its file: damage in the wrong place makes it panic.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = opener.open(&file).map_err(|e| self.fault(e))?;
             let meta = self.check(&database)?;
@@ -97,7 +97,7 @@ impl Folder {
         opened.unwrap_or_else(|_| Err(self.damaged(&"the database panicked while it was opened")))
     }
 
-    /// Opens the log that was open before; never makes one, and takes no other.
+    /// Reopens the log that was open before; never creates one, and accepts no other.
     pub(super) fn open_again(&self, opener: &dyn Opener, incarnation: u64) -> Result<(Database, Meta), OpenError> {
         fs::metadata(self.path.join(FILE)).map_err(|source| self.failed(source))?;
         let (database, meta) = self.open(opener)?;
@@ -114,8 +114,8 @@ impl Folder {
         }
     }
 
-    /// Makes a new log beside its place and moves it there once it is whole, so that a crash on the
-    /// way leaves nothing that looks like a log.
+    /// Creates a new log beside its final place and moves it there once it is complete, so that a crash leaves no
+    /// partial log.
     fn create(&self, opener: &dyn Opener) -> Result<(), OpenError> {
         let new = self.path.join(NEW_FILE);
         match fs::remove_file(&new) {
@@ -126,7 +126,7 @@ impl Folder {
         initialise(&database).map_err(|e| self.damaged(&e))?;
         drop(database);
         fs::rename(&new, self.path.join(FILE)).map_err(|e| self.failed(e))?;
-        // Without this the name itself may be lost with the power.
+        // Without this sync a power failure may lose the file's name.
         let folder = File::open(&self.path).map_err(|e| self.failed(e))?;
         folder.sync_all().map_err(|e| self.failed(e))
     }
@@ -172,13 +172,13 @@ fn initialise(database: &Database) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Opens the database file; tests put a disk that fails in between.
+/// Opens the database file; tests insert a disk that fails.
 pub(super) trait Opener: Send + Sync {
-    /// Opens the file, or makes it.
+    /// Opens or creates the file.
     fn open(&self, file: &Path) -> Result<Database, DatabaseError>;
 }
 
-/// Opens a file on the disk.
+/// Opens a file on disk.
 pub(super) struct DiskFile {
     pub(super) cache_bytes: usize,
 }

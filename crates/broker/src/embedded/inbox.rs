@@ -1,4 +1,4 @@
-//! The receiving end of the queue: which jobs are written together.
+//! The receiving end of the queue: it decides which jobs are written together.
 
 use std::mem;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::options::Options;
 use super::queue::{Entry, Job};
 
-/// How long a group waits for those who are expected back, at most.
+/// The longest time that a group waits for expected publishers.
 const LONGEST_LINGER: Duration = Duration::from_micros(500);
 
 /// What the writer does next.
@@ -19,10 +19,9 @@ pub(super) enum Next {
 
 /// Collects jobs into groups.
 ///
-/// Publishers that wait for their answer come back in a moment. Whoever writes at once what is
-/// there, writes half of them while the other half waits, and pays two fsyncs where one would do.
-/// So a group waits for as many jobs as there were at the last fsync, for a short part of the time
-/// that the fsync took. A lone publisher never waits.
+/// Publishers that wait for their answer send the next message a moment later. A writer that wrote at once would write
+/// half of them while the other half waits, and pay for two fsyncs instead of one. So a group waits for as many jobs as
+/// there were at the last fsync, for a small part of the time that the fsync took. A lone publisher never waits.
 pub(super) struct Inbox {
     receiver: Receiver<Entry>,
     taken: Vec<Entry>,
@@ -48,7 +47,7 @@ impl Inbox {
         }
     }
 
-    /// The next group; idle if nothing comes for a while.
+    /// The next group; `Idle` if nothing arrives for a while.
     pub(super) fn next(&mut self, patience: Duration) -> Next {
         self.take_waiting();
         if self.taken.is_empty() {
@@ -67,8 +66,8 @@ impl Inbox {
         Next::Group(mem::take(&mut self.taken))
     }
 
-    /// Says that a group was written, before it is answered: those who wait now and those who are
-    /// answered now are expected in the next group.
+    /// Notes that a group was written, before it is answered: publishers that wait now and those answered now are
+    /// expected in the next group.
     pub(super) fn written(&mut self, answered: usize, took: Duration) {
         self.take_waiting();
         self.expected = answered + self.taken.len();
@@ -159,7 +158,7 @@ mod tests {
         let (queue, mut inbox) = inbox(&Options::default());
         push(&queue, 1);
         assert_eq!(group(&mut inbox), 1);
-        // One waits and one is answered; the other comes back while the group waits for it.
+        // One waits and one is answered; the other returns while the group waits for it.
         push(&queue, 1);
         inbox.written(1, Duration::from_secs(3600));
         inbox.linger = Duration::from_secs(3600);

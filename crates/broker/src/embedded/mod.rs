@@ -1,8 +1,8 @@
 //! The broker inside the process: a log in one folder, on one machine.
 //!
-//! A record is visible only after its fsync, and its offset is never given to another one, also
-//! after trimming and restarts. Many publishers share one fsync. One thread writes; readers at the
-//! end of the log are served from memory, all others read the file.
+//! A record is visible only after its fsync, and its offset is never used again, also after trimming and restarts. Many
+//! publishers share one fsync. One thread writes. Readers at the end of the log are served from memory; all others read
+//! the file.
 //!
 //! ```text
 //! publish -> queue -> writer -> commit -> disk -> tail -> readers
@@ -72,7 +72,7 @@ pub struct Embedded {
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
-/// What writer and readers share.
+/// What the writer and the readers share.
 struct Shared {
     options: Options,
     batch: BatchLimit,
@@ -86,10 +86,10 @@ struct Shared {
     nodes: Nodes,
 }
 
-/// What this process says of itself as a node. There is no other node, and nothing of it outlives the process.
+/// The node records of this process. There is no other node, and they do not outlive the process.
 struct Nodes {
     table: Mutex<NodeTable>,
-    /// Counts changes, so that readers wake.
+    /// Counts changes, so that readers wake up.
     changes: watch::Sender<u64>,
 }
 
@@ -99,7 +99,7 @@ impl Shared {
         Position::from_parts(self.incarnation, read)
     }
 
-    /// The offset that a position names, if it is one of this log.
+    /// The offset that a position refers to, if it is from this log.
     fn offset(&self, position: &Position, head: u64) -> Result<u64, BrokerError> {
         let other = |reason: String| Err(BrokerError::OtherIncarnation { reason });
         if position.incarnation() != self.incarnation {
@@ -117,12 +117,12 @@ impl Shared {
         }
     }
 
-    /// The position behind a record, with its time if it is still stored.
+    /// The position after a record, with its time if it is still stored.
     async fn behind(self: &Arc<Self>, offset: u64) -> Result<Position, BrokerError> {
         Ok(self.position(offset).with_newest(self.time(offset).await?.unwrap_or_default()))
     }
 
-    /// When a record was stored; none if it is not any more.
+    /// When a record was stored; none if it is gone.
     async fn time(self: &Arc<Self>, offset: u64) -> Result<Option<i64>, BrokerError> {
         match self.tail.time(offset) {
             None if offset >= self.oldest.load(Ordering::Acquire) => {
@@ -132,8 +132,8 @@ impl Shared {
         }
     }
 
-    /// Whether the record at a position is the one that was there when the position was given. A folder that was put back
-    /// from a copy goes on with the offsets that it had given before, and times only rise.
+    /// Whether the record at a position is still the one from when the position was created. A folder that was restored
+    /// from a copy assigns the same offsets again, and times only rise.
     async fn is_same(self: &Arc<Self>, position: &Position, offset: u64) -> Result<bool, BrokerError> {
         Ok(position.newest() == 0 || self.time(offset).await?.is_none_or(|time| time <= position.newest()))
     }
@@ -146,7 +146,7 @@ impl Nodes {
 }
 
 impl Embedded {
-    /// Opens the log in a folder; makes both if they are missing.
+    /// Opens the log in a folder; creates both if they are missing.
     ///
     /// After a crash the whole file is checked first, which takes about two seconds per gigabyte.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
@@ -245,7 +245,7 @@ impl Broker for Embedded {
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-        // There is one partition, so the last position is the newest.
+        // There is one partition, so the last position is the highest.
         self.dead_letters_before(None, limit).await
     }
 
@@ -307,7 +307,7 @@ fn end(queue: &Queue, writer: &Mutex<Option<JoinHandle<()>>>) {
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(thread) = writer.take() {
         queue.close();
-        // A writer that panicked has ended, too.
+        // A writer that panicked has ended too.
         let _ = thread.join();
     }
 }

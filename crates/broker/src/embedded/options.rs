@@ -9,14 +9,14 @@ use crate::limits::Limits;
 /// The newest part of the log: records not older than `age`, at most `records` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// How old a record may be.
+    /// The largest age of a record.
     pub age: Duration,
-    /// How many of the newest records count.
+    /// The largest number of records.
     pub records: u64,
 }
 
 impl Window {
-    /// Whether a record stored at `time` lies in the window when `next` is the offset to come.
+    /// Whether a record stored at `time` is in the window, if `next` is the next offset.
     pub(super) fn holds(&self, offset: u64, time: i64, next: u64, now: i64) -> bool {
         next.saturating_sub(offset) <= self.records && time >= self.since(now)
     }
@@ -34,36 +34,36 @@ pub struct Options {
     pub limits: Limits,
     /// How long records are kept; default 24 hours.
     pub retention_age: Duration,
-    /// How many bytes of records are kept; default 1 GiB. The file needs about half as much again
-    /// for its index, and never shrinks.
+    /// How many bytes of records are kept; default 1 GiB. The file needs about half as much again for its index, and
+    /// never shrinks.
     pub retention_bytes: u64,
-    /// What trimming never touches, even above `retention_bytes`; default 10 minutes, 100,000
-    /// records. Must hold the replay window.
+    /// The records that trimming keeps even above `retention_bytes`; default 10 minutes, 100,000 records. Must contain
+    /// the replay window.
     pub protected: Window,
-    /// How long the same id is stored only once; default 10 minutes, 1,000,000 records.
+    /// How long an id is remembered for de-duplication; default 10 minutes, 1,000,000 records.
     pub dedup: Window,
-    /// Messages that may wait to be written; default 8,192. Beyond, a publish is refused as busy.
+    /// Messages that may wait to be written; default 8,192. Further ones are refused as busy.
     pub queue_records: usize,
-    /// Bytes that may wait to be written; default 32 MiB. Beyond, a publish is refused as busy.
+    /// Bytes that may wait to be written; default 32 MiB. Further ones are refused as busy.
     pub queue_bytes: usize,
     /// Messages written with one fsync, at most; default 1,024.
     pub group_records: usize,
     /// Bytes written with one fsync, at most; default 4 MiB, always at least one message.
     pub group_bytes: usize,
-    /// Bytes of the newest records kept in memory for live readers; default 16 MiB. A reader that
-    /// falls further back reads the file.
+    /// Bytes of the newest records kept in memory for live readers; default 16 MiB. A reader that falls further behind
+    /// reads the file.
     pub tail_bytes: usize,
     /// Records in one batch of a reader, at most; default 512.
     pub batch_records: usize,
     /// Bytes in one batch of a reader, at most; default 1 MiB, always at least one record.
     pub batch_bytes: usize,
-    /// Readers that read the file at the same time; default 4. More of them wait.
+    /// Readers that read the file concurrently; default 4. Further ones wait.
     pub concurrent_reads: usize,
-    /// Memory for pages of the file; default 64 MiB.
+    /// Memory for the file's pages; default 64 MiB.
     pub cache_bytes: usize,
-    /// Dead letters kept; default 10,000. The letters of the oldest records go first.
+    /// Dead letters kept; default 10,000. The letters of the oldest records are removed first.
     pub letters: u64,
-    /// Where broker time comes from.
+    /// The source of broker time.
     pub clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! What waits for the writer: bounded in count and in bytes.
+//! The writer's queue: bounded in count and in bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,18 +11,18 @@ use crate::error::PublishError;
 use crate::letter::DeadLetter;
 use crate::message::{Message, Published};
 
-/// What the writer is asked to do.
+/// A request to the writer.
 pub(super) enum Job {
     Publish(Publish),
     Letter(Letter),
     /// Write what is waiting, then end.
     Close,
-    /// Trim all that may go.
+    /// Trim everything that may be removed.
     #[cfg(test)]
     Trim(oneshot::Sender<()>),
 }
 
-/// A message on its way into the log.
+/// A message on its way to the log.
 pub(super) struct Publish {
     pub(super) message: Message,
     pub(super) encoded: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct Publish {
     pub(super) answer: oneshot::Sender<Result<Published, PublishError>>,
 }
 
-/// A dead letter on its way into its table.
+/// A dead letter on its way to its table.
 pub(super) struct Letter {
     pub(super) source: (u32, u64),
     pub(super) encoded: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) struct Letter {
 }
 
 impl Job {
-    /// Encodes a message; here, so that the writer does not have to.
+    /// Encodes a message here, so that the writer does not have to.
     pub(super) fn publish(message: Message, answer: oneshot::Sender<Result<Published, PublishError>>) -> Self {
         Self::Publish(Publish {
             encoded: codec::encode(&message),
@@ -66,13 +66,13 @@ impl Job {
     }
 }
 
-/// A job and the room that it takes in the queue until it is answered.
+/// A job, and the room that it occupies in the queue until it is answered.
 pub(super) struct Entry {
     pub(super) job: Job,
     pub(super) room: Room,
 }
 
-/// Bytes taken in the queue; given back when dropped.
+/// Bytes occupied in the queue; released on drop.
 pub(super) struct Room {
     used: Arc<AtomicUsize>,
     size: usize,
@@ -102,7 +102,7 @@ impl Queue {
     pub(super) fn push(&self, job: Job) -> Result<(), PublishError> {
         let size = job.size();
         let used = self.used.fetch_add(size, Ordering::Relaxed) + size;
-        // Made before the check, so that a refused job gives its room back.
+        // Created before the check, so that a refused job releases its room.
         let entry = Entry { job, room: Room { used: Arc::clone(&self.used), size } };
         if used > self.limit {
             return Err(PublishError::NotStored(format!("busy: {} bytes are waiting to be written", used - size)));

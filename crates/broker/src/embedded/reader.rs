@@ -1,4 +1,4 @@
-//! The two kinds of readers, and reads of the file that survive a caller who stops waiting.
+//! The two kinds of readers, and reads of the file that survive a cancelled caller.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// One read of the file at a time, off the async threads. If the caller stops waiting, the read
-/// goes on, and the next call takes its result; so waiting in a `select!` makes progress.
+/// One read of the file at a time, off the async threads. If the caller stops waiting, the read continues, and the next
+/// call takes its result. So a caller in a `select!` makes progress.
 pub(super) struct DiskRead<T>(Option<JoinHandle<Result<T, BrokerError>>>);
 
 impl<T: Send + 'static> DiskRead<T> {
@@ -22,12 +22,12 @@ impl<T: Send + 'static> DiskRead<T> {
         Self(None)
     }
 
-    /// Whether a read was begun whose result nobody has taken yet.
+    /// Whether a read was started whose result nobody has taken yet.
     fn is_running(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The result of the read that is running, else of the one given.
+    /// The result of the running read, else of the given one.
     pub(super) async fn get(
         &mut self,
         shared: &Arc<Shared>,
@@ -133,9 +133,8 @@ impl StateReader {
 #[async_trait]
 impl Reader for StateReader {
     async fn next(&mut self) -> Result<Vec<Record>, BrokerError> {
-        // Up to the head of now, not of the call: a key that changed in between has left its old
-        // place, and is found at its new one. Not beyond it: a position taken from such a record
-        // would be refused.
+        // Up to the current head, not that of the call: a key that changed in between has left its old place and is
+        // found at its new one. Not beyond the head: a position after such a record would be refused.
         let (first, last) = (self.next, *self.head.borrow());
         if first > last && !self.disk.is_running() {
             return Ok(Vec::new());

@@ -13,23 +13,22 @@ use crate::error::BrokerError;
 use crate::letter::DeadLetter;
 use crate::message::Record;
 
-/// What a read of the log found.
+/// The result of reading the log.
 pub(super) enum Found {
-    /// Records without a gap from the first one asked for.
+    /// Records without a gap, from the requested one.
     Records(Vec<Record>),
-    /// The first record asked for was trimmed; the oldest one kept is this, if any is.
+    /// The requested record was trimmed; this is the oldest stored one, if there is any.
     Trimmed(Option<u64>),
 }
 
-/// How much one read may bring.
+/// The bounds of one read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchLimit {
     pub(super) records: usize,
     pub(super) bytes: usize,
 }
 
-/// The file of one log. It is closed and opened again after a failure of the disk, because the
-/// database refuses all work after one.
+/// The file of one log. After a disk failure it is closed and reopened, because the database then refuses all work.
 pub(super) struct Store {
     folder: Folder,
     opener: Box<dyn Opener>,
@@ -55,7 +54,7 @@ impl Store {
     /// Closes the file and opens it again. It stays closed if that fails.
     pub(super) fn reopen(&self) -> Result<Meta, OpenError> {
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The old one must be gone first: it holds the lock of the file.
+        // The old one must be dropped first: it holds the lock of the file.
         *slot = Slot::Failed;
         let opener = self.opener.as_ref();
         let (database, meta) = self.folder.open_again(opener, self.incarnation)?;
@@ -63,14 +62,14 @@ impl Store {
         Ok(meta)
     }
 
-    /// Closes the file for good, after those who are using it, and gives the folder free.
+    /// Closes the file for good, after its current users, and unlocks the folder.
     pub(super) fn close(&self) {
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
         *slot = Slot::Closed;
         self.folder.unlock();
     }
 
-    /// Works with the open file.
+    /// Runs work on the open file.
     pub(super) fn with<T>(&self, work: impl FnOnce(&Database) -> T) -> Result<T, BrokerError> {
         let slot = self.database.read().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
@@ -89,7 +88,7 @@ impl Store {
         })
     }
 
-    /// Reads log records from `first` to `last`, both included.
+    /// Reads the log records from `first` to `last`, inclusive.
     pub(super) fn log(&self, first: u64, last: u64, limit: BatchLimit) -> Result<Found, BrokerError> {
         self.reading(|database| {
             let table = database.begin_read()?.open_table(LOG)?;
@@ -111,7 +110,7 @@ impl Store {
         })
     }
 
-    /// Reads the newest state records with offsets from `first` to `last`, both included.
+    /// Reads the newest state records with offsets from `first` to `last`, inclusive.
     pub(super) fn state(&self, first: u64, last: u64, limit: BatchLimit) -> Result<Vec<Record>, BrokerError> {
         self.reading(|database| {
             let table = database.begin_read()?.open_table(STATE)?;
@@ -134,8 +133,8 @@ impl Store {
         })
     }
 
-    /// The offset of the oldest record from `first` to `last` that was stored at `since` or later;
-    /// `last + 1` if there is none.
+    /// The offset of the oldest record from `first` to `last` that was stored at `since` or later; `last + 1` if there
+    /// is none.
     pub(super) fn oldest_since(&self, since: i64, first: u64, last: u64) -> Result<u64, BrokerError> {
         self.reading(|database| {
             let table = database.begin_read()?.open_table(LOG)?;
@@ -157,7 +156,7 @@ impl Store {
         })
     }
 
-    /// The dead letters before a source position, or from the end; the last source position first.
+    /// The dead letters before a source position, or from the end; the highest position first.
     pub(super) fn letters(&self, before: Option<(u32, u64)>, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
         self.reading(|database| {
             let table = database.begin_read()?.open_table(LETTERS)?;

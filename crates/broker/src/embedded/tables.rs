@@ -1,4 +1,4 @@
-//! The tables of the file, and the row that says where the log stands.
+//! The tables of the file, and the row with the log's bookkeeping.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -14,35 +14,35 @@ type Bytes = &'static [u8];
 pub(super) const LOG: TableDefinition<'_, u64, Bytes> = TableDefinition::new("log");
 /// De-duplication id to the offset of the first record with it.
 pub(super) const IDS: TableDefinition<'_, Bytes, u64> = TableDefinition::new("ids");
-/// Offset to the newest record of a state key; in stream order.
+/// Offset to the newest record of a state key; in log order.
 pub(super) const STATE: TableDefinition<'_, u64, Bytes> = TableDefinition::new("state");
 /// State key to the offset of its newest record.
 pub(super) const STATE_KEYS: TableDefinition<'_, Bytes, u64> = TableDefinition::new("state_keys");
 /// Source partition and offset to dead letter.
 pub(super) const LETTERS: TableDefinition<'_, (u32, u64), Bytes> = TableDefinition::new("letters");
-/// The rows of [`Meta`]. This table keeps its shape in every format, so that an older program can
-/// say that a file is too new for it.
+/// The rows of [`Meta`]. This table has the same shape in every format, so that an older program can report that a file
+/// is too new for it.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// The format that this program writes.
 pub(super) const FORMAT: u64 = 1;
 
-/// Where the log stands; changes in the same transaction as the log itself.
+/// The log's bookkeeping; changes in the same transaction as the log itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meta {
-    /// Which life of the log this is.
+    /// The incarnation of the log.
     pub(super) incarnation: u64,
     /// The offset of the next record.
     pub(super) next: u64,
     /// The offset of the oldest record kept; `next` if there is none.
     pub(super) oldest: u64,
-    /// The offset from which on records have their id in the ids table.
+    /// The offset from which records have their id in the table of ids.
     pub(super) ids_from: u64,
-    /// The bytes of all records kept.
+    /// The bytes of all stored records.
     pub(super) log_bytes: u64,
-    /// The newest broker time given.
+    /// The newest broker time assigned.
     pub(super) last_time: i64,
-    /// The time by which records and ids are forgotten, as far as it was kept; 0 as long as there is nothing to forget.
+    /// The time of the clock for removals when it was last stored; 0 as long as there is nothing to remove.
     pub(super) age: i64,
 }
 
@@ -130,7 +130,7 @@ pub(super) fn damaged(reason: impl Into<String>) -> redb::Error {
     redb::Error::Corrupted(reason.into())
 }
 
-/// A number that differs from log to log: the hasher's keys come from the operating system.
+/// A number that differs for each log: the hasher's keys come from the operating system.
 fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::store::BatchLimit;
 use crate::message::Record;
 
-/// What a record costs beside its bytes: the containers of its parts.
+/// What a record costs beyond its bytes: the containers of its parts.
 const RECORD_COST: usize = 256;
 
 /// A ring of the newest records, bounded in bytes. Its records have no gap.
@@ -42,11 +42,11 @@ impl Tail {
             ring.bytes -= cost(&oldest);
             dropped.push(oldest);
         }
-        // Memory is given back after the lock, so that readers do not wait for it.
+        // Memory is freed after the lock, so that readers do not wait for it.
         drop(ring);
     }
 
-    /// Forgets everything; the file is the truth.
+    /// Drops everything; the file is authoritative.
     pub(super) fn clear(&self) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         *ring = Ring::default();
@@ -79,7 +79,7 @@ impl Tail {
             .map(Arc::clone)
             .collect();
         drop(ring);
-        // The costlier copies of the strings are made without the lock.
+        // The expensive copies of the strings are made without the lock.
         let records: Vec<Record> = shared.iter().map(|r| Record::clone(r)).collect();
         (!records.is_empty()).then_some(records)
     }

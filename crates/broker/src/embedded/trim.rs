@@ -1,4 +1,4 @@
-//! Removes what has left the retention, in small steps.
+//! Removes what is older than the retention, in small steps.
 
 use redb::ReadableTable;
 
@@ -7,18 +7,18 @@ use super::codec;
 use super::options::Options;
 use super::tables::{Meta, Tables, damaged};
 
-/// What the next step would look at.
+/// What the next step would examine.
 struct Oldest {
     time: i64,
     bytes: u64,
     id: String,
 }
 
-/// Forgets ids outside the de-duplication window and records outside the retention, at most
-/// `limit` of both. Returns how many went; fewer than `limit` means that nothing is left to do.
+/// Removes ids outside the de-duplication window and records outside the retention, at most `limit` of both. Returns
+/// how many were removed; fewer than `limit` means that nothing is left to do.
 ///
-/// What goes because of its age goes by the clock that is kept for that: by the machine's, one hour in which it is days
-/// ahead would empty the log. `now` only ends what is protected from the bound of bytes.
+/// Removal by age uses the clock that the log keeps for it. By the machine's clock, one hour in which it is days ahead
+/// would empty the log. `now` only limits what is protected from the bound of bytes.
 pub(super) fn step(
     tables: &mut Tables<'_>,
     meta: &mut Meta,
@@ -71,7 +71,7 @@ fn look(tables: &Tables<'_>, offset: u64) -> Result<Oldest, redb::Error> {
 
 fn forget_id(tables: &mut Tables<'_>, meta: &mut Meta, id: &str) -> Result<(), redb::Error> {
     let known = tables.ids.get(id.as_bytes())?.map(|row| row.value());
-    // A later record may have taken the id over.
+    // A later record may have taken over the id.
     if known == Some(meta.ids_from) {
         tables.ids.remove(id.as_bytes())?;
     }

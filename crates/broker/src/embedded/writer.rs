@@ -1,4 +1,4 @@
-//! The thread that writes: takes what waits, writes it with one fsync, wakes all who wait for it.
+//! The writer thread: takes what waits, writes it with one fsync, and wakes all who wait for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::message::{Message, Published, Record};
 const TICK: Duration = Duration::from_secs(1);
 /// How many ids and records one trimming transaction removes, so that a publish never waits long.
 const TRIM_STEP: usize = 1000;
-/// How long a log that could not be opened again is left alone.
+/// How long the writer waits before it tries again to reopen a log.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
@@ -35,7 +35,7 @@ pub(super) struct Writer {
     broken: Option<(Instant, String)>,
     /// The last step of trimming left something to do.
     trimming: bool,
-    /// By which ids and records are forgotten.
+    /// The clock by which ids and records are removed.
     age: AgeClock,
 }
 
@@ -52,7 +52,7 @@ impl Writer {
         Self { shared, inbox, head, meta, broken: None, trimming: true, age }
     }
 
-    /// Works until the log is closed.
+    /// Runs until the log is closed.
     pub(super) fn run(mut self) {
         loop {
             let patience = if self.trimming { Duration::ZERO } else { TICK };
@@ -65,7 +65,7 @@ impl Writer {
                 Next::End => break,
             }
         }
-        // After the head is gone readers know that nothing more will come.
+        // Once the head is gone, readers know that nothing more will come.
         drop(self.head);
         self.shared.store.close();
     }
@@ -82,7 +82,7 @@ impl Writer {
         let began = Instant::now();
         let mut age = self.age;
         if meta.next == 1 {
-            // With nothing to forget yet, the first record's time is as good as any.
+            // With nothing to remove yet, the first record's time is a good start.
             age = AgeClock::begin(options.clock.now(), options.clock.elapsed());
         }
         match self.attempt(|database| commit::group(database, meta, &mut entries, options, &mut age)) {
@@ -115,7 +115,7 @@ impl Writer {
         }
     }
 
-    /// While the disk takes nothing, it is tried now and then: it may have room again, and nobody publishes.
+    /// While the disk accepts nothing, the writer tries it now and then: it may have room again while nobody publishes.
     fn probe(&mut self) {
         if !self.shared.condition.writes_fail() || self.make_usable().is_err() {
             return;
@@ -130,7 +130,7 @@ impl Writer {
         }
     }
 
-    /// Says how far the clock is behind by which records are forgotten.
+    /// Logs how far the clock for removals is behind.
     fn tell_age(&mut self, meta: Meta) {
         self.shared.condition.set_age(meta.age);
         if let Some(behind) = self.age.fell_behind(meta.last_time) {
@@ -142,8 +142,8 @@ impl Writer {
         }
     }
 
-    /// Runs work on the file. A panic of the database counts as a failure of the disk: the file is
-    /// opened and checked anew after either.
+    /// Runs work on the file. A panic of the database counts as a disk failure: after either, the file is reopened and
+    /// checked.
     fn attempt<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         let store = &self.shared.store;
         match catch_unwind(AssertUnwindSafe(|| store.with(work))) {
@@ -153,13 +153,13 @@ impl Writer {
         }
     }
 
-    /// Shows the records to the readers, then answers those who asked.
+    /// Shows the records to the readers, then answers the publishers.
     fn announce(&mut self, entries: Vec<Entry>, committed: Committed) {
         self.trimming = committed.more_to_trim;
         let mut records = Vec::new();
         let mut answers = Vec::with_capacity(entries.len());
         for (entry, outcome) in entries.into_iter().zip(committed.outcomes) {
-            // The room in the queue is kept until the entry is answered.
+            // The room in the queue stays occupied until the entry is answered.
             let Entry { job, room } = entry;
             match (job, outcome) {
                 (Job::Publish(publish), Outcome::Published(published)) => {
@@ -178,10 +178,10 @@ impl Writer {
         self.shared.tail.push(records);
         self.stand_at(committed.meta);
         for answer in answers {
-            // Whoever asked may have stopped waiting; then there is no one to tell.
+            // The caller may have stopped waiting; then the answer is dropped.
             match answer {
                 Answer::Published(to, published, room) => {
-                    // First the room: whoever has the answer may come back with the next message.
+                    // Release the room first: the caller may send its next message right after the answer.
                     drop(room);
                     let _ = to.send(Ok(published));
                 }
@@ -195,8 +195,7 @@ impl Writer {
         }
     }
 
-    /// Answers a group that was not committed, as exactly as the file allows after it was opened
-    /// and checked anew.
+    /// Answers a group that was not committed, as exactly as the reopened and checked file allows.
     fn give_up(&mut self, entries: Vec<Entry>, failure: Failure) {
         let before = self.meta.next;
         let reopened = self.reopen();
@@ -220,7 +219,7 @@ impl Writer {
         self.trimming = false;
     }
 
-    /// Opens the file again if it is closed after a failure.
+    /// Reopens the file if it was closed after a failure.
     fn make_usable(&mut self) -> Result<(), String> {
         match &self.broken {
             None => Ok(()),
@@ -235,7 +234,7 @@ impl Writer {
         let reason = match reopened {
             Ok(Ok(meta)) => {
                 self.broken = None;
-                // A group whose fsync failed may be there after all: memory and file may differ.
+                // A group whose fsync failed may be stored after all: memory and file may differ.
                 self.shared.tail.clear();
                 self.stand_at(meta);
                 return Ok(());
@@ -270,10 +269,10 @@ impl Writer {
     }
 }
 
-/// What the readers see of a message that was just written.
+/// What readers see of a message that was just written.
 fn record(mut message: Message, encoded: Vec<u8>, offset: u64, time: i64) -> Record {
-    // The body of the encoded form: the caller's may be a small part of a far larger buffer, which
-    // would stay in memory with it.
+    // The body of the encoded form: the caller's may be a small part of a much larger buffer, which would stay in
+    // memory with it.
     let body_at = encoded.len() - message.body.len();
     message.body = Bytes::from(encoded).slice(body_at..);
     Record { partition: super::PARTITION, offset, time, message }

@@ -1,4 +1,4 @@
-//! At the start: are the topics there, and are they what they must be?
+//! Checks at the start that the topics exist and have the required settings.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::message::Stream;
 /// Settings of a topic, by name.
 type Settings = Vec<(&'static str, String)>;
 
-/// How long a topic that was just made may be without a leader.
+/// How long a topic that was just created may be without a leader.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a topic must be like.
+/// The requirements of a topic.
 #[derive(Debug, Clone)]
 struct Wanted {
     name: String,
@@ -31,9 +31,9 @@ struct Wanted {
     window: Duration,
     /// The largest batch of records that the topic must take.
     batch: u64,
-    /// The settings of one that is made.
+    /// The settings with which it is created.
     settings: Settings,
-    /// How many partitions it must have, where that matters.
+    /// The number of partitions it must have, where that matters.
     partitions: Option<i32>,
 }
 
@@ -66,7 +66,7 @@ impl Wanted {
             ("cleanup.policy", "delete".to_owned()),
             ("retention.ms", options.retention.as_millis().to_string()),
             ("retention.bytes", bytes.to_string()),
-            // Only whole segments are deleted.
+            // Kafka deletes only whole segments.
             ("segment.bytes", (bytes / 4).clamp(16 << 20, 1 << 30).to_string()),
         ]);
         Self { name: name.to_owned(), compacted: false, window: options.window, batch: 0, settings, partitions: None }
@@ -76,8 +76,8 @@ impl Wanted {
         let mut settings = common(options);
         settings.extend([
             ("cleanup.policy", "compact".to_owned()),
-            // Only whole segments are compacted, and a node that starts reads what is not: by default that would be
-            // a gigabyte or a week.
+            // Kafka compacts only whole segments, and a starting node reads what is not compacted: by default that
+            // would be a gigabyte or a week.
             ("segment.bytes", (64 << 20).to_string()),
             ("segment.ms", Duration::from_secs(24 * 3600).as_millis().to_string()),
             ("min.cleanable.dirty.ratio", "0.2".to_owned()),
@@ -85,7 +85,8 @@ impl Wanted {
         Self { name: name.to_owned(), compacted: true, window: Duration::ZERO, batch: 0, settings, partitions: None }
     }
 
-    /// What all nodes say is in one order. Leases are renewed every few seconds, so old segments are compacted soon.
+    /// All nodes' records are in one order. Leases are renewed every few seconds, so old segments must be compacted
+    /// soon.
     fn nodes(name: &str, options: &Options) -> Self {
         let mut settings = common(options);
         settings.extend([
@@ -98,7 +99,7 @@ impl Wanted {
         Self { settings, partitions: Some(1), ..Self::compacted(name, options) }
     }
 
-    /// What is wrong with the settings of the topic that is there, and what would be right.
+    /// What is wrong with the settings of an existing topic, and what would be right.
     fn fault(&self, found: &ConfigResource) -> Option<String> {
         let value = |name| found.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or("(not told)");
         let wrong = |name: &str, is: &str, right: &str| {
@@ -132,12 +133,12 @@ impl Wanted {
         }
     }
 
-    /// How many partitions it is made with.
+    /// The number of partitions with which it is created.
     fn partitions_of_new(&self, options: &Options) -> i32 {
         self.partitions.unwrap_or_else(|| i32::try_from(options.partitions).unwrap_or(1).max(1))
     }
 
-    /// What `kafka-topics` would be told.
+    /// The arguments for `kafka-topics`.
     fn described(&self) -> String {
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
         settings.collect::<Vec<_>>().join(" ")
@@ -151,7 +152,7 @@ fn common(options: &Options) -> Settings {
     ]
 }
 
-/// Checks all topics, and makes those that are missing where that is allowed.
+/// Checks all topics, and creates the missing ones if that is allowed.
 pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
     let wanted = Wanted::all(cluster)?;
     let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
@@ -176,7 +177,7 @@ pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
         Ok(()) => risks(cluster, &admin, &asked, &[present, made].concat()).await,
         Err(fault) => Err(fault),
     };
-    // Its last words may block.
+    // Dropping the client may block.
     drop(tokio::task::spawn_blocking(move || drop(admin)));
     checked
 }
@@ -191,7 +192,7 @@ fn missing(cluster: &Cluster, names: &[String]) -> Result<Vec<String>, BrokerErr
     Ok(missing)
 }
 
-/// Whether the topics that were there have as many partitions as they must have.
+/// Whether the existing topics have the required number of partitions.
 async fn counts(cluster: &Arc<Cluster>, present: &[Wanted]) -> Result<(), BrokerError> {
     let wanted: Vec<(String, i32)> =
         present.iter().filter_map(|wanted| Some((wanted.name.clone(), wanted.partitions?))).collect();
@@ -206,7 +207,8 @@ async fn counts(cluster: &Arc<Cluster>, present: &[Wanted]) -> Result<(), Broker
     ask(cluster, count).await
 }
 
-/// Makes topics; gives the names of those that somebody else has made meanwhile, or that this server did not know yet.
+/// Creates topics; returns the names of those that somebody else created meanwhile, or that this server did not know
+/// yet.
 async fn create(
     cluster: &Arc<Cluster>,
     admin: &AdminClient<Context>,
@@ -225,7 +227,7 @@ async fn create(
     if let (false, Some(first)) = (options.create, absent.first()) {
         return Err(refused(first, "this node may not make topics (create = false)"));
     }
-    // Less than one is the cluster's default.
+    // Less than one means the cluster's default.
     let replication = options.replication.map_or(-1, i32::from);
     let new: Vec<NewTopic<'_>> = absent
         .iter()
@@ -269,8 +271,8 @@ fn wait_for(cluster: &Cluster, name: &str) -> Result<(), BrokerError> {
     Ok(())
 }
 
-/// Looks for what makes topics lose what they have acknowledged. What the cluster does not tell is passed over: whether a
-/// topic can be used at all was found out before.
+/// Looks for settings with which topics lose acknowledged records. Settings that the cluster does not return are
+/// skipped: the check before has found out whether a topic can be used at all.
 async fn risks(
     cluster: &Arc<Cluster>,
     admin: &AdminClient<Context>,

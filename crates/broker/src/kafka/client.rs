@@ -1,4 +1,4 @@
-//! librdkafka's clients: their settings, and what their errors mean.
+//! librdkafka's clients: their settings, and the meaning of their errors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +13,15 @@ use super::options::{OpenError, Options};
 use crate::error::BrokerError;
 use crate::properties::is_reserved;
 
-/// What a message's record may be larger than its parts.
+/// How much larger a message's record may be than its parts.
 pub(super) const FRAMING: usize = 64 * 1024;
 
-/// The largest record that is written.
+/// The largest record that a client writes.
 pub(super) fn largest_record(options: &Options) -> usize {
     options.limits.largest_message() + FRAMING
 }
 
-/// What clients tell of their connections.
+/// What clients report about their connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     last_fault: Mutex<Option<(Code, String)>>,
@@ -33,27 +33,27 @@ impl Connections {
         self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A call succeeded.
+    /// Notes that a call succeeded.
     pub(super) fn worked(&self) {
         *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn failed(&self, code: Code, reason: &str) {
         let mut last = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        // That all servers are away is said last, but says the least.
+        // That all servers are down is reported last, but says the least.
         if code != Code::AllBrokersDown || last.is_none() {
             *last = Some((code, reason.to_owned()));
         }
     }
 }
 
-/// Takes what a client says beside its answers.
+/// Takes what a client reports outside its answers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
     pub(super) connections: Arc<Connections>,
-    /// The ids of the topics, as this client was told them.
+    /// The ids of the topics, as this client learnt them.
     pub(super) ids: Arc<TopicIds>,
-    /// How much this client said.
+    /// How much this client has logged.
     words: Arc<AtomicU64>,
 }
 
@@ -69,8 +69,8 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    // What matters also comes back as an error, with a sentence of ours around it; but for the ids of topics, which
-    // the library tells nowhere else.
+    // Everything important is also returned as an error, with a sentence of ours around it. The exception is the ids of
+    // topics, which the library reports nowhere else.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.words.fetch_add(1, Ordering::Relaxed);
         match level {
@@ -93,7 +93,7 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
-/// What all clients are told.
+/// The settings of all clients.
 pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
     if options.servers.is_empty() {
         return Err(OpenError::NoServer);
@@ -105,12 +105,12 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "2000")
         .set("socket.keepalive.enable", "true")
-        // A connection that a firewall forgot answers nothing and never closes; by default it is waited for a minute, in
-        // which a reader is deaf.
+        // A connection that a firewall forgot answers nothing and never closes. By default it is waited for a minute,
+        // in which a reader receives nothing.
         .set("socket.timeout.ms", "15000")
         .set("socket.nagle.disable", "true")
         .set("retry.backoff.ms", "50")
-        // Servers of which none is reachable any more are looked for by the names given.
+        // If no known server can be reached any more, the configured names are resolved again.
         .set("metadata.recovery.strategy", "rebootstrap")
         .set("topic.metadata.refresh.fast.interval.ms", "100");
     for (name, value) in &options.properties {
@@ -119,7 +119,7 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
         }
         config.set(name, value);
     }
-    // Where the ids of topics are told; see `ids.rs`.
+    // Logs the ids of topics; see `ids.rs`.
     let debug = options.properties.get("debug").map_or("topic".to_owned(), |more| format!("topic,{more}"));
     config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
     // librdkafka checks each property's name and value here.
@@ -129,12 +129,12 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, OpenError> {
     }
 }
 
-/// What a client that reads is told.
+/// The settings of a client that reads.
 pub(super) fn reading(config: &ClientConfig, options: &Options, partitions: usize) -> ClientConfig {
     let each = (options.ahead_bytes / partitions.max(1) / 1024).clamp(64, 1 << 20);
     let mut config = config.clone();
     config
-        // librdkafka wants a name for the group, which is never joined: partitions are assigned by hand.
+        // librdkafka requires a name for the group, which is never joined: partitions are assigned explicitly.
         .set("group.id", format!("{}-reader", options.prefix))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -152,7 +152,7 @@ pub(super) fn reading(config: &ClientConfig, options: &Options, partitions: usiz
     config
 }
 
-/// What the client that writes is told.
+/// The settings of the client that writes.
 pub(super) fn writing(config: &ClientConfig, options: &Options) -> ClientConfig {
     let mut config = config.clone();
     config
@@ -160,18 +160,18 @@ pub(super) fn writing(config: &ClientConfig, options: &Options) -> ClientConfig 
         .set("acks", "all")
         .set("delivery.timeout.ms", options.delivery_timeout.as_millis().to_string())
         .set("linger.ms", "1")
-        // Producers that know different numbers of partitions spread a key.
+        // Producers that know different numbers of partitions would spread a key.
         .set("topic.metadata.refresh.interval.ms", "20000")
         .set("queue.buffering.max.messages", "20000")
         .set("queue.buffering.max.kbytes", (64 << 10).to_string())
         .set("message.max.bytes", largest_record(options).to_string())
-        // The one of Java's producers, so that a foreign producer finds the same partition for the same key.
+        // The partitioner of Java's producers, so that a foreign producer finds the same partition for the same key.
         .set("partitioner", "murmur2_random");
     config
 }
 
-/// The largest batch of several records that the client that writes may send. A cluster that does not take it refuses
-/// all its records, also those that it would take one by one.
+/// The largest batch of records that the writing client may send. A cluster that does not accept its size refuses all
+/// its records, including those that it would accept one by one.
 pub(super) fn largest_batch(config: &ClientConfig, options: &Options) -> Result<u64, OpenError> {
     let native = writing(config, options).create_native_config().map_err(open_error)?;
     let size = native.get("batch.size").map_err(open_error)?;
@@ -186,7 +186,7 @@ pub(super) fn open_error(error: KafkaError) -> OpenError {
     }
 }
 
-/// What an answer means. `what` names the call.
+/// The meaning of an answer. `what` names the call.
 pub(super) fn broker_error(what: &str, error: &KafkaError, connections: &Connections) -> BrokerError {
     let Some(code) = error.rdkafka_error_code() else {
         return BrokerError::Unavailable(format!("{what}: {error}"));
@@ -194,12 +194,12 @@ pub(super) fn broker_error(what: &str, error: &KafkaError, connections: &Connect
     code_error(what, code, connections)
 }
 
-/// What an error code of the cluster means.
+/// The meaning of an error code of the cluster.
 pub(super) fn code_error(what: &str, code: Code, connections: &Connections) -> BrokerError {
     if let Some(right) = missing_right(code) {
         return BrokerError::Refused(format!("{what}: {right}"));
     }
-    // A call that timed out tells nothing; why there is no connection was told beside.
+    // A call that timed out has no reason; why there is no connection was reported separately.
     let (cause, reason) = connections.fault().unwrap_or((code, code.to_string()));
     let reason = format!("{what}: {reason}");
     match cause {
@@ -213,7 +213,7 @@ pub(super) fn code_error(what: &str, code: Code, connections: &Connections) -> B
     }
 }
 
-/// What the user may not do.
+/// The right that the user lacks.
 pub(super) fn missing_right(code: Code) -> Option<&'static str> {
     match code {
         Code::TopicAuthorizationFailed => Some("this user has no right to do that on the topic"),
@@ -223,7 +223,7 @@ pub(super) fn missing_right(code: Code) -> Option<&'static str> {
     }
 }
 
-/// Whether an error says that a topic is not there.
+/// Whether an error means that a topic does not exist.
 pub(super) fn is_missing(code: Code) -> bool {
     matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId)
 }

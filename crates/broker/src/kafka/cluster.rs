@@ -1,4 +1,4 @@
-//! Questions to the cluster. All of them block until it answers, at most for the request timeout.
+//! Requests to the cluster. All of them block until it answers, at most for the request timeout.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,39 +16,39 @@ use super::options::{OpenError, Options};
 use crate::condition::Risk;
 use crate::error::BrokerError;
 
-/// How many pending words of a client are looked at in one go.
+/// How many pending events of a client are handled at once.
 const WORDS: usize = 100_000;
 
-/// For how long a topic may not be known to a server, within one question.
+/// How long a server may not know a topic, within one request.
 const MISSING: Duration = Duration::from_secs(2);
 
-/// For how long a partition may have no server that answers for it, within one question. One broker on a busy machine
-/// took more than two seconds to lead the partitions of a topic that was just made.
+/// How long a partition may be without a leader, within one request. One broker on a busy machine took more than two
+/// seconds to lead the partitions of a topic that was just created.
 const PASSING: Duration = Duration::from_secs(10);
 
-/// The pause between two such questions.
+/// The pause between two such requests.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The cluster, as far as its topics are this Fanfare's.
+/// The part of a cluster that consists of this Fanfare's topics.
 pub(super) struct Cluster {
     pub(super) options: Options,
     pub(super) names: Names,
-    /// What all clients are told.
+    /// The settings of all clients.
     pub(super) config: ClientConfig,
     pub(super) connections: Arc<Connections>,
     context: Context,
     asking: BaseConsumer<Context>,
-    /// What makes the topics lose what they have acknowledged, as far as they were checked.
+    /// What makes the topics lose acknowledged records, as far as they were checked.
     risks: Mutex<Vec<Risk>>,
 }
 
-/// What became of the partitions of a topic.
+/// The state of a topic's partitions.
 pub(super) enum Partitions {
-    /// So many, all with a leader.
+    /// The number of partitions; all have a leader.
     Ready(i32),
-    /// Some are without a leader; for how long is unknown.
+    /// Some have no leader; for how long is unknown.
     NotReady,
-    /// There is no such topic.
+    /// The topic does not exist.
     Missing,
 }
 
@@ -68,12 +68,12 @@ impl Cluster {
         Ok(Self { options, names, config, connections, context, asking, risks })
     }
 
-    /// Another client's context that tells its connections to this cluster.
+    /// The context of another client, which reports its connections to this cluster.
     pub(super) fn context(&self) -> Context {
         self.context.another()
     }
 
-    /// Notes what the check of the topics has found.
+    /// Notes the result of checking the topics.
     pub(super) fn set_risks(&self, risks: Vec<Risk>) {
         *self.risks.lock().unwrap_or_else(PoisonError::into_inner) = risks;
     }
@@ -82,7 +82,7 @@ impl Cluster {
         self.risks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The fewest servers that keep a partition of a topic.
+    /// The smallest number of replicas of a topic's partitions.
     pub(super) fn replicas_of(&self, topic: &str) -> Result<Option<usize>, BrokerError> {
         let answer = self.asking.fetch_metadata(Some(topic), self.timeout());
         let metadata = self.answered(&format!("asking for the topic {topic}"), answer)?;
@@ -94,7 +94,7 @@ impl Cluster {
         self.options.request_timeout
     }
 
-    /// All partitions of the log, and what tells this log from others: the cluster and the ids of the topics.
+    /// All partitions of the log, and the log's identity: the cluster and the ids of the topics.
     pub(super) fn log(&self) -> Result<Log, BrokerError> {
         let parts = self.partitions()?;
         let id = self.asking.client().fetch_cluster_id(self.timeout());
@@ -160,12 +160,12 @@ impl Cluster {
         Ok(parts)
     }
 
-    /// For each partition the offset of the first record still kept.
+    /// For each partition the offset of the oldest stored record.
     pub(super) fn starts(&self, parts: &[Part]) -> Result<BTreeMap<Part, u64>, BrokerError> {
         self.edges(parts, Offset::Beginning)
     }
 
-    /// The same for a topic that is not part of the log, by partition.
+    /// The same for a topic outside the log, by partition.
     pub(super) fn starts_of(&self, topic: &str, count: i32) -> Result<BTreeMap<i32, u64>, BrokerError> {
         let found = self.found((0..count).map(|partition| (topic, partition, Offset::Beginning)))?;
         Ok(found.into_iter().map(|(_, partition, offset)| (partition, offset.unwrap_or(0))).collect())
@@ -178,7 +178,7 @@ impl Cluster {
 
     fn edges(&self, parts: &[Part], edge: Offset) -> Result<BTreeMap<Part, u64>, BrokerError> {
         let found = self.offsets(parts.iter().map(|part| (*part, edge)))?;
-        // Edges are always there.
+        // Boundaries always exist.
         Ok(found.into_iter().map(|(part, offset)| (part, offset.unwrap_or(0))).collect())
     }
 
@@ -262,7 +262,7 @@ impl Cluster {
         }
     }
 
-    /// Takes what the client has said meanwhile: faults and ids.
+    /// Takes the client's pending reports: faults and ids.
     fn listen(&self) {
         for _ in 0..WORDS {
             let before = self.context.words();
@@ -283,7 +283,7 @@ fn first_fault(found: &TopicPartitionList) -> Option<(String, KafkaError)> {
     found.elements().iter().find_map(|element| Some((element.topic().to_owned(), element.error().err()?)))
 }
 
-/// Whether a server says this while it takes over a partition, for instance of a topic that was just made.
+/// Whether a server answers this while it takes over a partition, for instance of a topic that was just created.
 fn is_passing(code: Code) -> bool {
     matches!(
         code,
@@ -297,18 +297,18 @@ fn is_passing(code: Code) -> bool {
     )
 }
 
-/// A topic that was there at the start is not there any more. It may come back, and with `create` it does.
+/// A topic that existed at the start is gone. It may come back, and does with `create`.
 fn gone(topic: &str) -> BrokerError {
     BrokerError::Unavailable(format!("the topic {topic} is gone"))
 }
 
-/// Asks the cluster on a thread that may block.
+/// Sends a request on a thread that may block.
 pub(super) async fn ask<T: Send + 'static>(
     cluster: &Arc<Cluster>,
     question: impl FnOnce(&Cluster) -> Result<T, BrokerError> + Send + 'static,
 ) -> Result<T, BrokerError> {
     let cluster = Arc::clone(cluster);
     let answer = spawn_blocking(move || question(&cluster)).await;
-    // A question that panicked is a fault of this crate; its caller may ask again.
+    // A request that panicked is a fault of this crate; its caller may try again.
     answer.unwrap_or_else(|error| Err(BrokerError::Unavailable(format!("a question to the cluster failed: {error}"))))
 }

@@ -1,17 +1,17 @@
-//! What topics really promise: which of them lose what they have acknowledged; pure.
+//! What topics really guarantee: which of them may lose acknowledged records; pure.
 
 use std::time::Duration;
 
 use crate::condition::{Risk, RiskKind};
 
-/// For how long a server may keep in memory what it has acknowledged: twice the half minute after which Linux writes to the
-/// disk by itself. Kafka leaves it to that.
+/// How long a server may keep acknowledged records only in memory: twice the half minute after which Linux writes to
+/// disk. Kafka leaves that to Linux.
 pub(super) const HORIZON: Duration = Duration::from_secs(60);
 
-/// What is known of a topic. What the cluster does not tell is no risk.
+/// What is known of a topic. An unknown setting is no risk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TopicSettings<'t> {
-    /// The fewest servers that keep one of its partitions.
+    /// The smallest number of replicas of its partitions.
     pub(super) replicas: Option<usize>,
     /// `min.insync.replicas`.
     pub(super) in_sync: Option<&'t str>,
@@ -19,14 +19,13 @@ pub(super) struct TopicSettings<'t> {
     pub(super) unclean: Option<&'t str>,
 }
 
-/// How many servers must keep a partition so that the loss of one loses nothing, and another may be away.
+/// How many replicas a partition needs so that the loss of one loses nothing, and another may be down.
 const ENOUGH: usize = 3;
 
 /// How many of them must have a record before it is acknowledged.
 const ENOUGH_IN_SYNC: usize = 2;
 
-/// What makes a topic lose what it has acknowledged. `wanted` is how many servers should keep it, where that is
-/// configured.
+/// What makes a topic lose acknowledged records. `wanted` is the configured number of replicas, if any.
 pub(super) fn risks(topic: &str, kept: TopicSettings<'_>, wanted: Option<u16>) -> Vec<Risk> {
     let mut risks = Vec::new();
     let mut risk = |kind, reason: String| risks.push(Risk { kind, reason: format!("the topic {topic} {reason}") });

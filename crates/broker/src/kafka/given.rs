@@ -1,31 +1,31 @@
-//! What a reader has given of each partition.
+//! What a reader has returned of each partition.
 
 use std::collections::BTreeMap;
 
 use super::names::Part;
 use super::places::{Anchor, Anchors};
 
-/// The last record of each partition, and the time that a record is given with.
+/// The last record of each partition, and the time with which a record is returned.
 pub(super) struct Given {
     anchors: Anchors,
-    /// The largest time that a record was given with. Unlike an anchor's it starts with nothing: what a position
-    /// covers is at most as young as the position says, which is no time of what follows it in one partition.
+    /// The latest time with which a record was returned. Unlike an anchor's time it starts with nothing: what a
+    /// position covers is at most as young as the position says, which is no time for what follows it in one partition.
     times: BTreeMap<Part, i64>,
 }
 
 impl Given {
-    /// Nothing given yet; what lies behind the position already is held on to.
+    /// Nothing returned yet; what the position covers becomes the anchors.
     pub(super) fn new(anchors: Anchors) -> Self {
         Self { anchors, times: BTreeMap::new() }
     }
 
-    /// What a later look compares with the log.
+    /// What a later check compares with the log.
     pub(super) fn anchors(&self) -> &Anchors {
         &self.anchors
     }
 
-    /// Notes a record that is given next. Answers with its time: the one it was stored at, but never one before that
-    /// of an earlier record, since another broker's clock may be behind when it becomes the leader.
+    /// Notes the next returned record and returns its time: the time it was stored, but never before that of an earlier
+    /// record, because another broker's clock may be behind when it becomes the leader.
     pub(super) fn note(&mut self, part: Part, offset: u64, stored: i64) -> i64 {
         let time = self.times.entry(part).or_insert(stored);
         *time = stored.max(*time);
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(given.note(other, 5, 8), 8);
         assert_eq!(given.note(one, 6, 7), 10, "the clock was set back");
         assert_eq!(given.note(one, 7, 11), 11);
-        // Nothing up to an anchor may be younger than it says.
+        // Nothing up to an anchor may be younger than the anchor's time.
         assert_eq!(given.anchors()[&one], Anchor { offset: 7, time: 1_000 });
         assert_eq!(given.note(one, 8, 1_001), 1_001);
         assert_eq!(given.anchors()[&one], Anchor { offset: 8, time: 1_001 });

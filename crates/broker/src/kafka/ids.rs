@@ -1,17 +1,17 @@
-//! The ids of topics. A topic that is deleted and made again has the old name and another id.
+//! The ids of topics. A topic that is deleted and created again has the old name and another id.
 //!
-//! The cluster tells the ids and librdkafka reads by them, but it hands them out nowhere: it says in its debug log that
-//! a topic changed its id, and goes on reading the new topic at the offset it had in the old one. That line comes
-//! before any record of the new topic, through the same queue. If it is ever worded in another way, ids are unknown,
-//! and what is left is the comparison of times in `places.rs`; a test holds it to the word.
+//! The cluster sends the ids and librdkafka uses them, but it does not return them. It writes to its debug log that a
+//! topic changed its id, and continues to read the new topic at the old topic's offset. That line arrives before any
+//! record of the new topic, through the same queue. If its text ever changes, ids are unknown, and only the comparison
+//! of times in `places.rs` is left; a test checks the text.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// What a topic has that the client was told nothing of.
+/// The id of a topic whose id the client has not learnt.
 const NONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// The topics that a client was told of.
+/// The topics that a client knows.
 #[derive(Debug, Default)]
 pub(super) struct TopicIds {
     known: Mutex<Known>,
@@ -24,7 +24,7 @@ struct Known {
 }
 
 impl TopicIds {
-    /// Takes a line of the debug log.
+    /// Reads a line of the debug log.
     pub(super) fn hear(&self, line: &str) {
         let Some((topic, before, now)) = parse(line) else { return };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +40,7 @@ impl TopicIds {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).ids.get(topic).cloned()
     }
 
-    /// Says which topic got another id since the client began.
+    /// Names a topic that got another id since the client started.
     pub(super) fn recreated(&self) -> Option<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).recreated.clone()
     }

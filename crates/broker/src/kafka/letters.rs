@@ -1,8 +1,8 @@
 //! Dead letters: a compacted topic of their own, with the place of the record as key.
 //!
-//! Many nodes write a letter about the same record, and each of them stays until the topic is compacted. Whoever
-//! reads takes the first; but a log that was made anew has other records in the same places, and then the first about
-//! the last of them.
+//! Many nodes write a letter about the same record, and each of them stays until the topic is compacted. Readers use
+//! the first one. But a recreated log has other records in the same places; then the first letter about the place's
+//! last record counts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -27,8 +27,8 @@ const TYPE: &str = "fanfare_type";
 const ORG: &str = "fanfare_org";
 const KEY: &str = "fanfare_key";
 
-/// How many places are remembered beyond the letters that are wanted, so that a second letter about a record is not
-/// taken for a first.
+/// How many places are remembered beyond the requested letters, so that a second letter about a record is not taken for
+/// a first.
 const PLACES: usize = 100_000;
 
 type Place = (u32, u64);
@@ -65,7 +65,7 @@ pub(super) fn outgoing<'a>(topic: &'a str, key: &'a str, letter: &'a DeadLetter)
 }
 
 fn letter(place: Place, headers: &impl Headers, body: &[u8]) -> Option<DeadLetter> {
-    // Ours come first; what the record itself had under such a name comes later and stays.
+    // Our headers come first; a header of the record with the same name comes later and is kept.
     let mut own: HashMap<&'static str, String> = HashMap::new();
     let mut rest = Vec::new();
     for header in headers.iter() {
@@ -97,16 +97,16 @@ fn letter(place: Place, headers: &impl Headers, body: &[u8]) -> Option<DeadLette
     })
 }
 
-/// Which of the letters are wanted first.
+/// The order in which letters are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Those that were written last.
     Newest,
-    /// Those with the last places, of places before this one.
+    /// Those with the highest places, before this one.
     Place(Option<Place>),
 }
 
-/// Collects letters while the topic is read, and keeps only those that are wanted.
+/// Collects letters while the topic is read, and keeps only the requested ones.
 struct Collection {
     order: Order,
     limit: usize,
@@ -125,7 +125,7 @@ struct First {
     about: About,
 }
 
-/// A hash that tells the record from another one in the same place.
+/// A hash that distinguishes the record from another one in the same place.
 type About = u64;
 
 impl Collection {
@@ -136,7 +136,7 @@ impl Collection {
             Order::Place(_) => return,
         };
         let first = First { rank, stored, about };
-        // The first counts; between partitions of the topic that is the one stored first.
+        // The first counts; across the topic's partitions that is the one stored first.
         if let Some(known) = self.first.get(&place) {
             let counts = if known.about == about { stored < known.stored } else { stored >= known.stored };
             if !counts {
@@ -176,7 +176,7 @@ impl Collection {
     }
 }
 
-/// Reads the topic from its first letter to its last, and gives the first `limit` letters in this order.
+/// Reads the topic from its first letter to its last, and returns the first `limit` letters in this order.
 pub(super) fn read(cluster: &Cluster, order: Order, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
     let topic = &cluster.names.letters;
     let count = match cluster.partitions_of(topic)? {
@@ -200,7 +200,8 @@ fn take(collection: &mut Collection, message: &BorrowedMessage<'_>) {
     collection.take(place, stored, about, || letter(place, message.headers()?, body));
 }
 
-/// Which record a letter is about. Messages of others are called by their places alone, so their bodies count too.
+/// The identity of a letter's record. Messages of others are identified only by their places, so their bodies count
+/// too.
 fn about(headers: Option<&impl Headers>, body: &[u8]) -> About {
     let id = headers.and_then(|headers| headers.iter().find(|header| header.key == MESSAGE_ID));
     let mut hasher = DefaultHasher::new();
@@ -213,7 +214,7 @@ fn place(key: &[u8]) -> Option<Place> {
     Some((partition.parse().ok()?, offset.parse().ok()?))
 }
 
-/// Letters about records of one partition come by place, also if nodes wrote them in another order.
+/// Letters about records of one partition are ordered by place, also if nodes wrote them in another order.
 pub(super) fn by_place_within_partitions(letters: &mut [DeadLetter]) {
     let mut slots: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (slot, letter) in letters.iter().enumerate() {

@@ -6,7 +6,7 @@
 //!                        \-> places: is it still the log that was read?
 //! ```
 //!
-//! Each node reads all partitions of all topics by itself and commits nothing: how far it came is a [`Position`].
+//! Each node reads all partitions of all topics by itself and commits nothing: its progress is a [`Position`].
 //! The lag of a partition is what [`Broker::head`] covers beyond [`Reader::position`].
 
 mod check;
@@ -53,12 +53,12 @@ use crate::message::{Message, Published, Record, Stream};
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
-/// For how long a cluster that could not be reached is not asked again.
+/// How long no request is sent to a cluster that could not be reached.
 const AWAY: Duration = Duration::from_millis(300);
 
 /// The topics of a Kafka cluster.
 ///
-/// Opening connects to nothing and fails only if the options are wrong. The first call checks the topics.
+/// Opening does not connect, and fails only if the options are wrong. The first call checks the topics.
 pub struct Kafka {
     cluster: Arc<Cluster>,
     producer: Producer,
@@ -66,7 +66,7 @@ pub struct Kafka {
     closed: watch::Sender<bool>,
 }
 
-/// Whether the topics are what they must be.
+/// Whether the topics have passed their check.
 enum Checked {
     No,
     Failed(Instant, BrokerError),
@@ -74,14 +74,14 @@ enum Checked {
 }
 
 impl Kafka {
-    /// Takes the options; connecting begins in the background.
+    /// Takes the options; connecting starts in the background.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let cluster = Arc::new(Cluster::new(options)?);
         let producer = Producer::new(Arc::clone(&cluster))?;
         Ok(Self { cluster, producer, checked: Mutex::new(Checked::No), closed: watch::Sender::new(false) })
     }
 
-    /// Goes on once the topics were checked. The first caller checks, the others wait for it.
+    /// Continues once the topics were checked. The first caller checks, the others wait for it.
     async fn checked(&self) -> Result<(), BrokerError> {
         if *self.closed.borrow() {
             return Err(BrokerError::Closed);
@@ -100,7 +100,7 @@ impl Kafka {
         outcome
     }
 
-    /// A cluster that was away may come back with other topics.
+    /// A cluster that was unreachable may come back with other topics.
     async fn check_again_if_away<T>(&self, answer: Result<T, BrokerError>) -> Result<T, BrokerError> {
         if let Err(BrokerError::Unavailable(_)) = &answer {
             let mut checked = self.checked.lock().await;

@@ -1,6 +1,6 @@
-//! The names of the topics, and the numbers that stand for their partitions.
+//! The names of the topics, and the numbers of their partitions.
 //!
-//! A position holds a number for each partition it has read: 20 bits of a hash of the topic's name, and 12 bits for
+//! A position contains a number for each partition it has read: 20 bits of a hash of the topic's name, and 12 bits for
 //! the partition within the topic. So it is small, and the same on every node.
 
 use crate::message::Stream;
@@ -8,7 +8,7 @@ use crate::message::Stream;
 /// The most partitions that a topic may have.
 pub(super) const MAX_PARTITIONS: u32 = 1 << 12;
 
-/// The longest name that Kafka takes.
+/// The longest name that Kafka accepts.
 const MAX_NAME: usize = 249;
 
 /// A topic that is read as part of the log.
@@ -24,7 +24,7 @@ pub(super) struct Topic {
 /// One partition of a topic of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Part {
-    /// The topic, by its place in [`Names::topics`].
+    /// The topic's index in [`Names::topics`].
     pub(super) topic: usize,
     /// The partition within the topic, below [`MAX_PARTITIONS`].
     pub(super) partition: i32,
@@ -37,14 +37,14 @@ pub(super) struct Names {
     pub(super) topics: Vec<Topic>,
     /// The topic of dead letters.
     pub(super) letters: String,
-    /// The topic of what nodes say of themselves; it has one partition.
+    /// The topic of nodes' records; it has one partition.
     pub(super) nodes: String,
 }
 
-/// Why topics cannot be named so.
+/// Why topics cannot have these names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not a name for a topic.
+    /// Not a valid name for a topic.
     #[error("{0:?} cannot be the name of a topic: 1 to 249 letters, digits, dots, `-` and `_`")]
     Invalid(String),
     /// Two topics with one name.
@@ -90,7 +90,7 @@ impl Names {
         self.topics.iter().position(|topic| topic.stream == stream && topic.service == service)
     }
 
-    /// The place of a topic with this name.
+    /// The index of a topic with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.topics.iter().position(|topic| topic.name == name)
     }
@@ -104,7 +104,7 @@ impl Names {
         self.topics[part.topic].hash << 12 | part.partition.unsigned_abs()
     }
 
-    /// The partition that a number stands for.
+    /// The partition with this number.
     pub(super) fn part(&self, number: u32) -> Option<Part> {
         let topic = self.topics.iter().position(|topic| topic.hash == number >> 12)?;
         Some(Part { topic, partition: (number & (MAX_PARTITIONS - 1)).cast_signed() })
@@ -127,7 +127,7 @@ fn named(name: String) -> Result<String, NameError> {
     Ok(name)
 }
 
-/// FNV-1a: the same on every machine and in every version, as positions outlive both.
+/// FNV-1a: the same on every machine and in every version, because positions outlive both.
 pub(super) fn hash64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
 }
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(names.name(part), "state.license");
         let number = names.number(part);
         assert_eq!(names.part(number), Some(part));
-        // Positions are kept in cursors, so another number would be another place.
+        // Cursors contain positions, so another number would mean another place.
         let first = Part { topic: 0, partition: 0 };
         assert_eq!(names.number(first) >> 12, names.topics[0].hash);
         assert_eq!(hash64(b"events.auth"), 0x7CAC_B91D_39E5_A7B4);
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn topics_with_the_same_number_are_refused() {
-        // Among a few thousand names two share their 20 bits.
+        // Among a few thousand names two have the same 20 bits.
         let many: Vec<String> = (0..5000).map(|n| format!("service-{n}")).collect();
         let error = Names::new("fanfare", "events", "state", &many).unwrap_err();
         assert!(matches!(&error, NameError::SameHash(..)), "{error}");

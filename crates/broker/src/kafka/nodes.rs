@@ -1,4 +1,4 @@
-//! What nodes say of themselves: a compacted topic of one partition, keyed by the node and by what is said.
+//! Nodes' records: a compacted topic of one partition, keyed by the node and the record's name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::error::BrokerError;
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::token;
 
-/// What is said, where it is too long for a key.
+/// The header of a name that is too long for a key.
 const LONG: &str = "fanfare_what";
 
-/// How often it is looked whether the topic is another one, while nothing comes.
+/// How often the reader checks whether the topic was recreated, while nothing arrives.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The most records of a batch.
@@ -47,7 +47,7 @@ pub(super) fn outgoing<'a>(topic: &'a str, key: &'a str, record: &'a NodeRecord)
     Outgoing { topic, key, headers, body: (!record.is_removal()).then_some(&record.body[..]) }
 }
 
-/// A record as it was written; none of one that no node has written.
+/// Decodes a record; none if no node has written it.
 fn record(key: Option<&[u8]>, headers: Option<&impl Headers>, body: Option<&[u8]>) -> Option<NodeRecord> {
     let (node, what) = std::str::from_utf8(key?).ok()?.split_once('/')?;
     let long = headers.and_then(|headers| headers.iter().find(|header| header.key == LONG)?.value);
@@ -59,22 +59,22 @@ fn record(key: Option<&[u8]>, headers: Option<&impl Headers>, body: Option<&[u8]
     })
 }
 
-/// Reads what is told.
+/// Reads nodes' records.
 pub(super) struct Told {
     // Taken when dropped.
     consumer: Option<StreamConsumer<Context>>,
     ids: Arc<TopicIds>,
     connections: Arc<Connections>,
     closed: Option<watch::Receiver<bool>>,
-    /// Whether what was there at the beginning has been read and told so.
+    /// Whether the records that existed at the start have been read and their end returned.
     caught_up: bool,
-    /// What was said beside records, to be heard with the next call.
+    /// An error that arrived between records, to be returned by the next call.
     trouble: Option<KafkaError>,
     ended: Option<BrokerError>,
 }
 
 impl Told {
-    /// Begins with the first record that is kept.
+    /// Starts with the first stored record.
     pub(super) fn open(cluster: &Cluster) -> Result<Self, BrokerError> {
         let topic = &cluster.names.nodes;
         match cluster.partitions_of(topic)? {
@@ -107,13 +107,13 @@ impl Told {
         })
     }
 
-    /// The same, until this says that the broker is closed.
+    /// The same, until the broker is closed.
     pub(super) fn until(mut self, closed: watch::Receiver<bool>) -> Self {
         self.closed = Some(closed);
         self
     }
 
-    /// What the consumer says instead of a record: whether the end is reached, or why there will be none.
+    /// The consumer's answer in place of a record: the end was reached, or why there will be no record.
     fn hear(&mut self, error: &KafkaError) -> Result<bool, BrokerError> {
         if matches!(error, KafkaError::PartitionEOF(_)) {
             return Ok(!std::mem::replace(&mut self.caught_up, true));
@@ -150,7 +150,8 @@ impl Told {
                 () = closed(&mut self.closed) => return Err(BrokerError::Closed),
                 message = consumer.recv() => Some(message.map(|message| taken(&message))),
                 () = std::future::ready(()), if has_some => None,
-                // A new topic that is as long as the old one was ends no read: its id alone tells, and wakes nobody.
+                // If the new topic is as long as the old one, no read fails: only its id differs, and that wakes no
+                // reader.
                 () = tokio::time::sleep(LOOK) => continue,
             };
             match heard {
@@ -158,7 +159,7 @@ impl Told {
                 Some(Ok(record)) => records.extend(record),
                 Some(Err(error)) => self.trouble = Some(error),
             }
-            // What was read is given first; what was said beside it is heard with the next call.
+            // Records that were read are returned first; an error that arrived with them is returned by the next call.
             if records.len() >= BATCH || (!records.is_empty() && self.trouble.is_some()) {
                 return Ok(records);
             }
@@ -172,7 +173,7 @@ fn taken(message: &BorrowedMessage<'_>) -> Option<NodeRecord> {
 
 async fn closed(closed: &mut Option<watch::Receiver<bool>>) {
     match closed {
-        // Without a broker that could be closed it is gone, which is the same.
+        // Without a broker that could be closed it is gone, which has the same effect.
         Some(closed) => drop(closed.wait_for(|closed| *closed).await),
         None => std::future::pending().await,
     }
@@ -196,7 +197,7 @@ impl NodeReader for Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        // A consumer that ends waits for its threads.
+        // Dropping a consumer waits for its threads.
         if let Some(consumer) = self.consumer.take() {
             drop(std::thread::Builder::new().name("kafka-end".into()).spawn(move || drop(consumer)));
         }

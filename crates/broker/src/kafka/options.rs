@@ -1,4 +1,4 @@
-//! What a Kafka broker is told at opening.
+//! The options with which a Kafka broker is opened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use super::names::NameError;
 use crate::limits::Limits;
 
-/// How to reach a Kafka cluster, how its topics are named, and what they must be like.
+/// How to reach a Kafka cluster, how its topics are named, and their required settings.
 #[derive(Clone)]
 pub struct Options {
-    /// The servers to begin with, as `host:port`.
+    /// The first servers to contact, as `host:port`.
     pub servers: Vec<String>,
-    /// What the topic of dead letters is called before `.deadletter`; default `fanfare`.
+    /// The prefix of the topic of dead letters, before `.deadletter`; default `fanfare`.
     pub prefix: String,
-    /// What the topics of events are called before the service's name; default `events`.
+    /// The prefix of the topics of events, before the service's name; default `events`.
     pub events: String,
-    /// What the topics of states are called before the service's name; default `state`.
+    /// The prefix of the topics of state, before the service's name; default `state`.
     pub state: String,
     /// The services whose topics are read and written: the first parts of the messages' topics.
     pub services: Vec<String>,
-    /// Whether topics that are missing are made; default true.
+    /// Whether missing topics are created; default true.
     pub create: bool,
-    /// How many partitions a topic has that is made; default 6.
+    /// The number of partitions of a created topic; default 6.
     pub partitions: u32,
-    /// How many servers keep each partition of a topic that is made; the cluster's default if absent.
+    /// The number of replicas of a created topic; the cluster's default if absent.
     pub replication: Option<u16>,
-    /// Whether what may lose acknowledged messages is refused, not only told; default false.
+    /// Whether a risk to lose acknowledged messages is refused instead of only reported; default false.
     pub strict: bool,
-    /// How long a topic of events that is made keeps them; default 24 hours.
+    /// How long a created topic of events keeps them; default 24 hours.
     pub retention: Duration,
-    /// How many bytes a topic of events that is made keeps, over all its partitions; default 1 GiB.
+    /// How many bytes a created topic of events keeps, over all its partitions; default 1 GiB.
     pub retention_bytes: u64,
-    /// The replay window: a topic of events that keeps them for a shorter time is refused. Default 10 minutes.
+    /// The replay window: a topic of events that keeps them for less time is refused. Default 10 minutes.
     pub window: Duration,
-    /// Whether only [`crate::Broker::publish`] is used, so that there is no need for a topic of dead letters.
+    /// Whether only [`crate::Broker::publish`] is used, so that no topic of dead letters is needed.
     pub publish_only: bool,
-    /// Settings of librdkafka, passed on as they are, for instance `security.protocol`.
+    /// Settings of librdkafka, passed on unchanged, for instance `security.protocol`.
     pub properties: BTreeMap<String, String>,
     /// The largest message. A larger one is refused.
     pub limits: Limits,
@@ -43,15 +43,15 @@ pub struct Options {
     pub batch_records: usize,
     /// Bytes in one batch of a reader, at most; default 1 MiB, always at least one record.
     pub batch_bytes: usize,
-    /// Bytes that a reader fetches ahead, at most, shared among its partitions; default 32 MiB.
+    /// Bytes that a reader prefetches, at most, shared among its partitions; default 32 MiB.
     pub ahead_bytes: usize,
-    /// How often a reader looks for new partitions and at what became of the old ones; default 4 s.
+    /// How often a reader looks for new partitions and checks the old ones; default 4 s.
     pub look_interval: Duration,
-    /// How long a call waits for the cluster before it is called unavailable; default 5 s.
+    /// How long a call waits for the cluster before it fails as unavailable; default 5 s.
     pub request_timeout: Duration,
     /// How long a publish waits for its answer before its outcome is unknown; default 10 s.
     pub delivery_timeout: Duration,
-    /// Whether the cluster is librdkafka's mock, which tells no settings of topics.
+    /// Whether the cluster is librdkafka's mock, which returns no settings of topics.
     #[cfg(test)]
     pub(super) is_mock: bool,
 }
@@ -105,30 +105,30 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// Why a Kafka broker cannot be opened, whatever the cluster says.
+/// Why a Kafka broker cannot be opened, whatever the cluster answers.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A topic cannot be named as it should be.
+    /// A topic cannot have its name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// There is no server to begin with.
+    /// No server is given.
     #[error("no server is given: at least one host:port is needed")]
     NoServer,
-    /// There is no service.
+    /// No service is given.
     #[error("no service is given: at least one is needed, as the topics are named after them")]
     NoService,
-    /// A property that is not to be changed.
+    /// A property that Fanfare sets itself.
     #[error("the property {0} is set by Fanfare itself: order, replay and the count of records rest on it")]
     Reserved(String),
-    /// librdkafka does not take a property.
+    /// librdkafka refuses a property.
     #[error("the Kafka property {name}: {reason}")]
     Property {
         /// The property.
         name: String,
-        /// What librdkafka says.
+        /// librdkafka's reason.
         reason: String,
     },
-    /// librdkafka cannot make a client of these options.
+    /// librdkafka cannot create a client with these options.
     #[error("no Kafka client can be made: {0}")]
     Client(String),
 }

@@ -1,4 +1,4 @@
-//! Positions: where the log ends, where the replay window begins, and whether a position is one of this log.
+//! Positions: the end of the log, the start of the replay window, and whether a position is from this log.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,27 +9,27 @@ use crate::error::BrokerError;
 use crate::message::Stream;
 use crate::position::Position;
 
-/// How far the clocks of node and brokers may be apart, tried in this order, in milliseconds.
+/// How far apart the clocks of node and brokers may be, tried in this order, in milliseconds.
 const SKEWS: [i64; 5] = [0, 1_000, 60_000, 3_600_000, 86_400_000];
 
-/// How often a log that seems to have lost its end is looked at again: a broker that has just come back may first
-/// tell an end that lies too low.
+/// How often a log that seems to have lost its end is checked again: a broker that has just restarted may first report
+/// an end that is too low.
 const SECOND_LOOKS: u32 = 4;
 
-/// The pause before such a look.
+/// The pause before such a check.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The offset of the next record, by partition.
 pub(super) type Ends = BTreeMap<Part, u64>;
 
-/// The position behind the last visible record.
+/// The position after the last visible record.
 pub(super) fn head(cluster: &Cluster) -> Result<Position, BrokerError> {
     let log = cluster.log()?;
     let ends = cluster.ends(&log.parts)?;
     before(cluster, log.incarnation, &ends)
 }
 
-/// The position just before these offsets. All that it covers is at most as young as its `newest` says.
+/// The position just before these offsets. Nothing that it covers is younger than its `newest`.
 fn before(cluster: &Cluster, incarnation: u64, next: &Ends) -> Result<Position, BrokerError> {
     let read = next.iter().filter_map(|(part, next)| Some((cluster.names.number(*part), next.checked_sub(1)?)));
     let position = Position::from_parts(incarnation, read);
@@ -39,7 +39,7 @@ fn before(cluster: &Cluster, incarnation: u64, next: &Ends) -> Result<Position, 
     Ok(position.with_newest(not_younger_than(cluster, next)?))
 }
 
-/// A time that no record before these offsets is younger than; 0 if there is none to be found.
+/// A time such that no record before these offsets is younger; 0 if none is found.
 fn not_younger_than(cluster: &Cluster, next: &Ends) -> Result<i64, BrokerError> {
     let now = now();
     for skew in SKEWS {
@@ -57,8 +57,8 @@ fn not_younger_than(cluster: &Cluster, next: &Ends) -> Result<i64, BrokerError> 
 /// The position just before the window: records not older than `age`, the newest `records` of them by the broker's
 /// time, over all partitions.
 ///
-/// Only partitions of events are counted: state is compacted, so its offsets say little about how many records there
-/// are. State is read from the time on that the events leave.
+/// Only partitions of events are counted: state is compacted, so its offsets say little about the number of records.
+/// State is read from the time at which the events start.
 pub(super) fn window(cluster: &Cluster, age: Duration, records: u64) -> Result<Position, BrokerError> {
     let Log { parts, incarnation } = cluster.log()?;
     let (starts, ends) = (cluster.starts(&parts)?, cluster.ends(&parts)?);
@@ -76,7 +76,7 @@ pub(super) fn window(cluster: &Cluster, age: Duration, records: u64) -> Result<P
     let mut first = from(oldest)?;
     let all: u64 = count(&first);
     if all > records {
-        // The youngest time since which there are enough records.
+        // The latest time since which there are enough records.
         let (mut enough, mut too_few) = (oldest, now() + SKEWS[SKEWS.len() - 1]);
         while too_few - enough > 1 {
             let middle = enough + (too_few - enough) / 2;
@@ -87,7 +87,7 @@ pub(super) fn window(cluster: &Cluster, age: Duration, records: u64) -> Result<P
                 too_few = middle;
             }
         }
-        // Of those that were stored in that very millisecond some are too many.
+        // Of the records stored in that very millisecond, some exceed the number.
         let next = from(enough + 1)?;
         let mut excess = count(&first).saturating_sub(records);
         for (part, offset) in first.iter_mut().filter(|(part, _)| is_event(part)) {
@@ -107,19 +107,19 @@ pub(super) struct Anchor {
     pub(super) time: i64,
 }
 
-/// What a reader holds on to.
+/// A reader's anchors, by partition.
 pub(super) type Anchors = BTreeMap<Part, Anchor>;
 
-/// What [`compare`] found.
+/// The result of [`compare`].
 pub(super) struct Compared {
-    /// All partitions there are, with the offset of the next record of each.
+    /// All existing partitions, each with the offset of its next record.
     pub(super) ends: Ends,
 }
 
-/// Compares what was read with the log as it is: has it the same records, and is what comes next still kept?
+/// Compares what was read with the current log: are the records the same, and is what comes next still stored?
 ///
-/// Records of one topic are stored with growing times, and a topic that was made anew, or lost its end to a broker
-/// that should not have become the leader, has younger ones in the same places.
+/// Records of one topic are stored with growing times. A topic that was recreated, or lost its end because a broker
+/// that lacked records became the leader, has younger records in the same places.
 pub(super) fn compare(cluster: &Cluster, read: &Anchors, position: &Position) -> Result<Compared, BrokerError> {
     let mut looks = 0;
     loop {
@@ -152,7 +152,7 @@ pub(super) fn compare(cluster: &Cluster, read: &Anchors, position: &Position) ->
     Ok(Compared { ends })
 }
 
-/// What the log does not have any more at its end.
+/// What the log has lost at its end.
 fn lost(cluster: &Cluster, read: &Anchors, parts: &[Part]) -> Result<Option<String>, BrokerError> {
     let ends = cluster.ends(parts)?;
     let lost = read.iter().find_map(|(part, anchor)| {
@@ -168,7 +168,7 @@ fn lost(cluster: &Cluster, read: &Anchors, parts: &[Part]) -> Result<Option<Stri
     Ok(lost)
 }
 
-/// Whether the records behind a position are still kept.
+/// Whether the records after a position are still stored.
 fn kept(cluster: &Cluster, starts: &Ends, position: &Position) -> Result<(), BrokerError> {
     let mut oldest = position.clone();
     let mut trimmed = false;
@@ -188,7 +188,7 @@ fn kept(cluster: &Cluster, starts: &Ends, position: &Position) -> Result<(), Bro
     Ok(())
 }
 
-/// What a position says of each partition that it names.
+/// The anchors of the partitions that a position names.
 pub(super) fn anchors(cluster: &Cluster, position: &Position) -> Result<Anchors, BrokerError> {
     let other = |reason: String| Err(BrokerError::OtherIncarnation { reason });
     let mut anchors = Anchors::new();
@@ -206,7 +206,7 @@ fn now() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The same position, with a time that nothing which it covers is younger than.
+/// The same position, with a time that is at least that of every record it covers.
 pub(super) fn stamped(cluster: &Cluster, position: Position) -> Result<Position, BrokerError> {
     if position.newest() > 0 || position.offsets().is_empty() {
         return Ok(position);

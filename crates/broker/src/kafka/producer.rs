@@ -1,4 +1,4 @@
-//! Publishing: one idempotent producer, which keeps the order also when it tries again.
+//! Publishing: one idempotent producer, which keeps the order also when it retries.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::error::PublishError;
 /// How long it counts that the cluster was found to be away.
 const AWAY: Duration = Duration::from_millis(300);
 
-/// A record to be written.
+/// A record to write.
 pub(super) struct Outgoing<'a> {
     pub(super) topic: &'a str,
     pub(super) key: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: Option<&'a [u8]>,
 }
 
-/// Where a record was written.
+/// The place of a written record.
 pub(super) struct Written {
     pub(super) partition: i32,
     pub(super) offset: u64,
@@ -38,7 +38,8 @@ pub(super) struct Producer {
     cluster: Arc<Cluster>,
     client: Mutex<Arc<Client>>,
     silence: Mutex<Silence>,
-    /// When and why the cluster was found to be away. Its lock makes one publisher ask for all that wait.
+    /// When and why the cluster was found to be unreachable. Because of the lock, one publisher checks for all that
+    /// wait.
     away: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
@@ -48,7 +49,7 @@ impl Producer {
         Ok(Self { cluster, client, silence: Mutex::default(), away: tokio::sync::Mutex::new(None) })
     }
 
-    /// Writes a record and waits until all replicas in sync have it.
+    /// Writes a record and waits until all in-sync replicas have it.
     pub(super) async fn write(&self, record: Outgoing<'_>) -> Result<Written, PublishError> {
         self.reachable().await?;
         let size = record.body.map_or(0, <[u8]>::len);
@@ -57,7 +58,7 @@ impl Producer {
             new = new.payload(body);
         }
         let client = self.client();
-        // A full queue is told at once: whoever publishes knows best whether to wait.
+        // A full queue is reported at once: the publisher knows best whether to wait.
         match client.send(new, Timeout::After(Duration::ZERO)).await {
             Ok(delivery) => {
                 self.cluster.connections.worked();
@@ -73,10 +74,10 @@ impl Producer {
         }
     }
 
-    /// Waits until all that was accepted is answered.
+    /// Waits until all accepted records are answered.
     pub(super) async fn flush(&self) {
         let (client, patience) = (self.client(), self.cluster.options.delivery_timeout);
-        // What is not written by then has been answered so.
+        // Records that are not written by then have been answered as unknown.
         let _ = tokio::task::spawn_blocking(move || client.flush(patience)).await;
     }
 
@@ -84,7 +85,7 @@ impl Producer {
         Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Without a connection a record would wait for it, and nobody could say afterwards whether it was sent.
+    /// Without a connection a record would wait for one, and nobody could say afterwards whether it was sent.
     async fn reachable(&self) -> Result<(), PublishError> {
         if self.cluster.connections.fault().is_none() {
             return Ok(());
@@ -112,8 +113,8 @@ impl Producer {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idempotent producer that lost count of its records refuses all others for good. One whose connections were
-    /// frozen and killed in turn was seen to send nothing more for a minute, in front of a cluster that others reached.
+    /// An idempotent producer that lost count of its records refuses all further ones for good. One whose connections
+    /// were frozen and killed in turn sent nothing more for a minute, while other clients reached the cluster.
     async fn renew_if_broken(&self, used: &Arc<Client>, error: &KafkaError) {
         if let Some((code, reason)) = used.client().fatal_error() {
             return self.renew(used, &format!("{code}: {reason}"));
@@ -140,12 +141,12 @@ impl Producer {
     }
 }
 
-/// Since when a producer got no answer at all.
+/// Since when a producer has got no answer at all.
 #[derive(Debug, Default)]
 struct Silence(Option<Instant>);
 
 impl Silence {
-    /// Notes that a message timed out; whether that has gone on for so long.
+    /// Notes that a message timed out; returns whether that has lasted too long.
     fn is_longer_than(&mut self, time: Duration, now: Instant) -> bool {
         let since = *self.0.get_or_insert(now);
         now.saturating_duration_since(since) >= time
@@ -156,7 +157,7 @@ impl Silence {
     }
 }
 
-/// Ends a client that is no longer given out, once nobody uses it. That waits for its threads, which may take seconds:
+/// Ends a client that is no longer handed out, once nobody uses it. That waits for its threads, which may take seconds:
 /// not on a thread that serves others.
 fn end(old: Arc<Client>) {
     let ending = std::thread::Builder::new().name("kafka-producer-end".into()).spawn(move || {
@@ -175,7 +176,7 @@ fn make(cluster: &Cluster) -> Result<Client, OpenError> {
     config.create_with_context(cluster.context()).map_err(client::open_error)
 }
 
-/// What the answer says about the record. Only what the cluster or the queue surely did not take is not stored.
+/// The outcome of a record. Only a record that the cluster or the queue certainly did not accept counts as not stored.
 pub(super) fn publish_error(error: &KafkaError, topic: &str, size: usize, limit: usize) -> PublishError {
     let Some(code) = error.rdkafka_error_code() else {
         return PublishError::Unknown(error.to_string());
@@ -201,7 +202,7 @@ pub(super) fn publish_error(error: &KafkaError, topic: &str, size: usize, limit:
         Code::Authentication | Code::SaslAuthenticationFailed | Code::InvalidRequiredAcks => {
             PublishError::NotStored(code.to_string())
         }
-        // Sent and not answered in time, written but not to enough replicas, a producer that lost count, and all else.
+        // Sent and not answered in time, written to too few replicas, a producer that lost count, and everything else.
         code => PublishError::Unknown(code.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! A reader: one consumer with all partitions assigned by hand, without a group.
+//! A reader: one consumer with all partitions assigned explicitly, without a group.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,38 +26,38 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// How long nothing may come from a partition that has more, before a hole is looked for.
+/// How long nothing may arrive from a partition that has more, before the reader looks for a hole.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// The pause between two looks at a cluster that is away, or that told of trouble.
+/// The pause between two checks of a cluster that is unreachable or reported trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// For how long the cluster may be away before the reader says so. It goes on by itself either way.
+/// How long the cluster may be unreachable before the reader reports it. The reader continues by itself either way.
 const GRACE: Duration = Duration::from_secs(8);
 
 type Consuming = StreamConsumer<Context>;
 
 type Look = JoinHandle<Result<Looked, BrokerError>>;
 
-/// What a look at the cluster found.
+/// The result of checking the cluster.
 struct Looked {
     ends: Ends,
     holes: Ends,
 }
 
-/// What a reader begins with.
+/// Where a reader starts.
 pub(super) struct Beginning {
     pub(super) position: Position,
-    /// The offset to begin with, of each partition.
+    /// The first offset of each partition.
     pub(super) next: Ends,
-    /// What lies behind the position already.
+    /// What the position covers already.
     pub(super) anchors: Anchors,
     pub(super) ends: Ends,
-    /// Whether to go on behind the ends, with partitions yet to come.
+    /// Whether to continue after the ends, including new partitions.
     pub(super) follow: bool,
 }
 
-/// Reads records of all partitions that it was given.
+/// Reads the records of the given partitions.
 pub(super) struct LogReader {
     cluster: Arc<Cluster>,
     closed: watch::Receiver<bool>,
@@ -68,7 +68,7 @@ pub(super) struct LogReader {
     follow: bool,
     ends: Ends,
     given: Given,
-    /// What of it the next look compares with the log.
+    /// What the next check compares with the log.
     compared: Anchors,
     look: Option<(Look, Anchors)>,
     next_look: Instant,
@@ -77,7 +77,7 @@ pub(super) struct LogReader {
     /// Why librdkafka stopped reading a partition.
     stopped: Option<String>,
     trouble: Option<KafkaError>,
-    /// What no waiting mends.
+    /// An error that waiting does not fix.
     ended: Option<BrokerError>,
 }
 
@@ -119,13 +119,13 @@ impl LogReader {
         self.position.offset(self.cluster.names.number(part)).map_or(0, |read| read + 1)
     }
 
-    /// Partitions with more than was given, with the next offset of each.
+    /// Partitions that have more records than were returned, each with its next offset.
     fn behind(&self) -> Ends {
         let next = self.ends.iter().map(|(part, end)| (*part, self.next_offset(*part), *end));
         next.filter(|(_, next, end)| next < end).map(|(part, next, _)| (part, next)).collect()
     }
 
-    /// When to look at the cluster.
+    /// When to check the cluster.
     fn due(&self) -> Instant {
         match self.behind().is_empty() {
             true => self.next_look,
@@ -152,7 +152,7 @@ impl LogReader {
             })
             .await
         };
-        // What was given until now was read from the log that is looked at.
+        // Everything returned until now was read from the log that is being checked.
         self.look = Some((tokio::spawn(look), self.given.anchors().clone()));
     }
 
@@ -167,8 +167,8 @@ impl LogReader {
                 return if now - since < GRACE { Ok(false) } else { Err(BrokerError::Unavailable(reason)) };
             }
             Err(BrokerError::Trimmed { mut oldest }) => {
-                // The look may have begun with an older position, and what left the log since may have been fetched
-                // before. Only where fetching stopped is something missing.
+                // The check may have started with an older position, and records that were removed since may have been
+                // fetched before. Something is missing only where fetching stopped.
                 oldest.merge(&self.position);
                 if self.stopped.is_some() && oldest != self.position {
                     return Err(BrokerError::Trimmed { oldest });
@@ -197,7 +197,7 @@ impl LogReader {
         Ok(self.position != before)
     }
 
-    /// Partitions that were not there before are read from their first record.
+    /// New partitions are read from their first record.
     fn assign_new(&mut self, ends: &Ends) -> Result<(), BrokerError> {
         let new: Ends = ends.keys().filter(|part| !self.ends.contains_key(part)).map(|part| (*part, 0)).collect();
         let Some(consumer) = self.consumer.as_ref().filter(|_| !new.is_empty()) else { return Ok(()) };
@@ -207,7 +207,7 @@ impl LogReader {
         consumer.incremental_assign(&list).map_err(failed)
     }
 
-    /// Moves behind the marks that transactions leave: the consumer passes them without a word.
+    /// Moves past the markers of transactions: the consumer skips them silently.
     fn pass_marks(&mut self) {
         let Some(Ok(places)) = self.consumer.as_ref().map(|consumer| consumer.position()) else { return };
         for place in places.elements() {
@@ -221,7 +221,7 @@ impl LogReader {
         }
     }
 
-    /// What the consumer says instead of a record.
+    /// Handles a consumer's error.
     fn hear(&mut self, error: &KafkaError) -> Result<(), BrokerError> {
         let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
         match code {
@@ -235,12 +235,12 @@ impl LogReader {
             }
             code => tracing::debug!(%code, "trouble while reading"),
         }
-        // A look says what became of the log. One that is under way may have begun too early.
+        // A check finds out what happened to the log. One that is running may have started too early.
         self.next_look = self.next_look.min(Instant::now() + QUIET);
         Ok(())
     }
 
-    /// The record that a message holds, if it was not given before.
+    /// The record in a message, if it was not returned before.
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
         if self.ids.recreated().is_some() {
             return None;
@@ -267,7 +267,7 @@ impl LogReader {
         Some(record)
     }
 
-    /// What is there already, from the first message on. Does not wait.
+    /// The messages that have arrived, from the first one on. Does not wait.
     async fn batch(&mut self, consumer: &Consuming, first: Option<Record>) -> Vec<Record> {
         let (records, bytes) = (self.cluster.options.batch_records, self.cluster.options.batch_bytes);
         let mut size = 0;
@@ -340,7 +340,7 @@ impl Reader for LogReader {
             return Err(error.clone());
         }
         loop {
-            // What existed at the call was read.
+            // Everything that existed at the call was read.
             if !self.follow && self.behind().is_empty() {
                 return Ok(Vec::new());
             }
@@ -364,7 +364,7 @@ impl Reader for LogReader {
 
 impl Drop for LogReader {
     fn drop(&mut self) {
-        // A consumer that ends waits for its threads.
+        // Dropping a consumer waits for its threads.
         if let Some(consumer) = self.consumer.take() {
             drop(std::thread::Builder::new().name("kafka-end".into()).spawn(move || drop(consumer)));
         }
@@ -390,6 +390,6 @@ async fn finished(look: &mut Option<(Look, Anchors)>) -> Result<Looked, BrokerEr
 }
 
 async fn closed(closed: &mut watch::Receiver<bool>) {
-    // Without a broker that could be closed it is gone, which is the same.
+    // Without a broker that could be closed it is gone, which has the same effect.
     let _ = closed.wait_for(|closed| *closed).await;
 }

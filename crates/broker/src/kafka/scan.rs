@@ -1,4 +1,4 @@
-//! Reading a part of one topic from here to its end, on a thread that may block.
+//! Reads a part of one topic up to its end, on a thread that may block.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ use crate::error::BrokerError;
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Reads the topic's partitions from the given offsets to their ends as of the read. `take` says for each record
-/// whether its partition is wanted further.
+/// Reads the topic's partitions from the given offsets to their ends at the time of the call. `take` returns for each
+/// record whether its partition is read further.
 pub(super) fn scan(
     cluster: &Cluster,
     topic: &str,
@@ -56,7 +56,7 @@ pub(super) fn scan(
                     open.remove(&message.partition());
                 }
             }
-            // There is one topic, so the number says which partition.
+            // There is one topic, so the number identifies the partition.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 open.remove(&partition);
             }
@@ -72,7 +72,7 @@ pub(super) fn scan(
     Ok(())
 }
 
-/// An error that waiting does not mend.
+/// An error that waiting does not fix.
 fn fatal(error: &KafkaError) -> Option<String> {
     use rdkafka::error::RDKafkaErrorCode as Code;
     let code = error.rdkafka_error_code()?;
@@ -80,9 +80,9 @@ fn fatal(error: &KafkaError) -> Option<String> {
     (stopped || client::is_missing(code)).then(|| code.to_string())
 }
 
-/// Of partitions that were read up to an offset: those that hold no record between it and their end.
+/// Of partitions that were read up to an offset: those without a record between it and their end.
 ///
-/// Compaction and the marks of transactions leave holes. A hole at the end cannot be seen by waiting for records.
+/// Compaction and the markers of transactions leave holes. Waiting for records does not reveal a hole at the end.
 pub(super) fn holes(cluster: &Cluster, next: &Ends, ends: &Ends) -> Result<Ends, BrokerError> {
     let mut by_topic: BTreeMap<usize, BTreeMap<i32, u64>> = BTreeMap::new();
     for (part, next) in next {

@@ -6,7 +6,7 @@
 //! | headers | `ce-x` as `ce_x`, others as they are | likewise |
 //! | own headers | `fanfare_message_id`, and `fanfare_type` where `ce_type` does not say it | likewise |
 //!
-//! A part that would be too long is its hash; the value then stands in `fanfare_org` or `fanfare_key`.
+//! A part that would be too long is replaced by its hash; its value is then in `fanfare_org` or `fanfare_key`.
 
 use std::borrow::Cow;
 
@@ -20,13 +20,13 @@ use crate::token::{self, NO_ORG};
 /// The header with the id of the message.
 pub(super) const MESSAGE_ID: &str = "fanfare_message_id";
 
-/// The header with the type of the message, where `ce_type` is missing or says something else.
+/// The header with the type of the message, if `ce_type` is missing or differs.
 const TYPE: &str = "fanfare_type";
 
-/// The org, where it is too long for a key.
+/// The org, if it is too long for a key.
 const LONG_ORG: &str = "fanfare_org";
 
-/// The key, where it is too long for a record's key.
+/// The key, if it is too long for a record's key.
 const LONG_KEY: &str = "fanfare_key";
 
 /// The key of the message's record.
@@ -51,7 +51,7 @@ pub(super) fn record_key(message: &Message) -> String {
     }
 }
 
-/// What an event keeps its order by, as the key of its record: the value itself, unless it is too long.
+/// The ordering key of an event, as the key of its record: the value itself, unless it is too long.
 fn order_key(value: &str) -> String {
     if !token::is_long(value) {
         return value.to_owned();
@@ -97,7 +97,7 @@ pub(super) fn put(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders
     headers.insert(Header { key, value: Some(value) })
 }
 
-/// A record as it came, without its place.
+/// A record as it was received, without its place.
 pub(super) struct Raw<'a, H: Headers> {
     pub(super) stream: Stream,
     pub(super) service: &'a str,
@@ -106,10 +106,10 @@ pub(super) struct Raw<'a, H: Headers> {
     pub(super) body: Option<&'a [u8]>,
 }
 
-/// The message that a record holds. Whatever a foreign producer wrote, there is one: what is missing is given a
-/// stand-in, so that it can be named in a dead letter.
+/// The message in a record. Whatever a foreign producer wrote, there is one: missing values get placeholders, so that a
+/// dead letter can name the record.
 ///
-/// Its topic begins with the service that the record's topic is of, whatever the headers say: rights are given by topic.
+/// Its topic starts with the service of the record's topic, whatever the headers contain: rights are given by topic.
 pub(super) fn message<H: Headers>(raw: &Raw<'_, H>, stand_in_id: impl FnOnce() -> String) -> Message {
     let read = ReadHeaders::of(raw.headers);
     let key = raw.key.map(|key| String::from_utf8_lossy(key).into_owned());
@@ -136,13 +136,13 @@ pub(super) fn message<H: Headers>(raw: &Raw<'_, H>, stand_in_id: impl FnOnce() -
     }
 }
 
-/// The org that an event's record names, and its key where that is something else.
+/// The org of an event's record, and its key if that differs.
 ///
-/// What Fanfare has written has the org as its key. Others keep their order by what they like, and name the org in the
-/// header, in the body, or not at all; a key is then no org.
+/// Records written by Fanfare have the org as key. Foreign producers choose any key, and name the org in the header, in
+/// the body, or not at all; their key is no org.
 fn event_key(read: &ReadHeaders, key: Option<String>, topic: &str) -> (Option<String>, Option<String>) {
     let is_ours = read.id.is_some();
-    // A record without a key is kept in no order with others.
+    // A record without a key has no order with others.
     let Some(key) = key else { return (read.org.clone(), read.org.is_none().then(|| topic.to_owned())) };
     if let Some(long) = read.long_org.as_ref().filter(|long| order_key(long) == key) {
         return (Some(long.clone()), None);
@@ -158,7 +158,7 @@ fn event_key(read: &ReadHeaders, key: Option<String>, topic: &str) -> (Option<St
     }
 }
 
-/// Org, event and key of a state's record.
+/// Org, event and key of a state record.
 fn state_key(key: &str, read: &ReadHeaders) -> Option<(Option<String>, String, String)> {
     let mut parts = key.split('/');
     let (org, event, key) = (parts.next()?, parts.next()?, parts.next()?);
@@ -169,7 +169,7 @@ fn state_key(key: &str, read: &ReadHeaders) -> Option<(Option<String>, String, S
     Some((org, token::value(event, None)?, token::value(key, read.long_key.as_deref())?))
 }
 
-/// The headers of a record, with what is meant for this crate taken out.
+/// The headers of a record, without those for this crate.
 #[derive(Default)]
 struct ReadHeaders {
     headers: Vec<(String, String)>,
@@ -185,8 +185,8 @@ impl ReadHeaders {
     fn of<H: Headers>(headers: Option<&H>) -> Self {
         let mut read = Self::default();
         for header in headers.into_iter().flat_map(Headers::iter) {
-            // A header without a value is none. Those of foreign producers may hold anything; what is no text is shown
-            // as far as it is.
+            // A header without a value counts as absent. Headers of foreign producers may contain anything; invalid
+            // text is shown as far as it is valid.
             if let Some(value) = header.value {
                 read.take(header.key, String::from_utf8_lossy(value).into_owned());
             }
@@ -218,7 +218,8 @@ impl ReadHeaders {
     }
 }
 
-/// An attribute without its percent-encoding, which its header has as over HTTP; text that is not encoded is itself.
+/// An attribute without its percent-encoding, which its header has as over HTTP; text that is not encoded stays as it
+/// is.
 fn unquoted(value: &str) -> String {
     percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Cow::into_owned)
 }

@@ -80,12 +80,12 @@ fn a_foreign_event_is_read_by_its_key_and_headers() {
     let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A"), ("ce_org", "acme")]);
     assert_eq!((m.org.as_deref(), m.key, m.topic.as_str()), (Some("acme"), None, "license.A"));
     assert_eq!(m.id, "events.license/3/7");
-    // Its key may be anything, where a header says the org.
+    // Its key may be anything if a header names the org.
     let m = foreign(Stream::Events, Some("order-17"), &[("ce_type", "license.A"), ("ce_org", "acme")]);
     assert_eq!((m.org.as_deref(), m.key), (Some("acme"), None));
     let m = foreign(Stream::Events, None, &[("ce_type", "license.A"), ("ce_org", "acme")]);
     assert_eq!((m.org.as_deref(), m.key), (Some("acme"), None));
-    // Without the header the body says it, or nobody.
+    // Without the header, the body names the org or nothing does.
     let m = foreign(Stream::Events, Some("acme"), &[("ce_type", "license.A")]);
     assert_eq!((m.org, m.key.as_deref()), (None, Some("acme")));
     let m = foreign(Stream::Events, Some("license.A"), &[("ce_type", "license.A")]);
@@ -101,7 +101,7 @@ fn records_written_by_fanfare_have_their_org_as_key() {
     assert_eq!((m.org.as_deref(), m.key), (Some("globex"), None), "so that it is seen to differ from the header");
 }
 
-/// Attributes are percent-encoded in headers; keys are the text itself.
+/// Attributes are percent-encoded in headers; keys are plain text.
 #[test]
 fn an_org_of_any_alphabet_is_the_same_in_header_and_key() {
     let long = "\u{fc}".repeat(256);

@@ -1,4 +1,4 @@
-//! The broker over a log in memory, and what a test may do to it.
+//! A broker over a log in memory, and the faults that a test can inject.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,11 +26,11 @@ pub struct Memory {
     closed: Arc<AtomicBool>,
 }
 
-/// What stands for the server: it outlives the handles.
+/// The server side: it outlives the handles.
 #[derive(Debug)]
 struct Server {
     held: Mutex<Held>,
-    /// Counts changes, so that readers wake.
+    /// Counts changes, so that readers wake up.
     changes: watch::Sender<u64>,
 }
 
@@ -44,7 +44,7 @@ struct Held {
     letter_takes: Duration,
 }
 
-/// Where time comes from. Each record has a later one than the last, whatever becomes of the log.
+/// The source of time. Each record's time is later than the last, whatever happens to the log.
 #[derive(Debug)]
 enum Clock {
     System { last: i64 },
@@ -78,11 +78,11 @@ impl Clock {
 }
 
 impl Clock {
-    /// What the next log is called: in virtual time the same in each run, else like no other of the process.
+    /// The next log's incarnation: in virtual time the same in each run, else unique in the process.
     fn incarnation(&self, before: u64) -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         match self {
-            // Even, so that no other is the same but for the last bit.
+            // Even, so that no two differ only in the last bit.
             Self::System { .. } => 2 * NEXT.fetch_add(1, Ordering::Relaxed),
             Self::Virtual { .. } => before + 1,
         }
@@ -90,13 +90,13 @@ impl Clock {
 }
 
 impl Memory {
-    /// An empty log that goes by the system's clock.
+    /// An empty log on the system's clock.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
         Self::with_clock(shape, Clock::System { last: 0 })
     }
 
-    /// An empty log in virtual time: it stands still but for a millisecond with each record and for [`Self::wait`].
+    /// An empty log in virtual time: time advances only by a millisecond with each record, and in [`Self::wait`].
     #[must_use]
     pub fn in_virtual_time(shape: Shape) -> Self {
         Self::with_clock(shape, Clock::Virtual { now: 0 })
@@ -115,7 +115,7 @@ impl Memory {
         Self { server: Arc::new(server), closed: Arc::default() }
     }
 
-    /// Another handle of the same log, as another process has one.
+    /// Another handle of the same log, as another process would have.
     #[must_use]
     pub fn open_again(&self) -> Self {
         Self { server: Arc::clone(&self.server), closed: Arc::default() }
@@ -136,12 +136,12 @@ impl Memory {
         changed
     }
 
-    /// Looks at the log, as nobody can who reaches it through a connection that fails.
+    /// Reads the log even if this handle's connection fails.
     pub fn look<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
         look(&self.held().log)
     }
 
-    /// Looks at the log, unless this handle is closed or the log fails.
+    /// Reads the log, unless this handle is closed or the log fails.
     pub(super) fn ask<T>(&self, look: impl FnOnce(&Log) -> Result<T, BrokerError>) -> Result<T, BrokerError> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(BrokerError::Closed);
@@ -155,7 +155,7 @@ impl Memory {
         self.server.changes.subscribe()
     }
 
-    /// Stores a record at the end of a partition, whatever its key says.
+    /// Stores a record at the end of a partition, whatever its key is.
     pub fn append(&self, partition: u32, message: Message) -> Record {
         self.set(|held| {
             let now = held.clock.tick();
@@ -163,7 +163,7 @@ impl Memory {
         })
     }
 
-    /// Lets time pass, if it is virtual.
+    /// Advances the time, if it is virtual.
     pub fn wait(&self, passed: Duration) {
         self.set(|held| {
             if let Clock::Virtual { now } = &mut held.clock {
@@ -172,7 +172,7 @@ impl Memory {
         });
     }
 
-    /// Every call fails with this from now on, or none does.
+    /// From now on every call fails with this error, or none does.
     pub fn fail(&self, fault: Option<BrokerError>) {
         self.set(|held| held.fault = fault);
     }
@@ -182,12 +182,12 @@ impl Memory {
         self.set(|held| held.letters_fail = fails);
     }
 
-    /// Lets every look at the window take so long, and every letter so long.
+    /// Makes every read of the window and every letter take this long.
     pub fn slow(&self, window: Duration, letter: Duration) {
         self.set(|held| (held.window_takes, held.letter_takes) = (window, letter));
     }
 
-    /// Deletes the streams and makes them anew, empty.
+    /// Deletes the streams and creates them again, empty.
     pub fn recreate(&self) {
         self.set(|held| {
             let incarnation = held.clock.incarnation(held.log.incarnation());

@@ -1,4 +1,4 @@
-//! The log itself: what is stored and what is removed. It has no clock: time is an argument.
+//! The log itself: what is stored and what was removed. It has no clock: time is an argument.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,13 +9,13 @@ use crate::message::{Message, Published, Record, Stream};
 use crate::node_record::NodeTable;
 use crate::position::Position;
 
-/// How long ids are known, in milliseconds.
+/// How long ids are remembered, in milliseconds.
 const DEDUP_MS: i64 = 60_000;
 
-/// What became of a message.
+/// The outcome of storing a message.
 #[derive(Debug, Clone)]
 pub enum Stored {
-    /// It is the record.
+    /// It is this record.
     New(Record),
     /// Its id is that of an earlier record.
     Before(Published),
@@ -29,10 +29,10 @@ pub struct Log {
     pub(super) partitions: BTreeMap<u32, Partition>,
     /// The newest state of each key.
     pub(super) table: BTreeMap<StateKey, Record>,
-    /// The records whose ids are known, and until when.
+    /// The records with remembered ids, and until when.
     ids: HashMap<String, (i64, Record)>,
     letters: BTreeMap<(u32, u64), DeadLetter>,
-    /// What nodes say of themselves.
+    /// The nodes' records.
     nodes: NodeTable,
 }
 
@@ -53,8 +53,8 @@ impl Log {
         log
     }
 
-    /// Deletes every record, as somebody does who makes the streams anew. Dead letters stay: they are a stream of
-    /// their own.
+    /// Deletes every record, like somebody who recreates the streams. Dead letters stay: they are a stream of their
+    /// own.
     pub fn recreate(&mut self, incarnation: u64) {
         self.incarnation = incarnation;
         (self.table, self.ids) = (BTreeMap::new(), HashMap::new());
@@ -69,18 +69,18 @@ impl Log {
         self.shape
     }
 
-    /// What nodes say of themselves.
+    /// The nodes' records.
     #[must_use]
     pub fn nodes(&self) -> &NodeTable {
         &self.nodes
     }
 
-    /// The same, to say something.
+    /// The same, for writing.
     pub fn nodes_mut(&mut self) -> &mut NodeTable {
         &mut self.nodes
     }
 
-    /// Which life of the log this is.
+    /// The incarnation of the log.
     #[must_use]
     pub fn incarnation(&self) -> u64 {
         self.incarnation
@@ -96,13 +96,13 @@ impl Log {
         self.partitions.entry(partition).or_default().skew = skew;
     }
 
-    /// The partition to which a message goes.
+    /// The partition of a message.
     #[must_use]
     pub fn partition_of(&self, message: &Message) -> u32 {
         self.shape.partition_of(message)
     }
 
-    /// Stores a message where it belongs, unless its id is known.
+    /// Stores a message in its partition, unless its id is known.
     pub fn publish(&mut self, message: Message, now: i64) -> Stored {
         self.ids.retain(|_, (until, _)| *until > now);
         let known = self.ids.get(&message.id).filter(|_| self.shape != Shape::Kafka);
@@ -115,7 +115,7 @@ impl Log {
         Stored::New(self.append(partition, message, now))
     }
 
-    /// Stores a message at the end of a partition, which is made if it is not there.
+    /// Stores a message at the end of a partition, which is created if it does not exist.
     pub fn append(&mut self, partition: u32, message: Message, now: i64) -> Record {
         let offset = self.hole(partition, 1);
         let end = self.partitions.entry(partition).or_default();
@@ -135,7 +135,7 @@ impl Log {
         record
     }
 
-    /// Leaves so many places at the end of a partition without a record; the offset of the last.
+    /// Leaves this many places without a record at the end of a partition; returns the offset of the last.
     pub fn hole(&mut self, partition: u32, places: u64) -> u64 {
         let before_first = self.shape.first_offset();
         let end = self.partitions.entry(partition).or_default();
@@ -143,7 +143,7 @@ impl Log {
         *end.last.insert(last)
     }
 
-    /// Drops what was stored before a time, as the retention does; state stays.
+    /// Removes records that were stored before a time, as the retention does; state stays.
     pub fn trim_before(&mut self, time: i64) {
         for partition in self.partitions.values_mut().filter(|partition| !partition.is_state) {
             while partition.records.front().is_some_and(|record| record.time < time) {
@@ -152,7 +152,7 @@ impl Log {
         }
     }
 
-    /// Drops all but the newest records of each partition of events, as a bound in bytes does in a flood.
+    /// Removes all but the newest records of each partition of events, as a bound in bytes does in a flood.
     pub fn trim_to(&mut self, most: usize) {
         for partition in self.partitions.values_mut().filter(|partition| !partition.is_state) {
             while partition.records.len() > most {
@@ -161,7 +161,7 @@ impl Log {
         }
     }
 
-    /// Drops the events up to a position, as an operator does who purges.
+    /// Removes the events up to a position, like an operator who purges.
     pub fn purge(&mut self, through: &Position) {
         for (number, partition) in self.partitions.iter_mut().filter(|(_, partition)| !partition.is_state) {
             while partition.records.front().is_some_and(|record| through.covers(*number, record.offset)) {
@@ -170,7 +170,7 @@ impl Log {
         }
     }
 
-    /// Compacts the state, as Kafka does in the background; the newest record of a partition stays as it is.
+    /// Compacts the state, as Kafka does in the background; the newest record of a partition stays.
     pub fn compact(&mut self) {
         if self.shape != Shape::Kafka {
             return;
@@ -185,7 +185,7 @@ impl Log {
         }
     }
 
-    /// Keeps a letter; the first one about a record stays.
+    /// Stores a letter; the first one about a record stays.
     pub fn keep_letter(&mut self, letter: DeadLetter) {
         let place = letter.place();
         if self.letters.get(&place).is_some_and(|known| known.is_about_the_same(&letter)) {
@@ -202,7 +202,7 @@ impl Log {
         self.letters.values()
     }
 
-    /// How many records the fullest partition holds.
+    /// The number of records in the fullest partition.
     #[must_use]
     pub fn most_records(&self) -> usize {
         self.partitions.values().map(|partition| partition.records.len()).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! What readers find in the log.
+//! Reads of the log.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ impl Log {
         self.position(self.partitions.iter().filter_map(|(number, partition)| Some((*number, partition.last?))))
     }
 
-    /// A position of the log; a partition of which nothing is covered has no entry.
+    /// A position of the log; a partition with nothing covered has no entry.
     fn position(&self, offsets: impl IntoIterator<Item = (u32, u64)>) -> Position {
         let parts: Vec<_> = offsets.into_iter().filter(|(_, offset)| *offset >= self.shape.first_offset()).collect();
         let newest =
@@ -24,9 +24,9 @@ impl Log {
         Position::from_parts(self.incarnation, parts).with_newest(newest)
     }
 
-    /// The position just before the window: what was stored since `since`, at most so many records.
+    /// The position just before the window: records stored since `since`, at most this many.
     ///
-    /// By count each broker cuts as it can: embedded and NATS by places of each partition, Kafka by the records of all
+    /// Each broker counts in its own way: embedded and NATS by places of each partition, Kafka by the records of all
     /// partitions of events, the newest by time.
     #[must_use]
     pub fn window(&self, since: i64, records: u64) -> Position {
@@ -50,7 +50,7 @@ impl Log {
         self.position(before)
     }
 
-    /// The time since which at most so many events were stored, not before `since`.
+    /// The time since which at most this many events were stored, not before `since`.
     fn since_of_newest(&self, since: i64, records: u64) -> i64 {
         let events = self.partitions.values().filter(|partition| !partition.is_state);
         let mut times: Vec<i64> = events.flat_map(|partition| &partition.records).map(|record| record.time).collect();
@@ -59,10 +59,10 @@ impl Log {
         first_too_many.map_or(since, |time| since.max(time + 1))
     }
 
-    /// Whether a reader may begin behind a position.
+    /// Whether a reader may start after a position.
     ///
     /// # Errors
-    /// [`BrokerError::OtherIncarnation`] if it is none of this log, [`BrokerError::Trimmed`] if records behind it were
+    /// [`BrokerError::OtherIncarnation`] if it is not from this log, [`BrokerError::Trimmed`] if records after it were
     /// removed.
     pub fn check(&self, after: &Position) -> Result<(), BrokerError> {
         let other = |reason: &str| Err(BrokerError::OtherIncarnation { reason: reason.to_owned() });
@@ -89,7 +89,7 @@ impl Log {
         if oldest == *after { Ok(()) } else { Err(BrokerError::Trimmed { oldest }) }
     }
 
-    /// The partitions that have something behind a position, if only a hole.
+    /// The partitions that have something after a position, if only a hole.
     #[must_use]
     pub fn unread(&self, after: &Position) -> Vec<u32> {
         let is_unread =
@@ -97,7 +97,7 @@ impl Log {
         self.partitions.iter().filter(is_unread).map(|(number, _)| *number).collect()
     }
 
-    /// At most so many records of one partition behind a position, and how far a reader has come with them.
+    /// At most this many records of one partition after a position, and how far a reader has come with them.
     #[must_use]
     pub fn read(&self, after: &Position, partition: u32, most: usize) -> (Vec<Record>, Position) {
         let mut position = after.clone();
@@ -106,14 +106,14 @@ impl Log {
         for record in &records {
             position.advance(record);
         }
-        // With room left nothing but holes is behind.
+        // If there is room left, only holes follow.
         if let Some(last) = from.last.filter(|_| records.len() < most) {
             position.advance_to(partition, last);
         }
         (records, position)
     }
 
-    /// At most so many records of the newest state behind a position, by partition and offset.
+    /// At most this many records of the newest state after a position, by partition and offset.
     #[must_use]
     pub fn state(&self, after: &Position, most: usize) -> Vec<Record> {
         let unread = |record: &&Record| !after.covers(record.partition, record.offset);
@@ -127,7 +127,7 @@ impl Log {
         state.flat_map(|partition| &partition.records).filter(unread).take(most).cloned().collect()
     }
 
-    /// The record at a place, if it is still there.
+    /// The record at a place, if it is still stored.
     #[must_use]
     pub fn record_at(&self, partition: u32, offset: u64) -> Option<&Record> {
         let records = &self.partitions.get(&partition)?.records;

@@ -1,7 +1,7 @@
-//! A log in memory, for tests: deterministic, and faulty whenever a test says so.
+//! A log in memory, for tests: deterministic, with faults on demand.
 //!
 //! [`Log`] is the log itself, without I/O, waiting or a clock: a simulation drives it in virtual time. [`Memory`] is a
-//! [`Broker`](crate::Broker) over it, which passes the contract suite in each [`Shape`] as any other broker does.
+//! [`Broker`](crate::Broker) over it, which passes the contract suite in each [`Shape`] like any other broker.
 
 mod broker;
 mod log;
@@ -17,14 +17,14 @@ pub use log::{Log, Stored};
 
 use crate::message::Message;
 
-/// Which broker the log resembles.
+/// The broker that the log resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// One partition for events and state, and a table of the newest state; ids are known.
+    /// One partition for events and state, and a table of the newest state; ids are remembered.
     Embedded,
-    /// A partition of events and one of state, of which each key keeps its newest record alone; ids are known.
+    /// One partition of events, and one of state that keeps only the newest record of each key; ids are remembered.
     Nats,
-    /// Several partitions of events and of state, which is compacted now and then; ids are not known.
+    /// Several partitions of events and of state, which is compacted now and then; ids are not remembered.
     Kafka,
 }
 
@@ -33,10 +33,10 @@ impl Shape {
     pub const ALL: [Self; 3] = [Self::Embedded, Self::Nats, Self::Kafka];
 }
 
-/// What the state is kept by: org, topic and key.
+/// The key of a state: org, topic and key.
 pub type StateKey = (Option<String>, String, Option<String>);
 
-/// What newer state takes the place of.
+/// The state key of a message, if it is state.
 #[must_use]
 pub fn key_of(message: &Message) -> StateKey {
     (message.org.clone(), message.topic.clone(), message.key.clone())

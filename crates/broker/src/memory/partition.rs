@@ -1,4 +1,4 @@
-//! One partition of the log, and which there are.
+//! One partition of the log, and the partitions of each shape.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -6,26 +6,26 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use super::{Shape, key_of};
 use crate::message::{Message, Record, Stream};
 
-/// How many partitions of events a log in Kafka's shape has.
+/// The number of partitions of events in Kafka's shape.
 const EVENTS: u32 = 3;
 
-/// How many partitions of state it has, and the number of the first.
+/// The number of partitions of state in Kafka's shape, and the number of the first.
 const STATE: u32 = 2;
 const FIRST_OF_STATE: u32 = 10;
 
 /// One partition.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Partition {
-    /// Whether it holds state alone, which the retention does not take.
+    /// Whether it contains only state, which the retention does not remove.
     pub(super) is_state: bool,
     /// How far its clock is ahead, in milliseconds.
     pub(super) skew: i64,
-    /// The last offset that is taken, by a record or by a hole.
+    /// The last used offset, by a record or by a hole.
     pub(super) last: Option<u64>,
     /// When its last record was stored.
     pub(super) time: i64,
     pub(super) records: VecDeque<Record>,
-    /// The newest offset that was removed without anything in its place, and when that record was stored.
+    /// The highest offset that was removed without a replacement, and when that record was stored.
     pub(super) trimmed: Option<(u64, i64)>,
 }
 
@@ -36,13 +36,13 @@ impl Partition {
         }
     }
 
-    /// The records behind an offset; all of them behind none.
+    /// The records after an offset; all of them if there is no offset.
     pub(super) fn behind(&self, read: Option<u64>) -> impl Iterator<Item = &Record> {
         let first = self.records.partition_point(|record| read.is_some_and(|read| record.offset <= read));
         self.records.range(first..)
     }
 
-    /// A time that no record up to an offset is younger than.
+    /// A time such that no record up to an offset is younger.
     pub(super) fn not_younger(&self, offset: u64) -> i64 {
         let behind = self.records.partition_point(|record| record.offset <= offset);
         let newest = behind.checked_sub(1).and_then(|at| self.records.get(at)).or_else(|| self.records.get(behind));
@@ -51,7 +51,7 @@ impl Partition {
 }
 
 impl Shape {
-    /// The partitions of a new log, each with whether it holds state alone.
+    /// The partitions of a new log, each with whether it contains only state.
     pub(super) fn partitions(self) -> Vec<(u32, bool)> {
         match self {
             Self::Embedded => vec![(0, false)],
@@ -82,7 +82,7 @@ impl Shape {
     }
 }
 
-/// One of so many partitions, the same in every process.
+/// One of this many partitions, the same in every process.
 fn pick(key: &impl Hash, count: u32) -> u32 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

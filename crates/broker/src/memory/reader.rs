@@ -9,7 +9,7 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// The most records of a batch: few, so that tests see several.
+/// The largest number of records in a batch: few, so that tests see several batches.
 const BATCH: usize = 3;
 
 /// Follows the log.
@@ -28,7 +28,7 @@ impl LogReader {
     fn read(&self) -> Result<Option<(Vec<Record>, Position)>, BrokerError> {
         self.log.ask(|log| {
             log.check(&self.position)?;
-            // The last partition first: nobody may rely on an order between partitions.
+            // The last partition first: no reader may rely on an order between partitions.
             let unread = log.unread(&self.position).pop();
             Ok(unread.map(|partition| log.read(&self.position, partition, BATCH)))
         })

@@ -1,4 +1,4 @@
-//! The contract of all brokers, in each shape, and what is special about each shape.
+//! The contract of all brokers, in each shape, and the differences between the shapes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -132,7 +132,7 @@ fn a_reader_passes_holes_and_starts_where_it_is_asked_to() {
     let (records, read) = log.read(&Position::start(1), 0, 9);
     assert_eq!((ids(&records), read), (vec!["a"], log.head()));
     assert!(log.unread(&log.head()).is_empty());
-    // Nothing lies before the first record, so a position just before it has no entry.
+    // Nothing is before the first record, so a position just before it has no entry.
     assert_eq!(log.window(0, u64::MAX), Position::start(1));
     assert_eq!(log.window(6, u64::MAX), log.head());
 }

@@ -1,4 +1,4 @@
-//! What servers and streams really promise: which of them lose what they have acknowledged; pure.
+//! What servers and streams really guarantee: which of them may lose acknowledged messages; pure.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use crate::condition::{Risk, RiskKind};
 /// A server's version, as far as it is compared.
 type Version = (u64, u64, u64);
 
-/// For how long a server may keep in memory what it has acknowledged: twice the `sync_interval` that it has by default, and
-/// a minute in which a loss is noticed. What it is set to, only its monitoring port tells.
+/// How long a server may keep acknowledged messages only in memory: twice its default `sync_interval`, and a minute
+/// until the loss is noticed. Only the monitoring port returns the configured interval.
 pub(super) const HORIZON: Duration = Duration::from_secs(5 * 60);
 
-/// How soon a loss is noticed, and its server has come back. Where files are written before the answer, versions have
-/// forgotten to do so as they compacted streams (nats-server#8475), and stores are put back by hand.
+/// How soon a loss is noticed and its server is back. Even where files are written before the answer, some versions
+/// forgot to do so during compaction (nats-server#8475), and operators restore stores by hand.
 const NOTICED: Duration = Duration::from_secs(60);
 
-/// The longest that anything is kept for: what a server says may be nonsense.
+/// The longest horizon: a server may return nonsense.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// For how long a server may keep in memory what it has acknowledged if it writes its files at this interval.
+/// How long a server may keep acknowledged messages only in memory if it syncs its files at this interval.
 pub(super) fn horizon_of(sync_interval: Duration) -> Duration {
     sync_interval.saturating_mul(2).saturating_add(NOTICED).min(LONGEST)
 }
@@ -27,7 +27,7 @@ pub(super) fn horizon_of(sync_interval: Duration) -> Duration {
 /// Versions that lose whole streams when they are killed (nats-server#6888).
 const LOSE_STREAMS: (Version, Version) = ((2, 10, 20), (2, 10, 22));
 
-/// Versions whose copies may lose what was acknowledged when they are stopped (nats-server#7594).
+/// Versions whose replicas may lose acknowledged messages when they are stopped (nats-server#7594).
 const LOSE_COPIES: (Version, Version) = ((2, 12, 0), (2, 12, 2));
 
 /// The numbers of a version such as `2.12.1` or `2.12.1-RC.3`.
@@ -41,7 +41,7 @@ fn is_within(version: &str, (first, last): (Version, Version)) -> bool {
     parse(version).is_some_and(|version| (first..=last).contains(&version))
 }
 
-/// Why a server of this version is not used at all.
+/// Why a server of this version is refused.
 pub(super) fn refused_version(version: &str) -> Option<String> {
     is_within(version, LOSE_STREAMS).then(|| {
         format!(
@@ -50,13 +50,13 @@ pub(super) fn refused_version(version: &str) -> Option<String> {
     })
 }
 
-/// Why a stream is not used at all.
+/// Why a stream is refused.
 pub(super) fn refused_mode(config: &Config) -> Option<&'static str> {
-    // Its acknowledgement says nothing: the server may lose what it has acknowledged whenever it is killed.
+    // Its acknowledgement means nothing: the server may lose acknowledged messages whenever it is killed.
     (config.persist_mode == "async").then_some("persist_mode async, which acknowledges what is not kept yet")
 }
 
-/// What makes a stream lose what it has acknowledged.
+/// What makes a stream lose acknowledged messages.
 pub(super) fn risks(name: &str, config: &Config, replicas: usize, version: Option<&str>) -> Vec<Risk> {
     let mut risks = Vec::new();
     let mut risk = |kind, reason: String| risks.push(Risk { kind, reason: format!("stream {name} {reason}") });

@@ -18,13 +18,13 @@ use crate::error::{BrokerError, PublishError};
 use crate::letter::DeadLetter;
 use crate::message::{Message, Stream};
 
-/// What the names of headers begin with that hold a letter's own values.
+/// The prefix of headers that contain a letter's own values.
 const OWN: &str = "Fanfare-Letter-";
 
 /// How often a letter is written while others write letters about the same place.
 const TRIES: usize = 8;
 
-/// Letters that are got at the same time.
+/// Letters that are fetched concurrently.
 const AT_ONCE: usize = 8;
 
 impl Shared {
@@ -35,7 +35,7 @@ impl Shared {
         let subject = self.letter_subject(letter.place());
         let mut headers = headers(&letter, limit);
         headers.insert("Nats-Expected-Stream", self.name(Kind::DeadLetters).as_str());
-        // The first letter stays: this one is stored only if its subject holds none, or one about another record.
+        // The first letter stays: this one is stored only if its subject has none, or one about another record.
         let mut last = 0;
         for _ in 0..TRIES {
             headers.insert("Nats-Expected-Last-Subject-Sequence", last.to_string().as_str());
@@ -107,7 +107,7 @@ impl Shared {
     }
 }
 
-/// The place that a letter's subject ends with.
+/// The place in a letter's subject.
 fn place(subject: &str) -> Option<(u32, u64)> {
     let mut tokens = subject.rsplit('.');
     let offset = tokens.next()?.parse().ok()?;
@@ -118,11 +118,11 @@ fn place(subject: &str) -> Option<(u32, u64)> {
 fn headers(letter: &DeadLetter, limit: usize) -> HeaderMap {
     let message = &letter.message;
     let mut headers = HeaderMap::new();
-    // What the letter says of itself needs less than this.
+    // The letter's own headers need less than this.
     let mut room = limit.saturating_sub(message.body.len()).saturating_sub(16 * 1024);
     for (name, value) in &message.headers {
         let size = name.len() + value.len() + 4;
-        // What no header can be, others may have written; it is not worth a letter that cannot be.
+        // Others may have written what is no valid header; losing it is better than losing the letter.
         let is_name = !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic() && c != b':');
         if is_name && size <= room && !name.starts_with(OWN) {
             room -= size;
@@ -149,7 +149,7 @@ fn headers(letter: &DeadLetter, limit: usize) -> HeaderMap {
     headers
 }
 
-/// A letter of the stream; none of a message that is no letter.
+/// Decodes a letter; none if the message is not one.
 fn letter(parts: Parts) -> Option<DeadLetter> {
     let (partition, offset) = place(&parts.subject)?;
     let (mut headers, _) = own_headers(parts.headers);
@@ -182,12 +182,13 @@ fn letter(parts: Parts) -> Option<DeadLetter> {
     })
 }
 
-/// A value without what ends a header.
+/// A value without the characters that end a header.
 fn plain(value: &str) -> String {
     value.replace(['\r', '\n'], " ")
 }
 
-/// A value as a header carries it unchanged: `%`, control characters, and spaces at its ends are percent-encoded.
+/// Encodes a value so that a header transports it unchanged: `%`, control characters, and spaces at its ends are
+/// percent-encoded.
 fn encoded(value: &str) -> String {
     let last = value.chars().count().saturating_sub(1);
     let mut out = String::with_capacity(value.len());

@@ -1,4 +1,4 @@
-//! The connection: made in the background, again and again, with pauses that grow and are jittered.
+//! The connection: made in the background, retried with growing, jittered pauses.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,30 +13,30 @@ use super::options::{Login, OpenError, Options};
 use super::pause::pause;
 use crate::error::BrokerError;
 
-/// How long one try may take, and how long the first call of all waits for the first try.
+/// How long one attempt may take, and how long the very first call waits for the first attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refusals that callers have not looked at yet; of more the oldest are forgotten, and their callers time out.
+/// Refusals that callers have not seen yet; of more, the oldest are dropped, and their callers time out.
 const REFUSALS: usize = 64;
 
-/// How long a closing connection may take to send what it holds.
+/// How long a closing connection may take to send its pending data.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The oldest server that has what is used here: names for consumers that are not durable.
+/// The oldest usable server: older ones have no names for consumers that are not durable.
 const OLDEST_SERVER: (i64, i64, i64) = (2, 9, 0);
 
-/// How the connection is.
+/// The state of the connection.
 #[derive(Debug, Clone)]
 pub(super) enum Phase {
-    /// Not there; the last reason why.
+    /// Not connected; the last reason.
     Away {
         reason: String,
-        /// The first try has not ended yet.
+        /// The first attempt has not ended yet.
         first: bool,
     },
-    /// The server answers, and will not have us as we are.
+    /// The server answers and refuses this client's configuration.
     Refused(String),
-    /// There. Each connection has a number of its own.
+    /// Connected. Each connection has its own number.
     Connected(u64),
     /// This process has closed it.
     Closed,
@@ -51,7 +51,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Begins to connect.
+    /// Starts to connect.
     pub(super) fn open(options: &Options) -> Result<Self, OpenError> {
         let credentials = read_files(options)?;
         for server in &options.servers {
@@ -73,7 +73,7 @@ impl Link {
         Ok(link)
     }
 
-    /// The client, if it is connected. Waits only for the first try.
+    /// The client, if it is connected. Waits only for the first attempt.
     pub(super) async fn client(&self) -> Result<(Client, u64), BrokerError> {
         let mut phase = self.phase.subscribe();
         let tried = phase.wait_for(|phase| !matches!(phase, Phase::Away { first: true, .. }));
@@ -100,7 +100,7 @@ impl Link {
         client.as_ref().map(|client| client.server_info().version)
     }
 
-    /// Waits until the connection is another one than this, or is none.
+    /// Waits until the connection is lost or replaced.
     pub(super) async fn lost(&self, connection: u64) {
         let mut phase = self.phase.subscribe();
         // The sender lives as long as this borrow.
@@ -117,38 +117,38 @@ impl Link {
         matches!(*self.phase.borrow(), Phase::Closed)
     }
 
-    /// What the server refuses from now on.
+    /// The server's refusals from now on.
     pub(super) fn refusals(&self) -> broadcast::Receiver<Arc<str>> {
         self.refusals.subscribe()
     }
 
-    /// What the server said when it refused the subscription for answers; it says so once for each connection.
+    /// The server's error when it refused the subscription for answers; it sends that once per connection.
     pub(super) fn deaf(&self) -> Option<Arc<str>> {
         self.deaf.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ends everything that waits, sends what was accepted, and closes the connection.
+    /// Ends all waiting calls, sends accepted data, and closes the connection.
     pub(super) async fn close(&self) {
         let Some(client) = self.abandon() else { return };
         let _ = tokio::time::timeout(FLUSH_PATIENCE, client.flush()).await;
-        // Ends the connection also if somebody still holds the client.
+        // Closes the connection even if somebody still holds the client.
         let _ = client.drain().await;
     }
 
-    /// Ends everything that waits; the connection goes with its last user.
+    /// Ends all waiting calls; the connection is closed with its last user.
     pub(super) fn abandon(&self) -> Option<Client> {
         self.phase.send_replace(Phase::Closed);
         self.client.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Keeps the phase up to date with what the client tells.
+/// Updates the phase from the client's events.
 #[derive(Clone)]
 struct Listener {
     phase: watch::Sender<Phase>,
     refusals: broadcast::Sender<Arc<str>>,
     deaf: Arc<Mutex<Option<Arc<str>>>>,
-    /// Whether there is a client; of one that was refused nothing is heard.
+    /// Whether there is a client; a refused one sends no events.
     is_taken: Arc<AtomicBool>,
 }
 
@@ -180,12 +180,12 @@ impl Listener {
     }
 
     fn hear(&self, event: &Event) {
-        // A connection that was not taken, for its server's version, comes and goes without changing why.
+        // A connection that was refused for its server's version opens and closes without changing the reason.
         if !self.is_taken.load(Ordering::Acquire) && matches!(event, Event::Connected | Event::Disconnected) {
             return;
         }
         match event {
-            // The first one is told by who connects, once the client can be found.
+            // The first connection is announced by its own task, once the client can be found.
             Event::Connected => {
                 if matches!(&*self.phase.borrow(), Phase::Away { first: false, .. } | Phase::Refused(_)) {
                     self.connected();
@@ -213,13 +213,13 @@ impl Listener {
     }
 }
 
-/// What the server says if it does not let answers through.
+/// The server's error if it does not let answers through.
 pub(super) const NO_INBOX: &str = "Subscription to \"_INBOX.";
 
 const WRONG_LOGIN: &str = "the NATS server does not accept this login: the user, password, token or credentials file is \
                            wrong, or none is configured";
 
-/// A plain sentence about errors that do not go away by waiting.
+/// A plain sentence for errors that waiting does not fix.
 fn refusal(said: &str) -> Option<String> {
     let lower = said.to_lowercase();
     if lower.contains("authorization violation") || lower.contains("failed signing nonce") {
@@ -233,7 +233,7 @@ fn refusal(said: &str) -> Option<String> {
     None
 }
 
-/// What of the login and the certificates is in files, read once so that a wrong path is told at the start.
+/// Reads login and certificate files once, so that a wrong path is reported at the start.
 fn read_files(options: &Options) -> Result<Option<String>, OpenError> {
     let read = |path: &std::path::Path| {
         let fault = |e: std::io::Error| OpenError::File { path: path.to_owned(), reason: e.to_string() };
@@ -289,7 +289,7 @@ fn client_options(options: &Options, credentials: Option<&str>, listener: &Liste
     client
 }
 
-/// Connects for the first time; from then on the client itself connects again.
+/// Connects for the first time; after that the client itself reconnects.
 async fn connect(
     options: Options,
     credentials: Option<String>,

@@ -1,4 +1,4 @@
-//! Where the log ends, and where its replay window begins.
+//! The end of the log, and the start of its replay window.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{EVENTS, STATE, Shared, time};
 use crate::error::BrokerError;
 use crate::position::Position;
 
-/// A place in one stream: the last sequence that is covered, and a time that nothing covered is younger than.
+/// A place in one stream: the last covered sequence, and a time such that nothing covered is younger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Covered {
     sequence: u64,
@@ -25,7 +25,7 @@ impl Shared {
         Ok(position(&streams, events, state))
     }
 
-    /// The last sequence that each of the two streams has given; needs no right to the stream of dead letters.
+    /// The last sequence assigned in each of the two streams; needs no right to the stream of dead letters.
     pub(super) async fn ends(&self) -> Result<Position, BrokerError> {
         let (events, state) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State))?;
         let ends = [(EVENTS, events.state.last_seq), (STATE, state.state.last_seq)];
@@ -33,7 +33,7 @@ impl Shared {
         Ok(Position::from_parts(incarnation, ends.into_iter().filter(|(_, last)| *last > 0)))
     }
 
-    /// The last message that is there. What was deleted behind it never comes: nobody must wait for it.
+    /// The last stored message. What was deleted after it never arrives, so no reader may wait for it.
     async fn end(&self, kind: Kind, info: &Info) -> Result<Covered, BrokerError> {
         let state = &info.state;
         let whole = state.messages == state.last_seq.saturating_add(1).saturating_sub(state.first_seq);
@@ -71,7 +71,8 @@ impl Shared {
         Ok(Covered { sequence, newest: last.map_or(end.newest, |parts| parts.place.time) })
     }
 
-    /// The sequence before the first message stored at or after a time, as a consumer from there would begin.
+    /// The sequence before the first message stored at or after a time; a consumer from there would start with that
+    /// message.
     async fn before_time(&self, kind: Kind, since: i64) -> Result<u64, BrokerError> {
         #[derive(serde::Deserialize)]
         struct Consumer {
@@ -88,13 +89,13 @@ impl Shared {
         Ok(consumer.delivered.stream_seq)
     }
 
-    /// Makes a consumer that ends by itself when nobody pulls from it.
+    /// Creates a consumer that expires if it is not pulled from.
     pub(super) async fn make_consumer<T: serde::de::DeserializeOwned>(
         &self,
         kind: Kind,
         from: Value,
     ) -> Result<T, Failure> {
-        // Longer than a pull waits, so that one that is waited on never ends.
+        // Longer than a pull waits, so that a consumer in use never expires.
         const IDLE: Duration = Duration::from_secs(90);
         let stream = self.name(kind);
         let name = format!("fanfare-{}", super::pause::random_name());
@@ -113,7 +114,7 @@ impl Shared {
         self.api(&format!("CONSUMER.CREATE.{stream}.{name}"), &wanted).await
     }
 
-    /// Removes a consumer. One that stays ends by itself.
+    /// Removes a consumer. If that fails, it expires.
     pub(super) async fn remove_consumer(&self, kind: Kind, name: &str) {
         if let Ok((client, _)) = self.link.client().await {
             let subject = format!("$JS.API.CONSUMER.DELETE.{}.{name}", self.name(kind));
@@ -122,7 +123,7 @@ impl Shared {
     }
 }
 
-/// A partition of which nothing is covered has no entry.
+/// A partition with nothing covered has no entry.
 fn position(streams: &Streams, events: Covered, state: Covered) -> Position {
     let parts = [(EVENTS, events), (STATE, state)].into_iter().filter(|(_, covered)| covered.sequence > 0);
     let newest = parts.clone().map(|(_, covered)| covered.newest).max().unwrap_or(0);

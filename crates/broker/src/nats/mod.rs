@@ -1,11 +1,11 @@
 //! NATS JetStream as the broker.
 //!
-//! Partition 0 is the stream of events, partition 1 the stream of state, which keeps the newest record of each
-//! subject; dead letters have a stream of their own, and so has what nodes say of themselves. An offset is a sequence of its stream. A replay window holds at
-//! most so many records of each of the two streams.
+//! Partition 0 is the stream of events, partition 1 the stream of state, which keeps the newest record of each subject.
+//! Dead letters and nodes' records have streams of their own. An offset is a sequence of its stream. The record limit
+//! of a replay window applies to each of the two streams.
 //!
-//! The servers may be away when a [`Nats`] is opened and at any time later: it connects in the background, again and
-//! again with growing, jittered pauses, and says `Unavailable` meanwhile.
+//! The servers may be unreachable when a [`Nats`] is opened and at any later time. It connects in the background, with
+//! growing, jittered pauses, and returns `Unavailable` meanwhile.
 
 mod checked;
 mod durability;
@@ -71,8 +71,7 @@ struct Shared {
 }
 
 impl Nats {
-    /// Begins to connect. Fails only for what is wrong with the options themselves; must be called within a tokio
-    /// runtime.
+    /// Starts to connect. Fails only if the options themselves are wrong; must be called within a tokio runtime.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
         let link = Link::open(&options)?;

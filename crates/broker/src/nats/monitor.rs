@@ -1,4 +1,4 @@
-//! Asks the monitoring ports of NATS servers how often files are synced to disk, which clients are not told.
+//! Asks the monitoring ports of NATS servers how often files are synced to disk, which clients cannot find out.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use serde::Deserialize;
 
 use super::durability::{HORIZON, horizon_of};
 
-/// How long a server may take.
+/// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The most bytes of an answer that are read.
+/// The largest part of an answer that is read, in bytes.
 const MOST: usize = 1024 * 1024;
 
-/// How often a server syncs what it has acknowledged.
+/// How often a server syncs acknowledged messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sync {
     /// Before each acknowledgement.
     Always,
-    /// Once in a while.
+    /// At this interval.
     Every(Duration),
-    /// Unknown, and why.
+    /// Unknown, with the reason.
     Unknown(String),
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Sync {
     }
 }
 
-/// `/jsz`, as far as it is needed.
+/// The needed part of `/jsz`.
 #[derive(Deserialize)]
 struct JetStream {
     config: Option<Settings>,
@@ -57,12 +57,12 @@ struct Settings {
     sync_always: bool,
 }
 
-/// A URL that cannot be that of a monitoring port; it is not repeated, as it may hold a password.
+/// Not the URL of a monitoring port; the error does not repeat it, because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`monitor` is not an http or https URL without a login")]
 pub struct NotMonitor;
 
-/// Reads the URL of a monitoring port.
+/// Parses the URL of a monitoring port.
 ///
 /// # Errors
 /// [`NotMonitor`].
@@ -72,13 +72,13 @@ pub fn url(text: &str) -> Result<Url, NotMonitor> {
     if is_sound { Ok(url) } else { Err(NotMonitor) }
 }
 
-/// Asks all servers at once; the answers are in their order.
+/// Asks all servers concurrently; the answers are in their order.
 pub async fn ask_all(servers: &[Url]) -> Vec<Sync> {
     join_all(servers.iter().map(async |url| ask(url).await.unwrap_or_else(Sync::Unknown))).await
 }
 
-/// For how long servers that say this may still lose what they have acknowledged. One that does not say it counts as one
-/// with NATS's defaults.
+/// How long servers with these answers may still lose acknowledged messages. An unknown one counts as having NATS's
+/// default.
 #[must_use]
 pub fn horizon(servers: &[Sync]) -> Duration {
     let of = |server: &Sync| match server {
@@ -107,7 +107,7 @@ async fn ask(server: &Url) -> Result<Sync, String> {
     told(&body)
 }
 
-/// The value in an answer.
+/// Reads the value in an answer.
 fn told(body: &[u8]) -> Result<Sync, String> {
     let read: Result<JetStream, _> = serde_json::from_slice(body);
     let settings = read.map_err(|_| "its answer is none of a NATS server".to_owned())?.config;

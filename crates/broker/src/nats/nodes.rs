@@ -1,4 +1,4 @@
-//! What nodes say of themselves: a stream of its own, with one subject for each thing that one of them says.
+//! Nodes' records: a stream of its own, with one subject for each name of a node.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::error::{BrokerError, PublishError};
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::token;
 
-/// What is said, where it is too long for the subject.
+/// The header of a name that is too long for the subject.
 const LONG: &str = "fanfare-what";
 
-/// For how long a removal stays, on servers that let a message expire: longer than a reader may be behind that is not
-/// opened anew.
+/// How long a removal stays, on servers that let a message expire: longer than a reader may be behind without being
+/// reopened.
 const REMOVAL_LIFE: &str = "1h";
 
 impl Shared {
@@ -53,7 +53,7 @@ fn subject(prefix: &str, record: &NodeRecord) -> String {
     subject
 }
 
-/// What a message says; none of one that no node has written.
+/// Decodes a message; none if no node has written it.
 fn record(parts: Parts) -> Option<NodeRecord> {
     let mut tokens = parts.subject.rsplit('.');
     let (what, node) = (tokens.next()?, tokens.next()?);
@@ -61,11 +61,11 @@ fn record(parts: Parts) -> Option<NodeRecord> {
     Some(NodeRecord { node: token::value(node, None)?, what: token::value(what, long)?, body: parts.body })
 }
 
-/// Reads what is told.
+/// Reads nodes' records.
 pub(super) struct Told {
     shared: Arc<Shared>,
     batches: Batches<Option<NodeRecord>>,
-    /// The last message that was there at the beginning, until it was read.
+    /// The last message that existed at the start, until it was read.
     begun: Option<u64>,
     ended: Option<BrokerError>,
 }
@@ -99,7 +99,7 @@ impl NodeReader for Told {
             match received {
                 Some(Ok(batch)) => {
                     if self.begun.is_some_and(|begun| batch.through >= begun) {
-                        // Told by the next call.
+                        // Returned by the next call.
                         self.begun = Some(0);
                     }
                     let records: Vec<NodeRecord> = batch.items.into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! How to get into the servers, and how streams are made.
+//! How to reach the servers, and how streams are created.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use crate::limits::Limits;
 
-/// A connection to NATS servers. Each value has a default; servers on their default port need none.
+/// The options of a connection. Each value has a default; servers on their default port need none.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The servers, as `host:port`, `nats://host:port` or `tls://host:port`; any of them will do.
+    /// The servers, as `host:port`, `nats://host:port` or `tls://host:port`; one reachable server is enough.
     pub servers: Vec<String>,
-    /// What the names of the streams begin with; default `fanfare`.
+    /// The prefix of the streams' names; default `fanfare`.
     pub prefix: String,
-    /// What the servers call this connection; default `fanfare`.
+    /// The name of this connection at the server; default `fanfare`.
     pub name: String,
-    /// Who this process is to the servers.
+    /// How this process authenticates.
     pub login: Login,
-    /// Encryption, whatever the servers offer; without it a connection is encrypted if a server demands it.
+    /// Require encryption; otherwise a connection is encrypted if a server requires it.
     pub tls: Option<Tls>,
-    /// The servers that keep each stream that is made, 1 to 5; default 1.
+    /// The replicas of each created stream, 1 to 5; default 1.
     pub replicas: usize,
-    /// Whether what may lose acknowledged messages is refused, not only told; default no.
+    /// Whether a risk to lose acknowledged messages is refused instead of only reported; default no.
     pub strict: bool,
-    /// Whether streams that are missing are made; default yes.
+    /// Whether missing streams are created; default yes.
     pub create: bool,
-    /// How long the stream of events keeps a record, if it is made here; default 24 hours.
+    /// How long the stream of events keeps a record, if it is created here; default 24 hours.
     pub retention_age: Duration,
-    /// How many bytes the stream of events keeps, if it is made here; default 1 GiB, 0 means no limit.
+    /// How many bytes the stream of events keeps, if it is created here; default 1 GiB, 0 means no limit.
     pub retention_bytes: u64,
-    /// How long the same id is stored only once, if the streams are made here; default 10 minutes.
+    /// How long an id is remembered for de-duplication, if the streams are created here; default 10 minutes.
     pub dedup: Duration,
     /// The replay window: the stream of events must keep records at least that long; default 10 minutes.
     pub window: Duration,
@@ -37,11 +37,11 @@ pub struct Options {
     pub limits: Limits,
     /// How long the answer to a request may take; default 5 seconds.
     pub request_timeout: Duration,
-    /// How long a reader rides over an outage before it says so; default 5 seconds.
+    /// How long a reader bridges an outage before it reports it; default 5 seconds.
     pub patience: Duration,
-    /// Records that a reader asks for at once; default 512.
+    /// Records that a reader requests at once; default 512.
     pub batch_records: usize,
-    /// Bytes that a reader asks for at once; default 1 MiB, always at least twice the largest message of the server.
+    /// Bytes that a reader requests at once; default 1 MiB, always at least twice the largest message of the server.
     pub batch_bytes: usize,
 }
 
@@ -69,10 +69,10 @@ impl Default for Options {
     }
 }
 
-/// Who a process is to the servers.
+/// How a process authenticates.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Nobody in particular.
+    /// Without a login.
     Nobody,
     /// A file with a JWT and its seed, as `nsc` writes it.
     CredentialsFile(PathBuf),
@@ -89,7 +89,7 @@ pub enum Login {
     Nkey(String),
 }
 
-// Secrets are in no log.
+// Secrets must not appear in a log.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,7 +105,7 @@ impl fmt::Debug for Login {
 /// Certificates of an encrypted connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificates of those who may vouch for a server; those of the system if absent.
+    /// The certificates of authorities that may sign a server's certificate; those of the system if absent.
     pub ca_file: Option<PathBuf>,
     /// This process's own certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
@@ -117,7 +117,7 @@ pub enum OpenError {
     /// A value that cannot be used.
     #[error("{0}")]
     Invalid(String),
-    /// A file that cannot be read or does not hold what it must.
+    /// A file that cannot be read or has the wrong content.
     #[error("{path}: {reason}", path = path.display())]
     File {
         /// The file.

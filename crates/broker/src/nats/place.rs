@@ -1,4 +1,4 @@
-//! Whether a place is one of the stream as it is now.
+//! Whether a place is from the current stream.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,21 +8,21 @@ use super::streams::{Info, Kind};
 use super::wire::{self, Parts};
 use crate::error::BrokerError;
 
-/// A place to read from, found to be one of the stream.
+/// A place to read from, checked against the stream.
 #[derive(Debug, Clone)]
 pub(super) struct StartPlace {
     pub(super) kind: Kind,
     pub(super) after: u64,
-    /// When the stream was made.
+    /// When the stream was created.
     pub(super) created: String,
-    /// The time and a hash of the id of the record at `after`, if it was read here.
+    /// The time and a hash of the id of the record at `after`, if this process read it.
     pub(super) known: Option<(i64, u64)>,
     /// Nothing at or before `after` is younger; 0 if unknown.
     pub(super) newest: i64,
 }
 
 impl Shared {
-    /// Whether a place is one of the stream as it is, and everything behind it is still there.
+    /// Whether a place is from the current stream, and everything after it is still stored.
     pub(super) async fn check_place(&self, from: &StartPlace, info: &Info) -> Result<(), Stopped> {
         same_stream(from, info)?;
         let other = |reason: String| Err(Stopped::Ended(BrokerError::OtherIncarnation { reason }));
@@ -36,7 +36,7 @@ impl Shared {
         if from.after == 0 {
             return Ok(());
         }
-        // Deleted, replaced or trimmed, nothing can be compared.
+        // If the record was deleted, replaced or trimmed, it cannot be compared.
         let Some(found) = self.stored(from.kind, from.after).await.map_err(stopped)? else { return Ok(()) };
         let time = found.place.time;
         let same = from.known.is_none_or(|known| known == (time, id_hash(&found)));
@@ -47,7 +47,7 @@ impl Shared {
     }
 }
 
-/// A hash of the message's id, to be compared within this process alone.
+/// A hash of the message's id; comparable only within this process.
 pub(super) fn id_hash(parts: &Parts) -> u64 {
     let id = parts.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wire::ID));
     let mut hasher = DefaultHasher::new();
@@ -55,7 +55,7 @@ pub(super) fn id_hash(parts: &Parts) -> u64 {
     hasher.finish()
 }
 
-/// Whether the stream is still the one that the place is in.
+/// Whether the stream is still the one of this place.
 pub(super) fn same_stream(from: &StartPlace, info: &Info) -> Result<(), Stopped> {
     if from.created == info.created {
         return Ok(());

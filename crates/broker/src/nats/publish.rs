@@ -1,4 +1,4 @@
-//! Publishing, and what became of it.
+//! Publishing, and its outcomes.
 
 use serde::Deserialize;
 
@@ -8,11 +8,11 @@ use super::{Shared, partition, subject, wire};
 use crate::error::{BrokerError, PublishError};
 use crate::message::{Message, Published, Stream};
 
-/// How long a stream keeps what removes a state, on servers that let a message expire. Readers that were away longer
-/// read the state anew anyway.
+/// How long a stream keeps a tombstone, on servers that let a message expire. Readers that were away for longer read
+/// all state again anyway.
 const TOMBSTONE_LIFE: &str = "168h";
 
-/// The server's word that a message is stored.
+/// The server's acknowledgement that a message is stored.
 #[derive(Debug, Deserialize)]
 struct Ack {
     seq: u64,
@@ -30,7 +30,7 @@ impl Shared {
             Stream::State => Kind::State,
         };
         let mut headers = wire::headers(&message);
-        // Another stream may have taken the subject meanwhile.
+        // Another stream may have taken over the subject meanwhile.
         headers.insert("Nats-Expected-Stream", self.name(kind).as_str());
         if message.is_tombstone() && expires {
             headers.insert("Nats-TTL", TOMBSTONE_LIFE);
@@ -43,7 +43,7 @@ impl Shared {
         Ok(Published { partition, offset: ack.seq, duplicate: ack.duplicate, conflicting })
     }
 
-    /// Stores a message for which everything is prepared.
+    /// Stores a fully prepared message.
     async fn store(
         &self,
         subject: &str,
@@ -54,7 +54,7 @@ impl Shared {
         asked.and_then(|answer| parse::<Ack>(subject, &answer)).map_err(|failure| self.outcome(subject, failure))
     }
 
-    /// Stores a message whose answer does not matter but for its faults.
+    /// Stores a message whose acknowledgement does not matter, only its failure.
     pub(super) async fn store_plain(
         &self,
         subject: &str,
@@ -65,11 +65,11 @@ impl Shared {
         parse::<Ack>(subject, &answer).map(|_| ())
     }
 
-    /// A failure as one of publishing.
+    /// Converts a failure into an error of publishing.
     pub(super) fn outcome(&self, subject: &str, failure: Failure) -> PublishError {
         match failure {
             Failure::NotSent(error) => not_stored(error),
-            // Without answers no other subject fares better.
+            // If answers do not arrive, no other subject works either.
             Failure::Forbidden(said) if self.link.deaf().is_some() => PublishError::NotStored(said),
             Failure::Forbidden(said) => PublishError::Refused(said),
             Failure::Nobody => {
@@ -87,9 +87,9 @@ impl Shared {
         }
     }
 
-    /// Whether the server takes a message of that size.
+    /// Whether the server accepts a message of this size.
     async fn check_size(&self, message: &Message, subject: &str) -> Result<(), PublishError> {
-        // What a header needs beyond its name and value, and what is added to those of the message.
+        // What a header costs beyond its name and value, and the headers that are added to the message's own.
         const PER_HEADER: usize = 4;
         const OWN_HEADERS: usize = 160;
         let limit = self.max_payload().await.map_err(not_stored)?;
@@ -101,12 +101,12 @@ impl Shared {
         Ok(())
     }
 
-    /// The largest message that the server takes, headers included.
+    /// The largest message that the server accepts, headers included.
     pub(super) async fn max_payload(&self) -> Result<usize, BrokerError> {
         self.link.client().await.map(|(client, _)| client.max_payload())
     }
 
-    /// Whether the record stored first with this id is another one. False if it cannot be told any more.
+    /// Whether the first record stored with this id is another one. False if that can no longer be determined.
     async fn differs(&self, kind: Kind, sequence: u64, message: &Message) -> bool {
         match self.stored(kind, sequence).await {
             Ok(Some(parts)) => {

@@ -1,7 +1,7 @@
 //! One subscription to a stream: a consumer of its own, from which messages are pulled.
 //!
-//! Pulled, not pushed: a reader never holds more than it asked for, and one that wants ten records for a resume is not
-//! sent megabytes. Two pulls are out at any time, so that the server never waits for the next.
+//! Pulled, not pushed: a reader never buffers more than it requested, and one that wants ten records for a resume is
+//! not sent megabytes. Two pulls are always pending, so that the server never waits for the next.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use super::request::{Failure, refusal_of};
 use super::streams::Kind;
 use super::wire::Place;
 
-/// How long the server keeps a pull waiting.
+/// How long the server keeps a pull pending.
 const PULL_LIFE: Duration = Duration::from_secs(30);
 
-/// How often the server says that it is there, while there is nothing to give.
+/// How often the server sends a heartbeat while it has no messages.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Silence after which the consumer counts as lost: three heartbeats.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Pulls that are out at the same time.
+/// The number of concurrent pulls.
 const PULLS: usize = 2;
 
-/// Bytes of a pull never grow beyond this: the largest message that any server can be set to take.
+/// The upper bound for a pull's bytes: the largest message that any server can be configured to accept.
 const LARGEST_PULL: usize = 160 << 20;
 
-/// A subscription that gives messages in order, without a gap.
+/// A subscription that returns messages in order, without a gap.
 pub(super) struct Pulling {
     kind: Kind,
     client: Client,
     pub(super) connection: u64,
     consumer: String,
-    /// Where pulls are sent.
+    /// The subject for pulls.
     subject: String,
     inbox: String,
     subscriber: Subscriber,
@@ -49,30 +49,30 @@ pub(super) struct Pulling {
     pulls: u64,
     records: usize,
     bytes: usize,
-    /// The consumer's own count of what it has given.
+    /// The consumer's own count of delivered messages.
     given: u64,
-    /// What the server had to give when the consumer was made.
+    /// The number of messages that the server had when the consumer was created.
     pub(super) pending: u64,
 }
 
-/// A pull that is out.
+/// A pending pull.
 struct Out {
     number: u64,
     left: usize,
 }
 
-/// A message that came.
+/// A received message.
 pub(super) struct Came {
     pub(super) place: Place,
-    /// How many messages the server has behind this one.
+    /// The number of messages that the server has after this one.
     pub(super) pending: u64,
     pub(super) message: Message,
 }
 
-/// Why nothing more comes.
+/// Why the subscription ended.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// Something that another subscription may not meet.
+    /// A fault that another subscription may not meet.
     Away(String),
     /// This login may not pull.
     Refused(String),
@@ -83,7 +83,7 @@ fn away<T>(reason: impl Into<String>) -> Result<T, Lost> {
 }
 
 impl Pulling {
-    /// Makes a consumer of what lies strictly after a sequence.
+    /// Creates a consumer of everything after a sequence.
     pub(super) async fn open(shared: &Shared, kind: Kind, after: u64) -> Result<Self, Failure> {
         #[derive(Deserialize)]
         struct Consumer {
@@ -138,7 +138,7 @@ impl Pulling {
         }
     }
 
-    /// The next message, if it is here already.
+    /// The next message, if it has arrived already.
     pub(super) fn next_now(&mut self) -> Result<Option<Came>, Lost> {
         while let Some(Some(message)) = self.subscriber.next().now_or_never() {
             if let Some(came) = self.take(message)? {
@@ -148,7 +148,7 @@ impl Pulling {
         Ok(None)
     }
 
-    /// Sends pulls until enough are out.
+    /// Sends pulls until enough are pending.
     pub(super) async fn pull(&mut self) -> Result<(), Lost> {
         while self.out.len() < PULLS {
             let request = json!({
@@ -162,7 +162,7 @@ impl Pulling {
             let inbox = format!("{}.{number}", self.inbox);
             let sent = self.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await;
             sent.or_else(|e| away(e.to_string()))?;
-            // Counted once it is sent: a call that is given up sends it again.
+            // Counted after it was sent: a cancelled call sends it again.
             self.pulls += 1;
             self.out.push_back(Out { number, left: self.records });
         }
@@ -190,12 +190,12 @@ impl Pulling {
         Ok(Some(Came { place, pending, message }))
     }
 
-    /// What the server says about a pull.
+    /// Handles the server's status for a pull.
     fn told(&mut self, status: StatusCode, message: &Message) -> Result<(), Lost> {
         let said = message.description.as_deref().unwrap_or_default();
         let ended = match status.as_u16() {
             100 => return Ok(()),
-            // Timed out or, in a race of the first pull with the consumer, nothing there.
+            // Timed out, or there was nothing yet: the first pull races with the consumer.
             404 | 408 => true,
             409 => said.contains("MaxBytes") || said.contains("Batch Completed"),
             _ => false,
@@ -206,14 +206,14 @@ impl Pulling {
         let number = message.subject.rsplit('.').next().and_then(|number| number.parse::<u64>().ok());
         let Some(at) = self.out.iter().position(|out| Some(out.number) == number) else { return Ok(()) };
         let out = self.out.remove(at);
-        // One that could not give a single message was too small.
+        // The pull was too small for a single message.
         if said.contains("Exceeds MaxBytes") && out.is_some_and(|out| out.left == self.records) {
             self.bytes = self.bytes.saturating_mul(2).min(LARGEST_PULL);
         }
         Ok(())
     }
 
-    /// What the subject for an acknowledgement says:
+    /// Parses the subject for an acknowledgement:
     /// `$JS.ACK.[domain.account.]stream.consumer.delivered.sequence.given.time.pending[.random]`.
     fn place(&self, reply: &str) -> Option<(Place, u64, u64)> {
         let rest = reply.strip_prefix("$JS.ACK.")?;

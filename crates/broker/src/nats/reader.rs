@@ -1,4 +1,4 @@
-//! A reader of the log: both streams, each followed by a task of its own.
+//! A reader of the log: one task follows each of the two streams.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// Reads both streams, or the state that was there at its beginning.
+/// Reads both streams, or only the state that existed at its start.
 pub(super) struct LogReader {
     shared: Arc<Shared>,
     position: Position,
@@ -25,7 +25,7 @@ pub(super) struct LogReader {
 }
 
 impl LogReader {
-    /// Reads strictly after a position, which must be one of the log and still kept.
+    /// Reads strictly after a position, which must be from this log and still stored.
     pub(super) async fn open(shared: &Arc<Shared>, after: &Position) -> Result<Self, BrokerError> {
         let streams = shared.streams().await?;
         if after.incarnation() != streams.incarnation() {
@@ -50,7 +50,7 @@ impl LogReader {
         })
     }
 
-    /// Reads the state that is there.
+    /// Reads the existing state.
     pub(super) async fn state(shared: &Arc<Shared>) -> Result<Self, BrokerError> {
         let streams = shared.streams().await?;
         let position = Position::start(streams.incarnation());
@@ -119,7 +119,7 @@ impl Reader for LogReader {
             match received {
                 Some(Ok(batch)) => {
                     let records = self.pass(partition, batch);
-                    // An empty batch says that all state was read; a hole in it does not.
+                    // An empty batch means that all state was read; one for a hole does not.
                     if self.until == Until::Forever || !records.is_empty() {
                         return Ok(records);
                     }

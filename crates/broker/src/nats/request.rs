@@ -10,14 +10,14 @@ use tokio::sync::broadcast;
 use super::{Shared, link};
 use crate::error::BrokerError;
 
-/// Why a request has no good answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It was not sent, or nobody was there to take it.
+    /// It was not sent, or there was no responder.
     NotSent(BrokerError),
     /// The server does not allow it.
     Forbidden(String),
-    /// Nobody listens on the subject.
+    /// No responder listens on the subject.
     Nobody,
     /// It may have been done.
     Unknown(String),
@@ -25,7 +25,7 @@ pub(super) enum Failure {
     Fault(Fault),
 }
 
-/// What the server says is wrong.
+/// The server's description of the error.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Fault {
     pub(super) code: u16,
@@ -35,19 +35,19 @@ pub(super) struct Fault {
     pub(super) description: String,
 }
 
-/// The server's number for: there is no such stream.
+/// The server's error code: the stream does not exist.
 pub(super) const STREAM_NOT_FOUND: u64 = 10059;
-/// The server's number for: a stream of that name is there already.
+/// The server's error code: a stream with that name exists.
 pub(super) const STREAM_NAME_IN_USE: u64 = 10058;
-/// The server's number for: the files of a stream cannot be made, for instance since old ones are just removed.
+/// The server's error code: a stream's files cannot be created, for instance because old ones are being removed.
 pub(super) const STORE_NOT_MADE: u64 = 10049;
-/// The server's number for: another stream takes some of these subjects.
+/// The server's error code: another stream has some of these subjects.
 pub(super) const SUBJECTS_OVERLAP: u64 = 10065;
-/// The server's number for: there is no such message.
+/// The server's error code: the message does not exist.
 pub(super) const NO_MESSAGE: u64 = 10037;
-/// The server's number for: the subject holds another last message than expected.
+/// The server's error code: the subject's last message is not the expected one.
 pub(super) const WRONG_LAST_SEQUENCE: u64 = 10071;
-/// The server's number for: the message is larger than the stream takes.
+/// The server's error code: the message is larger than the stream accepts.
 pub(super) const TOO_LARGE: u64 = 10054;
 const JETSTREAM_NOT_ENABLED: [u64; 2] = [10076, 10039];
 
@@ -59,7 +59,7 @@ enum Answer<T> {
 }
 
 impl Failure {
-    /// The failure as one of reading.
+    /// Converts the failure into an error of reading.
     pub(super) fn into_broker_error(self) -> BrokerError {
         match self {
             Self::NotSent(error) => error,
@@ -81,7 +81,7 @@ impl Failure {
 const NO_JETSTREAM: &str = "JetStream does not answer; it may not be enabled on the NATS server";
 
 impl Shared {
-    /// Asks the JetStream API.
+    /// Sends a request to the JetStream API.
     pub(super) async fn api<T: DeserializeOwned>(
         &self,
         subject: &str,
@@ -100,7 +100,7 @@ impl Shared {
         self.link.client().await.is_ok_and(|(client, _)| !client.server_info().jetstream)
     }
 
-    /// Sends a request and waits for its answer, for the server's refusal, or for the end of the connection.
+    /// Sends a request and waits for its answer, for the server's refusal, or for the loss of the connection.
     pub(super) async fn ask(&self, subject: &str, headers: Option<HeaderMap>, body: Bytes) -> Result<Bytes, Failure> {
         let (client, connection) = self.link.client().await.map_err(Failure::NotSent)?;
         let mut refusals = self.link.refusals();
@@ -132,7 +132,7 @@ fn failure(error: RequestError) -> Failure {
     }
 }
 
-/// An answer in JSON.
+/// Parses a JSON answer.
 pub(super) fn parse<T: DeserializeOwned>(subject: &str, answer: &[u8]) -> Result<T, Failure> {
     match serde_json::from_slice(answer) {
         Ok(Answer::Good(good)) => Ok(good),
@@ -147,7 +147,7 @@ fn deaf(said: &str) -> String {
 
 /// Waits until the server refuses something that the request needs: its subject, or the inbox for its answer.
 ///
-/// The server says so beside the request, which then gets no answer at all.
+/// The server reports that outside the request, which then gets no answer at all.
 pub(super) async fn refusal_of(refusals: &mut broadcast::Receiver<std::sync::Arc<str>>, subject: &str) -> String {
     let quoted = format!("\"{subject}\"");
     loop {

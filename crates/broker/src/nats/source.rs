@@ -1,4 +1,5 @@
-//! What reads one stream: a task that follows it through every loss of the connection, and gives batches in order.
+//! A task that reads one stream: it follows the stream through every loss of the connection, and returns batches in
+//! order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,52 +15,53 @@ use super::wire::{Parts, Place, pairs};
 use super::{Shared, pause};
 use crate::error::BrokerError;
 
-/// Batches that wait for the reader. Together with the pulls that are out this bounds a reader's memory.
+/// Batches that wait for the reader. Together with the pending pulls this bounds a reader's memory.
 const BATCHES: usize = 2;
 
-/// Losses of the connection without a record in between, after which the next record is looked at by itself: it may
-/// be one that the client cannot parse and hangs up on.
+/// After this many losses of the connection without a record in between, the next record is fetched by itself: it may
+/// be one that the client cannot parse and disconnects on.
 const SUSPICIOUS: u32 = 3;
 
-/// A subscription that has lasted longer without a record was a good one: the server was heard.
+/// A subscription that lasted longer than this without a record was a good one: the server sent heartbeats.
 const LASTING: Duration = Duration::from_secs(10);
 
-/// For how long nothing may come of a stream that has more. Then it is looked at again: all of that may be removed.
+/// How long nothing may arrive from a stream that has more. Then it is checked again: all of that may have been
+/// removed.
 const LATE: Duration = Duration::from_secs(3);
 
-/// Records of one stream, and how far they go.
+/// Records of one stream, and the position after them.
 #[derive(Debug)]
 pub(super) struct Batch<T> {
     pub(super) items: Vec<T>,
-    /// Everything up to here was given, or is not there.
+    /// Everything up to here was returned, or does not exist.
     pub(super) through: u64,
     /// The time of the last record.
     pub(super) newest: i64,
 }
 
-/// Why a source gives no batch.
+/// Why a source returns no batch.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// The server is away. The source goes on trying.
+    /// The server is unreachable. The source keeps trying.
     Away(String),
-    /// What comes next was removed; this is the last sequence that is gone.
+    /// The next records were removed; this is the last removed sequence.
     Trimmed(u64),
     /// Any other reason; the source has ended.
     Ended(BrokerError),
 }
 
-/// What comes out of a source; none after [`Until::CaughtUp`] was reached.
+/// The output of a source; none after [`Until::CaughtUp`] was reached.
 pub(super) type Batches<T> = mpsc::Receiver<Result<Batch<T>, Stopped>>;
 
 /// How far a source reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
     Forever,
-    /// To what was there when it began.
+    /// Up to the last message at its start.
     CaughtUp,
 }
 
-/// Makes what a reader gives of a message.
+/// Converts a message into what the reader returns.
 type Make<T> = fn(Parts) -> T;
 
 pub(super) struct Source<T> {
@@ -68,23 +70,23 @@ pub(super) struct Source<T> {
     checked: Option<Info>,
     until: Until,
     make: Make<T>,
-    /// The last sequence of the stream when the consumer was made.
+    /// The last sequence of the stream when the consumer was created.
     end: u64,
-    /// What the consumer had behind the last message that it gave.
+    /// The number of messages that the consumer had after the last delivered one.
     pending: u64,
     losses: u32,
 }
 
 enum Next {
-    /// Nobody reads any more, or all was read.
+    /// The reader is gone, or everything was read.
     Done,
     Again(String),
 }
 
 impl<T: Send + 'static> Source<T> {
-    /// Begins to read.
+    /// Starts to read.
     ///
-    /// With a stream that was just found to hold the place, it is not compared again.
+    /// If the stream was just checked against the place, it is not compared again.
     pub(super) fn spawn(
         shared: &Arc<Shared>,
         from: StartPlace,
@@ -111,7 +113,7 @@ impl<T: Send + 'static> Source<T> {
                 Ok(pulling) => {
                     let (began, place) = (Instant::now(), self.from.after);
                     let ended = self.follow(pulling, &to).await;
-                    // A subscription that gave nothing and did not last is as good as none.
+                    // A subscription that returned nothing and did not last counts as a failed attempt.
                     if self.from.after > place || began.elapsed() > LASTING.max(self.shared.options.patience) {
                         (away, attempt) = (None, 0);
                     }
@@ -159,7 +161,7 @@ impl<T: Send + 'static> Source<T> {
         self.subscribe().await
     }
 
-    /// Compares the stream with the place, makes a consumer, and looks once more that the stream is still the same.
+    /// Compares the stream with the place, creates a consumer, and checks once more that the stream is still the same.
     async fn subscribe(&mut self) -> Result<Pulling, Stopped> {
         let info = match self.checked.take() {
             Some(info) => info,
@@ -177,7 +179,7 @@ impl<T: Send + 'static> Source<T> {
         Ok(pulling)
     }
 
-    /// Gives what comes until the subscription is lost.
+    /// Returns what arrives until the subscription is lost.
     async fn follow(
         &mut self,
         mut pulling: Pulling,
@@ -185,7 +187,7 @@ impl<T: Send + 'static> Source<T> {
     ) -> Result<Next, Stopped> {
         self.pending = pulling.pending;
         if self.pending == 0 {
-            // Nothing behind the place is there, though there may have been.
+            // Nothing after the place exists now, though it may have existed.
             let through = match self.empty_through(self.from.after).await {
                 Ok(through) => through,
                 Err(Stopped::Away(reason)) => return self.again(Lost::Away(reason), pulling).await,
@@ -244,7 +246,7 @@ impl<T: Send + 'static> Source<T> {
         Next::Done
     }
 
-    /// A batch of what is here.
+    /// A batch of what has arrived.
     async fn gather(&mut self, first: Came, pulling: &mut Pulling) -> Result<(Batch<T>, Option<Lost>), Stopped> {
         let options = &self.shared.options;
         let (most, most_bytes) = (options.batch_records, options.batch_bytes);
@@ -253,11 +255,11 @@ impl<T: Send + 'static> Source<T> {
         let mut lost = None;
         let mut came = Some(first);
         while let Some(Came { place, pending, message }) = came.take() {
-            // A server that forgot where a consumer was gives again what was given.
+            // A server that lost the consumer's progress delivers messages again.
             if place.offset > self.from.after {
                 match self.check_hole(place.offset).await {
                     Ok(()) => {}
-                    // What came before the hole must not be lost with it; who subscribes again finds it again.
+                    // The records before the hole must not be lost with it; the next subscription finds the hole again.
                     Err(Stopped::Away(reason)) => {
                         lost = Some(Lost::Away(reason));
                         break;
@@ -275,7 +277,7 @@ impl<T: Send + 'static> Source<T> {
                 batch.newest = place.time;
                 (self.from.after, self.pending) = (place.offset, pending);
                 if pending == 0 {
-                    // With nothing behind it, what the stream's end counted beyond it is not there.
+                    // If nothing follows, the sequences up to the stream's end do not exist.
                     match self.empty_through(place.offset).await {
                         Ok(through) => self.from.after = through,
                         Err(stopped) => lost = Some(Lost::Away(stopped.into_error().to_string())),
@@ -297,10 +299,10 @@ impl<T: Send + 'static> Source<T> {
         Ok((batch, lost))
     }
 
-    /// How far nothing is there behind a sequence, once the consumer has said that it has nothing behind it.
+    /// The last sequence after which nothing exists, once the consumer has reported that it has nothing left.
     ///
     /// In a cluster the consumer may be on a server that does not have the end of the stream yet, so the stream's
-    /// leader has the last word.
+    /// leader decides.
     async fn empty_through(&self, sequence: u64) -> Result<u64, Stopped> {
         if self.end <= sequence {
             return Ok(sequence);
@@ -315,8 +317,8 @@ impl<T: Send + 'static> Source<T> {
         self.from.newest = parts.place.time;
     }
 
-    /// Whether the next record follows. Skipped sequences may be deleted events; but if the stream begins behind them they were removed
-    /// before they were read.
+    /// Whether the next record follows directly. Skipped sequences may be deleted events; but if the stream starts
+    /// after them, they were removed before they were read.
     async fn check_hole(&self, next: u64) -> Result<(), Stopped> {
         if self.from.kind != Kind::Events || next <= self.from.after + 1 {
             return Ok(());
@@ -330,7 +332,7 @@ impl<T: Send + 'static> Source<T> {
         Ok(())
     }
 
-    /// Gets the next record by itself, in a form that every client can parse.
+    /// Fetches the next record by itself, in a form that every client can parse.
     async fn step_over(&mut self, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) -> Result<(), Stopped> {
         let info = self.shared.stream(self.from.kind).await.map_err(stopped)?;
         self.shared.check_place(&self.from, &info).await?;
@@ -342,13 +344,13 @@ impl<T: Send + 'static> Source<T> {
         self.passed(&parts);
         self.from.after = through;
         let batch = Batch { newest: parts.place.time, items: vec![(self.make)(parts)], through };
-        // Who no longer listens is noticed by who called.
+        // If the receiver is gone, the caller notices.
         let _ = to.send(Ok(batch)).await;
         Ok(())
     }
 }
 
-/// An error of a question as the end of a source, or as one to try again.
+/// Converts an error of a request: it ends the source, or it is tried again.
 pub(super) fn stopped(error: BrokerError) -> Stopped {
     match error {
         BrokerError::Unavailable(reason) => Stopped::Away(reason),
@@ -361,7 +363,7 @@ fn parts(place: Place, message: Message) -> Parts {
     Parts { place, subject: message.subject.into_string(), headers, body: message.payload }
 }
 
-/// How long a first batch of a short read may take.
+/// How long the first batch of a short read may take.
 pub(super) const SHORT_READ: Duration = Duration::from_secs(30);
 
 impl Stopped {

@@ -1,4 +1,4 @@
-//! One stored message, got by its sequence or as the last of its subject.
+//! One stored message, fetched by its sequence or as the last of its subject.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +30,7 @@ struct Raw {
 }
 
 impl Shared {
-    /// The message at a sequence, if it is there.
+    /// The message at a sequence, if it exists.
     pub(super) async fn stored(&self, kind: Kind, sequence: u64) -> Result<Option<Parts>, BrokerError> {
         self.get(kind, &json!({ "seq": sequence })).await
     }
@@ -45,7 +45,7 @@ impl Shared {
         self.get(kind, &json!({ "seq": sequence, "next_by_subj": self.subjects(kind) })).await
     }
 
-    /// The record at a place of the log, if it is still kept.
+    /// The record at a place of the log, if it is still stored.
     pub(super) async fn record_at(&self, partition: u32, offset: u64) -> Result<Option<Record>, BrokerError> {
         if offset == 0 {
             return Ok(None);
@@ -57,7 +57,7 @@ impl Shared {
         let answer: Answer = match self.api(&format!("STREAM.MSG.GET.{}", self.name(kind)), which).await {
             Ok(answer) => answer,
             Err(failure) if failure.is(NO_MESSAGE) => return Ok(None),
-            // A server says so in this way if there never was a message.
+            // A server answers this if there never was a message.
             Err(Failure::Fault(fault)) if fault.code == 404 && fault.err_code != super::request::STREAM_NOT_FOUND => {
                 return Ok(None);
             }
@@ -74,8 +74,8 @@ impl Shared {
     }
 }
 
-/// The headers of a stored message. Others may have written them: what is no text or no header is read as well as it
-/// can be.
+/// The headers of a stored message. Others may have written them: invalid text and invalid headers are read as far as
+/// possible.
 fn headers(raw: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(raw);
     let lines = text.split("\r\n").skip(1).filter(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! The four streams: what they must be, whether they are, and making those that are missing.
+//! The four streams: their requirements, their check, and creating the missing ones.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Events,
     State,
     DeadLetters,
-    /// What nodes say of themselves.
+    /// The nodes' records.
     Nodes,
 }
 
@@ -32,26 +32,26 @@ impl Kind {
     }
 }
 
-/// What the server says about a stream.
+/// The server's description of a stream.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Info {
     pub(super) config: Config,
-    /// When the stream was made, as the server writes it.
+    /// When the stream was created, as the server writes it.
     pub(super) created: String,
     pub(super) state: State,
-    /// The server's clock; servers before 2.10 do not tell it.
+    /// The server's clock; servers before 2.10 do not send it.
     #[serde(default)]
     ts: String,
 }
 
 impl Info {
-    /// The server's time in milliseconds, or this process's if the server does not tell.
+    /// The server's time in milliseconds, or this process's if the server does not send it.
     pub(super) fn now(&self) -> i64 {
         if self.ts.is_empty() { time::now() } else { time::milliseconds(&self.ts) }
     }
 }
 
-/// How a stream is configured, as far as it matters here.
+/// The needed part of a stream's configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Config {
@@ -66,11 +66,11 @@ pub(super) struct Config {
     pub(super) discard: String,
     pub(super) allow_msg_ttl: bool,
     pub(super) num_replicas: usize,
-    /// Servers before 2.12 know no other than their default.
+    /// Servers before 2.12 have only their default.
     pub(super) persist_mode: String,
 }
 
-/// What a stream holds.
+/// The content of a stream.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct State {
@@ -78,7 +78,7 @@ pub(super) struct State {
     pub(super) first_seq: u64,
     pub(super) last_seq: u64,
     pub(super) last_ts: String,
-    /// The subjects that were asked for, with their number of messages.
+    /// The requested subjects, with their numbers of messages.
     pub(super) subjects: Option<HashMap<String, u64>>,
 }
 
@@ -89,9 +89,9 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// Which life of the log this is: another one if either stream was made anew.
+    /// The incarnation of the log: it changes if either stream is recreated.
     pub(super) fn incarnation(&self) -> u64 {
-        // FNV-1a, since the number must be the same in every version of this program.
+        // FNV-1a, because the number must be the same in every version of this program.
         let bytes = self.events.created.bytes().chain([b'/']).chain(self.state.created.bytes());
         bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
@@ -123,7 +123,7 @@ impl Shared {
         }
     }
 
-    /// Both streams of the log as they are now, checked, and made if they were missing.
+    /// Both streams of the log as they are now, checked, and created if they were missing.
     pub(super) async fn streams(&self) -> Result<Streams, BrokerError> {
         let letters = async {
             if !self.checked.letters.load(Ordering::Acquire) {
@@ -137,7 +137,7 @@ impl Shared {
         Ok(Streams { events, state })
     }
 
-    /// Looks once at the streams that messages go to. True if a removed state may expire.
+    /// Checks the streams of the log once. True if a tombstone may expire.
     pub(super) async fn check_publishing(&self) -> Result<bool, BrokerError> {
         if !self.checked.publishing.load(Ordering::Acquire) {
             let (_, state) = tokio::try_join!(self.stream(Kind::Events), self.stream(Kind::State))?;
@@ -147,7 +147,7 @@ impl Shared {
         Ok(self.checked.expiry.load(Ordering::Acquire))
     }
 
-    /// Looks once at the nodes' own stream. True if what is taken back may expire.
+    /// Checks the nodes' stream once. True if a removal may expire.
     pub(super) async fn check_nodes(&self) -> Result<bool, BrokerError> {
         if !self.checked.nodes.load(Ordering::Acquire) {
             let nodes = self.stream(Kind::Nodes).await?;
@@ -157,16 +157,16 @@ impl Shared {
         Ok(self.checked.nodes_expire.load(Ordering::Acquire))
     }
 
-    /// Forgets what was found: a stream that nobody finds any more may come back as another one.
+    /// Forgets the check: a stream that is gone may come back with other settings.
     pub(super) fn check_again(&self) {
         self.checked.publishing.store(false, Ordering::Release);
         self.checked.letters.store(false, Ordering::Release);
         self.checked.nodes.store(false, Ordering::Release);
     }
 
-    /// One stream, checked, and made if it was missing.
+    /// Checks one stream, and creates it if it was missing.
     pub(super) async fn stream(&self, kind: Kind) -> Result<Info, BrokerError> {
-        // Looked at before the question: others may make the stream between its answer and now.
+        // Read before the request: others may create the stream between its answer and now.
         let was_there = self.checked.was_seen(kind);
         let found = self.info(kind, &Value::Null).await;
         let info = match found {
@@ -180,7 +180,7 @@ impl Shared {
         };
         self.checked.seen(kind);
         self.check(kind, &info.config)?;
-        // A server that was changed behind the connection may be another version than the first.
+        // A server that was replaced behind the connection may have another version than the first.
         let version = self.link.version();
         if let Some(refused) = version.as_deref().and_then(durability::refused_version) {
             return Err(BrokerError::Refused(refused));
@@ -236,7 +236,7 @@ impl Shared {
         }
     }
 
-    /// The streams that take some of these subjects, in words.
+    /// Describes the streams that have some of these subjects.
     async fn streams_of(&self, subjects: &str) -> String {
         #[derive(Deserialize)]
         struct Names {
@@ -283,8 +283,8 @@ impl Shared {
                 }
             }
             Kind::DeadLetters => {
-                // Not "discard new per subject": with it a full stream would take no letter any more. The first
-                // letter about a record stays because each is written only where there is none.
+                // Not "discard new per subject": a full stream would then refuse all letters. The first letter about a
+                // record stays because each is written only if there is none.
                 wanted["max_msgs_per_subject"] = 1.into();
                 wanted["max_msgs"] = LETTERS_KEPT.into();
             }
@@ -305,7 +305,7 @@ impl Shared {
         }
     }
 
-    /// Compares a stream with what it must be.
+    /// Compares a stream with its requirements.
     fn check(&self, kind: Kind, config: &Config) -> Result<(), BrokerError> {
         let name = self.name(kind);
         let refused = |has: String, right: String| {

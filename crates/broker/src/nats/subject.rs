@@ -1,16 +1,16 @@
 //! Subjects: `events.{org}.{service}.{Event}` and `state.{org}.{service}.{Event}.{key}`.
 //!
 //! Each part is a token in which every character outside `[A-Za-z0-9-]` is percent-encoded, so that no part can be a
-//! wildcard or reach into another. `_` stands for no org. A part that would be too long is its hash; the value then
-//! stands in a header.
+//! wildcard or match another's subjects. `_` means no org. A part that would be too long is replaced by its hash; its
+//! value is then in a header.
 
 use crate::message::{Message, Stream};
 use crate::token::{self, NO_ORG};
 
-/// What the subjects of events begin with.
+/// The prefix of events' subjects.
 pub(super) const EVENTS: &str = "events";
 
-/// What the subjects of state begin with.
+/// The prefix of state's subjects.
 pub(super) const STATE: &str = "state";
 
 /// The subject of a message that has passed the limits.
@@ -37,7 +37,7 @@ pub(super) fn of(message: &Message) -> String {
     subject
 }
 
-/// What headers say of parts that are too long for a subject.
+/// The headers of parts that are too long for a subject.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Long<'a> {
     pub(super) org: Option<&'a str>,
@@ -68,8 +68,8 @@ pub(super) fn has_no_empty_part(topic: &str) -> bool {
     topic.split('.').all(|part| !part.is_empty())
 }
 
-/// What a token stands for. One that nobody writes so stays as it is: rights are given by subject, so two subjects must
-/// not name the same org.
+/// The value of a token. A token that is not canonical stays as it is: rights are given by subject, so two subjects
+/// must not name the same org.
 fn value(token: &str, long: Option<&str>) -> String {
     token::value(token, long).unwrap_or_else(|| token.to_owned())
 }

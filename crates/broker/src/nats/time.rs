@@ -1,9 +1,9 @@
-//! Times as the server writes them, and as it wants them written.
+//! Times in the server's notation.
 
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 
-/// Milliseconds since the epoch of a time in RFC 3339; 0 for what is none.
+/// Milliseconds since the epoch of a time in RFC 3339; 0 if it is not one.
 pub(super) fn milliseconds(text: &str) -> i64 {
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
     parsed.map_or(0, |time| i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(0))

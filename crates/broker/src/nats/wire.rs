@@ -1,4 +1,4 @@
-//! A message as NATS carries it, and back.
+//! A message as NATS transports it, and back.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -10,16 +10,16 @@ use crate::token;
 /// The header of the de-duplication id.
 pub(super) const ID: &str = "Nats-Msg-Id";
 
-/// The org, where it is too long for the subject.
+/// The org, if it is too long for the subject.
 const LONG_ORG: &str = "fanfare-org";
 
-/// The key, where it is too long for the subject.
+/// The key, if it is too long for the subject.
 const LONG_KEY: &str = "fanfare-key";
 
-/// Names that mean something to the server. A message may not bring its own, and a record does not show them.
+/// Header names with a meaning for the server. A message may not have them, and a record does not show them.
 const RESERVED: &str = "nats-";
 
-/// Whether the server would take a header for its own.
+/// Whether the server would interpret a header.
 pub(super) fn is_reserved(name: &str) -> bool {
     name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
@@ -40,7 +40,7 @@ pub(super) fn headers(message: &Message) -> HeaderMap {
     headers
 }
 
-/// A place in a stream and when it was taken.
+/// A place in a stream, and when it was assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) partition: u32,
@@ -48,7 +48,7 @@ pub(super) struct Place {
     pub(super) time: i64,
 }
 
-/// What a record is made of.
+/// The parts of a record.
 pub(super) struct Parts {
     pub(super) place: Place,
     pub(super) subject: String,
@@ -58,7 +58,7 @@ pub(super) struct Parts {
 
 /// The headers that are not the server's, in the order of their names, and the id.
 ///
-/// The client's map has no order; sorted, a record is the same whoever reads it.
+/// The client's map has no order; sorted, a record is the same for every reader.
 pub(super) fn own_headers(headers: Vec<(String, String)>) -> (Vec<(String, String)>, Option<String>) {
     let mut id = None;
     let mut own = Vec::with_capacity(headers.len());
@@ -89,7 +89,7 @@ pub(super) fn record(parts: Parts) -> Record {
     let long = |named: &str| headers.iter().find(|(name, _)| name == named).map(|(_, value)| value.as_str());
     let (org, topic, key) = subject::parse(stream, &subject, Long { org: long(LONG_ORG), key: long(LONG_KEY) });
     let (headers, id) = own_headers(headers);
-    // A message that others have published may have no id; its place is one.
+    // A foreign message may have no id; its place becomes its id.
     let id = id.unwrap_or_else(|| format!("seq-{}", place.offset));
     let message = Message { stream, org, topic, key, id, headers, body };
     Record { partition: place.partition, offset: place.offset, time: place.time, message }

@@ -1,4 +1,4 @@
-//! Whether a log can be written, by what became of the last write: for brokers that do not know by themselves.
+//! Whether a log can be written, derived from the last write: for brokers that do not know by themselves.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::condition::Writes;
 use crate::error::PublishError;
 
-/// For how long a failed write tells something. Who has something to write tries again sooner.
+/// How long a failed write counts. A client with something to write tries again sooner.
 const TELLS: Duration = Duration::from_secs(60);
 
-/// What became of the last write that says something of the log as a whole.
+/// The outcome of the last write that is conclusive for the whole log.
 #[derive(Debug, Default)]
 pub(super) struct LastWrite(Mutex<Last>);
 
@@ -22,12 +22,12 @@ enum Last {
 }
 
 impl LastWrite {
-    /// Notes a write and its failure, if it is one.
+    /// Notes a write, and its failure if it is one.
     pub(super) fn note(&self, failure: Option<&PublishError>, now: Instant) {
         let last = match failure {
             None => Last::Stored,
             Some(PublishError::NotStored(reason) | PublishError::Unknown(reason)) => Last::Failed(now, reason.clone()),
-            // A right, or the message itself: others may be stored.
+            // A missing right, or the message itself: others may be stored.
             Some(PublishError::Refused(_) | PublishError::Invalid(_) | PublishError::TooLarge { .. }) => return,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;

@@ -1,8 +1,8 @@
-//! A broker whose readers are looked after: one that stands still while its broker answers is opened anew.
+//! A broker that watches its readers: one that stands still while the broker answers is reopened.
 //!
-//! A client library may wait for something that never comes, for instance after a server was killed. Its reader then
-//! gives nothing and says nothing. Whatever the library is, there is one sign of it: the head of the log is beyond the
-//! reader, and stays so.
+//! A client library may wait for something that never arrives, for instance after a server was killed. Its reader then
+//! returns neither records nor errors. Whatever the library is, there is one sign of it: the head of the log is beyond
+//! the reader, and stays there.
 
 mod last_write;
 mod reader;
@@ -27,10 +27,10 @@ use crate::message::{Message, Published, Record};
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
-/// Told of each reader that was stuck.
+/// Called for each reader that was stuck.
 pub type Told = Arc<dyn Fn(Stuck) + Send + Sync>;
 
-/// A broker whose readers are opened anew when they are stuck.
+/// A broker whose stuck readers are reopened.
 #[derive(Clone)]
 pub struct Watched {
     broker: Arc<dyn Broker>,
@@ -40,7 +40,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Watches the readers of this broker; tells of each that was stuck.
+    /// Watches the readers of this broker; calls back for each that was stuck.
     pub fn new(broker: Arc<dyn Broker>, told: impl Fn(Stuck) + Send + Sync + 'static) -> Self {
         Self { broker, patience: Patience::default(), told: Arc::new(told), writes: Arc::default() }
     }

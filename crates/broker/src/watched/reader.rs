@@ -1,4 +1,4 @@
-//! A reader that is looked after while it is waited for.
+//! A reader that is watched while its caller waits for it.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::error::BrokerError;
 use crate::message::Record;
 use crate::position::Position;
 
-/// How long the broker may take to say how far the log goes.
+/// How long the broker may take to return the end of the log.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// What is read.
@@ -27,15 +27,15 @@ pub(super) enum Kind {
 pub(super) struct WatchedReader {
     watched: Watched,
     kind: Kind,
-    /// None while it has to be opened anew.
+    /// None while it must be reopened.
     reader: Option<Box<dyn Reader>>,
-    /// Where the reader was that has to be opened anew.
+    /// The position of the reader that must be reopened.
     position: Position,
     standstill: Standstill,
     question: Option<Question>,
 }
 
-/// A question to the broker that is not answered yet.
+/// A pending request to the broker.
 struct Question(JoinHandle<Result<Position, BrokerError>>);
 
 impl Drop for Question {
@@ -59,7 +59,7 @@ impl WatchedReader {
         })));
     }
 
-    /// What the broker's answer says of the reader.
+    /// Evaluates the broker's answer.
     fn judge(&mut self, answer: Result<Position, BrokerError>) -> Option<Stuck> {
         let now = Instant::now();
         match (answer, self.kind) {

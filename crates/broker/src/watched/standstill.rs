@@ -1,17 +1,18 @@
-//! When a reader that gives nothing is called stuck; pure, with the time as an argument.
+//! When a reader that returns nothing counts as stuck; pure, with the time as an argument.
 
 use std::time::{Duration, Instant};
 
 use crate::position::Position;
 
-/// How long a reader may be silent, and how often it is then looked after.
+/// How long a reader may be silent, and how often it is then checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// How long a reader gives nothing until the broker is asked whether there is more; and between two such questions.
+    /// How long a reader returns nothing before the broker is asked for its end; and the interval between such
+    /// requests.
     pub quiet: Duration,
-    /// How long more may be there, and nothing of it come, until the reader is stuck.
+    /// How long the broker may have more that does not arrive, before the reader counts as stuck.
     pub behind: Duration,
-    /// What `behind` grows to, by doubling, while reading anew does not help either: records may be slow to come.
+    /// The bound up to which `behind` doubles while reopening does not help: records may be slow to arrive.
     pub longest: Duration,
 }
 
@@ -21,26 +22,26 @@ impl Default for Patience {
     }
 }
 
-/// A reader that gave nothing, though its broker has more and answers.
+/// A reader that returned nothing, though its broker has more and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stuck {
-    /// For how long nothing came.
+    /// How long nothing arrived.
     pub silent: Duration,
-    /// How many places the broker has beyond the reader, holes among them.
+    /// How many places the broker has after the reader, including holes.
     pub behind: u64,
 }
 
-/// Watches one reader: what it gives, and what its broker answers meanwhile.
+/// Watches one reader: what it returns, and the broker's answers meanwhile.
 ///
-/// Only time in which the reader is waited for counts. The broker must have been seen to have more for the whole of
-/// [`Patience::behind`]: a process that stood still itself looks first.
+/// Only the time in which a caller waits for the reader counts. The broker must have had more for the whole of
+/// [`Patience::behind`]: a process that was paused checks first.
 #[derive(Debug)]
 pub(super) struct Standstill {
     patience: Patience,
     silent_since: Instant,
     behind_since: Option<Instant>,
     next_question: Instant,
-    /// How often it was read anew since something came.
+    /// How often it was reopened since something arrived.
     reopened: u32,
 }
 
@@ -50,7 +51,7 @@ impl Standstill {
         Self { patience, silent_since: now, behind_since: None, next_question, reopened: 0 }
     }
 
-    /// The reader is waited for from now on: what was before is not its silence.
+    /// The caller waits for the reader from now on: the time before is not its silence.
     pub(super) fn waited_for(&mut self, now: Instant) {
         if self.behind_since.is_none() {
             self.silent_since = now;
@@ -58,23 +59,23 @@ impl Standstill {
         }
     }
 
-    /// Something came.
+    /// Something arrived.
     pub(super) fn moved(&mut self, now: Instant) {
         *self = Self::new(self.patience, now);
     }
 
-    /// When to ask the broker how far the log goes.
+    /// When to ask the broker for the end of the log.
     pub(super) fn next_question(&self) -> Instant {
         self.next_question
     }
 
-    /// The broker gave no answer, or the reader said that it is away: then silence is no fault of the reader.
+    /// The broker gave no answer, or the reader reported it as unreachable: then silence is not the reader's fault.
     pub(super) fn unanswered(&mut self, now: Instant) {
         self.behind_since = None;
         self.next_question = now + self.patience.quiet;
     }
 
-    /// The broker has so many places that the reader has not come to.
+    /// The broker has this many places that the reader has not reached.
     pub(super) fn answered(&mut self, behind: u64, now: Instant) -> Option<Stuck> {
         self.next_question = now + self.patience.quiet;
         if behind == 0 {
@@ -86,7 +87,7 @@ impl Standstill {
         (now.saturating_duration_since(since) >= self.patience()).then_some(Stuck { silent, behind })
     }
 
-    /// The log is read anew.
+    /// The reader is reopened.
     pub(super) fn reopened(&mut self, now: Instant) {
         let reopened = self.reopened.saturating_add(1);
         *self = Self { reopened, ..Self::new(self.patience, now) };
@@ -98,15 +99,15 @@ impl Standstill {
     }
 }
 
-/// How many places a log has beyond a position. A position of another log is behind wherever it is: it has to be
-/// opened to be told so.
+/// How many places a log has after a position. A position of another log is always behind: the log must be reopened to
+/// report that.
 pub(super) fn behind(head: &Position, read: &Position) -> u64 {
     if head.incarnation() != read.incarnation() {
         return 1;
     }
     let beyond = |&(partition, offset): &(u32, u64)| match read.offset(partition) {
         Some(read) => offset.saturating_sub(read),
-        // Offsets begin with 0 or 1, by broker.
+        // Offsets start with 0 or 1, depending on the broker.
         None => offset.max(1),
     };
     head.offsets().iter().map(beyond).fold(0, u64::saturating_add)
@@ -159,7 +160,7 @@ mod tests {
     fn a_process_that_stood_still_looks_before_it_judges() {
         let (mut reader, at) = begin();
         assert_eq!(reader.answered(3, at(600)), None);
-        // Nor does it count what its caller did meanwhile.
+        // The time that its caller spends elsewhere does not count either.
         let (mut reader, at) = begin();
         reader.waited_for(at(600));
         assert_eq!(reader.next_question(), at(602));

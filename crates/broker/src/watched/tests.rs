@@ -1,4 +1,4 @@
-//! Readers that fall silent, as those of a client library do that waits for something that never comes.
+//! Readers that fall silent, like those of a client library that waits for something that never arrives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::message::{Message, Published, Record, Stream};
 use crate::node_record::{NodeReader, NodeRecord};
 use crate::position::Position;
 
-/// A broker whose first readers fall silent after so many batches, for ever. It answers all the same.
+/// A broker whose first readers fall silent forever after this many batches. The broker still answers.
 pub(crate) struct Deaf {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) after: usize,
@@ -111,7 +111,7 @@ fn message(stream: Stream, id: &str) -> Message {
     }
 }
 
-/// Reads a log through readers that fall silent: nothing is missing, nothing comes twice, and each is told.
+/// Reads a log through readers that fall silent: nothing is missing, nothing is returned twice, and each is reported.
 pub(crate) async fn readers_that_fall_silent_are_reopened(broker: Arc<dyn Broker>, patience: Patience) {
     const SILENT: usize = 3;
     let deaf = Arc::new(Deaf { broker: Arc::clone(&broker), after: 1, readers: AtomicUsize::new(SILENT) });

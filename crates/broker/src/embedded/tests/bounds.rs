@@ -1,4 +1,4 @@
-//! Retention, windows and letters: what goes, what stays, and in which order.
+//! Retention, windows and letters: what is removed, what stays, and in which order.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn bytes_are_bounded_under_constant_load() {
     for n in 0..200 {
         publish(&log, &format!("e{n}")).await;
     }
-    // About 120 bytes each; nobody asked for trimming.
+    // About 120 bytes each; no test asks for trimming.
     let kept = everything(&log).await.len();
     assert!((10..20).contains(&kept), "{kept} records of 120 bytes are kept");
 }

@@ -1,4 +1,4 @@
-//! A clock that was ahead once: nothing is forgotten by it, now or after a restart.
+//! A clock that was ahead once: nothing is removed because of it, now or after a restart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,7 @@ use crate::embedded::{Clock, Embedded, Options, Window};
 
 const HOUR: i64 = 3_600_000;
 
-/// A machine: what its clock says, and how long it runs.
+/// A machine: its clock's time, and how long it has run.
 #[derive(Clone, Default)]
 struct Machine(Arc<[AtomicI64; 2]>);
 
@@ -35,7 +35,7 @@ impl Machine {
         }
     }
 
-    /// Its clock jumps, and no time passes.
+    /// Its clock jumps, but no time passes.
     fn jump(&self, milliseconds: i64) {
         self.0[0].fetch_add(milliseconds, Ordering::SeqCst);
     }
@@ -70,7 +70,7 @@ async fn a_clock_that_was_ahead_once_empties_nothing() {
     publish(&log, "after a restart").await;
     log.trim().await;
     assert_eq!(everything(&log).await.len(), 23);
-    // What is really old goes.
+    // Records that are really old are removed.
     machine.pass(25 * HOUR);
     publish(&log, "a day later").await;
     log.trim().await;

@@ -33,7 +33,7 @@ mod from_memory {
     crate::contract_suite!(folder(Options::default()));
 }
 
-/// Nothing fits into memory and batches are small, so that every read goes to the file.
+/// The memory tail is empty and batches are small, so that every read goes to the file.
 mod from_the_file {
     use super::*;
 

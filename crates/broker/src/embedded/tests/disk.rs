@@ -14,7 +14,7 @@ use redb::{BackendError, Database, DatabaseError, StorageBackend};
 
 use crate::embedded::folder::Opener;
 
-/// How long a sync is held, and waited for, at most.
+/// How long a sync is held or waited for, at most.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ struct Gate {
     waiting: usize,
 }
 
-/// What the disk holds for sure, and what it may or may not hold.
+/// What the disk has stored for certain, and what it may have.
 #[derive(Debug, Default)]
 struct Image {
     synced: Vec<u8>,
@@ -54,17 +54,17 @@ impl Disk {
         self.0.full.store(full, Ordering::SeqCst);
     }
 
-    /// Every sync fails, after the writes went well.
+    /// Every sync fails, after its writes succeeded.
     pub(super) fn set_unsyncable(&self, unsyncable: bool) {
         self.0.unsyncable.store(unsyncable, Ordering::SeqCst);
     }
 
-    /// Lets no sync end until `release`.
+    /// Holds every sync until `release`.
     pub(super) fn hold_syncs(&self) {
         self.0.gate.lock().expect("gate").held = true;
     }
 
-    /// Waits until a sync has begun that is held.
+    /// Waits until a held sync has begun.
     pub(super) fn wait_for_held_sync(&self) {
         let gate = self.0.gate.lock().expect("gate");
         let waited = self.0.moved.wait_timeout_while(gate, PATIENCE, |gate| gate.waiting == 0);
@@ -76,8 +76,7 @@ impl Disk {
         self.0.moved.notify_all();
     }
 
-    /// What a power failure would leave at this moment: all that was synced, and of the writes
-    /// after that those that `keep` says.
+    /// What a power failure would leave now: everything that was synced, and those later writes that `keep` selects.
     pub(super) fn after_power_failure(&self, mut keep: impl FnMut() -> bool) -> Vec<u8> {
         let image = self.0.image.lock().expect("image");
         let mut left = image.synced.clone();
@@ -156,7 +155,7 @@ impl StorageBackend for Backend {
         while gate.held {
             gate.waiting += 1;
             self.disk.moved.notify_all();
-            // Not for ever: a test that failed releases nothing, and the log waits when it is dropped.
+            // With a time-out: a test that failed releases nothing, and the log waits when it is dropped.
             gate = self.disk.moved.wait_timeout(gate, PATIENCE).expect("gate").0;
             gate.held &= held_since.elapsed() < PATIENCE;
             gate.waiting -= 1;
@@ -165,7 +164,7 @@ impl StorageBackend for Backend {
         if self.disk.unsyncable.load(Ordering::SeqCst) {
             return Err(io::Error::other("the disk does not sync"));
         }
-        // The file itself need not be synced: the image stands for the disk.
+        // The file itself needs no sync: the image stands for the disk.
         let mut image = self.disk.image.lock().expect("image");
         let image = &mut *image;
         for write in image.pending.drain(..) {

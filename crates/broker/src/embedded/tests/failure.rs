@@ -1,4 +1,4 @@
-//! Disks that are full, slow or without power: what was answered must hold.
+//! Disks that are full, slow or without power: acknowledged records must survive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ async fn a_full_disk_refuses_and_serves_again_when_there_is_room() {
 
     disk.set_full(true);
     let refused = log.publish(event("b")).await.expect_err("no room");
-    // With the file closed after the failure it cannot be checked, so the outcome is not known.
+    // After the failure the file is closed and cannot be checked, so the outcome is unknown.
     assert!(matches!(refused, PublishError::Unknown(_)), "{refused}");
     let refused = log.publish(event("c")).await.expect_err("no room");
     assert!(matches!(refused, PublishError::NotStored(_)), "{refused}");
@@ -117,7 +117,7 @@ async fn a_failed_sync_is_never_answered_as_stored() {
     let failed = log.publish(event("b")).await.expect_err("no sync");
     assert!(matches!(failed, PublishError::Unknown(_)), "{failed}");
     disk.set_unsyncable(false);
-    // The same id again: stored now, or found stored; never twice.
+    // The same id again: stored now, or found as a duplicate; never twice.
     publish_patiently(&log, "b").await;
     publish_patiently(&log, "c").await;
     let all = everything(&log).await;
@@ -125,9 +125,9 @@ async fn a_failed_sync_is_never_answered_as_stored() {
     assert_eq!(offsets(&all), [1, 2, 3]);
 }
 
-/// Cuts the power at many moments under load, every other time in the midst of a commit. All that
-/// was answered before, and all that a reader saw before, is in what is left, whichever of the
-/// unsynced writes reached the disk.
+/// Cuts the power at many moments under load, every other time in the middle of a commit. Everything that was
+/// acknowledged before, and everything that a reader saw before, must still be there, whichever of the unsynced writes
+/// reached the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_and_visible_records_survive_a_power_failure() {
     let mut random = Random::new(7);

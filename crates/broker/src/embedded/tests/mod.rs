@@ -20,7 +20,7 @@ use crate::message::{Message, Published, Record, Stream};
 use crate::position::Position;
 
 impl Embedded {
-    /// Trims all that may go now.
+    /// Trims everything that may be removed now.
     async fn trim(&self) {
         let (answer, done) = oneshot::channel();
         self.queue.push(Job::Trim(answer)).expect("there is room");
@@ -55,7 +55,7 @@ impl Hand {
     }
 }
 
-/// Numbers that are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -87,7 +87,7 @@ async fn publish(log: &Embedded, id: &str) -> Published {
     log.publish(event(id)).await.expect("published")
 }
 
-/// All records that the log still has, at least up to the head of now.
+/// All records that the log still has, at least up to the current head.
 async fn everything(log: &Embedded) -> Vec<Record> {
     let head = log.head().await.expect("a head");
     let mut position = oldest(log).await;
@@ -103,7 +103,7 @@ async fn everything(log: &Embedded) -> Vec<Record> {
     records
 }
 
-/// The position just before the oldest record that is kept.
+/// The position just before the oldest stored record.
 async fn oldest(log: &Embedded) -> Position {
     let head = log.head().await.expect("a head");
     let start = Position::start(head.incarnation());

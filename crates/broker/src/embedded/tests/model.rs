@@ -1,4 +1,4 @@
-//! Random work on a log, compared with a simple model in memory.
+//! Random operations on a log, compared with a simple model in memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,16 +50,16 @@ fn any_work() -> impl Strategy<Value = Work> {
     ]
 }
 
-/// All that was ever published, and what must be left of it.
+/// Everything that was ever published, and what must be left of it.
 #[derive(Default)]
 struct Model {
     records: Vec<Record>,
-    /// The offset of the oldest record kept, as the log last told it.
+    /// The offset of the oldest stored record, as the log last reported it.
     oldest: u64,
     ids: BTreeMap<String, u64>,
     state: BTreeMap<(Option<String>, Option<String>), Record>,
     last_time: i64,
-    /// The furthest that the clock ever was.
+    /// The latest time that the clock ever showed.
     furthest: i64,
 }
 
@@ -124,8 +124,8 @@ struct Run {
     hand: Hand,
     log: Embedded,
     model: Model,
-    /// Whether the log was opened again: time that passed while it was closed, or that it had not stored by then, does not
-    /// count for the age of what is protected.
+    /// Whether the log was reopened: time that passed while it was closed, or that it had not stored by then, does not
+    /// count for the protected age.
     reopened: bool,
 }
 
@@ -203,12 +203,12 @@ impl Run {
                 return;
             }
             Some(first) => {
-                // Trimming for want of room forgets the id as well, and so does trimming at a time
-                // from which the clock went back.
+                // Trimming by size removes the id as well, and so does trimming at a time from which the clock went
+                // back.
                 let forgotten = self.model.known(&message.id, self.model.furthest).is_none();
                 assert!(first < self.model.oldest || forgotten, "{first} must be known");
             }
-            // Ids are forgotten by a clock of their own, which may be behind.
+            // Ids are removed by a clock of their own, which may be behind.
             None if answer.duplicate => {
                 assert_eq!(self.model.record(answer.offset).message.id, message.id);
                 return;
@@ -219,7 +219,7 @@ impl Run {
         self.model.store(message, now);
     }
 
-    /// Trimming runs in the background: takes over how far it is, if it may be there.
+    /// Trimming runs in the background: takes over its progress, if that is valid.
     async fn look(&mut self) {
         let found = oldest(&self.log).await.offset(0).unwrap_or(0) + 1;
         assert!(found >= self.model.oldest, "trimmed records came back");
@@ -227,7 +227,7 @@ impl Run {
     }
 
     async fn compare(&mut self) {
-        // With nothing left to trim the log stands still.
+        // Once nothing is left to trim, the log stands still.
         self.log.trim().await;
         self.look().await;
         let kept = &self.model.records[usize::try_from(self.model.oldest - 1).expect("small")..];

@@ -1,4 +1,4 @@
-//! What can be wrong with a folder, and how it is said.
+//! Faults of a folder, and how they are reported.
 
 use std::fs;
 use std::path::Path;
@@ -142,7 +142,7 @@ async fn a_restored_copy_refuses_positions_from_after_the_copy() {
     }
 }
 
-/// Damage at any place gives an error or goes unnoticed, but never ends the process.
+/// Damage at any place causes an error or goes unnoticed, but never ends the process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn damage_never_panics() {
     let folder = TempDir::new().expect("a folder");

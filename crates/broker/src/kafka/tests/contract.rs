@@ -23,7 +23,7 @@ impl Fixture for Topics {
     }
 
     fn abilities(&self) -> Abilities {
-        // The idempotent producer drops what it sends twice itself, and knows no ids.
+        // The idempotent producer drops its own duplicates, and knows no ids.
         Abilities { deduplicates: false, tells_conflicts: false }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::BrokerError;
 use crate::kafka::Options;
 use crate::position::Position;
 
-/// A server with a certificate of an authority of its own.
+/// A server with a certificate from its own authority.
 async fn encrypted(certificates: &Certificates, folder: &Path) -> Result<KafkaServer, StartError> {
     let (certificate, key) = &certificates.server;
     let read = |path: &Path| std::fs::read_to_string(path).expect("written a moment ago");
@@ -29,7 +29,7 @@ async fn encrypted(certificates: &Certificates, folder: &Path) -> Result<KafkaSe
     KafkaServer::start_with(&more).await
 }
 
-/// What a client with these certificates is told to use.
+/// The settings of a client with these certificates.
 fn with(certificates: &Certificates, server: &str) -> Options {
     let path = |path: &Path| path.display().to_string();
     let properties = [

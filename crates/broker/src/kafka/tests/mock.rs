@@ -1,4 +1,5 @@
-//! librdkafka's own mock of a cluster: what of the contract it can do, and faults that a real one shows too rarely.
+//! librdkafka's own mock of a cluster: the part of the contract that it supports, and faults that a real cluster shows
+//! too rarely.
 //!
 //! It has no settings of topics, no compaction, and one time for all records.
 
@@ -23,7 +24,7 @@ type Cluster = MockCluster<'static, DefaultProducerContext>;
 type Stage = Box<dyn FnOnce(&Cluster) + Send>;
 
 struct Mock {
-    // The cluster stays on the thread that made it, and ends with this.
+    // The cluster stays on the thread that created it, and ends with it.
     stage: mpsc::Sender<Stage>,
     options: Options,
 }
@@ -104,7 +105,7 @@ async fn the_order_is_kept_when_writes_have_to_be_tried_again() {
     let mut answers = Vec::new();
     for id in &ids {
         let (kafka, message) = (Arc::clone(&kafka), event(id));
-        // Each is on its way before the next is sent, but none is waited for.
+        // Each is sent before the next, but none is waited for.
         let mut publish = Box::pin(async move { kafka.publish(message).await });
         let started = tokio::time::timeout(Duration::from_millis(2), &mut publish).await;
         answers.push(match started {
@@ -116,7 +117,8 @@ async fn the_order_is_kept_when_writes_have_to_be_tried_again() {
     for (id, answer) in ids.iter().zip(answers) {
         match answer.await.expect("no panic") {
             Ok(_) => stored.push(id.clone()),
-            // A write whose first try was stored after all is answered without its place, as is one that was not.
+            // A write whose first attempt was stored after all is answered without its place, and so is one that was
+            // not stored.
             Err(PublishError::Unknown(_)) => {}
             Err(other) => panic!("{id}: {other}"),
         }
@@ -148,7 +150,7 @@ async fn refused_records_are_not_stored_and_unanswered_ones_are_unknown() {
     let left_open = kafka.publish(event("slow")).await.expect_err("unknown");
     assert!(matches!(left_open, PublishError::Unknown(_)), "{left_open}");
 
-    // librdkafka keeps this in mind until it asks for the topics again, so it is last, for a cluster of its own.
+    // librdkafka remembers this until it asks for the topics again, so it is last, on a separate cluster.
     let mock = self::mock();
     let kafka = open(&mock.options);
     kafka.publish(event("first")).await.expect("published");

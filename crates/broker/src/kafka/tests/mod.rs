@@ -1,4 +1,4 @@
-//! Against a real server, and against librdkafka's mock where a fault is easier to stage there.
+//! Against a real server, and against librdkafka's mock for faults that are easier to stage there.
 
 #[path = "contract.rs"]
 mod contract;
@@ -27,10 +27,10 @@ use super::{Kafka, Options};
 use crate::broker::Reader;
 use crate::message::{Message, Record, Stream};
 
-/// How long something may take that must happen.
+/// How long something that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server that all tests share which do not stop it, or why there is none.
+/// The server shared by all tests that do not stop it, or why there is none.
 static SHARED: OnceCell<Result<String, String>> = OnceCell::const_new();
 
 /// Its address.
@@ -62,7 +62,7 @@ fn options(server: &str) -> Options {
     }
 }
 
-/// The shared server's options, or a line that says which test is skipped.
+/// The shared server's options, or a line that reports the skipped test.
 async fn options_or_skip(test: &str) -> Option<Options> {
     match shared().await {
         Ok(server) => Some(options(&server)),
@@ -86,7 +86,7 @@ fn event(id: &str) -> Message {
     }
 }
 
-/// Reads until so many records are there.
+/// Reads until this many records have arrived.
 async fn take(reader: &mut Box<dyn Reader>, count: usize) -> Vec<Record> {
     let mut records = Vec::new();
     while records.len() < count {

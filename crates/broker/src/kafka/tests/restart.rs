@@ -1,4 +1,4 @@
-//! The rules about servers that are killed, emptied and put back, each on a server of its own.
+//! The rules about servers that are killed, emptied and restored, each on its own server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Users, passwords and rights, on a server that asks for them.
+//! Users, passwords and rights, on a server that checks them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::error::BrokerError;
 use crate::kafka::Options;
 
-/// The server knows two users, of whom one may do everything and the other nothing.
+/// The server knows two users: one may do everything, the other nothing.
 const SECURED: &str = r#"listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 sasl.mechanism.inter.broker.protocol=PLAIN

@@ -29,10 +29,10 @@ async fn silent_readers_are_reopened() {
 /// How often the server is killed.
 const KILLS: usize = 50;
 
-/// How long it may take until what is published is read once the server is back.
+/// How long it may take until published records are read once the server is back.
 const BACK: Duration = Duration::from_secs(30);
 
-/// Numbers that are the same in every run with the same seed.
+/// Pseudo-random numbers, the same in every run with the same seed.
 struct Random(u64);
 
 impl Random {
@@ -61,7 +61,7 @@ async fn opened(broker: &dyn Broker) -> (Box<dyn Reader>, Position) {
     }
 }
 
-/// A client library may come back from a kill without its partitions; the reader must not stay with it.
+/// After a kill a client library may come back without its partitions; the reader must recover.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "fifty kills take minutes; make soak runs it"]
 async fn a_reader_continues_after_each_of_many_kills() {
@@ -109,7 +109,7 @@ async fn a_reader_continues_after_each_of_many_kills() {
         tokio::time::sleep(Duration::from_millis(200) + random.below(1_500)).await;
         server.start_again().await.expect("the server starts again");
         let (back, before) = (Instant::now(), stored.load(Ordering::SeqCst));
-        // Some of what was sent before may be stored twice, so more than all is read.
+        // Some messages may be stored twice, so more than all are read.
         while read.load(Ordering::SeqCst) < before + 20 {
             assert!(back.elapsed() < BACK, "kill {kill}: nothing is read though the server is back");
             tokio::time::sleep(Duration::from_millis(100)).await;

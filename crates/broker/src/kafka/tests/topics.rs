@@ -1,4 +1,4 @@
-//! Topics that are not as they must be, that grow, and that hold what foreign producers wrote.
+//! Topics with wrong settings, topics that grow, and topics that contain what foreign producers wrote.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ async fn a_topic_that_is_not_as_it_must_be_is_refused_with_what_would_be_right()
     }
 }
 
-/// Many records that wait for each other go in one batch, which the topic must take as a whole.
+/// Many records that wait together are sent in one batch, which the topic must accept as a whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn topics_that_may_lose_acknowledged_records_are_reported_and_refused_if_strict() {
     let Some(options) = options_or_skip("topics::what_may_lose_acknowledged_records").await else { return };
@@ -84,7 +84,7 @@ async fn topics_that_may_lose_acknowledged_records_are_reported_and_refused_if_s
     let kafka = open(&options);
     kafka.head().await.expect("a head");
     let risks = kafka.condition().await.risks;
-    // Also of the topics that were just made.
+    // This includes the topics that were just created.
     let of = |kind| risks.iter().filter(|risk| risk.kind == kind).count();
     assert_eq!(of(RiskKind::Replicas), 8, "{risks:?}");
     assert_eq!(of(RiskKind::Acknowledgement), 8, "{risks:?}");
@@ -122,7 +122,7 @@ async fn a_missing_topic_is_refused_with_how_to_make_it_where_none_may_be_made()
     open(&Options { create: false, ..one }).head().await.expect("there now");
 }
 
-/// What nodes say is in one order, which several partitions do not have.
+/// Nodes' records are in one order, which several partitions do not have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_of_nodes_with_several_partitions_is_refused() {
     let Some(options) = options_or_skip("topics::a_topic_of_nodes").await else { return };
@@ -188,7 +188,7 @@ async fn a_new_partition_is_found_and_read_from_its_first_record() {
     assert_eq!(*reader.position(), kafka.head().await.expect("a head"));
 }
 
-/// Reads until the position covers all that the head does. Transactions leave marks, which are no records.
+/// Reads until the position covers all that the head covers. Transactions leave markers, which are not records.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_reaches_the_head_over_the_marks_of_transactions() {
     let Some(options) = options_or_skip("topics::a_reader_reaches_the_head").await else { return };

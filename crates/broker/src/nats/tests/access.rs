@@ -17,7 +17,7 @@ use crate::message::Message;
 use crate::node_record::NodeRecord;
 use crate::position::Position;
 
-/// A server that demands a certificate of its clients.
+/// A server that requires a client certificate.
 async fn encrypted(test: &str, version: Version) -> Option<(NatsServer, Certificates)> {
     let made = Mutex::new(None);
     let config = |folder: &Path| {
@@ -57,15 +57,15 @@ async fn certificates_of_both_sides() {
         let nats = open(Some(tls.clone()));
         let published = nats.publish(event("1")).await.expect("published");
         assert!(nats.head().await.expect("a head").covers(published.partition, published.offset));
-        // Nobody known vouches for the server.
+        // No known authority has signed the server's certificate.
         let said = refused(&open(None)).await;
         assert!(said.contains("certificate"), "{said}");
-        // Another authority vouches for somebody else.
+        // Another authority has signed another certificate.
         let folder = tempfile::TempDir::new().expect("a folder");
         let others = Certificates::write(folder.path());
         let said = refused(&open(Some(Tls { ca_file: Some(others.ca.clone()), ..tls.clone() }))).await;
         assert!(said.contains("no encrypted connection"), "{said}");
-        // The server wants to know who we are.
+        // The server requires a client certificate.
         let said = refused(&open(Some(Tls { certificate: None, ..tls.clone() }))).await;
         assert!(said.contains("no encrypted connection"), "{said}");
         let said = refused(&open(Some(Tls { certificate: Some(others.client), ..tls }))).await;
@@ -103,7 +103,7 @@ async fn an_nkey() {
     refused(&server.nats(|o| o.login = login(&nkeys::KeyPair::new_user()))).await;
 }
 
-/// What is documented is enough, and a producer cannot write in another's name.
+/// The documented rights are enough, and a producer cannot publish as another.
 #[tokio::test]
 async fn the_documented_rights_are_enough() {
     let Some(server) = Server::configured("the_documented_rights_are_enough", |_| DOCUMENTED_RIGHTS.into()).await
@@ -122,7 +122,7 @@ async fn the_documented_rights_are_enough() {
     }
     producer.publish(state("k", "state")).await.expect("published");
     assert!(producer.publish(event("1")).await.expect("published").duplicate);
-    // Whether the log has lost its end, a producer can tell, too.
+    // A producer can also find out whether the log has lost its end.
     let ends = producer.ends().await.expect("the ends");
     assert_eq!(ends.offsets(), [(0, 3), (1, 1)]);
     assert_eq!(ends.incarnation(), node.head().await.expect("a head").incarnation());

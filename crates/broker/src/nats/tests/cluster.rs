@@ -1,4 +1,4 @@
-//! Three servers that keep each stream three times: one is killed at a time.
+//! Three servers that keep each stream three times; one is killed at a time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ async fn ready(nats: &Nats) -> Position {
         loop {
             match nats.head().await {
                 Ok(head) => return head,
-                // Before there is a leader some servers say that there are too few of them.
+                // Before a leader is elected, some servers answer that there are too few of them.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -39,10 +39,10 @@ async fn ready(nats: &Nats) -> Position {
     tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("a leader in time")
 }
 
-/// Why the last publish failed, for when nothing comes any more.
+/// Why the last publish failed, for the message if nothing arrives any more.
 type Trouble = Arc<Mutex<String>>;
 
-/// Publishes until it is told to stop; ends with a message that was answered, since another may be stored or not.
+/// Publishes until it is stopped; ends with an acknowledged message, because others may be stored or not.
 async fn publish_until(stop: Arc<AtomicBool>, nats: Arc<Nats>, trouble: Trouble) -> usize {
     let mut published = 0;
     loop {
@@ -60,8 +60,8 @@ async fn publish_until(stop: Arc<AtomicBool>, nats: Arc<Nats>, trouble: Trouble)
     }
 }
 
-/// Each server is killed once, so that the one the reader is connected to, the one that has its consumer, and the
-/// leaders are among them. Nothing is missing, nothing comes twice.
+/// Each server is killed once, so that the one the reader is connected to, the one with its consumer, and the leaders
+/// are among them. Nothing is missing, and nothing is returned twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "three servers may take minutes to agree on a small machine; make soak runs it"]
 async fn each_server_is_killed_once() {

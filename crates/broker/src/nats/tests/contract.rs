@@ -19,7 +19,7 @@ mod debian {
     crate::restart_suite!(Server::start(Version::Debian, |_| {}).await);
 }
 
-/// Every batch is small, so that pulls end and begin all the time.
+/// Every batch is small, so that pulls start and end all the time.
 mod small_batches {
     use super::*;
 

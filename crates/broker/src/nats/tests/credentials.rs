@@ -1,5 +1,5 @@
-//! A credentials file, as `nsc` writes it: the server trusts an operator, who vouches for an account, which vouches for
-//! the user.
+//! A credentials file, as `nsc` writes it: the server trusts an operator, who signs for an account, which signs for the
+//! user.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Servers and streams that lose what they have acknowledged are refused, or told.
+//! Servers and streams that may lose acknowledged messages are refused or reported.
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,7 +40,7 @@ async fn one_replica_is_reported_and_refused_if_strict() {
     assert!(said.contains("has 1 replica") && said.contains("strict"), "{said}");
 }
 
-/// A server that says which version it is, and is nothing else.
+/// A server that sends a version and does nothing else.
 async fn pretend(version: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -1,4 +1,4 @@
-//! What others do to the streams: messages without an id, that no client can parse, and deleted ones.
+//! What others do to the streams: messages without an id, messages that no client can parse, and deleted messages.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -49,7 +49,7 @@ async fn a_message_without_an_id_is_called_by_its_place() {
     assert_eq!(records[2].message.key.as_deref(), Some("Event"));
 }
 
-/// Stores a message whose header is no text. The client hangs up on it, each time it comes.
+/// Stores a message whose header is not text. The client disconnects each time it receives it.
 fn publish_poison(address: &str) {
     let mut socket = TcpStream::connect(address).expect("connected");
     let headers = b"NATS/1.0\r\nce-id: \xff\xfe\r\n\r\n";
@@ -83,7 +83,7 @@ async fn a_message_that_no_client_can_parse_does_not_stop_the_stream() {
     assert_eq!(nats.dead_letter_at(0, 2).await.expect("an answer"), Some(letter));
 }
 
-/// The last records are deleted by hand: nobody waits for them.
+/// The last records are deleted by hand: no reader waits for them.
 #[tokio::test]
 async fn a_deleted_end_is_not_waited_for() {
     let Some(server) = Server::current("a_deleted_end_is_not_waited_for").await else { return };
@@ -106,7 +106,7 @@ async fn a_deleted_end_is_not_waited_for() {
     assert_eq!(take(&mut at_end, 1).await[0].offset, 5);
 }
 
-/// The window holds at most so many records of each stream, and what is kept of them bounds it.
+/// The window contains at most this many records of each stream, and the stored records bound it.
 #[tokio::test]
 async fn a_window_is_bounded_in_each_stream() {
     let Some(server) = Server::current("a_window_is_bounded_in_each_stream").await else { return };
@@ -148,7 +148,7 @@ async fn a_message_larger_than_the_server_takes() {
     assert!(matches!(&refused, PublishError::TooLarge { limit: 10_000, .. }), "{refused}");
 }
 
-/// Removed state does not stay for good on a server that lets a message expire.
+/// A tombstone does not stay for good on a server that lets a message expire.
 #[tokio::test]
 async fn a_tombstone_expires() {
     let Some(server) = Server::current("a_tombstone_expires").await else { return };
@@ -164,7 +164,7 @@ async fn a_tombstone_expires() {
     assert!(headers.contains("Nats-TTL: 168h"), "{headers}");
 }
 
-/// Letters about what only strangers write.
+/// Letters about headers that only foreign publishers write.
 #[tokio::test]
 async fn letters_keep_what_no_header_can() {
     let Some(server) = Server::current("letters_keep_what_no_header_can").await else { return };

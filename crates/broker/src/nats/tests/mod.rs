@@ -1,4 +1,4 @@
-//! Against real servers: the contract, restarts, refusals, and what only NATS can do.
+//! Against real servers: the contract, restarts, refusals, and NATS's own features.
 
 mod access;
 mod cluster;

@@ -1,4 +1,4 @@
-//! A server that is away, stands still, or comes later.
+//! A server that is unreachable, paused, or started late.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ async fn a_server_that_is_unreachable_at_the_start() {
     assert_eq!(nats.read(&first).await.expect("a reader").next().await.expect("a batch")[0].message.id, "1");
 }
 
-/// Publishes until it is stored.
+/// Publishes until the message is stored.
 async fn published(nats: &Nats, id: &str) {
     let publishing = async {
         while nats.publish(event(id)).await.is_err() {
@@ -47,7 +47,7 @@ async fn nobody_listens_there() {
     assert!(matches!(nats.head().await, Err(BrokerError::Closed)));
 }
 
-/// A stream that somebody removes is made again, but not at once, since that somebody may be about to make it.
+/// A removed stream is created again, but not at once, because whoever removed it may be about to create it.
 #[tokio::test]
 async fn a_removed_stream_is_made_again() {
     let Some(server) = Server::current("a_removed_stream_is_made_again").await else { return };
@@ -63,7 +63,7 @@ async fn a_removed_stream_is_made_again() {
     assert!(matches!(nats.read(&head).await.err(), Some(BrokerError::OtherIncarnation { .. })));
 }
 
-/// The server's process stands still, with its sockets open: the outcome of a publish is unknown, in time.
+/// The server's process is paused with its sockets open: the outcome of a publish is unknown, within the time-out.
 #[tokio::test]
 async fn a_server_that_is_paused() {
     let Some(server) = Server::current("a_server_that_is_paused").await else { return };
@@ -71,7 +71,7 @@ async fn a_server_that_is_paused() {
     published(&nats, "before").await;
     let mut reader = nats.read(&nats.head().await.expect("a head")).await.expect("a reader");
     server.process().await.signal(Signal::Stop);
-    // A signal takes a moment to arrive, in which the server may still answer.
+    // A signal takes a moment to arrive; until then the server may answer.
     let mut expected = Vec::new();
     let refused = loop {
         let id = format!("during{}", expected.len());
@@ -84,7 +84,7 @@ async fn a_server_that_is_paused() {
     assert!(matches!(refused, PublishError::Unknown(_)), "{refused}");
     assert!(matches!(nats.head().await, Err(BrokerError::Unavailable(_))));
     server.process().await.signal(Signal::Continue);
-    // The same id again is stored once, whatever became of the first.
+    // The same id again is stored once, whatever happened to the first attempt.
     published(&nats, &expected[expected.len() - 1]).await;
     published(&nats, "after").await;
     expected.push("after".into());
@@ -98,7 +98,7 @@ async fn a_server_that_is_paused() {
     assert_eq!(read, expected);
 }
 
-/// A reader tells of an outage after its patience, once for each span of it, and goes on afterwards.
+/// A reader reports an outage after its patience, once per span of it, and continues afterwards.
 #[tokio::test]
 async fn a_reader_reports_a_long_outage() {
     let Some(server) = Server::current("a_reader_reports_a_long_outage").await else { return };
@@ -121,7 +121,7 @@ async fn a_reader_reports_a_long_outage() {
     assert_eq!(batch[0].message.id, "after");
 }
 
-/// A reader that nobody asks holds a bounded part of the log, and misses nothing when it is asked again.
+/// A reader that is not polled buffers a bounded part of the log, and misses nothing when it is polled again.
 #[tokio::test]
 async fn a_reader_that_is_not_asked_misses_nothing() {
     let Some(server) = Server::current("a_reader_that_is_not_asked_misses_nothing").await else { return };
@@ -140,7 +140,7 @@ async fn a_reader_that_is_not_asked_misses_nothing() {
     assert_eq!(read, (0..200).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-/// Reads a few of many messages, has the rest of their stream removed, and goes on until all that was is passed, or an
+/// Reads a few of many messages, has the rest of their stream removed, and continues until everything was passed or an
 /// error ends the reader.
 async fn purged_while_behind(server: &Server, stream: &str, message: fn(&str) -> Message) -> Option<BrokerError> {
     let nats = server.nats(|o| o.batch_records = 4);
@@ -164,7 +164,7 @@ async fn purged_while_behind(server: &Server, stream: &str, message: fn(&str) ->
     tokio::time::timeout(Duration::from_secs(20), reading).await.expect("in time")
 }
 
-/// All that a reader has not read yet is removed, and nothing is published afterwards.
+/// Everything that a reader has not read yet is removed, and nothing is published afterwards.
 #[tokio::test]
 async fn a_reader_that_is_behind_when_all_events_are_purged_reports_a_gap() {
     let Some(server) = Server::current("a_reader_that_is_behind_when_all_events_are_purged_reports_a_gap").await else {
@@ -176,7 +176,7 @@ async fn a_reader_that_is_behind_when_all_events_are_purged_reports_a_gap() {
     }
 }
 
-/// Of state nobody misses what is no longer there.
+/// Removed state is no loss: nothing is missing.
 #[tokio::test]
 async fn a_reader_that_is_behind_when_all_state_is_purged_passes_it() {
     let Some(server) = Server::current("a_reader_that_is_behind_when_all_state_is_purged_passes_it").await else {
@@ -186,7 +186,7 @@ async fn a_reader_that_is_behind_when_all_state_is_purged_passes_it() {
     assert!(ended.is_none(), "{ended:?}");
 }
 
-/// Records are removed faster than a reader comes to them: it says so, with the place to go on from.
+/// Records are removed faster than a reader gets to them: it reports a gap, with the place to continue from.
 #[tokio::test]
 async fn a_reader_that_a_purge_overtakes_reports_a_gap() {
     let Some(server) = Server::current("a_reader_that_a_purge_overtakes_reports_a_gap").await else { return };

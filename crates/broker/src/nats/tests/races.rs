@@ -1,4 +1,4 @@
-//! What is stored while a reader begins, and what a server of a cluster does not have yet.
+//! Messages that are stored while a reader starts, and a server of a cluster that lacks the newest ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ async fn next_id(reader: &mut Box<dyn Reader>) -> String {
     tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a record in time")
 }
 
-/// Stores a message once the consumer is made, before the stream is looked at again.
+/// Stores a message once the consumer is created, before the stream is checked again.
 struct Between {
     nats: Arc<Nats>,
     stream: &'static str,
@@ -69,8 +69,8 @@ async fn records_stored_while_a_reader_starts_at_the_end_are_read() {
     }
 }
 
-/// Has the consumer say what one on a server says that does not have the last message of its stream yet: in a cluster
-/// a consumer may be on a server that follows the stream's leader.
+/// Makes the consumer report what one reports on a server that lacks the last message of its stream: in a cluster a
+/// consumer may be on a server that follows the stream's leader.
 struct Lagging {
     lied: AtomicBool,
 }
@@ -83,7 +83,7 @@ impl Meddler for Lagging {
             return answer;
         }
         self.lied.store(true, Ordering::Relaxed);
-        // As long as before: the server told the length.
+        // As long as before: the server sent the length.
         text.replace("\"num_pending\":1", "\"num_pending\":0").into_bytes()
     }
 }

@@ -1,4 +1,4 @@
-//! What waiting does not mend is told in a sentence: what is there, and what would be right.
+//! Faults that waiting does not fix are reported in a sentence: what is there, and what would be right.
 
 use fanfare_test_servers::nats::Version;
 
@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::broker::Broker;
 use crate::error::{BrokerError, PublishError};
 
-/// What a broker says when it is first used.
+/// The broker's error on first use.
 async fn refused(nats: &Nats) -> String {
     match nats.head().await {
         Err(BrokerError::Refused(said)) => said,
@@ -103,12 +103,12 @@ async fn no_right_to_publish_or_to_be_answered() {
     has(&foreign.to_string(), &["may not use the subject events.acme.license.LicenseUpdated"]);
     let deaf = server.nats(|o| o.login = login("deaf"));
     has(&refused(&deaf).await, &["may not subscribe to _INBOX.>"]);
-    // The server says so once for each connection.
+    // The server sends that once per connection.
     has(&refused(&deaf).await, &["may not subscribe to _INBOX.>"]);
     has(&not_stored(&deaf).await, &["may not subscribe to _INBOX.>"]);
 }
 
-/// Streams that were missing are made whatever the others are like.
+/// Missing streams are created whatever the others are like.
 async fn remove_all(server: &Server) {
     for stream in ["events", "state", "deadletter", "nodes"] {
         server.operate(&format!("STREAM.DELETE.fanfare-{stream}"), "").await;
@@ -177,7 +177,7 @@ async fn streams_that_are_not_as_they_must_be() {
     }
 }
 
-/// A reader that may make a consumer but not pull from it says so, instead of trying for ever.
+/// A reader that may create a consumer but not pull from it reports that, instead of trying forever.
 #[tokio::test]
 async fn no_right_to_pull() {
     let rights = r#"authorization { users: [{ user: operator, password: a }, { user: node, password: a, permissions: {

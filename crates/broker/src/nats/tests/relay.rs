@@ -1,5 +1,5 @@
-//! What stands between a broker and its server, and stages a race there: it sees every request before the server
-//! does, and every answer before the broker.
+//! A proxy between a broker and its server that stages a race: it sees every request before the server does, and every
+//! answer before the broker.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What is done on the way.
+/// What the proxy does to the traffic.
 #[async_trait]
 pub(super) trait Meddler: Send + Sync + 'static {
-    /// Called before the server hears this.
+    /// Called before the server receives this.
     async fn before(&self, _request: &str) {}
 
-    /// What the broker hears instead.
+    /// What the broker receives instead.
     fn instead(&self, answer: Vec<u8>) -> Vec<u8> {
         answer
     }
 }
 
-/// Where the relay listens. It lives as long as the test.
+/// The proxy's address. It lives as long as the test.
 pub(super) async fn relay(server: String, meddler: Arc<dyn Meddler>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

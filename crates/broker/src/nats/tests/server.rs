@@ -1,4 +1,4 @@
-//! One server for one test, and what an operator does to it.
+//! One server for one test, and an operator's actions on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Server {
         Self::start_with(version, change, |_| String::new()).await
     }
 
-    /// A current server with more in its configuration; none, and a line that says so, if there is no server.
+    /// A current server with additional configuration; none, and a line that says so, if there is no server.
     pub(super) async fn configured(test: &str, more: impl Fn(&Path) -> String) -> Option<Self> {
         let server = Self::start_with(Version::Current, |_| {}, more).await;
         if let Some(why) = server.missing() {
@@ -35,7 +35,7 @@ impl Server {
         Some(server)
     }
 
-    /// A current server that lets everybody in.
+    /// A current server without logins.
     pub(super) async fn current(test: &str) -> Option<Self> {
         Self::configured(test, |_| String::new()).await
     }
@@ -77,12 +77,12 @@ impl Server {
         Nats::open(options).expect("opens")
     }
 
-    /// A connection of somebody else.
+    /// Another client's connection.
     pub(super) async fn stranger(&self) -> async_nats::Client {
         async_nats::connect(self.address()).await.expect("connected")
     }
 
-    /// Asks the JetStream API as an operator's tool would.
+    /// Sends a request to the JetStream API, as an operator's tool would.
     pub(super) async fn operate(&self, subject: &str, payload: &str) -> String {
         let client = self.stranger().await;
         let answer = client.request(format!("$JS.API.{subject}"), payload.to_owned().into()).await.expect("answered");
