@@ -90,7 +90,7 @@ class Tab {
     return Promise.all(LISTS.map((list) => this.#connection.invoke("JoinList", list)));
   }
 
-  /** Whether it was told that it has not got everything, so that it fetches anew. */
+  /** Whether it was told that it has not got everything, so that it fetches again. */
   get isTold() {
     return this.resumed.some((answer) => answer.complete === false);
   }

@@ -103,7 +103,7 @@ function publishing() {
 function heardAll(tab, titles) {
   const from = titles.indexOf(tab.toasts[0]);
   assert.deepEqual(tab.toasts, titles.slice(from, from + tab.toasts.length));
-  assert.equal(tab.gaps, 0, "nothing had to be fetched anew");
+  assert.equal(tab.gaps, 0, "nothing had to be fetched again");
 }
 
 check("five tabs have one connection, and each hears each notification once", async () => {
@@ -251,7 +251,7 @@ check("a tab that opens later is told what is retained, and one that comes back 
   }
 });
 
-check("a tab that slept through more than is kept for it fetches anew, and so does one whose place is unknown", async () => {
+check("a tab that slept through more than is kept for it fetches again, and so does one whose place is unknown", async () => {
   const tabs = await openTabs("alice");
   const sleeper = tabs.find((tab) => !tab.holdsConnection);
   await Promise.all(tabs.map((tab) => tab.until("a fetch", () => tab.fetches === 1)));

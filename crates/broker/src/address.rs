@@ -68,8 +68,8 @@ impl FromStr for Address {
         };
         if list.contains('@') {
             // The error does not repeat the URL: the text before the @ is probably a secret.
-            let help = "secrets stand in files of their own".to_owned();
-            return Err(AddressError { what: "credentials do not stand in the URL".to_owned(), help });
+            let help = "put secrets into separate files".to_owned();
+            return Err(AddressError { what: "the URL must not contain credentials".to_owned(), help });
         }
         let servers: Vec<_> = list.split(',').map(|server| server.trim().to_owned()).collect();
         for server in &servers {
@@ -77,7 +77,7 @@ impl FromStr for Address {
         }
         if servers.len() > MAX_SERVERS {
             let what = format!("the URL lists {} servers, and {MAX_SERVERS} are the most", servers.len());
-            return Err(AddressError { what, help: "a few are enough: they tell of the others".to_owned() });
+            return Err(AddressError { what, help: "a few are enough: the servers name each other".to_owned() });
         }
         Ok(Self { kind, servers })
     }
@@ -87,7 +87,7 @@ impl FromStr for Address {
 fn check(server: &str, kind: Kind, example: &str) -> Result<(), AddressError> {
     let fault = |what: String, help: String| Err(AddressError { what, help });
     if server.contains("://") {
-        let help = "it stands once, before the first server".to_owned();
+        let help = "write it once, before the first server".to_owned();
         return fault(format!("the scheme stands twice, before {server:?} too"), help);
     }
     let (host, port) = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -144,9 +144,9 @@ mod tests {
             ("nats://a b:1", "\"a b:1\" is no server (host and port, for instance nats://localhost:4222)"),
             (
                 "nats://a:1,nats://b:1",
-                "the scheme stands twice, before \"nats://b:1\" too (it stands once, before the first server)",
+                "the scheme stands twice, before \"nats://b:1\" too (write it once, before the first server)",
             ),
-            ("nats://user:hunter2@a:1", "credentials do not stand in the URL (secrets stand in files of their own)"),
+            ("nats://user:hunter2@a:1", "the URL must not contain credentials (put secrets into separate files)"),
         ] {
             assert_eq!(wrong.parse::<Address>().expect_err(wrong).to_string(), expected);
         }

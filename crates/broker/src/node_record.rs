@@ -110,10 +110,10 @@ impl NodeTable {
     pub fn after(&self, place: u64, most: usize) -> Result<(Vec<NodeRecord>, u64), BrokerError> {
         let other = |reason: &str| Err(BrokerError::OtherIncarnation { reason: reason.to_owned() });
         if place > self.last {
-            return other("what nodes say was made anew");
+            return other("the nodes' stream was recreated");
         }
         if place > 0 && place < self.forgotten {
-            return other("what nodes have taken back is no longer kept");
+            return other("older removals of nodes' records are no longer stored");
         }
         let mut through = self.last;
         let mut records = Vec::new();

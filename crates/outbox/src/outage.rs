@@ -73,6 +73,6 @@ mod tests {
         assert!(outage.succeeded());
         assert!(!outage.succeeded());
         assert_eq!(outage.paused_until(Duration::ZERO), None);
-        assert!(outage.failed(Duration::ZERO, 1.0), "the next one begins anew");
+        assert!(outage.failed(Duration::ZERO, 1.0), "the next one starts again");
     }
 }

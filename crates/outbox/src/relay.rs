@@ -89,7 +89,7 @@ impl<P: Publisher> Relay<P> {
             match ended {
                 Ended::Shutdown => return,
                 Ended::Lost => tracing::warn!("lost the outbox's lease; waiting to get it back"),
-                Ended::Panicked => tracing::warn!("waiting for the outbox's lease to run out before beginning anew"),
+                Ended::Panicked => tracing::warn!("waiting for the outbox's lease to run out before starting again"),
             }
         }
     }

@@ -129,7 +129,7 @@ mod tests {
         assert!(!tail.went_back(&head(5)));
         assert!(tail.went_back(&head(4)));
         assert!(!tail.went_back(&head(4)), "told once");
-        assert!(tail.went_back(&Position::from_parts(8, [(0, 9)])), "a log made anew");
+        assert!(tail.went_back(&Position::from_parts(8, [(0, 9)])), "a recreated log");
     }
 
     #[test]

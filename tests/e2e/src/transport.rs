@@ -218,7 +218,7 @@ impl Requests {
         loop {
             if let Some(json) = self.received.pop_front() {
                 // A refused handshake: the poll went to another node than the one before it, where the connection
-                // began anew and was never shaken hands with. To the official clients this is an error too.
+                // started again and was never shaken hands with. To the official clients this is an error too.
                 return Some(json).filter(|json| json.get("type").is_some() || *json == json!({}));
             }
             let text = match &mut self.stream {

@@ -80,7 +80,7 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     return this.#open().memberships.join(method, args, options);
   }
 
-  /** Fetches a state and keeps it: shows it with everything since, and fetches anew after a gap. */
+  /** Fetches a state and keeps it: shows it with everything since, and fetches again after a gap. */
   watch<State>(fetchState: (signal: AbortSignal) => Promise<State>, options: WatchOptions<State, T>): Watch {
     return watch(this as unknown as Client, fetchState, options as unknown as WatchOptions<State, Targets>);
   }

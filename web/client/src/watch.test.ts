@@ -53,7 +53,7 @@ test("what comes during the fetch is applied behind it", async () => {
   assert.deepEqual(shown, ["a,b", "a,b,c"]);
 });
 
-test("a gap fetches anew, and what is shown goes on meanwhile", async (t) => {
+test("a gap fetches again, and what is shown goes on meanwhile", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const [client, { answers, shown, fetch, options }] = [connection(), fetched()];
   watch(client, fetch, options);
@@ -116,7 +116,7 @@ test("a fetch that fails is told and tried again", async (t) => {
   assert.deepEqual(shown, ["a"]);
 });
 
-test("a fetch that is too slow for its stream is begun anew later, and memory is bounded", async (t) => {
+test("a fetch that is too slow for its stream is started again later, and memory is bounded", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const [client, { answers, shown, fetch, options }] = [connection(), fetched()];
   watch(client, fetch, options);

@@ -20,7 +20,7 @@ export interface WatchOptions<State, T> {
 }
 
 export interface Watch {
-  /** Fetches anew. */
+  /** Fetches again. */
   refetch(): void;
   stop(): void;
 }

@@ -39,7 +39,7 @@ export class CursorTracker {
     this.#resumeFrom = undefined;
   }
 
-  /** The server does not know the position; start anew from what arrives. */
+  /** The server does not know the position; start again from what arrives. */
   forgotten(): void {
     this.#resumeFrom = undefined;
   }

@@ -199,7 +199,7 @@ async fn counts(cluster: &Arc<Cluster>, present: &[Wanted]) -> Result<(), Broker
     let count = move |cluster: &Cluster| {
         wanted.iter().try_for_each(|(name, right)| match cluster.partitions_of(name)? {
             Partitions::Ready(count) if count != *right => Err(BrokerError::Refused(format!(
-                "the topic {name} has {count} partitions; it must have {right}, as what nodes say is in one order"
+                "the topic {name} has {count} partitions; it must have {right}, as nodes' records are in one order"
             ))),
             _ => Ok(()),
         })
@@ -220,12 +220,12 @@ async fn create(
         let settings = wanted.described();
         let partitions = wanted.partitions_of_new(options);
         BrokerError::Refused(format!(
-            "the topic {} does not exist and {why}; make it with {partitions} partitions and {settings}",
+            "the topic {} does not exist and {why}; create it with {partitions} partitions and {settings}",
             wanted.name
         ))
     };
     if let (false, Some(first)) = (options.create, absent.first()) {
-        return Err(refused(first, "this node may not make topics (create = false)"));
+        return Err(refused(first, "this node may not create topics (create = false)"));
     }
     // Less than one means the cluster's default.
     let replication = options.replication.map_or(-1, i32::from);
@@ -243,16 +243,16 @@ async fn create(
     for (wanted, made) in absent.iter().zip(made) {
         match made {
             Ok(_) => {
-                tracing::info!(topic = wanted.name, partitions = wanted.partitions_of_new(options), "made a topic");
+                tracing::info!(topic = wanted.name, partitions = wanted.partitions_of_new(options), "created a topic");
             }
             Err((_, Code::TopicAlreadyExists)) => others.push(wanted.name.clone()),
             Err((_, code)) if client::missing_right(code).is_some() => {
                 return Err(refused(wanted, "this user has no right to create it"));
             }
             Err((_, Code::RequestTimedOut | Code::OperationTimedOut | Code::NotController)) => {
-                return Err(BrokerError::Unavailable(format!("the topic {} is being made", wanted.name)));
+                return Err(BrokerError::Unavailable(format!("the topic {} is being created", wanted.name)));
             }
-            Err((_, code)) => return Err(refused(wanted, &format!("the cluster does not make it: {code}"))),
+            Err((_, code)) => return Err(refused(wanted, &format!("the cluster refuses to create it: {code}"))),
         }
     }
     let names: Vec<String> = absent.iter().map(|wanted| wanted.name.clone()).collect();
@@ -264,7 +264,7 @@ fn wait_for(cluster: &Cluster, name: &str) -> Result<(), BrokerError> {
     let begun = Instant::now();
     while !matches!(cluster.partitions_of(name)?, Partitions::Ready(_)) {
         if begun.elapsed() > PATIENCE {
-            return Err(BrokerError::Unavailable(format!("the topic {name} was made, but has no leaders yet")));
+            return Err(BrokerError::Unavailable(format!("the topic {name} was created but has no leaders yet")));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -321,7 +321,7 @@ async fn settings(
     let found = match admin.describe_configs(&topics, asked).await {
         Ok(found) => found,
         Err(error) if error.rdkafka_error_code() == Some(Code::UnsupportedFeature) => {
-            tracing::warn!("this cluster does not tell the settings of topics, so they are not checked");
+            tracing::warn!("this cluster does not return the settings of topics, so they are not checked");
             return Ok(());
         }
         Err(error) => return Err(client::broker_error(WHAT, &error, &cluster.connections)),

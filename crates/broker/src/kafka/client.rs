@@ -204,11 +204,9 @@ pub(super) fn code_error(what: &str, code: Code, connections: &Connections) -> B
     let reason = format!("{what}: {reason}");
     match cause {
         Code::Authentication | Code::SaslAuthenticationFailed => {
-            BrokerError::Refused(format!("{reason}; user and password, or the mechanism, must be others"))
+            BrokerError::Refused(format!("{reason}; user, password or mechanism are wrong"))
         }
-        Code::SSL if reason.contains("verif") => {
-            BrokerError::Refused(format!("{reason}; the certificates must be others"))
-        }
+        Code::SSL if reason.contains("verif") => BrokerError::Refused(format!("{reason}; the certificates are wrong")),
         _ => BrokerError::Unavailable(reason),
     }
 }

@@ -107,7 +107,7 @@ impl Cluster {
         let ids: BTreeMap<&String, Option<String>> = ids.collect();
         let known = ids.values().flatten().count();
         if known != 0 && known != ids.len() {
-            return Err(BrokerError::Unavailable("the cluster has not told the ids of all topics yet".into()));
+            return Err(BrokerError::Unavailable("the cluster has not sent the ids of all topics yet".into()));
         }
         for (name, id) in ids {
             identity.push_str(&format!("\n{name}\n{}", id.unwrap_or_default()));

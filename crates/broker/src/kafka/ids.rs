@@ -31,7 +31,7 @@ impl TopicIds {
         let told = known.ids.insert(topic.to_owned(), now.to_owned());
         let before = told.as_deref().unwrap_or(before);
         if before != NONE && before != now {
-            known.recreated = Some(format!("the topic {topic} was made anew: its id was {before} and is {now}"));
+            known.recreated = Some(format!("the topic {topic} was recreated: its id was {before} and is {now}"));
         }
     }
 
@@ -74,7 +74,7 @@ mod tests {
             let ids = TopicIds::default();
             ids.hear("Topic a changed id from AAAAAAAAAAAAAAAAAAAAAA to one");
             ids.hear(&format!("Topic a changed id from {before} to two"));
-            let made = ids.recreated().expect("made anew");
+            let made = ids.recreated().expect("recreated");
             assert!(made.contains("its id was one and is two"), "{made}");
         }
     }

@@ -85,7 +85,7 @@ impl Told {
             _ => return Err(BrokerError::Unavailable(format!("the topic {topic} is not there"))),
         }
         let start = cluster.starts_of(topic, 1)?.remove(&0).unwrap_or(0);
-        let failed = |error: KafkaError| client::broker_error("reading what nodes say", &error, &cluster.connections);
+        let failed = |error: KafkaError| client::broker_error("reading nodes' records", &error, &cluster.connections);
         let mut config = client::reading(&cluster.config, &cluster.options, 1);
         config.set("enable.partition.eof", "true");
         let context = cluster.context();
@@ -120,13 +120,13 @@ impl Told {
         }
         match error.rdkafka_error_code() {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation) => {
-                Err(BrokerError::OtherIncarnation { reason: format!("what nodes say was made anew: {error}") })
+                Err(BrokerError::OtherIncarnation { reason: format!("the nodes' stream was recreated: {error}") })
             }
             Some(Code::TopicAuthorizationFailed) => {
-                Err(client::broker_error("reading what nodes say", error, &self.connections))
+                Err(client::broker_error("reading nodes' records", error, &self.connections))
             }
             _ => {
-                tracing::debug!(%error, "trouble while reading what nodes say");
+                tracing::debug!(%error, "trouble while reading nodes' records");
                 Ok(false)
             }
         }

@@ -118,7 +118,7 @@ pub enum OpenError {
     #[error("no service is given: at least one is needed, as the topics are named after them")]
     NoService,
     /// A property that Fanfare sets itself.
-    #[error("the property {0} is set by Fanfare itself: order, replay and the count of records rest on it")]
+    #[error("the property {0} is set by Fanfare itself: order, replay and the count of records depend on it")]
     Reserved(String),
     /// librdkafka refuses a property.
     #[error("the Kafka property {name}: {reason}")]
@@ -129,6 +129,6 @@ pub enum OpenError {
         reason: String,
     },
     /// librdkafka cannot create a client with these options.
-    #[error("no Kafka client can be made: {0}")]
+    #[error("cannot create a Kafka client: {0}")]
     Client(String),
 }

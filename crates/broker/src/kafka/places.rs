@@ -50,7 +50,7 @@ fn not_younger_than(cluster: &Cluster, next: &Ends) -> Result<i64, BrokerError> 
             return Ok(time);
         }
     }
-    tracing::warn!("brokers store records a day ahead of this node's clock, so a log made anew may not be noticed");
+    tracing::warn!("brokers store records a day ahead of this node's clock, so a recreated log may not be noticed");
     Ok(0)
 }
 
@@ -194,7 +194,7 @@ pub(super) fn anchors(cluster: &Cluster, position: &Position) -> Result<Anchors,
     let mut anchors = Anchors::new();
     for &(number, offset) in position.offsets() {
         let Some(part) = cluster.names.part(number) else {
-            return other(format!("it names partition {number}, which is none of these topics'"));
+            return other(format!("it names partition {number}, which belongs to none of these topics"));
         };
         anchors.insert(part, Anchor { offset, time: position.newest() });
     }

@@ -64,7 +64,7 @@ impl Producer {
                 self.cluster.connections.worked();
                 self.silence().end();
                 let offset = u64::try_from(delivery.offset);
-                let offset = offset.map_err(|_| PublishError::Unknown("the cluster told no offset".into()))?;
+                let offset = offset.map_err(|_| PublishError::Unknown("the cluster returned no offset".into()))?;
                 Ok(Written { partition: delivery.partition, offset })
             }
             Err((error, _)) => {
@@ -132,11 +132,11 @@ impl Producer {
         if !Arc::ptr_eq(&client, used) {
             return;
         }
-        tracing::warn!(reason, "the producer is broken and is made anew");
+        tracing::warn!(reason, "the producer is broken and is recreated");
         self.silence().end();
         match make(&self.cluster) {
             Ok(new) => end(std::mem::replace(&mut *client, Arc::new(new))),
-            Err(error) => tracing::error!(%error, "no new producer can be made"),
+            Err(error) => tracing::error!(%error, "cannot create a new producer"),
         }
     }
 }
@@ -167,7 +167,7 @@ fn end(old: Arc<Client>) {
         drop(old);
     });
     if let Err(error) = ending {
-        tracing::error!(%error, "there is no thread to end a producer on");
+        tracing::error!(%error, "cannot start the thread that ends a producer");
     }
 }
 
@@ -188,9 +188,9 @@ pub(super) fn publish_error(error: &KafkaError, topic: &str, size: usize, limit:
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
             PublishError::TooLarge { part: "the record, with a topic's max.message.bytes below it,", size, limit }
         }
-        Code::InvalidRecord => PublishError::Invalid("the cluster does not take the record".into()),
+        Code::InvalidRecord => PublishError::Invalid("the cluster refuses the record".into()),
         code if client::is_missing(code) => {
-            PublishError::Refused(format!("the topic {topic} or its partition is gone; it must be made again"))
+            PublishError::Refused(format!("the topic {topic} or its partition is gone; create it again"))
         }
         Code::TopicAuthorizationFailed => {
             PublishError::Refused(format!("this user has no right to write to the topic {topic}"))

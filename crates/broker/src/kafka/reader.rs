@@ -383,7 +383,7 @@ fn assignment(cluster: &Cluster, next: &Ends) -> Result<TopicPartitionList, Kafk
 async fn finished(look: &mut Option<(Look, Anchors)>) -> Result<Looked, BrokerError> {
     match look {
         Some((look, _)) => {
-            look.await.unwrap_or_else(|error| Err(BrokerError::Unavailable(format!("a look failed: {error}"))))
+            look.await.unwrap_or_else(|error| Err(BrokerError::Unavailable(format!("a check failed: {error}"))))
         }
         None => std::future::pending().await,
     }

@@ -272,7 +272,7 @@ impl Broker for Memory {
         let page = move |place, most| {
             memory.ask(|log| match log.incarnation() == incarnation {
                 true => log.nodes().after(place, most),
-                false => Err(BrokerError::OtherIncarnation { reason: "the log was made anew".into() }),
+                false => Err(BrokerError::OtherIncarnation { reason: "the log was recreated".into() }),
             })
         };
         Ok(Box::new(TableReader::new(last, self.changes(), Box::new(page))))

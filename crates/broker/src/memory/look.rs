@@ -67,7 +67,7 @@ impl Log {
     pub fn check(&self, after: &Position) -> Result<(), BrokerError> {
         let other = |reason: &str| Err(BrokerError::OtherIncarnation { reason: reason.to_owned() });
         if after.incarnation() != self.incarnation {
-            return other("the log was made anew");
+            return other("the log was recreated");
         }
         for &(number, offset) in after.offsets() {
             let Some(partition) = self.partitions.get(&number) else { return other("there is no such partition") };

@@ -72,7 +72,7 @@ impl Reader for StateReader {
             if log.incarnation() == self.position.incarnation() {
                 return Ok(log.state(&self.position, BATCH));
             }
-            Err(BrokerError::OtherIncarnation { reason: "the log was made anew".into() })
+            Err(BrokerError::OtherIncarnation { reason: "the log was recreated".into() })
         })?;
         for record in &records {
             self.position.advance(record);

@@ -53,7 +53,7 @@ pub(super) fn refused_version(version: &str) -> Option<String> {
 /// Why a stream is refused.
 pub(super) fn refused_mode(config: &Config) -> Option<&'static str> {
     // Its acknowledgement means nothing: the server may lose acknowledged messages whenever it is killed.
-    (config.persist_mode == "async").then_some("persist_mode async, which acknowledges what is not kept yet")
+    (config.persist_mode == "async").then_some("persist_mode async, which acknowledges messages before they are stored")
 }
 
 /// What makes a stream lose acknowledged messages.
@@ -64,8 +64,11 @@ pub(super) fn risks(name: &str, config: &Config, replicas: usize, version: Optio
     if has < replicas {
         risk(RiskKind::Replicas, format!("has {has} of the {replicas} replicas that are configured"));
     } else if has == 1 {
-        let mended = "3 replicas on servers that do not share their power survive it";
-        risk(RiskKind::Replicas, format!("has 1 replica: what it loses with a disk or with power is lost; {mended}"));
+        let mended = "3 replicas on servers with separate power supplies survive it";
+        risk(
+            RiskKind::Replicas,
+            format!("has 1 replica: a failed disk or power supply loses messages for good; {mended}"),
+        );
     }
     if config.storage == "memory" {
         risk(RiskKind::Memory, "is kept in memory alone; it should have file storage".to_owned());

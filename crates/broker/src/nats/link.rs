@@ -243,7 +243,7 @@ fn read_files(options: &Options) -> Result<Option<String>, OpenError> {
         let own = tls.certificate.iter().flat_map(|(certificate, key)| [certificate, key]);
         for path in tls.ca_file.iter().chain(own) {
             if !read(path)?.contains("-----BEGIN ") {
-                return Err(OpenError::File { path: path.clone(), reason: "holds nothing in PEM form".into() });
+                return Err(OpenError::File { path: path.clone(), reason: "contains nothing in PEM form".into() });
             }
         }
     }

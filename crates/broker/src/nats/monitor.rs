@@ -110,12 +110,12 @@ async fn ask(server: &Url) -> Result<Sync, String> {
 /// Reads the value in an answer.
 fn told(body: &[u8]) -> Result<Sync, String> {
     let read: Result<JetStream, _> = serde_json::from_slice(body);
-    let settings = read.map_err(|_| "its answer is none of a NATS server".to_owned())?.config;
+    let settings = read.map_err(|_| "its answer is not from a NATS server".to_owned())?.config;
     let settings = settings.ok_or_else(|| "it has no JetStream".to_owned())?;
     match settings.sync_interval {
         _ if settings.sync_always => Ok(Sync::Always),
         Some(interval) => Ok(Sync::Every(Duration::from_nanos(interval))),
-        None => Err("it does not say so, as those before 2.10 do not".to_owned()),
+        None => Err("it does not report the interval, as servers before 2.10 do not".to_owned()),
     }
 }
 
@@ -155,9 +155,9 @@ mod tests {
             (r#"{"config": {"sync_interval": 120000000000}}"#, "every 120 s (sync_interval)"),
             (r#"{"config": {"sync_interval": 500000000, "sync_always": false}}"#, "every 0.5 s"),
             (r#"{"config": {"sync_interval": 120000000000, "sync_always": true}}"#, "before an event is acknowledged"),
-            (r#"{"config": {"max_memory": 1}}"#, "not known: it does not say so"),
+            (r#"{"config": {"max_memory": 1}}"#, "not known: it does not report the interval"),
             (r#"{"server_id": "x"}"#, "not known: it has no JetStream"),
-            ("<html>", "not known: its answer is none of a NATS server"),
+            ("<html>", "not known: its answer is not from a NATS server"),
         ] {
             assert!(told(body).contains(expected), "{body}: {}", told(body));
         }

@@ -136,7 +136,7 @@ impl Options {
     pub(super) fn check(&self) -> Result<(), OpenError> {
         let invalid = |reason: String| Err(OpenError::Invalid(reason));
         if self.servers.is_empty() {
-            return invalid("no NATS server is named; one is needed, as host:port".into());
+            return invalid("no NATS server is given; name at least one, as host:port".into());
         }
         let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         if self.prefix.is_empty() || self.prefix.len() > 32 || !self.prefix.bytes().all(plain) {

@@ -60,6 +60,6 @@ pub(super) fn same_stream(from: &StartPlace, info: &Info) -> Result<(), Stopped>
     if from.created == info.created {
         return Ok(());
     }
-    let reason = format!("the stream was made anew at {}; it was made at {}", info.created, from.created);
+    let reason = format!("the stream was recreated at {}; it was made at {}", info.created, from.created);
     Err(Stopped::Ended(BrokerError::OtherIncarnation { reason }))
 }

@@ -174,7 +174,7 @@ impl Pulling {
             return self.told(status, &message).map(|()| None);
         }
         let Some((place, given, pending)) = message.reply.as_deref().and_then(|reply| self.place(reply)) else {
-            return away("a message came without its place");
+            return away("a message arrived without its place");
         };
         if given != self.given + 1 {
             return away(format!("message {given} of the consumer came after {}", self.given));

@@ -29,7 +29,7 @@ impl LogReader {
     pub(super) async fn open(shared: &Arc<Shared>, after: &Position) -> Result<Self, BrokerError> {
         let streams = shared.streams().await?;
         if after.incarnation() != streams.incarnation() {
-            let reason = "one of the streams was made anew, or it is a position of another log".to_owned();
+            let reason = "one of the streams was recreated, or it is a position of another log".to_owned();
             return Err(BrokerError::OtherIncarnation { reason });
         }
         let from = |kind| place(&streams, kind, after);

@@ -91,7 +91,7 @@ impl Shared {
         let payload = if payload.is_null() { Bytes::new() } else { payload.to_string().into() };
         let answered = self.ask(&subject, None, payload).await;
         if matches!(answered, Err(Failure::Nobody)) && self.has_no_jetstream().await {
-            return Err(Failure::Forbidden("the NATS server runs without JetStream; start it with it".into()));
+            return Err(Failure::Forbidden("the NATS server runs without JetStream; enable it".into()));
         }
         parse(&subject, &answered?)
     }
@@ -137,7 +137,7 @@ pub(super) fn parse<T: DeserializeOwned>(subject: &str, answer: &[u8]) -> Result
     match serde_json::from_slice(answer) {
         Ok(Answer::Good(good)) => Ok(good),
         Ok(Answer::Fault { error }) => Err(Failure::Fault(error)),
-        Err(e) => Err(Failure::Unknown(format!("NATS answered {subject} with what is no answer: {e}"))),
+        Err(e) => Err(Failure::Unknown(format!("NATS sent an invalid answer to {subject}: {e}"))),
     }
 }
 

@@ -211,7 +211,7 @@ impl<T: Send + 'static> Source<T> {
                 first = pulling.next() => first,
                 () = self.shared.link.lost(connection) => Err(Lost::Away("the connection was lost".into())),
                 () = tokio::time::sleep(LATE), if is_behind => {
-                    return self.again(Lost::Away("nothing comes, though there was more".into()), pulling).await;
+                    return self.again(Lost::Away("nothing arrives, though there was more".into()), pulling).await;
                 }
             };
             let first = match first {
@@ -371,7 +371,7 @@ impl Stopped {
         match self {
             Self::Away(reason) => BrokerError::Unavailable(reason),
             Self::Ended(error) => error,
-            Self::Trimmed(_) => BrokerError::Unavailable("what was to be read was removed meanwhile".into()),
+            Self::Trimmed(_) => BrokerError::Unavailable("the messages to read were removed meanwhile".into()),
         }
     }
 }

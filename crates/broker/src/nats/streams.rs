@@ -202,7 +202,7 @@ impl Shared {
         if !self.options.create {
             let wanted = self.wanted_in_words(kind);
             return Err(BrokerError::Refused(format!(
-                "there is no stream {name}, and this process is told not to make it; it needs {wanted}"
+                "there is no stream {name}, and this process is configured not to create it; it needs {wanted}"
             )));
         }
         let made = self.api::<Info>(&format!("STREAM.CREATE.{name}"), &self.wanted(kind).await?).await;
@@ -216,7 +216,7 @@ impl Shared {
                 self.info(kind, &Value::Null).await.map_err(Failure::into_broker_error)
             }
             Err(Failure::Forbidden(said)) => Err(BrokerError::Refused(format!(
-                "there is no stream {name}, and this login may not make it: {said}; it needs {}",
+                "there is no stream {name}, and this login may not create it: {said}; it needs {}",
                 self.wanted_in_words(kind)
             ))),
             Err(failure) if failure.is(SUBJECTS_OVERLAP) => {

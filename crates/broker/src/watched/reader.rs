@@ -79,7 +79,7 @@ impl WatchedReader {
         let seconds = stuck.silent.as_secs();
         tracing::warn!(
             kind = ?self.kind, seconds, behind = stuck.behind,
-            "a reader of the log stands still though the broker answers: it is opened anew where it was"
+            "a reader of the log is stuck although the broker answers; it is reopened at its position"
         );
         (self.watched.told)(stuck);
         if let Some(reader) = self.reader.take() {
@@ -94,7 +94,7 @@ impl WatchedReader {
             Kind::State => {
                 let reader = broker.state().await?;
                 if reader.position().incarnation() != self.position.incarnation() {
-                    let reason = "the stream of state was made anew while it was read".to_owned();
+                    let reason = "the stream of state was recreated while it was read".to_owned();
                     return Err(BrokerError::OtherIncarnation { reason });
                 }
                 reader

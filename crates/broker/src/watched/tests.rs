@@ -128,7 +128,7 @@ pub(crate) async fn readers_that_fall_silent_are_reopened(broker: Arc<dyn Broker
         broker.publish(message(Stream::Events, &format!("silent-{n}"))).await.expect("published");
         while seen.len() <= n {
             let batch = tokio::time::timeout(Duration::from_secs(60), reader.next()).await;
-            let batch = batch.expect("a reader that is silent is opened anew").expect("a batch");
+            let batch = batch.expect("a reader that is silent is reopened").expect("a batch");
             seen.extend(batch.into_iter().map(|record| record.message.id));
         }
     }

@@ -65,7 +65,7 @@ pub const READER_POSITION: &str = "fanfare_reader_position";
 pub const READER_HEAD: &str = "fanfare_reader_head";
 /// How many records of each partition this node has not read.
 pub const READER_LAG_RECORDS: &str = "fanfare_reader_lag_records";
-/// Readers of the log that stood still though the broker answered, and were opened anew.
+/// Readers of the log that stood still though the broker answered, and were reopened.
 pub const READER_STANDSTILLS: &str = "fanfare_reader_standstills";
 /// 1 while nothing can be written to the log, else 0.
 pub const LOG_UNWRITABLE: &str = "fanfare_log_unwritable";

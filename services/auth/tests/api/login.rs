@@ -101,7 +101,7 @@ async fn sessions_keys_and_users_survive_a_restart() {
     let s = open_with(Harness::open_in(SERVICE, folder).await, &settings()).await;
     assert!(s.accepts(&token).await);
     let alice = s.claims(&s.login("alice").await).await.expect("a valid token");
-    assert_eq!(alice.roles, ["editor", "user"], "the demo users are not made anew");
+    assert_eq!(alice.roles, ["editor", "user"], "the demo users are not recreated");
 }
 
 #[tokio::test]

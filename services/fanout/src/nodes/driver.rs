@@ -29,7 +29,7 @@ impl Driver {
     }
 
     /// Runs until `stop`, then ends the lease and withdraws the node's records. `heard` gets everything that is read,
-    /// in order, and again from the start if a reader had to begin anew.
+    /// in order, and again from the start if a reader had to start again.
     pub async fn run(self, stop: CancellationToken, mut heard: impl FnMut(News) + Send) {
         let leave = async {
             stop.cancelled().await;

@@ -204,7 +204,7 @@ impl Status {
             (report.away_since.is_some(), "the log cannot be read"),
             (report.lag > health.degraded_lag, "behind the log"),
             (report.waits_for_schemas(), "the schema registry gives no answer"),
-            (report.was_replaced(), "the log was made anew or has lost its end"),
+            (report.was_replaced(), "the log was recreated or has lost its end"),
             (has_many, "many connections"),
         ];
         let faults = faults.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what.to_owned());

@@ -28,7 +28,7 @@ impl From<Fault> for BrokerError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Unavailable => Self::Unavailable("cut off".to_owned()),
-            Fault::OtherIncarnation => Self::OtherIncarnation { reason: "made anew".to_owned() },
+            Fault::OtherIncarnation => Self::OtherIncarnation { reason: "recreated".to_owned() },
             Fault::Trimmed(oldest) => Self::Trimmed { oldest },
         }
     }

@@ -256,7 +256,7 @@ impl Producers {
         found.find_map(|(relay, outbox)| Some((relay, outbox.waiting.front()?.clone())))
     }
 
-    /// After the streams were made anew, producers publish the state that they hold once more.
+    /// After the streams were recreated, producers publish the state that they hold once more.
     pub(super) fn publish_state_again(&mut self) {
         let newest: Vec<Message> = self.state.values().cloned().collect();
         for (at, mut message) in newest.into_iter().enumerate() {

@@ -28,7 +28,7 @@ pub(super) struct World {
     pub(super) nodes: Vec<SimulatedNode>,
     pub(super) tabs: Vec<Tab>,
     pub(super) history: History,
-    /// How often the streams may still be made anew.
+    /// How often the streams may still be recreated.
     anew: usize,
 }
 

@@ -86,7 +86,7 @@ async fn a_license_that_ends_is_published_once() {
     s.client.put("/orgs/acme/license", &s.bob, past).await;
     assert_eq!(s.harness.event().await.event_type(), "license.LicenseUpdated");
     let expired = s.harness.event().await;
-    assert_eq!(expired.event_type(), "license.LicenseExpired", "another end passes anew");
+    assert_eq!(expired.event_type(), "license.LicenseExpired", "another end passes again");
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ mod tests {
     fn impossible_values_are_refused() {
         for (line, expected) in [
             ("--broker-url nats://a", "the server \"a\" has no port (for instance a:4222)"),
-            ("--broker-url nats://u:hunter2@a:1", "secrets stand in files of their own"),
+            ("--broker-url nats://u:hunter2@a:1", "put secrets into separate files"),
             ("--broker-user u", "--broker-password-file"),
             ("--broker-password-file f", "--broker-user"),
             ("--broker-credentials-file f --broker-token-file f", "cannot be used with"),

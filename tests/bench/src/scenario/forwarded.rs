@@ -15,7 +15,7 @@ use crate::stage::Stage;
 const TABS: usize = 50;
 const EVENTS: usize = 60;
 
-/// Between two events: polls are asked anew meanwhile.
+/// Between two events: polls are asked again meanwhile.
 const PAUSE: Duration = Duration::from_millis(15);
 
 /// A new connection hears news once it has been quiet for a moment.

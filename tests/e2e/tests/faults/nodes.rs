@@ -71,7 +71,7 @@ pub(crate) async fn a_stateful_connection_is_never_deaf_on_another_node(kind: Ki
         }
     };
     eprintln!("on the other node it is {ended}");
-    // The client then begins anew, anywhere.
+    // The client then starts again, anywhere.
     let mut tab = fleet.nodes[1].tab(&Token::user("alice", "acme")).await;
     publish(&fleet.nodes[0], "heard").await;
     assert_eq!(titles(&toasts(&mut tab, 1).await), ["heard"]);

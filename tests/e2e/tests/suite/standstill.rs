@@ -90,6 +90,6 @@ async fn a_reader_that_falls_silent_while_its_broker_answers_is_reopened_and_cou
     .await;
     line.is_deaf.store(false, Ordering::SeqCst);
     assert_eq!(tab.expect("toast").await["title"], "lost on the way");
-    let line = "a reader of the log stands still though the broker answers: it is opened anew where it was";
+    let line = "a reader of the log is stuck although the broker answers; it is reopened at its position";
     assert!(!node.lines(line).is_empty(), "its log says nothing");
 }

@@ -170,7 +170,7 @@ export class Hub {
         await this.#catchUp(isCurrent);
       }
     } catch {
-      // Lost again: it all begins anew with the next connection.
+      // Lost again: it all starts again with the next connection.
     }
     if (isCurrent() && this.#connection.state === HubConnectionState.Connected) {
       this.#tellEarly();

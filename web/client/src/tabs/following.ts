@@ -11,7 +11,7 @@ const ANSWER_MS = 5_000;
 /** So many questions without an answer, and the connection is taken over. */
 const MOST_SILENT = 2;
 const MOST_UNHEARD = 10;
-/** More waits for no answer: then it is asked anew. */
+/** More waits for no answer: then it is asked again. */
 const MOST_HELD = 1_000;
 
 /** How the tab stands to the one that leads. */

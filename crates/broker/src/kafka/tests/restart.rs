@@ -103,7 +103,7 @@ impl Faults for Own {
             }
             assert!(begun.elapsed() < Duration::from_secs(20), "the topics are still there");
         }
-        check::check(&cluster).await.expect("made anew");
+        check::check(&cluster).await.expect("recreated");
     }
 
     async fn purge(&self, through: &Position) {

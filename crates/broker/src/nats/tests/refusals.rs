@@ -70,7 +70,7 @@ async fn a_missing_stream_that_may_not_be_made() {
     let Some(server) = Server::current("a_missing_stream_that_may_not_be_made").await else { return };
     let nats = server.nats(|o| o.create = false);
     let said = refused(&nats).await;
-    has(&said, &["there is no stream fanfare-", "told not to make it", "limits retention"]);
+    has(&said, &["there is no stream fanfare-", "configured not to create it", "limits retention"]);
     has(&not_stored(&nats).await, &["there is no stream fanfare-"]);
 }
 
@@ -82,7 +82,7 @@ async fn a_missing_stream_without_the_right_to_make_it() {
     let Some(server) = Server::configured(test, |_| rights.into()).await else { return };
     let nats = server.nats(|o| o.login = Login::Password { user: "a".into(), password: "a".into() });
     let said = refused(&nats).await;
-    has(&said, &["there is no stream fanfare-", "may not make it", "$JS.API.STREAM.CREATE.fanfare-", "it needs"]);
+    has(&said, &["there is no stream fanfare-", "may not create it", "$JS.API.STREAM.CREATE.fanfare-", "it needs"]);
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn a_server_without_jetstream() {
 async fn options_that_cannot_be_used() {
     type Fault = fn(&mut Options);
     let faults: [(Fault, &str); 7] = [
-        (|o| o.servers.clear(), "no NATS server is named"),
+        (|o| o.servers.clear(), "no NATS server is given"),
         (|o| o.servers = vec!["http://a b".into()], "a server is host:port"),
         (|o| o.prefix = "a.b".into(), "\"a.b\" is not 1 to 32 letters"),
         (|o| o.replicas = 6, "6 replicas; a stream has 1 to 5"),

@@ -53,7 +53,7 @@ mod nats {
         ("nats://a", "", "8:7: the server \"a\" has no port (for instance a:4222)"),
         ("nats://a:4222,b", "", "8:7: the server \"b\" has no port (for instance b:4222)"),
         ("nats://a:4222,", "", "8:7: \"\" is no server (host and port, for instance nats://localhost:4222)"),
-        ("nats://u:p@a:4222", "", "8:7: credentials do not stand in the URL (secrets stand in files of their own)"),
+        ("nats://u:p@a:4222", "", "8:7: the URL must not contain credentials (put secrets into separate files)"),
         ("nats://a:4222", "retention_hours = 1\nwindow_minutes = 61", "the replay window of 61 minutes is longer than the 1 hours that events are kept"),
         ("nats://a:4222", "[broker.kafka]", "[broker.kafka] says nothing about the broker \"nats://a:4222\""),
         ("nats://a:4222", "nats = 7", "`nats` of [broker] must be a table, not an integer"),

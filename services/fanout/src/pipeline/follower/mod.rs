@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Start: head, window, state, log from the window to the head -> Ready -> Follow
-//! Follow: the log was made anew   -> Renew: window of the new log -> Follow, and its state once the window was told
+//! Follow: the log was recreated   -> Renew: window of the new log -> Follow, and its state once the window was told
 //!         records were lost       -> Relearn: state, tabs come back -> Reopen
 //!         any other fault         -> Reopen behind what was read
 //! ```
@@ -168,7 +168,7 @@ impl Follower {
     fn go_on(&mut self, at: Position, known: &Position) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Start => Stage::StartWindow { head: at },
-            // The log was made anew between the two questions: this one may never get as far as the end of the other.
+            // The log was recreated between the two questions: this one may never get as far as the end of the other.
             Stage::StartWindow { head } if head.incarnation() != at.incarnation() => self.start_over(Stage::Start),
             // The window first: it contains what is published while the state is read.
             Stage::StartWindow { head } => Stage::OpenState(Then::ReadBack { start: at, head }),
@@ -219,7 +219,7 @@ impl Follower {
             Then::GoOnBehind(after) => after,
             Then::Follow => known,
         };
-        // Made anew once more: this is the state of yet another log, in which its places mean something else.
+        // Recreated once more: this is the state of yet another log, in which its places mean something else.
         if log.incarnation() != at.incarnation() {
             if matches!(then, Then::ReadBack { .. }) {
                 return self.start_over(Stage::Start);

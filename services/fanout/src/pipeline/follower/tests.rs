@@ -135,7 +135,7 @@ fn a_start_reads_the_window_of_a_log_behind_all_state_and_is_then_ready() {
 #[test]
 fn a_new_stream_is_delivered_from_its_window_and_its_state_is_read_after_that() {
     let mut node = Node::following();
-    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "recreated".into() }));
     assert_eq!(node.next(), (["replaced", "not ready", "wait 100"].map(str::to_owned).to_vec(), Ask::Head));
     node.answer(Ok(Answer::At(at(2, 6))));
     assert_eq!(node.next().1, Ask::Window(WINDOW));
@@ -174,7 +174,7 @@ fn records_that_are_lost_are_counted_and_the_state_is_read_again() {
 #[test]
 fn a_new_stream_that_is_trimmed_as_it_is_opened_is_begun_again() {
     let mut node = Node::following();
-    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "recreated".into() }));
     for answer in [at(2, 6), at(2, 4)] {
         node.answer(Ok(Answer::At(answer)));
     }
@@ -218,7 +218,7 @@ fn reading_back_that_fails_starts_again() {
     node.answer(Err(unavailable()));
     assert_eq!(node.next(), (vec!["wait 100".to_owned()], Ask::Head));
     // What a running node takes for a new stream or a loss, one that has told nobody of anything reads back anew.
-    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "recreated".into() }));
     node.answer(Err(BrokerError::Trimmed { oldest: at(1, 9) }));
     assert_eq!(node.next(), (vec!["wait 400".to_owned()], Ask::Head));
 }
@@ -232,7 +232,7 @@ fn the_old_end_of_a_recreated_log_is_not_waited_for() {
     assert_eq!(node.next(), (vec!["wait 100".to_owned()], Ask::Head), "the end of the new one");
 
     let mut node = Node::following();
-    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "recreated".into() }));
     node.next();
     node.answer(Ok(Answer::At(at(2, 21))));
     node.answer(Ok(Answer::At(Position::start(3))));
@@ -242,7 +242,7 @@ fn the_old_end_of_a_recreated_log_is_not_waited_for() {
 #[test]
 fn the_state_of_yet_another_log_is_not_taken_for_that_of_the_one_that_is_followed() {
     let mut node = Node::following();
-    node.answer(Err(BrokerError::OtherIncarnation { reason: "made anew".into() }));
+    node.answer(Err(BrokerError::OtherIncarnation { reason: "recreated".into() }));
     node.next();
     node.answer(Ok(Answer::At(Position::start(2))));
     node.answer(Ok(Answer::At(Position::start(2))));

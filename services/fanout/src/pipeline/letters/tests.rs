@@ -143,7 +143,7 @@ async fn a_body_that_was_cut_is_lost_with_its_record() {
     let mut scene = Scene::demo();
     let alert = scene.event("system.Alert", r#"{ "org": "acme", "title": "t", "message": "m" }"#).message;
     let long = Message { body: Bytes::from(vec![0; LETTER_BODY_LIMIT + 7]), ..alert };
-    // A letter whose record is another one by now, as after the log was made anew.
+    // A letter whose record is another one by now, as after the log was recreated.
     let id = stage.poison(long.clone(), "body: x", 1).await;
     let other = Message { id: "another".to_owned(), ..long.clone() };
     let Published { partition, offset, .. } = stage.broker.publish(other).await.expect("stored");

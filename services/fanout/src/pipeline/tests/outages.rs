@@ -1,4 +1,4 @@
-//! Brokers that are away, refuse, lose or are made anew.
+//! Brokers that are away, refuse, lose or are recreated.
 
 use std::time::Duration;
 

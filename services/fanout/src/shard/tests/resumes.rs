@@ -18,7 +18,7 @@ impl OneShard {
         seal_cursor(&self.seal, &position, &ReadTimes::default(), HubTag::of(path), false)
     }
 
-    /// The log is made anew, and the node goes on at the begin of the new one.
+    /// The log is recreated, and the node goes on at the begin of the new one.
     fn recreate(&mut self) {
         let start = Position::start(2);
         self.groups.fold(|known| known.renew(start.clone(), true));

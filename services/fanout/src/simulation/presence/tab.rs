@@ -49,7 +49,7 @@ impl Tab {
         self.number % 3 == 2
     }
 
-    /// It is connected anew, or no more.
+    /// It is reconnected, or no more.
     pub(super) fn begin(&mut self, link: Option<(usize, Key)>) {
         self.link = link;
         self.incoming.clear();

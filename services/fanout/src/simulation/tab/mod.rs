@@ -136,7 +136,7 @@ pub(super) struct Tab {
     /// The cursor that it had when it lost its connection, as long as it has not resumed with it.
     resume_from: Option<String>,
     pub(super) owed_from: Option<Position>,
-    /// From where on this connection hears the log that was made anew.
+    /// From where on this connection hears the recreated log.
     renewed: Option<Position>,
     pub(super) got: BTreeMap<String, u32>,
     pub(super) flags: BTreeMap<String, bool>,
@@ -352,7 +352,7 @@ impl Tab {
         self.calls.clear();
         self.send("{\"protocol\":\"json\",\"version\":1}");
         if self.order == Order::Never {
-            // A page that was loaded anew.
+            // A page that was reloaded.
             self.flags.clear();
             self.owed_from = None;
         }

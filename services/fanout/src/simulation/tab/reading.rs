@@ -44,7 +44,7 @@ impl Tab {
             let may_return = closed.unwrap_or(true);
             self.drop_link(around);
             if !may_return {
-                // The page shows the login: whoever comes next begins anew.
+                // The page shows the login: whoever comes next starts again.
                 (self.token, self.last, self.resume_from, self.owed_from) = (None, None, None, None);
                 self.flags.clear();
                 self.lists.clear();
