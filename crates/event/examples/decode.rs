@@ -1,4 +1,4 @@
-//! How long decoding and encoding take: `cargo run --release -p fanfare-event --example decode`.
+//! Measures decoding and encoding: `cargo run --release -p fanfare-event --example decode`.
 #![allow(clippy::print_stdout, reason = "a program that tells what it measured")]
 
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use fanfare_event::vocabulary::license::FlagToggled;
 use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName, TypedEvent, encode};
 use serde_json::json;
 
-/// Few enough that a run often is not interrupted, and many runs.
+/// Few enough that a run is often not interrupted, and many runs.
 const ROUNDS: u32 = 500;
 const RUNS: usize = 4000;
 
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Prints the quickest of many runs: what else the machine does only ever adds to one.
+/// Prints the fastest of many runs: other work on the machine only ever adds time.
 fn report(what: &str, mut work: impl FnMut()) {
     let mut best = Duration::MAX;
     for _ in 0..RUNS {

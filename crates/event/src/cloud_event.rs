@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{Attributes, AttributesError, Timestamp};
 
-/// An event as the JSON format of CloudEvents holds it, before its data is compared with a schema.
+/// An event in the JSON format of CloudEvents, before its data is compared with a schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudEvent {
     /// The attributes.
@@ -25,27 +25,27 @@ pub enum Data {
     Avro(Vec<u8>),
 }
 
-/// Why a JSON value is no event; whoever wrote it is at fault.
+/// Why a JSON value is not an event; its author must fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CloudEventError {
-    /// It is no object.
+    /// It is not an object.
     #[error("an event in structured mode is a JSON object with specversion, id, source, type and data")]
     NotObject,
-    /// The attributes are not sound.
+    /// The attributes are faulty.
     #[error("{}", without_prefix(.0))]
     Attributes(#[from] AttributesError),
-    /// A member holds something else than it should.
+    /// A member has a bad value.
     #[error("{member}: expected {expected}")]
     Member {
         /// The member, such as `data_base64`.
         member: &'static str,
-        /// What it should hold.
+        /// The expected value.
         expected: &'static str,
     },
 }
 
 impl CloudEventError {
-    /// The member at fault, if it is one.
+    /// The faulty member, if it is one.
     pub fn member(&self) -> Option<&'static str> {
         match self {
             Self::NotObject => None,
@@ -54,7 +54,7 @@ impl CloudEventError {
         }
     }
 
-    /// What should be there.
+    /// The expected value.
     pub fn expected(&self) -> &'static str {
         match self {
             Self::NotObject => "an object",
@@ -64,13 +64,13 @@ impl CloudEventError {
     }
 }
 
-/// Here attributes have their bare names.
+/// In JSON the attributes have their bare names.
 fn without_prefix(error: &AttributesError) -> String {
     let text = error.to_string();
     text.strip_prefix("ce-").map_or(text.clone(), str::to_owned)
 }
 
-/// The members that are read, and the headers that they are in binary mode. All but `dataversion` are text.
+/// The members that are read, and their headers in binary mode. All but `dataversion` are text.
 const MEMBERS: [(&str, &str); 9] = [
     ("specversion", "ce-specversion"),
     ("id", "ce-id"),
@@ -84,7 +84,7 @@ const MEMBERS: [(&str, &str); 9] = [
 ];
 
 impl CloudEvent {
-    /// Takes an event apart. One that does not say when it happened did so when it was `received`.
+    /// Splits an event. Without a time, it happened when it was `received`.
     pub fn from_json(json: Json, received: Timestamp) -> Result<Self, CloudEventError> {
         let Json::Object(mut members) = json else { return Err(CloudEventError::NotObject) };
         let data = data(&mut members)?;
@@ -106,7 +106,7 @@ impl CloudEvent {
     }
 }
 
-/// The value of an attribute; null is as if it were not there.
+/// The value of an attribute; null counts as absent.
 fn text(member: &'static str, value: Option<Json>) -> Result<Option<String>, CloudEventError> {
     match value {
         None | Some(Json::Null) => Ok(None),

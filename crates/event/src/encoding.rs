@@ -1,4 +1,4 @@
-//! Values to bytes: the single-object encoding of Avro.
+//! Encodes values into bytes: the single-object encoding of Avro.
 
 use std::cell::Cell;
 
@@ -10,26 +10,26 @@ use crate::{MAX_VALUES, Schema, Value};
 
 /// The first two bytes of the single-object encoding.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
-/// The length of the marker and the fingerprint.
+/// The size of the marker and the fingerprint.
 pub(crate) const HEADER: usize = 10;
 
-/// How many values are written at most, counting attempts.
+/// The largest number of values written, including attempts.
 const MAX_WRITES: usize = 8 * MAX_VALUES;
 
-/// A value of another type than the schema has there. What JSON is read as never is one.
+/// A value that does not fit the schema's type there. Values read from JSON always fit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a value that is no {0}")]
 pub(crate) struct Misfit(&'static str);
 
-/// A field of the event that holds such a value; none where the record as a whole is at fault.
+/// The field of the event with the value; none if the record as a whole is at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfit {
-    /// Which of the schema's fields.
+    /// The index of the schema's field.
     pub(crate) field: Option<usize>,
     pub(crate) misfit: Misfit,
 }
 
-/// Encodes the values of a record, which must be in the field order of that very schema.
+/// Encodes the values of a record, which must be in the schema's field order.
 pub(crate) fn encode(schema: &Schema, values: &[Value]) -> Result<Vec<u8>, Unfit> {
     let mut body = Vec::with_capacity(128);
     body.extend(MARKER);
@@ -47,8 +47,8 @@ pub(crate) fn encode(schema: &Schema, values: &[Value]) -> Result<Vec<u8>, Unfit
 
 struct Writer<'l> {
     layouts: &'l Layouts,
-    /// How many values may still be written, those that turn out to be of another type of a union too: types that are
-    /// much alike could be tried for ever within each other.
+    /// The number of values that may still be written, including those that turn out to belong to another type of a
+    /// union: similar types nested in each other could be tried forever.
     left: Cell<usize>,
 }
 
@@ -113,7 +113,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a value as the first of these types that takes it.
+    /// Writes a value as the first of these types that fits.
     fn union(&self, out: &mut Vec<u8>, variants: &[Layout], value: &Value) -> Result<(), Misfit> {
         let start = out.len();
         for (position, layout) in variants.iter().enumerate() {
@@ -126,7 +126,7 @@ impl Writer<'_> {
         Err(Misfit("value of any type of the union"))
     }
 
-    /// Writes a value that means more than its bytes.
+    /// Writes a value with a meaning beyond its bytes.
     fn meant(&self, out: &mut Vec<u8>, logical: Logical, inner: &Layout, value: &Value) -> Result<(), Misfit> {
         match (logical, inner, value) {
             (Logical::Json, _, value) => {

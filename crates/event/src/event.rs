@@ -1,4 +1,4 @@
-//! Events, and typed events on their way out.
+//! Events, and typed events to be published.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{Attributes, AttributesError, DecodeError, Input, MAX_BODY, Record, Registry, TypeName, encoding, json};
 
-/// A fact that a producer published.
+/// An event that a producer published.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The CloudEvents attributes.
@@ -17,7 +17,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Decodes a body and checks that it is what its attributes say.
+    /// Decodes a body and checks that it agrees with its attributes.
     pub fn decode(registry: &Registry, attributes: Attributes, body: &[u8]) -> Result<Self, DecodeError> {
         let record = registry.decode(body)?;
         let written = record.event_type().name();
@@ -35,11 +35,11 @@ pub struct Encoded {
     pub attributes: Attributes,
     /// The record in single-object encoding.
     pub body: Vec<u8>,
-    /// What the state of the event is about, if it sets state; see [`Record::key`].
+    /// The key of the state that the event sets, if it does; see [`Record::key`].
     pub key: Option<String>,
 }
 
-/// The attributes and sizes only: what an event says does not belong in a log.
+/// Only the attributes and sizes: payloads do not belong in a log.
 impl fmt::Debug for Encoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoded")
@@ -50,10 +50,10 @@ impl fmt::Debug for Encoded {
     }
 }
 
-/// A struct whose fields are those of the newest version of an event type.
+/// A struct with the fields of an event type's newest version.
 ///
-/// It must serialize as what [`EventType::encode_json`](crate::EventType::encode_json) takes, as a derived `Serialize`
-/// does: a timestamp as milliseconds, a symbol as a unit variant of its name.
+/// It must serialize to the input of [`EventType::encode_json`](crate::EventType::encode_json), as a derived
+/// `Serialize` does: a timestamp as milliseconds, a symbol as a unit variant of its name.
 pub trait TypedEvent: Serialize {
     /// The name of the event type.
     const TYPE: &'static str;
@@ -62,12 +62,12 @@ pub trait TypedEvent: Serialize {
 /// Why an event cannot be encoded; the producer's code is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EncodeError {
-    /// The attributes are of another type than the event.
+    /// The attributes name another type than the event's.
     #[error("the attributes say {declared}, the event is a {event}")]
     OtherType {
-        /// What the attributes say.
+        /// The type that the attributes name.
         declared: TypeName,
-        /// What the event is.
+        /// The type of the event.
         event: &'static str,
     },
     /// An attribute is wrong.
@@ -79,7 +79,7 @@ pub enum EncodeError {
         /// The type of the event.
         event: &'static str,
     },
-    /// The struct is not what its schema says.
+    /// The struct does not fit its schema.
     #[error("{event} v{version}: the event does not fit the schema: {reason}")]
     Mismatch {
         /// The type of the event.
@@ -126,7 +126,7 @@ impl Registry {
         if body.len() > MAX_BODY {
             return Err(EncodeError::TooLarge { event: E::TYPE, size: body.len() });
         }
-        // Read back for the key, so that the writer and every reader agree on it.
+        // Decoded for the key, so that the writer and every reader agree on it.
         let key = match schema.is_stateful() {
             true => self.decode(&body).map_err(|error| mismatch(error.to_string()))?.key(),
             false => None,

@@ -11,21 +11,21 @@ pub const MAX_NAME_CHARS: usize = 256;
 
 /// The id of a user, an organisation or a session: any printable text of 1 to 256 characters.
 ///
-/// Issuers make ids as they like (`auth0|64f0c2`, `urn:acme:user:17`), so no alphabet of ours applies. Wherever an id
-/// becomes part of something else (a subject of the broker, a header, a path) it is encoded there.
+/// Issuers choose ids freely (`auth0|64f0c2`, `urn:acme:user:17`), so no alphabet of ours applies. Wherever an id
+/// becomes part of something else (a broker's subject, a header, a path), it is encoded there.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(Arc<str>);
 
-/// Why a text is not an [`Id`], and no name of a role either.
+/// Why a text is not an [`Id`], and not a role name either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum IdError {
-    /// The text is empty or white space only.
+    /// The text is empty or only white space.
     #[error("it must not be blank")]
     Blank,
     /// The text is longer than an id may be.
     #[error("it has at most {MAX_NAME_CHARS} characters")]
     TooLong,
-    /// The text holds a character that cannot be printed on a line.
+    /// The text contains a character that is not printable on one line.
     #[error("it has printable characters only; found a control character at byte {at}")]
     Control {
         /// Its byte position.
@@ -44,12 +44,12 @@ impl IdError {
     }
 }
 
-/// Checks that a text may be a name that an issuer gives: printable, not blank, at most [`MAX_NAME_CHARS`] characters.
+/// Checks that a text may be a name from an issuer: printable, not blank, at most [`MAX_NAME_CHARS`] characters.
 ///
 /// # Errors
-/// [`IdError`] with what is wrong with it; it holds nothing of the text.
+/// [`IdError`] with the reason; it contains nothing of the text.
 pub fn check_name(text: &str) -> Result<(), IdError> {
-    // By bytes first, so that nobody makes us count the characters of a megabyte.
+    // By bytes first, so that a megabyte of text costs no counting of characters.
     if text.len() > 4 * MAX_NAME_CHARS {
         return Err(IdError::TooLong);
     }
@@ -65,13 +65,13 @@ pub fn check_name(text: &str) -> Result<(), IdError> {
     Ok(())
 }
 
-/// Control characters, and the two separators that end a line without being one.
+/// Control characters, and the two separators that end a line without being control characters.
 fn breaks_lines(found: char) -> bool {
     found.is_control() || matches!(found, '\u{2028}' | '\u{2029}')
 }
 
 impl Id {
-    /// Checks a text and makes it an id.
+    /// Checks a text and converts it into an id.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         check_name(text)?;
         Ok(Self(text.into()))

@@ -1,4 +1,4 @@
-//! Values that are to become an event, from JSON or from a client's call.
+//! Values that become an event, from JSON or from a client's call.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::{Kind, Unit};
 
-/// A value that is to become part of an event: JSON, and what clients write beside it in other encodings.
+/// A value that becomes part of an event: JSON, and what clients send in other encodings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input<'a> {
     /// Nothing.
@@ -45,7 +45,7 @@ impl<'a> From<&'a Json> for Input<'a> {
             Json::Number(number) => match (number.as_i64(), number.as_u64()) {
                 (Some(number), _) => Self::Int(number),
                 (None, Some(number)) => Self::UInt(number),
-                // Without the feature for numbers of any length each of the others is one of these.
+                // Without the feature for numbers of any length, each other number is one of these.
                 (None, None) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::String(text) => Self::Text(Cow::Borrowed(text)),
@@ -77,7 +77,7 @@ impl From<Json> for Input<'static> {
 }
 
 impl Input<'_> {
-    /// What it is, as errors call it.
+    /// Its kind, as errors name it.
     #[must_use]
     pub fn article(&self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Input<'_> {
         }
     }
 
-    /// The text that stands for bytes and moments where only JSON can be; nothing for any other value.
+    /// The text for bytes and moments where only JSON is allowed; none for any other value.
     pub(crate) fn as_text(&self) -> Option<Cow<'_, str>> {
         use base64::Engine as _;
         match self {

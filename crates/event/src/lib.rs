@@ -1,8 +1,8 @@
-//! Events: CloudEvents attributes, Avro schemas with their versions, and the vocabulary of the platform.
+//! Events: CloudEvents attributes, Avro schemas with their versions, and the platform's vocabulary.
 //!
-//! An event is its [`Attributes`] and a [`Record`]. A [`Registry`] holds every version of every event type; it decodes
-//! what any known version wrote into a record that is laid out as the newest version says, and it encodes JSON
-//! ([`EventType::encode_json`]) and typed events ([`encode`]) into the single-object encoding of Avro.
+//! An event is its [`Attributes`] and a [`Record`]. A [`Registry`] has every version of every event type. It decodes a
+//! record of any known version into the layout of the newest version, and it encodes JSON ([`EventType::encode_json`])
+//! and typed events ([`encode`]) into the single-object encoding of Avro.
 //!
 //! The crate is pure: it opens no socket, reads no clock and draws no random numbers. Only [`Registry::load`] reads
 //! files.

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{EventType, Schema, Value};
 
-/// The data of an event, in the field order of the newest version that is known of its type.
+/// The data of an event, in the field order of the newest known version of its type.
 #[derive(Clone)]
 pub struct Record {
     event_type: Arc<EventType>,
@@ -25,7 +25,7 @@ impl Record {
         &self.event_type
     }
 
-    /// The version that lays out the values: the newest that is known.
+    /// The version of the layout: the newest known one.
     pub fn schema(&self) -> &Arc<Schema> {
         self.event_type.newest()
     }
@@ -35,7 +35,7 @@ impl Record {
         self.written
     }
 
-    /// The value of a field by its position in the newest schema; null where there is no such field.
+    /// The value of a field by its position in the newest schema; null if there is no such field.
     pub fn at(&self, index: usize) -> &Value {
         self.values.get(index).unwrap_or(&Value::Null)
     }
@@ -50,10 +50,10 @@ impl Record {
         &self.values
     }
 
-    /// What the state of this event is about: the values of the key fields, joined so that different values never give
-    /// the same key. None if the event sets no state.
+    /// The key of the state that this event sets: the values of the key fields, joined so that different values never
+    /// have the same key. None if the event sets no state.
     ///
-    /// The parts are joined by `/`; in a part `~` becomes `~0` and `/` becomes `~1`, nothing at all becomes `~2`, and
+    /// The parts are joined by `/`; in a part `~` becomes `~0` and `/` becomes `~1`, an empty part becomes `~2`, and
     /// null is `~`. A key is never empty.
     pub fn key(&self) -> Option<String> {
         let mut key = String::new();
@@ -86,12 +86,12 @@ fn push_part(key: &mut String, value: &Value) {
                 }
             }
         }
-        // No other kind passes as a key field.
+        // Other kinds are refused as key fields.
         _ => key.push('~'),
     }
 }
 
-/// The type and the version only: what an event says does not belong in a log.
+/// Only the type and the version: payloads do not belong in a log.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} v{}", self.event_type.name(), self.written)

@@ -1,8 +1,8 @@
-//! "Did you mean": what somebody may have meant by an unknown word.
+//! "Did you mean": the known word that an unknown word may mean.
 
-/// The candidate that is nearest to a word, if it is near enough to be a slip.
+/// The candidate that is nearest to a word, if it is near enough to be a typing error.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A distance is quadratic in the lengths; nothing of this length is a typing error.
+    // Computing a distance takes time quadratic in the lengths; no word of this length is a typing error.
     if word.len() > 128 {
         return None;
     }
@@ -15,7 +15,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, known)| known)
 }
 
-/// Edits between two words; a word that continues the other (`flag`, `flag_name`) counts as one slip.
+/// The number of edits between two words; a word that continues the other (`flag`, `flag_name`) counts as one edit.
 fn slips(word: &str, known: &str) -> usize {
     let continued = |long: &str, short: &str| {
         short.len() >= 3 && long.strip_prefix(short).is_some_and(|tail| tail.starts_with(['_', '-', '.']))

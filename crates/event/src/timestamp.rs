@@ -24,10 +24,10 @@ const LAST: i64 = 253_402_300_799_999;
 impl Timestamp {
     /// The time as RFC 3339 text in UTC with milliseconds: `2026-01-02T03:04:05.678Z`.
     ///
-    /// A time outside the years 0 to 9999, which RFC 3339 cannot write, gives the nearest one that it can.
+    /// A time outside the years 0 to 9999, which RFC 3339 cannot write, is clamped to the nearest possible one.
     pub fn to_rfc3339(self) -> String {
         let nanoseconds = i128::from(self.0.clamp(FIRST, LAST)) * 1_000_000;
-        // In range by the clamp above; the epoch is what a defect here would show.
+        // In range because of the clamp above; a defect here would show as the epoch.
         let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -41,7 +41,7 @@ impl Timestamp {
         )
     }
 
-    /// Reads an RFC 3339 time with any offset; what is finer than a millisecond is cut off.
+    /// Parses an RFC 3339 time with any offset, truncated to milliseconds.
     pub fn parse_rfc3339(text: &str) -> Result<Self, TimestampError> {
         let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
         let milliseconds = at.unix_timestamp_nanos().div_euclid(1_000_000);

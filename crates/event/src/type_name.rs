@@ -10,8 +10,8 @@ const MAX_PART: usize = 64;
 
 /// The name of an event type: `{service}.{Event}`, for example `license.FlagToggled`.
 ///
-/// A service has letters, digits, `-` and `_` and starts with a letter or digit; an event is named as an Avro record
-/// is. Each has at most 64 characters.
+/// A service has letters, digits, `-` and `_` and starts with a letter or digit; an event is named like an Avro record.
+/// Each has at most 64 characters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeName {
     text: Arc<str>,
@@ -27,7 +27,7 @@ pub struct TypeNameError {
 }
 
 impl TypeName {
-    /// Checks a text and makes it a type name.
+    /// Checks a text and converts it into a type name.
     pub fn parse(text: &str) -> Result<Self, TypeNameError> {
         match text.split_once('.') {
             Some((service, event)) if is_service(service) && is_event(event) => {
@@ -37,12 +37,12 @@ impl TypeName {
         }
     }
 
-    /// The service that publishes the event: what is before the dot.
+    /// The service that publishes the event: the part before the dot.
     pub fn service(&self) -> &str {
         &self.text[..self.dot]
     }
 
-    /// The event: what is after the dot.
+    /// The event: the part after the dot.
     pub fn event(&self) -> &str {
         &self.text[self.dot + 1..]
     }
@@ -65,7 +65,7 @@ fn is_event(part: &str) -> bool {
         && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// What an error repeats of a text that is wrong.
+/// The part of a faulty text that an error repeats.
 pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(2 * MAX_PART).collect()
 }

@@ -29,7 +29,7 @@ pub struct TypePatternError {
 }
 
 impl TypePattern {
-    /// Checks a text and makes it a pattern.
+    /// Checks a text and converts it into a pattern.
     pub fn parse(text: &str) -> Result<Self, TypePatternError> {
         let error = || TypePatternError { found: shortened(text) };
         if text == "*" {
@@ -42,7 +42,7 @@ impl TypePattern {
         }
     }
 
-    /// Whether the pattern covers an event type.
+    /// Whether the pattern matches an event type.
     pub fn matches(&self, name: &TypeName) -> bool {
         match &self.0 {
             Pattern::All => true,

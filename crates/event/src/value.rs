@@ -6,14 +6,14 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// The value of a field.
 ///
-/// Cloning is cheap but for lists, maps and nested records.
+/// Cloning is cheap except for lists, maps and nested records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// No value, in a field that may be null.
     Null,
     /// A boolean.
     Bool(bool),
-    /// An `int`, a `long`, or a date or time as its kind counts it.
+    /// An `int`, a `long`, or a date or time in its kind's unit.
     Int(i64),
     /// A `float` or a `double`.
     Float(f64),
@@ -28,7 +28,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// How many values this is, counting those that it holds.
+    /// The number of values, including nested ones.
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),

@@ -1,4 +1,4 @@
-//! A body never makes us allocate much more than it is long, whatever lengths it claims.
+//! Decoding a body never allocates much more than its length, whatever lengths it claims.
 
 use std::fs;
 
@@ -6,17 +6,17 @@ use allocation_counter::measure;
 use fanfare_event::{MAX_BODY, MAX_VALUES, Registry};
 use proptest::prelude::*;
 
-/// Lists of lists, maps of records, and whatever else has a length of its own.
+/// Lists of lists, maps of records, and everything else with a length of its own.
 const NESTED: &str = r#"{"type": "record", "name": "Nested", "fields": [
     {"name": "lists", "type": {"type": "array", "items": {"type": "array", "items": "boolean"}}},
     {"name": "map", "type": {"type": "map", "values": {"type": "record", "name": "R", "fields": [
         {"name": "text", "type": ["null", "string"], "default": null}, {"name": "bytes", "type": "bytes"}]}}},
     {"name": "text", "type": "string"}]}"#;
 
-/// What a value takes at most beside its own bytes: itself, its key and their counts of references, thrice while the
-/// list that it is in grows.
+/// The largest cost of a value beyond its own bytes: itself, its key and their reference counts, three times while its
+/// list grows.
 const PER_VALUE: u64 = 400;
-/// What an error takes: its text, and the names of the fields that lead to the fault.
+/// The cost of an error: its text, and the names of the fields that lead to the fault.
 const ONCE: u64 = 4096;
 
 fn nested() -> Registry {
@@ -31,7 +31,7 @@ fn bodies<'a>(registry: &'a Registry, datum: &'a [u8]) -> impl Iterator<Item = V
     schemas.map(move |schema| [&[0xC3, 0x01], &schema.fingerprint.to_le_bytes()[..], datum].concat())
 }
 
-/// The most that was allocated at one time while a body was decoded.
+/// The largest amount allocated at one time while a body was decoded.
 fn peak(registry: &Registry, body: &[u8]) -> u64 {
     measure(|| drop(registry.decode(body))).bytes_max
 }
@@ -74,7 +74,7 @@ fn the_largest_bodies_stay_within_the_bound_on_values() {
     let registry = nested();
     let most = MAX_BODY as u64 + MAX_VALUES as u64 * PER_VALUE;
     let fill = MAX_BODY - 20;
-    // One list of as many empty lists as there are bytes, and lists of one item each.
+    // One list with as many empty lists as there are bytes, and lists of one item each.
     for datum in [
         [varint(fill as i64 - 5), vec![0; fill - 5]].concat(),
         [varint(1 << 18), [2, 1, 0].repeat(fill / 3 - 5)].concat(),
@@ -86,7 +86,7 @@ fn the_largest_bodies_stay_within_the_bound_on_values() {
     }
 }
 
-/// Every other kind of value, some of which take no bytes and some of which hold themselves.
+/// Every other kind of value, some of which take no bytes and some of which contain themselves.
 fn kinds() -> Registry {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("kinds")).expect("a folder in it");
@@ -95,7 +95,7 @@ fn kinds() -> Registry {
     Registry::load(folder.path()).expect("a registry")
 }
 
-/// A flag is what most bodies are: it costs its values and the list of them, and no more.
+/// Most bodies are like a flag: it costs its values and the list of them, and no more.
 #[test]
 fn a_plain_record_costs_no_more_allocations_than_it_has_texts() {
     let registry = Registry::builtin();
@@ -103,7 +103,7 @@ fn a_plain_record_costs_no_more_allocations_than_it_has_texts() {
     let json =
         serde_json::json!({"org": "acme", "flag": "dark-mode", "enabled": true, "changed_by": "a", "revision": 1});
     let body = event_type.encode_json(None, &json).expect("it fits");
-    // The list of values and a text each for the org, the flag and who changed it.
+    // The list of values, and one text each for the org, the flag and its author.
     assert_eq!(measure(|| drop(registry.decode(&body))).count_total, 4);
 }
 

@@ -1,7 +1,7 @@
-//! Bodies that were once written must decode for ever.
+//! Bodies that were written once must decode forever.
 //!
-//! `golden/{type}.v{N}.hex` is a body of that version, `golden/{type}.v{N}.json` what it says. They were made with
-//! another implementation of Avro, and are never written again: a new version adds two files.
+//! `golden/{type}.v{N}.hex` is a body of that version, `golden/{type}.v{N}.json` its values. They were created with
+//! another implementation of Avro and never change: a new version adds two files.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Every kind of value there is, in a body that another implementation of Avro (fastavro) has written.
+//! Every kind of value, in a body that another implementation of Avro (fastavro) has written.
 
 use std::fs;
 use std::path::Path;

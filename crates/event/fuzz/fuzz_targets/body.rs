@@ -1,4 +1,4 @@
-//! Reads any bytes as the body of an event of any type, in both encodings.
+//! Decodes arbitrary bytes as the body of an event of any type, in both encodings.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use fanfare_event::confluent::{ForeignSchema, Writer, join};
 use fanfare_event::{Registry, TypeName};
 use libfuzzer_sys::fuzz_target;
 
-/// A record with every type there is, which the registry's own types are read from or not.
+/// A record with every type, some of whose fields the registry's own types read.
 const EVERYTHING: &str = r#"{"type": "record", "name": "Alert", "namespace": "com.example.system", "fields": [
     {"name": "org", "type": ["null", "string"]}, {"name": "title", "type": "string"},
     {"name": "message", "type": "string"}, {"name": "raised_by", "type": "string"},
@@ -26,7 +26,7 @@ const EVERYTHING: &str = r#"{"type": "record", "name": "Alert", "namespace": "co
     {"name": "tree", "type": {"type": "record", "name": "T", "fields": [
         {"name": "left", "type": ["null", "T"]}, {"name": "more", "type": {"type": "map", "values": "T"}}]}}]}"#;
 
-/// The same as an event of its own, so that each is read and not only read past.
+/// The same as an event of its own, so that each field is read instead of skipped.
 static KINDS: LazyLock<Registry> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("fanfare-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("system")).expect("a folder");

@@ -1,4 +1,4 @@
-//! Reads any text as a schema of a schema registry, and with it any bytes.
+//! Parses arbitrary text as a schema of a schema registry, and decodes arbitrary bytes with it.
 
 #![no_main]
 

@@ -18,7 +18,7 @@ const EXPECTED_ORG: &str = "an id: printable text of 1 to 256 characters, percen
 const EXPECTED_VERSION: &str = "a positive whole number";
 const EXPECTED_SPECVERSION: &str = "1.0";
 
-/// The headers that are read, by the name they have without their prefix.
+/// The headers that are read, by name without their prefix.
 const NAMES: [(&str, &str); 8] = [
     ("specversion", "ce-specversion"),
     ("id", "ce-id"),
@@ -55,15 +55,15 @@ impl Attributes {
         headers
     }
 
-    /// Reads the attributes from headers; names match in any case and with the prefix of Kafka (`ce_`) too.
+    /// Reads the attributes from headers; names match in any case, and with Kafka's prefix (`ce_`) too.
     ///
-    /// Text is percent-encoded in them. Headers that are no attribute are passed over. A missing `ce-specversion` counts as 1.0, and a `traceparent`
-    /// that is malformed or repeated counts as none, as its specification asks.
+    /// Their text is percent-encoded. Other headers are ignored. A missing `ce-specversion` counts as 1.0, and a
+    /// malformed or repeated `traceparent` counts as none, as its specification requires.
     pub fn from_headers<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
         Self::read(headers, percent_decoded)
     }
 
-    /// Reads the attributes from pairs whose values are the text itself, as those of the JSON format are.
+    /// Reads the attributes from pairs whose values are plain text, like those of the JSON format.
     pub(crate) fn from_plain<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
         Self::read(pairs, str::to_owned)
     }
@@ -119,7 +119,7 @@ impl<'a> Found<'a> {
             return Ok(());
         }
         let Some(bare) = without_prefix(name) else { return Ok(()) };
-        // The distributed tracing extension: the trace of the producer, where the transport has no other.
+        // The distributed tracing extension: the producer's trace, if the transport has no other.
         if bare.eq_ignore_ascii_case("traceparent") {
             self.extension.add(value);
             return Ok(());
@@ -184,13 +184,13 @@ fn optional<T>(
     }
 }
 
-/// Encodes as the HTTP binding of CloudEvents asks: all but visible ASCII, and of that `"` and `%`.
+/// Encodes as the HTTP binding of CloudEvents requires: everything but visible ASCII, and of that `"` and `%`.
 pub(super) fn percent_encoded(text: &str) -> String {
     const HIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
     utf8_percent_encode(text, HIDDEN).to_string()
 }
 
-/// Undoes [`percent_encoded`]; a text that is not encoded so is taken as it is.
+/// Reverses [`percent_encoded`]; text that is not encoded in this way is returned unchanged.
 fn percent_decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }

@@ -10,56 +10,56 @@ use crate::{Id, Timestamp, TypeName};
 
 const MAX_LENGTH: usize = 256;
 
-/// The CloudEvents attributes of an event: who says what happened, when, and to which organisation.
+/// The CloudEvents attributes of an event: who published what, when, and for which organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {
     /// The id, unique within the source: text without control characters, at most 256 bytes percent-encoded.
     pub id: String,
-    /// What published the event, such as `/services/license`: text as the id.
+    /// The publisher, such as `/services/license`: text like the id.
     pub source: String,
     /// The type of the event.
     pub event_type: TypeName,
     /// When it happened.
     pub time: Timestamp,
-    /// What it is about, within the source: at most 256 characters.
+    /// Its subject, within the source: at most 256 characters.
     pub subject: Option<String>,
-    /// The organisation that it belongs to; none for the platform as a whole.
+    /// The organisation it belongs to; none for the platform as a whole.
     pub org: Option<Id>,
     /// The version of the schema that wrote the body.
     pub data_version: Option<u32>,
-    /// The W3C trace that it is part of.
+    /// The W3C trace it is part of.
     pub traceparent: Option<String>,
 }
 
-/// What is wrong with the attributes of an event; the producer is at fault.
+/// A fault in the attributes of an event; the producer must fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AttributesError {
-    /// A required attribute is not there.
+    /// A required attribute is missing.
     #[error("{attribute} is missing: expected {expected}")]
     Missing {
         /// The header, such as `ce-id`.
         attribute: &'static str,
-        /// What it should hold.
+        /// The expected value.
         expected: &'static str,
     },
-    /// An attribute is there more than once.
+    /// An attribute is given more than once.
     #[error("{attribute} is given more than once")]
     Repeated {
         /// The header, such as `ce-id`.
         attribute: &'static str,
     },
-    /// An attribute does not hold what it should.
+    /// An attribute has a bad value.
     #[error("{attribute}: expected {expected}")]
     Invalid {
         /// The header, such as `ce-id`.
         attribute: &'static str,
-        /// What it should hold.
+        /// The expected value.
         expected: &'static str,
     },
 }
 
 impl AttributesError {
-    /// The attribute at fault, by its header name such as `ce-id`.
+    /// The faulty attribute, by its header name such as `ce-id`.
     pub fn attribute(&self) -> &'static str {
         match self {
             Self::Missing { attribute, .. } | Self::Repeated { attribute } | Self::Invalid { attribute, .. } => {
@@ -68,7 +68,7 @@ impl AttributesError {
         }
     }
 
-    /// What the attribute should hold.
+    /// The value that the attribute should have.
     pub fn expected(&self) -> &'static str {
         match self {
             Self::Missing { expected, .. } | Self::Invalid { expected, .. } => expected,
@@ -78,16 +78,16 @@ impl AttributesError {
 }
 
 impl Attributes {
-    /// The key for telling duplicates: source and id, joined so that no two pairs give the same key.
+    /// The key for de-duplication: source and id, joined so that no two pairs have the same key.
     ///
     /// It is visible ASCII and at most 517 bytes, so that it passes as the id of a message on every broker.
     pub fn dedup_id(&self) -> String {
         let (source, id) = (headers::percent_encoded(&self.source), headers::percent_encoded(&self.id));
-        // The length in front makes it unambiguous: both parts may hold any visible character.
+        // The length in front makes it unambiguous: both parts may contain any visible character.
         format!("{}:{source}:{id}", source.len())
     }
 
-    /// Checks what the types of the fields do not: the lengths and characters of id, source and subject.
+    /// Checks what the types of the fields do not: length and characters of id, source and subject.
     pub fn validate(&self) -> Result<(), AttributesError> {
         for (attribute, expected, text) in
             [("ce-id", headers::EXPECTED_ID, &self.id), ("ce-source", headers::EXPECTED_SOURCE, &self.source)]
@@ -105,7 +105,7 @@ impl Attributes {
     }
 }
 
-/// Text that survives every header and every message id of a broker, as it is percent-encoded there.
+/// Text that fits every header and every broker's message id, percent-encoded as it is there.
 fn is_text(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control) && headers::percent_encoded(text).len() <= MAX_LENGTH
 }

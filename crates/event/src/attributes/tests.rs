@@ -106,7 +106,7 @@ fn id_and_source_are_decoded_as_the_subject_is() {
     let headers = read.to_headers();
     assert!(headers.contains(&("ce-id".to_owned(), "order%2017%25".to_owned())), "{headers:?}");
     assert!(read.dedup_id().bytes().all(|byte| byte.is_ascii_graphic()));
-    // What is no encoding is text.
+    // Invalid encoding is plain text.
     assert_eq!(with(&[("ce-id", "100%")]).unwrap().id, "100%");
     assert_eq!(with(&[("ce-id", "%FF")]).unwrap().id, "%FF");
     let longest = "é".repeat(42);

@@ -1,7 +1,7 @@
-//! The wire format of Confluent: a zero byte, the id of a schema in a schema registry, and an Avro record.
+//! Confluent's wire format: a zero byte, the id of a schema in a schema registry, and an Avro record.
 //!
-//! Pure: who asks the registry for a schema gives its text to [`ForeignSchema::parse`], and
-//! [`Registry::writer`](crate::Registry::writer) plans how to read with it.
+//! Pure: the caller fetches a schema's text from the registry and passes it to [`ForeignSchema::parse`];
+//! [`Registry::writer`](crate::Registry::writer) then plans how to read with it.
 
 mod schema;
 #[cfg(test)]
@@ -11,10 +11,10 @@ mod writer;
 pub use schema::{ForeignSchema, MAX_SCHEMA, MAX_SCHEMAS, SchemaError};
 pub use writer::{Writer, WriterError};
 
-/// What a body in this format begins with; no body in single-object encoding does.
+/// The first byte of a body in this format; no body in single-object encoding starts with it.
 const MAGIC: u8 = 0;
 
-/// Splits a body into the id of its schema and the encoded record; nothing if it is in another format.
+/// Splits a body into the id of its schema and the encoded record; none if it is in another format.
 #[must_use]
 pub fn split(body: &[u8]) -> Option<(u32, &[u8])> {
     let (&MAGIC, rest) = body.split_first()? else { return None };

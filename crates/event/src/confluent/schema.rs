@@ -6,20 +6,20 @@ use super::WriterError;
 use crate::TypeName;
 use crate::schema::{Fault, Foreign, Layouts, parse_foreign};
 
-/// How many bytes the text of a schema may have.
+/// The largest text of a schema, in bytes.
 pub const MAX_SCHEMA: usize = 256 * 1024;
 
-/// How many bytes the text of a schema may have together with those of all that it refers to.
+/// The largest text of a schema together with those of all schemas it refers to, in bytes.
 pub const MAX_SCHEMAS: usize = 4 * MAX_SCHEMA;
 
-/// A schema that a schema registry holds, read and checked: a record.
+/// A record schema from a schema registry, parsed and checked.
 #[derive(Debug)]
 pub struct ForeignSchema {
     id: u32,
     read: Foreign,
 }
 
-/// What is wrong with a schema of a schema registry.
+/// A fault in a schema from a schema registry.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
     /// It is too large.
@@ -30,12 +30,12 @@ pub enum SchemaError {
         /// Its size.
         size: usize,
     },
-    /// It is no schema that events can be read with.
+    /// Events cannot be read with it.
     #[error("schema {id} cannot be used{}: {reason}", at(field.as_deref()))]
     Unusable {
         /// Its id.
         id: u32,
-        /// The path of the field, if the fault lies in one.
+        /// The path of the field, if the fault is in one.
         field: Option<String>,
         /// What is wrong.
         reason: String,
@@ -47,18 +47,18 @@ pub(super) fn at(field: Option<&str>) -> String {
 }
 
 impl ForeignSchema {
-    /// Reads the text of a schema that stands alone.
+    /// Parses the text of a schema without references.
     ///
     /// # Errors
-    /// [`SchemaError`] if it is no Avro record, or is too large.
+    /// [`SchemaError`] if it is not an Avro record, or is too large.
     pub fn parse(id: u32, text: &str) -> Result<Self, SchemaError> {
         Self::parse_with(id, text, &[])
     }
 
-    /// Reads the text of a schema, and those of the schemas that it refers to.
+    /// Parses the text of a schema, and those of the schemas it refers to.
     ///
     /// # Errors
-    /// [`SchemaError`] if it is no Avro record, refers to what is not there, or is too large.
+    /// [`SchemaError`] if it is not an Avro record, has an unresolved reference, or is too large.
     pub fn parse_with(id: u32, text: &str, references: &[String]) -> Result<Self, SchemaError> {
         let all = references.iter().map(String::len).sum::<usize>() + text.len();
         if text.len() > MAX_SCHEMA || all > MAX_SCHEMAS {
@@ -80,7 +80,7 @@ impl ForeignSchema {
         self.read.name.clone()
     }
 
-    /// The event type that the full name ends with, if it has a namespace.
+    /// The event type at the end of the full name, if it has a namespace.
     pub(crate) fn type_name(&self) -> Option<String> {
         let name = self.full_name();
         let (namespace, event) = name.rsplit_once('.')?;
@@ -88,7 +88,7 @@ impl ForeignSchema {
         Some(format!("{service}.{event}"))
     }
 
-    /// How its records lie in the bytes.
+    /// The layout of its records in the bytes.
     pub(super) fn layouts(&self) -> &Layouts {
         &self.read.layouts
     }

@@ -22,7 +22,7 @@ fn writer(reader: &str, written: &str) -> Result<Writer, WriterError> {
     registry(reader).writer(&foreign, &declared("a.Changed"))
 }
 
-/// Writes JSON by one schema and reads it as an event type with these fields.
+/// Encodes JSON with one schema and reads it as an event type with these fields.
 fn through(reader: &str, written: &str, json: &Json) -> Record {
     let body = registry(written).event_type("a.Changed").unwrap().encode_json(None, json).unwrap();
     writer(reader, written).unwrap().decode(&join(7, &body[10..])).unwrap()
@@ -92,7 +92,7 @@ fn what_cannot_be_read_is_refused_with_the_field() {
     incompatible(&symbols(r#"["A"]"#), &symbols(r#"["B"]"#), "k", "B");
 }
 
-/// The reader is not asked for more than what comes.
+/// A value that the reader cannot hold is refused only when it occurs.
 #[test]
 fn what_cannot_be_read_is_refused_when_it_comes() {
     let refused = |reader: &str, written: &str, json: Json| {
@@ -166,7 +166,7 @@ fn schemas_may_refer_to_others() {
     let currency =
         r#"{"type": "enum", "name": "Currency", "namespace": "com.example.common", "symbols": ["EUR", "USD"]}"#;
     let referring = schema("Changed", r#"{"name": "price", "type": "com.example.common.Money"}"#);
-    // As a registry that keeps the schema in one piece would have it.
+    // As a registry would have it that keeps the schema in one piece.
     let whole = r#"{"name": "price", "type": {"type": "record", "name": "Money", "namespace": "com.example.common",
         "fields": [{"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
         {"name": "currency", "type": {"type": "enum", "name": "Currency", "symbols": ["EUR", "USD"]}}]}}"#;
@@ -238,7 +238,7 @@ fn schemas_that_no_event_can_have_are_refused() {
     assert!(refused(&large).contains("at most"), "{}", refused(&large));
     let deep = (0..40).fold("\"int\"".to_owned(), |inner, _| format!(r#"{{"type": "array", "items": {inner}}}"#));
     assert!(refused(&schema("R", &format!(r#"{{"name": "x", "type": {deep}}}"#))).contains("levels deep"));
-    // Each record holds the one before it twice: a few lines describe a thousand million fields.
+    // Each record contains the one before it twice: a few lines describe a billion fields.
     let mut growing =
         r#"{"name": "f0", "type": {"type": "record", "name": "R0", "fields": [{"name": "x", "type": "int"}]}}"#
             .to_owned();
@@ -248,7 +248,7 @@ fn schemas_that_no_event_can_have_are_refused() {
             level - 1
         ));
     }
-    // It is written out once for all, and read past within the bounds.
+    // It is written out once, and skipped within the bounds.
     let growing = schema("Top", &growing);
     let foreign = ForeignSchema::parse(7, &growing).unwrap();
     let registry = registry(r#"{"name": "x", "type": "int", "default": 1}"#);
@@ -257,7 +257,7 @@ fn schemas_that_no_event_can_have_are_refused() {
     assert!(error.contains("the record holds too many values"), "{error}");
 }
 
-/// To check them would take for ever, and nobody needs them of a writer.
+/// Checking them would take forever, and a writer does not need them.
 #[test]
 fn defaults_within_defaults_take_no_time() {
     let mut fields =
@@ -286,7 +286,7 @@ fn bodies_that_do_not_fit_are_refused() {
 }
 
 proptest! {
-    /// A body in either encoding is the same record.
+    /// A body in either encoding decodes to the same record.
     #[test]
     fn both_encodings_are_one(org in "[a-z]{1,8}", plan in ".{0,20}", seats: i32, ends in proptest::option::of(any::<i64>()), id: u32) {
         let registry = Registry::builtin();

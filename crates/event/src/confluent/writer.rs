@@ -1,4 +1,4 @@
-//! Reading what a schema of a schema registry wrote.
+//! Reads records that were written with a schema from a schema registry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::resolution::{Rules, resolve};
 use crate::schema::Fault;
 use crate::{DecodeError, EventType, Record, TypeName};
 
-/// Why what a schema wrote cannot be read as an event.
+/// Why records of a schema cannot be read as an event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriterError {
-    /// Neither the schema nor the event names a type that is known here.
+    /// Neither the schema nor the event names a known type.
     #[error("schema {id} is a `{name}`, which names no event type known here, and neither does ce-type `{declared}`")]
     UnknownType {
         /// The schema's id.
         id: u32,
         /// Its full name.
         name: String,
-        /// What the event says.
+        /// The event's declared type.
         declared: TypeName,
     },
-    /// The newest version of the type cannot read what the schema writes.
+    /// The newest version of the type cannot read records of the schema.
     #[error("{event_type} cannot be read{}: {reason}", super::schema::at(field.as_deref()))]
     Incompatible {
         /// The type.
         event_type: TypeName,
-        /// The path of the field, if the fault lies in one.
+        /// The path of the field, if the fault is in one.
         field: Option<String>,
         /// What is wrong.
         reason: String,
@@ -42,17 +42,17 @@ impl WriterError {
     }
 }
 
-/// Reads the records that one schema wrote as events of one type.
+/// Reads records that were written with one schema as events of one type.
 pub struct Writer {
     schema: u32,
     event_type: Arc<EventType>,
-    /// The version that counts for routes: the one that the schema is, or else the newest.
+    /// The version that routes use: the one that equals the schema, else the newest.
     version: u32,
     plans: Plans,
 }
 
 impl Writer {
-    /// Plans the way from the bytes to the newest version, which must be able to read them.
+    /// Plans the conversion from the bytes to the newest version, which must be able to read them.
     pub(crate) fn new(schema: &ForeignSchema, event_type: &Arc<EventType>) -> Result<Self, WriterError> {
         let newest = event_type.newest();
         let plans = resolve(schema.layouts(), &newest.fields, Rules::Foreign)
@@ -72,7 +72,7 @@ impl Writer {
     /// Decodes a body in the Confluent wire format that names this schema.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are not what the schema says.
+    /// [`DecodeError`] if the bytes do not fit the schema.
     pub fn decode(&self, body: &[u8]) -> Result<Record, DecodeError> {
         if body.len() > MAX_BODY {
             return Err(DecodeError::TooLarge { size: body.len() });

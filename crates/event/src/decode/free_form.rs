@@ -1,4 +1,4 @@
-//! Text that is JSON of any form.
+//! Text that contains arbitrary JSON.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use super::reader::BadBytes;
 use crate::Value;
 
-/// Reads a text as values in the order that they have there, and says how many they are.
+/// Parses a text into values, in the text's order, and counts them.
 pub(super) fn read(text: &str, values: usize, levels: usize) -> Result<(Value, usize), BadBytes> {
     let mut left = Left { values, levels, bound: None };
     let mut json = serde_json::Deserializer::from_str(text);
@@ -20,7 +20,7 @@ pub(super) fn read(text: &str, values: usize, levels: usize) -> Result<(Value, u
     }
 }
 
-/// How much may still be read, and which bound was met.
+/// How much may still be read, and which bound was reached.
 struct Left {
     values: usize,
     levels: usize,
@@ -109,7 +109,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut keys: Vec<&str> = read.iter().map(|(key, _)| &**key).collect();
         keys.sort_unstable();
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(A::Error::custom("a key that is there twice"));
+            return Err(A::Error::custom("a duplicate key"));
         }
         Ok(Value::Record(read))
     }

@@ -1,4 +1,4 @@
-//! Bytes to records: the single-object encoding of Avro, whatever known version wrote it.
+//! Decodes bytes into records: the single-object encoding of Avro, from any known version.
 
 mod free_form;
 mod plan;
@@ -15,19 +15,19 @@ use values::Decoder;
 use crate::encoding::{HEADER, MARKER};
 use crate::{Schema, TypeName, Value};
 
-/// How many bytes the body of an event may have.
+/// The largest body of an event, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// How many values a record may hold, counting those in lists, maps and nested records. Together with [`MAX_BODY`] it
-/// bounds what a hostile body makes us allocate.
+/// The largest number of values in a record, including those in lists, maps and nested records. Together with
+/// [`MAX_BODY`] it bounds what a hostile body can make the process allocate.
 pub const MAX_VALUES: usize = 100_000;
 
-/// How deep the lists, maps and records of an event may lie within each other.
+/// The largest nesting depth of lists, maps and records in an event.
 ///
-/// .NET reads JSON of 64 levels, and a notification puts some around what it sends.
+/// .NET reads JSON of 64 levels, and a notification adds some around what it sends.
 pub const MAX_DEPTH: usize = 56;
 
-/// Why a body is no event; whoever wrote it is at fault, or the schemas here are older than the producer's.
+/// Why a body is not an event; its producer must fix it, or the schemas here are older than the producer's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
     /// The body is too large.
@@ -36,7 +36,7 @@ pub enum DecodeError {
         /// Its size.
         size: usize,
     },
-    /// The body does not start as the single-object encoding does.
+    /// The body does not start like the single-object encoding.
     #[error("the body is not in the single-object encoding of Avro: it should start with C3 01 and a fingerprint")]
     NotSingleObject,
     /// No known schema has this fingerprint.
@@ -45,7 +45,7 @@ pub enum DecodeError {
         /// The fingerprint that the body starts with.
         fingerprint: u64,
     },
-    /// No known schema has this fingerprint, but one has its bytes in the other order.
+    /// No known schema has this fingerprint, but one has it with its bytes reversed.
     #[error(
         "no known schema has the fingerprint {fingerprint:016x}, but {event_type} v{version} has these bytes in reverse: \
          the eight bytes after C3 01 are the fingerprint with its lowest byte first"
@@ -53,56 +53,57 @@ pub enum DecodeError {
     ReversedFingerprint {
         /// The fingerprint that the body starts with.
         fingerprint: u64,
-        /// The event type that may have been meant.
+        /// The event type that was probably meant.
         event_type: TypeName,
         /// Its version.
         version: u32,
     },
-    /// The bytes are not what the schema says.
+    /// The bytes do not fit the schema.
     #[error("{event_type} v{version}: the body does not fit the schema at `{field}`: {reason}")]
     Malformed {
         /// The event type.
         event_type: TypeName,
         /// The version that wrote the body.
         version: u32,
-        /// The path of the field at which reading failed.
+        /// The path of the field at which decoding failed.
         field: String,
         /// What is wrong there.
         reason: String,
     },
-    /// There is something after the record.
+    /// Bytes follow the record.
     #[error("{event_type} v{version}: {count} bytes follow the record")]
     TrailingBytes {
         /// The event type.
         event_type: TypeName,
         /// The version that wrote the body.
         version: u32,
-        /// How many bytes.
+        /// The number of bytes.
         count: usize,
     },
-    /// The bytes are not what the schema of a schema registry says.
+    /// The bytes do not fit the schema from the schema registry.
     #[error("{event_type}: the body does not fit schema {schema} of the schema registry{}: {reason}", at(field))]
     RegisteredMalformed {
         /// The event type.
         event_type: TypeName,
         /// The id of the schema in its registry.
         schema: u32,
-        /// The path of the field at which reading failed; empty for the record as a whole.
+        /// The path of the field at which decoding failed; empty for the record as a whole.
         field: String,
         /// What is wrong there.
         reason: String,
     },
-    /// The attributes name another type than the body was written as.
+    /// The attributes name another type than the body's.
     #[error("the attributes say {declared}, the body is a {written}")]
     OtherType {
-        /// What `ce-type` says.
+        /// The value of `ce-type`.
         declared: TypeName,
-        /// What the body is.
+        /// The type of the body.
         written: TypeName,
     },
 }
 
-/// The JSON that a text is, of at most so many values and levels, with how many values it has; or what is wrong with it.
+/// Parses a text as JSON with at most this many values and levels, and counts its values; or returns what is wrong with
+/// it.
 pub(crate) fn json(text: &str, values: usize, levels: usize) -> Result<(Value, usize), String> {
     free_form::read(text, values, levels).map_err(|bad| bad.to_string())
 }
@@ -126,20 +127,20 @@ fn at(field: &str) -> String {
     if field.is_empty() { String::new() } else { format!(" at `{field}`") }
 }
 
-/// Why bytes are no record of a plan.
+/// Why bytes are not a record of a plan.
 pub(crate) enum Misfit {
-    /// They are something else.
+    /// They do not fit.
     Malformed {
-        /// The path of the field at which reading failed.
+        /// The path of the field at which decoding failed.
         field: String,
         /// What is wrong there.
         reason: String,
     },
-    /// So many bytes follow the record.
+    /// This many bytes follow the record.
     Trailing(usize),
 }
 
-/// Reads a record laid out as the plans say.
+/// Decodes a record with the layout of the plans.
 pub(crate) fn read(plans: &Plans, datum: &[u8]) -> Result<Vec<Value>, Misfit> {
     let mut decoder = Decoder::new(plans, datum, MAX_VALUES);
     let values = decoder
@@ -151,7 +152,7 @@ pub(crate) fn read(plans: &Plans, datum: &[u8]) -> Result<Vec<Value>, Misfit> {
     }
 }
 
-/// Reads a record that `written` has written, laid out as the plans say.
+/// Decodes a record that `written` has written, with the layout of the plans.
 pub(crate) fn values(written: &Schema, plans: &Plans, datum: &[u8]) -> Result<Vec<Value>, DecodeError> {
     let (event_type, version) = (&written.event_type, written.version);
     read(plans, datum).map_err(|misfit| match misfit {

@@ -1,19 +1,19 @@
-//! How the record of one schema becomes a record of the newest version.
+//! Plans the conversion of one schema's records into the newest version.
 
 use std::sync::Arc;
 
 use crate::{Unit, Value};
 
-/// How to read the records of one schema into the layout of the newest version. The first is the event.
+/// How to read the records of one schema in the layout of the newest version. The first is the event.
 #[derive(Debug)]
 pub(crate) struct Plans(Vec<RecordPlan>);
 
 /// How to read one record.
 #[derive(Debug)]
 pub(crate) struct RecordPlan {
-    /// The names of what it becomes; empty for the event, whose schema has them.
+    /// The names of its target fields; empty for the event, whose schema has them.
     pub(crate) names: Arc<[Arc<str>]>,
-    /// The record as it is before anything is read: defaults for what the written version lacks.
+    /// The record before anything is read: defaults for fields that the written version lacks.
     pub(crate) template: Vec<Value>,
     /// What to do with each written field, in the order of the bytes.
     pub(crate) steps: Vec<Step>,
@@ -23,7 +23,7 @@ pub(crate) struct RecordPlan {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: Arc<str>,
-    /// Where its value goes; nowhere if the newest version does not have the field.
+    /// The target of its value; none if the newest version lacks the field.
     pub(crate) slot: Option<usize>,
     pub(crate) plan: Plan,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Plan {
     Long,
     Float,
     Double,
-    /// A whole number that becomes a float, of 32 bits or of 64.
+    /// A whole number that becomes a float, of 32 or of 64 bits.
     WholeAsFloat {
         int: bool,
         single: bool,
@@ -45,8 +45,7 @@ pub(crate) enum Plan {
     String,
     Bytes,
     Fixed(usize),
-    /// One of the symbols of the schema that wrote it, as the reader calls it; none where the reader has neither it nor
-    /// a default.
+    /// A symbol of the written schema, mapped to the reader's; none if the reader has neither it nor a default.
     Enum(Arc<[Option<Arc<str>>]>),
     Decimal {
         scale: u32,
@@ -55,7 +54,7 @@ pub(crate) enum Plan {
     BigDecimal,
     Uuid(Raw),
     Duration(usize),
-    /// A time that is counted in another unit.
+    /// A time in another unit.
     Time {
         int: bool,
         from: Unit,
@@ -64,7 +63,7 @@ pub(crate) enum Plan {
     Json,
     Array {
         items: Box<Plan>,
-        /// How many bytes an item takes at least.
+        /// The smallest size of an item, in bytes.
         least: usize,
     },
     Map(Box<Plan>),
@@ -73,13 +72,13 @@ pub(crate) enum Plan {
         value: Box<Plan>,
     },
     Union(Box<[Plan]>),
-    /// The record of this number.
+    /// The record with this number.
     Record(usize),
-    /// What the newest version cannot hold, and what that is.
+    /// A value that the newest version cannot hold, with its description.
     Refused(Box<str>),
 }
 
-/// Bytes of any length, or of one.
+/// Bytes of any length, or of a fixed one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Raw {
     Bytes,

@@ -1,13 +1,13 @@
-//! The primitive types from the bytes, none of which is taken at its word.
+//! Reads the primitive types from untrusted bytes.
 
 use thiserror::Error;
 
 use super::MAX_DEPTH;
 use crate::scalar::decimal::BadDecimal;
 
-/// What no value is written as.
+/// Why bytes are not a value.
 ///
-/// It tells lengths and positions, never text or numbers of the event, so that it may be logged.
+/// It contains lengths and positions, never text or numbers of the event, so that it may be logged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum BadBytes {
     #[error("the body ends here")]
@@ -30,7 +30,7 @@ pub(super) enum BadBytes {
     NoBranch { branch: i64, branches: usize },
     #[error("symbol {position} of an enum with {symbols} symbols")]
     NoSymbol { position: i64, symbols: usize },
-    #[error("a map holds a key twice")]
+    #[error("a map has a duplicate key")]
     TwoOfAKey,
     #[error("the record holds too many values")]
     TooManyValues,
@@ -48,14 +48,14 @@ pub(super) enum BadBytes {
     NoDuration,
     #[error("a time that the unit of the reader cannot count")]
     NoTime,
-    #[error("text that is no JSON, at line {line} and column {column}")]
+    #[error("text that is not JSON, at line {line} and column {column}")]
     NoJson { line: usize, column: usize },
 }
 
-/// How many bytes a number may take: ten times seven bits hold 64.
+/// The largest size of a number: ten times seven bits hold 64.
 const LONGEST: usize = 10;
 
-/// What is left of the bytes.
+/// The remaining bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// How many bytes are left.
+    /// The number of remaining bytes.
     pub(super) fn left(&self) -> usize {
         self.rest.len()
     }
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         for (index, byte) in self.rest.iter().take(LONGEST).enumerate() {
             bits |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
-                // Of the tenth byte only one bit is in the 64.
+                // Only one bit of the tenth byte belongs to the 64.
                 if index == LONGEST - 1 && *byte > 1 {
                     return Err(BadBytes::TooManyBits);
                 }
@@ -129,21 +129,21 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    /// A number of bytes, all of which are there.
+    /// A number of bytes, all of which exist.
     fn length(&mut self) -> Result<usize, BadBytes> {
         let length = self.long()?;
         let left = self.left();
         usize::try_from(length).ok().filter(|length| *length <= left).ok_or(BadBytes::Length { length, left })
     }
 
-    /// The position of a symbol in an enum of so many.
+    /// The position of a symbol in an enum with this many.
     pub(super) fn symbol(&mut self, symbols: usize) -> Result<usize, BadBytes> {
         let position = self.long()?;
         let known = usize::try_from(position).ok().filter(|index| *index < symbols);
         known.ok_or(BadBytes::NoSymbol { position, symbols })
     }
 
-    /// Whether a union of two types holds the second.
+    /// Whether a union of two types contains the second.
     pub(super) fn is_second(&mut self) -> Result<bool, BadBytes> {
         match self.long()? {
             0 => Ok(false),
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Which of so many types a union holds.
+    /// Which of this many types a union contains.
     pub(super) fn branch(&mut self, branches: usize) -> Result<usize, BadBytes> {
         let branch = self.long()?;
         let known = usize::try_from(branch).ok().filter(|index| *index < branches);
@@ -161,14 +161,14 @@ impl<'a> Reader<'a> {
 
     /// The head of the next block of a list or a map; none at its end.
     ///
-    /// A block of more items than there are bytes for is a lie, told before anything is allocated. Items that take no
-    /// bytes are bounded by the number of values alone.
+    /// A block with more items than remaining bytes is refused before anything is allocated. Items of zero bytes are
+    /// bounded only by the number of values.
     pub(super) fn block(&mut self, least: usize) -> Result<Option<Block>, BadBytes> {
         let count = self.long()?;
         if count == 0 {
             return Ok(None);
         }
-        // A count below zero says that the size in bytes follows, for those who want to skip the block.
+        // After a negative count comes the size in bytes, for readers that skip the block.
         let left_after = if count < 0 { Some(self.length().map(|size| self.left() - size)?) } else { None };
         let left = self.left();
         match usize::try_from(count.unsigned_abs()) {
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block {
     pub(super) items: usize,
-    /// How many bytes must be left once its items are read, where it says so.
+    /// The number of bytes that must remain after its items, if the block gives its size.
     pub(super) left_after: Option<usize>,
 }
 
@@ -200,7 +200,7 @@ mod tests {
             (&[0x80, 0x01], 64),
             (&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], i64::MAX),
             (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], i64::MIN),
-            // Longer than it need be, which Avro does not forbid.
+            // Longer than necessary, which Avro allows.
             (&[0x82, 0x80, 0x00], 1),
         ] {
             let mut reader = Reader::new(bytes);

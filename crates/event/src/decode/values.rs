@@ -1,4 +1,4 @@
-//! Values from the bytes, as plans say.
+//! Reads values from the bytes according to plans.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use super::{MAX_DEPTH, free_form};
 use crate::Value;
 use crate::scalar::{decimal, duration};
 
-/// Reads the values of one record. It recurses no deeper than [`MAX_DEPTH`], whatever the bytes are.
+/// Reads the values of one record. It recurses at most [`MAX_DEPTH`] levels, whatever the bytes are.
 pub(super) struct Decoder<'a> {
     plans: &'a Plans,
     bytes: Reader<'a>,
-    /// How many values may still be read.
+    /// The number of values that may still be read.
     values_left: usize,
-    /// How many levels down it may still go.
+    /// The number of levels that it may still descend.
     levels_left: usize,
-    /// The names of the fields that enclose the fault, the innermost first.
+    /// The names of the fields around the fault, innermost first.
     failed: Vec<Arc<str>>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Decoder<'a> {
         Self { plans, bytes: Reader::new(bytes), values_left: values, levels_left: MAX_DEPTH, failed: Vec::new() }
     }
 
-    /// How many bytes are left.
+    /// The number of remaining bytes.
     pub(super) fn left(&self) -> usize {
         self.bytes.left()
     }
@@ -36,19 +36,19 @@ impl<'a> Decoder<'a> {
         outermost_first.join(".")
     }
 
-    /// Takes a number of values off what may still be read.
+    /// Subtracts a number of values from what may still be read.
     fn spend(&mut self, values: usize) -> Result<(), BadBytes> {
         self.values_left = self.values_left.checked_sub(values).ok_or(BadBytes::TooManyValues)?;
         Ok(())
     }
 
-    /// Goes one level down; whoever does goes up again.
+    /// Descends one level; the caller must ascend again.
     fn descend(&mut self) -> Result<(), BadBytes> {
         self.levels_left = self.levels_left.checked_sub(1).ok_or(BadBytes::TooDeep)?;
         Ok(())
     }
 
-    /// Reads a record as the values of the newest version.
+    /// Reads a record into the values of the newest version.
     pub(super) fn record(&mut self, plan: &'a RecordPlan) -> Result<Vec<Value>, BadBytes> {
         self.descend()?;
         self.spend(plan.template.len())?;
@@ -64,7 +64,7 @@ impl<'a> Decoder<'a> {
         Ok(values)
     }
 
-    /// Reads a value to where it belongs: to hand it up through results costs more than to read it.
+    /// Reads a value into its place: passing it up through results would cost more than reading it.
     fn value(&mut self, plan: &'a Plan, into: &mut Value) -> Result<(), BadBytes> {
         *into = match plan {
             Plan::Null => Value::Null,
@@ -97,7 +97,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Reads a value that means more than its bytes.
+    /// Reads a value with a meaning beyond its bytes.
     fn meant(&mut self, plan: &Plan) -> Result<Value, BadBytes> {
         Ok(match plan {
             Plan::Decimal { scale, from } => Value::String(decimal::text(self.raw(*from)?, i64::from(*scale))?.into()),
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a> {
                 value
             }
             Plan::Refused(reason) => return Err(BadBytes::Refused(reason.clone())),
-            // All others are read where they come.
+            // All others are read directly.
             _ => Value::Null,
         })
     }
@@ -170,8 +170,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the items of all blocks of a list or a map.
-    ///
-    /// A block pays for its items before there is room for them, so all the lists of a record together never get more
+    /// A block pays for its items before memory is reserved for them. So all the lists of a record together never get
+    /// more memory than the bound on its values allows.
     /// room than the bound on its values allows.
     fn items<T>(
         &mut self,
@@ -206,7 +206,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Reads past a value that the newest version does not have: a body is right as a whole or not at all.
+    /// Skips a value that the newest version lacks; the value must still be valid.
     fn past(&mut self, plan: &'a Plan) -> Result<(), BadBytes> {
         match plan {
             Plan::Boolean => self.bytes.boolean().map(drop),
@@ -244,13 +244,13 @@ impl<'a> Decoder<'a> {
                 self.levels_left += 1;
                 Ok(())
             }
-            // Nothing is planned for what nobody wants but its bytes.
+            // A skipped value needs no plan.
             _ => Ok(()),
         }
     }
 }
 
-/// The number that is written with as few digits as the one of 32 bits: 0.1 and not 0.10000000149011612.
+/// The number with the fewest digits that equals the 32-bit one: 0.1 instead of 0.10000000149011612.
 fn shortest(number: f32) -> f64 {
     use std::fmt::Write as _;
     let mut digits = Digits { text: [0; 32], length: 0 };

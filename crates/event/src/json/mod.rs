@@ -16,9 +16,9 @@ pub(crate) use read::{Convention, default_value, record};
 use crate::encoding::{self, Unfit};
 use crate::{EventType, Field, Input, MAX_BODY, Schema, TypeName};
 
-/// Where JSON input does not fit its schema; whoever wrote the JSON is at fault.
+/// Where JSON input does not fit its schema; its author must fix it.
 ///
-/// It names types and fields, never the values of the input, so that it may be logged.
+/// It contains types and field names, never the values of the input, so that it may be logged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{event_type} v{version}: expected {expected}, found {found}{}", at(field), hint(suggestion))]
 pub struct JsonMismatch {
@@ -28,9 +28,9 @@ pub struct JsonMismatch {
     pub field: String,
     /// What the schema expects there.
     pub expected: String,
-    /// What kind of value is there.
+    /// The kind of the value.
     pub found: String,
-    /// A known name that is near to an unknown one.
+    /// A known name that is similar to an unknown one.
     pub suggestion: Option<Box<str>>,
     /// The version of the schema.
     pub version: u32,
@@ -48,7 +48,7 @@ fn hint(suggestion: &Option<Box<str>>) -> String {
     suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
-/// A mismatch before it is known in which schema.
+/// A mismatch before its schema is added.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}expected {expected}, found {found}{}", before(field), hint(suggestion))]
 pub(crate) struct Mismatch {
@@ -70,17 +70,17 @@ impl Mismatch {
 }
 
 impl EventType {
-    /// Encodes a JSON object as the newest version, or as the one that is asked for.
+    /// Encodes a JSON object as the newest version, or as the given one.
     ///
-    /// Fields may be given by an alias; those that have a default or may be null may be left out. Dates and times are ISO
-    /// 8601 text or numbers, decimals text or numbers, bytes `{"base64": "..."}` or the text that Avro defines. The
+    /// Fields may be given by an alias. Those with a default and those that may be null may be left out. Dates and
+    /// times are ISO 8601 text or numbers, decimals text or numbers, bytes `{"base64": "..."}` or Avro's text form. The
     /// result is in single-object encoding.
     pub fn encode_json(&self, version: Option<u32>, json: &Json) -> Result<Vec<u8>, JsonMismatch> {
         self.encode(version, &Input::from(json), Convention::Published)
     }
 
-    /// Encodes what a client's call gives, in the forms that the official SignalR clients write their types in: bytes as
-    /// bytes or as base64, numbers also as text, moments also with their offset beside them.
+    /// Encodes the arguments of a client's call, in the forms that the official SignalR clients use: bytes as bytes or
+    /// as base64, numbers also as text, moments also with a separate offset.
     pub fn encode_call(&self, version: Option<u32>, input: &Input<'_>) -> Result<Vec<u8>, JsonMismatch> {
         self.encode(version, input, Convention::Called)
     }

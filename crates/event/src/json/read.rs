@@ -1,4 +1,4 @@
-//! Values from JSON, and from what clients write beside it.
+//! Reads values from JSON, and from what clients send beyond JSON.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use crate::schema::{find, suggest};
 use crate::suggest::nearest;
 use crate::{Field, Input, Kind, MAX_DEPTH, MAX_VALUES, Symbols, Value};
 
-/// How much of an unknown name is repeated in an error.
+/// How much of an unknown name an error repeats.
 const MAX_NAME: usize = 64;
 
-/// Who writes, which decides how values are written that JSON does not have.
+/// The author, which decides the form of values that JSON lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Convention {
     /// A producer.
     Published,
-    /// A schema, in its defaults: as Avro says.
+    /// A schema, in its defaults: Avro's form.
     Default,
     /// A SignalR client, in the arguments of a call.
     Called,
@@ -35,7 +35,7 @@ pub(crate) fn record(fields: &[Field], input: &Input<'_>, convention: Convention
     }
 }
 
-/// Reads the default of a field; the error is where it lies within the default, and why.
+/// Reads the default of a field; the error has the place within the default and the reason.
 pub(crate) fn default_value(field: &Field, json: &Json) -> Result<Value, (String, String)> {
     Reader::new(Convention::Default)
         .field(field, &Input::from(json))
@@ -45,7 +45,7 @@ pub(crate) fn default_value(field: &Field, json: &Json) -> Result<Value, (String
 struct Reader {
     convention: Convention,
     path: String,
-    /// How many values may still be read, those that turn out to be of another kind of a union too.
+    /// The number of values that may still be read, including those that turn out to be of another kind of a union.
     values_left: usize,
     levels_left: usize,
 }
@@ -59,7 +59,7 @@ impl Reader {
         Mismatch { field: self.path.clone(), expected: expected.to_string(), found: found.into(), suggestion: None }
     }
 
-    /// Does something one level down the path.
+    /// Runs something one level down the path.
     fn within<T>(&mut self, segment: &str, read: impl FnOnce(&mut Self) -> Result<T, Mismatch>) -> Result<T, Mismatch> {
         let length = self.path.len();
         if length > 0 && !segment.starts_with('[') {
@@ -77,7 +77,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Does something one level of lists, maps and records down.
+    /// Runs something one level of lists, maps and records down.
     fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Mismatch>) -> Result<T, Mismatch> {
         let left = self.levels_left.checked_sub(1);
         let left = left.ok_or_else(|| self.mismatch(format!("at most {MAX_DEPTH} levels"), "more"))?;
@@ -139,7 +139,7 @@ impl Reader {
             (Kind::Nullable(_) | Kind::Null, Input::Null) => Ok(Value::Null),
             (Kind::Nullable(kind), input) => self.value(kind, input),
             (Kind::Union(kinds), input) => self.among(kind, kinds, input),
-            // Avro has its text there, as a writer of the schema would have written it.
+            // Avro has a text form for it, which a schema's author would have used.
             (Kind::Json, Input::Text(text)) if self.convention == Convention::Default => self.written(text),
             (Kind::Json, input) => self.free(input),
             (Kind::Enum(symbols), Input::Text(text)) => self.symbol(kind, symbols, text),
@@ -159,7 +159,7 @@ impl Reader {
         }
     }
 
-    /// The first of several kinds that takes a value. What is wrong is told of the only record among them.
+    /// The first of several kinds that fits a value. If only one of them is a record, its fault is reported.
     fn among(&mut self, union: &Kind, kinds: &[Kind], input: &Input<'_>) -> Result<Value, Mismatch> {
         let mut inner = None;
         for kind in kinds {
@@ -172,7 +172,7 @@ impl Reader {
         Err(inner.unwrap_or_else(|| self.mismatch(union, input.article())))
     }
 
-    /// The JSON that a text is.
+    /// Parses a text as JSON.
     fn written(&mut self, text: &str) -> Result<Value, Mismatch> {
         match decode::json(text, self.values_left, self.levels_left) {
             Ok((value, count)) => self.spend(count).map(|()| value),
@@ -180,7 +180,7 @@ impl Reader {
         }
     }
 
-    /// Any JSON, with text for what JSON does not have.
+    /// Any JSON, with text for values that JSON lacks.
     fn free(&mut self, input: &Input<'_>) -> Result<Value, Mismatch> {
         Ok(match input {
             Input::Null => Value::Null,
@@ -220,7 +220,7 @@ impl Reader {
         }
         entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         match entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            true => Err(self.mismatch("each key once", "a key that is there twice")),
+            true => Err(self.mismatch("each key once", "a duplicate key")),
             false => Ok(Value::Record(entries)),
         }
     }

@@ -1,4 +1,4 @@
-//! Values that hold no others, from the forms that they are written in.
+//! Reads values that contain no others, in each of their notations.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::read::Convention;
 use crate::scalar::{decimal, duration, moment};
 use crate::{Input, Kind, Unit, Value};
 
-/// What is wrong with a value, where its type alone does not say it.
+/// What is wrong with a value, if its type does not show it.
 type Found = Option<String>;
 
 const OTHER_FORM: &str = "a string of another form";
 const OUT_OF_RANGE: &str = "a number out of range";
 const FRACTION: &str = "a number with a fraction or an exponent";
 
-/// How values of one kind are read from what one convention writes.
+/// Reads a value of one kind in one convention.
 #[derive(Clone, Copy)]
 pub(super) struct Form<'k> {
     pub(super) kind: &'k Kind,
@@ -28,7 +28,7 @@ fn found<T>(what: impl Into<String>) -> Result<T, Found> {
 }
 
 impl Kind {
-    /// The value of this kind that a producer would write so; nothing for what it is not, or holds others.
+    /// The value of this kind in a producer's notation; none for other values and containers.
     #[must_use]
     pub fn value_of(&self, input: &Input<'_>) -> Option<Value> {
         Form { kind: self, convention: Convention::Published }.read(input).ok()
@@ -44,7 +44,7 @@ impl Form<'_> {
             (Kind::Float | Kind::Double, input) => self.float(input),
             (Kind::Decimal { scale }, input) => self.decimal(input, *scale),
             (Kind::String, Input::Text(text)) => Ok(Value::String((&**text).into())),
-            // A client has one type for them, and a text has no other place for it.
+            // A client has one type for both, and a text cannot be anything else there.
             (Kind::String, Input::Bytes(_) | Input::Moment { .. }) if self.is_call() => match input.as_text() {
                 Some(text) => Ok(Value::String((&*text).into())),
                 None => Err(None),
@@ -69,7 +69,7 @@ impl Form<'_> {
         let number = match input {
             Input::Int(number) => *number,
             Input::UInt(_) => return found(OUT_OF_RANGE),
-            // A number that JSON writes with a point, as clients do: 7.0.
+            // A number that clients write with a point in JSON: 7.0.
             Input::Float(number) if self.is_call() && number.fract() == 0.0 && number.abs() < 9e15 => *number as i64,
             Input::Float(number) if number.is_finite() => return found(FRACTION),
             Input::Text(text) if self.is_call() => match decimal::unscaled(text, 0) {
@@ -109,7 +109,7 @@ impl Form<'_> {
             (_, Input::Text(text), _) => text.to_string(),
             (_, Input::Int(number), _) => number.to_string(),
             (_, Input::UInt(number), _) => number.to_string(),
-            // The shortest digits that give the number, which are those that were written if they were not too many.
+            // The shortest digits for the number, which are the written ones if there were not too many.
             (_, Input::Float(number), _) if number.is_finite() => number.to_string(),
             _ => return Err(None),
         };
@@ -166,7 +166,7 @@ impl Form<'_> {
     fn timestamp(self, input: &Input<'_>, unit: Unit) -> Result<Value, Found> {
         match input {
             Input::Text(text) => {
-                // A DateTime of .NET without a kind has no offset; MessagePack takes it for UTC.
+                // A .NET DateTime without a kind has no offset; MessagePack treats it as UTC.
                 let local = || if self.is_call() { moment::local(text) } else { None };
                 counted(moment::instant(text).or_else(local), unit)
             }
@@ -182,7 +182,7 @@ impl Form<'_> {
     fn local(self, input: &Input<'_>, unit: Unit) -> Result<Value, Found> {
         match input {
             Input::Text(text) => {
-                // What a clock there shows, whatever its offset.
+                // The local clock's time, whatever its offset.
                 let there = || if self.is_call() { shown(text) } else { None };
                 counted(moment::local(text).or_else(there), unit)
             }
@@ -198,7 +198,7 @@ impl Form<'_> {
     fn date(self, input: &Input<'_>) -> Result<Value, Found> {
         let days = match input {
             Input::Text(text) => {
-                // A date that has no type of its own in the client comes as midnight.
+                // Clients without a type for dates send midnight.
                 let midnight = || if self.is_call() { shown(text).and_then(whole_days) } else { None };
                 moment::days(text).or_else(midnight)
             }
@@ -216,7 +216,7 @@ impl Form<'_> {
         }
     }
 
-    /// A time as the number that Avro writes.
+    /// A time as Avro's number.
     fn count(self, input: &Input<'_>) -> Result<Value, Found> {
         match self.kind {
             Kind::Date | Kind::TimeOfDay(Unit::Millis) => self.whole(input, i32::MIN.into(), i32::MAX.into()),
@@ -227,7 +227,7 @@ impl Form<'_> {
 
 fn base64(text: &str) -> Result<Arc<[u8]>, Found> {
     let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
-    decoded.map(Arc::from).or_else(|_| found("a string that is no base64"))
+    decoded.map(Arc::from).or_else(|_| found("a string that is not base64"))
 }
 
 fn counted(nanoseconds: Option<i128>, unit: Unit) -> Result<Value, Found> {
@@ -242,17 +242,17 @@ fn nanoseconds(input: &Input<'_>) -> Option<i128> {
     }
 }
 
-/// The nanoseconds of what a clock shows and of how far it is ahead of UTC: a `DateTimeOffset` of .NET in MessagePack is
-/// what its clock shows, as if that were UTC, and its offset in minutes.
+/// The nanoseconds of a clock's time and of its offset from UTC: MessagePack sends a .NET `DateTimeOffset` as its
+/// clock's time, as if that were UTC, and its offset in minutes.
 fn offset(input: &Input<'_>) -> Option<(i128, i128)> {
     let Input::List(parts) = input else { return None };
     let [shown, Input::Int(minutes)] = parts.as_slice() else { return None };
-    // .NET has none above 14 hours.
+    // .NET allows none above 14 hours.
     let minutes = i16::try_from(*minutes).ok().filter(|minutes| minutes.abs() <= 14 * 60)?;
     Some((nanoseconds(shown)?, i128::from(minutes) * 60_000_000_000))
 }
 
-/// The nanoseconds of what a clock shows at a moment that has an offset.
+/// The nanoseconds of the local clock's time at a moment with an offset.
 fn shown(text: &str) -> Option<i128> {
     let at = text.find('T')?;
     let rest = text.get(at..)?;

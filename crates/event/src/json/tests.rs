@@ -193,7 +193,7 @@ fn what_is_too_large_is_refused() {
     assert_eq!((field.as_str(), expected.as_str()), ("", "at most 1048576 bytes encoded"));
 }
 
-/// A field of free JSON has the text of its default, as the fields of others have.
+/// A field of free JSON has the text of its default, like the fields of other kinds.
 #[test]
 fn a_default_of_free_json_is_parsed_from_its_text() {
     let schema = |default: &str| {
@@ -213,7 +213,7 @@ fn a_default_of_free_json_is_parsed_from_its_text() {
     }
 }
 
-/// How large a number a fixed takes is known once it is written.
+/// Whether a number fits a fixed size is known only once it is encoded.
 #[test]
 fn a_decimal_that_takes_more_room_than_there_is_is_named() {
     let schema = r#"{"type": "record", "name": "Paid", "fields": [{"name": "user", "type": "string"}, {"name": "sum",

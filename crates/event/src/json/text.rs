@@ -1,4 +1,4 @@
-//! JSON from text: stricter than JSON itself where a reader would have to choose, or could not end.
+//! JSON from text: stricter than JSON itself where a reader would have to choose, or could not stop.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,33 +7,33 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
-/// How deep objects and arrays may be nested.
+/// The largest nesting depth of objects and arrays.
 const MOST_LEVELS: usize = 100;
 
-/// How much of a key is repeated in an error.
+/// How much of a key an error repeats.
 const MOST_NAME: usize = 64;
 
-/// Why a text is not taken as JSON.
+/// Why a text is refused as JSON.
 #[derive(Debug, Error)]
 pub enum BadJson {
-    /// It is none.
+    /// It is not JSON.
     #[error("it is not JSON: {0}")]
     Syntax(#[from] serde_json::Error),
-    /// An object holds a key twice, and readers of JSON do not agree on which of the values counts.
-    #[error("the key `{key}` is there twice")]
+    /// An object has a key twice, and JSON parsers do not agree on which value counts.
+    #[error("the key `{key}` is duplicated")]
     Twice {
         /// The path of the key.
         key: String,
     },
-    /// It is nested too deep.
+    /// It is nested too deeply.
     #[error("it is nested deeper than {MOST_LEVELS} levels")]
     TooDeep,
 }
 
-/// Reads JSON in which each key of an object is there once, and whose nesting has an end.
+/// Parses JSON whose objects have unique keys, and whose nesting is bounded.
 ///
 /// # Errors
-/// [`BadJson`], with the path of a key that is there twice.
+/// [`BadJson`], with the path of a duplicate key.
 pub fn parse(text: &[u8]) -> Result<Value, BadJson> {
     let seen = Seen::default();
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -41,7 +41,7 @@ pub fn parse(text: &[u8]) -> Result<Value, BadJson> {
     read.map_err(|error| seen.fault.take().unwrap_or(BadJson::Syntax(error)))
 }
 
-/// Where the reader is, and what is wrong there.
+/// The parser's place, and what is wrong there.
 #[derive(Default)]
 struct Seen {
     path: RefCell<Vec<Segment>>,
@@ -67,7 +67,7 @@ impl Seen {
         told
     }
 
-    /// The path of a key of the object that is being read.
+    /// The path of a key of the current object.
     fn path_to(&self, key: &str) -> String {
         let mut told = String::new();
         let shown = |key: &str| key.chars().take(MOST_NAME).collect::<String>();
@@ -82,7 +82,7 @@ impl Seen {
     }
 }
 
-/// A value so many levels down.
+/// A value this many levels down.
 #[derive(Clone, Copy)]
 struct Level<'s> {
     seen: &'s Seen,
@@ -181,11 +181,11 @@ mod tests {
     #[test]
     fn a_key_that_is_there_twice_is_named_with_its_path() {
         for (text, told) in [
-            (r#"{"a": 1, "a": 1}"#, "the key `a` is there twice"),
-            (r#"{"data": {"title": "x", "title": "y"}}"#, "the key `data.title` is there twice"),
+            (r#"{"a": 1, "a": 1}"#, "the key `a` is duplicated"),
+            (r#"{"data": {"title": "x", "title": "y"}}"#, "the key `data.title` is duplicated"),
             (
                 r#"[{"id": 1}, {"data": {"lines": [0, {"n": 1, "\u006e": 2}]}}]"#,
-                "the key `[1].data.lines[1].n` is there twice",
+                "the key `[1].data.lines[1].n` is duplicated",
             ),
         ] {
             assert_eq!(refused(text), told);

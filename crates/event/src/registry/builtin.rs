@@ -31,11 +31,11 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "system/ConnectionsClosed.v1.avsc",
 ];
 
-/// The one file among them that nodes themselves write events of.
+/// The one file among them whose events nodes themselves publish.
 const OF_NODES: &str = "system/ConnectionsClosed.v1.avsc";
 
 pub(super) static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    // The files are constants, and a test reads them all: this fails in the test or never.
+    // The files are constants, and a test parses them all: this can fail only in the test.
     #[allow(clippy::expect_used, reason = "constants that a test checks")]
     registry(|_| true).expect("the built-in schemas fit each other")
 });

@@ -4,10 +4,10 @@ use crate::Schema;
 use crate::resolution::{Rules, resolve};
 use crate::schema::Fault;
 
-/// Checks that each of two versions reads everything that the other writes, and that both name the same key.
+/// Checks that each of two versions reads everything that the other writes, and that both have the same key.
 ///
-/// A number may grow from version to version: the older then only has the place for it, since nodes read everything as
-/// the newest.
+/// A number may grow from version to version. The older version then only needs a place for it, because nodes read
+/// everything as the newest.
 pub(super) fn check(older: &Schema, newer: &Schema) -> Result<(), Fault> {
     for (writer, reader, rules) in [(older, newer, Rules::Newer), (newer, older, Rules::Older)] {
         resolve(&writer.layouts, &reader.fields, rules).map_err(|fault| Fault {
@@ -18,7 +18,7 @@ pub(super) fn check(older: &Schema, newer: &Schema) -> Result<(), Fault> {
     same_state(older, newer)
 }
 
-/// A key that changes would leave the state of the old one behind for ever.
+/// A changed key would leave the state of the old one behind forever.
 fn same_state(older: &Schema, newer: &Schema) -> Result<(), Fault> {
     let names = |schema: &Schema| -> Vec<String> {
         schema.key.iter().map(|index| schema.fields[*index].name.to_string()).collect()

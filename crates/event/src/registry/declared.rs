@@ -1,4 +1,4 @@
-//! Event types that are declared elsewhere than in a folder of schemas.
+//! Event types that are declared outside a folder of schemas.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::folder::Source;
 use super::{Registry, RegistryError};
 use crate::TypeName;
 
-/// One version of an event type, with the file that declares it.
+/// One version of an event type, with its file.
 #[derive(Debug, Clone)]
 pub struct DeclaredSchema {
     /// The file, for errors.
@@ -20,10 +20,10 @@ pub struct DeclaredSchema {
 }
 
 impl Registry {
-    /// This registry and versions that are declared elsewhere.
+    /// This registry and additional versions.
     ///
     /// # Errors
-    /// [`RegistryError`] if one is no schema, or does not fit the others.
+    /// [`RegistryError`] if one is not a schema, or does not fit the others.
     pub fn with_declared(&self, declared: impl IntoIterator<Item = DeclaredSchema>) -> Result<Self, RegistryError> {
         let mut sources = self.0.sources.clone();
         sources.extend(declared.into_iter().map(|declared| Source {

@@ -1,4 +1,4 @@
-//! What is wrong with a folder of schemas.
+//! Faults of a folder of schemas.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::folder::{MAX_FILE, Source};
 use crate::schema::{Fault, line_of};
 
-/// What is wrong with a folder of schemas; whoever wrote the named file is at fault.
+/// A fault in a folder of schemas; the author of the named file must fix it.
 #[derive(Debug, Clone, Error)]
 pub enum RegistryError {
     /// A file or folder cannot be read.
@@ -19,13 +19,13 @@ pub enum RegistryError {
         /// Why.
         source: Arc<std::io::Error>,
     },
-    /// The folder holds no schema.
+    /// The folder contains no schema.
     #[error("{}: no schema found; expected files such as license/FlagToggled.v1.avsc", folder.display())]
     Empty {
         /// The folder.
         folder: PathBuf,
     },
-    /// The path of a file does not say which version of which event type it is.
+    /// A file's path does not name a version of an event type.
     #[error("{}: {reason}; expected {{service}}/{{Event}}.v{{N}}.avsc such as license/FlagToggled.v1.avsc", file.display())]
     Misplaced {
         /// The file.
@@ -39,14 +39,14 @@ pub enum RegistryError {
         /// The file.
         file: PathBuf,
     },
-    /// A file is not a schema that can be used.
+    /// A file is not a usable schema.
     #[error("{}:{} {}{reason}", file.display(), on_line(line), in_field(field))]
     Invalid {
         /// The file.
         file: PathBuf,
-        /// The line, counted from 1, if that is known.
+        /// The line, counted from 1, if it is known.
         line: Option<usize>,
-        /// The path of the field, if the fault lies in one.
+        /// The path of the field, if the fault is in one.
         field: Option<String>,
         /// What is wrong.
         reason: String,
@@ -56,13 +56,13 @@ pub enum RegistryError {
     Gap {
         /// The file after the gap.
         file: PathBuf,
-        /// The first version that is missing.
+        /// The first missing version.
         missing: u32,
     },
-    /// Two files are the same version, and differ.
+    /// Two files have the same version, and differ.
     #[error("{}: differs from {}, which is the same version", file.display(), other.display())]
     Conflict {
-        /// The one file.
+        /// One file.
         file: PathBuf,
         /// The other file.
         other: PathBuf,
@@ -72,22 +72,22 @@ pub enum RegistryError {
     Incompatible {
         /// The file of the newer version.
         file: PathBuf,
-        /// The line in it, counted from 1, if that is known.
+        /// Its line, counted from 1, if it is known.
         line: Option<usize>,
         /// The file of the older version.
         other: PathBuf,
-        /// The path of the field, if the fault lies in one.
+        /// The path of the field, if the fault is in one.
         field: Option<String>,
         /// What is wrong.
         reason: String,
     },
-    /// Two schemas have the same fingerprint, so a body does not tell which of them wrote it.
+    /// Two schemas have the same fingerprint, so a body does not reveal which of them wrote it.
     #[error(
         "{}: differs from {} only in what the bytes do not show (doc, defaults, aliases); change that file instead of adding a version",
         file.display(), other.display()
     )]
     SameBytes {
-        /// The one file.
+        /// One file.
         file: PathBuf,
         /// The other file.
         other: PathBuf,
@@ -102,7 +102,7 @@ fn in_field(field: &Option<String>) -> String {
     field.as_ref().map(|field| format!("field `{field}`: ")).unwrap_or_default()
 }
 
-/// The line of a fault: the one that is known, else that of the field.
+/// The line of a fault: the known one, else that of the field.
 fn line(source: &Source, fault: &Fault) -> Option<usize> {
     fault.line.or_else(|| line_of(&source.text, fault.field.as_deref()?))
 }
@@ -126,7 +126,7 @@ impl RegistryError {
         Self::SameBytes { file: source.file.clone(), other: other.file.clone() }
     }
 
-    /// The file or folder at fault.
+    /// The faulty file or folder.
     pub fn file(&self) -> &Path {
         match self {
             Self::Empty { folder } => folder,
@@ -141,7 +141,7 @@ impl RegistryError {
         }
     }
 
-    /// The line at fault in the file, counted from 1, if that is known.
+    /// The faulty line in the file, counted from 1, if it is known.
     pub fn line(&self) -> Option<usize> {
         match self {
             Self::Invalid { line, .. } | Self::Incompatible { line, .. } => *line,
@@ -157,7 +157,7 @@ impl RegistryError {
         rest.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()).trim_start().to_owned()
     }
 
-    /// The path of the field at fault, if the fault lies in one.
+    /// The path of the faulty field, if the fault is in one.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } | Self::Incompatible { field, .. } => field.as_deref(),

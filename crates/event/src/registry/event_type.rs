@@ -8,14 +8,15 @@ use crate::{Schema, TypeName};
 
 /// An event type with all its versions.
 pub struct EventType {
-    /// Never empty, the oldest first; version 1 is at 0.
+    /// Never empty, the oldest first; version 1 has index 0.
     versions: Vec<Arc<Schema>>,
     /// How to read a record of each version.
     plans: Vec<Plans>,
 }
 
 impl EventType {
-    /// Takes the versions, of which there must be one at least, the oldest first, and how the newest reads each.
+    /// Builds the type from its versions (at least one, the oldest first) and the plans with which the newest reads
+    /// each.
     pub(super) fn new(versions: Vec<Arc<Schema>>, plans: Vec<Plans>) -> Self {
         Self { versions, plans }
     }
@@ -45,7 +46,7 @@ impl EventType {
         self.newest().is_stateful()
     }
 
-    /// A version by its position, and how to read what it wrote.
+    /// A version by its index, and how to read its records.
     pub(super) fn written(&self, index: usize) -> (&Schema, &Plans) {
         (&self.versions[index], &self.plans[index])
     }

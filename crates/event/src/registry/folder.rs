@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::RegistryError;
 use crate::TypeName;
 
-/// How many bytes a schema file may have.
+/// The largest schema file, in bytes.
 pub(super) const MAX_FILE: usize = 256 * 1024;
 
 const EXTENSION: &str = ".avsc";
 
-/// A schema file: what its path says, and its text.
+/// A schema file: the type and version in its path, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) file: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Makes a source of a path relative to the schema folder, such as `license/FlagToggled.v1.avsc`.
+    /// Parses a path relative to the schema folder, such as `license/FlagToggled.v1.avsc`.
     pub(super) fn new(file: PathBuf, relative: &str, text: Cow<'static, str>) -> Result<Self, RegistryError> {
         match identity(relative) {
             Ok((event_type, version)) => Ok(Self { file, event_type, version, text }),
@@ -44,7 +44,7 @@ fn identity(relative: &str) -> Result<(TypeName, u32), String> {
     Ok((event_type, number))
 }
 
-/// Reads all schema files of a folder. Other files are passed over, and so is what is hidden.
+/// Reads all schema files of a folder. Other files and hidden ones are skipped.
 pub(super) fn read(folder: &Path) -> Result<Vec<Source>, RegistryError> {
     let mut sources = Vec::new();
     for (service, path, is_folder) in entries(folder)? {
@@ -74,8 +74,8 @@ fn read_service(service: &str, folder: &Path, sources: &mut Vec<Source>) -> Resu
     Ok(())
 }
 
-/// What lies in a folder and is not hidden: name, path, and whether it is a folder. Sorted, so that of several faults
-/// the same one is always told.
+/// The visible entries of a folder: name, path, and whether it is a folder. Sorted, so that of several faults always
+/// the same one is reported.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>, RegistryError> {
     let unreadable = |error| RegistryError::unreadable(folder, error);
     let mut entries = Vec::new();

@@ -30,13 +30,13 @@ pub struct Registry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     types: BTreeMap<String, Arc<EventType>>,
-    /// The event type, and the position of the version, that a fingerprint stands for.
+    /// The event type, and the index of the version, of a fingerprint.
     fingerprints: HashMap<u64, (Arc<EventType>, usize)>,
     sources: Vec<Source>,
 }
 
 impl Registry {
-    /// Whether the two are one: clones of a registry are.
+    /// Whether both are the same registry; clones are.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -53,21 +53,21 @@ impl Registry {
         builtin::REGISTRY.clone()
     }
 
-    /// What nodes themselves say, and nothing of the demo platform.
+    /// Only the events of nodes themselves, without the demo platform's.
     pub fn of_nodes() -> Self {
         builtin::REGISTRY_OF_NODES.clone()
     }
 
-    /// Loads a folder of `{service}/{Event}.v{N}.avsc` files and nothing else.
+    /// Loads only a folder of `{service}/{Event}.v{N}.avsc` files.
     ///
     /// Versions count from 1 without a gap. Every version must be able to read what every other wrote. Two versions
-    /// that differ only in what the bytes do not show (doc, defaults, aliases) are refused: a body does not tell which
-    /// of them wrote it, and such a change belongs in the existing file.
+    /// that differ only in what the bytes do not show (doc, defaults, aliases) are refused: a body does not reveal
+    /// which of them wrote it, and such a change belongs in the existing file.
     pub fn load(folder: &Path) -> Result<Self, RegistryError> {
         Self::from_sources(folder::read(folder)?)
     }
 
-    /// This registry and the schemas of a folder; a file that both have must be the same in both.
+    /// This registry and the schemas of a folder; a file in both must be identical.
     pub fn with_folder(&self, folder: &Path) -> Result<Self, RegistryError> {
         let mut sources = self.0.sources.clone();
         sources.extend(folder::read(folder)?);
@@ -84,12 +84,12 @@ impl Registry {
         self.0.types.values()
     }
 
-    /// The event type that a misspelt name may have meant.
+    /// The event type that a misspelt name may mean.
     pub fn suggest(&self, name: &str) -> Option<&str> {
         nearest(name, self.0.types.keys().map(String::as_str))
     }
 
-    /// The version that a fingerprint stands for.
+    /// The version with a fingerprint.
     pub fn schema(&self, fingerprint: u64) -> Option<&Arc<Schema>> {
         self.0.fingerprints.get(&fingerprint).map(|(event_type, index)| &event_type.versions()[*index])
     }
@@ -105,8 +105,8 @@ impl Registry {
         Ok(Record::new(event_type.clone(), written.version, values))
     }
 
-    /// Says what may be wrong with a fingerprint that nothing has. Its bytes in the other order are the commonest
-    /// mistake of who writes the encoding by hand.
+    /// Describes what may be wrong with an unknown fingerprint. Reversed bytes are the most common mistake in
+    /// handwritten encoders.
     fn unknown(&self, fingerprint: u64) -> DecodeError {
         match self.0.fingerprints.get(&fingerprint.swap_bytes()) {
             None => DecodeError::UnknownSchema { fingerprint },
@@ -118,10 +118,10 @@ impl Registry {
         }
     }
 
-    /// Plans how to read what a schema of a schema registry wrote.
+    /// Plans how to read records of a schema from a schema registry.
     ///
-    /// The event type is the one that the schema's full name ends with, such as `license.FlagToggled` for
-    /// `com.example.license.FlagToggled`; or else the one that the event's own attributes declare.
+    /// The event type is the one at the end of the schema's full name, such as `license.FlagToggled` for
+    /// `com.example.license.FlagToggled`; else the one that the event's own attributes declare.
     ///
     /// # Errors
     /// [`WriterError`] if neither is known, or its newest version cannot read what the schema writes.
@@ -162,7 +162,7 @@ impl Registry {
     }
 }
 
-/// Sorts the files by event type and version, and checks that each version is there once.
+/// Sorts the files by event type and version, and checks that each version is unique.
 fn in_order(mut sources: Vec<Source>) -> Result<Vec<Source>, RegistryError> {
     sources.sort_by(|left, right| (&left.event_type, left.version).cmp(&(&right.event_type, right.version)));
     let mut ordered: Vec<Source> = Vec::with_capacity(sources.len());

@@ -1,10 +1,10 @@
-//! Types that hold no others: which may be read as which.
+//! Types without nested types: which may be read as which.
 
 use crate::decode::{Plan, Raw};
 use crate::schema::{Layout, Logical};
 use crate::{Kind, Unit};
 
-/// A type that holds no others.
+/// A type without nested types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
     Boolean,
@@ -15,7 +15,7 @@ pub(super) enum Leaf {
     String,
     Bytes,
     Fixed(usize),
-    /// A decimal; of the reader's it is not asked how it lies in the bytes.
+    /// A decimal; the reader's layout in the bytes does not matter.
     Decimal(u32, Form),
     BigDecimal,
     Uuid(Form),
@@ -27,7 +27,7 @@ pub(super) enum Leaf {
     Json,
 }
 
-/// How a value lies in the bytes.
+/// The layout of a value in the bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
     Text,
@@ -36,7 +36,7 @@ pub(super) enum Form {
     Any,
 }
 
-/// What is meant is the same, however it lies in the bytes.
+/// The meaning is the same, whatever the layout.
 impl PartialEq for Form {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -65,7 +65,7 @@ impl Leaf {
                 match *logical {
                     Logical::Decimal { scale } => Self::Decimal(scale, form),
                     Logical::BigDecimal => Self::BigDecimal,
-                    // A text as any other to whoever does not ask.
+                    // Plain text for a reader that does not interpret it.
                     Logical::Uuid if matches!(form, Form::Text) => Self::String,
                     Logical::Uuid => Self::Uuid(form),
                     Logical::Duration => Self::Duration,
@@ -103,7 +103,7 @@ impl Leaf {
         })
     }
 
-    /// The type of Avro that it is written as, where that says all that it means to a reader without the meaning.
+    /// The Avro type it is written as, if that tells a reader without the meaning everything.
     fn plain(self) -> Self {
         match self {
             Self::Timestamp(_) | Self::LocalTimestamp(_) | Self::TimeOfDay(Unit::Micros | Unit::Nanos) => Self::Long,
@@ -125,10 +125,10 @@ impl Leaf {
     }
 }
 
-/// How what was written as one type is read as another; nothing if it cannot be.
+/// How a value of one type is read as another; none if it cannot be.
 ///
-/// The rules of Avro, and of times that are counted in different units the same time. What means something else, such as
-/// a date and a time of day, is not read as each other even where the bytes would bear it.
+/// Follows Avro's rules; times in different units count as the same. Values with different meanings, such as a date and
+/// a time of day, are not converted, even if the bytes would fit.
 pub(super) fn promote(from: Leaf, into: Leaf) -> Option<Plan> {
     use Leaf as L;
     let whole = |from: Leaf| matches!(from, L::Int | L::Long);
@@ -149,7 +149,7 @@ pub(super) fn promote(from: Leaf, into: Leaf) -> Option<Plan> {
             (from, into) => Plan::Time { int: from == Unit::Millis, from, into },
         },
         (L::Date, L::Date) => Plan::Int,
-        // A number without a meaning has the one that the reader gives it.
+        // A number without a meaning gets the reader's.
         (L::Long, L::Timestamp(_) | L::LocalTimestamp(_) | L::TimeOfDay(Unit::Micros)) => Plan::Long,
         (L::Int, L::Timestamp(_) | L::LocalTimestamp(_) | L::Date | L::TimeOfDay(_)) => Plan::Int,
         (L::Json | L::String | L::Bytes, L::Json) => Plan::Json,
@@ -169,7 +169,7 @@ pub(super) fn promote(from: Leaf, into: Leaf) -> Option<Plan> {
     })
 }
 
-/// A type as messages call it.
+/// A type's name in messages.
 pub(super) fn name_of(layout: &Layout) -> String {
     match layout {
         Layout::Null => "null".to_owned(),
@@ -182,7 +182,7 @@ pub(super) fn name_of(layout: &Layout) -> String {
     }
 }
 
-/// The same of what it is read as.
+/// The same, of the reader's type.
 pub(super) fn name(kind: &Kind) -> String {
     match kind {
         Kind::Null => "null".to_owned(),

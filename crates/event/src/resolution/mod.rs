@@ -1,7 +1,7 @@
-//! Schema resolution: what one schema wrote is read as another says, by the rules of Avro.
+//! Schema resolution: records of one schema are read as another, by Avro's rules.
 //!
-//! The one implementation for versions of an event type and for schemas of a schema registry: what is found here is how
-//! to read, or the field that keeps the reader from it.
+//! The only implementation, for versions of an event type and for schemas from a schema registry. The result is a plan
+//! for reading, or the field that prevents it.
 
 mod leaf;
 
@@ -13,21 +13,21 @@ use crate::schema::{Fault, Fields, Layout, Layouts, MAX_CHAIN, Symbols};
 use crate::{Field, Kind, Value};
 use leaf::{Leaf, promote};
 
-/// How many pairs of records one resolution may look at.
+/// The largest number of pairs of records in one resolution.
 const MAX_RECORDS: usize = 10_000;
 
 /// How much of what a schema may write must be readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rules {
-    /// All of it: versions of one type. Every value that may be written has a place.
+    /// Everything: versions of one type. Every possible value has a place.
     Newer,
-    /// The same where the reader is the older version, to which a number may have grown.
+    /// The same, if the reader is the older version, in which a number may have been smaller.
     Older,
-    /// What Avro reads: a value that has no place is refused when it comes, not before.
+    /// Avro's rules: a value that has no place is refused when it occurs, not before.
     Foreign,
 }
 
-/// Finds how to read what these layouts wrote as an event with these fields.
+/// Plans how to read records of these layouts as an event with these fields.
 pub(crate) fn resolve(written: &Layouts, fields: &[Field], rules: Rules) -> Result<Plans, Fault> {
     let mut resolver = Resolver { written, rules, known: HashMap::new(), plans: Vec::new(), depth: 0, met: 0 };
     resolver.plans.push(None);
@@ -39,16 +39,16 @@ pub(crate) fn resolve(written: &Layouts, fields: &[Field], rules: Rules) -> Resu
 struct Resolver<'w> {
     written: &'w Layouts,
     rules: Rules,
-    /// The plans for a written record and the fields that it becomes.
+    /// The plans for pairs of a written record and its target fields.
     known: HashMap<(usize, Option<usize>), usize>,
-    /// None while one is being made.
+    /// None while a plan is being made.
     plans: Vec<Option<RecordPlan>>,
     depth: usize,
-    /// How many pairs were looked at, those that do not fit too.
+    /// The number of pairs compared, including those that do not fit.
     met: usize,
 }
 
-/// What a value becomes.
+/// The target of a value.
 #[derive(Clone, Copy)]
 struct Target<'r> {
     kind: &'r Kind,
@@ -56,7 +56,7 @@ struct Target<'r> {
 }
 
 impl<'r> Target<'r> {
-    /// Of an item of a list or a map.
+    /// The target of an item of a list or a map.
     fn of(kind: &'r Kind) -> Self {
         match kind {
             Kind::Nullable(kind) => Self { kind, nullable: true },
@@ -89,14 +89,14 @@ impl Resolver<'_> {
             let slot = sources.iter().position(|source| *source == Some(index));
             let field = slot.map(|slot| &newest[slot]);
             let target = field.map(|field| Target { kind: &field.kind, nullable: field.nullable });
-            // As the reader calls it, whoever looks for the fault.
+            // The reader's name, for people who look for the fault.
             let path = within(field.map_or(name, |field| &field.name));
             steps.push(Step { name: name.clone(), slot, plan: self.value(layout, target, &path)? });
         }
         Ok(RecordPlan { names: newest.iter().map(|field| field.name.clone()).collect(), template, steps })
     }
 
-    /// What a field is that was not written.
+    /// The value of a field that was not written.
     fn absent(&self, field: &Field) -> Option<Value> {
         match self.rules {
             Rules::Foreign => field.absent(),
@@ -126,7 +126,7 @@ impl Resolver<'_> {
         match record {
             Ok(record) => self.plans[plan] = Some(record),
             Err(fault) => {
-                // What was found on the way may refer to what was not.
+                // Plans found on the way may refer to unfinished ones.
                 self.plans.truncate(plan);
                 self.known.retain(|_, known| *known < plan);
                 return Err(fault);
@@ -135,7 +135,7 @@ impl Resolver<'_> {
         Ok(Plan::Record(plan))
     }
 
-    /// How to read a value; what has no target is read past.
+    /// Plans how to read a value; a value without a target is skipped.
     fn value(&mut self, layout: &Layout, target: Option<Target<'_>>, path: &str) -> Result<Plan, Fault> {
         match layout {
             Layout::Nullable { null_first, value } => {
@@ -156,7 +156,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What the types of a union become: all of them, or by Avro's rules one at least.
+    /// Plans the types of a union: all of them, or by Avro's rules at least one.
     fn branches(&self, plans: impl Into<Vec<Result<Plan, Fault>>>) -> Result<Box<[Plan]>, Fault> {
         let plans = plans.into();
         if self.rules == Rules::Foreign && plans.iter().any(Result::is_ok) {
@@ -166,7 +166,7 @@ impl Resolver<'_> {
         plans.into_iter().collect()
     }
 
-    /// How to read a value that is no union.
+    /// Plans how to read a value that is not a union.
     fn one(&mut self, layout: &Layout, target: Option<Target<'_>>, path: &str) -> Result<Plan, Fault> {
         let Some(Target { kind, nullable }) = target else { return self.past(layout, path) };
         match (layout, kind) {
@@ -178,7 +178,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The first of several kinds that is the same, or else the first that can hold the value.
+    /// The first of several kinds that is the same, else the first that can hold the value.
     fn among(&mut self, layout: &Layout, kinds: &[Kind], path: &str) -> Result<Plan, Fault> {
         let same = kinds.iter().find(|kind| is_same(self.written, layout, kind));
         let rest: Vec<&Kind> = same.map_or_else(|| kinds.iter().collect(), |same| vec![same]);
@@ -211,7 +211,7 @@ impl Resolver<'_> {
                     return Err(self.other_type(layout, kind, path));
                 };
                 let grown = || match self.rules {
-                    // It is never read so, but a type must not change into just anything.
+                    // It is never read this way, but a type must not change into an unrelated one.
                     Rules::Older => promote(into, from).map(|_| Plan::Refused("a number that has grown".into())),
                     _ => None,
                 };
@@ -238,7 +238,7 @@ impl Resolver<'_> {
         Err(Fault::of_field(path, reason))
     }
 
-    /// How to read a value that nobody wants: it must be right, and that is all.
+    /// Plans how to skip a value: it must only be valid.
     fn past(&mut self, layout: &Layout, path: &str) -> Result<Plan, Fault> {
         let inner = format!("{path}[]");
         Ok(match layout {
@@ -275,7 +275,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The written field that a field of the reader is read from: by its name, then by its aliases.
+/// The written field for a field of the reader: by its name, then by its aliases.
 fn source(field: &Field, written: &[(Arc<str>, Layout)]) -> Option<usize> {
     let by_name = |name: &Arc<str>| written.iter().position(|(other, _)| other == name);
     by_name(&field.name).or_else(|| field.aliases.iter().find_map(by_name))
@@ -285,7 +285,7 @@ fn not_null(path: &str) -> Fault {
     Fault::of_field(path, "it may be null there, but not here")
 }
 
-/// Whether a type of a union is the one that was written, and not only one that can hold its values.
+/// Whether a type of a union is the written one, and not only one that can hold its values.
 fn is_same(written: &Layouts, layout: &Layout, kind: &Kind) -> bool {
     match (layout, kind) {
         (Layout::Array(_), Kind::Array(_)) | (Layout::Map(_), Kind::Map(_)) => true,

@@ -3,17 +3,17 @@
 use num_bigint::{BigInt, Sign};
 use thiserror::Error;
 
-/// How many bytes a number may take without its point: a thousand digits and some. To write a number of bytes as digits
-/// takes time that grows with the square of them.
+/// The largest size of a number without its point: about a thousand digits. The time to write a number as digits grows
+/// with the square of its size.
 pub(crate) const MAX_BYTES: usize = 512;
 
-/// How many digits may follow the point, and how many zeros the digits.
+/// The largest number of digits after the point, and of trailing zeros.
 pub(crate) const MAX_SCALE: u32 = 1000;
 
-/// How many characters of text are read.
+/// The largest text that is read, in characters.
 const MAX_TEXT: usize = 2 * MAX_SCALE as usize;
 
-/// What is no exact number that can be held.
+/// Why a value is not a usable exact number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum BadDecimal {
     #[error("a decimal of {0} bytes, at most {MAX_BYTES} are read")]
@@ -24,13 +24,13 @@ pub(crate) enum BadDecimal {
     Scale(i64),
     #[error("a decimal that takes more bytes than the {0} of the type")]
     NoRoom(usize),
-    #[error("text that is no decimal number")]
+    #[error("text that is not a decimal number")]
     NoNumber,
     #[error("a number with more than {0} digits after the point")]
     TooFine(u32),
 }
 
-/// The number whose digits, without their point, are these bytes: the highest first, in two's complement.
+/// The number with these bytes as digits without the point: the highest first, in two's complement.
 pub(crate) fn text(unscaled: &[u8], scale: i64) -> Result<String, BadDecimal> {
     let bytes = significant(unscaled);
     if bytes.len() > MAX_BYTES {
@@ -57,7 +57,7 @@ pub(crate) fn text(unscaled: &[u8], scale: i64) -> Result<String, BadDecimal> {
     Ok(digits)
 }
 
-/// The number in the one form that a scale gives it, so that equal numbers are equal texts.
+/// The number in the one form that its scale defines, so that equal numbers are equal texts.
 pub(crate) fn normal(number: &str, scale: Option<u32>) -> Result<String, BadDecimal> {
     let (unscaled, scale) = match scale {
         Some(scale) => (unscaled(number, scale)?, scale),
@@ -79,7 +79,7 @@ pub(crate) fn unscaled(number: &str, scale: u32) -> Result<BigInt, BadDecimal> {
     Ok(rest / divisor)
 }
 
-/// The digits and the scale that a text has by itself.
+/// The digits and the scale of a text.
 pub(crate) fn parsed(number: &str) -> Result<(BigInt, u32), BadDecimal> {
     let text = number.strip_prefix(['-', '+']).unwrap_or(number);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -96,7 +96,7 @@ pub(crate) fn parsed(number: &str) -> Result<(BigInt, u32), BadDecimal> {
     Ok((bounded(unscaled)?, fraction.len() as u32))
 }
 
-/// The bytes of a number: the fewest that hold it, or all that the type has.
+/// The bytes of a number: the fewest that hold it, or as many as the type has.
 pub(crate) fn bytes(unscaled: &BigInt, size: Option<usize>) -> Result<Vec<u8>, BadDecimal> {
     let bytes = unscaled.to_signed_bytes_be();
     let Some(size) = size else { return Ok(bytes) };

@@ -3,7 +3,7 @@
 /// The bytes of a duration.
 pub(crate) const SIZE: usize = 12;
 
-/// The text of a duration; nothing if there are not twelve bytes.
+/// The text of a duration; none if there are not twelve bytes.
 pub(crate) fn text(bytes: &[u8]) -> Option<String> {
     let bytes: [u8; SIZE] = bytes.try_into().ok()?;
     let [months, days, millis] =
@@ -25,7 +25,7 @@ pub(crate) fn text(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// The bytes of an ISO 8601 duration, with years as months, weeks as days, and all below as milliseconds.
+/// The bytes of an ISO 8601 duration: years as months, weeks as days, and everything smaller as milliseconds.
 pub(crate) fn bytes(text: &str) -> Option<[u8; SIZE]> {
     let rest = text.strip_prefix('P').filter(|rest| !rest.is_empty())?;
     let (date, time) = match rest.split_once('T') {
@@ -65,7 +65,7 @@ pub(crate) fn bytes(text: &str) -> Option<[u8; SIZE]> {
     Some(bytes)
 }
 
-/// Hands on each number with its unit; units must come in their order.
+/// Passes on each number with its unit; units must be in order.
 fn parts(text: &str, units: &[char], mut part: impl FnMut(char, &str, &str) -> Option<()>) -> Option<()> {
     let (mut rest, mut units) = (text, units);
     while !rest.is_empty() {

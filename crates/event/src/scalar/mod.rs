@@ -1,4 +1,4 @@
-//! Values with a meaning of their own and the texts that stand for them.
+//! Values with a meaning of their own, and their texts.
 
 pub(crate) mod decimal;
 pub(crate) mod duration;

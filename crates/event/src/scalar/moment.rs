@@ -8,25 +8,25 @@ use crate::{Kind, Timestamp, Unit};
 const SECONDS_PER_DAY: i64 = 86_400;
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
-/// The first and the last second that a text of four digits for the year can say.
+/// The first and the last second that a text with a four-digit year can express.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 impl Unit {
-    /// The whole seconds in so many of this unit, and the nanoseconds that follow them.
+    /// The whole seconds in this many of the unit, and the remaining nanoseconds.
     #[must_use]
     pub fn split(self, count: i64) -> (i64, u32) {
         let per_second = self.per_second();
-        // Below a thousand million, which fits.
+        // Below a billion, which fits.
         let nanoseconds = (count.rem_euclid(per_second) * (1_000_000_000 / per_second)) as u32;
         (count.div_euclid(per_second), nanoseconds)
     }
 
-    /// How many of this unit make so many nanoseconds; what is finer is cut off.
+    /// The number of units in these nanoseconds, truncated.
     pub(crate) fn of_nanoseconds(self, nanoseconds: i128) -> Option<i64> {
         i64::try_from(nanoseconds.div_euclid(NANOS_PER_SECOND / i128::from(self.per_second()))).ok()
     }
 
-    /// The same time in another unit; what is finer is cut off.
+    /// The same time in another unit, truncated.
     pub(crate) fn convert(self, count: i64, into: Self) -> Option<i64> {
         into.of_nanoseconds(i128::from(count) * (NANOS_PER_SECOND / i128::from(self.per_second())))
     }
@@ -41,9 +41,9 @@ impl Unit {
 }
 
 impl Kind {
-    /// The ISO 8601 text of a date or a time that is counted as this kind says; nothing for any other kind.
+    /// The ISO 8601 text of a date or a time of this kind; none for any other kind.
     ///
-    /// What four digits for the year cannot say gives the nearest that they can.
+    /// A time outside four-digit years is clamped to the nearest possible one.
     #[must_use]
     pub fn time_text(&self, count: i64) -> Option<String> {
         Some(match self {
@@ -60,7 +60,7 @@ impl Kind {
 
 fn at(seconds: i64) -> OffsetDateTime {
     let seconds = seconds.clamp(*SECONDS.start(), *SECONDS.end());
-    // In range by the clamp; the epoch is what a defect here would show.
+    // In range because of the clamp; a defect here would show as the epoch.
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn instant(text: &str) -> Option<i128> {
 
 /// The nanoseconds of a date and time without an offset: `2026-01-02T03:04:05.678`.
 pub(crate) fn local(text: &str) -> Option<i128> {
-    // A longer text is none, and is not copied.
+    // A longer text is invalid, and is not copied.
     (text.len() <= 40).then(|| instant(&format!("{text}Z")))?
 }
 

@@ -1,4 +1,4 @@
-//! The attributes of our own in a schema: `fanfare.key` and `fanfare.revision`.
+//! Fanfare's own attributes in a schema: `fanfare.key` and `fanfare.revision`.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::suggest::nearest;
 const KEY: &str = "fanfare.key";
 const REVISION: &str = "fanfare.revision";
 
-/// What the attributes say.
+/// The values of the attributes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) key: Vec<usize>,
     pub(super) revision: Option<usize>,
 }
 
-/// Reads the attributes that a record has beside those of Avro.
+/// Reads a record's attributes beyond those of Avro.
 pub(super) fn state(attributes: &BTreeMap<String, Json>, fields: &[Field]) -> Result<State, Fault> {
     for name in attributes.keys().filter(|name| name.starts_with("fanfare.")) {
         if ![KEY, REVISION].contains(&name.as_str()) {

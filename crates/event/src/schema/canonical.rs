@@ -1,6 +1,6 @@
-//! The canonical form of a schema and its fingerprint, as the specification of Avro defines them.
+//! The canonical form of a schema and its fingerprint, as Avro's specification defines them.
 //!
-//! apache-avro has both too, but keeps a trace of logical types in the form, so that its fingerprints are others.
+//! apache-avro has both too, but keeps part of logical types in the form, so that its fingerprints differ.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,8 @@ use apache_avro::schema::{FixedSchema, InnerDecimalSchema, Name, UuidSchema};
 
 use super::Definitions;
 
-/// The canonical form: primitive types by their plain names, named types by their full names and written out where they
-/// come first, and nothing but what decides what the bytes mean.
+/// The canonical form: primitive types by their plain names, named types by their full names and written out at their
+/// first use, and nothing that does not affect the meaning of the bytes.
 pub(super) fn canonical(schema: &Avro, definitions: &Definitions<'_>) -> String {
     let mut writer = Writer { text: String::new(), written: HashSet::new(), definitions };
     writer.schema(schema);
@@ -27,9 +27,9 @@ pub(super) fn fingerprint(text: &str) -> u64 {
 
 struct Writer<'d> {
     text: String,
-    /// What stands in other schemas is written out where it comes first, too.
+    /// Types from other schemas are written out at their first use, too.
     definitions: &'d Definitions<'d>,
-    /// The full names that are written out already.
+    /// The full names that have been written out.
     written: HashSet<String>,
 }
 
@@ -93,7 +93,7 @@ impl Writer<'_> {
         self.text.push('}');
     }
 
-    /// Writes a named type in full, or its name alone if it was written before.
+    /// Writes a named type in full, or only its name if it was written before.
     fn named(&mut self, name: &Name, kind: &str, rest: impl FnOnce(&mut Self)) {
         let name = name.fullname(None);
         if !self.written.insert(name.clone()) {
@@ -117,7 +117,7 @@ impl Writer<'_> {
         self.text.push(']');
     }
 
-    /// Writes a name, which the parser lets hold letters, digits, `_` and `.` only: there is nothing to escape.
+    /// Writes a name; the parser allows only letters, digits, `_` and `.`, so nothing needs escaping.
     fn quoted(&mut self, name: &str) {
         self.text.push('"');
         self.text.push_str(name);

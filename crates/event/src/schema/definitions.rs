@@ -1,4 +1,4 @@
-//! The named types of a schema, and of the schemas that it refers to.
+//! The named types of a schema, and of the schemas it refers to.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,11 +7,11 @@ use apache_avro::schema::{EnumSchema, FixedSchema, RecordField, RecordSchema, Un
 
 use super::{Fault, one_line};
 
-/// Every named type where it is written out, by its full name.
+/// The definition of every named type, by its full name.
 pub(crate) struct Definitions<'s>(HashMap<String, &'s Avro>);
 
 impl<'s> Definitions<'s> {
-    /// Of a schema and of those that it refers to.
+    /// Collects the types of a schema and of those it refers to.
     pub(crate) fn of(schemas: impl IntoIterator<Item = &'s Avro>) -> Self {
         let mut definitions = Self(HashMap::new());
         schemas.into_iter().for_each(|schema| definitions.add(schema));

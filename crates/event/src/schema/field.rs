@@ -11,13 +11,13 @@ use crate::suggest::nearest;
 pub struct Field {
     /// The name.
     pub name: Arc<str>,
-    /// Other names that JSON input and routes may use for it.
+    /// Other names for it in JSON input and routes.
     pub aliases: Vec<Arc<str>>,
-    /// What it holds when it is not null.
+    /// Its kind when it is not null.
     pub kind: Kind,
     /// Whether it may be null.
     pub nullable: bool,
-    /// The value of a record that lacks it.
+    /// Its value in a record that lacks it.
     pub default: Option<Value>,
     /// The logical type of the schema, such as `uuid`.
     pub logical: Option<&'static str>,
@@ -31,7 +31,7 @@ impl Field {
         &*self.name == name || self.aliases.iter().any(|alias| &**alias == name)
     }
 
-    /// The value of a record that lacks this field: its default, or null where the field may be null.
+    /// Its value in a record that lacks it: the default, or null if the field may be null.
     pub fn absent(&self) -> Option<Value> {
         self.default.clone().or_else(|| self.nullable.then_some(Value::Null))
     }
@@ -42,7 +42,7 @@ pub(crate) fn find(fields: &[Field], name: &str) -> Option<usize> {
     fields.iter().position(|field| field.is_called(name))
 }
 
-/// The field that a misspelt name may have meant.
+/// The field that a misspelt name may mean.
 pub(crate) fn suggest<'a>(fields: &'a [Field], name: &str) -> Option<&'a str> {
     let names = |field: &'a Field| std::iter::once(&field.name).chain(&field.aliases).map(|name| &**name);
     nearest(name, fields.iter().flat_map(names))

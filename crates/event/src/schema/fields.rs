@@ -1,4 +1,4 @@
-//! The fields of an event, and what they hold.
+//! The fields of an event, and their kinds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::suggest::nearest;
 /// Reads the fields of an event.
 pub(super) fn read(event: &RecordSchema, definitions: &Definitions<'_>) -> Result<Vec<Field>, Fault> {
     let mut reader = Reader { definitions, known: HashMap::new() };
-    // The event may hold itself too.
+    // The event may contain itself too.
     let record = reader.record(event, "")?;
     Ok(record.to_vec())
 }
 
-/// A kind with what only a field has beside it.
+/// A kind, and the properties that only a field has.
 struct Typed {
     kind: Kind,
     nullable: bool,
@@ -55,7 +55,7 @@ impl Reader<'_> {
             }
             fields.push(field);
         }
-        // Only now, so that a default that holds the record itself is not read by half of its fields.
+        // Only now, so that a default that contains the record itself is not read with half of its fields.
         for (field, avro) in fields.iter_mut().zip(&record.fields) {
             if let Some(json) = &avro.default {
                 let path = if path.is_empty() { avro.name.clone() } else { format!("{path}.{}", avro.name) };
@@ -141,14 +141,14 @@ impl Reader<'_> {
         }
     }
 
-    /// The kind of the items of a list or a map, which have no field to say that they may be null.
+    /// The kind of the items of a list or a map, which have no field that could make them nullable.
     fn item(&mut self, schema: &Avro, path: &str) -> Result<Kind, Fault> {
         let Typed { kind, nullable, .. } = self.typed(schema, &format!("{path}[]"))?;
         Ok(if nullable && kind != Kind::Null { Kind::Nullable(Box::new(kind)) } else { kind })
     }
 }
 
-/// The types with a meaning of their own that Avro writes as one of the others.
+/// The logical types that Avro writes as one of the others.
 fn logical(schema: &Avro) -> Typed {
     let (kind, logical) = match schema {
         Avro::Decimal(decimal) => {
@@ -178,13 +178,13 @@ fn symbols(avro: &EnumSchema) -> Symbols {
     Symbols::new(names(&avro.name, avro.aliases.as_deref()), all, avro.default.as_deref().map(Arc::from))
 }
 
-/// A name and its aliases, without their namespaces: versions and other services keep types in namespaces of their own.
+/// A name and its aliases, without their namespaces: versions and other services use different namespaces.
 fn names(name: &Name, aliases: Option<&[Alias]>) -> Vec<Arc<str>> {
     let aliases = aliases.unwrap_or_default().iter().map(|alias| Arc::from(alias.name()));
     std::iter::once(Arc::from(name.name())).chain(aliases).collect()
 }
 
-/// Whether the field says that its text is JSON; it has no other attribute of ours.
+/// Whether the field's text is JSON; no other attribute of ours is allowed.
 fn is_json(avro: &RecordField, path: &str) -> Result<bool, Fault> {
     let unknown = avro.custom_attributes.keys().find(|name| name.starts_with("fanfare.") && *name != JSON);
     if let Some(name) = unknown {

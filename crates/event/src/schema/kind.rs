@@ -1,4 +1,4 @@
-//! What fields hold.
+//! The kinds of fields.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 use super::Field;
 use crate::Value;
 
-/// What a field holds.
+/// The kind of a field's value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// Nothing but null.
+    /// Only null.
     Null,
     /// `true` or `false`.
     Boolean,
@@ -24,14 +24,14 @@ pub enum Kind {
     Double,
     /// Text.
     String,
-    /// Bytes; in JSON that is published `{"base64": "..."}`, or a string whose characters U+0000 to U+00FF stand for
-    /// one byte each, as Avro defines it.
+    /// Bytes; in published JSON `{"base64": "..."}`, or a string whose characters U+0000 to U+00FF are one byte each,
+    /// as Avro defines it.
     Bytes,
-    /// Bytes of one length.
+    /// Bytes of a fixed length.
     Fixed(usize),
     /// An exact number, as text (`decimal`, `big-decimal`).
     Decimal {
-        /// How many digits follow the point; each value says so itself if there is none.
+        /// The number of digits after the point; without it each value has its own.
         scale: Option<u32>,
     },
     /// A UUID that is written as 16 bytes, as text.
@@ -56,13 +56,13 @@ pub enum Kind {
     Map(Box<Kind>),
     /// A nested record.
     Record(Fields),
-    /// One of these kinds; the value alone says of which.
+    /// One of these kinds; the value alone determines which.
     Union(Arc<[Kind]>),
-    /// An item of a list or a map that may be null; a field says so itself, by [`Field::nullable`].
+    /// An item of a list or a map that may be null; for a field, [`Field::nullable`] does this.
     Nullable(Box<Kind>),
 }
 
-/// What a time is counted in.
+/// The unit of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Thousandths of a second.
@@ -74,7 +74,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// How many make a second.
+    /// The number of units in a second.
     #[must_use]
     pub fn per_second(self) -> i64 {
         match self {
@@ -112,13 +112,13 @@ impl Symbols {
         Self(Arc::new(Enumeration { names, symbols, default }))
     }
 
-    /// What stands for a symbol of another version that is not among these.
+    /// The replacement for a symbol of another version that is not among these.
     #[must_use]
     pub fn default(&self) -> Option<&Arc<str>> {
         self.0.default.as_ref()
     }
 
-    /// Whether the enum, or an alias of it, has this name, whatever the namespace.
+    /// Whether the enum, or an alias of it, has this name, in any namespace.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.0.names.iter().any(|known| &**known == name)
     }
@@ -134,8 +134,8 @@ impl Deref for Symbols {
 
 /// The fields of a nested record.
 ///
-/// A record that holds itself holds these fields again. Such a schema is never freed: the schemas of a registry live as
-/// long as what reads events.
+/// A record that contains itself has these fields again. Such a schema is never freed: the schemas of a registry live
+/// as long as the readers of events.
 #[derive(Clone)]
 pub struct Fields(Arc<Nested>);
 
@@ -147,23 +147,23 @@ struct Nested {
 }
 
 impl Fields {
-    /// Fields that are read yet.
+    /// Fields that have not been read yet.
     pub(super) fn open(names: Vec<Arc<str>>) -> Self {
         Self(Arc::new(Nested { names, fields: OnceLock::new() }))
     }
 
-    /// Says what the fields are, once.
+    /// Sets the fields, once.
     pub(super) fn close(&self, fields: Vec<Field>) {
-        // Whoever opened the record closes it, so nobody was here before.
+        // The code that opened the record closes it, so this is the first call.
         let _ = self.0.fields.set(fields);
     }
 
-    /// Whether the record, or an alias of it, has this name, whatever the namespace.
+    /// Whether the record, or an alias of it, has this name, in any namespace.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.0.names.iter().any(|known| &**known == name)
     }
 
-    /// What tells these fields from those of any other record.
+    /// The identity of these fields.
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
@@ -177,7 +177,7 @@ impl Deref for Fields {
     }
 }
 
-/// The names of the fields: a record that holds itself has no end.
+/// Only the names of the fields: a record that contains itself has no end.
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter().map(|field| &field.name)).finish()
@@ -193,7 +193,7 @@ impl PartialEq for Fields {
 }
 
 impl Kind {
-    /// What a value of this kind is of, where this may be one of several kinds.
+    /// The kind of a value, if this is one of several kinds.
     #[must_use]
     pub fn of_value(&self, value: &Value) -> &Self {
         match self {
@@ -203,7 +203,7 @@ impl Kind {
         }
     }
 
-    /// The kind of what a list, a map or free JSON holds; this kind itself for any other.
+    /// The kind of the contents of a list, a map or free JSON; this kind itself for any other.
     #[must_use]
     pub fn item(&self) -> &Self {
         match self {
@@ -221,7 +221,7 @@ impl Kind {
         }
     }
 
-    /// Whether this counts a date or a time.
+    /// Whether this is a date or a time.
     pub(crate) fn is_time(&self) -> bool {
         matches!(self, Self::Timestamp(_) | Self::LocalTimestamp(_) | Self::Date | Self::TimeOfDay(_))
     }

@@ -1,4 +1,4 @@
-//! How values lie in the bytes.
+//! The layout of values in the bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use apache_avro::schema::{InnerDecimalSchema, RecordSchema, UnionSchema, UuidSch
 use super::{Definitions, Fault, Unit};
 use crate::scalar::decimal::MAX_SCALE;
 
-/// How deep types may lie within each other before one of them has a name, a union counting as a level of its own.
+/// The largest nesting depth of types without a name; a union counts as a level.
 const MAX_DEPTH: usize = 30;
 
-/// How deep records may lie within each other, by whatever names.
+/// The largest nesting depth of records.
 pub(crate) const MAX_CHAIN: usize = 64;
 
-/// The records of a schema and how they lie in the bytes. The first is the event.
+/// The records of a schema and their layout in the bytes. The first is the event.
 #[derive(Debug)]
 pub(crate) struct Layouts {
     records: Vec<RecordLayout>,
-    /// Of each record, whether it takes no bytes at all.
+    /// For each record, whether it takes no bytes at all.
     empty: Vec<bool>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct RecordLayout {
     pub(crate) fields: Box<[(Arc<str>, Layout)]>,
 }
 
-/// How a value lies in the bytes.
+/// The layout of a value in the bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Layout {
     Null,
@@ -50,7 +50,7 @@ pub(crate) enum Layout {
     },
     Array(Box<Layout>),
     Map(Box<Layout>),
-    /// The record of this number.
+    /// The record with this number.
     Record(usize),
     /// A union of null and one other type.
     Nullable {
@@ -60,11 +60,11 @@ pub(crate) enum Layout {
     },
     /// Any other union.
     Union(Box<[Layout]>),
-    /// A type with a meaning of its own that is written as one of the others.
+    /// A logical type that is written as one of the others.
     Logical(Logical, Box<Layout>),
 }
 
-/// What a type of Avro means beside its bytes.
+/// The meaning of an Avro type beyond its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Logical {
     Decimal { scale: u32 },
@@ -79,7 +79,7 @@ pub(crate) enum Logical {
 }
 
 impl Layouts {
-    /// Reads how the records of a schema lie in the bytes.
+    /// Reads the layout of a schema's records.
     pub(crate) fn new(event: &RecordSchema, definitions: &Definitions<'_>) -> Result<Self, Fault> {
         let mut reader = Reader { definitions, known: HashMap::new(), records: Vec::new(), depth: 0 };
         reader.record(event, "")?;
@@ -113,9 +113,9 @@ fn is_empty(layout: &Layout, record: &impl Fn(usize) -> bool) -> bool {
     }
 }
 
-/// Of each record, whether it takes no bytes at all.
+/// For each record, whether it takes no bytes at all.
 ///
-/// A record that holds itself other than in a union, a list or a map has no value that ends, and is refused.
+/// A record that contains itself outside a union, a list or a map has no finite value, and is refused.
 fn sizes(records: &[RecordLayout]) -> Result<Vec<bool>, Fault> {
     let mut visits = vec![Visit::Not; records.len()];
     let empty = (0..records.len()).map(|number| visit(number, records, &mut visits, 0));
@@ -238,7 +238,7 @@ impl Reader<'_> {
     }
 }
 
-/// The types with a meaning of their own that Avro writes as one of the others.
+/// The logical types that Avro writes as one of the others.
 fn logical(schema: &Avro, path: &str) -> Result<Layout, Fault> {
     let (logical, inner) = match schema {
         Avro::Decimal(decimal) => {
@@ -272,7 +272,7 @@ fn logical(schema: &Avro, path: &str) -> Result<Layout, Fault> {
     Ok(Layout::Logical(logical, Box::new(inner)))
 }
 
-/// A text that is JSON, or null where the field may be that.
+/// A text that is JSON, or null if the field may be null.
 fn as_json(layout: Layout) -> Layout {
     match layout {
         Layout::Nullable { null_first, value } => Layout::Nullable { null_first, value: Box::new(as_json(*value)) },

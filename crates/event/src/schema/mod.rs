@@ -1,4 +1,4 @@
-//! One version of an event type: its fields, and what they are called elsewhere.
+//! One version of an event type: its fields, and their other names.
 
 mod attributes;
 mod canonical;
@@ -37,21 +37,21 @@ pub struct Schema {
     pub fingerprint: u64,
     /// The fields, in the order of the schema.
     pub fields: Vec<Field>,
-    /// The fields that together name what the state of this event is about; empty if it sets no state.
+    /// The fields that together are the key of this event's state; empty if it sets no state.
     pub key: Vec<usize>,
     /// The field with the producer's revision of that state.
     pub revision: Option<usize>,
     /// What the record is for, from the schema's `doc`.
     pub doc: Option<String>,
-    /// The fingerprint that apache-avro writes, where it is another: it keeps a trace of logical types in the canonical
-    /// form, against the specification. Producers that use it are understood too.
+    /// The fingerprint that apache-avro writes, if it differs: it keeps part of logical types in the canonical form,
+    /// against the specification. Producers that use it are accepted too.
     pub(crate) variant_fingerprint: Option<u64>,
-    /// How its records lie in the bytes.
+    /// The layout of its records in the bytes.
     pub(crate) layouts: Layouts,
 }
 
 impl Schema {
-    /// Whether the event sets state: the newest event per key is then kept for ever.
+    /// Whether the event sets state: the newest event per key is then kept forever.
     pub fn is_stateful(&self) -> bool {
         !self.key.is_empty()
     }
@@ -66,7 +66,7 @@ impl Schema {
         self.index_of(name).map(|index| &self.fields[index])
     }
 
-    /// The field that a misspelt name may have meant.
+    /// The field that a misspelt name may mean.
     pub fn suggest(&self, name: &str) -> Option<&str> {
         suggest(&self.fields, name)
     }
@@ -78,12 +78,12 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// What is wrong in a schema file, and with which field.
+/// A fault in a schema file, and its field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// The path of the field, if the fault lies in one.
+    /// The path of the field, if the fault is in one.
     pub(crate) field: Option<String>,
-    /// The line, where it is known already.
+    /// The line, if it is known already.
     pub(crate) line: Option<usize>,
     /// What is wrong, and what would be right.
     pub(crate) reason: String,
@@ -99,7 +99,7 @@ impl Fault {
     }
 }
 
-/// The text of an error of a library on one line, as a fault is told.
+/// The text of a library's error on one line, as faults are reported.
 pub(crate) fn one_line(error: &dyn fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

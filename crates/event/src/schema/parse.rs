@@ -1,4 +1,4 @@
-//! Schemas from their texts.
+//! Parses schemas.
 
 use apache_avro::Schema as Avro;
 use apache_avro::rabin::Rabin;
@@ -10,7 +10,7 @@ use super::definitions::bare;
 use super::{Definitions, Fault, Layouts, Schema, attributes, fields, one_line};
 use crate::TypeName;
 
-/// Reads one version of an event type and checks everything that can be checked without its other versions.
+/// Parses one version of an event type and checks everything that can be checked without its other versions.
 pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Schema, Fault> {
     let json = json(text)?;
     let parsed = Avro::parse(&json).map_err(|error| not_avro(&error))?;
@@ -39,18 +39,18 @@ pub(crate) fn parse(event_type: TypeName, version: u32, text: &str) -> Result<Sc
     })
 }
 
-/// A schema of a schema registry.
+/// A schema from a schema registry.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     /// Its full name.
     pub(crate) name: String,
     /// The fingerprint of its canonical form.
     pub(crate) fingerprint: u64,
-    /// How its records lie in the bytes.
+    /// The layout of its records in the bytes.
     pub(crate) layouts: Layouts,
 }
 
-/// Reads a schema of a schema registry, any record whatever its name, with the schemas that it refers to.
+/// Parses a schema from a schema registry: any record, whatever its name, with the schemas it refers to.
 pub(crate) fn parse_foreign(text: &str, references: &[String]) -> Result<Foreign, Fault> {
     let text = without_defaults(text)?;
     let references: Vec<String> = references.iter().map(|text| without_defaults(text)).collect::<Result<_, _>>()?;
@@ -64,8 +64,8 @@ pub(crate) fn parse_foreign(text: &str, references: &[String]) -> Result<Foreign
     })
 }
 
-/// The text of a schema without the defaults of its fields, of which a writer needs none. They may hold each other, so
-/// that a few lines take for ever to check.
+/// The text of a schema without the defaults of its fields, which a writer does not need. Defaults may nest, so that a
+/// few lines would take forever to check.
 fn without_defaults(text: &str) -> Result<String, Fault> {
     let mut schema = json(text)?;
     strip(&mut schema);

@@ -1,8 +1,8 @@
 //! The line of a field in the text of a schema.
 
-/// The line, counted from 1, on which a field is written, by its path such as `items[].name`.
+/// The line, counted from 1, of a field, by its path such as `items[].name`.
 ///
-/// A type that is written out elsewhere gives the line of what refers to it.
+/// For a type that is defined elsewhere it is the line of the reference.
 pub(crate) fn line_of(text: &str, path: &str) -> Option<usize> {
     let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
     let mut within = scanner.value()?;
@@ -17,7 +17,7 @@ pub(crate) fn line_of(text: &str, path: &str) -> Option<usize> {
     Some(text.as_bytes().get(..upto)?.iter().filter(|byte| **byte == b'\n').count() + 1)
 }
 
-/// The part of a text that one value takes.
+/// The part of a text that contains one value.
 #[derive(Clone, Copy)]
 struct Span {
     start: usize,
@@ -27,7 +27,7 @@ struct Span {
 /// The field of this name in the outermost record within a value.
 fn find(text: &str, within: Span, name: &str) -> Option<Span> {
     let mut waiting = std::collections::VecDeque::from([within]);
-    // The outermost first: what lies deeper belongs to another record.
+    // The outermost first: deeper ones belong to another record.
     while let Some(value) = waiting.pop_front() {
         let mut scanner = Scanner { text: text.as_bytes().get(..value.end)?, at: value.start };
         for (key, item) in scanner.entries() {
@@ -36,7 +36,7 @@ fn find(text: &str, within: Span, name: &str) -> Option<Span> {
                 let called = |span: &Span| named(text, *span) == Some(name);
                 return fields.entries().into_iter().map(|(_, field)| field).find(called);
             }
-            // Attributes such as `default` hold no types.
+            // Attributes such as `default` contain no types.
             if key.is_none_or(|key| matches!(key, "type" | "items" | "values")) {
                 waiting.push_back(item);
             }
@@ -52,7 +52,7 @@ fn named(text: &str, field: Span) -> Option<&str> {
     text.get(name.start..name.end)?.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// Walks over JSON that was read before, so that nothing is wrong with it.
+/// Walks over JSON that was parsed before, so that it is valid.
 struct Scanner<'t> {
     text: &'t [u8],
     at: usize,
@@ -65,7 +65,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     fn value(&mut self) -> Option<Span> {
         self.space();
         let start = self.at;
@@ -105,7 +105,7 @@ impl<'t> Scanner<'t> {
         Some(())
     }
 
-    /// The items of a list, or the entries of an object with their keys; nothing for any other value.
+    /// The items of a list, or the entries of an object with their keys; none for any other value.
     fn entries(&mut self) -> Vec<(Option<&'t str>, Span)> {
         let mut entries = Vec::new();
         self.space();

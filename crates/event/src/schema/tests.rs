@@ -1,4 +1,4 @@
-//! Canonical forms and fingerprints, against those that another implementation of Avro (fastavro) gives.
+//! Canonical forms and fingerprints, compared with those of another implementation of Avro (fastavro).
 
 use super::Definitions;
 use super::canonical::{canonical, fingerprint};
@@ -31,7 +31,7 @@ const NAMES_CANONICAL: &str = concat!(
     r#"{"name":"same","type":"test.a.E"}]}"#
 );
 
-/// A name without a namespace within one that has one.
+/// A name without a namespace within one that has a namespace.
 const BARE: &str = r#"{"type": "record", "name": "Changed", "fields": [
     {"name": "x", "type": {"type": "record", "name": "R", "namespace": "deep.er", "fields": [
         {"name": "y", "type": {"type": "fixed", "name": "F", "namespace": "", "size": 12}}]}},
@@ -44,7 +44,7 @@ const BARE_CANONICAL: &str = concat!(
 
 #[test]
 fn canonical_forms_are_those_of_the_specification() {
-    // A canonical form with full names is a schema itself, and its own canonical form.
+    // A canonical form with full names is itself a schema, and its own canonical form.
     for (text, expected) in [(NAMES, NAMES_CANONICAL), (NAMES_CANONICAL, NAMES_CANONICAL), (BARE, BARE_CANONICAL)] {
         let parsed = apache_avro::Schema::parse_str(text).unwrap();
         assert_eq!(canonical(&parsed, &Definitions::of([&parsed])), expected);

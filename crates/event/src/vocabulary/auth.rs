@@ -24,7 +24,7 @@ pub struct UserLoggedOut {
     pub org: Id,
     /// The session that ended; none if all sessions of the user ended.
     pub session: Option<Id>,
-    /// Why, as the user is told.
+    /// The reason, as shown to the user.
     pub reason: String,
     /// The revision of the user's logouts.
     pub revision: Option<i64>,
@@ -37,7 +37,7 @@ pub struct RolesChanged {
     pub user: Id,
     /// The organisation.
     pub org: Id,
-    /// All roles that the user has from now on.
+    /// All roles of the user from now on.
     pub roles: Vec<String>,
     /// The user who made the change; empty if the platform did.
     pub changed_by: String,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Id;
 
-/// An export job has got further.
+/// An export job has made progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportProgress {
     /// The organisation.
@@ -13,9 +13,9 @@ pub struct ExportProgress {
     pub user: Id,
     /// The job.
     pub job_id: String,
-    /// How much is done, from 0 to 100.
+    /// The progress, from 0 to 100.
     pub percent: i32,
-    /// What the job is doing.
+    /// The current step of the job.
     pub stage: String,
 }
 
@@ -49,6 +49,6 @@ pub struct ExportFailed {
     pub job_id: String,
     /// The kind of the export.
     pub kind: String,
-    /// Why, as the user is told.
+    /// The reason, as shown to the user.
     pub reason: String,
 }

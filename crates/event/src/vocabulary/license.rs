@@ -39,7 +39,7 @@ pub struct LicenseUpdated {
     pub org: Id,
     /// The name of the plan.
     pub plan: String,
-    /// How many users the license covers.
+    /// The number of users that the license covers.
     pub seats: i32,
     /// When the license ends; none if it does not.
     pub expires_at: Option<Timestamp>,

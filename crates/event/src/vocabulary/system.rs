@@ -19,11 +19,11 @@ pub struct Alert {
     pub message: String,
     /// The user who raised the alert; empty if the platform did.
     pub raised_by: String,
-    /// Where to read on: https or relative.
+    /// A link to more information: https or relative.
     pub link: Option<String>,
 }
 
-/// An operator closes connections: all that are of each that is named here.
+/// An operator closes connections: those that match everything named here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionsClosed {
     /// One connection.
@@ -40,7 +40,7 @@ pub struct ConnectionsClosed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// Information.
     Info,
     /// Something may need attention.
     Warning,

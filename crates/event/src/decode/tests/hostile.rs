@@ -1,4 +1,4 @@
-//! Bodies that are no events: cut, damaged, or made to hurt.
+//! Bodies that are not events: truncated, damaged, or hostile.
 
 use super::*;
 
@@ -103,7 +103,7 @@ fn a_record_of_too_many_values_is_refused() {
     assert_eq!((field.as_str(), reason.as_str()), ("x", "the record holds too many values"));
 }
 
-/// One byte of an old record becomes a hundred values of the newest: the bound counts these.
+/// One byte of an old record becomes a hundred values in the newest version: the bound counts these.
 #[test]
 fn defaults_count_as_values() {
     let items = |fields: &str| {
@@ -150,7 +150,7 @@ fn bytes_that_no_value_has_are_refused() {
     }
 }
 
-/// What the newest version has dropped is not taken over, but a body is right as a whole or not at all.
+/// Fields that the newest version dropped are not converted, but they must be valid.
 #[test]
 fn dropped_fields_are_checked_too() {
     let record = r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "string"}, {"name": "b", "type": "boolean"}]}"#;

@@ -1,4 +1,4 @@
-//! The kinds of Avro beyond the plain ones: what is read, and what stands for it.
+//! Avro's kinds beyond the plain ones: how they are read and represented.
 
 use super::*;
 use crate::{Kind, MAX_DEPTH};
@@ -38,7 +38,7 @@ fn a_decimal_is_exact_text() {
 #[test]
 fn a_decimal_without_end_is_refused() {
     let registry = field(DECIMAL);
-    // More than a megabyte is no body at all.
+    // A body of more than a megabyte is refused earlier.
     let size = 10 << 20;
     assert!(matches!(registry.decode(&vec![0xc3; size]), Err(DecodeError::TooLarge { .. })));
     let long = 1_000_000;
@@ -53,7 +53,7 @@ fn a_decimal_without_end_is_refused() {
     let error = registry.event_type("a.Changed").unwrap().encode_json(None, &json!({"x": "1.234"})).unwrap_err();
     assert_eq!(error.found, "a number with more than 2 digits after the point");
     let registry = field(r#"{"type": "bytes", "logicalType": "big-decimal"}"#);
-    // One digit and a scale of a thousand million.
+    // One digit and a scale of a billion.
     let (_, reason) = malformed(&registry, &[14, 2, 1, 0x80, 0xa8, 0xd6, 0xb9, 0x07]);
     assert_eq!(reason, "a decimal of scale 1000000000, at most 1000 is read");
 }
@@ -106,7 +106,7 @@ fn records_may_be_empty_and_fields_nothing_but_null() {
     let json = json!({"none": null, "empty": {}, "list": [{}, {}], "nulls": [null, null, null]});
     assert_eq!(serde_json::to_value(through(&registry, 1, &json)).unwrap(), json);
     assert_eq!(registry.event_type("a.Changed").unwrap().newest().fields[0].kind, Kind::Null);
-    // What takes no bytes is bounded by the number of values.
+    // Values of zero bytes are bounded by the number of values.
     let many = [0x82, 0x89, 0x7a, 0];
     let (at, reason) = malformed(&registry, &many);
     assert_eq!((at.as_str(), reason.as_str()), ("list", "the record holds too many values"));
@@ -135,7 +135,7 @@ fn a_recursive_value_has_a_bounded_depth() {
         let open: Vec<u8> = [0, 2].repeat(levels);
         [open, vec![0, 0], vec![0; levels + 1]].concat()
     };
-    // The event itself is one of the levels.
+    // The event itself is one level.
     assert!(registry.decode(&body(&registry, &nested(MAX_DEPTH - 3))).is_ok());
     for levels in [MAX_DEPTH, 10_000] {
         let (at, reason) = malformed(&registry, &nested(levels));
@@ -146,7 +146,7 @@ fn a_recursive_value_has_a_bounded_depth() {
     let encode = |json: Json| registry.event_type("a.Changed").unwrap().encode_json(None, &json!({"tree": json}));
     assert!(encode(json(MAX_DEPTH - 3)).is_ok());
     assert_eq!(encode(json(MAX_DEPTH)).unwrap_err().expected, "at most 56 levels");
-    // It is read past as carefully as it is read.
+    // Skipping checks as much as reading.
     let gone = TREE.replacen(r#"]}}"#, r#"]}, "default": {}}"#, 1);
     let registry =
         versions(&[&format!(r#"{gone}, {{"name": "x", "type": "int"}}"#), r#"{"name": "x", "type": "int"}"#]);
@@ -157,7 +157,7 @@ fn a_recursive_value_has_a_bounded_depth() {
     assert_eq!(registry.decode(&flat).unwrap().values(), [Value::Int(7)]);
 }
 
-/// Two types of a union that differ in what lies at the bottom alone: to try both at each level would take for ever.
+/// Two types of a union that differ only in their innermost part: trying both at each level would take forever.
 #[test]
 fn unions_that_are_much_alike_take_no_time_without_end() {
     let side = |name: &str, leaf: &str| {
@@ -185,10 +185,10 @@ fn free_json_is_checked_and_keeps_its_form() {
     let Value::Record(entries) = record.at(0) else { panic!("{:?}", record.at(0)) };
     assert_eq!(entries.iter().map(|(key, _)| &**key).collect::<Vec<_>>(), ["z", "a"], "in the order of the text");
     for (text, part) in [
-        ("{", "text that is no JSON, at line 1 and column 1"),
-        ("", "text that is no JSON"),
-        ("1 2", "text that is no JSON"),
-        (r#"{"a":1,"a":2}"#, "text that is no JSON"),
+        ("{", "text that is not JSON, at line 1 and column 1"),
+        ("", "text that is not JSON"),
+        ("1 2", "text that is not JSON"),
+        (r#"{"a":1,"a":2}"#, "text that is not JSON"),
         (&"[".repeat(60), "lie more than 56 levels deep"),
     ] {
         let (at, reason) = malformed(&registry, &bytes(text));
@@ -217,6 +217,6 @@ fn bytes_in_json_may_be_base64() {
     assert_eq!(of(&registry, &json!("\u{0}ÿ")), Value::Bytes([0, 255][..].into()));
     let wrong =
         |json: Json| registry.event_type("a.Changed").unwrap().encode_json(None, &json!({"x": json})).unwrap_err();
-    assert_eq!(wrong(json!({"base64": "AP"})).found, "a string that is no base64");
+    assert_eq!(wrong(json!({"base64": "AP"})).found, "a string that is not base64");
     assert_eq!(wrong(json!({"b64": "AP8="})).found, "an object that is not {\"base64\": \"...\"}");
 }

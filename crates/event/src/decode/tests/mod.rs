@@ -22,7 +22,7 @@ fn versions(fields: &[&str]) -> Registry {
     Registry::of(&files).unwrap()
 }
 
-/// Encodes as one version and reads with all.
+/// Encodes with one version and decodes with all.
 fn through(registry: &Registry, version: u32, json: &Json) -> Record {
     let body = registry.event_type("a.Changed").unwrap().encode_json(Some(version), json).unwrap();
     let record = registry.decode(&body).unwrap();
@@ -30,7 +30,7 @@ fn through(registry: &Registry, version: u32, json: &Json) -> Record {
     record
 }
 
-/// A body of the newest version with these bytes after the header.
+/// A body of the newest version: the header and these bytes.
 fn body(registry: &Registry, datum: &[u8]) -> Vec<u8> {
     let fingerprint = registry.event_type("a.Changed").unwrap().newest().fingerprint;
     [&MARKER[..], &fingerprint.to_le_bytes(), datum].concat()
@@ -49,7 +49,7 @@ fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
-/// Every type there is.
+/// Every type.
 const ALL: &str = r#"
     {"name": "boolean", "type": "boolean"},
     {"name": "int", "type": "int"},
@@ -169,7 +169,7 @@ fn nested_records_are_laid_out_as_the_newest_too() {
     assert_eq!(record.at(2), &inner(3));
 }
 
-/// Lists and maps in several blocks, with and without their size in bytes, as other writers have them.
+/// Lists and maps in several blocks, with and without their size in bytes, as other implementations write them.
 #[test]
 fn blocks_of_other_writers_are_read() {
     let registry = versions(&[r#"{"name": "x", "type": {"type": "array", "items": "int"}}"#]);
@@ -187,9 +187,9 @@ fn blocks_of_other_writers_are_read() {
     }
     let registry = versions(&[r#"{"name": "x", "type": {"type": "map", "values": "int"}}"#]);
     let map = Value::Record(vec![("a".into(), Value::Int(1)), ("b".into(), Value::Int(2))]);
-    // One block with its size, one without, and the keys in no order.
+    // One block with its size, one without, and the keys in any order.
     let datum = [1, 6, 2, b'b', 4, 2, 2, b'a', 2, 0];
     assert_eq!(registry.decode(&body(&registry, &datum)).unwrap().at(0), &map);
     let twice = [2, 2, b'a', 4, 2, 2, b'a', 2, 0];
-    assert_eq!(malformed(&registry, &twice).1, "a map holds a key twice");
+    assert_eq!(malformed(&registry, &twice).1, "a map has a duplicate key");
 }

@@ -1,4 +1,4 @@
-//! What holds for any record and any bytes.
+//! Properties of any record and of any bytes.
 
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ fn records() -> impl Strategy<Value = Json> {
     )
 }
 
-/// The values as JSON, bytes as JSON input has them.
+/// The values as JSON, with bytes in their JSON input form.
 fn as_json(value: &Value) -> Json {
     match value {
         Value::Bytes(bytes) => Json::String(bytes.iter().copied().map(char::from).collect()),
@@ -53,7 +53,7 @@ proptest! {
         for (name, expected) in json.as_object().unwrap() {
             let found = as_json(record.get(name).unwrap());
             match (name.as_str(), expected.as_f64()) {
-                // Through 32 bits and back.
+                // Converted to 32 bits and back.
                 ("float", Some(expected)) => prop_assert_eq!(found.as_f64().map(|found| found as f32), Some(expected as f32)),
                 _ => prop_assert_eq!(&found, expected, "{}", name),
             }

@@ -58,7 +58,7 @@ fn types_do_not_change() {
     for (older, newer) in [
         (r#""int""#.to_owned(), r#""string""#.to_owned()),
         (r#""boolean""#.to_owned(), r#""int""#.to_owned()),
-        // These the bytes would bear, but the meaning would change.
+        // The bytes would fit, but the meaning would change.
         (logical("int", "date"), logical("int", "time-millis")),
         (logical("long", "timestamp-millis"), logical("long", "local-timestamp-millis")),
         (decimal(2), decimal(3)),
@@ -83,7 +83,8 @@ fn types_do_not_change() {
     refused(&x(r#"["null", "int"]"#), &x(r#""int""#), Some("x"), "v2 cannot read what v1 wrote: it may be null there");
 }
 
-/// What Avro reads, an older version need not hold, as long as the newest reads it: nodes read everything as that.
+/// An older version need not hold what Avro promotes, as long as the newest reads it: nodes read everything as the
+/// newest.
 #[test]
 fn types_grow_as_avro_promotes_them() {
     for (older, newer) in [

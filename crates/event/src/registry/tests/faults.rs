@@ -99,7 +99,7 @@ fn a_type_may_be_used_again() {
 
 #[test]
 fn schemas_that_grow_or_nest_without_end_are_refused() {
-    // Each record holds the previous one twice: a thousand lines of it would have 2^1000 fields.
+    // Each record contains the previous one twice: a thousand lines would have 2^1000 fields.
     let mut fields = vec![
         r#"{"name": "f0", "type": {"type": "record", "name": "R0", "fields": [{"name": "x", "type": "int"}]}}"#
             .to_owned(),
@@ -112,7 +112,7 @@ fn schemas_that_grow_or_nest_without_end_are_refused() {
     }
     // Each record is written out once, however often it is used.
     Registry::of(&[("a/Changed.v1.avsc", &schema(&fields.join(","), ""))]).unwrap();
-    // A default that holds defaults grows all the same.
+    // A default that contains defaults still grows.
     let with_default = fields[..19].join(",").replace(r#""type": "int""#, r#""type": "int", "default": 0"#);
     let with_default = (0..19).fold(with_default, |fields, level| {
         fields.replace(&format!(r#""type": "R{level}"}}"#), &format!(r#""type": "R{level}", "default": {{}}}}"#))
@@ -185,7 +185,7 @@ fn attributes_of_others_do_no_harm() {
         let at_field = schema(&format!(r#"{{"name": "x", "type": "int", {attribute}}}"#), "");
         let at_record = schema(r#"{"name": "x", "type": "int"}"#, &format!(", {attribute}"));
         for text in [at_field, at_record] {
-            // Loads or is refused.
+            // It loads or is refused.
             let _ = Registry::of(&[("a/Changed.v1.avsc", &text)]);
         }
     }
@@ -207,7 +207,7 @@ proptest! {
         let _ = Registry::of(&[(&path, &String::from_utf8_lossy(&bytes))]);
     }
 
-    /// So does a file with one of its JSON values replaced by another.
+    /// A file with one of its JSON values replaced by another loads or is refused.
     #[test]
     fn reshaped_files_do_no_harm(file in 0..builtin::FILES.len(), at in any::<proptest::sample::Index>(), with in 0..9_usize) {
         let (path, text) = builtin::FILES[file];

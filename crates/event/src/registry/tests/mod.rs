@@ -95,7 +95,7 @@ fn kinds_are_those_of_the_schema() {
     assert_eq!(severity.kind.to_string(), "one of info, warning, error, success");
 }
 
-/// apache-avro keeps a trace of logical types in the canonical form, so producers that use it write another fingerprint.
+/// apache-avro keeps part of logical types in the canonical form, so producers that use it write another fingerprint.
 #[test]
 fn both_fingerprints_of_a_logical_type_are_understood() {
     let registry = Registry::builtin();
@@ -113,7 +113,8 @@ fn both_fingerprints_of_a_logical_type_are_understood() {
 fn a_schema_is_found_by_its_fingerprint() {
     let registry =
         versions(&[r#"{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}"#]).unwrap();
-    // Of {"name":"test.a.Changed","type":"record","fields":[{"name":"at","type":"long"}]}, as fastavro gives it.
+    // The fingerprint of {"name":"test.a.Changed","type":"record","fields":[{"name":"at","type":"long"}]}, from
+    // fastavro.
     const FINGERPRINT: u64 = 0x0015_4b45_778c_b7ed;
     assert_eq!(registry.event_type("a.Changed").unwrap().newest().fingerprint, FINGERPRINT);
     assert_eq!(registry.schema(FINGERPRINT).unwrap().version, 1);

@@ -45,7 +45,7 @@ fn updated() -> LicenseUpdated {
     LicenseUpdated { org: id("acme"), plan: text("pro"), seats: i32::MAX, expires_at: Some(Timestamp(7)) }
 }
 
-/// Does something with one event of every type, all fields filled.
+/// Runs something for one event of every type, with all fields filled.
 fn each(mut check: impl FnMut(&'static str, &dyn Check)) {
     let (user, org, job_id) = (id("alice"), id("acme"), text("j1"));
     let all: [(&'static str, Box<dyn Check>); 12] = [
@@ -104,7 +104,7 @@ fn entry<E: TypedEvent + DeserializeOwned + PartialEq + std::fmt::Debug + 'stati
     (E::TYPE, Box::new(event))
 }
 
-/// What is checked of every event.
+/// The checks for every event.
 trait Check {
     fn fields(&self) -> Vec<(&'static str, Shape)>;
     fn round_trips(&self);
@@ -141,7 +141,7 @@ fn attributes(name: &str) -> Attributes {
     }
 }
 
-/// What the struct of a schema must look like, all fields filled.
+/// The expected fields of a schema's struct, all filled.
 fn expected(fields: &[Field]) -> Vec<(String, Shape)> {
     let expect = |field: &Field| {
         let shape = of_kind(&field.kind);

@@ -1,4 +1,4 @@
-//! What a struct looks like to serde: its fields and their types, in order.
+//! A struct as serde sees it: its fields and their types, in order.
 
 use std::fmt;
 

@@ -375,7 +375,7 @@ fn what_clients_write_for_their_types_reaches_the_event() {
     for (field, value, is) in [
         ("ratio", Value::Float(f64::NAN), "not-a-number (NaN)"),
         ("at", Value::Array(vec![]), "an array"),
-        ("raw", Value::from("%%"), "a string that is no base64"),
+        ("raw", Value::from("%%"), "a string that is not base64"),
         ("count", Value::Float(7.5), "a number with a fraction or an exponent"),
         ("price", Value::from("1.234"), "a number with more than 2 digits after the point"),
     ] {
