@@ -1,5 +1,5 @@
-//! Pauses before another try: each twice as long as the one before, and drawn at random, so that all who lost the same
-//! server do not come back together.
+//! Pauses before another attempt: each twice as long as the one before, and randomised, so that clients of one lost
+//! server do not all return at once.
 
 use std::time::Duration;
 
@@ -13,20 +13,19 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after so many failures in a row: between half of its [nominal](Self::nominal) length and all of it.
+    /// The pause after this many failures in a row: between half of its [nominal](Self::nominal) length and all of it.
     #[must_use]
     pub fn after(self, failures: u32) -> Duration {
         jittered(self.nominal(failures))
     }
 
-    /// The same, where chance comes from outside: `chance` is in 0..1.
+    /// The same, with chance as an argument: `chance` is in 0..1.
     #[must_use]
     pub fn after_by(self, failures: u32, chance: f64) -> Duration {
         share(self.nominal(failures), chance)
     }
 
-    /// How long the pause after so many failures in a row is at most; for a state machine whose driver
-    /// [jitters](jittered) it.
+    /// The longest pause after this many failures in a row; for a state machine whose driver [jitters](jittered) it.
     #[must_use]
     pub fn nominal(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
@@ -40,7 +39,7 @@ pub fn jittered(pause: Duration) -> Duration {
     share(pause, chance())
 }
 
-/// A number in 0..1, for what only spreads and keeps no secret.
+/// A random number in 0..1; it spreads load and must not protect a secret.
 #[must_use]
 pub fn chance() -> f64 {
     fastrand::f64()

@@ -1,8 +1,8 @@
-//! What is behind an error: the outermost often says only that there was a request.
+//! The causes of an error: the outermost text often says only that a request failed.
 
 use std::error::Error;
 
-/// The error with all that caused it; what was said already is not said again.
+/// The error with all its causes, without repetitions.
 #[must_use]
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

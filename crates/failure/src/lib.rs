@@ -1,4 +1,4 @@
-//! What everybody does when something outside fails: say why, and try again later.
+//! Handling of external failures: explain the cause, and try again later.
 
 mod backoff;
 mod cause;

@@ -1,4 +1,4 @@
-//! Publishing straight to the broker that the fan-out reads from.
+//! Publishing directly to the broker that the fan-out reads from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use fanfare_event::{Encoded, Registry, Value};
 use crate::publisher::{Found, Place, PublishError, PublishedRow, Publisher};
 use crate::tail::{self, Tail};
 
-/// How long one publication may take. Brokers have deadlines of their own; this one is for what they overlook.
+/// The longest time for one publication. Brokers have time-outs of their own; this one covers what they miss.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const TRACEPARENT: &str = "traceparent";
 
@@ -31,29 +31,29 @@ impl BrokerPublisher {
         Self { broker, registry: Registry::builtin(), timeout: TIMEOUT, horizon: Duration::ZERO, tail: Tail::default() }
     }
 
-    /// Knows the schemas of this registry, in place of the built-in ones.
+    /// Uses the schemas of this registry instead of the built-in ones.
     #[must_use]
     pub fn registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
         self
     }
 
-    /// Waits so long for an answer, in place of 30 seconds.
+    /// Waits this long for an answer instead of 30 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Keeps what is published for so long, and publishes it again if the broker has lost it: at least twice the time
-    /// in which the broker brings what it has answered for to its disks. Without this nothing is kept.
+    /// Keeps published events this long, and publishes them again if the broker has lost them: at least twice the time
+    /// in which the broker writes acknowledged events to its disks. Without this nothing is kept.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
         self.horizon = horizon;
         self
     }
 
-    /// The same, for as long as this broker may lose what it has answered for: a default by kind of broker.
+    /// The same, for as long as this broker may lose acknowledged events: a default per kind of broker.
     #[must_use]
     pub fn horizon_of_broker(mut self) -> Self {
         self.horizon = self.broker.horizon();
@@ -78,12 +78,13 @@ impl BrokerPublisher {
         }
     }
 
-    /// The user that an event without an org keeps its order by; nodes check it against the body.
+    /// The user by whom an event without an org is ordered; nodes compare it with the body.
     fn user(&self, event: &Encoded) -> Option<String> {
         if event.attributes.org.is_some() {
             return None;
         }
-        // What this producer cannot read itself has no user here; the fan-out then tells why it cannot be read.
+        // An event that this producer cannot decode has no user here; the fan-out then reports why it cannot be
+        // decoded.
         match self.registry.decode(&event.body).ok()?.get("user")? {
             Value::String(user) => Some(user.to_string()),
             _ => None,
@@ -106,7 +107,7 @@ impl Publisher for BrokerPublisher {
             }
             Ok(Ok(published)) => {
                 let place = Place { partition: published.partition, offset: published.offset };
-                // A duplicate is where the first of its id is.
+                // A duplicate is stored where the first event with its id is.
                 if !published.duplicate {
                     self.tail.stored(&before, place);
                 }
@@ -118,7 +119,7 @@ impl Publisher for BrokerPublisher {
                 }
                 Err(failure(error))
             }
-            // It may have arrived; the same id again is safe.
+            // It may have been stored; the same id again is safe.
             Err(_) => Err(PublishError::Retry(format!("the broker did not answer within {:?}", self.timeout))),
         }
     }
@@ -142,12 +143,12 @@ impl Publisher for BrokerPublisher {
     }
 }
 
-/// What the relay does about it: whatever may be stored later keeps its place in the order.
+/// The relay's reaction: an event that may be stored later keeps its place in the order.
 fn failure(error: BrokerError) -> PublishError {
     match error {
-        // The broker is away or refuses this producer: other events would fare no better.
+        // The broker is unreachable or refuses this producer: other events would fail as well.
         BrokerError::NotStored(reason) => PublishError::Unreachable(reason),
-        // Only some topics are affected: whoever does not need them must not wait for them.
+        // Only some topics are affected: other events must not wait for them.
         BrokerError::Refused(reason) | BrokerError::Unknown(reason) => PublishError::Retry(reason),
         BrokerError::Invalid(_) | BrokerError::TooLarge { .. } => PublishError::Rejected(error.to_string()),
     }

@@ -1,4 +1,4 @@
-//! A pool that suits the outbox.
+//! A database pool for the outbox.
 
 use std::sync::Once;
 

@@ -1,4 +1,5 @@
-//! Where SQLite and PostgreSQL differ. All other statements are in `table` and `lease` and the same for both.
+//! The differences between SQLite and PostgreSQL. All other statements are in `table` and `lease` and the same for
+//! both.
 
 use crate::error::OutboxError;
 
@@ -10,7 +11,7 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// Makes the table of leases, which both shapes of outboxes share.
+    /// Creates the table of leases, which both shapes of outboxes share.
     pub(crate) const LEASES: &str = "CREATE TABLE IF NOT EXISTS fanfare_outbox_lease (
         name TEXT PRIMARY KEY,
         holder TEXT NOT NULL,
@@ -26,10 +27,10 @@ impl Dialect {
         }
     }
 
-    /// How a transaction that will write begins.
+    /// How a writing transaction begins.
     ///
-    /// SQLite's default is to take the write lock at the first write. If another connection, such as the relay's,
-    /// wrote since the transaction's first read, it then fails at once instead of waiting.
+    /// By default SQLite takes the write lock at the first write. If another connection, such as the relay's, wrote
+    /// since the transaction's first read, the write then fails at once instead of waiting.
     pub(crate) fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
@@ -37,7 +38,7 @@ impl Dialect {
         }
     }
 
-    /// The database's clock in milliseconds since the epoch: the holders of a lease must share one clock.
+    /// The database's clock in milliseconds since the epoch: all holders of a lease must use one clock.
     pub(crate) fn now(self) -> &'static str {
         match self {
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -45,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// What stands before the first dash of a column.
+    /// The part of a column before the first dash.
     pub(crate) fn before_dash(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("substr({column}, 1, instr({column}, '-') - 1)"),
@@ -53,7 +54,7 @@ impl Dialect {
         }
     }
 
-    /// Statements that make the tables, each of which may be run again.
+    /// Statements that create the tables; each may be run again.
     pub(crate) fn schema(self) -> [String; 3] {
         let (lock, seq, bytes) = match self {
             // The transaction began with the write lock.
@@ -89,7 +90,7 @@ impl Dialect {
         ]
     }
 
-    /// Statements that bring a table of an earlier version up to date, once it is known which columns it has.
+    /// Statements that upgrade a table of an earlier version, given its columns.
     pub(crate) fn additions(has_published_at: bool) -> Vec<&'static str> {
         let mut statements = Vec::new();
         if !has_published_at {
@@ -104,7 +105,7 @@ impl Dialect {
         statements
     }
 
-    /// How many columns `published_at` the table has.
+    /// Counts columns named `published_at` in the table.
     pub(crate) fn count_published_at(self) -> &'static str {
         match self {
             Self::Sqlite => "SELECT COUNT(*) FROM pragma_table_info('fanfare_outbox') WHERE name = 'published_at'",

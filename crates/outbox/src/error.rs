@@ -1,6 +1,6 @@
-//! What can go wrong with the outbox's tables.
+//! Errors of the outbox's tables.
 
-/// What went wrong with the outbox.
+/// An error of the outbox.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The database failed or refused; the transaction should be rolled back.
@@ -12,21 +12,21 @@ pub enum OutboxError {
     /// The database is neither SQLite nor PostgreSQL.
     #[error("the outbox works with SQLite and PostgreSQL, not with {0}")]
     UnsupportedDatabase(String),
-    /// A name of a table that is none.
+    /// A text is not the name of a table.
     #[error("{0:?} is no name of a table: letters, digits and underscores, perhaps with its schema before a dot")]
     TableName(String),
-    /// A table that others fill is missing, or has not the columns that it should have.
+    /// A table that others fill is missing, or lacks columns.
     #[error("the table {table} is not as docs/publishing.md says: {reason}")]
     Table {
         /// The table.
         table: String,
-        /// What the database says.
+        /// The database's error.
         reason: String,
     },
-    /// Something was to be appended to a table that others fill.
+    /// A caller tried to append to a table that others fill.
     #[error("the table {0} is filled by others")]
     NotOurs(String),
-    /// The producer appended an event whose id waits in the outbox already.
+    /// The producer appended an event whose id is already in the outbox.
     #[error("event {id:?} of source {source_name:?} is in the outbox already; every event needs an id of its own")]
     DuplicateEvent {
         /// The source.
@@ -34,7 +34,7 @@ pub enum OutboxError {
         /// The id.
         id: String,
     },
-    /// The producer appended an event that no node would take.
+    /// The producer appended an event that no node would accept.
     #[error("the event has {size} bytes, but an event may have {limit} at most")]
     TooLarge {
         /// The body's size.
@@ -42,7 +42,7 @@ pub enum OutboxError {
         /// The largest body.
         limit: usize,
     },
-    /// The producer appended an event whose attributes are not valid.
+    /// The producer appended an event with invalid attributes.
     #[error("the event's attributes are not valid: {0}")]
     InvalidEvent(#[from] fanfare_event::AttributesError),
 }

@@ -12,11 +12,11 @@ use crate::publisher::{PublishError, Publisher};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How much of a refusal is read, in bytes.
+/// The largest part of a refusal that is read, in bytes.
 const MAX_REASON: usize = 1000;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Where the producer's token comes from; asked before each request, so it should keep the token while it is valid.
+/// The source of the producer's token; called before each request, so it should cache the token while it is valid.
 #[async_trait]
 pub trait TokenSource: Send + Sync + 'static {
     /// The token, or why there is none.
@@ -30,16 +30,16 @@ impl<F: Fn() -> Result<String, String> + Send + Sync + 'static> TokenSource for 
     }
 }
 
-/// Why an [`HttpPublisher`] cannot be set up.
+/// Why an [`HttpPublisher`] cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpPublisherError {
-    /// The address is not one.
+    /// The address is invalid.
     #[error("{address:?} is not an http or https address such as http://127.0.0.1:8080")]
     BadAddress {
-        /// What was given.
+        /// The given address.
         address: String,
     },
-    /// The HTTP client cannot be set up.
+    /// The HTTP client cannot be created.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
 }
@@ -66,13 +66,13 @@ impl HttpPublisher {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            // The fan-out is a neighbour: a proxy for the outer world is not on the way to it.
+            // The fan-out is a neighbour: a proxy for the Internet is not on the way to it.
             .no_proxy()
             .build()?;
         Ok(Self { client, events, timeout: TIMEOUT, tokens: Box::new(tokens) })
     }
 
-    /// Waits so long for an answer, in place of 5 seconds.
+    /// Waits this long for an answer instead of 5 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -96,7 +96,8 @@ impl Publisher for HttpPublisher {
         let response = request.send().await.map_err(|error| failure(&error))?;
         match response.status() {
             StatusCode::ACCEPTED => Ok(()),
-            // Nothing says that the event is stored, and whatever it is answers so to every event.
+            // The answer does not confirm that the event is stored, and whatever server this is answers every event
+            // like that.
             status if status.is_success() => Err(PublishError::Unreachable(format!(
                 "expected 202 (is the address a fan-out's?), but {}",
                 reason(response).await
@@ -104,7 +105,7 @@ impl Publisher for HttpPublisher {
             StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(PublishError::Rejected(reason(response).await))
             }
-            // The fan-out or its broker is away, or asks for less: other events would fare no better.
+            // The fan-out or its broker is unreachable, or asks for less load: other events would fail as well.
             StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => {
                 Err(PublishError::Unreachable(reason(response).await))
             }
@@ -113,7 +114,7 @@ impl Publisher for HttpPublisher {
     }
 }
 
-/// The event's attributes, with the trace of the current span in place of the stored one where there is one.
+/// The event's attributes, with the trace of the current span instead of the stored one if there is one.
 fn headers(attributes: &Attributes) -> Result<HeaderMap, PublishError> {
     let mut headers = HeaderMap::new();
     for (name, value) in attributes.to_headers() {
@@ -132,12 +133,12 @@ fn failure(error: &reqwest::Error) -> PublishError {
     if error.is_connect() {
         PublishError::Unreachable(text)
     } else {
-        // It may have arrived; the same id again is safe.
+        // It may have been stored; the same id again is safe.
         PublishError::Retry(text)
     }
 }
 
-/// What the answer says, as far as it is short text.
+/// The text of the answer, if it is short.
 async fn reason(mut response: Response) -> String {
     let status = response.status();
     let mut body = Vec::new();

@@ -1,4 +1,4 @@
-//! What to publish next: the unsent rows in memory, one lane per ordering key, one row in flight per lane.
+//! Decides what to publish next: the unsent rows in memory, one lane per ordering key, one row in flight per lane.
 //!
 //! No clock and no I/O. Time is the duration since some start.
 
@@ -10,13 +10,13 @@ use fanfare_failure::Backoff;
 
 use crate::row::Row;
 
-/// The most rows held in memory, over all lanes.
+/// The largest number of rows in memory, over all lanes.
 pub(crate) const MAX_HELD: usize = 256;
-/// The most rows held for one lane, so that one busy org leaves room for the others.
+/// The largest number of rows for one lane, so that one busy org leaves room for the others.
 const MAX_PER_LANE: usize = 32;
-/// A full lane takes up rows again when it holds no more than this.
+/// A full lane loads rows again when it has no more than this.
 const REFILL_LANE: usize = MAX_PER_LANE / 4;
-/// Fewer rows than this, and more are to be loaded.
+/// With fewer rows than this, more are loaded.
 const LOW_WATER: usize = MAX_HELD / 4;
 
 /// The unsent rows in memory.
@@ -24,13 +24,13 @@ const LOW_WATER: usize = MAX_HELD / 4;
 pub(crate) struct Lanes {
     backoff: Backoff,
     lanes: HashMap<Arc<str>, Lane>,
-    /// The lanes whose first row may go, by the number of that row: the oldest goes first.
+    /// The lanes whose first row may be published, by the number of that row: the oldest goes first.
     ready: BTreeMap<i64, Arc<str>>,
     held: usize,
     in_flight: usize,
     /// The row that was put back last.
     put_back: Option<i64>,
-    /// A lane that was excluded no longer is, so that the table may hold rows of it that are not held here.
+    /// A lane is no longer excluded, so the table may have rows of it that are not in memory.
     wants_rows: bool,
 }
 
@@ -67,7 +67,7 @@ impl Lanes {
         }
     }
 
-    /// Takes up rows that are not held yet, as far as there is room.
+    /// Adds rows that are not in memory yet, as far as there is room.
     pub(crate) fn admit(&mut self, rows: Vec<Row>) {
         for row in rows {
             if self.held >= MAX_HELD {
@@ -78,7 +78,7 @@ impl Lanes {
             if lane.is_excluded() || lane.rows.contains_key(&row.seq) {
                 continue;
             }
-            // A row with a lower number than those held is possible: its transaction committed late.
+            // A row with a lower number than those in memory is possible: its transaction committed late.
             let before = lane.may_go();
             lane.rows.insert(row.seq, Arc::new(row));
             lane.full = lane.rows.len() >= MAX_PER_LANE;
@@ -93,8 +93,8 @@ impl Lanes {
         self.take(*seq)
     }
 
-    /// The next row by which to find out whether an outage is over: another one each time, in case that it is only one
-    /// of them that cannot be published.
+    /// The next row with which to find out whether an outage is over: a different one each time, in case only one of
+    /// them cannot be published.
     pub(crate) fn next_probe(&mut self) -> Option<Arc<Row>> {
         let after = self.put_back.and_then(|seq| self.ready.range(seq.saturating_add(1)..).next());
         let (seq, _) = after.or_else(|| self.ready.first_key_value())?;
@@ -110,7 +110,7 @@ impl Lanes {
         Some(Arc::clone(row))
     }
 
-    /// The row is done with: published or parked.
+    /// The row is finished: published or parked.
     pub(crate) fn done(&mut self, row: &Row) {
         self.landed(row, |lane| {
             lane.rows.remove(&row.seq);
@@ -118,7 +118,7 @@ impl Lanes {
         });
     }
 
-    /// The row is to be tried again, and its lane waits before that; returns how long.
+    /// The row must be retried, and its lane waits before that; returns how long.
     pub(crate) fn retry(&mut self, row: &Row, now: Duration, chance: f64) -> Duration {
         let backoff = self.backoff;
         let mut pause = Duration::ZERO;
@@ -126,13 +126,13 @@ impl Lanes {
             lane.failures = lane.failures.saturating_add(1);
             pause = backoff.after_by(lane.failures, chance);
             lane.blocked_until = Some(now + pause);
-            // The rest is loaded again when its turn comes: lanes that wait must not fill the memory.
+            // The rest is loaded again later: waiting lanes must not fill the memory.
             lane.rows.retain(|seq, _| *seq == row.seq);
         });
         pause
     }
 
-    /// The row was not published through no fault of its own: it may go again at once.
+    /// The row was not published, for a reason unrelated to it: it may be published at once.
     pub(crate) fn put_back(&mut self, row: &Row) {
         self.put_back = Some(row.seq);
         self.landed(row, |_| {});
@@ -151,12 +151,12 @@ impl Lanes {
         }
     }
 
-    /// When the next lane is to be freed.
+    /// When the next lane will be freed.
     pub(crate) fn next_unblock(&self) -> Option<Duration> {
         self.lanes.values().filter_map(|lane| lane.blocked_until).min()
     }
 
-    /// The ordering keys whose rows are not wanted now: their lanes wait or are full.
+    /// The ordering keys whose rows are not loaded now: their lanes wait or are full.
     pub(crate) fn excluded(&self) -> Vec<&str> {
         self.lanes.iter().filter(|(_, lane)| lane.is_excluded()).map(|(key, _)| &**key).collect()
     }
@@ -167,7 +167,7 @@ impl Lanes {
         self.held < MAX_HELD && self.held - waiting < LOW_WATER
     }
 
-    /// Whether rows that were left in the table can be taken up since this was last asked.
+    /// Whether rows that were left in the table can be loaded since the last call.
     pub(crate) fn take_wants_rows(&mut self) -> bool {
         std::mem::take(&mut self.wants_rows)
     }
@@ -176,7 +176,7 @@ impl Lanes {
         self.in_flight
     }
 
-    /// Whether any row could go now.
+    /// Whether any row could be published now.
     pub(crate) fn is_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -199,7 +199,7 @@ impl Lanes {
         }
     }
 
-    /// Puts the lane where its first row belongs, having been there for `before`.
+    /// Sorts the lane by its first row, after it was sorted by `before`.
     fn requeue(&mut self, key: &Arc<str>, before: Option<i64>) {
         if let Some(before) = before {
             self.ready.remove(&before);

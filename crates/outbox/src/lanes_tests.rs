@@ -145,7 +145,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A table, its relay's memory, and what the other side has received.
+/// A table, its relay's memory, and what the receiver has received.
 struct Model {
     table: BTreeSet<i64>,
     lanes: Lanes,
@@ -212,7 +212,7 @@ proptest! {
         for step in &steps {
             model.apply(step);
         }
-        // From here on nothing fails: all that is left has to arrive.
+        // From here on nothing fails: everything left must arrive.
         for _ in 0..200 {
             for step in [Step::Wait, Step::Load, Step::Start, Step::Finish { which: 0, outcome: 2 }] {
                 model.apply(&step);

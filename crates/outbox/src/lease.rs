@@ -1,4 +1,4 @@
-//! The lease that lets one relay work at a time.
+//! The lease that allows one relay to work at a time.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::table::Table;
 
 /// The right to relay the events of one database.
 ///
-/// The database's clock decides when it is free; how long it is surely held is counted here from before it was asked
-/// for, so the two clocks need not agree, only run at about the same speed.
+/// The database's clock decides when it is free. How long it is certainly held is measured here, from before the
+/// request, so the two clocks need not agree, only run at about the same speed.
 #[derive(Debug)]
 pub(crate) struct Lease {
     table: Table,
@@ -23,9 +23,9 @@ pub(crate) struct Lease {
 /// A lease that is held.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// Grows with every change of the holder, so that a former holder cannot renew what it has lost.
+    /// Grows with every new holder, so that a former holder cannot renew what it has lost.
     pub(crate) token: i64,
-    /// Until when it is surely held.
+    /// Until when it is certainly held.
     pub(crate) until: Instant,
 }
 
@@ -53,7 +53,7 @@ impl Lease {
         Ok(token.map(|token| Held { token, until: asked + self.length }))
     }
 
-    /// Holds the lease for longer; false if it was lost.
+    /// Extends the lease; false if it was lost.
     pub(crate) async fn renew(&self, held: &mut Held) -> Result<bool, OutboxError> {
         let asked = Instant::now();
         let sql = format!(
@@ -69,7 +69,7 @@ impl Lease {
         Ok(renewed)
     }
 
-    /// Gives the lease up, so that the next relay need not wait until it runs out.
+    /// Releases the lease, so that the next relay need not wait until it expires.
     pub(crate) async fn release(&self, held: &Held) -> Result<(), OutboxError> {
         let sql = "UPDATE fanfare_outbox_lease SET expires_at = 0 WHERE name = $3 AND holder = $1 AND token = $2";
         let query = sqlx::query(sql).bind(&self.holder).bind(held.token).bind(&self.name);
@@ -86,7 +86,7 @@ impl Lease {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, OutboxError> {
-        // Longer than the lease there is nothing to gain by waiting.
+        // There is no use in waiting longer than the lease.
         Ok(timeout(self.length, work).await.map_err(|_| OutboxError::Timeout(self.length))??)
     }
 }

@@ -1,12 +1,12 @@
 //! A transactional outbox and its relay, for any producer.
 //!
-//! An event is appended in the same transaction as the change it tells of ([`Outbox::append`]). The [`Relay`] publishes
-//! what was committed, at least once and in order per org, and deletes what is published; where a broker may still lose
-//! what it has answered for, rows are kept for a while and published again if it has. Several processes may run a
-//! relay on one database: a lease lets one of them work at a time.
+//! An event is appended in the same transaction as the change that it reports ([`Outbox::append`]). The [`Relay`]
+//! publishes committed events, at least once and in order per org, and deletes published ones. If a broker may still
+//! lose acknowledged events, rows are kept for a while and published again if it has. Several processes may run a relay
+//! on one database: a lease allows one of them to work at a time.
 //!
-//! What to send next is decided by a pure state machine (`lanes`), how long to wait by another (`outage`); the database
-//! and the network are at the edge.
+//! One pure state machine decides what to send next (`lanes`), another how long to wait (`outage`); the database and
+//! the network are at the edge.
 
 #[cfg(feature = "broker")]
 mod broker;

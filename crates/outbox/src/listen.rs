@@ -1,4 +1,4 @@
-//! PostgreSQL tells of new rows, so that they need not wait for the next poll.
+//! PostgreSQL notifies of new rows, so that they need not wait for the next poll.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::outbox::Outbox;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
-/// Wakes the relay whenever something is said on the channel. Never ends: while the database is away it tries again,
-/// and the relay polls.
+/// Wakes the relay on each notification of the channel. Never ends: while the database is unreachable it retries, and
+/// the relay polls.
 pub async fn wake_on_notify(outbox: Outbox, url: String, channel: String) {
     let mut failures = 0;
     loop {
@@ -28,7 +28,7 @@ async fn listen(outbox: &Outbox, url: &str, channel: &str, failures: &mut u32) -
     listener.listen(channel).await?;
     *failures = 0;
     loop {
-        // What was committed before, or while nobody listened, was told to nobody.
+        // Rows that were committed before, or while this did not listen, were not notified.
         outbox.wake();
         if listener.try_recv().await?.is_none() {
             return Ok(());

@@ -1,10 +1,10 @@
-//! How long something is left alone that is down.
+//! How long to wait before something that is down is tried again.
 
 use std::time::Duration;
 
 use fanfare_failure::Backoff;
 
-/// Something that is down as a whole: how often it failed in a row and until when it is left alone.
+/// Something that is down as a whole: how often it failed in a row, and until when it is not tried.
 #[derive(Debug)]
 pub(crate) struct Outage {
     backoff: Backoff,
@@ -17,9 +17,9 @@ impl Outage {
         Self { backoff, failures: 0, until: Duration::ZERO }
     }
 
-    /// Notes a failure; true if the outage begins with it.
+    /// Notes a failure; true if it starts the outage.
     ///
-    /// Failures of what was under way when the pause began say nothing new and do not prolong it.
+    /// Failures of attempts that were running when the pause began are not news and do not prolong it.
     pub(crate) fn failed(&mut self, now: Duration, chance: f64) -> bool {
         if now < self.until {
             return false;
@@ -29,7 +29,7 @@ impl Outage {
         self.failures == 1
     }
 
-    /// Notes a success; true if an outage ends with it.
+    /// Notes a success; true if it ends an outage.
     pub(crate) fn succeeded(&mut self) -> bool {
         self.until = Duration::ZERO;
         std::mem::take(&mut self.failures) > 0
@@ -40,7 +40,7 @@ impl Outage {
         self.failures > 0
     }
 
-    /// When to try again, if that is still to come.
+    /// When to try again, if that is in the future.
     pub(crate) fn paused_until(&self, now: Duration) -> Option<Duration> {
         (now < self.until).then_some(self.until)
     }

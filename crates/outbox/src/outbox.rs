@@ -19,7 +19,7 @@ pub struct Outbox {
     pub(crate) woken: Arc<Notify>,
 }
 
-/// An event that the other side rejected.
+/// An event that the receiver rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
     /// The row's number, for [`Outbox::unpark`].
@@ -30,16 +30,16 @@ pub struct Parked {
     pub event_id: String,
     /// The event's type.
     pub event_type: String,
-    /// Why it was rejected.
+    /// The reason for the rejection.
     pub reason: String,
     /// When it was appended, in milliseconds since the epoch.
     pub created_at: i64,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i64,
 }
 
 impl Outbox {
-    /// Makes the outbox's tables in this database if they are not there yet.
+    /// Creates the outbox's tables in this database if they do not exist.
     pub async fn install(pool: AnyPool) -> Result<Self, OutboxError> {
         let dialect = Dialect::of(pool.acquire().await?.backend_name())?;
         if dialect == Dialect::Sqlite {
@@ -57,10 +57,10 @@ impl Outbox {
         Ok(Self { table: Table { pool, dialect, shape: Arc::new(Shape::Encoded) }, woken: Arc::new(Notify::new()) })
     }
 
-    /// Opens a table that services in other languages fill with JSON (docs/publishing.md has its columns), and makes
-    /// the table of leases if it is not there.
+    /// Opens a table that services in other languages fill with JSON (docs/publishing.md has its columns), and creates
+    /// the table of leases if it does not exist.
     ///
-    /// Nothing can be appended through it.
+    /// Events cannot be appended through it.
     pub async fn open_json(pool: AnyPool, table: &str, registry: Registry) -> Result<Self, OutboxError> {
         let shape = Shape::json(table, registry)?;
         let dialect = Dialect::of(pool.acquire().await?.backend_name())?;
@@ -79,7 +79,7 @@ impl Outbox {
         Ok(Self { table: Table { pool, dialect, shape: Arc::new(shape) }, woken: Arc::new(Notify::new()) })
     }
 
-    /// Begins a transaction that will write.
+    /// Begins a writing transaction.
     ///
     /// Prefer this to the pool's own `begin`: on SQLite it takes the write lock first, so that a write of the relay
     /// between a read and a write of this transaction cannot make it fail.
@@ -87,10 +87,10 @@ impl Outbox {
         Ok(self.table.pool.begin_with(self.table.dialect.begin()).await?)
     }
 
-    /// Appends an event in the transaction that makes the change it tells of.
+    /// Appends an event in the transaction of the change that it reports.
     ///
-    /// Events of one org leave in the order of their appending, so append while holding whatever lock orders the
-    /// changes. An event without a `traceparent` gets that of the current span.
+    /// Events of one org are published in the order in which they were appended, so append while holding the lock that
+    /// orders the changes. An event without a `traceparent` gets that of the current span.
     pub async fn append(&self, tx: &mut Transaction<'_, Any>, event: &Encoded) -> Result<(), OutboxError> {
         if !matches!(*self.table.shape, Shape::Encoded) {
             return Err(OutboxError::NotOurs(self.table.shape.lease()));
@@ -114,24 +114,24 @@ impl Outbox {
         Err(OutboxError::DuplicateEvent { source_name: attributes.source.clone(), id: attributes.id.clone() })
     }
 
-    /// Tells the relay of this process that a transaction was committed, so that it need not wait for its next poll.
+    /// Notifies the relay of this process that a transaction was committed, so that it need not wait for its next poll.
     pub fn wake(&self) {
         self.woken.notify_one();
     }
 
-    /// The events that were rejected, oldest first.
+    /// The rejected events, oldest first.
     pub async fn parked(&self, limit: u32) -> Result<Vec<Parked>, OutboxError> {
         self.table.parked(limit).await
     }
 
-    /// Has the relay try a rejected event again; false if no such event is parked.
+    /// Makes the relay retry a rejected event; false if no such event is parked.
     pub async fn unpark(&self, seq: i64) -> Result<bool, OutboxError> {
         let unparked = self.table.unpark(seq).await?;
         self.wake();
         Ok(unparked)
     }
 
-    /// How many events wait to be published.
+    /// The number of events that wait to be published.
     pub async fn pending(&self) -> Result<u64, OutboxError> {
         Ok(self.table.backlog().await?.unsent)
     }

@@ -1,4 +1,4 @@
-//! Where the relay publishes to.
+//! The relay's target.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,24 +10,24 @@ use fanfare_event::Encoded;
 /// Why an event was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// Nothing can be published at the moment: the relay pauses as a whole.
+    /// Nothing can be published at the moment: the whole relay pauses.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
-    /// It failed, for a reason that other events need not share, or its outcome is unknown: the relay tries again with
-    /// the same event id, and meanwhile goes on with events of other orgs.
+    /// It failed for a reason that need not affect other events, or its outcome is unknown. The relay retries with the
+    /// same event id, and meanwhile continues with events of other orgs.
     #[error("to be tried again: {0}")]
     Retry(String),
-    /// The other side will never take this event: it is parked with the reason, and its org's stream goes on.
+    /// The receiver will never accept this event: it is parked with the reason, and its org's stream continues.
     #[error("rejected: {0}")]
     Rejected(String),
 }
 
-/// Where a broker keeps an event.
+/// The place of an event in a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The partition.
     pub partition: u32,
-    /// The place in the partition.
+    /// The offset in the partition.
     pub offset: u64,
 }
 
@@ -47,7 +47,7 @@ impl FromStr for Place {
     }
 }
 
-/// An event that was published and is kept, lest the broker forgets it.
+/// A published event that is kept, in case the broker loses it.
 #[derive(Debug, Clone)]
 pub struct PublishedRow {
     /// Its row.
@@ -60,45 +60,45 @@ pub struct PublishedRow {
     pub published_at: i64,
 }
 
-/// What is where a row was stored.
+/// What is stored at a row's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Its event.
     Itself,
-    /// Something else, or the log ends before.
+    /// Another event, or the log ends before.
     Another,
     /// Nothing any more.
     Nothing,
 }
 
-/// Publishes one event; called again with the same event until it succeeds or is rejected.
+/// Publishes one event; called again with the same event until it is stored or rejected.
 #[async_trait]
 pub trait Publisher: Send + Sync + 'static {
     /// Publishes the event and returns once it is stored. Dropping the future may leave the outcome unknown.
     async fn publish(&self, event: &Encoded) -> Result<(), PublishError>;
 
-    /// The same, with the place where it is stored, if there is one to be found again.
+    /// The same, with the place of the event, if it can be looked up later.
     async fn publish_placed(&self, event: &Encoded) -> Result<Option<Place>, PublishError> {
         self.publish(event).await.map(|()| None)
     }
 
-    /// For how long the other side may still lose what it has answered for: its durability horizon. The relay keeps
-    /// rows so long, and asks whether they are there.
+    /// How long the receiver may still lose acknowledged events: its durability horizon. The relay keeps rows for that
+    /// long, and checks whether the events are still stored.
     fn horizon(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Whether an answer that failed to come, or one that came, tells that this may be so, without asking anybody.
+    /// Whether a missing or strange answer suggests that it has, without a request.
     fn may_have_gone_back(&self) -> bool {
         false
     }
 
-    /// Whether the other side may have lost the end of what it has answered for since this was asked last.
+    /// Whether the receiver may have lost the end of its log since the last call.
     async fn went_back(&self) -> Result<bool, PublishError> {
         Ok(false)
     }
 
-    /// What is where each of these was stored.
+    /// What is stored at each of these rows' places.
     async fn look(&self, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
         Ok(vec![Found::Itself; rows.len()])
     }

@@ -1,4 +1,4 @@
-//! The relay: publishes what was committed.
+//! The relay: publishes committed events.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::publisher::Publisher;
 use crate::session::{Ended, Session};
 use crate::stats::RelayStats;
 
-/// How long a relay that does not hold the lease waits before it asks again.
+/// How long a relay without the lease waits before it tries again.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
-/// How a relay works.
+/// The settings of a relay.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
-    /// How many events may be in flight at a time, each of another org.
+    /// The largest number of concurrent publications, each of another org.
     pub in_flight: usize,
-    /// How often the table is read although nobody said that there is something new.
+    /// How often the table is polled without a notification.
     pub poll: Duration,
-    /// How long a relay that died keeps the others waiting.
+    /// How long a crashed relay makes the others wait.
     pub lease: Duration,
     /// The first pause after a failure; it doubles with every further failure in a row.
     pub first_pause: Duration,
     /// The longest pause after a failure.
     pub longest_pause: Duration,
-    /// How long a shutdown waits for what is in flight.
+    /// How long a shutdown waits for publications in flight.
     pub grace: Duration,
 }
 
@@ -67,14 +67,14 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
-    /// What this relay counts.
+    /// The relay's counters.
     pub fn stats(&self) -> Arc<RelayStats> {
         Arc::clone(&self.stats)
     }
 
-    /// Relays until `shutdown` completes, then waits a little for what is in flight.
+    /// Relays until `shutdown` completes, then waits a little for publications in flight.
     ///
-    /// It never gives up: failures of the database and of the publisher are counted, logged and tried again.
+    /// It never gives up: failures of the database and of the publisher are counted, logged and retried.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         loop {

@@ -1,4 +1,4 @@
-//! One event as it lies in the outbox.
+//! One event in the outbox.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use fanfare_event::{Attributes, Encoded};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-/// One event as it lies in the outbox.
+/// One event in the outbox.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) seq: i64,
     pub(crate) ordering_key: Arc<str>,
-    /// The event, or what makes the row unreadable.
+    /// The event, or why the row cannot be read.
     pub(crate) event: Result<Encoded, String>,
 }
 
-/// Events of one ordering key are published one after the other.
+/// Events with the same ordering key are published one after another.
 ///
 /// The parts are marked because an org and a subject may have the same name.
 pub(crate) fn ordering_key(attributes: &Attributes) -> String {
@@ -26,7 +26,7 @@ pub(crate) fn ordering_key(attributes: &Attributes) -> String {
     }
 }
 
-/// The attributes as the column `headers` holds them.
+/// The attributes in the column `headers`.
 pub(crate) fn headers_json(attributes: &Attributes) -> String {
     let pairs = attributes.to_headers().into_iter().map(|(name, value)| {
         serde_json::Value::Array(vec![serde_json::Value::String(name), serde_json::Value::String(value)])

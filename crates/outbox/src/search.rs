@@ -1,40 +1,40 @@
-//! Which of the rows that were published a broker has lost with the end of its log; pure.
+//! Finds the published rows that a broker has lost with the end of its log; pure.
 //!
-//! Rows are read by pages, the last published first. What a log loses is its end: of what was published before the last
-//! time at which all was well, everything below a row that is there is there, too. What was published since may have been
-//! stored before the loss or after it, and each row is looked at.
+//! Rows are read in pages, the last published first. A log loses its end: of the rows published before the last time at
+//! which the log was complete, everything below an existing row exists as well. Rows published since then may have been
+//! stored before the loss or after it, so each of them is checked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::publisher::{Found, PublishedRow};
 
-/// How many rows are read beyond the first that is there of each partition: rows are noted in batches, so that the order of
-/// their times is not quite that of their places.
+/// How many rows are read after the first existing one of each partition: publications are recorded in batches, so the
+/// order of their times is not exactly that of their places.
 const BEYOND: usize = 512;
 
-/// Where a page ended: the time of its last row, and that row.
+/// The end of a page: the time of its last row, and that row.
 pub(crate) type Reached = (i64, i64);
 
-/// What state is kept by: its org, type and key.
+/// The key of a state: its org, type and key.
 type StateKey = (Option<String>, String, String);
 
-/// A search from the newest row back.
+/// A search backwards from the newest row.
 #[derive(Debug)]
 pub(crate) struct Search {
     good_until: i64,
     partitions: BTreeSet<u32>,
     reached: Reached,
-    /// Of each partition the highest place that is known to be there of what was published while all was well.
+    /// For each partition the highest place known to exist, of rows published while the log was complete.
     intact: BTreeMap<u32, u64>,
     /// How many rows were read since the last partition was found to be intact.
     beyond: usize,
-    /// Whether the newest state of a key that was read is lost.
+    /// Whether the newest state of each key read so far is lost.
     later: HashMap<StateKey, bool>,
     lost: Vec<i64>,
 }
 
 impl Search {
-    /// Begins with the newest of rows in these partitions; until a time all was well.
+    /// Starts with the newest of the rows in these partitions; until that time the log was complete.
     pub(crate) fn new(good_until: i64, partitions: BTreeSet<u32>) -> Self {
         Self {
             good_until,
@@ -52,16 +52,16 @@ impl Search {
         self.reached
     }
 
-    /// Whether one has to look where this row was stored.
+    /// Whether this row's place must be checked.
     pub(crate) fn wants(&self, row: &PublishedRow) -> bool {
         let known = self.intact.get(&row.place.partition);
         row.published_at > self.good_until || known.is_none_or(|known| row.place.offset > *known)
     }
 
-    /// Takes a page, with what was found of the rows that it [`wants`](Self::wants), and where the page ended.
+    /// Adds a page, with the results for the rows that it [`wants`](Self::wants), and the end of the page.
     pub(crate) fn take(&mut self, page: &[PublishedRow], found: impl IntoIterator<Item = Found>, reached: Reached) {
         let mut found = found.into_iter();
-        // As it was asked for: what the page itself tells counts from the next one on.
+        // As requested: the page's own results count from the next page on.
         let wanted: Vec<bool> = page.iter().map(|row| self.wants(row)).collect();
         for (row, wanted) in page.iter().zip(wanted) {
             self.beyond += 1;
@@ -75,11 +75,11 @@ impl Search {
         let newer = key.as_ref().and_then(|key| self.later.get(key).copied());
         let is_lost = match (found, newer) {
             (Found::Itself, _) => false,
-            // Something newer of its key took its place, unless that is lost itself: of state a broker keeps the newest
-            // alone, and it must not be stored behind that.
+            // A newer state of its key replaced it, unless that is lost itself: a broker keeps only the newest state,
+            // and it must not be stored after that.
             (Found::Another | Found::Nothing, Some(newer_is_lost)) => newer_is_lost,
             (Found::Another, None) => true,
-            // Whoever else writes this key has replaced it, or it has left the retention.
+            // Another writer of this key has replaced it, or it has left the retention.
             (Found::Nothing, None) => false,
         };
         if let Some(key) = key {
@@ -121,7 +121,7 @@ mod tests {
 
     const GOOD: i64 = 1000;
 
-    /// An event that is no state.
+    /// An event that is not state.
     fn row(seq: i64, published_at: i64, partition: u32, offset: u64) -> PublishedRow {
         let event = encoded(None, u32::try_from(seq).expect("small"));
         PublishedRow { seq, place: Place { partition, offset }, event, published_at }
@@ -131,7 +131,7 @@ mod tests {
         PublishedRow { event: encoded(Some("acme"), 1), ..row(seq, published_at, 1, offset) }
     }
 
-    /// Searches all rows, given newest first, by pages; what is found tells a log.
+    /// Searches all rows, newest first, in pages; `found` plays the log.
     fn lost(rows: &[PublishedRow], page: usize, log: impl Fn(&PublishedRow) -> Found) -> (Vec<i64>, usize) {
         let mut search = Search::new(GOOD, rows.iter().map(|row| row.place.partition).collect());
         let mut looks = 0;
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(lost(&rows, 256, ends_at(0)).0.len(), 10_000);
     }
 
-    /// Rows that were stored behind the loss are there, and say nothing of those before it.
+    /// Rows that were stored after the loss exist, but prove nothing about those before it.
     #[test]
     fn later_publishes_do_not_hide_a_loss() {
         let newer = (701..=1000).rev().map(|seq| row(seq, GOOD + 1, 0, seq as u64 - 400));
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(lost(&rows, 256, log).0, (601..=1000).collect::<Vec<_>>());
     }
 
-    /// Of one batch the rows have one time, and other places than their order says.
+    /// The rows of one batch have one time, and places in another order.
     #[test]
     fn a_row_that_is_there_hides_no_row_of_its_batch_behind_it() {
         let rows: Vec<_> = (1..=64).rev().map(|seq| row(seq, GOOD, 0, 65 - seq as u64)).collect();

@@ -1,4 +1,4 @@
-//! The two shapes of an outbox table: the one that this library makes and fills, and the one that others fill.
+//! The two shapes of an outbox table: the one that this library creates and fills, and the one that others fill.
 
 use fanfare_event::{Attributes, Encoded, Id, Registry, Timestamp, TypeName, Value};
 use sqlx::Row as _;
@@ -8,7 +8,7 @@ use crate::dialect::Dialect;
 use crate::error::OutboxError;
 use crate::row::Row;
 
-/// What a table's columns are.
+/// The columns of a table.
 #[derive(Debug, Clone)]
 pub(crate) enum Shape {
     /// `fanfare_outbox`: attributes as headers, bodies encoded.
@@ -17,12 +17,12 @@ pub(crate) enum Shape {
     Json {
         /// Its name, quoted for statements.
         table: String,
-        /// The schemas that data is checked against.
+        /// The schemas against which data is checked.
         registry: Registry,
     },
 }
 
-/// The columns that a table of the JSON shape must have.
+/// The required columns of a table of the JSON shape.
 const COLUMNS: [&str; 14] = [
     "seq",
     "id",
@@ -41,7 +41,7 @@ const COLUMNS: [&str; 14] = [
 ];
 
 impl Shape {
-    /// The shape of a table of this name: letters, digits and underscores, with its schema before a dot or without.
+    /// The shape of a table with this name: letters, digits and underscores, with or without its schema before a dot.
     pub(crate) fn json(name: &str, registry: Registry) -> Result<Self, OutboxError> {
         let is_name = |part: &str| {
             !part.is_empty() && part.len() <= 63 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -62,7 +62,7 @@ impl Shape {
         }
     }
 
-    /// The name of the lease by which one relay at a time works on the table.
+    /// The name of the lease that allows one relay at a time to work on the table.
     pub(crate) fn lease(&self) -> String {
         match self {
             Self::Encoded => "relay".to_owned(),
@@ -70,7 +70,7 @@ impl Shape {
         }
     }
 
-    /// What rows of one ordering key share.
+    /// The ordering key of rows.
     pub(crate) fn ordering_key(&self) -> &'static str {
         match self {
             Self::Encoded => "ordering_key",
@@ -87,7 +87,7 @@ impl Shape {
         }
     }
 
-    /// What names an event to a person: source, id and type.
+    /// The text that identifies an event for people: source, id and type.
     pub(crate) fn names(&self) -> &'static str {
         match self {
             Self::Encoded => "source, event_id, event_type",
@@ -95,7 +95,7 @@ impl Shape {
         }
     }
 
-    /// What [`Self::read`] reads. Types that drivers do not share are read as text or numbers.
+    /// The columns for [`Self::read`]. Types that drivers do not share are read as text or numbers.
     pub(crate) fn columns(&self, dialect: Dialect) -> String {
         match self {
             Self::Encoded => "seq, ordering_key, headers, body, event_key".to_owned(),
@@ -109,7 +109,7 @@ impl Shape {
         }
     }
 
-    /// A statement that fails unless all columns are there.
+    /// A statement that fails unless all columns exist.
     pub(crate) fn probe(&self) -> String {
         format!("SELECT {} FROM {} WHERE 1 = 0", COLUMNS.join(", "), self.table())
     }
@@ -126,7 +126,7 @@ impl Shape {
     }
 }
 
-/// The event of a row; the inner error says what makes the row no event.
+/// The event of a row; the inner error says why the row is not an event.
 fn event(registry: &Registry, row: &AnyRow) -> Result<Result<Encoded, String>, sqlx::Error> {
     let event_type: String = row.try_get("event_type")?;
     let org: Option<String> = row.try_get("org")?;

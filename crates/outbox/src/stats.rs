@@ -1,8 +1,8 @@
-//! What the relay counts, for the caller to export.
+//! The relay's counters, for the caller to export.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What a relay counts; all of it since the process began, but for what is said to be current.
+/// The relay's counters; all since the process started, except those marked as current.
 #[derive(Debug, Default)]
 pub struct RelayStats {
     published: AtomicU64,
@@ -26,17 +26,17 @@ impl RelayStats {
         self.parked.load(Ordering::Relaxed)
     }
 
-    /// Attempts that failed and will be made again.
+    /// Attempts that failed and will be retried.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// Events that the broker had lost, and that were published again.
+    /// Events that the broker had lost and that were published again.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Statements that the database failed.
+    /// Failed statements of the database.
     pub fn database_errors(&self) -> u64 {
         self.database_errors.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! The statements on the table of an outbox.
+//! The statements for the table of an outbox.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::row::{Row, headers_json, ordering_key};
 use crate::search::Reached;
 use crate::shape::Shape;
 
-/// What is said in place of a longer reason, in bytes.
+/// The largest stored reason, in bytes; longer ones are cut.
 const MAX_REASON: usize = 1000;
 
 /// The tables of one database.
@@ -29,7 +29,7 @@ pub(crate) struct Table {
     pub(crate) shape: Arc<Shape>,
 }
 
-/// A row that is published, and where the broker keeps its event.
+/// A published row, and the place of its event in the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) seq: i64,
@@ -39,21 +39,21 @@ pub(crate) struct Sent {
 /// How many kept rows are read at once.
 const KEPT_AT_ONCE: usize = 256;
 
-/// Kept rows that were read at once.
+/// A page of kept rows.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// The last published first.
     pub(crate) rows: Vec<PublishedRow>,
-    /// Where further ones begin; none if these are the last.
+    /// Where the next page starts; none if this is the last.
     pub(crate) reached: Option<Reached>,
 }
 
-/// The most rows that one statement lists.
+/// The largest number of rows in one statement.
 const MOST_LISTED: usize = 256;
-/// What is neither published nor parked.
+/// Neither published nor parked.
 const WAITING: &str = "parked_reason IS NULL AND published_at IS NULL";
 
-/// How many unsent events there are, and since when the oldest has been waiting.
+/// The number of unsent events, and since when the oldest has been waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Backlog {
     pub(crate) unsent: u64,
@@ -66,7 +66,7 @@ impl Table {
     /// Stores an event; false if its source and id are stored already.
     pub(crate) async fn insert(&self, tx: &mut Transaction<'_, Any>, event: &Encoded) -> Result<bool, OutboxError> {
         let attributes = &event.attributes;
-        // An error would spoil the whole transaction on PostgreSQL, so a duplicate is counted instead.
+        // An error would abort the whole transaction on PostgreSQL, so a duplicate is counted instead.
         let sql = format!(
             "INSERT INTO fanfare_outbox
                 (ordering_key, source, event_id, event_type, headers, body, event_key, created_at)
@@ -87,7 +87,7 @@ impl Table {
         Ok(inserted.rows_affected() == 1)
     }
 
-    /// The first unsent rows whose ordering key is not among `excluded`.
+    /// The first unsent rows whose ordering key is not in `excluded`.
     ///
     /// Always from the start: a transaction that began earlier may commit later and with a lower number.
     pub(crate) async fn unsent(&self, excluded: &[&str], limit: usize) -> Result<Vec<Row>, OutboxError> {
@@ -103,7 +103,7 @@ impl Table {
         Ok(rows.iter().map(|row| self.shape.read(row)).collect::<Result<_, _>>()?)
     }
 
-    /// Deletes what is published.
+    /// Deletes published rows.
     pub(crate) async fn delete(&self, published: &[Sent]) -> Result<(), OutboxError> {
         if published.is_empty() {
             return Ok(());
@@ -114,7 +114,7 @@ impl Table {
         Ok(())
     }
 
-    /// Marks what is published, to be kept for a while.
+    /// Marks published rows, which are kept for a while.
     pub(crate) async fn mark(&self, published: &[Sent]) -> Result<(), OutboxError> {
         if published.is_empty() {
             return Ok(());
@@ -136,7 +136,7 @@ impl Table {
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
     }
 
-    /// Rows that are published and kept, the last published first, from behind a place where a page has ended.
+    /// Published and kept rows, the last published first, from the end of a page on.
     pub(crate) async fn kept(&self, (published_at, seq): Reached) -> Result<Kept, OutboxError> {
         let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
         let sql = format!(
@@ -151,7 +151,7 @@ impl Table {
             let Row { seq, event, .. } = self.shape.read(row)?;
             let (place, published_at) = (row.try_get::<String, _>("place")?, row.try_get("published_at")?);
             kept.reached = Some((published_at, seq)).filter(|_| rows.len() == KEPT_AT_ONCE);
-            // What was published could be read then, and can be now.
+            // Published rows could be read then, and can be now.
             if let (Ok(event), Ok(place)) = (event, place.parse()) {
                 kept.rows.push(PublishedRow { seq, place, event, published_at });
             }
@@ -159,7 +159,7 @@ impl Table {
         Ok(kept)
     }
 
-    /// The partitions that kept rows are in, and when the last of them was published.
+    /// The partitions of the kept rows, and when the last of them was published.
     pub(crate) async fn kept_in(&self) -> Result<(BTreeSet<u32>, i64), OutboxError> {
         let (partition, table) = (self.dialect.before_dash("place"), self.shape.table());
         let sql = format!(
@@ -174,7 +174,7 @@ impl Table {
         Ok((partitions, newest))
     }
 
-    /// Has rows published again.
+    /// Makes rows be published again.
     pub(crate) async fn publish_again(&self, rows: &[i64]) -> Result<(), OutboxError> {
         for some in rows.chunks(MOST_LISTED) {
             let mut sql = format!("UPDATE {} SET published_at = NULL, place = NULL WHERE seq IN ", self.shape.table());
@@ -184,7 +184,7 @@ impl Table {
         Ok(())
     }
 
-    /// Deletes what was published so long ago that it can be lost no more.
+    /// Deletes rows that were published so long ago that they can no longer be lost.
     pub(crate) async fn forget_published(&self, horizon: Duration) -> Result<(), OutboxError> {
         let (table, now) = (self.shape.table(), self.dialect.now());
         let sql = format!("DELETE FROM {table} WHERE published_at < {now} - $1");
@@ -193,7 +193,7 @@ impl Table {
         Ok(())
     }
 
-    /// Puts an event aside, where the relay does not see it.
+    /// Parks an event, so that the relay ignores it.
     pub(crate) async fn park(&self, seq: i64, reason: &str) -> Result<(), OutboxError> {
         let table = self.shape.table();
         let sql = format!("UPDATE {table} SET parked_reason = $1, attempts = attempts + 1 WHERE seq = $2");
@@ -205,7 +205,7 @@ impl Table {
         Ok(())
     }
 
-    /// Counts one more attempt at an event.
+    /// Counts one more attempt for an event.
     pub(crate) async fn count_attempt(&self, seq: i64) -> Result<(), OutboxError> {
         let sql = format!("UPDATE {} SET attempts = attempts + 1 WHERE seq = $1", self.shape.table());
         sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&self.pool).await?;
@@ -253,7 +253,7 @@ impl Table {
     }
 }
 
-/// A statement whose text varies with the number of its values; it is not worth a place in the statement cache.
+/// A statement whose text depends on the number of its values; it is not worth a place in the statement cache.
 fn dynamic<'q>(sql: String) -> Statement<'q> {
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }

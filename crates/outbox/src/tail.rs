@@ -1,4 +1,4 @@
-//! Whether a broker still has what it has answered for: it may have lost the end of its log with its power.
+//! Whether a broker still has what it acknowledged: a power failure may have cost it the end of its log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,13 +8,13 @@ use tokio::task::JoinSet;
 
 use crate::publisher::{Found, Place, PublishError, PublishedRow};
 
-/// How many places are looked at at the same time.
+/// How many places are checked concurrently.
 const AT_ONCE: usize = 16;
 
-/// The last offset of each partition that is known to have been given out.
+/// The last offset of each partition that is known to have been assigned.
 type Ends = BTreeMap<u32, u64>;
 
-/// How far the log had come by what this process was answered.
+/// The end of the log, as far as this process was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Mutex<Known>);
 
@@ -23,7 +23,7 @@ struct Known {
     ends: Ends,
     incarnation: Option<u64>,
     went_back: bool,
-    /// A publication got no answer since it was asked last.
+    /// Whether a publication got no answer since the last check.
     unanswered: bool,
 }
 
@@ -33,8 +33,8 @@ impl Tail {
         self.known(|known| known.ends.clone())
     }
 
-    /// Notes where a message was stored. No place is given out twice, so one that is not behind all that was known when
-    /// the message was sent tells that the log went back.
+    /// Notes where a message was stored. No place is assigned twice, so a place that is not after everything known when
+    /// the message was sent shows that the log went back.
     pub(crate) fn stored(&self, before: &Ends, place: Place) {
         self.known(|known| {
             known.went_back |= before.get(&place.partition).is_some_and(|end| place.offset <= *end);
@@ -43,22 +43,22 @@ impl Tail {
         });
     }
 
-    /// A message got no answer: the server that answers next may be another.
+    /// A message got no answer: the server that answers next may be a different one.
     pub(crate) fn unanswered(&self) {
         self.known(|known| known.unanswered = true);
     }
 
-    /// Whether it is worth asking.
+    /// Whether a check is worthwhile.
     pub(crate) fn is_unsure(&self) -> bool {
         self.known(|known| known.unanswered || known.went_back)
     }
 
-    /// It is asked now: what gets no answer from here on counts anew.
+    /// The check starts: missing answers from here on count again.
     pub(crate) fn asks(&self) {
         self.known(|known| known.unanswered = false);
     }
 
-    /// Whether the log has lost its end since this was asked last, given where it ends now.
+    /// Whether the log has lost its end since the last call, given its current end.
     pub(crate) fn went_back(&self, head: &Position) -> bool {
         self.known(|known| {
             let is_another = known.incarnation.replace(head.incarnation()).is_some_and(|was| was != head.incarnation());
@@ -75,11 +75,11 @@ impl Tail {
     }
 }
 
-/// What is where each of these rows was stored.
+/// What is stored at each of these rows' places.
 pub(crate) async fn look(broker: &Arc<dyn Broker>, rows: &[&PublishedRow]) -> Result<Vec<Found>, PublishError> {
     let head = broker.head().await.map_err(|error| unknown(&error))?;
     let mut found = vec![Found::Another; rows.len()];
-    // A log that has lost its end is short at first, and then nobody needs to be asked.
+    // A log that has lost its end is short at first, and then no request is needed.
     let mut covered = rows.iter().enumerate().filter(|(_, row)| head.covers(row.place.partition, row.place.offset));
     let mut asked = JoinSet::new();
     loop {
@@ -138,7 +138,7 @@ mod tests {
         let head = Position::from_parts(7, [(0, 100)]);
         let (first, second) = (tail.before(), tail.before());
         tail.stored(&first, at(0, 5));
-        // Sent before the other was answered: their order says nothing.
+        // Sent before the other was answered: their order proves nothing.
         tail.stored(&second, at(0, 4));
         assert!(!tail.went_back(&head));
         tail.stored(&tail.before(), at(0, 3));

@@ -2,7 +2,7 @@
 
 use fanfare_event::{Attributes, Encoded, Id, Timestamp, TypeName};
 
-/// An event of an org (or of none) with this number as its id and body.
+/// An event of an org (or of none), with this number as its id and body.
 pub(crate) fn encoded(org: Option<&str>, number: u32) -> Encoded {
     Encoded {
         attributes: Attributes {

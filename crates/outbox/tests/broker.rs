@@ -1,4 +1,4 @@
-//! Publishing straight to a broker, here the embedded one.
+//! Publishing directly to a broker, here the embedded one.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]

@@ -17,7 +17,7 @@ fn options() -> RelayOptions {
     RelayOptions { lease: Duration::from_millis(700), ..quick() }
 }
 
-/// Not a test of its own: the process that the test below kills.
+/// Not a test: the process that the test below kills.
 #[tokio::test]
 async fn child_that_is_killed() {
     let Ok(url) = std::env::var(CHILD) else { return };
@@ -29,7 +29,7 @@ async fn child_that_is_killed() {
     let _relay = start(&outbox, recorder.clone(), options());
     commit(&outbox, (0..EVENTS).map(|number| event("acme", number))).await;
     recorder.wait_for(PUBLISHED).await;
-    // Standard output is captured by the test harness, standard error is not when it runs with --nocapture.
+    // The test harness captures standard output, but not standard error with --nocapture.
     eprintln!("committed");
     std::future::pending::<()>().await;
 }

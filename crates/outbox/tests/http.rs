@@ -1,4 +1,4 @@
-//! Publishing over HTTP, against a server that answers as it is told.
+//! Publishing over HTTP, to a server that answers as configured.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -13,7 +13,7 @@ use support::event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What to do with each request.
+/// The reaction to each request.
 #[derive(Clone, Copy)]
 enum Answer {
     Status(&'static str, &'static str),

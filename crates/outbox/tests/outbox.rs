@@ -1,4 +1,4 @@
-//! Appending: what is committed is in the outbox, and nothing else is.
+//! Appending: exactly the committed events are in the outbox.
 
 mod support;
 
@@ -124,7 +124,7 @@ async fn producers_and_the_relay_write_at_the_same_time() {
         producers.spawn(async move {
             for number in 0..25 {
                 let mut tx = outbox.begin().await.unwrap();
-                // A read before the write: without the write lock SQLite could not go on after a write of the relay.
+                // A read before the write: without the write lock SQLite could not continue after a write of the relay.
                 let _: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM change").fetch_one(&mut *tx).await.unwrap();
                 sqlx::query("INSERT INTO change (n) VALUES (1)").execute(&mut *tx).await.unwrap();
                 outbox.append(&mut tx, &event(&format!("org{producer}"), producer * 1000 + number)).await.unwrap();

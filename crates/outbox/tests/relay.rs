@@ -187,7 +187,7 @@ async fn an_outage_pauses_the_whole_relay_and_ends_with_the_first_success() {
     recorder.wait_for(32).await;
     relay.stop().await;
     let calls = calls.lock().unwrap();
-    // The first 16 go at once; after that one at a time, each after a pause of at least half of 40 ms.
+    // The first 16 are published at once; after that one at a time, each after a pause of at least half of 40 ms.
     for pair in calls[16..21].windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_millis(20), "{calls:?}");
     }
@@ -204,7 +204,7 @@ async fn an_event_that_looks_like_an_outage_does_not_hold_up_the_other_orgs() {
     });
     commit(&outbox, [event("stuck", 0), event("stuck", 1)]).await;
     commit(&outbox, (2..40).map(|number| event("fine", number))).await;
-    // One at a time: nothing goes beside the event that fails.
+    // One at a time: nothing is published beside the failing event.
     let relay = start(&outbox, recorder.clone(), RelayOptions { in_flight: 1, ..quick() });
     recorder.wait_for(38).await;
     relay.stop().await;
@@ -224,7 +224,7 @@ async fn two_relays_on_one_database_work_one_at_a_time() {
     recorder.wait_for(20).await;
     assert!(!second.stats.leading());
     first.stop().await;
-    // A lease that was given up is taken over without waiting for its end.
+    // A released lease is taken over without waiting for its end.
     until("the lease to be taken over", || second.stats.leading()).await;
     commit(&one, (20..40).map(|number| event("acme", number))).await;
     other_recorder.wait_for(20).await;
@@ -259,7 +259,7 @@ async fn a_relay_that_lost_its_lease_stops_publishing() {
     let relay = start(&outbox, recorder.clone(), RelayOptions { lease: Duration::from_millis(600), ..quick() });
     commit(&outbox, [event("acme", 1)]).await;
     until("the publication", || recorder.most_in_flight() == 1).await;
-    // Somebody else has taken the lease over, for a long time.
+    // Another relay has taken over the lease, for a long time.
     let pool = fanfare_outbox::connect(&database.url, 1).await.unwrap();
     let stolen =
         "UPDATE fanfare_outbox_lease SET holder = 'thief', token = token + 1, expires_at = expires_at + 600000";
@@ -356,7 +356,7 @@ async fn the_relay_continues_when_its_database_is_back() {
     assert_eq!(recorder.ids(), ["1", "2"]);
 }
 
-/// Only where transactions overlap: SQLite has one writer at a time.
+/// Only if transactions overlap: SQLite has one writer at a time.
 #[tokio::test]
 async fn a_transaction_that_commits_late_is_not_passed_over() {
     if std::env::var("FANFARE_TEST_POSTGRES").is_err() {

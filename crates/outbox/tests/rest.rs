@@ -1,4 +1,4 @@
-//! A relay that has nothing to do costs nothing. The only test of its file, because it measures the whole process.
+//! An idle relay costs nothing. The only test of its file, because it measures the whole process.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -10,7 +10,7 @@ use std::time::Duration;
 use fanfare_outbox::{PublishError, RelayOptions};
 use support::{Database, Recorder, commit, event, start, until};
 
-/// The processor time this process has used, in hundredths of a second.
+/// The processor time that this process has used, in hundredths of a second.
 fn processor_time() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let after_name = stat.rsplit_once(')').unwrap().1;

@@ -1,4 +1,4 @@
-//! A broker that loses the end of its log while events go on being written, as by a loss of power.
+//! A broker that loses the end of its log while events are still being written, as in a power failure.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -32,7 +32,7 @@ async fn half_a_minute_that_nats_forgets_under_load_is_published_again_in_order_
     loses(Duration::from_secs(30)).await;
 }
 
-/// Puts the store back by so much while events are committed without a pause.
+/// Rolls the store back by this much while events are committed without a pause.
 async fn loses(span: Duration) {
     let mut server = match NatsServer::start(Version::Current).await {
         Ok(server) => server,
@@ -75,7 +75,7 @@ async fn loses(span: Duration) {
         let mut sorted = ids.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, expected, "{org}: each once");
-        // What was on its way to the server that died may be stored by the next one before anybody can ask it.
+        // An event in flight to the server that died may be stored by its successor before the relay can check it.
         let ahead = ids.windows(2).filter(|pair| pair[0] > pair[1]).count();
         assert!(ahead <= 1, "{org}: in the order in which they were committed, and not {ids:?}");
     }
@@ -85,7 +85,7 @@ async fn loses(span: Duration) {
     broker.close().await;
 }
 
-/// Commits an event of each org after the other, and now and then a state; gives how many of each org, and of the state.
+/// Commits one event per org in turn, and now and then a state; returns the number per org, and that of the state.
 async fn write(outbox: Outbox, over: Arc<AtomicBool>, with_state: Arc<AtomicBool>) -> (u32, u32) {
     let (mut number, mut states) = (0, 0);
     while !over.load(Ordering::Relaxed) {
@@ -104,7 +104,7 @@ fn ids_of(records: &BTreeMap<(u32, u64), Record>, are: impl Fn(&Record) -> bool)
     records.values().filter(|record| are(record)).map(|record| record.message.id.clone()).collect()
 }
 
-/// All that the log holds, by its place.
+/// Everything in the log, by place.
 async fn read_all(broker: &dyn Broker) -> BTreeMap<(u32, u64), Record> {
     let head = broker.head().await.unwrap();
     let mut reader = broker.read(&Position::start(head.incarnation())).await.unwrap();

@@ -1,4 +1,4 @@
-//! Publishing straight to the server of a broker that is not always there.
+//! Publishing directly to a broker's server that is not always running.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -21,13 +21,13 @@ use support::{Database, SOON, alert, commit, event, quick, start, until, until_e
 const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 const EACH: u32 = 60;
 
-/// What a broker answers later than this counts as lost.
+/// An answer that takes longer than this counts as lost.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 enum Server {
     Nats(NatsServer),
     Kafka(KafkaServer),
-    /// Of a cluster those that are killed.
+    /// Of a cluster, those that are killed.
     Some(Vec<KafkaServer>),
 }
 
@@ -62,7 +62,7 @@ async fn rows_committed_while_nats_is_killed_arrive_in_order() {
     };
     let options = nats::Options { request_timeout: PATIENCE, ..nats::Options::new([server.address()]) };
     let broker = Arc::new(Nats::open(options).unwrap());
-    // The server knows a message that it has stored by its id.
+    // The server recognises a stored message by its id.
     assert_eq!(arrives_in_order(broker, Server::Nats(server)).await, 0, "nothing comes twice");
 }
 
@@ -80,12 +80,13 @@ async fn rows_committed_while_kafka_is_killed_arrive_in_order() {
         ..kafka::Options::new(vec![server.address()], vec!["system".to_owned()])
     };
     let broker = Arc::new(Kafka::open(options).unwrap());
-    // What was stored as the server died is stored again by the next attempt: a reader tells it by its id.
+    // An event that was stored while the server died is stored again by the next attempt: a reader recognises it by its
+    // id.
     let twice = arrives_in_order(broker, Server::Kafka(server)).await;
     assert!(twice <= ORGS.len(), "{twice} came twice, with at most one of each org on its way");
 }
 
-/// Two of three servers are away, so that `min.insync.replicas` is not met and no publish is answered.
+/// Two of three servers are down, so that `min.insync.replicas` is not met and no publish is answered.
 #[tokio::test]
 #[ignore = "three servers, for soaking"]
 async fn rows_committed_with_too_few_replicas_in_sync_wait_and_arrive_in_order() {
@@ -105,7 +106,7 @@ async fn rows_committed_with_too_few_replicas_in_sync_wait_and_arrive_in_order()
     let broker: Arc<dyn Broker> = Arc::new(Kafka::open(options).unwrap());
     let others = servers.split_off(1);
     let twice = arrives_in_order(broker, Server::Some(others)).await;
-    // Whatever was on its way as the others went is tried again until they are back.
+    // Events in flight when the others went down are retried until they are back.
     assert!(twice <= 4 * ORGS.len(), "{twice} came twice");
 }
 
@@ -128,7 +129,7 @@ async fn events_that_nats_forgets_are_published_again_and_once() {
     commit(&outbox, alerts(0..EACH / 3).chain([event("acme", 1)])).await;
     until_empty(&outbox).await;
     server.keep_files().await;
-    // Answered for, and forgotten as if by a loss of power; of a state, several.
+    // Acknowledged, and lost as in a power failure; several of them of one state.
     commit(&outbox, alerts(EACH / 3..EACH * 2 / 3).chain((2..5).map(|number| event("acme", number)))).await;
     until_empty(&outbox).await;
     server.restore_files().await;
@@ -156,7 +157,7 @@ async fn events_that_nats_forgets_are_published_again_and_once() {
     broker.close().await;
 }
 
-/// One login makes the streams, and the producer's may at first not raise alerts.
+/// One login creates the streams, and the producer's may at first not raise alerts.
 fn rights(producer: &str) -> String {
     format!(
         r#"authorization {{ users: [
@@ -193,7 +194,7 @@ async fn a_forbidden_event_does_not_delay_the_others() {
     commit(&outbox, (2..20).map(|number| event("acme", number))).await;
     let relay = start(&outbox, BrokerPublisher::new(Arc::clone(&broker)), quick());
     until("the other org's events", || relay.stats.published() == 18).await;
-    // What is published is written down a moment later.
+    // Publications are recorded a moment later.
     let began = std::time::Instant::now();
     while outbox.pending().await.unwrap() > 2 && began.elapsed() < SOON {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -211,7 +212,7 @@ async fn a_forbidden_event_does_not_delay_the_others() {
     operator.close().await;
 }
 
-/// What an org's events are called, in the order of the log.
+/// The ids of an org's events, in the order of the log.
 async fn topics_of(broker: &dyn Broker, org: &str, count: usize) -> Vec<String> {
     let incarnation = broker.head().await.unwrap().incarnation();
     let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
@@ -224,7 +225,7 @@ async fn topics_of(broker: &dyn Broker, org: &str, count: usize) -> Vec<String> 
     records.into_iter().map(|record| record.message.topic).collect()
 }
 
-/// Commits while the server runs, is dead, and runs again; gives how much arrived twice.
+/// Commits while the server runs, is down, and runs again; returns how many events arrived twice.
 async fn arrives_in_order(broker: Arc<dyn Broker>, mut server: Server) -> usize {
     let database = Database::new().await;
     let outbox = database.outbox().await;
@@ -236,7 +237,7 @@ async fn arrives_in_order(broker: Arc<dyn Broker>, mut server: Server) -> usize 
     server.kill();
     commit(&outbox, events(EACH / 3..EACH * 2 / 3)).await;
     if matches!(server, Server::Some(_)) {
-        // One server is there, and may answer for nothing.
+        // One server is running, and may acknowledge nothing.
         tokio::time::sleep(Duration::from_secs(10)).await;
         let waiting = outbox.pending().await.unwrap();
         assert!(waiting >= u64::from(EACH / 3) * ORGS.len() as u64, "{waiting} wait");
@@ -255,7 +256,7 @@ async fn arrives_in_order(broker: Arc<dyn Broker>, mut server: Server) -> usize 
     twice
 }
 
-/// The ids of each org in the order of their first arrival, and how many came again.
+/// The ids of each org in the order of their first arrival, and the number of duplicates.
 async fn all_of(broker: &dyn Broker) -> (BTreeMap<String, Vec<String>>, usize) {
     let mut arrived: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut twice, total) = (0, ORGS.len() * EACH as usize);

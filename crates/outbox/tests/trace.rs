@@ -1,4 +1,4 @@
-//! The trace of the request that made a change goes on through the outbox.
+//! The trace of the request that made a change continues through the outbox.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use std::sync::{Arc, Mutex};
 
-/// Notes the trace that is current while it publishes.
+/// Notes the current trace while it publishes.
 #[derive(Clone, Default)]
 struct Tracer(Arc<Mutex<Vec<Option<String>>>>);
 

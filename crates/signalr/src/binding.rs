@@ -15,19 +15,19 @@ pub enum BindingError {
     /// The call has too few or too many arguments.
     #[error("Invocation provides {provided} argument(s) but target expects {expected}.")]
     ArgumentCount {
-        /// How many the call has.
+        /// The number in the call.
         provided: usize,
-        /// How many the method takes.
+        /// The number of the method's parameters.
         expected: usize,
     },
-    /// An argument is of another type than the method takes.
+    /// An argument has another type than the method's parameter.
     #[error(
         "Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked."
     )]
     ArgumentType,
 }
 
-/// Checks the number of arguments and hands them out one by one.
+/// Checks the number of arguments and returns them one by one.
 ///
 /// # Errors
 /// [`BindingError::ArgumentCount`] if the call does not have exactly `N` arguments.
@@ -37,21 +37,21 @@ pub fn expect_arguments<'m, 'a, const N: usize>(
     arguments.try_into().map_err(|_| BindingError::ArgumentCount { provided: arguments.len(), expected: N })
 }
 
-/// A call that was understood up to its arguments.
+/// A call that was decoded except for its arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BindingFailure<'a> {
     /// The call's id if it wants an answer.
     pub invocation_id: Option<Cow<'a, str>>,
-    /// The method it names.
+    /// The called method.
     pub target: Cow<'a, str>,
     /// What is wrong with the arguments.
     pub error: BindingError,
 }
 
 impl<'a> BindingFailure<'a> {
-    /// The answer to the caller, or nothing if it asked for none.
+    /// The answer to the caller; none if it did not ask for one.
     ///
-    /// With `detailed` the answer tells what is wrong, otherwise only that the call failed.
+    /// With `detailed` the answer has the reason, otherwise only that the call failed.
     #[must_use]
     pub fn into_completion(self, detailed: bool) -> Option<Message<'a>> {
         let error = if detailed {
@@ -63,7 +63,7 @@ impl<'a> BindingFailure<'a> {
             .map(|invocation_id| Message::Completion { invocation_id, outcome: Outcome::Error(Cow::Owned(error)) })
     }
 
-    /// Copies whatever is borrowed.
+    /// Copies borrowed data.
     #[must_use]
     pub fn into_owned(self) -> BindingFailure<'static> {
         BindingFailure {

@@ -1,4 +1,4 @@
-//! What makes a peer's bytes unreadable.
+//! Reasons why a peer's bytes cannot be read.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub enum ProtocolError {
     /// One message is longer than allowed.
     #[error("The maximum message size of {limit}B was exceeded.")]
     TooLong {
-        /// The most bytes that one message may have.
+        /// The largest message, in bytes.
         limit: usize,
     },
     /// A MessagePack length prefix runs over five bytes or 2 GiB.
@@ -20,7 +20,7 @@ pub enum ProtocolError {
     /// Arrays and maps are nested too deeply.
     #[error("The message is nested deeper than {limit} levels.")]
     TooDeep {
-        /// The most levels that are read.
+        /// The largest number of levels.
         limit: usize,
     },
     /// The text is not JSON.
@@ -28,7 +28,7 @@ pub enum ProtocolError {
     Json {
         /// What is wrong.
         reason: &'static str,
-        /// Where in the message, from 0.
+        /// The byte position in the message, from 0.
         at: usize,
     },
     /// The text is JSON but not an object.
@@ -37,7 +37,7 @@ pub enum ProtocolError {
         /// What it is instead.
         found: &'static str,
     },
-    /// A property that the message type needs is absent or empty.
+    /// A property that the message type needs is missing or empty.
     #[error("Missing required property '{property}'.")]
     MissingProperty {
         /// The property.
@@ -63,7 +63,7 @@ pub enum ProtocolError {
         /// The header.
         name: String,
     },
-    /// A Completion holds both an error and a result.
+    /// A Completion has both an error and a result.
     #[error("The 'error' and 'result' properties are mutually exclusive.")]
     ErrorAndResult,
     /// The bytes are not MessagePack.
@@ -71,10 +71,10 @@ pub enum ProtocolError {
     MessagePack {
         /// What is wrong.
         reason: &'static str,
-        /// Where in the message, from 0.
+        /// The byte position in the message, from 0.
         at: usize,
     },
-    /// A MessagePack element is absent or of another type.
+    /// A MessagePack element is missing or of another type.
     #[error("Reading '{element}' as {expected} failed.")]
     Element {
         /// The element.
@@ -82,7 +82,7 @@ pub enum ProtocolError {
         /// The type it must have.
         expected: &'static str,
     },
-    /// A MessagePack element is absent or not an array or map.
+    /// A MessagePack element is missing or not an array or map.
     #[error("Reading {expected} length for '{element}' failed.")]
     ElementLength {
         /// The element.

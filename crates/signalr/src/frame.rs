@@ -1,8 +1,8 @@
-//! Where one hub message ends and the next begins.
+//! The boundaries of hub messages.
 //!
-//! JSON ends every message with a record separator; MessagePack puts its length in front,
-//! seven bits a byte, the low ones first. Neither follows the frames of the transport: one
-//! WebSocket message may hold several hub messages, or a part of one.
+//! JSON ends every message with a record separator. MessagePack puts its length in front, seven bits per byte, the low
+//! ones first. Neither depends on the frames of the transport: one WebSocket message may contain several hub messages,
+//! or a part of one.
 
 use crate::ProtocolError;
 
@@ -12,15 +12,15 @@ pub(crate) const RECORD_SEPARATOR: u8 = 0x1e;
 /// The longest length prefix.
 const MAX_PREFIX: usize = 5;
 
-/// The most that a length prefix may tell: 2 GiB less one.
+/// The largest length in a prefix: 2 GiB less one.
 const MAX_LENGTH: usize = i32::MAX as usize;
 
-/// One whole hub message at the start of a buffer.
+/// One complete hub message at the start of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'b> {
     /// The message without its framing.
     pub body: &'b [u8],
-    /// How many bytes of the buffer it takes with its framing.
+    /// Its size in the buffer, including its framing.
     pub consumed: usize,
 }
 
@@ -34,12 +34,12 @@ pub(crate) fn split_text(buffer: &[u8], max_length: usize) -> Result<Option<Fram
     }
 }
 
-/// Finds the first message that has its length in front.
+/// Finds the first message with its length in front.
 pub(crate) fn split_binary(buffer: &[u8], max_length: usize) -> Result<Option<Frame<'_>>, ProtocolError> {
     let Some((length, prefix)) = read_length(buffer)? else {
         return Ok(None);
     };
-    // Told before the bytes arrive, so that nobody buffers what will be refused.
+    // Refused before the bytes arrive, so that nothing is buffered in vain.
     if length > max_length {
         return Err(ProtocolError::TooLong { limit: max_length });
     }
@@ -47,11 +47,11 @@ pub(crate) fn split_binary(buffer: &[u8], max_length: usize) -> Result<Option<Fr
     Ok(buffer.get(prefix..consumed).map(|body| Frame { body, consumed }))
 }
 
-/// The length in front of a message and the bytes it takes; nothing if it is not whole yet.
+/// The length in front of a message and the size of that prefix; none if it is incomplete.
 fn read_length(buffer: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
     let mut length = 0;
     for (index, &byte) in buffer.iter().take(MAX_PREFIX).enumerate() {
-        // 4 x 7 bits are read by then: three more make 2 GiB.
+        // 4 x 7 bits have been read by then: three more make 2 GiB.
         if index == MAX_PREFIX - 1 && byte > 0b111 {
             return Err(ProtocolError::LengthPrefix);
         }
@@ -63,12 +63,12 @@ fn read_length(buffer: &[u8]) -> Result<Option<(usize, usize)>, ProtocolError> {
     Ok(None)
 }
 
-/// Appends what `write` appends, with its length in front.
+/// Appends the output of `write`, with its length in front.
 ///
-/// A message of 2 GiB or more has no such form: it is left out.
+/// A message of 2 GiB or more cannot be framed: it is left out.
 pub(crate) fn prefix_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    // Most messages need one byte of prefix; longer ones are moved up by the rest.
+    // Most messages need a prefix of one byte; longer ones are moved up by the rest.
     out.push(0);
     write(out);
     let length = out.len() - start - 1;

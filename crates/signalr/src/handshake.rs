@@ -1,8 +1,7 @@
 //! The handshake: the first bytes of a connection, always JSON with a record separator.
 //!
-//! The client names a protocol and a version; until the answer is written, nothing else may
-//! be. The client may send hub messages right behind its request, so the rest of the buffer
-//! must be kept.
+//! The client names a protocol and a version. The server sends nothing before its answer. The client may send hub
+//! messages right after its request, so the rest of the buffer must be kept.
 
 use thiserror::Error;
 
@@ -11,40 +10,39 @@ use crate::{Protocol, ProtocolError, json};
 
 /// The highest version that is accepted.
 ///
-/// Version 2 announces stateful reconnect, and some clients send 0; none of them changes the
-/// messages on the wire.
+/// Version 2 announces stateful reconnect, and some clients send 0; neither changes the messages on the wire.
 pub const MAX_VERSION: i64 = 2;
 
-/// The answer to a request that is accepted.
+/// The answer to an accepted request.
 ///
-/// It goes out in the transport's own format: a binary WebSocket message for MessagePack,
-/// though its content is still JSON.
+/// It is sent in the transport's format for the protocol: a binary WebSocket message for MessagePack, though its
+/// content is still JSON.
 pub const ACCEPTED: &[u8] = b"{}\x1e";
 
-/// What a client asks for.
+/// The client's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// The protocol of every message after the handshake.
     pub protocol: Protocol,
-    /// The version of it, 0 to [`MAX_VERSION`].
+    /// Its version, 0 to [`MAX_VERSION`].
     pub version: i64,
 }
 
 /// Why a handshake fails. Answer with [`HandshakeError::answer`] and close.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HandshakeError {
-    /// The client asks for a protocol that nobody speaks.
+    /// The client requests an unknown protocol.
     #[error("The protocol '{0}' is not supported.")]
     UnknownProtocol(String),
-    /// The client asks for a version that nobody speaks.
+    /// The client requests an unsupported version.
     #[error("The server does not support version {version} of the '{protocol}' protocol.")]
     UnknownVersion {
         /// The protocol.
         protocol: Protocol,
-        /// The version it asks for.
+        /// The requested version.
         version: i64,
     },
-    /// The protocol needs bytes and the transport carries text alone.
+    /// The protocol needs bytes, but the transport sends only text.
     #[error(
         "Cannot use the '{0}' protocol on the current transport. The transport does not support 'Binary' transfer format."
     )]
@@ -52,13 +50,13 @@ pub enum HandshakeError {
     /// The client did not send its request in time.
     #[error("Handshake was canceled.")]
     Canceled,
-    /// The request cannot be read.
+    /// The request cannot be parsed.
     #[error(transparent)]
     Malformed(#[from] ProtocolError),
 }
 
 impl HandshakeError {
-    /// The answer that tells the client why, framed.
+    /// The answer with the reason, framed.
     #[must_use]
     pub fn answer(&self) -> Vec<u8> {
         let mut out = b"{\"error\":".to_vec();
@@ -69,11 +67,10 @@ impl HandshakeError {
 }
 
 impl Request {
-    /// Reads a request at the start of `buffer`, and tells how many bytes it takes; nothing
-    /// if more are needed.
+    /// Parses a request at the start of `buffer`, and returns its size; none if more bytes are needed.
     ///
     /// # Errors
-    /// A request that is too long, no JSON object, or for something that nobody speaks.
+    /// A request that is too long, not a JSON object, or for something unsupported.
     pub fn parse(buffer: &[u8], max_length: usize) -> Result<Option<(Self, usize)>, HandshakeError> {
         let Some(frame) = frame::split_text(buffer, max_length)? else {
             return Ok(None);
@@ -87,7 +84,7 @@ impl Request {
         Ok(Some((Self { protocol, version: fields.version }, frame.consumed)))
     }
 
-    /// Refuses a binary protocol on a transport that carries text alone.
+    /// Refuses a binary protocol on a transport that sends only text.
     ///
     /// # Errors
     /// [`HandshakeError::TextOnly`].

@@ -1,5 +1,5 @@
-//! Error texts of failed calls. Clients show them to users and tests compare them, so
-//! they are the ones that every SignalR server gives.
+//! Error texts of failed calls. Clients show them to users and tests compare them, so they are those of every SignalR
+//! server.
 
 /// The hub has no such method.
 #[must_use]
@@ -7,7 +7,7 @@ pub fn unknown_method(target: &str) -> String {
     format!("Unknown hub method '{target}'")
 }
 
-/// The call failed before its method ran, and the client is not told why.
+/// The call failed before its method ran; the client is not sent the reason.
 #[must_use]
 pub fn failed(target: &str) -> String {
     format!("Failed to invoke '{target}' due to an error on the server.")
@@ -19,13 +19,13 @@ pub fn failed_with(target: &str, kind: &str, detail: &str) -> String {
     format!("{} {kind}: {detail}", failed(target))
 }
 
-/// The method failed, and the client is not told why.
+/// The method failed; the client is not sent the reason.
 #[must_use]
 pub fn unexpected(target: &str) -> String {
     format!("An unexpected error occurred invoking '{target}' on the server.")
 }
 
-/// The method failed; with detailed errors, or with a text that is meant for the client.
+/// The method failed; with detailed errors, or with a text for the client.
 #[must_use]
 pub fn unexpected_with(target: &str, kind: &str, detail: &str) -> String {
     format!("{} {kind}: {detail}", unexpected(target))
@@ -37,13 +37,13 @@ pub fn unauthorized(target: &str) -> String {
     format!("Failed to invoke '{target}' because user is unauthorized")
 }
 
-/// A method that answers with a stream was called for a single result.
+/// A streaming method was called for a single result.
 #[must_use]
 pub fn stream_expected(target: &str) -> String {
     format!("The client attempted to invoke the streaming '{target}' method with a non-streaming invocation.")
 }
 
-/// A method that answers with a single result was called for a stream.
+/// A method with a single result was called for a stream.
 #[must_use]
 pub fn stream_unexpected(target: &str) -> String {
     format!("The client attempted to invoke the non-streaming '{target}' method with a streaming invocation.")
@@ -55,7 +55,7 @@ pub fn id_in_use(invocation_id: &str) -> String {
     format!("Invocation ID '{invocation_id}' is already in use.")
 }
 
-/// The call uploads another number of streams than the method takes.
+/// The call uploads a different number of streams than the method has.
 #[must_use]
 pub fn stream_count(sent: usize, expected: usize) -> String {
     format!("Client sent {sent} stream(s), Hub method expects {expected}.")

@@ -1,12 +1,10 @@
-//! The SignalR hub protocol as a pure codec: handshake, negotiation, framing and
-//! the nine message types in their JSON and MessagePack forms.
+//! The SignalR hub protocol as a pure codec: handshake, negotiation, framing and the nine message types in their JSON
+//! and MessagePack forms.
 //!
-//! Nothing here reads a socket or a clock. Bytes that a peer sent go through
-//! [`Protocol::split`], which finds whole hub messages in a growing buffer, and
-//! [`Protocol::decode`], which borrows from that buffer where it can.
-//! [`Protocol::encode`] appends a framed message to a buffer, and
-//! [`Protocol::push`] makes the bytes of a notification once, to be shared by
-//! every connection that speaks the protocol.
+//! Nothing here reads a socket or a clock. [`Protocol::split`] finds complete hub messages in a growing buffer of
+//! received bytes, and [`Protocol::decode`] borrows from that buffer where it can. [`Protocol::encode`] appends a
+//! framed message to a buffer. [`Protocol::push`] encodes a notification once, to be shared by all connections with the
+//! same protocol.
 //!
 //! ```
 //! use fanfare_signalr::{Decoded, Message, Protocol, Value};

@@ -1,23 +1,23 @@
-//! The nine message types of the hub protocol, and what decoding a frame yields.
+//! The nine message types of the hub protocol, and the result of decoding a frame.
 
 use std::borrow::Cow;
 
 use crate::{BindingFailure, Value};
 
-/// Headers of a message as they were read, in their order.
+/// Headers of a received message, in their order.
 ///
-/// They are never written: the Java client refuses any message that has them.
+/// They are never sent: the Java client refuses any message that has them.
 pub type Headers<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// One hub message.
 ///
-/// Targets and invocation ids are never empty in a message that was read, and
-/// must not be empty in one that is written: clients end the connection on it.
+/// Targets and invocation ids are never empty in a received message, and must not be empty in a sent one: clients would
+/// end the connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message<'a> {
     /// Type 1: calls a method of the other side.
     Invocation {
-        /// Names the call if an answer is wanted.
+        /// The call's id if an answer is wanted.
         invocation_id: Option<Cow<'a, str>>,
         /// The method.
         target: Cow<'a, str>,
@@ -37,12 +37,12 @@ pub enum Message<'a> {
     Completion {
         /// The id of the call or stream.
         invocation_id: Cow<'a, str>,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome<'a>,
     },
-    /// Type 4: calls a method that answers with a stream.
+    /// Type 4: calls a streaming method.
     StreamInvocation {
-        /// Names the stream.
+        /// The stream's id.
         invocation_id: Cow<'a, str>,
         /// The method.
         target: Cow<'a, str>,
@@ -56,28 +56,28 @@ pub enum Message<'a> {
         /// The stream's id.
         invocation_id: Cow<'a, str>,
     },
-    /// Type 6: shows that the connection is alive; has no answer.
+    /// Type 6: keeps the connection alive; has no answer.
     Ping,
     /// Type 7: ends the connection.
     Close {
-        /// Why, if it was a fault.
+        /// The error, if it ended because of one.
         error: Option<Cow<'a, str>>,
-        /// Whether the client may reconnect by itself.
+        /// Whether the client may reconnect automatically.
         allow_reconnect: bool,
     },
-    /// Type 8: tells the newest message received (stateful reconnect).
+    /// Type 8: acknowledges the newest received message (stateful reconnect).
     Ack {
         /// The number of that message.
         sequence_id: u64,
     },
-    /// Type 9: tells the number of the next message (stateful reconnect).
+    /// Type 9: announces the number of the next message (stateful reconnect).
     Sequence {
-        /// The number of the first message that follows.
+        /// The number of the next message.
         sequence_id: u64,
     },
 }
 
-/// How a call or a stream ended.
+/// The outcome of a call or a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome<'a> {
     /// It ended without a result.
@@ -88,19 +88,19 @@ pub enum Outcome<'a> {
     Error(Cow<'a, str>),
 }
 
-/// What a well-formed frame turned out to be.
+/// The result of decoding a well-formed frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded<'a> {
-    /// A message to act on.
+    /// A message to handle.
     Message {
         /// The message.
         message: Message<'a>,
         /// Its headers; empty for types that have none.
         headers: Headers<'a>,
     },
-    /// A call whose arguments cannot be read. The call fails, the connection stays.
+    /// A call whose arguments cannot be read. The call fails, the connection continues.
     BindingFailure(BindingFailure<'a>),
-    /// A message of a type that this version of the protocol does not know; skip it.
+    /// A message of an unknown type; skip it.
     Ignored {
         /// The unknown type number.
         message_type: i64,
@@ -130,7 +130,7 @@ impl Message<'_> {
         self.message_type() <= 5
     }
 
-    /// Copies whatever is borrowed, so that the message can outlive its frame.
+    /// Copies borrowed data, so that the message can outlive its frame.
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {
         match self {
@@ -164,7 +164,7 @@ impl Message<'_> {
 }
 
 impl Outcome<'_> {
-    /// Copies whatever is borrowed.
+    /// Copies borrowed data.
     #[must_use]
     pub fn into_owned(self) -> Outcome<'static> {
         match self {

@@ -1,21 +1,21 @@
-//! The answers to `POST {hub}/negotiate`, which tell a client how to connect.
+//! The answers to `POST {hub}/negotiate`, from which a client learns how to connect.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Which form of the answer the client understands.
+/// The version of the answer that the client supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// The connection id alone, which is also the key to the connection.
+    /// Only the connection id, which also opens the connection.
     V0,
-    /// A public connection id, and a secret token as the key to the connection.
+    /// A public connection id, and a secret token that opens the connection.
     V1,
 }
 
-/// A `negotiateVersion` that cannot be answered. Answer 200 with [`Answer::Error`].
+/// An unsupported `negotiateVersion`. Answer 200 with [`Answer::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VersionError {
-    /// It is no whole number.
+    /// It is not a whole number.
     #[error("The client requested a non-integer protocol version.")]
     NotAnInteger,
     /// It is below the lowest version.
@@ -24,10 +24,9 @@ pub enum VersionError {
 }
 
 impl Version {
-    /// The version to answer when the query asks for `negotiate_version`.
+    /// The version to answer when the query has `negotiate_version`.
     ///
-    /// A client that names none knows version 0; one that asks for more than there is gets the
-    /// highest.
+    /// A client without one supports version 0; one that requests more than exists gets the highest.
     ///
     /// # Errors
     /// A [`VersionError`] whose text the client shows.
@@ -44,19 +43,19 @@ impl Version {
     }
 }
 
-/// A way to carry hub messages.
+/// A transport for hub messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// WebSocket.
     WebSockets,
-    /// Server-sent events, which carry text alone.
+    /// Server-sent events, which send only text.
     ServerSentEvents,
     /// Long polling.
     LongPolling,
 }
 
 impl Transport {
-    /// Every transport, the preferred one first.
+    /// Every transport, in order of preference.
     pub const ALL: [Self; 3] = [Self::WebSockets, Self::ServerSentEvents, Self::LongPolling];
 
     /// The name on the wire and in error texts; clients compare it exactly.
@@ -69,7 +68,7 @@ impl Transport {
         }
     }
 
-    /// Whether it carries bytes besides text.
+    /// Whether it can send bytes and not only text.
     #[must_use]
     pub fn carries_binary(self) -> bool {
         self != Self::ServerSentEvents
@@ -86,35 +85,34 @@ impl Transport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Body", try_from = "Body")]
 pub enum Answer {
-    /// A connection for a client that knows version 0.
+    /// A connection for a client that supports version 0.
     V0 {
-        /// Names the connection and opens it.
+        /// The connection's id, which opens it.
         connection_id: String,
-        /// What the client may use, the preferred one first; must not be empty.
+        /// The allowed transports, in order of preference; must not be empty.
         transports: Vec<Transport>,
     },
-    /// A connection for a client that knows version 1.
+    /// A connection for a client that supports version 1.
     V1 {
-        /// Names the connection; public.
+        /// The connection's public id.
         connection_id: String,
-        /// Opens the connection; secret, and safe in a URL without escapes.
+        /// Opens the connection; secret, and safe in a URL without escaping.
         connection_token: String,
-        /// What the client may use, the preferred one first; must not be empty.
+        /// The allowed transports, in order of preference; must not be empty.
         transports: Vec<Transport>,
         /// Whether a lost connection can be resumed. Only true if the client asked for it.
         use_stateful_reconnect: bool,
-        /// For how many seconds the credential is still good, where the client may bring another for the open
-        /// connection.
+        /// How many seconds the credential is still valid, if the client may renew it for the open connection.
         token_lifetime_seconds: Option<u64>,
     },
-    /// The client shall negotiate at another URL.
+    /// The client must negotiate at another URL.
     Redirect {
         /// The hub's URL there.
         url: String,
-        /// The bearer token to use there, in place of the client's own.
+        /// The bearer token for that URL, in place of the client's own.
         access_token: Option<String>,
     },
-    /// The client shall give up; it shows exactly this text.
+    /// The client must give up; it shows exactly this text.
     Error {
         /// The text.
         error: String,
@@ -168,7 +166,7 @@ impl From<Answer> for Body {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::V0 { connection_id, transports } => Self {
-                // Python's client fails without it, though it did not ask for a version.
+                // Python's client fails without it, though it did not request a version.
                 negotiate_version: Some(0),
                 connection_id: Some(connection_id),
                 available_transports: Some(available(&transports)),
@@ -202,7 +200,7 @@ fn available(transports: &[Transport]) -> Vec<AvailableTransport> {
         .collect()
 }
 
-/// An answer that is none of the known kinds.
+/// An answer of none of the known kinds.
 #[derive(Debug, Error)]
 #[error("the answer is no connection, no redirect and no error")]
 struct UnknownAnswer;

@@ -1,13 +1,13 @@
-//! How deep values may be nested.
+//! The limit for nested values.
 
 use crate::ProtocolError;
 
-/// How deep arrays and maps may be nested in one field of a message that is read.
+/// The largest nesting depth of arrays and maps in one field of a received message.
 ///
 /// A deeper message is refused, so that no input can exhaust the stack.
 pub const MAX_DEPTH: usize = 64;
 
-/// One level further down.
+/// One level deeper.
 pub(crate) fn deeper(depth: usize) -> Result<usize, ProtocolError> {
     if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(ProtocolError::TooDeep { limit: MAX_DEPTH }) }
 }

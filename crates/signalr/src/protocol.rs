@@ -5,7 +5,7 @@ use std::fmt;
 use crate::frame::{self, Frame};
 use crate::{Decoded, Message, ProtocolError, Value, json, messagepack};
 
-/// How a connection writes its hub messages; chosen by the client in its handshake.
+/// The encoding of a connection's hub messages; the client chooses it in its handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// `json`: text frames.
@@ -18,7 +18,7 @@ impl Protocol {
     /// Every protocol, for tables with one entry each.
     pub const ALL: [Self; 2] = [Self::Json, Self::MessagePack];
 
-    /// The protocol that a handshake names, in any case.
+    /// The protocol with this name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| name.eq_ignore_ascii_case(protocol.name()))
@@ -33,19 +33,19 @@ impl Protocol {
         }
     }
 
-    /// Whether it needs a transport that carries bytes, and binary WebSocket messages.
+    /// Whether it needs a transport for bytes, and binary WebSocket messages.
     #[must_use]
     pub fn is_binary(self) -> bool {
         self == Self::MessagePack
     }
 
-    /// Finds the first whole message in `buffer`; nothing if more bytes are needed.
+    /// Finds the first complete message in `buffer`; none if more bytes are needed.
     ///
-    /// `max_length` bounds one message without its framing, however many the buffer holds.
+    /// `max_length` limits one message without its framing, however many the buffer contains.
     ///
     /// # Errors
-    /// [`ProtocolError::TooLong`] as soon as the message is known to be too long, and
-    /// [`ProtocolError::LengthPrefix`] if its length is none.
+    /// [`ProtocolError::TooLong`] as soon as the message is known to be too long, and [`ProtocolError::LengthPrefix`]
+    /// if its length is invalid.
     pub fn split(self, buffer: &[u8], max_length: usize) -> Result<Option<Frame<'_>>, ProtocolError> {
         match self {
             Self::Json => frame::split_text(buffer, max_length),
@@ -53,7 +53,7 @@ impl Protocol {
         }
     }
 
-    /// Reads the message in the body of a frame.
+    /// Decodes the message in the body of a frame.
     ///
     /// # Errors
     /// A [`ProtocolError`] ends the connection.

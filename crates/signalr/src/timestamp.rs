@@ -2,26 +2,26 @@
 
 use std::fmt;
 
-/// The last nanosecond of a second. What is above is written as this.
+/// The last nanosecond of a second. Larger values are written as this.
 pub(crate) const MAX_NANOSECONDS: u32 = 999_999_999;
 
 pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
-/// What is shown of a moment.
+/// How a moment is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// All of it, as UTC.
+    /// Date and time, as UTC.
     Utc,
-    /// All of it, without saying where.
+    /// Date and time, without a zone.
     Local,
-    /// Its date.
+    /// Only its date.
     Date,
 }
 
-/// Shows a moment as ISO 8601.
+/// Formats a moment as ISO 8601.
 ///
-/// The fraction has 0, 3, 6 or 9 digits: three is the form that every JavaScript engine
-/// must read. Years beyond four digits take the sign and six digits of ECMAScript.
+/// The fraction has 0, 3, 6 or 9 digits: every JavaScript engine must read three. Years beyond four digits have
+/// ECMAScript's sign and six digits.
 pub(crate) struct Iso8601 {
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
@@ -60,9 +60,8 @@ impl fmt::Display for Iso8601 {
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Counts from 1 March of year 0 in cycles of 400 years, so that leap days fall at the end
-/// of a year and need no special case.
+/// Counts from 1 March of year 0 in cycles of 400 years, so that leap days are at the end of a year and need no special
+/// case.
 fn civil_date(days: i64) -> (i64, i64, i64) {
     const DAYS_TO_1970: i64 = 719_468;
     const DAYS_PER_CYCLE: i64 = 146_097;

@@ -1,4 +1,4 @@
-//! The values that arguments, items and results are made of.
+//! The values of arguments, items and results.
 
 mod convert;
 
@@ -6,11 +6,10 @@ use std::borrow::Cow;
 
 use crate::timestamp::{Form, Iso8601};
 
-/// A value in a form that both JSON and MessagePack can carry.
+/// A value that both JSON and MessagePack can express.
 ///
-/// A whole number that fits an `i64` is always read as [`Value::Int`];
-/// [`Value::UInt`] holds only what is above. JSON has no bytes and no timestamps: it
-/// carries them as base64 and as ISO 8601 text, and they are read back as text.
+/// A whole number that fits an `i64` is always decoded as [`Value::Int`]; [`Value::UInt`] is only for larger ones. JSON
+/// has no bytes and no timestamps: they become base64 and ISO 8601 text, and are decoded as text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
     /// Nothing.
@@ -22,7 +21,7 @@ pub enum Value<'a> {
     Int(i64),
     /// A whole number above `i64::MAX`.
     UInt(u64),
-    /// Any other number. JSON carries one that is not finite as null.
+    /// Any other number. In JSON one that is not finite becomes null.
     Float(f64),
     /// Text.
     String(Cow<'a, str>),
@@ -35,15 +34,15 @@ pub enum Value<'a> {
         /// Nanoseconds that follow them, below 1,000,000,000.
         nanoseconds: u32,
     },
-    /// What a clock shows somewhere, counted from 1970-01-01T00:00:00 there: ISO 8601 text without an offset in JSON.
-    /// MessagePack has moments alone, so it carries what the clock shows as if that were UTC.
+    /// A local clock's time, counted from 1970-01-01T00:00:00 there: ISO 8601 text without an offset in JSON.
+    /// MessagePack has only moments, so it contains the clock's time as if that were UTC.
     Local {
         /// Whole seconds, negative before 1970.
         seconds: i64,
         /// Nanoseconds that follow them, below 1,000,000,000.
         nanoseconds: u32,
     },
-    /// A day, counted from 1970-01-01: ISO 8601 text in JSON, the midnight of UTC that it begins with in MessagePack.
+    /// A day, counted from 1970-01-01: ISO 8601 text in JSON, its midnight in UTC in MessagePack.
     Date {
         /// Whole days, negative before 1970.
         days: i64,
@@ -73,7 +72,7 @@ impl<'a> Value<'a> {
         Self::Timestamp { seconds: millis.div_euclid(1000), nanoseconds }
     }
 
-    /// The ISO 8601 text that JSON has for a moment, a date or what a clock shows; nothing for any other value.
+    /// The ISO 8601 text of a moment, a date or a local time; none for any other value.
     #[must_use]
     pub fn iso_text(&self) -> Option<String> {
         Some(match *self {
@@ -84,7 +83,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Copies whatever is borrowed, so that the value can outlive its frame.
+    /// Copies borrowed data, so that the value can outlive its frame.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -187,7 +186,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value of that name, if it is a map that has one; the last, if it has several.
+    /// The value with that key, if it is a map that has one; the last, if it has several.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.as_map()?.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)

@@ -1,4 +1,4 @@
-//! What holds for every message: it is read back as it was written, however it is cut.
+//! Properties of every message: it decodes as it was encoded, however its bytes are cut.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ fn filled_text() -> impl Strategy<Value = Cow<'static, str>> {
     vec(any::<char>(), 1..12).prop_map(|chars| Cow::Owned(chars.into_iter().collect()))
 }
 
-/// Values that both protocols carry as they are.
+/// Values that both protocols preserve.
 fn shared_leaf() -> BoxedStrategy<Value<'static>> {
     prop_oneof![
         Just(Value::Null),
@@ -32,7 +32,7 @@ fn shared_leaf() -> BoxedStrategy<Value<'static>> {
     .boxed()
 }
 
-/// Values that MessagePack alone carries as they are.
+/// Values that only MessagePack preserves.
 fn binary_leaf() -> BoxedStrategy<Value<'static>> {
     prop_oneof![
         4 => shared_leaf(),
@@ -83,7 +83,7 @@ fn encoded(protocol: Protocol, messages: &[Message<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// Takes every whole message from the start of the buffer.
+/// Consumes every complete message from the start of the buffer.
 fn drain(protocol: Protocol, buffer: &mut Vec<u8>) -> Vec<Message<'static>> {
     let mut messages = Vec::new();
     while let Some(frame) = protocol.split(buffer, LIMIT).unwrap() {
@@ -99,7 +99,7 @@ fn drain(protocol: Protocol, buffer: &mut Vec<u8>) -> Vec<Message<'static>> {
     messages
 }
 
-/// Hands the bytes over in pieces; every cut is a share of the whole.
+/// Passes the bytes in pieces; every cut is a fraction of the whole.
 fn in_pieces(protocol: Protocol, bytes: &[u8], cuts: &[f64]) -> Vec<Message<'static>> {
     let mut ends: Vec<usize> = cuts.iter().map(|cut| (cut * bytes.len() as f64) as usize).collect();
     ends.push(bytes.len());

@@ -1,4 +1,4 @@
-//! Hostile bytes: no input panics, and none makes more memory than its length allows.
+//! Hostile bytes: no input panics, and none allocates more memory than its length allows.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -12,8 +12,8 @@ use fanfare_signalr::{Decoded, Message, Outcome, Protocol, ProtocolError, Value}
 
 const LIMIT: usize = 32 * 1024;
 
-/// Heap bytes that one byte of input may cost. The worst is an empty array in an array: two
-/// bytes of JSON for a vector of four values.
+/// The largest number of heap bytes per byte of input. The worst is an empty array in an array: two bytes of JSON for a
+/// vector of four values.
 const HEAP_PER_BYTE: usize = 72;
 
 /// A small generator of pseudo-random numbers (xorshift), the same on every run.
@@ -88,7 +88,7 @@ fn decode(protocol: Protocol, body: &[u8]) -> Result<Decoded<'_>, ProtocolError>
     decoded
 }
 
-/// Reads like a connection does, until the bytes end or break the protocol.
+/// Decodes like a connection does, until the bytes end or break the protocol.
 fn read_all(protocol: Protocol, mut bytes: &[u8]) {
     while let Ok(Some(frame)) = protocol.split(bytes, LIMIT) {
         assert!(frame.consumed > 0 && frame.body.len() <= LIMIT);
@@ -109,7 +109,7 @@ fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Bytes that mean much in either protocol.
+/// Bytes with special meanings in either protocol.
 const TELLING: &[u8] = b"\"\\{}[]:,0-eu\x1e\x00\x80\x90\x91\xc0\xc1\xc6\xc9\xd6\xd7\xdb\xdd\xdf\xff";
 
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
@@ -163,8 +163,7 @@ fn random_bytes_do_no_harm() {
     }
 }
 
-/// JSON that the reader refuses is JSON that `serde_json` refuses, and the other way round;
-/// but for half a surrogate pair, which is read here.
+/// The parser refuses the same JSON as `serde_json`, except for half a surrogate pair, which it accepts.
 #[test]
 fn mutated_json_is_judged_as_serde_json_does() {
     let mut random = Random(0xd1b5_4a32_d192_ed03);

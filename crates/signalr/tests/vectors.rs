@@ -1,4 +1,4 @@
-//! Every published vector of the hub protocol, read and written.
+//! Every published vector of the hub protocol, decoded and encoded.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -37,14 +37,14 @@ fn protocol(vector: &Json) -> Protocol {
     Protocol::from_name(text(vector, "protocol")).unwrap()
 }
 
-/// Reads the one message that the bytes hold.
+/// Decodes the one message in the bytes.
 fn read(protocol: Protocol, bytes: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let frame = protocol.split(bytes, LIMIT)?.expect("a whole message");
     assert_eq!(frame.consumed, bytes.len());
     protocol.decode(frame.body)
 }
 
-/// The value that a vector describes; maps in the order of their names.
+/// The value that a vector describes, with maps sorted by key.
 fn described(json: &Json) -> Value<'_> {
     if let Some(seconds) = json["$timestamp"].as_i64() {
         return Value::Timestamp { seconds, nanoseconds: 0 };
@@ -61,7 +61,7 @@ fn described(json: &Json) -> Value<'_> {
     }
 }
 
-/// The value with its maps in the order of their names.
+/// The value with its maps sorted by key.
 fn sorted(value: Value<'_>) -> Value<'_> {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
@@ -165,7 +165,7 @@ fn valid_messages_are_written_as_described() {
         };
         let mut written = Vec::new();
         protocol.encode(&message, &mut written);
-        // Headers are never written; everything else is, to the byte.
+        // Headers are never written; everything else is identical to the byte.
         if headers.is_empty() {
             assert_eq!(written, bytes, "{vector}");
             exact += 1;

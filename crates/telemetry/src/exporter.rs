@@ -1,4 +1,4 @@
-//! Ways out to a collector: for spans, which all have ids whether or not one is named, and for log lines.
+//! Exporters to a collector: for spans, which have ids with or without a collector, and for log lines.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use crate::error::TelemetryError;
 use crate::settings::Settings;
 use crate::standard::{Export, Traces};
 
-/// What all that a process says has in common: its service, the instance of that, and what the environment adds.
+/// The attributes of everything that a process exports: its service, the service's instance, and those from the
+/// environment.
 pub(crate) fn resource(settings: &Settings) -> Resource {
     let standard = &settings.standard;
     let service = standard.service.clone().unwrap_or_else(|| settings.service.to_owned());
@@ -21,21 +22,22 @@ pub(crate) fn resource(settings: &Settings) -> Resource {
     if standard.names_instance {
         return resource.build();
     }
-    // Without it the metrics of two nodes would be one. A process has the number 1 in each container, whose host has a name.
+    // Without it the metrics of two nodes would be mixed. In each container the process id is 1, but the host has a
+    // name.
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let instance = format!("{}-{}", host.trim(), std::process::id());
     resource.with_attribute(opentelemetry::KeyValue::new("service.instance.id", instance)).build()
 }
 
-/// A tracer provider that posts spans in batches to where the environment says, or keeps them to itself.
+/// A tracer provider that posts spans in batches to the configured collector, or does not export them.
 pub(crate) fn tracer_provider(
     resource: Resource,
     traces: Option<&Traces>,
 ) -> Result<SdkTracerProvider, TelemetryError> {
     let provider = SdkTracerProvider::builder().with_resource(resource);
     let Some(Traces { export, sampler }) = traces else {
-        // Nothing reads the spans, so they record nothing: a span costs its ids. One that continues a sampled trace
-        // stays sampled, or the services behind this one would drop the rest of that trace.
+        // No exporter reads the spans, so they record nothing: a span only costs its ids. A span that continues a
+        // sampled trace stays sampled; otherwise the services after this one would drop the rest of that trace.
         return Ok(provider.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
     };
     let mut exporter = SpanExporter::builder().with_http();
@@ -44,12 +46,12 @@ pub(crate) fn tracer_provider(
     }
     let exporter = exporter.with_endpoint(&export.url).with_protocol(Protocol::HttpBinary).with_timeout(export.timeout);
     let exporter = exporter.build().map_err(|error| fault(export, &error))?;
-    // The batch exporter has a thread of its own and a bounded queue (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans); what does
-    // not fit is dropped and counted there. It reads headers and compression from the environment by itself.
+    // The batch exporter has a thread of its own and a bounded queue (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans); excess
+    // spans are dropped and counted there. It reads headers and compression from the environment itself.
     Ok(provider.with_sampler(sampler.clone()).with_batch_exporter(exporter).build())
 }
 
-/// A logger provider that posts log lines in batches: as bounded as that of spans (OTEL_BLRP_MAX_QUEUE_SIZE).
+/// A logger provider that posts log lines in batches, bounded like that of spans (OTEL_BLRP_MAX_QUEUE_SIZE).
 pub(crate) fn logger_provider(resource: Resource, export: &Export) -> Result<SdkLoggerProvider, TelemetryError> {
     let mut exporter = LogExporter::builder().with_http();
     if let Some(client) = client(export)? {
@@ -60,7 +62,7 @@ pub(crate) fn logger_provider(resource: Resource, export: &Export) -> Result<Sdk
     Ok(SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
 }
 
-/// A client with the certificates that are asked for; none where the exporter's own will do.
+/// A client with the configured certificates; none if the exporter's default client is enough.
 fn client(export: &Export) -> Result<Option<Client>, TelemetryError> {
     if !(export.url.starts_with("http://") || export.url.starts_with("https://")) {
         return Err(fault(export, &"it does not begin with http:// or https://"));
@@ -69,7 +71,7 @@ fn client(export: &Export) -> Result<Option<Client>, TelemetryError> {
     if is_plain { Ok(None) } else { own_client(export).map(Some) }
 }
 
-/// A client that posts where, and as, the environment says.
+/// A client that posts as the environment configures.
 pub(crate) fn own_client(export: &Export) -> Result<Client, TelemetryError> {
     let mut client = Client::builder().timeout(export.timeout);
     if let Some(path) = &export.certificate {
@@ -86,7 +88,7 @@ pub(crate) fn own_client(export: &Export) -> Result<Client, TelemetryError> {
         pem.extend(read(certificate).map_err(|reason| fault(export, &reason))?);
         client = client.identity(Identity::from_pem(&pem).map_err(|error| unusable(export, certificate, &error))?);
     }
-    // A blocking client has a runtime of its own, which cannot be made on a thread that has one.
+    // A blocking client has a runtime of its own, which cannot be created on a thread that has one.
     let made = std::thread::spawn(move || client.build()).join();
     match made {
         Ok(client) => client.map_err(|error| fault(export, &error)),

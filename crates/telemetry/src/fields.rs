@@ -7,11 +7,11 @@
 //! tracing::info!({ fields::EVENT_TYPE } = "license.FlagToggled", "event routed");
 //! ```
 //!
-//! Orgs and users appear as ids only; payloads and tokens have no field here because they are never written.
+//! Orgs and users appear only as ids; payloads and tokens have no field here because they are never logged.
 
-/// The node's name in its configuration.
+/// The node's name, from its configuration.
 pub const NODE: &str = "node";
-/// The address a listener is bound to, or a peer is reached at.
+/// The address of a listener or of a peer.
 pub const ADDRESS: &str = "address";
 /// The hub's path.
 pub const HUB: &str = "hub";
@@ -33,21 +33,21 @@ pub const GROUP: &str = "group";
 pub const ISSUER: &str = "issuer";
 /// The id of the key that signed a token.
 pub const KEY_ID: &str = "key_id";
-/// The id of an event, as its source gave it.
+/// The id of an event, from its source.
 pub const EVENT_ID: &str = "event_id";
 /// The type of an event.
 pub const EVENT_TYPE: &str = "event_type";
 /// The source of an event.
 pub const EVENT_SOURCE: &str = "event_source";
-/// The version of the schema that an event was written with.
+/// The schema version of an event.
 pub const EVENT_VERSION: &str = "event_version";
 /// The route's declared name.
 pub const ROUTE: &str = "route";
 /// The notification's id.
 pub const NOTIFICATION: &str = "notification";
-/// The target (client method) of a notification.
+/// The notification's target (client method).
 pub const TARGET_METHOD: &str = "target_method";
-/// The hub method that a client called.
+/// The called hub method.
 pub const METHOD: &str = "method";
 /// The broker in use: embedded, nats or kafka.
 pub const BROKER: &str = "broker";
@@ -57,11 +57,11 @@ pub const STREAM: &str = "stream";
 pub const PARTITION: &str = "partition";
 /// The offset within a partition.
 pub const OFFSET: &str = "offset";
-/// How far a reader is behind the newest record, in seconds.
+/// A reader's lag behind the newest record, in seconds.
 pub const LAG_SECONDS: &str = "lag_seconds";
-/// Why something was refused, closed or dropped: one of a fixed set of words.
+/// The reason for a refusal, a close or a drop: one of a fixed set of words.
 pub const REASON: &str = "reason";
-/// How something ended: one of a fixed set of words.
+/// The outcome: one of a fixed set of words.
 pub const OUTCOME: &str = "outcome";
 /// An error's text, with its causes.
 pub const ERROR: &str = "error";
@@ -71,13 +71,13 @@ pub const HTTP_METHOD: &str = "http_method";
 pub const HTTP_PATH: &str = "http_path";
 /// The status of an HTTP response.
 pub const HTTP_STATUS: &str = "http_status";
-/// How long something took, in milliseconds.
+/// The duration, in milliseconds.
 pub const DURATION_MS: &str = "duration_ms";
-/// How many.
+/// A count.
 pub const COUNT: &str = "count";
-/// How many bytes.
+/// A number of bytes.
 pub const BYTES: &str = "bytes";
-/// Which attempt this was, from 1.
+/// The number of the attempt, from 1.
 pub const ATTEMPT: &str = "attempt";
 /// A file's path.
 pub const FILE: &str = "file";
@@ -87,7 +87,7 @@ pub const LINE: &str = "line";
 pub const JOB: &str = "job";
 /// The name of a feature flag.
 pub const FLAG: &str = "flag";
-/// What a client calls its request by: the `x-correlation-id` of the request that opened a connection.
+/// The client's own id of its request: the `x-correlation-id` of the request that opened a connection.
 pub const CORRELATION_ID: &str = "correlation_id";
-/// The W3C trace id; log lines written inside a span carry it without being asked to.
+/// The W3C trace id; log lines within a span have it automatically.
 pub const TRACE_ID: &str = "trace_id";

@@ -1,9 +1,9 @@
 //! Logs, traces and metrics of every Fanfare process.
 //!
 //! A process calls [`init`] once and keeps the [`Guard`] until it ends. Every span then has a W3C trace id, with or
-//! without a collector: [`traceparent`] reads the one of the current span, [`follow`] makes a span the child of one
-//! that began in another process. Spans leave the process only where the variables of the OpenTelemetry
-//! standard say so, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+//! without a collector: [`traceparent`] returns that of the current span, [`follow`] makes a span the child of one from
+//! another process. Spans are exported only if the variables of the OpenTelemetry standard ask for it, such as
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`.
 //!
 //! Names of log and span fields are in [`fields`], names of metrics in [`metrics::names`].
 

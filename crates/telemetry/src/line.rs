@@ -1,4 +1,4 @@
-//! Log lines that carry the trace id of the span they were written in.
+//! Log lines with the trace id of their span.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::propagation::trace_id;
 
-/// Adds ` trace_id=…` to the end of a line for people.
+/// Adds ` trace_id=…` to the end of a pretty line.
 pub(crate) struct PrettyLine<F>(pub(crate) F);
 
 /// Adds `service` and `trace_id` to the front of a JSON line.

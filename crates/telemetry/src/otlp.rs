@@ -1,4 +1,4 @@
-//! Metrics in the form of OTLP; pure. One registry is the source of both forms, so both say the same.
+//! Metrics in the OTLP format; pure. Both formats come from one registry, so they agree.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,16 +13,16 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::metrics::families::{Family, Kind, Sample, families};
 
-/// When something was counted, in nanoseconds since the epoch.
+/// The period of a count, in nanoseconds since the epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    /// Since when.
+    /// Its start.
     pub(crate) from: u64,
-    /// Up to when.
+    /// Its end.
     pub(crate) to: u64,
 }
 
-/// What is posted of a metrics text. Counts go on from the start of the process.
+/// The request for a metrics text. Counts are cumulative since the start of the process.
 pub(crate) fn request(text: &str, resource: &opentelemetry_sdk::Resource, span: Span) -> ExportMetricsServiceRequest {
     let metrics = families(text).into_iter().filter(|family| !family.samples.is_empty());
     let scope = ScopeMetrics {
@@ -57,7 +57,7 @@ fn metric(family: &Family<'_>, span: Span) -> Metric {
     Metric {
         name: family.name.to_owned(),
         description: family.help.to_owned(),
-        // As OTLP writes it, in UCUM.
+        // OTLP writes units in UCUM.
         unit: if family.name.ends_with("_seconds") {
             "s"
         } else if family.name.ends_with("_bytes") {
@@ -81,8 +81,8 @@ fn point(sample: &Sample<'_>, span: Span) -> NumberDataPoint {
     }
 }
 
-/// One point for each set of labels. The buckets of the text count all that is below their end, those of OTLP what is in
-/// them alone, and the last has no end.
+/// One point for each label set. The text's buckets are cumulative; those of OTLP contain only their own counts, and
+/// the last has no upper bound.
 fn histograms(samples: &[Sample<'_>], span: Span) -> Vec<HistogramDataPoint> {
     let mut points: BTreeMap<Vec<(&str, &str)>, HistogramDataPoint> = BTreeMap::new();
     for sample in samples {

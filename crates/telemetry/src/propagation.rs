@@ -1,4 +1,4 @@
-//! Trace ids that cross processes, in the form of the W3C `traceparent` header.
+//! Trace ids across processes, in the form of the W3C `traceparent` header.
 
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -10,33 +10,33 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 /// The header's length in version 00; later versions may add a little.
 const LONGEST_TRACEPARENT: usize = 256;
 
-/// The W3C `traceparent` of the span that is entered now, or `None` outside any span.
+/// The W3C `traceparent` of the current span; `None` outside any span.
 pub fn traceparent() -> Option<String> {
     with_current(|span| {
         format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags() & TraceFlags::SAMPLED)
     })
 }
 
-/// The same if the span is sampled: whoever collects spans gets it, so others may be its children.
+/// The same if the span is sampled: it is exported, so others may be its children.
 pub fn sampled_traceparent() -> Option<String> {
     let is_sampled = with_current(|span| span.trace_flags().is_sampled()).unwrap_or_default();
     is_sampled.then(traceparent).flatten()
 }
 
-/// The trace id of the span that is entered now, or `None` outside any span.
+/// The trace id of the current span; `None` outside any span.
 pub fn trace_id() -> Option<String> {
     with_current(|span| span.trace_id().to_string())
 }
 
-/// Makes `span` the child of the span that `traceparent` names, so that both belong to one trace.
+/// Makes `span` the child of the span in `traceparent`, so that both belong to one trace.
 ///
-/// Call it before the span is entered: a span that has begun keeps its own trace and gets a link instead. Text that is
-/// no traceparent changes nothing, since a header from elsewhere must never fail an event.
+/// Call it before the span is entered: a span that has started keeps its own trace and gets a link instead. An invalid
+/// traceparent changes nothing, because a header from elsewhere must never fail an event.
 pub fn follow(span: &Span, traceparent: &str) {
     if traceparent.len() > LONGEST_TRACEPARENT {
         return;
     }
-    // An empty context instead of the current one: what the header says is all there is to know.
+    // An empty context instead of the current one: the header alone decides.
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Header(traceparent));
     let remote = parent.span().span_context().clone();
     if !remote.is_valid() {
@@ -55,7 +55,7 @@ fn with_current<T>(read: impl FnOnce(&SpanContext) -> T) -> Option<T> {
     })
 }
 
-/// A carrier that holds one `traceparent` header and nothing else.
+/// A carrier with one `traceparent` header and nothing else.
 struct Header<'a>(&'a str);
 
 impl Extractor for Header<'_> {

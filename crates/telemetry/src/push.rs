@@ -1,4 +1,4 @@
-//! Posts metrics to a collector, again and again.
+//! Posts metrics to a collector periodically.
 
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -19,11 +19,11 @@ use crate::standard::{Export, Metrics};
 /// How long the last post may take when the process ends.
 const LAST: Duration = Duration::from_secs(5);
 
-/// A thread that posts. A collector that does not answer costs that thread its time and nobody else; what could not be
-/// posted is in the next post, as counts go on.
+/// A thread that posts. A collector that does not answer delays only that thread. Counts are cumulative, so the next
+/// post contains what a failed one did.
 #[derive(Debug)]
 pub(crate) struct Push {
-    /// Ends the thread once it is dropped.
+    /// Ends the thread on drop.
     end: Option<Sender<()>>,
     /// Ends with the thread.
     ended: Receiver<()>,
@@ -48,7 +48,7 @@ impl Push {
                 let body = request(&read(), &resource, Span { from, to: now() }).encode_to_vec();
                 let sent = post.send(body);
                 let was_away = std::mem::replace(&mut is_away, sent.is_err());
-                // Told once, and once more when it is over.
+                // Logged once, and once more when it is over.
                 match sent {
                     Ok(()) if was_away => tracing::info!(url = post.export.url, "metrics are posted again"),
                     Err(reason) if !was_away => {
@@ -72,12 +72,12 @@ impl Push {
 impl Drop for Push {
     fn drop(&mut self) {
         drop(self.end.take());
-        // Its collector may hang, which must not keep the process.
+        // Its collector may hang, which must not keep the process alive.
         let _ = self.ended.recv_timeout(LAST);
     }
 }
 
-/// Where a post goes, and how.
+/// The target of a post.
 struct Post {
     client: Client,
     headers: HeaderMap,
@@ -99,7 +99,7 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// What is said of each post.
+/// The attributes of each post.
 fn headers(export: &Export) -> Result<HeaderMap, TelemetryError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &export.headers {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Holds a secret and shows `[redacted]` wherever it is formatted.
+/// Contains a secret and formats as `[redacted]`.
 ///
-/// Formatting is how values reach logs, spans and error texts; [`Redacted::expose`] is the one way to the value and
-/// easy to find in a review.
+/// Values reach logs, spans and error texts through formatting. [`Redacted::expose`] is the only access to the value
+/// and easy to find in a review.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Redacted<T>(T);
 
@@ -20,7 +20,7 @@ impl<T> Redacted<T> {
         &self.0
     }
 
-    /// Gives the secret back.
+    /// Returns the secret.
     pub fn into_inner(self) -> T {
         self.0
     }

@@ -1,15 +1,15 @@
-//! What decides how a process logs and where its spans go.
+//! Settings for a process's logs and the export of its spans.
 
 use crate::error::TelemetryError;
 use crate::standard::Standard;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// One line a person reads, coloured on a terminal.
+    /// One line for people, coloured on a terminal.
     #[default]
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -25,29 +25,29 @@ impl std::str::FromStr for LogFormat {
     }
 }
 
-/// The filter in force when `FANFARE_LOG` is not set.
+/// The filter if `FANFARE_LOG` is not set.
 pub(crate) const DEFAULT_FILTER: &str = "info";
 
-/// Everything that [`init`](crate::init) needs to know; tests build it without an environment.
+/// The settings for [`init`](crate::init); tests build them without an environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The service's name in lines and spans.
     pub(crate) service: &'static str,
-    /// How lines are written.
+    /// The format of lines.
     pub(crate) format: LogFormat,
-    /// Which lines are written.
+    /// The filter of lines.
     pub(crate) filter: String,
     /// Whether lines are coloured.
     pub(crate) colour: bool,
-    /// What the variables of OpenTelemetry ask for.
+    /// The settings from OpenTelemetry's variables.
     pub(crate) standard: Standard,
 }
 
 impl Settings {
-    /// Reads the variables that OpenTelemetry and Fanfare define for operators.
+    /// Reads OpenTelemetry's and Fanfare's variables for operators.
     ///
     /// # Errors
-    /// [`TelemetryError::Variable`] if one of them asks for what is not there.
+    /// [`TelemetryError::Variable`] if one of them requests an unsupported feature.
     pub(crate) fn from_env(service: &'static str, format: LogFormat) -> Result<Self, TelemetryError> {
         // Telemetry is set up before a service has read its own configuration, and the OTEL_ variables are the
         // standard's own; this is the one library that reads the environment.

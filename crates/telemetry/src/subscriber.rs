@@ -1,4 +1,4 @@
-//! The process-wide subscriber: one layer for log lines, one for traces, and one for lines that a collector is sent.
+//! The process-wide subscriber: one layer for log lines, one for traces, and one for exported log lines.
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
@@ -22,9 +22,9 @@ use crate::standard::{Metrics, Standard};
 /// Sets up logs and traces for this process; lines go to standard error.
 ///
 /// `FANFARE_LOG` filters the lines (a level, or levels by module; `info` if it is not set).
-/// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector that spans are posted to as protobuf over HTTP; without it spans
-/// have ids and go nowhere; the standard's other variables say how, and whether log lines and metrics go there as well. Keep the
-/// guard until the process ends, or the last of them are lost.
+/// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector to which spans are posted as protobuf over HTTP; without it spans
+/// have ids but are not exported. The standard's other variables configure details, and whether log lines and metrics
+/// are exported as well. Keep the guard until the process ends, or the last of them are lost.
 pub fn init(service: &'static str, format: LogFormat) -> Result<Guard, TelemetryError> {
     let settings = Settings::from_env(service, format)?;
     let (subscriber, guard) = build(&settings, std::io::stderr)?;
@@ -35,22 +35,22 @@ pub fn init(service: &'static str, format: LogFormat) -> Result<Guard, Telemetry
     Ok(guard)
 }
 
-/// Ends the exporters: what waits in their queues is sent when it is dropped.
+/// Ends the exporters: on drop, they send what waits in their queues.
 #[derive(Debug)]
 #[must_use = "dropping the guard at once would end the export of spans"]
 pub struct Guard {
     tracers: SdkTracerProvider,
     loggers: Option<SdkLoggerProvider>,
-    /// Where metrics go and as whose, until somebody has some.
+    /// The export of metrics, until there are metrics to export.
     metrics: Option<(Metrics, Resource)>,
     push: Option<Push>,
 }
 
 impl Guard {
-    /// Posts metrics to where the environment says, if it says so; `read` is [`crate::metrics::encode`] of them.
+    /// Posts metrics to the collector if the environment configures it; `read` is [`crate::metrics::encode`] of them.
     ///
     /// # Errors
-    /// [`TelemetryError::Exporter`] if that cannot be done.
+    /// [`TelemetryError::Exporter`] if the exporter cannot be created.
     pub fn push_metrics(&mut self, read: impl Fn() -> String + Send + 'static) -> Result<(), TelemetryError> {
         if let Some((metrics, resource)) = self.metrics.take() {
             self.push = Some(Push::start(metrics, &resource, read)?);
@@ -58,7 +58,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Sends what waits and ends the exporters; blocks the thread for at most 5 seconds for each.
+    /// Sends pending data and ends the exporters; blocks the thread for at most 5 seconds for each.
     pub fn shutdown(self) {
         drop(self);
     }
@@ -66,8 +66,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // A collector that cannot be reached is reported by the exporter itself; at the end of the process there is
-        // nobody left to act on it.
+        // The exporter itself reports a collector that cannot be reached; at the end of the process no code is left to
+        // react to it.
         drop(self.push.take());
         let _ = self.tracers.shutdown();
         if let Some(loggers) = &self.loggers {
@@ -76,7 +76,7 @@ impl Drop for Guard {
     }
 }
 
-/// The subscriber and its guard, without making them the process's own.
+/// The subscriber and its guard, without installing them for the process.
 pub(crate) fn build<W>(settings: &Settings, writer: W) -> Result<(impl Subscriber + use<W>, Guard), TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -86,7 +86,7 @@ where
     let resource = exporter::resource(settings);
     let tracers = exporter::tracer_provider(resource.clone(), traces.as_ref())?;
     let loggers = logs.as_ref().map(|export| exporter::logger_provider(resource.clone(), export)).transpose()?;
-    // Traces have a filter of their own: a quieter log must not cut the trace that an event carries on.
+    // Traces have a separate filter: a quieter log must not cut the trace that an event continues.
     let traced = tracing_opentelemetry::layer()
         .with_tracer(tracers.tracer("fanfare"))
         .with_location(false)
@@ -111,15 +111,15 @@ fn filter_of_lines(settings: &Settings) -> Result<EnvFilter, TelemetryError> {
     filter.map_err(|error| TelemetryError::Filter { value: settings.filter.clone(), reason: error.to_string() })
 }
 
-/// Lines that posting may write are not posted: each would be followed by another.
+/// Lines that posting itself may write are not posted: each would cause another.
 fn is_posted(metadata: &Metadata<'_>) -> bool {
     let of = ["opentelemetry", "hyper", "reqwest", "rustls", "h2"];
     !of.iter().any(|prefix| metadata.target().starts_with(prefix))
 }
 
-/// Spans down to `info`, and what went wrong inside them.
+/// Spans down to `info`, and the errors within them.
 ///
-/// Libraries make their spans at `debug` and below; the HTTP client that posts spans is one of them.
+/// Libraries create their spans at `debug` and below; the HTTP client that posts spans is one of them.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
     let lowest = if metadata.is_span() { Level::INFO } else { Level::WARN };
     *metadata.level() <= lowest

@@ -1,4 +1,4 @@
-//! The subscriber as a service sees it, on one thread and with its lines in memory.
+//! The subscriber as a service uses it, on one thread and with its lines in memory.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use crate::standard::{Standard, Traces};
 use crate::subscriber::build;
 use crate::{TelemetryError, fields, follow, trace_id, traceparent};
 
-/// A trace as another service would have begun it.
+/// A trace that another service would have started.
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const REMOTE_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -52,7 +52,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Runs `body` under a subscriber of its own and returns what it logged.
+/// Runs `body` under a subscriber of its own and returns its log output.
 fn logged(settings: &Settings, body: impl FnOnce()) -> String {
     let lines = Lines::default();
     let (subscriber, _guard) = build(settings, lines.clone()).unwrap();

@@ -1,6 +1,6 @@
 //! `init` as a process calls it: its environment, its exporter and its second call.
 //!
-//! The environment belongs to a whole process, so each case runs in a child: this test binary again, told to run one
+//! The environment belongs to a whole process, so each case runs in a child process: this test binary again, with one
 //! of the ignored tests below.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,7 +27,7 @@ fn child(case: &str, environment: &[(&str, &str)]) -> Output {
     for (name, _) in std::env::vars().filter(|(name, _)| name == "FANFARE_LOG" || name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
-    // The collector of the test is on this machine; a proxy between would not find it.
+    // The collector of the test is on this machine; a proxy in between would not find it.
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         command.env_remove(name);
     }
@@ -103,7 +103,7 @@ fn spans_are_posted_to_the_collector_as_protobuf() {
     assert!(contains(&post.body, &unhex(&header[..32])), "the posted span has the trace id of the traceparent");
 }
 
-/// A collector that answers and tells what it was posted.
+/// A collector that answers and passes on what it receives.
 fn collector() -> (String, mpsc::Receiver<Post>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -193,7 +193,7 @@ fn metrics_and_log_lines_are_posted_where_the_environment_asks_for_it() {
 
 #[test]
 fn metrics_of_a_collector_that_hangs_end_with_the_process() {
-    // It takes connections, and never answers.
+    // It accepts connections, and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
     let environment = [
@@ -214,7 +214,7 @@ fn metrics_of_a_collector_that_hangs_end_with_the_process() {
     assert!(begun.elapsed() < Duration::from_secs(100), "it waits for 5 seconds: {:?}", begun.elapsed());
 }
 
-/// Certificates of an authority that nobody else knows: its own, a server's and a client's, each with its key.
+/// Certificates of a private authority: its own, a server's and a client's, each with its key.
 struct Certificates {
     ca: String,
     server: (String, KeyPair),
@@ -238,7 +238,7 @@ impl Certificates {
         Self { ca: authority.pem(), server, client }
     }
 
-    /// What a server needs that wants to know its clients.
+    /// The configuration of a server that requires client certificates.
     fn server(&self) -> Arc<ServerConfig> {
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
         let mut roots = RootCertStore::empty();
@@ -260,7 +260,7 @@ fn the_environment_names_the_certificates_of_the_collector_and_for_it() {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
-            // Whoever does not know the authority, or is not known, breaks off.
+            // A client that does not trust the authority, or is not trusted, disconnects.
             if let Some(post) = answer(StreamOwned::new(session, stream.expect("a connection"))) {
                 tell.send(post).expect("the test goes on");
             }
@@ -338,7 +338,7 @@ struct Post {
     body: Vec<u8>,
 }
 
-/// Takes a post and answers it; nothing if the client breaks off.
+/// Receives a post and answers it; nothing if the client disconnects.
 fn answer(stream: impl Read + Write) -> Option<Post> {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();

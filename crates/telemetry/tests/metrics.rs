@@ -1,4 +1,4 @@
-//! What `/metrics` shows.
+//! The content of `/metrics`.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ fn the_lag_is_reported_by_partition_and_beyond_the_limit_together() {
     assert_eq!(line(&text, lag), format!("{lag} 88"));
 }
 
-/// A metric with labels is shown from its first value on, so each is given one.
+/// A metric with labels is exposed once it has a value, so each gets one.
 fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.connection_opened("/hubs/notifications", "websocket");
     fanout.connection_closed("/hubs/notifications", "websocket", "client", Duration::from_secs(7));
@@ -141,7 +141,7 @@ fn every_name_is_registered_and_has_our_prefix() {
     let mut registered: Vec<_> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     registered.sort_unstable();
-    // Those of the process have the names that all programs give them.
+    // Process metrics have the names that all programs use.
     let of_process: Vec<_> = registered.extract_if(.., |name| name.starts_with("process_")).collect();
     assert_eq!(
         of_process,

@@ -1,4 +1,4 @@
-//! The algorithms that sign tokens: every one of JOSE that is not symmetric.
+//! The algorithms for signing tokens: all of JOSE that are not symmetric.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
 };
 
-/// A way to sign.
+/// A signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Algorithm {
     Rs256,
@@ -34,16 +34,16 @@ const NAMES: [(&str, Algorithm); 11] = [
     ("ES384", Es384),
     ("ES512", Es512),
     ("EdDSA", EdDsa),
-    // The name that RFC 9864 gives to EdDSA with this curve.
+    // RFC 9864's name for EdDSA with this curve.
     ("Ed25519", EdDsa),
 ];
 
-/// What an RSA key may be used with, unless it says.
+/// The algorithms of an RSA key that does not name one.
 pub(crate) const OF_RSA: [Algorithm; 6] = [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512];
 
 impl Algorithm {
-    /// The algorithm of a name in a header or a key. A symmetric one has none here: whoever knows a public key could
-    /// sign with it.
+    /// The algorithm of a name in a header or a key. Symmetric ones have none here: with them anybody who knows a
+    /// public key could sign.
     pub(crate) fn find(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     }

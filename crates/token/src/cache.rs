@@ -1,4 +1,4 @@
-//! Tokens verified before, so that a storm of reconnects does not verify each signature again.
+//! Remembers verified tokens, so that a storm of reconnects does not verify each signature again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::claims::{Audience, Claims};
 
-/// The SHA-256 of a token and the audience it was verified for.
+/// The SHA-256 of a token and of the audience it was verified for.
 pub(crate) type TokenHash = [u8; 32];
 
-/// What is remembered of a verified token.
+/// The result for a verified token.
 #[derive(Clone)]
 pub(crate) struct Remembered {
     pub(crate) claims: Arc<Claims>,
@@ -18,13 +18,13 @@ pub(crate) struct Remembered {
     pub(crate) generation: u64,
 }
 
-/// The most bytes of one half, about: a token with 200 groups is 10 KB of claims.
+/// The approximate bound of one half in bytes: a token with 200 groups has 10 KB of claims.
 const MAX_BYTES: usize = 16 << 20;
 
-/// A memory of verified tokens that is bounded in entries and bytes.
+/// A cache of verified tokens, bounded in entries and bytes.
 ///
-/// Two halves: new entries and those in use go to the younger; when that is full, it becomes the older and what the
-/// older held is forgotten. That is bounded, cheap, and keeps what is in use.
+/// It has two halves: new entries and those in use go to the younger. When that is full, it becomes the older, and the
+/// previous older half is dropped. That is bounded, cheap, and keeps what is in use.
 pub(crate) struct TokenCache {
     half: usize,
     young_bytes: usize,

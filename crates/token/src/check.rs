@@ -1,4 +1,4 @@
-//! From verified bytes to claims: every rule that needs neither keys nor I/O.
+//! Converts verified bytes into claims: every rule that needs neither keys nor I/O.
 
 use std::sync::Arc;
 
@@ -22,18 +22,18 @@ pub(crate) struct TimeRules {
     pub(crate) late: i64,
 }
 
-/// Claims, and how many values of them were dropped.
+/// Claims, and the number of their values that were left out.
 pub(crate) struct Checked {
     pub(crate) claims: Claims,
     pub(crate) dropped: Dropped,
 }
 
-/// How many values were left out of lists.
+/// The number of values that were left out of lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// Because no role or org can be called so.
+    /// No role or org can have that name.
     pub invalid: u64,
-    /// Because their issuer may not name them.
+    /// Their issuer may not name them.
     pub not_of_issuer: u64,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn check(
         Err(reason) => return Err(TokenError::invalid(user.as_str(), reason)),
     };
     let mut reader = Reader { payload, unusable: Vec::new(), dropped: Dropped::default() };
-    // The org of a producer says nothing of what it publishes; that is its `publish_orgs`.
+    // A producer's org does not limit what it publishes; `publish_orgs` does.
     let any = NameList::any();
     let allowed = if audience == Audience::User { &issuer.orgs } else { &any };
     let (org, orgs) = reader.orgs(&issuer.claims.org, allowed)?;
@@ -96,7 +96,7 @@ fn check_times(
     now: i64,
 ) -> Result<(i64, i64), TokenError> {
     let expires_at = payload.seconds("exp")?.ok_or_else(|| TokenError::missing("exp"))?;
-    // Without it the token may be as old as a token can be: every logout that is remembered ends it.
+    // Without it the token may be as old as any token: every remembered logout refuses it.
     let said = payload.seconds("iat")?.unwrap_or(expires_at - rules.max_lifetime);
     if now >= expires_at + rules.leeway + rules.late {
         return Err(TokenError::Expired);
@@ -108,7 +108,7 @@ fn check_times(
         return Err(TokenError::NotYetValid);
     }
     let behind = i64::from(issuer.issued_behind);
-    // However far an issuer dates its tokens back, none is from the future.
+    // However far an issuer backdates its tokens, none is from the future.
     let issued_at = if behind == 0 { said } else { said.max((said + behind).min(now)) };
     if expires_at - said > rules.max_lifetime + behind {
         return Err(TokenError::LifetimeTooLong { limit: rules.max_lifetime.unsigned_abs() });
@@ -116,7 +116,7 @@ fn check_times(
     Ok((issued_at, expires_at))
 }
 
-/// Reads the claims that not every hub needs, and notes what it could not use.
+/// Reads the claims that only some hubs need, and notes those it cannot use.
 struct Reader<'a, 'p> {
     payload: &'a Payload<'p>,
     unusable: Vec<UnusableClaim>,
@@ -131,7 +131,7 @@ impl<'p> Reader<'_, 'p> {
         })
     }
 
-    /// The user's org, or those among which a connection chooses.
+    /// The user's org, or those from which a connection chooses.
     fn orgs(&mut self, name: &ClaimName, allowed: &NameList) -> Result<(Option<Id>, Vec<Id>), TokenError> {
         let Values { good, bad } = self.names(name, ClaimKind::Org);
         self.dropped.invalid += bad.len() as u64;

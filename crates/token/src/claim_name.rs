@@ -1,18 +1,18 @@
-//! Where in a token a claim is: its name, or a path into nested objects.
+//! The place of a claim in a token: its name, or a path into nested objects.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-/// The most parts of a path.
+/// The largest number of parts in a path.
 const MAX_PARTS: usize = 16;
 
 /// The name of a claim.
 ///
-/// It is looked up as it stands first (`https://app.example/roles`). If there is no such claim, its dots make it a path
-/// into nested objects: `realm_access.roles`. A part with dots of its own stands in quotes, or has them behind
-/// backslashes: `resource_access."shop.example.com".roles`, `resource_access.shop\.example\.com.roles`.
+/// First the whole text is looked up as a name (`https://app.example/roles`). If there is no such claim, its dots make
+/// it a path into nested objects: `realm_access.roles`. A part that contains dots is in quotes, or has backslashes
+/// before them: `resource_access."shop.example.com".roles`, `resource_access.shop\.example\.com.roles`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimName {
     text: Arc<str>,
@@ -23,10 +23,10 @@ pub struct ClaimName {
 /// Why a text is not the name of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimNameError {
-    /// There is no name, or an empty part of one.
+    /// The name or one of its parts is empty.
     #[error("a part of the name is empty")]
     Empty,
-    /// A quote has no partner, or stands within a part.
+    /// A quote has no partner, or is within a part.
     #[error("a quote must begin and end a part of the name")]
     Quote,
     /// A backslash is the last character.
@@ -38,10 +38,10 @@ pub enum ClaimNameError {
 }
 
 impl ClaimName {
-    /// Reads the name of a claim.
+    /// Parses the name of a claim.
     ///
     /// # Errors
-    /// [`ClaimNameError`] with what is wrong with it.
+    /// [`ClaimNameError`] with what is wrong.
     pub fn parse(text: &str) -> Result<Self, ClaimNameError> {
         let path = parts(text)?;
         if path.len() > MAX_PARTS {
@@ -58,7 +58,7 @@ impl ClaimName {
         Self { text: text.into(), path: [text.into()].into(), spaces: false }
     }
 
-    /// The same claim, whose text is a list of words: `"scp": "tickets.read tickets.write"`.
+    /// The same claim, as a list of words in one text: `"scp": "tickets.read tickets.write"`.
     #[must_use]
     pub fn separated_by_spaces(self) -> Self {
         Self { spaces: true, ..self }

@@ -1,4 +1,4 @@
-//! What a verified token says.
+//! The content of a verified token.
 
 use std::sync::Arc;
 
@@ -15,38 +15,38 @@ pub struct Claims {
     pub realm: Option<Arc<str>>,
     /// The user (`sub`).
     pub user: Id,
-    /// The user's org; whether one is needed is for the hub to decide.
+    /// The user's org; each hub decides whether it needs one.
     pub org: Option<Id>,
-    /// The orgs of a user who has several, of whom `org` says none: a connection chooses one.
+    /// The orgs of a user who has several, without `org`: a connection chooses one.
     pub orgs: Vec<Id>,
-    /// The roles, in the token's order, without repeats and without names that no role of the issuer can have.
+    /// The roles, in the token's order, without duplicates and without invalid names.
     pub roles: Vec<String>,
     /// The session (`sid`), which a logout may name.
     pub session: Option<Id>,
-    /// When the token was issued, in seconds since the epoch. Where it does not say, the earliest time that is possible.
+    /// When the token was issued, in seconds since the epoch. If the token does not say, the earliest possible time.
     pub issued_at: i64,
     /// When the token expires, in seconds since the epoch.
     pub expires_at: i64,
-    /// What the bearer may publish; only ever present in a producer's token.
+    /// What the bearer may publish; only in a producer's token.
     pub publish: Option<Publish>,
     /// Claims that could not be used and count as absent: a hub that needs one refuses the token.
     pub unusable: Vec<UnusableClaim>,
-    /// What else the configuration asks for.
+    /// Additional claims that the configuration names.
     pub other: OtherClaims,
 }
 
-/// Claims without a meaning of their own, by the names that the configuration gives them; cheap to copy.
+/// Claims without a meaning of their own, by their configured names; cheap to copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtherClaims(Arc<[(Arc<str>, Vec<String>)]>);
 
 impl OtherClaims {
-    /// The values of a claim, each once: texts as they are, numbers in decimal, `true` and `false`. None if it is missing.
+    /// The distinct values of a claim: texts unchanged, numbers in decimal, `true` and `false`. None if it is missing.
     #[must_use]
     pub fn values(&self, name: &str) -> &[String] {
         self.0.iter().find(|(known, _)| **known == *name).map(|(_, values)| values.as_slice()).unwrap_or_default()
     }
 
-    /// The value of a claim that has one.
+    /// The value of a claim with a single value.
     #[must_use]
     pub fn one(&self, name: &str) -> Option<&str> {
         match self.values(name) {
@@ -75,7 +75,7 @@ impl FromIterator<(Arc<str>, Vec<String>)> for OtherClaims {
 /// A claim that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusableClaim {
-    /// What it would have said.
+    /// What it would have been.
     pub says: ClaimKind,
     /// The claim's configured name.
     pub claim: Arc<str>,
@@ -83,7 +83,7 @@ pub struct UnusableClaim {
     pub reason: &'static str,
 }
 
-/// What a claim says that not every hub needs.
+/// What a claim that only some hubs need contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClaimKind {
     /// The org.
@@ -95,12 +95,12 @@ pub enum ClaimKind {
 }
 
 impl Claims {
-    /// Tells whether the token grants this role.
+    /// Whether the token grants this role.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held == role)
     }
 
-    /// About how much memory they take, in bytes.
+    /// Their approximate memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         const OWN: usize = 400;
         const EACH: usize = 48;
@@ -110,7 +110,7 @@ impl Claims {
     }
 }
 
-/// Whom a token must have been issued for.
+/// The kind of audience that a token must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// A user who connects to a hub.

@@ -1,4 +1,4 @@
-//! Which issuers are trusted, and how their tokens are read.
+//! The trusted issuers, and how their tokens are read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::name_list::NameList;
 /// One trusted issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerConfig {
-    /// The exact value of `iss`; or a pattern with one name in braces, for which the tenants stand.
+    /// The exact value of `iss`; or a pattern with one name in braces, which each tenant replaces.
     pub issuer: String,
-    /// The tenants of a pattern; empty if the issuer is none.
+    /// The tenants of a pattern; empty if the issuer is not a pattern.
     pub tenants: Vec<String>,
     /// The audience of a user's token.
     pub audience: String,
@@ -22,24 +22,24 @@ pub struct IssuerConfig {
     pub producer_audience: String,
     /// Where the issuer's public keys come from.
     pub keys: Keys,
-    /// The certificates of those who sign that of the server of the keys, in PEM, beside those that the machine trusts.
+    /// The authorities that may sign the certificate of the keys' server, in PEM, in addition to the machine's.
     pub ca: Option<Vec<u8>>,
-    /// A name that keeps this issuer's users apart from those of others.
+    /// A name that distinguishes this issuer's users from those of others.
     pub realm: Option<String>,
-    /// Which claims hold the user, the org, the roles and the session.
+    /// The claims with the user, the org, the roles and the session.
     pub claims: ClaimNames,
-    /// The most that any producer's token of this issuer may publish; no cap if absent.
+    /// The limit of what any producer's token of this issuer may publish; none if absent.
     pub publish: Option<Vec<TypePattern>>,
-    /// The orgs that its tokens may name: another one refuses the token.
+    /// The orgs that its tokens may name; any other refuses the token.
     pub orgs: NameList,
-    /// The roles that its tokens may name: others are left out.
+    /// The roles that its tokens may name; others are left out.
     pub roles: NameList,
-    /// By how many seconds at most its tokens are dated back.
+    /// The number of seconds by which its tokens may be backdated.
     pub issued_behind: u32,
 }
 
 impl IssuerConfig {
-    /// An issuer of this name and these keys, with everything else as it is unless it is said.
+    /// An issuer with this name and these keys, and defaults for everything else.
     pub fn new(issuer: impl Into<String>, audience: &str, producer_audience: &str, keys: Keys) -> Self {
         Self {
             issuer: issuer.into(),
@@ -57,7 +57,7 @@ impl IssuerConfig {
         }
     }
 
-    /// Every value of `iss` that it stands for.
+    /// Every value of `iss` that it matches.
     pub(crate) fn names(&self) -> Vec<String> {
         match split_pattern(&self.issuer) {
             Some((before, after)) => self.tenants.iter().map(|tenant| format!("{before}{tenant}{after}")).collect(),
@@ -66,21 +66,21 @@ impl IssuerConfig {
     }
 }
 
-/// What stands before and behind the name in braces of a pattern, such as `https://login.example/{tenantid}/v2.0`.
+/// The parts before and after the name in braces of a pattern, such as `https://login.example/{tenantid}/v2.0`.
 pub fn split_pattern(issuer: &str) -> Option<(&str, &str)> {
     let (before, rest) = issuer.split_once('{')?;
     let (_, after) = rest.split_once('}')?;
     Some((before, after))
 }
 
-/// Where an issuer's public keys come from.
+/// The source of an issuer's public keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keys {
     /// The URL of a JWK set.
     Jwks(String),
     /// The URL of an OpenID discovery document, which names the JWK set.
     Discovery(String),
-    /// Keys given in the configuration.
+    /// Keys in the configuration.
     Static(Vec<PublicJwk>),
 }
 
@@ -89,13 +89,13 @@ pub enum Keys {
 pub struct ClaimNames {
     /// The user's id.
     pub user: ClaimName,
-    /// The org's id, or those of several.
+    /// The org's id, or several of them.
     pub org: ClaimName,
-    /// The roles: what any of these says.
+    /// The roles: the union of these claims.
     pub roles: Vec<ClaimName>,
     /// The session's id.
     pub session: ClaimName,
-    /// What else is read, by the name that it is asked for by.
+    /// Additional claims, by their configured names.
     pub other: Vec<(Arc<str>, ClaimName)>,
 }
 
@@ -107,22 +107,22 @@ impl Default for ClaimNames {
     }
 }
 
-/// How a verifier treats time, keys and memory.
+/// How a verifier handles time, keys and memory.
 #[derive(Debug, Clone)]
 pub struct VerifierOptions {
-    /// How far the clocks of issuer and verifier may be apart.
+    /// How far apart the clocks of issuer and verifier may be.
     pub leeway: Duration,
-    /// The longest accepted `exp` - `iat`; logouts need only be remembered for so long.
+    /// The longest accepted `exp` - `iat`; logouts must be remembered only for that long.
     pub max_token_lifetime: Duration,
     /// How often the keys are fetched again.
     pub refresh: Duration,
-    /// How long the last good keys serve after fetching began to fail.
+    /// How long the last good keys are used after fetching started to fail.
     pub keep_keys: Duration,
-    /// At most one fetch per issuer within this time is caused by unknown key ids; longer than a fetch takes.
+    /// Unknown key ids cause at most one fetch per issuer within this time; longer than a fetch takes.
     pub unknown_key_window: Duration,
     /// How long a caller waits for a fetch.
     pub fetch_wait: Duration,
-    /// How many verified tokens are remembered; 0 turns it off.
+    /// The number of verified tokens that are remembered; 0 turns the cache off.
     pub cached_tokens: usize,
 }
 
@@ -140,7 +140,7 @@ impl Default for VerifierOptions {
     }
 }
 
-/// Why a verifier cannot be built from its configuration.
+/// Why a verifier cannot be created from its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// There is no issuer to trust.
@@ -152,13 +152,13 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
-    /// A pattern has no tenants, or tenants no pattern.
+    /// A pattern has no tenants, or tenants have no pattern.
     #[error("issuer {issuer:?}: tenants stand for a name in braces of the issuer, and need one another")]
     Tenants {
         /// The issuer.
         issuer: String,
     },
-    /// A name that must not be empty is.
+    /// A required name is empty.
     #[error("issuer {issuer:?}: `{field}` must not be empty")]
     Empty {
         /// The issuer.
@@ -174,7 +174,7 @@ pub enum ConfigError {
         /// The shared audience.
         audience: String,
     },
-    /// The place of the keys is not an http or https URL.
+    /// The address of the keys is not an http or https URL.
     #[error("issuer {issuer:?}: {url:?} is not an http or https URL")]
     BadUrl {
         /// The issuer.
@@ -182,7 +182,7 @@ pub enum ConfigError {
         /// The faulty URL.
         url: String,
     },
-    /// A key given in the configuration cannot be used.
+    /// A key in the configuration cannot be used.
     #[error("issuer {issuer:?}: key {kid:?} cannot be used: {reason}")]
     BadKey {
         /// The issuer.
@@ -192,16 +192,16 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The keys were configured as static, but there are none.
+    /// The configuration has static keys, but none are listed.
     #[error("issuer {issuer:?} has no keys")]
     NoKeys {
         /// The issuer.
         issuer: String,
     },
-    /// The HTTP client for the keys could not be set up.
+    /// The HTTP client for the keys cannot be created.
     #[error("the HTTP client that fetches keys cannot be set up: {0}")]
     Client(String),
-    /// A verifier that fetches keys was built outside of an async runtime.
+    /// A verifier that fetches keys was created outside an async runtime.
     #[error("a verifier that fetches keys must be built inside a tokio runtime")]
     NoRuntime,
 }

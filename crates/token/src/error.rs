@@ -1,6 +1,6 @@
 //! Why a token was refused.
 
-/// Why a token was refused; it never holds anything out of the token itself.
+/// Why a token was refused; it never contains any part of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The token is longer than any token should be; it was not parsed.
@@ -9,13 +9,13 @@ pub enum TokenError {
         /// The longest token that is parsed, in bytes.
         limit: usize,
     },
-    /// The token is not three base64url parts of which the first two are JSON objects.
+    /// The token does not consist of three base64url parts, the first two of them JSON objects.
     #[error("this is not a JSON Web Token")]
     Malformed,
-    /// The header names an algorithm that is symmetric, unknown or not the key's, or none.
+    /// The header's algorithm is symmetric, unknown, absent or not the key's.
     #[error("the token is not signed with an algorithm that its key is for")]
     WrongAlgorithm,
-    /// The header demands an extension (`crit`) that is not understood.
+    /// The header requires an unknown extension (`crit`).
     #[error("the token demands a header extension that is not supported")]
     UnsupportedExtension,
     /// The header names no key, or one that the issuer does not publish.
@@ -33,25 +33,25 @@ pub enum TokenError {
     /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// The token's `nbf` lies in the future.
+    /// The token's `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// The token's `iat` lies in the future.
+    /// The token's `iat` is in the future.
     #[error("the token was issued in the future; compare the clocks")]
     IssuedInFuture,
-    /// The token lives longer than this verifier keeps logouts in mind.
+    /// The token's lifetime exceeds the time for which this verifier remembers logouts.
     #[error("the token lives longer than {limit} s, the longest lifetime accepted")]
     LifetimeTooLong {
         /// The longest lifetime accepted, in seconds.
         limit: u64,
     },
-    /// A claim that every token must have is absent.
+    /// A required claim is missing.
     #[error("the token has no claim `{claim}`")]
     MissingClaim {
         /// The claim's configured name.
         claim: String,
     },
-    /// A claim is of the wrong kind or holds what is not allowed in it.
+    /// A claim has the wrong type or a value that is not allowed.
     #[error("the token's claim `{claim}` is not valid: {reason}")]
     InvalidClaim {
         /// The claim's configured name.
@@ -59,24 +59,24 @@ pub enum TokenError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The issuer may not name what the claim names.
+    /// The issuer may not name the org in the claim.
     #[error("the token's claim `{claim}` names an org that its issuer may not name")]
     OtherOrg {
         /// The claim's configured name.
         claim: String,
     },
-    /// The issuer's keys could not be fetched: the fault is not the caller's.
+    /// The issuer's keys could not be fetched: this is not the caller's fault.
     #[error("the issuer's keys cannot be fetched at the moment")]
     KeysUnavailable,
 }
 
 impl TokenError {
-    /// Tells whether the server is at fault (503) rather than the token (401).
+    /// Whether the server is at fault (503) rather than the token (401).
     pub fn is_server_fault(&self) -> bool {
         matches!(self, Self::KeysUnavailable)
     }
 
-    /// A short constant name for metrics and logs.
+    /// A short constant label for metrics and logs.
     pub fn label(&self) -> &'static str {
         match self {
             Self::TooLong { .. } => "too_long",
@@ -106,7 +106,7 @@ impl TokenError {
         Self::InvalidClaim { claim: claim.to_owned(), reason }
     }
 
-    /// The claim that is at fault, if it is one.
+    /// The faulty claim, if there is one.
     pub fn claim(&self) -> Option<&str> {
         match self {
             Self::MissingClaim { claim } | Self::InvalidClaim { claim, .. } | Self::OtherOrg { claim } => Some(claim),

@@ -1,4 +1,4 @@
-//! The requests that bring an issuer's keys.
+//! The requests for an issuer's keys.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::jwk::{KeySet, PublicJwk};
 const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_BODY: usize = 256 * 1024;
 
-/// Why the keys could not be fetched; for logs alone.
+/// Why the keys could not be fetched; only for logs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("{}", with_causes(.0))]
@@ -34,7 +34,7 @@ pub(crate) enum FetchError {
     NoKeys,
 }
 
-/// Where the keys of one issuer are fetched from.
+/// The address of one issuer's keys.
 pub(crate) enum Place {
     Jwks(Url),
     Discovery(Url),
@@ -53,14 +53,14 @@ struct Discovery {
     jwks_uri: String,
 }
 
-/// A key set whose members are read one by one, so that one odd key does not spoil the others.
+/// A key set whose members are parsed one by one, so that one bad key does not spoil the others.
 #[derive(Deserialize)]
 struct LooseJwks {
     keys: Vec<Value>,
 }
 
 impl Fetcher {
-    /// `ca` is who vouches for the servers, in PEM, beside those that the machine trusts.
+    /// `ca` are the authorities for the servers, in PEM, in addition to the machine's.
     pub(crate) fn new(issuer: String, place: Place, ca: Option<&[u8]>) -> Result<Self, reqwest::Error> {
         let (Place::Jwks(url) | Place::Discovery(url)) = &place;
         let mut client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).connect_timeout(TIMEOUT);
@@ -68,13 +68,14 @@ impl Fetcher {
             client = Certificate::from_pem_bundle(pem)?.into_iter().fold(client, |c, ca| c.add_root_certificate(ca));
         }
         if is_loopback(url) {
-            // A proxy named in the environment is never meant for this machine.
+            // A proxy from the environment is never used for this machine itself.
             client = client.no_proxy();
         }
         Ok(Self { client: client.build()?, issuer, place })
     }
 
-    /// Whether a discovery document is this issuer's. That of several tenants has a pattern, as the configuration has.
+    /// Whether a discovery document belongs to this issuer. That of several tenants contains a pattern, as the
+    /// configuration does.
     fn is_of_issuer(&self, said: &str) -> bool {
         match (split_pattern(said), split_pattern(&self.issuer)) {
             (Some(said), Some(own)) => said == own,

@@ -1,4 +1,4 @@
-//! One issuer as its verifier knows it: what its tokens may say, and the keys that they are signed with just now.
+//! One issuer in its verifier: what its tokens may contain, and their current keys.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use crate::jwk::Sought;
 use crate::source::{FoundKey, KeySource};
 use crate::verifier::key_source;
 
-/// Counts the sources of keys that this process has had.
+/// Numbers the key sources of this process.
 static SOURCES: AtomicU64 = AtomicU64::new(0);
 
-/// Room for the generations of one source.
+/// The number space for the generations of one source.
 const GENERATIONS: u64 = 1 << 32;
 
 /// One trusted issuer.
@@ -23,17 +23,17 @@ pub(crate) struct Issuer {
     keys: RwLock<Arc<Current>>,
 }
 
-/// Where the keys come from at the moment.
+/// The current source of the keys.
 pub(crate) struct Current {
     from: Keys,
-    /// Who vouches for the servers of that place.
+    /// The authorities for the servers of that source.
     ca: Option<Vec<u8>>,
     source: KeySource,
-    /// Before its generations: what was verified by another source is not taken for verified by this one.
+    /// Added to its generations: a token verified by another source does not count as verified by this one.
     base: u64,
 }
 
-/// Keys of issuers that are to take the place of those in use; they are fetched already.
+/// Issuers' keys that will replace those in use; they are being fetched already.
 pub struct OtherKeys(Vec<(Arc<Issuer>, Arc<Current>)>);
 
 impl fmt::Debug for OtherKeys {
@@ -43,19 +43,19 @@ impl fmt::Debug for OtherKeys {
 }
 
 impl OtherKeys {
-    /// Whose keys they are.
+    /// Their issuer.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(issuer, _)| issuer.config.issuer.as_str())
     }
 
-    /// Puts them in the place of those in use.
+    /// Replaces the keys in use.
     pub(crate) fn put_in_place(self) {
         for (issuer, keys) in self.0 {
             *issuer.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
     }
 
-    /// Those of the known issuers that other configurations name, where they come from elsewhere than before.
+    /// New sources for the known issuers whose keys other configurations take from elsewhere.
     pub(crate) fn of<'i>(
         known: impl Iterator<Item = &'i Arc<Issuer>>,
         configs: &[IssuerConfig],
@@ -95,17 +95,17 @@ impl Current {
         Ok(Self { from: config.keys.clone(), ca: config.ca.clone(), source, base })
     }
 
-    /// Whether this is where a configuration has them from.
+    /// Whether a configuration has the same source.
     fn are_of(&self, config: &IssuerConfig) -> bool {
         self.from == config.keys && self.ca == config.ca
     }
 
-    /// The generation of the keys in use, if there are any that may be used.
+    /// The generation of the keys in use, if there are usable ones.
     pub(crate) fn generation(&self) -> Option<u64> {
         self.source.generation().map(|generation| self.base + generation)
     }
 
-    /// The key of this id, waiting a little for a fetch that may bring it.
+    /// The key with this id; waits a little for a fetch that may bring it.
     pub(crate) async fn key(&self, sought: Sought<'_>) -> Result<FoundKey, TokenError> {
         let (key, generation) = self.source.key(sought).await?;
         Ok((key, self.base + generation))

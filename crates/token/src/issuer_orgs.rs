@@ -1,4 +1,4 @@
-//! Which orgs each issuer may name.
+//! The orgs that each issuer may name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::name_list::NameList;
 pub struct IssuerOrgs(Arc<HashMap<String, NameList>>);
 
 impl IssuerOrgs {
-    /// Whether the issuer of these claims may name this org, which its token does not name by itself.
+    /// Whether the issuer of these claims may name this org, which its token does not name itself.
     #[must_use]
     pub fn may_name(&self, claims: &Claims, org: &str) -> bool {
         self.0.get(&*claims.issuer).is_some_and(|orgs| orgs.allows(org))

@@ -1,4 +1,4 @@
-//! Public keys as JWKs, and the set of them that verifies tokens.
+//! Public keys as JWKs, and a set of them that verifies tokens.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, OF_RSA};
 
-/// The most keys that are taken from one JWK set.
+/// The largest number of keys from one JWK set.
 const MAX_KEYS: usize = 100;
 
 /// The longest key id that is accepted, in bytes.
 pub(crate) const MAX_KID: usize = 256;
 
-/// A public key as a JWK; the members that its type does not have are empty.
+/// A public key as a JWK; members that its type lacks are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PublicJwk {
     /// The key type: `RSA`, `EC` or `OKP`.
     pub kty: String,
-    /// What the key is for, `sig`.
+    /// The key's use, `sig`.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
-    /// The one algorithm that the key is for, such as `RS256`.
+    /// The only algorithm for the key, such as `RS256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
     /// The key id.
@@ -45,19 +45,19 @@ pub struct PublicJwk {
     /// The second coordinate of an EC key, base64url.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub y: String,
-    /// The issuer whose tokens alone it signs, which sets of several tenants say; it may be a pattern.
+    /// The only issuer whose tokens it signs, which sets of several tenants name; it may be a pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
 }
 
-/// A JWK set, as it is published under `/.well-known/jwks.json`.
+/// A JWK set, as published under `/.well-known/jwks.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwks {
     /// The public keys.
     pub keys: Vec<PublicJwk>,
 }
 
-/// A public key, with the algorithms that it may be used with: the key decides, never a token's header alone.
+/// A public key with its allowed algorithms: the key decides, never a token's header alone.
 pub(crate) struct VerifyingKey {
     kid: Option<Box<str>>,
     by_algorithm: Box<[(Algorithm, ParsedPublicKey)]>,
@@ -70,19 +70,19 @@ impl VerifyingKey {
         self.by_algorithm.iter().any(|(known, _)| *known == algorithm)
     }
 
-    /// The issuer whose tokens alone it signs, if it says one.
+    /// The only issuer whose tokens it signs, if it names one.
     pub(crate) fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// Whether the signature of the message is this key's, made with an algorithm that it may be used with.
+    /// Whether this key made the signature of the message, with an allowed algorithm.
     pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let key = self.by_algorithm.iter().find(|(known, _)| *known == algorithm);
         key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
 }
 
-/// What a token's header says of its key.
+/// The key that a token's header names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sought<'t> {
     pub(crate) kid: Option<&'t str>,
@@ -96,7 +96,7 @@ pub(crate) struct KeySet {
 }
 
 impl KeySet {
-    /// Takes the usable keys of a set and passes over the others, such as those for encryption.
+    /// Keeps the usable keys of a set and skips the others, such as those for encryption.
     pub(crate) fn usable(keys: Vec<PublicJwk>) -> Self {
         let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
         for jwk in keys.into_iter().take(MAX_KEYS) {
@@ -108,7 +108,7 @@ impl KeySet {
         set
     }
 
-    /// Takes every key, or tells which one cannot be used and why.
+    /// Keeps every key, or returns which one cannot be used and why.
     pub(crate) fn strict(keys: Vec<PublicJwk>) -> Result<Self, (String, &'static str)> {
         let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
         for jwk in keys {
@@ -119,14 +119,14 @@ impl KeySet {
     }
 
     fn insert(&mut self, jwk: PublicJwk, key: VerifyingKey) {
-        // The first of two keys with one id wins, so that an appended key never shadows one in use.
+        // The first of two keys with one id wins, so that an appended key never replaces one in use.
         if key.kid.is_none() || !self.keys.iter().any(|known| known.kid == key.kid) {
             self.keys.push(Arc::new(key));
             self.jwks.push(jwk);
         }
     }
 
-    /// The key of a token: by its id, or the only one that can be meant where token or key has none.
+    /// The key of a token: by its id, or the only possible one if token or key has no id.
     pub(crate) fn find(&self, sought: Sought<'_>) -> Option<&Arc<VerifyingKey>> {
         if let Some(kid) = sought.kid
             && let Some(key) = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
@@ -146,7 +146,7 @@ impl KeySet {
         self.jwks.is_empty()
     }
 
-    /// Tells whether both sets hold the same keys, in whatever order.
+    /// Whether both sets contain the same keys, in any order.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.jwks.len() == other.jwks.len() && self.jwks.iter().all(|key| other.jwks.contains(key))
     }
@@ -181,7 +181,7 @@ fn parse(jwk: &PublicJwk) -> Result<VerifyingKey, &'static str> {
     })
 }
 
-/// What a key's type may be used with, and its bytes as the cryptographic library takes them.
+/// The algorithms for a key's type, and its bytes in the cryptographic library's form.
 fn material(jwk: &PublicJwk) -> Result<(&'static [Algorithm], Vec<u8>), &'static str> {
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text);
     match (jwk.kty.as_str(), jwk.crv.as_str()) {
@@ -205,7 +205,7 @@ fn material(jwk: &PublicJwk) -> Result<(&'static [Algorithm], Vec<u8>), &'static
     }
 }
 
-/// An uncompressed point, whose coordinates some issuers write without leading zeros.
+/// An uncompressed point; some issuers write its coordinates without leading zeros.
 fn point(jwk: &PublicJwk, size: usize) -> Result<Vec<u8>, &'static str> {
     let mut point = vec![4];
     for text in [&jwk.x, &jwk.y] {

@@ -1,4 +1,4 @@
-//! The compact form of a signed token, taken apart but not yet believed.
+//! The compact form of a signed token, split but not yet verified.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,15 +12,15 @@ use crate::jwk::{MAX_KID, Sought};
 /// The longest token that is parsed, in bytes.
 pub(crate) const MAX_TOKEN: usize = 24 * 1024;
 
-/// A token taken apart; nothing in it is to be believed before the signature was verified.
+/// A split token; nothing in it may be trusted before its signature was verified.
 pub(crate) struct Jws<'t> {
-    /// The id of the key that is said to have signed it.
+    /// The id of the key that it claims.
     kid: Option<String>,
-    /// The algorithm that is said to have been used.
+    /// The algorithm that it claims.
     pub(crate) algorithm: Algorithm,
     /// The claims.
     pub(crate) payload: Map<String, Value>,
-    /// What was signed.
+    /// The signed bytes.
     pub(crate) signed: &'t [u8],
     /// The signature.
     pub(crate) signature: Vec<u8>,
@@ -62,7 +62,7 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// What the header says of its key.
+    /// The key that the header names.
     pub(crate) fn key(&self) -> Sought<'_> {
         Sought { kid: self.kid.as_deref(), algorithm: self.algorithm }
     }

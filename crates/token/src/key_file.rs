@@ -13,14 +13,14 @@ pub enum KeyFileError {
     /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// The failed action.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the file system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The file does not hold a usable key.
+    /// The file does not contain a usable key.
     #[error("{}: {source}", path.display())]
     Key {
         /// The file.
@@ -31,10 +31,10 @@ pub enum KeyFileError {
 }
 
 impl SigningKey {
-    /// Reads the key in this file, or makes one and stores it there, readable by its owner alone.
+    /// Reads the key in this file, or creates one and stores it there, readable only by its owner.
     ///
-    /// Processes that start at the same time agree on one key: the first to put its file in place wins. This blocks,
-    /// so call it while starting.
+    /// Processes that start at the same time agree on one key: the first to put its file in place wins. This blocks, so
+    /// call it at the start.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyFileError> {
         if let Some(key) = load(path)? {
             return Ok(key);
@@ -62,7 +62,7 @@ fn load(path: &Path) -> Result<Option<SigningKey>, KeyFileError> {
     SigningKey::from_pkcs8_pem(&pem).map(Some).map_err(|source| key_fault(path, source))
 }
 
-/// Puts the file in place unless there is one already; tells whether it did.
+/// Puts the file in place unless there is one already; returns whether it did.
 fn place(path: &Path, pem: &str) -> Result<bool, KeyFileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| io_fault("create the folder of", path, error))?;
@@ -90,7 +90,7 @@ fn create_temporary(path: &Path) -> Result<(PathBuf, File), KeyFileError> {
         let temporary = path.with_file_name(name);
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary) {
             Ok(file) => return Ok((temporary, file)),
-            // Left over by a process that was killed, or in use by another thread.
+            // Left over from a killed process, or in use by another thread.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(io_fault("create", &temporary, error)),
         }

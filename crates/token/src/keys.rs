@@ -1,6 +1,6 @@
-//! When an issuer's keys are fetched and how long they serve: a state machine without a clock.
+//! When an issuer's keys are fetched and how long they are used: a state machine without a clock.
 //!
-//! Time is the duration since some start; whoever drives the machine says what time it is.
+//! Time is the duration since some start; the driver passes it in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,34 +15,34 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Durat
 /// The durations of the policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
-    /// How often keys are fetched while all is well.
+    /// How often keys are fetched while fetching works.
     pub(crate) refresh: Duration,
-    /// How long the last good keys serve after fetching began to fail.
+    /// How long the last good keys are used after fetching started to fail.
     pub(crate) keep: Duration,
-    /// At most one fetch within this time is caused by unknown key ids.
+    /// Unknown key ids cause at most one fetch within this time.
     pub(crate) unknown_key_window: Duration,
 }
 
-/// What there is to say about a key id.
+/// The result of looking up a key id.
 pub(crate) enum Lookup {
     /// This is the key.
     Found(Arc<VerifyingKey>),
-    /// A fetch that may bring the key is due or under way: look again when it has ended.
+    /// A fetch that may bring the key is due or running: look again when it has ended.
     Wait,
     /// The issuer does not publish such a key.
     Unknown,
-    /// The keys are not known at the moment, so nothing can be said.
+    /// The keys are not known at the moment, so the id may be valid.
     Unavailable,
 }
 
-/// What the driver has to do next.
+/// The driver's next step.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Fetch the keys and report how it went.
+    /// Fetch the keys and report the result.
     Fetch,
     /// Ask again at this time, or when a look-up answers [`Lookup::Wait`].
     At(Duration),
-    /// Wait for the fetch under way.
+    /// Wait for the running fetch.
     Pending,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct KeyPolicy {
 }
 
 impl KeyPolicy {
-    /// A policy that has no keys yet and wants to fetch them at once.
+    /// A policy without keys that wants to fetch them at once.
     pub(crate) fn new(timing: Timing) -> Self {
         Self {
             timing,
@@ -75,12 +75,12 @@ impl KeyPolicy {
         }
     }
 
-    /// Counts the changes of the key set: what was verified under an older number may rest on a retired key.
+    /// Counts the changes of the key set: what was verified under an older number may depend on a retired key.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Tells whether there are keys that may still be used.
+    /// Whether there are usable keys.
     pub(crate) fn available(&self, now: Duration) -> bool {
         let expired = self.failing_since.is_some_and(|since| now >= since + self.timing.keep);
         self.keys.is_some() && !expired
@@ -96,17 +96,17 @@ impl KeyPolicy {
             return Lookup::Wait;
         }
         let throttled = self.demanded_at.is_some_and(|at| now < at + self.timing.unknown_key_window);
-        // Without usable keys the retries are under way already; requests must not add to them.
+        // Without usable keys the retries are running already; requests must not add to them.
         if available && !throttled {
             self.demanded = true;
             self.demanded_at = Some(now);
             return Lookup::Wait;
         }
-        // While fetching fails, an unknown id may well be a new key's.
+        // While fetching fails, an unknown id may belong to a new key.
         if available && self.failing_since.is_none() { Lookup::Unknown } else { Lookup::Unavailable }
     }
 
-    /// What to do now; answering [`Next::Fetch`] begins the one fetch there can be.
+    /// The next step; returning [`Next::Fetch`] starts the only concurrent fetch.
     pub(crate) fn next(&mut self, now: Duration) -> Next {
         if self.fetching {
             return Next::Pending;
@@ -119,7 +119,7 @@ impl KeyPolicy {
         Next::Fetch
     }
 
-    /// The fetch brought keys. `chance` in 0..1 spreads the next one.
+    /// The fetch returned keys. `chance` in 0..1 spreads the next one.
     pub(crate) fn succeeded(&mut self, keys: KeySet, now: Duration, chance: f64) {
         self.fetching = false;
         self.failing_since = None;

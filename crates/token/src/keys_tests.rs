@@ -13,7 +13,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Two keys, made once: making one takes a noticeable while.
+/// Two keys, created once, because creating one is slow.
 fn keys() -> &'static [SigningKey; 2] {
     static KEYS: OnceLock<[SigningKey; 2]> = OnceLock::new();
     KEYS.get_or_init(|| [SigningKey::generate().unwrap(), SigningKey::generate().unwrap()])

@@ -1,9 +1,9 @@
 //! Claims and verification of JSON Web Tokens, and the keys that sign them.
 //!
-//! Every algorithm that is not symmetric is known. The key decides which ones it may be used with, so a token cannot
-//! choose another. Tokens that are made here are signed with RS256. What a [`Verifier`] accepts is a [`Claims`] whose ids are valid; why it refused is a [`TokenError`], which never holds
-//! anything out of the token. When keys are fetched is decided by a pure state machine (`keys`), the requests
-//! themselves are in `fetch`.
+//! All algorithms that are not symmetric are supported. The key decides which of them it may be used with, so a token
+//! cannot choose another. Tokens created here are signed with RS256. A [`Verifier`] returns the [`Claims`] of a token
+//! it accepts, with valid ids, or a [`TokenError`], which never contains any part of the token. A pure state machine
+//! decides when keys are fetched (`keys`); the requests themselves are in `fetch`.
 
 mod algorithm;
 mod cache;

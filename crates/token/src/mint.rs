@@ -1,11 +1,11 @@
-//! Claims of a token that is about to be signed.
+//! Claims of a token to be signed.
 
 use std::collections::BTreeMap;
 
 use fanfare_event::{Id, TypePattern};
 use serde::Serialize;
 
-/// The claims of a token that is about to be signed with [`crate::SigningKey::sign`].
+/// The claims of a token to be signed with [`crate::SigningKey::sign`].
 #[derive(Debug, Clone, Serialize)]
 pub struct NewToken {
     iss: String,
@@ -63,7 +63,7 @@ impl NewToken {
         token
     }
 
-    /// Names the user's org.
+    /// Sets the user's org.
     #[must_use]
     pub fn org(mut self, org: &Id) -> Self {
         self.org = Some(org.as_str().to_owned());
@@ -77,7 +77,7 @@ impl NewToken {
         self
     }
 
-    /// Adds a value of a claim without a meaning of its own; false if the name is that of another claim.
+    /// Adds a value of a claim without a meaning of its own; false if the name belongs to another claim.
     pub fn add(&mut self, name: &str, value: &str) -> bool {
         let known = ["iss", "aud", "sub", "org", "roles", "sid", "iat", "exp", "nbf"];
         if known.contains(&name) || name.starts_with("publish") {
@@ -87,7 +87,7 @@ impl NewToken {
         true
     }
 
-    /// Names the session.
+    /// Sets the session.
     #[must_use]
     pub fn session(mut self, session: &Id) -> Self {
         self.sid = Some(session.as_str().to_owned());

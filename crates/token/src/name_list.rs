@@ -1,11 +1,11 @@
-//! Which orgs or roles an issuer may name.
+//! The orgs or roles that an issuer may name.
 
-/// Names that are allowed: each exactly, or all that begin with what stands before a `*`.
+/// Allowed names: exact ones, and prefixes before a `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameList {
     /// Without a list every name is allowed.
     patterns: Option<Box<[String]>>,
-    /// These must be listed as they are: no `*` stands for them.
+    /// These must be listed exactly: no `*` matches them.
     written_out: Box<[String]>,
 }
 
@@ -20,7 +20,7 @@ impl NameList {
         Self { patterns: Some(patterns.into_iter().collect()), written_out: Box::default() }
     }
 
-    /// The same list, in which no `*` stands for these names.
+    /// The same list, in which no `*` matches these names.
     #[must_use]
     pub fn except(self, names: impl IntoIterator<Item = String>) -> Self {
         Self { written_out: names.into_iter().collect(), ..self }
@@ -36,7 +36,7 @@ impl NameList {
         !self.written_out.iter().any(|other| other == name) && patterns.iter().any(stands_for)
     }
 
-    /// Whether every name is allowed, so that what has no name is as well.
+    /// Whether every name is allowed, so that events without an org are as well.
     pub fn allows_all(&self) -> bool {
         self.patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern == "*"))
     }

@@ -11,7 +11,7 @@ use crate::error::TokenError;
 /// The claims of a token whose signature was verified.
 pub(crate) struct Payload<'p>(pub(crate) &'p Map<String, Value>);
 
-/// The values of a claim that may have several, with what is wrong with those that cannot be used.
+/// The values of a claim that may have several, with the faults of unusable ones.
 #[derive(Debug, Default)]
 pub(crate) struct Values<'p> {
     pub(crate) good: Vec<Cow<'p, str>>,
@@ -24,14 +24,14 @@ impl<'p> Payload<'p> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// The id in a claim, or what is wrong with it. A number is its decimal text.
+    /// The id in a claim, or what is wrong with it. A number becomes its decimal text.
     pub(crate) fn id(&self, name: &ClaimName) -> Result<Option<Id>, &'static str> {
         let Some(value) = name.find(self.0) else { return Ok(None) };
         Id::parse(&text(value)?).map(Some).map_err(reason)
     }
 
-    /// The names in a claim, each once: the items of a list, the keys of a map, the words of a text that is a list of
-    /// them, or the one that it is. An error is a claim that is none of these.
+    /// The distinct names in a claim: the items of a list, the keys of a map, the words of a text that is a list of
+    /// them, or the whole text. An error if the claim is none of these.
     pub(crate) fn names(&self, name: &ClaimName) -> Result<Values<'p>, &'static str> {
         let mut values = Values::default();
         match name.find(self.0) {
@@ -64,11 +64,11 @@ impl<'p> Payload<'p> {
 
     /// A NumericDate in whole seconds; fractions are cut off.
     ///
-    /// Cutting `iat` down errs on the side of a logout: a token of the same second counts as older.
+    /// Rounding `iat` down favours a logout: a token of the same second counts as older.
     pub(crate) fn seconds(&self, name: &str) -> Result<Option<i64>, TokenError> {
         let Some(value) = self.standard(name) else { return Ok(None) };
         let whole = value.as_i64().or_else(|| value.as_f64().map(|date| date.floor() as i64));
-        // The bound keeps every sum with a leeway far from overflow; it lies in the year 285,428,751.
+        // The bound keeps every sum with a leeway far from overflow; it is in the year 285,428,751.
         const LIMIT: i64 = 1 << 53;
         let whole = whole.filter(|date| (0..=LIMIT).contains(date));
         whole.map(Some).ok_or_else(|| TokenError::invalid(name, "it is not a number of seconds since 1970"))
@@ -88,7 +88,7 @@ impl<'p> Values<'p> {
 fn text(value: &Value) -> Result<Cow<'_, str>, &'static str> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
-        // A number beyond 64 bits, or with a fraction, has lost digits by now, so it is nobody's id.
+        // A number beyond 64 bits, or with a fraction, has lost digits by now, so it cannot be an id.
         Value::Number(number) if number.is_i64() || number.is_u64() => Ok(Cow::Owned(number.to_string())),
         Value::Number(_) => Err("it is a number that is not whole, or has more than 64 bits"),
         _ => Err("it is neither text nor a number"),

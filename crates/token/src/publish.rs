@@ -1,13 +1,13 @@
-//! What a producer's token lets its bearer publish.
+//! What a producer's token allows its bearer to publish.
 
 use fanfare_event::{Id, TypeName, TypePattern};
 
 use crate::name_list::NameList;
 
-/// What a producer's token lets its bearer publish.
+/// What a producer's token allows its bearer to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
-    /// The event types, already cut to what the issuer may grant.
+    /// The event types, already limited to what the issuer may grant.
     pub types: Vec<TypePattern>,
     /// The sources: exact, ending in `*`, or `*` for any.
     pub sources: Vec<String>,
@@ -18,12 +18,12 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// Tells whether events of this type may be published.
+    /// Whether events of this type may be published.
     pub fn allows_type(&self, event_type: &TypeName) -> bool {
         self.types.iter().any(|pattern| pattern.matches(event_type))
     }
 
-    /// Tells whether events of this source may be published.
+    /// Whether events of this source may be published.
     pub fn allows_source(&self, source: &str) -> bool {
         self.sources.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(prefix) => source.starts_with(prefix),
@@ -31,19 +31,19 @@ impl Publish {
         })
     }
 
-    /// Tells whether events of this org may be published; an event without an org needs the `*`.
+    /// Whether events of this org may be published; an event without an org needs the `*`.
     pub fn allows_org(&self, org: Option<&Id>) -> bool {
         self.issuer_may_name(org)
             && self.orgs.iter().any(|pattern| pattern == "*" || org.is_some_and(|org| org.as_str() == pattern))
     }
 
-    /// Tells whether the issuer may name this org at all, whatever its tokens say.
+    /// Whether the issuer may name this org at all, whatever its tokens contain.
     pub fn issuer_may_name(&self, org: Option<&Id>) -> bool {
         org.map_or(self.issuer_orgs.allows_all(), |org| self.issuer_orgs.allows(org.as_str()))
     }
 }
 
-/// Cuts the patterns of a token to those that its issuer may grant.
+/// Limits the patterns of a token to those that its issuer may grant.
 pub(crate) fn intersect(granted: Vec<TypePattern>, cap: Option<&[TypePattern]>) -> Vec<TypePattern> {
     let Some(cap) = cap else { return granted };
     let mut both: Vec<TypePattern> = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn intersect(granted: Vec<TypePattern>, cap: Option<&[TypePattern]>) 
     both
 }
 
-/// Tells whether all that `narrow` matches is matched by `wide` too.
+/// Whether `wide` matches everything that `narrow` matches.
 fn covers(wide: &TypePattern, narrow: &TypePattern) -> bool {
     let (wide, narrow) = (wide.to_string(), narrow.to_string());
     match wide.strip_suffix('*') {

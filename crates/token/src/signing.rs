@@ -16,7 +16,7 @@ use crate::jwk::PublicJwk;
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
 
-/// What went wrong with a private key; it never holds any of the key.
+/// Errors of a private key; they never contain any part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The operating system or the cryptographic library failed.
@@ -25,7 +25,7 @@ pub enum KeyError {
     /// The text is not a PEM block `PRIVATE KEY`.
     #[error("this is not a PEM block \"PRIVATE KEY\" (PKCS#8, not encrypted)")]
     NotPem,
-    /// The block does not hold an RSA key of 2048 to 8192 bits.
+    /// The block does not contain an RSA key of 2048 to 8192 bits.
     #[error("the PEM block does not hold an RSA private key of 2048 to 8192 bits")]
     NotRsa,
     /// The claims cannot be written as JSON.
@@ -46,12 +46,12 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new key of 2048 bits.
+    /// Creates a new key of 2048 bits.
     pub fn generate() -> Result<Self, KeyError> {
         KeyPair::generate(KeySize::Rsa2048).map(Self::new).map_err(|_| KeyError::Crypto)
     }
 
-    /// Reads a key from a PKCS#8 PEM block.
+    /// Parses a key from a PKCS#8 PEM block.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, KeyError> {
         let (_, rest) = pem.split_once(PEM_BEGIN).ok_or(KeyError::NotPem)?;
         let (body, _) = rest.split_once(PEM_END).ok_or(KeyError::NotPem)?;
@@ -82,7 +82,7 @@ impl SigningKey {
         &self.jwk.kid
     }
 
-    /// The public half, as it is published.
+    /// The public half, as published.
     pub fn jwk(&self) -> PublicJwk {
         self.jwk.clone()
     }

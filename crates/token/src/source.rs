@@ -13,14 +13,14 @@ use crate::fetch::Fetcher;
 use crate::jwk::{KeySet, Sought, VerifyingKey};
 use crate::keys::{KeyPolicy, Lookup, Next, Timing};
 
-/// A key, and the generation of the set it is from.
+/// A key, and the generation of its set.
 pub(crate) type FoundKey = (Arc<VerifyingKey>, u64);
 
 /// One issuer's keys.
 pub(crate) enum KeySource {
-    /// Keys given in the configuration.
+    /// Keys from the configuration.
     Fixed(KeySet),
-    /// Keys that are fetched; dropping this ends the task.
+    /// Fetched keys; dropping this ends the task.
     Fetched { shared: Arc<Shared>, wait: Duration, task: JoinHandle<()> },
 }
 
@@ -54,7 +54,7 @@ impl KeySource {
         Self::Fetched { shared, wait, task }
     }
 
-    /// The generation of the keys in use, if there are any that may be used.
+    /// The generation of the keys in use, if there are usable ones.
     pub(crate) fn generation(&self) -> Option<u64> {
         match self {
             Self::Fixed(_) => Some(0),
@@ -65,7 +65,7 @@ impl KeySource {
         }
     }
 
-    /// The key of this id, waiting a little for a fetch that may bring it.
+    /// The key with this id; waits a little for a fetch that may bring it.
     pub(crate) async fn key(&self, sought: Sought<'_>) -> Result<FoundKey, TokenError> {
         let (shared, wait) = match self {
             Self::Fixed(keys) => {
@@ -74,7 +74,7 @@ impl KeySource {
             Self::Fetched { shared, wait, .. } => (shared, *wait),
         };
         let deadline = Instant::now() + wait;
-        // Subscribed before looking, so that a fetch which ends in between is not missed.
+        // Subscribed before the look-up, so that a fetch which ends in between is not missed.
         let mut ended = shared.ended.subscribe();
         loop {
             match shared.lookup(sought) {
@@ -93,7 +93,7 @@ impl KeySource {
 
 impl Shared {
     fn policy(&self) -> MutexGuard<'_, KeyPolicy> {
-        // The policy is consistent after each of its calls, so a panic elsewhere does not spoil it.
+        // The policy is consistent after each of its calls, so a panic elsewhere does not corrupt it.
         self.policy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +108,7 @@ impl Shared {
     }
 }
 
-/// Does what the policy says, for as long as the source lives.
+/// Follows the policy for as long as the source lives.
 async fn drive(shared: Arc<Shared>, fetcher: Fetcher) {
     loop {
         let next = shared.policy().next(shared.now());
@@ -124,7 +124,7 @@ async fn drive(shared: Arc<Shared>, fetcher: Fetcher) {
                     () = shared.demand.notified() => {}
                 }
             }
-            // This task alone fetches and always reports, so this is never seen.
+            // Only this task fetches, and it always reports, so this never happens.
             Next::Pending => shared.demand.notified().await,
         }
     }

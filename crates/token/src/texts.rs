@@ -1,14 +1,14 @@
-//! The values of a claim that has no meaning of its own, as texts.
+//! The values of a claim without a meaning of its own, as texts.
 
 use serde_json::Value;
 
-/// The most values of one claim.
+/// The largest number of values in one claim.
 const MAX_VALUES: usize = 256;
 
 /// The longest value, in bytes.
 const MAX_BYTES: usize = 2048;
 
-/// The texts of a claim, and how many values were left out.
+/// The texts of a claim, and the number of values that were left out.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) texts: Vec<String>,
@@ -16,7 +16,8 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads a value: the items of a list, the keys of a map, the words of a text that is a list of them, or what it is.
+    /// Reads a value: the items of a list, the keys of a map, the words of a text that is a list of them, or the value
+    /// itself.
     pub(crate) fn of(value: &Value, words: bool) -> Self {
         let mut read = Self::default();
         match value {
@@ -52,7 +53,7 @@ impl Texts {
     }
 }
 
-/// The texts of a value as those of a claim are read: for what says more about a bearer than the token does.
+/// The texts of a value, read like those of a claim: for sources that know more about a bearer than the token.
 #[must_use]
 pub fn claim_texts(value: &Value) -> Vec<String> {
     Texts::of(value, false).texts

@@ -1,4 +1,4 @@
-//! From a token to claims.
+//! Verifies a token and returns its claims.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::source::KeySource;
 ///
 /// It fetches keys in tasks of its own, which end when it is dropped.
 pub struct Verifier {
-    /// By every value of `iss`.
+    /// By each value of `iss`.
     issuers: HashMap<String, Arc<Issuer>>,
     options: VerifierOptions,
     rules: TimeRules,
@@ -42,7 +42,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Checks the configuration and begins to fetch keys.
+    /// Checks the configuration and starts to fetch keys.
     ///
     /// If any keys are to be fetched, this must be called inside a tokio runtime.
     pub fn new(issuers: Vec<IssuerConfig>, options: VerifierOptions) -> Result<Self, ConfigError> {
@@ -74,13 +74,13 @@ impl Verifier {
         })
     }
 
-    /// Verifies a token by the clock of this machine.
+    /// Verifies a token at the current time of this machine.
     pub async fn verify(&self, token: &str, audience: Audience) -> Result<Arc<Claims>, TokenError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.verify_at(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).await
     }
 
-    /// The same for a token that may have expired up to so many seconds ago.
+    /// The same for a token that may have expired up to this many seconds ago.
     pub async fn verify_late(&self, token: &str, audience: Audience, late: u32) -> Result<Arc<Claims>, TokenError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.verify_within(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX), i64::from(late)).await
@@ -117,7 +117,7 @@ impl Verifier {
         if !key.verifies(jws.algorithm, jws.signed, &jws.signature) {
             return Err(TokenError::BadSignature);
         }
-        // Tenants that share a set of keys are kept apart by what each key says.
+        // Tenants that share a set of keys are distinguished by the issuer that each key names.
         if !issuer.config.tenants.is_empty() && key.issuer().is_some_and(|of| !stands_for(of, name)) {
             return Err(TokenError::UnknownKey);
         }
@@ -136,50 +136,50 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Tells whether the keys of every issuer are known at the moment.
+    /// Whether the keys of every issuer are known at the moment.
     pub fn keys_available(&self) -> bool {
         self.issuers.values().all(|issuer| issuer.keys().generation().is_some())
     }
 
-    /// How many roles and orgs were left out of tokens since this was asked last.
+    /// The number of roles and orgs that were left out of tokens since the last call.
     pub fn take_dropped(&self) -> Dropped {
         let [invalid, not_of_issuer] = &self.dropped;
         Dropped { invalid: invalid.swap(0, Ordering::Relaxed), not_of_issuer: not_of_issuer.swap(0, Ordering::Relaxed) }
     }
 
-    /// When a connection ends that may outlive its token by so many seconds. It never lives longer than a token may: so
-    /// long are logouts and changes of roles remembered.
+    /// When a connection must end that may outlive its token by this many seconds. It never lives longer than a token
+    /// may: logouts and changes of roles are remembered for that long.
     pub fn end_of(&self, claims: &Claims, after_expiry: u32) -> i64 {
         let longest = claims.issued_at + self.rules.max_lifetime;
         claims.expires_at.max(longest.min(claims.expires_at + i64::from(after_expiry)))
     }
 
-    /// Whether the issuer of these claims may name this org, which its token does not name by itself.
+    /// Whether the issuer of these claims may name this org, which its token does not name itself.
     pub fn may_name(&self, claims: &Claims, org: &str) -> bool {
         self.issuers.get(&*claims.issuer).is_some_and(|issuer| issuer.config.orgs.allows(org))
     }
 
-    /// The keys of its issuers where these configurations have them from elsewhere; what else they say of their issuers is
-    /// not looked at. They are fetched from now on and used once [`Self::use_keys`] is told so.
+    /// New sources of keys for its issuers, if these configurations have other ones; their other settings are ignored.
+    /// The keys are fetched from now on and used after [`Self::use_keys`].
     ///
     /// # Errors
-    /// [`ConfigError`] if they cannot be used; nothing has changed.
+    /// [`ConfigError`] if they cannot be used; then nothing has changed.
     pub fn other_keys(&self, configs: &[IssuerConfig]) -> Result<OtherKeys, ConfigError> {
         OtherKeys::of(self.issuers.values(), configs, &self.options)
     }
 
-    /// Verifies by these keys from now on; a token that was verified by those before is verified again.
+    /// Uses these keys from now on; a token that was verified with the old ones is verified again.
     pub fn use_keys(&self, keys: OtherKeys) {
         keys.put_in_place();
     }
 
-    /// Which orgs each issuer may name.
+    /// The orgs that each issuer may name.
     #[must_use]
     pub fn issuer_orgs(&self) -> IssuerOrgs {
         self.issuers.iter().map(|(name, issuer)| (name.clone(), issuer.config.orgs.clone())).collect()
     }
 
-    /// The claims of a token verified before, if its issuer's keys are still the same and it has not expired.
+    /// The claims of a token verified before, if its issuer's keys have not changed and it has not expired.
     fn remembered(&self, hash: &TokenHash, now: i64) -> Option<Arc<Claims>> {
         let found = self.cache().get(hash)?;
         let generation = self.issuers.get(&*found.claims.issuer).and_then(|issuer| issuer.keys().generation());
@@ -191,12 +191,12 @@ impl Verifier {
     }
 
     fn cache(&self) -> MutexGuard<'_, TokenCache> {
-        // The cache is consistent after each of its calls, so a panic elsewhere does not spoil it.
+        // The cache is consistent after each of its calls, so a panic elsewhere does not corrupt it.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether an issuer, or a pattern of issuers, stands for this value of `iss`.
+/// Whether an issuer, or a pattern of issuers, matches this value of `iss`.
 fn stands_for(issuer: &str, name: &str) -> bool {
     match split_pattern(issuer) {
         Some((before, after)) => {

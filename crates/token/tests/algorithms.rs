@@ -21,7 +21,7 @@ fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A key of a curve, as it is published, and the same to sign with.
+/// A key of a curve, as published, and the same key for signing.
 fn of_curve(crv: &str, algorithm: &'static EcdsaSigningAlgorithm) -> (PublicJwk, Vec<u8>, EcdsaKeyPair) {
     let der = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(algorithm, der.as_ref()).unwrap();
@@ -54,7 +54,7 @@ fn rsa(index: usize) -> EncodingKey {
     EncodingKey::from_rsa_pem(key(index).to_pkcs8_pem().unwrap().as_bytes()).unwrap()
 }
 
-/// The RSA key without the algorithm that it is said to be for.
+/// The RSA key without its declared algorithm.
 fn open_rsa() -> PublicJwk {
     PublicJwk { alg: None, ..key(0).jwk() }
 }
@@ -150,7 +150,7 @@ async fn a_set_of_mixed_keys_serves_with_those_that_are_sound() {
     assert!(verifier.verify_at(&token, Audience::User, NOW).await.is_ok());
 }
 
-/// A discovery document of several tenants, as that of Entra: its issuer is a pattern, and its keys say whose they are.
+/// A discovery document of several tenants, like Entra's: its issuer is a pattern, and its keys name their tenants.
 #[tokio::test]
 async fn tenants_stand_for_a_name_in_the_issuer() {
     let server = Server::start().await;

@@ -1,4 +1,4 @@
-//! Every way in which a token can be bad has its own error, and no error repeats anything of the token.
+//! Every way in which a token can be bad has its own error, and no error repeats any part of the token.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -54,7 +54,7 @@ async fn the_public_key_is_no_shared_secret() {
         header.kid = Some(key(0).kid().into());
         let token = jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(secret.as_bytes())).unwrap();
         assert_eq!(verify(&token).await, Err(TokenError::WrongAlgorithm));
-        // The same with a header that lies about it.
+        // The same with a header that names the wrong algorithm.
         let (_, rest) = token.split_once('.').unwrap();
         let lying = forged(&good_header(), &claims());
         let (lying, _) = lying.split_once('.').unwrap();

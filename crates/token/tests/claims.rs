@@ -1,4 +1,4 @@
-//! What a good token says.
+//! The content of good tokens.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]
@@ -119,7 +119,7 @@ async fn issuers_are_kept_apart() {
     let of_other = with("iss", json!("https://other.example"));
     let good = key(1).sign(&of_other).unwrap();
     assert_eq!(&*verifier.verify_at(&good, Audience::User, NOW).await.unwrap().issuer, "https://other.example");
-    // A key speaks for its own issuer alone.
+    // A key is valid only for its own issuer.
     let cross = key(0).sign(&of_other).unwrap();
     assert_eq!(verifier.verify_at(&cross, Audience::User, NOW).await, Err(TokenError::UnknownKey));
 }

@@ -1,4 +1,4 @@
-//! Claims in the shapes that issuers give them, what an issuer may name, and tokens that are dated back.
+//! Claims in the shapes that issuers use, what an issuer may name, and backdated tokens.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! Signing keys, checked against another implementation, and their files.
+//! Signing keys, compared with another implementation, and their files.
 
 // A failing helper should end the test.
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! What was published is kept until the broker can lose it no more, and published again if it has.
+//! Published rows are kept until the broker can no longer lose them, and are published again if it has.
 
 use std::time::Duration;
 
@@ -11,48 +11,47 @@ use crate::search::Search;
 
 use super::Session;
 
-/// How often the broker is asked where its log ends: sooner than it could have grown again by what it had lost.
+/// How often the broker is asked for the end of its log: sooner than the log could have grown again by what it lost.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often what can be lost no more is deleted.
+/// How often rows that can no longer be lost are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
-/// How long before the end of the session before this one it may not have noticed that the log went back: it asked every
-/// second.
+/// How long before its end the previous session may have missed that the log went back: it asked every second.
 const UNSURE_MS: i64 = 10_000;
 
-/// What the session knows of the rows that are kept.
+/// The session's knowledge of the kept rows.
 #[derive(Debug)]
 pub(super) struct Keeping {
     stage: Stage,
-    /// When to ask where the log ends.
+    /// When to ask for the end of the log.
     ask_at: Instant,
-    /// When to delete what is old.
+    /// When to delete old rows.
     forget_at: Instant,
-    /// Until when all was well, by the clock of the database; none if this session does not know.
+    /// Until when the log was complete, by the clock of the database; none if this session does not know.
     good_until: Option<i64>,
-    /// It was said that there is no answer.
+    /// Whether the missing answer was logged.
     told: bool,
 }
 
 /// What is known of the log.
 #[derive(Debug)]
 enum Stage {
-    /// It has all that it has answered for.
+    /// It has everything that it acknowledged.
     Well,
-    /// A publication got no answer, or a strange one, and the server may be another than before: nothing is published
-    /// before it is known whether the log went back.
+    /// A publication got no answer, or a strange one, and the server may be a different one: nothing is published until
+    /// it is known whether the log went back.
     AsksFirst,
-    /// It may have lost its end: nothing is published before it is known what is missing.
+    /// It may have lost its end: nothing is published until it is known what is missing.
     Suspects(Option<Search>),
 }
 
 impl Keeping {
-    /// Whoever relayed before may have ended with the broker's power.
+    /// The previous relay may have ended in the same power failure as the broker.
     pub(super) fn new(now: Instant) -> Self {
         let stage = Stage::Suspects(None);
         Self { stage, ask_at: now, forget_at: now, good_until: None, told: false }
     }
 
-    /// The server may be another than before.
+    /// The server may be a different one.
     pub(super) fn ask_first(&mut self, now: Instant) {
         if matches!(self.stage, Stage::Well) {
             self.stage = Stage::AsksFirst;
@@ -77,18 +76,18 @@ impl From<OutboxError> for Unknown {
 }
 
 impl<P: Publisher> Session<'_, P> {
-    /// Whether publishing waits for a look at what is kept.
+    /// Whether publishing waits for a check of the kept rows.
     pub(super) fn is_suspicious(&self) -> bool {
         self.keeps() && self.keeping.holds_up()
     }
 
-    /// When to look again; with something in flight a look waits for that.
+    /// When to check again; a check waits for publications in flight.
     pub(super) fn look_at(&self) -> Option<Instant> {
         let waits = if self.keeping.holds_up() { !self.in_flight.is_empty() } else { self.broker.lasts() };
         (self.keeps() && !waits).then_some(self.keeping.ask_at)
     }
 
-    /// Asks where the log ends, and if it has lost its end, which rows are lost.
+    /// Asks for the end of the log and, if the log has lost its end, finds the lost rows.
     pub(super) async fn keep(&mut self) {
         if self.look_at().is_none_or(|at| Instant::now() < at) || self.database.paused_until(self.now()).is_some() {
             return;
@@ -106,7 +105,7 @@ impl<P: Publisher> Session<'_, P> {
         }
     }
 
-    /// The rows stay, and it is asked again; where publishing waits for the answer, that is worth a line.
+    /// The rows stay, and the check is retried; if publishing waits for it, that is logged.
     fn tell(&mut self, reason: &dyn std::fmt::Display) {
         let Stage::Suspects(search) = &mut self.keeping.stage else { return };
         // The log may have changed meanwhile.
@@ -120,7 +119,7 @@ impl<P: Publisher> Session<'_, P> {
         let now = self.relay.outbox.table.now().await?;
         if !matches!(self.keeping.stage, Stage::Suspects(_)) {
             let went_back = match self.relay.publisher.went_back().await {
-                // Without the right to look there is nothing to wait for.
+                // Without the right to read there is nothing to wait for.
                 Err(PublishError::Rejected(_)) => false,
                 answered => answered.map_err(Unknown::Broker)?,
             };
@@ -131,7 +130,7 @@ impl<P: Publisher> Session<'_, P> {
             tracing::warn!("the broker's log has lost its end; what was published is compared with what is there");
             self.keeping.stage = Stage::Suspects(None);
         }
-        // What is lost goes before what is newer, so nothing newer may be on its way.
+        // Lost events are published before newer ones, so nothing newer may be in flight.
         if self.in_flight.is_empty()
             && let Some(lost) = self.search().await?
         {
@@ -146,7 +145,7 @@ impl<P: Publisher> Session<'_, P> {
         self.keeping.good_until = Some(now);
     }
 
-    /// Compares one page of rows with what is there; gives what is lost once that is known of all.
+    /// Compares one page of rows with the log; returns the lost rows once all are known.
     async fn search(&mut self) -> Result<Option<Vec<i64>>, Unknown> {
         let table = &self.relay.outbox.table;
         let Stage::Suspects(begun) = &mut self.keeping.stage else { return Ok(None) };
@@ -161,7 +160,7 @@ impl<P: Publisher> Session<'_, P> {
         let page = table.kept(search.reached()).await?;
         let wanted: Vec<&PublishedRow> = page.rows.iter().filter(|row| search.wants(row)).collect();
         let found = match self.relay.publisher.look(&wanted).await {
-            // Without the right to look there is nothing to wait for.
+            // Without the right to read there is nothing to wait for.
             Err(PublishError::Rejected(reason)) => {
                 tracing::warn!(reason, "whether the broker has what it had answered for cannot be seen");
                 return Ok(Some(Vec::new()));
@@ -183,7 +182,7 @@ impl<P: Publisher> Session<'_, P> {
         if !lost.is_empty() {
             tracing::warn!(count = lost.len(), "what the broker has lost is published again");
             self.relay.stats.add_lost(lost.len() as u64);
-            // What is held in memory is newer than that, and is loaded again behind it.
+            // The rows in memory are newer, and are loaded again afterwards.
             self.lanes = Lanes::new(self.relay.backoff());
             self.look = true;
         }

@@ -1,4 +1,4 @@
-//! What a relay does while it holds the lease.
+//! A relay's work while it holds the lease.
 
 mod keeping;
 mod publication;
@@ -27,11 +27,11 @@ use self::results::Results;
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It was told to stop, and gave the lease up.
+    /// It was asked to stop, and released the lease.
     Shutdown,
-    /// The lease is or may be another's.
+    /// Another relay has, or may have, the lease.
     Lost,
-    /// The publisher panicked. The lease is left to run out, so that this cannot go on in a tight loop.
+    /// The publisher panicked. The lease is left to expire, so that this cannot repeat in a tight loop.
     Panicked,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Session<'r, P> {
     relay: &'r Relay<P>,
     start: Instant,
     held: Held,
-    /// Until when the lease is surely held, for the publications in flight.
+    /// Until when the lease is certainly held, for the publications in flight.
     held_until: watch::Sender<Instant>,
     renew_at: Instant,
     lanes: Lanes,
@@ -48,9 +48,9 @@ pub(crate) struct Session<'r, P> {
     results: Results,
     broker: Outage,
     database: Outage,
-    /// Whether the table may hold rows that are not held here.
+    /// Whether the table may have rows that are not in memory.
     look: bool,
-    /// Whether the last look left rows behind for want of room.
+    /// Whether the last load left rows behind for lack of room.
     more: bool,
     poll_at: Instant,
     count_at: Instant,
@@ -79,13 +79,13 @@ impl<'r, P: Publisher> Session<'r, P> {
         }
     }
 
-    /// Relays until the lease is lost or `shutdown` completes; polls `shutdown` no more after that.
+    /// Relays until the lease is lost or `shutdown` completes; does not poll `shutdown` after that.
     pub(crate) async fn run(mut self, shutdown: Pin<&mut impl Future<Output = ()>>) -> Ended {
         let ended = self.work(shutdown).await;
         if ended == Ended::Shutdown {
             self.finish_in_flight().await;
         }
-        // Ends what is in flight: another relay may be at work by now.
+        // Ends publications in flight: another relay may be working by now.
         self.in_flight.shutdown().await;
         let limit = self.relay.lease.length();
         let keeps = self.keeps();
@@ -177,7 +177,7 @@ impl<'r, P: Publisher> Session<'r, P> {
             .unwrap_or(self.renew_at)
     }
 
-    /// Whether rows are kept for a while once they are published.
+    /// Whether published rows are kept for a while.
     fn keeps(&self) -> bool {
         !self.relay.publisher.horizon().is_zero()
     }

@@ -1,4 +1,4 @@
-//! One event on its way to the publisher.
+//! The publication of one event.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tracing::Instrument;
 use crate::publisher::{Place, PublishError, Publisher};
 use crate::row::Row;
 
-/// A row, and what became of it.
+/// A row and its outcome.
 pub(crate) type Outcome = (Arc<Row>, Result<Option<Place>, PublishError>);
 
-/// Publishes one row for as long as the lease is held.
+/// Publishes one row while the lease is held.
 pub(crate) async fn publish<P: Publisher>(
     publisher: Arc<P>,
     row: Arc<Row>,
@@ -35,7 +35,7 @@ pub(crate) async fn publish<P: Publisher>(
     (row, outcome)
 }
 
-/// Does the work until the lease runs out, which renewals put off.
+/// Runs the work until the lease expires, which renewals postpone.
 async fn while_held<T>(mut held_until: watch::Receiver<Instant>, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     loop {

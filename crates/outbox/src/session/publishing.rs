@@ -1,4 +1,4 @@
-//! The session's dealings with the publisher: what goes out, and what becomes of it.
+//! The session and the publisher: what is sent, and its outcomes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::Session;
 use super::publication::{Outcome, publish};
 
 impl<P: Publisher> Session<'_, P> {
-    /// Sends what may go now.
+    /// Publishes the rows that may be published now.
     pub(super) fn dispatch(&mut self) {
         let now = self.now();
         self.lanes.unblock(now);
@@ -27,18 +27,18 @@ impl<P: Publisher> Session<'_, P> {
     }
 
     pub(super) fn may_dispatch(&self, now: Duration) -> bool {
-        // After an outage one event has to get through before the others follow.
+        // After an outage one event must succeed before the others follow.
         let most = if self.broker.lasts() { 1 } else { self.relay.options.in_flight.max(1) };
         let up = self.broker.paused_until(now).is_none() && !self.database.lasts();
         up && !self.is_suspicious() && self.lanes.is_ready() && self.lanes.in_flight() < most
     }
 
-    /// Takes note of a publication's outcome; false if the publisher panicked.
+    /// Handles a publication's outcome; false if the publisher panicked.
     pub(super) fn note(&mut self, finished: Result<Outcome, JoinError>) -> bool {
         let (row, outcome) = match finished {
             Ok(outcome) => outcome,
             Err(error) => {
-                // Whose row it was is lost with the task; a new session begins with what the table holds.
+                // The task's row is lost with it; a new session starts from the table.
                 tracing::error!(%error, "the publisher panicked");
                 return false;
             }

@@ -1,4 +1,4 @@
-//! Outcomes that are yet to be written down.
+//! Outcomes that are not written yet.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 use crate::error::OutboxError;
 use crate::table::{Sent, Table};
 
-/// How long outcomes are collected while publishing goes on: a commit for each would halve a busy org's rate.
+/// How long outcomes are collected while publishing continues: a commit for each would halve a busy org's rate.
 ///
-/// What a crash leaves unwritten is published again under the same id, so this is kept short.
+/// After a crash, unwritten outcomes are published again with the same ids, so this is short.
 const COLLECT: Duration = Duration::from_millis(10);
 /// How many outcomes are collected at most.
 const MOST: usize = 64;
 
-/// What became of rows since it was last written down.
+/// The outcomes of rows since they were last written.
 ///
-/// Nothing here asks for the lease: what was published or rejected stays so, whoever holds it now.
+/// Nothing here needs the lease: what was published or rejected stays so, whoever holds the lease now.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     published: Vec<Sent>,
@@ -41,15 +41,15 @@ impl Results {
         self.retried.push(seq);
     }
 
-    /// When they have to be written down, if there are any.
+    /// When they must be written, if there are any.
     pub(crate) fn due(&self) -> Option<Instant> {
         let full = self.published.len() + self.parked.len() + self.retried.len() >= MOST;
         if full { Some(Instant::now()) } else { self.due }
     }
 
-    /// Writes it all down; what failed is kept and may be written again, since each step is harmless twice.
+    /// Writes all of them; failed ones are kept and may be written again, because each step is idempotent.
     ///
-    /// What is published is deleted, or only marked where it is to be kept.
+    /// Published rows are deleted, or only marked if they must be kept.
     pub(crate) async fn settle(&mut self, table: &Table, keep: bool) -> Result<(), OutboxError> {
         if keep {
             table.mark(&self.published).await?;

@@ -1,4 +1,4 @@
-//! The session's dealings with the table: outcomes are written down, rows are loaded.
+//! The session and the table: outcomes are written, rows are loaded.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::Session;
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 impl<P: Publisher> Session<'_, P> {
-    /// Writes results down, loads rows and counts the backlog, whichever of it is due.
+    /// Writes outcomes, loads rows and counts the backlog, whichever is due.
     pub(super) async fn work_on_table(&mut self) {
         if self.database.paused_until(self.now()).is_some() {
             return;
         }
         let limit = self.relay.lease.length();
         match timeout(limit, self.table_work()).await.unwrap_or(Err(OutboxError::Timeout(limit))) {
-            // Whatever failed before was due again, so it has succeeded now.
+            // Everything that failed before was due again, so it has succeeded now.
             Ok(()) => drop(self.database.succeeded()),
             Err(error) => {
                 self.count_error("work on", &error);
@@ -36,7 +36,7 @@ impl<P: Publisher> Session<'_, P> {
             self.look = true;
             self.poll_at = now + self.relay.options.poll;
         }
-        // With nothing in flight there is nothing to wait for.
+        // If nothing is in flight, there is nothing to wait for.
         let due = self.results.due().is_some_and(|due| due <= now || self.in_flight.is_empty() || self.may_load());
         if due {
             self.results.settle(&self.relay.outbox.table, self.keeps()).await?;
@@ -57,9 +57,9 @@ impl<P: Publisher> Session<'_, P> {
         self.look && self.lanes.want_rows()
     }
 
-    /// Loads rows; everything must be written down by now, lest what is published be taken up again.
+    /// Loads rows; all outcomes must be written by now, or published rows would be loaded again.
     async fn load(&mut self) -> Result<(), OutboxError> {
-        // Cleared before the read: a wake-up that comes during it must not be lost.
+        // Cleared before the read: a wake-up during the read must not be lost.
         self.look = false;
         let excluded = self.lanes.excluded();
         let rows = self.relay.outbox.table.unsent(&excluded, MAX_HELD).await.inspect_err(|_| self.look = true)?;

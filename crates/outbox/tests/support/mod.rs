@@ -1,4 +1,4 @@
-//! What the tests share: a database of their own, and a publisher that remembers.
+//! Shared by the tests: a database of their own, and a publisher with a memory.
 
 // Each test file uses its own part of this, and a failing helper should end the test.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a test waits for what has to happen.
+/// How long a test waits for what must happen.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// A database of the test's own: a file, or a database on the server that FANFARE_TEST_POSTGRES names.
+/// The test's own database: a file, or a database on the server in FANFARE_TEST_POSTGRES.
 pub struct Database {
     pub url: String,
     _folder: tempfile::TempDir,
@@ -46,7 +46,7 @@ impl Database {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
 
-    /// What a statement that counts gives.
+    /// The result of a counting statement.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let pool = connect(&self.url, 1).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
@@ -93,7 +93,7 @@ pub fn alert(id: &str, org: Option<&str>, user: Option<&str>, title: &str) -> En
     encode(attributes, &alert).unwrap()
 }
 
-/// Commits each event in a transaction of its own.
+/// Commits each event in its own transaction.
 pub async fn commit(outbox: &Outbox, events: impl IntoIterator<Item = Encoded>) {
     for event in events {
         let mut tx = outbox.begin().await.unwrap();
@@ -103,10 +103,10 @@ pub async fn commit(outbox: &Outbox, events: impl IntoIterator<Item = Encoded>) 
     }
 }
 
-/// What to answer to an event, given how often it came before.
+/// The answer for an event, given how often it was published before.
 pub type Answer = Box<dyn FnMut(&Encoded, u32) -> Result<(), PublishError> + Send>;
 
-/// A publisher that remembers what it was given and answers as it is told.
+/// A publisher that remembers what it received and answers as configured.
 #[derive(Clone)]
 pub struct Recorder(Arc<Mutex<Record>>);
 
@@ -170,7 +170,7 @@ impl Recorder {
         self.0.lock().unwrap().most_in_flight
     }
 
-    /// Whether two events of one org were ever in flight at a time.
+    /// Whether two events of one org were ever in flight together.
     pub fn overtaken(&self) -> bool {
         self.0.lock().unwrap().overtaken
     }
@@ -218,7 +218,7 @@ impl Publisher for Recorder {
     }
 }
 
-/// A relay that runs until it is told to stop.
+/// A relay that runs until it is stopped.
 pub struct Running {
     pub stats: Arc<RelayStats>,
     stop: Option<oneshot::Sender<()>>,
@@ -239,7 +239,7 @@ impl Running {
         timeout(SOON, &mut self.task).await.expect("the relay did not stop").unwrap();
     }
 
-    /// Ends the relay at once, as a crash would: it neither finishes nor gives up its lease.
+    /// Ends the relay at once, like a crash: it neither finishes nor releases its lease.
     pub async fn crash(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
@@ -271,7 +271,7 @@ pub async fn until_empty(outbox: &Outbox) {
     }
 }
 
-/// A generator of numbers that are the same for the same seed.
+/// A generator of pseudo-random numbers that are the same for the same seed.
 pub struct Seeded(pub u64);
 
 impl Seeded {

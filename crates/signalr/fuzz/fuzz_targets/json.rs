@@ -1,4 +1,4 @@
-//! Reads any bytes as hub messages, and what was read as it is written again.
+//! Decodes arbitrary bytes as hub messages, and encodes the result again.
 
 #![no_main]
 

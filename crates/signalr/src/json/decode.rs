@@ -1,27 +1,27 @@
-//! From a JSON object to a message.
+//! Decodes a JSON object into a message.
 
 use std::borrow::Cow;
 
 use super::reader::Reader;
 use crate::{Decoded, Headers, Message, Outcome, ProtocolError, Value};
 
-/// Reads one message.
+/// Decodes one message.
 pub(crate) fn decode(body: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let mut fields = Fields::default();
-    // What was wrong first is what the peer is told, even if the text breaks off later.
+    // The peer is sent the first error, even if the text breaks off later.
     if let Err(error) = read_fields(body, |name, value| fields.take(&name, value)) {
         return Err(fields.fault.unwrap_or(error));
     }
     fields.into_message()
 }
 
-/// What a handshake request holds.
+/// The content of a handshake request.
 pub(crate) struct HandshakeFields<'a> {
     pub(crate) protocol: Cow<'a, str>,
     pub(crate) version: i64,
 }
 
-/// Reads a handshake request.
+/// Decodes a handshake request.
 pub(crate) fn handshake_fields(body: &[u8]) -> Result<HandshakeFields<'_>, ProtocolError> {
     let (mut protocol, mut version) = (None, None);
     read_fields(body, |name, value| match &*name {
@@ -61,7 +61,7 @@ fn expect_object(reader: &mut Reader<'_>) -> Result<(), ProtocolError> {
     Err(ProtocolError::NotAnObject { found })
 }
 
-/// The properties of all message types, in whatever order they come.
+/// The properties of all message types, in any order.
 #[derive(Default)]
 struct Fields<'a> {
     message_type: Option<i64>,
@@ -90,7 +90,7 @@ impl<'a> Fields<'a> {
             "type" => self.message_type = Some(value.as_i64().ok_or(number("type"))?),
             "item" => self.item = Some(value),
             "result" => self.result = Some(value),
-            // Some writers do not leave out what is absent.
+            // Some clients write null for absent properties.
             "headers" | "invocationId" | "streamIds" | "error" | "allowReconnect" if value.is_null() => {}
             "headers" => self.headers = headers(value)?,
             "invocationId" => self.invocation_id = Some(string("invocationId", value)?),
@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
     }
 
     fn into_message(mut self) -> Result<Decoded<'a>, ProtocolError> {
-        // Properties of a type that is not known may be of any type themselves.
+        // The properties of an unknown message type may have any types.
         if let Some(message_type) = self.message_type.filter(|number| !(1..=9).contains(number)) {
             return Ok(Decoded::Ignored { message_type });
         }
@@ -139,7 +139,7 @@ impl<'a> Fields<'a> {
         Ok(Message::Invocation {
             target: filled("target", self.target)?,
             arguments: required("arguments", self.arguments)?,
-            // An empty id is the same as none: the caller waits for no answer.
+            // An empty id counts as none: the caller does not wait for an answer.
             invocation_id: self.invocation_id.filter(|id| !id.is_empty()),
             stream_ids: self.stream_ids,
         })

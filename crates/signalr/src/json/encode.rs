@@ -1,7 +1,7 @@
-//! From a message to a JSON object, straight into the bytes that are sent.
+//! Encodes a message as a JSON object, directly into the bytes to send.
 //!
-//! `type` comes first and `invocationId` before what it belongs to, which lets the Java and
-//! .NET clients bind values as they read. Absent properties are left out, never null.
+//! `type` comes first and `invocationId` before the arguments and results, so that the Java and .NET clients can bind
+//! values while they read. Absent properties are left out, never null.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -54,7 +54,7 @@ pub(crate) fn encode(message: &Message<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends an Invocation without id, without the record separator.
+/// Appends an Invocation without an id, without the record separator.
 pub(crate) fn encode_push(target: &str, arguments: &[Value<'_>], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":1");
     write_call(target, arguments, &[], out);
@@ -122,7 +122,7 @@ fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Int(int) => write_display(int, out),
         Value::UInt(int) => write_display(int, out),
-        // Debug keeps the point of a whole number, so that it is read back as a float.
+        // Debug keeps the point of a whole number, so that it is read as a float again.
         Value::Float(float) if float.is_finite() => write_display(format_args!("{float:?}"), out),
         Value::Float(_) => out.extend_from_slice(b"null"),
         Value::String(text) => write_string(text, out),
@@ -164,6 +164,6 @@ fn write_array<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8
 }
 
 fn write_display(value: impl fmt::Display, out: &mut Vec<u8>) {
-    // A vector takes every write.
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{value}");
 }

@@ -1,4 +1,4 @@
-//! The JSON form: one object, its type in `type`.
+//! The JSON form: one object, with its message type in `type`.
 
 mod decode;
 mod encode;

@@ -1,8 +1,7 @@
-//! A reader of JSON that borrows text from its input.
+//! A JSON parser that borrows text from its input.
 //!
-//! `serde_json` would end a connection over half a surrogate pair, which browsers do send:
-//! `"😀".slice(0, 1)`. It also nests deeper than MessagePack may here, and cannot tell what a
-//! message held before it broke off.
+//! `serde_json` would end a connection over half a surrogate pair, which browsers do send: `"😀".slice(0, 1)`. It also
+//! nests deeper than MessagePack may here, and cannot return what a message contained before it broke off.
 
 use std::borrow::Cow;
 
@@ -10,7 +9,7 @@ use super::text::read_text;
 use crate::nesting::deeper;
 use crate::{ProtocolError, Value};
 
-/// Reads one JSON text from its start to its end.
+/// Parses one JSON text from its start to its end.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -25,7 +24,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next byte that is no white space, without taking it.
+    /// The next byte that is not white space, without consuming it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         let space = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
@@ -38,7 +37,7 @@ impl<'a> Reader<'a> {
         ProtocolError::Json { reason, at: self.at }
     }
 
-    /// Reads an object and hands over each name with the reader before its value.
+    /// Parses an object and passes each name to the callback, with the reader before its value.
     pub(super) fn object(
         &mut self,
         mut entry: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), ProtocolError>,
@@ -61,7 +60,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads any value that is nested in `depth` arrays and objects.
+    /// Parses any value that is nested in `depth` arrays and objects.
     pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, ProtocolError> {
         match self.peek() {
             Some(b'{') => {
@@ -84,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Makes sure that nothing follows.
+    /// Checks that nothing follows.
     pub(super) fn end(&mut self) -> Result<(), ProtocolError> {
         match self.peek() {
             None => Ok(()),
@@ -156,7 +155,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Takes the next byte if it is one of these, and tells how many were taken.
+    /// Consumes following bytes of these, and returns their number.
     fn skip(&mut self, any: &[u8]) -> usize {
         let taken = self.text.as_bytes().get(self.at).is_some_and(|byte| any.contains(byte));
         self.at += usize::from(taken);

@@ -203,7 +203,7 @@ fn nesting_ends_at_the_limit() {
     item(&nested(MAX_DEPTH));
     item(&mixed(MAX_DEPTH / 2));
     let too_deep = ProtocolError::TooDeep { limit: MAX_DEPTH };
-    // Also in a property that nobody reads, and without any closing bracket.
+    // Also in an ignored property, and without any closing bracket.
     assert_eq!(error(&format!(r#"{{"type":6,"x":{}}}"#, nested(MAX_DEPTH + 1))), too_deep);
     assert_eq!(error(&format!(r#"{{"type":6,"x":{}}}"#, mixed(MAX_DEPTH))), too_deep);
     assert_eq!(error(&format!(r#"{{"x":{}"#, "[".repeat(1_000_000))), too_deep);

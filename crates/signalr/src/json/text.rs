@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use crate::ProtocolError;
 
-/// Reads the text whose opening quote ends before `start`, and tells where the next byte
-/// after its closing quote is.
+/// Parses the text whose opening quote ends before `start`, and returns the position after its closing quote.
 ///
 /// Text without escapes is borrowed.
 pub(super) fn read_text(json: &str, start: usize) -> Result<(Cow<'_, str>, usize), ProtocolError> {
@@ -32,7 +31,7 @@ pub(super) fn read_text(json: &str, start: usize) -> Result<(Cow<'_, str>, usize
     }
 }
 
-/// How many bytes stand for themselves.
+/// The number of bytes without escapes.
 fn plain_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(bytes.len())
 }
@@ -54,10 +53,10 @@ fn read_escape(json: &str, at: usize, owned: &mut String) -> Result<usize, Proto
     Ok(at + 1)
 }
 
-/// Reads the digits of `\u`, and those of a second one if the two are a surrogate pair.
+/// Parses the digits of `\u`, and those of a second one if the two are a surrogate pair.
 ///
-/// Half a pair becomes U+FFFD: browsers send it when an application cuts text apart, and it
-/// is no reason to end the connection.
+/// Half a pair becomes U+FFFD: browsers send it when an application cuts text apart, and that is no reason to end the
+/// connection.
 fn read_unicode(json: &str, at: usize, owned: &mut String) -> Result<usize, ProtocolError> {
     let first = read_hex(json, at)?;
     let next = at + 4;

@@ -1,7 +1,6 @@
-//! From a MessagePack array to a message.
+//! Decodes a MessagePack array into a message.
 //!
-//! How many elements the array claims decides only whether optional ones at its end are
-//! there; further elements are not looked at.
+//! The claimed number of elements decides only whether optional ones at the end exist; further elements are ignored.
 
 use std::borrow::Cow;
 
@@ -9,17 +8,17 @@ use super::reader::Reader;
 use super::value::{ValueError, read_value, read_values};
 use crate::{BindingError, BindingFailure, Decoded, Headers, Message, Outcome, ProtocolError, Value};
 
-/// What ends an uploaded stream whose item cannot be read.
+/// The error of an uploaded stream with an unreadable item.
 const UNREADABLE_ITEM: &str = "Failed to bind Stream message.";
-/// What a call ends with whose result cannot be read.
+/// The error of a call with an unreadable result.
 const UNREADABLE_RESULT: &str = "Error trying to deserialize the result.";
 
 /// Elements of an Invocation that has stream ids.
 const WITH_STREAM_IDS: usize = 6;
-/// Elements of a Close that tells whether to reconnect.
+/// Elements of a Close that has `allowReconnect`.
 const WITH_ALLOW_RECONNECT: usize = 3;
 
-/// Reads one message.
+/// Decodes one message.
 pub(crate) fn decode(body: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
     let mut reader = Reader::new(body);
     let elements =
@@ -52,7 +51,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Decoded<'_>, ProtocolError> {
 fn invocation<'a>(reader: &mut Reader<'a>, elements: usize) -> Result<Decoded<'a>, ProtocolError> {
     let headers = read_headers(reader)?;
     let invocation_id = if reader.nil() { None } else { Some(string(reader, "invocationId")?) };
-    // An empty id is the same as none: the caller waits for no answer.
+    // An empty id counts as none: the caller does not wait for an answer.
     let invocation_id = invocation_id.filter(|id| !id.is_empty());
     let target = filled(reader, "target")?;
     match read_arguments(reader)? {
@@ -79,7 +78,7 @@ fn stream_invocation<'a>(reader: &mut Reader<'a>, elements: usize) -> Result<Dec
     }
 }
 
-/// Reads the arguments; the inner error fails the call alone.
+/// Decodes the arguments; the inner error fails only the call.
 fn read_arguments<'a>(reader: &mut Reader<'a>) -> Result<Result<Vec<Value<'a>>, BindingError>, ProtocolError> {
     let Some(length) = reader.array_length() else {
         return Ok(Err(BindingError::NoArguments));
@@ -92,7 +91,7 @@ fn read_arguments<'a>(reader: &mut Reader<'a>) -> Result<Result<Vec<Value<'a>>, 
 }
 
 fn read_stream_ids<'a>(reader: &mut Reader<'a>, elements: usize) -> Result<Vec<Cow<'a, str>>, ProtocolError> {
-    // JavaScript's client leaves the element out if there are none.
+    // JavaScript's client leaves the element out if there are no streams.
     if elements < WITH_STREAM_IDS || reader.nil() {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
-//! From a message to a MessagePack array, straight into the bytes that are sent.
+//! Encodes a message as a MessagePack array, directly into the bytes to send.
 //!
-//! Every message has all of its elements: the Python client drops an Invocation without
-//! stream ids in silence. Headers are always an empty map.
+//! Every message has all of its elements: the Python client silently drops an Invocation without stream ids. Headers
+//! are always an empty map.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ pub(crate) fn encode(message: &Message<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an Invocation without id, without its length.
+/// Appends an Invocation without an id, without its length.
 pub(crate) fn encode_push(target: &str, arguments: &[Value<'_>], out: &mut Vec<u8>) {
     start_with_headers(6, 1, out);
     write_optional(None, out);
@@ -117,7 +117,7 @@ fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes the shortest of the three forms that holds the moment.
+/// Writes the shortest of the three timestamp forms.
 fn write_timestamp(seconds: i64, nanoseconds: u32, out: &mut Vec<u8>) {
     let nanoseconds = nanoseconds.min(MAX_NANOSECONDS);
     match (u32::try_from(seconds), u64::try_from(seconds)) {
@@ -156,10 +156,10 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// A length for the wire. Where it does not fit, neither does the message, which is left out.
+/// A length for the wire. If it does not fit, neither does the message, which is left out.
 fn length<T>(items: &[T]) -> u32 {
     u32::try_from(items.len()).unwrap_or(u32::MAX)
 }
 
-/// A vector takes every write, so there is no error to look at.
+/// Writing to a vector cannot fail.
 fn sure<T, E>(_: Result<T, E>) {}

@@ -1,4 +1,4 @@
-//! The MessagePack form: one array, its type in front.
+//! The MessagePack form: one array, its message type in front.
 
 mod decode;
 mod encode;

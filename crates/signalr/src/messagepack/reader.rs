@@ -1,4 +1,4 @@
-//! The parts that MessagePack is made of: markers, lengths and the bytes behind them.
+//! The parts of MessagePack: markers, lengths and their bytes.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use rmp::Marker;
 
 use crate::{ProtocolError, Value};
 
-/// Reads MessagePack from its start, and borrows text and bytes from it.
+/// Reads MessagePack from its start, borrowing text and bytes.
 pub(super) struct Reader<'a> {
     body: &'a [u8],
     at: usize,
@@ -18,12 +18,12 @@ impl<'a> Reader<'a> {
         Self { body, at: 0 }
     }
 
-    /// Takes a nil if one is next.
+    /// Consumes a nil if it is next.
     pub(super) fn nil(&mut self) -> bool {
         self.attempt(|_, marker| (marker == Marker::Null).then_some(())).is_some()
     }
 
-    /// Takes a boolean if one is next.
+    /// Consumes a boolean if it is next.
     pub(super) fn boolean(&mut self) -> Option<bool> {
         self.attempt(|_, marker| match marker {
             Marker::True => Some(true),
@@ -32,12 +32,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Takes a whole number if one is next.
+    /// Consumes a whole number if it is next.
     pub(super) fn integer(&mut self) -> Option<Value<'a>> {
         self.attempt(|reader, marker| reader.integer_after(marker).ok()?)
     }
 
-    /// Takes text if it is next.
+    /// Consumes text if it is next.
     pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
         self.attempt(|reader, marker| {
             let length = reader.string_length(marker).ok()??;
@@ -45,23 +45,23 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Takes the start of an array if one is next, and tells how many items it claims.
+    /// Consumes the start of an array if it is next, and returns its claimed number of items.
     pub(super) fn array_length(&mut self) -> Option<usize> {
         self.attempt(|reader, marker| reader.array_length_after(marker).ok()?)
     }
 
-    /// Takes the start of a map if one is next, and tells how many entries it claims.
+    /// Consumes the start of a map if it is next, and returns its claimed number of entries.
     pub(super) fn map_length(&mut self) -> Option<usize> {
         self.attempt(|reader, marker| reader.map_length_after(marker).ok()?)
     }
 
-    /// Takes the marker of whatever is next.
+    /// Consumes the next marker.
     pub(super) fn marker(&mut self) -> Result<Marker, ProtocolError> {
         let [byte] = self.array()?;
         Ok(Marker::from_u8(byte))
     }
 
-    /// The whole number that the marker starts, if it starts one.
+    /// The whole number after the marker, if it is the marker of one.
     pub(super) fn integer_after(&mut self, marker: Marker) -> Result<Option<Value<'a>>, ProtocolError> {
         Ok(Some(match marker {
             Marker::FixPos(int) => Value::from(int),
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// How many bytes of text the marker starts, if it starts text.
+    /// The size of the text after the marker, if it is the marker of text.
     pub(super) fn string_length(&mut self, marker: Marker) -> Result<Option<usize>, ProtocolError> {
         match marker {
             Marker::FixStr(length) => Ok(Some(length.into())),
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many items the array claims that the marker starts, if it starts one.
+    /// The claimed number of items, if the marker is that of an array.
     pub(super) fn array_length_after(&mut self, marker: Marker) -> Result<Option<usize>, ProtocolError> {
         match marker {
             Marker::FixArray(length) => Ok(Some(length.into())),
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many entries the map claims that the marker starts, if it starts one.
+    /// The claimed number of entries, if the marker is that of a map.
     pub(super) fn map_length_after(&mut self, marker: Marker) -> Result<Option<usize>, ProtocolError> {
         match marker {
             Marker::FixMap(length) => Ok(Some(length.into())),
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes the marker starts, if it starts bytes.
+    /// The number of bytes, if the marker is that of bytes.
     pub(super) fn binary_length(&mut self, marker: Marker) -> Result<Option<usize>, ProtocolError> {
         match marker {
             Marker::Bin8 => self.length::<1>().map(Some),
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes the extension has behind its type, if the marker starts one.
+    /// The number of bytes after the extension's type, if the marker is that of an extension.
     pub(super) fn extension_length(&mut self, marker: Marker) -> Result<Option<usize>, ProtocolError> {
         match marker {
             Marker::FixExt1 => Ok(Some(1)),
@@ -141,8 +141,8 @@ impl<'a> Reader<'a> {
 
     /// The next bytes as text.
     ///
-    /// JavaScript encodes half a surrogate pair as bytes that are no UTF-8. It is replaced: a
-    /// text cut apart is no reason to end the connection.
+    /// JavaScript encodes half a surrogate pair as bytes that are not UTF-8. It is replaced: text that was cut apart is
+    /// no reason to end the connection.
     pub(super) fn text(&mut self, length: usize) -> Result<Cow<'a, str>, ProtocolError> {
         self.bytes(length).map(String::from_utf8_lossy)
     }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// The next bytes, of a length that is known when this is compiled.
+    /// The next bytes, of a length that is known at compile time.
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], ProtocolError> {
         let Some(bytes) = self.body[self.at..].first_chunk() else {
             return Err(self.fault("the bytes end too early"));
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         ProtocolError::MessagePack { reason, at: self.at }
     }
 
-    /// Reads a marker and what belongs to it, or takes nothing at all.
+    /// Reads a marker and its value, or consumes nothing.
     fn attempt<T>(&mut self, read: impl FnOnce(&mut Self, Marker) -> Option<T>) -> Option<T> {
         let start = self.at;
         let marker = self.marker().ok()?;

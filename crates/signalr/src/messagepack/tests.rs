@@ -137,7 +137,7 @@ fn arguments_that_cannot_be_bound_fail_the_call_alone() {
             BindingFailure { invocation_id: Some("1".into()), target: "T".into(), error: BindingError::NoArguments };
         assert_eq!(failure(arguments), expected, "{arguments:x?}");
     }
-    // An extension of another type, and a map whose name is no text.
+    // An extension of another type, and a map whose key is not text.
     for arguments in [&b"\x91\xd4\x05\x00"[..], b"\x91\xc7\x01\x05\x00", b"\x91\x81\xc0\x01", b"\x91\x81\x90\x01"] {
         assert_eq!(failure(arguments).error, BindingError::ArgumentType, "{arguments:x?}");
     }
@@ -221,7 +221,7 @@ fn nesting_ends_at_the_limit() {
     for value in [nested(MAX_DEPTH + 1), maps(MAX_DEPTH + 1), nested(1_000_000)] {
         assert_eq!(decode(&item_body(&value)), too_deep);
     }
-    // The array of arguments is itself a level, as it is in JSON.
+    // The array of arguments is itself a level, as in JSON.
     let arguments = |levels| [b"\x95\x01\x80\xc0\xa1T", &nested(levels)[..]].concat();
     message(&arguments(MAX_DEPTH));
     assert_eq!(decode(&arguments(MAX_DEPTH + 1)), too_deep);
@@ -238,7 +238,7 @@ fn a_claimed_length_is_not_believed() {
     ] {
         assert!(decode(&item_body(claim)).is_err(), "{claim:x?}");
         let claims = item_body(&[claim.repeat(30), vec![0xc0]].concat());
-        // A map as the name of a map fails the stream; anything else the connection.
+        // A map as a map's key fails the stream; any other such key fails the connection.
         let decoded = decode(&claims);
         assert!(!matches!(decoded, Ok(Decoded::Message { message: Message::StreamItem { .. }, .. })), "{claim:x?}");
     }
@@ -246,7 +246,7 @@ fn a_claimed_length_is_not_believed() {
     assert!(decode(b"\x96\x01\x80\xc0\xa1T\x90\xdd\xff\xff\xff\xff").is_err());
 }
 
-/// A method without a result answers null, as ASP.NET does: a client that waits for a value gets one.
+/// A method without a result returns null, as in ASP.NET: a client that waits for a value gets one.
 #[test]
 fn no_result_is_null() {
     let completion = Message::Completion { invocation_id: "1".into(), outcome: Outcome::Value(Value::Null) };

@@ -1,4 +1,4 @@
-//! Values of any kind, and how far they are trusted.
+//! Values of any kind, and the limits for untrusted ones.
 
 use std::borrow::Cow;
 
@@ -12,16 +12,16 @@ use crate::{ProtocolError, Value};
 /// The extension type of timestamps.
 pub(super) const TIMESTAMP: i8 = -1;
 
-/// Room that is made for a container before its items are seen. Lengths are claims: whoever
-/// believes them lets five bytes ask for gigabytes.
+/// The capacity reserved for a container before its items are read. Lengths are claims: trusting them would let five
+/// bytes request gigabytes.
 const MAX_RESERVED: usize = 16;
 
-/// Why a value cannot be taken.
+/// Why a value is refused.
 #[derive(Debug)]
 pub(super) enum ValueError {
-    /// The bytes make no sense; neither does what follows.
+    /// The bytes are invalid; so is everything after them.
     Protocol(ProtocolError),
-    /// The value is MessagePack, but of a kind that no argument can have here.
+    /// The value is valid MessagePack, but of a kind that no argument can have.
     Unsupported,
 }
 
@@ -31,7 +31,7 @@ impl From<ProtocolError> for ValueError {
     }
 }
 
-/// Reads as many values as an array claims, nested in `depth` arrays and maps.
+/// Reads the values of an array, nested in `depth` arrays and maps.
 pub(super) fn read_values<'a>(
     reader: &mut Reader<'a>,
     length: usize,
@@ -75,8 +75,7 @@ pub(super) fn read_value<'a>(reader: &mut Reader<'a>, depth: usize) -> Result<Va
     }
 }
 
-/// The number that is written with as few digits, which is the one that the same client writes in JSON: 0.1 and not
-/// 0.10000000149011612.
+/// The number with the fewest digits, which is what the same client writes in JSON: 0.1 instead of 0.10000000149011612.
 fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| number.into())
 }
@@ -86,7 +85,7 @@ fn read_map<'a>(reader: &mut Reader<'a>, length: usize, depth: usize) -> Result<
     for _ in 0..length {
         let name = match read_value(reader, depth)? {
             Value::String(name) => name,
-            // As JSON would carry them.
+            // As in JSON.
             Value::Int(number) => Cow::Owned(number.to_string()),
             Value::UInt(number) => Cow::Owned(number.to_string()),
             _ => return Err(ValueError::Unsupported),

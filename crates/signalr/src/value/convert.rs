@@ -1,4 +1,4 @@
-//! Values from and to the types of Rust, serde and `serde_json`.
+//! Conversions between values and the types of Rust, serde and `serde_json`.
 
 use std::borrow::Cow;
 
@@ -101,7 +101,7 @@ fn from_number<'a>(number: &serde_json::Number) -> Value<'a> {
     }
 }
 
-/// The form that JSON has for the value: bytes as base64, timestamps as ISO 8601.
+/// The value's JSON form: bytes as base64, timestamps as ISO 8601.
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -1,4 +1,4 @@
-//! Label values from outside, kept to a bounded number.
+//! Label values from outside, bounded in number.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,15 +16,15 @@ impl EncodeLabelValue for Label {
     }
 }
 
-/// What stands for every value that is too long or one too many.
+/// The label for every value that is too long or exceeds the limit.
 pub(super) const OTHER: &str = "other";
 
-/// Longer values are no name of ours.
+/// The longest label value; longer ones are not names of ours.
 const LONGEST: usize = 160;
 
-/// The first values seen, up to a limit; every later one is [`OTHER`].
+/// The first values seen, up to a limit; every later one becomes [`OTHER`].
 ///
-/// Each value is a time series for as long as the process lives, and a sender chooses the names it sends.
+/// Each value is a time series for as long as the process lives, and senders choose the names they send.
 #[derive(Clone, Debug)]
 pub(super) struct LabelPool(Arc<Inner>);
 
@@ -36,7 +36,7 @@ struct Inner {
 }
 
 impl LabelPool {
-    /// A pool that tells at most `limit` values apart.
+    /// A pool of at most `limit` different values.
     pub(super) fn new(limit: usize) -> Self {
         Self(Arc::new(Inner { limit, other: Label(OTHER.into()), known: RwLock::default() }))
     }

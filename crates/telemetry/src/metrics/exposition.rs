@@ -1,4 +1,4 @@
-//! The two text forms of `/metrics`, and which of them a scraper asks for.
+//! The two text formats of `/metrics`, and which one a scraper requests.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What `/metrics` answers.
+/// The answer of `/metrics`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposition {
     /// The content type of the text.
@@ -17,7 +17,7 @@ pub struct Exposition {
     pub text: String,
 }
 
-/// The current value of every registered metric, in the form that the header `Accept` asks for: OpenMetrics if it is
+/// The current values of all registered metrics, in the format that the header `Accept` requests: OpenMetrics if it is
 /// named, else Prometheus' text format 0.0.4, which every scraper reads.
 pub fn expose(registry: &Registry, accept: Option<&str>) -> Exposition {
     let text = encode(registry);
@@ -28,15 +28,15 @@ pub fn expose(registry: &Registry, accept: Option<&str>) -> Exposition {
     }
 }
 
-/// The current value of every registered metric in the OpenMetrics text format.
+/// The current values of all registered metrics in the OpenMetrics text format.
 pub fn encode(registry: &Registry) -> String {
     let mut text = String::with_capacity(8 * 1024);
-    // Writing into a String does not fail, and no metric of ours has an encoder that does.
+    // Writing into a String does not fail, and none of our metrics has an encoder that does.
     let _ = prometheus_client::encoding::text::encode(&mut text, registry);
     text
 }
 
-/// Whether OpenMetrics is asked for at least as much as anything else that can be answered.
+/// Whether the scraper prefers OpenMetrics at least as much as the other format.
 fn wants_open_metrics(accept: &str) -> bool {
     let (mut open_metrics, mut plain) = (0.0_f32, 0.0_f32);
     for range in accept.split(',') {
@@ -59,8 +59,8 @@ fn wants_open_metrics(accept: &str) -> bool {
     open_metrics > 0.0 && open_metrics >= plain
 }
 
-/// The text format 0.0.4 of a text in OpenMetrics. There a counter is called as its value is, with `_total`; units and the
-/// mark of the end do not exist. Samples are alike.
+/// Converts OpenMetrics text to format 0.0.4. There a counter's name includes `_total`; units and the end marker do not
+/// exist. Samples are the same.
 fn plain(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = None;

@@ -1,22 +1,22 @@
-//! The metrics of a text, by their families: for whoever passes them on in another form.
+//! The metrics of a text, by family: for conversion into another format.
 
 use std::borrow::Cow;
 
-/// What kind of values a family has.
+/// The type of a family's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It only grows.
+    /// A counter: it only grows.
     Counter,
-    /// It goes up and down.
+    /// A gauge: it goes up and down.
     Gauge,
-    /// Counts of what was measured, by how much it was.
+    /// A histogram: counts of measured values by size.
     Histogram,
 }
 
 /// All samples of one name.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Family<'t> {
-    /// Its name, without what a sample's adds.
+    /// Its name, without the suffixes of its samples.
     pub(crate) name: &'t str,
     pub(crate) help: &'t str,
     pub(crate) kind: Kind,
@@ -26,13 +26,13 @@ pub(crate) struct Family<'t> {
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample<'t> {
-    /// What its name adds to that of its family, such as `_total`.
+    /// The suffix of its name after that of its family, such as `_total`.
     pub(crate) ending: &'t str,
     pub(crate) labels: Vec<(&'t str, Cow<'t, str>)>,
     pub(crate) value: f64,
 }
 
-/// The families in what [`super::encode`] has written.
+/// Parses the families in the output of [`super::encode`].
 pub(crate) fn families(text: &str) -> Vec<Family<'_>> {
     let mut families: Vec<Family<'_>> = Vec::new();
     let mut help = ("", "");
@@ -54,7 +54,7 @@ pub(crate) fn families(text: &str) -> Vec<Family<'_>> {
     families
 }
 
-/// A sample whose family's name is read already.
+/// A sample whose family's name was parsed already.
 fn sample(rest: &str) -> Option<Sample<'_>> {
     let end = rest.find(['{', ' '])?;
     let (ending, rest) = rest.split_at(end);
@@ -69,7 +69,7 @@ fn sample(rest: &str) -> Option<Sample<'_>> {
 /// A sample's labels.
 type Labels<'t> = Vec<(&'t str, Cow<'t, str>)>;
 
-/// The labels up to the closing brace, and what stands behind it. What is in quotes may hold anything.
+/// The labels up to the closing brace, and the rest. Quoted text may contain anything.
 fn labels(mut rest: &str) -> Option<(Labels<'_>, &str)> {
     let mut found = Vec::new();
     loop {

@@ -4,38 +4,38 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use super::bounded::Label;
 
-/// Where a connection is and how it got there.
+/// The hub and transport of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ConnectionLabels {
     pub(super) hub: Label,
     pub(super) transport: &'static str,
 }
 
-/// Why.
+/// The reason.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
 }
 
-/// Where.
+/// The place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct WhereLabel {
     pub(super) place: &'static str,
 }
 
-/// Of which listener.
+/// The listener.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ListenerLabel {
     pub(super) listener: &'static str,
 }
 
-/// Which kind.
+/// The kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabel {
     pub(super) kind: &'static str,
 }
 
-/// How it ended.
+/// The outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OutcomeLabel {
     pub(super) outcome: &'static str,
@@ -47,7 +47,7 @@ pub(super) struct TypeLabel {
     pub(super) r#type: Label,
 }
 
-/// The type of an event and what was wrong with it.
+/// The type of an event and the reason of its fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DeadLetterLabels {
     pub(super) r#type: Label,
@@ -79,7 +79,7 @@ pub(super) struct PartitionLabel {
     pub(super) partition: Label,
 }
 
-/// What a program is built of.
+/// The build of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct BuildLabels {
     pub(super) version: &'static str,

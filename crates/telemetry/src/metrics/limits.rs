@@ -1,4 +1,4 @@
-//! The configured limits of a fan-out node, so that alerts compare what there is with what there may be.
+//! The configured limits of a fan-out node, so that alerts can compare actual values with them.
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -6,18 +6,18 @@ use prometheus_client::registry::Registry;
 use super::names;
 use super::shape::{gauge_value, registered};
 
-/// The limits that alerts compare with.
+/// The limits that alerts use.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeLimits {
-    /// The most open connections.
+    /// The largest number of open connections.
     pub connections: usize,
-    /// The most retained values.
+    /// The largest number of retained values.
     pub retained_values: usize,
-    /// The most bytes of retained values.
+    /// The largest size of all retained values, in bytes.
     pub retained_bytes: usize,
-    /// The most logouts, and the most users with roles from an event.
+    /// The largest number of logouts, and of users with roles from an event.
     pub revocations: usize,
-    /// The most grants and withdrawals, and the most orgs with a state.
+    /// The largest number of grants and withdrawals, and of orgs with a state.
     pub grants: usize,
 }
 
@@ -33,17 +33,25 @@ pub(super) struct LimitMetrics {
 impl LimitMetrics {
     pub(super) fn new(r: &mut Registry) -> Self {
         Self {
-            connections: registered(r, names::CONNECTIONS_LIMIT, "The most open connections"),
-            retained_values: registered(r, names::RETAINED_VALUES_LIMIT, "The most retained values"),
-            retained_bytes: registered(r, names::RETAINED_LIMIT_BYTES, "The most bytes of retained values"),
-            revocations: registered(r, names::REVOCATIONS_LIMIT, "The most logouts, and the most role overrides"),
-            grants: registered(r, names::GRANTS_LIMIT, "The most grants and withdrawals, and the most org states"),
+            connections: registered(r, names::CONNECTIONS_LIMIT, "The largest number of open connections"),
+            retained_values: registered(r, names::RETAINED_VALUES_LIMIT, "The largest number of retained values"),
+            retained_bytes: registered(r, names::RETAINED_LIMIT_BYTES, "The largest size of all retained values"),
+            revocations: registered(
+                r,
+                names::REVOCATIONS_LIMIT,
+                "The largest number of logouts, and of role overrides",
+            ),
+            grants: registered(
+                r,
+                names::GRANTS_LIMIT,
+                "The largest number of grants and withdrawals, and of org states",
+            ),
         }
     }
 }
 
 impl super::FanoutMetrics {
-    /// The node's limits, once they are known.
+    /// Sets the node's limits, once they are known.
     pub fn set_limits(&self, limits: &NodeLimits) {
         self.limits.connections.set(gauge_value(limits.connections));
         self.limits.retained_values.set(gauge_value(limits.retained_values));

@@ -1,10 +1,10 @@
 //! Metrics in the text formats of OpenMetrics and Prometheus.
 //!
-//! A service makes one [`registry`], registers its set of metrics in it ([`FanoutMetrics`] or [`ProducerMetrics`]) and
+//! A service creates one [`registry`], registers its metrics in it ([`FanoutMetrics`] or [`ProducerMetrics`]) and
 //! answers `/metrics` with [`expose`]. Both sets are cheap to clone and share their values.
 //!
-//! Label values are bounded: reasons and outcomes are `&'static str`, so that only words of the program can appear,
-//! and what comes from configuration or from the wire goes through a pool that answers `other` once it is full.
+//! Label values are bounded: reasons and outcomes are `&'static str`, so that only words of the program can appear.
+//! Values from configuration or from the wire go through a pool that returns `other` once it is full.
 
 mod bounded;
 mod exposition;

@@ -1,50 +1,50 @@
 //! Every metric's name, in one place.
 //!
-//! These are the registered names. A counter is scraped with `_total` behind its name, as OpenMetrics asks.
+//! These are the registered names. A scraped counter has `_total` after its name, as OpenMetrics requires.
 
 /// 1, with version, commit and features of the program.
 pub const BUILD_INFO: &str = "fanfare_build_info";
-/// 1 while the node takes new connections, as `/readyz` says, else 0.
+/// 1 while the node accepts new connections, like `/readyz`, else 0.
 pub const READY: &str = "fanfare_ready";
 /// Open connections, by hub and transport.
 pub const CONNECTIONS: &str = "fanfare_connections";
-/// The most open connections that this node takes.
+/// The largest number of open connections on this node.
 pub const CONNECTIONS_LIMIT: &str = "fanfare_connections_limit";
 /// Connections opened, by hub and transport.
 pub const CONNECTS: &str = "fanfare_connects";
 /// Connects that were refused, by reason.
 pub const CONNECTS_REFUSED: &str = "fanfare_connects_refused";
-/// TCP connections of the public port, tabs among them.
+/// TCP connections on the public port, including those of tabs.
 pub const TCP_CONNECTIONS: &str = "fanfare_tcp_connections";
-/// Requests and TCP connections that were refused or gave way, by reason.
+/// Requests and TCP connections that were refused or closed to make room, by reason.
 pub const HTTP_REFUSED: &str = "fanfare_http_refused";
-/// Requests that name a connection of another node, by how forwarding them ended.
+/// Requests for a connection of another node, by the outcome of forwarding them.
 pub const REQUESTS_FORWARDED: &str = "fanfare_requests_forwarded";
-/// The memory that the process may take.
+/// The memory that the process may use.
 pub const MEMORY_LIMIT_BYTES: &str = "fanfare_memory_limit_bytes";
-/// How close the process is to that: 1 while it sheds what it can read again, 2 while it takes no connection.
+/// How close the process is to that limit: at 1 it sheds what it can read again, at 2 it accepts no connection.
 pub const MEMORY_PRESSURE: &str = "fanfare_memory_pressure";
-/// When the certificate that is shown expires, in seconds since 1970, by listener.
+/// When the certificate in use expires, in seconds since 1970, by listener.
 pub const CERTIFICATE_EXPIRES: &str = "fanfare_certificate_expires_timestamp_seconds";
-/// Times that files of certificates had changed, by outcome.
+/// Reloads of changed certificate files, by outcome.
 pub const CERTIFICATE_RELOADS: &str = "fanfare_certificate_reloads";
 /// Connections that ended, by reason.
 pub const CLOSES: &str = "fanfare_closes";
-/// How long connections that have ended were open.
+/// The lifetime of connections that have ended.
 pub const CONNECTION_SECONDS: &str = "fanfare_connection_seconds";
-/// Clients that came back, by how: with a cursor, or to a connection that waited for another socket.
+/// Clients that came back, by how: with a cursor, or to a connection that waited for a new socket.
 pub const RECONNECTS: &str = "fanfare_reconnects";
 /// Tokens that were refused, by reason.
 pub const TOKENS_REFUSED: &str = "fanfare_tokens_refused";
-/// Other tokens brought for open connections, by outcome.
+/// New tokens for open connections, by outcome.
 pub const TOKEN_REFRESHES: &str = "fanfare_token_refreshes";
 /// Roles and orgs that were left out of tokens, by reason.
 pub const TOKEN_VALUES_DROPPED: &str = "fanfare_token_values_dropped";
 /// Calls of hub methods, by outcome.
 pub const INVOCATIONS: &str = "fanfare_invocations";
-/// Questions to the platform's authorizers, by outcome.
+/// Requests to the platform's authorizers, by outcome.
 pub const AUTHORIZER_ANSWERS: &str = "fanfare_authorizer_answers";
-/// Answers about groups that are held, by outcome.
+/// Authorizers' answers about groups that are already joined, by outcome.
 pub const RECHECKS: &str = "fanfare_rechecks";
 
 /// Events read from the broker, by type.
@@ -55,7 +55,7 @@ pub const EVENTS_DECODED: &str = "fanfare_events_decoded";
 pub const EVENTS_DEAD_LETTERED: &str = "fanfare_events_dead_lettered";
 /// Events dropped because their id was seen before.
 pub const EVENTS_DUPLICATE: &str = "fanfare_events_duplicate";
-/// Questions to the schema registry, by outcome.
+/// Requests to the schema registry, by outcome.
 pub const SCHEMA_REGISTRY_ANSWERS: &str = "fanfare_schema_registry_answers";
 /// How far the reader is behind the newest record of the broker.
 pub const READER_LAG_SECONDS: &str = "fanfare_reader_lag_seconds";
@@ -63,89 +63,89 @@ pub const READER_LAG_SECONDS: &str = "fanfare_reader_lag_seconds";
 pub const READER_POSITION: &str = "fanfare_reader_position";
 /// The last offset of each partition.
 pub const READER_HEAD: &str = "fanfare_reader_head";
-/// How many records of each partition this node has not read.
+/// The number of records of each partition that this node has not read.
 pub const READER_LAG_RECORDS: &str = "fanfare_reader_lag_records";
-/// Readers of the log that stood still though the broker answered, and were reopened.
+/// Readers of the log that were stuck although the broker answered, and were reopened.
 pub const READER_STANDSTILLS: &str = "fanfare_reader_standstills";
-/// 1 while nothing can be written to the log, else 0.
+/// 1 while the log cannot be written, else 0.
 pub const LOG_UNWRITABLE: &str = "fanfare_log_unwritable";
-/// 1 for each way in which the broker may lose what it has acknowledged, by kind; else 0.
+/// 1 for each way in which the broker may lose acknowledged records, by kind; else 0.
 pub const BROKER_RISK: &str = "fanfare_broker_risk";
-/// How far the clock by which things are forgotten is behind the newest record.
+/// How far the clock for removals is behind the newest record.
 pub const AGE_CLOCK_BEHIND_SECONDS: &str = "fanfare_age_clock_behind_seconds";
-/// How often the log was another one than before, or had lost its end.
+/// How often the log was recreated or had lost its end.
 pub const LOG_REPLACED: &str = "fanfare_log_replaced";
 /// Records that left the retention before this node read them.
 pub const RECORDS_LOST: &str = "fanfare_records_lost";
 /// Records read back since the start.
 pub const READ_BACK_RECORDS: &str = "fanfare_read_back_records";
-/// Records to be read back, as far as it is known.
+/// Records to read back, as far as known.
 pub const READ_BACK_GOAL: &str = "fanfare_read_back_goal";
 /// Dead letters that wait to be written.
 pub const DEAD_LETTER_QUEUE: &str = "fanfare_dead_letter_queue";
 /// Dead letters that could not be written.
 pub const DEAD_LETTERS_LOST: &str = "fanfare_dead_letters_lost";
-/// Times that the route files were read again, by outcome.
+/// Reloads of the route files, by outcome.
 pub const ROUTE_RELOADS: &str = "fanfare_route_reloads";
-/// 1 while the route files are not what this node routes by: they have a fault, or need a start.
+/// 1 while the route files differ from this node's routes: they have a fault, or need a restart.
 pub const ROUTES_REFUSED: &str = "fanfare_routes_refused";
-/// Times that the configuration was read again, by outcome.
+/// Reloads of the configuration, by outcome.
 pub const CONFIG_RELOADS: &str = "fanfare_config_reloads";
-/// 1 while the configuration file is not what this node runs with.
+/// 1 while the configuration file differs from what this node runs with.
 pub const CONFIG_REFUSED: &str = "fanfare_config_refused";
 /// 1, with the digest of this node's routes.
 pub const ROUTES_INFO: &str = "fanfare_routes_info";
 /// 1 while the broker can be reached, else 0.
 pub const BROKER_CONNECTED: &str = "fanfare_broker_connected";
 
-/// Notifications that routes made, by route.
+/// Notifications that routes produced, by route.
 pub const NOTIFICATIONS: &str = "fanfare_notifications";
-/// Notifications handed to connections.
+/// Notifications passed to connections.
 pub const DELIVERIES: &str = "fanfare_deliveries";
-/// Bytes of the notifications handed to connections.
+/// Bytes of the notifications passed to connections.
 pub const DELIVERY_BYTES: &str = "fanfare_delivery_bytes";
 /// Deliveries that were dropped because they would have crossed orgs.
 pub const ISOLATION_DROPS: &str = "fanfare_isolation_drops";
 /// Connections evicted because they did not read.
 pub const SLOW_CONSUMERS: &str = "fanfare_slow_consumers";
-/// From the broker's time of an event to the write of its notifications.
+/// The time from the broker's acceptance of an event until its notifications were written.
 pub const PUBLISH_TO_PUSH_SECONDS: &str = "fanfare_publish_to_push_seconds";
 
 /// Resumes, by outcome.
 pub const RESUMES: &str = "fanfare_resumes";
 /// Notifications sent again by resumes.
 pub const REPLAYED_NOTIFICATIONS: &str = "fanfare_replayed_notifications";
-/// Retained values this node knows.
+/// Retained values on this node.
 pub const RETAINED_VALUES: &str = "fanfare_retained_values";
-/// The most retained values that this node keeps.
+/// The largest number of retained values on this node.
 pub const RETAINED_VALUES_LIMIT: &str = "fanfare_retained_values_limit";
-/// About how many bytes the retained values take.
+/// The approximate size of the retained values.
 pub const RETAINED_BYTES: &str = "fanfare_retained_bytes";
-/// The most bytes of retained values that this node keeps.
+/// The largest size of all retained values on this node.
 pub const RETAINED_LIMIT_BYTES: &str = "fanfare_retained_limit_bytes";
 /// Logouts in force on this node.
 pub const REVOCATIONS: &str = "fanfare_revocations";
-/// The most logouts, and the most role overrides, that this node remembers one by one.
+/// The largest number of logouts, and of role overrides, that this node remembers individually.
 pub const REVOCATIONS_LIMIT: &str = "fanfare_revocations_limit";
 /// Users whose roles come from an event instead of their token.
 pub const ROLE_OVERRIDES: &str = "fanfare_role_overrides";
 
-/// Grants and withdrawals of events that this node knows.
+/// Grants and withdrawals on this node.
 pub const GRANTS: &str = "fanfare_grants";
-/// The most grants and withdrawals, and the most org states, that this node remembers.
+/// The largest number of grants and withdrawals, and of org states, on this node.
 pub const GRANTS_LIMIT: &str = "fanfare_grants_limit";
-/// Notifications that a throttle did not tell, or told at once since too much waits.
+/// Notifications that a throttle replaced, or sent at once because too much was waiting.
 pub const THROTTLED: &str = "fanfare_throttled";
 /// Orgs that are closed to a hub, or were.
 pub const ORG_STATES: &str = "fanfare_org_states";
-/// About how many bytes this node's knowledge of the log takes.
+/// The approximate memory of this node's state from the log.
 pub const PROJECTION_BYTES: &str = "fanfare_projection_bytes";
 
-/// Users in rooms of presence, by where: by this node's tabs, and by other nodes'.
+/// Users in groups with presence, by where: connected to this node, or to other nodes.
 pub const PRESENCE_MEMBERS: &str = "fanfare_presence_members";
-/// What tabs were told of presence, by kind; one to several tabs counts once.
+/// Presence notifications to connections, by kind; one to several connections counts once.
 pub const PRESENCE_NOTIFICATIONS: &str = "fanfare_presence_notifications";
-/// Records of presence, by what became of them.
+/// Presence records, by outcome.
 pub const PRESENCE_RECORDS: &str = "fanfare_presence_records";
 
 /// Answers to `POST /events`, by status.
@@ -153,13 +153,13 @@ pub const PUBLISH_REQUESTS: &str = "fanfare_publish_requests";
 
 /// Events that wait in the outbox.
 pub const OUTBOX_PENDING: &str = "fanfare_outbox_pending";
-/// For how long the oldest event of the outbox has waited.
+/// How long the oldest event in the outbox has waited.
 pub const OUTBOX_OLDEST_SECONDS: &str = "fanfare_outbox_oldest_seconds";
 /// Events that the relay published.
 pub const OUTBOX_PUBLISHED: &str = "fanfare_outbox_published";
-/// Events that were refused for good and are kept aside.
+/// Events that were finally refused and are parked.
 pub const OUTBOX_PARKED: &str = "fanfare_outbox_parked";
-/// Attempts to publish that will be repeated.
+/// Attempts to publish that will be retried.
 pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 /// Answers of a producer's HTTP interface, by route and status.
 pub const REQUESTS: &str = "fanfare_requests";

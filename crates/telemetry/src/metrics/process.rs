@@ -1,6 +1,6 @@
-//! What every process shows of itself: what it is built of, and what it takes of its machine.
+//! Metrics of every process: its build, and its use of the machine.
 //!
-//! The names are those that Prometheus' own clients use, so that dashboards for any process show this one too.
+//! The names are those of Prometheus' own clients, so that dashboards for any process show this one too.
 
 use std::fs;
 
@@ -15,10 +15,10 @@ use super::labels::BuildLabels;
 use super::names;
 use super::shape::{Gauges, registered};
 
-/// In how many parts the kernel counts a second for programs: `USER_HZ`, 100 wherever this runs.
+/// The kernel's clock ticks per second for programs: `USER_HZ`, 100 on all supported machines.
 const TICKS: f64 = 100.0;
 
-/// What the program is built of.
+/// The build of the program.
 struct Build {
     info: Gauges<BuildLabels>,
 }
@@ -29,14 +29,14 @@ impl Build {
     }
 }
 
-/// A registry that shows what every process does. Of the features those are named that are in the program.
+/// A registry with the metrics of every process. It names the features in the program.
 #[must_use]
 pub fn registry(features: &[(&str, bool)]) -> Registry {
     let mut registry = Registry::default();
     let features: Vec<&str> = features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
     let labels = BuildLabels {
         version: env!("CARGO_PKG_VERSION"),
-        // Told by who makes a release.
+        // Set by the release script.
         commit: option_env!("FANFARE_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
         features: features.join(","),
     };
@@ -45,13 +45,13 @@ pub fn registry(features: &[(&str, bool)]) -> Registry {
     registry
 }
 
-/// Looks at this process whenever it is asked.
+/// Reads this process's values on each scrape.
 #[derive(Debug)]
 struct OfThisProcess;
 
 impl Collector for OfThisProcess {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        // What cannot be read is not shown: a zero would be a lie.
+        // Unreadable values are left out: a zero would be wrong.
         for Reading { name, help, is_counter, value } in readings() {
             let Some(value) = value else { continue };
             if is_counter {
@@ -80,21 +80,21 @@ fn readings() -> [Reading; 7] {
     [
         Reading {
             name: "process_cpu_seconds",
-            help: "Processor time that the process has taken",
+            help: "Processor time that the process has used",
             is_counter: true,
             value: cpu_seconds(&stat),
         },
-        gauge("process_resident_memory_bytes", "Memory that the process holds", kilobytes(&status, "VmRSS:")),
-        gauge("process_virtual_memory_bytes", "Memory that the process has asked for", kilobytes(&status, "VmSize:")),
+        gauge("process_resident_memory_bytes", "Resident memory of the process", kilobytes(&status, "VmRSS:")),
+        gauge("process_virtual_memory_bytes", "Virtual memory of the process", kilobytes(&status, "VmSize:")),
         gauge("process_threads", "Threads of the process", value(&status, "Threads:")),
-        gauge("process_open_fds", "Files and sockets that are open", open_files()),
-        gauge("process_max_fds", "Files and sockets that may be open", most_files(&read("/proc/self/limits"))),
-        gauge("process_start_time_seconds", "When the process began", began(&stat, &read("/proc/stat"))),
+        gauge("process_open_fds", "Open files and sockets", open_files()),
+        gauge("process_max_fds", "The limit of open files and sockets", most_files(&read("/proc/self/limits"))),
+        gauge("process_start_time_seconds", "When the process started", began(&stat, &read("/proc/stat"))),
     ]
 }
 
-/// A field of `/proc/self/stat`, by its number in the manual. The second one is the program's name in parentheses, in which
-/// anything may stand.
+/// A field of `/proc/self/stat`, by its number in the manual. The second one is the program's name in parentheses,
+/// which may contain anything.
 fn field(stat: &str, number: usize) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
@@ -104,12 +104,12 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((field(stat, 14)? + field(stat, 15)?) / TICKS)
 }
 
-/// Begun so long after the machine.
+/// When it started, after the machine's start.
 fn began(stat: &str, machine: &str) -> Option<f64> {
     Some(value(machine, "btime")? + field(stat, 22)? / TICKS)
 }
 
-/// The number behind a name.
+/// The number after a name.
 fn value(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -120,12 +120,12 @@ fn kilobytes(status: &str, name: &str) -> Option<f64> {
 }
 
 fn open_files() -> Option<f64> {
-    // One of them is the folder that is looked at.
+    // One of them is the folder being listed.
     let open = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
     u32::try_from(open).ok().map(f64::from)
 }
 
-/// The soft limit, which is the one that holds.
+/// The soft limit, which is the one in force.
 fn most_files(limits: &str) -> Option<f64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     match line.split_whitespace().next()? {

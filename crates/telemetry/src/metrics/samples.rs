@@ -1,8 +1,8 @@
-//! The samples of a metrics text, for whoever shows some of them: so there is one count of each thing.
+//! The samples of a metrics text, for code that shows some of them: so each count has one source.
 
 use std::collections::BTreeMap;
 
-/// What [`super::encode`] has written.
+/// The output of [`super::encode`].
 #[derive(Debug, Clone, Copy)]
 pub struct Samples<'t>(&'t str);
 
@@ -13,25 +13,25 @@ impl<'t> Samples<'t> {
         Self(text)
     }
 
-    /// All samples of a gauge added up; 0 if there are none.
+    /// The sum of a gauge's samples; 0 if there are none.
     #[must_use]
     pub fn gauge(self, name: &str) -> f64 {
         self.named(name, "").map(|(_, value)| value).sum()
     }
 
-    /// All samples of a counter added up.
+    /// The sum of a counter's samples.
     #[must_use]
     pub fn counter(self, name: &str) -> f64 {
         self.named(name, "_total").map(|(_, value)| value).sum()
     }
 
-    /// The samples of a gauge, added up by the values of one label.
+    /// The samples of a gauge, summed by the values of one label.
     #[must_use]
     pub fn gauge_by(self, name: &str, label: &str) -> BTreeMap<String, f64> {
         by(self.named(name, ""), label)
     }
 
-    /// The samples of a counter, added up by the values of one label.
+    /// The samples of a counter, summed by the values of one label.
     #[must_use]
     pub fn counter_by(self, name: &str, label: &str) -> BTreeMap<String, f64> {
         by(self.named(name, "_total"), label)
@@ -66,7 +66,7 @@ fn by<'t>(samples: impl Iterator<Item = (&'t str, f64)>, label: &str) -> BTreeMa
     sums
 }
 
-/// The value of a label, as it is written. What is in quotes is passed over as a whole: hubs and types are the world's.
+/// The value of a label, as written. Quoted text is skipped as a whole: hubs and types come from outside.
 fn value_of<'t>(labels: &'t str, label: &str) -> Option<&'t str> {
     let mut rest = labels;
     while let Some((name, after)) = rest.split_once("=\"") {

@@ -1,4 +1,4 @@
-//! What a node counts of its certificates.
+//! The metrics of a node's certificates.
 
 use prometheus_client::registry::Registry;
 
@@ -17,19 +17,19 @@ pub(super) struct TlsMetrics {
 impl TlsMetrics {
     pub(super) fn new(r: &mut Registry) -> Self {
         Self {
-            expires: registered(r, names::CERTIFICATE_EXPIRES, "When the certificate that is shown expires"),
-            reloads: registered(r, names::CERTIFICATE_RELOADS, "Times that files of certificates had changed"),
+            expires: registered(r, names::CERTIFICATE_EXPIRES, "When the certificate in use expires"),
+            reloads: registered(r, names::CERTIFICATE_RELOADS, "Reloads of changed certificate files"),
         }
     }
 }
 
 impl FanoutMetrics {
-    /// The certificate that a listener shows, or the node to others, expires then, in seconds since 1970.
+    /// Sets when the certificate of a listener, or the node's client certificate, expires, in seconds since 1970.
     pub fn set_certificate_expires(&self, listener: &'static str, unix_seconds: i64) {
         self.tls.expires.get_or_create(&ListenerLabel { listener }).set(unix_seconds);
     }
 
-    /// Files of certificates had changed, and were taken or not.
+    /// Counts a reload of changed certificate files, by outcome.
     pub fn certificates_reloaded(&self, outcome: &'static str) {
         self.tls.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
     }

@@ -1,8 +1,8 @@
-//! The environment variables of the OpenTelemetry standard: what of them is honoured, and what is refused or named.
+//! The environment variables of the OpenTelemetry standard: which are honoured, refused, or reported as ignored.
 //!
-//! What would send something elsewhere or otherwise than its operator believes is an error at the start. What asks for something
-//! that this program does not do at all, such as metrics over StatsD, is a warning: a platform sets such variables for all
-//! programs alike.
+//! A variable that would send data elsewhere or differently than its operator expects is an error at the start. One
+//! that requests a feature this program does not have, such as metrics over StatsD, is a warning: a platform sets such
+//! variables for all its programs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use opentelemetry_sdk::trace::Sampler;
 
 use crate::error::TelemetryError;
 
-/// Where things go if a collector is asked for and not named.
+/// The collector's address if a collector is requested without one.
 const DEFAULT_COLLECTOR: &str = "http://localhost:4318";
 
 /// How long the collector may take for one post.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often metrics are posted.
+/// The interval between posts of metrics.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What goes to a collector.
+/// The kinds of data for a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
     Traces,
@@ -29,7 +29,7 @@ enum Signal {
 }
 
 impl Signal {
-    /// As it stands in the names of variables.
+    /// Its part in the names of variables.
     fn name(self) -> &'static str {
         match self {
             Self::Traces => "TRACES",
@@ -38,7 +38,7 @@ impl Signal {
         }
     }
 
-    /// The path of the OTLP standard.
+    /// Its path in the OTLP standard.
     fn path(self) -> &'static str {
         match self {
             Self::Traces => "/v1/traces",
@@ -48,60 +48,60 @@ impl Signal {
     }
 }
 
-/// What the standard's variables ask for.
+/// The settings from the standard's variables.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standard {
-    /// The service's name, in the place of the program's.
+    /// The service's name, overriding the program's.
     pub(crate) service: Option<String>,
-    /// Whether the environment says which instance of the service this is.
+    /// Whether the environment names the service's instance.
     pub(crate) names_instance: bool,
-    /// Where spans go; nowhere if absent.
+    /// The export of spans; none if absent.
     pub(crate) traces: Option<Traces>,
-    /// Where metrics are posted, beside being scraped; nowhere if absent.
+    /// The export of metrics, in addition to scraping; none if absent.
     pub(crate) metrics: Option<Metrics>,
-    /// Where log lines go, beside standard error; nowhere if absent.
+    /// The export of log lines, in addition to standard error; none if absent.
     pub(crate) logs: Option<Export>,
-    /// What is asked for and not done.
+    /// Warnings about requested features that are not supported.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Where spans go, and which.
+/// The export of spans.
 #[derive(Clone, Debug)]
 pub(crate) struct Traces {
-    /// Where they go.
+    /// Its target.
     pub(crate) export: Export,
-    /// Which of them are sent.
+    /// Which spans are exported.
     pub(crate) sampler: Sampler,
 }
 
-/// Where metrics go, and how often.
+/// The export of metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    /// Where they go.
+    /// Its target.
     pub(crate) export: Export,
-    /// How often.
+    /// Its interval.
     pub(crate) every: Duration,
 }
 
-/// Where something goes, and how.
+/// The target of an export.
 #[derive(Clone, Debug)]
 pub(crate) struct Export {
-    /// The full URL that it is posted to.
+    /// The full URL of the requests.
     pub(crate) url: String,
-    /// Whether it is compressed.
+    /// Whether requests are compressed.
     pub(crate) gzip: bool,
-    /// What else is said of each post: names and values.
+    /// Additional attributes of each post: names and values.
     pub(crate) headers: Vec<(String, String)>,
-    /// Whose signature the collector's certificate bears, if it is not one that every machine knows.
+    /// The authority that signed the collector's certificate, if machines do not trust it by default.
     pub(crate) certificate: Option<PathBuf>,
-    /// The certificate and the key by which the collector knows this program.
+    /// The client certificate and key for the collector.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     /// How long the collector may take.
     pub(crate) timeout: Duration,
 }
 
 impl Traces {
-    /// Every trace that begins here, to this URL.
+    /// Every trace that starts here, exported to this URL.
     #[cfg(test)]
     pub(crate) fn to(url: &str) -> Self {
         let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
@@ -118,7 +118,7 @@ impl Traces {
 }
 
 impl Standard {
-    /// Reads the variables; an empty one is as good as none.
+    /// Reads the variables; an empty one counts as unset.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TelemetryError> {
         let variables = Variables(&variable);
         let mut warnings = variables.unheard();
@@ -153,15 +153,16 @@ impl Standard {
 struct Variables<'v, V>(&'v V);
 
 impl<V: Fn(&str) -> Option<String>> Variables<'_, V> {
-    /// A variable of the exporter: the one for a signal, else the one for all. With its name.
+    /// A variable of the exporter, with its name: the one for a signal, else the one for all.
     fn of(&self, signal: Signal, name: &str) -> Option<(String, String)> {
         [format!("OTEL_EXPORTER_OTLP_{}_{name}", signal.name()), format!("OTEL_EXPORTER_OTLP_{name}")]
             .into_iter()
             .find_map(|name| (self.0)(&name).map(|value| (name, value.trim().to_owned())))
     }
 
-    /// The URL for a signal: the one given for it as it is, else the base URL with the path of the OTLP standard. A
-    /// collector that is named gets spans; metrics and logs, which have a way out already, if their exporter says so.
+    /// The URL for a signal: its own unchanged, else the base URL with the path of the OTLP standard. Naming a
+    /// collector exports spans; metrics and logs have other outputs already, so they are exported only if their
+    /// exporter variable requests it.
     fn url(&self, signal: Signal) -> Result<Option<String>, TelemetryError> {
         let name = format!("OTEL_{}_EXPORTER", signal.name());
         let exporter = (self.0)(&name);
@@ -185,7 +186,7 @@ impl<V: Fn(&str) -> Option<String>> Variables<'_, V> {
         Ok(own.or_else(|| base.map(|base| format!("{}{}", base.trim().trim_end_matches('/'), signal.path()))))
     }
 
-    /// How often metrics are posted.
+    /// The interval between posts of metrics.
     fn interval(&self) -> Result<Duration, TelemetryError> {
         const NAME: &str = "OTEL_METRIC_EXPORT_INTERVAL";
         let Some(value) = (self.0)(NAME) else { return Ok(INTERVAL) };
@@ -203,7 +204,7 @@ impl<V: Fn(&str) -> Option<String>> Variables<'_, V> {
                 "all is posted as \"http/protobuf\" alone, to port 4318 of most collectors",
             ));
         }
-        // The exporters of spans and logs read it, and headers, by themselves.
+        // The exporters of spans and logs read it, and the headers, themselves.
         let gzip = match self.of(signal, "COMPRESSION") {
             None => false,
             Some((name, value)) => match &*value {
@@ -233,7 +234,7 @@ impl<V: Fn(&str) -> Option<String>> Variables<'_, V> {
         Ok(Export { url, gzip, headers, certificate, client, timeout })
     }
 
-    /// Which spans are sent: those whose trace began with a sampled one elsewhere, and of those that begin here a part.
+    /// Which spans are exported: those of traces that were sampled elsewhere, and a fraction of those that start here.
     fn sampler(&self) -> Result<Sampler, TelemetryError> {
         let name = (self.0)("OTEL_TRACES_SAMPLER");
         let ratio = match (self.0)("OTEL_TRACES_SAMPLER_ARG") {
@@ -259,7 +260,7 @@ impl<V: Fn(&str) -> Option<String>> Variables<'_, V> {
         })
     }
 
-    /// What is asked for and not done, one sentence each.
+    /// Warnings about requested features that are not supported, one sentence each.
     fn unheard(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let mut look = |name: &str, known: &[&str], instead: &str| {

@@ -1,4 +1,4 @@
-//! What the variables of OpenTelemetry come to.
+//! The effects of OpenTelemetry's variables.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn urls_that_name_another_target_are_refused_by_name() {
         let fault = read(&[HERE, (name, value)]).expect_err(name);
         assert!(fault.contains(name) && fault.contains(value) && fault.contains(right), "{fault}");
     }
-    // Where no spans are sent it does not matter how.
+    // If no spans are exported, the protocol does not matter.
     assert!(read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
     assert!(
         read(&[HERE, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")])
@@ -94,7 +94,7 @@ fn metrics_and_logs_are_posted_where_they_are_asked_for() {
     assert_eq!((metrics.every, metrics.export.gzip, logs.gzip), (Duration::from_secs(5), true, false));
     assert_eq!(metrics.export.headers, [("a".to_owned(), "b c".to_owned()), ("d".to_owned(), "e".to_owned())]);
     assert!(warnings.is_empty());
-    // A collector for spans is none for what is scraped or written anyway.
+    // A collector for spans does not get what is scraped or logged anyway.
     let Standard { metrics, logs, .. } = read(&[HERE]).expect("sound");
     assert!(metrics.is_none() && logs.is_none());
     let fault = read(&[asked[0], asked[1], ("OTEL_METRIC_EXPORT_INTERVAL", "1m")]).expect_err("no number");

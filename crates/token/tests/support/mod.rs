@@ -1,4 +1,4 @@
-//! What the tests share: keys, tokens, and an issuer that serves its keys over HTTP.
+//! Shared by the tests: keys, tokens, and an issuer that publishes its keys over HTTP.
 
 // Each test file uses its own part of this, and a failing helper should end the test.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
@@ -20,7 +20,7 @@ pub const AUDIENCE: &str = "fanfare";
 pub const PRODUCERS: &str = "fanfare-producers";
 pub const NOW: i64 = 1_800_000_000;
 
-/// Keys made once, because making one takes a noticeable while.
+/// Keys created once, because creating one is slow.
 pub fn key(index: usize) -> &'static SigningKey {
     static KEYS: [OnceLock<SigningKey>; 2] = [OnceLock::new(), OnceLock::new()];
     KEYS[index].get_or_init(|| SigningKey::generate().unwrap())
@@ -53,7 +53,7 @@ pub fn token(claims: &Value) -> String {
     key(0).sign(claims).unwrap()
 }
 
-/// A token of this header and these claims, with a signature that belongs to neither.
+/// A token with this header and these claims, with a signature that fits neither.
 pub fn forged(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode([7; 256]))

@@ -163,7 +163,7 @@ async fn a_key_that_is_there_twice_and_nesting_without_end_are_refused_by_name()
     ] {
         let refused = post(&node, content_type, body).await.expect(400).json();
         assert_eq!(refused["field"], field, "{refused}");
-        assert!(refused["error"].as_str().is_some_and(|told| told.contains("is there twice")), "{refused}");
+        assert!(refused["error"].as_str().is_some_and(|told| told.contains("is duplicated")), "{refused}");
     }
     let binary = NewEvent::raw("system.Alert", "binary", "application/json", data);
     let refused = node.post(Token::producer().sign(), &binary).await.expect(400).json();
