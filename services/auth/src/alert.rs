@@ -1,4 +1,4 @@
-//! Alerts: notices of people who run an org, or the platform, to those who use it.
+//! Alerts: notices from people who run an org, or the platform, to its users.
 
 use crate::App;
 use axum::Router;
@@ -53,10 +53,10 @@ async fn raise(
     Ok(Accepted(Some(id)))
 }
 
-/// The org that the alert goes to: an admin's own, whichever a superadmin names.
+/// The org of the alert: an admin's own, or any that a superadmin names.
 ///
-/// Without an org, an alert to a user reaches that user in every org, and one to nobody reaches the
-/// admins of the whole platform: both are a superadmin's.
+/// Without an org, an alert to a user reaches that user in every org, and one without a user reaches the admins of the
+/// whole platform. Only a superadmin may send either.
 fn audience_org(caller: &Caller, named: Option<Id>, names_user: bool) -> Result<Option<Id>, Error> {
     if !caller.is_admin() {
         return Err(Error::Forbidden("only admins raise alerts".into()));
@@ -71,7 +71,7 @@ fn audience_org(caller: &Caller, named: Option<Id>, names_user: bool) -> Result<
     }
 }
 
-/// Text of 1 to `MOST` characters that a person can read.
+/// Printable text of 1 to `MOST` characters.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Text<const MOST: usize>(String);
@@ -88,7 +88,7 @@ impl<const MOST: usize> TryFrom<String> for Text<MOST> {
     }
 }
 
-/// A link that a toast may show: `https`, or a path on the page's own site.
+/// A link in a toast: `https`, or a path on the page's own site.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Link(String);

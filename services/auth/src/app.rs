@@ -25,10 +25,10 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the tables, keys and (if asked to) demo users that are missing.
+    /// Creates missing tables and keys, and demo users if configured.
     ///
     /// # Errors
-    /// If the database or the cryptography refuses.
+    /// If the database or the cryptographic library fails.
     pub async fn open(producer: Producer, issuer: String, settings: &AuthSettings) -> Result<Self, Error> {
         let writer = producer.database().writer();
         user::store::create_table(writer).await?;
@@ -40,7 +40,7 @@ impl App {
         }
         let periods = keyring::Periods {
             rotate_after: settings.rotate_after,
-            // A token may be signed a moment before a rotation that this process has not heard of.
+            // A token may be signed a moment before a rotation that this process has not noticed.
             keep_retired: settings.token_lifetime + 4 * housekeeping::EVERY,
         };
         let keyring = Arc::new(Keyring::open(producer.clone(), &issuer, periods).await?);
@@ -66,12 +66,12 @@ impl App {
             .with_state(self.clone())
     }
 
-    /// The service's way of checking tokens.
+    /// The service's authentication.
     pub fn authenticator(&self) -> Authenticator {
         self.authenticator.clone()
     }
 
-    /// Starts what runs beside the routes, until `shutdown`.
+    /// Starts the background tasks, which run until `shutdown`.
     pub fn start_tasks(&self, shutdown: &CancellationToken) {
         let housekeeping = housekeeping::run(self.clone(), shutdown.clone());
         self.producer.tasks().spawn(housekeeping);

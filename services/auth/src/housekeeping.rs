@@ -1,4 +1,4 @@
-//! What has to be done from time to time.
+//! Periodic tasks.
 
 use crate::App;
 use crate::session::store;
@@ -6,10 +6,10 @@ use fanfare_producer::Error;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often; a key that another process made current is known here after this time.
+/// The interval; after it, this process knows a key that another process made current.
 pub const EVERY: Duration = Duration::from_secs(30);
 
-/// Rotates keys that are due and forgets sessions that have ended, until `shutdown`.
+/// Rotates keys that are due and deletes sessions that have ended, until `shutdown`.
 pub async fn run(app: App, shutdown: CancellationToken) {
     loop {
         tokio::select! {
@@ -22,10 +22,10 @@ pub async fn run(app: App, shutdown: CancellationToken) {
     }
 }
 
-/// One round of it.
+/// One round.
 ///
 /// # Errors
-/// If the database refuses.
+/// If the database fails.
 pub async fn round(app: &App) -> Result<(), Error> {
     app.keyring.rotate_if_due().await?;
     let mut change = app.producer.begin().await?;

@@ -1,7 +1,7 @@
 //! The auth service: users and their roles, sessions, the keys that sign tokens, and alerts.
 //!
-//! A login is a session and a token for it. A logout ends sessions here at once, and elsewhere through
-//! its event: whoever reads it refuses tokens that were issued before.
+//! A login creates a session and a token for it. A logout ends sessions here at once, and elsewhere through its event:
+//! readers of the event refuse tokens that were issued before.
 
 pub mod alert;
 mod app;
@@ -17,5 +17,5 @@ pub use settings::AuthSettings;
 
 use fanfare_producer::Service;
 
-/// What this service is.
+/// The declaration of this service.
 pub const SERVICE: Service = Service { name: "auth", port: 8081, publishes: &["auth.*", "system.*"] };

@@ -1,15 +1,15 @@
-//! The settings that only auth has.
+//! Settings that only auth has.
 
 use clap::Args;
 use fanfare_producer::settings::parse_duration;
 use std::time::Duration;
 
-/// The longest that a token may live; the fan-out keeps logouts for so long.
+/// The longest lifetime of a token; the fan-out remembers logouts for that long.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Settings of auth beside those of every producer.
+/// Settings of auth beyond those of every producer.
 #[derive(Args, Clone, Debug)]
 pub struct AuthSettings {
     /// How long a token is valid, such as 90s, 15m or 1h (at most 24h)

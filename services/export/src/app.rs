@@ -17,16 +17,16 @@ pub struct App {
     pub(crate) producer: Producer,
     pub(crate) settings: Arc<ExportSettings>,
     pub(crate) files: Files,
-    /// Rung when a job was added.
+    /// Notified when a job was added.
     pub(crate) job_added: Arc<Notify>,
     authenticator: Authenticator,
 }
 
 impl App {
-    /// Makes the table and the folder for files if they are missing.
+    /// Creates the table and the folder for files if they are missing.
     ///
     /// # Errors
-    /// If the database or the disk refuses.
+    /// If the database or the disk fails.
     pub async fn open(
         producer: Producer,
         authenticator: Authenticator,
@@ -47,7 +47,7 @@ impl App {
             .merge(identity::jwks_route(self.producer.identity()))
     }
 
-    /// Starts what runs beside the routes, until `shutdown`.
+    /// Starts the background tasks, which run until `shutdown`.
     pub fn start_tasks(&self, shutdown: &CancellationToken) {
         self.producer.tasks().spawn(runner::run(self.clone(), shutdown.clone()));
         self.producer.tasks().spawn(cleanup::run(self.clone(), shutdown.clone()));

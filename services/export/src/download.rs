@@ -1,4 +1,4 @@
-//! The files of exports that are done.
+//! The files of finished exports.
 
 use crate::App;
 use crate::job::{Job, JobId, Status, store};
@@ -15,7 +15,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/exports/{id}/download", get(download))
 }
 
-/// Only who started the export gets its file: an admin may see that it exists, not what is in it.
+/// Only the user who started the export gets its file: an admin may see that it exists, not its content.
 async fn download(
     State(app): State<App>,
     CurrentCaller(caller): CurrentCaller,

@@ -1,4 +1,4 @@
-//! Starting an export and asking how far it is.
+//! Starting an export and reading its progress.
 
 use crate::App;
 use crate::job::{Job, JobId, Kind, Status, store};
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Jobs of one user that have not ended.
+/// Unfinished jobs per user.
 const MOST_PER_USER: i64 = 8;
-/// Jobs of all users that have not ended.
+/// Unfinished jobs of all users.
 const MOST: i64 = 1_000;
 
 pub(crate) fn routes() -> Router<App> {
@@ -48,7 +48,7 @@ async fn start(
     Ok((StatusCode::ACCEPTED, Json(json!({ "job_id": job.id }))))
 }
 
-/// A job as it is shown.
+/// A job as the API shows it.
 #[derive(Serialize)]
 struct Shown {
     job_id: JobId,

@@ -1,7 +1,7 @@
-//! The export service: jobs that write a file in the background and tell how far they are.
+//! The export service: jobs that write a file in the background and publish their progress.
 //!
-//! Each step of a job is one transaction with its event, so that a job survives the process: whoever runs
-//! next takes it up at the last step that was committed.
+//! Each step of a job is one transaction with its event, so that a job survives the process: the next worker continues
+//! it after the last committed step.
 
 mod app;
 pub mod download;
@@ -15,5 +15,5 @@ pub use settings::ExportSettings;
 
 use fanfare_producer::Service;
 
-/// What this service is.
+/// The declaration of this service.
 pub const SERVICE: Service = Service { name: "export", port: 8083, publishes: &["export.*"] };

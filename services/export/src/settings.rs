@@ -1,10 +1,10 @@
-//! The settings that only export has.
+//! Settings that only export has.
 
 use clap::Args;
 use fanfare_producer::settings::{BaseUrl, parse_duration};
 use std::time::Duration;
 
-/// Settings of export beside those of every producer.
+/// Settings of export beyond those of every producer.
 #[derive(Args, Clone, Debug)]
 pub struct ExportSettings {
     /// Where browsers reach this service (https); without it, links are paths on this service
@@ -21,7 +21,7 @@ pub struct ExportSettings {
     pub keep: Duration,
 }
 
-/// Links in toasts are https or relative, so a link of plain http would be dropped there.
+/// Links in toasts are https or relative; a plain http link would be dropped there.
 fn parse_public_url(text: &str) -> Result<BaseUrl, String> {
     let url: BaseUrl = text.parse()?;
     match url.as_str().starts_with("https://") {

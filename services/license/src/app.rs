@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 pub struct App {
     pub(crate) producer: Producer,
     pub(crate) authenticator: Authenticator,
-    /// Rung when a license changed, so that its expiry is watched for.
+    /// Notified when a license changed, so that its end is watched.
     pub(crate) license_changed: Arc<Notify>,
 }
 
 impl App {
-    /// Makes the tables that are missing.
+    /// Creates missing tables.
     ///
     /// # Errors
-    /// If the database refuses.
+    /// If the database fails.
     pub async fn open(producer: Producer, authenticator: Authenticator) -> Result<Self, Error> {
         flags::store::create_table(producer.database().writer()).await?;
         plan::store::create_table(producer.database().writer()).await?;
@@ -37,7 +37,7 @@ impl App {
             .merge(identity::jwks_route(self.producer.identity()))
     }
 
-    /// Starts what runs beside the routes, until `shutdown`.
+    /// Starts the background tasks, which run until `shutdown`.
     pub fn start_tasks(&self, shutdown: &CancellationToken) {
         let expiry = plan::expiry::run(self.clone(), shutdown.clone());
         self.producer.tasks().spawn(expiry);

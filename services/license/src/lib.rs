@@ -1,6 +1,6 @@
 //! The license service: feature flags and the license of each org.
 //!
-//! It shows what a producer looks like: each change and the event that tells of it are one transaction.
+//! It is an example of a producer: each change and the event that reports it are one transaction.
 
 mod app;
 pub mod flags;
@@ -10,5 +10,5 @@ pub use app::App;
 
 use fanfare_producer::Service;
 
-/// What this service is.
+/// The declaration of this service.
 pub const SERVICE: Service = Service { name: "license", port: 8082, publishes: &["license.*"] };

@@ -6,10 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// 202: what was asked for is so, or will be.
+/// 202: the request is carried out, or will be.
 ///
-/// The body names the event that was published; it is an empty object if nothing changed and so nothing
-/// was published.
+/// The body has the id of the published event; it is an empty object if nothing changed and nothing was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted(pub Option<EventId>);
 

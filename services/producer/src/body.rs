@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly.
+//! JSON bodies, parsed strictly.
 
 use crate::Error;
 use axum::body::Bytes;
@@ -7,13 +7,13 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
-/// The largest body that is read, in bytes.
+/// The largest body, in bytes.
 pub const LIMIT: usize = 64 * 1024;
 
-/// A JSON body of the type `T`. Whatever does not fit is a 400 that names the field.
+/// A JSON body of the type `T`. Anything that does not fit is a 400 that names the field.
 ///
-/// The content type is not asked for: these services take JSON and nothing else, and as no credential
-/// travels by itself (no cookies), a form sent from another site can do nothing.
+/// The content type is not checked: these services accept only JSON, and as browsers add no credential by themselves
+/// (there are no cookies), a form from another site can do nothing.
 pub struct StrictJson<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {

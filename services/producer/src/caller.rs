@@ -1,4 +1,4 @@
-//! Who asks, and what they may do.
+//! The caller of a request, and its rights.
 
 use crate::Error;
 use axum::extract::{FromRef, FromRequestParts};
@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// The header in which a client names the org it works in.
+/// The header in which a client names its org.
 pub const ORG_HEADER: &str = "x-organization-id";
 
 /// The role that administers its own org.
@@ -17,23 +17,23 @@ pub const ADMIN: &str = "admin";
 /// The role that may do everything in every org.
 pub const SUPERADMIN: &str = "superadmin";
 
-/// Why a token was not accepted.
+/// Why a token was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// It is not valid, or no longer.
     #[error("the token is not valid")]
     Invalid,
-    /// It cannot be told now whether it is valid.
+    /// It cannot be checked at the moment.
     #[error("tokens cannot be checked at the moment: {0}")]
     Unavailable(String),
 }
 
-/// What a valid token says of its bearer.
+/// The content of a valid token.
 #[derive(Clone, Debug)]
 pub struct Identified {
     /// The user.
     pub user: Id,
-    /// The user's org, where the token names one.
+    /// The user's org, if the token names one.
     pub org: Option<Id>,
     /// The user's roles in that org.
     pub roles: Vec<String>,
@@ -44,14 +44,14 @@ pub struct Identified {
 /// The future that [`Authenticate::authenticate`] returns.
 pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Identified, Denied>> + Send + 'a>>;
 
-/// Turns a bearer token into who bears it.
+/// Authenticates a bearer token.
 pub trait Authenticate: Send + Sync + 'static {
     /// Checks the token.
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a>;
 
-    /// Checks the token against what is so now: a logout since it was issued, and the roles of this moment.
+    /// Checks the token against the current state: logouts since it was issued, and the current roles.
     ///
-    /// Whoever knows that at every check need not tell the two apart.
+    /// An implementation that always does so need not override this.
     fn authenticate_now<'a>(&'a self, token: &'a str) -> Authentication<'a> {
         self.authenticate(token)
     }
@@ -62,12 +62,12 @@ pub trait Authenticate: Send + Sync + 'static {
     }
 }
 
-/// The service's way of checking tokens, as part of its state.
+/// The service's authentication, as part of its state.
 #[derive(Clone)]
 pub struct Authenticator(Arc<dyn Authenticate>);
 
 impl Authenticator {
-    /// Wraps a way of checking tokens.
+    /// Wraps an authentication.
     pub fn new(authenticate: impl Authenticate) -> Self {
         Self(Arc::new(authenticate))
     }
@@ -82,7 +82,7 @@ impl Authenticator {
 #[derive(Clone, Debug)]
 pub struct Caller {
     identified: Identified,
-    /// The org that the request names beside the path; for a superadmin it may be any.
+    /// The org that the request names outside the path; a superadmin may name any.
     named_org: Option<Id>,
 }
 
@@ -92,12 +92,12 @@ impl Caller {
         &self.identified.user
     }
 
-    /// The session of the token, where it has one.
+    /// The session of the token, if it has one.
     pub fn session(&self) -> Option<&Id> {
         self.identified.session.as_ref()
     }
 
-    /// The org the caller works in: the one that the request names, else the user's own.
+    /// The caller's org: the one that the request names, else the user's own.
     ///
     /// # Errors
     /// Forbidden if there is none.
@@ -113,25 +113,25 @@ impl Caller {
         self.has_role(SUPERADMIN)
     }
 
-    /// Whether the caller is an admin, of whatever org.
+    /// Whether the caller is an admin, of any org.
     pub fn is_admin(&self) -> bool {
         self.has_role(ADMIN) || self.is_superadmin()
     }
 
-    /// Whether the caller belongs to the org, or may do everything.
+    /// Whether the caller belongs to the org, or is a superadmin.
     pub fn belongs_to(&self, org: &Id) -> bool {
         self.is_superadmin() || self.identified.org.as_ref() == Some(org)
     }
 
-    /// Whether the caller is an admin of the org, or may do everything.
+    /// Whether the caller is an admin of the org, or a superadmin.
     pub fn administers(&self, org: &Id) -> bool {
         self.is_admin() && self.belongs_to(org)
     }
 
-    /// Lets members of the org (and superadmins) pass.
+    /// Admits members of the org (and superadmins).
     ///
     /// # Errors
-    /// Forbidden for everybody else.
+    /// Forbidden for all others.
     pub fn require_member(&self, org: &Id) -> Result<(), Error> {
         match self.belongs_to(org) {
             true => Ok(()),
@@ -139,10 +139,10 @@ impl Caller {
         }
     }
 
-    /// Lets admins of the org (and superadmins) pass.
+    /// Admits admins of the org (and superadmins).
     ///
     /// # Errors
-    /// Forbidden for everybody else.
+    /// Forbidden for all others.
     pub fn require_admin(&self, org: &Id) -> Result<(), Error> {
         match self.administers(org) {
             true => Ok(()),
@@ -185,8 +185,8 @@ where
     }
 }
 
-/// The sender of a request that changes something or gives something out: checked against what is so now, and not
-/// only against what the token says.
+/// The sender of a request that changes or reveals something: checked against the current state, and not only against
+/// the token.
 #[derive(Clone, Debug)]
 pub struct CurrentCaller(pub Caller);
 

@@ -1,4 +1,4 @@
-//! A change of state and the events that tell of it, committed together.
+//! A change of state and the events that report it, committed together.
 
 use crate::{Database, Error};
 use fanfare_event::{Attributes, Id, Timestamp, TypeName, TypedEvent};
@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 /// One transaction on the producer's database.
 ///
-/// What is published through it reaches the outbox in the same transaction, so that a change without
-/// its event, or an event without its change, cannot be. Dropped without [`Change::commit`] nothing of
-/// it has happened.
+/// Events published through it are written to the outbox in the same transaction, so that there is never a change
+/// without its event or an event without its change. If it is dropped without [`Change::commit`], nothing happens.
 pub struct Change {
     transaction: Transaction<'static, Any>,
     source: Arc<str>,
@@ -23,19 +22,19 @@ pub struct Change {
     published: bool,
 }
 
-/// Whom and what an event is about, beside its body.
+/// The audience and subject of an event.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     /// The org the event belongs to, if it belongs to one.
     pub org: Option<Id>,
-    /// What of the producer's it tells of: a user, a flag, a job.
+    /// Its subject within the producer: a user, a flag, a job.
     pub subject: Option<String>,
-    /// When it happened, if that is not the time of the transaction.
+    /// When it happened, if not at the time of the transaction.
     pub time: Option<Timestamp>,
 }
 
 impl About {
-    /// An event of an org about one thing in it.
+    /// An event of an org about one subject.
     pub fn org(org: &Id, subject: &str) -> Self {
         Self { org: Some(org.clone()), subject: Some(subject.to_owned()), time: None }
     }
@@ -52,7 +51,7 @@ impl Change {
         Ok(Self { transaction, source, outbox, now, published: false })
     }
 
-    /// When this change happens, by the clock of the database.
+    /// The time of this change, by the clock of the database.
     pub fn now(&self) -> Timestamp {
         self.now
     }
@@ -62,10 +61,10 @@ impl Change {
         &mut self.transaction
     }
 
-    /// The next revision of something that had the given one.
+    /// The revision after the given one.
     ///
-    /// Revisions rise with the clock, so that they go on rising even where the previous one was lost,
-    /// and rise by one where the clock did not.
+    /// Revisions follow the clock, so that they keep rising even if the previous one was lost, and rise by one if the
+    /// clock did not.
     pub fn next_revision(&self, previous: i64) -> i64 {
         self.now.0.max(previous.saturating_add(1))
     }
@@ -73,7 +72,7 @@ impl Change {
     /// Puts the event into the outbox.
     ///
     /// # Errors
-    /// If the event does not fit its own schema, or the database refuses.
+    /// If the event does not fit its own schema, or the database fails.
     pub async fn publish<E: TypedEvent>(&mut self, about: About, event: &E) -> Result<EventId, Error> {
         // Version 7 ids rise with time, which keeps the outbox's index compact.
         let id = Uuid::now_v7().to_string();
@@ -94,10 +93,10 @@ impl Change {
         Ok(EventId(id))
     }
 
-    /// Makes it all happen, and wakes the relay if there is an event to bring away.
+    /// Commits everything, and wakes the relay if there is an event to publish.
     ///
     /// # Errors
-    /// If the database refuses; then nothing has happened.
+    /// If the database fails; then nothing has happened.
     pub async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await?;
         if self.published {

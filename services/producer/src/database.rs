@@ -1,4 +1,4 @@
-//! Where a producer keeps its state, and whose clock it goes by.
+//! A producer's database, whose clock also counts.
 
 use crate::private_file;
 use fanfare_event::Timestamp;
@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a request waits for a connection before it is told that the database is busy.
+/// How long a request waits for a connection before it fails as busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
@@ -17,15 +17,15 @@ const POSTGRES_CONNECTIONS: u32 = 10;
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL names a database that is not supported.
+    /// The URL names an unsupported database.
     #[error("the database URL starts with neither sqlite: nor postgres: (got {0:?})")]
     Scheme(String),
     /// The folder or the file cannot be created.
     #[error("cannot create {path}: {source}")]
     Folder {
-        /// What was to be created.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The database refuses.
@@ -44,7 +44,7 @@ impl Dialect {
         match url.split(':').next().unwrap_or_default() {
             "sqlite" => Ok(Self::Sqlite),
             "postgres" | "postgresql" => Ok(Self::Postgres),
-            // The rest of the URL may hold a password, so it is not shown.
+            // The rest of the URL may contain a password, so it is not shown.
             other => Err(OpenError::Scheme(other.to_owned())),
         }
     }
@@ -52,8 +52,8 @@ impl Dialect {
 
 /// The database of one producer.
 ///
-/// SQLite has one writer: all changes go through a single connection, so that no transaction ever
-/// fails because another one was quicker. Reads have connections of their own and never wait for it.
+/// SQLite has one writer: all changes use a single connection, so that no transaction ever fails because another one
+/// was faster. Reads have connections of their own and never wait for it.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: AnyPool,
@@ -65,7 +65,7 @@ impl Database {
     /// Opens the SQLite file in the folder, creating both if they are missing.
     ///
     /// # Errors
-    /// [`OpenError`] says what cannot be created or opened.
+    /// [`OpenError`] names what cannot be created or opened.
     pub async fn open_file(folder: &Path, file_name: &str) -> Result<Self, OpenError> {
         let file = std::path::absolute(folder.join(file_name))
             .and_then(|file| private_file::create_file(&file).map(|()| file))
@@ -76,7 +76,7 @@ impl Database {
     /// Opens the database at the URL.
     ///
     /// # Errors
-    /// [`OpenError`] says why not; PostgreSQL needs the crate feature `postgres`.
+    /// [`OpenError`] with the reason; PostgreSQL needs the crate feature `postgres`.
     pub async fn open_url(url: &str) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         let dialect = Dialect::of(url)?;
@@ -89,17 +89,17 @@ impl Database {
         Ok(Self { writer, reader, dialect })
     }
 
-    /// For statements that change something outside of a [`crate::Change`], such as making tables.
+    /// For statements that write outside a [`crate::Change`], such as creating tables.
     pub fn writer(&self) -> &AnyPool {
         &self.writer
     }
 
-    /// For statements that only read. What was committed before is seen.
+    /// For read-only statements. They see everything committed before.
     pub fn reader(&self) -> &AnyPool {
         &self.reader
     }
 
-    /// The time by the clock of the database, which all processes on it share.
+    /// The time by the clock of the database, which all its processes share.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -124,7 +124,7 @@ impl Database {
     }
 }
 
-/// FULL: an event that was answered with 202 survives a power cut.
+/// FULL: an event that was answered with 202 survives a power failure.
 const WRITER_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
                               PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 const READER_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON";

@@ -1,4 +1,4 @@
-//! The one table from what went wrong to what the client is told.
+//! The one table from errors to HTTP answers.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,20 +6,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::time::Duration;
 
-/// Why a request was not done.
+/// Why a request failed.
 ///
 /// | variant | status | whose fault |
 /// |---|---|---|
 /// | `BadRequest` | 400 | the client's: the message says what is wrong and where |
-/// | `Unauthorized` | 401 | the client's: no valid token, and nothing says why |
-/// | `WrongCredentials` | 401 | the client's: a login, and nothing says which part of it |
-/// | `Forbidden` | 403 | the client's: a valid token that may not do this |
+/// | `Unauthorized` | 401 | the client's: no valid token; the answer does not say why |
+/// | `WrongCredentials` | 401 | the client's: a login; the answer does not say which part is wrong |
+/// | `Forbidden` | 403 | the client's: a valid token without the right |
 /// | `NotFound` | 404 | the client's |
 /// | `MethodNotAllowed` | 405 | the client's |
 /// | `Conflict` | 409 | nobody's: the state does not allow it (now) |
 /// | `TooLarge` | 413 | the client's |
 /// | `TooMany` | 429 | the client's: it may try again later |
-/// | `Internal` | 500 | ours: the cause is logged, the client is told nothing of it |
+/// | `Internal` | 500 | ours: the cause is logged and not sent to the client |
 /// | `Unavailable` | 503 | nobody's: overload or a dependency, try again |
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -29,33 +29,33 @@ pub enum Error {
     /// The credentials are missing or not valid.
     #[error("a valid token is required")]
     Unauthorized,
-    /// A login whose user or password is wrong.
+    /// A login with a wrong user or password.
     #[error("the user or the password is wrong")]
     WrongCredentials,
-    /// The caller is known and may not do this.
+    /// The caller is known but lacks the right.
     #[error("{0}")]
     Forbidden(String),
-    /// What the path names does not exist, or is not the caller's to see.
+    /// The resource does not exist, or the caller may not see it.
     #[error("{0}")]
     NotFound(String),
     /// The path exists, the method does not.
     #[error("this path does not know that method")]
     MethodNotAllowed,
-    /// The state of what the path names does not allow it.
+    /// The state of the resource does not allow it.
     #[error("{0}")]
     Conflict(String),
-    /// The body is above [`crate::body::LIMIT`].
+    /// The body is larger than [`crate::body::LIMIT`].
     #[error("the body is larger than {} bytes", crate::body::LIMIT)]
     TooLarge,
     /// A limit of the caller is reached.
     #[error("{message}")]
     TooMany {
-        /// Which limit.
+        /// The limit.
         message: String,
-        /// When it is worth trying again.
+        /// When to try again.
         retry_after: Duration,
     },
-    /// Something this service needs is missing or overloaded.
+    /// A dependency of this service is unavailable or overloaded.
     #[error("{0}")]
     Unavailable(String),
     /// A fault of this service.

@@ -1,4 +1,4 @@
-//! Who this producer is towards the fan-out: a key of its own, and the tokens it signs with it.
+//! The producer's identity at the fan-out: its own key, and the tokens it signs with it.
 
 use crate::{Error, Service};
 use axum::routing::get;
@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The audience of producers' tokens; a user's token is never for it.
+/// The audience of producers' tokens; no user's token has it.
 pub const PRODUCER_AUDIENCE: &str = "fanfare-publish";
 /// The audience of users' tokens.
 pub const USER_AUDIENCE: &str = "fanfare";
-/// Where a service publishes its keys.
+/// The path of a service's published keys.
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 const LIFETIME: u32 = 5 * 60;
@@ -24,15 +24,15 @@ const KEY_FILE: &str = "producer-key.pem";
 /// Why a producer has no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The key cannot be read or made.
+    /// The key cannot be read or created.
     #[error(transparent)]
     Key(#[from] KeyFileError),
-    /// The service is declared with a name or pattern that is none.
+    /// The service is declared with an invalid name or pattern.
     #[error("the service is declared wrongly: {0}")]
     Declaration(String),
 }
 
-/// The key of a producer and what it may publish with it.
+/// A producer's key and its rights to publish.
 pub struct Identity {
     key: SigningKey,
     issuer: String,
@@ -47,7 +47,7 @@ struct Minted {
 }
 
 impl Identity {
-    /// Reads the key in the folder, or makes one. Blocks on the disk.
+    /// Reads the key in the folder, or creates one. Blocks on the disk.
     ///
     /// # Errors
     /// If the key cannot be read or written.
@@ -68,7 +68,7 @@ impl Identity {
         self.key.jwk()
     }
 
-    /// A token that lets its bearer publish this producer's events, valid for a minute at least.
+    /// A token for publishing this producer's events, valid for at least a minute.
     ///
     /// # Errors
     /// If it cannot be signed.
@@ -94,7 +94,7 @@ fn seconds_since_epoch() -> i64 {
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The route under which a service that signs nothing but its producer tokens publishes its key.
+/// The route at which a service that signs only producer tokens publishes its key.
 pub fn jwks_route(identity: &Identity) -> Router {
     let set = Jwks { keys: vec![identity.public_key()] };
     Router::new().route(JWKS_PATH, get(async move || Ok::<_, Error>(Json(set))))

@@ -1,4 +1,4 @@
-//! What every request passes through before it reaches its handler.
+//! Layers around every request's handler.
 
 use crate::settings::Origin;
 use crate::{Error, body};
@@ -15,12 +15,12 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 use tracing::field::Empty;
 
-/// How long a request may take until its answer begins, its body's upload included.
+/// How long a request may take until its answer starts, including its body's upload.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a browser may remember what a preflight request allowed.
+/// How long a browser may cache a preflight answer.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
-/// Bounds, counts and traces the requests to the routes, and lets pages of the origins call them.
+/// Limits, counts and traces the requests to the routes, and allows calls from pages of the origins.
 pub(crate) fn around(routes: Router, origins: &[Origin], metrics: ProducerMetrics) -> Router {
     routes
         .fallback(async || Error::NotFound("there is nothing at this path".into()))
@@ -52,7 +52,7 @@ async fn count(
 }
 
 fn cors(origins: &[Origin]) -> CorsLayer {
-    // An origin is made of characters that a header may hold.
+    // An origin consists of characters that are valid in a header.
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
@@ -66,7 +66,7 @@ fn cors(origins: &[Origin]) -> CorsLayer {
         .max_age(PREFLIGHT_AGE)
 }
 
-/// The span of a request. It holds the path and never the query, which may hold a token.
+/// The span of a request. It has the path and never the query, which may contain a token.
 fn span<B>(request: &axum::http::Request<B>) -> Span {
     let span = tracing::info_span!(
         "request",

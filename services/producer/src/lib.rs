@@ -1,10 +1,9 @@
-//! What the three demo producers have in common: everything around a change and its event.
+//! Shared by the three demo producers: everything around a change and its event.
 //!
-//! A producer keeps its state in a database and tells of each change with an event. The modules stand
-//! in the order in which a request passes through them: [`serve`] accepts it, [`layers`] bound and trace
-//! it, [`caller`] says who asks and what they may do ([`standing`] what auth says of them now), [`body`] and [`path`] read what they ask for,
-//! [`change`] commits the change together with its event, and [`relay`] brings the event to the [`publisher`]: the
-//! broker, or over HTTP a node of the fan-out.
+//! A producer stores its state in a database and reports each change with an event. The modules are listed in the order
+//! of a request: [`serve`] accepts it, [`layers`] limit and trace it, [`caller`] authenticates it ([`standing`] asks
+//! auth for the user's current state), [`body`] and [`path`] parse it, [`change`] commits the change with its event,
+//! and [`relay`] sends the event to the [`publisher`]: the broker, or a node of the fan-out over HTTP.
 
 pub mod answer;
 pub mod body;

@@ -1,4 +1,4 @@
-//! What whoever runs the service asks it: is it alive, is it ready, what does it count.
+//! The operator's endpoints: liveness, readiness and metrics.
 
 use crate::{Authenticator, Producer};
 use axum::extract::State;
@@ -24,8 +24,8 @@ pub(crate) fn routes(producer: Producer, authenticator: Authenticator) -> Router
         .with_state(Operated { producer, authenticator })
 }
 
-/// Ready means that callers can be told apart and changes can be committed. The fan-out need not be there:
-/// the outbox waits for it.
+/// Ready means that callers can be authenticated and changes can be committed. The fan-out need not be available: the
+/// outbox waits for it.
 async fn readyz(State(operated): State<Operated>) -> Response {
     if let Err(error) = operated.producer.database().now().await {
         tracing::warn!(%error, "not ready: the database does not answer");

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-/// The ids of the path as `T`; an id that is not one is a 400 that says why.
+/// The ids in the path as `T`; an invalid id is a 400 with the reason.
 pub struct PathIds<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathIds<T> {

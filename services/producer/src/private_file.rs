@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Creates the folder (and those above it) if it is missing; a new one is closed to others.
+/// Creates the folder (and its parents) if it is missing; a new one is private.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -13,10 +13,9 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Creates the file if it is missing; a new one is closed to others.
+/// Creates the file if it is missing; a new one is private.
 ///
-/// A database file that SQLite creates itself would be readable by all, and passes its mode on to the
-/// write-ahead log beside it.
+/// A database file that SQLite creates itself would be readable by all, and its write-ahead log inherits its mode.
 pub(crate) fn create_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

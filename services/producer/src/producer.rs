@@ -1,4 +1,4 @@
-//! One producer, put together.
+//! A complete producer.
 
 use crate::change::Change;
 use crate::database::{Database, OpenError};
@@ -18,12 +18,12 @@ use tokio_util::task::TaskTracker;
 /// How long background tasks may take to end; with the 3 seconds of [`serve`] a stop takes less than 5.
 const TASKS_END: Duration = Duration::from_millis(1500);
 
-/// What a producer is, as it is declared in its own code.
+/// A producer's declaration in its own code.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
-    /// Its name, which is the first part of its event types.
+    /// Its name, the first part of its event types.
     pub name: &'static str,
-    /// The port it listens on if no other is set.
+    /// Its default port.
     pub port: u16,
     /// The event types it may publish.
     pub publishes: &'static [&'static str],
@@ -32,24 +32,24 @@ pub struct Service {
 /// Why a producer cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its folder cannot be made.
+    /// Its folder cannot be created.
     #[error("cannot create the data folder {}: {source}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
     /// Its database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The tables of the outbox cannot be made.
+    /// The tables of the outbox cannot be created.
     #[error("cannot create the outbox: {0}")]
     Outbox(#[from] OutboxError),
-    /// It has no identity.
+    /// Its identity cannot be created.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// A task ended that should not have.
+    /// A task ended unexpectedly.
     #[error("starting was interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
 }
@@ -84,7 +84,7 @@ impl Producer {
         };
         let outbox = Outbox::install(database.writer().clone()).await?;
         let (key_folder, issuer) = (folder.clone(), settings.issuer(&service));
-        // Making an RSA key takes the processor for a while.
+        // Creating an RSA key takes processor time.
         let identity =
             tokio::task::spawn_blocking(move || Identity::load_or_create(&key_folder, issuer, &service)).await??;
         let mut registry = crate::metrics_registry();
@@ -104,7 +104,7 @@ impl Producer {
     /// Begins a change: one transaction for the state and its events.
     ///
     /// # Errors
-    /// If no connection is free in time, or the database refuses.
+    /// If no connection is free in time, or the database fails.
     pub async fn begin(&self) -> Result<Change, Error> {
         Change::begin(&self.0.database, self.0.outbox.clone(), Arc::clone(&self.0.source)).await
     }
@@ -114,28 +114,28 @@ impl Producer {
         &self.0.database
     }
 
-    /// The folder for whatever the service keeps beside its database.
+    /// The folder for the service's other files.
     pub fn folder(&self) -> &Path {
         &self.0.folder
     }
 
-    /// Who the service is towards the fan-out.
+    /// The service's identity at the fan-out.
     pub fn identity(&self) -> &Identity {
         &self.0.identity
     }
 
-    /// Background tasks; they are waited for when the service stops, and should end when it is told to.
+    /// Background tasks; a stop waits for them, and they should end when their token is cancelled.
     pub fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }
 
-    /// The whole router: the service's own routes, and what every producer has.
+    /// The whole router: the service's own routes, and those of every producer.
     pub fn router(&self, routes: Router, authenticator: Authenticator) -> Router {
         let routes = routes.merge(operations::routes(self.clone(), authenticator));
         layers::around(routes, &self.0.origins, self.0.metrics.clone())
     }
 
-    /// Serves the routes and brings events to the publisher, until `shutdown`; then ends within 5 seconds.
+    /// Serves the routes and relays events to the publisher, until `shutdown`; then ends within 5 seconds.
     pub async fn run(
         &self,
         listener: TcpListener,
@@ -149,7 +149,7 @@ impl Producer {
         self.stopped().await;
     }
 
-    /// Starts the relay alone.
+    /// Starts only the relay.
     pub fn start_relay(&self, publisher: impl Publisher, shutdown: CancellationToken) {
         let Shared { outbox, metrics, tasks, .. } = &*self.0;
         tasks.spawn(relay::run(outbox.clone(), publisher, metrics.clone(), shutdown));
@@ -160,11 +160,11 @@ impl Producer {
         if tokio::time::timeout(TASKS_END, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("background tasks were cut off at the end of the stop");
         }
-        // Whatever holds a connection now is cut off with the process; nothing uncommitted counts.
+        // Connections still in use are cut off with the process; uncommitted changes do not count.
         let _ = tokio::time::timeout(Duration::from_millis(300), self.0.database.close()).await;
     }
 
-    /// All metrics as text, for who passes them on.
+    /// All metrics as text, for export.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         fanfare_telemetry::metrics::encode(&self.0.registry)

@@ -1,17 +1,17 @@
-//! What brings the events of the outbox to the publisher.
+//! The relay from the outbox to the publisher.
 
 use fanfare_outbox::{Outbox, Publisher, Relay, RelayOptions, RelayStats};
 use fanfare_telemetry::metrics::ProducerMetrics;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// A fan-out that comes back is found within this time.
+/// A fan-out that is back is used again within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long a stop waits for what is in flight; it is published again otherwise, under the same id.
+/// How long a stop waits for publications in flight; otherwise they are published again with the same id.
 const GRACE: Duration = Duration::from_secs(1);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Relays until `shutdown`, and tells the metrics what the relay counts.
+/// Relays until `shutdown`, and exports the relay's counters as metrics.
 pub(crate) async fn run(
     outbox: Outbox,
     publisher: impl Publisher,
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     run_with(outbox, publisher, metrics, options, shutdown).await;
 }
 
-/// The same with options of one's own.
+/// The same with custom options.
 pub async fn run_with(
     outbox: Outbox,
     publisher: impl Publisher,
@@ -42,7 +42,7 @@ pub async fn run_with(
     }
 }
 
-/// What was taken over from the relay's counters so far.
+/// The counters of the relay that were exported so far.
 struct Counts {
     stats: std::sync::Arc<RelayStats>,
     metrics: ProducerMetrics,

@@ -1,4 +1,4 @@
-//! Connections in, requests to the router, a bounded end.
+//! Accepts connections, passes requests to the router, and stops within a bound.
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -12,14 +12,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once; those above wait in the listener's backlog.
+/// Concurrent connections; further ones wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 1024;
-/// How long a client may take for the head of a request, and how long an idle connection stays.
+/// How long a client may take for the head of a request, and how long an idle connection stays open.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long requests in flight may still take once the service is told to stop.
+/// How long requests in flight may take after the service is asked to stop.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// Serves the router until `shutdown`, then lets the requests in flight end, for 3 seconds at most.
+/// Serves the router until `shutdown`, then waits for requests in flight, at most 3 seconds.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -32,7 +32,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                     connections.spawn(connection(stream, router.clone(), shutdown.clone(), slot));
                 }
                 Err(error) => {
-                    // Out of descriptors, mostly: accepting again at once would spin.
+                    // Usually out of descriptors: accepting again at once would spin.
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }

@@ -1,4 +1,4 @@
-//! The settings that all producers share, from the command line or the environment.
+//! The settings of all producers, from the command line or the environment.
 
 use crate::Service;
 use crate::identity::JWKS_PATH;
@@ -59,7 +59,7 @@ impl Settings {
         self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, service.port)))
     }
 
-    /// The folder for whatever the service keeps.
+    /// The folder for the service's files.
     pub fn data(&self, service: &Service) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from(".fanfare").join(service.name))
     }
@@ -72,7 +72,7 @@ impl Settings {
         }
     }
 
-    /// Where the keys for users' tokens are.
+    /// The URL of the keys for users' tokens.
     pub fn auth_jwks_url(&self) -> String {
         match &self.auth_jwks_url {
             Some(url) => url.as_str().to_owned(),
@@ -80,11 +80,11 @@ impl Settings {
         }
     }
 
-    /// Where auth is asked for the standing of users.
+    /// The URL of auth, for users' standings.
     pub fn auth_url(&self) -> String {
         match &self.auth_url {
             Some(url) => url.as_str().to_owned(),
-            // An issuer may be only a name; its keys are where it is.
+            // An issuer may be only a name; its keys have a real address.
             None => {
                 let keys = self.auth_jwks_url();
                 keys.strip_suffix(JWKS_PATH).unwrap_or(self.auth_issuer.as_str()).to_owned()
@@ -93,7 +93,7 @@ impl Settings {
     }
 }
 
-/// An `http` or `https` URL without query and fragment, and without a slash at its end.
+/// An `http` or `https` URL without query and fragment, and without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
@@ -121,7 +121,7 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// The origin of a page as a browser names it: scheme, host and port, no path.
+/// The origin of a page in a browser's notation: scheme, host and port, no path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -139,16 +139,16 @@ impl FromStr for Origin {
         let BaseUrl(url) = text.trim().parse()?;
         match url.splitn(4, '/').nth(3) {
             Some(_) => Err("an origin has no path, for instance http://127.0.0.1:8080".into()),
-            // Browsers send it in lower case and compare byte for byte.
+            // Browsers send it in lower case, and it is compared byte for byte.
             None => Ok(Self(url.to_ascii_lowercase())),
         }
     }
 }
 
-/// Reads a duration: a whole number and `ms`, `s`, `m`, `h` or `d`.
+/// Parses a duration: a whole number and `ms`, `s`, `m`, `h` or `d`.
 ///
 /// # Errors
-/// A message that says what would be right.
+/// A message with the valid forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration is a whole number and ms, s, m, h or d, such as 90s".to_owned();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

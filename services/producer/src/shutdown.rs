@@ -1,4 +1,4 @@
-//! When to stop.
+//! Detects when to stop.
 
 use tokio_util::sync::CancellationToken;
 

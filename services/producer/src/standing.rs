@@ -1,7 +1,7 @@
-//! What auth says of a user at this moment: signed out or not, and with which roles.
+//! A user's current standing from auth: whether signed out, and the roles.
 //!
-//! A token says what was so when it was issued. Before a privileged call auth is asked what is so now; an answer is
-//! kept for a second, so that a logout and a withdrawn role act here at most a second later.
+//! A token contains the state when it was issued. Before a privileged call auth is asked for the current state. An
+//! answer is cached for a second, so that a logout and a withdrawn role take effect here within a second.
 
 use crate::caller::Denied;
 use fanfare_event::Id;
@@ -13,16 +13,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an answer is kept, counted from before it was asked for.
+/// How long an answer is cached, counted from before the request.
 pub const KEPT: Duration = Duration::from_secs(1);
 /// How long auth may take.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Answers that are kept; beyond them each call asks for itself.
+/// Cached answers; beyond them each call sends its own request.
 const MOST_KEPT: usize = 10_000;
-/// More than the longest answer of auth.
+/// Larger than the longest answer of auth.
 const LONGEST_ANSWER: usize = 16 * 1024;
 
-/// What auth answers at `GET /standing/{user}`.
+/// The answer of `GET /standing/{user}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The user.
@@ -31,31 +31,31 @@ pub struct Standing {
     pub org: Id,
     /// The user's roles now.
     pub roles: Vec<String>,
-    /// When the user signed out everywhere last, in milliseconds since the epoch; 0 if never. Tokens issued up to that
-    /// second are worth nothing.
+    /// When the user last signed out everywhere, in milliseconds since the epoch; 0 if never. Tokens issued up to that
+    /// second are void.
     pub signed_out_at: i64,
-    /// Whether the session of the token that asked still lasts.
+    /// Whether the session of the requesting token is still open.
     pub session_lasts: bool,
 }
 
 impl Standing {
-    /// Whether a token that was issued then, for the session that asked, is still good.
+    /// Whether a token that was issued at this time, for the requesting session, is still valid.
     pub fn allows(&self, issued_at: i64) -> bool {
         self.session_lasts && issued_at > self.signed_out_at.div_euclid(1000)
     }
 }
 
-/// Asks auth, and keeps what it said for [`KEPT`].
+/// Asks auth, and caches its answers for [`KEPT`].
 pub struct Standings {
     client: Client,
     auth: String,
     kept: Mutex<HashMap<Key, Arc<Slot>>>,
 }
 
-/// A user and a session: the answer is about both.
+/// A user and a session: the answer depends on both.
 type Key = (Id, Option<Id>);
 
-/// The last answer about one session. Whoever holds the lock asks; the others wait for the answer.
+/// The last answer for one session. The holder of the lock sends the request; others wait for the answer.
 #[derive(Default)]
 struct Slot(tokio::sync::Mutex<Option<Asked>>);
 
@@ -66,23 +66,23 @@ struct Asked {
 }
 
 impl Asked {
-    /// Whether a call that began then may go by it: a failure counts only for those that waited for it.
+    /// Whether a call that started at this time may use it: a failure counts only for those that waited for it.
     fn counts_for(&self, began: Instant, now: Instant) -> bool {
         self.at >= began || (self.outcome.is_ok() && now.duration_since(self.at) < KEPT)
     }
 }
 
 impl Standings {
-    /// Asks the auth service at this URL.
+    /// Creates a client for the auth service at this URL.
     ///
     /// # Errors
-    /// If the HTTP client cannot be set up.
+    /// If the HTTP client cannot be created.
     pub fn new(auth: &str) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(DEADLINE)
             .connect_timeout(DEADLINE)
-            // Auth is a neighbour: a proxy for the outer world is not on the way to it.
+            // Auth is a neighbour: a proxy for the Internet is not on the way to it.
             .no_proxy()
             .build()?;
         Ok(Self { client, auth: auth.trim_end_matches('/').to_owned(), kept: Mutex::default() })
@@ -111,7 +111,7 @@ impl Standings {
     fn slot(&self, key: Key, now: Instant) -> Option<Arc<Slot>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST_KEPT && !kept.contains_key(&key) {
-            // Whoever is asking or waiting holds the slot too.
+            // Requesting and waiting calls hold the slot too.
             kept.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.is_over(now));
             if kept.len() >= MOST_KEPT {
                 return None;

@@ -7,12 +7,12 @@ use fanfare_telemetry::{Guard, TelemetryError};
 /// Sets up logs and traces for this process; keep the guard until it ends.
 ///
 /// # Errors
-/// If the environment asks for what cannot be done.
+/// If the environment requests an unsupported feature.
 pub fn telemetry(service: &Service, settings: &Settings) -> Result<Guard, TelemetryError> {
     fanfare_telemetry::init(service.name, settings.log_format)
 }
 
-/// A registry for the metrics of a producer, with those that every process shows.
+/// A registry for a producer's metrics, including those of every process.
 #[must_use]
 pub fn metrics_registry() -> Registry {
     metrics::registry(&[

@@ -19,9 +19,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
-/// Who issues the users' tokens of tests.
+/// The issuer of the users' tokens in tests.
 const ISSUER: &str = "http://127.0.0.1:8081";
-/// How long a test waits for an event that should come.
+/// How long a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(clap::Parser)]
@@ -30,18 +30,18 @@ struct Command {
     settings: Settings,
 }
 
-/// A producer whose events arrive at the test.
+/// A producer whose events reach the test.
 pub struct Harness {
     /// The producer.
     pub producer: Producer,
-    /// What stops its tasks.
+    /// Stops its tasks.
     pub shutdown: CancellationToken,
     events: mpsc::Receiver<Encoded>,
     folder: TempDir,
     _stop: DropGuard,
 }
 
-/// An event as it was published.
+/// A published event.
 #[derive(Debug)]
 pub struct Published {
     /// Its attributes.
@@ -74,9 +74,9 @@ impl Harness {
         Self::open_in(service, TempDir::new().expect("a folder")).await
     }
 
-    /// Opens the service in a folder that another one has left.
+    /// Opens the service in another one's folder.
     pub async fn open_in(service: Service, folder: TempDir) -> Self {
-        // Making a key takes long; all tests may share one.
+        // Creating a key is slow; all tests may share one.
         let key_file = folder.path().join("producer-key.pem");
         std::fs::write(&key_file, signing_key().to_pkcs8_pem().expect("pem")).expect("key");
         close_to_others(&key_file);
@@ -89,20 +89,20 @@ impl Harness {
         Self { producer, shutdown, events, folder, _stop: stop }
     }
 
-    /// Stops the tasks as a kill would, but for their memory, and gives the folder.
+    /// Stops the tasks as a kill would, except for their memory, and returns the folder.
     pub async fn stop(self) -> TempDir {
         self.shutdown.cancel();
         self.producer.stopped().await;
         self.folder
     }
 
-    /// Trusts the tokens that [`token`] makes.
+    /// Accepts the tokens from [`token`].
     pub fn authenticator(&self) -> Authenticator {
         let keys = Keys::Static(vec![signing_key().jwk()]);
         Authenticator::new(VerifiedTokens::with_keys(ISSUER, keys).expect("keys"))
     }
 
-    /// The next event that is published.
+    /// The next published event.
     pub async fn event(&mut self) -> Published {
         let next = tokio::time::timeout(PATIENCE, self.events.recv()).await;
         let Encoded { attributes, body, key } = next.expect("an event in time").expect("the relay runs");
@@ -117,7 +117,7 @@ impl Harness {
     }
 }
 
-/// Settings with everything at its default but the folder.
+/// Default settings, except for the folder.
 pub fn settings(folder: &Path) -> Settings {
     let folder = folder.to_str().expect("a plain path");
     Command::parse_from(["test", "--data", folder]).settings
@@ -141,7 +141,7 @@ pub fn token(user: &str, org: &str, roles: &[&str]) -> String {
 #[derive(Clone)]
 pub struct Client(Router);
 
-/// What was answered.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.

@@ -8,50 +8,50 @@ use fanfare_event::TypePattern;
 use fanfare_token::{Audience, Claims, ConfigError, IssuerConfig, Keys, TokenError, Verifier, VerifierOptions};
 use std::sync::Arc;
 
-/// Accepts whatever the issuer of users' tokens signed, until it expires, and asks auth before a privileged call.
+/// Accepts everything that the users' issuer signed, until it expires, and asks auth before a privileged call.
 ///
-/// These services do not read events, so by itself a token outlives a logout and the roles that it names. Reading with
-/// it goes on until it expires; a change is made, or a file given out, only if auth says that it still counts.
+/// These services do not read events, so by itself a token outlives a logout and its roles. It can be used for reading
+/// until it expires. A change is made, or a file returned, only if auth confirms that the token is still valid.
 pub struct VerifiedTokens {
     verifier: Verifier,
     standings: Option<Standings>,
 }
 
-/// Why tokens cannot be checked as the settings say.
+/// Why tokens cannot be checked as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifiedTokensError {
-    /// The settings do not make an issuer.
+    /// The settings do not describe a valid issuer.
     #[error(transparent)]
     Issuer(#[from] ConfigError),
-    /// The client that asks auth cannot be set up.
+    /// The client for auth cannot be created.
     #[error("the client that asks auth cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
 }
 
 impl VerifiedTokens {
-    /// Trusts the issuer of the settings, whose keys are fetched when they are first needed, and asks its auth.
+    /// Trusts the configured issuer, whose keys are fetched when they are first needed, and asks its auth.
     ///
     /// # Errors
-    /// If the settings do not make an issuer.
+    /// If the settings do not describe a valid issuer.
     pub fn new(settings: &Settings) -> Result<Self, VerifiedTokensError> {
         let tokens = Self::with_keys(settings.auth_issuer.as_str(), Keys::Jwks(settings.auth_jwks_url()))?;
         Ok(tokens.asking(Standings::new(&settings.auth_url())?))
     }
 
-    /// Asks before a privileged call what is so now.
+    /// Asks auth for the current state before a privileged call.
     #[must_use]
     pub fn asking(mut self, standings: Standings) -> Self {
         self.standings = Some(standings);
         self
     }
 
-    /// Trusts an issuer with these keys, and asks nobody.
+    /// Trusts an issuer with these keys, without asking auth.
     ///
     /// # Errors
     /// If a key is not usable.
     pub fn with_keys(issuer: &str, keys: Keys) -> Result<Self, ConfigError> {
         let issuer = IssuerConfig {
-            // Nobody publishes anything here.
+            // Nothing is published here.
             publish: Some(Vec::<TypePattern>::new()),
             ..IssuerConfig::new(issuer, USER_AUDIENCE, PRODUCER_AUDIENCE, keys)
         };
@@ -62,7 +62,7 @@ impl VerifiedTokens {
     /// The claims of a user's valid token.
     ///
     /// # Errors
-    /// [`Denied`] if it is not one, or that cannot be told.
+    /// [`Denied`] if it is invalid, or that cannot be determined.
     pub async fn claims(&self, token: &str) -> Result<Arc<Claims>, Denied> {
         self.verifier.verify(token, Audience::User).await.map_err(|error: TokenError| {
             if error.is_server_fault() {

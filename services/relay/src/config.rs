@@ -23,10 +23,10 @@ pub enum ConfigError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The file is no TOML, or holds what does not belong there.
+    /// The file is not TOML, or contains something unknown.
     #[error("{}: {reason}", path.display())]
     Syntax {
         /// The file.
@@ -34,7 +34,7 @@ pub enum ConfigError {
         /// What is wrong, with its line.
         reason: String,
     },
-    /// A value cannot be meant.
+    /// A value is impossible.
     #[error("{}: {key}: {reason}", path.display())]
     Value {
         /// The file.
@@ -46,48 +46,48 @@ pub enum ConfigError {
     },
 }
 
-/// What the relay does.
+/// The configuration of the relay.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The URL of the database; it may hold a password.
+    /// The URL of the database; it may contain a password.
     pub database: String,
-    /// The table that is relayed.
+    /// The relayed table.
     pub table: String,
-    /// How often the table is read although nothing was said.
+    /// How often the table is polled without a notification.
     pub poll: Duration,
-    /// Whether PostgreSQL tells of new rows, on a channel that is named as the table is.
+    /// Whether PostgreSQL notifies of new rows, on a channel with the table's name.
     pub listen: bool,
     /// The folder of schemas.
     pub schemas: Option<PathBuf>,
     /// Whether the demo platform's schemas are known as well.
     pub demo_schemas: bool,
-    /// Where events go.
+    /// The target of events.
     pub target: Target,
-    /// Where the operator asks.
+    /// The address of the operator's endpoints.
     pub operator: Option<SocketAddr>,
-    /// The form of log lines.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
-/// Where events go.
+/// The target of events.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// To a node's `POST /events`.
     Http {
-        /// The node, or the proxy before several.
+        /// The node, or the proxy in front of several.
         url: BaseUrl,
-        /// The file that holds the producer's token; it is read again when it changes.
+        /// The file with the producer's token; it is read again when it changes.
         token_file: PathBuf,
     },
-    /// Straight to the broker.
+    /// Directly to the broker.
     Broker {
         /// Its servers.
         address: Address,
-        /// Who the relay is to it.
+        /// The relay's login.
         settings: Box<BrokerSettings>,
-        /// Where its servers say how often their files reach the disk.
+        /// The monitoring ports of its servers, which report how often files are synced.
         monitors: Monitors,
-        /// The services whose events the table holds; on Kafka topics are named after them. Empty means all.
+        /// The services whose events are in the table; on Kafka they are in the names of topics. Empty means all.
         services: Vec<String>,
     },
 }
@@ -165,7 +165,7 @@ struct Log {
     format: Option<String>,
 }
 
-/// Where paths and faults are told from.
+/// The file from which paths and faults are reported.
 struct Place<'p>(&'p Path);
 
 impl Place<'_> {
@@ -173,7 +173,7 @@ impl Place<'_> {
         ConfigError::Value { path: self.0.to_owned(), key, reason: reason.into() }
     }
 
-    /// Paths are relative to the file that names them.
+    /// Paths are relative to the file that contains them.
     fn resolve(&self, path: PathBuf) -> PathBuf {
         self.0.parent().map_or_else(|| path.clone(), |folder| folder.join(&path))
     }
@@ -247,7 +247,7 @@ fn database_url(database: &Database, place: &Place<'_>) -> Result<String, Config
         }
         (None, Some(file)) => read(&place.resolve(file.clone()))?.trim().to_owned(),
     };
-    // What follows the scheme may hold a password and is not shown.
+    // The text after the scheme may contain a password and is not shown.
     match url.split(':').next() {
         Some("postgres" | "postgresql" | "sqlite") => Ok(url),
         _ => Err(place.wrong(

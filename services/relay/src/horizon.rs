@@ -1,4 +1,4 @@
-//! For how long rows are kept once they are published straight to a broker: as long as that may lose them.
+//! How long rows are kept after they are published directly to a broker: as long as it may lose them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 use fanfare_broker::nats::monitor::{self, Sync, Url};
 use fanfare_outbox::BrokerPublisher;
 
-/// The monitoring ports of NATS servers, which say how often files reach the disk; no client is told.
+/// The monitoring ports of NATS servers, which report how often files are synced; clients cannot find out.
 #[derive(Debug, Clone, Default)]
 pub struct Monitors {
     #[cfg(feature = "nats")]
@@ -14,7 +14,7 @@ pub struct Monitors {
 }
 
 impl Monitors {
-    /// Reads their URLs.
+    /// Parses their URLs.
     ///
     /// # Errors
     /// What would be right.
@@ -24,7 +24,7 @@ impl Monitors {
         urls.map(|urls| Self { urls }).map_err(|error| format!("{error}, such as http://nats-0.nats:8222"))
     }
 
-    /// A build without NATS asks none.
+    /// A build without NATS asks no server.
     ///
     /// # Errors
     /// If there are any.
@@ -33,7 +33,7 @@ impl Monitors {
         if texts.is_empty() { Ok(Self::default()) } else { Err("this build has no client of NATS".to_owned()) }
     }
 
-    /// For how long their servers may lose what they have answered for; none if there are none.
+    /// How long their servers may lose acknowledged events; none if there are none.
     #[cfg(feature = "nats")]
     async fn horizon(&self) -> Option<Duration> {
         if self.urls.is_empty() {
@@ -55,8 +55,8 @@ impl Monitors {
     }
 }
 
-/// A publisher that keeps what it publishes for as long as the configuration says, else as the servers say on their
-/// monitoring ports, else by the kind of the broker.
+/// A publisher that keeps published events for the configured time, else for the time that the servers' monitoring
+/// ports imply, else for the default of the broker's kind.
 pub async fn keeping(publisher: BrokerPublisher, set: Option<Duration>, monitors: &Monitors) -> BrokerPublisher {
     let needed = monitors.horizon().await;
     if let (Some(set), Some(needed)) = (set, needed)

@@ -56,9 +56,9 @@ enum Failure {
     Signals(std::io::Error),
 }
 
-/// One plain sentence to stderr, and the exit code that goes with it.
+/// Prints one plain sentence to stderr, and returns its exit code.
 fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
-    // There is nobody to tell if stderr is closed.
+    // If stderr is closed, there is no place to report to.
     let _ = writeln!(std::io::stderr(), "fanfare-relay: {error}");
     ExitCode::from(code)
 }

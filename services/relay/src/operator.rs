@@ -1,4 +1,4 @@
-//! What whoever runs the relay asks it: is it alive, can it do its work, what does it count.
+//! The operator's endpoints: liveness, readiness and metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ struct Operated {
 /// Serves `/healthz`, `/readyz` and `/metrics` until `shutdown`.
 ///
 /// # Errors
-/// If the address cannot be had.
+/// If the address cannot be bound.
 pub async fn serve(
     address: SocketAddr,
     outbox: Outbox,
@@ -37,7 +37,7 @@ pub async fn serve(
     Ok(tokio::spawn(fanfare_producer::serve::serve(listener, router, shutdown)))
 }
 
-/// Ready means that the table can be read. The broker need not be there: the table waits for it.
+/// Ready means that the table can be read. The broker need not be reachable: the table waits for it.
 async fn readyz(State(operated): State<Arc<Operated>>) -> Response {
     match operated.outbox.pending().await {
         Ok(pending) => Json(serde_json::json!({ "status": "ready", "pending": pending })).into_response(),

@@ -1,4 +1,4 @@
-//! The relay, put together and run until it is told to stop.
+//! The complete relay, which runs until it is stopped.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::{horizon, operator};
 const CONNECTIONS: u32 = 4;
 /// How long the first connection to the database may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// A broker that comes back is found within this time.
+/// A broker that is back is used again within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_TOKEN: u64 = 32 * 1024;
 
@@ -31,27 +31,27 @@ pub enum RunError {
     /// The schemas cannot be used.
     #[error("{}", told(.0))]
     Schemas(#[from] RegistryError),
-    /// The database refuses, or the table is not as it must be.
+    /// The database refuses, or the table has the wrong shape.
     #[error("{0}")]
     Outbox(OutboxError),
     /// The database does not answer.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
-    /// There is nothing to publish to.
+    /// There is no publisher for the broker.
     #[error(transparent)]
     Publisher(#[from] PublisherError),
-    /// Nor over HTTP.
+    /// There is no publisher over HTTP.
     #[error(transparent)]
     Http(#[from] HttpPublisherError),
-    /// Metrics cannot be posted as the environment says.
+    /// Metrics cannot be exported as the environment requests.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
-    /// The operator's port cannot be had.
+    /// The operator's port cannot be bound.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
 }
@@ -66,7 +66,7 @@ fn told(error: &RegistryError) -> String {
     format!("{}: {error}", error.file().display())
 }
 
-/// Checks schemas, database and table, and that there is a way to publish.
+/// Checks schemas, database and table, and that a publisher can be created.
 ///
 /// # Errors
 /// [`RunError`] in a plain sentence.
@@ -79,7 +79,7 @@ pub async fn check(config: &Config) -> Result<(), RunError> {
 /// Relays until `shutdown`.
 ///
 /// # Errors
-/// [`RunError`] if it cannot begin; once it has, it waits for whatever is away.
+/// [`RunError`] if it cannot start; once it has started, it waits for whatever is unreachable.
 pub async fn run(config: &Config, telemetry: &mut Guard, shutdown: CancellationToken) -> Result<(), RunError> {
     let registry = registry(config)?;
     let publisher = publisher(config, &registry).await?;
@@ -107,7 +107,7 @@ pub async fn run(config: &Config, telemetry: &mut Guard, shutdown: CancellationT
         listener.abort();
     }
     if let Some(operator) = operator {
-        // It ends by the same token, within its own bound.
+        // It ends with the same token, within its own bound.
         let _ = operator.await;
     }
     Ok(())
@@ -151,7 +151,7 @@ async fn publisher(config: &Config, registry: &Registry) -> Result<Box<dyn Publi
     }
 }
 
-/// A token in a file, which somebody else may replace before it expires.
+/// A token in a file, which another process may replace before it expires.
 struct TokenFile {
     path: std::path::PathBuf,
     read: std::sync::Mutex<Option<(SystemTime, String)>>,

@@ -1,4 +1,4 @@
-//! Passwords, and what keeps them from being guessed.
+//! Passwords, and the protection against guessing them.
 
 mod password;
 mod throttle;

@@ -1,4 +1,4 @@
-//! Hashing of passwords: slow by intent, so bounded in number.
+//! Hashing of passwords: deliberately slow, so the number of concurrent hashes is bounded.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -7,24 +7,24 @@ use fanfare_producer::Error;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Hashes at once: each takes a core and 19 MiB for tens of milliseconds.
+/// Concurrent hashes: each takes a core and 19 MiB for tens of milliseconds.
 const AT_ONCE: usize = 2;
-/// Requests that may wait for their turn; those above are told to come back.
+/// Requests that may wait for a hash; further ones are refused as busy.
 const WAITING: usize = 128;
 
-/// Makes and checks argon2id hashes.
+/// Creates and checks argon2id hashes.
 pub struct Passwords {
     turns: Arc<Semaphore>,
     queue: Arc<Semaphore>,
-    /// Stands in for the hash of a user who does not exist, so that both take the same time.
+    /// The hash for a user who does not exist, so that both cases take the same time.
     nobody: String,
 }
 
 impl Passwords {
-    /// Ready to check passwords.
+    /// Prepares checking passwords.
     ///
     /// # Errors
-    /// If the cryptography refuses.
+    /// If the cryptographic library fails.
     pub async fn new() -> Result<Self, Error> {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
         let queue = Arc::new(Semaphore::new(WAITING));
@@ -36,7 +36,7 @@ impl Passwords {
     /// The hash of a new password.
     ///
     /// # Errors
-    /// If too many wait already, or the cryptography refuses.
+    /// If too many requests wait, or the cryptographic library fails.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         let password = password.to_owned();
         self.take_turn(move || {
@@ -46,10 +46,10 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password is the one of the hash; without a hash it is not, after the same work.
+    /// Whether the password matches the hash; without a hash it does not, after the same work.
     ///
     /// # Errors
-    /// If too many wait already.
+    /// If too many requests wait.
     pub async fn matches(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
@@ -64,7 +64,7 @@ impl Passwords {
         let busy = || Error::Unavailable("too many logins at once, try again".into());
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| busy())?;
-        // The turn goes with the work: a client that hangs up does not stop the hashing.
+        // The permit moves with the work: a client that disconnects does not stop the hashing.
         tokio::task::spawn_blocking(move || {
             let _turn: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, turn);
             work()

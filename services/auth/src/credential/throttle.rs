@@ -1,20 +1,20 @@
-//! How many wrong passwords a user may be tried with.
+//! The limit of wrong passwords per user.
 
 use fanfare_event::Id;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Failures within the window after which a user's logins wait for its end.
+/// Failures within the window after which a user's logins are refused until its end.
 const FAILURES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
-/// Users whose failures are remembered; above that, the oldest window is forgotten.
+/// Users whose failures are remembered; above that, the oldest window is dropped.
 const USERS: usize = 4_096;
 
 /// Counts failed logins per user, in this process.
 ///
-/// It bounds guessing at the price that somebody else's guesses delay a user's own login by a minute;
-/// tabs that are logged in notice nothing.
+/// It bounds guessing, at the price that somebody else's guesses delay a user's own login by a minute. Open sessions
+/// are not affected.
 #[derive(Default)]
 pub struct Throttle(Mutex<HashMap<Id, Failures>>);
 
@@ -25,14 +25,14 @@ struct Failures {
 }
 
 impl Throttle {
-    /// How long the user has to wait, if that is so.
+    /// How long the user must wait, if at all.
     pub fn wait(&self, user: &Id, now: Instant) -> Option<Duration> {
         let failures = *self.users().get(user)?;
         let left = WINDOW.checked_sub(now.saturating_duration_since(failures.since))?;
         (failures.count >= FAILURES && !left.is_zero()).then_some(left)
     }
 
-    /// A login of the user failed.
+    /// Notes a failed login of the user.
     pub fn failed(&self, user: &Id, now: Instant) {
         let mut users = self.users();
         if users.len() >= USERS && !users.contains_key(user) {
@@ -45,7 +45,7 @@ impl Throttle {
         failures.count = failures.count.saturating_add(1);
     }
 
-    /// A login of the user succeeded.
+    /// Notes a successful login of the user.
     pub fn succeeded(&self, user: &Id) {
         self.users().remove(user);
     }

@@ -1,7 +1,7 @@
 //! The keys that sign users' tokens.
 //!
-//! One key signs, the next one is published already, so that verifiers know it before its first token,
-//! and those that signed before stay published until their last token has expired.
+//! One key signs. The next one is published already, so that verifiers know it before its first token. Older keys stay
+//! published until their last token has expired.
 
 mod rotation;
 mod routes;
@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use store::Stored;
 
-/// How long keys do what.
+/// The lifetimes of keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Periods {
     /// How long a key signs.
@@ -25,7 +25,7 @@ pub struct Periods {
     pub keep_retired: Duration,
 }
 
-/// The keys, as they are in the database.
+/// The keys, as stored in the database.
 pub struct Keyring {
     producer: Producer,
     issuer: String,
@@ -58,20 +58,20 @@ impl Ring {
 }
 
 impl Keyring {
-    /// Reads the keys, and makes those that are missing.
+    /// Reads the keys, and creates missing ones.
     ///
     /// # Errors
-    /// If the database or the cryptography refuses.
+    /// If the database or the cryptographic library fails.
     pub async fn open(producer: Producer, issuer: &str, periods: Periods) -> Result<Self, Error> {
         let stored = rotation::rotate(&producer, periods, rotation::When::Due).await?;
         let ring = RwLock::new(Arc::new(Ring::of(&stored, issuer)?));
         Ok(Self { producer, issuer: issuer.to_owned(), periods, ring })
     }
 
-    /// The claims as a token.
+    /// Signs the claims as a token.
     ///
     /// # Errors
-    /// If the cryptography refuses.
+    /// If the cryptographic library fails.
     pub fn sign(&self, claims: &NewToken) -> Result<String, Error> {
         self.ring().signing.sign(claims).map_err(Error::internal)
     }
@@ -85,24 +85,24 @@ impl Keyring {
         ring.verifier.claims(token).await
     }
 
-    /// All keys that a valid token may be signed with, and the next.
+    /// All keys with which a valid token may be signed, and the next one.
     pub fn published(&self) -> Vec<PublicJwk> {
         self.ring().published.clone()
     }
 
-    /// Makes the next key the one that signs.
+    /// Makes the next key sign.
     ///
     /// # Errors
-    /// If the last rotations are too recent, or the database refuses.
+    /// If the last rotations are too recent, or the database fails.
     pub async fn rotate_now(&self) -> Result<String, Error> {
         self.rotate(rotation::When::Now).await?;
         Ok(self.ring().signing.kid().to_owned())
     }
 
-    /// Does so if the key has signed for long enough, and takes over what other processes did.
+    /// Rotates if the key has signed for long enough, and reads rotations of other processes.
     ///
     /// # Errors
-    /// If the database refuses.
+    /// If the database fails.
     pub async fn rotate_if_due(&self) -> Result<(), Error> {
         self.rotate(rotation::When::Due).await
     }
@@ -110,8 +110,8 @@ impl Keyring {
     async fn rotate(&self, when: rotation::When) -> Result<(), Error> {
         let stored = rotation::rotate(&self.producer, self.periods, when).await?;
         let ring = Ring::of(&stored, &self.issuer)?;
-        // Of two rotations at once the later commit may get here first; the next round puts it right,
-        // and until then both keys are published.
+        // Of two concurrent rotations the later commit may get here first; the next round corrects that, and until then
+        // both keys are published.
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
     }

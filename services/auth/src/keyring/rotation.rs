@@ -1,4 +1,4 @@
-//! The turn from one key to the next.
+//! The rotation from one key to the next.
 
 use super::Periods;
 use super::store::{self, Stored};
@@ -7,7 +7,7 @@ use fanfare_telemetry::fields;
 use fanfare_token::SigningKey;
 use std::time::Duration;
 
-/// Keys that may be published at once: verifiers read a set of bounded size.
+/// Keys that may be published at once: verifiers read a bounded set.
 const MOST_KEYS: usize = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum When {
     Now,
 }
 
-/// Rotates if it is time to, forgets what has been retired for long enough, and gives all keys.
+/// Rotates if it is time, deletes keys that were retired long enough ago, and returns all keys.
 pub(super) async fn rotate(producer: &Producer, periods: Periods, when: When) -> Result<Vec<Stored>, Error> {
     let mut change = producer.begin().await?;
     store::lock(&mut change).await?;
@@ -53,7 +53,7 @@ fn is_due(signing: &Stored, change: &Change, periods: Periods) -> bool {
     change.now().0 >= signs_from.saturating_add(milliseconds(periods.rotate_after))
 }
 
-/// Makes a key. It takes a fraction of a second, in which other changes wait: once in a rotation.
+/// Creates a key. It takes a fraction of a second, in which other changes wait: once per rotation.
 async fn make(change: &mut Change) -> Result<String, Error> {
     let key =
         tokio::task::spawn_blocking(SigningKey::generate).await.map_err(Error::internal)?.map_err(Error::internal)?;

@@ -1,4 +1,4 @@
-//! The published keys, and a rotation by hand.
+//! The published keys, and a manual rotation.
 
 use crate::App;
 use axum::extract::State;
@@ -15,11 +15,11 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route(JWKS_PATH, get(jwks)).route("/keys/rotate", post(rotate))
 }
 
-/// The keys of users' tokens, and the key with which this service signs its own as a producer.
+/// The keys of users' tokens, and the key with which this service signs its own tokens as a producer.
 async fn jwks(State(app): State<App>) -> impl IntoResponse {
     let mut keys = app.keyring.published();
     keys.push(app.producer.identity().public_key());
-    // Short, so that a rotation by hand (after a leak, say) is known soon.
+    // Short, so that a manual rotation (after a leak, for instance) is known soon.
     ([(header::CACHE_CONTROL, "public, max-age=30")], Json(Jwks { keys }))
 }
 

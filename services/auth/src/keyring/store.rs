@@ -1,4 +1,4 @@
-//! The table of keys. Whoever may read the database may sign: its file is closed to others.
+//! The table of keys. Whoever may read the database may sign, so its file is readable only by its owner.
 
 use fanfare_event::Timestamp;
 use fanfare_producer::{Change, Error};
@@ -43,7 +43,7 @@ impl Stored {
     }
 }
 
-/// Locks all keys: rotations of several processes happen one after the other.
+/// Locks all keys, so that rotations of several processes run one after another.
 pub(crate) async fn lock(change: &mut Change) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO signing_key_lock (id, rotations) VALUES (1, 1)
@@ -80,7 +80,7 @@ pub(crate) async fn insert(change: &mut Change, kid: &str, pem: &str) -> Result<
     Ok(())
 }
 
-/// Lets the key sign from now on, in place of whichever did.
+/// Makes the key sign from now on, in place of the current one.
 pub(crate) async fn promote(change: &mut Change, kid: &str) -> Result<(), Error> {
     let Timestamp(now) = change.now();
     sqlx::query("UPDATE signing_keys SET retired_at = $1 WHERE signs_from IS NOT NULL AND retired_at IS NULL")

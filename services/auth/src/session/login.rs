@@ -1,4 +1,4 @@
-//! A login: password in, session and token out.
+//! A login: checks the password and returns a token for a new session.
 
 use super::store as sessions;
 use crate::App;
@@ -60,7 +60,7 @@ pub(super) async fn login(
     Ok(Json(Issued { access_token, token_type: "Bearer", expires_in: u64::from(lifetime) }))
 }
 
-/// Who the credentials are of. What is wrong with them is not told, nor shown by the time it takes.
+/// The user of the credentials. Neither the answer nor its timing reveals what is wrong with them.
 async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> {
     let Credentials { user, password } = credentials;
     let Ok(user) = Id::parse(&user) else {
@@ -72,7 +72,7 @@ async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> 
         return Err(Error::TooMany { message, retry_after });
     }
     let hash = users::password_hash(app.producer.database().reader(), &user).await?;
-    // What was typed may be an address or even the password: only the name of a real user is logged.
+    // The input may be an address or even the password: only the name of a real user is logged.
     let known = hash.is_some();
     if app.passwords.matches(password, hash).await? {
         app.throttle.succeeded(&user);
@@ -88,7 +88,7 @@ async fn authenticate(app: &App, credentials: Credentials) -> Result<Id, Error> 
     }
 }
 
-/// `iat` of a new token: now, but later than the second of the last logout, which refuses that whole second.
+/// `iat` of a new token: now, but after the second of the last logout, which refuses that whole second.
 fn issued_at(now: Timestamp, user: &LockedUser) -> Result<i64, Error> {
     let now = now.0 / 1000;
     let issued_at = now.max(user.signed_out_at / 1000 + 1);

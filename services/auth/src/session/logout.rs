@@ -33,7 +33,7 @@ pub(super) async fn logout(
     let session = caller.session().ok_or(Error::Unauthorized)?;
     let mut change = app.producer.begin().await?;
     let user = users::lock(&mut change, caller.user()).await?.ok_or(Error::Unauthorized)?;
-    // Another logout may have been quicker since the token was checked.
+    // Another logout may have been faster since the token was checked.
     if !sessions::end(&mut change, session, &user.user).await? {
         return Err(Error::Unauthorized);
     }
@@ -59,10 +59,10 @@ pub(super) async fn logout(
     Ok(Accepted(Some(id)))
 }
 
-/// The time of a logout everywhere: now, but not before the second of any token that was issued.
+/// The time of a logout everywhere: now, but not before the second of any issued token.
 ///
-/// A login right after a logout is dated a second ahead; a logout right after that must still refuse its
-/// token. It also is the revision, so it rises with each logout.
+/// A login right after a logout is dated a second ahead; a logout right after that must still refuse its token. The
+/// time is also the revision, so it rises with each logout.
 fn signed_out_at(now: Timestamp, user: &LockedUser) -> Timestamp {
     Timestamp(now.0.max(user.last_issued_at * 1000).max(user.signed_out_at + 1))
 }

@@ -1,4 +1,4 @@
-//! Sessions: a login begins one, a logout ends one or all of a user's.
+//! Sessions: a login starts one, a logout ends one or all of a user's.
 
 mod login;
 mod logout;

@@ -1,4 +1,4 @@
-//! What a user is at this moment, for services that hold the user's token: signed out since when, and with which roles.
+//! The current standing of a user, for services that hold the user's token: the last logout and the roles.
 
 use super::store;
 use crate::App;
@@ -9,8 +9,8 @@ use fanfare_event::Id;
 use fanfare_producer::caller::{Denied, bearer};
 use fanfare_producer::{Error, PathIds, Standing};
 
-/// Whoever bears a token that was signed here may ask for its user, and for nobody else: the answers would tell who
-/// exists. The token may be worth nothing by now, which is what the answer says.
+/// The bearer of a token that was signed here may request only its own user's standing: other answers would reveal who
+/// exists. The token may be void by now; the answer says so.
 pub(super) async fn standing(
     State(app): State<App>,
     PathIds(user): PathIds<Id>,

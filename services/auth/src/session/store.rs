@@ -1,4 +1,4 @@
-//! The table of sessions. A session that was ended is not in it any more.
+//! The table of sessions. Ended sessions are deleted.
 
 use crate::user::roles::Roles;
 use fanfare_event::{Id, Timestamp};
@@ -36,7 +36,7 @@ pub(crate) async fn count(change: &mut Change, user: &Id) -> Result<i64, Error> 
         .await?)
 }
 
-/// Ends the session, and tells whether it had not ended before.
+/// Ends the session, and returns whether it was still open.
 pub(crate) async fn end(change: &mut Change, session: &Id, user: &Id) -> Result<bool, Error> {
     let result = sqlx::query("DELETE FROM sessions WHERE session_id = $1 AND user_id = $2")
         .bind(session.as_str())
@@ -51,28 +51,28 @@ pub(crate) async fn end_all(change: &mut Change, user: &Id) -> Result<(), Error>
     Ok(())
 }
 
-/// Forgets the sessions whose tokens have expired.
+/// Deletes sessions whose tokens have expired.
 pub(crate) async fn forget_expired(change: &mut Change) -> Result<(), Error> {
     let Timestamp(now) = change.now();
     sqlx::query("DELETE FROM sessions WHERE expires_at < $1").bind(now / 1000).execute(change.connection()).await?;
     Ok(())
 }
 
-/// What a user is now, whatever a token says.
+/// The current standing of a user, whatever a token contains.
 pub(crate) struct Current {
     pub(crate) org: Id,
     pub(crate) roles: Roles,
     pub(crate) signed_out_at: i64,
-    /// Whether the session that was asked about has not ended.
+    /// Whether the requested session is still open.
     pub(crate) session_lasts: bool,
 }
 
-/// What the user of a session is now, if the session has not ended.
+/// The current standing of a session's user, if the session is still open.
 pub(crate) async fn current(pool: &AnyPool, session: &Id, user: &Id) -> Result<Option<Current>, Error> {
     Ok(standing(pool, user, Some(session)).await?.filter(|current| current.session_lasts))
 }
 
-/// What a user is now, and whether the session lasts; a token without a session has none that could.
+/// The current standing of a user, and whether the session is open; a token without a session has none.
 pub(crate) async fn standing(pool: &AnyPool, user: &Id, session: Option<&Id>) -> Result<Option<Current>, Error> {
     let row = sqlx::query(
         "SELECT users.org, users.roles, users.signed_out_at,

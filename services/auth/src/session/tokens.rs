@@ -1,4 +1,4 @@
-//! Tokens as auth itself checks them: against its sessions, with the roles of this moment.
+//! Tokens as auth itself checks them: against its sessions, with the current roles.
 
 use super::store;
 use crate::keyring::Keyring;
@@ -6,7 +6,7 @@ use fanfare_producer::Database;
 use fanfare_producer::caller::{Authenticate, Authentication, Denied, Identified};
 use std::sync::Arc;
 
-/// Accepts the tokens of sessions that have not ended.
+/// Accepts the tokens of open sessions.
 pub struct SessionTokens {
     keyring: Arc<Keyring>,
     database: Database,

@@ -1,4 +1,4 @@
-//! Giving roles and taking them away.
+//! Granting and withdrawing roles.
 
 use super::roles::Roles;
 use super::store::{self, LockedUser};
@@ -21,7 +21,7 @@ pub(super) async fn change_roles(
     PathIds(user): PathIds<Id>,
     StrictJson(NewRoles { roles }): StrictJson<NewRoles>,
 ) -> Result<Accepted, Error> {
-    // Before the user is looked up, or the answers would tell everybody who exists.
+    // Checked before the user is looked up; otherwise the answers would reveal who exists.
     if !caller.is_admin() {
         return Err(Error::Forbidden("only admins change roles".into()));
     }
@@ -42,8 +42,8 @@ pub(super) async fn change_roles(
         changed_by: caller.user().to_string(),
         revision: Some(revision),
     };
-    // Whoever reads the event lets it count for tokens dated at or before its second, and a token that was
-    // issued right after a logout is dated a little ahead.
+    // Readers of the event apply it to tokens dated at or before its second, and a token that was issued right after a
+    // logout is dated slightly ahead.
     let time = Timestamp(change.now().0.max(before.last_issued_at * 1000));
     let about = About { time: Some(time), ..About::org(&before.org, user.as_str()) };
     let id = change.publish(about, &event).await?;

@@ -15,10 +15,10 @@ const USERS: [(&str, &str, &str); 4] = [
     ("root", "platform", "superadmin"),
 ];
 
-/// Creates the demo users, unless there are users already.
+/// Creates the demo users, unless there are users.
 ///
 /// # Errors
-/// If the database or the cryptography refuses.
+/// If the database or the cryptographic library fails.
 pub async fn create(producer: &Producer, passwords: &Passwords) -> Result<(), Error> {
     let mut change = producer.begin().await?;
     if store::any(&mut change).await? {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 const LONGEST: usize = 32;
-/// Roles that one user may have: they travel in every token.
+/// The largest number of roles per user: every token contains them.
 const MOST: usize = 32;
 
 /// The name of a role: `[a-z0-9_-]{1,32}`.
@@ -13,10 +13,10 @@ const MOST: usize = 32;
 #[serde(try_from = "String")]
 pub struct Role(String);
 
-/// Why roles are not accepted.
+/// Why roles are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RolesError {
-    /// A name is none.
+    /// A name is invalid.
     #[error("a role is 1 to 32 lower-case letters, digits, underscores and hyphens")]
     Name,
     /// There are too many.
@@ -36,13 +36,13 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// The roles of a user: a set, so that their order and repetition change nothing.
+/// The roles of a user: a set, so that order and duplicates do not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Role>")]
 pub struct Roles(BTreeSet<Role>);
 
 impl Roles {
-    /// Whether the role of those who may do everything is among them.
+    /// Whether the superadmin role is among them.
     pub fn include_superadmin(&self) -> bool {
         self.0.iter().any(|role| role.0 == SUPERADMIN)
     }

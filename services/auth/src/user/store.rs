@@ -66,7 +66,7 @@ pub(crate) async fn password_hash(pool: &AnyPool, user: &Id) -> Result<Option<St
         .await?)
 }
 
-/// Locks the user: logins, logouts and role changes of one user happen one after the other.
+/// Locks the user, so that logins, logouts and role changes of one user run one after another.
 pub(crate) async fn lock(change: &mut Change, user: &Id) -> Result<Option<LockedUser>, Error> {
     let row = sqlx::query(
         "UPDATE users SET user_id = user_id WHERE user_id = $1

@@ -36,8 +36,8 @@ async fn open() -> Service {
     open_with(Harness::open_in(SERVICE, fresh().await).await, &settings()).await
 }
 
-/// The folder of a service that was opened and stopped: making keys and hashing passwords takes long, so
-/// all tests begin with the same.
+/// The folder of a service that was opened and stopped: creating keys and hashing passwords is slow, so all tests start
+/// from the same.
 async fn fresh() -> TempDir {
     static FILE: OnceCell<Vec<u8>> = OnceCell::const_new();
     let file = FILE.get_or_init(async || {
@@ -72,7 +72,7 @@ impl Service {
         self.client.post("/logout", token, body).await.status.as_u16()
     }
 
-    /// Whether auth itself accepts the token: changing the roles of nobody is 404 for an admin and 403 for
+    /// Whether auth itself accepts the token: changing the roles of an unknown user is 404 for an admin and 403 for
     /// others, and 401 without a valid token.
     async fn accepts(&self, token: &str) -> bool {
         self.client.put("/users/nobody/roles", token, json!({"roles": []})).await.status != 401
@@ -83,7 +83,7 @@ impl Service {
         serde_json::from_slice(&answer.body).expect("a key set")
     }
 
-    /// What a verifier elsewhere makes of the token.
+    /// The claims that a verifier elsewhere reads from the token.
     async fn claims(&self, token: &str) -> Option<Arc<Claims>> {
         let keys = Keys::Static(self.keys().await.keys);
         VerifiedTokens::with_keys(ISSUER, keys).expect("keys").claims(token).await.ok()

@@ -1,4 +1,4 @@
-//! What other services are told of a user.
+//! The standing of a user for other services.
 
 use crate::open;
 use serde_json::{Value, json};

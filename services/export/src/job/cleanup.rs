@@ -1,4 +1,4 @@
-//! Forgets old jobs and removes their files.
+//! Deletes old jobs and their files.
 
 use super::{Job, Status, store};
 use crate::App;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(300);
-/// Jobs that are kept for one user.
+/// Jobs that are kept per user.
 const MOST_PER_USER: i64 = 100;
 
-/// Cleans up now and then, until `shutdown`.
+/// Cleans up periodically, until `shutdown`.
 pub async fn run(app: App, shutdown: CancellationToken) {
     loop {
         if let Err(error) = round(&app).await {
@@ -24,17 +24,17 @@ pub async fn run(app: App, shutdown: CancellationToken) {
     }
 }
 
-/// Forgets what is too old or too much, then removes every file that no job needs.
+/// Deletes jobs that are too old or too many, then every file without a job.
 ///
 /// # Errors
-/// If the database or the disk refuses.
+/// If the database or the disk fails.
 pub async fn round(app: &App) -> Result<(), Error> {
     let mut change = app.producer.begin().await?;
     let keep = i64::try_from(app.settings.keep.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp(change.now().0.saturating_sub(keep));
     store::forget(&mut change, before, MOST_PER_USER).await?;
     change.commit().await?;
-    // By what is on the disk, so that a file whose removal was interrupted is found as well.
+    // Starts from the files on disk, so that a file whose removal was interrupted is found as well.
     for (id, file) in app.files.list().await.map_err(Error::internal)? {
         let job = store::find(app.producer.database().reader(), &id).await?;
         if !job.is_some_and(|job| may_need(&job, &file)) {
@@ -44,7 +44,7 @@ pub async fn round(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// A job that is not done may have a worker that has begun a file and not committed it yet.
+/// The worker of an unfinished job may have created a file that is not committed yet.
 fn may_need(job: &Job, file: &str) -> bool {
     match job.status {
         Status::Queued | Status::Running => true,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// The id of a job, which also names its file: so it is a UUID and nothing else.
+/// The id of a job, which is also the name of its file: only a UUID is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct JobId(String);
@@ -16,7 +16,7 @@ pub struct JobIdError;
 
 impl JobId {
     pub(crate) fn new() -> Self {
-        // Version 7: ids sort by the time of their making.
+        // Version 7: ids sort by creation time.
         Self(Uuid::now_v7().to_string())
     }
 

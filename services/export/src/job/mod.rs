@@ -15,18 +15,18 @@ use fanfare_producer::About;
 use fanfare_producer::settings::BaseUrl;
 use serde::{Deserialize, Serialize};
 
-/// What is exported.
+/// The kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// How an org used the platform, day by day.
+    /// An org's usage of the platform, day by day.
     UsageReport,
-    /// Nothing: it fails half-way, to show what that looks like.
+    /// It fails half-way, to demonstrate a failure.
     Broken,
 }
 
 impl Kind {
-    /// Its name, as it is put and stored.
+    /// Its name in the API and the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::UsageReport => "usage-report",
@@ -39,22 +39,22 @@ impl Kind {
     }
 }
 
-/// How far a job is, in a word.
+/// The status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It waits for its turn.
+    /// It waits for a worker.
     Queued,
-    /// It is being done.
+    /// A worker runs it.
     Running,
-    /// Its file is there.
+    /// Its file is complete.
     Completed,
     /// It ended without a file.
     Failed,
 }
 
 impl Status {
-    /// Its name, as it is shown and stored.
+    /// Its name in the API and the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -76,28 +76,28 @@ pub struct Job {
     pub id: JobId,
     /// The org whose data it exports.
     pub org: Id,
-    /// Who started it and gets its file.
+    /// The user who started it and gets its file.
     pub user: Id,
-    /// What is exported.
+    /// The kind of the export.
     pub kind: Kind,
-    /// How far it is, in a word.
+    /// The status.
     pub status: Status,
-    /// How far it is, from 0 to 100.
+    /// The progress, from 0 to 100.
     pub percent: i32,
-    /// What it is doing.
+    /// The current step.
     pub stage: String,
     /// Why it failed, if it did.
     pub reason: Option<String>,
-    /// Steps that are done and committed.
+    /// The number of committed steps.
     pub steps_done: usize,
-    /// What these steps have written.
+    /// The output of these steps.
     pub written: Option<Written>,
     /// When it was started.
     pub created_at: Timestamp,
 }
 
 impl Job {
-    /// A job that waits for its turn.
+    /// A job that waits for a worker.
     pub fn new(org: Id, user: Id, kind: Kind, created_at: Timestamp) -> Self {
         Self {
             id: JobId::new(),
@@ -125,7 +125,7 @@ impl Job {
         self.written.as_ref().map_or(0, |written| written.size)
     }
 
-    /// Where the file is: below the public URL, else a path on this service.
+    /// The file's address: below the public URL, else a path on this service.
     pub fn download_url(&self, public_url: Option<&BaseUrl>) -> String {
         format!("{}/exports/{}/download", public_url.map_or("", BaseUrl::as_str), self.id)
     }

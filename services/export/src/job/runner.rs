@@ -1,4 +1,4 @@
-//! Runs jobs, a bounded number at once.
+//! Runs jobs, a bounded number concurrently.
 
 use super::steps::{Outcome, next_step};
 use super::store::{self, Held};
@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 /// How often it looks for jobs whose worker has died.
 const POLL: Duration = Duration::from_secs(1);
-/// How long a job is held without a sign of life, beside the time that a step takes.
+/// How long a job's lease lasts without a renewal, beyond the duration of a step.
 const LEASE: Duration = Duration::from_secs(4);
 
-/// Takes jobs as they come and runs them, until `shutdown`; jobs that are not done then are given back.
+/// Takes jobs as they arrive and runs them, until `shutdown`; unfinished jobs are then released.
 pub async fn run(app: App, shutdown: CancellationToken) {
     let slots = Arc::new(Semaphore::new(usize::from(app.settings.jobs)));
     loop {
@@ -61,7 +61,7 @@ async fn work(app: App, mut held: Held, slot: OwnedSemaphorePermit, shutdown: Ca
         match next_step(&app, &mut held).await {
             Ok(Outcome::Continue) => {}
             Ok(Outcome::End) => break,
-            // Nothing of the step is committed: the lease runs out, and the job is taken up where it was.
+            // Nothing of the step is committed: the lease expires, and the job is continued from the last commit.
             Err(error) => break report(&error, "a job stopped and will be taken up again"),
         }
     }

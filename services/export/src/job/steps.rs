@@ -6,18 +6,18 @@ use crate::App;
 use crate::report::{self, FAILS_AT, Files, STEPS, Step, Written};
 use fanfare_producer::Error;
 
-/// Attempts after which a job is given up: it may be what brings the process down.
+/// Attempts after which a job fails: it may be what crashes the process.
 const MOST_ATTEMPTS: i64 = 5;
 
-/// How a step ended.
+/// The result of a step.
 pub(super) enum Outcome {
     /// There is more to do.
     Continue,
-    /// The job has ended, or belongs to another worker.
+    /// The job has ended, or another worker holds it.
     End,
 }
 
-/// Does the next step of the job and commits it with its event.
+/// Runs the next step of the job and commits it with its event.
 pub(super) async fn next_step(app: &App, held: &mut Held) -> Result<Outcome, Error> {
     if held.attempt > MOST_ATTEMPTS {
         return fail(app, held, "The export was interrupted too often.").await;

@@ -1,7 +1,7 @@
 //! The table of jobs.
 //!
-//! Whoever works on a job holds it by a lease: a job whose worker died becomes free when the lease runs
-//! out, and a worker that was merely slow finds that it has lost the job.
+//! A worker holds its job by a lease: a job whose worker died becomes free when the lease expires, and a worker that
+//! was only slow notices that it has lost the job.
 
 use super::{Job, JobId, Kind, Status};
 use crate::report::Written;
@@ -67,7 +67,7 @@ pub(crate) async fn find(pool: &AnyPool, id: &JobId) -> Result<Option<Job>, Erro
     row.as_ref().map(job).transpose()
 }
 
-/// Jobs that have not ended.
+/// Unfinished jobs.
 pub(crate) struct Unfinished {
     pub(crate) of_user: i64,
     pub(crate) of_all: i64,
@@ -84,21 +84,21 @@ pub(crate) async fn unfinished(change: &mut Change, user: &Id) -> Result<Unfinis
     Ok(Unfinished { of_user: row.try_get(0)?, of_all: row.try_get(1)? })
 }
 
-/// A job that this process works on.
+/// A job that this process runs.
 pub(crate) struct Held {
     pub(crate) job: Job,
-    /// Names this one attempt.
+    /// The id of this attempt.
     pub(crate) worker: String,
-    /// Which attempt it is, from 1.
+    /// The number of this attempt, from 1.
     pub(crate) attempt: i64,
-    /// How long it is held without a sign of life.
+    /// How long the lease lasts without a renewal.
     lease: Duration,
 }
 
-/// Takes the oldest job that nobody works on.
+/// Takes the oldest job without a worker.
 pub(crate) async fn take(change: &mut Change, worker: String, lease: Duration) -> Result<Option<Held>, Error> {
     let Timestamp(now) = change.now();
-    // The condition stands twice: of two processes that found the same job, the later one finds it taken.
+    // The condition is repeated: of two processes that found the same job, the later one finds it taken.
     let row = sqlx::query(
         "UPDATE jobs SET status = 'running', worker = $1, held_until = $2, attempts = attempts + 1
          WHERE finished_at IS NULL AND held_until <= $3 AND job_id = (
@@ -115,7 +115,7 @@ pub(crate) async fn take(change: &mut Change, worker: String, lease: Duration) -
     row.map(|row| Ok(Held { job: job(&row)?, worker, attempt: row.try_get(12)?, lease })).transpose()
 }
 
-/// Stores how far the job is and holds it for longer; false if it is held by another worker now.
+/// Stores the job's progress and renews the lease; false if another worker holds the job now.
 pub(crate) async fn advance(change: &mut Change, held: &Held) -> Result<bool, Error> {
     let Timestamp(now) = change.now();
     let Job { id, percent, stage, steps_done, written, .. } = &held.job;
@@ -136,7 +136,7 @@ pub(crate) async fn advance(change: &mut Change, held: &Held) -> Result<bool, Er
     Ok(result.rows_affected() == 1)
 }
 
-/// Ends the job; false if it is held by another worker now.
+/// Ends the job; false if another worker holds it now.
 pub(crate) async fn finish(
     change: &mut Change,
     held: &Held,
@@ -158,7 +158,7 @@ pub(crate) async fn finish(
     Ok(result.rows_affected() == 1)
 }
 
-/// Gives the job back, so that whoever starts next need not wait for the lease.
+/// Releases the job, so that the next worker need not wait for the lease.
 pub(crate) async fn give_back(change: &mut Change, held: &Held) -> Result<(), Error> {
     sqlx::query("UPDATE jobs SET held_until = 0, attempts = attempts - 1 WHERE job_id = $1 AND worker = $2")
         .bind(held.job.id.as_str())
@@ -168,7 +168,7 @@ pub(crate) async fn give_back(change: &mut Change, held: &Held) -> Result<(), Er
     Ok(())
 }
 
-/// Forgets jobs that ended before the time, and the oldest of users who have more than `most`.
+/// Deletes jobs that ended before the time, and the oldest of users who have more than `most`.
 pub(crate) async fn forget(change: &mut Change, before: Timestamp, most: i64) -> Result<(), Error> {
     sqlx::query(
         "DELETE FROM jobs WHERE finished_at IS NOT NULL AND (finished_at < $1 OR $2 <= (

@@ -1,7 +1,7 @@
-//! The files of jobs on the disk.
+//! The files of jobs on disk.
 //!
-//! Each worker writes a file of its own: one that lost its job to another, and does not know it yet, must
-//! not write into the file that the other goes on with.
+//! Each worker writes a file of its own: one that lost its job to another, and has not noticed yet, must not write into
+//! the other's file.
 
 use crate::job::JobId;
 use std::fs::{self, File, OpenOptions};
@@ -13,43 +13,43 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Files(Arc<PathBuf>);
 
-/// What is on the disk and in the database: a file, and how much of it counts.
+/// A committed file, and how much of it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The name of the file.
     pub file: String,
-    /// Its committed size; what follows was left by a step that was interrupted.
+    /// Its committed size; anything after it comes from an interrupted step.
     pub size: u64,
 }
 
 impl Files {
-    /// Makes the folder if it is missing.
+    /// Creates the folder if it is missing.
     ///
     /// # Errors
-    /// If the disk refuses.
+    /// If the disk fails.
     pub async fn open(folder: PathBuf) -> io::Result<Self> {
         tokio::fs::create_dir_all(&folder).await?;
         Ok(Self(Arc::new(folder)))
     }
 
-    /// The name of the file that a worker writes for a job.
+    /// The name of a worker's file for a job.
     pub fn name(job: &JobId, worker: &str) -> String {
         format!("{job}.{worker}.csv")
     }
 
-    /// Where a file is.
+    /// The path of a file.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// Adds a part to what was written before, in the file `name`, and returns once it is on the disk.
+    /// Appends a part to the committed part, in the file `name`, and returns once it is on disk.
     pub(crate) async fn append(&self, before: Option<Written>, name: String, part: String) -> io::Result<Written> {
         let folder = Arc::clone(&self.0);
         let appended = tokio::task::spawn_blocking(move || append(&folder, before, name, part.as_bytes()));
         appended.await.map_err(io::Error::other)?
     }
 
-    /// The files that there are, with the jobs they are of.
+    /// The existing files, with their jobs.
     pub(crate) async fn list(&self) -> io::Result<Vec<(JobId, String)>> {
         let folder = Arc::clone(&self.0);
         let listed = tokio::task::spawn_blocking(move || {
@@ -87,7 +87,7 @@ fn append(folder: &Path, before: Option<Written>, name: String, part: &[u8]) -> 
     Ok(Written { file: name, size: size + part.len() as u64 })
 }
 
-/// Opens the worker's own file where the last committed step ended.
+/// Opens the worker's own file at the end of the last committed step.
 fn reopen(path: &Path, size: u64) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     if file.metadata()?.len() < size {
@@ -98,7 +98,7 @@ fn reopen(path: &Path, size: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// Begins the worker's own file with what another worker has committed.
+/// Starts the worker's own file with another worker's committed part.
 fn begin(folder: &Path, before: Option<Written>, name: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -111,7 +111,7 @@ fn begin(folder: &Path, before: Option<Written>, name: &str) -> io::Result<File>
             return Err(lost());
         }
     }
-    // The file's name must be on the disk before the database says that it is there.
+    // The file's name must be on disk before the database refers to it.
     File::open(folder)?.sync_all()?;
     Ok(file)
 }

@@ -1,4 +1,4 @@
-//! What is exported: the usage of an org, day by day.
+//! The content of an export: the usage of an org, day by day.
 
 mod csv;
 mod files;
@@ -10,13 +10,13 @@ pub(crate) use usage::part;
 /// A step of a job.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// What it does, in a word.
+    /// Its name.
     pub stage: &'static str,
-    /// How much is done after it.
+    /// The progress after it.
     pub percent: i32,
 }
 
-/// The steps of a job, each of which adds a month to the file.
+/// The steps of a job; each adds a month to the file.
 pub const STEPS: [Step; 5] = [
     Step { stage: "collecting", percent: 20 },
     Step { stage: "counting", percent: 40 },
@@ -25,5 +25,5 @@ pub const STEPS: [Step; 5] = [
     Step { stage: "checking", percent: 100 },
 ];
 
-/// The step in which a job of the kind `broken` fails.
+/// The step at which a job of the kind `broken` fails.
 pub const FAILS_AT: usize = 2;

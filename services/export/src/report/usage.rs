@@ -1,5 +1,5 @@
-//! The usage that is exported. The demo platform records none, so it is made up: the same for the same
-//! org and day, and different for others.
+//! The exported usage. The demo platform records none, so it is invented: always the same for one org and day, and
+//! different for others.
 
 use super::STEPS;
 use super::csv::push_row;
@@ -28,7 +28,7 @@ pub(crate) fn part(org: &Id, step: usize) -> String {
     out
 }
 
-/// FNV-1a: spreads its input well enough for numbers that nobody relies on.
+/// FNV-1a: spreads its input well enough for invented numbers.
 fn mix(org: &str, feature: &str, day: u64) -> u64 {
     let bytes = org.bytes().chain([0]).chain(feature.bytes()).chain(day.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))

@@ -1,4 +1,4 @@
-//! Jobs whose worker ends before them.
+//! Jobs whose worker ends before they do.
 
 use crate::{Service, open_idle, settings};
 use fanfare_export::{ExportSettings, SERVICE};
@@ -12,7 +12,7 @@ async fn slow(harness: Harness) -> Service {
     s
 }
 
-/// Makes the database look as it does after a kill in the middle of a step.
+/// Puts the database into the state after a kill in the middle of a step.
 async fn as_after_a_kill(s: &Service, job: &str, attempts: i64) {
     let mut change = s.harness.producer.begin().await.expect("change");
     let held = change.now().0 + 300;
@@ -81,7 +81,7 @@ async fn a_worker_that_lost_its_job_publishes_nothing_more_of_it() {
     assert_eq!(s.harness.event().await.data["percent"], 0);
     assert_eq!(s.harness.event().await.data["percent"], 20);
     as_after_a_kill(&s, &job, 1).await;
-    // The other worker never lived, so this one takes the job back when its lease ends.
+    // The other worker does not exist, so this one takes the job back when the lease expires.
     let (percents, end) = s.until_end().await;
     assert!(percents.is_sorted_by(|a, b| a < b), "no step is told twice: {percents:?}");
     assert_eq!(end.event_type(), "export.ExportCompleted");

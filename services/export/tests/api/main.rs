@@ -60,7 +60,7 @@ impl Service {
         answer.json()
     }
 
-    /// Events until one that ends a job: the progress before it, and the end.
+    /// Events up to one that ends a job: the progress before it, and the end.
     async fn until_end(&mut self) -> (Vec<i64>, fanfare_producer::testing::Published) {
         let mut percents = Vec::new();
         loop {

@@ -126,7 +126,7 @@ async fn an_answer_that_allows_is_used_again_where_that_is_configured() {
 async fn roles_that_go_while_the_platform_thinks_are_gone() {
     let (responder, node) = scene().await;
     let mut alice = tab_of(&node, &Token::user("alice", "acme").roles(&["editor"])).await;
-    // Who has not said where it stands hears nothing while a call runs.
+    // A connection that has not caught up receives nothing while a call runs.
     alice.cursor().await;
     let gate = Arc::new(Semaphore::new(0));
     responder.reply(&path("alice", "7"), Reply::Held(Arc::clone(&gate)));

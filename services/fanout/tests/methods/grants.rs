@@ -50,7 +50,7 @@ async fn a_grant_admits_and_its_withdrawal_removes_at_once() {
     assert_eq!(alice.invoke("JoinList", json!(["7"])).await, denied("JoinList"));
 }
 
-/// Waits until the node has read what was published before.
+/// Waits until the node has read everything published before.
 async fn has_read(node: &Node, tab: &mut fanfare_e2e_tests::Tab, title: &str) {
     node.publish(&[NewEvent::alert("acme", title)]).await;
     while tab.expect("toast").await["title"] != title {}
@@ -132,7 +132,7 @@ async fn asked() -> (Responder, Node) {
 async fn a_withdrawal_voids_what_an_authorizer_allowed_before_it() {
     let (responder, node) = asked().await;
     let (mut alice, mut witness) = (tab(&node, "alice").await, tab(&node, "bob").await);
-    // Who has not said where it stands hears nothing while a call runs.
+    // A connection that has not caught up receives nothing while a call runs.
     alice.cursor().await;
     let gate = Arc::new(Semaphore::new(0));
     responder.reply("/alice/7", Reply::Held(Arc::clone(&gate)));
@@ -155,7 +155,7 @@ async fn a_withdrawal_voids_what_an_authorizer_allowed_before_it() {
 async fn a_withdrawal_voids_remembered_answers_and_ends_what_they_joined() {
     let (responder, node) = asked().await;
     let mut alice = tab(&node, "alice").await;
-    // What is held for a tab that has not caught up is not told once it has left the group.
+    // What is held for a tab that has not caught up is not sent once it has left the group.
     assert!(alice.invoke("Cursor", json!([])).await.is_ok());
     responder.reply("/alice/7", Reply::Status(200));
     assert_eq!(alice.invoke("Cached", json!(["7"])).await, Ok(Value::Null));

@@ -1,4 +1,4 @@
-//! Methods that may be called so often.
+//! Methods with a rate limit.
 
 use std::time::Duration;
 

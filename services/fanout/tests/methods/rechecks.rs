@@ -1,4 +1,4 @@
-//! Authorizers that are asked by POST, say more, and are asked again while a group is held.
+//! Authorizers that are asked by POST, return more than a decision, and are asked again while a group is joined.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The platform's own word on who may do what: a small HTTP server that answers by the path of the request.
+//! The platform's own authorizer: a small HTTP server that answers by the path of the request.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,17 +12,17 @@ use tokio::task::JoinHandle;
 /// How a request is answered.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// With a status and an empty body.
+    /// A status with an empty body.
     Status(u16),
-    /// With 200 and a body of JSON.
+    /// 200 with a JSON body.
     Json(String),
-    /// With a redirect.
+    /// A redirect.
     Redirect(String),
-    /// With bytes that are no HTTP.
+    /// Bytes that are not HTTP.
     Garbage,
-    /// Never.
+    /// No answer.
     Silence,
-    /// With 200, once the test says so.
+    /// 200, once the test allows it.
     Held(Arc<Semaphore>),
 }
 
@@ -33,7 +33,7 @@ struct Shared {
     bodies: Vec<String>,
 }
 
-/// The server; it ends with the value.
+/// The server; it ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Responder {
     address: SocketAddr,
@@ -60,7 +60,7 @@ impl Responder {
         format!("[authorizer.{name}]\nurl = \"http://{}{path}\"\n{more}", self.address)
     }
 
-    /// What is answered from now on.
+    /// Sets the answer from now on.
     pub(crate) fn reply(&self, path: &str, reply: Reply) {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).replies.insert(path.to_owned(), reply);
     }
@@ -84,7 +84,7 @@ impl Drop for Responder {
     }
 }
 
-/// Serves one request; a client that leaves early has nothing to tell.
+/// Serves one request; the error of a client that leaves early is ignored.
 async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
     let mut bytes = Vec::new();
     while !bytes.windows(4).any(|four| four == b"\r\n\r\n") {

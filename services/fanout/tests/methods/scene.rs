@@ -12,7 +12,7 @@ const ITEM_ADDED: &str = r#"{"type":"record","name":"ItemAdded","namespace":"fan
     {"name":"list_id","type":"string","doc":"Its list."},
     {"name":"item","type":"string","doc":"What it is."}]}"#;
 
-/// Who works on a list; `name` is the type, and a revision orders them.
+/// The members of a list; `name` is the type, and a revision orders them.
 fn collaborator(name: &str) -> (String, String) {
     let schema = json!({
         "type": "record", "name": name, "namespace": "fanfare.lists", "doc": "Who works on a list.",
@@ -114,13 +114,13 @@ pub(crate) fn access(name: &str, org: &str, user: &str, list: &str, id: &str) ->
     NewEvent::new(&format!("lists.{name}"), id, &json!({ "org": org, "user": user, "list_id": list }))
 }
 
-/// Sends a toast to acme, and checks that it is the next thing a tab hears.
+/// Sends a toast to acme, and checks that it is the next message of a tab.
 pub(crate) async fn hears_nothing_else(node: &Node, tab: &mut Tab, title: &str) {
     node.publish(&[NewEvent::alert("acme", title)]).await;
     assert_eq!(tab.expect("toast").await["title"], title);
 }
 
-/// How much a resume sent, and whether that was all.
+/// How many notifications a resume sent, and whether that was everything.
 pub(crate) fn replayed(outcome: Result<Value, String>) -> (u64, bool) {
     let answer = outcome.expect("a resume that succeeds");
     (answer["replayed"].as_u64().expect("a number"), answer["complete"].as_bool().expect("whether it is all"))

@@ -1,4 +1,4 @@
-//! Several groups in one call, lists, own words, touching, and joining and publishing at once.
+//! Several groups in one call, lists, declared error texts, touching, and joining and publishing in one call.
 
 use fanfare_e2e_tests::{NewEvent, Node, Token};
 use serde_json::{Value, json};

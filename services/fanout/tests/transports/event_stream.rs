@@ -2,7 +2,7 @@
 
 use crate::wire::{HANDSHAKE, Wire, ask, node, post, token};
 
-/// Opens a stream; what follows on the wire are chunks of HTTP.
+/// Opens a stream; chunks of HTTP follow on the wire.
 async fn open(to: std::net::SocketAddr, id: &str) -> Wire {
     let head = format!("GET /open?id={id} HTTP/1.1\r\naccept: text/event-stream");
     let mut wire = Wire::send(to, &head, "").await;
@@ -16,7 +16,7 @@ async fn open(to: std::net::SocketAddr, id: &str) -> Wire {
     ] {
         assert!(head.contains(expected), "{expected:?} in {head}");
     }
-    // Firefox says that the stream is open once something has come.
+    // Firefox reports the stream as open once it has received something.
     assert_eq!(wire.until(":\r\n\r\n").await, "3\r\n:\r\n\r\n");
     wire
 }
@@ -34,7 +34,7 @@ async fn each_message_is_one_event_on_one_line() {
     let event = wire.until("\r\n\r\n\r\n").await;
     let data = "data: {\"type\":3,\"invocationId\":\"0\",\"error\":\"Unknown hub method 'x'\"}\u{1e}\r\n\r\n\r\n";
     assert!(event.ends_with(data), "{event:?}");
-    // A Close of the client ends the stream, and with it the body.
+    // A client's Close ends the stream, and with it the body.
     post(to, &id, "{\"type\":7}\u{1e}").await.is("200 OK", "");
     assert_eq!(wire.until("0\r\n\r\n").await, "0\r\n\r\n");
 }

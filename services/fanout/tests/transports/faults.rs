@@ -1,4 +1,4 @@
-//! Clients that are gone or take nothing: each is found within its time and freed, and delays nobody.
+//! Clients that are gone or read nothing: each is detected in time and freed, and delays no other.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::wire::{HANDSHAKE, Wire, ask, node, post, token};
 
-/// A server that waits no longer than a test may.
+/// A server with time-outs short enough for a test.
 const SHORT: &str = "[limits]\nkeepalive_seconds = 1\nclient_timeout_seconds = 2\nhandshake_seconds = 1\n";
-/// The time for what should take two seconds, on a machine that is busy.
+/// The time for something that should take two seconds, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Waits until the node has no connection of this transport left.
+/// Waits until the node has no connection of this transport.
 async fn freed(node: &Node, transport: &str) {
     let began = Instant::now();
     until("a node without connections", async || {
@@ -48,14 +48,14 @@ async fn a_socket_whose_peer_falls_silent_is_closed() {
     silent.bytes(5).await;
     let mut late = Wire::send(to, head, "").await;
     late.until("\r\n\r\n").await;
-    // Neither answers the close: the socket is let go all the same.
+    // Neither answers the close: the socket is closed all the same.
     freed(&node, "WebSockets").await;
     assert!(late.until("\u{1e}").await.ends_with("{\"error\":\"Handshake was canceled.\"}\u{1e}"));
     let close = "{\"type\":7,\"error\":\"The client sent nothing within its timeout.\",\"allowReconnect\":true}\u{1e}";
     assert!(silent.until(close).await.contains("{\"type\":6}\u{1e}"), "and pings before it");
 }
 
-/// Its task once went round and round, and nothing of its shard was heard of any more.
+/// Regression: its task spun, and its shard did nothing else.
 #[tokio::test]
 async fn an_event_stream_whose_reader_has_left_is_over_whatever_was_negotiated() {
     let node = node("").await;
@@ -87,7 +87,7 @@ async fn an_event_stream_that_is_not_read_ends_alone() {
     let id = negotiated["connectionToken"].as_str().expect("a token");
     let head = format!("GET {HUB}?id={id} HTTP/1.1\r\naccept: text/event-stream\r\nauthorization: Bearer {bearer}");
     let mut stopped = Wire::send(to, &head, "").await;
-    // A POST that came first would make it a connection that is polled.
+    // An earlier POST would make it a long-polling connection.
     stopped.until("\r\n\r\n").await;
     let head = format!("POST {HUB}?id={id} HTTP/1.1\r\nauthorization: Bearer {bearer}");
     ask(to, &head, HANDSHAKE).await.is("200 OK", "");
@@ -95,7 +95,7 @@ async fn an_event_stream_that_is_not_read_ends_alone() {
 
     let mut other = node.tab(&Token::user("alice", "acme")).await;
     let message = "x".repeat(60_000);
-    // More than kernel, HTTP and queue take together for one that does not read.
+    // More than kernel, HTTP and queue together buffer for a client that does not read.
     let many = 200;
     for at in 0..many {
         let body = json!({ "org": "acme", "severity": "info", "title": format!("big-{at}"), "message": message });

@@ -35,7 +35,7 @@ async fn a_newer_poll_ends_the_older_and_a_delete_ends_all() {
     let id = token(to).await;
     poll(to, &id).await.is("200 OK", "");
     let head = format!("GET /open?id={id} HTTP/1.1");
-    // Which of two is the newer is for the node to see.
+    // The node decides which of two is the newer.
     let (mut one, mut other) = (Wire::send(to, &head, "").await, Wire::send(to, &head, "").await);
     let (answer, mut newer) = tokio::select! {
         answer = one.answer() => (answer, other),
@@ -60,7 +60,8 @@ async fn a_handshake_may_come_before_the_first_poll() {
     poll(to, &id).await.is("200 OK", "{}\u{1e}");
 }
 
-/// A proxy may ask this node for a connection that another one has, while the token is young enough to open one here.
+/// A proxy may send this node a request for another node's connection, while the token is young enough to open one
+/// here.
 #[tokio::test]
 async fn a_call_does_not_open_a_connection() {
     let node = node("").await;
@@ -75,8 +76,8 @@ async fn a_call_does_not_open_a_connection() {
     poll(to, &id).await.is("200 OK", "{}\u{1e}");
 }
 
-/// A proxy sends the polls of a node that is gone to another one, which takes them for a new connection: it must end
-/// while its client is not yet sure that nothing happens, and not with words that belong to a handshake.
+/// A proxy sends the polls of a node that is gone to another one, which takes them for a new connection. It must end
+/// before its client concludes that nothing happens, and without a handshake error.
 #[tokio::test]
 async fn polls_without_a_handshake_are_over_soon() {
     let node = node("[limits]\nhandshake_seconds = 120").await;

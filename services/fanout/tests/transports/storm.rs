@@ -1,4 +1,4 @@
-//! Thousands of clients that are dropped at once and return at 0 ms.
+//! Thousands of clients that are dropped at once and return immediately.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 
 use crate::wire::{HANDSHAKE, Wire, ask, node};
 
-/// As many clients as come back.
+/// The number of returning clients.
 const CLIENTS: usize = 2_000;
-/// Files that a test needs beside its sockets.
+/// Files that a test needs besides its sockets.
 const OTHER_FILES: usize = 200;
 
-/// As many clients as this machine lets one process have: each is a socket here and one in the node.
+/// As many clients as this machine allows one process to have: each is a socket here and one in the node.
 fn clients() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
@@ -22,7 +22,7 @@ fn clients() -> usize {
     CLIENTS.min(files - OTHER_FILES)
 }
 
-/// All that a client does until it is connected; the answer if it is refused.
+/// Everything a client does until it is connected; returns the answer if it is refused.
 async fn connect(to: SocketAddr) -> Result<Wire, String> {
     let negotiated = ask(to, "POST /open/negotiate?negotiateVersion=1 HTTP/1.1\r\ncontent-length: 0", "").await;
     if negotiated.status != "HTTP/1.1 200 OK" {
@@ -77,7 +77,7 @@ async fn all_come_back_at_once_and_none_is_refused() {
         (node.metric("fanfare_connections", "").await == count as f64).then_some(())
     })
     .await;
-    // A negotiated id that is never used is kept nowhere: it is in the token that the client has.
+    // A negotiated id that is never used is stored nowhere: it is in the client's token.
     for _ in 0..500 {
         let answer = ask(to, "POST /open/negotiate?negotiateVersion=1 HTTP/1.1\r\ncontent-length: 0", "").await;
         assert_eq!(answer.status, "HTTP/1.1 200 OK");

@@ -75,7 +75,7 @@ async fn messagepack_is_framed_by_its_length() {
     completion[1] = u8::try_from(completion.len() - 2).expect("short");
     completion[2] = completion[1] - 1;
     assert_eq!(wire.bytes(completion.len()).await, completion);
-    // A Close of the client ends quietly.
+    // A client's Close ends quietly.
     wire.write(&frame(BINARY, true, b"\x03\x92\x07\xc0")).await;
     assert_eq!(wire.bytes(4).await, b"\x88\x02\x03\xe8");
 }
@@ -107,7 +107,7 @@ async fn what_cannot_be_a_web_socket_is_refused() {
 #[tokio::test]
 async fn without_negotiation_a_socket_is_a_connection_of_its_own() {
     let node = node("").await;
-    // Python's client names a connectionId, which is not an id.
+    // Python's client sends a connectionId, which is not an id.
     let mut wire = Wire::send(node.address(), &format!("GET /open?connectionId=x {UPGRADE}"), "").await;
     assert!(wire.until("\r\n\r\n").await.starts_with(SWITCHING));
     wire.write(&frame(TEXT, true, HANDSHAKE.replace('1', "0").as_bytes())).await;

@@ -1,4 +1,4 @@
-//! HTTP as bytes: what is written is what is sent, and what comes is kept as it came.
+//! HTTP as bytes: exact requests and exact answers.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 
 use fanfare_e2e_tests::wait::at_most;
 
-/// What a client of the JSON protocol sends first.
+/// The first bytes of a JSON client.
 pub(crate) const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
-/// A node with the hub `/open`, which asks for no token, beside the demo platform's, and more sections.
+/// A node with the hub `/open`, which needs no token, the demo platform's hub, and more sections.
 pub(crate) async fn node(sections: &str) -> Node {
     node_with("", sections).await
 }
@@ -25,7 +25,7 @@ pub(crate) async fn node_with(lines: &str, sections: &str) -> Node {
     Node::start_with(settings).await
 }
 
-/// A connection of which nothing is hidden.
+/// A raw connection.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -47,7 +47,7 @@ impl Wire {
         self.stream.write_all(bytes).await.expect("sent");
     }
 
-    /// What comes, up to and with `end`.
+    /// Reads up to and including `end`.
     pub(crate) async fn until(&mut self, end: &str) -> String {
         at_most(end, async {
             loop {
@@ -63,7 +63,7 @@ impl Wire {
         .await
     }
 
-    /// The next bytes, so many of them.
+    /// The next bytes, this many of them.
     pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
         at_most("bytes", async {
             while self.read.len() < count {
@@ -74,7 +74,7 @@ impl Wire {
         self.read.drain(..count).collect()
     }
 
-    /// An answer whose length is told.
+    /// An answer with a content length.
     pub(crate) async fn answer(&mut self) -> Answer {
         let head = self.until("\r\n\r\n").await;
         let mut lines = head.trim_end().split("\r\n");
@@ -89,14 +89,14 @@ impl Wire {
         answer
     }
 
-    /// Whether the server ends the connection without another word.
+    /// Whether the server ends the connection without further bytes.
     pub(crate) async fn ends(&mut self) {
         let count = at_most("the end", self.stream.read_buf(&mut self.read)).await;
         assert_eq!(count.unwrap_or(0), 0, "{:?}", String::from_utf8_lossy(&self.read));
     }
 }
 
-/// An answer as it came.
+/// A raw answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status line.

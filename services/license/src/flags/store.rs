@@ -1,7 +1,7 @@
 //! The table of flags.
 //!
-//! A removed flag keeps its row, without a value: its revision must go on rising if it comes back, or the
-//! fan-out would take the old value for the newer one.
+//! A removed flag keeps its row, without a value: its revision must keep rising if it is set again, or the fan-out
+//! would take the old value for the newer one.
 
 use super::name::FlagName;
 use fanfare_event::Id;
@@ -9,7 +9,7 @@ use fanfare_producer::{Change, Error};
 use serde::Serialize;
 use sqlx::{AnyPool, Executor as _, Row as _};
 
-/// Names that one org may ever have used.
+/// The largest number of names that one org may ever use.
 const MOST_PER_ORG: i64 = 10_000;
 
 pub(crate) async fn create_table(pool: &AnyPool) -> Result<(), Error> {
@@ -26,7 +26,7 @@ pub(crate) async fn create_table(pool: &AnyPool) -> Result<(), Error> {
     Ok(())
 }
 
-/// A flag as it is listed.
+/// A flag in a list.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed {
     flag: String,
@@ -46,13 +46,13 @@ pub(crate) async fn list(pool: &AnyPool, org: &Id) -> Result<Vec<Listed>, Error>
     Ok(rows.iter().map(listed).collect::<Result<_, _>>()?)
 }
 
-/// What a flag was before the change; without a value if it did not exist.
+/// A flag before the change; without a value if it did not exist.
 pub(crate) struct Before {
     pub(crate) enabled: Option<bool>,
     pub(crate) revision: i64,
 }
 
-/// Locks the flag's row, making it if need be, so that revisions are given in the order of the commits.
+/// Locks the flag's row, creating it if necessary, so that revisions are assigned in the order of the commits.
 pub(crate) async fn lock(change: &mut Change, org: &Id, flag: &FlagName) -> Result<Before, Error> {
     let row = sqlx::query(
         "INSERT INTO flags (org, flag, enabled, revision) VALUES ($1, $2, NULL, 0)
@@ -82,7 +82,7 @@ async fn refuse_too_many(change: &mut Change, org: &Id) -> Result<(), Error> {
     }
 }
 
-/// Locks the row of a flag that has a value, and gives its revision.
+/// Locks the row of a flag that has a value, and returns its revision.
 pub(crate) async fn lock_existing(change: &mut Change, org: &Id, flag: &FlagName) -> Result<Option<i64>, Error> {
     Ok(sqlx::query_scalar(
         "UPDATE flags SET revision = revision
@@ -94,7 +94,7 @@ pub(crate) async fn lock_existing(change: &mut Change, org: &Id, flag: &FlagName
     .await?)
 }
 
-/// Gives a locked flag its new value, or takes it away.
+/// Sets or removes the value of a locked flag.
 pub(crate) async fn set(
     change: &mut Change,
     org: &Id,

@@ -1,4 +1,4 @@
-//! Tells of licenses whose end has passed.
+//! Publishes that licenses have ended.
 
 use super::store;
 use crate::App;
@@ -8,9 +8,9 @@ use fanfare_producer::{About, Error};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Licenses that are looked at in one round.
+/// Licenses that are checked in one round.
 const BATCH: i64 = 100;
-/// A round at least this often, in case another process changed a license.
+/// The longest interval between rounds, in case another process changed a license.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -32,7 +32,7 @@ pub async fn run(app: App, shutdown: CancellationToken) {
     }
 }
 
-/// Tells of what has ended, and says how long nothing else will.
+/// Publishes the ended licenses, and returns the time until the next one ends.
 async fn round(app: &App) -> Result<Duration, Error> {
     let database = app.producer.database();
     loop {
@@ -53,7 +53,7 @@ async fn round(app: &App) -> Result<Duration, Error> {
 
 async fn expire(app: &App, org: &str) -> Result<(), Error> {
     let mut change = app.producer.begin().await?;
-    // The terms may have changed since they were looked at.
+    // The terms may have changed since they were read.
     let Some((plan, expired_at)) = store::mark_ended(&mut change, org).await? else {
         return Ok(());
     };

@@ -21,10 +21,10 @@ pub(crate) async fn create_table(pool: &AnyPool) -> Result<(), Error> {
     Ok(())
 }
 
-/// A license as it stands.
+/// The current license of an org.
 pub(crate) struct License {
     pub(crate) terms: Terms,
-    /// Whether its end has passed and was told of.
+    /// Whether its end has passed and was published.
     pub(crate) expired: bool,
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn find(pool: &AnyPool, org: &Id) -> Result<Option<License>, Er
     row.map(|row| Ok(License { terms: terms(&row)?, expired: row.try_get::<i64, _>(3)? != 0 })).transpose()
 }
 
-/// Locks the org's row, making it if need be. A row that was just made has no plan, which no license has.
+/// Locks the org's row, creating it if necessary. A new row has no plan, which no license has.
 pub(crate) async fn lock(change: &mut Change, org: &Id) -> Result<Option<Terms>, Error> {
     let row = sqlx::query(
         "INSERT INTO licenses (org, plan, seats, expires_at, expired) VALUES ($1, '', 0, NULL, 0)
@@ -52,7 +52,7 @@ pub(crate) async fn lock(change: &mut Change, org: &Id) -> Result<Option<Terms>,
     }
 }
 
-/// Writes the terms of a locked license. Only another end can pass once more.
+/// Writes the terms of a locked license. Only a new end can pass again.
 pub(crate) async fn set(change: &mut Change, org: &Id, terms: &Terms, same_end: bool) -> Result<(), Error> {
     sqlx::query("UPDATE licenses SET plan = $1, seats = $2, expires_at = $3, expired = expired * $4 WHERE org = $5")
         .bind(terms.plan.as_str())
@@ -65,7 +65,7 @@ pub(crate) async fn set(change: &mut Change, org: &Id, terms: &Terms, same_end: 
     Ok(())
 }
 
-/// Orgs whose license has ended without being told of.
+/// Orgs whose license has ended and whose end was not published.
 pub(crate) async fn ended(pool: &AnyPool, now: Timestamp, most: i64) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar(
         "SELECT org FROM licenses WHERE expired = 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2",
@@ -83,7 +83,7 @@ pub(crate) async fn next_end(pool: &AnyPool) -> Result<Option<Timestamp>, Error>
     Ok(next.map(Timestamp))
 }
 
-/// Marks the license as ended, if it has ended and was not marked: the plan and the end of it.
+/// Marks the license as ended, if it has ended and is not marked; returns its plan and end.
 pub(crate) async fn mark_ended(change: &mut Change, org: &str) -> Result<Option<(String, Timestamp)>, Error> {
     let now = change.now();
     let row = sqlx::query(

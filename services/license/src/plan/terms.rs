@@ -1,27 +1,27 @@
-//! What a license grants, and until when.
+//! The terms of a license.
 
 use fanfare_event::Timestamp;
 use serde::Deserialize;
 
 const LONGEST_PLAN: usize = 100;
 
-/// The terms of a license, as they are put.
+/// The terms of a license, as the API takes them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
-    /// What was bought.
+    /// The plan.
     pub plan: PlanName,
-    /// For how many people.
+    /// The number of users.
     pub seats: Seats,
-    /// Until when; absent or null for ever.
+    /// When it ends; absent or null means never.
     #[serde(default)]
     pub expires_at: Option<End>,
 }
 
-/// Why terms are not accepted.
+/// Why terms are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
-    /// The plan's name is none.
+    /// The plan's name is invalid.
     #[error("a plan's name is 1 to 100 characters without control characters")]
     Plan,
     /// The number of seats is out of range.
@@ -32,7 +32,7 @@ pub enum TermsError {
     End,
 }
 
-/// The name of a plan; any will do.
+/// The name of a plan; any text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PlanName(String);

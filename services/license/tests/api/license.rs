@@ -18,7 +18,7 @@ async fn new_terms_are_an_event_and_the_same_terms_are_not() {
     assert_eq!(event.data["plan"], "pro");
     assert_eq!(event.data["seats"], 5);
     assert!(!event.data["expires_at"].is_null());
-    // The same moment, written otherwise.
+    // The same moment in another notation.
     let same = s.client.put("/orgs/acme/license", &s.root, json!({"plan": "pro", "seats": 5, "expires_at": FAR})).await;
     assert_eq!((same.status.as_u16(), same.json()), (202, json!({})));
     s.client.put("/orgs/acme/license", &s.bob, json!({"plan": "pro", "seats": 6})).await;
@@ -78,7 +78,7 @@ async fn a_license_that_ends_is_published_once() {
     assert_eq!(expired.data["expired_at"], soon.0);
     assert!(expired.attributes.time >= soon, "not before its end");
     assert_eq!(s.client.get("/orgs/acme/license", &s.alice).await.json()["expired"], true);
-    // More seats until the same end: it passed already, so it is not told again.
+    // More seats with the same end: it has passed already, so it is not published again.
     s.client.put("/orgs/acme/license", &s.bob, terms(2)).await;
     assert_eq!(s.harness.event().await.event_type(), "license.LicenseUpdated");
     assert_eq!(s.client.get("/orgs/acme/license", &s.alice).await.json()["expired"], true);

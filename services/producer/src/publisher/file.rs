@@ -1,4 +1,4 @@
-//! Files that the settings name.
+//! Files named by the settings.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub(super) fn text(path: &Path) -> Result<String, PublisherError> {
         .map_err(|error| PublisherError::File { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// The one secret in a file; blanks around it do not count.
+/// The secret in a file, without surrounding white space.
 #[cfg(feature = "nats")]
 pub(super) fn secret(path: &Path) -> Result<String, PublisherError> {
     let text = text(path)?;

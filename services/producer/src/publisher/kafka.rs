@@ -1,4 +1,4 @@
-//! Kafka, as the settings say.
+//! Kafka, as configured.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use fanfare_broker::{Broker, properties};
 
 use super::{BrokerSettings, PublisherError, file};
 
-/// Opens the client; the cluster need not be there yet.
+/// Opens the client; the cluster need not be reachable yet.
 pub(super) fn open(
     servers: Vec<String>,
     services: Vec<String>,

@@ -1,4 +1,4 @@
-//! Where a producer's events go: straight to the broker, or over HTTP to a node.
+//! A producer's publisher: directly to the broker, or over HTTP to a node.
 
 #[cfg(any(feature = "nats", feature = "kafka"))]
 mod file;
@@ -17,19 +17,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why there is nothing to publish to.
+/// Why there is no publisher.
 #[derive(Debug, thiserror::Error)]
 pub enum PublisherError {
-    /// The fan-out cannot be published to.
+    /// The publisher for the fan-out cannot be created.
     #[error(transparent)]
     Http(#[from] HttpPublisherError),
-    /// The program was built without the client of this broker.
+    /// The program was built without this broker's client.
     #[error(
         "this build has no client of {0}; build it with its feature `{1}`, which `cargo build --release` and \
          `make run BROKER={1}` do"
     )]
     NotBuilt(&'static str, &'static str),
-    /// A file of a secret cannot be used.
+    /// A secret's file cannot be used.
     #[error("{path}: {reason}", path = path.display())]
     File {
         /// The file.
@@ -37,15 +37,15 @@ pub enum PublisherError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The settings do not make a client.
+    /// No client can be created with the settings.
     #[error("the broker cannot be used: {0}")]
     Broker(String),
 }
 
-/// Publishes to the broker of the settings, or else to their fan-out with the producer's own tokens.
+/// Publishes to the configured broker, else to the fan-out with the producer's own tokens.
 ///
 /// # Errors
-/// If an address is none or a file cannot be used. A broker that is away is no error: the relay waits for it.
+/// If an address is invalid or a file cannot be used. An unreachable broker is no error: the relay waits for it.
 pub fn publisher(
     producer: &Producer,
     service: &Service,
@@ -66,11 +66,11 @@ pub fn publisher(
     Ok(Box::new(publisher))
 }
 
-/// Opens the client of a broker, which need not be there yet. On Kafka topics are named after the services.
+/// Opens the client of a broker, which need not be reachable yet. On Kafka, topics are named after the services.
 ///
 /// # Errors
-/// If a file cannot be used, or this build has no such client.
-// Which of these are of use depends on the features of a build.
+/// If a file cannot be used, or this build lacks the client.
+// Which of these are used depends on the features of the build.
 #[cfg_attr(not(all(feature = "nats", feature = "kafka")), allow(unused_variables))]
 pub fn open_broker(
     address: &Address,
@@ -90,7 +90,7 @@ pub fn open_broker(
     }
 }
 
-/// The first parts of the event types that the service publishes: topics are named after them.
+/// The first parts of the event types that the service publishes, which are in the names of topics.
 fn services(service: &Service) -> Vec<String> {
     let first = |pattern: &&str| pattern.split('.').next().unwrap_or_default().to_owned();
     service.publishes.iter().map(first).collect::<BTreeSet<_>>().into_iter().collect()

@@ -1,4 +1,4 @@
-//! NATS, as the settings say.
+//! NATS, as configured.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use fanfare_broker::nats::{Login, Nats, Options, Tls};
 
 use super::{BrokerSettings, PublisherError, file};
 
-/// Opens the client; the servers need not be there yet.
+/// Opens the client; the servers need not be reachable yet.
 pub(super) fn open(servers: Vec<String>, settings: &BrokerSettings) -> Result<Arc<dyn Broker>, PublisherError> {
     let certificate = settings.broker_cert_file.clone().zip(settings.broker_key_file.clone());
     let encrypted = settings.broker_tls || settings.broker_ca_file.is_some() || certificate.is_some();

@@ -1,4 +1,4 @@
-//! The settings of a producer that publishes straight to the broker.
+//! The settings of a producer that publishes directly to the broker.
 
 use crate::settings::parse_duration;
 use clap::Args;
@@ -6,9 +6,9 @@ use fanfare_broker::address::Address;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the broker is, and who the producer is to it. Without a URL events go over HTTP.
+/// The broker's address and the producer's login. Without a URL, events are published over HTTP.
 ///
-/// Secrets are named as files, so that they are in no list of processes and no dump of an environment.
+/// Secrets are in files, so that they appear in no list of processes and no dump of an environment.
 #[derive(Args, Clone, Debug)]
 pub struct BrokerSettings {
     /// The broker's servers, nats://HOST:PORT,... or kafka://HOST:PORT,...; without it events are published over HTTP

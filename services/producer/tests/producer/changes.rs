@@ -1,4 +1,4 @@
-//! A change and its events are one.
+//! A change and its events are one transaction.
 
 use crate::{SERVICE, flag};
 use fanfare_event::Id;
@@ -55,7 +55,7 @@ async fn revisions_rise_with_the_clock_and_past_it() {
 async fn events_that_were_committed_before_a_kill_are_published_after_it() {
     let harness = Harness::open(SERVICE).await;
     let org = acme();
-    // The relay stops first, as if the fan-out were away; then the process ends.
+    // The relay stops first, as if the fan-out were unreachable; then the process ends.
     let producer = harness.producer.clone();
     harness.shutdown.cancel();
     let mut change = producer.begin().await.expect("change");

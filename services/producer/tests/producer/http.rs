@@ -1,4 +1,4 @@
-//! What every route has around it.
+//! The layers around every route.
 
 use crate::{SERVICE, routes};
 use axum::Router;
@@ -34,7 +34,7 @@ async fn it_is_not_ready_before_it_can_check_tokens() {
     let harness = Harness::open(SERVICE).await;
     let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = nobody.local_addr().expect("address");
-    // Nobody answers there, so no keys ever arrive.
+    // No server listens there, so no keys ever arrive.
     let keys = Keys::Jwks(format!("http://{address}/jwks.json"));
     let tokens = VerifiedTokens::with_keys("http://127.0.0.1:8081", keys).expect("tokens");
     let router = harness.producer.router(Router::new(), Authenticator::new(tokens));

@@ -1,4 +1,4 @@
-//! A producer as a whole, with routes that exist for its tests alone.
+//! A complete producer, with routes only for its tests.
 
 mod changes;
 mod http;
@@ -41,7 +41,7 @@ fn routes(producer: Producer, authenticator: Authenticator) -> Router {
     routes_telling(producer, authenticator, Arc::default())
 }
 
-/// The routes, with a bell that rings when a slow request has arrived.
+/// The routes, with a notification when a slow request has arrived.
 fn routes_telling(producer: Producer, authenticator: Authenticator, arrived: Arc<Notify>) -> Router {
     let app = App { producer: producer.clone(), authenticator };
     let slow = async move |PathIds(milliseconds): PathIds<u64>| {
@@ -69,7 +69,7 @@ async fn switch(
     Ok(Accepted(Some(id)))
 }
 
-/// The same, for those alone who may do it at this moment.
+/// The same, only for callers who currently have the right.
 struct CurrentSwitch;
 
 impl CurrentSwitch {

@@ -1,4 +1,4 @@
-//! A privileged call is checked against what auth says now.
+//! A privileged call is checked against auth's current state.
 
 use crate::{CurrentSwitch, SERVICE, routes};
 use axum::extract::{Path, State};
@@ -14,12 +14,12 @@ use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-/// What auth says, and how often it was asked.
+/// Auth's answer, and the number of requests.
 #[derive(Clone, Default)]
 struct Auth(Arc<Mutex<(Option<Standing>, u32)>>);
 
 impl Auth {
-    /// Says this from now on; nothing is that it is out of order.
+    /// Answers this from now on; without an answer it is out of order.
     fn says(&self, roles: Option<&[&str]>, signed_out_at: i64) {
         let id = |text| Id::parse(text).expect("an id");
         let standing = |roles: &[&str]| Standing {
