@@ -207,7 +207,7 @@ fn a_default_of_free_json_is_parsed_from_its_text() {
     let rows = Value::List(vec![Value::Int(1), Value::Null]);
     assert_eq!(registry.decode(&body).unwrap().get("board"), Some(&Value::Record(vec![("rows".into(), rows)])));
     let deep = format!("\"{}{}\"", "[".repeat(100), "]".repeat(100));
-    for (default, told) in [("\"no json\"", "no JSON, at line 1"), ("\"\"", "no JSON"), (&*deep, "levels")] {
+    for (default, told) in [("\"no json\"", "not JSON, at line 1"), ("\"\"", "not JSON"), (&*deep, "levels")] {
         let error = Registry::of(&[("a/Shown.v1.avsc", &schema(default))]).unwrap_err().to_string();
         assert!(error.contains("board") && error.contains(told), "{default}: {error}");
     }
