@@ -106,6 +106,19 @@ impl Position {
         }
     }
 
+    /// What both cover; both must be of one incarnation.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        debug_assert_eq!(self.incarnation, other.incarnation);
+        let both = |&(partition, offset): &(u32, u64)| Some((partition, offset.min(other.offset(partition)?)));
+        Self {
+            incarnation: self.incarnation,
+            offsets: self.offsets.iter().filter_map(both).collect(),
+            newest: self.newest.min(other.newest),
+            partial: self.partial || other.partial,
+        }
+    }
+
     /// Moves past the given place. False if the position covered it before; it then stays.
     pub fn advance_to(&mut self, partition: u32, offset: u64) -> bool {
         match self.find(partition) {
@@ -169,6 +182,16 @@ mod tests {
         assert!(p.advance_to(0, 8));
         assert!(!p.advance_to(0, 7));
         assert_eq!(p.offsets(), [(0, 8), (2, 0)]);
+    }
+
+    #[test]
+    fn two_positions_meet_where_both_have_been() {
+        let one = Position::from_parts(1, [(0, 5), (1, 2), (3, 1)]).with_newest(90);
+        let other = Position::from_parts(1, [(0, 3), (1, 7), (2, 8)]).with_newest(70);
+        let met = one.meet(&other);
+        assert_eq!((met.offsets(), met.newest()), (&[(0, 3), (1, 2)][..], 70));
+        assert_eq!(met, other.meet(&one));
+        assert!(one.meet(&other.partial()).is_partial());
     }
 
     #[test]

@@ -239,20 +239,15 @@ impl Core {
     pub(super) fn told_up_to(&self, key: Key) -> Option<Position> {
         let tab = self.connections.get(key)?;
         let live_from = tab.subscriptions.live_from.as_ref()?;
-        if let Some(flow) = &tab.flow {
-            if let Some(replay) = &flow.replay
-                && let Some(after) = replay.after()
-            {
-                return Some(after.clone());
-            }
-            if flow.catching_up.is_some() {
-                return Some(live_from.clone());
-            }
-            if let Some(begin) = flow.live.begins_at() {
-                return Some(with(begin, live_from));
-            }
-        }
-        Some(with(self.passed(&tab.hub.path), live_from))
+        let heard_live = || with(self.passed(&tab.hub.path), live_from);
+        let Some(flow) = &tab.flow else { return Some(heard_live()) };
+        let live = match flow.live.begins_at() {
+            _ if flow.catching_up.is_some() => live_from.clone(),
+            Some(begin) => with(begin, live_from),
+            None => heard_live(),
+        };
+        let Some(replay) = &flow.replay else { return Some(live) };
+        Some(replay.told(live))
     }
 
     /// A position up to which every delivery has been handed to the tabs of a hub on this shard.

@@ -111,13 +111,17 @@ impl Replaying {
         }
     }
 
-    /// What the connection had before; nothing for a pause.
-    pub(super) fn after(&self) -> Option<&Position> {
+    /// Up to where its connection has been sent everything, if it has been sent all up to `live` beside the replay.
+    ///
+    /// The cursor of a resume may be beyond that, as a node may be behind the one that issued it. If the resume was
+    /// incomplete, nothing says that the client has heard what lies between.
+    pub(super) fn told(&self, live: Position) -> Position {
         match self.kind {
-            Kind::Pause => None,
+            Kind::Pause => live,
             // In order from there on, so what was sent of it counts.
-            Kind::Behind(_) => Some(&self.reached),
-            _ => Some(&self.after),
+            Kind::Behind(_) => self.reached.clone(),
+            _ if self.after.incarnation() == live.incarnation() => self.after.meet(&live),
+            _ => self.after.clone(),
         }
     }
 

@@ -211,8 +211,10 @@ impl Core {
     /// `Cursor()`: where the tab is, by what it has been handed. It never waits.
     pub(super) fn answer_cursor(&mut self, key: Key, id: Option<&str>) {
         let Some(position) = self.told_up_to(key) else { return };
-        let path = self.connections.get(key).map(|tab| tab.hub.path.clone()).unwrap_or_default();
-        let cursor = self.cursor(&path, &position, false);
+        let Some(tab) = self.connections.get(key) else { return };
+        // Until a resume has answered that it is incomplete, nothing else says so.
+        let marked = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()).is_some_and(|replay| replay.marked);
+        let cursor = self.cursor(&tab.hub.path, &position, marked);
         self.complete_running(key, id, Outcome::Value(Value::from(cursor)));
         if let Some(tab) = self.connections.get_mut(key) {
             tab.is_anchored = true;
