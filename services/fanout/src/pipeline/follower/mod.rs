@@ -237,6 +237,10 @@ impl Follower {
             Then::GoOnBehind(_) => Rule::StateAfterGap,
             Then::Follow => Rule::StateOfNewStream,
         };
+        // It was addressed by what is known now. Once the state takes a role or a grant away, nobody without it may be
+        // sent anything, and open connections are checked at the end of the state.
+        let has_tabs = !matches!(then, Then::ReadBack { .. });
+        self.todo.extend((has_tabs && kept(Rule::SentBeforeState)).then_some(Do::SendWaiting));
         if kept(rule) { Stage::State(then) } else { self.end_state(then) }
     }
 

@@ -86,6 +86,7 @@ impl Node {
                 }
                 Do::Apply(ConnectionEffect::Renewed(_)) => "tabs go on in it".to_owned(),
                 Do::Apply(effect) => format!("{effect:?}").to_lowercase(),
+                Do::SendWaiting => "send what waits".to_owned(),
                 Do::Begin(_) => "begin".to_owned(),
                 Do::Told(_) => "told".to_owned(),
                 Do::Ready(ready) => if ready { "ready" } else { "not ready" }.to_owned(),
@@ -151,6 +152,7 @@ fn a_new_stream_is_delivered_from_its_window_and_its_state_is_read_after_that() 
     node.answer(Ok(Answer::Batch(vec![record(5), record(6)], at(2, 6))));
     assert_eq!(node.next(), (["take 5 Live", "take 6 Live", "pass"].map(str::to_owned).to_vec(), Ask::OpenState));
     node.answer(Ok(Answer::At(Position::start(2))));
+    assert_eq!(node.next(), (vec!["send what waits".to_owned()], Ask::ReadState));
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(2))));
     assert_eq!(node.next(), (["gap", "endrenewal", "ready"].map(str::to_owned).to_vec(), Ask::ReadLog));
     assert!(node.follower.is_at_rest());
@@ -165,6 +167,7 @@ fn records_that_are_lost_are_counted_and_the_state_is_read_again() {
     node.answer(Err(unavailable()));
     assert_eq!(node.next(), (vec!["wait 200".to_owned()], Ask::OpenState), "what was lost is not forgotten");
     node.answer(Ok(Answer::At(Position::start(1))));
+    assert_eq!(node.next(), (vec!["send what waits".to_owned()], Ask::ReadState));
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(1))));
     let (done, ask) = node.next();
     assert_eq!((done.join(", ").as_str(), ask), ("go on, gap, endrenewal, told, ready", Ask::OpenLog(at(1, 8))));

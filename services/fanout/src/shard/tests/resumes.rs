@@ -5,8 +5,9 @@ use std::time::Duration;
 use fanfare_broker::Position;
 use serde_json::{Value, json};
 
-use super::{Limits, OneShard, answer, titles, user};
-use crate::projection::{ConnectionEffect, HubTag, ReadTimes, open_cursor, seal_cursor};
+use super::{Limits, OneShard, ReplayAnswer, answer, titles, user};
+use crate::projection::{ConnectionEffect, Cursor, HubTag, ReadTimes, open_cursor, seal_cursor};
+use crate::vocabulary::name::GroupTemplate;
 
 /// Beyond the time within which two evictions are too many.
 const LATER: Duration = Duration::from_secs(61);
@@ -16,6 +17,13 @@ impl OneShard {
     fn of_hub(&self, cursor: &str, path: &str) -> String {
         let position = open_cursor(&self.seal, cursor).expect("an own cursor").position;
         seal_cursor(&self.seal, &position, &ReadTimes::default(), HubTag::of(path), false)
+    }
+
+    /// What a call of `Cursor` has given.
+    fn answered_cursor(&mut self, tab: super::Key, id: &str) -> Cursor {
+        let heard = self.hear(tab);
+        let cursor = answer(&heard, id)["result"].as_str().expect("a cursor").to_owned();
+        open_cursor(&self.seal, &cursor).expect("an own cursor")
     }
 
     /// The log is recreated, and the node goes on at the begin of the new one.
@@ -167,6 +175,36 @@ fn with_a_cursor_of_another_hub_a_resume_is_not_complete() {
         shard.call(tab, "1", "Resume", &json!([cursor]));
         assert_eq!(answer(&shard.hear(tab), "1")["result"]["complete"], complete);
     }
+}
+
+/// The node is behind the one that gave the cursor, and the cursor claims more than the client has heard.
+#[test]
+fn a_cursor_beside_an_incomplete_replay_claims_no_more_than_was_sent() {
+    let mut shard = OneShard::new(&Limits::default());
+    let here = shard.cursor();
+    let here = open_cursor(&shard.seal, &here).expect("an own cursor").position;
+    let mut ahead = here.clone();
+    ahead.advance_to(0, here.offset(0).unwrap_or_default() + 5);
+    let ahead = seal_cursor(&shard.seal, &ahead, &ReadTimes::default(), HubTag::of("/hubs/notifications"), true);
+    shard.answers_by_hand = true;
+    let at_connect = shard.open(user("alice", &[]), Some(&ahead));
+    shard.call(at_connect, "1", "Cursor", &json!([]));
+    let cursor = shard.answered_cursor(at_connect, "1");
+    assert!(cursor.marked && cursor.position <= here, "nobody says that something is missing: {cursor:?}");
+    shard.answer_with(ReplayAnswer::End { cost: 0, complete: true });
+
+    let again = shard.open(user("alice", &[]), None);
+    shard.call(again, "1", "Resume", &json!([ahead]));
+    shard.answer_with(ReplayAnswer::End { cost: 0, complete: true });
+    assert_eq!(answer(&shard.hear(again), "1")["result"]["complete"], false);
+    let acme = GroupTemplate::parse("org:{org}").expect("sound").name(&["acme"]).expect("a name");
+    shard.core.rejoined(again, &acme);
+    shard.core.pump(again);
+    shard.settle();
+    assert_eq!(shard.asked.len(), 1, "the joined group is replayed");
+    shard.call(again, "2", "Cursor", &json!([]));
+    let cursor = shard.answered_cursor(again, "2");
+    assert!(cursor.position <= here, "{cursor:?}");
 }
 
 /// A new log may repeat it, and a repeated event does not come live.
