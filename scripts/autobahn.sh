@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the Autobahn suite against the reader of WebSocket frames, through the raw connection of the test hub.
+# Runs the Autobahn suite against the WebSocket frame reader, through the raw connection of the test hub.
 #
-# The suite runs on Python 2.7 alone, which no current distribution has: where there is none, this says so and ends. It is
-# no part of make test therefore; what it found is held by the tests of the reader and of the real socket.
+# The suite needs Python 2.7, which no current distribution has: without it, this reports that and ends. So it is not
+# part of make test; tests of the reader and of the real socket cover its findings.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -16,7 +16,7 @@ if [[ ! -e $PLACE/autobahntestsuite ]]; then
   say "Fetching the Autobahn suite"
   python2.7 -m pip install --quiet --disable-pip-version-check --target "$PLACE" autobahntestsuite==0.8.2 ||
     fail "The Autobahn suite could not be fetched from PyPI."
-  # In a folder that is no site of Python's, a namespace is a package only if it says so.
+  # In a folder outside Python's sites, a namespace is a package only with this file.
   touch "$PLACE/zope/__init__.py"
 fi
 scripts/setup.sh build

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the benchmarks: scripts/bench.sh [SCENARIO...], or with one name in the variable SCENARIO.
 #
-# Options go before the names: --pairs 5 measures for numbers that are to be published, --list lists the scenarios.
+# Options come before the names: --pairs 5 measures figures for publication, --list lists the scenarios.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 scripts/setup.sh run
 scripts/setup.sh build
-# The binary that is measured is the one that is shipped, and carries the page.
+# The measured binary is the shipped one, including the page.
 scripts/web.sh
 say "Building the release binaries"
 cargo build --release --locked -p fanfare-fanout -p fanfare-bench

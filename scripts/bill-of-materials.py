@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = re.compile(r"^(licen[cs]e|copying|notice|unlicense|copyright)([-._].*)?$", re.IGNORECASE)
-# Sources and not texts, whatever they are called.
+# Sources and not texts, whatever their names.
 NO_TEXT = {".rs", ".c", ".h", ".py", ".go", ".toml", ".json", ".pl", ".cmake", ".sh"}
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds @fanfare/client into web/client/dist, if anything it is made of is newer than the last build.
+# Builds @fanfare/client into web/client/dist, if any of its sources is newer than the last build.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes a Debian package of programs that are built already.
+# Creates a Debian package of existing programs.
 #
 #   scripts/deb.sh [--programs FOLDER] [--notice FILE] [--output FOLDER]
 #
-# FOLDER is target/release if nothing is said. The same programs make the same package, byte for byte: SOURCE_DATE_EPOCH
-# is the time of all its files, that of the newest commit if it is not set.
+# FOLDER is target/release by default. The same programs make the same package, byte for byte: SOURCE_DATE_EPOCH is the
+# time of all its files, by default that of the newest commit.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -30,7 +30,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 umask 022
 
-# put FILE PLACE [MODE]: a file of the package.
+# put FILE PLACE [MODE]: adds a file to the package.
 put() { install -D -m "${3:-0644}" "$1" "$tree/$2"; }
 
 for program in fanfare fanfare-relay; do
@@ -51,7 +51,7 @@ put LICENSE usr/share/doc/fanfare/copyright
 [[ -z $notice ]] || put "$notice" usr/share/doc/fanfare/NOTICE
 gzip -9n <CHANGELOG.md >"$tree/usr/share/doc/fanfare/changelog.gz"
 
-# The C library that the programs were linked with, or a newer one; and OpenSSL, if Kafka's client is in.
+# The C library with which the programs were linked, or a newer one; and OpenSSL, if Kafka's client is included.
 glibc=$(objdump -T "$tree"/usr/bin/* 2>/dev/null | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1 | cut -d _ -f 2)
 depends="libc6 (>= ${glibc:-2.36}), libgcc-s1, ca-certificates"
 if ldd "$tree/usr/bin/fanfare" | grep -q 'libssl\.so\.3'; then

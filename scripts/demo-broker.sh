@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The broker's own server for the demo: where it listens, how it starts, and when it is ready. Sourced by run.sh, which
-# sets STATE and LOGS.
+# The broker's own server for the demo: its ports, how it starts, and when it is ready. Sourced by run.sh, which sets
+# STATE and LOGS.
 
-# broker_ports BROKER: the ports that its server needs; none for the embedded broker.
+# broker_ports BROKER: the server's ports; none for the embedded broker.
 broker_ports() {
   case $1 in
     nats) echo 4222 ;;
@@ -10,7 +10,7 @@ broker_ports() {
   esac
 }
 
-# prepare_broker BROKER: writes the server's configuration, and its storage where there is none yet.
+# prepare_broker BROKER: writes the server's configuration, and creates its storage if there is none yet.
 prepare_broker() {
   local folder=$STATE/server
   mkdir -p "$folder"
@@ -38,7 +38,7 @@ auto.create.topics.enable=false
 END
       [[ -e $folder/data/meta.properties ]] && return
       local cluster
-      # Sixteen random bytes, in letters and digits alone.
+      # Sixteen random bytes, as letters and digits.
       cluster=$(head -c 16 /dev/urandom | base64 | tr -d = | tr '+/' 'az')
       java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$TOOLS/kafka/*" \
         kafka.tools.StorageTool format --standalone -t "$cluster" -c "$folder/server.properties" \
@@ -47,12 +47,12 @@ END
   esac
 }
 
-# broker_command BROKER: becomes the server.
+# broker_command BROKER: replaces this shell with the server.
 broker_command() {
   case $1 in
     nats) exec "$TOOLS/nats/nats-server" --config "$STATE/server/server.conf" ;;
     kafka)
-      # Warnings and errors, and the one line that says it is ready.
+      # Warnings and errors, and the one line that means ready.
       local log=-Dorg.slf4j.simpleLogger
       exec java -Xms128m -Xmx512m -XX:+UseSerialGC "$log.defaultLogLevel=warn" "$log.showDateTime=true" \
         "$log.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX" "$log.log.kafka.server.KafkaRaftServer=info" \
@@ -61,7 +61,7 @@ broker_command() {
   esac
 }
 
-# broker_is_ready BROKER: whether the server has said so.
+# broker_is_ready BROKER: whether the server has printed that it is ready.
 broker_is_ready() {
   case $1 in
     nats) grep -q 'Server is ready' "$LOGS/nats.log" 2>/dev/null ;;
@@ -69,7 +69,7 @@ broker_is_ready() {
   esac
 }
 
-# broker_url BROKER: where the services find it.
+# broker_url BROKER: the URL for the services.
 broker_url() {
   case $1 in
     nats) echo nats://127.0.0.1:4222 ;;

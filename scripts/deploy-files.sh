@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks Dockerfile, docker-compose.yml, deploy/ and k8s/ with what setup.sh has fetched for it; nothing is started but
-# nginx and a node on the loopback address.
+# Checks Dockerfile, docker-compose.yml, deploy/ and k8s/ with the tools that setup.sh installs for it; only nginx and a
+# node on the loopback address are started.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 

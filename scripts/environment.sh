@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2034
-# What every script here begins with: the root as working folder, tools on the PATH, and words to the terminal.
+# The start of every script: the root as working folder, tools on the PATH, and functions for messages.
 # Sourced, never run.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT" || exit
 
-# Where setup.sh puts what it installs for this checkout alone.
+# Where setup.sh installs tools for this checkout only.
 TOOLS=$ROOT/target/tools
 export PATH="$TOOLS/node/node_modules/.bin:$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
-# Packages of tests bring a browser of their own if they are let; the system's Chromium is enough.
+# Test packages would download their own browser; the system's Chromium is enough.
 export PUPPETEER_SKIP_DOWNLOAD=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the pages of the examples, or of those that are named, where anything that they are made of is newer.
+# Builds the pages of all examples or of the named ones, if any of their sources is newer.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -22,7 +22,7 @@ for name in "${names[@]}"; do
   say "Building the page of $name"
   log=target/setup/example-$name-build.log
   mkdir -p "${log%/*}"
-  # One check of types is for the pages of all examples.
+  # One type check covers the pages of all examples.
   if [[ -z $checked ]] && ! npm run --silent typecheck --prefix examples >"$log" 2>&1; then
     cat "$log" >&2
     fail "The types of the examples' pages are wrong."

@@ -40,12 +40,12 @@ LOGS=$STATE/logs
 BIN=target/release
 CONFIG=$EXAMPLE/fanfare.toml
 
-# The backend first: the node asks it for its keys.
+# The backend first: the node fetches its keys.
 GROUPS_IN_ORDER=(fanout)
 [[ ! -e $EXAMPLE/backend/main.mjs ]] || GROUPS_IN_ORDER=(backend fanout)
 [[ $BROKER == embedded ]] || GROUPS_IN_ORDER=("$BROKER" "${GROUPS_IN_ORDER[@]}")
 
-# The same configuration on another broker, beside the example's own, since paths are relative to the file.
+# The same configuration on another broker, next to the example's own, because paths are relative to the file.
 configure() {
   [[ $BROKER != embedded ]] || return 0
   CONFIG=$EXAMPLE/fanfare.$BROKER.local.toml
@@ -75,7 +75,7 @@ start_command() {
   esac
 }
 
-# Builds with the profile for a demo and puts the program where that of a release build would be.
+# Builds with the demo profile and copies the program to the path of a release build.
 build() {
   local built=${CARGO_TARGET_DIR:-target}/demo features=nats
   [[ $BROKER != kafka ]] || features=nats,kafka
@@ -112,7 +112,7 @@ END
 configure
 check_ports
 build
-# A build takes minutes, in which somebody may have taken a port.
+# A build takes minutes, in which another process may have taken a port.
 check_ports
 start_all
 welcome

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Fuzzes what reads bytes from outside, the hub protocol's codec and the bodies of events: each target for so many seconds (SECONDS_EACH, 300 if not given).
+# Fuzzes the code that parses foreign bytes, the hub protocol's codec and event bodies: each target for this many
+# seconds (SECONDS_EACH, default 300).
 #
-# Coverage comes from the compiler's own passes, so the stable toolchain will do. There is no address sanitizer: it would
-# need a nightly one, and the code has no unsafe parts.
+# Coverage comes from the compiler's own passes, so the stable toolchain is enough. There is no address sanitizer: it
+# would need a nightly toolchain, and the code has no unsafe parts.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 

@@ -9,7 +9,7 @@ scripts/setup.sh lint
 scripts/web.sh
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
-# Without the test hub's feature, which a build of both turns on for both.
+# Without the test hub's feature, which a build of both enables for both.
 cargo clippy -p fanfare-fanout --all-targets --locked -- -D warnings
 scripts/supply-chain.sh
 if has shellcheck; then

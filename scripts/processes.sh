@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The processes of a platform: started in order, watched, and ended on Ctrl-C or SIGTERM. Sourced by run.sh and example.sh.
 #
-# They set GROUPS_IN_ORDER, BROKER, STATE and LOGS, and say of each service by functions which `ports` it needs, what its
-# `start_command` is, and whether it `is_ready`.
+# They set GROUPS_IN_ORDER, BROKER, STATE and LOGS, and define for each service the functions `ports`, `start_command`
+# and `is_ready`.
 
 answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
 
@@ -31,7 +31,7 @@ watch_log() {
     printf '%s\n' "$line"
     case $line in
       *' ERROR '*) printf '%s%-8s%s %s%s%s\n' "$BOLD" "$1" "$PLAIN" "$RED" "$line" "$PLAIN" >&4 ;;
-      # What warns a server of its own, such as a log that is empty, is no news to who runs a demo.
+      # Warnings of the broker's server itself, such as an empty log, do not interest users of a demo.
       *' WARN '*) [[ $1 == "$BROKER" ]] || printf '%s%-8s%s %s%s%s\n' "$BOLD" "$1" "$PLAIN" "$YELLOW" "$line" "$PLAIN" >&4 ;;
     esac
   done >"$LOGS/$1.log"
@@ -42,7 +42,7 @@ start() {
   PIDS[$1]=$!
 }
 
-# What the service said last, and the end of everything.
+# The last output of the service, and the end of everything.
 died() {
   local status=0
   wait "${PIDS[$1]}" || status=$?
@@ -61,7 +61,7 @@ any_died() {
   done
 }
 
-# A sleep that a signal interrupts, which a plain sleep does not.
+# A sleep that a signal interrupts, unlike a plain one.
 pause() {
   sleep "$1" &
   wait $! || true
@@ -81,7 +81,7 @@ wait_until_ready() {
   done
 }
 
-# end_before DEADLINE SERVICE...: asks the services to end, and kills those that are still there at the deadline.
+# end_before DEADLINE SERVICE...: asks the services to end, and kills those still running at the deadline.
 end_before() {
   local service deadline=$1
   shift
@@ -101,7 +101,7 @@ end_before() {
   done
 }
 
-# Ends everything within 8 seconds; the broker's server last, so that nobody misses it.
+# Ends everything within 8 seconds; the broker's server last, so that no service loses it.
 stop() {
   trap '' INT TERM HUP
   local service services=() began=$SECONDS
@@ -112,7 +112,7 @@ stop() {
   [[ -z ${PIDS[$BROKER]:-} ]] || end_before $((began + 8)) "$BROKER"
 }
 
-# A signal to the whole group comes twice: from its sender, and from make.
+# A signal to the whole group arrives twice: from its sender, and from make.
 interrupted() {
   [[ -z $STOPPING ]] || return 0
   STOPPING=1
@@ -140,7 +140,7 @@ start_all() {
   done
 }
 
-# Waits until a service ends, which is the end of all.
+# Waits until a service ends, which ends everything.
 watch_all() {
   while true; do
     any_died

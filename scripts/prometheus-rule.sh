@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes k8s/components/monitoring/prometheus-rule.yaml: deploy/prometheus/alerts.yml as Prometheus Operator takes it.
+# Writes k8s/components/monitoring/prometheus-rule.yaml: deploy/prometheus/alerts.yml in Prometheus Operator's form.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes what is published of a version: programs with and without Kafka's client, a Debian package, the Helm chart, NOTICE
-# and SBOM, and the checksums of all of them.
+# Creates the files of a release: programs with and without Kafka's client, a Debian package, the Helm chart, NOTICE and
+# SBOM, and the checksums of all of them.
 #
 #   scripts/release.sh [--output FOLDER] [--programs FOLDER]
 #
-# The same commit makes the same files, byte for byte, with the same compiler, at whatever place: paths are mapped away, and
-# the commit's time is the time of everything. `--programs` takes programs that are built already, as tests do.
+# The same commit makes the same files, byte for byte, with the same compiler, in any folder: paths are mapped away, and
+# the commit's time is the time of everything. `--programs` uses existing programs, as tests do.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -33,13 +33,13 @@ mkdir -p "$output"
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 
-# archive NAME FOLDER: a folder as a tar that says nothing of who made it, and when.
+# archive NAME FOLDER: a folder as a tar that does not reveal who made it, and when.
 archive() {
   tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=gnu -C "$2/.." -c "${2##*/}" |
     gzip -9n >"$output/$1.tar.gz"
 }
 
-# programs_of NAME FOLDER [CARGO OPTIONS...]: programs of a set of features, with what is in them.
+# programs_of NAME FOLDER [CARGO OPTIONS...]: programs with a set of features, and their materials.
 programs_of() {
   local name=$1 built=$2 place=$tree/$1
   shift 2
@@ -65,7 +65,7 @@ fi
 scripts/deb.sh --programs "$tree/$whole" --notice "$tree/$whole/NOTICE" --output "$output" >/dev/null
 
 if [[ -x $TOOLS/helm/helm ]] || has helm; then
-  # Helm dates what it packs; the chart is packed here, as `helm package` would.
+  # Helm dates its packages; the chart is packed here, as `helm package` would.
   cp -rL deploy/helm/fanfare "$tree/chart"
   rm -rf "$tree/chart/ci"
   mv "$tree/chart" "$tree/fanfare"

@@ -22,8 +22,8 @@ STATE=.fanfare/$BROKER
 LOGS=$STATE/logs
 BIN=target/release
 
-# What is started, in this order: each group when the one before it is ready. In any order they would find each other in
-# the end, but first warn that a service they ask for its keys is not there.
+# The services in this order: each group starts when the one before it is ready. In any order they would find each other
+# in the end, but first warn that a service with their keys is missing.
 GROUPS_IN_ORDER=(auth 'license export' fanout)
 CONFIG=demo/fanfare.toml
 unset FANFARE_BROKER_URL
@@ -58,10 +58,10 @@ start_command() {
   esac
 }
 
-# Builds with the profile for a demo and puts the programs where those of a release build would be.
+# Builds with the demo profile and copies the programs to the paths of a release build.
 build() {
   local built=${CARGO_TARGET_DIR:-target}/demo features=nats program
-  # Kafka's client is C that takes as long to compile as a good part of the rest.
+  # Kafka's client is C that takes as long to compile as much of the rest.
   [[ $BROKER != kafka ]] || features=nats,kafka
   scripts/setup.sh run "$BROKER"
   scripts/web.sh
@@ -70,7 +70,7 @@ build() {
     -p fanfare-fanout -p fanfare-auth -p fanfare-license -p fanfare-export
   mkdir -p "$BIN"
   for program in fanfare fanfare-auth fanfare-license fanfare-export; do
-    # In place of what is there and never into it: cargo's own file may be the same, or still run.
+    # Replaces the file instead of overwriting it: it may be cargo's own, or still running.
     cp --remove-destination "$built/$program" "$BIN/$program"
   done
 }
@@ -94,7 +94,7 @@ END
 
 check_ports
 build
-# A build takes minutes, in which somebody may have taken a port.
+# A build takes minutes, in which another process may have taken a port.
 check_ports
 start_all
 welcome

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Checks for what is needed and installs what is missing.
+# Checks for required tools and installs missing ones.
 #
 #   scripts/setup.sh run     to build and start the platform; with nats or kafka behind it, on that broker
 #   scripts/setup.sh example to build and start an example; with nats or kafka behind it, on that broker
 #   scripts/setup.sh test    and to run every test, browsers among them
 #   scripts/setup.sh build   to build everything but the page, with the clients of all brokers
 #
-# System packages come through apt-get, Rust through rustup, packages of Node.js through npm ci. Whatever is there
-# already is left alone; on a machine that has everything this takes about a second.
+# System packages come through apt-get, Rust through rustup, packages of Node.js through npm ci. Existing tools are left
+# alone; on a machine with everything this takes about a second.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
@@ -25,7 +25,7 @@ system_packages() {
   fi
   say "Installing system packages: $missing"
   export DEBIAN_FRONTEND=noninteractive
-  # A list of packages that is too old names files that are gone, so a failed install is tried again after an update.
+  # An outdated package list names files that are gone, so a failed install is retried after an update.
   if ! "${as_root[@]}" apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1; then
     say "  updating the list of packages first"
     "${as_root[@]}" apt-get update -qq
@@ -34,7 +34,7 @@ system_packages() {
   fi
 }
 
-# command_or_package COMMAND PACKAGE...: installs the packages if there is no such command.
+# command_or_package COMMAND PACKAGE...: installs the packages if the command does not exist.
 command_or_package() {
   has "$1" || system_packages "${@:2}"
 }
@@ -44,7 +44,7 @@ compiler() {
   command_or_package curl curl ca-certificates
 }
 
-# What librdkafka, Kafka's client, is built with.
+# The build requirements of librdkafka, Kafka's client.
 kafka_client() {
   command_or_package c++ g++
   command_or_package make make
@@ -96,7 +96,7 @@ node_js() {
   fi
 }
 
-# node_packages FOLDER: npm ci, if the folder's package-lock.json is another than at the last time.
+# node_packages FOLDER: npm ci, if the folder's package-lock.json has changed since the last time.
 node_packages() {
   local stamp=$ROOT/target/setup/${1//\//-}.package-lock.json
   if [[ -d $1/node_modules ]] && cmp -s "$1/package-lock.json" "$stamp"; then
@@ -112,7 +112,7 @@ browser() {
   has chromium || has chromium-browser || has google-chrome || system_packages chromium
 }
 
-# Clients in other languages, for the tests of compatibility. Without them their tests are skipped.
+# Clients in other languages, for the compatibility tests. Without them their tests are skipped.
 
 python_clients() {
   local place=$TOOLS/python wanted=tests/clients/python/requirements.txt
@@ -129,12 +129,12 @@ python_clients() {
   fi
 }
 
-# make_environment FOLDER: an environment for Python's packages; on Debian that needs a package of its own.
+# make_environment FOLDER: an environment for Python's packages; on Debian that needs a separate package.
 make_environment() {
   python3 -m venv --clear "$1" >/dev/null 2>&1 || { (system_packages python3-venv) && python3 -m venv --clear "$1"; }
 }
 
-# What the deploy files are checked with. Without it their tests are skipped.
+# Checkers for the deploy files. Without them their tests are skipped.
 deploy_checks() {
   local place=$TOOLS/deploy wanted=tests/deploy/requirements.txt
   unpacked_package prometheus usr/bin/promtool ||
@@ -152,7 +152,7 @@ deploy_checks() {
   fi
 }
 
-# Renders the chart. It is a Go module, and its build takes some minutes, once.
+# Renders the chart. It is a Go module whose build takes some minutes, once.
 HELM_VERSION=v4.3.1
 
 chart_renderer() {
@@ -173,7 +173,7 @@ chart_renderer() {
   fi
 }
 
-# A collector of OpenTelemetry, which is made of Go modules.
+# An OpenTelemetry collector, built from Go modules.
 collector() {
   local place=$TOOLS/collector wanted=tests/collector
   [[ -x $place/collector ]] && cmp -s "$wanted/main.go" "$place/main.go" && cmp -s "$wanted/go.sum" "$place/go.sum" && return
@@ -192,13 +192,13 @@ collector() {
   fi
 }
 
-# The schemas of kinds that operators add to Kubernetes.
+# The schemas of operators' Kubernetes kinds.
 added_kinds() {
   (node_packages tests/deploy/kinds) ||
     warn "The schemas of kinds of Prometheus Operator, KEDA and others could not be fetched from npm; their tests are skipped."
 }
 
-# The JSON schema that AsyncAPI documents are checked with.
+# The JSON schema for AsyncAPI documents.
 ASYNCAPI_SPECS=6.11.1
 
 asyncapi_schema() {
@@ -229,9 +229,10 @@ java_client() {
   fi
 }
 
-# Servers for tests. They are unpacked for this checkout and not installed, as an installed one would be started.
+# Servers for tests. They are unpacked for this checkout and not installed, because an installed server would be
+# started.
 
-# unpacked_package PACKAGE FILE: unpacks a package of the distribution, which must then hold this file.
+# unpacked_package PACKAGE FILE: unpacks a package of the distribution, which must contain this file.
 unpacked_package() {
   local place=$TOOLS/$1
   [[ -e $place/$2 ]] && return
@@ -252,7 +253,7 @@ proxy() {
     warn "nginx could not be fetched; the tests of several nodes are skipped."
 }
 
-# What stands in front of nodes elsewhere. Without them their tests are skipped.
+# Other load balancers. Without them their tests are skipped.
 
 other_proxies() {
   local place=$TOOLS/proxies wanted=tests/clients/proxies/requirements.txt
@@ -271,13 +272,13 @@ other_proxies() {
   fi
 }
 
-# with_libraries PACKAGE PROGRAM: unpacks a package, and those of its libraries that this machine does not have.
+# with_libraries PACKAGE PROGRAM: unpacks a package, and those of its libraries that this machine lacks.
 with_libraries() {
   unpacked_package "$1" "$2" && missing_libraries "$TOOLS/$1" "$TOOLS/$1/$2" "$1"
 }
 
 # missing_libraries FOLDER PROGRAM PACKAGE: unpacks the libraries of a package that are not installed, if the program
-# lacks one; whoever starts it says where they are.
+# lacks one; its caller must set their path.
 missing_libraries() {
   local library
   ldd "$2" | grep -q 'not found' || return 0
@@ -294,13 +295,13 @@ skewed_clock() {
     warn "libfaketime could not be fetched; the test of clocks that differ is skipped."
 }
 
-# The oldest NATS server that is supported, as Debian 12 has it.
+# The oldest supported NATS server, as in Debian 12.
 old_nats_server() {
   unpacked_package nats-server usr/sbin/nats-server ||
     warn "Debian's nats-server could not be fetched; the tests of the old version are skipped."
 }
 
-# PostgreSQL, for the tests of the relay; with the libraries that this machine does not have.
+# PostgreSQL, for the relay's tests; with the libraries that this machine lacks.
 postgresql() {
   local place=$TOOLS/postgresql package server
   compgen -G "$place/usr/lib/postgresql/*/bin/postgres" >/dev/null && return

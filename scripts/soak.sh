@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long tests: seeded faults again and again, and minutes of churn with the nodes' memory before and after.
+# The long tests: many seeded faults, and minutes of churn with the nodes' memory before and after.
 #
 #   FANFARE_FAULT_RUNS=20         runs per broker
 #   FANFARE_SIMULATION_SEEDS=5000 seeds of the simulation

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Holds the crates against deny.toml: licences, bans, sources, and known faults where the network has their list.
+# Checks the crates against deny.toml: licences, bans, sources, and known vulnerabilities if their list can be
+# downloaded.
 #
-# cargo-deny takes minutes to compile, so it is nobody's duty to have it; tests/workspace holds licences and versions as well.
+# cargo-deny takes minutes to compile, so it is optional; tests/workspace checks licences and versions as well.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
-# The version that deny.toml was written for.
+# The version for which deny.toml was written.
 DENY_VERSION=0.20.2
 
 export PATH="$TOOLS/cargo-deny/bin:$PATH"
@@ -19,5 +20,5 @@ if ! cargo deny --log-level error check licenses bans sources; then
   exit 1
 fi
 say "1 passed, 0 failed"
-# A list that cannot be had is no fault of ours; a fault that it names is told, and does not stop anybody who did not cause it.
+# A missing list is not our fault; a listed vulnerability is reported, and does not stop people who did not cause it.
 cargo deny --log-level error check advisories || warn "Known faults could not be looked up, or there are some: see above."

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing and runs every test that needs no external account.
 #
-# Every step runs even if one before it failed, but for the builds: without them the rest says nothing.
+# Every step runs even if an earlier one failed, except after a failed build: without it the rest is meaningless.
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 LOGS=target/test-logs
 STEPS=20
-# The longest step takes 10 to 20 minutes, by how busy the machine is. One that hangs is ended, named, and the others still run.
+# The longest step takes 10 to 20 minutes, depending on the machine's load. One that hangs is killed and named, and the
+# others still run.
 STEP_LIMIT=35m
 DONE=0
 FAILED=()
@@ -17,14 +18,14 @@ SKIPPED_TESTS=0
 BEGAN=$SECONDS
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# What goes to a log is no terminal to cargo, but is shown on one.
+# Cargo does not see a terminal when its output goes to a log, but the log is shown on one.
 [[ -z $BOLD ]] || export CARGO_TERM_COLOR=always
 
-# A step has a process group of its own, so what ends this script has to end the step too.
+# A step has its own process group, so a signal that ends this script must end the step too.
 RUNNING=
 trap 'kill "$RUNNING" 2>/dev/null || true; exit 130' INT TERM HUP
 
-# step NAME COMMAND...: runs a command, shows and keeps what it says, and notes how it ended.
+# step NAME COMMAND...: runs a command, shows and stores its output, and records how it ended.
 step() {
   local name=$1 began=$SECONDS status=0 shown
   DONE=$((DONE + 1))
@@ -54,7 +55,7 @@ step() {
 needed() { step "$@" || finish; }
 
 # Adds up the results in the last step's log.
-# A step that neither ran a test nor said which it skips has failed, whatever else it says.
+# A step that neither ran a test nor reported a skipped one has failed, whatever else it prints.
 count() {
   local passed failed skipped
   read -r passed failed skipped < <(sed 's/\x1b\[[0-9;]*m//g' "$LOG" | awk -f scripts/test-results.awk)
@@ -93,7 +94,7 @@ needed "Build the web page" scripts/web.sh
 step "Build the client library" scripts/client.sh || true
 needed "Build the pages of the examples" scripts/example-pages.sh
 step "Lints" cargo clippy --workspace --all-targets --locked -- -D warnings || true
-# The test hub's feature of the node is not in what is released, and a build of both would turn it on for both.
+# The test hub's feature of the node is not in releases, and a build of both would enable it for both.
 step "Lints of the node as it is released" cargo clippy -p fanfare-fanout --all-targets --locked -- -D warnings || true
 needed "Build the services" cargo build --workspace --exclude fanfare-testhub --bins --locked
 needed "Build the test hub" cargo build -p fanfare-testhub --locked

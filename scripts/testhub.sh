@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the server that the functional tests of SignalR's clients call, on FANFARE_TESTHUB_PORT (5000).
+# Builds and runs the server for the functional tests of SignalR's clients, on FANFARE_TESTHUB_PORT (5000).
 set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 

@@ -1,4 +1,4 @@
-// Signs the tokens of users and producers, and publishes the key to check them with.
+// Signs the tokens of users and producers, and publishes the key that verifies them.
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

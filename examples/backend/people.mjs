@@ -1,4 +1,4 @@
-// The people of the demo platform, whom every example knows; their password is `demo`.
+// The users of the demo platform, whom every example has; their password is `demo`.
 
 export const PASSWORD = "demo";
 

@@ -1,4 +1,4 @@
-// Publishes what waits in the outbox: in order, one after the other, until the node has answered for it.
+// Publishes the events in the outbox: in order, one after another, until the node has acknowledged each.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { log } from "./log.mjs";
@@ -44,7 +44,7 @@ export class Relay {
       }
       const outcome = await this.#publish(event);
       if (outcome === "again") {
-        // The same id goes again, so whatever became of the last try, it is told once.
+        // The same id is sent again, so whatever happened to the last attempt, it is delivered once.
         await sleep(wait, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
         wait = Math.min(wait * 2, LONGEST_WAIT_MS);
       } else {
@@ -68,7 +68,7 @@ export class Relay {
         log.info("published", about);
         return "sent";
       }
-      // The node may say tomorrow what it did not say today: later, or once it has the key of this token.
+      // The node may answer differently tomorrow: later, or once it has the key of this token.
       if ([401, 408, 429].includes(answer.status) || answer.status >= 500) {
         log.warn("not published yet", { ...about, status: answer.status, answer: text });
         return "again";

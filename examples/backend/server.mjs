@@ -122,7 +122,7 @@ function corsHeaders(request, origins) {
 }
 
 async function read(request, url, correlation, known) {
-  // A cookie comes along whoever made the request, so a page of an unknown origin is refused and not only not answered.
+  // A cookie is sent with every request, so a page of an unknown origin is refused, and not only its answer hidden.
   if (!known) {
     throw new Refusal(403, `no page of ${request.headers.origin} may ask`);
   }

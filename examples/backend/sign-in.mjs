@@ -1,4 +1,4 @@
-// Signing in and out: who asks, by a session cookie or a bearer token.
+// Signing in and out: identifies the caller by a session cookie or a bearer token.
 
 import { randomUUID } from "node:crypto";
 import { PASSWORD, person } from "./people.mjs";

@@ -1,4 +1,4 @@
-// What every backend here begins with: its options, its store, its issuer and the relay of its outbox.
+// The start of every backend here: its options, its store, its issuer and the relay of its outbox.
 
 import { parseArgs } from "node:util";
 import { Issuer } from "./issuer.mjs";

@@ -1,7 +1,7 @@
-// What a backend knows, and its outbox: a journal in which one line is one commit.
+// A backend's state and outbox: a journal in which one line is one commit.
 //
-// A change and the events that tell of it are one line, so they are stored together or not at all. A real service has the
-// same in one transaction of its database.
+// A change and the events that report it are one line, so they are stored together or not at all. A real service would
+// use one transaction of its database.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
@@ -54,7 +54,7 @@ export class Store {
 
   /** An event is in the log, or nobody will ever take it. */
   done(id) {
-    // Without a sync: after a power failure it is sent again, with the same id, and told once.
+    // Without a sync: after a power failure it is sent again with the same id, and delivered once.
     this.#append({ done: id });
     this.#apply({ done: id });
   }
@@ -87,7 +87,7 @@ export class Store {
       }
       throw error;
     }
-    // What stands behind the last newline was never answered for.
+    // Text after the last newline was never acknowledged.
     const lines = text.split("\n").slice(0, -1);
     lines.forEach((line, index) => {
       try {

@@ -1,5 +1,5 @@
-// Calls of an example's own backend. The page comes from the node and its data from the backend, as from two services of
-// one site: the session's cookie goes to both.
+// Calls of an example's own backend. The page comes from the node and its data from the backend, like two services of
+// one site: the session's cookie is sent to both.
 
 /** Where the backend listens: beside the page, unless the page's address says `?backend=`. */
 export const BACKEND = new URLSearchParams(location.search).get("backend") ?? `http://${location.hostname}:8084`;

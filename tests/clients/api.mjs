@@ -1,4 +1,4 @@
-// The HTTP calls of the services, as a platform's own back office makes them.
+// The services' HTTP calls, as a platform's own back office would make them.
 
 import assert from "node:assert/strict";
 

@@ -1,4 +1,4 @@
-// An honest page that opens or comes back makes its calls at once: they wait in order, and none is refused or lost.
+// An honest page that opens or returns makes its calls at once: they wait in order, and none is refused or lost.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

@@ -1,5 +1,5 @@
-// Chromium as a person has it: one window, whose tabs in the background are hidden and may be frozen. Playwright's own
-// contexts keep every tab visible.
+// Chromium as a user has it: one window, whose background tabs are hidden and may be frozen. Playwright's own contexts
+// keep every tab visible.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--no-first-run",
   "--remote-debugging-port=0",
-  // Each tab has a renderer of its own, so that one can crash without the others.
+  // Each tab has its own renderer, so that one can crash without the others.
   "--renderer-process-limit=100",
 ];
 

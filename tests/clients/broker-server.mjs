@@ -1,4 +1,4 @@
-// The server of a broker for one platform, with free ports and a folder of its own.
+// A broker's server for one platform, with free ports and its own folder.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Headless Chromium: one browser, a context per user, tabs that are watched for errors.
+// Headless Chromium: one browser, a context per user, and tabs whose errors fail the test.
 
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";

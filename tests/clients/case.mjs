@@ -1,4 +1,4 @@
-// A test of the platform: where it fails, what the services logged is printed with it.
+// A test of the platform: if it fails, the services' logs are printed with it.
 
 import { test } from "node:test";
 

@@ -82,7 +82,7 @@ export class ClientPages {
 
   async #answer(url, response) {
     const text = await this.#script(url).catch(() => undefined);
-    // Many tabs are opened, and what they load stays the same.
+    // Many tabs are opened, and their files do not change.
     const headers = { "content-type": text === undefined ? "text/html" : "text/javascript", "cache-control": "max-age=600" };
     response.writeHead(200, headers).end(text ?? PAGE);
   }

@@ -1,4 +1,4 @@
-// What can be combined: transports and protocols, as SignalR names them.
+// The combinations of transports and protocols, by SignalR's names.
 
 import { JsonHubProtocol } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";

@@ -17,13 +17,13 @@ matrix({
   title: "Java",
   versions: jar === undefined ? {} : { "com.microsoft.signalr": jar.slice("signalr-".length, -".jar".length) },
   reason: jar === undefined ? "the Java client could not be fetched from Maven Central" : undefined,
-  // It has no Server-Sent Events.
+  // It lacks Server-Sent Events.
   combinations: COMBINATIONS.filter(({ transport }) => transport !== "ServerSentEvents"),
   gaps: { "WebSockets with messagepack": { notRun }, "LongPolling with messagepack": { notRun } },
   notes: { reconnect: again, drain: again, expired: again },
   async start() {
     const source = join(import.meta.dirname, "java/Driver.java");
-    // Small and quick to start: these are a few tabs for a few seconds.
+    // Small and fast to start: these are a few tabs for a few seconds.
     const args = ["-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", join(JARS, "*"), source];
     driver = await Driver.start("java", "java", args);
   },

@@ -1,4 +1,4 @@
-// pysignalr from PyPI, which has WebSockets alone.
+// pysignalr from PyPI, which supports only WebSockets.
 
 import { COMBINATIONS } from "./combinations.mjs";
 import { matrix } from "./compatibility/matrix.mjs";

@@ -1,4 +1,4 @@
-// A wire to the fan-out that can be cut: to a client that is what a lost network looks like.
+// A proxy to the fan-out that can be cut: to a client this looks like a lost network.
 
 import { connect, createServer } from "node:net";
 

@@ -1,5 +1,5 @@
-// Services in .NET that publish with the libraries of their field, the CloudEvents SDK over HTTP, NATS.Net and Apache.Avro
-// straight to a real NATS; what they publish is heard by the official client.
+// .NET services that publish with their usual libraries: the CloudEvents SDK over HTTP, NATS.Net and Apache.Avro
+// directly to a real NATS. The official client receives what they publish.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

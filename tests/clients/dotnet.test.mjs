@@ -1,5 +1,5 @@
-// The .NET clients beyond the matrix: classes of an application, kills, logouts, many calls at once, and tokens that the
-// client renews on the open connection.
+// The .NET clients beyond the matrix: classes of an application, kills, logouts, many calls at once, and tokens that
+// the client renews on the open connection.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -81,7 +81,7 @@ for (const version of VERSIONS) {
         const isIt = (one) => one.target === "Message";
         await tab.until("what was taken", () => tab.received.some(isIt));
         assert.deepEqual(tab.received.find(isIt).arguments, [TAKEN], nameOf(combination));
-        // JSON has none, which the client says itself.
+        // JSON has none, so the client itself reports the error.
         const told = combination.protocol === "messagepack" ? /`sum` must be a number; what came is not-a-number/ : /JSON/;
         await assert.rejects(tab.ask({ do: "typed", number: "none" }), told, nameOf(combination));
         await tab.stop();
@@ -100,10 +100,10 @@ for (const version of VERSIONS) {
       await all(COMBINATIONS_OF_JAVASCRIPT, async (combination, at) => {
         const user = `leaves-${at}`;
         const tab = await open(combination, user);
-        // Until it hears what comes: before that it is closed without a word.
+        // It waits until it receives notifications: before that it would be closed silently.
         assert.match(await tab.invoke("Cursor"), /./);
         await node.publish("auth.UserLoggedOut", user, { user, org: "acme", session: null, reason: "bye" });
-        // A client that handles its first notification of a kind may say that it has closed before it says so.
+        // A client may report that it was closed before it reports its first notification of a kind.
         const isTold = () => tab.received.some((one) => one.target === "logout");
         for (const deadline = Date.now() + 10_000; Date.now() < deadline && !(tab.closed && isTold()); ) {
           await sleep(20);
@@ -133,7 +133,7 @@ for (const version of VERSIONS) {
         await tab.toast(`renewed ${what}`);
         assert.ok(tab.told.filter((told) => told === "refreshed").length >= 2, `${what}: ${tab.told}`);
         assert.deepEqual([tab.opens, tab.told.includes("refreshFailed")], [1, false], what);
-        // And when the application wants it, to a token of an hour.
+        // Also when the application asks for it, to a token valid for an hour.
         tab.token = () => node.token("alice");
         const seconds = await tab.ask({ do: "refresh" });
         assert.ok(seconds > 3500 && seconds <= 3600, `${what}: ${seconds}`);

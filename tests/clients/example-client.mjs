@@ -1,4 +1,4 @@
-// The official client as the page of an example has it: it keeps what each handler was called with, in order.
+// The official client as an example's page uses it: it records the calls of each handler, in order.
 
 import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 

@@ -1,4 +1,4 @@
-// One fan-out node alone, with tokens and events signed here: what tests of clients need of the platform.
+// One fan-out node, with tokens and events signed here: the part of the platform that client tests need.
 
 import { execFile } from "node:child_process";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";

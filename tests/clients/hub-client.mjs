@@ -1,4 +1,4 @@
-// The official client in Node.js, with what it received kept in order.
+// The official client in Node.js, which records what it received in order.
 
 import assert from "node:assert/strict";
 import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";

@@ -1,5 +1,5 @@
 // Outlives the tests by a moment: it kills the processes that a killed test process could not.
-// Each line of its input is `+pid` or `-pid`; the end of the input is the end of the tests.
+// Each line of its input is `+pid` or `-pid`; the end of the input means the end of the tests.
 
 import { createInterface } from "node:readline";
 
@@ -21,7 +21,7 @@ lines.on("close", () => {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
   }
 });

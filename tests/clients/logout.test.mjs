@@ -1,4 +1,4 @@
-// Logout with the official client: every tab is told, closed for good, and the old token is refused.
+// Logout with the official client: every tab gets it and is closed for good, and the old token is refused.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -10,7 +10,7 @@ import { Platform } from "./platform.mjs";
 let platform, api;
 const open = [];
 const check = cases(() => platform);
-// Reconnecting at once and often: a client that is not told to stay away comes back.
+// Reconnects at once and often: a client that is allowed to reconnect would.
 const eager = [0, 0, 50, 50, 100, 100];
 
 before(async () => {

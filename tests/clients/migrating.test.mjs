@@ -1,4 +1,4 @@
-// Follows docs/migrating.md: takes the files from the page, runs its commands, and connects as its client does.
+// Follows docs/migrating.md: uses the page's files, runs its commands, and connects like its client.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -44,7 +44,7 @@ before(async () => {
   assert.deepEqual(Object.keys(files), ["schemas/shop/OrderChanged.v1.avsc", "routes.toml", "fanfare.toml"]);
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
-    // The ports of the page may be taken here.
+    // The page's ports may be in use here.
     writeFileSync(join(folder, name), text.replace(":8080", `:${port}`).replace(":9090", `:${admin}`));
   }
   const logs = join(OUTPUT, "logs");

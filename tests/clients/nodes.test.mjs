@@ -1,4 +1,5 @@
-// The official client on three nodes behind a proxy that is not sticky: nodes are rolled and killed, nothing is missed.
+// The official client on three nodes behind a proxy without sticky sessions: nodes are rolled and killed, nothing is
+// missed.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

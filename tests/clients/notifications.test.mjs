@@ -1,4 +1,4 @@
-// The official client in Node.js: who gets what, and in which shape.
+// The official client in Node.js: the audience and shape of notifications.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -29,7 +29,7 @@ async function connect(token, options) {
   return client;
 }
 
-// One stream carries everything in order, so whoever got the fence has got all that was before it.
+// One stream has everything in order, so a client that got the fence has got everything before it.
 async function fence(client, org, user) {
   const title = unique("fence");
   await api.alert(root, { title, org, user });

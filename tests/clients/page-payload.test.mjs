@@ -1,4 +1,4 @@
-// What arrives is text: scripts in titles, messages, flags and links are shown, never run.
+// Received data is text: scripts in titles, messages, flags and links are shown, never run.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -38,7 +38,7 @@ check("markup in a toast is shown as it is", async () => {
   assert.equal(await tab.page.evaluate(() => window.ran), undefined);
 });
 
-// Straight into the stream, past every check of the services that usually raise alerts.
+// Directly into the stream, past every check of the services that usually raise alerts.
 check("a link that would run a script becomes no link", async () => {
   for (const link of [
     "javascript:window.ran=1",
@@ -75,7 +75,7 @@ check("links to the page and to https stay links, without a way back to the open
 });
 
 check("a flag's name is text too", async () => {
-  // License refuses such names; the stream does not know that.
+  // The license service refuses such names, but the stream does not check them.
   const flag = `${unique("flag")}${IMAGE}`;
   await platform.publish("license.FlagToggled", { org: "acme", flag, enabled: true });
   await tab.page.locator(".flag code").filter({ hasText: flag }).waitFor();

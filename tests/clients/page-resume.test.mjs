@@ -1,4 +1,4 @@
-// A tab that loses its connection: it says so, comes back by itself and shows what it missed.
+// A tab that loses its connection: it shows that, reconnects by itself and shows what it missed.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

@@ -30,7 +30,7 @@ after(async () => {
   await platform?.stop();
 });
 
-// One stream carries everything in order, so a tab that shows the fence has got all that was before it.
+// One stream has everything in order, so a tab that shows the fence has got everything before it.
 async function fence(tab, org, user) {
   const title = unique("fence");
   await api.alert(root, { title, org, user });

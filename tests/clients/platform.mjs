@@ -1,4 +1,4 @@
-// The whole platform on free ports and in a folder of its own: the real binaries, as `make run` starts them.
+// The whole platform on free ports and in its own folder: the real binaries, as `make run` starts them.
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -18,8 +18,8 @@ export const OUTPUT = join(ROOT, "target/test-output");
 /** What the platforms of these tests run on: `embedded`, `nats` or `kafka`. */
 const BROKER = process.env.FANFARE_TEST_BROKER ?? "embedded";
 
-// Below the ports that the kernel gives to outgoing connections: a client that tries again and again to reach a service
-// that is down must not be connected to itself, and keep the service out.
+// Below the ports that the kernel assigns to outgoing connections: a client that keeps trying to reach a stopped
+// service must not be connected to itself, and occupy the port.
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 let nextPort = (process.pid * 97) % PORTS;
@@ -67,7 +67,7 @@ export class Platform {
         platform.#server = await BrokerServer.start(BROKER, folder, server, platform.#logFile(BROKER));
       }
       platform.#configure();
-      // Each asks those before it for their keys when it starts.
+      // Each fetches keys from those before it when it starts.
       await platform.startProducer("auth");
       await Promise.all([platform.startProducer("license"), platform.startProducer("export")]);
       await platform.startFanout();

@@ -1,4 +1,4 @@
-// Records as producers put them straight into NATS: some that no node can use, and some that none can use yet.
+// Records that producers write directly into NATS: some that no node can use, and some that no node can use yet.
 
 import { once } from "node:events";
 import { connect } from "node:net";

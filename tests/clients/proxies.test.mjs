@@ -1,5 +1,5 @@
-// The configurations of deploy/proxies in the real programs, before three nodes: the official client over every transport,
-// a node that drains, one that is killed, and what is public and what is logged.
+// The configurations of deploy/proxies in the real programs, in front of three nodes: the official client over every
+// transport, a draining node, a killed one, and what is public and what is logged.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -12,7 +12,7 @@ import { PROXIES } from "./proxies/programs.mjs";
 import { ReturningTab, expectAll, forgetEventSources, hearsAll } from "./returning-tab.mjs";
 import { missingServers } from "./servers.mjs";
 
-// Of each combination. With three nodes, all of them meet the right one by chance in one of 3^12 runs.
+// Per combination. With three nodes, all of them reach the right one by chance in one of 3^12 runs.
 const TABS = 3;
 const ALERTS = 30;
 const missing = missingServers();

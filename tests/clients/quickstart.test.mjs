@@ -1,4 +1,4 @@
-// docs/quickstart.md by the letter: its commands in an empty folder, its page in Chromium.
+// docs/quickstart.md to the letter: its commands in an empty folder, its page in Chromium.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -77,7 +77,7 @@ test("the quickstart works as it is written", { timeout: 120_000 }, async () => 
   mkdirSync(join(OUTPUT, "screenshots"), { recursive: true });
   await one.page.screenshot({ path: join(OUTPUT, "screenshots/quickstart.png") });
 
-  // Another version of the event, while what is stored was written by the first.
+  // Another version of the event, while the stored events were written with the first.
   await stop();
   await Promise.all([says(one, "reconnecting"), says(two, "reconnecting")]);
   edit("routes.toml", (text) => text.replace(/\[event\."notes\.NoteAdded"\]\n.*\n/, VERSIONS));

@@ -1,4 +1,4 @@
-// What a tab misses while it is away, with the official client: Resume, Cursor, and a node that restarts.
+// What a tab misses while it is disconnected, with the official client: Resume, Cursor, and a restarting node.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -136,7 +136,7 @@ check("a node that is killed and started again loses nothing for a tab that resu
     .of("toast")
     .map((one) => one.title)
     .filter((one) => titles.includes(one));
-  // What the tab gets live after it is back may come before what is replayed.
+  // Live notifications after the reconnect may arrive before replayed ones.
   assert.deepEqual([...new Set(got)].toSorted(), titles.toSorted());
 });
 

@@ -1,4 +1,4 @@
-// An application's tab: it remembers where it stood, and comes back whenever it is closed.
+// An application's tab: it remembers its cursor, and reconnects whenever it is closed.
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { protocolOf } from "./combinations.mjs";
 
 const END_MS = 30_000;
 
-// The client forgets an EventSource that never opened without closing it, and that one tries again every second for
-// ever: no test process with one would end, and each of its tries counts as a connection of the user.
+// The client drops an EventSource that never opened without closing it, and that one retries every second forever: no
+// test process with one would end, and each retry counts as a connection of the user.
 const eventSources = new Set();
 
 /** The class that an attempt to connect makes its EventSources of, and what closes them. */

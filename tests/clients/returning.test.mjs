@@ -1,5 +1,5 @@
-// The client that anybody would write: its handlers keep the newest cursor that they see, and it resumes when it is back.
-// A node is killed and started again under a stream of toasts; nothing is missed without a word.
+// The client that anybody would write: its handlers keep the newest cursor, and it resumes after a reconnect. A node is
+// killed and restarted under a stream of toasts; nothing is missed silently.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -24,7 +24,7 @@ const METHODS = `method.JoinList = { arguments = ["listId"], allow = true, join 
 let node;
 const check = cases(() => ({ logs: (since) => node?.log(since) }));
 
-// The client forgets an EventSource that never opened without closing it, and that one tries again for ever.
+// The client drops an EventSource that never opened without closing it, and that one retries forever.
 const eventSources = new Set();
 class EventSource extends NodeEventSource {
   constructor(...args) {

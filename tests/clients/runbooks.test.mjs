@@ -1,4 +1,4 @@
-// The runbooks that change what nodes know or seal with, tried on real nodes and brokers: docs/runbooks.md.
+// The runbooks that change nodes' state or secrets, run on real nodes and brokers: docs/runbooks.md.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -99,7 +99,7 @@ test("a copy of the embedded log is restored, and no cursor from behind it is be
       await tab.stop();
       return answers.map(({ complete }) => complete);
     };
-    // Beyond the end of the copy, then where another record is now, then far behind that.
+    // Beyond the end of the copy, then where another record is now, then far after that.
     for (const events of [[], ["after"], ["more", "still more"]]) {
       for (const event of events) {
         await node.alert(event);

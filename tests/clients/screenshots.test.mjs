@@ -1,4 +1,4 @@
-// Pictures of every screen for people to look at, on a phone and a desk, light and dark.
+// Screenshots of every screen for people to review, on a phone and a desktop, light and dark.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

@@ -1,4 +1,4 @@
-// nginx with the configuration that is shipped, as scripts/setup.sh unpacks it.
+// nginx with the shipped configuration, as scripts/setup.sh unpacks it.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

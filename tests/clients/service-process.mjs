@@ -1,4 +1,4 @@
-// One process of the platform under test: started, watched, stopped by its own id, its log kept.
+// One process of the platform under test: started, watched, stopped by its own id, with its log.
 
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const STOP_MS = 10_000;
 const LOG_LINES = 400;
 
-// Whatever ends the tests, be it a kill, must not leave processes behind.
+// However the tests end, even by a kill, no process may be left behind.
 const keeper = spawn(process.execPath, [join(import.meta.dirname, "keeper.mjs")], {
   detached: true,
   stdio: ["pipe", "ignore", "ignore"],

@@ -1,5 +1,5 @@
-// @fanfare/client in Chromium: five tabs of one browser with one connection, which is handed on when its tab closes,
-// crashes, freezes or hangs.
+// @fanfare/client in Chromium: five tabs of one browser share one connection, which another takes over when its tab
+// closes, crashes, freezes or hangs.
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
@@ -133,7 +133,7 @@ check("a hundred hand-overs lose nothing and tell nothing twice", async () => {
     const others = tabs.filter((tab) => tab !== leader);
     const way = WAYS[i % WAYS.length];
     if (way === "freeze") {
-      // The tab in front cannot be frozen.
+      // The foreground tab cannot be frozen.
       await others[0].page.bringToFront();
     }
     await leader[way]();
@@ -235,7 +235,7 @@ check("a tab that opens later is told what is retained, and one that comes back 
   await Promise.all(tabs.map((tab) => tab.hears(titles[0])));
   const follower = () => tabs.find((one) => !one.holdsConnection);
   const reloaded = (tab, address) => tab.page.goto(address);
-  // Kept by the browser for the way back: the page goes on where it was.
+  // Kept by the browser for the back button: the page continues where it was.
   const back = (tab) => tab.page.goBack({ waitUntil: "commit" });
   for (const [tab, comesBack] of [[leaderOf(tabs), reloaded], [follower(), reloaded], [leaderOf(tabs), back], [follower(), back]]) {
     const address = tab.page.url();

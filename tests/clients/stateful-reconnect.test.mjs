@@ -1,4 +1,4 @@
-// withStatefulReconnect of the official client: what happens to it when sockets are lost, and what it is told then.
+// withStatefulReconnect of the official client: lost sockets, and the messages after them.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// Raw connections of the test hub: no hub protocol, what goes in comes out, over each transport.
+// Raw connections of the test hub: no hub protocol, everything is echoed, over each transport.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { HttpTransportType, TransferFormat } from "@microsoft/signalr";
 import { TestHub } from "./testhub.mjs";
 
-// What HubConnection is built on; the package keeps it to itself.
+// The internal base of HubConnection; the package does not export it.
 const { HttpConnection } = createRequire(import.meta.url)("@microsoft/signalr/dist/cjs/HttpConnection.js");
 const MESSAGE = "Hello World!";
 

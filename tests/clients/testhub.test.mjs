@@ -1,4 +1,4 @@
-// The test hub, called as the functional tests of SignalR's clients do: with the official client in Node.js, over
+// The test hub, called like in the functional tests of SignalR's clients: with the official client in Node.js, over
 // each transport and in both protocols.
 
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
-// docs/clients.md by the letter: its block of code is the script of a page in Chromium, whose node is killed, floods it and
-// ends its user's session.
+// docs/clients.md to the letter: its code block is the script of a page in Chromium, whose node is killed, floods it
+// and ends its user's session.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -96,7 +96,7 @@ check("the page of the document misses nothing, goes on while there is more, and
   await until(page, () => window.did.joined === 2);
   await node.alert("live");
   await until(page, () => window.did.toasts.at(-1) === "live");
-  // What is told again is known by its id.
+  // A repeated notification is recognised by its id.
   const again = await page.evaluate(() => window.connection.invoke("Resume", window.did.first));
   assert.equal(again.replayed, AT_ONCE);
   await sleep(200);

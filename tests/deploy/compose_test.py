@@ -26,7 +26,7 @@ from repository import (
 
 FILE = "docker-compose.yml"
 PROFILES = ("nats", "kafka")
-# What images of others listen on.
+# The ports of other images.
 FOREIGN = {"nats": {4222, 8222}, "kafka": {9092}, "jaeger": {4317, 16686}, "prometheus": {9090}, "grafana": {3000}}
 
 
@@ -35,7 +35,7 @@ def parse(content):
     import yaml
     from compose_spec import PyCompose
 
-    # Its own reader does not take a merge inside of a merge.
+    # Its own parser rejects a merge within a merge.
     merged = yaml.safe_load(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", content))
     parsed = PyCompose.from_yaml(yaml.safe_dump(merged))
     parsed.validate()
@@ -114,7 +114,7 @@ class Compose(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(service["cap_drop"], ["ALL"])
                 self.assertIn("no-new-privileges:true", service["security_opt"])
-                # Kafka writes its configuration at start.
+                # Kafka writes its configuration at the start.
                 self.assertEqual(service.get("read_only", False), name != "kafka")
                 self.assertTrue(
                     "build" in service or re.search(r":v?\d+\.\d+\.\d+", service["image"]), service["image"]

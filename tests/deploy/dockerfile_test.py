@@ -13,7 +13,7 @@ from threading import Thread
 from repository import ROOT, built, exposed, known_variables, needs, run, stages, text, tool
 
 SERVICES = ("fanout", "fanout-nats", "auth", "license", "export")
-# Libraries of Debian's slim image, and of what the Dockerfile installs there.
+# Libraries of Debian's slim image, and of the packages that the Dockerfile installs there.
 SLIM = {
     "linux-vdso",
     "ld-linux-x86-64",
@@ -211,7 +211,7 @@ class HealthCheck(unittest.TestCase):
         for status, expected in ((200, 0), (503, 1)):
             answers[:] = [status]
             self.assertEqual(run("bash", healthy, server.server_port).returncode, expected, status)
-        # Where the port speaks TLS, whoever speaks none is told 400, and the program asks as its configuration says.
+        # On a TLS port, plain HTTP is answered with 400, and the program uses its configuration.
         answers[:] = [400]
         with tempfile.TemporaryDirectory() as place:
             program = Path(place, "fanfare")

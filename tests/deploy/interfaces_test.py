@@ -16,7 +16,7 @@ except ImportError:
 ASYNCAPI = TOOLS / "asyncapi" / "package" / "schemas" / "3.0.0.json"
 
 
-# A field of each kind that a schema may have, with a record that holds itself.
+# A field of each possible kind, with a record that contains itself.
 EVERY_KIND = [
     {"name": "org", "type": "string"},
     {"name": "sum", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}},

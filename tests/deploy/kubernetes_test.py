@@ -42,10 +42,10 @@ from rollout import rolling_upgrade, worst_case
 
 OVERLAYS = ("nats", "kafka", "embedded", "demo")
 SEVERAL = ("nats", "kafka")
-# What a production overlay may take beside what it has.
+# The limits in a production overlay besides its defaults.
 OPTIONAL = ("keda", "gateway", "tracing", "monitoring", "external-secrets", "certificate")
 CONTROLLER = "k8s/components/ingress-nginx/controller"
-# What a container needs beside one file for each connection: the node's own, and the least for HTTP.
+# A container's files besides one per connection: the node's own, and the minimum for HTTP.
 FILES_BESIDE_TABS = 192 + 64
 # The smallest hard limit of open files among the usual container runtimes.
 FILES = 16_384
@@ -178,7 +178,7 @@ class Overlays(unittest.TestCase):
                 self.assertLess(worst_case(nodes, target), most, f"a rolling upgrade of {nodes} that loses a node")
 
     def test_the_arithmetic_would_find_a_target_that_is_too_high(self):
-        # Without a loss, by hand: 3 nodes leave 16/9 on the last.
+        # Computed by hand: 3 nodes leave 16/9 on the last.
         self.assertAlmostEqual(rolling_upgrade(3, 9), 16)
         self.assertAlmostEqual(worst_case(3, 9), 18)
         self.assertGreater(rolling_upgrade(3, 12_000), 20_000)
@@ -249,7 +249,7 @@ class Overlays(unittest.TestCase):
                 if overlay != "demo":
                     explained = run_check(place, "--explain")
                     self.assertIn("invoice-paid", explained.stdout, "the overlay's own routes")
-                # And it is this that was checked.
+                # This proves that it was checked.
                 place.write_text(place.read_text().replace("drain_seconds", "drain_secnds"), encoding="utf-8")
                 said = check_configuration(folder, config)
                 self.assertEqual(said.returncode, 1)
@@ -265,7 +265,7 @@ class Components(unittest.TestCase):
         import yaml
 
         with tempfile.TemporaryDirectory() as name:
-            # kustomize takes relative paths alone.
+            # kustomize accepts only relative paths.
             shutil.copytree(ROOT / "k8s", Path(name) / "fanfare" / "k8s")
             shutil.copytree(ROOT / "deploy", Path(name) / "fanfare" / "deploy", symlinks=True)
             mine = Path(name) / "mine"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repository import ROOT, TOOLS, lay_out, run, tool
 
-# The oldest version with preStop sleep, and the newest that the schemas know.
+# The oldest version with preStop sleep, and the newest with known schemas.
 VERSIONS = ("1.30", "1.37")
 # Kinds of operators: their schemas are in the packages of `kinds`.
 ADDED = (

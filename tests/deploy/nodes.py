@@ -151,7 +151,7 @@ def shipped(configuration, nodes):
     ):
         assert ours in rendered, f"the shipped file has no {ours!r} any more"
         rendered = rendered.replace(ours, theirs)
-    # The machine's root starts nginx as root, and its workers must be able to write into the test's folder.
+    # Root starts nginx as root, and its workers must be able to write to the test's folder.
     return run_as_caller(rendered)
 
 

@@ -12,7 +12,7 @@ from repository import ROOT, needs, run, text, tool
 ALERTS = "deploy/prometheus/alerts.yml"
 ALERT_TESTS = "tests/deploy/alerts.test.yml"
 DASHBOARD = "deploy/grafana/dashboards/fanfare.json"
-# What Prometheus itself adds to everything that it scrapes, and what a node's pod is called there.
+# The labels that Prometheus itself adds to every scrape, and their values for a node's pod.
 SCRAPED = {"job", "instance", "le", "namespace", "pod", "installation"}
 
 
@@ -140,7 +140,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual([(place, name) for place, name in asked if name != "up" and name not in counted], [])
 
     def test_processes_show_what_is_declared(self):
-        # Those of the process itself are called as everywhere, and are not ours to declare.
+        # Process metrics have the usual names, and are not ours to declare.
         ours = {name: kind for name, kind in shown().items() if not name.startswith("process_")}
         self.assertLess(len(ours), len(shown()))
         for name, kind in ours.items():
@@ -160,7 +160,7 @@ class Metrics(unittest.TestCase):
         self.assertIn("# TYPE process_cpu_seconds_total counter", shown_plain)
         self.assertNotIn("# EOF", shown_plain)
         said = run(tool("promtool"), "check", "metrics", input=shown_plain)
-        # What it says of names that it would choose otherwise is not an error.
+        # Its naming preferences are not errors.
         self.assertNotIn("error while linting", said.stdout + said.stderr)
         self.assertIn(said.returncode, (0, 3), said.stdout + said.stderr)
         broken = run(tool("promtool"), "check", "metrics", input=shown_plain.replace("counter\n", "counters\n"))

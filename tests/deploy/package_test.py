@@ -52,7 +52,7 @@ class DebianPackage(unittest.TestCase):
         """Installs it into the root, maintainer scripts and all, and gives what dpkg said."""
         (self.root / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
         (self.root / "var/lib/dpkg/status").touch()
-        # What it depends on is of the machine, not of this root.
+        # Its dependencies belong to the machine, not to this root.
         options = ("--force-script-chrootless", "--force-depends", "--force-not-root", "--log=/dev/null")
         return run("dpkg", f"--root={self.root}", *options, "--install", self.package)
 
@@ -113,7 +113,7 @@ class Units(unittest.TestCase):
     @needs("systemd-analyze")
     def test_they_are_sound_and_closed(self):
         with tempfile.TemporaryDirectory() as folder:
-            # A unit is judged with its program in its place.
+            # A unit is checked with its program in place.
             for name in ("fanfare", "fanfare-relay"):
                 unit = text(f"deploy/systemd/{name}.service").replace(f"/usr/bin/{name} ", f"{shutil.which('true')} ")
                 place = Path(folder) / f"{name}.service"

@@ -38,7 +38,7 @@ def series(metrics):
 @functools.cache
 def shown():
     """Each metric that a node and a producer show after their start, and its kind."""
-    # A family begins with its first label, so most are not there yet.
+    # A family is exposed once it has a label set, so most are missing yet.
     with tempfile.TemporaryDirectory() as folder:
         return dict(re.findall(r"^# TYPE (\S+) (\S+)$", node(folder) + producer(folder), re.M))
 

@@ -88,10 +88,10 @@ class Compose(Case):
             self.assertEqual(self.proxy.request("GET", f"/hubs/notifications?id=id-{number}"), 200)
 
     def test_a_request_whose_answer_was_lost_is_not_asked_elsewhere(self):
-        # A poll may have had notifications in its answer, and a node that does not know the id answers as to a new one.
+        # A poll's answer may have contained notifications, and a node that does not know the id treats it as a new one.
         for node in self.nodes:
             node.loses_answers = True
-        # Two only: after the third failure within seconds a node is not asked at all.
+        # Only two: after the third failure within seconds a node is not tried at all.
         for method, number in (("GET", 1), ("POST", 2)):
             self.assertEqual(self.proxy.request(method, f"/hubs/notifications?id=id-{number}"), 502)
             self.assertEqual(sum(self.counts()), 1)
@@ -143,7 +143,7 @@ class IngressNginx(Case):
 
         super().setUp()
         data = yaml.safe_load(text("k8s/components/ingress-nginx/controller/config.yaml"))["data"]
-        # Without variables that the controller has and nginx alone has not.
+        # Without variables that only the controller has.
         log_format = data["log-format-upstream"].replace("[$proxy_upstream_name] $req_id", "$request_id")
         servers = "".join(f"server 127.0.0.1:{node.server_port}; " for node in self.nodes)
         configuration = f"""

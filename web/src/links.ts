@@ -18,8 +18,8 @@ export interface LinkBases {
 const MAX_LENGTH = 2048;
 const DOWNLOAD_PATH = /^\/exports\/[A-Za-z0-9._~-]{1,128}\/download$/;
 const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
-// Browsers drop tabs and newlines inside a URL and read a backslash as a slash, so a link that holds
-// one is not what it seems.
+// Browsers drop tabs and newlines inside a URL and read a backslash as a slash, so a link with one of them is not what
+// it seems.
 const DISGUISED = /[\u0000-\u0020\u007f-\u009f\u00a0\u2028\u2029\ufeff\\]/;
 
 /**

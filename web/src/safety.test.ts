@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-// Everything that arrives is rendered as text. These are the ways around that; none may be used.
+// Everything received is rendered as text. These are the ways around that; none may be used.
 const FORBIDDEN: readonly [RegExp, string][] = [
   [/\b(inner|outer)HTML\b/, "HTML from a string"],
   [/\binsertAdjacentHTML\b|\bsetHTML(Unsafe)?\b|\bparseHTMLUnsafe\b/, "HTML from a string"],

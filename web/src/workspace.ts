@@ -36,7 +36,7 @@ export interface WorkspaceProps {
   readonly chooseOrg: (org: string) => void;
 }
 
-// After a sign-out the hub's `logout` ends the tab; this is for a tab that is not connected then.
+// After a sign-out the hub's `logout` closes the tab; this is for a tab that is not connected then.
 const LOGOUT_GRACE_MS = 2_000;
 
 /** The signed-in page: it joins the hub's notifications with what is shown. */
@@ -163,13 +163,13 @@ export class Workspace {
       at: toast.at,
     });
     this.#unread.add();
-    // The end of an export comes as a toast; which of the running ones it was, the service knows.
+    // The end of an export is a toast; the service knows which of the running ones it was.
     void this.#refetchJobs();
   }
 
   #flag(flag: FeatureFlag, catchingUp: boolean, news: boolean): void {
     const change = this.#flags.push(flag, catchingUp);
-    // What is retained comes again with every connection: only a change is worth a line.
+    // Retained values are sent again with every connection: only a change is worth a line.
     const worth = change === "changed" || change === "removed" || (change === "added" && this.#flagsKnown);
     if (!news || !worth) {
       return;
@@ -200,7 +200,7 @@ export class Workspace {
 
   async #refetchJobs(): Promise<void> {
     for (const { id } of this.#jobs.running()) {
-      // A job that cannot be asked for now stays as it is; the next notification asks again.
+      // A job that cannot be fetched now stays unchanged; the next notification fetches it again.
       const status = await this.#exports.status(this.#props.session, id).catch(() => undefined);
       if (status !== undefined) {
         this.#jobs.ended(id, status);

@@ -1,4 +1,4 @@
-// The analytics service: what agents report becomes figures, and each report and figure an event.
+// The analytics service: agents' reports become figures, and each report and figure an event.
 
 import { randomUUID } from "node:crypto";
 import { NAMES } from "../../backend/people.mjs";
@@ -30,7 +30,7 @@ await start({
           body: { org, user: name, session, reason: "signed out" },
         }),
       }),
-      // What dashboards asked every 30 seconds before they were told.
+      // What dashboards polled every 30 seconds before they were notified.
       ["GET", "/dashboard", as(({ user }) => ({ status: 200, body: figures.of(user.org) }))],
       ["POST", "/sessions", as((request) => started(request, tell, figures))],
       ["POST", "/sessions/{id}/end", as((request) => ended(request, tell, figures))],

@@ -1,4 +1,4 @@
-// The dashboard: its figures are asked for once, and told from then on.
+// The dashboard: its figures are fetched once, and then updated by notifications.
 
 import "../../page/base.css";
 import "./analytics.css";

@@ -1,4 +1,4 @@
-// The platform's service of the dashboard: it connects with the token of the session, and hands on what it hears.
+// The platform's service for the dashboard: it connects with the session's token, and passes on notifications.
 
 import { type HubConnection, HubConnectionBuilder } from "@microsoft/signalr";
 

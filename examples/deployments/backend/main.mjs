@@ -1,4 +1,4 @@
-// The orchestrator: it runs deployments through their stages, and tells what happens to them.
+// The orchestrator: it runs deployments through their stages, and publishes what happens to them.
 
 import { Refusal } from "../../backend/server.mjs";
 import { ids, signIn, signedIn } from "../../backend/sign-in.mjs";
@@ -22,7 +22,7 @@ await start({
           body: { org, user: name, session, reason: "signed out" },
         }),
       }),
-      // The hub asks this at a subscription, and again while it is held.
+      // The hub calls this at a subscription, and again while it lasts.
       ["GET", "/users/{user}/orgs/{org}/deployments/{id}/access", ({ params }) => access(pipeline, params)],
       ["GET", "/api/deployments", (request) => ({ status: 200, body: pipeline.of(signedIn(request, context).org) })],
       ["GET", "/api/deployments/{id}", (request) => ({ status: 200, body: own(request, context, pipeline) })],

@@ -1,4 +1,4 @@
-// Deployments and their stages. Each step is one commit with the event that tells of it.
+// Deployments and their stages. Each step is one commit with the event that reports it.
 
 import { randomUUID } from "node:crypto";
 
@@ -53,7 +53,7 @@ export class Pipeline {
   }
 
   #later(id) {
-    // A timer of a service that stops must not keep it.
+    // A timer must not keep a stopping service alive.
     setTimeout(() => this.#step(id), STEP_MS).unref();
   }
 
@@ -66,7 +66,7 @@ export class Pipeline {
     if (next % STEPS_OF_STAGE === 0) {
       changed = this.#endStage(changed, STAGES[next / STEPS_OF_STAGE], more.failsAt, now);
     }
-    // Whatever has ended, well or not, goes no further.
+    // A deployment that has ended, in whatever way, goes no further.
     const percent = changed.Status === "Running" ? Math.round((next * 100) / total) : 100;
     const events = [progress(more.org, state, percent, now)];
     if (next % STEPS_OF_STAGE === 0) {

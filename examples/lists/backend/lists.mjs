@@ -1,4 +1,4 @@
-// Lists, their items and their collaborators. Each change is one commit with the event that tells of it.
+// Lists, their items and their collaborators. Each change is one commit with the event that reports it.
 
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../backend/server.mjs";

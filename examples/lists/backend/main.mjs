@@ -1,4 +1,4 @@
-// The service of shopping lists: lists and items, who may see and change them, and what is told of changes.
+// The service for shopping lists: lists and items, who may see and change them, and who is notified of changes.
 
 import { NAMES, person } from "../../backend/people.mjs";
 import { Refusal } from "../../backend/server.mjs";
@@ -34,7 +34,7 @@ await start({
       ...signIn({
         store,
         issuer,
-        // Whatever org the demo's people are of elsewhere: here is one.
+        // Whatever orgs the demo's users belong to elsewhere: here there is one.
         claims: ({ name, roles }) => {
           const { displayName, avatarUrl } = shown(name);
           return { sub: name, org: "acme", roles, name: displayName, picture: avatarUrl };
@@ -44,7 +44,7 @@ await start({
           body: { org: "acme", user: name, session, reason: "signed out" },
         }),
       }),
-      // The hub asks this on every call. Only the node reaches it; outside of a demo it says who it is.
+      // The hub calls this on every call. Only the node can reach it; outside a demo it would authenticate.
       [
         "GET",
         "/users/{user}/lists/{list}/access",

@@ -1,4 +1,4 @@
-// Sign-in, the lists that somebody may see, and the one that is open.
+// Sign-in, the lists that a user may see, and the open one.
 
 import { useCallback, useEffect, useState } from "react";
 import { type User, api } from "./api.ts";
@@ -34,7 +34,7 @@ export function App() {
     signalRService.onUnauthorized = () => leave("Sign in again.");
     void signalRService.connect(user?.access_token ?? null).then(() => {
       signalRService.on("logout", () => leave("You were signed out."));
-      // Told to the one concerned wherever in the page they are.
+      // Shown to the affected user on every page.
       signalRService.on("CollaboratorAdded", refresh);
       signalRService.on("CollaboratorRemoved", refresh);
       signalRService.start().catch((error: Error) => setNotice(error.message));

@@ -1,5 +1,5 @@
-// An item while somebody writes another name for it. Who has changed it meanwhile is named, and nothing of theirs is
-// overwritten unasked.
+// An item while its name is being edited. Another user's change meanwhile is shown with their name, and is not
+// overwritten without asking.
 
 import { type FormEvent, useState } from "react";
 import { api } from "./api.ts";

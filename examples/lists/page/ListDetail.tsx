@@ -1,4 +1,4 @@
-// One list: its state comes from the API, and events change it. What is added here shows at once and is confirmed later.
+// One list: its state comes from the API, and events change it. Additions here show at once and are confirmed later.
 
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { api } from "./api.ts";
@@ -25,7 +25,7 @@ export function ListDetail({ id, me, connected, gone }: Props) {
   const [notice, setNotice] = useState("");
   const refused = useCallback((error: Error) => setNotice(error.message), []);
 
-  // Also whenever the connection is back: what happened meanwhile is in the API.
+  // Also after every reconnect: the API has what happened meanwhile.
   useEffect(() => {
     Promise.all([api.list(id), api.items(id)]).then(([found, { items: all }]) => {
       setList(found);
@@ -34,7 +34,7 @@ export function ListDetail({ id, me, connected, gone }: Props) {
   }, [id, connected, refused]);
 
   const handlers = useMemo<Handlers>(() => {
-    // A handler hears of every list that this connection has joined.
+    // A handler gets notifications for every list that this connection has joined.
     const here =
       <E extends { listId: string }>(handle: (event: E) => void) =>
       (event: E) => {

@@ -38,7 +38,7 @@ class SignalRService {
       })
       .withAutomaticReconnect({
         nextRetryDelayInMilliseconds: ({ previousRetryCount, retryReason }) => {
-          // The token was read once: no attempt helps any more.
+          // The token was read once: no further attempt helps.
           if (isUnauthorized(retryReason)) {
             this.onUnauthorized();
             return null;
@@ -49,7 +49,7 @@ class SignalRService {
       .build();
     connection.onreconnecting(() => this.onState("connecting"));
     connection.onreconnected(async () => {
-      // Groups are a connection's, and this is another connection. Access may have been withdrawn meanwhile.
+      // Groups belong to a connection, and this is a new one. Access may have been withdrawn meanwhile.
       await Promise.allSettled([...this.#lists].map((list) => connection.invoke("JoinList", list)));
       this.onState("connected");
     });

@@ -1,4 +1,4 @@
-// What the API answers and the hub tells.
+// The types of the API's answers and the hub's notifications.
 
 export interface UserRef {
   id: string;

@@ -1,4 +1,4 @@
-// Joins a list while its page is open, says that somebody is there, and hears what happens to it.
+// Joins a list while its page is open, sends heartbeats, and handles its notifications.
 
 import { useEffect } from "react";
 import { signalRService } from "./signalRService.ts";

@@ -60,7 +60,7 @@ function discovery({ name }) {
 
 function admin(request, context) {
   const user = signedIn(request, context);
-  // By what the service knows now and not by what the token said.
+  // By the service's current state, and not by the token.
   const { roles } = context.store.get(`roles/${user.name}`);
   if (!roles.some((role) => ADMINS.includes(role))) {
     throw new Refusal(403, "an administrator may do this");
@@ -88,7 +88,7 @@ function setRoles(request, context) {
   const { name } = colleague(request.params.user, org);
   const known = context.store.get(`roles/${name}`);
   const next = { ...known, roles: texts(request.body.roles, "roles"), revision: known.revision + 1 };
-  // The hub has one list of both; so the event says both, or the groups would be gone.
+  // The hub has one list of both; so the event contains both, or the groups would be gone.
   const body = { org, user: name, roles: [...next.roles, ...next.groups], revision: next.revision };
   context.store.commit({ [`roles/${name}`]: next }, [{ type: "source.RoleChanged", org, body, ...ids(request) }]);
   return { status: 202, body: next };

@@ -1,4 +1,4 @@
-// Who is signed in is told what happens; a logout in one tab signs out all.
+// Signed-in users get notifications; a logout in one tab signs out all.
 
 import "../../page/base.css";
 import { BackendError, ask } from "../../page/backend.ts";
@@ -147,7 +147,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("[data-flag]")
   });
 }
 byId("license").addEventListener("click", () => void attempt(ask("PUT", "/license", { plan: "Enterprise", seats: 500 })));
-// The hub tells every tab, this one too.
+// The hub notifies every tab, including this one.
 byId("sign-out").addEventListener("click", () => void attempt(ask("POST", "/logout")));
 window.addEventListener("storage", ({ key }) => {
   const current = session();

@@ -1,5 +1,5 @@
-// The platform's client of its notifications. Against Azure SignalR Service it differs in two lines: the URL, and that the
-// token is the user's own and not one of the service.
+// The platform's notification client. Compared with Azure SignalR Service it differs in two lines: the URL, and that
+// the token is the user's own and not one of the service.
 
 import { type HubConnection, HubConnectionBuilder, HubConnectionState } from "@microsoft/signalr";
 import { resuming } from "./resume.ts";

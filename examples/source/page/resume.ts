@@ -1,4 +1,4 @@
-// What the platform did not have before: a tab that was away is sent what it missed.
+// New for the platform: a tab that was disconnected gets what it missed.
 
 import type { HubConnection } from "@microsoft/signalr";
 

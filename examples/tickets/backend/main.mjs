@@ -1,4 +1,4 @@
-// The ticketing service: tickets of orgs and their teams, who watches them, and what is told of their changes.
+// The ticketing service: tickets of orgs and their teams, their watchers, and notifications of their changes.
 
 import { person } from "../../backend/people.mjs";
 import { Refusal } from "../../backend/server.mjs";
@@ -64,7 +64,7 @@ function seen(store, user) {
 function ticketOf(request, { store, issuer }) {
   const user = signedIn(request, { store, issuer });
   const ticket = store.get(`ticket/${request.params.id}`);
-  // Not 403: whether there is such a ticket is nobody else's business.
+  // Not 403: whether the ticket exists must not be revealed.
   if (ticket === undefined || !maySee(ticket, user)) {
     throw new Refusal(404, "there is no such ticket");
   }
@@ -93,7 +93,7 @@ function setState(request, context, state) {
 
 function change(request, { store }, ticket, values, type) {
   const next = { ...ticket, ...values, revision: ticket.revision + 1 };
-  // Who had it until now has to hear that they have it no more.
+  // The previous assignee must be notified, too.
   const { org, team, ticketId, assignee, state } = next;
   const told = { TicketAssigned: { assignee, previousAssignee: ticket.assignee }, TicketChanged: { assignee, state } };
   const body = { org, ticketId, team, ...told[type] };

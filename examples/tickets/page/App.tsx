@@ -1,4 +1,4 @@
-// Who is signed in sees the tickets; who is not chooses whom to be.
+// Signed-in users see the tickets; others choose whom to be.
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";

@@ -36,7 +36,7 @@ function Row({ known, me }: { known: Ticket; me: string }) {
     onSuccess: (changed) => queries.setQueryData(key, changed),
   });
   if (isError) {
-    // Who may not see it any more has just been told so.
+    // A user who may not see it any more has just been notified.
     return null;
   }
   const mine = ticket.assignee === me;

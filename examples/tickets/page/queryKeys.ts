@@ -1,4 +1,4 @@
-// The keys under which TanStack Query keeps what the API said of tickets.
+// The keys under which TanStack Query caches the API's tickets.
 
 export const ticketQueryKeys = {
   all: ["tickets"] as const,

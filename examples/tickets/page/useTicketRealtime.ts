@@ -1,4 +1,4 @@
-// The platform's own hook. Nothing in it is for Fanfare: the session is the cookie, and the URL is the hub's.
+// The platform's own hook. Nothing in it is specific to Fanfare: the session is the cookie, and the URL is the hub's.
 
 import { HubConnectionBuilder } from "@microsoft/signalr";
 import { useQueryClient } from "@tanstack/react-query";

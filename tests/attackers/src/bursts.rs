@@ -1,4 +1,4 @@
-//! Events of legal size, published at once to an org whose tabs all read. Nobody here does anything wrong.
+//! Events of legal size, published at once to an org whose tabs all read. No client here does anything wrong.
 
 use std::io;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use crate::publish::Alert;
 use crate::tally::Tally;
 use crate::{Connection, Publishers, Report, Target};
 
-/// So many events of so many bytes at once.
+/// This many events of this size at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst {
-    /// How many events.
+    /// The number of events.
     pub events: usize,
-    /// The bytes of the text of each.
+    /// The size of each text, in bytes.
     pub message_bytes: usize,
 }
 
 impl Burst {
-    /// The bursts that dropped tabs: each more than twice what may wait for one.
+    /// The bursts that once dropped tabs: each more than twice what may wait for one.
     pub const ALL: [Self; 3] = [
         Self { events: 4, message_bytes: 100_000 },
         Self { events: 16, message_bytes: 30_000 },
@@ -30,7 +30,7 @@ impl Burst {
 /// The pause between two bursts.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Tabs that read, and producers that publish bursts to them. It ends when this is dropped.
+/// Tabs that read, and producers that publish bursts to them. It ends when dropped.
 #[derive(Debug)]
 pub struct Bursts {
     tally: Arc<Tally>,
@@ -38,7 +38,7 @@ pub struct Bursts {
 }
 
 impl Bursts {
-    /// Opens so many tabs with the target's token and begins, with one burst after the other.
+    /// Opens this many tabs with the target's token and starts, with one burst after another.
     ///
     /// # Errors
     /// If a tab or a producer cannot connect.
@@ -76,7 +76,7 @@ impl Bursts {
         Ok(Self { tally, threads })
     }
 
-    /// What has come of it so far: each ending is a tab that was dropped though it reads.
+    /// The results so far: each ending is a tab that was dropped though it reads.
     #[must_use]
     pub fn report(&self) -> Report {
         self.tally.report()

@@ -1,4 +1,4 @@
-//! A connection to a hub that keeps as many of the rules as its owner wants to.
+//! A hub connection that follows only the rules that its owner wants to follow.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,19 +10,19 @@ use crate::Target;
 use crate::frame::{self, RECORD_END, Told};
 use crate::tally::Ending;
 
-/// The opening of the hub protocol, in JSON.
+/// The handshake request, in JSON.
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}";
 
-/// How long one read or write may wait before its owner looks whether it is to go on.
+/// How long one read or write may block before its owner checks whether to continue.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The receive buffer of a client that does not read: the kernel would else take megabytes for it.
+/// The receive buffer of a client that does not read: otherwise the kernel would use megabytes for it.
 const NARROW: usize = 4096;
 
-/// An open connection, over a WebSocket of its own.
+/// An open connection, over its own WebSocket.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -32,7 +32,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens one and shakes hands.
+    /// Opens one and completes the handshake.
     ///
     /// # Errors
     /// If it is refused, or the node does not answer within ten seconds.
@@ -99,17 +99,17 @@ impl Connection {
     /// Sends a hub message.
     ///
     /// # Errors
-    /// If the connection fails, or the node takes nothing for a while.
+    /// If the connection fails, or the node accepts nothing for a while.
     pub fn send(&mut self, message: &str) -> io::Result<()> {
         let mut payload = message.as_bytes().to_vec();
         payload.push(RECORD_END);
         self.stream.write_all(&frame::frame(frame::TEXT, true, &payload))
     }
 
-    /// Calls a hub method, whose arguments are JSON, and reads on until it is answered; the whole completion.
+    /// Calls a hub method with JSON arguments, and reads until it is answered; returns the whole completion.
     ///
     /// # Errors
-    /// If the connection ends, or nothing comes while `goes_on` says so.
+    /// If the connection ends, or `goes_on` becomes false first.
     pub fn invoke(&mut self, id: u64, method: &str, arguments: &str, goes_on: impl Fn() -> bool) -> io::Result<String> {
         self.send(&call(id, method, arguments))?;
         let answers = format!("\"invocationId\":\"{id}\"");
@@ -130,7 +130,7 @@ impl Connection {
         }
     }
 
-    /// The position of this moment.
+    /// A cursor for the current position.
     ///
     /// # Errors
     /// If there is no answer.
@@ -140,7 +140,7 @@ impl Connection {
         cursor.map(str::to_owned).ok_or_else(|| io::Error::other(format!("no cursor: {answer}")))
     }
 
-    /// Reads and forgets until the node ends the connection or `goes_on` says no; how it was ended.
+    /// Reads and drops everything until the node ends the connection or `goes_on` becomes false; returns how it ended.
     pub(crate) fn drain(&mut self, goes_on: impl Fn() -> bool) -> Option<Ending> {
         while goes_on() {
             match self.next() {
@@ -153,7 +153,7 @@ impl Connection {
         None
     }
 
-    /// The next frame; nothing at the end.
+    /// The next frame; none at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Told>> {
         loop {
             if let Some(told) = frame::take(&mut self.read) {
@@ -178,12 +178,12 @@ impl Connection {
     }
 }
 
-/// A call of a hub method, whose arguments are JSON.
+/// A call of a hub method with JSON arguments.
 pub(crate) fn call(id: u64, method: &str, arguments: &str) -> String {
     format!("{{\"type\":1,\"invocationId\":\"{id}\",\"target\":\"{method}\",\"arguments\":[{arguments}]}}")
 }
 
-/// Whether an error only says that nothing has happened yet.
+/// Whether an error only means that nothing has happened yet.
 pub(crate) fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -9,10 +9,10 @@ use crate::{Connection, Target};
 
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long it waits after a refusal before it tries again: it wants the next place that becomes free.
+/// How long it waits after a refusal before it retries: it wants the next free place.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// Opens the connections and keeps them; those that are refused are tried again.
+/// Opens the connections and keeps them; refused ones are retried.
 pub(crate) fn start(target: &Target, tally: &Arc<Tally>, connections: usize) -> Vec<JoinHandle<()>> {
     let (target, tally) = (target.clone(), Arc::clone(tally));
     vec![thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! A tab that sends at line speed, reads all that it is sent, and comes back when it is ended.
+//! A tab that sends at line speed, reads everything it gets, and reconnects when it is closed.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -12,30 +12,30 @@ use crate::frame::{CONTINUATION, PING, RECORD_END, TEXT, frame};
 use crate::tally::Tally;
 use crate::{Connection, Target};
 
-/// How many bytes are written at once.
+/// The size of a write.
 const PIECE: usize = 64 * 1024;
 
-/// How soon a tab comes back that was ended.
+/// How soon a closed tab reconnects.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What is sent.
+/// The traffic.
 pub(crate) struct Flood {
     /// What is sent once.
     first: Vec<u8>,
-    /// What is sent again and again.
+    /// What is sent repeatedly.
     then: Vec<u8>,
-    /// The most bytes in a second.
+    /// The largest number of bytes per second.
     per_second: u64,
 }
 
-/// 8 Gbit/s, as fast as any node reads: the attacker's socket must never be empty, and what the node does not read costs
-/// the attacker no processor.
+/// 8 Gbit/s, as fast as any node reads: the attacker's socket must never be empty, and bytes that the node does not
+/// read cost the attacker no processor time.
 const LINE_SPEED: u64 = 1_000_000_000;
 
-/// 20 Mbit/s; a tenth of it stopped a shard, by work that grows with what a message has already.
+/// 20 Mbit/s; a tenth of it once blocked a shard, by work proportional to what a message has already.
 const SLOW_LINE: u64 = 2_500_000;
 
-/// Pings of the hub protocol.
+/// Hub protocol pings.
 pub(crate) fn hub_pings() -> Flood {
     let mut ping = b"{\"type\":6}".to_vec();
     ping.push(RECORD_END);
@@ -47,13 +47,13 @@ pub(crate) fn web_socket_pings() -> Flood {
     Flood { first: Vec::new(), then: frame(PING, true, b"").repeat(8192), per_second: LINE_SPEED }
 }
 
-/// A message that goes on and has no bytes.
+/// An endless message without bytes.
 pub(crate) fn empty_fragments() -> Flood {
     let (first, then) = (frame(TEXT, false, b""), frame(CONTINUATION, false, b"").repeat(8192));
     Flood { first, then, per_second: LINE_SPEED }
 }
 
-/// Messages of this length, a byte in each fragment, with an empty one before every second.
+/// Messages of this length with one byte per fragment, and an empty fragment before every second one.
 pub(crate) fn small_fragments(message_bytes: usize) -> Flood {
     let mut message = b"{\"type\":6,\"x\":\"".to_vec();
     message.resize(message_bytes.saturating_sub(3).max(message.len()), b'x');
@@ -71,7 +71,7 @@ pub(crate) fn small_fragments(message_bytes: usize) -> Flood {
     Flood { first: Vec::new(), then, per_second: SLOW_LINE }
 }
 
-/// Opens the tab and begins; a tab that the node has ended comes back.
+/// Opens the tab and starts; it reconnects when the node has closed it.
 pub(crate) fn start(target: &Target, tally: &Arc<Tally>, flood: Flood) -> io::Result<Vec<JoinHandle<()>>> {
     let mut next = Some(Connection::open(target)?);
     let (target, tally) = (target.clone(), Arc::clone(tally));
@@ -95,7 +95,7 @@ impl Flood {
         let ended = AtomicBool::new(false);
         thread::scope(|scope| {
             if let Ok(mut socket) = connection.socket() {
-                // Whatever ends it, the one that reads hears from the node why.
+                // The reading side learns from the node why it ended.
                 let goes_on = || tally.goes_on() && !ended.load(Ordering::Relaxed);
                 scope.spawn(move || self.send(&mut socket, tally, goes_on));
             }

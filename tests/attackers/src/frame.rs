@@ -1,20 +1,20 @@
-//! Frames as a client writes them, and as much of a server's as an attacker wants to know.
+//! Frames as a client writes them, and the parts of a server's that an attacker needs.
 
 /// Continues a message.
 pub(crate) const CONTINUATION: u8 = 0;
-/// Begins a text message.
+/// Starts a text message.
 pub(crate) const TEXT: u8 = 1;
-/// Asks for a pong.
+/// A ping.
 pub(crate) const PING: u8 = 9;
 
-/// The code of a text message that a server sends whole.
+/// The opcode of a whole text message from a server.
 const WHOLE_TEXT: u8 = 0x81;
 const WHOLE_CLOSE: u8 = 0x88;
 
-/// Any mask is as good as another.
+/// Any mask will do.
 const MASK: [u8; 4] = [0x4d, 0x61, 0x73, 0x6b];
 
-/// What ends every message of the hub protocol.
+/// The end of every hub message.
 pub(crate) const RECORD_END: u8 = 0x1e;
 
 /// A masked frame.
@@ -36,18 +36,18 @@ pub(crate) fn frame(opcode: u8, last: bool, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a server has sent.
+/// A frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// Whole messages of the hub protocol.
     Text(String),
     /// The end, with its code.
     Close(Option<u16>),
-    /// Something that an attacker does not care for.
+    /// A frame that an attacker ignores.
     Other,
 }
 
-/// Takes the frame at the front of `bytes`; nothing until all of it is there.
+/// Parses the first frame in `bytes`; none until it is complete.
 pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Told> {
     let [first, second, ..] = **bytes else { return None };
     let (start, length) = match second & 0x7f {

@@ -1,8 +1,8 @@
-//! Clients that do what no honest one does, each with one valid token of an ordinary user.
+//! Hostile clients, each with one valid token of an ordinary user.
 //!
-//! The benchmarks measure everybody else beside one of them, and the end-to-end tests say what must hold. Each attacker
-//! has threads of its own and blocking sockets, so that no runtime of a test slows it down. Nothing here panics: an
-//! attack that the node has ended is over, and its [`Report`] says how.
+//! The benchmarks measure other clients beside one of them, and the end-to-end tests check them. Each attacker has its
+//! own threads and blocking sockets, so that a test's runtime does not slow it down. Nothing here panics: an attack
+//! that the node has ended is over, and its [`Report`] says how.
 
 mod bursts;
 mod connection;
@@ -25,7 +25,7 @@ pub use publish::Publishers;
 use tally::Tally;
 pub use tally::{Ending, Report};
 
-/// Whom an attack is against, and as whom it comes.
+/// The target of an attack, and the attacker's identity.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The public address of the node.
@@ -34,51 +34,51 @@ pub struct Target {
     pub hub: String,
     /// The token of the attacker, an ordinary user.
     pub token: String,
-    /// The attacker's user, to whom a backlog may be addressed.
+    /// The attacker's user, the audience of a backlog.
     pub user: String,
     /// The attacker's org.
     pub org: String,
-    /// The token of a producer: what happens in the attacker's org is published with it.
+    /// A producer's token, which publishes the events in the attacker's org.
     pub producer: String,
 }
 
-/// What one client does.
+/// An attack by one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attack {
-    /// Sends pings of the hub protocol without a pause.
+    /// Sends hub protocol pings without a pause.
     HubPings,
-    /// Sends pings of WebSockets without a pause, and reads the pongs.
+    /// Sends WebSocket pings without a pause, and reads the pongs.
     WebSocketPings,
-    /// Sends a message in fragments that are all empty, without end.
+    /// Sends an endless message of empty fragments.
     EmptyFragments,
-    /// Sends messages of so many bytes, one byte in a fragment.
+    /// Sends messages of this length, one byte per fragment.
     SmallFragments {
-        /// The length of a message; the longest that the node takes hurts most.
+        /// The length of a message; the longest that the node accepts hurts most.
         message_bytes: usize,
     },
-    /// Opens so many tabs that are owed a replay, reads nothing, and makes calls with long arguments.
+    /// Opens this many tabs with a pending replay, reads nothing, and makes calls with long arguments.
     UnreadAnswers {
-        /// How many tabs.
+        /// The number of tabs.
         tabs: usize,
     },
-    /// Opens so many tabs that send empty pings and read none of the pongs.
+    /// Opens this many tabs that send empty pings and do not read the pongs.
     UnreadPongs {
-        /// How many tabs.
+        /// The number of tabs.
         tabs: usize,
     },
-    /// Opens so many connections with one token and keeps them.
+    /// Opens this many connections with one token and keeps them.
     Crowd {
-        /// How many connections.
+        /// The number of connections.
         connections: usize,
     },
-    /// Resumes again and again over so many records of its org, none of which is for it.
+    /// Resumes repeatedly over this many records of its org, none of which is for it.
     Resumes {
-        /// How many records.
+        /// The number of records.
         records: usize,
     },
 }
 
-/// A running attack; it ends when this is dropped.
+/// A running attack; it ends when dropped.
 #[derive(Debug)]
 pub struct Attacker {
     tally: Arc<Tally>,
@@ -86,10 +86,10 @@ pub struct Attacker {
 }
 
 impl Attacker {
-    /// Prepares an attack and begins it.
+    /// Prepares an attack and starts it.
     ///
     /// # Errors
-    /// If the attacker cannot even connect, or the node takes no event of what it prepares.
+    /// If the attacker cannot even connect, or the node refuses an event of its preparation.
     pub fn start(attack: Attack, target: &Target) -> io::Result<Self> {
         let tally = Arc::new(Tally::default());
         let threads = match attack {
@@ -107,13 +107,13 @@ impl Attacker {
         Ok(Self { tally, threads })
     }
 
-    /// What has come of it so far.
+    /// The results so far.
     #[must_use]
     pub fn report(&self) -> Report {
         self.tally.report()
     }
 
-    /// Ends it; what has come of it.
+    /// Ends it; returns the results.
     #[must_use]
     pub fn stop(mut self) -> Report {
         self.end();
@@ -123,7 +123,7 @@ impl Attacker {
     fn end(&mut self) {
         self.tally.stop();
         for thread in self.threads.drain(..) {
-            // One that has panicked has ended too.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Events of the attacker's org, published over HTTP, many at once.
+//! Events of the attacker's org, published over HTTP, many concurrently.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is published: a toast for a user, or for everybody in the org.
+/// The kind of event: a toast for a user, or for the whole org.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Alert<'a> {
     pub(crate) user: Option<&'a str>,
@@ -16,10 +16,10 @@ pub(crate) struct Alert<'a> {
     pub(crate) message_bytes: usize,
 }
 
-/// The number of the next event of this process: an id that came before would be the same event.
+/// The number of the process's next event: a repeated id would be the same event.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// Producers that are connected, each with one event on its way at a time.
+/// Connected producers, each with one event in flight.
 #[derive(Debug)]
 pub struct Publishers {
     streams: Vec<TcpStream>,
@@ -28,7 +28,7 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    /// Connects so many.
+    /// Connects this many.
     ///
     /// # Errors
     /// If one cannot connect.
@@ -43,7 +43,7 @@ impl Publishers {
         Ok(Self { streams, address, token: token.to_owned() })
     }
 
-    /// Publishes so many events, as many at once as there are producers, and waits until all are stored.
+    /// Publishes this many events, as many concurrently as there are producers, and waits until all are stored.
     pub(crate) fn publish(&mut self, alert: &Alert<'_>, events: usize) -> io::Result<()> {
         let mut left = events;
         while left > 0 {
@@ -79,7 +79,7 @@ impl Publishers {
     }
 }
 
-/// Reads the answer to one event, which must be that it is stored.
+/// Reads the answer to one event, which must be an acknowledgement.
 fn accepted(stream: &mut TcpStream) -> io::Result<()> {
     let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
     loop {

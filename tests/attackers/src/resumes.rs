@@ -1,4 +1,4 @@
-//! A tab that resumes in a loop over what happened in its org.
+//! A tab that resumes in a loop over the events of its org.
 
 use std::io;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use crate::publish::Alert;
 use crate::tally::{Ending, Tally};
 use crate::{Connection, Publishers, Target};
 
-/// Who is told of the records: nobody who is there, so that each is read, judged and left out.
+/// The audience of the records: nobody who is connected, so that each is read, checked and left out.
 const NOBODY: &str = "nobody-who-is-here";
 
-/// How many producers publish them, at once.
+/// How many producers publish them concurrently.
 const PRODUCERS: usize = 64;
 
-/// Publishes the records and begins.
+/// Publishes the records and starts.
 pub(crate) fn start(target: &Target, tally: &Arc<Tally>, records: usize) -> io::Result<Vec<JoinHandle<()>>> {
     let cursor = format!("\"{}\"", Connection::open(target)?.cursor()?);
     let alert = Alert { user: Some(NOBODY), org: &target.org, message_bytes: 16 };
     Publishers::connect(target.address, &target.producer, PRODUCERS)?.publish(&alert, records)?;
-    // To the connection that was there all of it came live, and a resume of it reads nothing.
+    // The connection from before received all of it live, and a resume of it reads nothing.
     let mut tab = Connection::open(target)?;
     Tally::add(&tally.opened, 1);
     let tally = Arc::clone(tally);

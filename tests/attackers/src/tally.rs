@@ -1,21 +1,21 @@
-//! What an attack has done, and what was done to it.
+//! The actions of an attack, and the node's reactions.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How a connection of the attacker was ended by the node.
+/// How the node closed a connection of the attacker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// The node's last hub message, if it was a Close: the text, with its error.
+    /// The node's last hub message, if it was a Close: its text with the error.
     pub close: Option<String>,
-    /// The code of the WebSocket's close frame.
+    /// The code in the WebSocket's close frame.
     pub code: Option<u16>,
 }
 
-/// What has come of an attack so far.
+/// The results of an attack so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The bytes that the node has taken.
+    /// The bytes that the node has accepted.
     pub bytes: u64,
     /// Connections that were opened.
     pub opened: u64,
@@ -23,12 +23,12 @@ pub struct Report {
     pub refused: u64,
     /// Calls that were answered.
     pub answered: u64,
-    /// The ends of connections that the node has ended.
+    /// The ends of connections that the node has closed.
     pub endings: Vec<Ending>,
 }
 
 impl Report {
-    /// Whether the node has ended a connection and said why.
+    /// Whether the node has closed a connection with a reason.
     #[must_use]
     pub fn ended_by_name(&self) -> bool {
         let names = |ending: &Ending| ending.close.as_deref().is_some_and(|close| close.contains("\"error\":\""));
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// The counters of a running attack, and whether it is to go on.
+/// The counters of a running attack, and whether it continues.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     over: AtomicBool,
@@ -48,7 +48,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Whether the attack goes on.
+    /// Whether the attack continues.
     pub(crate) fn goes_on(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
     }

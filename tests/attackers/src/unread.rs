@@ -1,4 +1,4 @@
-//! Tabs that read nothing of what they ask for.
+//! Tabs that do not read what they request.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -12,23 +12,23 @@ use crate::publish::Alert;
 use crate::tally::Tally;
 use crate::{Connection, Publishers, Target};
 
-/// How many calls each tab makes, and how many arguments each has: a byte on the wire is many in memory, and the node
-/// takes messages of 32 KiB by default.
+/// The number of each tab's calls, and of each call's arguments: a byte on the wire is many in memory, and the node
+/// accepts messages of 32 KiB by default.
 const CALLS: u64 = 64;
 const ARGUMENTS: usize = 16_000;
 
-/// What each tab is owed: more than the sockets' own buffers take.
+/// Each tab's pending replay: more than the sockets' own buffers hold.
 const MISSED: usize = 800;
 const MISSED_BYTES: usize = 2_000;
 
-/// How many empty pings each tab sends at most, in pieces of so many.
+/// The largest number of empty pings per tab, in batches of this size.
 const PINGS: usize = 4_000_000;
 const PINGS_AT_ONCE: usize = 8_192;
 
-/// How often a tab that has nothing left to do looks whether it is to go on.
+/// How often an idle tab checks whether to continue.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Tabs that resume and then call, and read neither.
+/// Tabs that resume and then call, without reading either answer.
 pub(crate) fn answers(target: &Target, tally: &Arc<Tally>, tabs: usize) -> io::Result<Vec<JoinHandle<()>>> {
     let cursor = Connection::open(target)?.cursor()?;
     let alert = Alert { user: Some(&target.user), org: &target.org, message_bytes: MISSED_BYTES };
@@ -36,7 +36,7 @@ pub(crate) fn answers(target: &Target, tally: &Arc<Tally>, tabs: usize) -> io::R
     let each = move |tab: &mut Connection, tally: &Tally| {
         let (mut socket, arguments) = (tab.socket()?, vec!["0"; ARGUMENTS].join(","));
         write(&mut socket, &call(0, "Resume", &format!("\"{cursor}\"")), tally)?;
-        // Where the node has stopped reading, the rest waits in this process, which is no harm to it.
+        // If the node has stopped reading, the rest waits in this process, which does not harm the node.
         for id in 1..=CALLS {
             if !write(&mut socket, &call(id, "Cursor", &arguments), tally)? {
                 break;
@@ -61,7 +61,7 @@ pub(crate) fn pongs(target: &Target, tally: &Arc<Tally>, tabs: usize) -> io::Res
     })
 }
 
-/// Opens so many tabs, each with a thread that does its work and then keeps the tab open.
+/// Opens this many tabs, each with a thread that does its work and then keeps the tab open.
 fn open_all(
     target: &Target,
     tally: &Arc<Tally>,
@@ -74,7 +74,7 @@ fn open_all(
         Tally::add(&tally.opened, 1);
         let (tally, work) = (Arc::clone(tally), work.clone());
         threads.push(thread::spawn(move || {
-            // A node that ends the tab or reads no more has defended itself.
+            // A node that closes the tab or stops reading has defended itself.
             let _ = work(&mut tab, &tally);
             while tally.goes_on() {
                 thread::sleep(LOOK);
@@ -84,7 +84,7 @@ fn open_all(
     Ok(threads)
 }
 
-/// Writes all of it, however long the node takes; false if the attack is over before.
+/// Writes all of it, however long the node takes; false if the attack ends first.
 fn write(socket: &mut TcpStream, bytes: &[u8], tally: &Tally) -> io::Result<bool> {
     let mut rest = bytes;
     while !rest.is_empty() {

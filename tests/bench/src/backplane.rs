@@ -1,4 +1,4 @@
-//! The broker under a node: a log in the node itself, or a real server of its own.
+//! The broker under a node: an embedded log, or a real server.
 
 use std::future::Future;
 use std::path::Path;
@@ -10,7 +10,7 @@ use fanfare_test_servers::nats::{NatsServer, Version};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Which broker.
+/// The kind of broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded,
@@ -18,19 +18,19 @@ pub(crate) enum Kind {
     Kafka,
 }
 
-/// A broker that runs, and what programs beside it need to use it.
+/// A running broker, and what programs need to use it.
 pub(crate) struct Backplane {
     kind: Kind,
-    /// What a configuration calls it.
+    /// The configuration's `[broker]` lines.
     pub(crate) url: String,
-    /// For what this process does with it.
+    /// The broker for this process's own use.
     pub(crate) runtime: Runtime,
-    /// Where an embedded log is, and the settings that name it.
+    /// The folder of an embedded log, and the settings that name it.
     folder: TempDir,
     _server: Server,
 }
 
-// Held for its end alone.
+// Held only so that it ends with this value.
 enum Server {
     InNode,
     Nats(#[expect(dead_code)] NatsServer),
@@ -38,7 +38,7 @@ enum Server {
 }
 
 impl Backplane {
-    /// Starts it with nothing in it; says why not if this machine does not have it.
+    /// Starts it empty; returns the reason if this machine lacks it.
     pub(crate) fn start(kind: Kind, below: &Path, say: impl Fn(&str)) -> Result<Option<Self>> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let started = match kind {
@@ -63,12 +63,12 @@ impl Backplane {
         Ok(Some(Self { kind, url, runtime, folder: tempfile::tempdir_in(below)?, _server: server }))
     }
 
-    /// Which one it is.
+    /// The kind.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The folder of a node on it: an embedded log is in there.
+    /// The folder of a node on it, with the embedded log.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

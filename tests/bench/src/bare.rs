@@ -1,4 +1,4 @@
-//! The program that reads a log and does nothing with it, driven like a node.
+//! The program that reads a log and drops the records, driven like a node.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::stage::Stage;
 /// The name of the program.
 const PROGRAM: &str = "fanfare-read-log";
 
-/// What it has read, and what that took.
+/// What it has read, and the cost.
 pub(crate) struct Read {
     pub(crate) records: f64,
     pub(crate) took_ms: f64,
@@ -25,14 +25,14 @@ pub(crate) fn start(stage: &Stage, config: &Path) -> Result<Read> {
     numbers(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// A program that follows a log until it has read so many records.
+/// A program that follows a log until it has read this many records.
 pub(crate) struct Follower {
     process: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Follower {
-    /// Starts it, and waits until it is where the log ends.
+    /// Starts it, and waits until it is at the end of the log.
     pub(crate) fn start(stage: &Stage, config: &Path, records: u64) -> Result<Self> {
         let mut command = stage.cpus.for_server(&stage.program(PROGRAM)?);
         command.arg("follow").arg(config).arg(records.to_string()).stdout(Stdio::piped());

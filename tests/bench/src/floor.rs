@@ -1,4 +1,4 @@
-//! The floor under test, driven like a node.
+//! The floor, driven like a node.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -11,14 +11,14 @@ use anyhow::{Context, Result, ensure};
 use crate::load::{Gate, Load, Storm};
 use crate::measure::Cpus;
 
-/// A running floor, and the sockets that it sends to.
+/// A running floor, and its sockets.
 pub(crate) struct Floor {
     process: Child,
     pub(crate) load: Load,
 }
 
 impl Floor {
-    /// Starts the program and opens so many connections to it.
+    /// Starts the program and opens this many connections to it.
     pub(crate) fn start(program: &Path, cpus: &Cpus, sockets: usize) -> Result<Self> {
         let mut process = cpus
             .for_server(program)
@@ -35,7 +35,7 @@ impl Floor {
         Ok(Self { process, load })
     }
 
-    /// Opens all connections, so many at the same time.
+    /// Opens all connections, this many concurrently.
     pub(crate) fn connect(&mut self, sockets: usize, at_once: usize) -> Result<Storm> {
         self.load.command(&format!("accept {sockets}"))?;
         let storm = self.load.connect(0..sockets, at_once, Duration::from_secs(60))?;

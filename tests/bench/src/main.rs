@@ -1,4 +1,4 @@
-//! The benchmarks: a real node, many tabs, and the floor that both are held against.
+//! The benchmarks: a real node, many tabs, and the floor with which both are compared.
 //!
 //! `fanfare-bench` runs all scenarios, `fanfare-bench NAME...` some of them. It prints a table, writes one line of JSON
 //! for each figure to `target/bench/NAME.jsonl`, and draws a chart for each scenario into `docs/benchmarks/`.
@@ -31,18 +31,18 @@ use stage::Stage;
 #[derive(Debug, Parser)]
 #[command(name = "fanfare-bench", version, about)]
 struct Arguments {
-    /// The scenarios to run, by their names or the beginnings of them; all if none is given.
+    /// The scenarios to run, by name or prefix; all if none is given.
     scenarios: Vec<String>,
-    /// How many pairs of node and floor are measured of each figure; 5 for numbers that are to be published.
+    /// How many pairs of node and floor are measured for each figure; 5 for published figures.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     pairs: u8,
-    /// Only list the scenarios.
+    /// Only lists the scenarios.
     #[arg(long)]
     list: bool,
-    /// Where lines of JSON go.
+    /// The folder for lines of JSON.
     #[arg(long, default_value = "target/bench", value_name = "FOLDER")]
     lines: PathBuf,
-    /// Where charts go.
+    /// The folder for charts.
     #[arg(long, default_value = "docs/benchmarks", value_name = "FOLDER")]
     charts: PathBuf,
 }
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what was asked for; whether all of it worked.
+/// Runs the requested scenarios; returns whether all of them succeeded.
 fn run(arguments: &Arguments) -> Result<bool> {
     let mut out = std::io::stdout();
     if arguments.list {
@@ -96,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
 
 fn measure(scenario: &Scenario, stage: &Stage, arguments: &Arguments, machine: &Machine) -> Result<Vec<Figure>> {
     let figures = scenario.run(stage)?;
-    // It has said why there are none; what an earlier run has found stays.
+    // It has printed why there are none; the results of an earlier run stay.
     if figures.is_empty() {
         return Ok(figures);
     }

@@ -1,4 +1,4 @@
-//! What every scenario works with: the programs, a folder, tokens, and how often to measure.
+//! The set-up of every scenario: programs, a folder, tokens, and how often to measure.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use crate::node::{Mint, Node, Settings};
 
 /// The set-up of a run.
 pub(crate) struct Stage {
-    /// Where programs of the same build are.
+    /// The folder of programs from the same build.
     programs: PathBuf,
-    /// Where nodes keep what they have; on the disk of the checkout, since a log in memory would cost nothing.
+    /// The folder for nodes' data; on the disk of the checkout, because a log in memory would cost nothing.
     folder: TempDir,
     pub(crate) cpus: Cpus,
     pub(crate) mint: Mint,
-    /// How many pairs are measured of each figure.
+    /// How many pairs are measured for each figure.
     pub(crate) pairs: usize,
 }
 
@@ -31,7 +31,7 @@ impl Stage {
         Ok(Self { programs, mint, folder, cpus: Cpus::take()?, pairs })
     }
 
-    /// A program of the same build.
+    /// A program from the same build.
     pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
         let path = self.programs.join(name);
         let shown = path.display();
@@ -39,28 +39,28 @@ impl Stage {
         Ok(path)
     }
 
-    /// A node that has just started.
+    /// A newly started node.
     pub(crate) fn node(&self) -> Result<Node> {
         Node::start(&self.program("fanfare")?, self.folder.path(), &self.mint, &self.cpus)
     }
 
-    /// A node that has just started with other settings.
+    /// A newly started node with other settings.
     pub(crate) fn node_with(&self, settings: Settings<'_>) -> Result<Node> {
         Node::start_on(&self.program("fanfare")?, self.folder.path(), &self.mint, &self.cpus, settings)
     }
 
-    /// The floor, with room for so many sockets.
+    /// The floor, with room for this many sockets.
     pub(crate) fn floor(&self, sockets: usize) -> Result<Floor> {
         Floor::start(&self.program("fanfare-floor")?, &self.cpus, sockets)
     }
 
-    /// A folder for whatever else a scenario needs.
+    /// A folder for a scenario's other files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// As many tabs as wanted, or as the limit on open files allows: each takes a file on both sides, while it
-    /// connects another one, and while it is being dropped a third.
+    /// As many tabs as wanted, or as the limit of open files allows: each takes a file on both sides, another one while
+    /// it connects, and a third while it is being dropped.
     pub(crate) fn tabs(&self, wanted: usize) -> usize {
         let limit = open_files_limit();
         let possible = limit.saturating_sub(500) / 3;
@@ -70,7 +70,7 @@ impl Stage {
         wanted.min(possible)
     }
 
-    /// Tells how far the run is.
+    /// Prints the progress of the run.
     pub(crate) fn say(&self, words: &str) {
         eprintln!("  {words}");
     }

@@ -1,4 +1,4 @@
-//! The benchmarks still drive a node: each kind of client once, on builds that say nothing about speed.
+//! The benchmarks still work: each kind of client once, on builds that say nothing about speed.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-// What every client has to be able to do, in the order of the matrix.
+// The abilities that every client must have, in the order of the matrix.
 
 export const ASPECTS = {
   connect: "connects",

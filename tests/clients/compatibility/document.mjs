@@ -1,4 +1,4 @@
-// Writes docs/compatibility.md from what the last run of the tests found.
+// Writes docs/compatibility.md from the results of the last test run.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

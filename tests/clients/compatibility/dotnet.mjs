@@ -1,4 +1,4 @@
-// The .NET client: a driver is built for each version, where there is an SDK and its packages can be had.
+// The .NET client: a driver is built for each version, if an SDK and its packages are available.
 
 import { execFileSync } from "node:child_process";
 import { basename, join, resolve } from "node:path";
@@ -54,7 +54,7 @@ export function buildDotnet(project, name, what, more = []) {
     execFileSync("dotnet", args, { encoding: "utf8", stdio: "pipe" });
     return { program };
   } catch (error) {
-    // What does not compile is a fault of the program, and no reason to skip.
+    // A compile error is a fault of the program, and no reason to skip.
     if (!/error NU\d+|Unable to load the service index/.test(`${error.stdout}`)) {
       throw new Error(`${what} does not build:\n${error.stdout}${error.stderr}`);
     }

@@ -1,4 +1,4 @@
-// Clients in other languages: a process that drives them, told what to do and telling what happens, a line at a time.
+// Clients in other languages: a process drives each, with one command or report per line.
 
 import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";

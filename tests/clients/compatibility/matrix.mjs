@@ -1,7 +1,7 @@
-// The matrix: one client, each of its transports and protocols, everything that a client has to be able to do.
+// The matrix: one client, each of its transports and protocols, everything that a client must be able to do.
 //
-// Connecting, calls and streams are asked of the test hub; events, lost lines, restarts and expiring tokens of a node.
-// All combinations of a client run side by side, so that one restart serves them all.
+// Connecting, calls and streams are tested on the test hub; events, lost connections, restarts and expiring tokens on a
+// node. All combinations of a client run concurrently, so that one restart serves them all.
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -142,7 +142,7 @@ export function matrix(client) {
       await Promise.all(rows.map((row) => row.tab?.stop()));
       for (const row of rows) {
         row.asked = 0;
-        // Until it has come back once every token is a short one.
+        // Until it has reconnected once, every token has a short lifetime.
         const token = () => {
           row.asked += 1;
           return node.token("alice", Date.now() < row.until ? SHORT_TOKEN_SECONDS : 3600);

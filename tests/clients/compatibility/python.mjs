@@ -1,4 +1,4 @@
-// Python's clients: in an environment of their own, which scripts/setup.sh makes.
+// Python's clients: in their own environment, which scripts/setup.sh creates.
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";

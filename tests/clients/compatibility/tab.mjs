@@ -1,4 +1,4 @@
-// A tab of any client, as the tests of compatibility see it: what it received, and how often it was up.
+// A tab of any client in the compatibility tests: what it received, and how often it connected.
 
 import { setTimeout as sleep } from "node:timers/promises";
 

@@ -1,4 +1,4 @@
-// Every proxy that a configuration is shipped for: the real program, with that configuration and the ports of a test.
+// Every proxy for which a configuration is shipped: the real program, with that configuration and a test's ports.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -37,7 +37,7 @@ async def keep_running(tab, opened, url, protocol, token):
 
 def make(tab, opened, url, protocol, token):
     factory = None if token is None else lambda: driver.token_of(token)
-    # The factory's token comes too late for the first negotiation.
+    # The factory's token arrives too late for the first negotiation.
     headers = {} if token is None else {"Authorization": "Bearer " + driver.token_of(token)}
     client = SignalRClient(url, protocol=PROTOCOLS[protocol](), headers=headers, access_token_factory=factory)
 

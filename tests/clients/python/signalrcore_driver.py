@@ -62,7 +62,7 @@ def invoke(tab, target, arguments):
 
 
 def stream(tab, target):
-    # The client sends the call before anybody can subscribe, and drops what comes in between: a quick answer is lost.
+    # The client sends the call before one can subscribe, and drops messages in between: a fast answer is lost.
     for _ in range(5):
         items, done = [], threading.Event()
         tabs[tab].stream(target, []).subscribe(
@@ -74,7 +74,7 @@ def stream(tab, target):
 
 
 def stop(tab):
-    # It waits for its reading thread, which wakes with the next message of the server: up to 15 s.
+    # It waits for its reading thread, which wakes with the server's next message: up to 15 s.
     threading.Thread(target=tabs.pop(tab).stop, daemon=True).start()
 
 

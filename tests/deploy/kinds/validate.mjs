@@ -1,5 +1,5 @@
-// Holds objects of kinds that operators add to Kubernetes against the schemas of those kinds: a JSON array on the input,
-// one line for each fault on the output.
+// Validates Kubernetes objects of custom kinds against their schemas: a JSON array on the input, one line for each
+// fault on the output.
 
 const PACKAGES = {
   "cert-manager.io": "cert-manager",
@@ -45,7 +45,7 @@ async function faults(object) {
   const read = new Set();
   try {
     const checked = new Kind(object);
-    // Behind the constructor, which copies and so reads everything.
+    // After the constructor, which copies and therefore reads everything.
     checked.spec = watched(object.spec, "spec", read);
     checked.validate();
   } catch (error) {

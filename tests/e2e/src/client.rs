@@ -10,29 +10,29 @@ use crate::http::{Request, Response};
 use crate::wait::{PATIENCE, SILENCE, at_most};
 use crate::websocket::{Frame, WebSocket};
 
-/// What ends a hub message.
+/// The end of a hub message.
 pub const SEPARATOR: char = '\u{1e}';
 /// The handshake of the JSON protocol.
 pub const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
-/// What a server sends to a tab.
+/// A message from the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// A notification: the target and its first argument.
     Notification(String, Value),
     /// The answer to a call: its id, and the result or the error.
     Completion(String, Result<Value, String>),
-    /// A sign of life.
+    /// A ping.
     Ping,
-    /// The server ends the connection: its error, and whether the client may come back.
+    /// The server's Close: its error, and whether the client may reconnect.
     Close(Option<String>, bool),
     /// The socket was closed with this code.
     SocketClosed(Option<u16>),
-    /// The socket ended without a word.
+    /// The socket ended without a Close.
     Gone,
 }
 
-/// How a tab connects.
+/// The options of a connection.
 #[derive(Debug, Clone)]
 pub struct Connect {
     hub: String,
@@ -43,13 +43,13 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// To a hub with a token.
+    /// Connects to a hub with a token.
     pub fn new(hub: &str, token: impl AsRef<str>) -> Self {
         let token = Some(token.as_ref().to_owned());
         Self { hub: hub.to_owned(), token, query: String::new(), headers: Vec::new(), token_in_query: false }
     }
 
-    /// Carries the token in the query of the WebSocket, as browsers do, and not in a header.
+    /// Sends the token in the query of the WebSocket, as browsers do, instead of a header.
     #[must_use]
     pub fn as_browser(mut self) -> Self {
         self.token_in_query = true;
@@ -80,7 +80,7 @@ impl Connect {
         }
     }
 
-    /// Negotiates only.
+    /// Only negotiates.
     ///
     /// # Errors
     /// If the connection fails.
@@ -89,7 +89,7 @@ impl Connect {
         self.dress(Request::post(path), false).send(to).await
     }
 
-    /// Opens the WebSocket of a negotiated connection, or one of its own without an id.
+    /// Opens the WebSocket of a negotiated connection, or one without an id.
     ///
     /// # Errors
     /// If the connection fails.
@@ -105,13 +105,13 @@ impl Connect {
         WebSocket::open(to, self.dress(Request::get(path), self.token_in_query)).await
     }
 
-    /// A request to a negotiated connection whose transport is made of requests.
+    /// A request to a negotiated connection over an HTTP transport.
     pub fn request(&self, method: &'static str, id: &str) -> Request {
         let path = format!("{}?id={id}{}", self.hub, self.query);
         self.dress(Request::new(method, path), false)
     }
 
-    /// Does all that a client does until it is connected, or gives the answer that refuses it.
+    /// Runs all steps until the client is connected, or returns the answer that refuses it.
     ///
     /// # Errors
     /// If the connection fails.
@@ -162,26 +162,26 @@ impl Connect {
 pub struct Tab {
     socket: WebSocket,
     id: String,
-    /// Hub messages that were read and not asked for yet.
+    /// Hub messages that were read but not requested yet.
     received: VecDeque<Value>,
     calls: u32,
 }
 
 impl Tab {
-    /// The token that names its connection.
+    /// The connection token.
     pub fn connection_token(&self) -> &str {
         &self.id
     }
 
-    /// The socket below, to break rules with.
+    /// The socket itself, for breaking rules.
     pub fn socket(&mut self) -> &mut WebSocket {
         &mut self.socket
     }
 
-    /// The next message, whenever it comes.
+    /// The next message, without a time-out.
     ///
     /// # Panics
-    /// If it is not of the hub protocol.
+    /// If it is not valid in the hub protocol.
     pub async fn receive(&mut self) -> Message {
         match self.next_text().await {
             Ok(Some(json)) => parse(&json),
@@ -193,10 +193,10 @@ impl Tab {
         }
     }
 
-    /// The next message but pings.
+    /// The next message that is not a ping.
     ///
     /// # Panics
-    /// If none comes in time.
+    /// If none arrives in time.
     pub async fn next(&mut self) -> Message {
         at_most("a message", async {
             loop {
@@ -212,7 +212,7 @@ impl Tab {
     /// The next notification.
     ///
     /// # Panics
-    /// If anything else comes, or nothing.
+    /// If anything else arrives, or nothing.
     #[track_caller]
     pub fn notification(&mut self) -> impl Future<Output = (String, Value)> {
         let caller = std::panic::Location::caller();
@@ -225,10 +225,10 @@ impl Tab {
         }
     }
 
-    /// The next notification, which must be of this target.
+    /// The next notification, which must have this target.
     ///
     /// # Panics
-    /// If anything else comes, or nothing.
+    /// If anything else arrives, or nothing.
     #[track_caller]
     pub fn expect(&mut self, target: &str) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
@@ -240,27 +240,27 @@ impl Tab {
         }
     }
 
-    /// Fails if anything but a ping comes within a short time.
+    /// Fails if anything but a ping arrives within a short time.
     ///
     /// # Panics
-    /// If something comes.
+    /// If something arrives.
     pub async fn expect_silence(&mut self) {
         let come = tokio::time::timeout(SILENCE, self.next()).await;
         assert!(come.is_err(), "{come:?} came, which must not");
     }
 
-    /// Calls a hub method and waits for the answer; notifications that come before it are kept.
+    /// Calls a hub method and waits for the answer; earlier notifications are kept.
     ///
     /// # Panics
-    /// If none comes in time, or the connection ends first.
+    /// If none arrives in time, or the connection ends first.
     pub async fn invoke(&mut self, method: &str, arguments: Value) -> Result<Value, String> {
         self.try_invoke(method, arguments).await.expect("the connection ended before the answer")
     }
 
-    /// Calls a hub method and waits for the answer; nothing if the connection ends first.
+    /// Calls a hub method and waits for the answer; none if the connection ends first.
     ///
     /// # Panics
-    /// If none comes in time.
+    /// If none arrives in time.
     pub async fn try_invoke(&mut self, method: &str, arguments: Value) -> Option<Result<Value, String>> {
         self.calls += 1;
         let id = self.calls.to_string();
@@ -279,15 +279,15 @@ impl Tab {
         Some(answer)
     }
 
-    /// What was kept while an answer was waited for.
+    /// Messages that were kept while waiting for an answer.
     pub fn kept(&mut self) -> Vec<Message> {
         self.received.drain(..).map(|json| parse(&json)).collect()
     }
 
-    /// The position of this moment.
+    /// A cursor for the current position.
     ///
     /// # Panics
-    /// If the server does not tell.
+    /// If the server returns none.
     pub async fn cursor(&mut self) -> String {
         let cursor = self.invoke("Cursor", json!([])).await.expect("a cursor");
         cursor.as_str().expect("a text").to_owned()
@@ -301,7 +301,7 @@ impl Tab {
         self.socket.send(&format!("{message}{SEPARATOR}")).await.expect("open");
     }
 
-    /// The next hub message as JSON. Nothing is lost if the future is dropped.
+    /// The next hub message as JSON. Cancel safe.
     async fn next_text(&mut self) -> io::Result<Option<Value>> {
         loop {
             if let Some(message) = self.received.pop_front() {
@@ -323,7 +323,7 @@ impl Tab {
     }
 }
 
-/// The socket was closed in order.
+/// The socket was closed with a close frame.
 #[derive(Debug)]
 struct Closed(Option<u16>);
 
@@ -335,10 +335,10 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// A hub message; every key that a client of the real world would stumble over is a panic.
+/// A hub message; every key that would confuse a real client is a panic.
 pub(crate) fn parse(json: &Value) -> Message {
     let object = json.as_object().expect("an object");
-    // A method without a result answers null, as ASP.NET does.
+    // A method without a result returns null, as in ASP.NET.
     let told = |(key, value): (&String, &Value)| key == "result" || !value.is_null();
     assert!(object.iter().all(told), "no optional key is ever null: {json}");
     assert!(!object.contains_key("headers"), "headers are never written: {json}");

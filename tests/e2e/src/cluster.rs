@@ -1,4 +1,4 @@
-//! Several nodes behind a proxy that knows nothing of tabs, each over a wire that can be cut.
+//! Several nodes behind a plain load balancer, each through a proxy that can be cut.
 
 use std::net::SocketAddr;
 
@@ -10,27 +10,27 @@ use crate::ports;
 use crate::relay::Relay;
 use crate::settings::Settings;
 
-/// Cursors and connection tokens of one node must be good on every other.
+/// Cursors and connection tokens of one node must be valid on every other.
 pub const SECRET: &str = "the same secret on every node of the tests";
 
-/// Nodes, the wires to them, and nginx in front.
+/// Nodes, the proxies in front of them, and nginx in front of all.
 #[derive(Debug)]
 pub struct Cluster {
     /// The nodes, running or not.
     pub nodes: Vec<Node>,
-    /// From the proxy to each node.
+    /// Between nginx and each node.
     pub lines: Vec<Relay>,
-    /// From the tabs to the proxy.
+    /// Between the tabs and nginx.
     pub front: Relay,
-    /// The proxy.
+    /// nginx.
     pub proxy: Nginx,
 }
 
 impl Cluster {
-    /// Nodes with these settings, not started yet, behind a proxy that is; nothing if there is no nginx on this machine,
-    /// which is said in one line.
+    /// Nodes with these settings, not started yet, behind a running nginx; none if nginx is not installed on this
+    /// machine, which is reported in one line.
     ///
-    /// # Panics
+    /// If nginx does not start.
     /// If the proxy does not start.
     pub async fn prepare(settings: impl IntoIterator<Item = Settings>) -> Option<Self> {
         if Nginx::program().is_none() {
@@ -48,7 +48,7 @@ impl Cluster {
         Some(Self { nodes, lines, front, proxy })
     }
 
-    /// Starts every node, all at once, and waits until they are ready.
+    /// Starts all nodes at once, and waits until they are ready.
     pub async fn start(&mut self) {
         for node in &mut self.nodes {
             node.launch();
@@ -58,12 +58,12 @@ impl Cluster {
         }
     }
 
-    /// Where tabs connect to.
+    /// The address for tabs.
     pub fn address(&self) -> SocketAddr {
         self.front.address()
     }
 
-    /// All that proxy and nodes have logged.
+    /// The logs of nginx and the nodes.
     pub fn logs(&self) -> String {
         let nodes = self.nodes.iter().map(Node::log);
         nodes.chain([self.proxy.logs()]).collect::<Vec<_>>().join("\n")

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::Request;
 
-/// An event on its way to `POST /events`.
+/// An event for `POST /events`.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     event_type: String,
@@ -38,12 +38,12 @@ impl NewEvent {
         }
     }
 
-    /// A toast for an org, whose title tells one from the other.
+    /// A toast for an org, identified by its title.
     pub fn alert(org: &str, title: &str) -> Self {
         Self::new("system.Alert", &title.replace(' ', "-"), &json!({ "org": org, "title": title, "message": "m" }))
     }
 
-    /// So many toasts of 8 kB for `acme`, whose titles are numbers from 0 on.
+    /// This many toasts of 8 kB for `acme`, with the titles 0, 1, ...
     pub fn burst(count: usize) -> Vec<Self> {
         let one = |number: usize| {
             let body = json!({ "org": "acme", "title": number.to_string(), "message": "m".repeat(8_000) });

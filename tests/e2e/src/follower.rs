@@ -1,4 +1,4 @@
-//! A tab that comes back after every drop, as an application does, and keeps what it heard.
+//! A tab that reconnects after every drop, as an application does, and records what it received.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub enum Return {
     ByCall,
 }
 
-/// Whose tab it is and how it connects.
+/// A tab's user and connection options.
 #[derive(Debug, Clone, Copy)]
 pub struct TabPlan {
     /// The org.
@@ -33,35 +33,35 @@ pub struct TabPlan {
     pub how: Return,
 }
 
-/// A connection that is silent for longer, although the node pings every two seconds, is given up.
+/// A connection that is silent for longer is given up; the node pings every two seconds.
 const SILENCE: Duration = Duration::from_secs(12);
-/// How long one try to connect may take.
+/// The longest time for one attempt to connect.
 const ONE_TRY: Duration = Duration::from_secs(10);
 
-/// What a tab has heard so far.
+/// What a tab has received so far.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// The titles in order, without what came again.
+    /// The titles in order, without duplicates.
     pub titles: Vec<String>,
     /// The id of each notification.
     ids: HashMap<String, String>,
-    /// How many came again, with the same id.
+    /// The number of duplicates, with the same id.
     pub duplicated: usize,
-    /// How often it came back.
+    /// The number of reconnects.
     pub returns: usize,
-    /// How often it gave up a connection that said nothing.
+    /// The number of connections that it gave up because they were silent.
     pub silent: usize,
-    /// What it does at the moment: where a tab hangs is the first question when something was missed.
+    /// Its current step: the first question when something is missing is where a tab hangs.
     pub doing: &'static str,
 }
 
 impl Heard {
-    /// Whether this title was heard.
+    /// Whether this title was received.
     pub fn has(&self, title: &str) -> bool {
         self.ids.contains_key(title)
     }
 
-    /// Takes note of a toast; gives its cursor.
+    /// Records a toast; returns its cursor.
     fn hear(&mut self, toast: &Value) -> String {
         let text = |key: &str| toast[key].as_str().expect("a text").to_owned();
         match self.ids.insert(text("title"), text("id")) {
@@ -78,14 +78,14 @@ impl Heard {
 /// A tab and the task that runs it.
 #[derive(Debug)]
 pub struct Follower {
-    /// Whose tab it is.
+    /// The tab's options.
     pub plan: TabPlan,
     heard: Arc<Mutex<Heard>>,
     task: JoinHandle<()>,
 }
 
 impl Follower {
-    /// Connects, and follows from the position of this moment.
+    /// Connects, and follows from the current position.
     pub async fn start(plan: TabPlan, to: SocketAddr) -> Self {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let connect = Connect::new(HUB, Token::user(plan.user, plan.org).sign());
@@ -94,7 +94,7 @@ impl Follower {
         Self { plan, heard, task: tokio::spawn(tab.follow(wire)) }
     }
 
-    /// What it has heard so far.
+    /// What it has received so far.
     ///
     /// # Panics
     /// If the tab has failed.
@@ -103,7 +103,7 @@ impl Follower {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the tab without a word.
+    /// Ends the tab without closing its connection.
     pub fn end(self) {
         self.task.abort();
     }
@@ -128,8 +128,8 @@ impl Tab {
             Ok(wire) => return Some(wire),
             Err(refused) => refused,
         };
-        // The proxy and a node that stops refuse for a while. This tab tries 50 times a second, so its user can have too
-        // many connects in a minute: it waits as it is told. What else a client did wrong is never forgiven.
+        // The proxy and a stopping node refuse for a while. This tab tries 50 times a second, so its user may exceed
+        // the connects per minute: it waits as the answer asks. Any other client error fails the test.
         if refused.status == 429 {
             let seconds = refused.header("retry-after").and_then(|wait| wait.parse().ok());
             tokio::time::sleep(Duration::from_secs(seconds.expect("a 429 says how long to wait"))).await;
@@ -140,7 +140,7 @@ impl Tab {
         None
     }
 
-    /// The first connection, and where it stands.
+    /// The first connection, and its position.
     async fn begin(&mut self) -> Wire {
         let deadline = Deadline::new("a tab to connect");
         loop {
@@ -173,7 +173,7 @@ impl Tab {
         }
     }
 
-    /// Connects again, as often as it takes.
+    /// Reconnects, with as many attempts as necessary.
     async fn come_back(&mut self) -> Wire {
         let deadline = Deadline::new("a node to come back to");
         loop {
@@ -191,7 +191,7 @@ impl Tab {
         }
     }
 
-    /// Asks for what was missed. What comes live meanwhile stands among what is replayed, so its cursors are of no use.
+    /// Requests what was missed. Live notifications arrive between replayed ones, so their cursors cannot be used.
     async fn resume(&mut self, wire: &mut Wire) -> Option<()> {
         let deadline = Deadline::new("a resume");
         self.heard().doing = "resumes";

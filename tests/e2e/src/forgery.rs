@@ -1,4 +1,4 @@
-//! Tokens that must not be believed.
+//! Tokens that must be refused.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::token::{Token, development_key, now};
 
-/// A word in every forged token that no log line may hold.
+/// A word in every forged token that no log line may contain.
 pub const CANARY: &str = "canary-5f2e9c";
 
-/// A bad token, and what is wrong with it.
+/// A bad token and its fault.
 #[derive(Debug, Clone)]
 pub struct Forgery {
-    /// What is wrong, for messages.
+    /// The fault, for messages.
     pub what: &'static str,
     /// The token.
     pub token: String,
@@ -56,7 +56,8 @@ pub fn all() -> Vec<Forgery> {
         signed("a user that is no id", good().claim("sub", format!("{CANARY}\n"))),
         signed("an expiry that is text", good().claim("exp", (now() + 3600).to_string())),
     ];
-    // What a verifier that takes the algorithm from the token would do with the public key.
+    // The token that a verifier would accept if it took the algorithm from the token and used the public key as a
+    // secret.
     for (what, secret) in public_secrets(&public) {
         let header = json!({ "alg": "HS256", "kid": key.kid() });
         let text = unsigned(&header, &good());
@@ -79,7 +80,7 @@ fn encoded(header: &Value, token: &Token, signature: &[u8]) -> String {
     format!("{}.{}", unsigned(header, token), URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Signed with one key and naming another. The signature is good for the other header, and so for nothing.
+/// Signed with one key and naming another. The signature fits only the other header.
 fn under_another_name(token: &Token, key: &SigningKey, kid: &str) -> String {
     let signed = token.sign_with(key);
     let signature = signed.rsplit('.').next().expect("three parts");
@@ -99,7 +100,7 @@ fn critical(token: &Token) -> String {
     encoded(&header, token, &[7; 256])
 }
 
-/// The forms in which the public key may lie around as bytes.
+/// The byte forms in which the public key may be stored.
 fn public_secrets(public: &PublicJwk) -> Vec<(&'static str, Vec<u8>)> {
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).expect("base64url");
     let der = subject_public_key_info(&bytes(&public.n), &bytes(&public.e));
@@ -117,7 +118,7 @@ fn public_secrets(public: &PublicJwk) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// An RSA key as X.509 has it (RFC 5280 section 4.1).
+/// An RSA key in X.509's form (RFC 5280 section 4.1).
 fn subject_public_key_info(n: &[u8], e: &[u8]) -> Vec<u8> {
     const RSA_ENCRYPTION: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1, 5, 0];
     let key = element(0x30, &[integer(n), integer(e)].concat());

@@ -1,4 +1,4 @@
-//! TLS in front of a server of the tests that speaks none.
+//! TLS in front of a test server that lacks it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// A port that speaks TLS, and hands on what is in it; it ends when the value is dropped.
+/// A port that speaks TLS and forwards the content; it ends when dropped.
 #[derive(Debug)]
 pub struct Front {
     address: SocketAddr,
@@ -19,10 +19,10 @@ pub struct Front {
 }
 
 impl Front {
-    /// Shows the certificate of the server, before this address.
+    /// Presents the server's certificate, in front of this address.
     ///
     /// # Panics
-    /// If the files are not there, or there is no port.
+    /// If the files or a port are missing.
     pub async fn before(target: SocketAddr, certificates: &Certificates) -> Self {
         let (certificate, key) = &certificates.server;
         let chain = CertificateDer::pem_file_iter(certificate).expect("a file").collect::<Result<Vec<_>, _>>();
@@ -38,7 +38,7 @@ impl Front {
             while let Ok((tcp, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    // A client that does not trust it leaves.
+                    // A client that does not trust it disconnects.
                     let Ok(mut near) = acceptor.accept(tcp).await else { return };
                     let Ok(mut far) = TcpStream::connect(target).await else { return };
                     let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
@@ -48,7 +48,7 @@ impl Front {
         Self { address, task }
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://{}", self.address)

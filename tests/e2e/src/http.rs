@@ -1,4 +1,4 @@
-//! The least of an HTTP client: one request on one connection, and whatever comes back.
+//! A minimal HTTP client: one request on one connection, and its answer.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use crate::line::{self, Line};
 use crate::wait::PATIENCE;
 
-/// How much of an answer is read at most.
+/// The largest part of an answer that is read.
 const MOST: usize = 16 << 20;
 
-/// A request on its way.
+/// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
     method: &'static str,
@@ -125,7 +125,7 @@ impl Response {
     /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
     }
@@ -140,7 +140,7 @@ impl Response {
         self
     }
 
-    /// Reads the head of an answer, and what was read behind it.
+    /// Reads the head of an answer, and the bytes that were read after it.
     pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Self, Vec<u8>)> {
         let mut bytes = Vec::new();
         let end = loop {

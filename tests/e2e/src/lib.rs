@@ -1,9 +1,9 @@
-//! What the end-to-end tests work with: the real binaries as processes, and small clients of their own.
+//! Tools of the end-to-end tests: the real binaries as processes, and small clients.
 //!
-//! The binaries are those beside the test executable, so they must be built before the tests run:
-//! `cargo build --workspace --bins`, which `make test` does. Nothing here uses a library of the fan-out: what the tests
-//! know of it is what is on the wire. Every process listens on free ports of the loopback address and keeps its state
-//! in a temporary folder of its own; when a test fails, the end of its logs is printed.
+//! The binaries are those beside the test executable, so they must be built before the tests run: `cargo build
+//! --workspace --bins`, which `make test` does. Nothing here uses a library of the fan-out: the tests know only what is
+//! on the wire. Every process listens on free ports of the loopback address and stores its state in a temporary folder
+//! of its own. When a test fails, the end of its logs is printed.
 //!
 //! Random tests print their seed; `FANFARE_TEST_SEED` repeats one.
 

@@ -1,4 +1,4 @@
-//! The way to an address: in the clear, unless a test says that TLS is spoken there.
+//! Connections to an address: plain, unless a test declares TLS for it.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,13 +15,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-/// Where TLS is spoken, and how: every client of the tests goes by it.
+/// The addresses with TLS, and how: every client of the tests uses this.
 static TLS: Mutex<Option<HashMap<SocketAddr, Arc<ClientConfig>>>> = Mutex::new(None);
 
-/// A connection: in the clear, or within TLS.
+/// A connection: plain or over TLS.
 pub type Line = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// What a client shows and speaks.
+/// A client's certificate and TLS version.
 #[derive(Debug, Clone)]
 pub struct Speaking {
     certificates: Certificates,
@@ -30,21 +30,21 @@ pub struct Speaking {
 }
 
 impl Speaking {
-    /// Trusts an authority and shows nothing.
+    /// Trusts an authority and presents no certificate.
     #[must_use]
     pub fn of(certificates: &Certificates) -> Self {
         static ALL: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
         Self { certificates: certificates.clone(), shows: false, versions: &ALL }
     }
 
-    /// Shows the certificate of the client.
+    /// Presents the client's certificate.
     #[must_use]
     pub fn showing(mut self) -> Self {
         self.shows = true;
         self
     }
 
-    /// Speaks TLS 1.2 and nothing newer.
+    /// Speaks only TLS 1.2.
     #[must_use]
     pub fn old(mut self) -> Self {
         static OLD: [&SupportedProtocolVersion; 1] = [&version::TLS12];
@@ -52,7 +52,7 @@ impl Speaking {
         self
     }
 
-    /// From now on, everything that the tests of this process say to an address.
+    /// Applies to all later connections of this process to an address.
     ///
     /// # Panics
     /// If the files are not there.
@@ -85,7 +85,7 @@ fn locked() -> std::sync::MutexGuard<'static, Option<HashMap<SocketAddr, Arc<Cli
     TLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Connects as is spoken there.
+/// Connects as declared for the address.
 ///
 /// # Errors
 /// If that fails.
@@ -115,7 +115,7 @@ async fn over(tcp: TcpStream, to: SocketAddr) -> io::Result<Line> {
     }
 }
 
-/// Takes other keys so often, and tells the other side each time.
+/// Updates its TLS keys this many times, and notifies the peer each time.
 ///
 /// # Errors
 /// If the connection fails.
@@ -129,7 +129,7 @@ pub async fn take_other_keys(line: &mut Line, times: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The certificate that the other side has shown.
+/// The peer's certificate.
 #[must_use]
 pub fn shown(line: &Line) -> Option<Vec<u8>> {
     match line {

@@ -1,4 +1,4 @@
-//! The embedded log of a node that does not run, read and written as the node itself would.
+//! The embedded log of a stopped node, read and written as the node itself would.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ impl Log {
         Self(Embedded::open(folder, Options::default()).expect("a sound log that nobody uses"))
     }
 
-    /// Every record that is kept, from the first.
+    /// Every stored record, from the first.
     ///
     /// # Panics
     /// If the log cannot be read.
@@ -47,7 +47,7 @@ impl Log {
         letters
     }
 
-    /// Adds a record that no fan-out has looked at.
+    /// Adds a record that no fan-out has checked.
     ///
     /// # Panics
     /// If it is not stored.
@@ -65,7 +65,7 @@ impl Log {
         self.0.publish(message).await.expect("stored");
     }
 
-    /// Gives the log free.
+    /// Closes the log.
     pub async fn close(self) {
         self.0.close().await;
     }

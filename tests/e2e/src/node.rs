@@ -1,4 +1,4 @@
-//! One node: `fanfare serve` with a configuration of its own.
+//! One node: `fanfare serve` with its own configuration.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,10 +22,10 @@ use crate::{HUB, ports};
 /// The name of the node's log.
 const NAME: &str = "fanout";
 
-/// A node, running or not. Its folder and ports stay the same over restarts.
+/// A node, running or not. It keeps its folder and ports over restarts.
 #[derive(Debug)]
 pub struct Node {
-    // Dropped before the folder that holds its log.
+    // Dropped before the folder that contains its log.
     process: Option<Process>,
     folder: Arc<TempDir>,
     settings: Settings,
@@ -34,7 +34,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node with a folder of its own that is not started yet.
+    /// A node with a folder of its own, not started yet.
     ///
     /// # Panics
     /// If there is no room for its files.
@@ -65,47 +65,47 @@ impl Node {
     /// Starts the node and waits until it is ready.
     ///
     /// # Panics
-    /// If it runs already, ends, or is not ready in time.
+    /// If it is running already, ends, or is not ready in time.
     pub async fn start(&mut self) {
         self.launch();
         self.ready().await;
     }
 
-    /// Starts the node without waiting for anything.
+    /// Starts the node without waiting.
     ///
     /// # Panics
-    /// If it runs already.
+    /// If it is running already.
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
         self.process = Some(Process::start(NAME, self.folder(), self.serve()));
     }
 
-    /// Starts the node with these limits of open files, without waiting for anything.
+    /// Starts the node with this limit of open files, without waiting.
     ///
     /// # Panics
-    /// If it runs already.
+    /// If it is running already.
     pub fn launch_with_files(&mut self, soft: u32, hard: u32) {
         assert!(self.process.is_none(), "the node runs already");
         self.process = Some(Process::start(NAME, self.folder(), self.serve_with_files(soft, hard)));
     }
 
-    /// Starts the node without waiting for anything; no file that it writes grows beyond so many KiB, as on a full disk.
+    /// Starts the node without waiting; none of its files grows beyond this many KiB, as on a full disk.
     ///
     /// # Panics
-    /// If it runs already.
+    /// If it is running already.
     pub fn launch_with_room(&mut self, kib: u32) {
         assert!(self.process.is_none(), "the node runs already");
-        // A write beyond the limit is then an error and no signal; `sh` counts blocks of 512 bytes.
+        // A write beyond the limit is then an error instead of a signal; `sh` counts blocks of 512 bytes.
         let command = self.serve_behind(&format!("trap '' XFSZ && ulimit -f {}", 2 * kib));
         self.process = Some(Process::start(NAME, self.folder(), command));
     }
 
-    /// The command that serves with these limits of open files.
+    /// The command that serves with this limit of open files.
     pub fn serve_with_files(&self, soft: u32, hard: u32) -> std::process::Command {
         self.serve_behind(&format!("ulimit -Sn {soft} && ulimit -Hn {hard}"))
     }
 
-    /// The command that serves once `sh` has done this.
+    /// The command that serves after `sh` has run this.
     fn serve_behind(&self, script: &str) -> std::process::Command {
         let serve = self.serve();
         let mut command = std::process::Command::new("sh");
@@ -131,23 +131,23 @@ impl Node {
         .await;
     }
 
-    /// Whether the node says that it is ready, and what it says; nothing if it does not answer.
+    /// Whether the node reports ready, and its answer; none if it does not answer.
     pub async fn readiness(&self) -> Option<Response> {
         Request::get("/readyz").send(self.admin_listen).await.ok()
     }
 
-    /// How much memory the node holds, in bytes.
+    /// The node's memory, in bytes.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn resident(&self) -> u64 {
         self.process.as_ref().expect("a node that runs").resident()
     }
 
-    /// How many files and sockets the node has open.
+    /// The number of the node's open files and sockets.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn open_files(&self) -> usize {
         self.process.as_ref().expect("a node that runs").open_files()
     }
@@ -160,10 +160,10 @@ impl Node {
         self.process.as_mut().expect("a node that runs").expect_running();
     }
 
-    /// Sends the node a signal, such as `STOP`.
+    /// Sends a signal to the node, such as `STOP`.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn signal(&self, name: &str) {
         self.process.as_ref().expect("a node that runs").signal(name);
     }
@@ -175,18 +175,18 @@ impl Node {
         command
     }
 
-    /// Ends the node without a warning.
+    /// Kills the node.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn kill(&mut self) {
         self.running().kill();
     }
 
-    /// Stops the node in order and waits for its end.
+    /// Stops the node and waits for its end.
     ///
     /// # Panics
-    /// If it does not run, or does not stop in time.
+    /// If it is not running, or does not stop in time.
     pub async fn stop(&mut self) -> ExitStatus {
         let process = self.running();
         process.terminate();
@@ -196,7 +196,7 @@ impl Node {
     /// Asks the node to stop, without waiting.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn terminate(&self) {
         self.process.as_ref().expect("a node that runs").terminate();
     }
@@ -204,7 +204,7 @@ impl Node {
     /// Waits for the end of a node that was asked to stop.
     ///
     /// # Panics
-    /// If it does not come in time.
+    /// If it does not end in time.
     pub async fn end(&mut self) -> ExitStatus {
         self.running().end().await
     }
@@ -213,7 +213,7 @@ impl Node {
         self.process.take().expect("a node that runs")
     }
 
-    /// Where the node's files are.
+    /// The folder of the node's files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -238,7 +238,7 @@ impl Node {
         format!("http://{}", self.listen)
     }
 
-    /// All that the node has logged, over restarts.
+    /// The node's log, over restarts.
     pub fn log(&self) -> String {
         process::read(&process::log_path(self.folder(), NAME))
     }
@@ -267,7 +267,7 @@ impl Node {
     /// Publishes events in this order, with a token that may publish everything.
     ///
     /// # Panics
-    /// If one is not taken.
+    /// If one is refused.
     pub async fn publish(&self, events: &[NewEvent]) {
         let token = Token::producer().sign();
         for event in events {
@@ -280,12 +280,12 @@ impl Node {
         self.tab_with(token.sign()).await
     }
 
-    /// Connects a tab with a token that is signed already.
+    /// Connects a tab with a signed token.
     pub async fn tab_with(&self, token: impl AsRef<str>) -> Tab {
         Connect::new(HUB, token).connect(self.listen).await
     }
 
-    /// The status with which a negotiation ends.
+    /// The status of a negotiation.
     ///
     /// # Panics
     /// If the node does not answer.
@@ -293,10 +293,10 @@ impl Node {
         Connect::new(HUB, token).negotiate(self.listen).await.expect("an answer").status
     }
 
-    /// Tells the node to read its configuration again, and waits until it has done so with this outcome.
+    /// Makes the node reload its configuration, and waits for this outcome.
     ///
     /// # Panics
-    /// If it does not.
+    /// If the outcome differs.
     pub async fn reload(&self, outcome: &str) {
         let label = format!("outcome=\"{outcome}\"");
         let before = self.metric("fanfare_config_reloads", &label).await;
@@ -307,7 +307,7 @@ impl Node {
         .await;
     }
 
-    /// Replaces a part of the configuration's text, which the node reads when it is told to.
+    /// Replaces a part of the configuration's text; the node reads it at the next reload.
     ///
     /// # Panics
     /// If there is no such part, or the file cannot be written.
@@ -317,14 +317,15 @@ impl Node {
         fs::write(self.config(), text.replacen(from, to, 1)).expect("written");
     }
 
-    /// A metric's value, with or without the ending of counters in its name, summed over its labels that hold `part`.
+    /// A metric's value, with or without a counter's suffix in its name, summed over the label sets that contain
+    /// `part`.
     ///
     /// # Panics
     /// If the operator's port does not answer, or `name` is more than a name.
     pub async fn metric(&self, name: &str, part: &str) -> f64 {
         assert!(!name.contains(['{', ' ']), "no whole name: {name:?}");
         let text = Request::get("/metrics").send(self.admin_listen).await.expect("metrics").expect(200).text();
-        // The name of another series may begin with this one.
+        // The name of another series may start with this one.
         let is_of = |line: &str| {
             let rest = line.strip_prefix(name).map(|rest| rest.strip_prefix("_total").unwrap_or(rest));
             rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
@@ -333,19 +334,19 @@ impl Node {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value)
     }
 
-    /// Opens the log of a node that does not run.
+    /// Opens the log of a stopped node.
     ///
     /// # Panics
-    /// If the node runs.
+    /// If the node is running.
     pub fn open_log(&self) -> Log {
         assert!(self.process.is_none(), "the log belongs to the running node");
         Log::open(&self.folder().join("log"))
     }
 
-    /// The node's log lines whose message is this one.
+    /// The node's log lines with this message.
     ///
     /// # Panics
-    /// If a line is no JSON.
+    /// If a line is not JSON.
     pub fn lines(&self, message: &str) -> Vec<Value> {
         let log = self.log();
         let lines = log.lines().filter(|line| line.starts_with('{'));

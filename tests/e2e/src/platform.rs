@@ -13,7 +13,7 @@ use crate::settings::Settings;
 /// The password of every demo user.
 const PASSWORD: &str = "demo";
 
-/// The platform, all of it running unless a test stops a part.
+/// The whole platform, running unless a test stops a part.
 #[derive(Debug)]
 pub struct Platform {
     /// The fan-out.
@@ -22,7 +22,7 @@ pub struct Platform {
     pub auth: Producer,
     /// The license service.
     pub license: Producer,
-    /// The export service; started by the tests that need it.
+    /// The export service; only some tests start it.
     pub export: Producer,
 }
 
@@ -32,7 +32,7 @@ impl Platform {
         Self::start_with(Settings::default()).await
     }
 
-    /// Starts a node with these settings, auth and license; variables of the settings are set for all of them.
+    /// Starts a node with these settings, auth and license; variables in the settings are set for all of them.
     ///
     /// # Panics
     /// If there is no room for their files.
@@ -53,13 +53,13 @@ impl Platform {
         }
         auth.options(&["--demo-users"]);
         export.options(&["--step", "20ms"]);
-        // The others ask for its keys when they start, and again only after a second.
+        // The others fetch its keys when they start, and again only after a second.
         auth.start().await;
         tokio::join!(license.start(), node.start());
         Self { node, auth, license, export }
     }
 
-    /// Logs a demo user in and gives the token.
+    /// Logs a demo user in and returns the token.
     ///
     /// # Panics
     /// If the login fails.
@@ -73,7 +73,7 @@ impl Platform {
         self.auth.send(&Request::post("/login").json(&json!({ "user": user, "password": password }))).await
     }
 
-    /// Logs out: of the session of the token, or everywhere.
+    /// Logs out: the session of the token, or everywhere.
     pub async fn logout(&self, token: &str, scope: &str) -> Response {
         self.auth.send(&Request::post("/logout").bearer(token).json(&json!({ "scope": scope }))).await
     }
@@ -83,12 +83,12 @@ impl Platform {
         Request::new("PUT", format!("/orgs/{org}/flags/{flag}")).bearer(token).json(&json!({ "enabled": enabled }))
     }
 
-    /// The flags of an org as the license service knows them.
+    /// The flags of an org according to the license service.
     pub async fn flags(&self, token: &str, org: &str) -> Value {
         self.license.send(&Request::get(format!("/orgs/{org}/flags")).bearer(token)).await.expect(200).json()
     }
 
-    /// All that the services have logged.
+    /// The logs of all services.
     pub fn logs(&self) -> String {
         [self.node.log(), self.auth.log(), self.license.log(), self.export.log()].concat()
     }

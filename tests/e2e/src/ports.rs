@@ -1,21 +1,21 @@
-//! Ports that nobody else takes, also while the process that listens on them is down.
+//! Ports that no other process takes, even while their process is down.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Below the range from which the kernel gives ports to outgoing connections: a port of a killed process must not be
-/// taken by a client before the process is back.
+/// Below the range from which the kernel assigns ports to outgoing connections: the port of a killed process must not
+/// be taken by a client before the process is back.
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 10_000;
 
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
-/// A free port of the loopback address, given to one caller in this process.
+/// A free port of the loopback address, returned to one caller in this process.
 ///
-/// # Panics
+/// If all are in use.
 /// If all are in use.
 pub fn free() -> SocketAddr {
-    // Test runs at the same time begin at different places.
+    // Concurrent test runs start at different ports.
     let start = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {
         let turn = TAKEN.fetch_add(1, Ordering::Relaxed);

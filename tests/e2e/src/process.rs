@@ -10,10 +10,10 @@ use crate::wait;
 /// How much of a log is printed when a test fails.
 const LAST_LINES: usize = 40;
 
-/// The variables that would change what a process does, from the shell that runs the tests.
+/// Variables of the shell that would change a process's behaviour.
 const FOREIGN: [&str; 3] = ["FANFARE_", "OTEL_", "RUST_BACKTRACE"];
 
-/// A binary of the same build as this program.
+/// A binary from the same build as this program.
 ///
 /// # Panics
 /// If it was not built.
@@ -25,7 +25,7 @@ pub fn binary(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is missing: run `cargo build --workspace --bins` first"))
 }
 
-/// A command of a binary with an environment of its own.
+/// A command of a binary with a clean environment.
 pub fn command(name: &str) -> Command {
     let mut command = Command::new(binary(name));
     for (variable, _) in std::env::vars_os() {
@@ -37,18 +37,18 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-/// How a command that ends by itself ended.
+/// The result of a command that ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The exit code.
     pub code: Option<i32>,
-    /// What it said.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained of.
+    /// Its standard error.
     pub stderr: String,
 }
 
-/// Runs a command to its end, while this test's own tasks go on.
+/// Runs a command to its end, while this test's own tasks continue.
 ///
 /// # Panics
 /// If it cannot be started or does not end.
@@ -60,7 +60,7 @@ pub async fn run(mut command: Command) -> Outcome {
     Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// A running process, whose output goes to a file. It is killed when the value is dropped.
+/// A running process whose output goes to a file. It is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -69,7 +69,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command; its output is added to the log of its name.
+    /// Starts a command; its output is appended to the log of its name.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -81,15 +81,15 @@ impl Process {
         Self { name: name.to_owned(), child, log }
     }
 
-    /// The end of the process, if it has come.
+    /// The exit status, if it has ended.
     ///
     /// # Panics
-    /// If the operating system does not tell.
+    /// If the operating system does not answer.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of this process")
     }
 
-    /// Ends the process without a warning, as `kill -9` does.
+    /// Kills the process, like `kill -9`.
     ///
     /// # Panics
     /// If it had ended before.
@@ -112,16 +112,16 @@ impl Process {
     /// # Panics
     /// If it cannot be sent.
     pub fn signal(&self, name: &str) {
-        // The shell's own `kill` is everywhere; the standard library sends SIGKILL alone.
+        // The shell's own `kill` is available everywhere; the standard library sends only SIGKILL.
         let script = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
         assert!(status.success(), "{} takes no signal", self.name);
     }
 
-    /// How much memory it holds, in bytes.
+    /// Its memory, in bytes.
     ///
     /// # Panics
-    /// If the operating system does not tell.
+    /// If the operating system does not answer.
     pub fn resident(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(path).expect("a running process");
@@ -130,10 +130,10 @@ impl Process {
         kibibytes * 1024
     }
 
-    /// How many files and sockets it has open.
+    /// The number of its open files and sockets.
     ///
     /// # Panics
-    /// If the operating system does not tell.
+    /// If the operating system does not answer.
     pub fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a running process").count()
     }
@@ -141,7 +141,7 @@ impl Process {
     /// Waits for the end.
     ///
     /// # Panics
-    /// If it does not come in time.
+    /// If it does not end in time.
     pub async fn end(mut self) -> ExitStatus {
         wait::until("the end of a process", async || self.ended()).await
     }
@@ -165,7 +165,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that has ended takes neither, which is as well.
+        // If the process has ended, both fail, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -174,12 +174,12 @@ impl Drop for Process {
     }
 }
 
-/// Where the output of a process is kept.
+/// The path of a process's log.
 pub fn log_path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.log"))
 }
 
-/// What a process has written so far; nothing if it was never started.
+/// The output of a process so far; empty if it was never started.
 pub fn read(log: &Path) -> String {
     String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }

@@ -12,10 +12,10 @@ use crate::ports;
 use crate::process::{self, Process};
 use crate::wait::until;
 
-/// One producer, running or not. Its folder and port stay the same over restarts.
+/// One producer, running or not. It keeps its folder and port over restarts.
 #[derive(Debug)]
 pub struct Producer {
-    // Dropped before the folder that holds its log.
+    // Dropped before the folder that contains its log.
     process: Option<Process>,
     name: &'static str,
     folder: Arc<TempDir>,
@@ -45,22 +45,22 @@ impl Producer {
         self.environment.extend_from_slice(variables);
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, as a URL.
+    /// Its address as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where its keys are published.
+    /// The URL of its keys.
     pub fn jwks(&self) -> String {
         format!("{}/.well-known/jwks.json", self.url())
     }
 
-    /// The lines that make a node trust it.
+    /// The configuration lines with which a node trusts it.
     pub(crate) fn issuer(&self, more: &str) -> String {
         format!("[[issuer]]\nissuer = \"{}\"\njwks = \"{}\"\n{more}\n", self.url(), self.jwks())
     }
@@ -68,7 +68,7 @@ impl Producer {
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
-    /// If it runs already, ends, or is not ready in time.
+    /// If it is running already, ends, or is not ready in time.
     pub async fn start(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let mut command = process::command(&format!("fanfare-{}", self.name));
@@ -84,25 +84,25 @@ impl Producer {
         self.process = Some(process);
     }
 
-    /// Ends it without a warning.
+    /// Kills it.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn kill(&mut self) {
         self.process.take().expect("a producer that runs").kill();
     }
 
-    /// Stops it in order and waits for its end.
+    /// Stops it and waits for its end.
     ///
     /// # Panics
-    /// If it does not run, or does not stop in time.
+    /// If it is not running, or does not stop in time.
     pub async fn stop(&mut self) -> ExitStatus {
         let process = self.process.take().expect("a producer that runs");
         process.terminate();
         process.end().await
     }
 
-    /// Sends a request; an error means that its outcome is not known.
+    /// Sends a request; an error means that its outcome is unknown.
     ///
     /// # Errors
     /// If there is no answer.
@@ -118,12 +118,12 @@ impl Producer {
         self.try_send(request).await.expect("an answer")
     }
 
-    /// Where it logs to.
+    /// The path of its log.
     pub fn log_path(&self) -> PathBuf {
         process::log_path(self.folder.path(), self.name)
     }
 
-    /// All that it has logged, over restarts.
+    /// Its log, over restarts.
     pub fn log(&self) -> String {
         process::read(&self.log_path())
     }

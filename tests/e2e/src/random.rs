@@ -4,12 +4,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-/// A generator whose seed is printed, so that a failure can be repeated (SplitMix64).
+/// A generator whose seed is printed, so that a failure can be reproduced (SplitMix64).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator for one test, seeded by chance or by `FANFARE_TEST_SEED`; prints the seed.
+    /// A generator for one test, with a random seed or that of `FANFARE_TEST_SEED`; prints the seed.
     pub fn new(test: &str) -> Self {
         let given = std::env::var("FANFARE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
@@ -17,7 +17,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A generator of this seed, which somebody else prints.
+    /// A generator with this seed, which the caller prints.
     pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
@@ -41,7 +41,7 @@ impl Random {
         usize::try_from(self.bits() % limit as u64).expect("below a usize")
     }
 
-    /// Whether something happens that does so `percent` times in a hundred.
+    /// True in `percent` of a hundred cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! A TCP connection on which a test says whatever it likes.
+//! A raw TCP connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 use crate::http::Response;
 use crate::wait::at_most;
 
-/// A connection without rules.
+/// A connection without a protocol.
 #[derive(Debug)]
 pub struct Raw(TcpStream);
 
 impl Raw {
-    /// Connects, and says something.
+    /// Connects, and sends bytes.
     ///
     /// # Errors
     /// If the connection fails.
@@ -25,7 +25,7 @@ impl Raw {
         Ok(raw)
     }
 
-    /// Says something more.
+    /// Sends more bytes.
     ///
     /// # Errors
     /// If the connection fails.
@@ -33,7 +33,7 @@ impl Raw {
         self.0.write_all(bytes).await
     }
 
-    /// Says that nothing more comes.
+    /// Closes the sending side.
     ///
     /// # Errors
     /// If the connection fails.
@@ -41,10 +41,10 @@ impl Raw {
         self.0.shutdown().await
     }
 
-    /// The next answer with its body, which has a length.
+    /// The next answer with its body, which must have a length.
     ///
     /// # Errors
-    /// If the connection ends before.
+    /// If the connection ends earlier.
     pub async fn answer(&mut self) -> io::Result<Response> {
         at_most("an answer", async {
             let (mut response, rest) = Response::read_head(&mut self.0).await?;
@@ -60,11 +60,11 @@ impl Raw {
         .await
     }
 
-    /// Whether the other side closes within so long.
+    /// Whether the peer closes within this time.
     pub async fn closes_within(&mut self, time: Duration) -> bool {
         let mut scratch = [0; 1024];
         let end = async {
-            // A reset is an end as well.
+            // A reset counts as a close.
             while self.0.read(&mut scratch).await.is_ok_and(|count| count > 0) {}
         };
         tokio::time::timeout(time, end).await.is_ok()

@@ -1,4 +1,4 @@
-//! A wire that can be held, slowed and cut: what lies between two processes is then a bad network.
+//! A proxy that can be held, slowed and cut, to simulate a bad network between two processes.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,28 +12,28 @@ use tokio::task::JoinHandle;
 
 const PIECE: usize = 16 << 10;
 
-/// How the wire is.
+/// The state of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Nothing gets through, and nobody is told.
+    /// Nothing passes, and neither side is notified.
     Held,
-    /// What ran over it is broken, and nothing new is let in.
+    /// Open connections are reset, and new ones refused.
     Cut,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Wire {
     state: State,
-    /// How long each piece takes.
+    /// The delay of each piece.
     delay: Duration,
-    /// How often it was cut: a connection of before does not come back.
+    /// How often it was cut: earlier connections stay broken.
     cuts: u64,
-    /// How often its connections were lost: nothing gets through those of before any more.
+    /// How often its connections were lost: nothing passes on earlier ones any more.
     losses: u64,
 }
 
-/// A listening port whose connections lead to another; it ends when the value is dropped.
+/// A listening port whose connections lead to another; it ends when dropped.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
@@ -42,16 +42,16 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Opens a wire to an address, on a free port.
+    /// Opens a proxy to an address, on a free port.
     ///
     /// # Panics
-    /// If there is no port.
+    /// If no port is free.
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         Self::from(listener, target)
     }
 
-    /// Opens a wire to an address, on this port.
+    /// Opens a proxy to an address, on this port.
     ///
     /// # Panics
     /// If the port is taken.
@@ -70,17 +70,17 @@ impl Relay {
         Self { address, wire, task }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Holds whatever is sent, without a word to either side.
+    /// Holds everything that is sent; neither side is notified.
     pub fn hold(&self) {
         self.wire.send_modify(|wire| wire.state = State::Held);
     }
 
-    /// Breaks all that runs over it, and lets nothing new in.
+    /// Resets all open connections, and refuses new ones.
     pub fn cut(&self) {
         self.wire.send_modify(|wire| {
             wire.state = State::Cut;
@@ -88,13 +88,13 @@ impl Relay {
         });
     }
 
-    /// Breaks all that runs over it, and lets new connections in at once.
+    /// Resets all open connections, and accepts new ones at once.
     pub fn reset(&self) {
         self.cut();
         self.mend();
     }
 
-    /// Loses all that runs over it without a word, as a firewall does that forgets its connections; new ones work.
+    /// Silently loses all open connections, like a firewall that forgets them; new ones work.
     pub fn lose(&self) {
         self.wire.send_modify(|wire| wire.losses += 1);
     }
@@ -104,7 +104,7 @@ impl Relay {
         self.wire.send_modify(|wire| wire.delay = delay);
     }
 
-    /// Makes it a good wire again; what was held goes on its way.
+    /// Restores the connection; held data is delivered.
     pub fn mend(&self) {
         self.wire.send_modify(|wire| {
             wire.state = State::Open;
@@ -128,12 +128,12 @@ async fn connection(mut near: TcpStream, target: SocketAddr, mut wire: watch::Re
             _ = carry(&mut near, target, wire, born.losses) => false,
         };
     if was_broken {
-        // A lost network resets a connection instead of closing it in order.
+        // A lost network resets a connection instead of closing it.
         let _ = near.set_zero_linger();
     }
 }
 
-/// Waits until the connections of before are broken, or the wire is gone.
+/// Waits until earlier connections are broken, or the proxy is gone.
 async fn broken(mut wire: watch::Receiver<Wire>, cuts: u64) {
     let _ = wire.wait_for(|wire| wire.cuts != cuts).await;
 }
@@ -157,16 +157,16 @@ async fn carry(
         carried = both => return carried,
         () = lost(wire.clone(), losses) => {}
     }
-    // Neither end is told: both stay open until one gives the other up.
+    // Neither side is notified: both stay open until one gives up.
     std::future::pending().await
 }
 
-/// Waits until the connections of before are lost.
+/// Waits until earlier connections are lost.
 async fn lost(mut wire: watch::Receiver<Wire>, losses: u64) {
     let _ = wire.wait_for(|wire| wire.losses != losses).await;
 }
 
-/// Waits while the wire is held.
+/// Waits while the proxy holds data.
 async fn open(wire: &mut watch::Receiver<Wire>) -> io::Result<Duration> {
     let open = wire.wait_for(|wire| wire.state == State::Open).await;
     open.map(|wire| wire.delay).map_err(io::Error::other)

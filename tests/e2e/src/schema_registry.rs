@@ -1,4 +1,4 @@
-//! A schema registry of the test's own: answers `GET /schemas/ids/{id}` as the real ones do, or as they should not.
+//! A schema registry for tests: answers `GET /schemas/ids/{id}` as real ones do, or wrongly.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::stub::whole;
 
-/// A small schema registry; it ends when the value is dropped.
+/// A small schema registry; it ends when dropped.
 #[derive(Debug)]
 pub struct SchemaRegistry {
     address: SocketAddr,
@@ -23,7 +23,7 @@ pub struct SchemaRegistry {
 #[derive(Debug, Default)]
 struct Shared {
     answers: HashMap<u32, (u16, String)>,
-    /// By path, for what is asked for otherwise.
+    /// Answers for other paths.
     paths: HashMap<String, (u16, String)>,
     away: bool,
     delay: Duration,
@@ -36,7 +36,7 @@ impl SchemaRegistry {
     /// Starts a registry without schemas.
     ///
     /// # Panics
-    /// If there is no port for it.
+    /// If no port is free.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -50,12 +50,12 @@ impl SchemaRegistry {
         Self { address, shared, task }
     }
 
-    /// Where it listens, as a URL without a path.
+    /// Its URL without a path.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -65,22 +65,22 @@ impl SchemaRegistry {
         self.answer(id, 200, &json!({ "schema": schema }).to_string());
     }
 
-    /// Answers with anything for an id.
+    /// Sets any answer for an id.
     pub fn answer(&self, id: u32, status: u16, body: &str) {
         self.shared().answers.insert(id, (status, body.to_owned()));
     }
 
-    /// Answers with anything for a path, such as `/subjects/a/versions/1`.
+    /// Sets any answer for a path, such as `/subjects/a/versions/1`.
     pub fn answer_path(&self, path: &str, status: u16, body: &str) {
         self.shared().paths.insert(path.to_owned(), (status, body.to_owned()));
     }
 
-    /// Closes every connection without an answer, or no longer.
+    /// Closes every connection without an answer, or stops doing so.
     pub fn set_away(&self, away: bool) {
         self.shared().away = away;
     }
 
-    /// Takes so long for each answer.
+    /// Delays each answer by this much.
     pub fn set_delay(&self, delay: Duration) {
         self.shared().delay = delay;
     }
@@ -90,7 +90,7 @@ impl SchemaRegistry {
         self.shared().requests.clone()
     }
 
-    /// How many requests were under way at the same time at most.
+    /// The largest number of concurrent requests so far.
     pub fn most_under_way(&self) -> usize {
         self.shared().most_under_way
     }
@@ -110,7 +110,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves one connection; a client that leaves early has nothing to tell.
+/// Serves one connection; the error of a client that leaves early is ignored.
 async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
     let mut bytes = Vec::new();
     loop {
@@ -129,7 +129,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
     }
 }
 
-/// The answer to a request, or nothing if the registry is away.
+/// The answer to a request; none if the registry is down.
 async fn answered(shared: &Mutex<Shared>, request: String) -> Option<String> {
     let path =
         request.strip_prefix("GET ").and_then(|rest| rest.split([' ', '?']).next()).unwrap_or_default().to_owned();

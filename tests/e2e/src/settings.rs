@@ -1,4 +1,4 @@
-//! What a node of a test is told beside its ports and folders.
+//! A test node's configuration, except ports and folders.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,19 +9,19 @@ const DEMO_ROUTES: &str = include_str!("../../../demo/routes.toml");
 /// The parts of a configuration that tests change.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long a node that stops waits for its tabs.
+    /// How long a stopping node waits for its tabs.
     pub drain_seconds: u32,
-    /// More lines of `[node]`.
+    /// Additional lines of `[node]`.
     pub node: String,
     /// The lines of `[broker]`.
     pub broker: String,
-    /// More sections.
+    /// Additional sections.
     pub sections: String,
     /// The hubs.
     pub hubs: String,
     /// The route file.
     pub routes: String,
-    /// Schema files beside the built-in ones: path and text.
+    /// Schema files in addition to the built-in ones: path and text.
     pub schemas: Vec<(String, String)>,
     /// Variables of the process.
     pub environment: Vec<(String, String)>,
@@ -30,7 +30,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            // Tabs of tests do not close when they are told to, so every stop takes as long.
+            // The tabs of tests ignore a Close, so every stop takes this long.
             drain_seconds: 1,
             node: String::new(),
             broker: "url = \"embedded:log\"".to_owned(),
@@ -44,7 +44,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Sets how long a node that stops waits for its tabs.
+    /// Sets how long a stopping node waits for its tabs.
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain_seconds = seconds;
@@ -65,7 +65,7 @@ impl Settings {
         self
     }
 
-    /// Seals cursors and connection tokens with this, as all nodes of a cluster must.
+    /// Seals cursors and connection tokens with this secret, as all nodes of a cluster must.
     #[must_use]
     pub fn secret(mut self, secret: &str) -> Self {
         let _ = writeln!(self.node, "secret = \"{secret}\"");
@@ -79,7 +79,7 @@ impl Settings {
         self
     }
 
-    /// Trusts an issuer whose keys are at a URL; more lines may follow.
+    /// Trusts an issuer whose keys are at a URL; additional lines may follow.
     #[must_use]
     pub fn issuer(self, issuer: &str, jwks: &str, more: &str) -> Self {
         self.section(&format!("[[issuer]]\nissuer = \"{issuer}\"\njwks = \"{jwks}\"\n{more}"))

@@ -1,4 +1,4 @@
-//! A server of the test's own: answers every request with what it is told to, and keeps what it was sent.
+//! A server for tests: answers every request as configured, and records it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// How much of one request is kept.
+/// The largest recorded part of one request.
 const MOST: usize = 4 << 20;
 
-/// A small HTTP server; it ends when the value is dropped.
+/// A small HTTP server; it ends when dropped.
 #[derive(Debug)]
 pub struct Stub {
     address: SocketAddr,
@@ -29,7 +29,7 @@ impl Stub {
     /// Starts a server that answers with this JSON text.
     ///
     /// # Panics
-    /// If there is no port for it.
+    /// If no port is free.
     pub async fn start(answer: impl Into<Vec<u8>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -53,17 +53,17 @@ impl Stub {
         self.shared().answer = jwks(keys);
     }
 
-    /// Where it listens, as a URL without a path.
+    /// Its URL without a path.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All that was sent so far, heads and bodies.
+    /// All requests so far, heads and bodies.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.shared().requests.clone()
     }
@@ -83,7 +83,7 @@ fn jwks(keys: Vec<PublicJwk>) -> Vec<u8> {
     serde_json::to_vec(&Jwks { keys }).expect("JSON")
 }
 
-/// Serves one connection; a client that leaves early has nothing to tell.
+/// Serves one connection; the error of a client that leaves early is ignored.
 async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
     let mut bytes = Vec::new();
     loop {
@@ -109,7 +109,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
     }
 }
 
-/// The length of the request at the front, if all of it is there.
+/// The length of the first request, if it is complete.
 pub(crate) fn whole(bytes: &[u8]) -> Option<usize> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();

@@ -14,7 +14,7 @@ pub const USERS: &str = "fanfare";
 /// The audience of producers' tokens.
 pub const PRODUCERS: &str = "fanfare-publish";
 
-/// The development key of every node that these tests start: making one takes a while.
+/// The development key of all nodes in these tests, because creating one is slow.
 ///
 /// # Panics
 /// If there are no random numbers.
@@ -23,7 +23,7 @@ pub fn development_key() -> &'static SigningKey {
     KEY.get_or_init(|| SigningKey::generate().expect("a key"))
 }
 
-/// Writes the development key to where a node looks for it.
+/// Writes the development key to the path where a node reads it.
 ///
 /// # Panics
 /// If the file cannot be written.
@@ -37,7 +37,7 @@ pub fn write_development_key(path: &Path) {
 /// Seconds since the epoch.
 ///
 /// # Panics
-/// If the clock stands before 1970.
+/// If the clock is before 1970.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     i64::try_from(since.as_secs()).expect("before the end of time")
@@ -62,7 +62,7 @@ impl Token {
         }))
     }
 
-    /// A producer of everything.
+    /// A producer that may publish everything.
     pub fn producer() -> Self {
         Self::user("tests", "tests").claim("aud", PRODUCERS).roles(&["producer"]).claim("publish", ["*"])
     }
@@ -81,7 +81,7 @@ impl Token {
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.0.remove(name);
@@ -113,7 +113,7 @@ impl Token {
     /// The token, signed with another key.
     ///
     /// # Panics
-    /// If the key does not sign.
+    /// If the key cannot sign.
     pub fn sign_with(&self, key: &SigningKey) -> String {
         key.sign(&self.0).expect("signed")
     }

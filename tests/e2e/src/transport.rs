@@ -13,19 +13,19 @@ use crate::http::Response;
 use crate::line::{self, Line};
 use crate::wait::at_most;
 
-/// How a tab is connected.
+/// A tab's transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A WebSocket.
     WebSocket,
-    /// Server-sent events, and a POST for what the tab says.
+    /// Server-sent events, and a POST for each message of the tab.
     EventStream,
-    /// One poll after the other, and a POST for what the tab says.
+    /// One poll after another, and a POST for each message of the tab.
     LongPolling,
 }
 
 impl Transport {
-    /// All of them.
+    /// All transports.
     pub const ALL: [Self; 3] = [Self::WebSocket, Self::EventStream, Self::LongPolling];
 }
 
@@ -34,12 +34,12 @@ impl Transport {
 pub enum Wire {
     /// Over a WebSocket.
     Socket(Box<Tab>),
-    /// Over requests.
+    /// Over HTTP requests.
     Requests(Box<Requests>),
 }
 
 impl Wire {
-    /// Does all that a client does until it is connected, or gives the answer that refuses it.
+    /// Runs all steps until the client is connected, or returns the answer that refuses it.
     ///
     /// # Errors
     /// If the connection fails.
@@ -54,7 +54,7 @@ impl Wire {
         Self::connect_in_turn(connect, transport, &[to]).await
     }
 
-    /// The same over requests, each of which goes to another node than the one before, as round robin sends them.
+    /// The same over HTTP requests, each to another node than the one before, like round robin.
     ///
     /// # Errors
     /// If the connection fails.
@@ -71,7 +71,7 @@ impl Wire {
     /// The title of the next toast.
     ///
     /// # Panics
-    /// If something else comes, or nothing.
+    /// If anything else arrives, or nothing.
     pub async fn title(&mut self) -> String {
         loop {
             match at_most("a toast", self.receive()).await {
@@ -84,7 +84,7 @@ impl Wire {
         }
     }
 
-    /// The token that names its connection.
+    /// The connection token.
     pub fn connection_token(&self) -> &str {
         match self {
             Self::Socket(tab) => tab.connection_token(),
@@ -92,14 +92,14 @@ impl Wire {
         }
     }
 
-    /// Makes the requests that follow with what these are made with; a socket makes none.
+    /// Sends later requests with these options; a WebSocket sends none.
     pub fn go_on_as(&mut self, connect: Connect) {
         if let Self::Requests(requests) = self {
             requests.connect = connect;
         }
     }
 
-    /// The next message, whenever it comes. A poll that is dropped loses what it would have brought.
+    /// The next message, without a time-out. A dropped poll loses its messages.
     pub async fn receive(&mut self) -> Message {
         match self {
             Self::Socket(tab) => tab.receive().await,
@@ -112,7 +112,7 @@ impl Wire {
         }
     }
 
-    /// What was kept while an answer was waited for.
+    /// Messages that were kept while waiting for an answer.
     pub fn kept(&mut self) -> Vec<Message> {
         match self {
             Self::Socket(tab) => tab.kept(),
@@ -120,11 +120,11 @@ impl Wire {
         }
     }
 
-    /// Calls a hub method and waits for the answer; nothing if the connection ends first. Notifications that come before
-    /// it are received after it.
+    /// Calls a hub method and waits for the answer; none if the connection ends first. Earlier notifications are
+    /// received after it.
     ///
     /// # Panics
-    /// If no answer comes in time.
+    /// If no answer arrives in time.
     pub async fn try_invoke(&mut self, method: &str, arguments: Value) -> Option<Result<Value, String>> {
         match self {
             Self::Socket(tab) => tab.try_invoke(method, arguments).await,
@@ -133,7 +133,7 @@ impl Wire {
     }
 }
 
-/// The nodes that requests go to, one after the other.
+/// The nodes for requests, in turn.
 #[derive(Debug)]
 struct Turns {
     to: Vec<SocketAddr>,
@@ -146,16 +146,16 @@ impl Turns {
     }
 }
 
-/// A tab whose transport is made of requests.
+/// A tab over HTTP requests.
 #[derive(Debug)]
 pub struct Requests {
     connect: Connect,
     to: Turns,
     id: String,
-    /// The response that stays open; polls have none.
+    /// The response that stays open; polling has none.
     stream: Option<EventStream>,
     received: VecDeque<Value>,
-    /// What came while an answer was waited for.
+    /// Messages that arrived while waiting for an answer.
     kept: VecDeque<Message>,
     calls: u32,
 }
@@ -213,12 +213,12 @@ impl Requests {
         }
     }
 
-    /// The next hub message; nothing once the connection is over.
+    /// The next hub message; none once the connection is over.
     async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(json) = self.received.pop_front() {
-                // A refused handshake: the poll went to another node than the one before it, where the connection
-                // started again and was never shaken hands with. To the official clients this is an error too.
+                // A refused handshake: the poll reached another node than the one before it, where the connection
+                // started again without a handshake. To the official clients this is an error too.
                 return Some(json).filter(|json| json.get("type").is_some() || *json == json!({}));
             }
             let text = match &mut self.stream {
@@ -243,9 +243,9 @@ impl Requests {
 struct EventStream {
     socket: Line,
     chunked: bool,
-    /// What was read, with the sizes of chunks.
+    /// Received bytes, including chunk sizes.
     raw: Vec<u8>,
-    /// What was read of the stream itself.
+    /// The received text of the stream itself.
     text: Vec<u8>,
 }
 
@@ -265,7 +265,7 @@ impl EventStream {
         Ok(Ok(Self { socket, chunked, raw, text: Vec::new() }))
     }
 
-    /// The data of the next event; nothing at the end.
+    /// The data of the next event; none at the end.
     async fn next(&mut self) -> io::Result<Option<String>> {
         loop {
             if let Some(data) = self.take_event() {
@@ -277,7 +277,7 @@ impl EventStream {
         }
     }
 
-    /// Moves what was read on to the text; false if there is nothing whole.
+    /// Moves received chunks to the text; false if none is complete.
     fn take_chunk(&mut self) -> bool {
         let moved = !self.raw.is_empty();
         if !self.chunked {

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a test waits for anything before it fails: far more than is needed on a machine that does nothing else, and
-/// enough on one that builds at the same time.
+/// How long a test waits for anything before it fails: far more than an idle machine needs, and enough for one that
+/// builds at the same time.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 
-/// How long a test listens for what must not come, where no later message could tell that it did not.
+/// How long a test waits to see that something does not arrive, if no later message can prove it.
 pub const SILENCE: Duration = Duration::from_millis(300);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
-/// The time that is left to wait for something.
+/// The remaining time of a wait.
 #[derive(Debug)]
 pub struct Deadline {
     what: String,
@@ -26,14 +26,14 @@ impl Deadline {
         Self { what: what.to_owned(), at: Instant::now() + PATIENCE }
     }
 
-    /// So much later: for what cannot come before a fault is over.
+    /// A deadline this much later: for something that cannot happen before a fault is over.
     #[must_use]
     pub fn after(mut self, time: Duration) -> Self {
         self.at += time;
         self
     }
 
-    /// A moment between two looks.
+    /// A pause between two checks.
     ///
     /// # Panics
     /// If no time is left.
@@ -41,7 +41,7 @@ impl Deadline {
         self.pause_after("").await;
     }
 
-    /// The same after a look that came to something else; what that was is told if no time is left.
+    /// The same after a check with another result, which is reported if no time is left.
     ///
     /// # Panics
     /// If no time is left.
@@ -51,10 +51,10 @@ impl Deadline {
     }
 }
 
-/// Looks again and again until there is something.
+/// Checks repeatedly until there is a result.
 ///
 /// # Panics
-/// If there is nothing within [`PATIENCE`].
+/// If there is none within [`PATIENCE`].
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Deadline::new(what);
     loop {
@@ -68,7 +68,7 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 /// Waits for a future.
 ///
 /// # Panics
-/// If it is not done within [`PATIENCE`].
+/// If it is not ready within [`PATIENCE`].
 pub async fn at_most<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(done) => done,

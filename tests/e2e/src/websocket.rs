@@ -1,4 +1,4 @@
-//! The client's side of a WebSocket, with the freedom to break its rules.
+//! The client side of a WebSocket, which can also break its rules.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::http::{Request, Response};
 use crate::line::{self, Line};
 
-/// The key of the example in RFC 6455 section 1.3, and the answer that it calls for.
+/// The example key in RFC 6455 section 1.3, and its answer.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Any mask is as good as another.
+/// Any mask will do.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A text message.
@@ -23,7 +23,7 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// What a server sends.
+/// A frame from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// A text message.
@@ -34,7 +34,7 @@ pub enum Frame {
     Ping(Vec<u8>),
     /// A pong.
     Pong(Vec<u8>),
-    /// The server closes, with a code if it gives one.
+    /// A close, with its code if it has one.
     Close(Option<u16>),
 }
 
@@ -42,12 +42,12 @@ pub enum Frame {
 #[derive(Debug)]
 pub struct WebSocket {
     stream: Line,
-    /// What was read and not yet understood.
+    /// Received bytes that are not decoded yet.
     buffer: Vec<u8>,
 }
 
 impl WebSocket {
-    /// Opens a WebSocket, or gives the answer that refuses it.
+    /// Opens a WebSocket, or returns the answer that refuses it.
     ///
     /// # Errors
     /// If the connection fails.
@@ -72,7 +72,7 @@ impl WebSocket {
         Ok(Ok(Self { stream, buffer }))
     }
 
-    /// Opens a WebSocket and sends bytes right behind the request, in one go.
+    /// Opens a WebSocket and sends bytes right after the request, in one write.
     ///
     /// # Errors
     /// If the connection fails, or is refused.
@@ -96,7 +96,7 @@ impl WebSocket {
         self.write(&frame(TEXT, true, text.as_bytes())).await
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     ///
     /// # Errors
     /// If the connection fails.
@@ -105,7 +105,7 @@ impl WebSocket {
         self.stream.flush().await
     }
 
-    /// What it is spoken over.
+    /// The underlying connection.
     pub fn line(&mut self) -> &mut Line {
         &mut self.stream
     }
@@ -118,7 +118,7 @@ impl WebSocket {
         self.write(&frame(PONG, true, payload)).await
     }
 
-    /// The next frame, or nothing at the end. Nothing is lost if the future is dropped.
+    /// The next frame, or none at the end. Cancel safe.
     ///
     /// # Errors
     /// If the connection fails.
@@ -168,14 +168,14 @@ pub fn frame(opcode: u8, end: bool, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A frame without a mask, which no client may send.
+/// A frame without a mask, which clients must not send.
 pub fn unmasked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(opcode, true, payload.len() as u64, false);
     bytes.extend(payload);
     bytes
 }
 
-/// The header of a frame up to its mask, which announces a length that need not be true.
+/// The header of a frame up to its mask, with an announced length that may be false.
 pub fn header(opcode: u8, end: bool, length: u64, masked: bool) -> Vec<u8> {
     let mask = if masked { 0x80 } else { 0 };
     let mut bytes = vec![opcode | if end { 0x80 } else { 0 }];

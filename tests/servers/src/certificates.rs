@@ -1,4 +1,4 @@
-//! Certificates of an authority that nobody else knows.
+//! Certificates of a private authority.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
 };
 
-/// Files in PEM form: an authority, and certificates that it vouches for.
+/// PEM files: an authority, and certificates that it has signed.
 #[derive(Debug, Clone)]
 pub struct Certificates {
     /// The authority's certificate.
@@ -23,7 +23,7 @@ impl Certificates {
         Self::write_good(folder, (1975, 1, 1), (4096, 1, 1))
     }
 
-    /// The same, with servers and clients that are good from one day until another.
+    /// The same, with servers and clients that are valid from one day until another.
     pub fn write_good(folder: &Path, from: (i32, u8, u8), until: (i32, u8, u8)) -> Self {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "an authority for tests");
@@ -45,7 +45,8 @@ impl Certificates {
             std::fs::write(&files.1, key.serialize_pem()).expect("written");
             files
         };
-        // Servers of a cluster are each other's clients, and Kafka checks at its start that its certificate may be one.
+        // Servers of a cluster are each other's clients, and Kafka checks at its start that its certificate allows
+        // that.
         let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let server = issue("server", &["127.0.0.1", "localhost"], &both);
         let client = issue("client", &["client"], &both[1..]);

@@ -10,13 +10,13 @@ use crate::place::{free_port, tool};
 use crate::process::StartError;
 use crate::server::{Program, Server, data};
 
-/// The oldest Java that it runs on.
+/// The oldest Java version it supports.
 const JAVA: u32 = 17;
 
-/// A server of its own.
+/// A separate server.
 pub type KafkaServer = Server<Kafka>;
 
-/// What a server runs with.
+/// The installation of a server.
 #[derive(Debug)]
 pub struct Kafka {
     jars: PathBuf,
@@ -47,13 +47,13 @@ impl KafkaServer {
         Ok(jars)
     }
 
-    /// Starts a server that lets everybody in.
+    /// Starts a server without logins.
     pub async fn start() -> Result<Self, StartError> {
         Self::start_with("").await
     }
 
-    /// Starts a server with more lines in its properties; `{port}` in them is the port of the clients, `{controller}`
-    /// that of the controller.
+    /// Starts a server with additional properties; `{port}` in them is the port of the clients, `{controller}` that of
+    /// the controller.
     pub async fn start_with(more: &str) -> Result<Self, StartError> {
         let jars = Self::program()?;
         Self::launch(|folder, port| {
@@ -64,8 +64,8 @@ impl KafkaServer {
         .await
     }
 
-    /// Starts so many servers of one cluster, each with more lines in its properties. The first is the controller, too:
-    /// it has to stay while the others may go.
+    /// Starts this many servers of one cluster, each with additional properties. The first is also the controller: it
+    /// must keep running while the others may stop.
     pub async fn start_cluster(servers: usize, more: &str) -> Result<Vec<Self>, StartError> {
         let jars = Self::program()?;
         let (id, controller) = (cluster_id(), free_port());
@@ -86,8 +86,8 @@ impl KafkaServer {
         Ok(cluster)
     }
 
-    /// Lets the server live as long as this process, and removes its folder after it: for a server that all tests of
-    /// a binary share, as values that are never dropped end nothing.
+    /// Keeps the server running as long as this process, and removes its folder afterwards: for a server that all tests
+    /// of a binary share, because values that are never dropped end nothing.
     pub fn live_with_this_process(self) -> String {
         let address = self.address();
         let watch = "while kill -0 $1 2>/dev/null && kill -0 $2 2>/dev/null; do sleep 0.2; done; kill -9 $2; rm -rf $3";
@@ -108,7 +108,7 @@ impl Kafka {
     fn java(&self, folder: &Path, heap: &[&str]) -> Command {
         let mut command = Command::new("java");
         command.args(heap);
-        // Short-lived servers: the second compiler and a concurrent collector cost more than they bring.
+        // For short-lived servers, the second compiler and a concurrent collector cost more than they bring.
         command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
         command.args([
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
@@ -118,7 +118,7 @@ impl Kafka {
         command
     }
 
-    /// Writes the properties and makes the folder of the data, of a controller or of a broker alone.
+    /// Writes the properties and creates the data folder, of a controller or of a plain broker.
     fn format(&self, folder: &Path, configuration: &str, cluster: &str, controls: bool) -> Result<(), StartError> {
         std::fs::write(properties(folder), configuration).map_err(|e| StartError::Failed(e.to_string()))?;
         let mut command = self.java(folder, &["-Xmx128m"]);
@@ -153,12 +153,12 @@ fn configuration(folder: &Path, port: u16, controller: u16, more: &str) -> Strin
         "transaction.state.log.min.isr=1",
         "transaction.state.log.num.partitions=1",
         "group.initial.rebalance.delay.ms=0",
-        // For so long a server that was killed is waited for, before it may come back.
+        // How long a killed server is waited for, before it may rejoin.
         "broker.session.timeout.ms=2000",
         "broker.heartbeat.interval.ms=250",
         "log.segment.delete.delay.ms=100",
         "log.cleaner.backoff.ms=200",
-        // A test's topics are small and many.
+        // A test's topics are small and numerous.
         "log.index.size.max.bytes=65536",
         "num.network.threads=2",
         "num.io.threads=2",
@@ -173,7 +173,7 @@ fn properties(folder: &Path) -> PathBuf {
     folder.join("server.properties")
 }
 
-/// Sixteen bytes in URL-safe base64, another for each server.
+/// Sixteen bytes in URL-safe base64, different for each server.
 fn cluster_id() -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -183,7 +183,7 @@ fn cluster_id() -> String {
         id.push(char::from(DIGITS[(seed % DIGITS.len() as u128) as usize]));
         seed = seed / DIGITS.len() as u128 + (seed << 7 & 0xFFFF_FFFF);
     }
-    // The last of 22 digits holds two bits only.
+    // The last of 22 digits has only two bits.
     id + "A"
 }
 

@@ -1,7 +1,7 @@
-//! Real servers for tests: started on free ports of the loopback address with state in a folder of their own, killed,
+//! Real servers for tests: started on free ports of the loopback address with state in their own folder, killed,
 //! restarted and stopped.
 //!
-//! What `scripts/setup.sh` could not install is [`StartError::Missing`]; a test then says [`skip`] and ends.
+//! A server that `scripts/setup.sh` could not install is [`StartError::Missing`]; a test then calls [`skip`] and ends.
 
 #![allow(clippy::missing_panics_doc)]
 

@@ -9,7 +9,7 @@ use crate::place::tool;
 use crate::process::StartError;
 use crate::server::{Program, Server, data};
 
-/// Which server.
+/// The version of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// A current one.
@@ -29,10 +29,10 @@ impl Version {
     }
 }
 
-/// A server of its own.
+/// A separate server.
 pub type NatsServer = Server<Nats>;
 
-/// What a server runs with.
+/// The installation of a server.
 #[derive(Debug)]
 pub struct Nats {
     program: PathBuf,
@@ -51,12 +51,12 @@ impl Program for Nats {
 }
 
 impl NatsServer {
-    /// Starts a server that lets everybody in.
+    /// Starts a server without logins.
     pub async fn start(version: Version) -> Result<Self, StartError> {
         Self::start_with(version, |_| String::new()).await
     }
 
-    /// Starts a server with more in its configuration file; the function is given a folder for files beside it.
+    /// Starts a server with additional configuration; the function gets a folder for its files.
     pub async fn start_with(version: Version, more: impl Fn(&Path) -> String) -> Result<Self, StartError> {
         let program = version.program()?;
         Self::launch(|folder, port| {
@@ -66,7 +66,7 @@ impl NatsServer {
         .await
     }
 
-    /// Writes the configuration file; it counts from the next start.
+    /// Writes the configuration file; it applies from the next start.
     pub fn configure(&self, more: &str) {
         configure(self.folder(), self.port(), &with_store(self.folder(), more));
     }
@@ -90,8 +90,8 @@ fn config(folder: &Path) -> PathBuf {
     folder.join("server.conf")
 }
 
-/// The rights that docs/brokers.md lists, for a node and for the producer `license`, and an operator who may do all; each
-/// with the password `a`.
+/// The rights in docs/brokers.md, for a node and for the producer `license`, and an operator who may do everything;
+/// each with the password `a`.
 pub const DOCUMENTED_RIGHTS: &str = r#"authorization { users: [
     { user: operator, password: a }
     { user: node, password: a, permissions: {

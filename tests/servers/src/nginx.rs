@@ -1,4 +1,4 @@
-//! nginx from the distribution, with the configuration that is shipped in `deploy/nginx`.
+//! nginx from the distribution, with the configuration shipped in `deploy/nginx`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,12 +15,12 @@ use crate::place::tool;
 /// The shipped proxy for three nodes.
 const SHIPPED: &str = include_str!("../../../deploy/nginx/nginx.conf");
 
-/// Where the package of a distribution puts it.
+/// Where a distribution's package installs it.
 const INSTALLED: [&str; 2] = ["/usr/sbin/nginx", "/usr/bin/nginx"];
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running nginx. It is killed when the value is dropped.
+/// A running nginx. It is killed when dropped.
 #[derive(Debug)]
 pub struct Nginx {
     child: Child,
@@ -36,10 +36,10 @@ impl Nginx {
         unpacked.or_else(|| INSTALLED.iter().map(PathBuf::from).find(|path| path.exists()))
     }
 
-    /// Starts a proxy in front of these nodes; nothing if there is no nginx on this machine.
+    /// Starts a proxy in front of these nodes; none if nginx is not installed on this machine.
     ///
     /// # Panics
-    /// If it does not take its configuration, or does not listen in time.
+    /// If it refuses its configuration, or does not listen in time.
     pub fn start(listen: SocketAddr, nodes: &[SocketAddr]) -> Option<Self> {
         let program = Self::program()?;
         let folder = TempDir::new().expect("a folder");
@@ -50,12 +50,12 @@ impl Nginx {
         Some(nginx)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.listen
     }
 
-    /// The nodes behind it.
+    /// The nodes.
     pub fn nodes(&self) -> &[SocketAddr] {
         &self.nodes
     }
@@ -63,7 +63,7 @@ impl Nginx {
     /// Sends new connections to other nodes from now on; open ones stay where they are.
     ///
     /// # Panics
-    /// If it takes no signal.
+    /// If it cannot be signalled.
     pub fn reload(&mut self, nodes: &[SocketAddr]) {
         write_configuration(self.folder.path(), self.listen, nodes);
         self.nodes = nodes.to_vec();
@@ -72,7 +72,7 @@ impl Nginx {
         assert!(status.success(), "nginx takes no signal");
     }
 
-    /// Ends it and all its connections without a warning, and starts it again on the same port.
+    /// Kills it with all its connections, and starts it again on the same port.
     ///
     /// # Panics
     /// If it does not start.
@@ -82,7 +82,7 @@ impl Nginx {
         self.wait_until_listening();
     }
 
-    /// All that it has written: the log of requests and its complaints.
+    /// Its output: the access log and its errors.
     pub fn logs(&self) -> String {
         let mut text = String::new();
         for name in ["access.log", "stderr.log"] {
@@ -92,9 +92,9 @@ impl Nginx {
         text
     }
 
-    /// Ends the master, whose workers then find that they are alone and are ended too.
+    /// Kills the master, and then its workers.
     fn kill(&mut self) {
-        // Workers are children of the master, and a killed master leaves them: the group is ended as a whole.
+        // Workers are children of the master, and survive its kill: the whole process group is killed.
         let kill = format!("kill -KILL -{}", self.child.id());
         let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
         let _ = self.child.wait();
@@ -134,7 +134,7 @@ fn spawn(program: &Path, folder: &Path) -> Child {
         .expect("nginx starts")
 }
 
-/// The shipped file, with these nodes and this address in place of its own, and with places to write to in the folder.
+/// The shipped file, with these nodes and this address instead of its own, and with writable paths in the folder.
 fn render(folder: &Path, listen: SocketAddr, nodes: &[SocketAddr]) -> String {
     let folder = folder.display();
     let mut text = String::new();
@@ -152,7 +152,7 @@ fn render(folder: &Path, listen: SocketAddr, nodes: &[SocketAddr]) -> String {
         }
     }
     for (shipped, here) in [
-        // First, as the folder may lie in there itself.
+        // First, because the folder may be within it.
         (" /tmp/", format!(" {folder}/")),
         ("listen 8080;", format!("listen {listen};")),
         ("worker_processes auto;", "worker_processes 2;".to_owned()),
@@ -171,7 +171,7 @@ fn write_configuration(folder: &Path, listen: SocketAddr, nodes: &[SocketAddr]) 
     fs::write(folder.join("nginx.conf"), render(folder, listen, nodes)).expect("written");
 }
 
-/// Workers of root would become nobody, who may not look into the folder.
+/// Workers of root would become nobody, who cannot read the folder.
 fn user() -> &'static str {
     use std::os::unix::fs::MetadataExt as _;
     if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) { " user root;" } else { "" }

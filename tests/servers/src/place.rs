@@ -1,22 +1,22 @@
-//! Where servers listen, where they are installed, and what becomes of a test without one.
+//! Ports of servers, where they are installed, and skipping a test without one.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Ports below those that the system gives to outgoing connections. A client that connects again and again to a port
-/// from that range, while nobody listens there, may be connected to itself, and keep the server out.
+/// Ports below those that the system assigns to outgoing connections. A client that repeatedly connects to a port in
+/// that range, while no server listens there, may be connected to itself, and occupy the port.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A port that nobody listens on, and that no other call in this process was given.
+/// A free port that no other call in this process has returned.
 ///
-/// Another process may still be faster: a server that cannot have its port is started again with another.
+/// Another process may still take it first: a server that cannot bind its port is started again with another.
 pub fn free_port() -> u16 {
     let span = PORTS.end - PORTS.start;
-    // Processes begin far from each other, so that they rarely meet.
+    // Processes start far from each other, so that they rarely collide.
     let first = (std::process::id().wrapping_mul(977) % u32::from(span)) as u16;
     for _ in 0..span {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -28,20 +28,20 @@ pub fn free_port() -> u16 {
     panic!("no port from {} to {} is free", PORTS.start, PORTS.end);
 }
 
-/// A file or folder that `scripts/setup.sh` installs for this checkout, if it is there.
+/// A file or folder that `scripts/setup.sh` installs for this checkout, if it exists.
 pub fn tool(path: &str) -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
     let tool = tools.join(path);
     tool.exists().then_some(tool)
 }
 
-/// Says that a test ends without having tested anything. `scripts/test.sh` counts these lines.
+/// Reports that a test was skipped. `scripts/test.sh` counts these lines.
 pub fn skip(test: &str, why: &str) {
-    // Written past the test harness, which would swallow it, and in one piece, since tests run side by side.
+    // Written past the test harness, which would capture it, and in one write, because tests run concurrently.
     let _ = std::io::stderr().lock().write_all(format!("skipped test: {test}: {why}\n").as_bytes());
 }
 
-/// Copies a folder and all that is in it; what was at `to` before is gone.
+/// Copies a folder with its content; replaces `to`.
 pub fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     if to.exists() {
         std::fs::remove_dir_all(to)?;

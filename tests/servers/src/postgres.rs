@@ -11,10 +11,10 @@ use crate::process::{Process, StartError};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const READY: &str = "database system is ready to accept connections";
-/// The server refuses to run as root; then it runs as this user, whom every system has: nobody.
+/// The server refuses to run as root; it then runs as this user, which every system has: nobody.
 const NOBODY: u32 = 65_534;
 
-/// A running server. It is killed when the value is dropped.
+/// A running server. It is killed when dropped.
 #[derive(Debug)]
 pub struct PostgresServer {
     process: Process,
@@ -30,13 +30,13 @@ impl PostgresServer {
         versions.flatten().map(|version| version.path().join("bin")).find(|bin| bin.join("postgres").exists())
     }
 
-    /// Starts a server with an empty cluster, which trusts whoever connects over the loopback address.
+    /// Starts a server with an empty cluster, which trusts all clients on the loopback address.
     ///
     /// # Errors
     /// [`StartError`] if this machine has none, or it does not start.
     pub async fn start() -> Result<Self, StartError> {
         let missing = || StartError::Missing("PostgreSQL is not installed (scripts/setup.sh test)".to_owned());
-        // What a link leads to, since another user may not follow it.
+        // The target of a link, because another user may not follow it.
         let programs = Self::programs().and_then(|path| path.canonicalize().ok()).ok_or_else(missing)?;
         if is_root() && !is_open_to_all(&programs) {
             return Err(StartError::Missing(
@@ -60,17 +60,17 @@ impl PostgresServer {
         Ok(Self { process, program: programs, folder, port })
     }
 
-    /// The URL of a database on it; `postgres` is there.
+    /// The URL of a database on it; `postgres` exists.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// `kill -9` of the server; its own processes end with it.
+    /// `kill -9` of the server; its child processes end with it.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again on the same port, with what it had.
+    /// Starts it again on the same port, with its data.
     ///
     /// # Errors
     /// [`StartError`] if it does not start.
@@ -119,7 +119,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// Whether others may pass through all folders on the way.
+/// Whether other users may enter all folders on the way.
 fn is_open_to_all(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     path.ancestors().all(|folder| std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 != 0))

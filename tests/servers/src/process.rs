@@ -16,7 +16,7 @@ const LINES_KEPT: usize = 40;
 pub enum StartError {
     /// This machine does not have the server.
     Missing(String),
-    /// The server did not get ready. Holds what it said last.
+    /// The server did not become ready. Contains its last output.
     Failed(String),
 }
 
@@ -32,24 +32,24 @@ impl std::fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl StartError {
-    /// Whether somebody else listens on the port that the server was to have.
+    /// Whether another process listens on the server's port.
     pub fn is_port_taken(&self) -> bool {
         matches!(self, Self::Failed(said) if said.to_lowercase().contains("address already in use"))
     }
 }
 
-/// What a process can be sent.
+/// A signal for a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Asks it to end.
     Terminate,
-    /// Stops it where it is, with its sockets open.
+    /// Pauses it with its sockets open.
     Stop,
-    /// Lets it go on.
+    /// Continues it.
     Continue,
 }
 
-/// A server process. It is killed when this is dropped.
+/// A server process. It is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -128,7 +128,7 @@ impl Drop for Process {
     }
 }
 
-/// Reads what a server says for as long as it lives: a server whose pipe is full stands still.
+/// Reads the server's output for as long as it lives: a server whose pipe is full blocks.
 fn listen(output: PipeReader, ready: &str, tell: oneshot::Sender<()>, said: &Mutex<VecDeque<String>>) {
     let mut tell = Some(tell);
     for line in BufReader::new(output).split(b'\n') {

@@ -1,4 +1,4 @@
-//! A broker's server: on a port of its own, with its data in a folder of its own, killed and started again.
+//! A broker's server: on its own port, with its data in its own folder, killed and restarted.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ use tempfile::TempDir;
 use crate::place::{copy_folder, free_port};
 use crate::process::{Process, Signal, StartError};
 
-/// Tries to find a port that no other process takes at the same moment.
+/// How often to look for a port that no other process takes at the same moment.
 const ATTEMPTS: u32 = 5;
 
-/// What is different from broker to broker.
+/// The differences between brokers.
 pub trait Program {
-    /// What it says when it takes clients.
+    /// The line it prints when it accepts clients.
     const READY: &'static str;
     /// How long a start, or an end, may take.
     const PATIENCE: Duration;
 
-    /// The command that runs it, with what was prepared in this folder.
+    /// The command that runs it, with the files in this folder.
     fn command(&self, folder: &Path) -> Command;
 }
 
-/// A server of its own for one test. It is killed when this is dropped.
+/// A separate server for one test. It is killed when dropped.
 #[derive(Debug)]
 pub struct Server<P> {
     program: P,
@@ -34,7 +34,7 @@ pub struct Server<P> {
 }
 
 impl<P: Program> Server<P> {
-    /// Starts a server; `prepare` is given its folder and its port.
+    /// Starts a server; `prepare` gets its folder and its port.
     pub(crate) async fn launch(prepare: impl Fn(&Path, u16) -> Result<P, StartError>) -> Result<Self, StartError> {
         let mut attempt = 0;
         loop {
@@ -56,12 +56,12 @@ impl<P: Program> Server<P> {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of configuration and data.
+    /// The folder of its configuration and data.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -78,7 +78,7 @@ impl<P: Program> Server<P> {
         }
     }
 
-    /// Starts the server again, with the port and the data that it had.
+    /// Starts the server again, with its port and data.
     pub async fn start_again(&mut self) -> Result<(), StartError> {
         assert!(self.process.is_none(), "the server runs already");
         let command = self.program.command(self.folder.path());
@@ -86,19 +86,20 @@ impl<P: Program> Server<P> {
         Ok(())
     }
 
-    /// Stops the server where it is, or lets it go on.
+    /// Pauses the server, or continues it.
     pub fn signal(&self, signal: Signal) {
         self.process().signal(signal);
     }
 
-    /// Copies the data aside, with the server stopped for that moment.
+    /// Copies the data, with the server stopped for that moment.
     pub async fn keep_files(&mut self) {
         self.stop().await;
         copy_folder(&data(self.folder()), &self.kept()).expect("the files are copied");
         self.start_again().await.expect("the server starts again");
     }
 
-    /// Kills the server, puts back the data of [`Self::keep_files`], and starts it again: all stored since is lost.
+    /// Kills the server, restores the data of [`Self::keep_files`], and starts it again: everything stored since is
+    /// lost.
     pub async fn restore_files(&mut self) {
         self.kill();
         copy_folder(&self.kept(), &data(self.folder())).expect("the files are copied back");
@@ -114,7 +115,7 @@ impl<P: Program> Server<P> {
     }
 }
 
-/// Where a server of this folder keeps its data.
+/// The data folder of a server in this folder.
 pub(crate) fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }

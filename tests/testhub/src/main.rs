@@ -1,7 +1,7 @@
 //! A server for the functional tests of SignalR's clients: the hubs and methods that they call.
 //!
-//! It is the fan-out itself, embedded, with code behind its hubs; only what is not SignalR at all, such as
-//! redirects and cookies, is answered here. Never part of the product.
+//! It is the fan-out itself, embedded, with code behind its hubs. Only what is not SignalR, such as redirects and
+//! cookies, is answered here. Never part of the product.
 
 mod echo;
 mod edge;

@@ -1,4 +1,4 @@
-//! The configuration of the node: the hubs, in a folder that is thrown away.
+//! The configuration of the node: the hubs, in a temporary folder.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// The hub of most tests.
 pub(crate) const TEST_HUB: &str = "/testhub";
-/// The same methods, over Server-Sent Events and long polling alone.
+/// The same methods, only over Server-Sent Events and long polling.
 pub(crate) const WITHOUT_WEB_SOCKETS: &str = "/testhub-nowebsockets";
-/// A hub that asks for a token.
+/// A hub that requires a token.
 pub(crate) const AUTHORIZED: &str = "/authorizedhub";
 
-/// Nothing is published here, but a node has routes.
+/// Nothing is published here, but a node needs routes.
 const ROUTES: &str = r#"
 [[route]]
 name = "alerts"
@@ -23,7 +23,7 @@ toast = { severity = "{severity}", title = "{title}", message = "{message}" }
 
 /// Writes the configuration into `folder`; returns the file.
 ///
-/// # Errors
+/// If the folder cannot be written.
 /// The folder cannot be written.
 pub(crate) fn write(folder: &Path) -> io::Result<PathBuf> {
     fs::write(folder.join("routes.toml"), ROUTES)?;
@@ -31,7 +31,7 @@ pub(crate) fn write(folder: &Path) -> io::Result<PathBuf> {
         .map(|path| format!("[hub.\"{path}\"]\npublic = true\njoin = [\"everyone\"]\n\n"))
         .concat();
     let config = folder.join("fanfare.toml");
-    // The addresses are not listened on: the program around the node has its own.
+    // Nothing listens on these addresses: the program around the node has its own.
     fs::write(
         &config,
         format!(

@@ -1,4 +1,4 @@
-//! Packages and who depends on whom, from `cargo metadata` and `cargo tree`.
+//! Packages and their dependencies, from `cargo metadata` and `cargo tree`.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ pub struct Package {
     pub is_member: bool,
     /// Whether it has a binary.
     pub has_binary: bool,
-    /// What it needs to be built and to run, as places in [`Graph::packages`].
+    /// Its dependencies for building and running, as indices into [`Graph::packages`].
     pub needs: Vec<usize>,
-    /// What its tests need besides.
+    /// The additional dependencies of its tests.
     pub tests_need: Vec<usize>,
 }
 
@@ -38,7 +38,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// The graph of this workspace, read once for each process.
+    /// The graph of this workspace, read once per process.
     pub fn of_workspace() -> &'static Self {
         static GRAPH: OnceLock<Graph> = OnceLock::new();
         GRAPH.get_or_init(|| {
@@ -57,12 +57,12 @@ impl Graph {
         self.packages.iter().filter(|package| package.is_member)
     }
 
-    /// The package of that name; of several versions any one.
+    /// The package with that name; any version if there are several.
     pub fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
     }
 
-    /// Everything that `name` depends on, directly or not, each with the shortest way to it: `a -> b -> c`.
+    /// All direct and transitive dependencies of `name`, each with the shortest path to it: `a -> b -> c`.
     pub fn reach(&self, name: &str) -> BTreeMap<&str, String> {
         let Some(start) = self.packages.iter().position(|package| package.name == name) else {
             return BTreeMap::new();
@@ -137,7 +137,7 @@ fn from_metadata(metadata: &Metadata, built: &HashSet<String>) -> Graph {
 
 /// Name and version of every package that a build of everything here compiles.
 ///
-/// `cargo metadata` also lists what the lock file merely could need, such as the other crypto provider of rustls.
+/// `cargo metadata` also lists what the lock file could need, such as the other crypto provider of rustls.
 fn built() -> HashSet<String> {
     let tree = Command::new(env!("CARGO"))
         .current_dir(tree::root())

@@ -1,17 +1,17 @@
-//! What a Rust file names outside itself, read from its syntax and not from its text.
+//! The paths that a Rust file names outside itself, read from its syntax instead of its text.
 
 use std::collections::BTreeSet;
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Macro, Path, UseTree};
 
-/// The paths that the shipped code of one file names: what it imports, and what it writes out in full.
+/// The paths that the shipped code of one file names: its imports, and paths written in full.
 ///
 /// A path is its names joined by `::`. `super::` and `self::` are resolved from `module`, the path of the file's own
 /// module in its crate, so that all paths of the crate begin with `crate`.
 ///
 /// # Panics
-/// If the text is no Rust.
+/// If the text is not Rust.
 pub fn imports(text: &str, module: &[&str]) -> BTreeSet<String> {
     let file = syn::parse_file(text).expect("the sources compile");
     let mut reader = Reader { module: module.iter().map(|name| (*name).to_owned()).collect(), found: BTreeSet::new() };
@@ -19,7 +19,7 @@ pub fn imports(text: &str, module: &[&str]) -> BTreeSet<String> {
     reader.found
 }
 
-/// The module that a file under `src` is: `pipeline/follower/mod.rs` is `pipeline::follower`.
+/// The module of a file under `src`: `pipeline/follower/mod.rs` is `pipeline::follower`.
 pub fn module_of(path_in_src: &str) -> Vec<&str> {
     let path = path_in_src.strip_suffix(".rs").unwrap_or(path_in_src);
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -88,7 +88,7 @@ impl Visit<'_> for Reader {
 
     fn visit_path(&mut self, path: &Path) {
         let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        // A bare name is one that an import brought, or the language.
+        // A bare name comes from an import or from the language.
         if names.len() > 1 {
             self.take(&names);
         }
@@ -96,7 +96,7 @@ impl Visit<'_> for Reader {
     }
 
     fn visit_macro(&mut self, called: &Macro) {
-        // What stands in a macro is tokens and not yet syntax; a path in it is names with `::` between them.
+        // The content of a macro is tokens without syntax; a path in it is names with `::` between them.
         let text = called.tokens.to_string().replace(" :: ", "::");
         let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
         for word in words.filter(|word| word.contains("::") && !word.starts_with(':')) {

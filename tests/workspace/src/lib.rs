@@ -1,7 +1,7 @@
-//! The workspace as its own rules see it: packages and who depends on whom, source files, documents.
+//! The workspace as its own rules see it: packages and their dependencies, source files, documents.
 //!
-//! The rules themselves are the tests of this package: who may not depend on whom, which licences and how many versions
-//! of a crate there may be, how long a file is, where the environment is read, that links lead somewhere.
+//! The rules themselves are the tests of this package: forbidden dependencies, licences and versions of crates, the
+//! length of files, where the environment is read, and links of documents.
 
 pub mod graph;
 pub mod imports;
@@ -10,7 +10,7 @@ pub mod markdown;
 pub mod rust;
 pub mod tree;
 
-/// Panics with every fault on a line of its own; one run shows all there is to mend.
+/// Panics with every fault on its own line; one run shows everything that must be fixed.
 pub fn assert_none(rule: &str, faults: &[String]) {
     assert!(faults.is_empty(), "{rule}:\n  {}\n", faults.join("\n  "));
 }

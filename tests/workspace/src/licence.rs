@@ -1,8 +1,8 @@
-//! SPDX licence expressions, as far as crates use them.
+//! SPDX licence expressions, in the forms that crates use.
 
 /// Whether `expression` can be met with licences from `allowed` alone.
 ///
-/// `OR` leaves the choice, `AND` asks for both, and the old form `A/B` means `A OR B`. What cannot be read is refused.
+/// `OR` is a choice, `AND` requires both, and the old form `A/B` means `A OR B`. An unreadable expression is refused.
 pub fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();

@@ -13,7 +13,7 @@ pub fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The anchors that headings of `text` can be reached by, as code hosts make them.
+/// The anchors of the headings in `text`, as code hosts generate them.
 pub fn anchors(text: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     for (_, content) in prose(text) {
@@ -42,7 +42,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The line without its `code` spans, which show links but are none.
+/// The line without its `code` spans, which may look like links.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join(" ")
 }

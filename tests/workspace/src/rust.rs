@@ -1,9 +1,9 @@
 //! Rust source as the rules read it: without comments and without its tests.
 
-/// The lines of `text` that are code for the shipped program, each with its number from 1.
+/// The lines of `text` that are code of the shipped program, each with its number from 1.
 ///
-/// A line comment ends a line, and everything from a `#[cfg(test)] mod` on is left out. That is no parser: it errs only
-/// where `//` stands in a string, which hides the rest of that one line.
+/// A line comment ends a line, and everything from a `#[cfg(test)] mod` on is left out. This is not a parser: it errs
+/// only if `//` is in a string, which hides the rest of that line.
 pub fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let end = test_module(text).unwrap_or(text.len());
     text[..end]
@@ -13,7 +13,7 @@ pub fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, code)| !code.trim().is_empty())
 }
 
-/// Where the test module that ends a file begins; `#[cfg(test)] mod tests;` in a line of its own is none.
+/// The start of the test module that ends a file; `#[cfg(test)] mod tests;` on one line is not one.
 fn test_module(text: &str) -> Option<usize> {
     text.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|&at| {
         let item = text[at..].lines().nth(1).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn is_binary(path: &str) -> bool {
         || parts.iter().any(|part| matches!(*part, "command" | "commands" | "command.rs" | "commands.rs"))
 }
 
-/// Whether `path` holds nothing but tests, benchmarks or examples.
+/// Whether `path` contains only tests, benchmarks or examples.
 pub fn is_test(path: &str) -> bool {
     path.split('/')
         .any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "examples") || part.ends_with("_tests.rs"))

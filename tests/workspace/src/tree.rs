@@ -1,4 +1,4 @@
-//! The source tree without what tools put into it.
+//! The source tree without the output of tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ const NOT_SOURCE: [&str; 6] = [".git", "target", "node_modules", "dist", ".tests
 pub struct SourceFile {
     /// Its path from the root, with `/` between folders.
     pub path: String,
-    /// What it says.
+    /// Its content.
     pub text: String,
 }
 
@@ -20,7 +20,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("this package is two folders down")
 }
 
-/// Every text file whose name ends in one of `endings`, in a stable order; all text files if there are none.
+/// Every text file whose name ends with one of `endings`, in a stable order; all text files if there are none.
 pub fn files(endings: &[&str]) -> Vec<SourceFile> {
     let mut paths = Vec::new();
     collect(root(), &mut paths);
@@ -33,11 +33,11 @@ pub fn files(endings: &[&str]) -> Vec<SourceFile> {
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
-    // A folder that another process removes meanwhile holds no source.
+    // A folder that another process removes meanwhile contains no source.
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let Ok(kind) = entry.file_type() else { continue };
-        // In a work tree beside the first one, `.git` is a file.
+        // In a second work tree, `.git` is a file.
         if NOT_SOURCE.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
@@ -49,7 +49,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The file's text, or `None` if it is no text.
+/// The file's text, or `None` if it is not text.
 fn read(path: PathBuf) -> Option<SourceFile> {
     let text = fs::read_to_string(&path).ok()?;
     let path = path.strip_prefix(root()).expect("every file is below the root").to_string_lossy().replace('\\', "/");

@@ -1,25 +1,25 @@
-//! Who may not depend on whom.
+//! Forbidden dependencies between packages.
 
 use fanfare_workspace_tests::assert_none;
 use fanfare_workspace_tests::graph::Graph;
 
 /// Everything that opens a socket or waits for one.
 const SOCKETS: &[&str] = &["tokio", "axum", "hyper", "reqwest", "socket2"];
-/// The clients of the brokers, and the crate that wraps them.
+/// The brokers' clients, and the crate that wraps them.
 const BROKERS: &[&str] = &["fanfare-broker", "redb", "async-nats", "rdkafka", "rskafka", "krafka"];
 const STAGES: &[&str] =
     &["fanfare-event", "fanfare-broker", "fanfare-outbox", "fanfare-token", "fanfare-signalr", "fanfare-producer"];
 const PRODUCERS: &[&str] =
     &["fanfare-producer", "fanfare-outbox", "fanfare-auth", "fanfare-license", "fanfare-export", "sqlx"];
-/// What a producer must not need: it publishes to the broker or over HTTP, and knows neither nodes nor hubs.
+/// What a producer must not depend on: it publishes to the broker or over HTTP, and knows neither nodes nor hubs.
 ///
-/// The broker's crate is none of these: the stream is what producers and nodes share, and a producer that publishes to
-/// it needs no node to be up.
+/// The broker crate is allowed: producers and nodes share the stream, and a producer that publishes to it needs no
+/// running node.
 const FANOUT: &[&str] = &["fanfare-fanout", "fanfare-signalr"];
-/// What has no need of a broker at all.
+/// Packages without a broker.
 const NO_BROKER: &[&str] = &["fanfare-fanout", "fanfare-signalr", "fanfare-broker"];
 
-/// The packages and what they never see, directly or through others.
+/// The packages and their forbidden dependencies, direct or transitive.
 const NEVER_SEES: &[(&str, &[&[&str]])] = &[
     ("fanfare-failure", &[SOCKETS, STAGES]),
     ("fanfare-event", &[SOCKETS, BROKERS]),
@@ -36,7 +36,7 @@ const NEVER_SEES: &[(&str, &[&[&str]])] = &[
     ("fanfare-relay", &[FANOUT]),
 ];
 
-/// Packages that test or measure the others and so may see any of them.
+/// Packages that test or measure the others and may depend on any of them.
 const SEE_ALL: &[&str] = &[
     "fanfare-workspace-tests",
     "fanfare-e2e-tests",

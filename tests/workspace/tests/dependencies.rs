@@ -1,10 +1,10 @@
-//! What the workspace depends on.
+//! The dependencies of the workspace.
 
 use fanfare_workspace_tests::assert_none;
 use fanfare_workspace_tests::graph::{Graph, Package};
 use fanfare_workspace_tests::licence;
 
-/// Crates that no build may hold.
+/// Crates that no build may contain.
 const BANNED: &[(&str, &str)] = &[
     ("ring", "the crypto provider is aws-lc-rs, and one is enough"),
     ("openssl", "TLS is rustls"),
@@ -21,7 +21,7 @@ fn there_is_one_crypto_provider() {
     assert!(graph.package("aws-lc-rs").is_some(), "the crypto provider is aws-lc-rs");
 }
 
-/// librdkafka speaks TLS and SCRAM through OpenSSL alone; nothing else here may.
+/// librdkafka supports TLS and SCRAM only through OpenSSL; nothing else here may use it.
 #[test]
 fn only_librdkafka_needs_openssl() {
     assert_eq!(Graph::of_workspace().needed_by("openssl-sys"), ["rdkafka-sys"]);
@@ -39,7 +39,7 @@ fn only_programs_and_tests_use_anyhow() {
     assert_none("a library depends on anyhow", &faults);
 }
 
-/// Crates that exist in several versions, and why nothing here can end that.
+/// Crates that exist in several versions, and why that cannot be avoided here.
 const SEVERAL_VERSIONS: &[(&str, &str)] = &[
     ("base64", "hyper-util and reqwest are on 0.23, jsonwebtoken and pem on 0.22"),
     ("block-buffer", "comes with the two versions of digest"),
@@ -76,7 +76,7 @@ fn a_crate_exists_once_or_with_a_reason() {
     assert_none("a crate is listed but exists once", &stale);
 }
 
-/// Licences that ask for no more than their text being kept.
+/// Licences that only require their text to be kept.
 const LICENCES: &[&str] = &[
     "0BSD",
     "Apache-2.0",

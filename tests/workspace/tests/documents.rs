@@ -17,7 +17,7 @@ fn every_relative_link_leads_somewhere() {
     assert_none("a link leads nowhere", &faults);
 }
 
-/// What is wrong with a link of `document`, if anything is; links to other sites are not followed.
+/// The fault of a link in `document`, if it has one; links to other sites are not followed.
 fn broken(document: &SourceFile, target: &str) -> Option<String> {
     let scheme = target.split_once(':').is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric()));
     if scheme {

@@ -1,4 +1,4 @@
-//! The fan-out's folders as floors of a house: each imports only what lies below it.
+//! The fan-out's folders as floors of a house: each imports only those below it.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use fanfare_workspace_tests::tree::files;
 
 const SOURCES: &str = "services/fanout/src/";
 
-/// One folder, or one file, right under `src`.
+/// One folder, or one file, directly under `src`.
 struct Floor {
     name: &'static str,
-    /// Whether it neither waits, nor opens anything, nor looks at a clock.
+    /// Whether it neither waits, nor opens anything, nor reads a clock.
     pure: bool,
-    /// What else it never names.
+    /// Other things that it never names.
     never: &'static [&'static str],
 }
 
@@ -35,7 +35,7 @@ const FLOORS: &[Floor] = &[
     pure("seal"),
     pure("operator"),
     pure("websocket"),
-    // It reads the file that it is named.
+    // It reads the file that it is given.
     edge("document"),
     pure("vocabulary"),
     pure("limit"),
@@ -55,11 +55,11 @@ const FLOORS: &[Floor] = &[
     edge("embed"),
 ];
 
-/// What a node is tested with, which ships with no program.
+/// Test tools of a node, which are in no shipped program.
 const OF_TESTS: &[&str] = &["scene", "simulation"];
 
 const HTTP: &[&str] = &["axum", "hyper"];
-/// The sockets hold what the pipeline hands out, and never what reads the stream.
+/// The sockets hold what the pipeline gives them, and never what reads the stream.
 const BROKER: &[&str] = &[
     "fanfare_broker",
     "crate::pipeline::Pipeline",
@@ -67,7 +67,7 @@ const BROKER: &[&str] = &[
     "crate::pipeline::to_message",
     "crate::pipeline::reader",
 ];
-/// What waits, listens, or looks at a clock.
+/// What waits, listens, or reads a clock.
 const IMPURE: &[&str] = &[
     "tokio",
     "axum",
@@ -85,16 +85,16 @@ const IMPURE: &[&str] = &[
     "std::time::Instant::now",
     "std::time::SystemTime::now",
 ];
-/// What the broker's crate defines as plain values.
+/// The plain values that the broker crate defines.
 const BROKER_VALUES: &[&str] = &["AgeClock", "PartitionRange", "Position", "PublishError", "Record"];
 
-/// What a pure folder names all the same.
+/// Exceptions for pure folders.
 const BUT: &[(&str, &str)] = &[
-    // The queue in which an embedder's code takes what a client uploads.
+    // The queue in which an embedder's code receives a client's upload.
     ("services/fanout/src/method/handler.rs", "tokio::sync::mpsc"),
 ];
 
-/// Every path that the shipped code of a floor names, with the file that names it.
+/// Every path that the shipped code of a floor names, with its file.
 fn named(floor: &str) -> Vec<(String, String)> {
     let sources = files(&[".rs"]);
     let inside = |path: &str| path.starts_with(&format!("{floor}/")) || path == format!("{floor}.rs");
@@ -108,7 +108,7 @@ fn named(floor: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Whether `path` is `name` or lies in it.
+/// Whether `path` is `name` or within it.
 fn lies_in(path: &str, name: &str) -> bool {
     path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

@@ -1,4 +1,4 @@
-//! What the scripts say and build.
+//! The output and builds of the scripts.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ fn every_runner_is_understood() {
     assert_eq!(counted("nothing of the kind\n"), "0 0 0");
 }
 
-/// It would double the time of the first `make run`; `BROKER=kafka` asks for it.
+/// It would double the time of the first `make run`; only `BROKER=kafka` needs it.
 #[test]
 fn the_build_of_make_run_has_no_kafka_client() {
     let script = std::fs::read_to_string(root().join("scripts/run.sh")).expect("the script");
@@ -60,7 +60,7 @@ fn the_build_of_make_run_has_no_kafka_client() {
     }
 }
 
-/// The test hub turns the node's feature `embed` on, and cargo then builds the node with it, too.
+/// The test hub enables the node's feature `embed`, and cargo then builds the node with it, too.
 #[test]
 fn tests_and_releases_are_built_without_the_test_hub() {
     let mixes = |line: &str| match line.matches("-p fanfare-").count() {

@@ -6,7 +6,7 @@ use fanfare_workspace_tests::tree::{SourceFile, files};
 
 const MOST_LINES: usize = 400;
 
-/// Files that are longer, and why they cannot be cut.
+/// Files that are longer, and why they cannot be split.
 const LONGER: &[(&str, &str)] = &[];
 
 #[test]
@@ -60,7 +60,7 @@ fn only_programs_end_the_process_or_use_anyhow() {
     assert_none("a library ends the process or uses anyhow", &faults);
 }
 
-/// Places of one person's machine. Split, so that this file holds none.
+/// Paths of one person's machine. Split, so that this file contains none.
 const MACHINES: &[&str] = &[
     concat!("/ho", "me/"),
     concat!("/Use", "rs/"),
@@ -81,7 +81,7 @@ fn no_file_knows_a_machine() {
     assert_none("a file holds a path of somebody's machine", &faults);
 }
 
-/// Path and line of every shipped line of Rust, outside tests, that holds one of `words`.
+/// Path and line of every shipped line of Rust, outside tests, that contains one of `words`.
 fn shipped_with(words: &[&str]) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for file in files(&[".rs"]).into_iter().filter(|file| !is_test(&file.path)) {

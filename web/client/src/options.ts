@@ -103,7 +103,7 @@ function addressOf(hub: unknown, base: string | undefined): string {
 }
 
 function keyReader(retained: Readonly<Record<string, KeyOf>>): Settings["keyOf"] {
-  // The official client compares targets without regard to case.
+  // The official client compares targets case-insensitively.
   const byTarget = new Map(Object.entries(retained).map(([target, read]) => [target.toLowerCase(), read]));
   return (target, args) => {
     const key: unknown = byTarget.get(target.toLowerCase())?.(...args);

@@ -149,11 +149,11 @@ class Watching<State> implements Watch {
       this.#show();
     } else if (this.#held.length < MOST_HELD) {
       this.#held.push(change);
-      // What is shown goes on meanwhile.
+      // The shown state stays meanwhile.
       this.#apply(change);
       this.#show();
     } else {
-      // The fetch takes too long for this stream.
+      // The fetch is too slow for this stream.
       this.#fetching.abort();
       this.#fetching = undefined;
       this.#isPlaced = false;

@@ -133,7 +133,7 @@ export class Hub {
         this.#cursor.received(typeof position === "string" ? position : undefined);
       }
     } catch {
-      // A drop on the way is tried again after the reconnect; an answer means an unknown cursor.
+      // A drop during the call is retried after the reconnect; an error answer means an unknown cursor.
       if (from !== undefined && this.#connection.state === HubConnectionState.Connected) {
         this.#cursor.forgotten();
         this.#events.missed();

@@ -13,7 +13,7 @@ export interface Props {
   readonly onclick?: (event: MouseEvent) => void;
 }
 
-// Attributes that run code or load something have a way of their own, or none.
+// Attributes that run code or load something are set in a separate way, or not at all.
 const REFUSED = /^(on|style$|href$|src)/i;
 
 export function h<K extends keyof HTMLElementTagNameMap>(

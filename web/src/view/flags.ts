@@ -98,7 +98,7 @@ function createForm({ flags, license, session, org }: FlagsPanelProps, says: HTM
     name,
     button("Create", { icon: "plus", submit: true, testid: testid.flagCreate }),
   );
-  // Until it exists, the flag that this page shows something for is the one to try.
+  // Until it exists, suggest the flag whose effect this page shows.
   const suggest = () => {
     const known = flags.list().some((flag) => flag.name === REPORTS_FLAG);
     if (!known && name.value === "") {

@@ -26,6 +26,6 @@ export function saveFile(file: Blob, name: string): void {
   const save = h("a", { attrs: { download: name } });
   save.href = url;
   save.click();
-  // The browser has taken the file over by then; an early revoke makes some of them save nothing.
+  // The browser has started the download by then; with an early revoke some browsers save nothing.
   setTimeout(() => URL.revokeObjectURL(url), 30_000);
 }

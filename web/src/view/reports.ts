@@ -4,7 +4,7 @@ import { REPORTS_FLAG } from "./demo.ts";
 import { fill, h, svg } from "./dom.ts";
 import { icon } from "./icons.ts";
 
-// Sample figures, so that both designs have the same thing to show.
+// Sample figures, so that both designs show the same.
 const DAYS: readonly (readonly [day: string, toasts: number, flags: number])[] = [
   ["Mon", 1240, 210],
   ["Tue", 1620, 180],

@@ -15,7 +15,7 @@ export interface ToastContent {
   readonly at: number;
 }
 
-// A phone has room for two beside what they tell of.
+// A phone has room for two beside the content they refer to.
 const NARROW = matchMedia("(max-width: 34rem)");
 const ON_SCREEN = { narrow: 2, wide: 4 };
 const SHOWN_MS: Readonly<Record<Severity, number>> = { info: 7_000, success: 7_000, warning: 12_000, error: 20_000 };

@@ -27,7 +27,7 @@ function connect() {
   connection.onreconnecting(() => showState("connecting"));
   connection.onreconnected(async () => {
     showState("connected");
-    // Subscriptions are a connection's, and this is another one.
+    // Subscriptions belong to a connection, and this is a new one.
     await Promise.all([...watched].map((id) => call("SubscribeToDeployment", id)));
     if (watchesAll) {
       await call("SubscribeToAllDeployments");
@@ -173,7 +173,7 @@ byId("unsubscribe").addEventListener("click", async () => {
 byId("start").addEventListener("click", async () => {
   const executionId = crypto.randomUUID();
   byId("execution").value = executionId;
-  // First the subscription, so that nothing of it is missed.
+  // The subscription first, so that nothing of it is missed.
   if (await subscribe(executionId)) {
     const body = { executionId, module: { name: "shop", version: "1.4.0" }, targetEnvironment: "Staging" };
     await api("POST", "/api/deployments", body).catch((error) => {

@@ -1,6 +1,6 @@
 //! Decodes and routes one event many times: `fanfare-decode-route CONFIG COUNT`.
 //!
-//! It prints nanoseconds per event. A program of its own, so that its instructions can be counted from outside.
+//! It prints nanoseconds per event. A separate program, so that its instructions can be counted from outside.
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use fanfare_event::{Attributes, Id, Timestamp, TypeName};
 use fanfare_fanout::config::Loaded;
 use fanfare_fanout::pipeline::{Written, decode, to_message};
 
-/// Any time does: 2026-01-02T03:04:05Z.
+/// Any time will do: 2026-01-02T03:04:05Z.
 const TIME: i64 = 1_767_323_045_000;
 
 fn main() -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{nanos:.1}").context("nobody reads the result")
 }
 
-/// An alert to a whole org, as the log holds it.
+/// An alert to a whole org, as stored in the log.
 fn record(loaded: &Loaded) -> anyhow::Result<Record> {
     let org = Id::parse("acme")?;
     let attributes = Attributes {

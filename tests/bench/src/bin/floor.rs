@@ -1,6 +1,6 @@
-//! The floor that a delivery is measured against: one `send` of ready bytes to each socket and nothing else.
+//! The floor for a delivery: one `send` of ready bytes to each socket and nothing else.
 //!
-//! It prints the address that it listens on. The first connection is the control connection; its commands are lines:
+//! It prints its address. The first connection is the control connection; its commands are lines:
 //!
 //! | command | does |
 //! |---|---|
@@ -20,7 +20,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// The same as the fan-out's own.
 const BACKLOG: i32 = 4096;
 
-/// What a connection is greeted with: proof that it was accepted.
+/// The greeting of a connection: proof that it was accepted.
 const GREETING: &[u8] = b".";
 
 struct Floor {
@@ -93,7 +93,7 @@ impl Floor {
     }
 }
 
-/// One non-blocking write; more only where the kernel takes less than all of it.
+/// One non-blocking write; more only if the kernel takes less than all of it.
 fn send(socket: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match socket.write(bytes) {

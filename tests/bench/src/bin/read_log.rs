@@ -1,11 +1,12 @@
-//! Reads records of a log as a node does, and does nothing with them: the floor of what reading costs.
+//! Reads records of a log as a node does, and drops them: the floor for the cost of reading.
 //!
 //! | arguments | reads |
 //! |---|---|
 //! | `start CONFIG` | what a node reads at its start: the compacted state, then the replay window |
 //! | `follow CONFIG COUNT` | so many records that come from now on; a line `ready` says from when on |
 //!
-//! At the end it prints the number of records, and milliseconds and CPU time in microseconds since it began or was ready.
+//! At the end it prints the number of records, and milliseconds and CPU time in microseconds since the start or since
+//! `ready`.
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -22,7 +23,7 @@ fn main() -> Result<()> {
     let begun = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // As many threads as a node has.
+    // As many threads as a node.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (records, took, cpu) = runtime.block_on(async {
         match arguments[..] {
@@ -84,7 +85,7 @@ fn is_read(position: &Position, head: &Position) -> bool {
     head.offsets().iter().all(|(partition, offset)| position.covers(*partition, *offset))
 }
 
-/// The time of all threads that are there, to the nanosecond; those of this program end with it.
+/// The time of all existing threads, to the nanosecond; those of this program end with it.
 fn cpu_time() -> Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir("/proc/self/task")? {

@@ -1,7 +1,7 @@
 //! Computes the tables of `docs/scale.md` from the figures of the last benchmarks: `fanfare-scale [FOLDER]`.
 //!
-//! FOLDER is where `make bench` left its lines of JSON, `target/bench` by default. What is measured is read from there;
-//! what is assumed stands below, by name.
+//! FOLDER is where `make bench` wrote its lines of JSON, `target/bench` by default. Measured figures are read from
+//! there; assumptions are named below.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,35 +9,35 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The aim: open tabs, and events of the whole platform in a second.
+/// The goal: open tabs, and events of the whole platform per second.
 const TABS: f64 = 1e6;
 const EVENTS: f64 = 1e5;
-/// Tabs that hear of one event: its user's, or those of an org that are open.
+/// Tabs that receive one event: those of its user, or the open ones of an org.
 const TABS_PER_EVENT: f64 = 10.0;
-/// Bytes of one record as a broker sends it, with its headers.
+/// The size of one record as a broker sends it, with its headers.
 const RECORD_BYTES: f64 = 600.0;
-/// Processors of one node that work for tabs; one more reads the log.
+/// Processors of one node for tabs; one more reads the log.
 const SHARDS: f64 = 7.0;
-/// How much of a processor is planned to be used.
+/// The planned utilisation of a processor.
 const USED: f64 = 0.6;
-/// How long all tabs of one lost node may take to be back on the others, in seconds.
+/// How long all tabs of one lost node may take to reconnect to the others, in seconds.
 const BACK_SECONDS: f64 = 30.0;
-/// Of what one server of a broker sends, in bytes a second: 10 Gbit/s, half of it used.
+/// The bandwidth of one broker server in bytes per second: 10 Gbit/s, half of it used.
 const BROKER_EGRESS: f64 = 10e9 / 8.0 / 2.0;
-/// Seconds for which all tabs of a lost node were away.
+/// How many seconds all tabs of a lost node were away.
 const AWAY_SECONDS: f64 = 10.0;
-/// Records that lie behind a cursor at most, as the window ends there.
+/// The largest number of records after a cursor, as the window ends there.
 const WINDOW_EVENTS: f64 = 1e5;
 
-/// What one of each costs.
+/// The cost of one of each.
 struct Costs {
     tab_bytes: f64,
     delivery_us: f64,
     event_us: f64,
     connect_us: f64,
-    /// A tab that returns and is told what it missed, where nothing else lies behind its cursor.
+    /// A returning tab and its missed notifications, if nothing else follows its cursor.
     resume_us: f64,
-    /// Each record of another org behind a cursor.
+    /// Each record of another org after a cursor.
     passed_over_us: f64,
 }
 
@@ -97,12 +97,12 @@ fn us(value: f64) -> String {
     format!("{value:.0} us")
 }
 
-/// A row for so many nodes, of which each reads one of so many parts of the stream.
+/// A row for this many nodes, of which each reads one of this many parts of the stream.
 fn row(costs: &Costs, nodes: f64, parts: f64) -> String {
     let tabs = TABS / nodes;
     let read = EVENTS / parts * costs.event_us / 1e6;
     let delivered = EVENTS * TABS_PER_EVENT / nodes * costs.delivery_us / 1e6 / SHARDS;
-    // Its tabs return to the others that read the same part.
+    // Its tabs reconnect to the other nodes that read the same part.
     let each = tabs / (nodes / parts - 1.0);
     let seconds = |us: f64| each * us / 1e6 / (SHARDS * USED);
     let back = seconds(costs.connect_us);

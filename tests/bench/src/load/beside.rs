@@ -1,4 +1,4 @@
-//! Tabs beside a client that may stop everything: what does not come is counted, and ends nothing.
+//! Tabs beside a client that may block everything: missing deliveries are counted, and do not end the run.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,29 @@ use super::ledger::nanos;
 use super::tab::Phase;
 use super::{Audience, Load, Plan, Source};
 
-/// How long one look at the sockets waits at most.
+/// The longest wait for the sockets.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// How the tabs fared.
+/// The results for the tabs.
 #[derive(Debug, Default)]
 pub(crate) struct Fared {
-    /// How long each delivery took, in nanoseconds; of those that did not come, how long they were waited for.
+    /// The latency of each delivery, in nanoseconds; for missing ones, how long they were waited for.
     pub(crate) each: Vec<u64>,
-    /// Deliveries that did not come.
+    /// Missing deliveries.
     pub(crate) late: usize,
-    /// Tabs that the server ended.
+    /// Tabs that the server closed.
     pub(crate) ended: usize,
 }
 
 impl Load {
-    /// Publishes to all tabs at a steady pace for a while, and waits for what is then on its way.
+    /// Publishes to all tabs at a steady pace for a while, and waits for deliveries in flight.
     pub(crate) fn run_beside(&mut self, pause: Duration, time: Duration, patience: Duration) -> Result<Fared> {
         let one = Plan { bursts: 1, burst: 1, audience: Audience::Everybody, pause };
         self.renew_producers()?;
         let begun = Instant::now();
         let mut due = begun;
         while begun.elapsed() < time {
-            // The next event goes when the node has taken the one before it: their order is then known.
+            // The next event is published when the node has accepted the one before it, so their order is known.
             if due <= Instant::now() && self.producers_are_idle() {
                 self.publish(&one, 0, self.tabs.all.len())?;
                 due = Instant::now() + pause;
@@ -47,8 +47,8 @@ impl Load {
         Ok(Fared { each, late: late.len(), ended: self.tabs.ended })
     }
 
-    /// Connects the tabs one after the other; how long each took, and how many have failed or are not open when patience
-    /// ends, which is then their time.
+    /// Connects the tabs one after another; returns how long each took, and how many failed or are not open when
+    /// patience ends, which then is their time.
     pub(crate) fn connect_beside(&mut self, patience: Duration) -> Result<(Vec<u64>, usize)> {
         let (begun, mut times, mut failed) = (Instant::now(), Vec::new(), 0);
         for tab in 0..self.tabs.all.len() {
@@ -66,7 +66,8 @@ impl Load {
         Ok((times, failed))
     }
 
-    /// Publishes the logout of a tab's user; how long it took until the tab was ended, or patience if it was not.
+    /// Publishes the logout of a tab's user; returns how long it took until the tab was closed, or patience if it was
+    /// not.
     pub(crate) fn log_out_beside(&mut self, tab: usize, patience: Duration) -> Result<Duration> {
         let begun = Instant::now();
         while !self.producers_are_idle() && begun.elapsed() < patience {
@@ -86,7 +87,7 @@ impl Load {
         Ok(begun.elapsed().min(patience))
     }
 
-    /// Looks at the sockets; what no tab may be sent is still a fault.
+    /// Checks the sockets; a forbidden delivery is still a fault.
     fn look(&mut self) -> Result<()> {
         self.turn(LOOK)?;
         self.tabs.fault.take().map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-//! Publishing in closed loop: a burst, then waiting until it has arrived everywhere.
+//! Publishing in a closed loop: a burst, then waiting until it has arrived everywhere.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -10,23 +10,23 @@ use super::{Load, Samples, Source};
 /// How long a burst may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whom the events of a phase are for.
+/// The audience of a phase's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// Each event for every tab.
     Everybody,
-    /// Each event for one tab, one after the other.
+    /// Each event for one tab, in turn.
     EachInTurn,
 }
 
 /// A phase.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    /// How many bursts.
+    /// The number of bursts.
     pub(crate) bursts: usize,
-    /// How many events are published at once.
+    /// The number of events in a burst.
     pub(crate) burst: usize,
-    /// Whom they are for.
+    /// Their audience.
     pub(crate) audience: Audience,
     /// The pause between two bursts.
     pub(crate) pause: Duration,
@@ -84,7 +84,7 @@ impl Load {
         self.command(&format!("send {first} {count} {}", plan.burst))
     }
 
-    /// What happened while nobody looked may be that the node has closed idle connections.
+    /// The node may have closed idle connections meanwhile.
     pub(super) fn renew_producers(&mut self) -> Result<()> {
         self.turn(Duration::ZERO)?;
         match &mut self.source {
@@ -102,21 +102,21 @@ impl Load {
         }
     }
 
-    /// Tells the floor what to send.
+    /// Sends the frame to the floor.
     pub(crate) fn set_frame(&mut self, bytes: usize) -> Result<()> {
         self.command(&format!("frame {bytes}"))?;
         if let Source::Floor { control, frame } = &mut self.source {
-            // Any bytes do: nobody reads them but to compare.
+            // Any bytes will do: they are only compared.
             *frame = (b'a'..=b'z').cycle().take(bytes).collect();
             control.write_all(frame).context("the floor has gone")?;
         }
         Ok(())
     }
 
-    /// Tells the floor to do something; a node is told nothing.
+    /// Sends a command to the floor; a node gets none.
     pub(crate) fn command(&mut self, command: &str) -> Result<()> {
         if let Source::Floor { control, .. } = &mut self.source {
-            // In one piece: each piece of it would be a packet.
+            // In one write: each write would be a packet.
             control.write_all(format!("{command}\n").as_bytes()).context("the floor has gone")?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Events of orgs that have no tab here.
+//! Events of orgs without a tab.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use super::{Load, Source};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Load {
-    /// Publishes so many of them, so many in a second or as many as all producers can, and waits for the answers; how
-    /// long it took.
+    /// Publishes this many of them, at this rate or as fast as all producers can, and waits for the answers; returns
+    /// how long it took.
     pub(crate) fn publish_elsewhere(&mut self, events: usize, per_second: f64) -> Result<Duration> {
         self.renew_producers()?;
         let (begun, mut sent) = (Instant::now(), 0);
@@ -26,7 +26,7 @@ impl Load {
         Ok(begun.elapsed())
     }
 
-    /// Publishes one if a producer has nothing to do.
+    /// Publishes one if a producer is idle.
     fn send_elsewhere(&mut self) -> Result<bool> {
         let Source::Node { events, publishers } = &mut self.source else { return Ok(false) };
         let Some(publisher) = publishers.iter_mut().find(|publisher| publisher.is_idle()) else { return Ok(false) };

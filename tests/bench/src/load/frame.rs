@@ -1,10 +1,10 @@
-//! WebSocket frames as a tab sees them: strict about what it gets, since every byte is to be checked.
+//! WebSocket frames on the client side: strict, because every byte must be checked.
 
 use anyhow::{Result, bail, ensure};
 
 use super::hub::RECORD_END;
 
-/// Any mask is as good as any other where no proxy is attacked.
+/// Any mask will do where no proxy is attacked.
 const MASK: [u8; 4] = [0x5a, 0x17, 0xc3, 0x88];
 
 /// A masked text frame, as clients send them.
@@ -26,18 +26,18 @@ fn of(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a server sends.
+/// A frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// Whole messages of the hub protocol.
     Text(&'a [u8]),
-    /// A ping of WebSockets, which any client answers.
+    /// A WebSocket ping, which any client answers.
     Ping(&'a [u8]),
     /// The end, with its code.
     Close(u16),
 }
 
-/// The frame at the front of `bytes` and its length; `None` until all of it is there.
+/// The first frame in `bytes` and its length; `None` until it is complete.
 pub(crate) fn read(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     ensure!(second & 0x80 == 0, "the server masks its frames");

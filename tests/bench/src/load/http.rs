@@ -1,13 +1,13 @@
-//! As much HTTP/1.1 as a tab and a producer need.
+//! The parts of HTTP/1.1 that a tab and a producer need.
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The longest head of an answer that makes sense here.
+/// The longest plausible head of an answer.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// What is sent as `Sec-WebSocket-Key`; any 16 bytes do.
+/// The `Sec-WebSocket-Key` that is sent; any 16 bytes will do.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-/// What RFC 6455 wants as the answer to it.
+/// RFC 6455's answer to it.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// An answer.
@@ -16,7 +16,7 @@ pub(crate) struct Response<'a> {
     pub(crate) status: u16,
     pub(crate) head: &'a str,
     pub(crate) body: &'a [u8],
-    /// How many bytes head and body have.
+    /// The size of head and body.
     pub(crate) used: usize,
 }
 
@@ -28,14 +28,14 @@ impl Response<'_> {
         })
     }
 
-    /// What an answer with another status than `wanted` says.
+    /// A description of an answer with another status than `wanted`.
     pub(crate) fn expect(&self, wanted: u16) -> Result<()> {
         let said = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]);
         ensure!(self.status == wanted, "status {} instead of {wanted}: {said}", self.status);
         Ok(())
     }
 
-    /// Whether the server has agreed to a WebSocket.
+    /// Whether the server has accepted a WebSocket.
     pub(crate) fn expect_upgrade(&self) -> Result<()> {
         self.expect(101)?;
         ensure!(self.header("sec-websocket-accept") == Some(ACCEPT), "a wrong Sec-WebSocket-Accept");
@@ -43,7 +43,7 @@ impl Response<'_> {
     }
 }
 
-/// The answer at the front of `bytes`; `None` until all of it is there.
+/// The first answer in `bytes`; `None` until it is complete.
 pub(crate) fn response(bytes: &[u8]) -> Result<Option<Response<'_>>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         ensure!(bytes.len() <= MAX_HEAD, "the head of an answer does not end");
@@ -63,7 +63,7 @@ pub(crate) fn response(bytes: &[u8]) -> Result<Option<Response<'_>>> {
     Ok(Some(found))
 }
 
-/// The negotiation of a tab, as the JavaScript client asks for it.
+/// A tab's negotiation, as the JavaScript client sends it.
 pub(crate) fn negotiate(host: &str, hub: &str, token: &str) -> Vec<u8> {
     format!(
         "POST {hub}/negotiate?negotiateVersion=1 HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
@@ -72,8 +72,8 @@ pub(crate) fn negotiate(host: &str, hub: &str, token: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The opening handshake of a WebSocket; browsers cannot send headers, so the token is in the query. A tab that returns
-/// names its cursor.
+/// The opening handshake of a WebSocket; browsers cannot send headers, so the token is in the query. A returning tab
+/// includes its cursor.
 pub(crate) fn upgrade(host: &str, hub: &str, connection: &str, token: &str, cursor: Option<&str>) -> Vec<u8> {
     let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
     format!(

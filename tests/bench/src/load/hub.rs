@@ -1,26 +1,26 @@
-//! The hub protocol in JSON, as far as a tab needs it.
+//! The parts of the JSON hub protocol that a tab needs.
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// What ends every message of the hub protocol.
+/// The end of every hub message.
 pub(crate) const RECORD_END: u8 = 0x1e;
 
-/// The opening of the hub protocol, in JSON.
+/// The handshake request, in JSON.
 pub(crate) const HANDSHAKE: &[u8] = b"{\"protocol\":\"json\",\"version\":1}\x1e";
 /// The answer to it.
 pub(crate) const HANDSHAKE_ANSWER: &[u8] = b"{}\x1e";
-/// The message that keeps a connection alive.
+/// The ping message.
 pub(crate) const PING: &[u8] = b"{\"type\":6}\x1e";
 
-/// What a tab is told besides toasts.
+/// A message other than a toast.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Told<'a> {
     Ping,
-    /// The connection ends, and why.
+    /// A Close, with its reason.
     Close(&'a [u8]),
-    /// The user was logged out, which only those are told who are then ended.
+    /// The user's logout, which is sent only to tabs that are then closed.
     Logout,
-    /// Something else: a toast, or a fault.
+    /// Anything else: a toast, or a fault.
     Other(&'a [u8]),
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn messages(payload: &[u8]) -> impl Iterator<Item = Told<'_>> {
     })
 }
 
-/// The connection token in the answer of negotiate, which must offer WebSockets.
+/// The connection token in the answer to negotiate, which must offer WebSockets.
 pub(crate) fn connection_token(body: &[u8]) -> Result<String> {
     let answer: serde_json::Value = serde_json::from_slice(body).context("negotiate does not answer in JSON")?;
     let transports = answer["availableTransports"].as_array().map_or(&[][..], Vec::as_slice);

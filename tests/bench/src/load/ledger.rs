@@ -1,4 +1,4 @@
-//! What was published and has not arrived everywhere yet, and how long everything took.
+//! What was published and has not arrived everywhere yet, and all latencies.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -7,37 +7,37 @@ use anyhow::{Context, Result};
 
 use super::toast::Toast;
 
-/// A place in the order of events, and the event there.
+/// The number of an event, and the event.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// What tabs must be shown; `None` for the floor, which sends plain bytes.
+    /// The notification that tabs must get; `None` for the floor, which sends plain bytes.
     toast: Option<Toast>,
-    /// The exact bytes, once the first tab has got and checked them: every other tab must get the same.
+    /// The exact bytes, once the first tab has received and checked them: every other tab must get the same.
     pub(super) wire: Option<Box<[u8]>>,
-    /// The cursor behind it, once a tab was shown it.
+    /// The cursor after it, once a tab has received it.
     cursor: Option<Rc<str>>,
     published: Instant,
     left: usize,
     burst: usize,
-    /// Whether a tab has shown which event of the burst is at this place. Producers that publish at the same time are
-    /// stored in any order, but every tab must see the same.
+    /// Whether a tab has revealed which event of the burst has this number. Concurrent producers' events are stored in
+    /// any order, but every tab must see the same order.
     settled: bool,
 }
 
 /// Times of one phase, in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    /// From the publishing of an event to each handler that it reached.
+    /// From the publishing of an event to each handler.
     pub(crate) each: Vec<u64>,
     /// From the publishing of an event to the last handler.
     pub(crate) last: Vec<u64>,
-    /// From the publishing of an event to the answer that it is stored.
+    /// From the publishing of an event to its acknowledgement.
     pub(crate) accepted: Vec<u64>,
     /// The size of the last delivery, in bytes.
     pub(crate) bytes: usize,
 }
 
-/// Every event of a phase, by its place.
+/// Every event of a phase, by number.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sent: Vec<Sent>,
@@ -52,40 +52,40 @@ impl Ledger {
         self.bursts += 1;
     }
 
-    /// The place of the next event.
+    /// The number of the next event.
     pub(super) fn next(&self) -> u32 {
         u32::try_from(self.sent.len()).unwrap_or(u32::MAX)
     }
 
-    /// Notes an event that is about to be published to so many tabs; the clock starts.
+    /// Notes an event that is about to be published to this many tabs; starts its clock.
     pub(super) fn publish(&mut self, toast: Option<Toast>, wire: Option<Box<[u8]>>, audience: usize) {
         self.outstanding += audience;
         let (published, burst) = (Instant::now(), self.bursts);
         self.sent.push(Sent { toast, wire, cursor: None, published, left: audience, burst, settled: false });
     }
 
-    /// The exact bytes that must come at a place, if they are known.
+    /// The exact bytes expected for a number, if they are known.
     pub(super) fn wire(&self, place: u32) -> Option<&[u8]> {
         self.sent.get(place as usize)?.wire.as_deref()
     }
 
-    /// The cursor behind an event that a tab was shown.
+    /// The cursor after an event that a tab has received.
     pub(super) fn cursor(&self, place: u32) -> Option<Rc<str>> {
         self.sent.get(place as usize)?.cursor.clone()
     }
 
-    /// The cursor behind the newest event that a tab was shown.
+    /// The cursor after the newest event that a tab has received.
     pub(super) fn newest_cursor(&self) -> Option<Rc<str>> {
         self.sent.iter().rev().find_map(|sent| sent.cursor.clone())
     }
 
-    /// The place of the event that a message shows, whichever it is.
+    /// The number of the event in a message, whichever it is.
     pub(super) fn place_of(&self, message: &[u8]) -> Option<u32> {
         let is_shown = |sent: &Sent| sent.toast.as_ref().is_some_and(|toast| toast.check(message).is_ok());
         self.sent.iter().rposition(is_shown).and_then(|place| u32::try_from(place).ok())
     }
 
-    /// Nobody waits for an event to come to a tab any more.
+    /// No longer expects an event at a tab.
     pub(super) fn give_up(&mut self, place: u32) {
         if let Some(sent) = self.sent.get_mut(place as usize) {
             self.outstanding -= 1;
@@ -93,13 +93,13 @@ impl Ledger {
         }
     }
 
-    /// Checks what a tab is shown at a place.
+    /// Checks what a tab has received for a number.
     pub(super) fn check(&mut self, place: u32, message: &[u8]) -> Result<&mut Sent> {
         let place = place as usize;
         let sent = self.sent.get(place).context("nothing was sent")?;
         let is_shown = |sent: &Sent| sent.toast.as_ref().context("no toast was sent")?.check(message);
         if let Err(error) = is_shown(sent) {
-            // Perhaps it is another event of the same burst, and this is the first tab that shows the order.
+            // It may be another event of the same burst, if this is the first tab to reveal the order.
             let burst = sent.burst;
             let mut others = (place + 1..self.sent.len()).take_while(|other| self.sent[*other].burst == burst);
             let found = others.find(|other| is_shown(&self.sent[*other]).is_ok());
@@ -121,7 +121,7 @@ impl Ledger {
         std::mem::swap(&mut one.published, &mut other.published);
     }
 
-    /// A handler has got the event at a place.
+    /// A handler has received the event with this number.
     pub(super) fn arrived(&mut self, place: u32, bytes: usize) {
         let Some(sent) = self.sent.get_mut(place as usize) else { return };
         let took = nanos(sent.published.elapsed());
@@ -134,23 +134,23 @@ impl Ledger {
         }
     }
 
-    /// The node has answered that it stored an event.
+    /// The node has acknowledged an event.
     pub(super) fn accepted(&mut self, took: Duration) {
         self.samples.accepted.push(nanos(took));
     }
 
-    /// How long each delivery of this phase took that has come, in nanoseconds.
+    /// The latencies of this phase's completed deliveries, in nanoseconds.
     pub(super) fn times(&self) -> &[u64] {
         &self.samples.each
     }
 
-    /// How long each delivery has been on its way that has not come.
+    /// How long each missing delivery has been in flight.
     pub(super) fn overdue(&self) -> Vec<u64> {
         let late = |sent: &Sent| std::iter::repeat_n(nanos(sent.published.elapsed()), sent.left);
         self.sent.iter().flat_map(late).collect()
     }
 
-    /// How many deliveries are still to come.
+    /// The number of missing deliveries.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding
     }

@@ -1,11 +1,11 @@
 //! The load client: thousands of tabs and a few producers in one thread.
 //!
-//! Tabs speak SignalR's JSON protocol over WebSockets as browsers do: negotiate on a connection of its own, upgrade with
-//! the token in the query, handshake, a ping every 15 seconds. Every byte that they get is checked. The first tab that
-//! an event reaches reads it field by field; the others must get the same bytes. What comes twice, out of order, or to
-//! a tab that it is not for, makes the run fail.
+//! Tabs speak SignalR's JSON protocol over WebSockets like browsers: they negotiate on a connection of its own, upgrade
+//! with the token in the query, send the handshake, and ping every 15 seconds. Every received byte is checked. The
+//! first tab that an event reaches parses it field by field; the others must get the same bytes. A delivery that
+//! arrives twice, out of order, or at the wrong tab fails the run.
 //!
-//! The floor is driven by the same client: its tabs are bare sockets that wait for known bytes.
+//! The same client drives the floor: its tabs are bare sockets that wait for known bytes.
 
 mod beside;
 mod drive;
@@ -46,13 +46,13 @@ pub(crate) use self::socket_tab::{SocketTab, Speech};
 pub(crate) use self::storm::Storm;
 pub(crate) use self::tab::Gate;
 
-/// Tokens of producers begin here; below it they are places of tabs.
+/// Tokens of producers start here; lower ones are indices of tabs.
 const FIRST_PUBLISHER: usize = usize::MAX / 2;
 
-/// How many events one look at the sockets takes.
+/// The largest number of events in one poll of the sockets.
 const EVENTS: usize = 1024;
 
-/// How often a tab says that it lives; the default of the official clients.
+/// The interval of a tab's pings; the default of the official clients.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// A tab's token and, on a node, its user.
@@ -64,7 +64,7 @@ pub(crate) struct Ticket {
     pub(crate) token: Rc<str>,
 }
 
-/// What publishes: producers of a node, or the control connection of the floor.
+/// The publishers: producers of a node, or the control connection of the floor.
 enum Source {
     Node { events: Box<Events>, publishers: Vec<Publisher> },
     Floor { control: std::net::TcpStream, frame: Box<[u8]> },
@@ -77,14 +77,14 @@ pub(crate) struct Load {
     tabs: Tabs,
     users: Vec<Option<Id>>,
     source: Source,
-    /// When the first tab began to be kept alive, and how many pings have been sent since.
+    /// When the first tab was pinged, and how many pings have been sent since.
     pings: (Instant, u64),
 }
 
 impl Load {
-    /// A client of a node: tabs of these users, and producers with this token. Nothing is connected yet but them.
+    /// A client of a node: tabs of these users, and producers with this token. Only the producers are connected.
     ///
-    /// The gate of the tabs may be that of a proxy in front of other nodes.
+    /// The tabs may connect through a proxy in front of other nodes.
     pub(crate) fn of_node(
         gate: &Gate,
         address: SocketAddr,
@@ -103,7 +103,7 @@ impl Load {
         Ok(Self::new(poll, gate, tickets, source))
     }
 
-    /// A client of the floor with so many sockets, none of them connected yet.
+    /// A client of the floor with this many sockets, not connected yet.
     pub(crate) fn of_floor(gate: &Gate, control: std::net::TcpStream, sockets: usize) -> Result<Self> {
         let tickets = vec![Ticket { user: None, token: Rc::from("") }; sockets];
         Ok(Self::new(Poll::new()?, gate, &tickets, Source::Floor { control, frame: Box::default() }))
@@ -120,14 +120,14 @@ impl Load {
         }
     }
 
-    /// How many bytes the text of the next toasts has.
+    /// Sets the length of the next toasts' text.
     pub(crate) fn set_message_bytes(&mut self, bytes: usize) {
         if let Source::Node { events, .. } = &mut self.source {
             events.message_bytes = bytes;
         }
     }
 
-    /// Waits for something to happen to a socket, and handles it.
+    /// Waits for socket events, and handles them.
     fn turn(&mut self, wait: Duration) -> Result<()> {
         match self.poll.poll(&mut self.happened, Some(wait)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -148,7 +148,7 @@ impl Load {
         Ok(())
     }
 
-    /// Pings one tab after the other, so that each is pinged in time and none at the same time as another.
+    /// Pings one tab after another, so that each is pinged in time and no two at once.
     fn keep_alive(&mut self) {
         let tabs = self.tabs.all.len() as u64;
         let (since, sent) = &mut self.pings;
@@ -162,7 +162,7 @@ impl Load {
         }
     }
 
-    /// Lets time pass while the tabs go on living.
+    /// Lets time pass while the tabs stay alive.
     pub(crate) fn settle(&mut self, time: Duration) -> Result<()> {
         let begun = Instant::now();
         while let Some(left) = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
@@ -171,13 +171,13 @@ impl Load {
         self.tabs.check()
     }
 
-    /// Makes a tab stop reading; nobody waits for it any more.
+    /// Makes a tab stop reading; nothing is expected from it any more.
     pub(crate) fn stop_reading(&mut self, tab: usize) {
         self.tabs.all[tab].stopped = true;
         self.tabs.all[tab].counted = false;
     }
 
-    /// Lets a tab that has stopped read all that its socket holds; whether the server had given it up.
+    /// Lets a stopped tab read everything in its socket; returns whether the server had closed it.
     pub(crate) fn resume_reading(&mut self, tab: usize) -> Result<bool> {
         let ended = self.tabs.ended;
         self.tabs.resume(tab, self.poll.registry());

@@ -16,11 +16,11 @@ pub(super) struct Publisher {
     stream: TcpStream,
     address: SocketAddr,
     own: Token,
-    /// Whether the node has closed the connection, which it does to those that are idle for some seconds.
+    /// Whether the node has closed the connection, which it does after some idle seconds.
     closed: bool,
     token: Rc<str>,
     partial: Vec<u8>,
-    /// Since when it waits for the answer to a request.
+    /// Since when it waits for an answer.
     waits_since: Option<Instant>,
 }
 
@@ -30,7 +30,7 @@ impl Publisher {
         Ok(Self { stream, address, own, closed: false, token, partial: Vec::new(), waits_since: None })
     }
 
-    /// Connects again if the node has closed the connection while it was idle.
+    /// Reconnects if the node has closed the connection while it was idle.
     pub(super) fn renew(&mut self, registry: &Registry) -> Result<()> {
         if self.closed {
             self.stream = open(self.address, registry, self.own)?;
@@ -69,7 +69,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Reads; how long the event took to be stored, once the answer is whole.
+    /// Reads; returns how long storing the event took, once the answer is complete.
     pub(super) fn read(&mut self) -> Result<Option<Duration>> {
         let mut buffer = [0; 4096];
         match self.stream.read(&mut buffer) {

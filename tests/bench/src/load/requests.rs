@@ -1,4 +1,4 @@
-//! Tabs over event streams and polls, which are many requests of one connection: a few, each on sockets that block.
+//! Tabs over event streams and polls, whose connections consist of many requests: a few, each on blocking sockets.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,15 +10,15 @@ use super::hub::{HANDSHAKE, HANDSHAKE_ANSWER, connection_token};
 use super::toast::Events;
 use super::{Ticket, http};
 
-/// How long anything may take.
+/// The time-out of everything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a tab's connection is made of beside its POSTs.
+/// A tab's transport, besides its POSTs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requests {
     /// One answer that stays open.
     EventStream,
-    /// One GET after the other.
+    /// One GET after another.
     Polls,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct RequestTab {
 }
 
 impl RequestTab {
-    /// Negotiates at the node that is the connection's home, and sends every other request to another address.
+    /// Negotiates at the connection's own node, and sends all other requests to another address.
     pub(crate) fn connect(
         home: SocketAddr,
         asked: SocketAddr,
@@ -50,7 +50,7 @@ impl RequestTab {
         let mut tab = Self { socket: open(asked)?, read: Vec::new(), poll: head("GET", accept).into_bytes(), kind };
         tab.ask()?;
         match kind {
-            // The stream is open once its head has come: a POST before it would open a connection that is polled.
+            // The stream is open once its head has arrived: an earlier POST would open a long-polling connection.
             Requests::EventStream => tab.hears(b"\r\n\r\n")?,
             Requests::Polls => drop(tab.answer()?),
         }
@@ -64,12 +64,12 @@ impl RequestTab {
         Ok(tab)
     }
 
-    /// Sends the next poll; a stream was asked for once.
+    /// Sends the next poll; a stream was requested once.
     pub(crate) fn ask(&mut self) -> Result<()> {
         self.socket.write_all(&self.poll).context("a tab cannot ask")
     }
 
-    /// Waits until it has been told so.
+    /// Waits until it has received this.
     pub(crate) fn hears(&mut self, words: &[u8]) -> Result<()> {
         let begun = Instant::now();
         let has = |read: &[u8]| read.windows(words.len()).any(|part| part == words);
@@ -124,12 +124,12 @@ pub(crate) struct RequestProducer {
 }
 
 impl RequestProducer {
-    /// One that publishes to everybody in an org at a node.
+    /// A producer that publishes to a whole org at a node.
     pub(crate) fn new(address: SocketAddr, org: &str, token: &str) -> Result<Self> {
         Ok(Self { address, token: token.to_owned(), events: Events::of_org(org)? })
     }
 
-    /// Publishes an event, and gives the words that tabs are told of it.
+    /// Publishes an event, and returns the text that tabs receive.
     pub(crate) fn publish(&mut self) -> Result<Vec<u8>> {
         let event = self.events.make(None)?;
         let mut request = format!(
@@ -158,7 +158,7 @@ fn open(address: SocketAddr) -> Result<TcpStream> {
     Ok(socket)
 }
 
-/// One request on a socket of its own; the body of its answer.
+/// One request on its own socket; returns the body of its answer.
 fn exchange(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
     let mut socket = open(address)?;
     socket.write_all(request)?;

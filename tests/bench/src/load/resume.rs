@@ -1,4 +1,4 @@
-//! Tabs that return with a cursor and are told what they missed.
+//! Tabs that return with a cursor and get what they missed.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ pub(crate) struct Missed {
 }
 
 impl Load {
-    /// Drops all tabs, publishes what they miss, and leaves them to return with the cursor of what they saw last;
-    /// how many tabs there are.
+    /// Drops all tabs, publishes what they miss, and prepares their return with the cursor of their last notification;
+    /// returns the number of tabs.
     ///
-    /// All of them must have been shown the same event last.
+    /// All of them must have received the same event last.
     pub(crate) fn miss(&mut self, missed: &Missed) -> Result<usize> {
         let cursor = self.tabs.ledger.newest_cursor().context("the tabs were shown nothing yet")?;
         self.drop_all();
@@ -38,7 +38,7 @@ impl Load {
         Ok(self.tabs.all.len())
     }
 
-    /// Waits until all tabs have been told what they missed; how much of it has not come by then.
+    /// Waits until all tabs have received what they missed; returns how much of it is missing then.
     pub(crate) fn wait_for_missed(&mut self, deadline: Duration) -> Result<usize> {
         let begun = Instant::now();
         while self.tabs.ledger.outstanding() > 0 && begun.elapsed() < deadline {

@@ -1,4 +1,4 @@
-//! Tabs that lose their connection while events go on, and come back by themselves with the cursor they have.
+//! Tabs that lose their connection while events continue, and reconnect with their cursors.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,38 +10,38 @@ use super::tab::Phase;
 use super::tabs::Tabs;
 use super::{Audience, Load, Plan};
 
-/// How long a tab waits before it tries again.
+/// How long a tab waits before it retries.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the last deliveries may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What became of a stream of events.
+/// The results of a stream of events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     /// Events that were published.
     pub(crate) sent: usize,
-    /// Deliveries that came in their turn.
+    /// Deliveries that arrived in order.
     pub(crate) received: usize,
-    /// Deliveries that did not come, or behind a later one.
+    /// Deliveries that did not arrive, or after a later one.
     pub(crate) missed: usize,
-    /// Deliveries that came again.
+    /// Deliveries that arrived again.
     pub(crate) duplicated: usize,
     /// How often an open tab lost its connection.
     pub(crate) returns: usize,
 }
 
-/// The tabs that are away.
+/// The disconnected tabs.
 #[derive(Debug, Default)]
 pub(super) struct Returning {
-    /// When they try again, in this order.
+    /// When they retry, in this order.
     away: VecDeque<(Instant, usize)>,
     counts: Counts,
 }
 
 impl Load {
-    /// Publishes one event after the other to all tabs, with a pause between them, for as long as asked; tabs that lose
-    /// their connection come back.
+    /// Publishes one event after another to all tabs, with a pause between them, for as long as requested; tabs that
+    /// lose their connection reconnect.
     pub(crate) fn publish_while(&mut self, pause: Duration, goes_on: impl Fn() -> bool) -> Result<Counts> {
         let one = Plan { bursts: 1, burst: 1, audience: Audience::Everybody, pause };
         let mut sent = 0;
@@ -66,7 +66,7 @@ impl Load {
 }
 
 impl Tabs {
-    /// Whether a tab that has lost its connection, or did not get one, comes back by itself.
+    /// Whether a tab that has lost its connection, or failed to connect, reconnects by itself.
     pub(super) fn leaves(&mut self, at: usize) -> bool {
         let Some(returning) = &mut self.returning else { return false };
         returning.counts.returns += usize::from(self.all[at].phase == Phase::Open);
@@ -75,7 +75,7 @@ impl Tabs {
         true
     }
 
-    /// Lets those come back whose time it is, each with the cursor of what it was shown last.
+    /// Reconnects the tabs that are due, each with the cursor of its last notification.
     pub(super) fn come_back(&mut self, registry: &Registry) {
         while let Some(at) = self.next_back() {
             let cursor = self.all[at].shown.and_then(|place| self.ledger.cursor(place));
@@ -89,7 +89,7 @@ impl Tabs {
         away.pop_front_if(|(when, _)| *when <= Instant::now()).map(|(_, at)| at)
     }
 
-    /// Whether a toast was shown to this tab before. What it was not shown and comes before this one is missed.
+    /// Whether this tab received a toast before. Older ones that it did not receive are missing.
     pub(super) fn is_again(&mut self, at: usize, message: &[u8]) -> bool {
         let (Some(returning), tab) = (&mut self.returning, &mut self.all[at]) else { return false };
         let Some(place) = self.ledger.place_of(message) else { return false };

@@ -1,4 +1,4 @@
-//! A tab over a WebSocket that blocks, in the clear or within TLS: a few of them, told apart by nothing else.
+//! A tab over a blocking WebSocket, plain or over TLS; otherwise they are the same.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,10 +15,10 @@ use super::frame;
 use super::hub::{HANDSHAKE, HANDSHAKE_ANSWER, connection_token};
 use super::{Ticket, http};
 
-/// How long anything may take.
+/// The time-out of everything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a tab speaks on its way to a node.
+/// A tab's connection to a node.
 #[derive(Debug, Clone)]
 pub(crate) enum Speech {
     /// HTTP.
@@ -28,7 +28,7 @@ pub(crate) enum Speech {
 }
 
 impl Speech {
-    /// TLS with a node for which the authority of this file vouches.
+    /// TLS to a node whose certificate the authority in this file has signed.
     pub(crate) fn tls(ca: &Path) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca)? {
@@ -64,7 +64,7 @@ pub(crate) struct SocketTab {
 }
 
 impl SocketTab {
-    /// Does all that a client does until it is connected.
+    /// Runs all steps until the client is connected.
     pub(crate) fn connect(to: SocketAddr, hub: &str, ticket: &Ticket, speech: &Speech) -> Result<Self> {
         let host = to.to_string();
         let mut negotiating = Self { line: speech.open(to)?, read: Vec::new() };
@@ -92,7 +92,7 @@ impl SocketTab {
         Ok(tab)
     }
 
-    /// Waits until it has been told so.
+    /// Waits until it has received this.
     pub(crate) fn hears(&mut self, words: &[u8]) -> Result<()> {
         let begun = Instant::now();
         while !self.read.windows(words.len()).any(|part| part == words) {

@@ -6,24 +6,24 @@ use anyhow::{Result, ensure};
 
 use super::Load;
 
-/// How many tabs begin to connect before sockets are looked after again.
+/// How many tabs start to connect before sockets are polled again.
 const STARTS_PER_TURN: usize = 64;
 
-/// How it went.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Storm {
-    /// Until the last tab was open.
+    /// The time until the last tab was open.
     pub(crate) took: Duration,
     /// How long each tab took, in nanoseconds.
     pub(crate) each: Vec<u64>,
-    /// How many tabs did not get through.
+    /// The number of tabs that failed.
     pub(crate) failures: usize,
-    /// Why, for the first of them.
+    /// The reason of the first failure.
     pub(crate) reasons: Vec<String>,
 }
 
 impl Load {
-    /// Connects the tabs of a range, so many at the same time, and waits until all are open or have failed.
+    /// Connects the tabs of a range, this many concurrently, and waits until all are open or have failed.
     pub(crate) fn connect(
         &mut self,
         tabs: std::ops::Range<usize>,
@@ -63,7 +63,7 @@ impl Load {
         Ok(())
     }
 
-    /// Closes all sockets of tabs at once, without a word.
+    /// Closes all sockets of tabs at once, without a close frame.
     pub(crate) fn drop_all(&mut self) {
         for tab in &mut self.tabs.all {
             tab.close();

@@ -13,20 +13,20 @@ use mio::{Interest, Registry, Token};
 use super::hub::{HANDSHAKE, HANDSHAKE_ANSWER, PING};
 use super::{frame, http, hub};
 
-/// What tabs connect to.
+/// The target of tabs.
 #[derive(Debug, Clone)]
 pub(crate) enum Gate {
-    /// The floor, which greets with one byte.
+    /// The floor, whose greeting is one byte.
     Bare(SocketAddr),
     /// A hub of a node.
     Hub { address: SocketAddr, host: String, path: &'static str },
 }
 
-/// How far a tab is.
+/// The state of a tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Closed,
-    /// Waits for the one byte of the floor.
+    /// Waits for the floor's byte.
     Greeting,
     Negotiating,
     Upgrading,
@@ -38,20 +38,20 @@ pub(super) enum Phase {
 pub(super) struct Tab {
     stream: Option<TcpStream>,
     pub(super) phase: Phase,
-    /// What the socket must be sent once it is connected.
+    /// The bytes to send once the socket is connected.
     request: Vec<u8>,
-    /// Bytes that are not whole yet.
+    /// Incomplete received bytes.
     pub(super) partial: Vec<u8>,
-    /// The places of the events that must come next, in order.
+    /// The numbers of the expected events, in order.
     pub(super) expected: VecDeque<u32>,
     /// Whether it has stopped reading.
     pub(super) stopped: bool,
-    /// Whether anybody waits for what it is sent; nobody does for a tab that has once stopped.
+    /// Whether its deliveries are expected; after it has stopped once, they are not.
     pub(super) counted: bool,
     pub(super) token: Rc<str>,
-    /// Behind what it was shown last, if it is to be told what it misses.
+    /// The cursor after its last notification, if it wants what it missed.
     pub(super) cursor: Option<Rc<str>>,
-    /// The place of the event that it was shown last.
+    /// The number of its last event.
     pub(super) shown: Option<u32>,
     begun: Instant,
 }
@@ -77,12 +77,12 @@ impl Tab {
         self.stream.as_mut()
     }
 
-    /// How long it has been since the tab began to connect.
+    /// The time since the tab started to connect.
     pub(super) fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     pub(super) fn start(&mut self, gate: &Gate, registry: &Registry, token: Token) -> Result<()> {
         self.begun = Instant::now();
         match gate {
@@ -102,7 +102,7 @@ impl Tab {
         registry: &Registry,
         token: Token,
     ) -> Result<()> {
-        // The socket of the negotiation goes first: browsers use another one for the WebSocket too.
+        // The negotiation's socket is closed first: browsers use another one for the WebSocket too.
         self.stream = None;
         self.partial = Vec::new();
         (self.phase, self.request) = (phase, request);
@@ -112,7 +112,7 @@ impl Tab {
         Ok(())
     }
 
-    /// The socket is connected, or could not be.
+    /// The socket is connected, or failed to.
     pub(super) fn writable(&mut self) -> Result<()> {
         let Some(stream) = &self.stream else { return Ok(()) };
         if let Some(error) = stream.take_error()? {
@@ -125,7 +125,7 @@ impl Tab {
         Ok(())
     }
 
-    /// Writes something short; a socket that takes none of it is no longer read by its server.
+    /// Writes a short message; a socket that accepts none of it is no longer read by its server.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
         let stream = self.stream.as_mut().context("not connected")?;
         let written = stream.write(bytes).context("cannot write")?;
@@ -133,7 +133,7 @@ impl Tab {
         Ok(())
     }
 
-    /// Takes what has come before the tab is open; how many bytes were of use, 0 if more must come.
+    /// Handles received bytes before the tab is open; returns how many were used, 0 if more are needed.
     pub(super) fn opening(&mut self, bytes: &[u8], gate: &Gate, registry: &Registry, own: Token) -> Result<usize> {
         match self.phase {
             Phase::Greeting => {
@@ -153,7 +153,7 @@ impl Tab {
                 let Some((found, used)) = frame::read(bytes)? else { return Ok(0) };
                 ensure!(found == frame::Frame::Text(HANDSHAKE_ANSWER), "the handshake is answered with {found:?}");
                 self.phase = Phase::Open;
-                // As the JavaScript client does: only from its first ping on is a client's silence counted.
+                // Like the JavaScript client: its silence counts only from its first ping on.
                 self.send(&frame::masked(PING))?;
                 Ok(used)
             }
@@ -172,13 +172,13 @@ impl Tab {
         Ok(used)
     }
 
-    /// Lets go of the socket, and goes on to expect what it expected.
+    /// Closes the socket, but keeps its expectations.
     pub(super) fn disconnect(&mut self) {
         (self.stream, self.phase) = (None, Phase::Closed);
         self.partial = Vec::new();
     }
 
-    /// Lets go of the socket and of all that was expected.
+    /// Closes the socket and drops all expectations.
     pub(super) fn close(&mut self) {
         let token = Rc::clone(&self.token);
         *self = Self::new(token);

@@ -1,4 +1,4 @@
-//! All tabs of the load client, and what they do with the bytes they get.
+//! All tabs of the load client, and how they handle received bytes.
 
 use std::io::{ErrorKind, Read as _};
 use std::rc::Rc;
@@ -13,10 +13,10 @@ use super::ledger::{Ledger, nanos};
 use super::returning::Returning;
 use super::tab::{Gate, Phase, Tab};
 
-/// How much is read at once.
+/// The size of a read.
 const READ_BYTES: usize = 64 * 1024;
 
-/// How many reasons of failures are kept.
+/// How many reasons of failures are recorded.
 const MAX_REASONS: usize = 5;
 
 pub(super) struct Tabs {
@@ -26,16 +26,16 @@ pub(super) struct Tabs {
     pub(super) ledger: Ledger,
     /// How long each tab took that has become open since this was last emptied.
     pub(super) opened: Vec<u64>,
-    /// How many tabs are on their way to be open.
+    /// The number of tabs that are connecting.
     pub(super) opening: usize,
     /// Tabs that failed while connecting.
     pub(super) failed: usize,
-    /// Tabs that the server ended.
+    /// Tabs that the server closed.
     pub(super) ended: usize,
     pub(super) reasons: Vec<String>,
-    /// Something that no tab may be sent; the phase is worthless.
+    /// A forbidden delivery; the phase is void.
     pub(super) fault: Option<anyhow::Error>,
-    /// Of tabs that come back by themselves.
+    /// For tabs that reconnect by themselves.
     pub(super) returning: Option<Returning>,
 }
 
@@ -72,7 +72,7 @@ impl Tabs {
         }
     }
 
-    /// Something has happened to the socket of a tab.
+    /// Handles an event of a tab's socket.
     pub(super) fn handle(&mut self, event: &Event, registry: &Registry) {
         let at = event.token().0;
         let phase = self.all[at].phase;
@@ -87,7 +87,7 @@ impl Tabs {
         }
     }
 
-    /// Lets a tab that has stopped read what its socket still holds.
+    /// Lets a stopped tab read what its socket still holds.
     pub(super) fn resume(&mut self, at: usize, registry: &Registry) {
         self.all[at].stopped = false;
         self.read_or_end(at, true, registry);
@@ -101,8 +101,8 @@ impl Tabs {
         }
     }
 
-    /// Reads until nothing is left. A read that does not fill the buffer has emptied the socket: what comes later
-    /// is a new event, so that one call per delivery is enough, but for a tab whose events went unheard.
+    /// Reads until nothing is left. A read that does not fill the buffer has emptied the socket: later data is a new
+    /// event, so one call per delivery is enough, except for a tab whose events were ignored.
     fn read(&mut self, at: usize, to_the_end: bool, registry: &Registry) -> Result<()> {
         loop {
             let tab = &mut self.all[at];
@@ -123,7 +123,7 @@ impl Tabs {
         }
     }
 
-    /// Takes bytes, together with those that were not whole before.
+    /// Handles bytes, together with earlier incomplete ones.
     fn take(&mut self, at: usize, bytes: &[u8], registry: &Registry) -> Result<()> {
         let mut joined = std::mem::take(&mut self.all[at].partial);
         let bytes = if joined.is_empty() {
@@ -154,7 +154,7 @@ impl Tabs {
         Ok(())
     }
 
-    /// Takes the delivery, or whatever else, at the front of `bytes`.
+    /// Handles the first delivery or other frame in `bytes`.
     fn delivered(&mut self, at: usize, bytes: &[u8]) -> Result<usize> {
         let next = self.all[at].expected.front();
         if let Some(wire) = next.and_then(|place| self.ledger.wire(*place)) {
@@ -181,7 +181,7 @@ impl Tabs {
         Ok(length)
     }
 
-    /// Takes the messages of a frame.
+    /// Handles the messages of a frame.
     fn told(&mut self, at: usize, payload: &[u8], whole: &[u8]) -> Result<()> {
         let alone = messages(payload).count() == 1;
         for message in messages(payload) {
@@ -200,7 +200,7 @@ impl Tabs {
         Ok(())
     }
 
-    /// Whether a toast is the next one; a tab that came back may be shown one again.
+    /// Whether a toast is the next one; a tab that reconnected may get one again.
     fn toast(&mut self, at: usize, message: &[u8], whole: Option<&[u8]>) -> Result<bool> {
         if self.is_again(at, message) {
             return Ok(false);
@@ -209,7 +209,7 @@ impl Tabs {
         let next = self.all[at].expected.front().copied();
         let next = next.with_context(|| format!("tab {at} is not to be told anything, but is: {}", text()))?;
         let sent = self.ledger.check(next, message).with_context(|| format!("tab {at}"))?;
-        // A group is sent the same bytes, whichever tab: from now on they are only compared.
+        // All tabs of a group get the same bytes: from now on they are only compared.
         sent.wire = whole.map(Box::from);
         Ok(true)
     }
@@ -223,7 +223,7 @@ impl Tabs {
         }
     }
 
-    /// Remembers the first thing that no tab may be sent.
+    /// Records the first forbidden delivery.
     fn worthless(&mut self, error: anyhow::Error) -> anyhow::Error {
         let again = anyhow!("{error:#}");
         self.fault.get_or_insert(error);
@@ -256,7 +256,7 @@ impl Tabs {
         }
     }
 
-    /// Fails if a tab was sent something wrong or the server has ended some since the last look.
+    /// Fails if a tab got something wrong or the server has closed some since the last check.
     pub(super) fn check(&mut self) -> Result<()> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);

@@ -1,4 +1,4 @@
-//! The load client against a node that does wrong what a node can do wrong.
+//! The load client against a node with every possible fault.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -50,7 +50,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
     value.expect("the header")
 }
 
-/// Takes one producer and the tabs, then answers every event and delivers it.
+/// Accepts one producer and the tabs, then answers every event and delivers it.
 fn serve(listener: &TcpListener, deliver: Deliver) -> std::io::Result<()> {
     let (mut producer, _) = listener.accept()?;
     let mut tabs = Vec::new();
@@ -81,7 +81,7 @@ fn serve(listener: &TcpListener, deliver: Deliver) -> std::io::Result<()> {
     }
 }
 
-/// Publishes two events to such a node; how it went.
+/// Publishes two events to such a node; returns the result.
 fn run(deliver: Deliver) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
@@ -94,7 +94,7 @@ fn run(deliver: Deliver) -> Result<()> {
     let outcome = load.run(&plan).and_then(|()| load.settle(Duration::from_millis(50)));
     let samples = load.finish();
     drop(load);
-    // A node whose tabs have gone cannot write to them: that is no fault of the test.
+    // A node whose tabs are gone cannot write to them: that is no fault of the test.
     let _ = node.join().expect("no panic");
     outcome?;
     assert_eq!((samples.each.len(), samples.last.len(), samples.accepted.len()), (2 * TABS, 2, 2));

@@ -1,4 +1,4 @@
-//! The events of the benchmark: what is published, and what every tab must then be shown.
+//! The events of the benchmark: what is published, and what every tab must then get.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,14 +13,14 @@ const TITLE: &str = "Benchmark";
 const SEVERITY: &str = "info";
 const SOURCE: &str = "/bench";
 
-/// The toast that an event must become.
+/// The expected toast of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Toast {
     message: String,
     at: String,
 }
 
-/// An event that becomes no toast, ready to be published.
+/// An event without a notification, ready to be published.
 #[derive(Debug)]
 pub(crate) struct Plain {
     /// CloudEvents attributes as headers.
@@ -34,28 +34,28 @@ pub(crate) struct Publication {
     /// CloudEvents attributes as headers.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// What it must become.
+    /// Its notification.
     pub(crate) toast: Toast,
 }
 
-/// Makes events, each with an id of its own.
+/// Creates events, each with its own id.
 #[derive(Debug)]
 pub(crate) struct Events {
     registry: Registry,
     event_type: TypeName,
     org: Id,
-    /// How many bytes the text of a toast has.
+    /// The length of a toast's text.
     pub(crate) message_bytes: usize,
 }
 
-/// The number of the next event. Of the whole process: the clients of several nodes may publish to one broker, which
-/// would take the same id for the same event.
+/// The number of the next event. Shared by the process: clients of several nodes may publish to one broker, which would
+/// take the same id for the same event.
 static MADE: AtomicU64 = AtomicU64::new(1);
 
 /// The orgs without a tab.
 const OTHER_ORGS: u64 = 5_000;
 
-/// The text of a usual toast.
+/// The usual text of a toast.
 const USUAL_MESSAGE_BYTES: usize = 64;
 
 impl Events {
@@ -64,13 +64,13 @@ impl Events {
         Ok(Self { registry, event_type, org: Id::parse(org)?, message_bytes: USUAL_MESSAGE_BYTES })
     }
 
-    /// A new event for a user, or for everybody in the org.
+    /// A new event for a user, or for the whole org.
     pub(crate) fn make(&mut self, user: Option<&Id>) -> Result<Publication> {
         let org = self.org.clone();
         self.make_in(&org, user)
     }
 
-    /// A new event for everybody in one of many orgs without a tab.
+    /// A new event for one of many orgs without a tab.
     pub(crate) fn make_elsewhere(&mut self) -> Result<Publication> {
         let org = Id::parse(&format!("other-{}", MADE.load(Ordering::Relaxed) % OTHER_ORGS))?;
         self.make_in(&org, None)
@@ -85,7 +85,7 @@ impl Events {
         Ok(Plain { headers: encoded.attributes.to_headers(), body: encoded.body })
     }
 
-    /// Those of the next event.
+    /// The attributes of the next event.
     fn attributes(&self, event_type: TypeName, org: &Id) -> Result<Attributes> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let millis = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)?;
@@ -146,7 +146,7 @@ impl Toast {
         &self.message
     }
 
-    /// Checks that a message of the hub protocol, without its end, is this toast and nothing else; its cursor.
+    /// Checks that a hub message, without its end, is exactly this toast; returns its cursor.
     pub(crate) fn check<'m>(&self, message: &'m [u8]) -> Result<&'m str> {
         let text = || String::from_utf8_lossy(message).into_owned();
         let invocation: Invocation<'_> = serde_json::from_slice(message).with_context(text)?;
@@ -164,7 +164,7 @@ impl Toast {
     }
 }
 
-/// Whether two texts say the same time: at a full second one may leave out its fraction.
+/// Whether two texts are the same time: one may omit a fraction of zero.
 fn is_same_time(one: &str, other: &str) -> bool {
     one == other
         || matches!((Timestamp::parse_rfc3339(one), Timestamp::parse_rfc3339(other)), (Ok(one), Ok(other)) if one == other)
@@ -179,7 +179,7 @@ mod tests {
             Self { message: message.to_owned(), at: at.to_owned() }
         }
 
-        /// The message that shows this toast.
+        /// The message with this toast.
         pub(in crate::load) fn shown(&self) -> Vec<u8> {
             let Self { message, at } = self;
             let shown = format!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// How long a clock tick of `/proc/PID/stat` is; 100 in a second on every Linux.
+/// The length of a clock tick in `/proc/PID/stat`; 100 per second on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The CPU time that a process has used so far, user and system.
@@ -14,12 +14,12 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) enum CpuTime {
     /// To the nanosecond, for each thread.
     Threads(HashMap<u32, Duration>),
-    /// In ticks of 10 ms, where the kernel tells no more.
+    /// In ticks of 10 ms, if the kernel has nothing better.
     Process(Duration),
 }
 
 impl CpuTime {
-    /// Of a process until now.
+    /// Of a process so far.
     pub(crate) fn of(pid: u32) -> Result<Self> {
         match threads(pid) {
             Some(threads) => Ok(Self::Threads(threads)),
@@ -27,14 +27,14 @@ impl CpuTime {
         }
     }
 
-    /// Of a process from its start until now, with the threads that have ended, in ticks.
+    /// Of a process since its start, including ended threads, in ticks.
     pub(crate) fn since_start(pid: u32) -> Result<Duration> {
         let path = format!("/proc/{pid}/stat");
         let text = fs::read_to_string(&path).with_context(|| path.clone())?;
         ticks(&text).with_context(|| format!("{path}: not what proc(5) says"))
     }
 
-    /// The time used since `before`, in microseconds. A thread that has ended meanwhile had nothing to do.
+    /// The time used since `before`, in microseconds. A thread that has ended meanwhile was idle.
     pub(crate) fn micros_since(&self, before: &Self) -> f64 {
         let used = match (self, before) {
             (Self::Threads(now), Self::Threads(before)) => now
@@ -54,14 +54,14 @@ fn threads(pid: u32) -> Option<HashMap<u32, Duration>> {
     for entry in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let entry = entry.ok()?;
         let thread = entry.file_name().to_str()?.parse().ok()?;
-        // A thread that ends while this is read is left out.
+        // A thread that ends during the read is left out.
         let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else { continue };
         threads.insert(thread, Duration::from_nanos(text.split(' ').next()?.parse().ok()?));
     }
     (!threads.is_empty()).then_some(threads)
 }
 
-/// Fields 14 and 15 of `stat`, user and system time; the name in field 2 may hold spaces.
+/// Fields 14 and 15 of `stat`, user and system time; the name in field 2 may contain spaces.
 fn ticks(stat: &str) -> Option<Duration> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
     let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);

@@ -1,4 +1,4 @@
-//! Which processors the servers run on, and which the load client.
+//! The processors for the servers, and those for the load client.
 
 use std::fs;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-/// The processors of a run. Client and server must not take each other's.
+/// The processors of a run. Client and server must not compete for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cpus {
     /// The last processor is the client's, all others are the servers'.
     Apart { server: String, client: String },
-    /// One processor only, or no `taskset`.
+    /// Only one processor, or no `taskset`.
     Shared,
 }
 
 impl Cpus {
-    /// Looks at the machine and takes the client's processor for this process.
+    /// Detects the processors and reserves the client's for this process.
     pub(crate) fn take() -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Cpus {
         }
     }
 
-    /// In words, for the report.
+    /// As text, for the report.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Apart { server, client } => format!("server on CPU {server}, client on CPU {client}"),

@@ -1,10 +1,10 @@
-//! The machine and the day of a run: figures without them say nothing.
+//! The machine and date of a run: figures are meaningless without them.
 
 use std::fs;
 
 use time::OffsetDateTime;
 
-/// What a chart says about where and when it was made.
+/// A chart's line about its machine and date.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(crate) model: String,
@@ -13,12 +13,12 @@ pub(crate) struct Machine {
     pub(crate) date: String,
     /// The load average before anything was started.
     pub(crate) load: String,
-    /// Which processors were whose.
+    /// The assignment of processors.
     pub(crate) placement: String,
 }
 
 impl Machine {
-    /// This machine, now. `processors` is asked for before the client has bound itself to one.
+    /// This machine, now. `processors` is determined before the client has bound itself to one.
     pub(crate) fn here(processors: usize, placement: String) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpu = read("/proc/cpuinfo");
@@ -34,7 +34,7 @@ impl Machine {
         }
     }
 
-    /// In one line.
+    /// As one line.
     pub(crate) fn describe(&self) -> String {
         format!(
             "{}, {} CPUs, Linux {}, load before the run {}; {}",
@@ -43,7 +43,7 @@ impl Machine {
     }
 }
 
-/// How many files a process may have open.
+/// The limit of a process's open files.
 pub(crate) fn open_files_limit() -> usize {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());

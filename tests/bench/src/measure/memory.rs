@@ -16,7 +16,7 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// What the kernel holds in the buffers of all TCP sockets of this machine.
+/// The kernel's memory for the buffers of all TCP sockets on this machine.
 pub(crate) fn kernel_socket_bytes() -> Result<u64> {
     let stat = fs::read_to_string("/proc/net/sockstat").context("/proc/net/sockstat")?;
     let tcp = stat.lines().find(|line| line.starts_with("TCP:")).context("no TCP in sockstat")?;

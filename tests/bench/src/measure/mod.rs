@@ -1,4 +1,4 @@
-//! What is measured of a process and of this machine.
+//! Measurements of a process and of this machine.
 
 mod cpu;
 mod cpus;

@@ -1,10 +1,10 @@
-//! Connections that the kernel turned away because nobody accepted them in time.
+//! Connections that the kernel refused because they were not accepted in time.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
-/// How often a listen queue of this machine has overflowed since it started.
+/// How often a listen queue of this machine has overflowed since its start.
 pub(crate) fn listen_overflows() -> Result<u64> {
     let text = fs::read_to_string("/proc/net/netstat").context("/proc/net/netstat")?;
     counter(&text, "TcpExt:", "ListenOverflows").context("no ListenOverflows in /proc/net/netstat")

@@ -1,6 +1,6 @@
 //! Medians and percentiles.
 
-/// The middle of some values, or the mean of the two in the middle; 0 for none.
+/// The middle value, or the mean of the two in the middle; 0 for none.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -11,7 +11,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The smallest of some times in nanoseconds that so many percent do not exceed, in milliseconds; 0 for none.
+/// The percentile of times in nanoseconds, in milliseconds; 0 for none.
 pub(crate) fn percentile_ms(nanos: &[u64], percent: usize) -> f64 {
     let mut sorted = nanos.to_vec();
     sorted.sort_unstable();

@@ -19,7 +19,7 @@ pub(crate) const ORG: &str = "acme";
 /// Longer than any run.
 const LIFETIME_SECONDS: u32 = 4 * 3600;
 
-/// Signs tokens with the development key that every node of the benchmark trusts.
+/// Signs tokens with the development key that every node in the benchmark trusts.
 pub(crate) struct Mint {
     key: SigningKey,
     key_file: PathBuf,
@@ -29,19 +29,19 @@ pub(crate) struct Mint {
 }
 
 impl Mint {
-    /// A mint whose key is in this folder.
+    /// A mint with its key in this folder.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let key_file = folder.join("development-key.pem");
         let key = SigningKey::load_or_create(&key_file).context("no signing key")?;
         Ok(Self { key, key_file, org: Id::parse(ORG)?, users: RefCell::default() })
     }
 
-    /// Where the key is.
+    /// The path of the key.
     pub(crate) fn key_file(&self) -> &Path {
         &self.key_file
     }
 
-    /// So many users, each with a token and a session of their own.
+    /// This many users, each with its own token and session.
     pub(crate) fn users(&self, count: usize) -> Result<Vec<Ticket>> {
         let mut users = self.users.borrow_mut();
         for number in users.len()..count {
@@ -50,7 +50,7 @@ impl Mint {
         Ok(users[..count].to_vec())
     }
 
-    /// So many users of a platform.
+    /// This many users of a platform.
     pub(crate) fn users_of(&self, platform: Platform, count: usize) -> Result<Vec<Ticket>> {
         (0..count).map(|number| self.user(number, platform)).collect()
     }
@@ -80,6 +80,6 @@ impl Mint {
 }
 
 fn now() -> i64 {
-    // A second back: the node must not see a token from its future.
+    // A second back: the node must not get a token from its future.
     OffsetDateTime::now_utc().unix_timestamp() - 1
 }

@@ -1,4 +1,4 @@
-//! A real node under test: `fanfare serve` from the release build, in a folder of its own.
+//! A real node under test: `fanfare serve` from the release build, in its own folder.
 
 mod mint;
 mod platform;
@@ -21,7 +21,7 @@ pub(crate) use mint::{Mint, ORG};
 pub(crate) use platform::Platform;
 pub(crate) use settings::{Settings, write as write_settings};
 
-/// The hub of every tab, but of those of an example.
+/// The hub of every tab, except in an example.
 pub(crate) const HUB: &str = "/hubs/notifications";
 
 /// How long a node may take to be ready.
@@ -44,7 +44,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node below `place`, on the processors set aside for it, and waits until it is ready.
+    /// Starts a node below `place`, on the processors reserved for it, and waits until it is ready.
     pub(crate) fn start(program: &Path, place: &Path, mint: &Mint, cpus: &Cpus) -> Result<Self> {
         Self::start_on(program, place, mint, cpus, Settings::default())
     }
@@ -63,7 +63,7 @@ impl Node {
         Ok(node)
     }
 
-    /// The same in a folder that stays, on the log that may be in it, on ports that are free.
+    /// The same in a folder that stays, on any existing log there, on free ports.
     pub(crate) fn start_in(
         program: &Path,
         folder: &Path,
@@ -81,7 +81,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Asks the node to end, waits until it has, and starts it again where it was.
+    /// Stops the node, waits for its end, and starts it again in its place.
     pub(crate) fn restart(&mut self, program: &Path, cpus: &Cpus) -> Result<()> {
         let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status()?;
         ensure!(status.success(), "the node cannot be asked to end");
@@ -94,7 +94,7 @@ impl Node {
         self.wait_until_ready()
     }
 
-    /// Where tabs and producers connect.
+    /// The address for tabs and producers.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -124,7 +124,7 @@ impl Node {
         self.load_through(self.address, mint, tickets, producers)
     }
 
-    /// The same with tabs that connect to another address, say that of a proxy.
+    /// The same with tabs that connect to another address, for instance a proxy's.
     pub(crate) fn load_through(
         &self,
         address: SocketAddr,
@@ -141,14 +141,14 @@ impl Node {
         self.process.id()
     }
 
-    /// How many connections it says it has.
+    /// Its own count of connections.
     pub(crate) fn connections(&self) -> Result<usize> {
         let (_, body) = self.get("/healthz")?;
         let health: serde_json::Value = serde_json::from_str(&body)?;
         health["connections"].as_u64().map(|count| count as usize).context("/healthz tells no connections")
     }
 
-    /// One of its metrics that has no labels.
+    /// One of its metrics without labels.
     pub(crate) fn metric(&self, name: &str) -> Result<f64> {
         let (_, text) = self.get("/metrics")?;
         let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -156,7 +156,7 @@ impl Node {
         value.trim().parse().with_context(|| format!("{name} is {value}"))
     }
 
-    /// Waits until it has so many connections.
+    /// Waits until it has this many connections.
     pub(crate) fn wait_for_connections(&self, count: usize) -> Result<()> {
         let begun = Instant::now();
         loop {
@@ -183,7 +183,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Nothing that it has is of use any more, so it need not say goodbye to its tabs.
+        // Its data is not needed any more, so it need not close its tabs.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,13 +1,13 @@
-//! Whose hub and routes a node serves.
+//! The hub and routes that a node serves.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The bench's own hub, or that of an example.
+/// The benchmark's own hub, or that of an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Platform {
-    /// One hub with everything at its default.
+    /// One hub with default settings.
     #[default]
     Bench,
     /// `examples/analytics`: its hub with its rules and methods, its routes and its schemas.
@@ -23,7 +23,7 @@ impl Platform {
         }
     }
 
-    /// The role of every user.
+    /// The role of all users.
     pub(crate) fn role(self) -> &'static str {
         match self {
             Self::Bench => "user",
@@ -31,7 +31,7 @@ impl Platform {
         }
     }
 
-    /// The sections of the configuration that are about the hub.
+    /// The configuration's sections for the hub.
     pub(super) fn hub_sections(self) -> Result<String> {
         let Self::Analytics = self else { return Ok(format!("[hub.\"{}\"]\n", self.hub())) };
         let config = read(&example("fanfare.toml"))?;
@@ -39,7 +39,7 @@ impl Platform {
         Ok(format!("[schemas]\npath = {:?}\n{}", example("schemas"), &config[at..]))
     }
 
-    /// Its routes, which begin with the hub that they are of.
+    /// Its routes, after the name of their hub.
     pub(super) fn routes(self) -> Result<String> {
         match self {
             Self::Bench => Ok(format!("hub = \"{}\"\n", self.hub())),

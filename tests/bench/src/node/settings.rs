@@ -1,4 +1,4 @@
-//! The files of a node under test: everything at its default but where it lives.
+//! The files of a node under test: default settings, except for its folder and ports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::platform::Platform;
 /// Nodes that share a broker must have the same.
 const SECRET: &str = "a secret of the benchmarks that everybody knows";
 
-/// An alert is a toast for one user or for everybody in the org.
+/// An alert is a toast for one user or for the whole org.
 const ROUTES: &str = r#"
 [[route]]
 name = "bench-to-user"
@@ -27,36 +27,36 @@ groups = ["org:{org}"]
 toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
 "#;
 
-/// What differs between nodes.
+/// The differences between nodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings<'s> {
-    /// Whose hub it is.
+    /// The hub.
     pub(crate) platform: Platform,
     /// The URL of the broker.
     pub(crate) broker: &'s str,
-    /// More routes.
+    /// Additional routes.
     pub(crate) routes: &'s str,
-    /// More lines of `[node]`.
+    /// Additional lines of `[node]`.
     pub(crate) node: &'s str,
-    /// More sections.
+    /// Additional sections.
     pub(crate) sections: &'s str,
-    /// The ports of the public and the operator's side.
+    /// The public and the operator's port.
     pub(crate) ports: (u16, u16),
 }
 
 impl Default for Settings<'_> {
-    /// A log in the node's folder, and ports that nobody binds.
+    /// A log in the node's folder, and free ports.
     fn default() -> Self {
         let platform = Platform::Bench;
         Self { platform, broker: "embedded:log", routes: "", node: "", sections: "", ports: (1, 2) }
     }
 }
 
-/// Writes the configuration and the routes of a node into a folder; where the configuration is.
+/// Writes the configuration and the routes of a node into a folder; returns the configuration's path.
 pub(crate) fn write(folder: &Path, key: &Path, settings: &Settings<'_>) -> Result<PathBuf> {
     let Settings { platform, broker, routes, node, sections, ports: (port, admin_port) } = settings;
     let hub = platform.hub_sections()?;
-    // A relative path would be one below the folder.
+    // A relative path would be relative to the folder.
     let key = fs::canonicalize(key).context("no signing key")?;
     let config = format!(
         r#"[node]

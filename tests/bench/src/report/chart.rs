@@ -1,4 +1,4 @@
-//! One chart for each scenario, as an SVG that can be read on white and on black.
+//! One chart for each scenario, as an SVG that is readable on white and on black.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::target::Target;
 use crate::measure::Machine;
 
 const WIDTH: u32 = 910;
-/// Where bars begin and how long they can be.
+/// The start and the largest length of bars.
 const LEFT: u32 = 300;
 const LENGTH: f64 = 300.0;
 const TOP: u32 = 78;
@@ -49,7 +49,7 @@ pub(crate) fn chart(name: &str, about: &str, figures: &[Figure], machine: &Machi
     svg
 }
 
-/// One figure: its bar, the floor's below it, the target across them, the numbers behind.
+/// One figure: its bar, the floor's below it, the target across them, the numbers after them.
 fn draw(svg: &mut String, y: u32, figure: &Figure) {
     let target = Target::of(figure);
     let most = target.and_then(|target| target.most(figure));
@@ -93,7 +93,7 @@ fn details(figure: &Figure) -> String {
 }
 
 fn bar(svg: &mut String, y: u32, height: u32, length: f64, class: &str) {
-    // A bar of nothing is still a line: there was a figure.
+    // A bar of zero is still a line: there was a figure.
     let length = length.max(1.0);
     let _ = writeln!(
         svg,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::measure::median;
 
-/// What one turn has measured, by the name of the figure.
+/// The results of one turn, by the name of the figure.
 pub(crate) type Readings = Vec<(&'static str, f64)>;
 
 /// One number of a scenario.
@@ -20,12 +20,12 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
     /// The median of all turns; of counts the largest.
     pub(crate) value: f64,
-    /// The median of what it is compared with.
+    /// The median of the floor.
     pub(crate) floor: Option<f64>,
     /// The median of the ratios of all pairs.
     pub(crate) ratio: Option<f64>,
     pub(crate) pairs: usize,
-    /// The smallest and the largest ratio, or value where there is no ratio.
+    /// The smallest and the largest ratio, or value if there is no ratio.
     pub(crate) spread: Option<[f64; 2]>,
 }
 
@@ -44,7 +44,7 @@ fn unit(figure: &str) -> &'static str {
 }
 
 impl Figure {
-    /// Sums up the turns of a scenario. `floors` has one turn more than `turns`: each turn lies between two of them.
+    /// Summarises the turns of a scenario. `floors` has one turn more than `turns`: each turn is between two of them.
     pub(crate) fn sum_up(scenario: &'static str, turns: &[Readings], floors: &[Readings]) -> Vec<Self> {
         let names = turns.first().into_iter().flatten().map(|(name, _)| *name);
         names.map(|name| Self::one(scenario, name, turns, floors)).collect()
@@ -84,7 +84,7 @@ fn largest_of(values: &[f64], what: impl Fn(f64) -> f64) -> f64 {
     values.iter().map(|value| what(*value)).fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// To four significant digits: no measurement here is better.
+/// Rounds to four significant digits: no measurement here is better.
 fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return 0.0;

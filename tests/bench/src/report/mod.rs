@@ -1,4 +1,4 @@
-//! What a run leaves behind: lines of JSON, a table, charts.
+//! The output of a run: lines of JSON, a table, charts.
 
 mod chart;
 mod figure;

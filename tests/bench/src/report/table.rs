@@ -5,7 +5,7 @@ use super::target::Target;
 
 const HEAD: [&str; 7] = ["scenario", "figure", "value", "floor", "ratio", "spread", "target"];
 
-/// The figures as a table, with what was aimed at and whether it was reached.
+/// The figures as a table, with their targets and whether they were met.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     let mut last = "";
@@ -27,7 +27,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate();
-        // Words to the left, numbers to the right.
+        // Text left-aligned, numbers right-aligned.
         let cells = cells.map(|(at, (cell, &width))| match at {
             2..=5 => format!("{cell:>width$}"),
             _ => format!("{cell:width$}"),
@@ -38,7 +38,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     text
 }
 
-/// What was aimed at, and whether it was reached.
+/// The target, and whether it was met.
 pub(super) fn target(figure: &Figure) -> String {
     let Some(target) = Target::of(figure) else { return String::new() };
     let most = match target {
@@ -62,7 +62,7 @@ pub(super) fn range([low, high]: [f64; 2], of_ratios: bool) -> String {
     if of_ratios { format!("{low:.2}-{high:.2}") } else { format!("{}-{}", number(low), number(high)) }
 }
 
-/// A number with as many digits as mean something.
+/// A number with its significant digits.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! The targets that figures are held against; where one is missed, table and chart say so.
+//! The targets of figures; table and chart mark a missed one.
 
 use super::figure::Figure;
 
@@ -22,10 +22,10 @@ const TARGETS: &[(&str, &str, Target)] = &[
     ("broadcast_1k_burst8", "cpu_us_per_delivery", Target::Ratio(0.25)),
     ("idle_memory", "rss_bytes_per_connection", Target::Value(2560.0)),
     ("connect_storm_5k", "cpu_us_per_connection", Target::Ratio(3.0)),
-    // Less than this is not resolved on a machine that does other things too.
+    // Smaller differences are not measurable on a machine with other load.
     ("slow_reader_1k", "others_latency_p99_ms", Target::Ratio(1.2)),
     ("decode_route", "ns_per_event", Target::Value(3000.0)),
-    // Beside a hostile client: what another product of the field keeps on the same machine.
+    // Beside a hostile client: the latency of another product of the field on the same machine.
     ("*", "others_latency_p99_ms", Target::Value(16.0)),
     ("*", "others_connect_slowest_ms", Target::Value(50.0)),
     ("*", "others_logout_ms", Target::Value(50.0)),

@@ -1,4 +1,4 @@
-//! An example with many tabs: what they cost to open and to keep, and how soon an update is with all of them.
+//! An example with many tabs: the cost to open and to keep them, and the latency of an update to all of them.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use crate::stage::Stage;
 
 const NAMES: Names = Names { p50: "latency_p50_ms", p99: "latency_p99_ms", cpu: "cpu_us_per_delivery" };
 
-/// An update of the dashboards every 300 ms, which is more than any of them asks for.
+/// An update of the dashboards every 300 ms, more often than any of them needs.
 const UPDATES: Plan = Plan { bursts: 50, burst: 1, audience: Audience::Everybody, pause: Duration::from_millis(300) };
 
-/// What is warmed up with, and what tells how long a frame is.
+/// The warm-up, which also determines the size of a frame.
 const WARM_UP: Plan = Plan { bursts: 3, ..UPDATES };
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How long a node may put away what connecting took.
+/// How long a node may take to free what connecting used.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Files of a process that are none of a tab.
+/// A process's files besides its tabs.
 const OTHER_FILES: usize = 1_000;
 
 pub(super) fn run(stage: &Stage, name: &'static str, wanted: usize) -> Result<Vec<Figure>> {
@@ -74,11 +74,11 @@ pub(super) fn run(stage: &Stage, name: &'static str, wanted: usize) -> Result<Ve
     interleave(stage, name, "updates to all", floor_turn, node_turn)
 }
 
-/// How long tabs took to open, and how soon updates are with them.
+/// How long tabs took to open, and how soon updates reach them.
 fn told(load: &mut Load, pid: u32, storm: &Storm) -> Result<Readings> {
     load.run(&WARM_UP)?;
     load.finish();
-    // What few tabs show of the tail needs no minute.
+    // A few tabs show the tail in less than a minute.
     let bursts = if storm.each.len() < 1_000 { 10 } else { UPDATES.bursts };
     let phase = measure(load, pid, &Plan { bursts, ..UPDATES })?;
     let opened = vec![

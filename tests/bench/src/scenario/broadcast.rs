@@ -1,4 +1,4 @@
-//! Events to everybody, as fast as they can be taken.
+//! Events to everybody, as fast as the node can deliver them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::stage::Stage;
 
 const TABS: usize = 1000;
 
-/// How many events of each turn.
+/// The number of events per turn.
 const EVENTS: usize = 160;
 
 const NAMES: Names = Names { p50: "latency_p50_ms", p99: "latency_p99_ms", cpu: "cpu_us_per_delivery" };
@@ -30,7 +30,7 @@ pub(super) fn run(stage: &Stage, name: &'static str, burst: usize) -> Result<Vec
         Ok([phase.readings(&NAMES), phase.last_client()].concat())
     };
     let mut figures = interleave(stage, name, "broadcast", floor_turn, node_turn)?;
-    // What the scenario is about stands first.
+    // The scenario's main figure comes first.
     figures.sort_by_key(|figure| figure.figure != NAMES.cpu);
     Ok(figures)
 }

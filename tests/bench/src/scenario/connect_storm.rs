@@ -1,4 +1,4 @@
-//! Thousands of tabs open at the same time.
+//! Thousands of tabs that open at once.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::stage::Stage;
 
 const TABS: usize = 5000;
 
-/// How many are on their way at the same time.
+/// The number of concurrent connects.
 const AT_ONCE: usize = 1000;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     interleave(stage, name, "storm", floor_turn, node_turn)
 }
 
-/// A storm, and the CPU time of each of its tabs in microseconds.
+/// A storm, and the CPU time per tab in microseconds.
 fn storm(load: &mut Load, pid: u32, count: usize) -> Result<(Storm, f64)> {
     let before = CpuTime::of(pid)?;
     let storm = load.connect(0..count, AT_ONCE, DEADLINE)?;

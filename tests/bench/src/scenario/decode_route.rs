@@ -10,10 +10,10 @@ use crate::node::{Settings, write_settings};
 use crate::report::{Figure, Readings};
 use crate::stage::Stage;
 
-/// Events of each turn.
+/// Events per turn.
 const EVENTS: u32 = 200_000;
 
-/// Events of the two runs whose instructions are counted: the difference leaves out what starting takes.
+/// Events of the two runs whose instructions are counted: the difference excludes the start.
 const FEW: u32 = 100;
 const MANY: u32 = 2_100;
 

@@ -1,4 +1,4 @@
-//! Event streams and polls that come to another node than the one that has their connection.
+//! Event streams and polls that reach another node than their connection's.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use crate::stage::Stage;
 const TABS: usize = 50;
 const EVENTS: usize = 60;
 
-/// Between two events: polls are asked again meanwhile.
+/// The pause between two events: polls are sent again meanwhile.
 const PAUSE: Duration = Duration::from_millis(15);
 
-/// A new connection hears news once it has been quiet for a moment.
+/// A new connection is live once it has been quiet for a moment.
 const QUIET: Duration = Duration::from_secs(2);
 
 pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
@@ -39,7 +39,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Tabs of the first node, whose requests come to this one of them.
+/// Tabs of the first node, whose requests go to this one of them.
 fn deliver(
     stage: &Stage,
     nodes: &[Node; 2],

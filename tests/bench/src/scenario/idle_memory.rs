@@ -1,4 +1,4 @@
-//! What an open tab costs that is told nothing.
+//! The cost of an open, idle tab.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stage::Stage;
 
 const TABS: usize = 5000;
 
-/// How long a node may put away what connecting took.
+/// How long a node may take to free what connecting used.
 const SETTLE: Duration = Duration::from_secs(2);
 
 const TRAFFIC: Plan = Plan { bursts: 20, burst: 1, audience: Audience::Everybody, pause: Duration::ZERO };

@@ -26,11 +26,11 @@ use crate::report::Figure;
 use crate::stage::Stage;
 use hostile::{CROWD, Hostile, LONGEST_MESSAGE};
 
-/// Something that is measured.
+/// A scenario.
 pub(crate) struct Scenario {
     /// Its name, and that of its files.
     pub(crate) name: &'static str,
-    /// What happens, in one line.
+    /// Its description, in one line.
     pub(crate) about: &'static str,
     run: fn(&Stage, &'static str) -> Result<Vec<Figure>>,
 }
@@ -41,7 +41,7 @@ impl Scenario {
         (self.run)(stage, self.name)
     }
 
-    /// Whether a name on the command line means this one: its own, or the beginning of it up to an underscore.
+    /// Whether a name on the command line matches this scenario: its name, or a prefix up to an underscore.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
     }

@@ -1,14 +1,14 @@
-//! Turns of node and floor, one after the other: F N F N F N F.
+//! Turns of node and floor, one after another: F N F N F N F.
 //!
-//! A machine that does other things is now fast, now slow. Each turn of the node is compared with the floor right
-//! before and right after it.
+//! A machine with other load varies in speed. Each turn of the node is compared with the floor right before and right
+//! after it.
 
 use anyhow::Result;
 
 use crate::report::{Figure, Readings};
 use crate::stage::Stage;
 
-/// Measures both, in turns, and sums up.
+/// Measures both, in turns, and summarises.
 pub(super) fn interleave(
     stage: &Stage,
     scenario: &'static str,
@@ -26,7 +26,7 @@ pub(super) fn interleave(
     Ok(Figure::sum_up(scenario, &turns, &floors))
 }
 
-/// Measures what has no floor, as often.
+/// Measures a figure without a floor, as often.
 pub(super) fn alone(
     stage: &Stage,
     scenario: &'static str,

@@ -9,10 +9,10 @@ use crate::node::Node;
 use crate::report::Readings;
 use crate::stage::Stage;
 
-/// How many tabs connect at the same time where that is not what is measured.
+/// The number of concurrent connects where that is not measured.
 pub(super) const MODERATE: usize = 200;
 
-/// A node and the floor with as many tabs each, and the size of their frames in common.
+/// A node and the floor with the same number of tabs, and the same size of frames.
 pub(super) struct Rig {
     pub(super) node: Node,
     pub(super) load: Load,
@@ -37,13 +37,13 @@ impl Rig {
     }
 }
 
-/// What a phase took.
+/// The cost of a phase.
 pub(super) struct Phase {
     cpu_us: f64,
     pub(super) samples: Samples,
 }
 
-/// Publishes according to a plan and watches a process meanwhile.
+/// Publishes according to a plan and measures a process meanwhile.
 pub(super) fn measure(load: &mut Load, pid: u32, plan: &Plan) -> Result<Phase> {
     let before = CpuTime::of(pid)?;
     load.run(plan)?;
@@ -75,7 +75,7 @@ impl Phase {
         vec![("last_client_p50_ms", percentile_ms(last, 50)), ("last_client_p99_ms", percentile_ms(last, 99))]
     }
 
-    /// Until the node has answered that the event is stored; nothing for the floor.
+    /// The time until the node has acknowledged the event; none for the floor.
     pub(super) fn accepted(&self) -> Readings {
         let accepted = &self.samples.accepted;
         if accepted.is_empty() { Vec::new() } else { vec![("accepted_p50_ms", percentile_ms(accepted, 50))] }

@@ -14,7 +14,7 @@ const TO_USER: Names = Names { p50: "latency_p50_ms", p99: "latency_p99_ms", cpu
 const TO_GROUP: Names =
     Names { p50: "group_latency_p50_ms", p99: "group_latency_p99_ms", cpu: "group_cpu_us_per_delivery" };
 
-/// Low load: the node has nothing to do in between.
+/// Low load: the node is idle in between.
 const PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) fn run(stage: &Stage, name: &'static str, tabs: usize) -> Result<Vec<Figure>> {
@@ -38,7 +38,7 @@ pub(super) fn run(stage: &Stage, name: &'static str, tabs: usize) -> Result<Vec<
     Ok(figures)
 }
 
-/// How many events to a group: fewer where each is many deliveries.
+/// How many events to a group: fewer where each has many deliveries.
 fn events(tabs: usize) -> usize {
     if tabs >= 1000 { 100 } else { 300 }
 }

@@ -1,4 +1,4 @@
-//! All tabs lose their connection and come back at once, as the official clients do: the first try waits 0 ms.
+//! All tabs lose their connection and reconnect at once, like the official clients: their first attempt waits 0 ms.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
         load.drop_all();
         let storm = load.connect(0..count, count, DEADLINE)?;
         let cpu = CpuTime::of(node.pid())?.micros_since(&before) / count as f64;
-        // What was dropped must be gone, and nothing else.
+        // Exactly the dropped connections must be gone.
         node.wait_for_connections(count - storm.failures)?;
         if storm.failures > 0 {
             stage.say(&format!("{} tabs failed: {}", storm.failures, storm.reasons.join("; ")));

@@ -1,4 +1,4 @@
-//! All tabs lose their connection and come back at once with a cursor: each is told again what it missed.
+//! All tabs lose their connection and reconnect at once with a cursor: each gets what it missed.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,11 @@ const TABS: usize = 5000;
 /// What each tab misses.
 const OWN: usize = 30;
 
-/// With how much of other orgs between: none, and most of the log, as on a platform of many orgs.
+/// With this many events of other orgs in between: none, and most of the log, as on a platform with many orgs.
 const ALONE: Missed = Missed { own: OWN, others: 0 };
 const AMONG_OTHERS: Missed = Missed { own: OWN, others: 99 };
 
-/// Who publish what is of no concern to the tabs; at once, so that a storm need not wait for it.
+/// Who publishes does not matter to the tabs; concurrently, so that a storm need not wait for it.
 const PRODUCERS: usize = 16;
 
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -58,7 +58,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     interleave(stage, name, "storm", || bare(&mut floor, count), turn)
 }
 
-/// How a storm went.
+/// The result of a storm.
 struct Outcome {
     back: Duration,
     told: Duration,
@@ -70,7 +70,7 @@ struct Outcome {
     connections: usize,
 }
 
-/// So many connections accepted, and so many frames sent to each.
+/// This many connections accepted, and this many frames sent to each.
 fn bare(floor: &mut Floor, count: usize) -> Result<Readings> {
     let (begun, before) = (Instant::now(), CpuTime::of(floor.pid())?);
     let storm = floor.connect(count, count)?;
@@ -119,7 +119,7 @@ fn times(outcome: &Outcome, count: usize) -> Readings {
     ]
 }
 
-/// Of both storms together; of connections the fewer.
+/// The sum of both storms; for connections the smaller number.
 fn counts(storms: &[Outcome]) -> Readings {
     let sum = |what: fn(&Outcome) -> usize| storms.iter().map(what).sum::<usize>() as f64;
     vec![

@@ -1,4 +1,4 @@
-//! One tab stops reading: the others must not notice, and the node must not keep what it does not take.
+//! One tab stops reading: the others must not be affected, and the node must not buffer everything.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const TABS: usize = 1000;
 /// The text of each toast.
 const MESSAGE_BYTES: usize = 3000;
 
-/// Events of each turn, in steps between which memory is looked at: twice what the node keeps for a tab and the
-/// kernel buffers, so that the stopped tab is given up halfway.
+/// Events per turn, in steps between which memory is measured: twice what the node keeps for a tab and the kernel
+/// buffers, so that the stopped tab is closed halfway.
 const STEPS: usize = 10;
 const EVENTS_PER_STEP: usize = 20;
 

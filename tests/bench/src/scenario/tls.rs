@@ -1,4 +1,4 @@
-//! Tabs within TLS, and as many in the clear: what sealing costs a node that delivers and does nothing else.
+//! Tabs over TLS, and as many over plain TCP: the cost of encryption for a node that only delivers.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::stage::Stage;
 const TABS: usize = 200;
 const EVENTS: usize = 200;
 
-/// A new connection hears news once it has been quiet for a moment.
+/// A new connection is live once it has been quiet for a moment.
 const QUIET: Duration = Duration::from_secs(2);
 
 pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
@@ -36,7 +36,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     interleave(stage, name, "tabs within TLS", plain, within)
 }
 
-/// Tabs of one node, told of what is published at another.
+/// Tabs of one node, which receive what is published at another.
 fn deliver(stage: &Stage, publisher: &Node, node: &Node, speech: &Speech) -> Result<Readings> {
     let tickets = stage.mint.users(TABS)?;
     let (empty, begun) = (resident_bytes(node.pid())?, CpuTime::of(node.pid())?);

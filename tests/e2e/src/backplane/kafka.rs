@@ -1,4 +1,4 @@
-//! What Kafka needs of its own: its clients connect to the address that the server tells them.
+//! Kafka's needs: its clients connect to the address that the server advertises.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,11 +16,11 @@ use crate::relay::Relay;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A listener for each node, which tells its clients to come over a wire of their own.
+/// A listener for each node, which advertises the address of that node's own proxy.
 pub(super) struct Listeners(Vec<(u16, SocketAddr)>);
 
 impl Listeners {
-    /// Chooses the ports and opens the wires.
+    /// Chooses the ports and opens the proxies.
     pub(super) async fn open(lines: &mut Vec<Relay>) -> Self {
         let mut listeners = Vec::new();
         for _ in 0..NODES {
@@ -57,7 +57,7 @@ pub(super) async fn purge(address: &str) {
     admin.delete_records(&ends, &options).await.expect("purged");
 }
 
-/// Where every partition ends.
+/// The end of every partition.
 fn ends(consumer: &BaseConsumer) -> TopicPartitionList {
     let metadata = consumer.fetch_metadata(None, PATIENCE).expect("metadata");
     let mut ends = TopicPartitionList::new();

@@ -1,4 +1,4 @@
-//! The broker under test, and a wire of its own from each node to it.
+//! The broker under test, with a proxy between it and each node.
 
 mod kafka;
 
@@ -18,10 +18,10 @@ use crate::backplane::kafka::Listeners;
 use crate::relay::Relay;
 use crate::token::now;
 
-/// How many nodes run on a broker that they share, at most.
+/// The largest number of nodes on a shared broker.
 const NODES: usize = 3;
 
-/// Which broker.
+/// The kind of broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The log within the node.
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// How many nodes run on it.
+    /// The number of nodes on it.
     pub fn nodes(self) -> usize {
         match self {
             Self::Embedded => 1,
@@ -63,15 +63,15 @@ enum Server {
 pub struct Backplane {
     kind: Kind,
     server: Server,
-    /// From each node to it.
+    /// The proxy of each node.
     lines: Vec<Relay>,
 }
 
 impl Backplane {
-    /// Starts it; nothing if it is not on this machine, which is said in one line.
+    /// Starts it; none if it is not installed on this machine, which is reported in one line.
     ///
     /// # Panics
-    /// If it is, and does not start.
+    /// If it is installed and does not start.
     pub async fn start(kind: Kind) -> Option<Self> {
         let mut lines = Vec::new();
         let started = match kind {
@@ -98,7 +98,7 @@ impl Backplane {
         Some(Self { kind, server, lines })
     }
 
-    /// Which one it is.
+    /// The kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -112,7 +112,7 @@ impl Backplane {
         }
     }
 
-    /// A producer's own way to it, where there is one.
+    /// A producer's own connection to it, if the broker has one.
     ///
     /// # Panics
     /// If the broker cannot be opened.
@@ -131,7 +131,7 @@ impl Backplane {
         Some(Direct { broker })
     }
 
-    /// Ends it without a warning.
+    /// Kills it.
     pub fn kill(&mut self) {
         match &mut self.server {
             Server::Embedded => {}
@@ -140,7 +140,7 @@ impl Backplane {
         }
     }
 
-    /// Starts it again with what it knew.
+    /// Starts it again with its data.
     ///
     /// # Panics
     /// If it does not start.
@@ -152,12 +152,12 @@ impl Backplane {
         }
     }
 
-    /// Stops it where it is, with its sockets open.
+    /// Pauses it with its sockets open.
     pub fn freeze(&self) {
         self.signal(Signal::Stop);
     }
 
-    /// Lets it go on.
+    /// Continues it.
     pub fn thaw(&self) {
         self.signal(Signal::Continue);
     }
@@ -170,10 +170,10 @@ impl Backplane {
         }
     }
 
-    /// Removes every event that it holds.
+    /// Removes every event in it.
     ///
     /// # Panics
-    /// If it does not let itself be purged.
+    /// If it cannot be purged.
     pub async fn purge(&self) {
         match &self.server {
             Server::Embedded => panic!("the embedded log is not purged from outside"),
@@ -186,12 +186,12 @@ impl Backplane {
         }
     }
 
-    /// The wire from a node to it.
+    /// The proxy between a node and it.
     pub fn line(&self, node: usize) -> &Relay {
         &self.lines[node]
     }
 
-    /// All wires to it.
+    /// All proxies.
     pub fn lines(&self) -> Vec<&Relay> {
         self.lines.iter().collect()
     }

@@ -1,4 +1,4 @@
-//! Nodes on one broker without a proxy, for tests that name the node they talk to.
+//! Nodes on one broker without a load balancer, for tests that address a specific node.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// A broker, and nodes with the usual settings that are not started; nothing if this machine lacks the broker.
+    /// A broker, and nodes with the usual settings that are not started; none if this machine lacks the broker.
     pub(crate) async fn prepare(kind: Kind, count: usize) -> Option<Self> {
         Self::prepare_with(kind, count, |settings, _| settings).await
     }
 
-    /// The same, with settings that differ.
+    /// The same, with other settings.
     pub(crate) async fn prepare_with(
         kind: Kind,
         count: usize,
@@ -41,7 +41,7 @@ impl Fleet {
         Some(fleet)
     }
 
-    /// Starts every node, all at once.
+    /// Starts all nodes at once.
     pub(crate) async fn start_nodes(&mut self) {
         for node in &mut self.nodes {
             node.launch();
@@ -66,7 +66,7 @@ pub(crate) async fn publish(node: &Node, title: &str) {
     publish_by(node, title, Deadline::new("an event to be stored")).await;
 }
 
-/// The same, with the time that it may take.
+/// The same, with its own time-out.
 pub(crate) async fn publish_by(node: &Node, title: &str, deadline: Deadline) {
     let request = NewEvent::alert("acme", title).request(Token::producer().sign());
     loop {
@@ -98,11 +98,11 @@ pub(crate) fn numbered(word: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{word} {number}")).collect()
 }
 
-/// Seconds that a test lets an outage last: few in `make test`, more in `make soak`.
+/// The length of an outage in seconds: short in `make test`, longer in `make soak`.
 pub(crate) fn outage() -> Duration {
     Duration::from_secs(crate::number("FANFARE_OUTAGE_SECONDS").unwrap_or(15))
 }
-/// Waits for the end of a connection; gives what it was told.
+/// Waits for the end of a connection; returns the Close.
 pub(crate) async fn ending(tab: &mut Tab) -> Message {
     loop {
         match tokio::time::timeout(PATIENCE, tab.receive()).await.expect("an end in time") {

@@ -1,4 +1,4 @@
-//! Producers: each publishes numbered events, one after the other, and repeats one until it is stored.
+//! Producers: each publishes numbered events, one after another, and repeats one until it is stored.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 
 use crate::plan::{ORGS, USERS};
 
-/// How long a producer waits for an answer before it asks another node.
+/// How long a producer waits for an answer before it tries another node.
 const ANSWER: Duration = Duration::from_secs(3);
-/// Between two events of a producer.
+/// The pause between two events of a producer.
 const PAUSE: Duration = Duration::from_millis(15);
 
-/// An event that was stored, and for whom it is.
+/// A stored event, and its audience.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) title: String,
@@ -27,7 +27,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Whether a tab of this user hears it.
+    /// Whether a tab of this user receives it.
     pub(crate) fn is_for(&self, org: &str, user: &str) -> bool {
         self.org == org && self.user.is_none_or(|named| named == user)
     }
@@ -42,17 +42,17 @@ pub(crate) struct Load {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Where a producer publishes to.
+/// A producer's target.
 #[derive(Debug, Clone)]
 pub(crate) enum Door {
     /// `POST /events` of any of these.
     Nodes(Vec<SocketAddr>),
-    /// The broker itself.
+    /// The broker directly.
     Broker(Direct),
 }
 
 impl Load {
-    /// Starts one producer for each door.
+    /// Starts one producer for each target.
     pub(crate) fn start(doors: Vec<Door>, seed: u64) -> Self {
         let (stop, stored) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut load = Self { stop, stored, sent: Arc::default(), tasks: Vec::new() };
@@ -69,13 +69,13 @@ impl Load {
         load
     }
 
-    /// Waits until so many more are stored.
+    /// Waits until this many more are stored.
     pub(crate) async fn more(&self, count: usize) {
         let enough = self.stored.load(Ordering::Acquire) + count;
         until("some load", async || (self.stored.load(Ordering::Acquire) >= enough).then_some(())).await;
     }
 
-    /// Lets every producer end with the event that it is at; gives all that was stored.
+    /// Lets every producer finish its current event; returns everything that was stored.
     pub(crate) async fn end(self) -> Vec<Sent> {
         self.stop.store(true, Ordering::Release);
         for task in self.tasks {
@@ -107,7 +107,7 @@ impl Producer {
         }
     }
 
-    /// Tries until somebody says that it is stored, with the same id each time.
+    /// Tries until the event is acknowledged, with the same id each time.
     async fn publish(&mut self, next: &Sent) {
         let deadline = Deadline::new("an event to be stored");
         while let Err(met) = self.try_publish(next).await {

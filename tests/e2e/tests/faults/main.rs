@@ -1,7 +1,7 @@
 //! Processes are killed, stopped and cut off while tabs listen and producers publish; nothing is lost.
 //!
-//! Each run is drawn from a seed, which is printed; `FANFARE_FAULT_SEED` repeats one, `FANFARE_FAULT_RUNS` says how many
-//! there are for each broker.
+//! Each run is drawn from a seed, which is printed. `FANFARE_FAULT_SEED` repeats one, `FANFARE_FAULT_RUNS` is the
+//! number of runs per broker.
 
 mod fleet;
 mod load;
@@ -32,11 +32,11 @@ fn seeds() -> Vec<u64> {
         return vec![seed];
     }
     let runs = number("FANFARE_FAULT_RUNS").map_or(RUNS, |runs| usize::try_from(runs).expect("a few"));
-    // Short enough to be typed.
+    // Short enough to type.
     (0..runs).map(|_| RandomState::new().build_hasher().finish() % 1_000_000).collect()
 }
 
-/// Prints a line that is also seen when the test passes: the test harness keeps what macros print.
+/// Prints a line that is also shown when the test passes: the test harness captures what macros print.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -60,7 +60,7 @@ async fn faults_on_the_embedded_log_lose_nothing() {
     faults::faults_lose_nothing(Kind::Embedded).await;
 }
 
-/// The same tests on each broker that many nodes share.
+/// The same tests on each broker that several nodes can share.
 macro_rules! on_brokers {
     ($($from:ident :: $test:ident),* $(,)?) => {
         mod nats {

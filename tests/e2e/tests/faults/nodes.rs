@@ -1,4 +1,4 @@
-//! Several nodes give one answer.
+//! Several nodes give the same answer.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, ending, numbered, publish, titles, toasts};
 
-/// A cursor of one node gives the same on every other, also on one that started after what was missed.
+/// A cursor of one node replays the same on every other, also on one that started after the missed events.
 pub(crate) async fn a_cursor_is_good_on_a_node_that_started_later(kind: Kind) {
     let Some(mut fleet) = Fleet::prepare(kind, 3).await else { return };
     for node in [0, 1] {
@@ -43,7 +43,7 @@ pub(crate) async fn a_cursor_is_good_on_a_node_that_started_later(kind: Kind) {
     }
 }
 
-/// A stateful connection that comes back to a node which does not have it must not stay open and hear nothing.
+/// A stateful connection that reconnects to a node without it must not stay open and receive nothing.
 pub(crate) async fn a_stateful_connection_is_never_deaf_on_another_node(kind: Kind) {
     let Some(fleet) = Fleet::start(kind, 2).await else { return };
     let connect = Connect::new(HUB, Token::user("alice", "acme").sign()).query("useStatefulReconnect", "true");
@@ -54,7 +54,7 @@ pub(crate) async fn a_stateful_connection_is_never_deaf_on_another_node(kind: Ki
     here.send("{\"protocol\":\"json\",\"version\":2}\u{1e}").await.expect("open");
     until("the answer to the handshake", async || here.next().await.ok().flatten()).await;
     drop(here);
-    // What the official client does after a drop: the same id, no negotiation, no handshake, its sequence first.
+    // What the official client sends after a drop: the same id, no negotiation, no handshake, its sequence first.
     let elsewhere = connect.open(fleet.nodes[1].address(), Some(id)).await.expect("an answer");
     let ended = match elsewhere {
         Err(refused) => format!("refused with {}", refused.status),
@@ -71,19 +71,19 @@ pub(crate) async fn a_stateful_connection_is_never_deaf_on_another_node(kind: Ki
         }
     };
     eprintln!("on the other node it is {ended}");
-    // The client then starts again, anywhere.
+    // The client then starts again, on any node.
     let mut tab = fleet.nodes[1].tab(&Token::user("alice", "acme")).await;
     publish(&fleet.nodes[0], "heard").await;
     assert_eq!(titles(&toasts(&mut tab, 1).await), ["heard"]);
 }
 
-/// Clocks that differ change nothing: positions and the broker's time count.
+/// Different clocks change nothing: positions and the broker's time count.
 pub(crate) async fn clocks_may_differ(kind: Kind) {
     let place = format!("libfaketime/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
     let Some(library) = tool(&place) else { return skip("clocks may differ", "libfaketime is not installed") };
-    // What tokens say of the future is within their leeway of 30 seconds. On Kafka no clock is behind: librdkafka waits
-    // until a time of the clock that libfaketime turns, by the kernel's clock: too long by as much as this one is ahead,
-    // and not at all by one that is behind.
+    // Tokens from the future are within their leeway of 30 seconds. On Kafka no clock is behind: librdkafka waits by
+    // the kernel's clock until a time of the clock that libfaketime changes. It waits too long by as much as this clock
+    // is ahead, and not at all if it is behind.
     let skews = if kind == Kind::Kafka { ["+0s", "+8s", "+16s"] } else { ["+0s", "+25s", "-25s"] };
     let fleet = Fleet::prepare_with(kind, 3, |settings, node| skewed(settings, &library, skews[node])).await;
     let Some(mut fleet) = fleet else { return };
@@ -124,7 +124,7 @@ fn skewed(settings: fanfare_e2e_tests::Settings, library: &Path, skew: &str) -> 
         .environment("DONT_FAKE_MONOTONIC", "1")
 }
 
-/// Nodes with other routes are told apart by a metric and a log line of each.
+/// A metric and a log line of each node show nodes with other routes.
 pub(crate) async fn other_routes_are_named(kind: Kind) {
     let fleet = Fleet::prepare_with(kind, 2, |mut settings, node| {
         if node == 1 {

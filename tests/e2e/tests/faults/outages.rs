@@ -1,4 +1,4 @@
-//! The broker is away, slow, or not what it was.
+//! The broker is unreachable, slow, or has changed.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use serde_json::json;
 
 use crate::fleet::{Fleet, numbered, outage, publish, publish_by, titles, toasts};
 
-/// What a node says while it is not ready.
+/// A node's answer while it is not ready.
 async fn reason(fleet: &Fleet) -> String {
     let said = until("a node that answers", async || fleet.nodes[0].readiness().await).await;
     assert_eq!(said.status, 503, "{}", said.text());
     said.json()["reason"].as_str().expect("a reason").to_owned()
 }
 
-/// A node starts without its broker, says that it waits, and comes up with it.
+/// A node starts without its broker, reports that it waits, and becomes ready with it.
 pub(crate) async fn a_node_waits_for_a_broker_that_is_away_at_start(kind: Kind) {
     let Some(mut fleet) = Fleet::prepare(kind, 1).await else { return };
     fleet.backplane.kill();
@@ -41,7 +41,7 @@ pub(crate) async fn a_node_waits_for_a_broker_that_is_away_at_start(kind: Kind) 
     assert!(heard == ["late"] || heard == ["early"], "{heard:?}");
 }
 
-/// The broker is away for a while: tabs stay, and hear everything that was published before and after it.
+/// The broker is down for a while: tabs stay, and receive everything that was published before and after.
 pub(crate) async fn tabs_stay_while_the_broker_is_away(kind: Kind) {
     let Some(mut fleet) = Fleet::start(kind, 2).await else { return };
     let mut tabs = fleet.tabs().await;
@@ -49,7 +49,7 @@ pub(crate) async fn tabs_stay_while_the_broker_is_away(kind: Kind) {
         publish(&fleet.nodes[0], &title).await;
     }
     fleet.backplane.kill();
-    // Publishers that come meanwhile are told, or stored once the broker is back: each tries until it is answered 202.
+    // Concurrent publishes are refused, or stored once the broker is back: each is retried until it is answered 202.
     let during = async {
         for title in numbered("during", 5) {
             let deadline = Deadline::new("an event to be stored once the broker is back").after(outage());
@@ -74,7 +74,7 @@ pub(crate) async fn tabs_stay_while_the_broker_is_away(kind: Kind) {
     }
 }
 
-/// Whatever is sent takes long on its way; all of it comes, in order.
+/// All traffic is delayed; everything arrives, in order.
 pub(crate) async fn a_slow_broker_delays_and_loses_nothing(kind: Kind) {
     let Some(fleet) = Fleet::start(kind, 2).await else { return };
     let mut tabs = fleet.tabs().await;
@@ -92,8 +92,8 @@ pub(crate) async fn a_slow_broker_delays_and_loses_nothing(kind: Kind) {
     }
 }
 
-/// The network forgets a node's connections without a word to either end: the node gives them up by itself, and what was
-/// published meanwhile comes late.
+/// The network silently forgets a node's connections: the node gives them up by itself, and what was published
+/// meanwhile arrives late.
 pub(crate) async fn connections_that_are_lost_without_a_word_are_given_up(kind: Kind) {
     let Some(fleet) = Fleet::start(kind, 2).await else { return };
     let mut tabs = fleet.tabs().await;
@@ -105,7 +105,7 @@ pub(crate) async fn connections_that_are_lost_without_a_word_are_given_up(kind: 
         publish(&fleet.nodes[1], title).await;
     }
     assert_eq!(titles(&toasts(&mut tabs[0], sent.len()).await), sent);
-    // Its publishing goes over a connection of its own, which is lost too.
+    // Its publishing uses a separate connection, which is lost too.
     publish(&fleet.nodes[0], "after").await;
     assert_eq!(titles(&toasts(&mut tabs[0], 1).await), ["after"]);
     until("a node that is ready again", async || {
@@ -114,7 +114,7 @@ pub(crate) async fn connections_that_are_lost_without_a_word_are_given_up(kind: 
     .await;
 }
 
-/// Records that no node can read are set aside, each with its reason, and delay nothing.
+/// Records that no node can read become dead letters, each with its reason, and delay nothing.
 pub(crate) async fn a_flood_of_poison_is_set_aside(kind: Kind) {
     const POISON: usize = 500;
     let Some(fleet) = Fleet::start(kind, 2).await else { return };
@@ -145,7 +145,7 @@ pub(crate) async fn a_flood_of_poison_is_set_aside(kind: Kind) {
         until("every poisoned record to be counted", async || (counted().await >= POISON as f64).then_some(())).await;
         assert_eq!(node.readiness().await.expect("an answer").status, 200);
     }
-    // Both nodes set each record aside, under one key.
+    // Both nodes write a letter about each record, under one key.
     let letters = until("the letters", async || {
         let letters = direct.broker().dead_letters(POISON * 2).await.ok()?;
         (letters.len() >= POISON).then_some(letters)
@@ -155,7 +155,8 @@ pub(crate) async fn a_flood_of_poison_is_set_aside(kind: Kind) {
     assert!(letters.iter().all(|letter| letter.reason.len() > 10 && letter.message.body.starts_with(b"no ev")));
 }
 
-/// A cursor behind which the stream was purged: the tab is told that something is missing, and hears what comes.
+/// A cursor after which the stream was purged: the tab learns that something is missing, and receives later
+/// notifications.
 pub(crate) async fn a_purged_stream_is_told_to_who_resumes(kind: Kind) {
     let Some(fleet) = Fleet::start(kind, 1).await else { return };
     let mut tab = fleet.tabs().await.remove(0);
@@ -172,7 +173,7 @@ pub(crate) async fn a_purged_stream_is_told_to_who_resumes(kind: Kind) {
     let resumed = late.invoke("Resume", json!([cursor])).await.expect("an answer");
     assert_eq!(resumed["complete"], false, "{resumed}");
     late.kept();
-    // In the address as well the connection works, though not all can be told.
+    // With the cursor in the URL the connection works as well, though not everything can be replayed.
     let connect = Connect::new(HUB, Token::user("alice", "acme").sign()).query("cursor", &cursor);
     let mut by_address = connect.connect(fleet.nodes[0].address()).await;
     publish(&fleet.nodes[0], "live").await;

@@ -1,4 +1,4 @@
-//! What happens in a run, drawn from its seed before it begins.
+//! The faults of a run, drawn from its seed before it starts.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use fanfare_e2e_tests::{Random, Transport};
 pub(crate) const ORGS: [&str; 3] = ["acme", "globex", "initech"];
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 
-/// Something that goes wrong; nodes are named by their numbers.
+/// A fault; nodes are identified by number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// `kill -9`, and a new start after a while.
+    /// `kill -9`, and a restart after a while.
     KillNode { node: usize, down: Duration },
-    /// Every node, one after the other: SIGTERM, drain, start.
+    /// Every node in turn: SIGTERM, drain, start.
     RollingRestart,
-    /// Everything between proxy and node is reset and refused for a while.
+    /// All connections between proxy and node are reset and refused for a while.
     CutNode { node: usize, time: Duration },
-    /// Nothing gets through between proxy and node, and nobody is told.
+    /// Traffic between proxy and node is held for a while.
     HoldNode { node: usize, time: Duration },
     /// Every tab loses its connection at once.
     DropTabs,
-    /// `kill -9` of the proxy, and a new start at once.
+    /// `kill -9` of the proxy, and an immediate restart.
     KillProxy,
-    /// `kill -9` of the broker, and a new start after a while.
+    /// `kill -9` of the broker, and a restart after a while.
     KillBroker { down: Duration },
-    /// The broker is stopped by SIGSTOP for a while.
+    /// The broker is paused by SIGSTOP for a while.
     FreezeBroker { time: Duration },
-    /// Everything between a node and the broker is reset and refused for a while.
+    /// All connections between a node and the broker are reset and refused for a while.
     CutBroker { node: usize, time: Duration },
-    /// Nothing gets through between a node and the broker, and nobody is told.
+    /// Traffic between a node and the broker is held for a while.
     HoldBroker { node: usize, time: Duration },
-    /// All that passes between the nodes and the broker takes longer.
+    /// All traffic between the nodes and the broker is delayed.
     SlowBroker { delay: Duration, time: Duration },
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) tabs: Vec<TabPlan>,
     pub(crate) producers: usize,
-    /// So many events after the last fault was over, the next one comes.
+    /// The number of events between the end of one fault and the next.
     pub(crate) steps: Vec<(usize, Fault)>,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
     pub(crate) fn draw(seed: u64, kind: Kind, nodes: usize) -> Self {
         let mut random = Random::seeded(seed);
         let tabs = (0..18).map(|number| tab(number, &mut random)).collect();
-        // Some faults are in every run, the others are drawn; chance says in which order they come.
+        // Some faults are in every run, the others are drawn; the order is random.
         let mut faults = vec![
             Fault::KillNode { node: random.below(nodes), down: random.milliseconds(0, 1000) },
             Fault::RollingRestart,
@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-/// Every transport and every audience is there, whatever the seed.
+/// Every transport and every audience occurs, whatever the seed.
 fn tab(number: usize, random: &mut Random) -> TabPlan {
     TabPlan {
         org: ORGS[number % ORGS.len()],

@@ -1,11 +1,11 @@
-//! A server that refuses a node: it does not start as if nothing were wrong, and says what would be right.
+//! A server that refuses a node: the node does not start, and says what would be right.
 
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::{Node, Settings};
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
 
-/// A server with more in its configuration.
+/// A server with additional configuration.
 async fn server(test: &str, more: &'static str) -> Option<NatsServer> {
     match NatsServer::start_with(Version::Current, |_| more.to_owned()).await {
         Ok(server) => Some(server),
@@ -17,7 +17,7 @@ async fn server(test: &str, more: &'static str) -> Option<NatsServer> {
     }
 }
 
-/// Starts a node and waits for its end, for which it must give a sentence with one of these words; all that it said.
+/// Starts a node and waits for its end, which must have a sentence with one of these texts; returns its output.
 async fn refused(server: &NatsServer, more: &str, words: &[&str]) -> String {
     let lines = format!("url = \"nats://{}\"\n{more}", server.address());
     let mut node = Node::prepare(Settings::default().broker(&lines).secret(SECRET));

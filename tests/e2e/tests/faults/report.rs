@@ -1,4 +1,4 @@
-//! What was sent against what was heard.
+//! Compares what was sent with what was received.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::load::Sent;
 use crate::plan::Plan;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     seed: u64,
@@ -19,11 +19,11 @@ pub(crate) struct Report {
     received: usize,
     missed: usize,
     duplicated: usize,
-    /// How often a tab came back.
+    /// The number of reconnects.
     returns: usize,
-    /// How often a tab gave up a connection that said nothing.
+    /// The number of connections that were given up because they were silent.
     silent: usize,
-    /// What is wrong with the order or the audience.
+    /// Faults of order or audience.
     faults: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// Waits until every tab has heard all that is for it, and compares.
+    /// Waits until every tab has received everything for it, and compares.
     pub(crate) async fn of(plan: &Plan, broker: &'static str, sent: &[Sent], followers: &[Follower]) -> Self {
         wait_for_the_last(sent, followers).await;
         let mut report = Self { seed: plan.seed, broker, sent: sent.len(), ..Self::default() };
@@ -49,7 +49,7 @@ impl Report {
         report
     }
 
-    /// Fails the test unless everything came, in order, to nobody else.
+    /// Fails the test unless everything arrived, in order, and reached no other tab.
     pub(crate) fn expect_good(&self) {
         assert!(self.faults.is_empty(), "{self}\n{}", self.faults.join("\n"));
         assert_eq!(self.missed, 0, "{self}");
@@ -85,7 +85,7 @@ impl Report {
         }
     }
 
-    /// All tabs of one org hear what is for the whole org in one order: that of the stream.
+    /// All tabs of one org receive what is for the whole org in one order: that of the stream.
     fn compare_orders(&mut self, followers: &[Follower], by_title: &HashMap<&str, &Sent>) {
         let mut orders: HashMap<&str, Vec<String>> = HashMap::new();
         for follower in followers.iter().filter(|follower| follower.plan.how == Return::WithCursor) {
@@ -101,7 +101,7 @@ impl Report {
     }
 }
 
-/// Waits until nothing is missing, or nothing has come for as long as a test waits.
+/// Waits until nothing is missing, or nothing has arrived for as long as a test waits.
 async fn wait_for_the_last(sent: &[Sent], followers: &[Follower]) {
     let missing = || -> usize {
         let missing = followers.iter().map(|follower| {

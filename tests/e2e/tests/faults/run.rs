@@ -1,4 +1,4 @@
-//! One run: nodes behind a proxy, tabs, producers, and what the plan says goes wrong.
+//! One run: nodes behind a proxy, tabs, producers, and the plan's faults.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::load::{Door, Load};
 use crate::plan::{Fault, Plan};
 use crate::report::Report;
 
-/// Nodes ping often, so that a tab notices soon that its connection is dead; these tabs do not ping. A poll that a node
-/// takes for the first of its connection, as the others were another's, is not waited for long.
+/// Nodes ping often, so that a tab notices a dead connection soon; these tabs do not ping. A node that takes a poll for
+/// the first of its connection, because another node had the earlier ones, does not wait long.
 const LIMITS: &str = "[limits]\nkeepalive_seconds = 2\nclient_timeout_seconds = 3600\nhandshake_seconds = 5\n";
 
-/// Runs the plan of a seed; nothing if this machine lacks a server.
+/// Runs the plan of a seed; none if this machine lacks a server.
 pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
     let mut backplane = Backplane::start(kind).await?;
     let plan = Plan::draw(seed, kind, kind.nodes());
@@ -39,17 +39,17 @@ pub(crate) async fn run(kind: Kind, seed: u64) -> Option<Report> {
     Some(report)
 }
 
-/// What one node is told.
+/// The settings of a node.
 pub(crate) fn settings(backplane: &Backplane, node: usize) -> Settings {
     limited(backplane, node, "")
 }
 
-/// The same with more limits.
+/// The same with additional limits.
 pub(crate) fn limited(backplane: &Backplane, node: usize, more: &str) -> Settings {
     Settings::default().broker(&backplane.config(node)).section(&format!("{LIMITS}{more}"))
 }
 
-/// Producers ask nodes and the proxy in turn; the last one publishes to the broker itself, where there is one.
+/// Producers use nodes and the proxy in turn; the last one publishes directly to the broker, if there is one.
 pub(crate) fn doors(plan: &Plan, cluster: &Cluster, backplane: &Backplane) -> Vec<Door> {
     let mut addresses = vec![cluster.proxy.address()];
     addresses.extend(cluster.nodes.iter().map(fanfare_e2e_tests::Node::address));
@@ -60,7 +60,7 @@ pub(crate) fn doors(plan: &Plan, cluster: &Cluster, backplane: &Backplane) -> Ve
     doors
 }
 
-/// Does what the plan says, and undoes it.
+/// Runs the plan's faults, and undoes them.
 pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut Backplane) {
     match *fault {
         Fault::KillNode { node, down } => {
@@ -93,11 +93,11 @@ pub(crate) async fn apply(fault: &Fault, cluster: &mut Cluster, backplane: &mut 
         Fault::HoldBroker { node, time } => during(&[backplane.line(node)], Relay::hold, time).await,
         Fault::SlowBroker { delay, time } => during(&backplane.lines(), |line| line.slow(delay), time).await,
     }
-    // Every node is well again before the next fault: two that overlap are faults of their own.
+    // Every node has recovered before the next fault: two that overlap are different faults.
     for (number, node) in (1..).zip(&mut cluster.nodes) {
         let deadline = Deadline::new(&format!("node {number} to be ready after {fault:?}"));
         loop {
-            // One that has ended says how; else what it says, or why it says nothing, is the first question.
+            // If the node has ended, its exit is reported; otherwise its answer, or why there is none.
             node.expect_running();
             let said = match Request::get("/readyz").send(node.admin_address()).await {
                 Ok(answer) if answer.status == 200 => break,

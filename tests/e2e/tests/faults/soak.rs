@@ -1,6 +1,6 @@
 //! Minutes of connection churn and broker faults, with the nodes' memory before and after.
 //!
-//! Nodes are not killed here: what a process holds is what is looked at.
+//! Nodes are not killed here: the test measures what a process retains.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::report::Report;
 use crate::run::{apply, doors, limited};
 
 const TABS: usize = 60;
-/// After this long, what a node allocates once has been allocated.
+/// After this time a node has made its one-time allocations.
 const WARM_UP: Duration = Duration::from_secs(30);
-/// The newest records fill their part of the memory before a node is warm; else they would hide what is lost.
+/// The newest records must fill their part of the memory before a node is warm; otherwise they would hide a leak.
 const LITTLE: &str = "resume_memory_bytes = 4194304\n";
-/// What a node may hold more at the end than when it was warm: the ids of the replay window, and the 64 MiB that the
-/// embedded log keeps of its file.
+/// How much more a node may use at the end than when it was warm: the ids of the replay window, and the 64 MiB page
+/// cache of the embedded log.
 const GROWTH: u64 = 96 << 20;
 
 pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
@@ -68,7 +68,7 @@ pub(crate) async fn soak(kind: Kind, time: Duration, seed: u64) {
     followers.into_iter().for_each(Follower::end);
 }
 
-/// Prints how resumes ended and how many tabs were slow: what a failed run is first asked.
+/// Prints how resumes ended and how many tabs were slow: the first questions about a failed run.
 async fn tell_resumes(kind: Kind, seed: u64, cluster: &Cluster) {
     for (node, at) in cluster.nodes.iter().enumerate() {
         let mut told = format!("seed {seed} {} node {}:", kind.name(), node + 1);
@@ -106,7 +106,7 @@ fn fault(kind: Kind, random: &mut Random) -> Fault {
     }
 }
 
-/// What each node holds.
+/// The memory of each node.
 fn resident(cluster: &Cluster) -> Vec<u64> {
     cluster.nodes.iter().map(fanfare_e2e_tests::Node::resident).collect()
 }

@@ -1,5 +1,5 @@
-//! Brokers give rights by subject and topic, so an event must not say more than its address does: tried with exactly the
-//! rights that the documents give a producer.
+//! Brokers assign rights by subject and topic, so an event must agree with its address. Tested with exactly the rights
+//! that the documentation gives a producer.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use fanfare_test_servers::nats::{DOCUMENTED_RIGHTS, NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
 use serde_json::{Value, json};
 
-/// An event, and the address at which a producer puts it.
+/// An event, and the address at which a producer publishes it.
 struct Sent {
     address: &'static str,
     key: Option<&'static str>,
@@ -56,7 +56,7 @@ fn flag(name: &str) -> Value {
     json!({ "org": "acme", "flag": name, "enabled": true })
 }
 
-/// What a producer with the rights of `license` may try, with the kind of fault and what the letter names.
+/// What a producer with the rights of `license` may try, with the kind of fault and the text in the letter.
 fn lies() -> Vec<(Sent, &'static str, [&'static str; 2])> {
     let at = |address, key, org, event_type, data| Sent { address, key, org, event_type, data };
     let superadmin = json!({ "org": "acme", "user": "u1", "roles": ["superadmin"] });
@@ -90,7 +90,7 @@ fn lies() -> Vec<(Sent, &'static str, [&'static str; 2])> {
     ]
 }
 
-/// Publishes the lies and then the truth, of which alone a tab hears.
+/// Publishes false events and then a true one; tabs receive only the true one.
 async fn lies_are_dead_letters(node: &Node, producer: &dyn Broker, operator: &dyn Broker) {
     let mut alice = node.tab(&Token::user("alice", "acme")).await;
     let lies = lies();

@@ -1,4 +1,4 @@
-//! Any node takes the requests of any connection (round robin, no sticky balancer).
+//! Any node accepts requests of any connection (round robin, no sticky sessions).
 
 use std::net::SocketAddr;
 
@@ -78,7 +78,7 @@ async fn a_connection_ends_by_whichever_node_and_one_of_a_node_that_is_gone_is_u
             assert_eq!(ended.status, 400, "as its own node answers: {}", ended.text());
         }
     }
-    // A stream that its client drops is over at its home, too.
+    // A stream that its client drops ends at its own node, too.
     let tab = Wire::connect_in_turn(&alice(), Transport::EventStream, &[home, other]).await;
     let tab = tab.expect("connects").expect("let in");
     assert!(nodes[0].metric("fanfare_connections", "ServerSentEvents").await >= 1.0);
@@ -125,7 +125,7 @@ async fn one_user_leaves_places_for_the_forwarded_requests_of_others() {
     let bob = Connect::new(HUB, Token::user("bob", "acme").sign());
     drop(Wire::connect_in_turn(&bob, Transport::EventStream, &in_turn).await.expect("connects").expect("let in"));
     assert_eq!(nodes[1].metric("fanfare_requests_forwarded_total", "too_many").await, 1.0);
-    // Whoever leaves makes room.
+    // A connection that leaves makes room.
     drop(tabs);
     until("a place", async || {
         Wire::connect_in_turn(&alice(), Transport::EventStream, &in_turn).await.ok()?.ok().map(drop)

@@ -1,4 +1,4 @@
-//! Bodies of requests that do not come, come in pieces, or are not what they say.
+//! Request bodies that are missing, sent in pieces, or wrongly declared.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ fn settings(lines: &str) -> Settings {
     Settings::default().section(&format!("[limits]\n{lines}"))
 }
 
-/// The head of an event whose body is to come.
+/// The head of an event whose body follows.
 fn event(token: &str, more: &str) -> String {
     format!(
         "POST /events HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {token}\r\nce-specversion: 1.0\r\nce-id: 1\r\n\
@@ -76,7 +76,7 @@ async fn the_bytes_of_one_users_bodies_are_bounded() {
         raw.write(&vec![b'x'; MOST * 3 / 5]).await.expect("written");
         open.push(raw);
     }
-    // Whichever comes second has no room; the first still waits for its end.
+    // The second has no room; the first still waits for its end.
     let [first, second] = &mut open[..] else { panic!("two") };
     let refused = tokio::select! {
         answer = first.answer() => answer,
@@ -105,7 +105,7 @@ async fn a_body_that_is_cut_or_broken_is_400_and_not_too_large() {
     assert_eq!(node.metric("fanfare_http_refused_total", "body_broken").await, 2.0);
 }
 
-/// Else the next event that is written on the connection is lost to its author with a broken pipe.
+/// Otherwise the next event that is written on the connection is lost with a broken pipe.
 #[tokio::test]
 async fn an_answer_before_the_end_of_a_body_announces_that_the_connection_closes() {
     const LENGTH: usize = 300_000;
@@ -113,7 +113,7 @@ async fn an_answer_before_the_end_of_a_body_announces_that_the_connection_closes
     for (token, status) in [(Token::producer().sign(), 413), ("rubbish".to_owned(), 401)] {
         let head = event(&token, &format!("content-length: {LENGTH}\r\n"));
         let mut client = Raw::connect(node.address(), &head).await.expect("connects");
-        // A client that reads only when it has written all.
+        // A client that reads only after it has written everything.
         for _ in 0..LENGTH / 1000 {
             client.write(&[b'x'; 1000]).await.expect("the node still reads");
             tokio::time::sleep(Duration::from_micros(100)).await;
@@ -122,7 +122,7 @@ async fn an_answer_before_the_end_of_a_body_announces_that_the_connection_closes
         assert_eq!(answer.header("connection"), Some("close"));
         assert!(client.closes_within(Duration::from_secs(10)).await);
     }
-    // Where the body was read the connection stays.
+    // If the body was read, the connection stays.
     let body = "not json";
     let head = event(&Token::producer().sign(), &format!("content-length: {}\r\n", body.len()));
     let mut client = Raw::connect(node.address(), &format!("{head}{body}")).await.expect("connects");

@@ -1,4 +1,4 @@
-//! A clock that was ahead once: no logout and no withdrawn role is forgotten, then, afterwards, or after a restart.
+//! A clock that was ahead once: no logout and no withdrawn role is lost, neither then, nor later, nor after a restart.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 const THREE_DAYS: i64 = 3 * 24 * 3600;
 
-/// How long a process may go by the offset that it has read before.
+/// How long a process may use the clock offset that it read before.
 const CACHED: Duration = Duration::from_secs(2);
 
-/// The clock of a node, which can be turned while it runs.
+/// The clock of a node, which can be changed while it runs.
 struct NodeClock {
     folder: TempDir,
 }
@@ -50,7 +50,7 @@ fn to_admins(id: &str) -> NewEvent {
     NewEvent::new("system.Alert", id, &json!({ "title": "to admins", "message": "m" }))
 }
 
-/// The logout and the change of roles hold for tokens from before them.
+/// The logout and the change of roles apply to tokens from before them.
 async fn expect_in_force(node: &Node, round: &str) {
     let before = now() - 120;
     let alice = Token::user("alice", "acme").claim("iat", before).sign();
@@ -63,7 +63,7 @@ async fn expect_in_force(node: &Node, round: &str) {
     assert_eq!(tab.expect("toast").await["title"], common, "the role is withdrawn {round}");
 }
 
-/// A record of a time when the node's clock is ahead.
+/// A record that is stored while the node's clock is ahead.
 async fn publish_ahead(node: &Node, title: &str) {
     let ahead = now() + THREE_DAYS;
     let token = Token::producer().claim("iat", ahead).claim("exp", ahead + 3600).sign();

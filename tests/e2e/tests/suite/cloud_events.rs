@@ -1,4 +1,4 @@
-//! CloudEvents over HTTP: its modes, its encodings, and what the answer says.
+//! CloudEvents over HTTP: modes, encodings, and answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,7 @@ const PACKED: &str = concat!(
     "M08a8rDsaOY2qqnMl5S2eqkho0+T7Xi/ZZC6dpXlvh9IUGzvgAAAAA==",
 );
 
-/// 200,000 blanks, likewise.
+/// 200,000 blanks, in the same encoding.
 const BOMB: &str = concat!(
     "H4sIAAAAAAACA+3BMQEAAADCoCrrn9IM/kABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -146,7 +146,7 @@ async fn other_encodings_are_named() {
     request(STRUCTURED, "gzip", &bomb).await.expect("an answer").expect(413);
 }
 
-/// Readers of JSON do not agree on which of two values counts, and some do not end.
+/// JSON parsers do not agree on which of two values counts, and some never stop.
 #[tokio::test]
 async fn a_key_that_is_there_twice_and_nesting_without_end_are_refused_by_name() {
     let node = Node::start_default().await;
@@ -213,7 +213,7 @@ async fn a_trace_is_followed_behind_a_good_token_alone() {
     assert_eq!((holds(0xaa), holds(0xbb)), (false, true));
 }
 
-/// What was surely not stored may be sent again, and the answer says when.
+/// An event that is certainly not stored may be sent again, and the answer says when.
 #[tokio::test]
 async fn an_unreachable_broker_is_answered_with_503_and_retry_after_and_the_same_id_is_accepted_later() {
     let mut server = match NatsServer::start(Version::Current).await {
@@ -226,7 +226,7 @@ async fn an_unreachable_broker_is_answered_with_503_and_retry_after_and_the_same
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     server.kill();
     let event = alert("once", "once").to_string();
-    // What was on its way as the server went is of unknown outcome, and for the same id.
+    // The outcome of an event in flight when the server died is unknown; the same id may be sent again.
     let refused = until("an answer that says when", async || {
         let answer = post(&node, STRUCTURED, event.clone()).await;
         assert!(matches!(answer.status, 503 | 504), "{}", answer.text());

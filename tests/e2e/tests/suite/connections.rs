@@ -1,4 +1,4 @@
-//! The operator's connections: listed over all nodes, closed through the log, and asked for in bad faith.
+//! The operator's connections: listed over all nodes, closed through the log, and queried with bad input.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const CLOSED: &str = "An operator has closed this connection.";
 
-/// Asks a node as its operator.
+/// Queries a node as its operator.
 async fn ask(node: &Node, request: Request) -> fanfare_e2e_tests::http::Response {
     let bearer = node.fanfare(&["token", "--operator"]).await;
     assert_eq!(bearer.code, Some(0), "{bearer:?}");
@@ -24,7 +24,7 @@ async fn list(node: &Node, query: &str) -> Value {
     ask(node, Request::get(format!("/connections?{query}"))).await.expect(200).json()
 }
 
-/// The values of one field of the connections on a page, sorted.
+/// The sorted values of one field of the connections on a page.
 fn each(page: &Value, field: &str) -> Vec<String> {
     let connections = page["connections"].as_array().expect("connections");
     let mut values: Vec<_> = connections.iter().map(|one| one[field].as_str().unwrap_or("-").to_owned()).collect();
@@ -44,7 +44,7 @@ async fn expect_closed(tab: &mut Tab) {
     assert_eq!(tab.next().await, Message::SocketClosed(Some(1000)));
 }
 
-/// A tab hears what is new; the number tells one such event from another.
+/// A tab receives new events, which the number identifies.
 async fn expect_alive(node: &Node, tab: &mut Tab, number: u32) {
     let title = format!("still here {number}");
     node.publish(&[NewEvent::alert("acme", &title)]).await;
@@ -70,14 +70,14 @@ pub(crate) async fn three(test: &str) -> Option<(NatsServer, Vec<Node>)> {
     for node in &mut nodes {
         node.ready().await;
     }
-    // A node is there for others as soon as they have read its lease.
+    // Nodes know another once they have read its lease.
     for node in &nodes {
         until("nodes that know each other", async || (node.lines("a node has joined").len() >= 2).then_some(())).await;
     }
     Some((server, nodes))
 }
 
-/// Asks a page of each node in turn: all that there are, each once.
+/// Requests pages from each node in turn: all connections, each once.
 async fn every_page_is_of_all(nodes: &[Node]) {
     let (mut ids, mut next) = (Vec::new(), String::new());
     loop {
@@ -138,7 +138,7 @@ async fn every_node_lists_the_connections_of_all_and_closes_them_through_the_log
 
     every_page_is_of_all(&nodes).await;
 
-    // All tabs of a user, on every node, and of nobody else.
+    // All tabs of a user, on every node, and of no other user.
     let closing = ask(&nodes[2], Request::new("DELETE", "/users/alice/connections")).await.expect(202).json();
     assert!(closing["id"].is_string(), "{closing}");
     for tab in &mut tabs {
@@ -147,15 +147,15 @@ async fn every_node_lists_the_connections_of_all_and_closes_them_through_the_log
     expect_alive(&nodes[0], &mut bobs, 1).await;
     let counted = async || nodes[0].metric("fanfare_closes_total", "closed_by_operator").await >= 1.0;
     until("the end is counted", async || counted().await.then_some(())).await;
-    // They may come back: it is no logout.
+    // They may reconnect: this is not a logout.
     let mut back = nodes[0].tab(&alice.session("s1")).await;
 
-    // One connection, asked for at a node that does not have it.
+    // One connection, closed through a node that does not have it.
     let id = list(&nodes[0], "user=bob").await["connections"][0]["id"].as_str().expect("an id").to_owned();
     ask(&nodes[0], Request::new("DELETE", format!("/connections/{id}"))).await.expect(202);
     expect_closed(&mut bobs).await;
 
-    // A node that is killed is missing, and forgotten once its lease has run out.
+    // A killed node is listed as missing, and removed once its lease has expired.
     nodes[2].kill();
     let page = list(&nodes[0], "").await;
     let gone = page["missing"].as_array().expect("a node is missing").clone();
@@ -163,7 +163,7 @@ async fn every_node_lists_the_connections_of_all_and_closes_them_through_the_log
     until("its lease has run out", async || list(&nodes[0], "").await.get("missing").is_none().then_some(())).await;
     expect_alive(&nodes[0], &mut back, 2).await;
     assert!(!matches!(carols.next().await, Message::Close(..)), "nobody was there to say goodbye");
-    // One that stops says so itself.
+    // A stopping node removes its lease itself.
     nodes[1].stop().await;
     let told = until("it is gone", async || (nodes[0].lines("a node is gone").len() == 2).then_some(()));
     tokio::time::timeout(Duration::from_secs(5), told).await.expect("at once");
@@ -224,13 +224,13 @@ async fn bad_queries_are_refused_and_only_operators_are_answered() {
     for path in ["/connections/x", "/connections/%00", "/users/a%0Ab/connections", "/users/a/connections?relm=b"] {
         ask(&node, Request::new("DELETE", path)).await.expect(400);
     }
-    // Whether an id is known anywhere, no node can tell: it is said in the log, and closes nothing.
+    // No node can know whether an id exists anywhere: the event is published, and closes nothing.
     for path in ["/connections/AAAAAAAAAAAAAAAAAAAAAA", "/users/nobody/connections", "/sessions/none/connections"] {
         ask(&node, Request::new("DELETE", path)).await.expect(202);
     }
     expect_alive(&node, &mut tab, 4).await;
 
-    // Nobody but an operator, and a node's own door is not the operator's.
+    // Only operators, and only at the operator's port.
     for path in ["/connections", "/node/connections"] {
         Request::get(path).send(node.admin_address()).await.expect("an answer").expect(401);
         let user = Request::get(path).bearer(Token::user("alice", "acme").sign());
@@ -242,7 +242,7 @@ async fn bad_queries_are_refused_and_only_operators_are_answered() {
         Request::get("/openapi.json").send(node.admin_address()).await.expect("an answer").expect(200).json();
     assert!(document["paths"]["/users/{user}/connections"]["delete"].is_object(), "{document}");
 
-    // The event of it is the nodes' own: no producer may say it, whatever its token allows.
+    // Its event belongs to the nodes: no producer may publish it, whatever its token allows.
     let forged = NewEvent::new("system.ConnectionsClosed", "forged", &json!({ "user": "alice" }));
     let refused = node.post(Token::producer().sign(), &forged).await;
     assert_eq!(refused.status, 403, "{}", refused.text());

@@ -1,4 +1,4 @@
-//! The operator's console, as a server gives it; `tests/clients/console.test.mjs` uses it.
+//! The operator's console, as served; `tests/clients/console.test.mjs` uses it.
 
 use fanfare_e2e_tests::{Node, Request};
 
@@ -30,7 +30,7 @@ async fn the_console_is_served_to_everybody_and_holds_no_data() {
         let refused = get(path).await.expect(401).json();
         assert!(refused["error"].as_str().is_some_and(|error| error.contains("--operator")), "{refused}");
     }
-    // The public port has none of it.
+    // The public port does not serve it.
     for path in ["/nodes", "/console/console.js", "/whoami"] {
         Request::get(path).send(node.address()).await.expect("an answer").expect(404);
     }

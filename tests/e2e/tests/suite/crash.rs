@@ -1,4 +1,4 @@
-//! Processes are killed without a warning, and nothing is lost.
+//! Processes are killed, and nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 /// The values of each flag, in order.
 type Flags = BTreeMap<String, Vec<bool>>;
 
-/// What a tab has heard of flags.
+/// What a tab has received about flags.
 #[derive(Debug, Default)]
 struct Heard {
     flags: Flags,
@@ -23,7 +23,7 @@ struct Heard {
 }
 
 impl Heard {
-    /// Listens until there is as much of each flag as is expected.
+    /// Receives until it has as many of each flag as expected.
     async fn listen(&mut self, tab: &mut Tab, expected: &Flags) {
         let count = |flags: &Flags| flags.values().map(Vec::len).sum::<usize>();
         while count(&self.flags) < count(expected) {
@@ -36,14 +36,14 @@ impl Heard {
     }
 }
 
-/// The flags as the license service tells them.
+/// The flags according to the license service.
 async fn told_flags(platform: &Platform, token: &str) -> BTreeMap<String, bool> {
     let told = platform.flags(token, "acme").await;
     let flags = told["flags"].as_array().expect("a list").iter();
     flags.map(|flag| (flag["flag"].as_str().expect("a name").to_owned(), flag["enabled"] == true)).collect()
 }
 
-/// Nothing is left on its way, the license service and a new tab agree with what was heard.
+/// Nothing is in flight; the license service and a new tab agree with what was received.
 async fn expect_settled(platform: &Platform, token: &str, tab: &mut Tab, flags: &Flags) {
     platform.license.send(&Platform::switch(token, "acme", "settled", true)).await.expect(202);
     assert_eq!(tab.expect("featureFlag").await["flag"], "settled", "nothing comes twice");
@@ -79,8 +79,8 @@ async fn a_producer_killed_between_commit_and_relay_loses_nothing() {
     expect_settled(&platform, &bob, &mut tab, &committed).await;
 }
 
-/// Switches one flag on and off until it is told to stop. Each switch is tried until it is answered, so that each is
-/// one change, whether or not an answer was lost with the process.
+/// Switches one flag on and off until it is stopped. Each switch is retried until it is answered, so that each is one
+/// change, even if an answer was lost with the process.
 fn switch_for_ever(
     made: Arc<AtomicUsize>,
 
@@ -105,7 +105,7 @@ fn switch_for_ever(
     })
 }
 
-/// Waits until so many more have been counted.
+/// Waits until this many more were counted.
 async fn more(counter: &AtomicUsize, count: usize) {
     let enough = counter.load(Ordering::Acquire) + count;
     until("some load", async || (counter.load(Ordering::Acquire) >= enough).then_some(())).await;
@@ -142,7 +142,7 @@ async fn a_producer_killed_under_load_publishes_every_change_once() {
 const ROUNDS: usize = 3;
 const PRODUCERS: usize = 4;
 
-/// Posts events one after the other, each until it is answered with 202; gives how many there were.
+/// Posts events one after another, each until it is answered with 202; returns their number.
 fn post_for_ever(made: Arc<AtomicUsize>, to: SocketAddr, producer: usize, stop: Arc<AtomicBool>) -> JoinHandle<usize> {
     let token = Token::producer().sign();
     tokio::spawn(async move {
@@ -195,7 +195,7 @@ async fn a_node_killed_under_load_loses_nothing_that_it_took() {
         let how = follower.plan.how;
         let (mut titles, duplicated) = until("the end", async || {
             let heard = follower.heard();
-            // What is replayed by a call may come behind what is live, so the end need not be the last.
+            // A replay that a call requested may arrive after live notifications, so the end need not be last.
             (heard.has("end") && heard.doing == "listens").then(|| (heard.titles.clone(), heard.duplicated))
         })
         .await;
@@ -216,7 +216,7 @@ async fn a_node_killed_under_load_loses_nothing_that_it_took() {
     expect_in_log(&node, &sent).await;
 }
 
-/// What one producer sent is heard in its order.
+/// The events of one producer arrive in order.
 fn expect_order(titles: &[String]) {
     for number in 0..PRODUCERS {
         let prefix = format!("{number}/");
@@ -225,7 +225,7 @@ fn expect_order(titles: &[String]) {
     }
 }
 
-/// Every event is in the log once, in one unbroken row.
+/// Every event is in the log once, in one unbroken sequence.
 async fn expect_in_log(node: &Node, sent: &BTreeSet<String>) {
     let log = node.open_log();
     let records = log.records().await;
@@ -246,7 +246,7 @@ async fn a_killed_nodes_state_is_restored() {
     let removed = NewEvent::new("license.FlagRemoved", "3", &json!({ "org": "acme", "flag": "gone" }));
     let roles = NewEvent::new("auth.RolesChanged", "4", &json!({ "org": "acme", "user": "alice", "roles": ["admin"] }));
     node.publish(&[removed, roles, NewEvent::flag("acme", "kept", false, "5")]).await;
-    // Older than the change of roles, which counts for it.
+    // Older than the change of roles, which applies to it.
     let alice = Token::user("alice", "acme").claim("iat", now() - 60);
     for round in ["first", "second"] {
         node.kill();

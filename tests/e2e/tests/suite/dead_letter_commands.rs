@@ -1,4 +1,4 @@
-//! `fanfare deadletters`: what was kept because no node could use it is found, looked at and published again.
+//! `fanfare deadletters`: records that no node could use are listed, shown and published again.
 
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::process::Outcome;
@@ -19,16 +19,16 @@ const NEWER: &str = r#"{ "type": "record", "name": "LicenseUpdated", "namespace"
 
 const NEWER_PATH: &str = "license/LicenseUpdated.v3.avsc";
 
-/// A type that nobody publishes, so that the folder of schemas is never empty.
+/// A type that is never published, so that the folder of schemas is never empty.
 const OTHER: &str = r#"{ "type": "record", "name": "Nothing", "fields": [{ "name": "org", "type": "string" }] }"#;
 
-/// A node of which the schemas come and go.
+/// A node whose schemas are added and removed.
 struct Rollout {
     node: Node,
 }
 
 impl Rollout {
-    /// A node that knew the newer version and has stored such an event, and now has the older version alone.
+    /// A node that knew the newer version and has stored such an event, and now has only the older version.
     async fn too_early(mut settings: Settings, note: &str) -> Self {
         settings.schemas = vec![("test/Nothing.v1.avsc".into(), OTHER.into()), (NEWER_PATH.into(), NEWER.into())];
         let mut rollout = Self { node: Node::start_with(settings).await };
@@ -40,7 +40,7 @@ impl Rollout {
         rollout
     }
 
-    /// Gives the node the newer version, too.
+    /// Adds the newer version to the node.
     async fn finish(&mut self) {
         self.node.stop().await;
         std::fs::write(self.schema(), NEWER).expect("written");
@@ -56,7 +56,7 @@ impl Rollout {
     }
 }
 
-/// Runs a command with the subcommand in front of the configuration.
+/// Runs a command with the subcommand before the configuration.
 async fn letters(node: &Node, arguments: &[&str]) -> Outcome {
     let (first, rest) = arguments.split_first().expect("a subcommand");
     let mut command = fanfare_e2e_tests::process::command("fanfare");
@@ -64,7 +64,7 @@ async fn letters(node: &Node, arguments: &[&str]) -> Outcome {
     fanfare_e2e_tests::process::run(command).await
 }
 
-/// The letters as the command lists them, once there are some.
+/// The letters in the command's list, once there are some.
 async fn listed(node: &Node) -> Vec<Value> {
     until("a dead letter", async || {
         let outcome = letters(node, &["list", "--json"]).await;
@@ -151,7 +151,7 @@ async fn from_rollout_to_replay(settings: Settings) {
 #[tokio::test]
 async fn letters_need_the_node_secret() {
     let node = Node::start_default().await;
-    // Sealed with the same secret, for something else.
+    // Sealed with the same secret, for another purpose.
     let negotiate =
         Request::post(format!("{HUB}/negotiate?negotiateVersion=1")).bearer(Token::user("a", "acme").sign());
     let negotiated = negotiate.send(node.address()).await.expect("an answer").expect(200).json();
@@ -169,10 +169,10 @@ async fn letters_need_the_node_secret() {
         let preflight = Request::new("OPTIONS", "/deadletters").header("origin", "https://evil.example");
         let answer = preflight.send(node.admin_address()).await.expect("an answer");
         assert!(answer.header("access-control-allow-origin").is_none(), "{answer:?}");
-        // The public port knows nothing of it.
+        // The public port does not serve it.
         assert_ne!(request.send(node.address()).await.expect("an answer").status, 200);
     }
-    // A node's own configuration with another secret.
+    // The node's configuration with another secret.
     std::fs::write(node.folder().join("fanout/node.secret"), [b'x'; 32]).expect("written");
     let outcome = letters(&node, &["list"]).await;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! Records that cannot be used: kept with their reason, while the stream goes on.
+//! Records that cannot be used: stored with their reason, while the stream continues.
 
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Token};
 use fanfare_event::Registry;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::publish::{avro_alert, expect_next};
 
-/// A record as it should not be, and what its dead letter says.
+/// A bad record, and the reason in its dead letter.
 struct Poison {
     id: &'static str,
     headers: Vec<(&'static str, &'static str)>,

@@ -1,4 +1,4 @@
-//! What the demo platform promises of its own events: who hears of them, and in what shape.
+//! The demo platform's notifications: their audience and shape.
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::wait::until;
@@ -90,7 +90,7 @@ async fn an_alert_reaches_whom_it_names() {
             "carol" => &["to globex", "to all of globex"],
             _ => &["to admins", "to the platform"],
         };
-        // Events about different things are relayed side by side, so their order is not promised.
+        // Events about different things are relayed concurrently, so their order is not guaranteed.
         let mut heard = Vec::new();
         for _ in expected {
             let toast = tab.expect("toast").await;
@@ -129,7 +129,7 @@ async fn a_flag_is_sent_to_its_org_and_to_later_tabs() {
     let mut late = platform.node.tab_with(&alice).await;
     let told = late.expect("featureFlag").await;
     assert_eq!((&told["id"], &told["enabled"]), (&last["id"], &json!(false)), "the same notification");
-    // Whoever comes back with a cursor from before is told once.
+    // A tab that returns with an older cursor receives them once.
     let cursor = told["cursor"].as_str().expect("a cursor");
     let mut back = Connect::new(HUB, &alice).query("cursor", cursor).connect(platform.node.address()).await;
     assert_eq!(back.expect("featureFlag").await["id"], last["id"]);
@@ -160,7 +160,7 @@ async fn a_license_is_published_when_it_changes_and_when_it_ends() {
     assert_eq!(toast["message"], "License updated, refresh your browser");
     let toast = tab.expect("toast").await;
     assert_eq!((&toast["severity"], &toast["title"]), (&json!("warning"), &json!("License expired: pro")));
-    // What the node counts is there for whoever operates it.
+    // The operator can read the node's metrics.
     until("counted deliveries", async || (platform.node.metric("fanfare_deliveries", "").await >= 2.0).then_some(()))
         .await;
 }
@@ -183,7 +183,7 @@ async fn a_node_without_the_demo_has_neither_its_page_nor_its_events() {
     assert_eq!(Request::get("/").send(node.address()).await.expect("an answer").status, 404);
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
-    // The demo's own alert is another one, and its flags are unknown.
+    // The demo's own alert type differs, and its flags are unknown.
     let token = Token::producer().sign();
     assert_eq!(node.post(&token, &NewEvent::alert("acme", "news")).await.status, 400);
     assert_eq!(node.post(&token, &NewEvent::flag("acme", "beta", true, "1")).await.status, 400);

@@ -1,4 +1,4 @@
-//! How a node that is told to stop lets go of its tabs.
+//! How a stopping node closes its tabs.
 
 use std::time::{Duration, Instant};
 
@@ -10,25 +10,25 @@ use fanfare_e2e_tests::wait::{at_most, until};
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Token};
 use serde_json::json;
 
-/// What a node may take to end once its last tab has left: far less than any drain of these tests.
+/// How long a node may take to end once its last tab has left: far less than any drain in these tests.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What a client that was told may take to leave, and the second in which that is noticed.
+/// How long a closed client may take to leave, and the second in which the node notices.
 const PARTING: Duration = Duration::from_secs(3);
 
-/// What an event may take to every tab of a machine that builds at the same time.
+/// How long an event may take to every tab on a machine that builds at the same time.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 async fn connect(node: &Node, user: &str, transport: Transport) -> Wire {
     let connect = Connect::new(HUB, Token::user(user, "acme").sign());
     let opened = Wire::connect(&connect, transport, node.address()).await;
     let mut wire = opened.expect("connects").expect("is not refused");
-    // From its cursor on it is live.
+    // It is live from its cursor on.
     wire.try_invoke("Cursor", json!([])).await.expect("an answer").expect("a cursor");
     wire
 }
 
-/// What a tab heard until it was told to come back elsewhere.
+/// What a tab received until it was closed.
 struct Heard {
     titles: Vec<usize>,
     told: Instant,

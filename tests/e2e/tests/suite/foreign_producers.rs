@@ -1,4 +1,4 @@
-//! What producers in other languages write straight to a broker, with its plain client.
+//! Producers in other languages that write directly to a broker with its plain client.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ fn avro(title: &str) -> Vec<u8> {
     registry.event_type("system.Alert").expect("a schema").encode_json(None, &data(title)).expect("fits")
 }
 
-/// The same with its fingerprint written by hand, the highest byte first.
+/// The same with a handwritten fingerprint, the highest byte first.
 fn reversed(title: &str) -> Vec<u8> {
     let mut body = avro(title);
     body[2..10].reverse();
     body
 }
 
-/// An event in structured mode; an attribute that is null is none.
+/// An event in structured mode; null attributes are left out.
 fn structured(id: &str, change: Value) -> String {
     let mut event = json!({ "specversion": "1.0", "id": id, "source": "/foreign", "type": "system.Alert" });
     event["data"] = data(id);
@@ -45,7 +45,7 @@ fn structured(id: &str, change: Value) -> String {
     event.to_string()
 }
 
-/// What the node keeps of what it cannot use, with the reasons.
+/// The node's dead letters, with the reasons.
 async fn letters(node: &Node, count: usize) -> Vec<String> {
     until("a dead letter for each", async || {
         let mut command = process::command("fanfare");

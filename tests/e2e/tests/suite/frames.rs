@@ -1,4 +1,4 @@
-//! What a client may send wrongly, byte by byte, and what it is told then.
+//! Wrong client input, byte by byte, and the server's answers.
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE, Message, SEPARATOR};
 use fanfare_e2e_tests::wait::at_most;
@@ -20,7 +20,7 @@ async fn next_frame(socket: &mut WebSocket) -> Option<Frame> {
     at_most("a frame", socket.next()).await.expect("no reset")
 }
 
-/// The text that the server sends, which must be the last but for the end of the socket.
+/// The server's text, which must be the last before the end of the socket.
 async fn last_text(socket: &mut WebSocket) -> String {
     let Some(Frame::Text(text)) = next_frame(socket).await else { panic!("no text") };
     assert!(matches!(next_frame(socket).await, Some(Frame::Close(Some(1000)))), "closed in order");
@@ -28,7 +28,7 @@ async fn last_text(socket: &mut WebSocket) -> String {
     text
 }
 
-/// Fails unless the tab is told this error and let go without an invitation to return.
+/// Fails unless the tab gets this error in a Close that does not allow a reconnect.
 async fn expect_end(tab: &mut Tab, error: &str) {
     match tab.next().await {
         Message::Close(Some(told), false) => assert!(told.contains(error), "{told}"),
@@ -66,7 +66,7 @@ async fn handshakes() {
         assert!(error.contains(told) && !error.is_empty(), "{wrong}: {error}");
         assert_eq!(answer.as_object().expect("an object").len(), 1, "a `type` would be another message: {answer}");
     }
-    // Without an end and longer than any message.
+    // Endless and longer than any message.
     let mut endless = socket(&node).await;
     endless.send(&"x".repeat(LIMIT + 1)).await.expect("open");
     assert!(last_text(&mut endless).await.contains("maximum message size of 32768B"));
@@ -79,7 +79,7 @@ async fn handshakes_of_every_client_are_taken() {
     for version in [0, 1, 2] {
         let mut socket = socket(&node).await;
         let request = format!("{{\"version\":{version},\"more\":null,\"protocol\":\"json\"}}{SEPARATOR}");
-        // The handshake in a binary frame and in pieces, with a call right behind it in the same message.
+        // The handshake in a binary frame and in pieces, with a call right after it in the same message.
         let bytes = format!("{request}{call}").into_bytes();
         let (first, rest) = bytes.split_at(20);
         socket.write(&frame(BINARY, false, first)).await.expect("open");
@@ -91,7 +91,7 @@ async fn handshakes_of_every_client_are_taken() {
             match next_frame(&mut socket).await {
                 Some(Frame::Text(text)) => texts.push_str(&text),
                 Some(Frame::Pong(payload)) => pong = payload == b"between",
-                // The server's question whether the client is there.
+                // The server's ping.
                 Some(Frame::Ping(_)) => {}
                 other => panic!("{other:?}"),
             }
@@ -114,7 +114,7 @@ async fn a_silent_client_is_let_go() {
         Message::Close(Some(_), true) => {}
         other => panic!("{other:?} instead of an invitation to return"),
     }
-    // Its silence does not count as long as it has sent no Ping, and the server's own pings go on.
+    // Its silence does not count as long as it has never sent a Ping; the server's own pings continue.
     assert_eq!(at_most("a ping", never_pings.receive()).await, Message::Ping);
     expect_alive(&node, &mut never_pings, "still-here").await;
 }
@@ -152,7 +152,7 @@ async fn messages_that_are_too_large() {
         "Connection closed with an error. InvalidDataException: The maximum message size of 32768B was exceeded.";
     let fill = |length: usize| format!("{{\"type\":6,\"x\":\"{}\"}}", "x".repeat(length - 17));
 
-    // A message as long as the limit is taken, also many of them in one frame.
+    // Messages as long as the limit are accepted, also many of them in one frame.
     let mut tab = node.tab(&alice).await;
     let largest = fill(LIMIT);
     assert_eq!(largest.len(), LIMIT);
@@ -163,14 +163,14 @@ async fn messages_that_are_too_large() {
     tab.socket().send(&format!("{}{SEPARATOR}", fill(LIMIT + 1))).await.expect("open");
     expect_end(&mut tab, told).await;
 
-    // In pieces and without an end.
+    // In pieces and endless.
     let mut tab = node.tab(&alice).await;
     for _ in 0..=LIMIT / 1024 {
         tab.socket().send(&"y".repeat(1024)).await.expect("open");
     }
     expect_end(&mut tab, told).await;
 
-    // Announced as 2^62 bytes: what has come decides, and nothing is kept free for the rest.
+    // Announced as 2^62 bytes: only received bytes count, and no memory is reserved for the rest.
     let mut tab = node.tab(&alice).await;
     let mut announced = header(TEXT, true, 1 << 62, true);
     announced.extend([0; 4]);
@@ -220,7 +220,7 @@ async fn calls_that_cannot_be_answered_well() {
         let error = tab.invoke(method, arguments).await.expect_err(method);
         assert!(error.contains(told), "{error}");
     }
-    // A stream is answered by its Completion; a call without an id by nothing; other messages are taken in silence.
+    // A stream is answered by its Completion; a call without an id and other messages are not answered.
     let (wanted, uploaded) =
         ("the non-streaming 'Cursor' method with a streaming invocation", "Client sent 1 stream(s)");
     for (kind, method, uploads, told) in [
@@ -256,7 +256,7 @@ async fn calls_that_cannot_be_answered_well() {
     assert!(!node.log().contains("ERROR"), "{}", node.log());
 }
 
-/// They were once refused, and those that asked for no answer vanished without a word.
+/// Regression: they were refused, and those without an id disappeared silently.
 #[tokio::test]
 async fn calls_above_the_rate_wait_in_order_and_none_is_lost() {
     let node = Node::start_with(Settings::default().section("[limits]\ninvocations_per_minute = 120")).await;
@@ -294,17 +294,17 @@ async fn bad_connection_requests() {
     }
     let unknown = alice().open(node.address(), Some("unknown")).await.expect("an answer").expect_err("refused");
     assert_eq!((unknown.status, unknown.text().as_str()), (404, "No Connection with that ID"));
-    // A negotiated id is of no use to somebody else.
+    // A negotiated id is useless to another user.
     let negotiated = alice().negotiate(node.address()).await.expect("an answer").expect(200).json();
     let id = negotiated["connectionToken"].as_str().expect("a token");
     assert_ne!(negotiated["connectionId"], negotiated["connectionToken"]);
     let bob = Connect::new(HUB, Token::user("bob", "acme").sign());
     let refused = bob.open(node.address(), Some(id)).await.expect("an answer").expect_err("refused");
     assert_eq!(refused.status, 403);
-    // Paths and query keys are matched in any case, as ASP.NET does.
+    // Paths and query keys match in any case, as in ASP.NET.
     let upper = Request::post(format!("{}/NEGOTIATE?NegotiateVersion=1", HUB.to_uppercase()));
     assert_eq!(send(upper).await.expect(200).json()["negotiateVersion"], 1);
-    // A page of another origin has no business here.
+    // A page of another origin is refused.
     let foreign = alice().header("origin", "https://evil.example").open(node.address(), None).await;
     assert_eq!(foreign.expect("an answer").expect_err("refused").status, 403);
 }
@@ -321,7 +321,7 @@ async fn nothing_comes_before_the_handshake_is_answered() {
     let Some(Frame::Ping(payload)) = next_frame(&mut socket).await else { panic!("no ping") };
     assert!(payload.is_empty(), "{payload:?}");
     socket.pong(&payload).await.expect("open");
-    // The retained flag, which is the state of this moment, and not the toast, which is of the past.
+    // The retained flag, which is current state, and not the toast, which is past.
     let Some(Frame::Text(text)) = next_frame(&mut socket).await else { panic!("no text") };
     assert!(text.contains("featureFlag") && !text.contains("early"), "{text}");
 }

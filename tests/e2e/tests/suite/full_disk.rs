@@ -1,13 +1,13 @@
-//! A disk with no more room for the embedded log.
+//! A disk without room for the embedded log.
 
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{NewEvent, Node, Request, Settings, Token};
 use serde_json::json;
 
-/// Beyond what an empty log takes.
+/// More than an empty log takes.
 const ROOM_KIB: u32 = 24 << 10;
 
-/// More alerts of 100 KB than there is room for.
+/// More alerts of 100 KB than fit.
 const ALERTS: usize = 600;
 
 fn alert(number: usize) -> NewEvent {
@@ -44,7 +44,7 @@ async fn a_node_whose_log_cannot_grow_reports_why_it_is_degraded_and_loses_nothi
     })
     .await;
     assert_eq!(node.metric("fanfare_log_unwritable", "").await, 1.0);
-    // What is there is told all the same, also to whoever comes now.
+    // Existing events are still sent, also to a tab that connects now.
     node.tab(&Token::user("bob", "acme")).await.cursor().await;
 
     node.stop().await;

@@ -1,5 +1,5 @@
-//! One hostile client hurts nobody: everybody else is told, connects and is logged out as without it, and memory stays
-//! what it was.
+//! One hostile client hurts nobody: all others receive, connect and are logged out as without it, and memory does not
+//! grow.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use fanfare_e2e_tests::{HUB, Message, NewEvent, Node, Settings, Tab, Token};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-/// How late anything may be for everybody else: far more than any machine needs that is not kept from its work.
+/// The largest delay for all others: far more than any machine needs whose shards are not blocked.
 const LATE: Duration = Duration::from_secs(5);
 
-/// As many tabs as reach every shard of a node.
+/// Enough tabs to reach every shard of a node.
 const OTHERS: usize = 8;
 
-/// The attacker, a user of an org of its own.
+/// The attacker, a user of a separate org.
 fn target(node: &Node, user: &str) -> Target {
     Target {
         address: node.address(),
@@ -37,7 +37,7 @@ fn logout(user: &str, org: &str) -> NewEvent {
     NewEvent::new("auth.UserLoggedOut", &format!("logout-of-{user}"), &body)
 }
 
-/// Everybody else, who must not notice.
+/// All other clients, which must not be affected.
 struct Others {
     tabs: Vec<Tab>,
     rounds: usize,
@@ -52,7 +52,7 @@ impl Others {
         Self { tabs, rounds: 0 }
     }
 
-    /// All of them are told, in time, and so is who comes now; who is logged out is ended.
+    /// All of them receive in time, and so does a new one; a user who logs out is disconnected.
     async fn are_unharmed(&mut self, node: &Node) {
         self.rounds += 1;
         for number in 0..10 {
@@ -77,7 +77,7 @@ async fn until_ended(attacker: &Attacker, fits: fn(&Report) -> bool) -> Report {
     until("the end of the attacker", async || Some(attacker.report()).filter(fits)).await
 }
 
-/// Fault 1: its shard served nobody else, and after the first logout no shard did.
+/// Regression: its shard served no other client, and after the first logout no shard did.
 async fn a_flood_is_ended_by_name_and_nobody_else_notices(attack: Attack, settings: Settings) {
     let node = Node::start_with(settings).await;
     let mut others = Others::of(&node).await;
@@ -87,7 +87,7 @@ async fn a_flood_is_ended_by_name_and_nobody_else_notices(attack: Attack, settin
     assert!(report.ended_by_name(), "{report:?}");
     drop(attacker);
 
-    // Who floods is not spared its own logout.
+    // The flooding user can still be logged out.
     let attacker = Attacker::start(attack, &target(&node, "oscar")).expect("connects");
     in_time("a producer is answered", node.publish(&[logout("oscar", "elsewhere")])).await;
     until_ended(&attacker, |report| !report.endings.is_empty()).await;
@@ -109,7 +109,7 @@ async fn empty_fragments_without_end() {
     a_flood_is_ended_by_name_and_nobody_else_notices(Attack::EmptyFragments, Settings::default()).await;
 }
 
-/// A socket that its client has left stays readable for ever: the shard that read it again and again served nobody else.
+/// Regression: an abandoned socket stays readable forever, and the shard that kept reading it served no other.
 #[tokio::test]
 async fn a_stateful_client_that_leaves_its_socket_delays_no_other() {
     let node = Node::start_default().await;
@@ -128,7 +128,7 @@ async fn a_stateful_client_that_leaves_its_socket_delays_no_other() {
     others.are_unharmed(&node).await;
 }
 
-/// Fault 9: each fragment cost what had come before it.
+/// Regression: each fragment cost as much as all before it.
 #[tokio::test]
 async fn a_fragment_costs_its_bytes() {
     let message_bytes = 1 << 20;
@@ -141,7 +141,7 @@ async fn a_fragment_costs_its_bytes() {
     drop(attacker);
 }
 
-/// The most that the node's memory grows by while an attack goes on for so long.
+/// The largest growth of the node's memory while an attack lasts this long.
 async fn growth(node: &Node, attack: Attack, time: Duration) -> u64 {
     let before = node.resident();
     let attacker = Attacker::start(attack, &target(node, "mallory")).expect("connects");
@@ -154,18 +154,18 @@ async fn growth(node: &Node, attack: Attack, time: Duration) -> u64 {
     most - before
 }
 
-/// Fault 2: 104 MB for each of such tabs.
+/// Regression: 104 MB for each such tab.
 #[tokio::test]
 async fn calls_whose_answers_are_not_read_are_bounded_in_bytes() {
     let node = Node::start_default().await;
     let mut others = Others::of(&node).await;
     let grown = growth(&node, Attack::UnreadAnswers { tabs: 4 }, Duration::from_secs(8)).await;
-    // The backlog itself, what the node keeps of it for resumes, and four times a few hundred kilobytes.
+    // The backlog itself, the node's copy for resumes, and four times a few hundred kilobytes.
     assert!(grown < 24 << 20, "{} MB more", grown >> 20);
     others.are_unharmed(&node).await;
 }
 
-/// Fault 7: 9.3 MB for each of such tabs, since only the payload of a pong was counted and an empty one has none.
+/// Regression: 9.3 MB for each such tab, because only the payload of a pong was counted and an empty one has none.
 #[tokio::test]
 async fn pongs_that_are_not_read_are_bounded_as_memory() {
     let node = Node::start_default().await;
@@ -175,7 +175,7 @@ async fn pongs_that_are_not_read_are_bounded_as_memory() {
     others.are_unharmed(&node).await;
 }
 
-/// Fault 4: tabs that read were dropped as slow, and two such drops cost them their replay.
+/// Regression: tabs that read were evicted as slow, and two evictions cost them their replay.
 #[tokio::test]
 async fn no_burst_of_legal_events_drops_a_tab_that_reads() {
     let node = Node::start_default().await;
@@ -190,7 +190,7 @@ async fn no_burst_of_legal_events_drops_a_tab_that_reads() {
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
 }
 
-/// Fault 11: a resume over 20,000 records was one call of 600 a minute.
+/// Regression: a resume over 20,000 records counted as one call of 600 a minute.
 #[tokio::test]
 async fn a_resume_is_priced_by_what_it_reads() {
     const CALLS: u64 = 30;
@@ -200,7 +200,7 @@ async fn a_resume_is_priced_by_what_it_reads() {
     let attack = Attack::Resumes { records: 3_000 };
     let attacker = Attacker::start(attack, &target(&node, "mallory")).expect("connects");
     let begun = tokio::time::Instant::now();
-    // As many as cost what half of the calls may, or as many as it gets while it is held up.
+    // As many as use half of the allowed rate, or as many as succeed while it is throttled.
     while attacker.report().answered <= CALLS / 2 && begun.elapsed() < Duration::from_secs(25) {
         others.are_unharmed(&node).await;
     }
@@ -220,7 +220,7 @@ fn lists(limits: &str) -> Settings {
     Settings { hubs, routes, ..Settings::default() }.section(limits)
 }
 
-/// The calls that join so many lists, in one frame; as invocations if they have ids.
+/// Calls that join this many lists, in one frame; as invocations if they have ids.
 fn joins(lists: usize, with_ids: bool) -> String {
     let call = |list: usize| {
         let mut call = json!({ "type": 1, "target": "JoinList", "arguments": [list.to_string()] });
@@ -232,7 +232,7 @@ fn joins(lists: usize, with_ids: bool) -> String {
     (0..lists).map(call).collect()
 }
 
-/// Each list has its toast, once, in the order of publishing.
+/// Each list gets its toast, once, in the order of publishing.
 async fn expect_joined(node: &Node, tab: &mut Tab, lists: usize) {
     let alerts: Vec<NewEvent> = (0..lists).map(|list| NewEvent::alert("acme", &list.to_string())).collect();
     node.publish(&alerts).await;
@@ -246,7 +246,7 @@ async fn expect_joined(node: &Node, tab: &mut Tab, lists: usize) {
     assert!(told.iter().copied().eq(0..lists), "{told:?}");
 }
 
-/// Fault 21: beyond 64 that waited, an invocation was refused and a send vanished.
+/// Regression: beyond 64 waiting calls, an invocation was refused and a send was lost.
 #[tokio::test]
 async fn calls_that_come_at_once_wait_in_order() {
     const LISTS: usize = 90;
@@ -266,12 +266,12 @@ async fn sends_that_come_at_once_do_not_vanish() {
     let node = Node::start_with(lists("")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.socket().send(&joins(LISTS, false)).await.expect("open");
-    // Answered behind all of them.
+    // Answered after all of them.
     tab.cursor().await;
     expect_joined(&node, &mut tab, LISTS).await;
 }
 
-/// Over the rate reading pauses; nothing is dropped in silence.
+/// Above the rate, reading pauses; nothing is dropped silently.
 #[tokio::test]
 async fn calls_above_the_rate_wait_for_it() {
     const LISTS: usize = 64;

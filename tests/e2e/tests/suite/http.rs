@@ -1,4 +1,4 @@
-//! The HTTP side of a node against clients that hold connections, and those that say what can be read in two ways.
+//! The HTTP side of a node and clients that hold connections, or send ambiguous requests.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn idle_connections_and_half_heads_are_closed_after_a_while() {
     }
 }
 
-/// A token with 200 groups is 11 KB, and a browser has it in the query and its cookies beside it.
+/// A token with 200 groups has 11 KB, and a browser sends it in the query together with its cookies.
 #[tokio::test]
 async fn heads_of_32_kib_pass() {
     let node = Node::start_default().await;
@@ -144,7 +144,7 @@ async fn the_port_of_the_hubs_answers_a_load_balancers_readiness_probe() {
     assert_eq!(ask("POST").await.expect("an answer").status, 405);
     let plain = Node::start_default().await;
     assert_eq!(Request::get("/health").send(plain.address()).await.expect("an answer").status, 404, "off by default");
-    // A tab keeps the node until it has said goodbye.
+    // A tab keeps the node running until it has been closed.
     let _tab = node.tab(&Token::user("alice", "acme")).await;
     node.terminate();
     let draining =

@@ -1,4 +1,5 @@
-//! Identities as issuers make them: ids, roles, shapes of claims, several issuers, origins, cookies, late tabs.
+//! Identities in the forms that issuers use: ids, roles, shapes of claims, several issuers, origins, cookies, late
+//! tabs.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ fn logout(user: &str, org: &str, session: Option<&str>) -> NewEvent {
     NewEvent::new("auth.UserLoggedOut", &format!("out-{}-{}", user.len(), org.len()), &body)
 }
 
-/// The tab is told of its logout and closed; nothing else comes before that.
+/// The tab gets its logout and is closed; nothing else arrives before that.
 async fn expect_logout(tab: &mut fanfare_e2e_tests::Tab) {
     assert_eq!(tab.expect("logout").await["reason"], "bye");
     assert_eq!(tab.next().await, Message::Close(None, false));
@@ -108,7 +109,7 @@ async fn a_session_of_one_user_is_not_anothers() {
     assert_eq!(of_bob.expect("toast").await["title"], "bob stays");
 }
 
-/// A platform with an issuer of its own and a partner's, which names acme alone and no superadmin.
+/// A platform with its own issuer and a partner's, which may name only acme and no superadmin.
 async fn two_issuers() -> (Node, Stub, [SigningKey; 2]) {
     let keys = [(); 2].map(|()| SigningKey::generate().expect("a key"));
     let stub = Stub::with_keys(keys.iter().map(SigningKey::jwk).collect()).await;
@@ -127,25 +128,25 @@ async fn the_users_of_two_issuers_are_apart_and_a_partner_names_its_own_orgs_alo
     let alice = || Token::user("alice", "acme").claim("iat", now() - 60);
     let mut at_home = node.tab_with(of_own(alice())).await;
     let mut abroad = node.tab_with(of_partner(alice())).await;
-    // The user of an event is one of the first issuer's.
+    // The user of an event belongs to the first issuer.
     let alert = json!({ "org": "acme", "user": "alice", "title": "for alice", "message": "m" });
     node.publish(&[NewEvent::new("system.Alert", "1", &alert), NewEvent::alert("acme", "for acme")]).await;
     assert_eq!(at_home.expect("toast").await["title"], "for alice");
     assert_eq!(at_home.expect("toast").await["title"], "for acme");
     assert_eq!(abroad.expect("toast").await["title"], "for acme", "and nothing that was alice's");
-    // So are roles.
+    // So do roles.
     let changed = json!({ "user": "alice", "org": "acme", "roles": ["editor"] });
     node.publish(&[NewEvent::new("auth.RolesChanged", "2", &changed), NewEvent::alert("acme", "later")]).await;
     assert_eq!(at_home.expect("toast").await["title"], "Your roles changed");
     assert_eq!(abroad.expect("toast").await["title"], "later");
-    // What the partner may not name is refused or left out, and said.
+    // What the partner may not name is refused or left out, and logged.
     assert_eq!(node.negotiate(of_partner(Token::user("alice", "globex"))).await, 401);
     assert_eq!(node.lines("token refused").last().expect("a line")["claim"], "org");
     let root = of_partner(Token::user("root", "acme").roles(&["superadmin"]));
     let visiting = Connect::new(HUB, &root).query("org", "globex").negotiate(node.address()).await.expect("an answer");
     assert_eq!((node.negotiate(&root).await, visiting.status), (200, 403));
     assert!(node.metric("fanfare_token_values_dropped_total", "not_of_issuer").await >= 1.0);
-    // A logout is in every realm.
+    // A logout applies to every realm.
     node.publish(&[logout("alice", "acme", None)]).await;
     for tab in [&mut at_home, &mut abroad] {
         loop {
@@ -259,7 +260,7 @@ async fn a_cookie_is_taken_from_pages_of_ones_own_alone() {
     assert_eq!(negotiate(&[("cookie", &cookie), ("origin", "null")]).await, 403);
     assert_eq!(negotiate(&[("cookie", &cookie)]).await, 403, "a form of any page can post so");
     assert_eq!(negotiate(&[("cookie", "__Host-session=no-token"), ("origin", &own)]).await, 401);
-    // Another host of the domain may have planted one of them, before or behind the good one, in one line or two.
+    // Another host of the domain may have set one of them, before or after the good one, in one header line or two.
     let planted = format!("__Host-session={}", Token::user("mallory", "acme").sign());
     for lines in [[format!("{planted}; {cookie}"), String::new()], [cookie.clone(), planted]] {
         let mut headers: Vec<_> =

@@ -1,4 +1,4 @@
-//! Tokens as Entra, Auth0 and Keycloak make them, from discovery documents and key sets of the tests' own.
+//! Tokens in the forms of Entra, Auth0 and Keycloak, with discovery documents and key sets of the tests' own.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -23,11 +23,11 @@ async fn discovered(issuer: &str, keys: Vec<PublicJwk>) -> (String, [Stub; 2]) {
     (format!("{}/.well-known/openid-configuration", discovery.url()), [keys, discovery])
 }
 
-/// A key of the curve P-256, and what publishes it.
+/// A key of the curve P-256, and its JWK.
 fn p256() -> (EcdsaKeyPair, PublicJwk) {
     let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_ref()).expect("a key");
-    // A byte that says how the point is written, then both halves.
+    // A byte for the form of the point, then both halves.
     let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
     let [x, y] = [x, y].map(|half| URL_SAFE_NO_PAD.encode(half));
     let jwk = PublicJwk { kty: "EC".into(), crv: "P-256".into(), kid: "ec-1".into(), x, y, ..PublicJwk::default() };
@@ -75,7 +75,7 @@ fn keycloak(key: &SigningKey, organizations: Value) -> String {
     key.sign(&dated(claims)).expect("signed")
 }
 
-/// Issuers of users beside each other, each with claims of its own.
+/// Several issuers of users, each with its own claims.
 fn section(issuer: &str, discovery: &str, more: &str) -> String {
     format!(
         "[[issuer]]\nissuer = \"{issuer}\"\ndiscovery = \"{discovery}\"\nusers = true\norgs = [\"*\"]\nroles = [\"*\"]\n{more}"
@@ -130,7 +130,7 @@ claims = { org = "organization", roles = 'resource_access."shop.example.com".rol
     }
     let approvers = Connect::new("/hubs/approvers", &tokens[2]).negotiate(node.address()).await.expect("an answer");
     assert_eq!(approvers.status, 200);
-    // The users of Entra are those of the first issuer. A logout is in every realm.
+    // Entra's users belong to the first issuer. A logout applies to every realm.
     for (number, (user, tab)) in ["8b1a9953-c461-4f5b-8c19-0123456789ab", "auth0|64f0c2", "f:1c:j\u{fc}rgen"]
         .into_iter()
         .zip(&mut tabs)
@@ -148,7 +148,7 @@ claims = { org = "organization", roles = 'resource_access."shop.example.com".rol
 async fn what_issuers_do_not_make_is_refused_by_claim_and_reason() {
     let keys = [(); 2].map(|()| SigningKey::generate().expect("a key"));
     let (pair, ec) = p256();
-    // The keys of both in one set: the key says what it may sign.
+    // The keys of both in one set: each key names what it may sign.
     let (at_entra, _entra) = discovered(ENTRA, vec![keys[0].jwk(), ec]).await;
     let (at_keycloak, _keycloak) = discovered(KEYCLOAK, vec![keys[1].jwk()]).await;
     let settings = Settings::default()

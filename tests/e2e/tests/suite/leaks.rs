@@ -1,4 +1,4 @@
-//! No token, payload or address of a person in a log line, a trace or the reason of a dead letter.
+//! No token, payload or personal address is in a log line, a trace or the reason of a dead letter.
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::stub::Stub;
@@ -6,14 +6,14 @@ use fanfare_e2e_tests::websocket::{TEXT, frame};
 use fanfare_e2e_tests::{HUB, NewEvent, Platform, Request, Settings, Token, forgery};
 use serde_json::json;
 
-/// In everything that must not be seen anywhere.
+/// A part of everything that must stay secret.
 const CANARY: &str = "canary-9d41";
-/// The address of a person, as someone may type it into a login form.
+/// A personal address, as somebody may type it into a login form.
 const ADDRESS: &str = "canary-9d41.person@example.com";
 
 const PIECE: usize = 16;
 
-/// Tokens that were shown to the services.
+/// Tokens that were sent to the services.
 #[derive(Default)]
 struct Secrets(Vec<String>);
 
@@ -24,7 +24,7 @@ impl Secrets {
         secret
     }
 
-    /// Fails if any of them, or a piece of one, is in a text.
+    /// Fails if any of them, or a part of one, is in a text.
     fn expect_none_in(&self, what: &str, text: &str) {
         let quote = |at: usize| {
             let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
@@ -52,7 +52,7 @@ async fn log_in(platform: &Platform, secrets: &mut Secrets) {
     }
 }
 
-/// Connects in every way there is, with good tokens and bad ones.
+/// Connects in every possible way, with good and bad tokens.
 async fn connect(platform: &Platform, secrets: &mut Secrets) {
     let node = platform.node.address();
     let good = secrets.keep(Token::user("alice", "acme").claim("note", CANARY).sign());
@@ -89,7 +89,7 @@ async fn connect(platform: &Platform, secrets: &mut Secrets) {
     assert_eq!(elsewhere.expect("an answer").status, 403);
 }
 
-/// Changes state through the producers, with payloads that nobody but the tabs may see.
+/// Changes state through the producers, with payloads only for the tabs.
 async fn change(platform: &Platform, secrets: &mut Secrets) {
     let root = secrets.keep(platform.login("root").await);
     let mut tab = platform.node.tab_with(&secrets.keep(platform.login("alice").await)).await;
@@ -101,7 +101,7 @@ async fn change(platform: &Platform, secrets: &mut Secrets) {
     let put = Request::new("PUT", "/orgs/acme/license").bearer(&root);
     platform.license.send(&put.clone().json(&license)).await.expect(202);
     tab.expect("toast").await;
-    // What does not fit is told to who sent it, and to nobody else.
+    // A fault is reported only to its sender.
     for wrong in [json!({ "plan": [CANARY] }), json!({ CANARY: CANARY }), json!(CANARY)] {
         assert_eq!(platform.license.send(&put.clone().json(&wrong)).await.status, 400);
         assert_eq!(platform.auth.send(&Request::post("/alerts").bearer(&root).json(&wrong)).await.status, 400);
@@ -111,7 +111,7 @@ async fn change(platform: &Platform, secrets: &mut Secrets) {
     tab.expect("logout").await;
 }
 
-/// Publishes straight to the node: what fits, what does not, and what cannot be read.
+/// Publishes directly to the node: good, bad and unreadable events.
 async fn publish(platform: &Platform, secrets: &mut Secrets) {
     let token = secrets.keep(Token::producer().claim("note", CANARY).sign());
     let post = async |event: NewEvent| platform.node.post(&token, &event).await.status;
@@ -126,7 +126,7 @@ async fn publish(platform: &Platform, secrets: &mut Secrets) {
     assert_eq!(post(NewEvent::new("system.Alert", "6", &user)).await, 400);
 }
 
-/// Leaves records in the log that become dead letters.
+/// Writes records to the log that become dead letters.
 async fn poison(platform: &mut Platform) {
     platform.node.kill();
     let log = platform.node.open_log();

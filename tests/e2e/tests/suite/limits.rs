@@ -1,4 +1,4 @@
-//! What one client takes of a node, and that others get in all the same.
+//! The limits for one client, which leave room for others.
 
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::wait::until;
@@ -17,7 +17,7 @@ async fn negotiate(node: &Node, user: &str) -> Response {
     connect(user, "acme").negotiate(node.address()).await.expect("an answer")
 }
 
-/// The metric of refused connects with a reason.
+/// The metric of refused connects with this reason.
 async fn refused(node: &Node, reason: &str) -> f64 {
     node.metric("fanfare_connects_refused_total", &format!("reason=\"{reason}\"")).await
 }
@@ -110,7 +110,7 @@ async fn the_limit_of_an_address_counts_the_address_that_a_trusted_proxy_forward
     from("carol", "192.0.2.2").negotiate(node.address()).await.expect("an answer").expect(200);
 }
 
-/// Behind a proxy that the node does not know of all clients seem to have one address.
+/// Behind a proxy that the node does not know, all clients seem to have one address.
 #[tokio::test]
 async fn without_trusted_proxies_nothing_is_counted_by_address() {
     let node = Node::start_with(Settings::default()).await;

@@ -1,4 +1,4 @@
-//! What an operator reads of a connection: each line says whose it is and what its client calls it, and none is a flood.
+//! Log lines about a connection: each names its user and the client's correlation id, and none is a flood.
 
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::wait::until;
@@ -19,7 +19,7 @@ fn hub() -> Settings {
     Settings { hubs, ..Settings::default() }
 }
 
-/// The only line with this message, once it is there.
+/// The only line with this message, once it exists.
 async fn line(node: &Node, message: &str) -> Value {
     let lines = until(message, async || Some(node.lines(message)).filter(|lines| !lines.is_empty())).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -30,7 +30,7 @@ async fn line(node: &Node, message: &str) -> Value {
 async fn each_line_names_its_connection_and_the_clients_own_id() {
     let node = Node::start_with(hub().environment("FANFARE_LOG", "info,fanfare_fanout::shard=debug")).await;
     let token = Token::user("alice", "acme").roles(&["member"]);
-    // As browsers do: the headers are those of the negotiation, for a WebSocket can have none.
+    // As browsers do: the headers are those of the negotiation, because a WebSocket cannot have any.
     let connect = Connect::new(HUB, token.sign()).header("x-correlation-id", "req-7").header("traceparent", PARENT);
     let mut tab = connect.connect(node.address()).await;
     tab.invoke("JoinTeam", json!(["red"])).await.expect("joined");
@@ -86,7 +86,7 @@ async fn each_line_names_its_connection_and_the_clients_own_id() {
     let log = node.log();
     assert!(!log.contains("secret plan") && !log.contains(&token.sign()), "no payload, no token");
 
-    // How long it was there, and who came back.
+    // The connection's duration, and who reconnected.
     assert!(node.metric("fanfare_connection_seconds_count", "").await >= 1.0);
     let cursor = stranger.cursor().await;
     let mut back = node.tab(&Token::user("bob", "acme")).await;

@@ -1,5 +1,5 @@
-//! Logout is final: every tab is told and closed, and what was issued before is refused, also by a node that was not
-//! there.
+//! A logout is final: every tab gets it and is closed, and older tokens are refused, also by a node that was not
+//! running.
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE, Message};
 use fanfare_e2e_tests::wait::until;
@@ -7,7 +7,7 @@ use fanfare_e2e_tests::websocket::Frame;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Request, Tab, Token, Transport, Wire};
 use serde_json::{Value, json};
 
-/// The tab is told of the logout, then closed without an invitation to return.
+/// The tab gets the logout and is closed; the Close does not allow a reconnect.
 async fn expect_logout(tab: &mut Tab, reason: &str) {
     let told = tab.expect("logout").await;
     assert_eq!(told["reason"], reason);
@@ -49,7 +49,7 @@ async fn a_logout_ends_every_tab_and_every_token_of_the_user() {
     assert_eq!(platform.node.lines("token refused").len(), 2, "one line each: {}", platform.node.log());
     expect_alive(&platform.node, &mut back, "acme", "alice is back").await;
 
-    // A node that was not there when it happened, or was killed, refuses them too.
+    // A node that was not running then, or was killed, refuses them too.
     platform.node.stop().await;
     platform.node.start().await;
     for killed in [false, true] {
@@ -123,7 +123,7 @@ async fn a_logout_voids_negotiated_ids() {
     let alice = Connect::new(HUB, Token::user("alice", "acme").sign());
     let negotiated = alice.negotiate(node.address()).await.expect("an answer").expect(200).json();
     let id = negotiated["connectionToken"].as_str().expect("a token").to_owned();
-    // One that has connected and not shaken hands yet is no tab so far, and must not become one.
+    // A connection without a handshake is not a tab yet, and must not become one.
     let mut waiting = alice.open(node.address(), None).await.expect("connects").expect("not refused");
     let mut witness = node.tab(&Token::user("alice", "acme")).await;
     node.publish(&[logged_out("alice", "acme", None, "1")]).await;
@@ -131,7 +131,7 @@ async fn a_logout_voids_negotiated_ids() {
 
     let refused = alice.open(node.address(), Some(&id)).await.expect("an answer").expect_err("refused");
     assert_eq!(refused.status, 401);
-    // Either it has been closed already or the handshake is its end.
+    // Either it has been closed already or the handshake closes it.
     let _ = waiting.send(HANDSHAKE).await;
     let mut seen = String::new();
     while let Ok(Some(frame)) = fanfare_e2e_tests::wait::at_most("the end of a socket", waiting.next()).await {
@@ -151,7 +151,7 @@ async fn a_logout_from_the_past_ends_nothing_that_came_after_it() {
     let past = logged_out("alice", "acme", None, "1").header("ce-time", "2026-01-01T00:00:00Z");
     node.publish(&[past]).await;
     expect_alive(&node, &mut tab, "acme", "still here").await;
-    // A producer whose clock is wrong does not shut anybody out for as long as it is wrong.
+    // A producer with a wrong clock does not lock users out for as long as it is wrong.
     let future = logged_out("alice", "acme", None, "2").header("ce-time", "2099-01-01T00:00:00Z");
     node.publish(&[future]).await;
     expect_logout(&mut tab, "by an admin").await;
@@ -172,13 +172,13 @@ async fn a_polling_tab_gets_its_logout_and_its_close_in_whatever_polls_they_come
     let opened = Wire::connect(&connect, Transport::LongPolling, node.address()).await;
     let mut tab = opened.expect("connects").expect("let in");
     assert!(tab.try_invoke("Cursor", json!([])).await.is_some());
-    // No poll waits now, and the token of the next one is worth nothing any more.
+    // No poll waits now, and the token of the next one is void.
     let body = json!({ "user": "alice", "org": "acme", "session": null, "reason": "bye" });
     node.publish(&[NewEvent::new("auth.UserLoggedOut", "out", &body)]).await;
     until("the logout", async || Some(node.negotiate(token.sign()).await).filter(|status| *status == 401)).await;
     assert!(matches!(tab.receive().await, Message::Notification(target, _) if target == "logout"));
     assert_eq!(tab.receive().await, Message::Close(None, false));
-    // What has ended is not opened again.
+    // Ended connections are not opened again.
     let poll = Request::get(format!("{HUB}?id={}", tab.connection_token())).bearer(token.sign());
     assert_eq!(poll.send(node.address()).await.expect("an answer").status, 401);
 }

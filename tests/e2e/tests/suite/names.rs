@@ -18,7 +18,7 @@ const USERS: [&str; 8] = [
     "\u{674e}\u{96f7} \u{1f642}",
 ];
 
-/// A value that is as long as any, and longer than a subject or key holds when it is encoded.
+/// A value of the largest length, longer than a subject or key holds when it is encoded.
 fn longest() -> String {
     "\u{fc}".repeat(256)
 }
@@ -37,7 +37,7 @@ async fn any_name_goes_through(kind: Kind) {
         let body = json!({ "org": org, "user": user, "title": user, "message": "m" });
         node.publish(&[NewEvent::new("system.Alert", &format!("alert-{number}"), &body)]).await;
         assert_eq!(tab.expect("toast").await["title"], *user, "{org}");
-        // State has the org and its key in the address.
+        // The address of state contains the org and its key.
         let flag = json!({ "org": org, "flag": user, "enabled": true, "revision": number + 1 });
         node.publish(&[NewEvent::new("license.FlagToggled", &format!("flag-{number}"), &flag)]).await;
         assert_eq!(tab.expect("featureFlag").await["flag"], *user, "{org}");

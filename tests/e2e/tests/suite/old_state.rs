@@ -1,9 +1,9 @@
-//! What a node knows from state that is older than all that its replay window and its log still hold.
+//! A node's state from events that are older than everything in its replay window and its log.
 
 use fanfare_e2e_tests::{NewEvent, Node, Settings, Token};
 use serde_json::json;
 
-/// Settings as small as can be.
+/// The smallest possible settings.
 const BROKER: &str = "url = \"embedded:log\"\nwindow_minutes = 1\nwindow_events = 3\nretention_hours = 1\n\
                       retention_bytes = 1048576\n";
 

@@ -1,4 +1,4 @@
-//! What an operator sees of all nodes, and what a bearer allows.
+//! What operators see of all nodes, and what their bearers allow.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn every_node_lists_all_nodes_and_those_that_do_not_answer() {
         let web_sockets = known.iter().filter_map(|state| state["transports"]["WebSockets"].as_u64()).sum::<u64>();
         assert_eq!(web_sockets, 2, "{states}");
     }
-    // Nodes have read what was published, each for itself.
+    // Each node reads published events by itself.
     let read = async || {
         let states = states(&nodes[0], &bearer).await;
         let logs = all(&states, "nodes").iter().map(|state| &state["log"]);
@@ -65,7 +65,7 @@ async fn every_node_lists_all_nodes_and_those_that_do_not_answer() {
     };
     until("the head is read", read).await;
 
-    // One that stands still has a lease, and does not answer.
+    // A paused node has a lease, and does not answer.
     let silent = states(&nodes[2], &bearer).await["asked"].clone();
     nodes[2].signal("STOP");
     let told = states(&nodes[0], &bearer).await;
@@ -73,7 +73,7 @@ async fn every_node_lists_all_nodes_and_those_that_do_not_answer() {
     assert_eq!((&missing["node"], &missing["reason"]), (&silent, &json!("no answer in time")), "{told}");
     assert!(missing["lease_seconds"].as_u64() <= Some(10), "{told}");
     assert_eq!(all(&told, "nodes").len(), 2, "{told}");
-    // One that is dead refuses, and is gone once its lease has run out.
+    // A dead node refuses connections, and is gone once its lease has expired.
     nodes[2].kill();
     let told = states(&nodes[1], &bearer).await;
     let missing = &all(&told, "missing")[0];
@@ -86,7 +86,7 @@ async fn every_node_lists_all_nodes_and_those_that_do_not_answer() {
     assert_eq!((&gone["gone"][0]["node"], gone.get("missing")), (&silent, None), "{gone}");
     assert_eq!(gone["gone"][0]["died"], true, "{gone}");
     assert!(gone["gone"][0]["lease_seconds"].as_u64() >= Some(6), "{gone}");
-    // One that stops is gone at once.
+    // A stopped node is gone at once.
     nodes[1].stop().await;
     let told = until("it has left", async || {
         let told = states(&nodes[0], &bearer).await;

@@ -71,7 +71,7 @@ async fn expect_closed(tab: &mut Wire, reason: &str) {
     assert_eq!(closed, (Some(reason.to_owned()), false));
 }
 
-/// Waits until a tab is told of everything as it comes.
+/// Waits until a tab receives everything live.
 async fn live(node: &Node, tab: &mut Wire, org: &str, title: &str) {
     assert!(tab.try_invoke("Cursor", json!([])).await.expect("open").is_ok());
     node.publish(&[NewEvent::alert(org, title)]).await;

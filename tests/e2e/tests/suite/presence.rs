@@ -1,4 +1,4 @@
-//! Who is there: on one node, and on two of which one is killed.
+//! Presence on one node, and on two of which one is killed.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::{HUB, Node, Settings, Tab, Token};
 use serde_json::{Value, json};
 
-/// Longer than a lease takes to run out and to be ended.
+/// Longer than a lease takes to expire and to be ended.
 const LEASE: Duration = Duration::from_secs(40);
 
 const LISTS: &str = r#"
@@ -33,7 +33,7 @@ fn settings() -> Settings {
     settings
 }
 
-/// The same where nobody is gone for giving no sign.
+/// The same without time-outs for heartbeats.
 fn settings_without_heartbeat() -> Settings {
     let mut settings = settings();
     settings.hubs =
@@ -49,7 +49,7 @@ async fn tab(node: &Node, user: &str) -> Tab {
     node.tab(&token(user, "acme")).await
 }
 
-/// Joins, and gives who is there by the snapshot.
+/// Joins, and returns the members in the snapshot.
 async fn join(tab: &mut Tab, list: &str) -> Vec<String> {
     tab.invoke("JoinList", json!([list])).await.expect("joined");
     there(&tab.expect("PresenceUpdate").await)
@@ -62,7 +62,7 @@ fn there(update: &Value) -> Vec<String> {
     users
 }
 
-/// The next of these targets and their users, whenever it comes.
+/// The next notifications with these targets and their users, without a time-out.
 async fn next(tab: &mut Tab, within: Duration) -> Option<(String, String)> {
     let heard = async {
         loop {
@@ -86,19 +86,19 @@ async fn other_members_are_sent_users_and_not_tabs() {
     assert_eq!(joined["user"], json!({ "id": "alice", "displayName": "The alice" }));
     assert_eq!(joined["listId"], "7");
     assert!(joined["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{joined}");
-    // Her second tab tells nobody but itself, and the first one to go does not either.
+    // Only her second tab itself is notified; closing the first one notifies nobody.
     let mut second = tab(&node, "alice").await;
     assert_eq!(join(&mut second, "7").await, ["alice", "bob"]);
     alice.invoke("LeaveList", json!(["7"])).await.expect("left");
     bob.expect_silence().await;
     second.invoke("LeaveList", json!(["7"])).await.expect("left");
     assert_eq!(bob.expect("UserLeft").await["userId"], "alice");
-    // Whoever has left hears nothing of those who stay.
+    // A user who has left receives nothing about the others.
     let mut carol = tab(&node, "carol").await;
     join(&mut carol, "7").await;
     bob.expect("UserJoined").await;
     second.expect_silence().await;
-    // A list of the same name of another org is another list.
+    // A list with the same name in another org is another list.
     let mut dave = node.tab(&token("dave", "globex")).await;
     assert_eq!(join(&mut dave, "7").await, ["dave"]);
     carol.expect_silence().await;
@@ -155,26 +155,26 @@ async fn outlives_a_kill(kind: Kind) {
     let mut carol = tab(&one, "carol").await;
     assert_eq!(join(&mut carol, "7").await, ["alice", "bob", "carol"], "who is there by another node, too");
     assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "carol".into())));
-    // A tab of hers on the other node as well tells nobody.
+    // Another tab of hers on the other node notifies nobody.
     let mut carol_two = tab(&two, "carol").await;
     assert_eq!(join(&mut carol_two, "7").await, ["alice", "bob", "carol"]);
     let mut dave = tab(&one, "dave").await;
     join(&mut dave, "7").await;
     assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "dave".into())));
     one.kill();
-    // Dave is back elsewhere before the lease runs out: he has neither left nor come.
+    // Dave reconnects elsewhere before the lease expires: he has neither left nor joined.
     let mut dave = tab(&two, "dave").await;
     assert_eq!(join(&mut dave, "7").await, ["alice", "bob", "carol", "dave"]);
     let killed = Instant::now();
     assert_eq!(next(&mut bob, LEASE).await, Some(("UserLeft".into(), "alice".into())));
     assert!(killed.elapsed() > Duration::from_secs(5), "not before the lease ran out: {:?}", killed.elapsed());
     bob.expect_silence().await;
-    // The node comes back under another id, and so do its tabs.
+    // The node restarts under another id, and its tabs reconnect.
     one.start().await;
     let mut alice = tab(&one, "alice").await;
     assert_eq!(join(&mut alice, "7").await, ["alice", "bob", "carol", "dave"]);
     assert_eq!(next(&mut bob, LEASE).await, Some(("UserJoined".into(), "alice".into())));
-    // Stopped in order, it waits for its users to be elsewhere.
+    // A node that is stopped waits until its users are elsewhere.
     one.terminate();
     let mut alice = tab(&two, "alice").await;
     join(&mut alice, "7").await;
@@ -194,7 +194,7 @@ async fn presence_on_kafka_outlives_a_node_that_is_killed() {
     outlives_a_kill(Kind::Kafka).await;
 }
 
-/// A tab that joins before it has resumed, as pages do that come back.
+/// A tab that joins before it has resumed, as returning pages do.
 #[tokio::test]
 async fn a_tab_gets_its_presence_snapshot_once_it_has_caught_up() {
     let node = Node::start_with(settings_without_heartbeat()).await;

@@ -1,4 +1,4 @@
-//! The shipped proxy: every transport passes, and no log holds a token of a query.
+//! The shipped proxy: every transport works, and no log contains a token from a query.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use fanfare_e2e_tests::stub::Stub;
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{Cluster, HUB, Message, NewEvent, Request, Settings, Token, Transport, Wire};
 
-/// In the claims of every token, and in what is asked for.
+/// A part of the claims of every token, and of every query.
 const CANARY: &str = "canary-51fe";
 const PIECE: usize = 16;
 
@@ -43,7 +43,7 @@ async fn every_transport_passes_the_shipped_proxy() {
     }
 }
 
-/// Asks for everything a browser puts a token into the query of, whether or not a node is there to answer.
+/// Requests everything for which a browser puts a token into the query, whether or not a node is there to answer.
 async fn ask(cluster: &Cluster, token: &str) {
     let in_query = format!("access_token={token}&note={CANARY}");
     for request in [
@@ -54,7 +54,7 @@ async fn ask(cluster: &Cluster, token: &str) {
         Request::post(format!("{HUB}/negotiate?negotiateVersion=1&{in_query}")),
         Request::post(format!("/events?{in_query}")).body("application/json", CANARY),
         Request::get(format!("/elsewhere?{in_query}")).header("referer", format!("http://x/?{in_query}")),
-        // Larger than the proxy takes.
+        // Larger than the proxy accepts.
         Request::post(format!("{HUB}?{in_query}")).body("text/plain", vec![b'x'; 3 << 20]),
     ] {
         let _ = request.header("user-agent", "tests").send(cluster.address()).await;
@@ -83,7 +83,7 @@ async fn a_token_in_a_query_is_in_no_log_whether_or_not_the_nodes_are_well() {
     ask(&cluster, &token).await;
     cluster.lines[0].mend();
     cluster.nodes[0].start().await;
-    // The proxy takes a node that was away back after a while.
+    // The proxy uses a node again some time after it is back.
     let well = Request::post(format!("{HUB}/negotiate?negotiateVersion=1&access_token={token}"));
     until("the node behind the proxy", async || well.send(cluster.address()).await.ok().filter(|it| it.status == 200))
         .await;
@@ -99,7 +99,7 @@ async fn a_token_in_a_query_is_in_no_log_whether_or_not_the_nodes_are_well() {
         ("a trace", String::from_utf8_lossy(&spans).into_owned()),
     ] {
         assert!(!text.contains(CANARY), "{what} holds the canary");
-        // The head of a token is the same for all, and a piece of it says nothing.
+        // The head of a token is the same for all, and a part of it reveals nothing.
         let secret = &token[token.find('.').expect("a token has parts")..];
         for piece in secret.as_bytes().windows(PIECE).step_by(PIECE / 2) {
             let piece = str::from_utf8(piece).expect("ASCII");

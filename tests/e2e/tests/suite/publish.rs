@@ -1,4 +1,4 @@
-//! The two ways in: `fanfare publish` and `POST /events`.
+//! Two ways to publish: `fanfare publish` and `POST /events`.
 
 use fanfare_e2e_tests::{NewEvent, Node, Request, Response, Settings, Tab, Token};
 use fanfare_event::vocabulary::system::{Alert, Severity};
@@ -28,7 +28,7 @@ pub(crate) fn avro_alert(org: &str, title: &str) -> Vec<u8> {
     encode(attributes, &alert).expect("encoded").body
 }
 
-/// Fails unless this is the next that the tab hears of: nothing that was refused came before it.
+/// Fails unless this is the tab's next notification: nothing refused came before it.
 pub(crate) async fn expect_next(node: &Node, tab: &mut Tab, title: &str) {
     node.publish(&[NewEvent::alert("acme", title)]).await;
     assert_eq!(tab.expect("toast").await["title"], title);
@@ -50,7 +50,7 @@ async fn the_command_publishes_and_prints_the_id() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(tab.expect("toast").await["title"], "License updated");
 
-    // The token of a producer, made by the command beside it.
+    // A producer's token from `fanfare token`.
     let token = node.fanfare(&["token", "--user", "p", "--org", "acme", "--role", "producer"]).await;
     assert_eq!(token.code, Some(0), "{token:?}");
     let mut command = node.command(&["publish", "system.Alert", r#"{"org":"acme","title":"t","message":"m"}"#]);
@@ -120,7 +120,7 @@ async fn the_command_reports_what_is_wrong() {
         (vec!["system.Alert", alert, "--version", "one"], 2, "Usage:"),
     ] {
         let outcome = node.fanfare(&[&["publish"][..], &arguments].concat()).await;
-        // clap writes its usage in colours of its own choice, and in its own words.
+        // clap writes its usage in its own colours and words.
         let told = if code == 2 { "--version" } else { told };
         assert_eq!((outcome.code, outcome.stderr.contains(told)), (Some(code), true), "{told}\n{outcome:?}");
         assert!(outcome.stdout.is_empty(), "{outcome:?}");
@@ -189,7 +189,7 @@ async fn an_event_that_does_not_fit_is_refused_by_field() {
     expect_next(&node, &mut tab, "after-all-that").await;
 }
 
-/// What is wrong with a request, the status and a part of the error.
+/// A faulty request, its status and a part of the error.
 fn refused_requests() -> Vec<(Request, u16, &'static str)> {
     let token = Token::producer().sign();
     let limited = Token::producer().claim("publish_sources", ["/tests"]).claim("publish_orgs", ["acme"]).sign();
@@ -329,7 +329,7 @@ async fn an_id_used_twice_for_different_events_leaves_a_trace() {
         |title: &str| NewEvent::new("system.Alert", "same", &json!({ "org": "acme", "title": title, "message": "m" }));
     node.post(&token, &event("first")).await.expect(202);
     assert_eq!(tab.expect("toast").await["title"], "first");
-    // One of the two producers is wrong; silence would lose an event that was answered with 202.
+    // One of the two producers is wrong; a silent answer would lose an event that was answered with 202.
     let refused = node.post(&token, &event("second")).await.expect(409).json();
     assert!(refused["error"].as_str().is_some_and(|told| told.contains("used before")), "{refused}");
     expect_next(&node, &mut tab, "another").await;

@@ -1,4 +1,4 @@
-//! The publishers of 20 lines in `examples/publishers`, run where their language is there.
+//! The short publishers in `examples/publishers`, run where their language is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/publishers").join(name)
 }
 
-/// Whether a program answers to this.
+/// Whether a program is installed.
 fn has(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -85,7 +85,7 @@ async fn typescript_publishes() {
     .await;
 }
 
-/// The example as Node.js runs it: itself from 22.18 on, before that without its types.
+/// The example for Node.js: unchanged from 22.18 on, before that without its types.
 fn typescript() -> Option<tempfile::TempDir> {
     let folder = tempfile::TempDir::new().ok()?;
     let script = folder.path().join("publish.mjs");
@@ -108,7 +108,7 @@ async fn csharp_publishes() {
     if major.is_none_or(|major| major < 10) {
         return skip("the publisher in C#", "there is no dotnet 10 on the PATH");
     }
-    // A folder of its own: what dotnet builds belongs into no source tree, and other settings do not reach it.
+    // A folder of its own: dotnet's output does not belong in the source tree, and other settings do not apply there.
     let folder = tempfile::TempDir::new().expect("a folder");
     let script = folder.path().join("Publish.cs");
     std::fs::copy(example("Publish.cs"), &script).expect("a copy");

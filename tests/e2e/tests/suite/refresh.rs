@@ -1,4 +1,4 @@
-//! Another token for a connection that is open: who may bring it, what it changes, and how a node answers.
+//! A new token for an open connection: who may send it, what it changes, and the node's answers.
 
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::token::now;
@@ -39,7 +39,7 @@ async fn node() -> Node {
     Node::start_with(Settings { routes: ROUTES.to_owned(), ..Settings::default() }).await
 }
 
-/// Alice's token of so many seconds ago.
+/// Alice's token from this many seconds ago.
 fn alice(age: i64, roles: &[&str]) -> Token {
     Token::user("alice", "acme").roles(roles).claim("iat", now() - age)
 }
@@ -99,14 +99,14 @@ async fn role_groups_are_left_and_joined_with_another_token() {
     refresh(&node, &connection, &alice(40, &["user"])).await.expect(200);
     node.publish(&[NewEvent::alert("acme", "unheard again"), for_alice("still alice's")]).await;
     assert_eq!(tab.expect("toast").await["title"], "still alice's");
-    // Roles of an event count over those of an older token, also of one that comes after the event.
+    // Roles of an event override those of an older token, even one that arrives after the event.
     let roles = json!({ "user": "alice", "org": "acme", "roles": ["editor"] });
     node.publish(&[NewEvent::new("auth.RolesChanged", "given", &roles)]).await;
     assert_eq!(tab.expect("toast").await["title"], "roles");
     refresh(&node, &connection, &alice(30, &["user"])).await.expect(200);
     node.publish(&[NewEvent::alert("acme", "by the event")]).await;
     assert_eq!(tab.expect("toast").await["title"], "by the event");
-    // A token of later than the event says itself which roles there are.
+    // A token issued after the event has its own roles.
     refresh(&node, &connection, &alice(-2, &["user"])).await.expect(200);
     node.publish(&[NewEvent::alert("acme", "not any more"), for_alice("the end")]).await;
     assert_eq!(tab.expect("toast").await["title"], "the end");
@@ -129,7 +129,7 @@ async fn a_connection_stays_what_it_was_opened_as() {
         let answer = refresh(&node, &connection, &token).await;
         assert_eq!((answer.status, answer.json()), (403, json!({ "error": "permission_change_rejected" })), "{what}");
     }
-    // Another org beside one's own is no way in either, where a role would allow it.
+    // An additional org in the token does not help either, even if a role would allow it.
     let root = alice(0, &["superadmin"]);
     let named = request(&connection).bearer(root.sign()).header("x-organization-id", "globex");
     assert_eq!(named.send(node.address()).await.expect("an answer").status, 403);
@@ -150,7 +150,7 @@ async fn an_older_token_never_takes_the_place_of_a_newer_one() {
     let connection = tab.connection_token().to_owned();
     let newest = alice(10, &["editor"]).claim("exp", now() + 1800);
     refresh(&node, &connection, &newest).await.expect(200);
-    // One that crossed it on the way.
+    // It crossed the logout on the way.
     let answer = refresh(&node, &connection, &alice(30, &["user"])).await.expect(200);
     assert!(answer.json()["tokenLifetimeSeconds"].as_i64().expect("a number") <= 1800, "{}", answer.text());
     let poll = |token: &Token| Request::get(format!("{HUB}?id={connection}")).bearer(token.sign());
@@ -172,7 +172,7 @@ async fn a_logout_ends_tabs_whatever_token_they_have_now() {
     node.publish(&[NewEvent::new("auth.UserLoggedOut", "out", &body)]).await;
     assert_eq!(tab.expect("logout").await["reason"], "bye");
     assert_eq!(tab.next().await, Message::Close(None, false));
-    // A login behind it is for other tabs.
+    // A later login is for other tabs.
     let later = alice(-2, &["user"]);
     let answer = refresh(&node, &connection, &later).await;
     assert_eq!((answer.status, answer.json()), (404, json!({ "error": "connection_not_found" })));
@@ -206,7 +206,7 @@ async fn refreshes_are_answered_as_clients_expect() {
     assert_eq!(send(Request::post("/hubs/fixed/refresh")).await, refused(404, "refresh_disabled"));
     assert_eq!(send(Request::post(format!("{HUB}/refresh"))).await, refused(400, "missing_connection_token"));
     assert_eq!(send(request("forged")).await, refused(404, "connection_not_found"));
-    // Negotiated, and never connected.
+    // Negotiated, but never connected.
     let unused = offered["connectionToken"].as_str().expect("a token");
     assert_eq!(send(request(unused)).await, refused(404, "connection_not_found"));
     // A connection of the old form, whose id is its token.

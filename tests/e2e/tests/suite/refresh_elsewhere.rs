@@ -1,4 +1,4 @@
-//! Another token for a connection that lives on another node than the one that gets it.
+//! A new token for a connection on another node than the one that receives it.
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::client::Connect;
@@ -28,7 +28,7 @@ async fn any_node_accepts_a_new_token_for_a_connection() {
         let connect = Connect::new(HUB, short.sign());
         let mut tab = Wire::connect(&connect, transport, here.address()).await.expect("connects").expect("let in");
         let connection = tab.connection_token().to_owned();
-        // Nodes know of each other within seconds of their start.
+        // Nodes know each other within seconds of their start.
         let answer = until("a node that knows the other", async || {
             Some(refresh(&there, &connection, &alice(0)).await).filter(|answer| answer.status == 200)
         });
@@ -46,7 +46,7 @@ async fn any_node_accepts_a_new_token_for_a_connection() {
         there.publish(&[NewEvent::alert("acme", &name)]).await;
         assert_eq!(tab.title().await, name, "it outlives the token that opened it");
     }
-    // Negotiated, and connected nowhere.
+    // Negotiated, but not connected anywhere.
     let unused = Connect::new(HUB, alice(0).sign()).negotiate(here.address()).await.expect("an answer").json();
     let unknown = refresh(&there, unused["connectionToken"].as_str().expect("a token"), &alice(0)).await;
     assert_eq!((unknown.status, unknown.json()), (404, json!({ "error": "connection_not_found" })));

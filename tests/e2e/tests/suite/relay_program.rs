@@ -1,4 +1,4 @@
-//! `fanfare relay` on a table that a service fills with SQL alone, as docs/publishing.md says.
+//! `fanfare relay` on a table that a service fills with plain SQL, as in docs/publishing.md.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn documented_table() -> &'static str {
     block.split("```").next().expect("an end")
 }
 
-/// A database with the documented table, and what a relay of it needs.
+/// A database with the documented table, and a relay's configuration for it.
 struct Service {
     server: PostgresServer,
     pool: AnyPool,
@@ -47,7 +47,7 @@ impl Service {
         Some(Self { server, pool, folder })
     }
 
-    /// Writes the configuration; only what PostgreSQL tells wakes the relay soon.
+    /// Writes the configuration; only PostgreSQL's notifications wake the relay soon.
     fn configure(&self, target: &str) {
         let token = Token::producer().claim("publish", ["system.*"]).sign();
         std::fs::write(self.folder.path().join("token"), token).expect("written");
@@ -144,7 +144,7 @@ async fn rows_that_no_node_accepts_are_parked_and_the_rest_continues() {
     for told in ["no schema of orders.Shipped", "title", "two orgs"] {
         assert_eq!(service.count(&condition(told)).await, 1, "{told}");
     }
-    // Mended, it is tried again.
+    // Once fixed, it is tried again.
     let mend = "UPDATE fanfare_events SET parked_reason = NULL, data = jsonb_set(data, '{title}', '\"mended\"') \
                 WHERE parked_reason LIKE '%title%'";
     sqlx::query(mend).execute(&service.pool).await.expect("mended");
@@ -198,7 +198,7 @@ async fn rows_go_straight_to_nats() {
     assert_eq!(titles, expected);
 }
 
-/// The store is put back as by a loss of power; for how long the relay keeps its rows, the server says itself.
+/// The store is rolled back as in a power failure; the server itself reports how long the relay must keep its rows.
 #[tokio::test]
 async fn a_logout_that_nats_has_forgotten_holds_for_a_node_that_starts_afterwards() {
     let Some(service) = Service::start("a logout on a store that is put back").await else { return };

@@ -10,7 +10,7 @@ fn routes(prefix: &str) -> String {
     Settings::default().routes.replace("title = \"{title}\"", &format!("title = \"{prefix}{{title}}\""))
 }
 
-/// Writes the route file and tells the node.
+/// Writes the route file and makes the node reload it.
 fn change(node: &Node, routes: &str) {
     fs::write(node.folder().join("routes.toml"), routes).expect("written");
     node.signal("HUP");
@@ -24,7 +24,7 @@ async fn outcome(node: &Node, outcome: &str, times: f64) {
     .await;
 }
 
-/// An alert of this title comes with this in front of it.
+/// An alert with this title arrives with this prefix.
 async fn hears(node: &Node, tab: &mut Tab, prefix: &str, title: &str) {
     node.publish(&[NewEvent::alert("acme", title)]).await;
     assert_eq!(tab.expect("toast").await["title"], format!("{prefix}{title}"));
@@ -54,7 +54,7 @@ async fn routes_with_a_fault_are_refused_by_name_and_those_before_stay() {
     assert_eq!(node.metric("fanfare_routes_refused", "").await, 1.0);
     hears(&node, &mut tab, "", "news 3").await;
     node.expect_running();
-    // What is retained was read by the old route; nobody reads it again.
+    // Retained values were produced by the old route; their events are not read again.
     change(&node, &Settings::default().routes.replace("enabled = \"{enabled}\"", "enabled = true"));
     outcome(&node, "needs_start", 1.0).await;
     assert_eq!(node.metric("fanfare_routes_refused", "").await, 1.0);

@@ -1,4 +1,4 @@
-//! Hubs, schemas and routes that change together while the node runs, and move no tab.
+//! Hubs, schemas and routes that change together while the node runs, without closing a tab.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use fanfare_e2e_tests::{HUB, NewEvent, Node, Settings, Tab, Token};
 use fanfare_test_servers::certificates::Certificates;
 use serde_json::{Value, json};
 
-/// The routes of alerts alone.
+/// Only the routes of alerts.
 const ALERTS: &str = r#"
 hub = "/hubs/notifications"
 
@@ -19,7 +19,7 @@ groups = ["org:{org}"]
 toast = { severity = "info", title = "{title}", message = "{message}" }
 "#;
 
-/// One more route, for an event that the node has not known.
+/// One more route, for an event that the node did not know.
 const ORDERS: &str = r#"
 [[route]]
 name = "order"
@@ -80,7 +80,7 @@ async fn a_new_event_reaches_tabs_that_were_connected_before_it() {
     node.publish(&[shipped("1", &json!({ "org": "acme", "order": "A-1" }))]).await;
     assert_eq!(tab.expect("toast").await["title"], "A-1");
 
-    // A second version of it, which the first can be read as.
+    // A second version of it, which the first can read.
     let carrier = json!({ "name": "carrier", "type": ["null", "string"], "default": null, "doc": "By whom." });
     write(&node, "schemas/orders/OrderShipped.v2.avsc", &schema(&[carrier]));
     write(&node, "routes.toml", &format!("{ALERTS}{ORDERS}"));
@@ -88,12 +88,12 @@ async fn a_new_event_reaches_tabs_that_were_connected_before_it() {
     node.publish(&[shipped("2", &json!({ "org": "acme", "order": "A-2", "carrier": "by ship" }))]).await;
     assert_eq!(tab.expect("toast").await["message"], "by ship");
     still_hears(&node, &mut tab, "news 1").await;
-    // What came by the first version is told again by the routes of now.
+    // What arrived in the first version is replayed with the current routes.
     let mut again = node.tab_with(Token::user("bob", "acme").sign()).await;
     let outcome = again.invoke("Cursor", json!([])).await.expect("answered");
     assert!(outcome.is_string());
 
-    // A version that cannot read the others is refused, and all goes on.
+    // A version that cannot read the others is refused, and the node continues.
     write(
         &node,
         "schemas/orders/OrderShipped.v3.avsc",
@@ -136,7 +136,7 @@ async fn hubs_come_and_go_with_their_routes_or_not_at_all() {
     let two = ALERTS
         .replace("event = \"system.Alert\"", &format!("event = \"system.Alert\"\nhubs = [\"{HUB}\", \"/hubs/two\"]"));
     write(&node, "routes.toml", &two);
-    // Its routes name a hub that is not there.
+    // Its routes name a hub that does not exist.
     node.signal("HUP");
     until("a fault", async || (node.metric("fanfare_routes_refused", "").await == 1.0).then_some(())).await;
     let user = Token::user("bob", "acme");
@@ -155,13 +155,13 @@ async fn hubs_come_and_go_with_their_routes_or_not_at_all() {
     still_hears(&node, &mut tab, "news 2").await;
 }
 
-/// Routes and hubs are said by one file, and hold together or not at all.
+/// One file has both routes and hubs, and they apply together or not at all.
 #[tokio::test]
 async fn an_authorizer_that_cannot_be_asked_leaves_routes_hubs_and_limits_as_they_were() {
     let node = start("").await;
     let mut tab = alice(&node).await;
     let before = fs::read_to_string(node.config()).expect("a configuration");
-    // One good authority lets the file pass, and its client cannot be made of the other.
+    // The file passes because of one good authority, but no client can be created with the other.
     let good = fs::read_to_string(Certificates::write(node.folder()).ca).expect("an authority");
     write(&node, "ca.pem", &format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
     let authorizer = "[authorizer.lists]\nurl = \"https://lists.example/{list}\"\nca_file = \"ca.pem\"\n";
@@ -217,7 +217,7 @@ async fn a_watched_configuration_needs_no_signal() {
     node.edit_config(&format!("[hub.\"{HUB}\"]"), &format!("[hub.\"/hubs/two\"]\n[hub.\"{HUB}\"]"));
     until("the hub", async || admitted(&node, "/hubs/two", &Token::user("bob", "acme")).await.is_ok().then_some(()))
         .await;
-    // And schemas with their routes, which are watched once the configuration says so.
+    // Schemas and their routes are watched too, once the configuration says so.
     write(&node, "schemas/orders/OrderShipped.v1.avsc", &schema(&[]));
     node.edit_config("[routes]", "[schemas]\npath = \"schemas\"\n[routes]\nwatch = true");
     until("the schemas", async || (node.metric("fanfare_route_reloads", "replaced").await >= 1.0).then_some(())).await;

@@ -1,4 +1,4 @@
-//! Settings that change while the node runs, without moving a tab; and those that need a start.
+//! Settings that change while the node runs, without closing a tab; and those that need a restart.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 const OTHER_PAGE: &str = "https://app.example.com";
 
-/// Replaces a part of the configuration, tells the node, and waits until it has read it.
+/// Replaces a part of the configuration, and waits until the node has reloaded it.
 async fn change(node: &Node, from: &str, to: &str, outcome: &str) {
     node.edit_config(from, to);
     reload(node, outcome).await;
@@ -24,13 +24,13 @@ async fn reload(node: &Node, outcome: &str) {
     assert_eq!(node.metric("fanfare_config_refused", "").await, refused, "{outcome}");
 }
 
-/// The status with which a page of another origin is refused; nothing if it is not.
+/// The status with which a page of another origin is refused; none if it is accepted.
 async fn page(node: &Node) -> Option<u16> {
     let connect = Connect::new(HUB, Token::user("bob", "acme").sign()).header("origin", OTHER_PAGE);
     connect.try_connect(node.address()).await.expect("an answer").err().map(|refused| refused.status)
 }
 
-/// What an operator is shown.
+/// What the operator is shown.
 async fn configuration(node: &Node) -> Value {
     let bearer = node.fanfare(&["token", "--operator", "--read-only"]).await.stdout;
     let request = Request::get("/config").bearer(bearer.trim());
@@ -57,7 +57,7 @@ async fn other_origins_and_limits_hold_at_once_and_move_no_tab() {
     assert_eq!(node.negotiate(Token::user("alice", "acme").sign()).await, 429);
     change(&node, "origins = []", &format!("origins = [\"{OTHER_PAGE}\"]"), "applied").await;
     assert_eq!(page(&node).await, None);
-    // Fewer than there are: nobody is sent away for that.
+    // Below the current number: no connection is closed for that.
     change(&node, "connections_per_user = 3", "connections_per_user = 1", "applied").await;
     still_hears(&node, &mut first, "news 1").await;
     assert_eq!(node.negotiate(Token::user("alice", "acme").sign()).await, 429);
@@ -80,7 +80,7 @@ async fn settings_that_need_a_restart_are_named_and_the_rest_applies() {
     assert_eq!(shown["restart_needed"], json!(["[limits] event_bytes"]));
     let text = shown["text"].as_str().expect("a text");
     assert!(text.contains("event_bytes = 4096") && text.contains(OTHER_PAGE), "{text}");
-    // Named again for as long as the file differs, and no longer.
+    // Reported again for as long as the file differs, and no longer.
     reload(&node, "needs_start").await;
     assert_eq!(node.lines(named).len(), 2);
     change(&node, "event_bytes = 8192", "event_bytes = 4096", "unchanged").await;
@@ -112,10 +112,10 @@ async fn other_bounds_of_queues_resumes_and_groups_hold_for_open_tabs() {
     let told = returning.invoke("Resume", json!([cursor])).await.expect("an answer");
     assert_eq!((&told["replayed"], &told["complete"]), (&json!(5), &json!(true)), "{told}");
     tab.invoke("Watch", json!(["2"])).await.expect("joined");
-    // Fewer than it has: none is taken away.
+    // Below the current number: no group is removed.
     change(&node, "joined_groups = 2", "joined_groups = 1", "applied").await;
     tab.invoke("Watch", json!(["3"])).await.expect_err("no more");
-    // A queue holds two events, and how large those are changes with a start alone.
+    // A queue holds two events, and only a restart changes how large those may be.
     change(&node, "[limits]", "[limits]\nevent_bytes = 16384\nqueue_bytes = 65536", "faulty").await;
     let told = node.lines("the changed configuration has a fault: the one before stays in use");
     assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("at least 262144, twice")), "{}", told[0]);
@@ -190,7 +190,7 @@ async fn a_secret_is_exchanged_and_no_cursor_is_lost() {
         back.invoke("Resume", json!([cursor])).await.map(|resumed| resumed["complete"] == json!(true))
     };
 
-    // The wrong order is refused, and nothing is lost by it.
+    // The wrong order is refused, without any loss.
     change(&node, &format!("secret = \"{old}\""), &format!("secret = \"{new}\""), "faulty").await;
     assert!(node.log().contains("name it as `previous_secret`"), "{}", node.log());
     assert_eq!(complete(&cursor).await, Ok(true));

@@ -1,5 +1,5 @@
-//! A broker's store that was lost and is restored from a copy, as docs/runbooks.md says: what nodes that run still know,
-//! what one that starts has forgotten, and what brings it back.
+//! A broker's store that was lost and restored from a copy, as in docs/runbooks.md: what running nodes still know, what
+//! a starting one lacks, and how to recover it.
 
 use fanfare_e2e_tests::client::Message;
 use fanfare_e2e_tests::cluster::SECRET;
@@ -32,7 +32,7 @@ impl Store {
         }
     }
 
-    /// The folder is lost with the server; the copy takes its place.
+    /// The folder is lost with the server; the copy replaces it.
     async fn restore(&mut self) {
         match self {
             Self::Nats(server) => server.restore_files().await,
@@ -41,7 +41,7 @@ impl Store {
     }
 }
 
-/// Publishes through a node whose broker may have been away.
+/// Publishes through a node whose broker may have been down.
 async fn publish(node: &Node, event: &NewEvent) {
     until("a broker that takes events", async || {
         (node.post(Token::producer().sign(), event).await.status == 202).then_some(())
@@ -59,12 +59,12 @@ fn flag(enabled: bool, revision: i64, id: &str) -> NewEvent {
     NewEvent::new("license.FlagToggled", id, &body)
 }
 
-/// Whether the flag is on, as a tab that opens is told.
+/// Whether the flag is on, according to a new tab.
 async fn is_on(tab: &mut Tab) -> bool {
     tab.expect("featureFlag").await["enabled"] == true
 }
 
-/// The statuses with which the tokens of both users are answered.
+/// The statuses for the tokens of both users.
 async fn statuses(node: &Node, tokens: &[String; 2]) -> [u16; 2] {
     [node.negotiate(&tokens[0]).await, node.negotiate(&tokens[1]).await]
 }
@@ -89,7 +89,7 @@ async fn is_restored(mut store: Store) {
     store.restore().await;
     until("the node to notice", async || (running.metric("fanfare_log_replaced", "").await >= 1.0).then_some(())).await;
     running.ready().await;
-    // Its tabs are sent back, and are told that they have missed something.
+    // Its tabs are closed, reconnect, and learn that they have missed something.
     while !matches!(tab.next().await, Message::Close(..) | Message::SocketClosed(_)) {}
     let mut back = running.tab(&watcher).await;
     let resumed = back.invoke("Resume", json!([cursor])).await.expect("an answer");
@@ -98,7 +98,7 @@ async fn is_restored(mut store: Store) {
     assert!(health.contains("log"), "{health}");
     assert_eq!(statuses(&running, &tokens).await, [401, 401], "who runs refuses the tokens of both");
 
-    // One that starts knows what was in the copy.
+    // A starting node knows what is in the copy.
     let started = Node::start_with(settings).await;
     assert_eq!(statuses(&started, &tokens).await, [401, 200], "the second logout is forgotten");
     assert!(is_on(&mut started.tab(&watcher).await).await, "and so is the newer flag");
@@ -110,7 +110,7 @@ async fn is_restored(mut store: Store) {
         until("both logouts", async || (statuses(node, &tokens).await == [401, 401]).then_some(())).await;
         until("the current flag", async || (!is_on(&mut node.tab(&watcher).await).await).then_some(())).await;
     }
-    // And a node that starts now has it from the log.
+    // A node that starts now reads it from the log.
     running.stop().await;
     running.start().await;
     assert_eq!(statuses(&running, &tokens).await, [401, 401]);

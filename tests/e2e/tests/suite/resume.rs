@@ -1,4 +1,4 @@
-//! What a tab that returns is told, and in which order.
+//! What a returning tab receives, and in which order.
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE};
 use fanfare_e2e_tests::wait::at_most;
@@ -6,7 +6,7 @@ use fanfare_e2e_tests::websocket::Frame;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Token};
 use serde_json::json;
 
-/// A tab that is dropped in the middle of its replay would else come back behind what it has not got.
+/// Otherwise a tab that is dropped in the middle of its replay would return with a cursor after what it lacks.
 #[tokio::test]
 async fn a_cursor_during_the_replay_at_connect_is_not_ahead_of_it() {
     const MISSED: usize = 40;
@@ -42,7 +42,7 @@ async fn a_cursor_during_the_replay_at_connect_is_not_ahead_of_it() {
     assert_eq!(resumed["complete"], true);
 }
 
-/// A word about a flag of acme.
+/// A change of one of acme's flags.
 fn flag(name: &str, revision: i64) -> NewEvent {
     let mut body = json!({ "org": "acme", "flag": "dark", "revision": revision });
     if name == "FlagToggled" {
@@ -51,7 +51,8 @@ fn flag(name: &str, revision: i64) -> NewEvent {
     NewEvent::new(&format!("license.{name}"), &format!("{name}-{revision}"), &body)
 }
 
-/// A removed flag would else be shown again. On Kafka the two types lie in two partitions, and either may be read first.
+/// Otherwise a removed flag would be shown again. On Kafka the two types are in two partitions, and either may be read
+/// first.
 #[tokio::test]
 async fn a_toggle_that_the_removal_of_its_flag_has_overtaken_is_not_replayed() {
     let node = Node::start_default().await;

@@ -1,4 +1,4 @@
-//! What is retained reaches a tab that reads, however much it is.
+//! Retained values reach a tab that reads, however many they are.
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::wait::{PATIENCE, until};
@@ -25,7 +25,7 @@ async fn hears_all(node: &Node, tab: &mut Tab, title: &str) {
     assert_eq!(tab.expect("toast").await["title"], title, "what comes live is behind it");
 }
 
-/// Such a tab was once taken for one that reads nothing, and no tab of its org could connect.
+/// Regression: such a tab was taken for one that reads nothing, and no tab of its org could connect.
 #[tokio::test]
 async fn more_than_may_wait_for_a_tab_is_sent_as_it_reads() {
     let node = node_with_flags().await;
@@ -38,7 +38,7 @@ async fn more_than_may_wait_for_a_tab_is_sent_as_it_reads() {
     assert_eq!(tab.expect("toast").await["title"], "first", "what was missed comes first");
     hears_all(&node, &mut tab, "second").await;
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
-    // Looked at every second.
+    // Checked every second.
     until("counted bytes", async || (node.metric("fanfare_retained_bytes", "").await > 0.0).then_some(())).await;
     assert!(node.metric("fanfare_retained_bytes", "").await < node.metric("fanfare_retained_limit_bytes", "").await);
 }
@@ -62,7 +62,7 @@ async fn every_transport_gets_all_of_it() {
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
 }
 
-/// Rule 1.2: a group may be named by what several orgs say, and what is retained for it is of one of them.
+/// Rule 1.2: several orgs may name the same group, and its retained values belong to one of them.
 #[tokio::test]
 async fn a_groups_retained_values_are_sent_only_to_members_of_its_org() {
     let routes = format!(
@@ -75,7 +75,7 @@ async fn a_groups_retained_values_are_sent_only_to_members_of_its_org() {
     let mut own = node.tab(&Token::user("bob", "acme")).await;
     assert_eq!(own.expect("toast").await["title"], "acme");
     let mut foreign = node.tab(&Token::user("bob", "globex")).await;
-    // Answered behind what is retained.
+    // Answered after the retained values.
     for _ in 0..2 {
         foreign.cursor().await;
     }

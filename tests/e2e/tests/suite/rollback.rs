@@ -1,4 +1,4 @@
-//! A broker that lost the end of its log: nodes notice it, say so, and tell the tabs that they have missed something.
+//! A broker that lost the end of its log: nodes notice it, report it, and tabs learn that they have missed something.
 
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::wait::until;
@@ -7,7 +7,7 @@ use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, skip};
 use serde_json::json;
 
-/// The files of a folder, to be put back as they were.
+/// The files of a folder, to be restored later.
 fn copied(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     files.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(path).expect("read"))).collect()
@@ -29,7 +29,7 @@ async fn a_restored_embedded_log_accepts_no_cursor_from_after_its_copy() {
         std::fs::write(path, bytes).expect("written");
     }
     node.start().await;
-    // Beyond the end, at its very end, and where the log has grown over it.
+    // Beyond the end, at its very end, and where the log has grown past it.
     for (number, events) in [(0, 0), (1, 1), (2, 1), (3, 2)] {
         for event in 0..events {
             node.publish(&[NewEvent::alert("acme", &format!("after {number} {event}"))]).await;
@@ -76,7 +76,7 @@ async fn a_log_that_lost_its_end_is_reported_to_tabs_and_operators() {
     let health = Request::get("/healthz").send(node.admin_address()).await.expect("an answer").text();
     assert!(health.contains("has lost its end"), "{health}");
 
-    // Beyond the end, and once the log has grown over it.
+    // Beyond the end, and after the log has grown past it.
     for round in ["beyond", "grown over"] {
         if round == "grown over" {
             for number in 0..8 {

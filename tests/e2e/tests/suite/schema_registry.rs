@@ -1,4 +1,4 @@
-//! Bodies in the Confluent wire format, whose schemas a schema registry holds.
+//! Bodies in Confluent's wire format, with schemas in a schema registry.
 
 use bytes::Bytes;
 use fanfare_broker::kafka::{Kafka, Options};
@@ -15,12 +15,12 @@ use serde_json::json;
 
 use crate::publish::expect_next;
 
-/// As a producer of another making would write it: another namespace, a field more, a larger number for a smaller.
+/// As another producer would write it: another namespace, an additional field, a wider number type.
 const FOREIGN: &str = r#"{ "type": "record", "name": "LicenseUpdated", "namespace": "com.example.license", "fields": [
     { "name": "org_id", "type": "string" }, { "name": "plan", "type": "string" }, { "name": "seats", "type": "int" },
     { "name": "comment", "type": ["null", "string"], "default": null } ] }"#;
 
-/// A record of [`FOREIGN`], or cut short.
+/// A record of [`FOREIGN`], or a truncated one.
 fn body(schema: u32, plan: &str) -> Vec<u8> {
     let text = |text: &str| [&[u8::try_from(text.len() * 2).expect("short")], text.as_bytes()].concat();
     join(schema, &[text("acme"), text(plan), vec![10], vec![0]].concat())
@@ -112,7 +112,7 @@ async fn ingest_accepts_only_our_own_encoding() {
     assert!(registry.requests().is_empty());
 }
 
-/// What a producer with serializers of Confluent's sends.
+/// The body that Confluent's serializers produce.
 fn message(id: &'static str, schema: u32) -> Message {
     Message {
         stream: Stream::Events,

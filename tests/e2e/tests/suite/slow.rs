@@ -1,4 +1,4 @@
-//! Tabs that do not take what they are sent, and what that means for others.
+//! Tabs that do not read, and their effect on others.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn a_tab_that_reads_nothing_delays_no_other() {
     let _deaf = node.tab(&Token::user("bob", "acme")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     let (mut sent, producer) = (0, Token::producer().sign());
-    // What the sockets' own buffers take is up to the kernel, so it is sent until the deaf one is let go.
+    // The kernel decides how much the sockets buffer, so events are sent until the deaf tab is closed.
     while node.metric("fanfare_slow_consumers", "").await < 1.0 {
         assert!(sent < 4000, "the node goes on queueing for a tab that reads nothing");
         for _ in 0..20 {
@@ -31,7 +31,7 @@ async fn a_tab_that_reads_nothing_delays_no_other() {
     }
 }
 
-/// A burst that is larger than what may wait for a tab once dropped tabs that read.
+/// Regression: a burst that is larger than what may wait for a tab dropped tabs that read.
 #[tokio::test]
 async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads() {
     const BURST: usize = 64;
@@ -45,7 +45,7 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads() {
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
 }
 
-/// A client that left without a word is none that is slow, whatever waits for its next poll.
+/// A client that left without a close is not slow, whatever waits for its next poll.
 #[tokio::test]
 async fn polls_that_were_left_do_not_cost_their_user_a_replay() {
     const LEFT: u32 = 3;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fanfare_e2e_tests::{Platform, Request, wait};
 use serde_json::json;
 
-/// The most that an answer of auth is kept, and a little for the way.
+/// How long an answer of auth is cached, and a little for the way.
 const AT_MOST: Duration = Duration::from_millis(1_500);
 
 async fn switch(platform: &Platform, token: &str, flag: &str) -> u16 {

@@ -13,10 +13,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a server sends as a record of a stream, rather than as an answer, is to be acknowledged there.
+/// The text of a NATS message that is a stream's record, and not an answer: its acknowledgement subject.
 const RECORD: &str = " $JS.ACK.";
 
-/// A way to a NATS server on which records are lost while answers and heartbeats pass.
+/// A proxy to a NATS server that loses records while answers and heartbeats pass.
 struct DeafLine {
     address: SocketAddr,
     is_deaf: Arc<AtomicBool>,
@@ -42,7 +42,7 @@ impl DeafLine {
     }
 }
 
-/// Passes on what a server says, but for records while the line is deaf.
+/// Forwards the server's messages, except records while the line is deaf.
 async fn pass(from: OwnedReadHalf, mut to: OwnedWriteHalf, is_deaf: Arc<AtomicBool>, lost: Arc<AtomicU64>) {
     let mut from = BufReader::new(from);
     loop {
@@ -65,7 +65,7 @@ async fn pass(from: OwnedReadHalf, mut to: OwnedWriteHalf, is_deaf: Arc<AtomicBo
     }
 }
 
-/// The client library below knows nothing of it: heartbeats come, and the server counts the record as given.
+/// The client library does not notice: heartbeats arrive, and the server counts the record as delivered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_falls_silent_while_its_broker_answers_is_reopened_and_counted() {
     let server = match NatsServer::start(Version::Current).await {

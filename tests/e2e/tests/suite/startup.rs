@@ -1,4 +1,4 @@
-//! How a node begins and ends: what it refuses to start with, and how it says goodbye.
+//! How a node starts and stops: faults at the start, and closing its tabs at the end.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -12,17 +12,17 @@ use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Settings, Token};
 use fanfare_test_servers::nats::{NatsServer, Version};
 use fanfare_test_servers::{StartError, free_port, skip};
 
-/// How long a node may take to end beside its drain time: what is under way, telemetry, the log.
+/// How long a node may take to end beyond its drain time: requests in flight, telemetry, the log.
 const SLACK: Duration = Duration::from_secs(4);
 
 async fn serve(node: &Node) -> Outcome {
     process::run(node.serve()).await
 }
 
-/// One line on stderr, without a panic, a backtrace or Rust's own forms of values.
+/// One line on stderr, without a panic, a backtrace or Rust's debug output.
 fn expect_one_sentence(outcome: &Outcome, code: i32, parts: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{outcome:?}");
-    // Log lines are JSON of a node and begin with a date of a producer.
+    // Log lines are JSON for a node and start with a date for a producer.
     let is_log = |line: &&str| line.starts_with('{') || line.starts_with("20");
     let told: Vec<&str> = outcome.stderr.lines().filter(|line| !is_log(line)).collect();
     let [line] = told[..] else { panic!("not one line: {outcome:?}") };
@@ -58,7 +58,7 @@ async fn more_memory_than_the_machine_has() {
 async fn a_data_folder_that_cannot_be_written() {
     for (what, told) in [("log", "the event log cannot be opened"), ("fanout", "the data folder")] {
         let node = Node::prepare(Settings::default());
-        // A file in the place of the folder stops root as well, whom permissions do not.
+        // A file in the place of the folder stops root as well, who ignores permissions.
         std::fs::write(node.folder().join(what), "not a folder").expect("written");
         let path = node.folder().join(what).display().to_string();
         expect_one_sentence(&serve(&node).await, 1, &["fanfare: ", told, &path]);
@@ -85,7 +85,7 @@ async fn a_log_that_is_damaged() {
     expect_one_sentence(&serve(&node).await, 1, &["the event log cannot be opened", "move the folder away"]);
 }
 
-/// What is replaced in which file, by what, and what is told of it.
+/// The replaced text in a file, its replacement, and the reported fault.
 const FAULTS: [(&str, &str, &str, &str); 12] = [
     ("fanfare.toml", "[node]", "[node", "fanfare.toml:1:"),
     (
@@ -155,7 +155,7 @@ async fn a_broken_configuration_is_reported_with_its_place() {
         let place = fault.strip_prefix(&place).unwrap_or_else(|| panic!("no file: {fault}"));
         let mut numbers = place.splitn(3, ':').map(str::parse::<usize>);
         let (Some(Ok(found)), Some(Ok(1..))) = (numbers.next(), numbers.next()) else { panic!("no place: {fault}") };
-        // A section that is not closed is noticed behind it.
+        // An unclosed section is noticed after it.
         assert!(found == line || wrong == "[node", "line {found} is told, {line} is wrong: {fault}");
         assert!(checked.stdout.is_empty(), "{checked:?}");
     }
@@ -171,7 +171,7 @@ async fn a_good_configuration_is_reported_in_one_line() {
         assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
     }
     assert_eq!(outcome.stdout.lines().count(), 1);
-    // Several faults are told in one go.
+    // Several faults are reported at once.
     let text = std::fs::read_to_string(node.config()).expect("a config");
     std::fs::write(node.config(), text.replace("listen = \"127", "listen = \"x127")).expect("written");
     let outcome = node.fanfare(&["check"]).await;
@@ -217,7 +217,7 @@ async fn a_stopping_node_ends_its_lease() {
     assert_eq!(node.end().await.code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(3) + SLACK, "took {:?}", began.elapsed());
     assert!(node.lines("some connections did not end in time").is_empty(), "{}", node.log());
-    // What was there is there again, for the tab that comes back.
+    // The earlier events are there again, for the returning tab.
     node.start().await;
     node.tab(&Token::user("alice", "acme")).await.cursor().await;
 }
@@ -243,7 +243,7 @@ async fn a_draining_node_accepts_no_connections() {
     node.terminate();
     assert_eq!(deaf.next().await, Message::Close(None, true));
     let connect = Connect::new(HUB, Token::user("bob", "acme").sign());
-    // It listens while it drains, to say so: a proxy tries another node, and nobody meets a closed door.
+    // It listens while it drains, to answer so: a proxy tries another node, and no client meets a closed port.
     let refused = connect.negotiate(node.address()).await.expect("an answer");
     assert_eq!(refused.status, 503, "{}", refused.text());
     drop(deaf);
@@ -309,7 +309,7 @@ async fn producers_stop_in_order() {
     }
 }
 
-/// How often files reach the disk is what no client is told; a server's monitoring port says it.
+/// Clients cannot find out how often files are synced to disk; a server's monitoring port reports it.
 #[tokio::test]
 async fn the_sync_settings_of_nats_servers_are_printed() {
     let monitored = async |sync: &str| {

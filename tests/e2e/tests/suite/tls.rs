@@ -1,4 +1,4 @@
-//! TLS on the hubs' and on the operator's listener: every transport, bad clients, certificates that change.
+//! TLS on the hubs' and on the operator's listener: every transport, bad clients, changing certificates.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 
-/// The first bytes of a handshake that says how long it is, and then nothing.
+/// The first bytes of a handshake with its length, and then nothing.
 const HALF_HELLO: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
 
-/// Certificates of an authority of the test's own.
+/// Certificates of the test's own authority.
 struct Authority {
     folder: TempDir,
     certificates: Certificates,
@@ -40,7 +40,7 @@ impl Authority {
         Settings::default().section(&self.section("tls", "")).section(&self.section("operator_tls", ""))
     }
 
-    /// Replaces the files of the server by those of another authority, as a renewal does.
+    /// Replaces the server's files with those of another authority, as a renewal does.
     fn renew(&self) -> Certificates {
         let folder = TempDir::new_in(self.folder.path()).expect("a folder").keep();
         let newer = Certificates::write(&folder);
@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) {
     std::fs::copy(from, to).expect("copied");
 }
 
-/// A node that runs, and that all of the test speaks TLS with.
+/// A running node, to which all of the test connects with TLS.
 async fn start(settings: Settings, speaking: &Speaking) -> Node {
     let mut node = Node::prepare(settings);
     speaking.to(node.address());
@@ -67,13 +67,13 @@ fn alice() -> Connect {
     Connect::new(HUB, Token::user("alice", "acme").sign())
 }
 
-/// Opens a tab, asks something, publishes, and hears of it.
+/// Opens a tab, calls a method, publishes, and receives.
 async fn works(node: &Node, transport: Transport, title: &str) {
     let wire = Wire::connect(&alice(), transport, node.address()).await.expect("connects");
     let mut tab = wire.unwrap_or_else(|refused| panic!("{transport:?}: {}", refused.text()));
     let cursor = tab.try_invoke("Cursor", json!([])).await.expect("answered").expect("a cursor");
     assert!(cursor.is_string(), "{transport:?}");
-    // Larger than a record of TLS, and than what is sealed ahead.
+    // Larger than a TLS record, and than what is encrypted ahead.
     let body = json!({ "org": "acme", "title": title, "message": "m".repeat(100_000) });
     node.publish(&[NewEvent::new("system.Alert", title, &body)]).await;
     loop {
@@ -115,8 +115,8 @@ async fn a_client_that_speaks_no_version_that_is_new_enough_is_refused() {
     works(&node, Transport::WebSocket, "new").await;
 }
 
-/// Whoever opens connections and never ends their handshakes costs a place for so long as a head may take, and keeps
-/// nobody out.
+/// A client that opens connections and never ends their handshakes occupies places for as long as a head may take, and
+/// locks nobody out.
 #[tokio::test]
 async fn a_handshake_that_never_ends_is_cut_off_and_locks_nobody_out() {
     let authority = Authority::new();
@@ -156,7 +156,7 @@ async fn plain_http_at_a_tls_port_is_answered_and_does_not_flood_the_log() {
     assert!((1..50).contains(&lines), "{lines} lines");
 }
 
-/// Bytes that are no handshake after its first byte, and what breaks off in the middle.
+/// Bytes that are not a handshake after its first byte, and a connection that breaks off in the middle.
 #[tokio::test]
 async fn rubbish_within_tls_ends_its_connection_alone() {
     let authority = Authority::new();
@@ -189,7 +189,7 @@ async fn the_operators_port_asks_for_certificates_and_answers_probes_without() {
     Request::get("/metrics").send(admin).await.expect("an answer").expect(200);
     Request::get("/deadletters").send(admin).await.expect("an answer").expect(401);
 
-    // A certificate that another authority vouches for is none.
+    // A certificate that another authority signed is refused.
     let forged = Certificates { ca: authority.certificates.ca.clone(), ..stranger.certificates.clone() };
     Speaking::of(&forged).showing().to(admin);
     assert!(Request::get("/healthz").send(admin).await.is_err());
@@ -207,7 +207,7 @@ async fn a_renewed_certificate_is_shown_without_a_signal_and_moves_no_tab() {
     tab.cursor().await;
     let before = shown(&node).await;
     let newer = authority.renew();
-    // Who trusts the older authority alone is not served any more, so that is how the change is seen.
+    // A client that trusts only the older authority can no longer connect, which shows the change.
     until("the other certificate", async || line::connect(node.address()).await.is_err().then_some(())).await;
     Speaking::of(&newer).to(node.address());
     Speaking::of(&newer).to(node.admin_address());
@@ -216,7 +216,7 @@ async fn a_renewed_certificate_is_shown_without_a_signal_and_moves_no_tab() {
     assert_eq!(tab.expect("toast").await["title"], "still there");
     assert_eq!(node.metric("fanfare_certificate_reloads", "replaced").await, 1.0);
 
-    // What cannot be used is told, and all stays as it is.
+    // A bad file is reported, and everything stays as it is.
     let good = shown(&node).await;
     std::fs::write(&authority.certificates.server.1, "no key").expect("written");
     until("the fault to be told", async || {
@@ -242,7 +242,7 @@ async fn a_signal_reads_certificates_and_client_authorities_again() {
     node.start().await;
     Request::get("/metrics").send(node.admin_address()).await.expect("an answer").expect(200);
 
-    // Another file is named: the clients of before are strangers now.
+    // Another file is configured: the earlier clients are no longer trusted.
     let text = std::fs::read_to_string(node.config()).expect("a configuration");
     let (old, new) = (authority.certificates.ca.display().to_string(), other.certificates.ca.display().to_string());
     std::fs::write(node.config(), text.replace(&old, &new)).expect("written");
@@ -255,7 +255,7 @@ async fn a_signal_reads_certificates_and_client_authorities_again() {
     Speaking::of(&trusted).showing().to(node.admin_address());
     Request::get("/metrics").send(node.admin_address()).await.expect("an answer").expect(200);
 
-    // A fault leaves all as it was, and says where it is.
+    // A fault changes nothing, and is reported with its place.
     let text = std::fs::read_to_string(node.config()).expect("a configuration");
     std::fs::write(node.config(), text.replace(&new, "/nowhere/ca.pem")).expect("written");
     node.signal("HUP");
@@ -267,7 +267,7 @@ async fn a_signal_reads_certificates_and_client_authorities_again() {
     assert!(fault.contains("`client_ca_file` cannot be read: No such file"), "{fault}");
     Request::get("/metrics").send(node.admin_address()).await.expect("an answer").expect(200);
 
-    // A listener begins to speak TLS, or leaves it, with a start alone.
+    // Only a restart starts or ends TLS on a listener.
     let mut is_within = false;
     let kept = text.lines().filter(|line| {
         is_within = *line == "[node.tls]" || is_within && !line.starts_with('[');
@@ -343,14 +343,15 @@ async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads_within_tls() {
     assert_eq!(node.metric("fanfare_slow_consumers", "").await, 0.0);
 }
 
-/// What is opened with the end of the request is in no socket any more: nothing would tell that it is there.
+/// Bytes that were decrypted with the end of the request are no longer in the socket, so it does not become readable
+/// for them.
 #[tokio::test]
 async fn bytes_right_after_the_upgrade_request_are_read() {
     let authority = Authority::new();
     let node = start(authority.both(), &Speaking::of(&authority.certificates)).await;
     let text = |text: &str| frame(TEXT, true, text.as_bytes());
     let mut bytes = text(HANDSHAKE);
-    // In one record, and more than HTTP reads ahead: the rest is in the session, and the socket is empty.
+    // In one record, and more than HTTP reads ahead: the rest is in the TLS session, and the socket is empty.
     for _ in 0..600 {
         bytes.extend(text("{\"type\":6}\u{1e}"));
     }

@@ -1,4 +1,5 @@
-//! TLS where a node asks: other nodes, commands their node, and a node those whom only an authority of its own vouches for.
+//! TLS for a node's own requests: to other nodes, from commands to their node, and to servers that only a private
+//! authority has signed.
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
 use fanfare_e2e_tests::client::{Connect, Message};
@@ -14,7 +15,7 @@ use fanfare_token::SigningKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Both listeners speak TLS, the operator's asks for certificates, and the nodes show each other theirs.
+/// Both listeners speak TLS, the operator's requests certificates, and the nodes present theirs to each other.
 fn secured(certificates: &Certificates) -> Settings {
     let Certificates { ca, server: (certificate, key), client } = certificates;
     let shown = format!("cert_file = {certificate:?}\nkey_file = {key:?}\n");
@@ -68,10 +69,10 @@ async fn nodes_ask_each_other_and_forward_over_tls() {
     }
     assert!(forwarded > 0.0, "some came to the other node");
 
-    // At the operator's ports, which ask for certificates.
+    // At the operator's ports, which request certificates.
     let states = states(&nodes[0]).await;
     assert_eq!(states["nodes"].as_array().map(Vec::len), Some(2), "{states}");
-    // Commands ask with what the nodes show each other.
+    // Commands present the nodes' own certificate.
     let listed = connections(&nodes[0], &["list", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
     let mut letters = process::command("fanfare");
@@ -89,7 +90,7 @@ async fn connections(node: &Node, arguments: &[&str]) -> process::Outcome {
     process::run(command).await
 }
 
-/// The name that all certificates have stands for addresses that none has; a stranger's certificate is nobody's.
+/// The configured name covers addresses that no certificate names; a stranger's certificate is refused.
 #[tokio::test]
 async fn a_node_is_asked_only_if_its_certificate_has_the_name_that_all_have() {
     let folder = TempDir::new().expect("a folder");
@@ -137,7 +138,7 @@ async fn commands_trust_the_certificate_that_their_configuration_names() {
     assert!(listed.code == Some(0) && listed.stdout.contains("alice"), "{listed:?}");
     assert_eq!(node.fanfare(&["health"]).await.code, Some(0));
 
-    // Another one in its place, of which the node knows nothing yet.
+    // Another one in its place, which the node does not know yet.
     let other = Certificates::write(&TempDir::new_in(folder.path()).expect("a folder").keep());
     let text = std::fs::read_to_string(node.config()).expect("a configuration");
     let text = text.replace(&certificate.display().to_string(), &other.server.0.display().to_string());

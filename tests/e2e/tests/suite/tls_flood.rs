@@ -1,4 +1,4 @@
-//! One address that asks for TLS handshakes without end: it takes no processor from others.
+//! One address that opens TLS handshakes endlessly: it takes no processor time from others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Whose word counts: forged tokens, rotated keys, orgs that are not one's own.
+//! Trust in tokens: forged ones, rotated keys, and foreign orgs.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Request, Response, Settin
 use fanfare_token::SigningKey;
 use serde_json::json;
 
-/// A piece of a token that is long enough to be found in a log only if the token is.
+/// A part of a token that is long enough to be unique in a log.
 const PIECE: usize = 16;
 
 fn expect_nothing_of(token: &str, log: &str) {
@@ -21,7 +21,7 @@ fn expect_nothing_of(token: &str, log: &str) {
     }
 }
 
-/// The ways to come with a token, and what each is answered with.
+/// The ways to present a token, and the answer for each.
 async fn knock(node: &Node, token: &str) -> [Response; 4] {
     let header = Connect::new(HUB, token);
     let query = header.clone().as_browser();
@@ -44,7 +44,7 @@ async fn a_forged_token_is_refused_with_one_line_that_holds_nothing_of_it() {
             assert_eq!((answer.status, answer.text().as_str()), (401, ""), "{what}");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{what}");
         }
-        // A token for users is refused here for being one; that is not a forgery of a producer's.
+        // A user's token is refused here because it is one; that is not a forged producer's token.
         let posted = node.post(&token, &NewEvent::alert("acme", "forged")).await;
         assert!(posted.status == 401 || what == "a producer's audience", "{what}: {} {}", posted.status, posted.text());
         expect_nothing_of(&token, &node.log());
@@ -57,7 +57,7 @@ async fn a_forged_token_is_refused_with_one_line_that_holds_nothing_of_it() {
         let lines = reasons.iter().filter(|line| line["reason"] == reason).count();
         let refused = node.metric("fanfare_tokens_refused_total", &format!("reason=\"{reason}\"")).await;
         assert!(refused > 0.0, "nothing was refused as {reason}");
-        // A user's token that is good for nothing here is no refusal of `/events` by itself.
+        // A user's token without the right is no refused token for `/events`.
         let told_elsewhere = reason == "wrong_audience" && lines > 0;
         assert!(lines == (refused as usize).min(10) || told_elsewhere, "{reason}: {lines} lines of {refused}");
     }
@@ -73,7 +73,7 @@ async fn no_token_is_no_entry() {
     for request in [negotiate.clone(), negotiate.header("authorization", "Basic YWxpY2U6ZGVtbw==")] {
         assert_eq!(request.send(node.address()).await.expect("an answer").status, 401);
     }
-    // The header comes first: a good token in the query does not save a bad one.
+    // The header takes precedence: a good token in the query does not help.
     let good = Token::user("alice", "acme").sign();
     let both = Request::post(format!("{HUB}/negotiate?access_token={good}"));
     assert_eq!(both.clone().bearer("bad").send(node.address()).await.expect("an answer").status, 401);
@@ -91,7 +91,7 @@ async fn keys_rotate_while_tokens_of_both_are_good() {
     assert_eq!(node.negotiate(token(&old)).await, 200);
     let fetched = stub.requests().len();
     stub.publish_keys(vec![old.jwk(), new.jwk()]);
-    // A key that is not known is asked for once; both are good from then on.
+    // An unknown key causes one fetch; both keys are valid from then on.
     assert_eq!(node.negotiate(token(&new)).await, 200);
     assert_eq!(node.negotiate(token(&old)).await, 200);
     assert_eq!(stub.requests().len(), fetched + 1);
@@ -99,7 +99,7 @@ async fn keys_rotate_while_tokens_of_both_are_good() {
         assert_eq!(node.negotiate(token(&foreign)).await, 401);
     }
     assert_eq!(stub.requests().len(), fetched + 1, "unknown keys cause one fetch in half a minute");
-    // The last good keys serve on while the issuer is away.
+    // The last good keys are used while the issuer is down.
     drop(stub);
     for key in [&old, &new] {
         assert_eq!(node.negotiate(token(key)).await, 200);
@@ -166,7 +166,7 @@ async fn naming_another_org_is_forbidden() {
 #[tokio::test]
 async fn a_superadmin_looks_into_any_org_but_only_one_that_is_named() {
     let node = Node::start_default().await;
-    // Older than the change of roles below, which counts for it.
+    // Older than the change of roles below, which applies to it.
     let token = Token::user("root", "platform").roles(&["superadmin"]).claim("iat", now() - 60).sign();
     let root = || Connect::new(HUB, &token);
     let mut at_home = root().connect(node.address()).await;
@@ -179,7 +179,7 @@ async fn a_superadmin_looks_into_any_org_but_only_one_that_is_named() {
         assert_eq!(tab.expect("toast").await["title"], "of platform");
     }
     assert_eq!(at_home.expect("toast").await["title"], "of platform");
-    // Without the role there is no right to it any more, in a tab that is open and in one to come.
+    // Without the role the right is gone, in an open tab and in a new one.
     let taken = json!({ "user": "root", "org": "platform", "roles": ["user"] });
     node.publish(&[NewEvent::new("auth.RolesChanged", "taken", &taken)]).await;
     assert_eq!(at_home.expect("toast").await["title"], "Your roles changed");
@@ -191,7 +191,7 @@ async fn a_superadmin_looks_into_any_org_but_only_one_that_is_named() {
             match tab.next().await {
                 Message::Notification(_, toast) if toast["title"] == "common" => break,
                 Message::Notification(_, toast) => assert_eq!(toast["title"], "Your roles changed"),
-                // Ending the connection is as good as leaving the org.
+                // Closing the connection counts as well as leaving the org.
                 Message::Close(_, allow_reconnect) => {
                     assert!(!allow_reconnect, "it would be refused");
                     break;
@@ -207,7 +207,7 @@ async fn the_tokens_of_users_and_producers_are_no_substitute_for_each_other() {
     let node = Node::start_default().await;
     let alert = NewEvent::alert("acme", "t");
     let post = async |token: Token| node.post(token.sign(), &alert).await.status;
-    // A user stays one whatever the token says of publishing.
+    // A user's token stays one, whatever it says about publishing.
     assert_eq!(post(Token::user("alice", "acme")).await, 403);
     assert_eq!(
         post(Token::user("alice", "acme").roles(&["superadmin", "producer"]).claim("publish", ["*"])).await,

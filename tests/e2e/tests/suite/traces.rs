@@ -1,4 +1,4 @@
-//! One trace of what a client does: negotiate, connect, its calls, and what is read again for it.
+//! One trace of a client's actions: negotiate, connect, its calls, and its replay.
 
 use fanfare_e2e_tests::client::Connect;
 use fanfare_e2e_tests::process::{self, Process};
@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::json;
 
-/// What the collector takes, and that it says all of it.
+/// Receives a collector's requests, and acknowledges them.
 const COLLECTOR: &str = r#"
 receivers:
   otlp: {protocols: {http: {endpoint: "127.0.0.1:PORT"}}}
@@ -27,7 +27,7 @@ service:
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// The spans that a collector was posted.
+/// The spans that a collector received.
 fn spans(collector: &Stub) -> Vec<Span> {
     let mut found = Vec::new();
     for request in collector.requests() {
@@ -57,7 +57,7 @@ async fn a_returning_tab_leaves_one_trace_from_its_negotiation_to_its_replay() {
     let mut node = Node::start_with(settings).await;
     let cursor = node.tab(&Token::user("alice", "acme")).await.cursor().await;
     node.publish(&[NewEvent::alert("acme", "missed")]).await;
-    // A browser can name its trace where it negotiates, and not for its WebSocket.
+    // A browser can send its trace when it negotiates, but not for its WebSocket.
     let negotiated = Connect::new(HUB, Token::user("alice", "acme").sign())
         .header("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"))
         .negotiate(node.address())
@@ -70,11 +70,11 @@ async fn a_returning_tab_leaves_one_trace_from_its_negotiation_to_its_replay() {
     let answer = tab.invoke("Resume", json!([cursor])).await.expect("answered");
     assert_eq!(answer["complete"], true, "{answer}");
     drop(tab);
-    // Without a good token no trace is followed.
+    // Without a good token no trace is continued.
     let stranger =
         Connect::new(HUB, "no token").header("traceparent", &format!("00-{}-00f067aa0ba902b7-01", "ab".repeat(16)));
     assert_eq!(stranger.negotiate(node.address()).await.expect("an answer").status, 401);
-    // Nobody else's: without a sampled parent it begins a trace of its own.
+    // Without a sampled parent it starts its own trace.
     drop(node.tab(&Token::user("bob", "acme")).await);
     node.stop().await;
 
@@ -122,7 +122,7 @@ async fn a_collector_takes_spans_metrics_and_log_lines() {
     for what in [
         "service.name: Str(fanout)",
         "service.instance.id: Str(",
-        // A span, a metric of each kind, a line of the log with its fields.
+        // A span, a metric of each kind, a log line with its fields.
         "Name           : negotiate",
         "-> Name: fanfare_connects",
         "-> Name: fanfare_ready",

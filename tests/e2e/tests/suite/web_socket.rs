@@ -1,4 +1,4 @@
-//! What RFC 6455 asks of the real socket, beside what breaks its rules: the cases of the Autobahn suite that matter to a hub.
+//! RFC 6455 on the real socket, beyond broken frames: the cases of the Autobahn suite that matter to a hub.
 
 use fanfare_e2e_tests::client::{Connect, HANDSHAKE, Message, SEPARATOR};
 use fanfare_e2e_tests::wait::at_most;
@@ -22,7 +22,7 @@ async fn next(socket: &mut WebSocket) -> Frame {
     at_most("a frame", socket.next()).await.expect("no reset").expect("not the end")
 }
 
-/// A call whose answer says that all before it was taken.
+/// A call whose answer proves that everything before it was accepted.
 fn call() -> Vec<u8> {
     let call = "{\"type\":1,\"invocationId\":\"x\",\"target\":\"Nope\",\"arguments\":[]}";
     format!("{call}{SEPARATOR}").into_bytes()
@@ -32,7 +32,7 @@ fn is_answer(frame: &Frame) -> bool {
     matches!(frame, Frame::Text(text) if text.contains("\"invocationId\":\"x\""))
 }
 
-/// Cases 2.1 to 2.4, 2.10: each ping has its pong, with the same bytes, in the same order.
+/// Cases 2.1 to 2.4, 2.10: each ping gets its pong, with the same bytes, in the same order.
 #[tokio::test]
 async fn every_ping_is_answered_with_its_payload() {
     let node = Node::start_default().await;
@@ -45,7 +45,7 @@ async fn every_ping_is_answered_with_its_payload() {
     }
 }
 
-/// Cases 2.7 to 2.9: a pong that nobody asked for is nothing.
+/// Cases 2.7 to 2.9: an unsolicited pong is ignored.
 #[tokio::test]
 async fn an_unsolicited_pong_is_ignored() {
     let node = Node::start_default().await;
@@ -83,7 +83,7 @@ async fn control_frames_stand_between_fragments() {
     }
 }
 
-/// Cases 6.3 and others: text that is no UTF-8 ends the connection with an error, whole or cut within a character.
+/// Cases 6.3 and others: invalid UTF-8 closes the connection with an error, whole or cut within a character.
 #[tokio::test]
 async fn text_that_is_no_utf8_is_an_error() {
     let node = Node::start_default().await;
@@ -100,7 +100,7 @@ async fn text_that_is_no_utf8_is_an_error() {
             other => panic!("{other:?}"),
         }
     }
-    // And a character that is cut by a fragment is none that is wrong.
+    // A character that is split by a fragment is valid.
     let mut socket = open(&node).await;
     let call = String::from_utf8(call()).expect("text").replace("Nope", "No\u{1f514}pe").into_bytes();
     let within = call.iter().position(|byte| *byte == 0xf0).expect("the character") + 2;
@@ -109,7 +109,7 @@ async fn text_that_is_no_utf8_is_an_error() {
     assert!(is_answer(&next(&mut socket).await));
 }
 
-/// Cases 7.1 and 7.7: the client's close is answered, with nothing behind it.
+/// Cases 7.1 and 7.7: the client's close is answered, with nothing after it.
 #[tokio::test]
 async fn a_close_is_answered_and_ends_everything() {
     let node = Node::start_default().await;
@@ -117,14 +117,14 @@ async fn a_close_is_answered_and_ends_everything() {
         let mut socket = open(&node).await;
         socket.write(&frame(8, true, &payload)).await.expect("open");
         assert!(matches!(next(&mut socket).await, Frame::Close(Some(1000 | 1001))), "{payload:?}");
-        // What comes behind it is not looked at.
+        // Bytes after it are ignored.
         let _ = socket.write(&frame(PING, true, b"late")).await;
         let end = at_most("the end", socket.next()).await;
         assert!(matches!(end, Ok(None) | Err(_)), "{end:?}");
     }
 }
 
-/// Cases 7.3.2, 7.5.1 and 7.9: a close that must not be sent is an error of the protocol.
+/// Cases 7.3.2, 7.5.1 and 7.9: a forbidden close is a protocol error.
 #[tokio::test]
 async fn a_close_that_must_not_be_sent_is_an_error() {
     let node = Node::start_default().await;

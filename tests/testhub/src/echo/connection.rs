@@ -1,4 +1,4 @@
-//! One raw connection that is not a WebSocket: a bounded queue from its POSTs to its stream or polls.
+//! One raw connection without a WebSocket: a bounded queue from its POSTs to its stream or polls.
 
 use std::sync::atomic::AtomicBool;
 
@@ -12,13 +12,13 @@ const AHEAD: usize = 64;
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Takes what comes in.
+    /// The sending side.
     pub(super) payloads: mpsc::Sender<Bytes>,
-    /// Gives what goes out.
+    /// The receiving side.
     pub(super) echoes: Mutex<mpsc::Receiver<Bytes>>,
     /// Whether there has been a poll.
     pub(super) polled: AtomicBool,
-    /// Told once it is over.
+    /// Cancelled once it is over.
     pub(super) over: CancellationToken,
 }
 

@@ -1,4 +1,4 @@
-//! Raw connections without handshake or hub: what comes in goes out again, over all three transports.
+//! Raw connections without handshake or hub: they echo everything, over all three transports.
 
 mod connection;
 mod polling;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use connection::Connection;
 
-/// The most connections; one more and all are forgotten.
+/// The largest number of connections; above it all are dropped.
 const MOST: usize = 1024;
 
 /// All raw connections.
@@ -75,7 +75,7 @@ impl Echo {
     }
 
     fn connections(&self) -> MutexGuard<'_, HashMap<String, Arc<Connection>>> {
-        // Whole after each of its calls, whatever panicked elsewhere.
+        // It is consistent after each of its calls, whatever panicked elsewhere.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,8 +93,8 @@ fn accepts_events(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
-/// A page of another origin that keeps no cookies: its connections end at once, by which the clients' tests
-/// see whether cookies were sent.
+/// A page of another origin without cookies: its connections end at once, so the clients' tests see whether cookies
+/// were sent.
 fn is_strange(headers: &HeaderMap) -> bool {
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
     headers.contains_key(header::ORIGIN) && !cookies.contains("testCookie=")

@@ -17,10 +17,10 @@ const MAX_POST_BYTES: usize = 1024 * 1024;
 const POLL_TIME: Duration = Duration::from_secs(90);
 
 impl Connection {
-    /// Takes a payload.
+    /// Accepts a payload.
     pub(super) async fn take(&self, body: Body) -> Response {
         match to_bytes(body, MAX_POST_BYTES).await {
-            // Nobody is left to read it if the queue is closed.
+            // If the queue is closed, there is no reader left.
             Ok(payload) => match self.payloads.send(payload).await {
                 Ok(()) => StatusCode::OK.into_response(),
                 Err(_) => StatusCode::NOT_FOUND.into_response(),
@@ -29,7 +29,7 @@ impl Connection {
         }
     }
 
-    /// The first poll opens, the others wait for a payload. One that is not welcome is over at once.
+    /// The first poll opens, the others wait for a payload. A refused one ends at once.
     pub(super) async fn poll(&self, welcome: bool) -> Response {
         if !welcome {
             self.end();
@@ -39,7 +39,7 @@ impl Connection {
         }
         let mut echoes = self.echoes.lock().await;
         tokio::select! {
-            // What is over answers nothing more, also where a payload is still there.
+            // An ended connection answers nothing more, even if a payload is left.
             biased;
             () = self.over.cancelled() => StatusCode::NO_CONTENT.into_response(),
             payload = echoes.recv() => payload.map_or(StatusCode::NO_CONTENT.into_response(), IntoResponse::into_response),

@@ -1,4 +1,4 @@
-//! Raw connections over WebSockets: a loop of its own, as the node's speaks the hub protocol.
+//! Raw connections over WebSockets: a separate loop, because the node's speaks the hub protocol.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -9,10 +9,10 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Longest message that is taken.
+/// The longest accepted message.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// Answers the opening handshake; the socket is served aside.
+/// Answers the opening handshake; a task serves the socket.
 pub(super) fn open(mut parts: Parts, accept: &str) -> Response {
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -64,7 +64,7 @@ async fn serve(mut socket: TokioIo<Upgraded>) -> std::io::Result<()> {
     }
 }
 
-/// The message as it came. Whether it was called text or bytes is not known here; text stays text.
+/// The message unchanged. Whether its frame was text or binary is not known here; valid text stays text.
 fn frame(message: &[u8]) -> Vec<u8> {
     let opcode = if std::str::from_utf8(message).is_ok() { Opcode::Text } else { Opcode::Binary };
     let mut frame = Vec::with_capacity(message.len() + 10);

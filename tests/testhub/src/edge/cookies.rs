@@ -2,25 +2,25 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-/// Two that stay and one that has expired, which a client must not send back.
+/// Two persistent ones and one that has expired, which a client must not send back.
 const COOKIES: [&str; 3] = [
     "testCookie=testValue; path=/",
     "testCookie2=testValue2; path=/",
     "expiredCookie=doesntmatter; path=/; expires=Thu, 01 Jan 2004 00:00:00 GMT",
 ];
 
-/// What a browser asks of a cookie that a page of another origin is to send back.
+/// A browser's requirements for a cookie that a page of another origin sends back.
 const ACROSS_ORIGINS: &str = "; SameSite=None; Secure";
 
-/// What a proxy says that it speaks with the client.
+/// The protocol that a proxy reports for the client.
 const SPOKEN: &str = "x-forwarded-proto";
 
-/// Whether the client speaks https, which then ends at a proxy: this server speaks none.
+/// Whether the client uses https, which ends at a proxy: this server has no TLS.
 pub(super) fn is_secure(request: &HeaderMap) -> bool {
     request.get(SPOKEN).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))
 }
 
-/// Sets them; over https so that pages of other origins keep them. Over http a browser would refuse what is `Secure`.
+/// Sets them; over https so that pages of other origins keep them. Over http a browser would refuse `Secure` ones.
 pub(super) fn set(headers: &mut HeaderMap, secure: bool) {
     for cookie in COOKIES {
         let cookie = if secure { format!("{cookie}{ACROSS_ORIGINS}") } else { cookie.to_owned() };

@@ -1,8 +1,8 @@
-//! CORS for any page at all: tests are served from another port. No server in production may do this.
+//! CORS for any page: tests are served from another port. No production server may do this.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// What a page asks for, to be allowed.
+/// A page's request for permission.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     origin: Option<HeaderValue>,
@@ -21,7 +21,7 @@ impl Asked {
         }
     }
 
-    /// Allows it all.
+    /// Allows all of it.
     pub(super) fn allow(self, headers: &mut HeaderMap) {
         let Some(origin) = self.origin else { return };
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -1,4 +1,4 @@
-//! Tokens of five seconds, signed with a key that this process makes up (HS256).
+//! Tokens valid for five seconds, signed with a random key of this process (HS256).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,18 +10,18 @@ use http::header;
 use serde_json::{Value, json};
 
 const LIFETIME_SECONDS: u64 = 5;
-/// The claim in which .NET keeps the user's id.
+/// The claim in which .NET stores the user's id.
 const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier";
 
-/// Makes tokens and knows them again.
+/// Creates and verifies tokens.
 #[derive(Debug)]
 pub(super) struct Tokens(hmac::Key);
 
 impl Tokens {
-    /// Tokens of a new key.
+    /// Tokens with a new key.
     pub(super) fn new() -> Self {
         let mut secret = [0; 32];
-        // It guards nothing but tests: without random numbers the process id must do.
+        // It protects nothing but tests: without random numbers the process id will do.
         if rand::fill(&mut secret).is_err() {
             secret[..4].copy_from_slice(&std::process::id().to_be_bytes());
         }
@@ -42,7 +42,7 @@ impl Tokens {
         format!("{signed}.{signature}")
     }
 
-    /// Whether a request has a good token: in its header, or in its query if it has no such header.
+    /// Whether a request has a valid token: in its header, or in its query if it has no such header.
     pub(super) fn allow(&self, request: &Request) -> bool {
         let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match header {
@@ -59,7 +59,7 @@ impl Tokens {
         self.expiry(token).is_some_and(|expires| now() < expires)
     }
 
-    /// When a token that is signed with the key expires.
+    /// The expiry of a token that is signed with the key.
     fn expiry(&self, token: &str) -> Option<u64> {
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;

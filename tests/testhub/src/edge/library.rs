@@ -1,4 +1,4 @@
-//! The client for web workers, which the functional tests of browsers load from here.
+//! The client for web workers, which the functional tests in browsers load from here.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-/// Where its build for web workers is within the client's package.
+/// The path of its build for web workers in the client's package.
 const IN_PACKAGE: &str = "dist/webworker/signalr.js";
 
 /// The files of the client's package.

@@ -1,4 +1,4 @@
-//! The HTTP side: what is asked before and beside the hubs.
+//! The HTTP side: requests before and beside the hubs.
 
 mod cookies;
 mod cors;
@@ -36,7 +36,7 @@ struct Edge {
     library: Library,
 }
 
-/// What the port answers, with a node behind it; `client` is the folder of the JavaScript client's package.
+/// The port's answers, with a node behind it; `client` is the folder of the JavaScript client's package.
 pub(crate) fn router(node: &EmbeddedNode, client: PathBuf) -> Router {
     let edge = Edge {
         node: node.public(),
@@ -86,7 +86,7 @@ impl Edge {
     }
 
     async fn ask_node(&self, mut request: Request) -> Response {
-        // Any page may use these hubs; the node would ask its list of origins.
+        // Any page may use these hubs; the node would check its list of origins.
         request.headers_mut().remove(header::ORIGIN);
         self.node.clone().oneshot(request).await.into_response()
     }

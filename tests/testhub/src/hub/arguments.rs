@@ -7,7 +7,7 @@ pub(super) fn none(values: &[Value<'_>]) -> Result<(), BindingError> {
     expect_arguments::<0>(values).map(|_| ())
 }
 
-/// One text, which may be null as any string of .NET.
+/// One text, which may be null like any .NET string.
 pub(super) fn text(values: &[Value<'_>]) -> Result<Option<String>, BindingError> {
     match expect_arguments::<1>(values)? {
         [Value::Null] => Ok(None),
@@ -16,7 +16,7 @@ pub(super) fn text(values: &[Value<'_>]) -> Result<Option<String>, BindingError>
     }
 }
 
-/// One object, with its keys and values as they came.
+/// One object, with its keys and values unchanged.
 pub(super) fn object(mut values: Vec<Value<'static>>) -> Result<Value<'static>, BindingError> {
     expect_arguments::<1>(&values)?;
     match values.pop() {

@@ -59,12 +59,12 @@ impl TestMethod {
         METHODS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(target)).map(|(_, method, _)| *method)
     }
 
-    /// How it is called.
+    /// The form of its calls.
     pub(super) fn signature(self) -> Signature {
         METHODS.iter().find(|(_, method, _)| *method == self).map_or(ONCE, |(.., signature)| *signature)
     }
 
-    /// Carries out a call.
+    /// Runs a call.
     pub(super) async fn run(
         self,
         caller: &dyn Caller,
@@ -143,7 +143,7 @@ async fn concatenate(uploads: Vec<Upload>) -> Result<Outcome<'static>, Failure> 
     Ok(given(Some(whole)))
 }
 
-/// A value of each kind that one of the protocols has no word of its own for.
+/// A value of each kind that one of the protocols cannot express.
 fn complex_object() -> Value<'static> {
     const START_OF_2000: i64 = 946_684_800;
     Value::map([

@@ -1,4 +1,4 @@
-//! The hubs and what they do with a call.
+//! The hubs and how they handle a call.
 
 mod arguments;
 mod methods;
@@ -15,9 +15,9 @@ use methods::TestMethod;
 enum Failure {
     /// The arguments do not fit.
     Binding(BindingError),
-    /// The method failed as .NET code does: the exception's name and text.
+    /// The method failed like .NET code: with an exception's name and text.
     Thrown(&'static str, String),
-    /// The connection ended meanwhile; nobody reads the answer.
+    /// The connection ended meanwhile; there is no reader for the answer.
     Gone,
 }
 
@@ -34,7 +34,7 @@ impl From<Gone> for Failure {
 }
 
 impl Failure {
-    /// The text of the Completion, with the details that a server in development gives.
+    /// The text of the Completion, with the details that a development server sends.
     fn text(self, target: &str) -> String {
         match self {
             Self::Binding(error) => invocation_error::failed_with(target, "InvalidDataException", &error.to_string()),
@@ -61,7 +61,7 @@ impl Handler for TestHub {
     }
 }
 
-/// The hub that asks for a token: it has `Echo` alone.
+/// The hub that requires a token: it has only `Echo`.
 #[derive(Debug)]
 pub(crate) struct AuthorizedHub;
 

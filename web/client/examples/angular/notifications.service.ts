@@ -31,7 +31,7 @@ export class NotificationsService implements OnDestroy {
     client.onGap(() => this.#zone.run(() => this.#gaps.next()));
     client.onEnd((end) => this.#zone.run(() => this.#ended.next(end)));
     this.#client = client;
-    // Its timers and sockets are of no interest to change detection.
+    // Its timers and sockets must not trigger change detection.
     this.#zone.runOutsideAngular(() => client.start());
   }
 

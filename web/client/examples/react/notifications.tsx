@@ -1,4 +1,5 @@
-// A provider and hooks: `useNotifications` hears a target, `useInvalidation` lets TanStack Query fetch again what changed.
+// A provider and hooks: `useNotifications` subscribes to a target, `useInvalidation` makes TanStack Query refetch what
+// changed.
 
 import { Client, type ConnectionState, type End, type FixedTargets } from "@fanfare/client";
 import { useQueryClient, type QueryKey } from "@tanstack/react-query";

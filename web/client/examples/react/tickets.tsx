@@ -1,4 +1,4 @@
-// How a page uses them: a list that is fetched again where a ticket changed, and toasts.
+// How a page uses them: a list that is refetched when a ticket changed, and toasts.
 
 import { useState } from "react";
 import { useQuery } from "@tanstack/react-query";

@@ -92,7 +92,7 @@ export class Hub {
   stop(): void {
     this.#lost();
     this.#isStopped = true;
-    // What is left is the official client's goodbye; nobody waits for it.
+    // Only the official client's close is left; nothing waits for it.
     void this.#connection.stop().catch(() => undefined);
     this.#wake();
   }
@@ -113,7 +113,7 @@ export class Hub {
     try {
       return await this.#connection.invoke<unknown>(method, ...args);
     } catch (error) {
-      // An answer of the hub comes over a connection that is still there.
+      // An answer of the hub means that the connection still exists.
       if (generation !== this.#generation || this.#connection.state !== HubConnectionState.Connected) {
         throw new ConnectionLost(`The connection was lost while ${method} ran.`, { cause: error });
       }
@@ -152,7 +152,7 @@ export class Hub {
     this.#connection.onclose((error) => {
       this.#lost();
       if (!this.#isStopped && !this.#refused(this.#refusal)) {
-        // A Close without a word ends the session; the client has tried again after all else.
+        // A Close without an error ends the session; the client has retried after everything else.
         this.#end(error === undefined ? { reason: "logged-out" } : { reason: "ended", error }, false);
       }
     });
@@ -170,7 +170,7 @@ export class Hub {
         await this.#catchUp(isCurrent);
       }
     } catch {
-      // Lost again: it all starts again with the next connection.
+      // Lost again: everything restarts with the next connection.
     }
     if (isCurrent() && this.#connection.state === HubConnectionState.Connected) {
       this.#tellEarly();
@@ -239,7 +239,7 @@ export class Hub {
       return;
     }
     const cursor = await this.#call("Cursor", []).then(readCursor, () => undefined);
-    // What came meanwhile has a newer cursor.
+    // Notifications received meanwhile have a newer cursor.
     if (cursor !== undefined && this.#cursorAt === asked && generation === this.#generation) {
       this.#stands(cursor);
     }

@@ -31,7 +31,7 @@ export class EveryTarget implements IHubProtocol {
     const length = typeof input === "string" ? input.length : input.byteLength;
     const size = Math.ceil(length / Math.max(1, messages.length));
     return messages.map((message) => {
-      // What the hub waits for an answer to is the page's own affair.
+      // Answers that the hub waits for are the page's own matter.
       if (message.type !== MessageType.Invocation || message.invocationId) {
         return message;
       }

@@ -19,7 +19,7 @@ export class History {
     this.#entries.push(entry);
     this.#size += sizeOf(entry);
     let gone = 0;
-    // The newest stays whatever its size: it is what others compare with.
+    // The newest stays whatever its size: others compare with it.
     while (this.#entries.length - gone > 1 && this.#isFull(gone)) {
       this.#size -= sizeOf(this.#entries[gone]!);
       gone += 1;

@@ -111,7 +111,7 @@ test("memory is bounded by number and by size", () => {
 });
 
 test("tabs that heard any part of a stream in any order know the same after comparing", () => {
-  // A small generator, so that a failure can be repeated.
+  // A small generator, so that a failure can be reproduced.
   let seed = 7;
   const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
   for (let round = 0; round < 500; round += 1) {

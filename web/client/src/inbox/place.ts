@@ -63,7 +63,7 @@ export class Place {
         write(this.#shelf);
       }
     } catch {
-      // No storage or a full one: a reload then starts again.
+      // No storage or a full one: a reload then starts over.
     }
   }
 }

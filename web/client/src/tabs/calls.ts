@@ -91,7 +91,7 @@ export class Calls {
   }
 
   #late(n: number): void {
-    // A call that runs at the hub takes as long as it takes.
+    // A call that runs at the hub may take as long as it needs.
     if (this.#waiting.get(n)?.isTaken === false) {
       this.#end(n)?.reject(new ConnectionLost(`There was no connection for ${this.#patience / 1000} s.`));
     }

@@ -51,7 +51,7 @@ export class Following implements Role {
       this.#silent = 0;
       this.#hearLeader(message);
     } else if (message.type === "heard" && this.#phase.is !== "looking") {
-      // Another one leads by now, and what it said of itself was not heard.
+      // Another tab leads now, and its announcement was missed.
       this.#look();
     }
   }
@@ -94,7 +94,7 @@ export class Following implements Role {
         this.#tab.ended(message.end);
         break;
       default:
-        // Questions of others.
+        // Other tabs' questions.
         break;
     }
   }
@@ -126,7 +126,7 @@ export class Following implements Role {
     if (isAnother) {
       calls.carryBy((n, request) => channel.say({ type: "call", to: leader, n, request }));
     }
-    // Groups that the one that leads does not know told nothing while this tab was away.
+    // The leading tab does not know these groups, so they received nothing while this tab was away.
     const wasOut = memberships.rejoin((key) => registry.has(id, key));
     if (isMissing || wasOut) {
       this.#tab.inbox.miss();

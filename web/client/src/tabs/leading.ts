@@ -35,7 +35,7 @@ export class Leading implements Role {
     tab.registry.tabs().forEach((one) => this.#watch(one));
     void this.#hub.start();
     tab.calls.carryBy((n, request) => void this.#carry(n, request));
-    // What this tab joined may be unknown to those who led before.
+    // Earlier leaders may not know what this tab joined.
     tab.memberships.rejoin((key) => tab.registry.has(tab.id, key));
   }
 
@@ -55,7 +55,7 @@ export class Leading implements Role {
         void this.#answer(message.from, message.n, message.request);
         break;
       default:
-        // Answers are not for the one who gives them.
+        // The answering tab does not need its own answers.
         break;
     }
   }
@@ -127,7 +127,7 @@ export class Leading implements Role {
 
   async #answer(from: string, n: number, request: Request): Promise<void> {
     const { channel } = this.#tab;
-    // Before it runs: a call that this tab may have made is not made again by the next.
+    // Before it runs: a call that this tab may have made must not be repeated by the next leader.
     channel.say({ type: "taken", to: from, n });
     const outcome = await this.#execute(from, request);
     if (!this.#over.signal.aborted) {

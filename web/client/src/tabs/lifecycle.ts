@@ -11,7 +11,7 @@ export function followLifecycle(lifecycle: Lifecycle): () => void {
   }
   const over = new AbortController();
   const { signal } = over;
-  // Frozen in the background, or kept for the way back: neither may hold what the other tabs wait for.
+  // Frozen in the background, or kept for the back button: neither may hold a lock that the other tabs wait for.
   document.addEventListener("freeze", () => lifecycle.sleep(), { signal });
   window.addEventListener("pagehide", () => lifecycle.sleep(), { signal });
   document.addEventListener("resume", () => lifecycle.wake(), { signal });

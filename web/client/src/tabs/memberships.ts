@@ -41,7 +41,7 @@ export class Memberships {
 
   async join(method: string, args: readonly unknown[], options: JoinOptions): Promise<Membership> {
     const group: Group = { key: groupKey(method, args), method, args, leave: options.leave };
-    // First this, or the tab would count as gone.
+    // This first, or the tab would count as gone.
     await this.#present.hold();
     const answer = await this.#calls.make({ do: "join", group });
     const joined = this.#joined.get(group.key) ?? { group, holders: new Set() };

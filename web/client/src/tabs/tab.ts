@@ -120,7 +120,7 @@ export class Tab {
   #candidate(): void {
     this.#candidacy = new Candidacy(this.#name("lead"), {
       granted: () => this.#lead(),
-      // Another tab has taken the connection over, since this one gave no answer.
+      // Another tab has taken over the connection, because this one did not answer.
       lost: () => {
         this.#follow();
         this.#candidate();

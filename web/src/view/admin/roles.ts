@@ -19,7 +19,7 @@ export function rolesForm({ auth, session, org }: AdminProps): HTMLFormElement {
   );
   const chips = boxes.map((box) => h("label", { class: "chip" }, box, h("span", {}, box.value)));
 
-  // The roles a demo user starts with; what was granted since is not known here.
+  // The initial roles of a demo user; later grants are not known here.
   const prefill = () => {
     const known = DEMO_USERS.find((one) => one.user === user.value.trim());
     if (known !== undefined) {

@@ -1,5 +1,5 @@
-//! One hostile client, and everybody else beside it: each attack against a node that has just started, with the same
-//! again without the attacker before and after.
+//! One hostile client, and others beside it: each attack against a new node, and the same without the attacker before
+//! and after.
 
 mod turn;
 
@@ -10,22 +10,22 @@ use super::pairs::interleave;
 use crate::report::Figure;
 use crate::stage::Stage;
 
-/// What the attacker does.
+/// The attack.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hostile {
     /// One client alone.
     Client(Attack),
-    /// Nobody: events of legal size come at once to an org of which so many tabs are open, and all read.
+    /// None: events of legal size are published at once to an org with this many open tabs, which all read.
     Bursts { tabs: usize },
 }
 
-/// The longest message that a node can be told to take: what is wrong with small fragments grows with its square.
+/// The longest message that a node can be configured to accept: the harm of small fragments grows with its square.
 pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 
-/// How many connections the node takes where one token wants as many.
+/// The node's limit of connections where one token tries to open that many.
 pub(super) const CROWD: usize = 1_000;
 
-/// Measures everybody else with and without the attacker.
+/// Measures all other clients with and without the attacker.
 pub(super) fn run(stage: &Stage, name: &'static str, hostile: Hostile) -> Result<Vec<Figure>> {
     interleave(
         stage,
@@ -43,7 +43,7 @@ enum Running {
 }
 
 impl Hostile {
-    /// Whether it takes a while to gather.
+    /// Whether it takes a while to build up.
     fn is_crowd(self) -> bool {
         matches!(self, Self::Client(Attack::Crowd { .. }))
     }

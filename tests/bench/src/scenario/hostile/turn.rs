@@ -1,4 +1,4 @@
-//! One turn: a node, its tabs, and perhaps an attacker.
+//! One turn: a node, its tabs, and possibly an attacker.
 
 use std::time::{Duration, Instant};
 
@@ -17,24 +17,24 @@ use crate::stage::Stage;
 const TABS: usize = 50;
 const NEWCOMERS: usize = 10;
 
-/// How often an event goes to all tabs, and for how long.
+/// How often an event is published to all tabs, and for how long.
 const PAUSE: Duration = Duration::from_millis(10);
 const TIME: Duration = Duration::from_millis(1500);
 
-/// How long it is waited for what does not come: deliveries, connects, the end of a tab that was logged out.
+/// How long a missing result is waited for: deliveries, connects, the close of a tab that was logged out.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the attack goes on before anything is measured.
+/// How long the attack runs before the measurement.
 const HEAD_START: Duration = Duration::from_millis(500);
 
-/// How long it may take a crowd to be there.
+/// How long a crowd may take to connect.
 const GATHERING: Duration = Duration::from_secs(20);
 
-/// The attacker, in an org of its own: what it has published there is nobody else's.
+/// The attacker, in its own org: only it receives what is published there.
 const ATTACKER: &str = "mallory";
 const ATTACKED_FROM: &str = "elsewhere";
 
-/// A logout ends the tabs of its user.
+/// A logout closes the tabs of its user.
 const LOGOUTS: &str = r#"
 [[route]]
 name = "logged-out"
@@ -44,7 +44,7 @@ cross_org = true
 logout = { user = "{user}", reason = "{reason}" }
 "#;
 
-/// Starts a node and measures its tabs, beside the attacker or without it.
+/// Starts a node and measures its tabs, with or without the attacker.
 pub(super) fn measure(stage: &Stage, hostile: Hostile, attacked: bool) -> Result<Readings> {
     let (node_lines, sections) = settings(hostile);
     let node =
@@ -69,7 +69,7 @@ pub(super) fn measure(stage: &Stage, hostile: Hostile, attacked: bool) -> Result
     Ok(readings)
 }
 
-/// What the node is told beside its defaults.
+/// The node's settings beyond its defaults.
 fn settings(hostile: Hostile) -> (String, String) {
     match hostile {
         _ if hostile.is_crowd() => (format!("max_connections = {CROWD}\n"), String::new()),
@@ -91,7 +91,7 @@ fn target(node: &Node, mint: &Mint) -> Result<Target> {
     })
 }
 
-/// Lets the attack come into its own, and a crowd gather; the most memory that the node had meanwhile.
+/// Lets the attack reach full strength, and a crowd connect; returns the node's largest memory meanwhile.
 fn watch(node: &Node, load: &mut Load, crowd: Option<&Running>, before: u64) -> Result<u64> {
     let (begun, mut most) = (Instant::now(), before);
     let gathers = || crowd.map(Running::report).is_some_and(|one| one.refused == 0 && one.opened < CROWD as u64);
@@ -102,7 +102,7 @@ fn watch(node: &Node, load: &mut Load, crowd: Option<&Running>, before: u64) -> 
     Ok(most)
 }
 
-/// How everybody else fares: deliveries, connects, a logout.
+/// The results of all other clients: deliveries, connects, a logout.
 fn others(load: &mut Load, newcomers: &mut Load) -> Result<Readings> {
     let fared = load.run_beside(PAUSE, TIME, PATIENCE)?;
     let (connects, failed) = newcomers.connect_beside(PATIENCE)?;

@@ -1,4 +1,4 @@
-//! Three nodes on NATS behind nginx: what that costs over one node, and what is lost while they are restarted.
+//! Three nodes on NATS behind nginx: their cost compared with one node, and losses while they are restarted.
 
 mod restart;
 
@@ -32,7 +32,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
         return Ok(Vec::new());
     };
     let settings = Settings { broker: &backplane.url, ..Settings::default() };
-    // All read the same log. Producers go to the first one, which also stands for a platform with one node.
+    // All read the same log. Producers use the first one, which also plays a platform with one node.
     let alone = stage.node_with(settings)?;
     let mut nodes: Vec<Node> = (0..NODES).map(|_| stage.node_with(settings)).collect::<Result<_>>()?;
     let addresses: Vec<_> = nodes.iter().map(Node::address).collect();
@@ -58,7 +58,7 @@ pub(super) fn run(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Connects all tabs, publishes, and lets go of them.
+/// Connects all tabs, publishes, and disconnects them.
 fn deliver(load: &mut Load, nodes: &[Node]) -> Result<Readings> {
     let cpu = || nodes.iter().map(|node| CpuTime::of(node.pid())).collect::<Result<Vec<_>>>();
     load.connect_all(MODERATE)?;

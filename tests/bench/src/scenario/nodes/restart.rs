@@ -1,4 +1,4 @@
-//! Nodes that are restarted one after the other while events go on and tabs come back with their cursors.
+//! Nodes that are restarted one after another while events continue and tabs reconnect with their cursors.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::node::Node;
 use crate::report::Readings;
 use crate::stage::Stage;
 
-/// Between two events.
+/// The pause between two events.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long events go on before the first node ends, between two, and behind the last.
+/// How long events continue before the first node ends, between two, and after the last.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// The first event, so that each tab has a cursor.
 const FIRST: Plan = Plan { bursts: 1, burst: 1, audience: Audience::Everybody, pause: Duration::ZERO };
 
-/// Restarts all nodes in turn under load, and counts what the tabs are sent.
+/// Restarts all nodes in turn under load, and counts what the tabs receive.
 pub(super) fn in_turn(stage: &Stage, load: &mut Load, nodes: &mut [Node]) -> Result<Readings> {
     load.connect_all(MODERATE)?;
     load.run(&FIRST)?;

@@ -18,21 +18,21 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backplane::Backplane;
 
-/// Events of each turn, and how many of them in a second.
+/// Events per turn, and their rate per second.
 pub(super) const EVENTS: u64 = 50_000;
 pub(super) const PER_SECOND: f64 = 10_000.0;
 
-/// The orgs that they are for, in turn.
+/// Their orgs, in turn.
 const ORGS: u64 = 5_000;
 
-/// Events that wait for their answer at most.
+/// The largest number of unanswered events.
 const AHEAD: usize = 4_000;
 
-/// A producer of its own, straight to the broker.
+/// A separate producer, directly to the broker.
 pub(super) struct Feed<'b> {
     backplane: &'b Backplane,
     broker: Arc<dyn Broker>,
-    /// How many it has published; ids are never used twice.
+    /// How many it has published; ids are never reused.
     published: Cell<u64>,
 }
 
@@ -44,12 +44,12 @@ impl<'b> Feed<'b> {
         })?;
         let _inside = backplane.runtime.enter();
         let broker = open_log(&loaded)?;
-        // The first call makes the streams; a reader must find them.
+        // The first call creates the streams; a reader must find them.
         backplane.runtime.block_on(broker.head())?;
         Ok(Self { backplane, broker, published: Cell::new(0) })
     }
 
-    /// Publishes the events of one turn; how long it took.
+    /// Publishes the events of one turn; returns how long it took.
     pub(super) fn publish(&self) -> Result<Duration> {
         let first = self.published.replace(self.published.get() + EVENTS);
         let now = OffsetDateTime::now_utc().unix_timestamp() * 1000;

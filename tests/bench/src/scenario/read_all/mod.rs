@@ -1,4 +1,4 @@
-//! Following the whole stream without interest in any of it: what every node pays for every event.
+//! Following the whole stream without interest in any of it: the cost of every event on every node.
 
 mod feed;
 
@@ -15,16 +15,16 @@ use crate::node::{Node, Settings, write_settings};
 use crate::report::{Figure, Readings};
 use crate::stage::Stage;
 
-/// How long a node may take to read the rest once all is published.
+/// How long a node may take to read the rest after all is published.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Producers of the embedded log, each with one event under way: enough for the rate, as one sync serves many.
+/// Producers for the embedded log, each with one event in flight: enough for the rate, as one sync serves many.
 const PRODUCERS: usize = 96;
 
-/// How many events a node has read.
+/// The number of events that a node has read.
 const READ: &str = "fanfare_events_read_total{type=\"system.Alert\"}";
 
-/// With a server between producer and node. The floor follows the same stream and drops what it reads.
+/// With a server between producer and node. The floor follows the same stream and drops its records.
 pub(super) fn remote(stage: &Stage, name: &'static str, kind: Kind) -> Result<Vec<Figure>> {
     let Some(backplane) = Backplane::start(kind, stage.folder(), |words| stage.say(words))? else {
         return Ok(Vec::new());
@@ -44,7 +44,7 @@ pub(super) fn remote(stage: &Stage, name: &'static str, kind: Kind) -> Result<Ve
     interleave(stage, name, "stream", floor, node)
 }
 
-/// On the embedded log, which the node writes too: taking and storing the events is in its figure.
+/// On the embedded log, which the node also writes: accepting and storing the events is in its figure.
 pub(super) fn embedded(stage: &Stage, name: &'static str) -> Result<Vec<Figure>> {
     alone(stage, name, || {
         let node = stage.node()?;
@@ -53,14 +53,14 @@ pub(super) fn embedded(stage: &Stage, name: &'static str) -> Result<Vec<Figure>>
     })
 }
 
-/// Publishes, and measures a node until it has read all of it.
+/// Publishes, and measures a node until it has read everything.
 fn watch(node: &Node, publish: impl FnOnce() -> Result<Duration>) -> Result<Readings> {
     // A type that was not read yet has no count.
     let known = node.metric(READ).unwrap_or(0.0);
     let before = CpuTime::of(node.pid())?;
     let took = publish()?;
     let begun = Instant::now();
-    // Each look costs the node something.
+    // Each check costs the node something.
     while node.metric(READ)? < known + EVENTS as f64 {
         ensure!(begun.elapsed() < PATIENCE, "the node has not read all events after {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(100));

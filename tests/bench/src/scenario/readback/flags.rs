@@ -18,14 +18,14 @@ use time::OffsetDateTime;
 use crate::backplane::{Backplane, Kind};
 use crate::stage::Stage;
 
-/// How many flags are retained, and how many of them each org has.
+/// The number of retained flags, and of flags per org.
 pub(super) const FLAGS: u64 = 1_000_000;
 const FLAGS_OF_ORG: u64 = 1_000;
 
-/// How many are published at the same time.
+/// The number of concurrent publishes.
 const AHEAD: usize = 8_000;
 
-/// How often it is told how many there are.
+/// How often the progress is printed.
 const TELL: Duration = Duration::from_secs(10);
 
 /// Publishes all flags to a broker, through its trait.
@@ -41,7 +41,7 @@ pub(super) fn publish(stage: &Stage, backplane: &Backplane, config: &Path) -> Re
 
 fn open(backplane: &Backplane, config: &Path) -> Result<Arc<dyn Broker>> {
     if backplane.kind() == Kind::Embedded {
-        // Larger groups for one fsync and more memory than a node has by default. What is stored is the same.
+        // Larger groups per fsync and more memory than a node has by default. The stored data is the same.
         let options = Options {
             queue_records: 2 * AHEAD,
             group_records: AHEAD,

@@ -1,4 +1,4 @@
-//! What it takes a node to read back a million retained values, before it is ready.
+//! The cost for a node to read back a million retained values, before it is ready.
 
 mod flags;
 
@@ -35,7 +35,7 @@ pub(super) fn run(stage: &Stage, name: &'static str, kind: Kind) -> Result<Vec<F
     interleave(stage, name, "start", || read(stage, &config), || start(stage, backplane.folder(), settings))
 }
 
-/// Starts a node on what is there, and measures until it is ready.
+/// Starts a node on the existing log, and measures until it is ready.
 fn start(stage: &Stage, folder: &Path, settings: Settings<'_>) -> Result<Readings> {
     let begun = Instant::now();
     let node = Node::start_in(&stage.program("fanfare")?, folder, &stage.mint, &stage.cpus, settings)?;
@@ -54,7 +54,7 @@ fn start(stage: &Stage, folder: &Path, settings: Settings<'_>) -> Result<Reading
     ])
 }
 
-/// The same records read and dropped, by a program of its own on the node's processors.
+/// The same records read and dropped, by a separate program on the node's processors.
 fn read(stage: &Stage, config: &Path) -> Result<Readings> {
     let read = bare::start(stage, config)?;
     Ok(vec![("ready_ms", read.took_ms), ("cpu_ms", read.cpu_us / 1e3), ("records_read", read.records)])

@@ -1,4 +1,4 @@
-//! Nobody gets what is not addressed to them, everybody gets what is, in order.
+//! Everybody receives exactly what is addressed to them, in order.
 
 mod oracle;
 mod world;
@@ -15,28 +15,28 @@ const EVENTS_PER_PHASE: usize = 50;
 const PEOPLE_AT_FIRST: usize = 36;
 const PEOPLE_PER_PHASE: usize = 6;
 
-/// A tab, what it should have heard since it came, and what it did hear.
+/// A tab, what it should have received since it connected, and what it did receive.
 struct Listener {
     person: Person,
     tab: Tab,
-    /// What it is told first, in any order.
+    /// Its first notifications, in any order.
     told: Vec<Heard>,
     expected: Vec<Heard>,
     heard: Vec<Heard>,
-    /// Where it stood after the barrier of each phase, and how much it had heard by then.
+    /// Its cursor after the barrier of each phase, and how much it had received by then.
     cursors: Vec<(String, usize)>,
 }
 
 impl Listener {
     async fn connect(node: &Node, person: Person, oracle: &Oracle) -> Self {
         let mut tab = person.connect().connect(node.address()).await;
-        // It has said that it begins here, and is told the state of this moment.
+        // It has asked for its cursor here, and gets the retained values of this moment.
         tab.cursor().await;
         let told = oracle.told_at_connect(&person);
         Self { person, tab, told, expected: Vec::new(), heard: Vec::new(), cursors: Vec::new() }
     }
 
-    /// Hears everything up to the barrier of this id.
+    /// Receives everything up to the barrier with this id.
     async fn hear_up_to(&mut self, barrier: &str) {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.tab.expect("probe")).await;
@@ -50,7 +50,7 @@ impl Listener {
         }
     }
 
-    /// What it was told at connect, and all that came after.
+    /// The retained values at connect, and everything after them.
     fn check(&self, seed: &Random) {
         let told = self.told.len().min(self.heard.len());
         let (mut first, rest) = (self.heard[..told].to_vec(), &self.heard[told..]);
@@ -114,7 +114,7 @@ impl Play {
         id
     }
 
-    /// Lets everybody catch up, so that whoever comes next comes after all that was.
+    /// Waits until all have caught up, so that later connections come after all earlier events.
     async fn barrier(&mut self) {
         let barrier = self.publish(&Event::Barrier).await;
         for listener in &mut self.listeners {
@@ -132,8 +132,8 @@ impl Play {
         self.barrier().await;
     }
 
-    /// Everybody whose roles are those of the token comes back with a cursor of the past, and hears what they heard
-    /// since then, and nothing else.
+    /// All users whose roles are still those of the token reconnect with an old cursor, and receive exactly what they
+    /// received since then.
     async fn resume(&mut self) {
         let mut returned = Vec::new();
         for listener in &self.listeners {
@@ -144,7 +144,7 @@ impl Play {
             let missed = listener.heard[heard..].to_vec();
             let connect = listener.person.connect().query("cursor", &cursor);
             let tab = connect.connect(self.node.address()).await;
-            // What was replayed is not told again as the state of this moment.
+            // Replayed values are not sent again as retained ones.
             let mut told = self.oracle.told_at_connect(&listener.person);
             told.retain(|flag| !missed.contains(flag));
             let person = listener.person.clone();

@@ -1,17 +1,17 @@
-//! Who must hear what, worked out without groups, templates or anything else that the node uses.
+//! The expected audience, computed without groups, templates or anything else that the node uses.
 
 use std::collections::BTreeMap;
 
 use crate::isolation::world::{Audience, Event, Person, Route};
 
-/// What somebody hears: the route, and the event's id.
+/// One received notification: the route, and the event's id.
 pub(super) type Heard = (String, String);
 
-/// All that has happened and what it means for whoever is or comes.
+/// All events so far, and their effect on present and future tabs.
 #[derive(Debug)]
 pub(super) struct Oracle {
     routes: Vec<Route>,
-    /// The roles of a user in an org, since an event changed them.
+    /// The roles of a user in an org, once an event changed them.
     roles: BTreeMap<(String, String), Vec<String>>,
     /// The event that last set each flag of each org.
     flags: BTreeMap<(String, String), String>,
@@ -22,7 +22,7 @@ impl Oracle {
         Self { routes: routes.to_vec(), roles: BTreeMap::new(), flags: BTreeMap::new() }
     }
 
-    /// What somebody hears of an event that happens now.
+    /// The notifications of a user for an event that happens now.
     pub(super) fn hears(&self, person: &Person, event: &Event, id: &str) -> Vec<Heard> {
         let heard = |route: &str| vec![(route.to_owned(), id.to_owned())];
         match event {
@@ -38,7 +38,7 @@ impl Oracle {
         }
     }
 
-    /// Takes note of what an event changes for those that follow.
+    /// Records the effects of an event on later ones.
     pub(super) fn happened(&mut self, event: &Event, id: &str) {
         match event {
             Event::Roles { org, user, roles } => {
@@ -54,7 +54,7 @@ impl Oracle {
         }
     }
 
-    /// What somebody who connects now is told first, sorted.
+    /// The first notifications of a user who connects now, sorted.
     pub(super) fn told_at_connect(&self, person: &Person) -> Vec<Heard> {
         let of_theirs = self.flags.iter().filter(|((org, _), _)| is_of(person, org));
         let mut told: Vec<Heard> = of_theirs.map(|(_, id)| ("flag".to_owned(), id.clone())).collect();
@@ -62,7 +62,7 @@ impl Oracle {
         told
     }
 
-    /// Whether an event has changed the roles of somebody.
+    /// Whether an event has changed the user's roles.
     pub(super) fn roles_changed(&self, person: &Person) -> bool {
         person.org.as_ref().is_some_and(|org| self.roles.contains_key(&(person.user.clone(), org.clone())))
     }
@@ -89,11 +89,11 @@ impl Oracle {
             Audience::User => user.as_ref() == Some(&person.user),
             Audience::Watchers => watchers.contains(&person.user),
             Audience::UserInText => *team == person.user,
-            // A session is one of a user, whom the event names.
+            // A session belongs to one user, whom the event names.
             Audience::SessionInText => person.session.as_ref() == Some(team) && user.as_ref() == Some(&person.user),
             Audience::Org => org.as_ref().is_some_and(|org| is_of(person, org)),
             Audience::OrgInText => is_of(person, team),
-            // Who names another org hears what all of it hear, and has no role in it.
+            // A user who names another org receives what all its members receive, and has no role in it.
             Audience::OrgAdmins => of_own_org && has_role("admin"),
             Audience::OrgRoleInText => of_own_org && has_role(team),
             Audience::OrgUser => of_own_org && user.as_ref() == Some(&person.user),
@@ -103,7 +103,7 @@ impl Oracle {
         }
     }
 
-    /// The roles of an event count for older tokens, in the org that it names.
+    /// The roles of an event apply to older tokens, in the org that it names.
     fn has_role(&self, person: &Person, role: &str) -> bool {
         let changed = person.org.as_ref().and_then(|org| self.roles.get(&(person.user.clone(), org.clone())));
         changed.unwrap_or(&person.roles).iter().any(|held| held == role)

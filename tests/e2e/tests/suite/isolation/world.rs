@@ -1,4 +1,4 @@
-//! A random world: hubs, routes, people and events, and how they are written for a node.
+//! A random world: hubs, routes, users and events, and their configuration for a node.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use fanfare_e2e_tests::token::now;
 use fanfare_e2e_tests::{NewEvent, Random, Settings, Token};
 use serde_json::json;
 
-/// Names that are meant to be confused: users that are called like orgs, orgs like roles, one a part of another.
+/// Names that are easily confused: users named like orgs, orgs like roles, one a part of another.
 const USERS: [&str; 7] = ["alice", "bob", "acme", "a", "al.ice@x", "role-admin", "admin"];
 const ORGS: [&str; 4] = ["acme", "acme-1", "globex", "admin"];
 const ROLES: [&str; 6] = ["user", "admin", "lead", "red", "green", "superadmin"];
 const KINDS: [&str; 3] = ["red", "green", "blue"];
-/// Text that would be in a group of somebody if names were joined without care.
+/// Text that would be in some user's group if names were joined carelessly.
 const FORGED: [&str; 6] = ["acme/role:admin", "acme:alice", "{org}", "org:acme", "é ü", "*"];
 
 const NOTE: &str = r#"{
@@ -28,28 +28,28 @@ const NOTE: &str = r#"{
 }"#;
 const BARRIER: &str = r#"{"type": "record", "name": "Barrier", "fields": [{"name": "number", "type": "int"}]}"#;
 
-/// Who may be in a group, by what the hub or the route says. Each has a template for both of them.
+/// The members of a group, as declared by the hub or the route. Each has a template for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// The user that the event names.
+    /// The user named by the event.
     User,
     /// The users of a list.
     Watchers,
-    /// The user whose name is in a free text.
+    /// The user named in a free text.
     UserInText,
-    /// The session whose name is in a free text.
+    /// The session named in a free text.
     SessionInText,
-    /// Everybody of the event's org.
+    /// All members of the event's org.
     Org,
-    /// Everybody of the org whose name is in a free text.
+    /// All members of the org named in a free text.
     OrgInText,
     /// The admins of the event's org.
     OrgAdmins,
-    /// Those of the event's org with the role in a free text.
+    /// Members of the event's org with the role in a free text.
     OrgRoleInText,
     /// The named user of the event's org.
     OrgUser,
-    /// Whoever has a role of this name, in any org.
+    /// Users with a role of this name, in any org.
     RoleOfKind,
     /// Admins of any org.
     Admins,
@@ -57,7 +57,7 @@ pub(super) enum Audience {
     Superadmins,
 }
 
-/// What a route names, what a hub must declare for it, and who that is.
+/// A route's group, the hub's declaration for it, and its members.
 const AUDIENCES: [(Audience, &str, &str); 12] = [
     (Audience::User, "user:{user}", "\"user:{user}\""),
     (Audience::Watchers, "user:{watchers}", "\"user:{user}\""),
@@ -73,7 +73,7 @@ const AUDIENCES: [(Audience, &str, &str); 12] = [
     (Audience::Superadmins, "superadmin", "{ group = \"superadmin\", roles = [\"superadmin\"] }"),
 ];
 
-/// Which notes a route takes.
+/// The notes that a route matches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct When {
     pub(super) level: Option<(i64, i64)>,
@@ -92,20 +92,20 @@ pub(super) struct Route {
     pub(super) cross_org: bool,
 }
 
-/// Someone with a tab.
+/// A user with a tab.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
     pub(super) user: String,
     pub(super) org: Option<String>,
     pub(super) roles: Vec<String>,
     pub(super) session: Option<String>,
-    /// The org that a superadmin names at connect.
+    /// The org that a superadmin names when connecting.
     pub(super) named_org: Option<String>,
     pub(super) hub: usize,
     as_browser: bool,
 }
 
-/// What happens.
+/// An event.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Note { org: Option<String>, user: Option<String>, team: String, watchers: Vec<String>, level: i64, kind: String },
@@ -115,7 +115,7 @@ pub(super) enum Event {
     Barrier,
 }
 
-/// Hubs, routes and the schemas that they are about.
+/// Hubs, routes and their schemas.
 #[derive(Debug)]
 pub(super) struct World {
     joins: [Vec<&'static str>; 2],
@@ -132,7 +132,7 @@ impl World {
         let mut joins = [Vec::new(), Vec::new()];
         for join in &mut joins {
             for (_, _, rule) in AUDIENCES {
-                // Flags and roles are about these two, so they are always there.
+                // Flags and roles are about these two, so they always exist.
                 let needed = rule.contains("user:{user}") || rule.contains("\"org:{org}\"");
                 if !join.contains(&rule) && (needed || random.chance(75)) {
                     join.push(rule);
@@ -246,7 +246,7 @@ impl Person {
             hub: random.below(2),
             as_browser: random.chance(50),
         };
-        // Superadmins have names of their own: what their role allows is not taken away here.
+        // Superadmins have names of their own: their role is not withdrawn here.
         if random.chance(15) {
             person.user = format!("root-{number}");
             person.roles.push("superadmin".to_owned());
@@ -258,7 +258,7 @@ impl Person {
 
     pub(super) fn connect(&self) -> Connect {
         let mut token = Token::user(&self.user, "unused").without("sid").without("org");
-        // Older than everything that happens, so that every change of roles counts for it.
+        // Older than all events, so that every change of roles applies to it.
         token = token.claim("iat", now() - 600);
         token = token.roles(&self.roles.iter().map(String::as_str).collect::<Vec<_>>());
         for (claim, value) in [("org", &self.org), ("sid", &self.session)] {
