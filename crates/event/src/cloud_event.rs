@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
-use crate::{Attributes, AttributesError, Timestamp};
+use crate::{Attributes, AttributesError, BadJson, Timestamp, parse_json};
 
 /// An event in the JSON format of CloudEvents, before its data is compared with a schema.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,9 +137,11 @@ fn data(members: &mut Map<String, Json>) -> Result<Data, CloudEventError> {
         (None, None) if is_avro => wrong("data_base64", "the record in base64"),
         (None, None) => wrong("data", "an object"),
         (None, Some(bytes)) if is_avro => Ok(Data::Avro(bytes)),
-        (None, Some(bytes)) => match serde_json::from_slice(&bytes) {
+        (None, Some(bytes)) => match parse_json(&bytes) {
             Ok(json) => Ok(Data::Json(json)),
-            Err(_) => wrong("data_base64", "JSON, as datacontenttype says"),
+            Err(BadJson::Syntax(_)) => wrong("data_base64", "JSON, as datacontenttype says"),
+            Err(BadJson::Twice { .. }) => wrong("data_base64", "JSON whose objects have each key once"),
+            Err(BadJson::TooDeep) => wrong("data_base64", "JSON of at most 100 levels"),
         },
         (Some(_), None) if is_avro => wrong("data_base64", "the record in base64, and no data"),
         (Some(json), None) => Ok(Data::Json(json)),

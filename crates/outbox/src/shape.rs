@@ -1,6 +1,6 @@
 //! The two shapes of an outbox table: the one that this library creates and fills, and the one that others fill.
 
-use fanfare_event::{Attributes, Encoded, Id, Registry, Timestamp, TypeName, Value};
+use fanfare_event::{Attributes, Encoded, Id, Registry, Timestamp, TypeName, Value, parse_json};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -74,7 +74,11 @@ impl Shape {
     pub(crate) fn ordering_key(&self) -> &'static str {
         match self {
             Self::Encoded => "ordering_key",
-            Self::Json { .. } => "COALESCE('org:' || org, 'subject:' || subject, 'type:' || type)",
+            Self::Json { .. } => {
+                // Others make the table: a column may have another type, or hold NULL.
+                "COALESCE('org:' || CAST(org AS TEXT), 'subject:' || CAST(subject AS TEXT), \
+                 'type:' || CAST(type AS TEXT), 'none')"
+            }
         }
     }
 
@@ -91,7 +95,10 @@ impl Shape {
     pub(crate) fn names(&self) -> &'static str {
         match self {
             Self::Encoded => "source, event_id, event_type",
-            Self::Json { .. } => "source, CAST(id AS TEXT) AS event_id, type AS event_type",
+            Self::Json { .. } => {
+                "COALESCE(CAST(source AS TEXT), '') AS source, COALESCE(CAST(id AS TEXT), '') AS event_id, \
+                 COALESCE(CAST(type AS TEXT), '') AS event_type"
+            }
         }
     }
 
@@ -100,9 +107,10 @@ impl Shape {
         match self {
             Self::Encoded => "seq, ordering_key, headers, body, event_key".to_owned(),
             Self::Json { .. } => format!(
-                "CAST(seq AS BIGINT) AS seq, {} AS ordering_key, CAST(id AS TEXT) AS event_id, source, type AS event_type, org, \
-                 subject, {} AS time_ms, CAST(dataversion AS BIGINT) AS dataversion, traceparent, \
-                 CAST(data AS TEXT) AS data",
+                "CAST(seq AS BIGINT) AS seq, {} AS ordering_key, CAST(id AS TEXT) AS event_id, CAST(source AS TEXT) AS source, \
+                 CAST(type AS TEXT) AS event_type, CAST(org AS TEXT) AS org, CAST(subject AS TEXT) AS subject, \
+                 {} AS time_ms, CAST(dataversion AS BIGINT) AS dataversion, \
+                 CAST(traceparent AS TEXT) AS traceparent, CAST(data AS TEXT) AS data",
                 self.ordering_key(),
                 self.created_at(dialect)
             ),
@@ -128,18 +136,22 @@ impl Shape {
 
 /// The event of a row; the inner error says why the row is not an event.
 fn event(registry: &Registry, row: &AnyRow) -> Result<Result<Encoded, String>, sqlx::Error> {
-    let event_type: String = row.try_get("event_type")?;
+    let event_type: Option<String> = row.try_get("event_type")?;
     let org: Option<String> = row.try_get("org")?;
     let version: Option<i64> = row.try_get("dataversion")?;
-    let data: String = row.try_get("data")?;
+    let data: Option<String> = row.try_get("data")?;
     let time: Option<i64> = row.try_get("time_ms")?;
-    let (id, source) = (row.try_get("event_id")?, row.try_get("source")?);
+    let (id, source): (Option<String>, Option<String>) = (row.try_get("event_id")?, row.try_get("source")?);
     let (subject, traceparent) = (row.try_get("subject")?, row.try_get("traceparent")?);
     let build = || {
         let org = org.as_deref().map(Id::parse).transpose().map_err(|error| format!("column org: {error}"))?;
+        let event_type = event_type.ok_or("column type is NULL: expected a type name such as license.FlagToggled")?;
         let event_type = TypeName::parse(&event_type).map_err(|error| format!("column type: {error}"))?;
         let version = version.map(u32::try_from).transpose();
         let data_version = version.map_err(|_| "column dataversion: expected a positive whole number".to_owned())?;
+        let id = id.ok_or("column id is NULL: expected text that is unique in the source")?;
+        let source = source.ok_or("column source is NULL: expected text such as /services/license")?;
+        let data = data.ok_or("column data is NULL: expected a JSON object")?;
         let time = Timestamp(time.ok_or("column time: expected a time")?);
         let attributes = Attributes { id, source, event_type, time, subject, org, data_version, traceparent };
         encode(registry, attributes, &data)
@@ -151,7 +163,7 @@ fn encode(registry: &Registry, mut attributes: Attributes, data: &str) -> Result
     attributes.validate().map_err(|error| error.to_string())?;
     let name = attributes.event_type.as_str();
     let event_type = registry.event_type(name).ok_or_else(|| format!("column type: no schema of {name} is known"))?;
-    let json = serde_json::from_str(data).map_err(|error| format!("column data is not JSON: {error}"))?;
+    let json = parse_json(data.as_bytes()).map_err(|error| format!("column data: {error}"))?;
     let body = event_type
         .encode_json(attributes.data_version, &json)
         .map_err(|mismatch| format!("column data: {mismatch}"))?;

@@ -226,8 +226,8 @@ impl Table {
     pub(crate) async fn parked(&self, limit: u32) -> Result<Vec<Parked>, OutboxError> {
         let (names, created_at, table) = (self.shape.names(), self.shape.created_at(self.dialect), self.shape.table());
         let sql = format!(
-            "SELECT CAST(seq AS BIGINT) AS seq, {names}, parked_reason, {created_at} AS created_at,
-                CAST(attempts AS BIGINT) AS attempts
+            "SELECT CAST(seq AS BIGINT) AS seq, {names}, parked_reason, COALESCE({created_at}, 0) AS created_at,
+                CAST(COALESCE(attempts, 0) AS BIGINT) AS attempts
             FROM {table} WHERE parked_reason IS NOT NULL ORDER BY seq LIMIT $1"
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&self.pool).await?;

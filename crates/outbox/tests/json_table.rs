@@ -92,6 +92,41 @@ async fn rows_that_are_no_events_are_parked_with_the_column_at_fault() {
     relay.stop().await;
 }
 
+/// One such row kept all others from being read.
+#[tokio::test]
+async fn a_row_with_null_where_an_event_needs_text_is_parked_and_the_others_go_on() {
+    let table = Table::new().await;
+    let loose = "DROP TABLE fanfare_events; CREATE TABLE fanfare_events (seq INTEGER PRIMARY KEY, id TEXT, source TEXT,
+        type TEXT, org INTEGER, subject TEXT, time TEXT, dataversion INTEGER, traceparent TEXT, data TEXT,
+        attempts INTEGER DEFAULT 0, parked_reason TEXT, published_at INTEGER, place TEXT)";
+    sqlx::raw_sql(loose).execute(&table.pool).await.unwrap();
+    for missing in ["id", "source", "type", "time", "data"] {
+        table.insert(missing, "license.FlagToggled", None, &flag(true)).await;
+        let sql = format!("UPDATE fanfare_events SET {missing} = NULL WHERE id = $1");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(missing).execute(&table.pool).await.unwrap();
+    }
+    table.insert("good", "license.FlagToggled", None, &flag(true)).await;
+    let twice = r#"{"org": "acme", "flag": "dark", "flag": "light", "enabled": true}"#;
+    table.insert("twice", "license.FlagToggled", None, twice).await;
+    // A number where text is wanted is read as its text.
+    let numbered = r#"{"org": "7", "flag": "dark", "enabled": true}"#;
+    table.insert("numbered", "license.FlagToggled", Some("7"), numbered).await;
+    let (outbox, recorder) = (table.outbox().await, Recorder::accepting());
+    let relay = start(&outbox, recorder.clone(), quick());
+    until("six that are parked", || relay.stats.parked() == 6).await;
+    until_empty(&outbox).await;
+    let mut ids = recorder.ids();
+    ids.sort();
+    assert_eq!(ids, ["good", "numbered"]);
+    let parked = outbox.parked(10).await.unwrap();
+    let reasons: Vec<_> = parked.iter().map(|parked| parked.reason.as_str()).collect();
+    for (reason, column) in reasons.iter().zip(["id", "source", "type", "time", "data"]) {
+        assert!(reason.starts_with(&format!("column {column}")), "{reasons:?}");
+    }
+    assert!(reasons[5].contains("`flag` is duplicated"), "{reasons:?}");
+    relay.stop().await;
+}
+
 #[tokio::test]
 async fn a_table_of_others_is_checked_and_not_appended_to() {
     let table = Table::new().await;

@@ -1,5 +1,6 @@
 //! Converts verified bytes into claims: every rule that needs neither keys nor I/O.
 
+use std::fmt;
 use std::sync::Arc;
 
 use fanfare_event::{Id, TypePattern};
@@ -22,10 +23,48 @@ pub(crate) struct TimeRules {
     pub(crate) late: i64,
 }
 
-/// Claims, and the number of their values that were left out.
+/// Claims, and which of their values were left out.
 pub(crate) struct Checked {
     pub(crate) claims: Claims,
-    pub(crate) dropped: Dropped,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Values of one claim that were left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The claim, as the configuration names it.
+    pub claim: Box<str>,
+    /// The reason.
+    pub why: Why,
+    /// How many values.
+    pub values: u64,
+}
+
+/// Why a value of a claim is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It cannot be used: what is wrong with it.
+    Invalid(&'static str),
+    /// Its issuer may not name it.
+    NotOfIssuer,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid(reason) => reason,
+            Self::NotOfIssuer => "`orgs` or `roles` of the issuer does not list it",
+        })
+    }
+}
+
+impl LeftOut {
+    fn add(all: &mut Vec<Self>, claim: &str, why: Why) {
+        match all.iter_mut().find(|known| *known.claim == *claim && known.why == why) {
+            Some(known) => known.values += 1,
+            None => all.push(Self { claim: claim.into(), why, values: 1 }),
+        }
+    }
 }
 
 /// The number of values that were left out of lists.
@@ -53,7 +92,7 @@ pub(crate) fn check(
         Ok(found) => found.ok_or_else(|| TokenError::missing(user.as_str()))?,
         Err(reason) => return Err(TokenError::invalid(user.as_str(), reason)),
     };
-    let mut reader = Reader { payload, unusable: Vec::new(), dropped: Dropped::default() };
+    let mut reader = Reader { payload, unusable: Vec::new(), left_out: Vec::new() };
     // A producer's org does not limit what it publishes; `publish_orgs` does.
     let any = NameList::any();
     let allowed = if audience == Audience::User { &issuer.orgs } else { &any };
@@ -77,7 +116,7 @@ pub(crate) fn check(
         unusable: reader.unusable,
         other,
     };
-    Ok(Checked { claims, dropped: reader.dropped })
+    Ok(Checked { claims, left_out: reader.left_out })
 }
 
 fn check_audience(payload: &Payload<'_>, issuer: &IssuerConfig, audience: Audience) -> Result<(), TokenError> {
@@ -97,7 +136,11 @@ fn check_times(
 ) -> Result<(i64, i64), TokenError> {
     let expires_at = payload.seconds("exp")?.ok_or_else(|| TokenError::missing("exp"))?;
     // Without it the token may be as old as any token: every remembered logout refuses it.
-    let said = payload.seconds("iat")?.unwrap_or(expires_at - rules.max_lifetime);
+    let said = payload.seconds("iat")?;
+    if said.is_none() && expires_at - rules.max_lifetime > now + rules.leeway {
+        return Err(TokenError::LifetimeTooLong { limit: rules.max_lifetime.unsigned_abs() });
+    }
+    let said = said.unwrap_or(expires_at - rules.max_lifetime);
     if now >= expires_at + rules.leeway + rules.late {
         return Err(TokenError::Expired);
     }
@@ -120,7 +163,7 @@ fn check_times(
 struct Reader<'a, 'p> {
     payload: &'a Payload<'p>,
     unusable: Vec<UnusableClaim>,
-    dropped: Dropped,
+    left_out: Vec<LeftOut>,
 }
 
 impl<'p> Reader<'_, 'p> {
@@ -131,17 +174,25 @@ impl<'p> Reader<'_, 'p> {
         })
     }
 
+    fn leave_out(&mut self, claim: &ClaimName, reasons: &[&'static str]) {
+        for reason in reasons {
+            LeftOut::add(&mut self.left_out, claim.as_str(), Why::Invalid(reason));
+        }
+    }
+
     /// The user's org, or those from which a connection chooses.
     fn orgs(&mut self, name: &ClaimName, allowed: &NameList) -> Result<(Option<Id>, Vec<Id>), TokenError> {
         let Values { good, bad } = self.names(name, ClaimKind::Org);
-        self.dropped.invalid += bad.len() as u64;
+        self.leave_out(name, &bad);
         let named = good.len();
         let mut orgs: Vec<Id> =
             good.iter().filter(|org| allowed.allows(org)).filter_map(|org| Id::parse(org).ok()).collect();
         if orgs.is_empty() && named > 0 {
             return Err(TokenError::OtherOrg { claim: name.as_str().to_owned() });
         }
-        self.dropped.not_of_issuer += (named - orgs.len()) as u64;
+        for _ in orgs.len()..named {
+            LeftOut::add(&mut self.left_out, name.as_str(), Why::NotOfIssuer);
+        }
         if let (true, Some(reason)) = (orgs.is_empty(), bad.first()) {
             self.unusable.push(UnusableClaim { says: ClaimKind::Org, claim: name.as_str().into(), reason });
         }
@@ -153,10 +204,10 @@ impl<'p> Reader<'_, 'p> {
         let mut roles: Vec<String> = Vec::new();
         for claim in &issuer.claims.roles {
             let Values { good, bad } = self.names(claim, ClaimKind::Roles);
-            self.dropped.invalid += bad.len() as u64;
+            self.leave_out(claim, &bad);
             for role in good {
                 if !issuer.roles.allows(&role) {
-                    self.dropped.not_of_issuer += 1;
+                    LeftOut::add(&mut self.left_out, claim.as_str(), Why::NotOfIssuer);
                 } else if !roles.iter().any(|known| **known == *role) {
                     roles.push(role.into_owned());
                 }
@@ -169,7 +220,7 @@ impl<'p> Reader<'_, 'p> {
         let read = names.iter().map(|(called, name)| {
             let Texts { texts, dropped } =
                 name.find(self.payload.0).map(|value| Texts::of(value, name.has_words())).unwrap_or_default();
-            self.dropped.invalid += dropped;
+            self.leave_out(name, &dropped);
             (Arc::clone(called), texts)
         });
         read.collect()

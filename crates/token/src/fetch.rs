@@ -103,8 +103,10 @@ impl Fetcher {
                 self.get(jwks_uri).await?
             }
         };
-        let keys = jwks.keys.into_iter().filter_map(|key| serde_json::from_value::<PublicJwk>(key).ok());
-        let keys = KeySet::usable(keys.collect());
+        let (read, unread): (Vec<_>, Vec<_>) =
+            jwks.keys.into_iter().map(serde_json::from_value::<PublicJwk>).partition(Result::is_ok);
+        let mut keys = KeySet::usable(read.into_iter().flatten().collect());
+        unread.iter().for_each(|_| keys.pass_over("", "a member of it is no text"));
         // A set without a usable key must not replace the last good one.
         if keys.is_empty() { Err(FetchError::NoKeys) } else { Ok(keys) }
     }

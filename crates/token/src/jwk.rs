@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::algorithm::{Algorithm, OF_RSA};
 
@@ -28,7 +28,7 @@ pub struct PublicJwk {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
     /// The key id.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_none", skip_serializing_if = "String::is_empty")]
     pub kid: String,
     /// The modulus of an RSA key, base64url.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -50,6 +50,11 @@ pub struct PublicJwk {
     pub issuer: Option<String>,
 }
 
+/// Some issuers write null for an id that a key does not have.
+fn or_none<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
 /// A JWK set, as published under `/.well-known/jwks.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwks {
@@ -68,6 +73,10 @@ impl VerifyingKey {
     /// Whether the key may be used with this algorithm.
     pub(crate) fn takes(&self, algorithm: Algorithm) -> bool {
         self.by_algorithm.iter().any(|(known, _)| *known == algorithm)
+    }
+
+    fn shares_an_algorithm(&self, other: &Self) -> bool {
+        self.by_algorithm.iter().any(|(algorithm, _)| other.takes(*algorithm))
     }
 
     /// The only issuer whose tokens it signs, if it names one.
@@ -93,24 +102,53 @@ pub(crate) struct Sought<'t> {
 pub(crate) struct KeySet {
     jwks: Vec<PublicJwk>,
     keys: Vec<Arc<VerifyingKey>>,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A published key that cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PassedOver {
+    pub(crate) kid: String,
+    pub(crate) reason: &'static str,
 }
 
 impl KeySet {
-    /// Keeps the usable keys of a set and skips the others, such as those for encryption.
+    fn new() -> Self {
+        Self { jwks: Vec::new(), keys: Vec::new(), passed_over: Vec::new() }
+    }
+
+    /// Keeps the usable keys of a set and passes over the others, such as those for encryption.
     pub(crate) fn usable(keys: Vec<PublicJwk>) -> Self {
-        let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
-        for jwk in keys.into_iter().take(MAX_KEYS) {
+        let mut set = Self::new();
+        for jwk in keys {
+            if set.keys.len() == MAX_KEYS {
+                set.pass_over(&jwk.kid, "the set has more than 100 keys");
+                break;
+            }
             match parse(&jwk) {
                 Ok(key) => set.insert(jwk, key),
-                Err(reason) => tracing::debug!(reason, "a published key is passed over"),
+                Err(reason) => set.pass_over(&jwk.kid, reason),
             }
         }
         set
     }
 
+    /// Notes a key that cannot be used; of many, the first ones.
+    pub(crate) fn pass_over(&mut self, kid: &str, reason: &'static str) {
+        if self.passed_over.len() < MAX_KEYS {
+            let kid = kid.chars().take(MAX_KID).collect();
+            self.passed_over.push(PassedOver { kid, reason });
+        }
+    }
+
+    /// The keys that cannot be used, for a log line of each.
+    pub(crate) fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
+    }
+
     /// Keeps every key, or returns which one cannot be used and why.
     pub(crate) fn strict(keys: Vec<PublicJwk>) -> Result<Self, (String, &'static str)> {
-        let mut set = Self { jwks: Vec::new(), keys: Vec::new() };
+        let mut set = Self::new();
         for jwk in keys {
             let key = parse(&jwk).map_err(|reason| (jwk.kid.clone(), reason))?;
             set.insert(jwk, key);
@@ -119,19 +157,25 @@ impl KeySet {
     }
 
     fn insert(&mut self, jwk: PublicJwk, key: VerifyingKey) {
-        // The first of two keys with one id wins, so that an appended key never replaces one in use.
-        if key.kid.is_none() || !self.keys.iter().any(|known| known.kid == key.kid) {
-            self.keys.push(Arc::new(key));
-            self.jwks.push(jwk);
+        // The first of two keys with one id wins, so that an appended key never replaces one in use. Keys of other types
+        // may have the same id (RFC 7517, section 4.5).
+        let is_known = |known: &Arc<VerifyingKey>| known.kid == key.kid && known.shares_an_algorithm(&key);
+        if key.kid.is_some() && self.keys.iter().any(is_known) {
+            return self.pass_over(&jwk.kid, "a key with its id is there already");
         }
+        self.keys.push(Arc::new(key));
+        self.jwks.push(jwk);
     }
 
     /// The key of a token: by its id, or the only possible one if token or key has no id.
     pub(crate) fn find(&self, sought: Sought<'_>) -> Option<&Arc<VerifyingKey>> {
-        if let Some(kid) = sought.kid
-            && let Some(key) = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
-        {
-            return Some(key);
+        if let Some(kid) = sought.kid {
+            let mut named = self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid)).peekable();
+            // A key that does not take the algorithm says more than none.
+            let first = named.peek().copied();
+            if let Some(key) = named.find(|key| key.takes(sought.algorithm)).or(first) {
+                return Some(key);
+            }
         }
         let mut possible = self
             .keys
@@ -148,7 +192,9 @@ impl KeySet {
 
     /// Whether both sets contain the same keys, in any order.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
-        self.jwks.len() == other.jwks.len() && self.jwks.iter().all(|key| other.jwks.contains(key))
+        self.jwks.len() == other.jwks.len()
+            && self.jwks.iter().all(|key| other.jwks.contains(key))
+            && self.passed_over == other.passed_over
     }
 }
 

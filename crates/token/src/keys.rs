@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fanfare_failure::Backoff;
 
-use crate::jwk::{KeySet, Sought, VerifyingKey};
+use crate::jwk::{KeySet, PassedOver, Sought, VerifyingKey};
 
 /// The pauses after failed fetches.
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
@@ -119,16 +119,23 @@ impl KeyPolicy {
         Next::Fetch
     }
 
-    /// The fetch returned keys. `chance` in 0..1 spreads the next one.
-    pub(crate) fn succeeded(&mut self, keys: KeySet, now: Duration, chance: f64) {
+    /// The fetch returned keys; whether they are others than before. `chance` in 0..1 spreads the next one.
+    pub(crate) fn succeeded(&mut self, keys: KeySet, now: Duration, chance: f64) -> bool {
         self.fetching = false;
         self.failing_since = None;
         self.failures = 0;
         self.due = now + self.timing.refresh.mul_f64(0.9 + 0.2 * chance);
-        if !self.keys.as_ref().is_some_and(|known| known.same_as(&keys)) {
+        let has_changed = !self.keys.as_ref().is_some_and(|known| known.same_as(&keys));
+        if has_changed {
             self.generation += 1;
             self.keys = Some(keys);
         }
+        has_changed
+    }
+
+    /// The published keys that cannot be used.
+    pub(crate) fn passed_over(&self) -> &[PassedOver] {
+        self.keys.as_ref().map(KeySet::passed_over).unwrap_or_default()
     }
 
     /// The fetch failed. `chance` in 0..1 spreads the next one.

@@ -1,6 +1,11 @@
 use std::sync::OnceLock;
 
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::algorithm::Algorithm;
+use crate::jwk::PublicJwk;
 use crate::signing::SigningKey;
 
 const TIMING: Timing = Timing {
@@ -21,6 +26,46 @@ fn keys() -> &'static [SigningKey; 2] {
 
 fn set(indices: &[usize]) -> KeySet {
     KeySet::usable(indices.iter().map(|index| keys()[*index].jwk()).collect())
+}
+
+/// The generator of P-256: a point of the curve.
+fn ec(kid: &str) -> PublicJwk {
+    let hex = |text: &str| {
+        let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect();
+        URL_SAFE_NO_PAD.encode(bytes)
+    };
+    PublicJwk {
+        kty: "EC".to_owned(),
+        crv: "P-256".to_owned(),
+        kid: kid.to_owned(),
+        x: hex("6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"),
+        y: hex("4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5"),
+        ..PublicJwk::default()
+    }
+}
+
+/// RFC 7517 allows the same id for keys of different types.
+#[test]
+fn keys_of_two_types_may_have_one_id_and_what_is_passed_over_is_named() {
+    let rsa = |index: usize, kid: &str| PublicJwk { kid: kid.to_owned(), ..keys()[index].jwk() };
+    let sealing = PublicJwk { key_use: Some("enc".to_owned()), ..rsa(0, "sealing") };
+    let set = KeySet::usable(vec![rsa(0, "same"), ec("same"), sealing, rsa(1, "same")]);
+    let find = |kid, algorithm| set.find(Sought { kid: Some(kid), algorithm });
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        assert!(find("same", algorithm).is_some_and(|key| key.takes(algorithm)), "{algorithm:?}");
+    }
+    assert!(find("same", Algorithm::EdDsa).is_some_and(|key| !key.takes(Algorithm::EdDsa)), "named, but of no use");
+    let passed_over: Vec<_> = set.passed_over().iter().map(|key| (key.kid.as_str(), key.reason)).collect();
+    let expected = [("sealing", "it is not for signatures"), ("same", "a key with its id is there already")];
+    assert_eq!(passed_over, expected);
+}
+
+#[test]
+fn a_key_whose_id_is_null_has_none() {
+    let mut published = serde_json::to_value(ec("")).unwrap();
+    published["kid"] = serde_json::Value::Null;
+    let set = KeySet::usable(vec![serde_json::from_value(published).unwrap()]);
+    assert!(set.find(Sought { kid: None, algorithm: Algorithm::Es256 }).is_some());
 }
 
 fn kid(index: usize) -> &'static str {

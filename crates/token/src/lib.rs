@@ -28,7 +28,7 @@ mod source;
 mod texts;
 mod verifier;
 
-pub use check::Dropped;
+pub use check::{Dropped, LeftOut, Why};
 pub use claim_name::{ClaimName, ClaimNameError};
 pub use claims::{Audience, ClaimKind, Claims, OtherClaims, UnusableClaim};
 pub use config::{ClaimNames, ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::TokenError;
 use crate::fetch::Fetcher;
-use crate::jwk::{KeySet, Sought, VerifyingKey};
+use crate::jwk::{KeySet, PassedOver, Sought, VerifyingKey};
 use crate::keys::{KeyPolicy, Lookup, Next, Timing};
 
 /// A key, and the generation of its set.
@@ -133,7 +133,13 @@ async fn drive(shared: Arc<Shared>, fetcher: Fetcher) {
 fn report(shared: &Shared, issuer: &str, fetched: Result<KeySet, crate::fetch::FetchError>) {
     let mut policy = shared.policy();
     match fetched {
-        Ok(keys) => policy.succeeded(keys, shared.now(), chance()),
+        Ok(keys) => {
+            if policy.succeeded(keys, shared.now(), chance()) {
+                for PassedOver { kid, reason } in policy.passed_over() {
+                    tracing::info!(issuer, kid, reason, "a published key is passed over");
+                }
+            }
+        }
         Err(error) => {
             tracing::warn!(issuer, %error, "cannot fetch the issuer's keys");
             policy.failed(shared.now(), chance());

@@ -8,11 +8,11 @@ const MAX_VALUES: usize = 256;
 /// The longest value, in bytes.
 const MAX_BYTES: usize = 2048;
 
-/// The texts of a claim, and the number of values that were left out.
+/// The texts of a claim, and what is wrong with each value that was left out.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) texts: Vec<String>,
-    pub(crate) dropped: u64,
+    pub(crate) dropped: Vec<&'static str>,
 }
 
 impl Texts {
@@ -37,7 +37,7 @@ impl Texts {
             Value::String(text) => self.add_text(text.clone()),
             Value::Number(number) => self.add_text(number.to_string()),
             Value::Bool(value) => self.add_text(value.to_string()),
-            Value::Array(_) | Value::Object(_) => self.dropped += 1,
+            Value::Array(_) | Value::Object(_) => self.dropped.push("it is a list or a map within a list"),
         }
     }
 
@@ -45,10 +45,11 @@ impl Texts {
         if self.texts.contains(&text) {
             return;
         }
-        if text.trim().is_empty() || text.len() > MAX_BYTES || self.texts.len() >= MAX_VALUES {
-            self.dropped += 1;
-        } else {
-            self.texts.push(text);
+        match text.as_str() {
+            blank if blank.trim().is_empty() => self.dropped.push("it is blank"),
+            long if long.len() > MAX_BYTES => self.dropped.push("it has more than 2048 bytes"),
+            _ if self.texts.len() >= MAX_VALUES => self.dropped.push("the claim has more than 256 values"),
+            _ => self.texts.push(text),
         }
     }
 }
@@ -77,7 +78,7 @@ mod tests {
         }
         assert_eq!(Texts::of(&json!("a  b"), true).texts, ["a", "b"]);
         let many = Texts::of(&json!((0..300).collect::<Vec<_>>()), false);
-        assert_eq!((many.texts.len(), many.dropped), (256, 44));
-        assert_eq!(Texts::of(&json!("x".repeat(2049)), false).dropped, 1);
+        assert_eq!((many.texts.len(), many.dropped.len()), (256, 44));
+        assert_eq!(Texts::of(&json!("x".repeat(2049)), false).dropped, ["it has more than 2048 bytes"]);
     }
 }

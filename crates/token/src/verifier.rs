@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::Url;
 
 use crate::cache::{self, Remembered, TokenCache, TokenHash};
-use crate::check::{Dropped, TimeRules, check};
-use crate::claim_name::ClaimName;
+use crate::check::{Dropped, LeftOut, TimeRules, Why, check};
 use crate::claims::{Audience, Claims};
 use crate::config::{ConfigError, IssuerConfig, Keys, VerifierOptions, split_pattern};
 use crate::error::TokenError;
@@ -83,12 +82,19 @@ impl Verifier {
     /// The same for a token that may have expired up to this many seconds ago.
     pub async fn verify_late(&self, token: &str, audience: Audience, late: u32) -> Result<Arc<Claims>, TokenError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.verify_within(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX), i64::from(late)).await
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        Ok(self.verify_within(token, audience, now, i64::from(late)).await?.0)
+    }
+
+    /// Verifies a token that was not verified before, and says which values of its claims were left out.
+    pub async fn explain(&self, token: &str, audience: Audience) -> Result<(Arc<Claims>, Vec<LeftOut>), TokenError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.verify_within(token, audience, i64::try_from(now.as_secs()).unwrap_or(i64::MAX), 0).await
     }
 
     /// Verifies a token as of `now`, in seconds since the epoch.
     pub async fn verify_at(&self, token: &str, audience: Audience, now: i64) -> Result<Arc<Claims>, TokenError> {
-        self.verify_within(token, audience, now, 0).await
+        Ok(self.verify_within(token, audience, now, 0).await?.0)
     }
 
     async fn verify_within(
@@ -97,14 +103,14 @@ impl Verifier {
         audience: Audience,
         now: i64,
         late: i64,
-    ) -> Result<Arc<Claims>, TokenError> {
+    ) -> Result<(Arc<Claims>, Vec<LeftOut>), TokenError> {
         let rules = TimeRules { late, ..self.rules };
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong { limit: MAX_TOKEN });
         }
         let hash = cache::hash(token, audience);
         if let Some(claims) = self.remembered(&hash, now - late) {
-            return Ok(claims);
+            return Ok((claims, Vec::new()));
         }
         let jws = Jws::parse(token)?;
         let named = jws.payload.get("iss").ok_or_else(|| TokenError::missing("iss"))?;
@@ -123,17 +129,18 @@ impl Verifier {
         }
         let names = (&Arc::from(name), issuer.realm.as_ref());
         let checked = check(&Payload(&jws.payload), &issuer.config, names, audience, rules, now)?;
-        let Dropped { invalid, not_of_issuer } = checked.dropped;
-        if invalid + not_of_issuer > 0 {
-            let roles: Vec<_> = issuer.config.claims.roles.iter().map(ClaimName::as_str).collect();
-            let roles = roles.join(", ");
-            tracing::info!(issuer = name, roles, invalid, not_of_issuer, "values of a token's claims are left out");
-        }
-        self.dropped[0].fetch_add(invalid, Ordering::Relaxed);
-        self.dropped[1].fetch_add(not_of_issuer, Ordering::Relaxed);
+        self.note_left_out(name, &checked.left_out);
         let claims = Arc::new(checked.claims);
         self.cache().insert(hash, Remembered { claims: Arc::clone(&claims), generation });
-        Ok(claims)
+        Ok((claims, checked.left_out))
+    }
+
+    fn note_left_out(&self, issuer: &str, left_out: &[LeftOut]) {
+        for LeftOut { claim, why, values } in left_out {
+            let count = &self.dropped[usize::from(*why == Why::NotOfIssuer)];
+            count.fetch_add(*values, Ordering::Relaxed);
+            tracing::info!(issuer, claim = &**claim, %why, values, "values of a token's claim are left out");
+        }
     }
 
     /// Whether the keys of every issuer are known at the moment.

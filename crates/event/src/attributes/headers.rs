@@ -64,7 +64,7 @@ impl Attributes {
     }
 
     /// Reads the attributes from pairs whose values are plain text, like those of the JSON format.
-    pub(crate) fn from_plain<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
+    pub fn from_plain<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AttributesError> {
         Self::read(pairs, str::to_owned)
     }
 
@@ -148,7 +148,7 @@ impl<'a> Found<'a> {
             subject: optional("ce-subject", EXPECTED_SUBJECT, subject, |value| {
                 Some(decoded(value)).filter(|subject| is_subject(subject))
             })?,
-            org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(&percent_decoded(value)).ok())?,
+            org: optional("ce-org", EXPECTED_ORG, org, |value| Id::parse(&decoded(value)).ok())?,
             data_version: optional("ce-dataversion", EXPECTED_VERSION, version, |value| {
                 value.parse().ok().filter(|version| *version > 0)
             })?,

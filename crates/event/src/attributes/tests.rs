@@ -187,3 +187,20 @@ proptest! {
         let _ = with(&[(&name, &value)]);
     }
 }
+
+#[test]
+fn plain_text_is_taken_as_it_is() {
+    let pairs = [
+        ("ce-id", "100%25"),
+        ("ce-source", "/shop%20"),
+        ("ce-type", "shop.Sold"),
+        ("ce-time", "2026-01-02T03:04:05.678Z"),
+        ("ce-subject", "50%2E"),
+        ("ce-org", "a%2Eb"),
+    ];
+    let plain = Attributes::from_plain(pairs).unwrap();
+    assert_eq!((&*plain.id, &*plain.source, plain.subject.as_deref()), ("100%25", "/shop%20", Some("50%2E")));
+    assert_eq!(plain.org.unwrap().as_str(), "a%2Eb");
+    let decoded = Attributes::from_headers(pairs).unwrap();
+    assert_eq!((&*decoded.id, decoded.org.unwrap().as_str()), ("100%", "a.b"));
+}

@@ -14,6 +14,9 @@ type Found = Option<String>;
 
 const OTHER_FORM: &str = "a string of another form";
 const OUT_OF_RANGE: &str = "a number out of range";
+const ROUNDED: &str = "a number with more than 15 digits, of which JSON keeps no more: write it as text";
+/// As many digits as every decimal number keeps in binary floating point.
+const DIGITS: usize = 15;
 const FRACTION: &str = "a number with a fraction or an exponent";
 
 /// Reads a value of one kind in one convention.
@@ -110,7 +113,10 @@ impl Form<'_> {
             (_, Input::Int(number), _) => number.to_string(),
             (_, Input::UInt(number), _) => number.to_string(),
             // The shortest digits for the number, which are the written ones if there were not too many.
-            (_, Input::Float(number), _) if number.is_finite() => number.to_string(),
+            (_, Input::Float(number), _) if number.is_finite() => match number.to_string() {
+                text if decimal::digits(&text) > DIGITS => return found(ROUNDED),
+                text => text,
+            },
             _ => return Err(None),
         };
         match decimal::normal(&text, scale) {

@@ -213,6 +213,31 @@ fn a_default_of_free_json_is_parsed_from_its_text() {
     }
 }
 
+/// A JSON number of more digits has lost some before anybody can say so.
+#[test]
+fn a_decimal_keeps_the_digits_of_a_number_or_is_refused() {
+    let schema = r#"{"type": "record", "name": "Paid", "fields": [{"name": "user", "type": "string"}, {"name": "sum",
+        "type": {"type": "bytes", "logicalType": "decimal", "precision": 30, "scale": 2}}]}"#;
+    let registry = Registry::of(&[("a/Paid.v1.avsc", schema)]).unwrap();
+    let encode = |sum: &str| {
+        let data = serde_json::from_str(&format!(r#"{{"user": "alice", "sum": {sum}}}"#)).unwrap();
+        let encoded = registry.event_type("a.Paid").unwrap().encode_json(None, &data);
+        encoded.map(|body| registry.decode(&body).unwrap().get("sum").cloned()).map_err(|error| error.found)
+    };
+    for (sum, text) in [
+        ("0.1", "0.10"),
+        ("1234567890123.45", "1234567890123.45"),
+        ("1e22", "10000000000000000000000.00"),
+        ("18446744073709551615", "18446744073709551615.00"),
+        (r#""12345678901234567.89""#, "12345678901234567.89"),
+    ] {
+        assert_eq!(encode(sum), Ok(Some(Value::String(text.into()))), "{sum}");
+    }
+    for sum in ["12345678901234567.89", "123456789012345678901234567890"] {
+        assert!(encode(sum).is_err_and(|found| found.contains("write it as text")), "{sum}");
+    }
+}
+
 /// Whether a number fits a fixed size is known only once it is encoded.
 #[test]
 fn a_decimal_that_takes_more_room_than_there_is_is_named() {

@@ -30,6 +30,12 @@ pub(crate) enum BadDecimal {
     TooFine(u32),
 }
 
+/// How many digits of a number say more than its size.
+pub(crate) fn digits(number: &str) -> usize {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').len()
+}
+
 /// The number with these bytes as digits without the point: the highest first, in two's complement.
 pub(crate) fn text(unscaled: &[u8], scale: i64) -> Result<String, BadDecimal> {
     let bytes = significant(unscaled);

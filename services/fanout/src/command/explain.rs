@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use fanfare_token::{Audience, ClaimKind, Claims, SigningKey, TokenError, Verifier};
+use fanfare_token::{Audience, ClaimKind, Claims, LeftOut, SigningKey, TokenError, Verifier};
 
 use super::check::report;
 use super::{Exit, fail};
@@ -58,27 +58,21 @@ struct Unexplained {
 
 async fn explain(config: &Config, token: &str) -> Result<String, Unexplained> {
     let verifier = verifier(config).map_err(|message| Unexplained { exit: Exit::Wrong, message })?;
-    let claims = match verifier.verify(token, Audience::User).await {
+    let (claims, left_out) = match verifier.explain(token, Audience::User).await {
         // A producer's token cannot connect; it says what it may publish.
         Err(TokenError::WrongAudience) => match verifier.verify(token, Audience::Producer).await {
             Ok(claims) => return Ok(of_producer(&claims)),
             Err(_) => return Err(refused(&TokenError::WrongAudience)),
         },
         Err(error) => return Err(refused(&error)),
-        Ok(claims) => claims,
+        Ok(explained) => explained,
     };
     if claims.expires_at <= unix_seconds() {
         return Err(refused(&TokenError::Expired));
     }
     let mut text = of_user(&claims);
-    let dropped = verifier.take_dropped();
-    for (count, why) in [
-        (dropped.invalid, "because no role or org can be called so"),
-        (dropped.not_of_issuer, "because `orgs` or `roles` of the issuer do not list them"),
-    ] {
-        if count > 0 {
-            let _ = writeln!(text, "left out   {count} of its roles and orgs, {why}");
-        }
+    for LeftOut { claim, why, values } in left_out {
+        let _ = writeln!(text, "left out   {values} of claim `{claim}`: {why}");
     }
     for hub in &config.hubs {
         let _ = writeln!(text, "hub        {}: {}", hub.path, at_hub(hub, &claims));
@@ -137,6 +131,9 @@ fn at_hub(hub: &HubConfig, claims: &Claims) -> String {
     if !hub.admits(&claims.roles) {
         let asked = hub.require_roles.as_deref().unwrap_or_default();
         return format!("refused with 403, since it asks for one of the roles {}", joined(asked));
+    }
+    if let Some(claim) = hub.lacks(&claims.other) {
+        return format!("refused with 403, since it asks for another value of the claim `{claim}`");
     }
     if !claims.orgs.is_empty() && hub.needs(ClaimKind::Org) {
         return "refused with 403, unless the connection names one of its orgs".to_owned();

@@ -135,14 +135,14 @@ fn open<'r>(registry: &Registry, record: &'r Record) -> Result<Opened<'r>, Unusa
     let message = &record.message;
     let pairs = |headers: &'r [(String, String)]| headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     if !structured::is_structured(pairs(&message.headers)) {
-        let attributes = attributes(pairs(&message.headers), record.time)?;
+        let attributes = attributes(pairs(&message.headers), record.time, |pairs| Attributes::from_headers(pairs))?;
         return Ok(Opened { attributes, body: Cow::Borrowed(&message.body) });
     }
     let envelope = structured::open(&message.body)?;
     let own = envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     // The trace may be outside the envelope.
     let beside = pairs(&message.headers).filter(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
-    let attributes = attributes(own.chain(beside), record.time)?;
+    let attributes = attributes(own.chain(beside), record.time, |pairs| Attributes::from_plain(pairs))?;
     let body = match envelope.data {
         structured::Data::Bytes(bytes) => bytes,
         structured::Data::Json(json) => {
@@ -158,18 +158,19 @@ fn open<'r>(registry: &Registry, record: &'r Record) -> Result<Opened<'r>, Unusa
 fn attributes<'h>(
     headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
     stored: i64,
+    read: impl for<'a> FnOnce(Vec<(&'a str, &'a str)>) -> Result<Attributes, AttributesError>,
 ) -> Result<Attributes, AttributesError> {
     let is_time = |name: &str| {
         let bare = name.get(..3).filter(|prefix| prefix.eq_ignore_ascii_case("ce-") || *prefix == "ce_");
         bare.is_some() && name[3..].eq_ignore_ascii_case("time")
     };
     if headers.clone().any(|(name, _)| is_time(name)) {
-        return Attributes::from_headers(headers);
+        return read(headers.collect());
     }
     let stored = Timestamp(stored).to_rfc3339();
     let mut headers: Vec<(&str, &str)> = headers.collect();
     headers.push(("ce-time", &stored));
-    Attributes::from_headers(headers)
+    read(headers)
 }
 
 /// The same for bodies of at most so many bytes: a queue takes only so much.

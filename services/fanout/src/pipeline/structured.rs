@@ -32,7 +32,7 @@ pub enum EnvelopeError {
 /// An envelope that was opened.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    /// The attributes, named as headers.
+    /// The attributes, named as headers; their text is plain.
     pub(super) headers: Vec<(String, String)>,
     pub(super) data: Data,
 }
@@ -82,8 +82,6 @@ fn attribute(name: String, value: Value) -> Result<Option<(String, String)>, Env
         Value::Number(number) => number.to_string(),
         Value::Array(_) | Value::Object(_) => return Err(EnvelopeError::Attribute(name)),
     };
-    // As a header it would be percent-encoded.
-    let text = if name == "subject" { text.replace('%', "%25") } else { text };
     Ok(Some((format!("ce-{name}"), text)))
 }
 

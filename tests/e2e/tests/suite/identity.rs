@@ -197,7 +197,10 @@ async fn claims_come_in_the_shapes_of_issuers() {
 
 #[tokio::test]
 async fn a_token_is_explained_on_the_command_line() {
-    let hubs = format!("[hub.\"{HUB}\"]\n[hub.\"/hubs/ops\"]\nrequire_roles = [\"operator\"]\n");
+    let hubs = format!(
+        "[hub.\"{HUB}\"]\n[hub.\"/hubs/ops\"]\nrequire_roles = [\"operator\"]\n\
+         [hub.\"/hubs/paid\"]\nrequire_claims = {{ plan = [\"pro\"] }}\n"
+    );
     let node = Node::start_with(Settings { hubs, ..Settings::default() }).await;
     let explain = async |token: String| node.fanfare(&["token", "--explain", &token]).await;
     let good = explain(Token::user("auth0|1", "acme").roles(&["Super Admin"]).sign()).await;
@@ -205,6 +208,15 @@ async fn a_token_is_explained_on_the_command_line() {
         ["user       auth0|1", "org        acme", "roles      Super Admin", "org:acme/role:Super Admin", "operator"]
     {
         assert!(good.stdout.contains(part), "{part}\n{}{}", good.stdout, good.stderr);
+    }
+    let partly = Token::user("alice", "acme").claim("plan", json!(["free", " "])).roles(&["a\nb", "admin"]);
+    let partly = explain(partly.sign()).await;
+    for part in [
+        "left out   1 of claim `roles`: it holds a control character",
+        "left out   1 of claim `plan`: it is blank",
+        "/hubs/paid: refused with 403, since it asks for another value of the claim `plan`",
+    ] {
+        assert!(partly.stdout.contains(part), "{part}\n{}{}", partly.stdout, partly.stderr);
     }
     let expired = explain(Token::user("alice", "acme").claim("exp", now() - 90).sign()).await;
     assert!(expired.stderr.contains("refused (expired)"), "{}", expired.stderr);
