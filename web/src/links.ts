@@ -1,13 +1,13 @@
 /** Which links of a notification may become a link on the page. */
 
-/** A link that has been judged safe to put into an `href`. Only `safeLink` makes one. */
+/** A link that was found safe for an `href`. Only `safeLink` creates one. */
 export interface SafeLink {
   readonly href: string;
   /** `download` needs the session's token, so the page fetches it; the others are plain anchors. */
   readonly kind: "page" | "elsewhere" | "download";
 }
 
-/** Where relative links and export downloads point. */
+/** The targets of relative links and export downloads. */
 export interface LinkBases {
   /** The origin that served the page. */
   readonly page: string;
@@ -23,7 +23,7 @@ const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const DISGUISED = /[\u0000-\u0020\u007f-\u009f\u00a0\u2028\u2029\ufeff\\]/;
 
 /**
- * Judges a link from a notification: http, https or relative to the page, else `undefined`.
+ * Checks a link from a notification: http, https or relative to the page, else `undefined`.
  * Links with credentials, protocol-relative links and disguised schemes are refused.
  */
 export function safeLink(raw: unknown, bases: LinkBases): SafeLink | undefined {

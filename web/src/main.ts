@@ -84,7 +84,7 @@ class Page {
     );
   }
 
-  /** Shows a screen; the title tells tabs apart, and the keyboard starts at the screen's top. */
+  /** Shows a screen; the title distinguishes tabs, and the keyboard focus starts at the screen's top. */
   #put(title: string, screen: HTMLElement): void {
     document.title = `${title} · Fanfare`;
     fill(this.#root, screen);

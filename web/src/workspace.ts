@@ -39,7 +39,7 @@ export interface WorkspaceProps {
 // After a sign-out the hub's `logout` closes the tab; this is for a tab that is not connected then.
 const LOGOUT_GRACE_MS = 2_000;
 
-/** The signed-in page: it joins the hub's notifications with what is shown. */
+/** The signed-in page: it connects the hub's notifications with the views. */
 export class Workspace {
   readonly element: HTMLElement;
   readonly #props: WorkspaceProps;
@@ -80,7 +80,7 @@ export class Workspace {
     void this.#refetchFlags();
   }
 
-  /** Ends the connection and whatever still runs for this page. */
+  /** Ends the connection and everything that still runs for this page. */
   close(): void {
     this.#over = true;
     this.#unread.stop();

@@ -23,7 +23,7 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     this.#options = options;
   }
 
-  /** Connects, or uses the connection of another tab; goes on until the user is logged out or `stop` is called. */
+  /** Connects, or uses another tab's connection; keeps running until the user is logged out or `stop` is called. */
   start(): void {
     if (this.#tab !== undefined) {
       return;
@@ -41,7 +41,7 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     });
   }
 
-  /** Leaves the connection to the other tabs, or closes it if there are none. `start` begins again. */
+  /** Leaves the connection to the other tabs, or closes it if there are none. `start` starts it again. */
   stop(): void {
     this.#tab?.close({ reason: "stopped" });
   }
@@ -50,7 +50,7 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     return this.#state;
   }
 
-  /** Handles what the hub calls; gives the function that ends it. Handlers that are there before `start` miss nothing. */
+  /** Handles the hub's calls; returns a function that unsubscribes. Handlers registered before `start` miss nothing. */
   on<K extends keyof T & string>(target: K, handler: (...args: T[K]) => void): () => void {
     return this.#handlers.add(target, handler);
   }
@@ -60,17 +60,17 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     return add(this.#stateHandlers, handler);
   }
 
-  /** Something is missing that cannot be sent again: fetch the state anew. `watch` does so by itself. */
+  /** Something is missing that cannot be sent again: refetch the state. `watch` does so by itself. */
   onGap(handler: () => void): () => void {
     return add(this.#gapHandlers, handler);
   }
 
-  /** The client is closed for good: the user was logged out, or the hub takes this tab no more. */
+  /** The client is closed for good: the user was logged out, or the hub no longer accepts this tab. */
   onEnd(handler: (end: End) => void): () => void {
     return add(this.#endHandlers, handler);
   }
 
-  /** Calls a method of the hub, in whichever tab the connection is; waits up to 30 s for a connection. */
+  /** Calls a method of the hub, whichever tab has the connection; waits up to 30 s for a connection. */
   async invoke<Answer = unknown>(method: string, ...args: unknown[]): Promise<Answer> {
     return (await this.#open().calls.make({ do: "invoke", method, args })) as Answer;
   }
@@ -80,7 +80,7 @@ export class Client<T extends { [K in keyof T]: any[] } = Targets> {
     return this.#open().memberships.join(method, args, options);
   }
 
-  /** Fetches a state and keeps it: shows it with everything since, and fetches again after a gap. */
+  /** Fetches a state and keeps it current: calls back with it and with every change, and refetches after a gap. */
   watch<State>(fetchState: (signal: AbortSignal) => Promise<State>, options: WatchOptions<State, T>): Watch {
     return watch(this as unknown as Client, fetchState, options as unknown as WatchOptions<State, Targets>);
   }

@@ -1,8 +1,8 @@
-/** The page's handlers by target; targets are compared without regard to case, as the official client does. */
+/** The page's handlers by target; targets are compared case-insensitively, like in the official client. */
 export class Handlers {
   readonly #byTarget = new Map<string, Set<(...args: any[]) => void>>();
 
-  /** Gives the function that takes the handler away. */
+  /** Returns the function that removes the handler. */
   add(target: string, handler: (...args: any[]) => void): () => void {
     const name = target.toLowerCase();
     const known = this.#byTarget.get(name) ?? new Set();
@@ -22,7 +22,7 @@ export class Handlers {
   }
 }
 
-/** An error of the page's own code is the page's: it is reported as one and stops nothing here. */
+/** An error of the page's own code is the page's: it is reported as one and does not stop the client. */
 export function guard(run: () => void): void {
   try {
     run();

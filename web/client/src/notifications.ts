@@ -26,7 +26,7 @@ export interface Logout {
   readonly at: string | Date;
 }
 
-/** The targets that they are sent to. */
+/** Their targets. */
 export interface FixedTargets {
   toast: [toast: Toast];
   featureFlag: [flag: FeatureFlag];

@@ -2,23 +2,23 @@ import { LogLevel, type IHttpConnectionOptions, type IHubProtocol, type ILogger 
 import { envelopeOf, type Envelope } from "./inbox/envelope.ts";
 import type { Shelf } from "./inbox/place.ts";
 
-/** What a target's newest notification is the value of; undefined if this one is no value. */
+/** The key of the value in a target's notification; undefined if this one has none. */
 export type KeyOf = (...args: any[]) => string | undefined;
 
-/** What a client is made of. */
+/** The options of a client. */
 export interface ClientOptions {
   /** The hub's address, such as `/hubs/notifications`. Without a token: that is what `accessToken` is for. */
   readonly hub: string;
-  /** The bearer of whoever uses this tab, fresh each time that it is asked for. Left out where a cookie says it. */
+  /** The current user's bearer token, called for each connection. Left out if a cookie authenticates. */
   readonly accessToken?: () => string | Promise<string>;
   /**
-   * Who uses this tab. Tabs of one browser with the same user and hub share one connection; without it this tab has its
-   * own. If sessions of one user end apart in one browser, let it name the session too.
+   * The user of this tab. Tabs of one browser with the same user and hub share one connection; without it this tab has
+   * its own. If sessions of one user end independently in one browser, include the session.
    */
   readonly user?: string;
   /**
-   * Targets of which a node tells the newest value of each key to who connects later (routes with `retain`), and which
-   * argument is the key: `{ featureFlag: (flag) => flag.flag }`. A tab that shares another's connection is told them too.
+   * Targets whose newest value of each key a node sends to later connections (routes with `retain`), and their keys: `{
+   * featureFlag: (flag) => flag.flag }`. A tab that shares another's connection gets them too.
    */
   readonly retained?: Readonly<Record<string, KeyOf>>;
   /** Reads id and cursor of a notification, if they are not the fields `id` and `cursor` of its first argument. */
@@ -27,15 +27,15 @@ export interface ClientOptions {
   readonly connection?: Omit<IHttpConnectionOptions, "accessTokenFactory" | "logger">;
   /** JSON if left out; `new MessagePackHubProtocol()` is another. */
   readonly protocol?: IHubProtocol;
-  /** Where the cursor is kept over a reload: `sessionStorage` if left out. */
+  /** The storage of the cursor over a reload: `sessionStorage` if left out. */
   readonly storage?: Shelf;
   readonly logger?: ILogger | LogLevel;
 }
 
-/** Options that were checked. */
+/** Checked options. */
 export interface Settings {
   readonly url: string;
-  /** What names the locks, the channel and the place of this hub and user. */
+  /** The name for the locks, the channel and the position of this hub and user. */
   readonly key: string;
   readonly isShared: boolean;
   readonly connection: IHttpConnectionOptions;
@@ -58,7 +58,7 @@ const OPTIONS = [
   "logger",
 ];
 
-/** Refuses what no client can be made of, where it is written and not where it starts. */
+/** Refuses impossible options at construction instead of at `start`. */
 export function checkOptions(options: ClientOptions): void {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
@@ -70,7 +70,7 @@ export function checkOptions(options: ClientOptions): void {
   }
 }
 
-/** `base` is what a relative address belongs to: the page's, which a server that renders it does not have. */
+/** `base` resolves a relative address: the page's address, which does not exist when a server renders it. */
 export function settingsOf(options: ClientOptions, base = globalThis.location?.href): Settings {
   const { user, connection, protocol, logger = LogLevel.Warning, accessToken } = options;
   const url = addressOf(options.hub, base);
@@ -87,7 +87,10 @@ export function settingsOf(options: ClientOptions, base = globalThis.location?.h
   };
 }
 
-/** The address names locks and channels, which every script of the origin may list: it must hold no secret. */
+/**
+ * The address is part of the names of locks and channels, which every script of the origin may list: it must contain no
+ * secret.
+ */
 function addressOf(hub: unknown, base: string | undefined): string {
   let url: URL;
   try {
@@ -111,7 +114,7 @@ function keyReader(retained: Readonly<Record<string, KeyOf>>): Settings["keyOf"]
   };
 }
 
-/** Browsers throw on the mere name where storage is off. */
+/** Browsers throw on access to the name if storage is off. */
 function sessionShelf(): Shelf | undefined {
   try {
     return globalThis.sessionStorage;

@@ -2,30 +2,32 @@ import type { ConnectionState } from "./hub/end.ts";
 import { guard } from "./handlers.ts";
 import { retryDelay } from "./hub/retry.ts";
 
-/** More changes than this during one fetch, and the state is fetched again. */
+/** After more changes than this during one fetch, the state is fetched again. */
 const MOST_HELD = 1_000;
-/** Without a connection the page shows what it can fetch, and fetches again once it is connected. */
+/** Without a connection the page shows what it can fetch, and refetches once it is connected. */
 const PATIENCE_MS = 3_000;
-/** After a gap many tabs fetch: each waits its own moment. */
+/** After a gap many tabs refetch: each waits a random moment. */
 const SPREAD_MS = 2_000;
 
-/** What becomes of a state. */
+/** The handling of a state. */
 export interface WatchOptions<State, T> {
-  /** What a notification of a target makes of the state. It may be in the state already, where it came during the fetch. */
+  /**
+   * Applies a notification of a target to the state. A notification from during the fetch may be in the state already.
+   */
   readonly on: { readonly [K in keyof T & string]?: (state: State, ...args: T[K] extends any[] ? T[K] : never) => State };
-  /** Called with the state as it was fetched, and after each change. */
+  /** Called with the fetched state, and after each change. */
   readonly show: (state: State) => void;
-  /** A fetch failed; it is tried again. */
+  /** A fetch failed; it is retried. */
   readonly failed?: (error: unknown) => void;
 }
 
 export interface Watch {
-  /** Fetches again. */
+  /** Refetches. */
   refetch(): void;
   stop(): void;
 }
 
-/** What `watch` needs of a client. */
+/** What `watch` needs from a client. */
 export interface Watched {
   readonly state: ConnectionState;
   on(target: string, handler: (...args: any[]) => void): () => void;
@@ -36,8 +38,8 @@ export interface Watched {
 type Change<State> = (state: State) => State;
 
 /**
- * State and position in one: the changes are held from before the fetch on and applied behind its answer, so that none
- * lies between. A state that was fetched without a connection counts only until there is one.
+ * State and stream without a gap: changes are held from before the fetch on and applied to its answer, so that none is
+ * lost in between. A state that was fetched without a connection counts only until there is one.
  */
 export function watch<State>(
   client: Watched,
@@ -54,10 +56,10 @@ class Watching<State> implements Watch {
   readonly #ends: (() => void)[];
   #shown: { state: State } | undefined;
   #held: Change<State>[] = [];
-  /** The fetch that runs or is about to. */
+  /** The fetch that is running or scheduled. */
   #fetching: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether what is shown was fetched while nothing could be missed. */
+  /** Whether the shown state was fetched while nothing could be missed. */
   #isPlaced = false;
 
   constructor(client: Watched, fetchState: (signal: AbortSignal) => Promise<State>, options: WatchOptions<State, any>) {

@@ -1,9 +1,9 @@
 /**
- * Which position of the event stream this tab has, and from which it has to catch up.
+ * The cursor of this tab, and the one from which it must catch up.
  *
- * Cursors are opaque, so the tab cannot compare two of them. While it has to catch up, newer
- * notifications already arrive live: their cursors must not replace the one to resume from, or a
- * second drop before the end of the replay would lose what lies between.
+ * Cursors are opaque, so the tab cannot compare two of them. While it catches up, newer notifications already arrive
+ * live: their cursors must not replace the one to resume from, or a second drop before the end of the replay would lose
+ * what is between them.
  */
 export class CursorTracker {
   #last: string | undefined;
@@ -14,12 +14,12 @@ export class CursorTracker {
     this.#resumeFrom = saved;
   }
 
-  /** The position to resume from, while the tab has to catch up. */
+  /** The cursor to resume from, while the tab must catch up. */
   get resumeFrom(): string | undefined {
     return this.#resumeFrom;
   }
 
-  /** The position to keep for a reload: everything up to it has been received. */
+  /** The cursor to keep for a reload: everything up to it has been received. */
   get position(): string | undefined {
     return this.#resumeFrom ?? this.#last;
   }
@@ -28,18 +28,18 @@ export class CursorTracker {
     this.#last = cursor ?? this.#last;
   }
 
-  /** The connection is gone: what comes next may leave a gap. */
+  /** The connection is gone: later notifications may follow a gap. */
   lost(): void {
     this.#resumeFrom ??= this.#last;
   }
 
-  /** The replay is done. Whatever arrived last, live or replayed, has nothing missing before it. */
+  /** The replay is done. Nothing is missing before the last notification, live or replayed. */
   resumed(): void {
     this.#last ??= this.#resumeFrom;
     this.#resumeFrom = undefined;
   }
 
-  /** The server does not know the position; start again from what arrives. */
+  /** The server does not know the cursor; start again from what arrives. */
   forgotten(): void {
     this.#resumeFrom = undefined;
   }

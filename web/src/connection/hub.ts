@@ -6,11 +6,11 @@ import { Seen } from "./seen.ts";
 
 export type HubState = "connecting" | "connected" | "reconnecting" | "disconnected";
 
-/** What the page does with what the hub says. */
+/** The page's handlers for the hub's events. */
 export interface HubEvents {
   state(state: HubState): void;
   toast(toast: read.Toast): void;
-  /** `news` is false where the same notification was seen before. */
+  /** `news` is false if the same notification was seen before. */
   featureFlag(flag: read.FeatureFlag, catchingUp: boolean, news: boolean): void;
   exportProgress(progress: read.ExportProgress): void;
   logout(logout: read.Logout): void;
@@ -22,7 +22,7 @@ export interface HubEvents {
   refused(why: "token" | "org"): void;
 }
 
-/** Where the tab keeps its place in the stream over a reload. */
+/** Where the tab stores its cursor over a reload. */
 export interface CursorShelf {
   load(): string | undefined;
   save(cursor: string): void;
@@ -121,7 +121,7 @@ export class Hub {
     });
   }
 
-  /** Connected and in its groups: now ask for what was missed, or for the place to start from. */
+  /** Connected and in its groups: now resume, or ask for the current cursor. */
   async #joined(): Promise<void> {
     this.#events.state("connected");
     const from = this.#cursor.resumeFrom;
@@ -142,7 +142,7 @@ export class Hub {
     this.#saveCursor();
   }
 
-  /** One call sends no more than the hub allows: it is called again while there is more. */
+  /** One call sends no more than the hub allows: it is repeated while there is more. */
   async #resume(from: string): Promise<void> {
     let replayed = 0;
     let answer = read.readResumed(await this.#connection.invoke<unknown>("Resume", from));

@@ -1,4 +1,4 @@
-/** What the hub sends, checked before anything of the page sees it. */
+/** The hub's notifications, checked before the rest of the page sees them. */
 
 export const SEVERITIES = ["info", "success", "warning", "error"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -88,7 +88,7 @@ export function readExportProgress(argument: unknown, now: number): ExportProgre
 /** The answer to `Resume`. */
 export interface Resumed {
   readonly replayed: number;
-  /** Whether all that was missed has been sent. */
+  /** Whether everything missed has been sent. */
   readonly complete: boolean;
   /** The cursor to call `Resume` with again, if one call was not enough. */
   readonly goOnFrom: string | undefined;

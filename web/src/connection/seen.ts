@@ -1,4 +1,4 @@
-/** Remembers the newest ids, so that a notification that comes twice is shown once. */
+/** Remembers the newest ids, so that a duplicate notification is shown once. */
 export class Seen {
   readonly #ids = new Set<string>();
   readonly #limit: number;
@@ -7,7 +7,7 @@ export class Seen {
     this.#limit = limit;
   }
 
-  /** True the first time an id is given; an empty id is always new. */
+  /** True the first time an id is passed; an empty id is always new. */
   first(id: string): boolean {
     if (id === "") {
       return true;

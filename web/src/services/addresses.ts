@@ -1,4 +1,4 @@
-/** Where the services of the demo platform are. */
+/** The addresses of the demo platform's services. */
 
 export interface Addresses {
   readonly auth: string;
@@ -20,7 +20,7 @@ export function addresses(page: URL, query: URLSearchParams): Addresses {
   return { auth: at("auth"), license: at("license"), export: at("export") };
 }
 
-/** The query that carries the overrides in force on to another tab or a reload. */
+/** The query that passes the current overrides on to another tab or a reload. */
 export function overrides(query: URLSearchParams): string {
   const kept = new URLSearchParams();
   for (const name of Object.keys(PORTS)) {

@@ -3,7 +3,7 @@ import { call, callJson, field, ServiceError } from "./http.ts";
 
 export type ExportKind = "usage-report" | "broken";
 
-/** How far a job is, as the export service tells when asked. */
+/** A job's progress, as the export service returns it. */
 export interface JobStatus {
   readonly status: "running" | "done" | "failed";
   readonly reason?: string;
@@ -39,7 +39,7 @@ export class ExportService {
     return readStatus(answer);
   }
 
-  /** Where the finished file of a job is. */
+  /** The address of a job's finished file. */
   downloadUrl(job: string): string {
     return `${this.#base}/exports/${encodeURIComponent(job)}/download`;
   }

@@ -1,8 +1,8 @@
-/** One way to call the platform's services: JSON in and out, a deadline, errors in plain words. */
+/** One way to call the platform's services: JSON in and out, a deadline, plain error texts. */
 
 const DEADLINE_MS = 15_000;
 
-/** What a service call failed with; `status` is 0 where no answer came. */
+/** A service call's error; `status` is 0 if there was no answer. */
 export class ServiceError extends Error {
   readonly status: number;
 
@@ -15,7 +15,7 @@ export class ServiceError extends Error {
 export interface Call {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly token?: string;
-  /** The org to act in, where it is not the token's own. */
+  /** The org to act in, if it is not the token's own. */
   readonly org?: string;
   readonly body?: unknown;
 }
@@ -72,7 +72,7 @@ async function reason(service: string, response: Response): Promise<string> {
   }
 }
 
-/** A string field of an answer, if it is there. */
+/** A string field of an answer, if it has one. */
 export function field(answer: unknown, name: string): string | undefined {
   const value = typeof answer === "object" && answer !== null ? Reflect.get(answer, name) : undefined;
   return typeof value === "string" ? value : undefined;

@@ -21,7 +21,7 @@ export class LicenseService {
     this.#base = base;
   }
 
-  /** The flags of an org as the service has them: the source of truth, to refetch from. */
+  /** The flags of an org according to the service: the source of truth for a refetch. */
   async flags(session: Session, org: string): Promise<FlagValue[]> {
     const answer = await callJson("license", this.#url(org, "/flags"), { token: session.token });
     return readFlags(answer);

@@ -1,4 +1,4 @@
-/** Who is signed in, as the token says. The page reads claims only to show them; services verify them. */
+/** The signed-in user, from the token. The page reads claims only to show them; services verify them. */
 
 export interface Session {
   readonly token: string;
@@ -11,7 +11,7 @@ export interface Session {
   readonly expiresAt: number;
 }
 
-/** Reads the claims of a token, or `undefined` where it is not a token that names a user. */
+/** Reads the claims of a token, or `undefined` if it is not a token with a user. */
 export function sessionOf(token: unknown): Session | undefined {
   const claims = typeof token === "string" ? claimsOf(token) : undefined;
   if (claims === undefined || typeof claims["sub"] !== "string" || claims["sub"] === "") {
@@ -27,17 +27,17 @@ export function sessionOf(token: unknown): Session | undefined {
   };
 }
 
-/** True where both are the same signed-in session, in whatever tab. */
+/** True if both are the same session, in whatever tab. */
 export function sameSession(a: Session, b: Session): boolean {
   return a.id === "" || b.id === "" ? a.token === b.token : a.user === b.user && a.id === b.id;
 }
 
-/** True where the session may administer its own org. */
+/** True if the session may administer its own org. */
 export function isAdmin(session: Session): boolean {
   return session.roles.includes("admin") || isSuperadmin(session);
 }
 
-/** True where the session may act in every org. */
+/** True if the session may act in every org. */
 export function isSuperadmin(session: Session): boolean {
   return session.roles.includes("superadmin");
 }

@@ -8,8 +8,8 @@ export type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 /**
  * Keeps the session of this tab, and the one that a new tab of this browser starts with.
  *
- * Both hold the same session after a sign-in, so further tabs are signed in at once; a tab that signs
- * in on its own (`alone`) leaves the others' session in place, so alice and bob fit in one browser.
+ * Both have the same session after a sign-in, so further tabs are signed in at once; a tab that signs in on its own
+ * (`alone`) leaves the others' session in place, so alice and bob fit in one browser.
  */
 export class SessionStore {
   readonly #tab: Shelf;
@@ -35,7 +35,7 @@ export class SessionStore {
     return shared;
   }
 
-  /** Remembers a session in this tab and, unless it signs in alone, for the tabs to come. */
+  /** Stores a session in this tab and, unless it signs in alone, for future tabs. */
   signedIn(session: Session, alone = false): void {
     this.#tab.setItem(KEY, session.token);
     if (!alone) {
@@ -43,7 +43,7 @@ export class SessionStore {
     }
   }
 
-  /** Forgets an ended session: here, and for tabs to come only if theirs is the same one. */
+  /** Deletes an ended session: here, and for future tabs only if theirs is the same one. */
   ended(session: Session): void {
     for (const shelf of [this.#tab, this.#browser]) {
       const held = sessionOf(shelf.getItem(KEY));

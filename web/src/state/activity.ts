@@ -4,7 +4,7 @@ import { Changes } from "./changes.ts";
 
 /** One line of the tab's history. */
 export interface ActivityItem {
-  /** Tells the lines of this tab apart; an event may come without an id. */
+  /** Identifies the lines of this tab; an event may arrive without an id. */
   readonly key: string;
   readonly kind: "toast" | "flag";
   readonly severity: Severity;

@@ -1,4 +1,4 @@
-/** A list of listeners that are told after every change. */
+/** A list of listeners that are called after every change. */
 export class Changes {
   readonly #listeners = new Set<() => void>();
 

@@ -2,7 +2,7 @@ import type { FeatureFlag } from "../connection/notification.ts";
 import type { FlagValue } from "../services/license.ts";
 import { Changes } from "./changes.ts";
 
-/** What a pushed flag did to the list. */
+/** How a pushed flag changed the list. */
 export type FlagChange = "added" | "changed" | "removed" | "same";
 
 /** The flags of the org: refetched from the license service, kept current by the hub. */
@@ -22,8 +22,8 @@ export class Flags {
   }
 
   /**
-   * Takes a pushed flag. While the tab catches up, a replayed older value can follow the retained
-   * newest one, so only then the time decides; otherwise the stream's order does.
+   * Applies a pushed flag. While the tab catches up, a replayed older value can follow the retained newest one, so only
+   * then the time decides; otherwise the stream's order does.
    */
   push(pushed: FeatureFlag, catchingUp: boolean): FlagChange {
     const known = this.#flags.get(pushed.flag);
@@ -43,12 +43,12 @@ export class Flags {
     return change;
   }
 
-  /** Call before refetching: what is pushed from now on is newer than the answer. */
+  /** Call before refetching: flags pushed from now on are newer than the answer. */
   refetching(): void {
     this.#pushed = new Set();
   }
 
-  /** Takes the refetched list; flags that were pushed meanwhile keep their pushed state. */
+  /** Applies the refetched list; flags that were pushed meanwhile keep their pushed state. */
   refetched(values: readonly FlagValue[]): void {
     const named = new Map(values.map((value) => [value.name, value.enabled]));
     for (const name of [...this.#flags.keys()]) {

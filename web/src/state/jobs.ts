@@ -32,7 +32,7 @@ export class Jobs {
     }
   }
 
-  /** A late step never takes a job back: steps are repeated after a reconnect. */
+  /** A late step never moves a job back: steps are repeated after a reconnect. */
   progress({ job, percent, stage }: ExportProgress): void {
     const known = this.#jobs.get(job);
     if (known === undefined || (known.status === "running" && percent >= known.percent)) {
@@ -40,7 +40,7 @@ export class Jobs {
     }
   }
 
-  /** What the service says once the job has ended. */
+  /** The service's answer once the job has ended. */
   ended(id: string, { status, reason = "" }: JobStatus): void {
     const known = this.#jobs.get(id);
     if (known !== undefined && status !== "running") {

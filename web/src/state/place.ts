@@ -3,12 +3,12 @@ import type { Shelf } from "../session/store.ts";
 
 const KEY = "fanfare.cursor";
 
-/** Forgets the place: the session is over. */
+/** Deletes the cursor: the session is over. */
 export function forgetCursor(shelf: Shelf): void {
   shelf.removeItem(KEY);
 }
 
-/** Keeps the tab's place in the stream over a reload; `place` is whose stream it is. */
+/** Stores the tab's cursor over a reload; `place` is the owner of the stream. */
 export function cursorShelf(shelf: Shelf, place: string): CursorShelf {
   return {
     load() {

@@ -9,7 +9,7 @@ const WORDS: Readonly<Record<HubState, string>> = {
   disconnected: "Disconnected",
 };
 
-/** The dot and the words that say how the connection is. */
+/** The dot and the text for the state of the connection. */
 export function connectionState(reconnect: () => void): { element: HTMLElement; show(state: HubState): void } {
   const words = h(
     "span",

@@ -25,7 +25,7 @@ export function button(label: string, props: ButtonProps = {}): HTMLButtonElemen
   );
 }
 
-/** A button that is only an icon; the label is what a screen reader says and a tooltip shows. */
+/** A button that is only an icon; screen readers and a tooltip use the label. */
 export function iconButton(label: string, name: IconName, props: ButtonProps = {}): HTMLButtonElement {
   return h(
     "button",
@@ -39,7 +39,7 @@ export function iconButton(label: string, name: IconName, props: ButtonProps = {
   );
 }
 
-/** A switch that says what it is and whether it is on. It asks for a change; what is true is shown once it comes back. */
+/** A switch with its label and state. It requests a change; the true state is shown once it arrives. */
 export function toggle(label: string, on: boolean, testid: string, change: (on: boolean) => void): HTMLButtonElement {
   return h(
     "button",
@@ -100,8 +100,8 @@ export function panel(
 }
 
 /**
- * Runs what a form asks for: its buttons rest meanwhile, and the line below it tells how it went.
- * The words of a failure come from a service and are shown as text.
+ * Runs a form's action: its buttons are disabled meanwhile, and the line below shows the result. The text of a failure
+ * comes from a service and is shown as plain text.
  */
 export async function perform(
   form: HTMLElement,
@@ -125,7 +125,7 @@ export async function perform(
   }
 }
 
-/** What to say of a failure. */
+/** The text for a failure. */
 export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : "That did not work.";
 }

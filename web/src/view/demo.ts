@@ -1,4 +1,4 @@
-/** The users, orgs and roles that the demo platform starts with. */
+/** The initial users, orgs and roles of the demo platform. */
 
 export interface DemoUser {
   readonly user: string;

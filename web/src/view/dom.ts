@@ -1,4 +1,4 @@
-/** Builds elements. Strings become text nodes, so nothing that is shown can become markup. */
+/** Builds elements. Strings become text nodes, so nothing shown can become markup. */
 
 import type { SafeLink } from "../links.ts";
 
@@ -39,7 +39,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** An anchor; its `href` can only be a link that was judged safe. */
+/** An anchor; its `href` can only be a link that was found safe. */
 export function anchor(link: SafeLink, props: Props, ...children: Child[]): HTMLAnchorElement {
   const element = h("a", props, ...children);
   element.href = link.href;

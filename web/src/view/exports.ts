@@ -15,7 +15,7 @@ export interface ExportsPanelProps {
   readonly download: Download;
 }
 
-/** Starts exports and shows how far they are; every tab of the user sees the same bars. */
+/** Starts exports and shows their progress; every tab of the user sees the same bars. */
 export function exportsPanel({ jobs, exports, session, org, download }: ExportsPanelProps): HTMLElement {
   const says = h("output", { class: "outcome" });
   const actions = h("div", { class: "actions" });

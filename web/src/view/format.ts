@@ -1,9 +1,9 @@
-/** How the page writes times and names. */
+/** The page's formats of times and names. */
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
 
-/** The time of day, with the day where it is not today. */
+/** The time of day, with the day if it is not today. */
 export function moment(at: number, now: number): string {
   const today = new Date(at).toDateString() === new Date(now).toDateString();
   return today ? CLOCK.format(at) : `${DAY.format(at)}, ${CLOCK.format(at)}`;

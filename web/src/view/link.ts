@@ -2,10 +2,10 @@ import type { SafeLink } from "../links.ts";
 import { anchor, h } from "./dom.ts";
 import { icon } from "./icons.ts";
 
-/** Fetches a file with the session's token and hands it to the browser. */
+/** Fetches a file with the session's token and passes it to the browser. */
 export type Download = (url: string) => Promise<void>;
 
-/** A notification's link: an anchor, or a button where the file has to be fetched with the token. */
+/** A notification's link: an anchor, or a button if the file must be fetched with the token. */
 export function linkOf(link: SafeLink, testid: string, download: Download): HTMLElement {
   if (link.kind === "download") {
     const attrs = { type: "button", "data-href": link.href };
@@ -20,7 +20,7 @@ export function linkOf(link: SafeLink, testid: string, download: Download): HTML
   );
 }
 
-/** Hands a fetched file to the browser's downloads. */
+/** Passes a fetched file to the browser's downloads. */
 export function saveFile(file: Blob, name: string): void {
   const url = URL.createObjectURL(file);
   const save = h("a", { attrs: { download: name } });

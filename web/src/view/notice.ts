@@ -3,7 +3,7 @@ import { h } from "./dom.ts";
 
 const SHOWN_MS = 8_000;
 
-/** A quiet line above the page's content, for what the page itself has to say. */
+/** An unobtrusive line above the page's content, for messages of the page itself. */
 export class Notice {
   readonly element = h("p", { class: "notice", testid: testid.notice, attrs: { role: "status" } });
   #timer: ReturnType<typeof setTimeout> | undefined;

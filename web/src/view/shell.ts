@@ -12,7 +12,7 @@ export interface ShellActions {
   chooseOrg(org: string): void;
 }
 
-/** The bar at the top: mark, connection, theme and who is signed in. */
+/** The bar at the top: logo, connection, theme and the signed-in user. */
 export function topBar(session: Session, connection: HTMLElement, actions: ShellActions): HTMLElement {
   return h(
     "header",
@@ -27,7 +27,7 @@ export function topBar(session: Session, connection: HTMLElement, actions: Shell
   );
 }
 
-/** The words above the panels. */
+/** The text above the panels. */
 export function welcome(session: Session, org: string, anotherTab: string, actions: ShellActions): HTMLElement {
   const tab = h(
     "a",

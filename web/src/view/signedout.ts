@@ -10,7 +10,7 @@ export interface Ending {
   readonly at: number;
 }
 
-/** The screen a tab ends on: it says why, and nothing of the session is left behind it. */
+/** A tab's last screen: it shows the reason, and keeps nothing of the session. */
 export function signedOutScreen(ending: Ending, again: () => void): HTMLElement {
   const time = h("time", { attrs: { datetime: new Date(ending.at).toISOString() } }, moment(ending.at, Date.now()));
   const back = button("Sign in again", { look: "primary", testid: testid.signInAgain, onclick: again });

@@ -92,7 +92,7 @@ function quickPick(one: DemoUser, pick: (name: string) => void): HTMLButtonEleme
   );
 }
 
-/** The side that tells what this is; the pictures are decoration. */
+/** The side that explains what this is; the pictures are decoration. */
 function story(): HTMLElement {
   return h(
     "section",

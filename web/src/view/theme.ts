@@ -14,7 +14,7 @@ export function applyTheme(): void {
   }
 }
 
-/** A button that switches between light and dark; going back to the system's forgets the choice. */
+/** A button that switches between light and dark; returning to the system's theme deletes the choice. */
 export function themeButton(): HTMLButtonElement {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const button = iconButton("Switch theme", "moon", { testid: testid.theme, onclick: () => choose(other()) });

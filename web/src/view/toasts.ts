@@ -21,7 +21,7 @@ const ON_SCREEN = { narrow: 2, wide: 4 };
 const SHOWN_MS: Readonly<Record<Severity, number>> = { info: 7_000, success: 7_000, warning: 12_000, error: 20_000 };
 const LEAVING_MS = 220;
 
-/** The stack of toasts. It waits while the pointer or the keyboard is on it, or the tab is hidden. */
+/** The stack of toasts. It pauses while the pointer or the keyboard is on it, or the tab is hidden. */
 export class Toasts {
   readonly element: HTMLElement;
   readonly #download: Download;

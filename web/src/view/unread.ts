@@ -1,6 +1,6 @@
 const COUNT = /^\(\d+\) /;
 
-/** Counts in the tab's title what arrives while the tab is in the background. */
+/** Counts arriving notifications in the tab's title while the tab is in the background. */
 export class Unread {
   readonly #seen = () => this.#show(document.hidden ? this.#count : 0);
   #count = 0;

@@ -7,40 +7,40 @@ import { refusalOf, retryDelay } from "./retry.ts";
 
 /** A negotiation without an answer is given up after this long; the official client's own limit is 100 s. */
 const NEGOTIATE_MS = 10_000;
-/** A cursor that is older than this is asked for anew: it would leave the replay window while nothing is heard. */
+/** A cursor older than this is renewed: it would leave the replay window while nothing arrives. */
 const FRESH_MS = 60_000;
-/** More is not held back before the resume. */
+/** More than this is not held before the resume. */
 const MOST_EARLY = 1_000;
 
 /**
- * How far the connection is. A page that is busy for a moment asks too late: the hub takes it for quiet, and sends what is
- * live. That is held until the call to resume is out, since what was missed comes before it.
+ * The state of the connection. A busy page resumes late: the hub then takes it for quiet, and sends live notifications.
+ * These are held until the call to resume is sent, because missed ones come before them.
  */
 type Phase = "down" | "arriving" | "asking" | "caught up";
 
-/** What the connection tells, in the order in which it came. */
+/** The connection's events, in the order in which they occurred. */
 export interface HubEvents {
   state(state: ConnectionState): void;
   /** `cursor` is undefined while what was missed is being replayed. */
   notification(target: string, args: readonly unknown[], size: number, isCatchingUp: boolean): string | undefined;
-  /** Everything up to this cursor has been heard. */
+  /** Everything up to this cursor has been received. */
   stands(cursor: string): void;
-  /** Not all that was missed could be sent. */
+  /** Not everything that was missed could be sent. */
   gap(): void;
-  /** It is closed for good, for this tab alone if the hub refused its token. */
+  /** It is closed for good; only for this tab if the hub refused its token. */
   ended(end: End, isRefused: boolean): void;
 }
 
-/** What the connection asks of its tab whenever it is up. */
+/** What the connection needs from its tab whenever it is up. */
 export interface HubPlace {
   cursor(): string | undefined;
-  /** Whether another connection of this tab or of others came before this one. */
+  /** Whether this tab or another one had a connection before this one. */
   isReturning: boolean;
-  /** Joins the groups again; it says itself what was refused. */
+  /** Rejoins the groups; it reports refused ones itself. */
   rejoin(call: (method: string, args: readonly unknown[]) => Promise<unknown>): Promise<unknown>;
 }
 
-/** The connection to a hub with the official client: it comes back, joins again and resumes. */
+/** The connection to a hub with the official client: it reconnects, rejoins and resumes. */
 export class Hub {
   readonly #connection: HubConnection;
   readonly #events: HubEvents;
@@ -158,7 +158,7 @@ export class Hub {
     });
   }
 
-  /** Connected, and in no group that a method joins: join, then ask for what was missed or for the place to start from. */
+  /** Connected, but in no group that a method joins: join, then resume or ask for the current cursor. */
   async #arrived(): Promise<void> {
     const generation = ++this.#generation;
     this.#phase = "arriving";
@@ -194,7 +194,7 @@ export class Hub {
     }
   }
 
-  /** Whether all that was missed has been sent; undefined if the hub takes no such cursor. */
+  /** Whether everything missed has been sent; undefined if the hub does not accept the cursor. */
   async #resume(from: string, isCurrent: () => boolean): Promise<boolean | undefined> {
     for (let cursor = from; ; ) {
       let answer: unknown;
@@ -218,7 +218,10 @@ export class Hub {
     }
   }
 
-  /** Begins where the hub stands now. A hub that has no `Cursor` is no node of Fanfare: there each reconnect is a gap. */
+  /**
+   * Starts from the hub's current position. A hub without `Cursor` is not a Fanfare node: there each reconnect is a
+   * gap.
+   */
   async #begin(isCurrent: () => boolean): Promise<void> {
     try {
       const cursor = readCursor(await this.#call("Cursor", []));

@@ -1,11 +1,12 @@
 import { JsonHubProtocol, MessageType, type HubMessage, type IHubProtocol, type ILogger } from "@microsoft/signalr";
 
-/** The one handler that hears all that the hub calls. */
+/** The one handler for all of the hub's calls. */
 export const EVERYTHING = "fanfare.everything";
 
 /**
- * The official client tells only the targets that have a handler, by name. Other tabs may listen to other targets, and a
- * handler may come later, so each call is turned into one of `EVERYTHING` with the target before its arguments.
+ * The official client calls only the handlers of registered targets, by name. Other tabs may have handlers for other
+ * targets, and a handler may be added later, so each call is turned into one of `EVERYTHING` with the target before its
+ * arguments.
  */
 export class EveryTarget implements IHubProtocol {
   readonly #inner: IHubProtocol;

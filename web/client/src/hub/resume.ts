@@ -1,8 +1,8 @@
 /** The answer to `Resume`. */
 export interface Resumed {
-  /** Whether all that was missed has been sent. */
+  /** Whether everything missed has been sent. */
   readonly complete: boolean;
-  /** Whether there is more, from the cursor on. */
+  /** Whether there is more after the cursor. */
   readonly more: boolean;
   readonly cursor: string | undefined;
 }

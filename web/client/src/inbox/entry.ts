@@ -1,21 +1,21 @@
-/** One step of what a tab hears, in the order of its hub. */
+/** One step of a tab's stream, in the order of its hub. */
 export type Entry = NotificationEntry | StandsEntry | GapEntry;
 
 /** The hub called a handler. */
 export interface NotificationEntry {
   readonly kind: "notification";
   readonly id: string;
-  /** Where the tab stands behind it, if that is known. */
+  /** The tab's cursor after it, if it is known. */
   readonly cursor: string | undefined;
-  /** What it is the newest value of, if its target is retained. */
+  /** The key whose newest value it is, if its target is retained. */
   readonly key: string | undefined;
   readonly target: string;
   readonly args: readonly unknown[];
-  /** About how many characters it had on the wire. */
+  /** Its approximate size on the wire, in characters. */
   readonly size: number;
 }
 
-/** The tab stands at a cursor: an answer of `Cursor` or `Resume`. */
+/** The tab has reached a cursor: an answer of `Cursor` or `Resume`. */
 export interface StandsEntry {
   readonly kind: "stands";
   readonly id: string;
@@ -28,7 +28,7 @@ export interface GapEntry {
   readonly id: string;
 }
 
-/** What an entry takes of the memory that is kept for entries. */
+/** An entry's share of the memory for entries. */
 export function sizeOf(entry: Entry): number {
   return entry.id.length + 64 + (entry.kind === "notification" ? entry.size : 0);
 }

@@ -1,18 +1,18 @@
-/** What a notification says of itself: its id and the cursor behind it. */
+/** A notification's envelope: its id and the cursor after it. */
 export interface Envelope {
   readonly id?: string | undefined;
   readonly cursor?: string | undefined;
 }
 
-/** A node makes the id of a notification of 15 bytes; no ticket or list is likely to be called so. */
+/** A node generates ids of notifications from 15 bytes; no ticket or list is likely to have such an id. */
 const NOTIFICATION_ID = /^[A-Za-z0-9_-]{20}$/;
 const CURSOR = /^[A-Za-z0-9_.~-]{32,512}$/;
 
 /**
  * Reads the fields `id` and `cursor` of the first argument, which `toast`, `featureFlag` and `logout` have.
  *
- * A payload of one's own may call something else `id`. What does not look like the id of a notification is not taken for
- * one: it would make the second change of a ticket a duplicate of the first.
+ * A custom payload may use `id` for something else. A value that does not look like a notification's id is ignored:
+ * otherwise the second change of a ticket would be a duplicate of the first.
  */
 export function envelopeOf(args: readonly unknown[]): Envelope {
   const [first] = args;

@@ -1,8 +1,8 @@
 import { sizeOf, type Entry } from "./entry.ts";
 
 /**
- * The newest entries that a tab has heard. The tab that holds the connection gives from them what another tab lacks;
- * every tab keeps them, since any may be the next to hold it.
+ * The newest entries that a tab has received. The tab with the connection sends from them what another tab lacks; every
+ * tab keeps them, because any may be the next to have the connection.
  */
 export class History {
   #entries: Entry[] = [];
@@ -33,7 +33,7 @@ export class History {
     return this.#entries.map((entry) => entry.id);
   }
 
-  /** The entries of these ids that are still here, in their order. */
+  /** The entries with these ids that are still here, in their order. */
   find(ids: ReadonlySet<string>): Entry[] {
     return this.#entries.filter((entry) => ids.has(entry.id));
   }

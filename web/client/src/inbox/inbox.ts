@@ -4,33 +4,33 @@ import type { Standing } from "./place.ts";
 import { Retained } from "./retained.ts";
 import { Seen } from "./seen.ts";
 
-/** What a hub sends in one resume at most, so that the next tab to hold the connection has all of one. */
+/** The largest resume of a hub, so that the next tab with the connection has all of one. */
 const HISTORY_ENTRIES = 1_000;
 const HISTORY_SIZE = 1_048_576;
-/** More than the history and one resume together: what is replayed to the next holder is known to the others. */
+/** More than the history and one resume together: what is replayed to the next tab is known to the others. */
 const SEEN = 5_000;
 const RETAINED = 1_000;
 const RETAINED_SIZE = 1_048_576;
-/** Ids that are kept over a reload. */
+/** The number of ids that are kept over a reload. */
 const RECENT = 32;
 
-/** What a tab does with what it hears. */
+/** What a tab does with its entries. */
 export interface Listener {
   deliver(target: string, args: readonly unknown[]): void;
-  /** Something is missing: fetch the state anew. */
+  /** Something is missing: refetch the state. */
   gap(): void;
-  /** The tab stands somewhere else: keep it. */
+  /** The tab has a new position: store it. */
   moved(): void;
 }
 
-/** How a tab stands to the one that holds the connection. */
+/** How a tab compares with the one that has the connection. */
 export type Comparison =
   | { readonly is: "level" }
   | { readonly is: "new" }
   | { readonly is: "behind"; readonly missing: string[] }
   | { readonly is: "apart" };
 
-/** What a tab has heard. It says each notification once and knows what it lacks of what another tab has heard. */
+/** What a tab has received. It passes on each notification once and knows which ones of another tab it lacks. */
 export class Inbox {
   readonly #seen = new Seen(SEEN);
   readonly #history = new History(HISTORY_ENTRIES, HISTORY_SIZE);
@@ -47,12 +47,12 @@ export class Inbox {
     }
   }
 
-  /** Where to resume from; undefined while the tab has no place yet. */
+  /** The cursor to resume from; undefined while the tab has none. */
   get cursor(): string | undefined {
     return this.#cursor;
   }
 
-  /** Whether it has heard anything, or knows its place. */
+  /** Whether it has received anything, or has a position. */
   get hasBegun(): boolean {
     return this.#cursor !== undefined || this.#recent.length > 0;
   }
@@ -65,7 +65,7 @@ export class Inbox {
     return !this.#seen.has(entry.id) && (entry.kind !== "notification" || this.#retained.news(entry));
   }
 
-  /** Takes an entry; what is known is not told again. */
+  /** Handles an entry; a known one is not passed on again. */
   hear(entry: Entry): void {
     const isNews = this.isNews(entry);
     if (isNews) {
@@ -84,12 +84,12 @@ export class Inbox {
     this.#listener.moved();
   }
 
-  /** This tab alone lacks something. */
+  /** Only this tab lacks something. */
   miss(): void {
     this.#listener.gap();
   }
 
-  /** The ids that another tab compares itself with. */
+  /** The ids with which another tab compares itself. */
   ids(): string[] {
     return this.#history.ids();
   }
@@ -98,14 +98,14 @@ export class Inbox {
     return this.#history.find(new Set(ids));
   }
 
-  /** What a tab that opens later is told; undefined if that is not all. */
+  /** The entries for a tab that opens later; undefined if they would be incomplete. */
   retained(): { entries: NotificationEntry[]; isWhole: boolean } {
     return { entries: this.#retained.all(), isWhole: this.#retained.isWhole };
   }
 
   /**
-   * Compares with the ids of the tab that holds the connection. What lies before the first that both know was heard
-   * before, here too; of what lies behind it, this tab may have heard some in another order.
+   * Compares with the ids of the tab that has the connection. Everything before the first common id was received
+   * earlier, here too; of the ids after it, this tab may have received some in another order.
    */
   compare(ids: readonly string[]): Comparison {
     if (!this.hasBegun) {
@@ -119,7 +119,7 @@ export class Inbox {
     return missing.length === 0 ? { is: "level" } : { is: "behind", missing };
   }
 
-  /** Goes on from where another tab stands, without what lies before. */
+  /** Continues from another tab's position, without anything before it. */
   adopt(ids: readonly string[], cursor: string | undefined, retained: readonly NotificationEntry[]): void {
     this.#history.clear();
     this.#recent = [];
@@ -145,7 +145,7 @@ export class Inbox {
     }
   }
 
-  /** A history that begins here still needs an id that others know. */
+  /** A history that starts here still needs an id that others know. */
   #stand(cursor: string): void {
     const id = this.#recent.at(-1) ?? cursor;
     this.#seen.first(id);

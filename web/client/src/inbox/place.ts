@@ -1,10 +1,10 @@
-/** Where a tab stands: its cursor, and the newest ids that it has heard. */
+/** A tab's position: its cursor, and the newest ids that it has received. */
 export interface Standing {
   readonly cursor: string;
   readonly ids: readonly string[];
 }
 
-/** Where a tab keeps it over a reload; `sessionStorage` is one. */
+/** Storage over a reload; `sessionStorage` is one. */
 export interface Shelf {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
@@ -13,7 +13,7 @@ export interface Shelf {
 
 const SAVE_MS = 100;
 
-/** Keeps the standing of one hub and tab. A page whose storage is off or full goes on without. */
+/** Stores the position of one hub and tab. A page without storage, or with a full one, works without it. */
 export class Place {
   readonly #shelf: Shelf | undefined;
   readonly #key: string;
@@ -33,7 +33,7 @@ export class Place {
     }
   }
 
-  /** Saves within a moment: a burst costs one write. */
+  /** Saves after a moment: a burst costs one write. */
   save(standing: () => Standing | undefined): void {
     this.#unsaved = standing;
     this.#timer ??= setTimeout(() => this.flush(), SAVE_MS);
@@ -49,7 +49,7 @@ export class Place {
     }
   }
 
-  /** Another user may sign in on this tab: nothing of this one stays. */
+  /** Another user may sign in on this tab: nothing of this one may stay. */
   forget(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,8 +1,9 @@
 import { sizeOf, type NotificationEntry } from "./entry.ts";
 
 /**
- * The newest notification of each key: what a tab that opens later is told, as a node tells a new connection what it
- * retains. It also knows again what a node retains and tells to each new connection, however long ago it was heard.
+ * The newest notification of each key: a tab that opens later gets them, as a node sends retained values to a new
+ * connection. It also recognises retained values that a node sends to each new connection, however long ago they were
+ * received.
  */
 export class Retained {
   readonly #newest = new Map<string, NotificationEntry>();
@@ -16,7 +17,7 @@ export class Retained {
     this.#mostSize = mostSize;
   }
 
-  /** False if this very notification is the newest of its key already. */
+  /** False if this very notification is already the newest of its key. */
   news(entry: NotificationEntry): boolean {
     return entry.key === undefined || this.#newest.get(placeOf(entry))?.id !== entry.id;
   }
@@ -40,7 +41,7 @@ export class Retained {
     return [...this.#newest.values()];
   }
 
-  /** Whether no key had to be given up: otherwise a tab that opens later has to fetch its state. */
+  /** Whether no key had to be dropped: otherwise a tab that opens later must fetch its state. */
   get isWhole(): boolean {
     return this.#isWhole;
   }

@@ -1,4 +1,4 @@
-/** Remembers the newest ids, so that what comes twice is told once. */
+/** Remembers the newest ids, so that a duplicate is passed on once. */
 export class Seen {
   readonly #ids = new Set<string>();
   readonly #limit: number;
@@ -11,7 +11,7 @@ export class Seen {
     return this.#ids.has(id);
   }
 
-  /** True the first time that an id is given. */
+  /** True the first time that an id is passed. */
   first(id: string): boolean {
     if (this.#ids.has(id)) {
       return false;

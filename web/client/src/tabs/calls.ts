@@ -4,7 +4,7 @@ import type { Outcome, Request } from "./message.ts";
 const MOST = 100;
 const PATIENCE_MS = 30_000;
 
-/** Carries a call to the connection; it says by `taken` and `answered` what becomes of it. */
+/** Sends a call to the connection; reports through `taken` and `answered` what happens to it. */
 export type Carry = (n: number, request: Request) => void;
 
 interface Call {
@@ -16,9 +16,9 @@ interface Call {
 }
 
 /**
- * The calls of this tab that wait for their answer, whoever holds the connection. A call that nobody had taken when the
- * holder went away is carried to the next one. One that was taken may have been carried out: it fails, unless doing it
- * twice does no harm.
+ * The calls of this tab that wait for their answer, whichever tab has the connection. A call that had not been taken
+ * when that tab went away is sent to the next one. One that was taken may have been carried out: it fails, unless
+ * repeating it is harmless.
  */
 export class Calls {
   readonly #waiting = new Map<number, Call>();
@@ -42,7 +42,7 @@ export class Calls {
     });
   }
 
-  /** From now on calls are carried so; undefined while nobody holds the connection. */
+  /** Sends calls this way from now on; undefined while no tab has the connection. */
   carryBy(carry: Carry | undefined): void {
     this.#carry = carry;
     for (const [n, call] of [...this.#waiting]) {
@@ -73,7 +73,7 @@ export class Calls {
     }
   }
 
-  /** Nobody will answer any more. */
+  /** There will be no more answers. */
   close(): void {
     this.#carry = undefined;
     for (const n of [...this.#waiting.keys()]) {
@@ -81,7 +81,7 @@ export class Calls {
     }
   }
 
-  /** What cannot be copied to another tab, such as a function among the arguments, fails at once. */
+  /** A value that cannot be copied to another tab, such as a function among the arguments, fails at once. */
   #send(n: number, request: Request): void {
     try {
       this.#carry?.(n, request);

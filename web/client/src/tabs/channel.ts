@@ -1,12 +1,12 @@
 import type { Message, Saying } from "./message.ts";
 
-/** How tabs of one user and hub speak to each other. */
+/** The channel between tabs of one user and hub. */
 export interface Channel {
   say(saying: Saying): void;
   close(): void;
 }
 
-/** Nobody else listens. */
+/** A channel without listeners. */
 export const alone: Channel = { say: () => undefined, close: () => undefined };
 
 export function openChannel(name: string, tab: string, receive: (message: Message) => void): Channel {

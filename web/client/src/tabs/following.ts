@@ -3,25 +3,25 @@ import { isHidden, onShown } from "./lifecycle.ts";
 import type { Message, Report } from "./message.ts";
 import type { Role, TabParts } from "./role.ts";
 
-/** How often a tab that nobody has answered asks again. */
+/** How often a tab without an answer asks again. */
 const ASK_MS = 2_000;
-/** How long the one that leads may be silent before it is asked whether it is there, and how long it has to answer. */
+/** How long the leading tab may be silent before it is asked for a sign of life, and how long it has to answer. */
 const SILENCE_MS = 10_000;
 const ANSWER_MS = 5_000;
-/** So many questions without an answer, and the connection is taken over. */
+/** After this many unanswered questions the connection is taken over. */
 const MOST_SILENT = 2;
 const MOST_UNHEARD = 10;
-/** More waits for no answer: then it is asked again. */
+/** When more than this waits for an answer, it is requested again. */
 const MOST_HELD = 1_000;
 
-/** How the tab stands to the one that leads. */
+/** How the tab compares with the leading one. */
 type Phase =
   | { readonly is: "looking" }
-  /** It lacks some entries and has asked for them; what comes meanwhile waits behind them. */
+  /** It lacks some entries and has asked for them; later ones wait for them. */
   | { readonly is: "asking"; readonly missing: number; readonly held: Entry[] }
   | { readonly is: "in step" };
 
-/** Another tab holds the connection: this one hears what that one tells. */
+/** Another tab has the connection: this one gets its entries. */
 export class Following implements Role {
   readonly #tab: TabParts;
   readonly #takeOver: () => void;
@@ -29,12 +29,12 @@ export class Following implements Role {
   #leader: string | undefined;
   #told = 0;
   #silent = 0;
-  /** The one that leads has lost its connection while it is in the background. */
+  /** The leading tab has lost its connection while it is in the background. */
   #isStuck = false;
   readonly #unfollow: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `takeOver` is called if the tab that leads gives no sign of life. */
+  /** Calls `takeOver` if the leading tab gives no sign of life. */
   constructor(tab: TabParts, takeOver: () => void) {
     this.#tab = tab;
     this.#takeOver = takeOver;
@@ -140,7 +140,7 @@ export class Following implements Role {
     this.#freeStuck();
   }
 
-  /** Whoever looks at this tab need not wait for the timers of one in the background, which may run once a minute. */
+  /** A visible tab need not wait for the timers of one in the background, which may run once a minute. */
   #freeStuck(): void {
     if (this.#isStuck && !isHidden()) {
       this.#isStuck = false;
@@ -192,7 +192,7 @@ export class Following implements Role {
     }, wait);
   }
 
-  /** Whatever the one that leads says resets the count. */
+  /** Any message of the leading tab resets the count. */
   #ask(): void {
     this.#silent += 1;
     if (this.#phase.is === "in step") {

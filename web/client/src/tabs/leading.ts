@@ -6,14 +6,14 @@ import { gone } from "./locks.ts";
 import type { Group, Message, Outcome, Report, Request } from "./message.ts";
 import type { Role, TabParts } from "./role.ts";
 
-/** This tab holds the connection: it tells the others what it hears, and carries their calls. */
+/** This tab has the connection: it sends its entries to the others, and runs their calls. */
 export class Leading implements Role {
   readonly #tab: TabParts;
   readonly #hub: Hub;
   readonly #watched = new Set<string>();
   readonly #over = new AbortController();
   #state: ConnectionState = "connecting";
-  /** Entries that the others were told. */
+  /** Entries that were sent to the others. */
   #told = 0;
   #serial = 0;
 
@@ -94,7 +94,7 @@ export class Leading implements Role {
     return cursor;
   }
 
-  /** The others first: what this page does with it must not hold them up. */
+  /** The others first: this page's handlers must not delay them. */
   #hear(entry: Entry): void {
     if (this.#tab.inbox.isNews(entry)) {
       this.#told += 1;
@@ -108,7 +108,7 @@ export class Leading implements Role {
     return `${this.#tab.id}/${this.#serial}`;
   }
 
-  /** A token is a tab's own, and another tab may have a good one; all else ends them all. */
+  /** A token belongs to one tab, and another may have a good one; every other end ends all tabs. */
   #ended(end: End, isRefused: boolean): void {
     if (!isRefused) {
       this.#tab.channel.say({ type: "over", end });
@@ -165,7 +165,7 @@ export class Leading implements Role {
     }
   }
 
-  /** Joining twice does no harm, so a lost connection is waited for. */
+  /** Joining twice is harmless, so a lost connection is waited for. */
   async #invokeAgain({ method, args }: Group): Promise<unknown> {
     for (;;) {
       try {
@@ -210,7 +210,7 @@ export class Leading implements Role {
     }
   }
 
-  /** A tab that is gone, also by a crash, leaves its groups. */
+  /** A tab that is gone, even by a crash, leaves its groups. */
   #watch(one: string): void {
     const { id, isShared } = this.#tab;
     if (one === id || !isShared || this.#watched.has(one)) {

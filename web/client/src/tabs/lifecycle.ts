@@ -1,10 +1,10 @@
-/** When a page is put to sleep and woken. A page that is closed is put to sleep as well. */
+/** When a page is frozen and resumed. A closed page is frozen as well. */
 export interface Lifecycle {
   sleep(): void;
   wake(): void;
 }
 
-/** Follows the page's life until the function that it gives is called. Outside a page nothing happens. */
+/** Follows the page's lifecycle until the returned function is called. Outside a page it does nothing. */
 export function followLifecycle(lifecycle: Lifecycle): () => void {
   if (typeof document === "undefined") {
     return () => undefined;
@@ -23,7 +23,7 @@ export function isHidden(): boolean {
   return typeof document !== "undefined" && document.visibilityState === "hidden";
 }
 
-/** Calls back when the page comes to the front, until the function that it gives is called. */
+/** Calls back when the page becomes visible, until the returned function is called. */
 export function onShown(shown: () => void): () => void {
   if (typeof document === "undefined") {
     return () => undefined;

@@ -1,4 +1,4 @@
-/** The lock that the tab with the connection holds. The browser gives it on when that tab closes or crashes. */
+/** The lock of the tab with the connection. The browser passes it on when that tab closes or crashes. */
 export class Candidacy {
   readonly #name: string;
   readonly #granted: () => void;
@@ -8,7 +8,9 @@ export class Candidacy {
   #release: (() => void) | undefined;
   #isOver = false;
 
-  /** Calls `granted` once this tab holds the lock, `lost` if another takes it away then, `denied` if there are no locks here. */
+  /**
+   * Calls `granted` once this tab has the lock, `lost` if another takes it then, `denied` if there are no locks here.
+   */
   constructor(name: string, on: { granted: () => void; lost: () => void; denied: () => void }) {
     this.#name = name;
     this.#granted = on.granted;
@@ -17,7 +19,7 @@ export class Candidacy {
     this.#ask({ signal: this.#request.signal });
   }
 
-  /** Takes the lock from a tab that holds it and gives no answer any more. */
+  /** Takes the lock from a tab that no longer answers. */
   steal(): void {
     this.#request.abort();
     this.#ask({ steal: true });
@@ -54,7 +56,7 @@ export class Candidacy {
   }
 }
 
-/** Says to the other tabs that this one is there, for as long as it is. */
+/** Shows the other tabs that this one exists, for as long as it does. */
 export class Presence {
   readonly #name: string;
   #current: { readonly ready: Promise<void>; readonly release: () => void } | undefined;

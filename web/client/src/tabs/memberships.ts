@@ -2,19 +2,19 @@ import type { Calls } from "./calls.ts";
 import type { Group } from "./message.ts";
 import { groupKey } from "./registry.ts";
 
-/** How a group is left, and who hears that it ended. */
+/** How a group is left, and the callback for its end. */
 export interface JoinOptions {
   /** The method that leaves the group, with the arguments that joined it. */
   readonly leave?: string;
-  /** Joining again was refused: the user may not be in the group any more. */
+  /** Rejoining was refused: the user may no longer be in the group. */
   readonly ended?: (error: Error) => void;
 }
 
-/** A group that this tab has joined. It is joined again after each reconnect, by whichever tab holds the connection. */
+/** A group that this tab has joined. It is rejoined after each reconnect, by whichever tab has the connection. */
 export interface Membership {
-  /** What the method answered. */
+  /** The method's answer. */
   readonly answer: unknown;
-  /** Leaves the group, once no other part of this tab and no other tab is in it. */
+  /** Leaves the group, once no other part of this tab and no other tab needs it. */
   leave(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export class Memberships {
   readonly #calls: Calls;
   readonly #present: { hold(): Promise<void>; release(): void };
 
-  /** `present` says to the other tabs that this one is there. */
+  /** `present` shows the other tabs that this one exists. */
   constructor(calls: Calls, present: { hold(): Promise<void>; release(): void }) {
     this.#calls = calls;
     this.#present = present;
@@ -51,7 +51,7 @@ export class Memberships {
     return { answer, leave: () => this.#leave(joined, holder) };
   }
 
-  /** Joins again what the tab that holds the connection does not know; tells whether there was any. */
+  /** Rejoins groups that the tab with the connection does not know; returns whether there were any. */
   rejoin(isKnown: (key: string) => boolean): boolean {
     const unknown = [...this.#joined.values()].filter(({ group }) => !isKnown(group.key));
     for (const { group } of unknown) {

@@ -2,7 +2,7 @@ import type { ConnectionState, End } from "../hub/end.ts";
 import type { Entry, NotificationEntry } from "../inbox/entry.ts";
 import type { Held } from "./registry.ts";
 
-/** What a tab asks of the one that holds the connection. */
+/** A tab's request to the one with the connection. */
 export type Request =
   | { readonly do: "invoke"; readonly method: string; readonly args: readonly unknown[] }
   | { readonly do: "join"; readonly group: Group }
@@ -17,14 +17,14 @@ export interface Group {
   readonly leave: string | undefined;
 }
 
-/** How a request ended. Errors are told by their text: objects of classes do not pass between tabs. */
+/** The result of a request. Errors are sent as text: objects of classes cannot be passed between tabs. */
 export type Outcome =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: string; readonly isLost: boolean };
 
-/** Where the tab that holds the connection stands. */
+/** The state of the tab with the connection. */
 export interface Report {
-  /** How many entries it has told the others. */
+  /** How many entries it has sent to the others. */
   readonly told: number;
   readonly ids: readonly string[];
   readonly cursor: string | undefined;
@@ -32,22 +32,22 @@ export interface Report {
   /** Whether it is in the background, where its timers may run once a minute. */
   readonly isHidden: boolean;
   readonly groups: readonly Held[];
-  /** Only for a tab that begins here. */
+  /** Only for a tab that starts here. */
   readonly retained?: readonly NotificationEntry[];
   readonly isWhole?: boolean;
 }
 
 interface From {
-  /** The tab that says it. */
+  /** The sender. */
   readonly from: string;
 }
 
 interface To {
-  /** The tab that it is said to. */
+  /** The receiver. */
   readonly to: string;
 }
 
-/** What tabs of one user and hub say to each other. No token is among it. */
+/** The messages between tabs of one user and hub. None contains a token. */
 export type Message = From &
   (
     | { readonly type: "hello"; readonly begins: boolean }

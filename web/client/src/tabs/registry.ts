@@ -1,14 +1,14 @@
 import type { Group } from "./message.ts";
 
-/** Many more than one connection may join. */
+/** Far more than one connection may join. */
 const MOST = 1_000;
 
-/** A group and the tabs that want it. */
+/** A group and the tabs that need it. */
 export interface Held extends Group {
   readonly tabs: readonly string[];
 }
 
-/** Which tab has joined which groups. The tab that holds the connection writes it, the others keep a copy. */
+/** Which tab has joined which groups. The tab with the connection maintains it, the others keep a copy. */
 export class Registry {
   #held = new Map<string, Held>();
 
@@ -33,7 +33,7 @@ export class Registry {
     this.#held.set(key, { key, method, args, leave: leave ?? known?.leave, tabs: [...others, tab] });
   }
 
-  /** Gives the group back if nobody wants it any more. */
+  /** Returns the group if no tab needs it any more. */
   remove(tab: string, key: string): Group | undefined {
     const known = this.#held.get(key);
     if (known === undefined || !known.tabs.includes(tab)) {
@@ -48,7 +48,7 @@ export class Registry {
     return known;
   }
 
-  /** The group is refused to everybody. */
+  /** The group is refused to all tabs. */
   drop(key: string): void {
     this.#held.delete(key);
   }

@@ -7,13 +7,13 @@ import type { Memberships } from "./memberships.ts";
 import type { Message } from "./message.ts";
 import type { Registry } from "./registry.ts";
 
-/** What a tab does about the connection: it leads, or it follows. */
+/** A tab's role: it leads, or it follows. */
 export interface Role {
   receive(message: Message): void;
   stop(): void;
 }
 
-/** What a role works with. */
+/** What a role needs. */
 export interface TabParts {
   readonly id: string;
   readonly settings: Settings;
@@ -23,7 +23,7 @@ export interface TabParts {
   readonly memberships: Memberships;
   readonly registry: Registry;
   readonly isShared: boolean;
-  /** The name of the lock that says that a tab is there. */
+  /** The name of the lock that shows that a tab exists. */
   presenceOf(tab: string): string;
   state(state: ConnectionState): void;
   ended(end: End): void;

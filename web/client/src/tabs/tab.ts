@@ -12,7 +12,7 @@ import { Memberships } from "./memberships.ts";
 import { Registry } from "./registry.ts";
 import type { Role, TabParts } from "./role.ts";
 
-/** What a tab tells its page. */
+/** A tab's events for its page. */
 export interface TabEvents {
   deliver(target: string, args: readonly unknown[]): void;
   gap(): void;
@@ -21,8 +21,8 @@ export interface TabEvents {
 }
 
 /**
- * This tab among those of its user and hub. The tabs queue for one lock; the one that holds it has the connection, and
- * the browser gives it on when that tab closes, freezes or crashes.
+ * This tab among those of its user and hub. The tabs queue for one lock; the one that has it has the connection, and
+ * the browser passes it on when that tab closes, freezes or crashes.
  */
 export class Tab {
   readonly calls = new Calls();
@@ -58,7 +58,7 @@ export class Tab {
     this.#wake();
   }
 
-  /** Closes the tab's part of it for good. */
+  /** Closes the tab's part for good. */
   close(end: End): void {
     if (this.#isOver) {
       return;
@@ -82,7 +82,7 @@ export class Tab {
     };
   }
 
-  /** Lets go of all that the other tabs wait for, at once: the page may not run again. */
+  /** Releases everything that the other tabs wait for, at once: the page may not run again. */
   #sleep(): void {
     this.#role?.stop();
     this.#role = undefined;
@@ -129,7 +129,7 @@ export class Tab {
     });
   }
 
-  /** The browser has locks and channels but not for this page: as where it has none. */
+  /** The browser has locks and channels, but not for this page: same as without them. */
   #beAlone(): void {
     this.#sleep();
     this.#isShared = false;
@@ -180,7 +180,7 @@ export class Tab {
   }
 }
 
-/** `crypto.randomUUID` is there in secure contexts alone. */
+/** `crypto.randomUUID` exists only in secure contexts. */
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -11,7 +11,7 @@ const PLANS = [
 ] as const;
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
-/** Sets the org's license; everyone in the org is told. */
+/** Sets the org's license; everyone in the org is notified. */
 export function licenseForm({ license, session, org }: AdminProps): HTMLFormElement {
   const says = h("output", { class: "outcome" });
   const plan = select(testid.licensePlan, PLANS);

@@ -16,7 +16,7 @@ export interface AdminProps {
   readonly org: string;
 }
 
-/** What admins can do to their org, and a superadmin to any. */
+/** The actions of admins for their org, and of a superadmin for any. */
 export function adminPanel(props: AdminProps): HTMLElement {
   const where = isSuperadmin(props.session)
     ? `You act in ${props.org}; choose another org at the top.`
