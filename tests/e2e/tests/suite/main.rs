@@ -49,8 +49,6 @@ mod standing;
 mod standstill;
 mod startup;
 mod tls;
-mod tls_asked;
-mod tls_flood;
 mod tokens;
 mod traces;
 mod web_socket;

@@ -34,8 +34,12 @@ async fn a_tab_that_reads_nothing_delays_no_other() {
 /// Regression: a burst that is larger than what may wait for a tab dropped tabs that read.
 #[tokio::test]
 async fn a_burst_larger_than_the_queue_drops_no_tab_that_reads() {
+    takes_a_burst(&Node::start_with(settings()).await).await;
+}
+
+/// A tab that reads gets all of a burst that is larger than its queue, and is not evicted.
+pub(crate) async fn takes_a_burst(node: &Node) {
     const BURST: usize = 64;
-    let node = Node::start_with(settings()).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
     node.publish(&NewEvent::burst(BURST)).await;
