@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const USERS = "fanfare";
 const PRODUCERS = "fanfare-publish";
-/** How long a token of this backend for itself is good. */
+/** The lifetime of a token that this backend issues to itself. */
 const PRODUCER_SECONDS = 60;
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -19,7 +19,9 @@ export class Issuer {
   #publish;
   #audience;
 
-  /** The issuer of this name, with the key of a folder, which is made if it is not there. It may publish these types. */
+  /**
+   * The issuer with this name, with the key in a folder, which is created if it is missing. It may publish these types.
+   */
   constructor(name, folder, { publish, audience = USERS }) {
     this.#name = name;
     this.#publish = publish;
@@ -30,12 +32,12 @@ export class Issuer {
     this.#kid = createHash("sha256").update(JSON.stringify({ e, kty, n })).digest("base64url");
   }
 
-  /** What is served at /.well-known/jwks.json. */
+  /** The answer of /.well-known/jwks.json. */
   jwks() {
     return { keys: [{ ...this.#public.export({ format: "jwk" }), kid: this.#kid, alg: "RS256", use: "sig" }] };
   }
 
-  /** What its tokens say as `iss`, unless their claims say another. */
+  /** The `iss` of its tokens, unless their claims have another. */
   get name() {
     return this.#name;
   }
@@ -45,13 +47,13 @@ export class Issuer {
     return this.#sign({ aud: this.#audience, ...claims }, seconds);
   }
 
-  /** A token to publish events of an org with. */
+  /** A token for publishing events of an org. */
   producerToken(org) {
     const claims = { aud: PRODUCERS, sub: this.#name, roles: ["producer"], publish: this.#publish };
     return this.#sign(org === undefined ? claims : { ...claims, org }, PRODUCER_SECONDS);
   }
 
-  /** The claims of a user's token of this issuer that is still good, or undefined. */
+  /** The claims of a valid user's token of this issuer, or undefined. */
   claims(token) {
     const [header, body, signature, ...more] = token.split(".");
     if (signature === undefined || more.length > 0) {

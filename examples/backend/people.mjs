@@ -9,7 +9,7 @@ const PEOPLE = {
   root: { org: "platform", roles: ["superadmin"] },
 };
 
-/** The person of this name, or undefined. */
+/** The user with this name, or undefined. */
 export function person(name) {
   return Object.hasOwn(PEOPLE, name) ? { name, ...PEOPLE[name] } : undefined;
 }

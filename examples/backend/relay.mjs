@@ -16,7 +16,7 @@ export class Relay {
   #wake = () => undefined;
   #ended;
 
-  /** Starts it; `token` makes a producer's token for an org. */
+  /** Starts it; `token` creates a producer's token for an org. */
   constructor({ store, url, token, source }) {
     this.#store = store;
     this.#url = new URL("/events", url);

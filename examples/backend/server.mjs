@@ -7,7 +7,7 @@ import { log } from "./log.mjs";
 const MOST_BYTES = 64 * 1024;
 const TRACE = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** An answer that is no success: a status, and one sentence for whoever asked. */
+/** An error answer: a status, and one sentence for the caller. */
 export class Refusal extends Error {
   constructor(status, message) {
     super(message);
@@ -101,7 +101,7 @@ function refused(error) {
   return { status: 500, body: { error: "this went wrong here; it is in the log" } };
 }
 
-/** What a page of a known origin is told; undefined if the page's origin is unknown. */
+/** The CORS headers for a page of a known origin; undefined if the page's origin is unknown. */
 function corsHeaders(request, origins) {
   const { origin } = request.headers;
   if (origin === undefined) {

@@ -5,7 +5,7 @@ import { PASSWORD, person } from "./people.mjs";
 import { Refusal } from "./server.mjs";
 
 const SESSION_SECONDS = 8 * 3600;
-/** The cookie that carries the token; the hub's `cookie` names it too. */
+/** The cookie with the token; the hub's `cookie` names it too. */
 const COOKIE = "session";
 
 /**
@@ -51,7 +51,7 @@ function login(body, { store, issuer, claims }) {
   };
 }
 
-/** Who asks. Without a good token, or after its session has ended, it is 401. */
+/** The caller. Without a valid token, or after its session has ended, the answer is 401. */
 export function signedIn({ headers, cookies }, { store, issuer }) {
   const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
   const claims = issuer.claims(bearer ?? cookies[COOKIE] ?? "");
@@ -62,12 +62,12 @@ export function signedIn({ headers, cookies }, { store, issuer }) {
   return user;
 }
 
-/** What an event takes of the request that caused it, so that one can be found by the other. */
+/** The correlation of an event with the request that caused it. */
 export function ids({ correlation, traceparent }) {
   return { correlation, traceparent };
 }
 
-/** User and org by the names that either kind of issuer has for them. */
+/** User and org by the claim names of either kind of issuer. */
 function whose({ sub, oid, org, tid, roles, sid, ...more }) {
   return { ...more, name: oid ?? sub, org: tid ?? org, roles, session: sid };
 }
@@ -80,7 +80,7 @@ function sessionsOf(name) {
   return `session/${name}/`;
 }
 
-/** The page's scripts never see it, and no request of another site brings it along. */
+/** The page's scripts never see it, and no request of another site sends it. */
 function cookie(value, seconds) {
   return `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}`;
 }

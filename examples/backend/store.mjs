@@ -14,7 +14,7 @@ export class Store {
   #unsent = new Map();
   #file;
 
-  /** Opens the journal of a folder, which is made if it is not there. */
+  /** Opens the journal of a folder, which is created if it is missing. */
   static open(folder) {
     mkdirSync(folder, { recursive: true });
     const store = new Store();
@@ -28,7 +28,7 @@ export class Store {
     return this.#values.get(key);
   }
 
-  /** The values whose keys begin so, in the order in which the keys came. */
+  /** The values whose keys have this prefix, in the order in which the keys were added. */
   list(prefix) {
     return [...this.#values].filter(([key]) => key.startsWith(prefix)).map(([, value]) => value);
   }
@@ -47,12 +47,12 @@ export class Store {
     return stored.map((event) => event.id);
   }
 
-  /** The event that waits longest, if one does. */
+  /** The event that waits longest, if any waits. */
   next() {
     return this.#unsent.values().next().value;
   }
 
-  /** An event is in the log, or nobody will ever take it. */
+  /** An event was stored in the log, or will never be accepted. */
   done(id) {
     // Without a sync: after a power failure it is sent again with the same id, and delivered once.
     this.#append({ done: id });
@@ -98,7 +98,7 @@ export class Store {
     });
   }
 
-  /** Begins the journal anew with what counts, so that it does not grow with its history. */
+  /** Rewrites the journal with the current values, so that it does not grow with its history. */
   #rewrite(path) {
     const next = `${path}.next`;
     this.#file = openSync(next, "w");

@@ -1,10 +1,10 @@
 // Calls of an example's own backend. The page comes from the node and its data from the backend, like two services of
 // one site: the session's cookie is sent to both.
 
-/** Where the backend listens: beside the page, unless the page's address says `?backend=`. */
+/** The backend's address: beside the page, unless the page's URL has `?backend=`. */
 export const BACKEND = new URLSearchParams(location.search).get("backend") ?? `http://${location.hostname}:8084`;
 
-/** An answer that is no success, with the backend's own words. */
+/** An error answer, with the backend's own text. */
 export class BackendError extends Error {
   readonly status: number;
 

@@ -44,7 +44,7 @@ export class Console {
     await this.page.locator("#nodes .card").first().waitFor();
   }
 
-  /** Waits until a part says this. */
+  /** Waits until a part shows this. */
   async says(selector, text) {
     const part = this.page.locator(selector);
     const told = part.filter({ hasText: text });

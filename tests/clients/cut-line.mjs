@@ -8,7 +8,7 @@ export class CutLine {
   #sockets = new Set();
   #whole = true;
 
-  /** Listens on a free port; `to` says later where the wire ends. */
+  /** Listens on a free port; `to` sets the target later. */
   static async open() {
     const line = new CutLine();
     line.#server = createServer((client) => line.#carry(client));
@@ -24,7 +24,7 @@ export class CutLine {
     this.#target = port;
   }
 
-  /** Breaks what runs over the wire, and refuses new connections until it is mended. */
+  /** Breaks open connections, and refuses new ones until it is restored. */
   cut() {
     this.#whole = false;
     for (const socket of this.#sockets) {

@@ -70,7 +70,7 @@ describe("producers in .NET", { skip, timeout: 120_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs the publisher with an order, and gives what it was answered. */
+  /** Runs the publisher with an order, and returns its answer. */
   async function publish(order) {
     const child = spawn("dotnet", [program], { stdio: ["pipe", "pipe", "pipe"] });
     child.stdin.end(JSON.stringify(order));

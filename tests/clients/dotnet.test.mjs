@@ -11,10 +11,10 @@ import { FanfareNode } from "./fanfare-node.mjs";
 
 const TRANSPORTS = ["WebSockets", "ServerSentEvents", "LongPolling"];
 const CALLS = 100;
-/** A short life: the client renews its token at half of it. */
+/** A short lifetime: the client renews its token at half of it. */
 const LIFE_SECONDS = 6;
 
-/** A method whose arguments are of the types that .NET has beside those of JSON, and what tells its caller of them. */
+/** A method whose arguments have .NET types that JSON lacks, and the notification to its caller. */
 const TYPED = {
   hub: `method.Typed = { arguments = [
     { name = "at", type = "time" }, { name = "there", type = "time" }, { name = "sum", type = "number" },

@@ -41,7 +41,7 @@ async function tab(user, options) {
 
 const leave = (...clients) => Promise.all(clients.map((client) => client.stop()));
 
-/** Whoever has heard this has heard all that was before it. */
+/** A client that has received this has received everything before it. */
 async function fence(org, ...clients) {
   const message = unique("fence");
   await example.publish("analytics.Alert", { org, type: "fence", message, severity: "info" });

@@ -45,7 +45,7 @@ export class ExampleClient {
     return this.connection.invoke(method, ...args);
   }
 
-  /** The first call of a handler, made already or to come, that fits. */
+  /** The first matching call of a handler, past or future. */
   gets(target, fits = () => true) {
     const wanted = (one) => one.target === target && fits(...one.args);
     const found = this.received.find(wanted);
@@ -67,7 +67,7 @@ export class ExampleClient {
     });
   }
 
-  /** The arguments of every call of a handler so far. */
+  /** The arguments of all calls of a handler so far. */
   of(target) {
     return this.received.filter((one) => one.target === target).map((one) => one.args);
   }

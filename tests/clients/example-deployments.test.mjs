@@ -13,7 +13,7 @@ const TARGETS = ["DeploymentStatusChanged", "DeploymentProgress", "logout"];
 /** The page waits 0, 2, 10 and 30 s; a test waits less. */
 const RETRIES = [0, 200, 1_000, 3_000, 3_000];
 const MODULE = { name: "shop", version: "1.4.0" };
-/** What is asked again every half minute is asked every 5 seconds here. */
+/** The recheck of every half minute happens every 5 seconds here. */
 const QUICK = (text) => text.replace("recheck_seconds = 30", "recheck_seconds = 5");
 
 let example;
@@ -204,7 +204,7 @@ check("a permission that is taken away ends the subscription, though the page do
   await leave(alice, bob);
 });
 
-/** Publishes so many updates of a deployment's progress at once. */
+/** Publishes this many updates of a deployment's progress at once. */
 async function publishProgress(ExecutionId, from, to) {
   const token = example.signed({ aud: "fanfare-publish", sub: "tests", org: "acme", roles: ["producer"], publish: ["*"] });
   const Timestamp = new Date().toISOString();

@@ -24,7 +24,7 @@ async function tab(user) {
   return ExampleClient.start(example.nodes[0].url("/hubs/shopping-list"), ["ItemAdded", "PresenceUpdate"], { token });
 }
 
-/** The first value that is none of `undefined`, asked for again and again. */
+/** Polls until a value is not `undefined`. */
 async function once(what, ask) {
   for (const end = Date.now() + 10_000; Date.now() < end; ) {
     const value = await ask();

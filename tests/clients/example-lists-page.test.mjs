@@ -5,7 +5,7 @@ import { ExamplePage } from "./example-page.mjs";
 
 const page = new ExamplePage("lists");
 
-/** Somebody's page with the list of groceries open. */
+/** A user's page with the list of groceries open. */
 async function shopper(user, context) {
   const tab = context === undefined ? await page.signedIn(user) : await page.open(context);
   if (context !== undefined) {

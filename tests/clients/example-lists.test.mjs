@@ -44,7 +44,7 @@ after(async () => {
   await example?.stop();
 });
 
-/** Somebody's tab on a node, with its token read once. */
+/** A user's tab on a node, which reads its token once. */
 async function tab(user, { node = 0, list, ...options } = {}) {
   const session = await example.signIn(user);
   const hub = example.nodes[node].url("/hubs/shopping-list");
@@ -65,21 +65,24 @@ async function api(client, method, path, body) {
   return answer.body;
 }
 
-/** Checks that an event of this list has the document's fields, in its order, and no other. */
+/** Checks that an event of this list has exactly the documented fields, in order. */
 function isShaped(event, target, list = GROCERIES) {
   assert.deepEqual(Object.keys(event), ["eventType", "listId", ...FIELDS[target], "timestamp"], target);
   assert.deepEqual([event.eventType, event.listId], [target, list]);
   assert.ok(!Number.isNaN(Date.parse(event.timestamp)), event.timestamp);
 }
 
-/** Whoever is in a list and has heard this item has heard all that was before it. */
+/** A member of a list who has received this item has received everything before it. */
 async function fence(list, ...clients) {
   const name = unique("fence");
   await example.publish("lists.ItemAdded", { listId: list, item: { id: name, name } });
   await Promise.all(clients.map((client) => client.gets("ItemAdded", ({ item }) => item.id === name)));
 }
 
-/** Leaves before it goes: whose connection is merely lost stays present for a moment, and would be in the next test. */
+/**
+ * Leaves before it closes: a user whose connection is only lost stays present for a moment, and would be in the next
+ * test.
+ */
 async function leave(...clients) {
   await Promise.all(clients.map((client) => client.invoke("LeaveList", GROCERIES).catch(() => undefined)));
   await Promise.all(clients.map((client) => client.stop()));

@@ -12,7 +12,7 @@ import { Example } from "./example.mjs";
 const GROCERIES = "6f1c7a52-3b0e-4d0a-9a4e-1f2d3c4b5a69";
 const NOWHERE = "99999999-9999-4999-8999-999999999999";
 
-/** What each example's methods do, as its front end calls them: `start` opens another tab in the same way. */
+/** The effects of each example's methods, called like in its front end: `start` opens another tab the same way. */
 const EXAMPLES = {
   deployments: {
     hub: "/deploymentHub",

@@ -11,7 +11,7 @@ export class ExamplePage {
   #browser;
   #example;
 
-  /** Starts the example before the tests of the file, and stops it behind them; `page.check` is a test. */
+  /** Starts the example before the tests of the file, and stops it after them; `page.check` is a test. */
   constructor(name) {
     this.#name = name;
     this.check = cases(() => this.#example);
@@ -32,7 +32,7 @@ export class ExamplePage {
     return this.#example.nodes[0];
   }
 
-  /** A browser of somebody's own. */
+  /** A separate browser for one user. */
   person(options) {
     return this.#browser.person(options);
   }
@@ -47,7 +47,7 @@ export class ExamplePage {
     return this.#browser.open(await this.person(), `file://${path}?${query}`);
   }
 
-  /** A browser of somebody who has signed in. */
+  /** The browser of a signed-in user. */
   async signedIn(user, options) {
     const tab = await this.open(await this.person(options));
     await tab.id(`user-${user}`).click();

@@ -9,7 +9,7 @@ import { ExampleClient } from "./example-client.mjs";
 import { Example } from "./example.mjs";
 
 const TARGETS = ["toast", "featureFlag", "logout"];
-/** Ten attempts, as the page has them, but sooner. */
+/** Ten attempts, like the page, but faster. */
 const RETRIES = [0, 100, 200, 300, 400, 500, 600, 700, 800, 900];
 const USERS = 500;
 const TABS = 5;
@@ -37,7 +37,7 @@ async function tab(user, options) {
   return Object.assign(await connect(session.token, options), session);
 }
 
-/** Whoever has heard this has heard all that was before it. */
+/** A client that has received this has received everything before it. */
 async function fence(org, ...clients) {
   const title = unique("fence");
   await example.publish("source.Notification", { org, title });

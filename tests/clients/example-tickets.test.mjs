@@ -23,7 +23,7 @@ after(async () => {
   await example?.stop();
 });
 
-/** A tab as the page has it: with the cookie of a session and no token. */
+/** A tab like the page's: with a session cookie and no token. */
 async function tab(user, { node = 0, ...options } = {}) {
   const { cookie } = await example.signIn(user);
   const headers = { cookie };
@@ -34,7 +34,7 @@ async function tab(user, { node = 0, ...options } = {}) {
 
 const changed = (client) => client.of("ticketChanged").map(([id]) => id);
 
-/** Whoever has heard this has heard all that was before it. */
+/** A client that has received this has received everything before it. */
 async function fence(org, ...clients) {
   const ticketId = unique("fence");
   await example.publish("tickets.TicketChanged", { org, ticketId });

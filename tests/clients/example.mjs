@@ -56,12 +56,12 @@ export class Example {
     return example;
   }
 
-  /** The address of a path of the backend. */
+  /** The URL of a path of the backend. */
   backend(path) {
     return `http://127.0.0.1:${this.#backendPort}${path}`;
   }
 
-  /** The address of the page, as a node serves it. */
+  /** The URL of the page, as a node serves it. */
   page(node = this.nodes[0]) {
     return `http://127.0.0.1:${node.port}/?backend=${encodeURIComponent(this.backend(""))}`;
   }
@@ -87,7 +87,7 @@ export class Example {
     return this.#backend.stop();
   }
 
-  /** Ends the backend without a word, as a crash does. */
+  /** Kills the backend, like a crash. */
   killBackend() {
     return this.#backend.kill();
   }
@@ -114,7 +114,7 @@ export class Example {
     return `${text}.${sign("sha256", Buffer.from(text), key).toString("base64url")}`;
   }
 
-  /** What `fanfare check` says of the example's own files, or of these after they were changed. */
+  /** The output of `fanfare check` for the example's own files, or for changed ones. */
   async check({ config = (text) => text, routes = (text) => text } = {}) {
     const folder = mkdtempSync(join(this.#folder, "check-"));
     const text = readFileSync(join(this.#source, "fanfare.toml"), "utf8");
@@ -127,7 +127,7 @@ export class Example {
     );
   }
 
-  /** A JSON call of the backend by somebody who is signed in, or by nobody. */
+  /** A JSON call of the backend by a signed-in user, or without a session. */
   async call(method, path, { cookie, body, headers = {} } = {}) {
     const answer = await fetch(this.backend(path), {
       method,
@@ -160,7 +160,7 @@ export class Example {
     return { cookie: answer.headers.get("set-cookie")?.split(";")[0], token: answer.body.access_token };
   }
 
-  /** What every process logged since a time, for a failed test. */
+  /** The logs of all processes since a time, for a failed test. */
   logs(since) {
     const all = [["backend", this.#backend], ...this.nodes.map((node, number) => [`node ${number}`, node])];
     return all.map(([name, one]) => `--- log of ${name}\n${one?.log(since) ?? ""}`).join("\n");
@@ -180,7 +180,7 @@ export class Example {
     return stdout.trim();
   }
 
-  /** The example's own configuration, with nothing changed but where things are. */
+  /** The example's own configuration; only ports and paths are changed. */
   #configure(number, port, admin) {
     const swap = (text, from, to) => {
       if (!from.test(text)) {
@@ -218,14 +218,14 @@ class ExampleNode {
     this.#logFile = logFile;
   }
 
-  /** Starts it, with what it knew if it ran before. */
+  /** Starts it, with its earlier state if it ran before. */
   async start() {
     const args = ["serve", "--config", this.config];
     this.#process = new ServiceProcess("fanfare", join(BINARIES, "fanfare"), args, { logFile: this.#logFile });
     await this.#process.ready(`http://127.0.0.1:${this.admin}/readyz`);
   }
 
-  /** The address of a path of the node. */
+  /** The URL of a path of the node. */
   url(path) {
     return `http://127.0.0.1:${this.port}${path}`;
   }
@@ -246,7 +246,7 @@ class ExampleNode {
     return this.#process?.stop();
   }
 
-  /** Ends it without a word, as a crash does. */
+  /** Kills it, like a crash. */
   kill() {
     return this.#process?.kill();
   }

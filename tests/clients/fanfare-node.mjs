@@ -67,7 +67,7 @@ export class FanfareNode {
     return node;
   }
 
-  /** Starts it on the same port, with what it knew. */
+  /** Starts it on the same port, with its state. */
   async again() {
     const logs = join(OUTPUT, "logs");
     mkdirSync(logs, { recursive: true });
@@ -79,12 +79,12 @@ export class FanfareNode {
     await this.#process.ready(`http://${this.#host}:${this.admin}/readyz`);
   }
 
-  /** The hub, asked directly or through a line. */
+  /** The hub, directly or through a proxy. */
   hub(port = this.port) {
     return `${this.#scheme}://127.0.0.1:${port}${HUB}`;
   }
 
-  /** A user's token, good for so many seconds. */
+  /** A user's token, valid for this many seconds. */
   token(user, seconds = 3600, org = "acme") {
     return this.#sign({ aud: "fanfare", sub: user, org, roles: ["user"], sid: `session-${user}` }, seconds);
   }
@@ -94,7 +94,7 @@ export class FanfareNode {
     return this.#sign({ aud: "fanfare-publish", sub: "tests", org, roles: ["producer"], publish: ["*"] }, 60);
   }
 
-  /** Publishes an alert to everybody of an org; resolves once it is stored. */
+  /** Publishes an alert to a whole org; resolves once it is stored. */
   alert(title, { message = "m", org = "acme", id = randomUUID() } = {}) {
     return this.publish("system.Alert", id, { org, severity: "info", title, message });
   }
@@ -122,13 +122,13 @@ export class FanfareNode {
     }
   }
 
-  /** Writes its configuration anew; it counts from the next start on. */
+  /** Rewrites its configuration; it applies from the next start. */
   configure(change) {
     const file = join(this.#folder, "fanfare.toml");
     writeFileSync(file, change(readFileSync(file, "utf8")));
   }
 
-  /** Copies the embedded log of a node that is stopped; `restore` puts the copy in its place. */
+  /** Copies the embedded log of a stopped node; `restore` puts the copy back. */
   copyOfLog() {
     const [log, copy] = ["log", "log.copy"].map((name) => join(this.#folder, name));
     cpSync(log, copy, { recursive: true });
@@ -140,7 +140,7 @@ export class FanfareNode {
     };
   }
 
-  /** Writes other routes beside the demo's, has it read them, and waits until it routes by them. */
+  /** Writes other routes beside the demo's, makes the node reload them, and waits until it uses them. */
   async reroute(routes) {
     const count = async () => Number(/fanfare_route_reloads_total\{outcome="replaced"\} (\d+)/.exec(await this.metrics())?.[1] ?? 0);
     const before = await count();
@@ -166,12 +166,12 @@ export class FanfareNode {
     return stdout.trim();
   }
 
-  /** Where the operator's console is. */
+  /** The URL of the operator's console. */
   get console() {
     return `http://${this.#host}:${this.admin}/`;
   }
 
-  /** Asks it to stop and returns how it ended. */
+  /** Stops it and returns how it ended. */
   stop() {
     return this.#process?.stop();
   }

@@ -31,7 +31,7 @@ export class HubClient {
     return client;
   }
 
-  /** The first notification, received already or to come, that fits; each wait says what it is for. */
+  /** The first matching notification, past or future; each wait names what it is for. */
   async gets(what, fits) {
     const found = this.received.find(fits);
     if (found !== undefined) {

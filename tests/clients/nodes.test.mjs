@@ -22,7 +22,7 @@ after(async () => {
 
 const check = missing ? (name) => test(name, { skip: missing }) : cases(() => cluster);
 
-/** Publishes numbered alerts one after the other until the faults are over; gives their titles. */
+/** Publishes numbered alerts one after another until the faults are over; returns their titles. */
 async function publishDuring(word, faults) {
   const titles = [];
   let over = false;

@@ -10,12 +10,12 @@ import { BrokerServer } from "./broker-server.mjs";
 import { ServiceProcess } from "./service-process.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-/** Where the programs under test are. */
+/** The folder of the programs under test. */
 export const BINARIES = process.env.FANFARE_BIN ?? join(ROOT, "target/debug");
-/** What tests leave for people to look at. */
+/** Files that tests leave for people to look at. */
 export const OUTPUT = join(ROOT, "target/test-output");
 
-/** What the platforms of these tests run on: `embedded`, `nats` or `kafka`. */
+/** The broker of these tests: `embedded`, `nats` or `kafka`. */
 const BROKER = process.env.FANFARE_TEST_BROKER ?? "embedded";
 
 // Below the ports that the kernel assigns to outgoing connections: a client that keeps trying to reach a stopped
@@ -91,7 +91,7 @@ export class Platform {
     return `${this.url("fanout")}/hubs/notifications`;
   }
 
-  /** The page's address, served by the fan-out itself or through another port. */
+  /** The page's URL, served by the fan-out itself or through another port. */
   page(port = this.#ports.fanout) {
     const query = new URLSearchParams({
       auth: this.url("auth"),
@@ -134,7 +134,7 @@ export class Platform {
     return stdout.trim();
   }
 
-  /** What every process logged since a time, for a failed test. */
+  /** The logs of all processes since a time, for a failed test. */
   logs(since) {
     const all = [...this.#services.values(), ...(this.#server === undefined ? [] : [this.#server])];
     return all.map((one) => `--- log of ${one.name}\n${one.log(since)}`).join("\n");

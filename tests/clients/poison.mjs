@@ -5,7 +5,7 @@ import { connect } from "node:net";
 
 const SUBJECT = "events.acme.system.Alert";
 
-/** Publishes so many, each told from the others by its body; resolves once the server has them. */
+/** Publishes this many, each with a unique body; resolves once the server has them. */
 export function poison(url, count) {
   const one = (_, number) => {
     const headers = {

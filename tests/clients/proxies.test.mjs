@@ -26,12 +26,12 @@ after(async () => {
   await cluster?.end();
 });
 
-/** Why a proxy cannot be tried here, or `false`. */
+/** Why a proxy cannot be tested here, or `false`. */
 function isMissing(name) {
   return missing || (PROXIES[name].find() === undefined && `${name} is not on this machine`);
 }
 
-/** Publishes so many alerts and gives their titles. */
+/** Publishes this many alerts and returns their titles. */
 async function publish(word, count = ALERTS) {
   const titles = Array.from({ length: count }, (_, number) => `${word}-${number}`);
   for (const title of titles) {
@@ -97,7 +97,7 @@ for (const name of Object.keys(PROXIES)) {
   });
 }
 
-/** Waits until the proxy has found the nodes well. */
+/** Waits until the proxy's health checks of the nodes succeed. */
 async function takesConnections(hub) {
   for (let turn = 0; ; turn += 1) {
     const headers = { authorization: `Bearer ${cluster.token("alice")}` };
@@ -110,7 +110,7 @@ async function takesConnections(hub) {
   }
 }
 
-/** Publishing, the page and the operator's port are not behind it. */
+/** Publishing, the page and the operator's port are not reachable through it. */
 async function keepsToTheHubs(proxy) {
   for (const [method, path] of [
     ["POST", "/events"],

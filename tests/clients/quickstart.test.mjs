@@ -30,7 +30,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The commands of a block, with ports that are free. */
+/** The commands of a block, with free ports. */
 async function shell(commands, cwd = notes) {
   const env = { ...process.env, PATH: `${BINARIES}${delimiter}${process.env.PATH}` };
   const { stdout } = await run("bash", ["-euc", commands.replaceAll("8080", port)], { cwd, env });

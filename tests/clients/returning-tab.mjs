@@ -12,7 +12,7 @@ const END_MS = 30_000;
 // test process with one would end, and each retry counts as a connection of the user.
 const eventSources = new Set();
 
-/** The class that an attempt to connect makes its EventSources of, and what closes them. */
+/** The class from which a connection attempt creates its EventSources, and a function that closes them. */
 function ownEventSources() {
   const own = [];
   class EventSource extends NodeEventSource {
@@ -25,12 +25,12 @@ function ownEventSources() {
   return { EventSource, close: () => own.forEach((one) => one.close()) };
 }
 
-/** Ends what the client has left behind. */
+/** Closes what the client has left behind. */
 export function forgetEventSources() {
   eventSources.forEach((one) => one.close());
 }
 
-/** An application's tab: it remembers the cursor of what it heard, and comes back with it whenever it is closed. */
+/** An application's tab: it remembers its newest cursor, and reconnects with it whenever it is closed. */
 export class ReturningTab {
   heard = [];
   returns = 0;
@@ -82,12 +82,12 @@ export class ReturningTab {
     }
   }
 
-  /** Where it stands. */
+  /** Its cursor. */
   cursor() {
     return this.#connection.invoke("Cursor");
   }
 
-  /** Resumes from where it stands, or from a cursor. */
+  /** Resumes from its cursor, or from another. */
   async resumes(cursor) {
     return this.#connection.invoke("Resume", cursor ?? (await this.cursor()));
   }
@@ -98,7 +98,7 @@ export class ReturningTab {
   }
 }
 
-/** Whether a tab has heard all, in order, each under one id. */
+/** Whether a tab has received everything, in order, each under one id. */
 export function expectAll(tab, titles, what) {
   const heard = tab.heard.map((toast) => toast.title).filter((title) => titles.includes(title));
   const first = [...new Set(heard)];
@@ -115,7 +115,7 @@ export function expectAll(tab, titles, what) {
   }
 }
 
-/** Waits until a tab has heard all. */
+/** Waits until a tab has received everything. */
 export async function hearsAll(tab, titles) {
   const deadline = Date.now() + END_MS;
   const has = () => new Set(tab.heard.map((toast) => toast.title));

@@ -10,11 +10,11 @@ import { cases } from "./case.mjs";
 import { FanfareNode } from "./fanfare-node.mjs";
 
 const TRANSPORTS = ["WebSockets", "ServerSentEvents", "LongPolling"];
-/** What differs between tabs: acme has a flag that is retained, globex has none; groups are joined before Resume or not. */
+/** The differences between tabs: acme has a retained flag, globex has none; groups are joined before Resume or not. */
 const ORDERS = ["acme", "globex"].flatMap((org) => [true, false].map((joins) => ({ org, joins })));
 const TABS_EACH = 2;
 const KILLS = 3;
-/** 20 toasts in a second, of which some are published before a tab is back. */
+/** 20 toasts per second, some of which are published before a tab is back. */
 const PAUSE_MS = 50;
 const RETRY_MS = 400;
 const END_MS = 30_000;
@@ -90,7 +90,7 @@ class Tab {
     return Promise.all(LISTS.map((list) => this.#connection.invoke("JoinList", list)));
   }
 
-  /** Whether it was told that it has not got everything, so that it fetches again. */
+  /** Whether it learnt that it lacks something, so that it refetches. */
   get isTold() {
     return this.resumed.some((answer) => answer.complete === false);
   }
@@ -100,7 +100,7 @@ class Tab {
   }
 }
 
-/** Publishes one toast after the other to both orgs until the kills are over; gives their titles. */
+/** Publishes one toast after another to both orgs until the kills are over; returns their titles. */
 async function publishDuring(kills) {
   const titles = [];
   let over = false;
@@ -119,7 +119,7 @@ async function publishDuring(kills) {
   return titles;
 }
 
-/** Tries again while the node is away: it then has the same id. */
+/** Retries while the node is down, always with the same id. */
 async function stored(publish) {
   const deadline = Date.now() + END_MS;
   for (;;) {

@@ -28,7 +28,7 @@ const check = missing ? (name) => test(name, { skip: missing }) : cases(() => cl
 const open = (node, cursor) =>
   ReturningTab.open({ hub: node.hub(), token: node.token("alice"), transport: "WebSockets", cursor });
 
-/** Gives each node this secret and the one before, one after the other; `between` runs while they differ. */
+/** Gives each node this secret and the previous one, one after another; `between` runs while they differ. */
 async function roll(secret, before, between = async () => {}) {
   for (const [number, node] of cluster.nodes.entries()) {
     await node.stop();
@@ -40,7 +40,7 @@ async function roll(secret, before, between = async () => {}) {
   }
 }
 
-/** Whether a cursor of each node is good at the other one. */
+/** Whether a cursor of each node is valid on the other one. */
 async function understandEachOther() {
   const good = [];
   for (const [from, to] of [cluster.nodes, cluster.nodes.toReversed()]) {

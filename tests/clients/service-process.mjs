@@ -43,7 +43,7 @@ export class ServiceProcess {
     });
   }
 
-  /** The newest of what it logged since a time. */
+  /** Its newest log lines since a time. */
   log(since = 0) {
     return this.#lines
       .filter((line) => line.at >= since)
@@ -51,7 +51,7 @@ export class ServiceProcess {
       .join("");
   }
 
-  /** Waits until the address answers 200, and says what was logged if it never does. */
+  /** Waits until the address answers 200, and prints the log if it never does. */
   async ready(url, deadlineMs = 60_000) {
     const deadline = Date.now() + deadlineMs;
     while (Date.now() < deadline) {
@@ -80,7 +80,7 @@ export class ServiceProcess {
     }
   }
 
-  /** Asks it to stop and returns how it ended. */
+  /** Stops it and returns how it ended. */
   async stop() {
     if (this.outcome === undefined) {
       this.#child.kill("SIGTERM");
@@ -91,12 +91,12 @@ export class ServiceProcess {
     return this.outcome;
   }
 
-  /** Has it read its files again. */
+  /** Makes it reload its files. */
   hangUp() {
     this.#child.kill("SIGHUP");
   }
 
-  /** Ends it without a word, as a crash does. */
+  /** Kills it, like a crash. */
   async kill() {
     this.#child.kill("SIGKILL");
     return this.#ended;

@@ -12,7 +12,7 @@ import { FanfareNode } from "./fanfare-node.mjs";
 
 const TABS = 5;
 const HAND_OVERS = 100;
-/** A tab that is frozen comes back by itself; one that closes or crashes needs a new one in its place, which takes longer. */
+/** A frozen tab recovers by itself; one that closes or crashes needs a replacement, which takes longer. */
 const WAYS = ["close", "freeze", "freeze", "freeze", "crash", "freeze", "freeze", "freeze"];
 const PAUSE_MS = 20;
 /** A tab keeps 1,000 notifications for those that lack some. */
@@ -77,7 +77,7 @@ async function eventually(what, holds, deadlineMs = 20_000) {
 
 const leaderOf = (tabs) => tabs.find((tab) => tab.holdsConnection);
 
-/** Publishes toasts until it is told to end; gives their titles. */
+/** Publishes toasts until it is stopped; returns their titles. */
 function publishing() {
   let over = false;
   const titles = [];
@@ -99,7 +99,7 @@ function publishing() {
   };
 }
 
-/** Each title between the first that a tab heard and the last, once and in order. */
+/** Each title between the first and the last that a tab received, once and in order. */
 function heardAll(tab, titles) {
   const from = titles.indexOf(tab.toasts[0]);
   assert.deepEqual(tab.toasts, titles.slice(from, from + tab.toasts.length));

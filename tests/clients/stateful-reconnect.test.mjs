@@ -35,7 +35,7 @@ async function connect(protocol, { stateful = true, port = line.port } = {}) {
 const titles = (tab) => tab.received.map((one) => one.arguments[0].title);
 const numbered = (word, count) => Array.from({ length: count }, (_, at) => `${word}-${at}`);
 
-/** Breaks every socket; the next ones are carried at once. */
+/** Breaks every socket; new ones work at once. */
 function drop() {
   line.cut();
   line.mend();

@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => hub?.stop());
 
-/** Sends a message and returns what comes back, and what the connection closed with. */
+/** Sends a message and returns the echo, and the close of the connection. */
 async function echo(path, transport) {
   const connection = new HttpConnection(hub.url(path), { transport: HttpTransportType[transport], logger: null });
   const received = new Promise((resolve) => (connection.onreceive = resolve));

@@ -17,7 +17,7 @@ const OFFICIAL = readFileSync(
   "utf8",
 );
 const [, CODE] = DOCUMENT.match(/## A page that misses nothing\n\n```js\n([\s\S]*?)```/);
-/** Each resume sends this many at most, so that a page which does not go on loses the rest. */
+/** The largest resume, so that a page which does not continue loses the rest. */
 const AT_ONCE = 3;
 const HUB = `method.JoinList = { arguments = ["listId"], allow = true, join = "list:{listId}" }
 after_expiry_minutes = 0`;

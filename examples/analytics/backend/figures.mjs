@@ -13,7 +13,7 @@ export class Figures {
     return this.#store.get(`figures/${org}`) ?? NOTHING;
   }
 
-  /** What is to be stored for a session that begins. */
+  /** The values to store for a session that starts. */
   begin(org, session) {
     const { metrics, trends } = this.of(org);
     const more = { activeSessions: metrics.activeSessions + 1, sessionsToday: metrics.sessionsToday + 1 };
@@ -23,7 +23,7 @@ export class Figures {
     };
   }
 
-  /** What is to be stored for one that ends, and what is told of it; undefined if none runs. */
+  /** The values to store for one that ends, and its events; undefined if none runs. */
   end(org, id) {
     const session = this.#store.get(`session-of/${org}/${id}`);
     if (session === undefined) {
@@ -38,7 +38,7 @@ export class Figures {
     };
   }
 
-  /** What is to be stored for a tool that was used. */
+  /** The values to store for a used tool. */
   use(org, tool, seconds) {
     const { metrics, trends } = this.of(org);
     const tools = { ...trends.tools, [tool]: (trends.tools[tool] ?? 0) + seconds };
@@ -46,7 +46,7 @@ export class Figures {
     return { [`figures/${org}`]: figures };
   }
 
-  /** The event that tells of new figures. */
+  /** The event that reports new figures. */
   told(values) {
     const [figures] = Object.entries(values).flatMap(([key, value]) => (key.startsWith("figures/") ? [value] : []));
     return ["analytics.DashboardUpdate", figures];

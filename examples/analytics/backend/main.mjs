@@ -7,7 +7,7 @@ import { ids, signIn, signedIn } from "../../backend/sign-in.mjs";
 import { start } from "../../backend/start.mjs";
 import { Figures } from "./figures.mjs";
 
-/** The demo's people, with the roles that they have here. */
+/** The demo's users, with their roles here. */
 const ROLES = { alice: ["User"], bob: ["Admin"], carol: ["Manager"], root: ["SuperAdmin"] };
 
 await start({

@@ -32,7 +32,7 @@ await start({
   },
 });
 
-/** A page subscribes before it starts a deployment, so an id that nobody has used yet is let in. */
+/** A page subscribes before it starts a deployment, so an unused id is admitted. */
 function access(pipeline, { org, id }) {
   const found = pipeline.find(id);
   return { status: found === undefined || (found.org === org && !found.hidden) ? 204 : 403 };
@@ -64,7 +64,7 @@ function deploy(request, context, pipeline) {
   return { status: 202, body: { executionId: state.ExecutionId } };
 }
 
-/** Takes the permission to watch a deployment from everybody: its subscriptions end at the next question. */
+/** Revokes the permission to watch a deployment: its subscriptions end at the next check. */
 function hide(request, context, pipeline) {
   const { org, roles } = signedIn(request, context);
   const found = pipeline.find(request.params.id);

@@ -13,7 +13,7 @@ export class Pipeline {
     this.#store = store;
   }
 
-  /** Takes up what ran when the service ended. */
+  /** Continues what ran when the service ended. */
   goOn() {
     for (const { state } of this.#store.list("deployment/")) {
       if (state.Status === "Running") {
@@ -22,7 +22,7 @@ export class Pipeline {
     }
   }
 
-  /** The deployment of an id: its org and its state. */
+  /** The deployment with this id: its org and its state. */
   find(id) {
     return this.#store.get(`deployment/${id}`);
   }

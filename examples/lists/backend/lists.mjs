@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { Refusal } from "../../backend/server.mjs";
 import { ids } from "../../backend/sign-in.mjs";
 
-/** Who may change items; a Viewer sees them. */
+/** The roles that may change items; a Viewer sees them. */
 const EDITORS = ["Owner", "Editor"];
 
 const FIRST_LISTS = [
@@ -28,7 +28,7 @@ export class Lists {
   #store;
   #shown;
 
-  /** The lists in a store; `shown` says how somebody is shown to others. */
+  /** The lists in a store; `shown` returns how a user is shown to others. */
   constructor(store, shown) {
     this.#store = store;
     this.#shown = shown;
@@ -42,7 +42,7 @@ export class Lists {
     }
   }
 
-  /** What somebody may do with a list: Owner, Editor, Viewer, or undefined. */
+  /** A user's role in a list: Owner, Editor, Viewer, or undefined. */
   permission(user, id) {
     const members = this.#store.get(`list/${id}`)?.members ?? {};
     return Object.hasOwn(members, user) ? members[user] : undefined;

@@ -8,7 +8,7 @@ import { Lists } from "./lists.mjs";
 
 const DISPLAY = { alice: "Alice Adams", bob: "Bob Brown", carol: "Carol Clark", root: "Root" };
 
-/** How somebody is shown to others. */
+/** How a user is shown to others. */
 function shown(name) {
   return { id: name, displayName: DISPLAY[name], avatarUrl: `/avatars/${name}.svg` };
 }

@@ -116,7 +116,7 @@ export function ListDetail({ id, me, connected, gone }: Props) {
   );
 }
 
-/** The event of an item may come before the answer to its request; then what stood for it goes. */
+/** The event of an item may arrive before the answer to its request; then its placeholder is removed. */
 function notThePending({ name, createdBy }: Item) {
   return (item: Item) => !(item.isPending && item.name === name && item.createdBy.id !== createdBy.id);
 }

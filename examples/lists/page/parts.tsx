@@ -26,7 +26,7 @@ export function SignIn({ choose, notice }: { choose: (user: string) => void; not
   );
 }
 
-/** Where the connection stands; once all attempts are used up, a button to try again. */
+/** The state of the connection; once all attempts are used up, a button to retry. */
 export function ConnectionStatus({ state, again }: { state: string; again: () => void }) {
   return (
     <>

@@ -10,7 +10,7 @@ import {
 /** Five attempts; after them the user is asked. */
 const RETRIES_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 
-/** The client has the status of an answer in its text alone, also after a failed start. */
+/** The client has the status of an answer only in its text, also after a failed start. */
 function isUnauthorized(error: Error | undefined): boolean {
   return error !== undefined && /\b401\b/.test(error.message);
 }
@@ -58,7 +58,7 @@ class SignalRService {
     this.onState("connecting");
   }
 
-  /** Opens it, once the handlers are there. */
+  /** Opens it, once the handlers are registered. */
   async start(): Promise<void> {
     try {
       await this.#connection?.start();

@@ -19,7 +19,7 @@ export interface Item {
   createdBy: UserRef;
   updatedBy: UserRef | null;
   position: number;
-  /** Added here and not yet answered for. */
+  /** Added here and not confirmed yet. */
   isPending?: boolean;
 }
 

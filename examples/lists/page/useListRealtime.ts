@@ -6,7 +6,7 @@ import type { Handlers } from "./types.ts";
 
 const HEARTBEAT_MS = 30_000;
 
-/** Whoever does something says so once they have paused for this long. */
+/** A user who acts again after a pause of this length sends a heartbeat. */
 const PAUSE_MS = 5_000;
 
 export function useListRealtime(listId: string, connected: boolean, handlers: Handlers, refused: (error: Error) => void) {

@@ -5,9 +5,9 @@ import { Refusal } from "../../backend/server.mjs";
 import { ids, signIn, signedIn } from "../../backend/sign-in.mjs";
 import { start } from "../../backend/start.mjs";
 
-/** Groups of the directory, which come in a claim of their own beside the application's roles. */
+/** Groups of the directory, which are in a separate claim beside the application's roles. */
 const GROUPS = { alice: ["finance"], bob: ["finance", "it"], carol: ["it"], root: [] };
-/** Entra dates its tokens back by so much, for clocks that are behind. */
+/** Entra backdates its tokens by this much, for clocks that are behind. */
 const DATED_BACK_SECONDS = 300;
 const ADMINS = ["admin", "superadmin"];
 
@@ -53,7 +53,7 @@ function claims({ name, org }, { store, issuer }) {
   return { iss, oid: name, sub: `subject-of-${name}`, tid: org, roles, groups, ver: "2.0", iat: dated, nbf: dated };
 }
 
-/** As Entra's document for all tenants: the issuer is a pattern. */
+/** Like Entra's document for all tenants: the issuer is a pattern. */
 function discovery({ name }) {
   return { issuer: `${name}/{tenantid}/v2.0`, jwks_uri: `${name}/.well-known/jwks.json` };
 }

@@ -11,7 +11,7 @@ interface Session {
   access_token: string;
 }
 
-/** All tabs of a browser have one session, as the library of Entra ID keeps it. */
+/** All tabs of a browser share one session, as Entra ID's library stores it. */
 const KEY = "source.session";
 const MOST_SHOWN = 20;
 const TOAST_MS = 6_000;
@@ -60,14 +60,14 @@ async function enter(current: Session) {
     });
 }
 
-/** What no replay can tell any more the service can: which features there are. */
+/** The service knows what no replay can send any more: the features. */
 async function refetch() {
   for (const { flag: name, enabled } of await ask<{ flag: string; enabled: boolean }[]>("GET", "/flags")) {
     flag({ id: "", cursor: "", at: "", flag: name, enabled });
   }
 }
 
-/** What comes twice, as after a resume, is told once. */
+/** A duplicate, for instance after a resume, is shown once. */
 function once<T extends { id: string }>(handle: (notification: T) => void) {
   return (notification: T) => {
     if (!seen.has(notification.id)) {

@@ -35,7 +35,7 @@ export interface Handlers {
   state(state: "connected" | "connecting" | "disconnected"): void;
 }
 
-/** Ten attempts: at once, and then later and later. */
+/** Ten attempts: the first at once, then with growing pauses. */
 const RETRIES_MS = [0, 1_000, 2_000, 3_000, 5_000, 8_000, 13_000, 21_000, 34_000, 55_000];
 
 export class NotificationService {

@@ -8,7 +8,7 @@ interface Resumed {
   more?: boolean;
 }
 
-/** Keeps where the tab stands; returns what is to be called once it has started. `refetch` is for what cannot be sent. */
+/** Stores the tab's cursor; returns a function to call after the start. `refetch` is for what cannot be sent again. */
 export function resuming(hub: HubConnection, refetch: () => void): () => Promise<void> {
   let cursor: string | undefined;
   const keep = (notification: { cursor: string }) => {

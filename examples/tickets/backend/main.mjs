@@ -5,7 +5,7 @@ import { Refusal } from "../../backend/server.mjs";
 import { ids, signIn, signedIn } from "../../backend/sign-in.mjs";
 import { start } from "../../backend/start.mjs";
 
-/** Which teams each person is in; bob is in both of acme's. Another org may have a team of the same name. */
+/** The teams of each user; bob is in both of acme's. Another org may have a team with the same name. */
 const TEAMS = { alice: ["support"], bob: ["support", "billing"], carol: ["support"], root: [] };
 
 const FIRST_TICKETS = [
@@ -50,7 +50,7 @@ function seed(store) {
   store.commit(Object.fromEntries(tickets));
 }
 
-/** What the hub knows by claims and grants, the API knows by the same: who may see a ticket hears of it. */
+/** The API uses the same claims and grants as the hub: a user who may see a ticket is notified of it. */
 function maySee(ticket, { name, org, teams }) {
   const ofOrg = ticket.org === org;
   const ofTeam = ticket.team === null || teams.includes(ticket.team);

@@ -26,7 +26,7 @@ export class OtherProxy {
     return proxy;
   }
 
-  /** What it has logged, to its output and into files. */
+  /** Its logs, on its output and in files. */
   log() {
     const files = readdirSync(this.#folder).filter((name) => name.endsWith(".log"));
     return this.#process.log() + files.map((name) => readFileSync(join(this.#folder, name), "utf8")).join("");

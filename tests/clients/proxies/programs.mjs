@@ -17,7 +17,7 @@ const libraries = (name) => {
   return { LD_LIBRARY_PATH: folders.filter((place) => existsSync(place)).join(":") };
 };
 
-/** Replaces text that must be there; each pair is what is shipped and what the test needs. */
+/** Replaces text that must exist; each pair is the shipped text and its replacement. */
 function changed(text, pairs) {
   return pairs.reduce((all, [ours, theirs]) => {
     if (!all.includes(ours)) {
@@ -111,7 +111,7 @@ export const PROXIES = {
   },
 };
 
-/** What Debian's package would say around our file: modules, and whom the server runs as. */
+/** The surroundings of our file in Debian's package: modules, and the server's user. */
 function apacheServer(folder, binary) {
   const modules = join(binary, "../../lib/apache2/modules");
   const names = "mpm_event authz_core proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm rewrite headers";
@@ -134,7 +134,7 @@ function apacheServer(folder, binary) {
   ].join("\n");
 }
 
-/** The .NET SDK, if there is one of the needed version. */
+/** The .NET SDK, if one with the required version is installed. */
 function dotnet() {
   const folders = [process.env.DOTNET_ROOT, ...(process.env.PATH ?? "").split(":"), join(homedir(), ".dotnet")];
   const found = folders.filter(Boolean).map((folder) => join(folder, "dotnet"));

@@ -41,7 +41,7 @@ function connect() {
   );
 }
 
-/** Calls the hub; what it refuses is told as it says it. */
+/** Calls the hub; a refusal is shown with the hub's own text. */
 async function call(method, ...values) {
   byId("notice").textContent = "";
   try {
