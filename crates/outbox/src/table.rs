@@ -41,7 +41,7 @@ const KEPT_AT_ONCE: usize = 256;
 
 /// A page of kept rows.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KeptPage {
     /// The last published first.
     pub(crate) rows: Vec<PublishedRow>,
     /// Where the next page starts; none if this is the last.
@@ -137,7 +137,7 @@ impl Table {
     }
 
     /// Published and kept rows, the last published first, from the end of a page on.
-    pub(crate) async fn kept(&self, (published_at, seq): Reached) -> Result<Kept, OutboxError> {
+    pub(crate) async fn kept(&self, (published_at, seq): Reached) -> Result<KeptPage, OutboxError> {
         let (columns, table) = (self.shape.columns(self.dialect), self.shape.table());
         let sql = format!(
             "SELECT {columns}, place, published_at FROM {table}
@@ -146,7 +146,7 @@ impl Table {
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(published_at).bind(published_at).bind(seq);
         let rows = query.fetch_all(&self.pool).await?;
-        let mut kept = Kept { rows: Vec::with_capacity(rows.len()), reached: None };
+        let mut kept = KeptPage { rows: Vec::with_capacity(rows.len()), reached: None };
         for row in &rows {
             let Row { seq, event, .. } = self.shape.read(row)?;
             let (place, published_at) = (row.try_get::<String, _>("place")?, row.try_get("published_at")?);

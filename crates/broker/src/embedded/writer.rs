@@ -41,7 +41,7 @@ pub(super) struct Writer {
 
 enum Answer {
     Published(oneshot::Sender<Result<Published, PublishError>>, Published, Room),
-    Kept(oneshot::Sender<Result<(), PublishError>>),
+    Letter(oneshot::Sender<Result<(), PublishError>>),
     #[cfg(test)]
     Trimmed(oneshot::Sender<()>),
 }
@@ -169,7 +169,7 @@ impl Writer {
                     }
                     answers.push(Answer::Published(answer, published, room));
                 }
-                (Job::Letter(letter), _) => answers.push(Answer::Kept(letter.answer)),
+                (Job::Letter(letter), _) => answers.push(Answer::Letter(letter.answer)),
                 #[cfg(test)]
                 (Job::Trim(answer), _) => answers.push(Answer::Trimmed(answer)),
                 _ => {}
@@ -185,7 +185,7 @@ impl Writer {
                     drop(room);
                     let _ = to.send(Ok(published));
                 }
-                Answer::Kept(to) => drop(to.send(Ok(()))),
+                Answer::Letter(to) => drop(to.send(Ok(()))),
                 #[cfg(test)]
                 Answer::Trimmed(to) => {
                     self.trim_all();

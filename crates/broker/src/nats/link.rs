@@ -108,7 +108,7 @@ impl Link {
     }
 
     /// Waits until there is a connection, or never will be one.
-    pub(super) async fn settled(&self) {
+    pub(super) async fn decided(&self) {
         let mut phase = self.phase.subscribe();
         let _ = phase.wait_for(|phase| matches!(phase, Phase::Connected(_) | Phase::Closed)).await;
     }

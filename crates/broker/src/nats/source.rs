@@ -145,7 +145,7 @@ impl<T: Send + 'static> Source<T> {
     /// Waits for a connection and a pause, but not longer than the reader's patience.
     async fn wait(&self, attempt: usize, to: &mpsc::Sender<Result<Batch<T>, Stopped>>) {
         let waiting = async {
-            self.shared.link.settled().await;
+            self.shared.link.decided().await;
             tokio::time::sleep(pause::pause(attempt)).await;
         };
         tokio::select! {

@@ -152,7 +152,7 @@ impl<P: Publisher> Session<'_, P> {
         let mut search = match begun.take() {
             Some(search) => search,
             None => {
-                self.results.settle(table, true).await?;
+                self.results.write(table, true).await?;
                 let (partitions, newest) = table.kept_in().await?;
                 Search::new(self.keeping.good_until.unwrap_or(newest.saturating_sub(UNSURE_MS)), partitions)
             }

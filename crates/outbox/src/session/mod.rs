@@ -89,9 +89,9 @@ impl<'r, P: Publisher> Session<'r, P> {
         self.in_flight.shutdown().await;
         let limit = self.relay.lease.length();
         let keeps = self.keeps();
-        let settling = self.results.settle(&self.relay.outbox.table, keeps);
-        let settled = timeout(limit, settling).await.unwrap_or(Err(OutboxError::Timeout(limit)));
-        if let Err(error) = settled {
+        let writing = self.results.write(&self.relay.outbox.table, keeps);
+        let written = timeout(limit, writing).await.unwrap_or(Err(OutboxError::Timeout(limit)));
+        if let Err(error) = written {
             self.count_error("write the results to", &error);
         }
         if ended == Ended::Shutdown

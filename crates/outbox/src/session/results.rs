@@ -50,7 +50,7 @@ impl Results {
     /// Writes all of them; failed ones are kept and may be written again, because each step is idempotent.
     ///
     /// Published rows are deleted, or only marked if they must be kept.
-    pub(crate) async fn settle(&mut self, table: &Table, keep: bool) -> Result<(), OutboxError> {
+    pub(crate) async fn write(&mut self, table: &Table, keep: bool) -> Result<(), OutboxError> {
         if keep {
             table.mark(&self.published).await?;
         } else {

@@ -39,7 +39,7 @@ impl<P: Publisher> Session<'_, P> {
         // If nothing is in flight, there is nothing to wait for.
         let due = self.results.due().is_some_and(|due| due <= now || self.in_flight.is_empty() || self.may_load());
         if due {
-            self.results.settle(&self.relay.outbox.table, self.keeps()).await?;
+            self.results.write(&self.relay.outbox.table, self.keeps()).await?;
             self.look |= self.more;
         }
         if self.may_load() {

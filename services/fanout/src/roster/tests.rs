@@ -241,6 +241,16 @@ fn orgs_receive_nothing_of_each_other() {
 }
 
 #[test]
+fn the_room_of_a_member_is_that_of_their_own_org() {
+    let now = Time { instant: Instant::now(), unix: 0 };
+    let rosters = Rosters::of(&[hub()], now, Box::new(|| {})).expect("a hub with presence");
+    for org in ["acme", "globex"] {
+        let room = room("1", org);
+        assert_eq!(rosters.room(&room.hub, &room.group, &who("alice", org)), Some(room));
+    }
+}
+
+#[test]
 fn in_a_large_room_changes_are_gathered_and_snapshots_have_pages() {
     let (mut node, list) = (Node::new("a"), room("1", "acme"));
     for number in 0..8 {

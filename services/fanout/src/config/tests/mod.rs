@@ -7,6 +7,7 @@ mod join;
 mod presence;
 mod shared_brokers;
 mod tls;
+mod together;
 
 use std::path::Path;
 
