@@ -105,6 +105,13 @@ impl JoinedGroups {
         inner.groups.iter_mut().for_each(|joined| joined.live_from.clone_from(from));
     }
 
+    /// Makes each group live from `until`, or from where it was joined if that is later.
+    pub(crate) fn go_live_from(&mut self, until: &Position) {
+        let Some(inner) = &mut self.0 else { return };
+        inner.until = later(until, &inner.until);
+        inner.groups.iter_mut().for_each(|joined| joined.live_from = later(until, &joined.live_from));
+    }
+
     /// Whether something at this place may lie before a group was joined, so that groups must be looked at
     /// one by one.
     pub(crate) fn may_precede(&self, place: Place) -> bool {

@@ -59,9 +59,9 @@ impl Subscriptions {
     }
 
     /// Whether it is in one of these groups and was granted it at this place: a connection that has not heard anything
-    /// is replayed all of that.
-    pub(crate) fn was_in(&self, groups: &[GroupName], place: Place) -> bool {
-        let joined = self.joined.iter().map(|joined| &joined.membership);
+    /// is replayed all of that. Groups in `but` do not count unless its claims put it there.
+    pub(crate) fn was_in(&self, groups: &[GroupName], place: Place, but: &[GroupName]) -> bool {
+        let joined = self.joined.iter().map(|joined| &joined.membership).filter(|held| !but.contains(&held.group));
         self.memberships
             .iter()
             .chain(joined)
@@ -92,13 +92,13 @@ impl Subscriptions {
             })
     }
 
-    /// Makes every group live from `until`: everything up to there was sent or is replayed. False if the stream was
-    /// recreated meanwhile; then nothing changes.
+    /// Makes every group live from `until`, or from where it was joined if that is later: everything up to there was sent or
+    /// is replayed. False if the stream was recreated meanwhile; then nothing changes.
     pub(crate) fn go_live_from(&mut self, until: &Position) -> bool {
         match &mut self.live_from {
             Some(from) if from.incarnation() == until.incarnation() => {
                 from.clone_from(until);
-                self.joined.renew(until);
+                self.joined.go_live_from(until);
                 true
             }
             _ => false,

@@ -56,6 +56,7 @@ mod replay;
 mod request;
 mod resume;
 mod retained;
+mod spending;
 mod tab;
 mod task;
 #[cfg(test)]
@@ -96,7 +97,7 @@ use delivery::Overtaken;
 use drain::Drain;
 use lines::Lines;
 use members::Members;
-use replay::Spending;
+use spending::Spending;
 use tab::Tab;
 use time::PacedClock;
 use used_tokens::UsedTokens;

@@ -1,15 +1,12 @@
 //! Reads the log again for one connection: pulled as its link takes it, charged by what it costs.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use fanfare_broker::Position;
-use fanfare_event::Id;
 use smallvec::SmallVec;
 use tracing::Span;
 
-use super::budget::{Budget, Rate};
 use super::flow::{Flow, Lost};
 use super::lines::replay_span;
 use super::tab::Tab;
@@ -17,22 +14,15 @@ use super::{Core, Key, ReplayAnswer, Task, Ticket};
 use crate::connection::{CloseReason, Frame};
 use crate::pipeline::{Notification, Replayed, ResumeError};
 use crate::rule::{Rule, kept};
+use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
-use crate::vocabulary::{Identity, Place};
 
 /// How long a connection may keep its place among the readers of the broker without taking what it is sent.
 const HOLDS_BROKER: Duration = Duration::from_secs(1);
 
-/// What the replays of one user may read on one shard, in records: a whole window and more at once, and then as many as
-/// cost about a fiftieth of a processor. A replay above it continues later (rule 7.7).
-const READS: Rate = Rate { per_second: 2_000.0, burst: 100_000.0 };
-
 /// How many records a replay reads for the price of one call: so a resume over a large window is not one call of those
 /// that a connection may make in a minute.
 const RECORDS_PER_CALL: f32 = 1_000.0;
-
-/// How many users' budgets are remembered before full ones are forgotten.
-const REMEMBERED: usize = 4_096;
 
 /// The purpose of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,37 +129,6 @@ impl Replaying {
     pub(super) fn has_more(&self) -> bool {
         !self.pending.is_empty() || self.stage != Stage::Ended
     }
-}
-
-/// What the users of a shard have spent on replays.
-#[derive(Debug, Default)]
-pub(super) struct Spending(HashMap<User, Budget>);
-
-type User = (Option<Arc<str>>, Id);
-
-impl Spending {
-    fn spend(&mut self, who: Option<&Identity>, records: usize, now: Instant) {
-        let Some(user) = who.map(user) else { return };
-        let budget = self.0.entry(user).or_insert_with(|| Budget::new(READS, now));
-        budget.spend(records as f32, READS, now);
-    }
-
-    fn wait(&mut self, who: Option<&Identity>, now: Instant) -> Duration {
-        let budget = who.map(user).and_then(|user| self.0.get_mut(&user));
-        budget.map_or(Duration::ZERO, |budget| budget.wait(1.0, READS, now))
-    }
-
-    /// Forgets users with a full budget.
-    pub(super) fn tidy(&mut self, now: Instant) {
-        if self.0.len() > REMEMBERED {
-            self.0.retain(|_, budget| !budget.is_full(READS, now));
-        }
-    }
-}
-
-fn user(identity: &Identity) -> User {
-    let claims = identity.claims();
-    (claims.realm.clone(), claims.user.clone())
 }
 
 impl Core {
@@ -339,7 +298,9 @@ impl Core {
         let Some(Flow { replay: Some(replay), .. }) = tab.flow.as_deref() else { return false };
         let subscriptions = &tab.subscriptions;
         let owed = match &replay.kind {
-            Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => subscriptions.was_in(groups, event.place),
+            Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => {
+                subscriptions.was_in(groups, event.place, tab.joined_meanwhile())
+            }
             Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
             Kind::Behind(heard) if event.place.is_within(heard) && !route.is_throttled() => false,
             Kind::Behind(_) => subscriptions.is_owed(groups, event.place) && !subscriptions.was_sent(event.place),
@@ -361,7 +322,7 @@ impl Core {
             || route.conflation_key(&event.event, &notification.groups).is_some_and(|key| {
                 let Some((place, groups)) = self.overtaken.newest(key) else { return false };
                 // Of throttled notifications only the newest was ever owed: it has been sent, or is in the replay.
-                let comes = route.is_throttled() && tab.subscriptions.was_in(groups, place);
+                let comes = route.is_throttled() && tab.subscriptions.was_in(groups, place, &[]);
                 (comes || !place.is_within(&replay.until)) && place.is_after(event.place) && groups.iter().any(is_in)
             })
     }
@@ -375,6 +336,10 @@ impl Core {
         match replay.kind {
             // It does not count: the tab waits on, and may call again.
             Kind::Call(id) => {
+                // The next resume is told of what was joined meanwhile like of any other group.
+                if tab.is_catching_up() {
+                    tab.rejoin = None;
+                }
                 self.end_resume_call(key, id.as_deref(), Err(error.to_string()));
                 self.start_next_call(key);
             }

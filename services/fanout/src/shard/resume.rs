@@ -15,7 +15,7 @@ use crate::vocabulary::name::GroupName;
 /// For how long joins after a resume are replayed from its cursor, so that rejoining before or after is the same.
 const REJOINS: Duration = Duration::from_secs(5);
 
-/// From where joins are replayed that follow a resume.
+/// From where joins are replayed that follow a resume, or come while its replay is under way.
 #[derive(Debug)]
 pub(super) struct Rejoin {
     from: Position,
@@ -28,10 +28,13 @@ impl Core {
     /// `Resume(cursor)`: replays and answers. False if it has to wait for another replay of the connection.
     pub(super) fn resume(&mut self, key: Key, id: Option<&str>, cursor: Option<&str>) -> bool {
         let Some(tab) = self.connections.get(key) else { return true };
-        let under_way = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()).map(|replay| &replay.kind);
-        // A call supersedes the replay of the URL.
-        if under_way.is_some_and(|kind| *kind != Kind::AtConnect) {
-            return false;
+        let under_way = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref());
+        let under_way = under_way.map(|replay| replay.kind == Kind::AtConnect);
+        match under_way {
+            // A call supersedes the replay of the URL, and tells what was joined meanwhile like any other group.
+            Some(true) => drop(self.connections.get_mut(key).and_then(|tab| tab.rejoin.take())),
+            Some(false) => return false,
+            None => {}
         }
         let Some(cursor) = cursor else {
             self.answer_without_replay(key, id);
@@ -159,7 +162,11 @@ impl Core {
             return;
         }
         if is_catching_up {
-            tab.rejoin = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() }));
+            // What was joined meanwhile has missed what came before the first of several resumes.
+            match &mut tab.rejoin {
+                Some(rejoin) => rejoin.ends = ends,
+                none => *none = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() })),
+            }
             self.end_catching_up_with(key, &Caught::Resumed(replay.live_from()), &replay.told);
         }
     }
@@ -222,11 +229,20 @@ impl Core {
         self.end_catching_up(key, &Caught::Asked);
     }
 
-    /// Notes a group that was joined: right after a resume it is replayed from the resume's cursor.
+    /// Notes a group that was joined: right after a resume, or during its replay, it is replayed from the resume's cursor.
     pub(super) fn rejoined(&mut self, key: Key, group: &GroupName) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.rejoin.take_if(|rejoin| rejoin.ends < now && rejoin.waiting.is_empty());
+        if tab.is_catching_up()
+            && tab.rejoin.is_none()
+            && let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref())
+            && matches!(replay.kind, Kind::Call(_) | Kind::AtConnect)
+        {
+            // The replay may have passed what the group has missed, and it ends where it began.
+            tab.rejoin =
+                Some(Box::new(Rejoin { from: replay.after.clone(), ends: now + REJOINS, waiting: Vec::new() }));
+        }
         let Some(rejoin) = &mut tab.rejoin else { return };
         rejoin.waiting.push(group.clone());
         tab.flow();
@@ -235,7 +251,8 @@ impl Core {
     /// Begins the replay of groups that were joined after a resume; false if there are none.
     pub(super) fn begin_rejoin(&mut self, key: Key) -> bool {
         let Some(tab) = self.connections.get_mut(key) else { return false };
-        let Some(until) = tab.subscriptions.replay_until() else { return false };
+        // A resume that was cut goes on first.
+        let Some(until) = tab.subscriptions.replay_until().filter(|_| !tab.is_catching_up()) else { return false };
         let Some(rejoin) = &mut tab.rejoin else { return false };
         if rejoin.waiting.is_empty() {
             return false;

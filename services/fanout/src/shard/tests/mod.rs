@@ -18,8 +18,9 @@ use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, enc
 use serde_json::{Value, json};
 
 use super::{Context, Core, Key, LinkState, Opening, ReplayAnswer, SharedBounds, Task, Ticket};
-use crate::config::{HubConfig, Loaded};
+use crate::config::{Config, HubConfig};
 use crate::connection::{ConnectionId, Trail};
+use crate::document::Source;
 use crate::groups::Groups;
 use crate::limit::ConnectionBounds;
 use crate::method::Methods;
@@ -134,8 +135,16 @@ pub(super) fn closed(heard: &[Value]) -> Option<&str> {
 
 impl OneShard {
     pub(super) fn new(limits: &Limits) -> Self {
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/fanfare.toml");
-        let hub = Loaded::load(&config).expect("the demo's config is sound").config.hubs.swap_remove(0);
+        Self::with(limits, "")
+    }
+
+    /// The same with more in the demo's configuration.
+    pub(super) fn with(limits: &Limits, more: &str) -> Self {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo");
+        let text = std::fs::read_to_string(demo.join("fanfare.toml")).expect("the demo's config");
+        let mut source = Source { path: demo.join("fanfare.toml"), text };
+        source.text.push_str(more);
+        let hub = Config::parse(&source).expect("the demo's config is sound").hubs.swap_remove(0);
         let (groups, recent) = (Projection::new(Position::start(1), &BOUNDS), RecentRecords::new(1 << 20));
         recent.begin(&Position::start(1));
         // As many as there are shards: what a user has here is taken to be there on each.

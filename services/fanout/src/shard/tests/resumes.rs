@@ -207,6 +207,31 @@ fn a_cursor_beside_an_incomplete_replay_claims_no_more_than_was_sent() {
     assert!(cursor.position <= here, "{cursor:?}");
 }
 
+/// The replay had passed what the group has missed, and ended before the group was live.
+#[test]
+fn a_group_that_is_joined_during_a_replay_is_replayed_behind_it() {
+    let admins = "\n[hub.\"/hubs/notifications\".method.WatchAdmins]\nallow = true\njoin = \"admin\"\n";
+    let mut shard = OneShard::with(&Limits::default(), admins);
+    let to_admins = |shard: &mut OneShard, title: &str| {
+        shard.publish("system.Alert", &json!({ "title": title, "message": "m" }));
+    };
+    let cursor = shard.cursor();
+    to_admins(&mut shard, "before");
+    shard.alert("missed");
+    shard.answers_by_hand = true;
+    let tab = shard.open(user("alice", &[]), Some(&cursor));
+    shard.answer_next();
+    shard.settle();
+    assert_eq!(titles(&shard.hear(tab)), ["missed"]);
+    to_admins(&mut shard, "meanwhile");
+    shard.call(tab, "1", "WatchAdmins", &json!([]));
+    assert_eq!(answer(&shard.hear(tab), "1")["result"], Value::Null);
+    to_admins(&mut shard, "live");
+    shard.answers_by_hand = false;
+    shard.settle();
+    assert_eq!(titles(&shard.hear(tab)), ["before", "meanwhile", "live"]);
+}
+
 /// A new log may repeat it, and a repeated event does not come live.
 #[test]
 fn retained_values_of_the_old_log_are_sent_to_connections_to_the_new_one() {
