@@ -27,7 +27,8 @@ machine=$(uname -m)
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 FANFARE_COMMIT=$(git rev-parse HEAD)
 export FANFARE_COMMIT CARGO_INCREMENTAL=0
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+# The last one repeats .cargo/config.toml, which this variable replaces.
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo -Clink-arg=-Wl,--wrap=rd_kafkap_leader_discovery_set_topic"
 rm -rf "$output"
 mkdir -p "$output"
 tree=$(mktemp -d)
