@@ -36,6 +36,11 @@ pub fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|part| name.contains(part))
 }
 
+/// Whether this property says who the client is, or how its connection is encrypted: it may change while it runs.
+pub fn is_of_login(name: &str) -> bool {
+    ["sasl.", "ssl.", "security.", "enable.sasl.", "enable.ssl."].iter().any(|first| name.starts_with(first))
+}
+
 /// Parses lines `NAME=VALUE`, as in the files of Kafka's own tools.
 ///
 /// # Errors
@@ -69,6 +74,7 @@ mod tests {
         assert_eq!(parse("a=1\nhunter2"), Err((2, "not a line of the form NAME=VALUE".to_owned())));
         assert_eq!(parse("=x"), Err((1, "not a line of the form NAME=VALUE".to_owned())));
         assert_eq!(parse("acks = 1"), Err((1, "`acks` is set by the client itself".to_owned())));
+        assert!(is_of_login("sasl.password") && is_of_login("security.protocol") && !is_of_login("linger.ms"));
         assert!(is_secret("sasl.password") && is_secret("ssl.key.password") && !is_secret("sasl.username"));
     }
 }

@@ -47,6 +47,8 @@ pub enum Signal {
     Stop,
     /// Continues it.
     Continue,
+    /// Asks it to read its configuration again.
+    HangUp,
 }
 
 /// A server process. It is killed when dropped.
@@ -94,6 +96,7 @@ impl Process {
             Signal::Terminate => "-TERM",
             Signal::Stop => "-STOP",
             Signal::Continue => "-CONT",
+            Signal::HangUp => "-HUP",
         };
         let sent = Command::new("kill").args([name, &self.id().to_string()]).status();
         assert!(sent.is_ok_and(|s| s.success()), "process {} could not be signalled", self.id());

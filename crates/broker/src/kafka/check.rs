@@ -40,7 +40,7 @@ struct Wanted {
 impl Wanted {
     fn all(cluster: &Cluster) -> Result<Vec<Self>, BrokerError> {
         let options = &cluster.options;
-        let batch = client::largest_batch(&cluster.config, options);
+        let batch = client::largest_batch(&cluster.config(), options);
         let batch = batch.map_err(|error| BrokerError::Refused(error.to_string()))?;
         let mut all: Vec<Self> = cluster
             .names
@@ -158,7 +158,7 @@ pub(super) async fn check(cluster: &Arc<Cluster>) -> Result<(), BrokerError> {
     let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
     let missing = ask(cluster, move |cluster| missing(cluster, &names)).await?;
     let admin: AdminClient<Context> = cluster
-        .config
+        .config()
         .create_with_context(cluster.context())
         .map_err(|error| BrokerError::Unavailable(format!("no client for topics: {error}")))?;
     let asked = AdminOptions::new().request_timeout(Some(cluster.timeout())).operation_timeout(Some(cluster.timeout()));

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -20,6 +21,9 @@ pub(super) const FRAMING: usize = 64 * 1024;
 pub(super) fn largest_record(options: &Options) -> usize {
     options.limits.largest_message() + FRAMING
 }
+
+/// How often it is looked whether a client is still used that is to end.
+const USED: Duration = Duration::from_millis(300);
 
 /// What clients report about their connections.
 #[derive(Debug, Default)]
@@ -218,6 +222,20 @@ pub(super) fn missing_right(code: Code) -> Option<&'static str> {
         Code::ClusterAuthorizationFailed => Some("this user has no right to do that on the cluster"),
         Code::GroupAuthorizationFailed => Some("this user has no right to do that on the group"),
         _ => None,
+    }
+}
+
+/// Ends a client that is no longer given out, once nobody uses it. That waits for its threads, which may take seconds:
+/// not on a thread that serves others.
+pub(super) fn end<T: Send + Sync + 'static>(old: Arc<T>) {
+    let ending = std::thread::Builder::new().name("kafka-end".into()).spawn(move || {
+        while Arc::strong_count(&old) > 1 {
+            std::thread::sleep(USED);
+        }
+        drop(old);
+    });
+    if let Err(error) = ending {
+        tracing::error!(%error, "there is no thread to end a client on");
     }
 }
 

@@ -1,13 +1,14 @@
 //! Requests to the cluster. All of them block until it answers, at most for the request timeout.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::client::{self, Connections, Context};
@@ -33,13 +34,44 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Cluster {
     pub(super) options: Options,
     pub(super) names: Names,
-    /// The settings of all clients.
-    pub(super) config: ClientConfig,
     pub(super) connections: Arc<Connections>,
-    context: Context,
-    asking: BaseConsumer<Context>,
+    login: Mutex<Login>,
+    /// How many logins have taken the place of the first.
+    logins: watch::Sender<u64>,
     /// What makes the topics lose acknowledged records, as far as they were checked.
     risks: Mutex<Vec<Risk>>,
+}
+
+/// What follows from who this process is to the cluster.
+struct Login {
+    /// What all clients are told.
+    config: ClientConfig,
+    asking: Arc<Asking>,
+}
+
+/// The client that asks.
+struct Asking {
+    client: BaseConsumer<Context>,
+    context: Context,
+}
+
+impl Asking {
+    fn new(config: &ClientConfig, context: Context) -> Result<Self, OpenError> {
+        let mut config = config.clone();
+        config.set("allow.auto.create.topics", "false").set("isolation.level", "read_committed");
+        let client = config.create_with_context(context.clone()).map_err(client::open_error)?;
+        Ok(Self { client, context })
+    }
+
+    /// Takes what the client has said meanwhile: faults and ids.
+    fn listen(&self) {
+        for _ in 0..WORDS {
+            let before = self.context.words();
+            if self.client.poll(Duration::ZERO).is_none() && self.context.words() == before {
+                break;
+            }
+        }
+    }
 }
 
 /// The state of a topic's partitions.
@@ -61,16 +93,43 @@ impl Cluster {
         let config = client::config(&options)?;
         let context = Context::default();
         let connections = Arc::clone(&context.connections);
-        let mut asking = config.clone();
-        asking.set("allow.auto.create.topics", "false").set("isolation.level", "read_committed");
-        let asking = asking.create_with_context(context.clone()).map_err(client::open_error)?;
-        let risks = Mutex::default();
-        Ok(Self { options, names, config, connections, context, asking, risks })
+        let asking = Arc::new(Asking::new(&config, context)?);
+        let login = Mutex::new(Login { config, asking });
+        Ok(Self { options, names, connections, login, logins: watch::Sender::new(0), risks: Mutex::default() })
+    }
+
+    /// What all clients are told.
+    pub(super) fn config(&self) -> ClientConfig {
+        self.login().config.clone()
     }
 
     /// The context of another client, which reports its connections to this cluster.
     pub(super) fn context(&self) -> Context {
-        self.context.another()
+        self.login().asking.context.another()
+    }
+
+    /// Uses another login for all clients to come, and tells those that read.
+    pub(super) fn use_login(&self, config: ClientConfig) -> Result<(), OpenError> {
+        let asking = Arc::new(Asking::new(&config, self.context())?);
+        let before = std::mem::replace(&mut *self.login(), Login { config, asking });
+        // What the clients before had to say of their connections is over.
+        self.connections.worked();
+        self.logins.send_modify(|logins| *logins += 1);
+        client::end(before.asking);
+        Ok(())
+    }
+
+    /// Tells of other logins.
+    pub(super) fn logins(&self) -> watch::Receiver<u64> {
+        self.logins.subscribe()
+    }
+
+    fn login(&self) -> MutexGuard<'_, Login> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asking(&self) -> Arc<Asking> {
+        Arc::clone(&self.login().asking)
     }
 
     /// Notes the result of checking the topics.
@@ -84,7 +143,7 @@ impl Cluster {
 
     /// The smallest number of replicas of a topic's partitions.
     pub(super) fn replicas_of(&self, topic: &str) -> Result<Option<usize>, BrokerError> {
-        let answer = self.asking.fetch_metadata(Some(topic), self.timeout());
+        let answer = self.asking().client.fetch_metadata(Some(topic), self.timeout());
         let metadata = self.answered(&format!("asking for the topic {topic}"), answer)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         Ok(found.and_then(|found| found.partitions().iter().map(|partition| partition.replicas().len()).min()))
@@ -97,13 +156,14 @@ impl Cluster {
     /// All partitions of the log, and the log's identity: the cluster and the ids of the topics.
     pub(super) fn log(&self) -> Result<Log, BrokerError> {
         let parts = self.partitions()?;
-        let id = self.asking.client().fetch_cluster_id(self.timeout());
+        let asking = self.asking();
+        let id = asking.client.client().fetch_cluster_id(self.timeout());
         let Some(mut identity) = id else {
-            self.listen();
+            asking.listen();
             let code = Code::OperationTimedOut;
             return Err(client::code_error("asking for the cluster's id", code, &self.connections));
         };
-        let ids = self.names.topics.iter().map(|topic| (&topic.name, self.context.ids.of(&topic.name)));
+        let ids = self.names.topics.iter().map(|topic| (&topic.name, asking.context.ids.of(&topic.name)));
         let ids: BTreeMap<&String, Option<String>> = ids.collect();
         let known = ids.values().flatten().count();
         if known != 0 && known != ids.len() {
@@ -118,7 +178,7 @@ impl Cluster {
     /// The partitions of one topic.
     pub(super) fn partitions_of(&self, topic: &str) -> Result<Partitions, BrokerError> {
         let what = || format!("asking for the topic {topic}");
-        let answer = self.asking.fetch_metadata(Some(topic), self.timeout());
+        let answer = self.asking().client.fetch_metadata(Some(topic), self.timeout());
         let metadata = self.answered(&what(), answer)?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Ok(Partitions::Missing);
@@ -171,6 +231,12 @@ impl Cluster {
         Ok(found.into_iter().map(|(_, partition, offset)| (partition, offset.unwrap_or(0))).collect())
     }
 
+    /// The offset of the next record of a topic's first partition.
+    pub(super) fn ends_of(&self, topic: &str) -> Result<u64, BrokerError> {
+        let found = self.found([(topic, 0, Offset::End)])?;
+        Ok(found.into_iter().next().and_then(|(.., offset)| offset).unwrap_or(0))
+    }
+
     /// For each partition the offset of the next record.
     pub(super) fn ends(&self, parts: &[Part]) -> Result<BTreeMap<Part, u64>, BrokerError> {
         self.edges(parts, Offset::End)
@@ -217,7 +283,7 @@ impl Cluster {
         }
         let begun = Instant::now();
         let found = loop {
-            let found = self.asking.offsets_for_times(list.clone(), self.timeout());
+            let found = self.asking().client.offsets_for_times(list.clone(), self.timeout());
             let (topic, error) = match found {
                 Err(error) => (None, error),
                 Ok(found) => match first_fault(&found) {
@@ -252,23 +318,13 @@ impl Cluster {
     }
 
     fn answered<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, BrokerError> {
-        self.listen();
+        self.asking().listen();
         match answer {
             Ok(answer) => {
                 self.connections.worked();
                 Ok(answer)
             }
             Err(error) => Err(client::broker_error(what, &error, &self.connections)),
-        }
-    }
-
-    /// Takes the client's pending reports: faults and ids.
-    fn listen(&self) {
-        for _ in 0..WORDS {
-            let before = self.context.words();
-            if self.asking.poll(Duration::ZERO).is_none() && self.context.words() == before {
-                break;
-            }
         }
     }
 }

@@ -9,6 +9,7 @@
 //! Each node reads all partitions of all topics by itself and commits nothing: its progress is a [`Position`].
 //! The lag of a partition is what [`Broker::head`] covers beyond [`Reader::position`].
 
+mod assigned;
 mod check;
 mod client;
 mod cluster;
@@ -16,6 +17,7 @@ mod durability;
 mod given;
 mod ids;
 mod letters;
+mod login;
 mod names;
 mod nodes;
 mod options;
@@ -229,7 +231,7 @@ impl Broker for Kafka {
 
     async fn read_nodes(&self) -> Result<Box<dyn NodeReader>, BrokerError> {
         let told = self.asked(nodes::Told::open).await?;
-        Ok(Box::new(told.until(self.closed.subscribe())))
+        Ok(Box::new(told.until(self.closed.subscribe(), &self.cluster)))
     }
 
     async fn condition(&self) -> Condition {

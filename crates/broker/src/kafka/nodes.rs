@@ -62,10 +62,15 @@ fn record(key: Option<&[u8]>, headers: Option<&impl Headers>, body: Option<&[u8]
 /// Reads nodes' records.
 pub(super) struct Told {
     // Taken when dropped.
-    consumer: Option<StreamConsumer<Context>>,
+    consumer: Option<Arc<StreamConsumer<Context>>>,
     ids: Arc<TopicIds>,
     connections: Arc<Connections>,
+    /// Whose logins this follows, and what tells of them.
+    cluster: Option<Arc<Cluster>>,
+    logins: Option<watch::Receiver<u64>>,
     closed: Option<watch::Receiver<bool>>,
+    /// The offset behind the last record that was read.
+    next: i64,
     /// Whether the records that existed at the start have been read and their end returned.
     caught_up: bool,
     /// An error that arrived between records, to be returned by the next call.
@@ -85,32 +90,38 @@ impl Told {
             _ => return Err(BrokerError::Unavailable(format!("the topic {topic} is not there"))),
         }
         let start = cluster.starts_of(topic, 1)?.remove(&0).unwrap_or(0);
-        let failed = |error: KafkaError| client::broker_error("reading nodes' records", &error, &cluster.connections);
-        let mut config = client::reading(&cluster.config, &cluster.options, 1);
-        config.set("enable.partition.eof", "true");
-        let context = cluster.context();
-        let ids = Arc::clone(&context.ids);
-        let consumer: StreamConsumer<Context> = config.create_with_context(context).map_err(failed)?;
-        let mut list = TopicPartitionList::new();
-        let offset = Offset::Offset(i64::try_from(start).unwrap_or(i64::MAX));
-        list.add_partition_offset(topic, 0, offset).map_err(failed)?;
-        consumer.assign(&list).map_err(failed)?;
+        let next = i64::try_from(start).unwrap_or(i64::MAX);
+        let (consumer, ids) = consumer(cluster, next)?;
         let connections = Arc::clone(&cluster.connections);
         Ok(Self {
-            consumer: Some(consumer),
+            consumer: Some(Arc::new(consumer)),
             ids,
             connections,
+            cluster: None,
+            logins: None,
             closed: None,
+            next,
             caught_up: false,
             trouble: None,
             ended: None,
         })
     }
 
-    /// The same, until the broker is closed.
-    pub(super) fn until(mut self, closed: watch::Receiver<bool>) -> Self {
-        self.closed = Some(closed);
+    /// The same, until this says that the broker is closed, and with another consumer for each other login.
+    pub(super) fn until(mut self, closed: watch::Receiver<bool>, cluster: &Arc<Cluster>) -> Self {
+        (self.closed, self.logins, self.cluster) = (Some(closed), Some(cluster.logins()), Some(Arc::clone(cluster)));
         self
+    }
+
+    /// Goes on with another consumer, as there is another login.
+    fn log_in(&mut self) -> Result<(), BrokerError> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let (new, ids) = consumer(cluster, self.next)?;
+        if let Some(before) = self.consumer.replace(Arc::new(new)) {
+            client::end(before);
+        }
+        (self.ids, self.trouble) = (ids, None);
+        Ok(())
     }
 
     /// The consumer's answer in place of a record: the end was reached, or why there will be no record.
@@ -143,12 +154,16 @@ impl Told {
             {
                 return Ok(records);
             }
-            let Some(consumer) = &self.consumer else { return Err(BrokerError::Closed) };
+            let Some(consumer) = self.consumer.clone() else { return Err(BrokerError::Closed) };
             let has_some = !records.is_empty();
             let heard = tokio::select! {
                 biased;
                 () = closed(&mut self.closed) => return Err(BrokerError::Closed),
-                message = consumer.recv() => Some(message.map(|message| taken(&message))),
+                () = logged_in(&mut self.logins) => {
+                    self.log_in()?;
+                    continue;
+                }
+                message = consumer.recv() => Some(message.map(|message| (message.offset(), taken(&message)))),
                 () = std::future::ready(()), if has_some => None,
                 // If the new topic is as long as the old one, no read fails: only its id differs, and that wakes no
                 // reader.
@@ -156,7 +171,10 @@ impl Told {
             };
             match heard {
                 None => return Ok(records),
-                Some(Ok(record)) => records.extend(record),
+                Some(Ok((offset, record))) => {
+                    self.next = offset.saturating_add(1);
+                    records.extend(record);
+                }
                 Some(Err(error)) => self.trouble = Some(error),
             }
             // Records that were read are returned first; an error that arrived with them is returned by the next call.
@@ -171,12 +189,36 @@ fn taken(message: &BorrowedMessage<'_>) -> Option<NodeRecord> {
     record(message.key(), message.headers(), message.payload())
 }
 
+/// A consumer of the topic's only partition.
+fn consumer(cluster: &Cluster, next: i64) -> Result<(StreamConsumer<Context>, Arc<TopicIds>), BrokerError> {
+    let failed = |error: KafkaError| client::broker_error("reading what nodes say", &error, &cluster.connections);
+    let mut config = client::reading(&cluster.config(), &cluster.options, 1);
+    config.set("enable.partition.eof", "true");
+    let context = cluster.context();
+    let ids = Arc::clone(&context.ids);
+    let consumer: StreamConsumer<Context> = config.create_with_context(context).map_err(failed)?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&cluster.names.nodes, 0, Offset::Offset(next)).map_err(failed)?;
+    consumer.assign(&list).map_err(failed)?;
+    Ok((consumer, ids))
+}
+
 async fn closed(closed: &mut Option<watch::Receiver<bool>>) {
     match closed {
         // Without a broker that could be closed it is gone, which has the same effect.
         Some(closed) => drop(closed.wait_for(|closed| *closed).await),
         None => std::future::pending().await,
     }
+}
+
+/// Waits for another login.
+async fn logged_in(logins: &mut Option<watch::Receiver<u64>>) {
+    if let Some(logins) = logins
+        && logins.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 #[async_trait]
@@ -197,9 +239,8 @@ impl NodeReader for Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        // Dropping a consumer waits for its threads.
         if let Some(consumer) = self.consumer.take() {
-            drop(std::thread::Builder::new().name("kafka-end".into()).spawn(move || drop(consumer)));
+            client::end(consumer);
         }
     }
 }

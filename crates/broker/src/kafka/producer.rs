@@ -109,6 +109,11 @@ impl Producer {
         }
     }
 
+    /// Writes with the login of now; what was given to the client before is still answered.
+    pub(super) fn log_in(&self) {
+        self.renew(&self.client(), "there is another login");
+    }
+
     fn silence(&self) -> MutexGuard<'_, Silence> {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,10 +137,10 @@ impl Producer {
         if !Arc::ptr_eq(&client, used) {
             return;
         }
-        tracing::warn!(reason, "the producer is broken and is recreated");
+        tracing::warn!(reason, "the producer is made anew");
         self.silence().end();
         match make(&self.cluster) {
-            Ok(new) => end(std::mem::replace(&mut *client, Arc::new(new))),
+            Ok(new) => client::end(std::mem::replace(&mut *client, Arc::new(new))),
             Err(error) => tracing::error!(%error, "cannot create a new producer"),
         }
     }
@@ -157,22 +162,8 @@ impl Silence {
     }
 }
 
-/// Ends a client that is no longer handed out, once nobody uses it. That waits for its threads, which may take seconds:
-/// not on a thread that serves others.
-fn end(old: Arc<Client>) {
-    let ending = std::thread::Builder::new().name("kafka-producer-end".into()).spawn(move || {
-        while Arc::strong_count(&old) > 1 {
-            std::thread::sleep(AWAY);
-        }
-        drop(old);
-    });
-    if let Err(error) = ending {
-        tracing::error!(%error, "cannot start the thread that ends a producer");
-    }
-}
-
 fn make(cluster: &Cluster) -> Result<Client, OpenError> {
-    let config = client::writing(&cluster.config, &cluster.options);
+    let config = client::writing(&cluster.config(), &cluster.options);
     config.create_with_context(cluster.context()).map_err(client::open_error)
 }
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanfare_failure::jittered;
-use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::Offset;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::client::{self, Context};
+use super::assigned::{self, Consuming};
+use super::client;
 use super::cluster::{Cluster, ask};
 use super::given::Given;
 use super::ids::TopicIds;
@@ -34,8 +35,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the cluster may be unreachable before the reader reports it. The reader continues by itself either way.
 const GRACE: Duration = Duration::from_secs(8);
-
-type Consuming = StreamConsumer<Context>;
 
 type Look = JoinHandle<Result<Looked, BrokerError>>;
 
@@ -61,6 +60,7 @@ pub(super) struct Beginning {
 pub(super) struct LogReader {
     cluster: Arc<Cluster>,
     closed: watch::Receiver<bool>,
+    logins: watch::Receiver<u64>,
     // Taken when dropped.
     consumer: Option<Arc<Consuming>>,
     ids: Arc<TopicIds>,
@@ -87,18 +87,14 @@ impl LogReader {
         closed: watch::Receiver<bool>,
         begin: Beginning,
     ) -> Result<Self, BrokerError> {
-        let config = client::reading(&cluster.config, &cluster.options, begin.next.len());
-        let failed = |error: KafkaError| BrokerError::Unavailable(format!("no client for reading: {error}"));
-        let context = cluster.context();
-        let ids = Arc::clone(&context.ids);
-        let consumer: Consuming = config.create_with_context(context).map_err(failed)?;
-        let list = assignment(&cluster, &begin.next).map_err(failed)?;
-        consumer.assign(&list).map_err(failed)?;
+        let logins = cluster.logins();
+        let (consumer, ids) = assigned::consumer(&cluster, &begin.next)?;
         let now = Instant::now();
         Ok(Self {
             next_look: now + jittered(cluster.options.look_interval),
             cluster,
             closed,
+            logins,
             consumer: Some(Arc::new(consumer)),
             ids,
             position: begin.position,
@@ -203,7 +199,7 @@ impl LogReader {
         let Some(consumer) = self.consumer.as_ref().filter(|_| !new.is_empty()) else { return Ok(()) };
         tracing::info!(partitions = new.len(), "found new partitions");
         let failed = |error: KafkaError| BrokerError::Unavailable(format!("reading new partitions: {error}"));
-        let list = assignment(&self.cluster, &new).map_err(failed)?;
+        let list = assigned::list(&self.cluster, &new).map_err(failed)?;
         consumer.incremental_assign(&list).map_err(failed)
     }
 
@@ -219,6 +215,20 @@ impl LogReader {
                 self.position.advance_to(number, last);
             }
         }
+    }
+
+    /// Goes on with another consumer, as there is another login. The one of a reader that ends by itself stays.
+    fn log_in(&mut self) -> Result<(), BrokerError> {
+        if !self.follow {
+            return Ok(());
+        }
+        let next = self.ends.keys().map(|part| (*part, self.next_offset(*part))).collect();
+        let (new, ids) = assigned::consumer(&self.cluster, &next)?;
+        if let Some(before) = self.consumer.replace(Arc::new(new)) {
+            client::end(before);
+        }
+        (self.ids, self.trouble, self.quiet_from) = (ids, None, Instant::now());
+        Ok(())
     }
 
     /// Handles a consumer's error.
@@ -318,6 +328,10 @@ impl LogReader {
                 self.begin_look();
                 return Ok(None);
             }
+            Ok(()) = self.logins.changed() => {
+                self.log_in()?;
+                return Ok(None);
+            }
             message = consumer.recv() => message,
         };
         let first = match message {
@@ -364,20 +378,10 @@ impl Reader for LogReader {
 
 impl Drop for LogReader {
     fn drop(&mut self) {
-        // Dropping a consumer waits for its threads.
         if let Some(consumer) = self.consumer.take() {
-            drop(std::thread::Builder::new().name("kafka-end".into()).spawn(move || drop(consumer)));
+            client::end(consumer);
         }
     }
-}
-
-fn assignment(cluster: &Cluster, next: &Ends) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::new();
-    for (part, next) in next {
-        let next = Offset::Offset(i64::try_from(*next).unwrap_or(i64::MAX));
-        list.add_partition_offset(cluster.names.name(*part), part.partition, next)?;
-    }
-    Ok(list)
 }
 
 async fn finished(look: &mut Option<(Look, Anchors)>) -> Result<Looked, BrokerError> {

@@ -30,7 +30,7 @@ pub(super) fn scan(
     if from.is_empty() {
         return Ok(());
     }
-    let mut config = client::reading(&cluster.config, &cluster.options, from.len());
+    let mut config = client::reading(&cluster.config(), &cluster.options, from.len());
     config.set("enable.partition.eof", "true");
     let context: Context = cluster.context();
     let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(|error| failed(&error))?;

@@ -11,7 +11,9 @@ mod checked;
 mod durability;
 mod letters;
 mod link;
+mod listener;
 mod log;
+mod login;
 pub mod monitor;
 mod nodes;
 mod options;
@@ -77,6 +79,20 @@ impl Nats {
         let link = Link::open(&options)?;
         let checked = checked::Checked::default();
         Ok(Self { shared: Arc::new(Shared { options, link, checked }) })
+    }
+
+    /// Logs in as somebody else from now on, or with newer certificates. That is tried first, with a connection of its own;
+    /// what was asked over the one before is still answered, and its readers go on over the new one.
+    ///
+    /// # Errors
+    /// Why the login is of no use; the one before stays.
+    pub async fn log_in(&self, login: Login, tls: Option<Tls>) -> Result<(), String> {
+        let Shared { options, link, .. } = &*self.shared;
+        let other = Options { login, tls, ..options.clone() };
+        let question = format!("$JS.API.STREAM.INFO.{}-events", options.prefix);
+        let tried = link.try_other(&other, question).await?;
+        link.use_other(tried, options.request_timeout);
+        Ok(())
     }
 }
 

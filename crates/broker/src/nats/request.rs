@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 
-use super::{Shared, link};
+use super::{Shared, listener};
 use crate::error::BrokerError;
 
 /// Why a request failed.
@@ -155,7 +155,7 @@ pub(super) async fn refusal_of(refusals: &mut broadcast::Receiver<std::sync::Arc
             Ok(said) if said.contains(&quoted) => {
                 return format!("this login may not use the subject {subject}: {said}");
             }
-            Ok(said) if said.contains(link::NO_INBOX) => return deaf(&said),
+            Ok(said) if said.contains(listener::NO_INBOX) => return deaf(&said),
             Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
             // The link lives as long as its requests.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,

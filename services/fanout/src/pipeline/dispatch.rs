@@ -20,7 +20,7 @@ impl Pipeline {
             groups: &self.groups,
             recent: &self.recent,
             seal: &self.seal,
-            event_bytes: self.event_bytes,
+            event_bytes: self.event_bytes.get(),
             throttles: &self.throttles,
             now: Instant::now(),
         }

@@ -46,7 +46,7 @@ pub struct Pipeline {
     /// The progress of reading back.
     pub window: Window,
     /// The largest body that is delivered, in bytes.
-    pub event_bytes: usize,
+    pub event_bytes: EventBytes,
     /// Kept for tabs that return.
     pub recent: Arc<RecentRecords>,
     /// Presence; none if no hub has it.

@@ -112,7 +112,7 @@ pub struct App {
     /// The page at `/`.
     pub page: Page,
     /// The largest body of a published event, in bytes.
-    pub event_bytes: usize,
+    pub event_bytes: EventBytes,
     /// How much one connection may hold and be sent.
     pub connection_bounds: Arc<SharedBounds>,
     /// How the reader of the log is doing.

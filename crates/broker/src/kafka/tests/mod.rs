@@ -4,6 +4,8 @@
 mod contract;
 #[path = "encryption.rs"]
 mod encryption;
+#[path = "logins.rs"]
+mod logins;
 #[path = "mock.rs"]
 mod mock;
 #[path = "restart.rs"]

@@ -6,6 +6,7 @@ mod contract;
 mod credentials;
 mod durability;
 mod foreign;
+mod logins;
 mod outages;
 mod races;
 mod refusals;

@@ -1,9 +1,8 @@
 //! Opens Kafka as configured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fanfare_broker::Broker;
 use fanfare_broker::kafka::{Kafka, Options};
 use fanfare_event::Registry;
 
@@ -16,9 +15,8 @@ pub(super) fn open(
     config: &BrokerConfig,
     kafka: &KafkaConfig,
     registry: &Registry,
-) -> Result<Arc<dyn Broker>, StartError> {
+) -> Result<Arc<Kafka>, StartError> {
     let services: BTreeSet<_> = registry.event_types().map(|known| known.name().service().to_owned()).collect();
-    let properties = kafka.properties.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
     let options = Options {
         prefix: config.prefix.clone(),
         events: kafka.events.clone(),
@@ -30,9 +28,14 @@ pub(super) fn open(
         retention: config.retention,
         retention_bytes: config.retention_bytes,
         window: config.window,
-        properties: properties.collect::<Result<_, StartError>>()?,
+        properties: properties(kafka)?,
         ..Options::new(kafka.servers.clone(), services.into_iter().collect())
     };
     let broker = Kafka::open(options).map_err(|error| StartError::Broker(error.to_string()))?;
     Ok(Arc::new(broker))
+}
+
+/// The settings of librdkafka.
+pub(super) fn properties(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, StartError> {
+    kafka.properties.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect()
 }

@@ -5,28 +5,41 @@ mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 
+mod logins;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use fanfare_broker::Broker;
 use fanfare_broker::embedded::{Embedded, Options, Window};
+#[cfg(feature = "kafka")]
+use fanfare_broker::kafka::Kafka;
+#[cfg(feature = "nats")]
+use fanfare_broker::nats::Nats;
 use fanfare_event::Registry;
 
 use super::node::StartError;
+pub(crate) use logins::Logins;
 #[cfg(any(feature = "nats", feature = "kafka"))]
 use crate::config::Secret;
 use crate::config::{BrokerConfig, BrokerKind, Loaded};
 
 // Only Kafka uses the schemas: its topics are named after services.
 #[cfg_attr(not(feature = "kafka"), allow(unused_variables))]
-/// Opens the broker; one outside this process need not be there yet.
-pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn Broker>, StartError> {
+/// Opens the broker, with the way to log in as somebody else; one outside this process need not be there yet.
+pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<(Arc<dyn Broker>, Logins), StartError> {
     match &config.kind {
-        BrokerKind::Embedded(folder) => embedded(config, folder),
+        BrokerKind::Embedded(folder) => Ok((embedded(config, folder)?, Logins::None)),
         #[cfg(feature = "nats")]
-        BrokerKind::Nats(nats) => nats::open(config, nats),
+        BrokerKind::Nats(nats) => {
+            let nats = nats::open(config, nats)?;
+            Ok((Arc::<Nats>::clone(&nats), Logins::Nats(nats)))
+        }
         #[cfg(feature = "kafka")]
-        BrokerKind::Kafka(kafka) => kafka::open(config, kafka, registry),
+        BrokerKind::Kafka(kafka) => {
+            let kafka = kafka::open(config, kafka, registry)?;
+            Ok((Arc::<Kafka>::clone(&kafka), Logins::Kafka(kafka)))
+        }
         #[cfg(not(feature = "nats"))]
         BrokerKind::Nats(_) => Err(StartError::NotBuilt),
         #[cfg(not(feature = "kafka"))]
@@ -39,7 +52,7 @@ pub(crate) fn open(config: &BrokerConfig, registry: &Registry) -> Result<Arc<dyn
 /// # Errors
 /// [`StartError`] if its client cannot be made, or the embedded log cannot be opened.
 pub fn open_log(loaded: &Loaded) -> Result<Arc<dyn Broker>, StartError> {
-    open(&loaded.config.broker, loaded.registry())
+    open(&loaded.config.broker, loaded.registry()).map(|(broker, _)| broker)
 }
 
 fn embedded(config: &BrokerConfig, folder: &Path) -> Result<Arc<dyn Broker>, StartError> {

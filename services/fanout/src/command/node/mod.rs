@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use fanfare_broker::Broker;
 use tokio::sync::mpsc;
 
+use super::broker::Logins;
 use super::descriptors;
 use crate::config::{Config, Loaded};
 use crate::groups::{MAX_SHARDS, SHARD_INBOX, ShardMessage};
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub pipeline: Pipeline,
     /// The log; to be closed at the end.
     pub broker: Arc<dyn Broker>,
+    /// Who the node is to it.
+    pub logins: Logins,
     /// The threads that own the connections.
     pub shards: Vec<JoinHandle<()>>,
     /// How many hubs there are.
@@ -65,6 +68,7 @@ impl Node {
         Ok(Self {
             pipeline: parts.pipeline(presence),
             broker: Arc::clone(&parts.broker),
+            logins: parts.logins.clone(),
             shards,
             hubs: parts.config.hubs.len(),
             routes: parts.routes.clone(),

@@ -11,7 +11,8 @@ use fanfare_token::{SigningKey, Verifier};
 use tokio::sync::mpsc;
 
 use super::{StartError, shard_count};
-use crate::command::{broker, memory, secret};
+use crate::command::broker::{self, Logins};
+use crate::command::{memory, secret};
 use crate::config::Config;
 use crate::groups::{Groups, ShardMessage};
 use crate::limit::MemoryBounds;
@@ -19,7 +20,7 @@ use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{
-    DeadLetterWriter, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status, Window,
+    DeadLetterWriter, EventBytes, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status, Window,
 };
 use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
@@ -43,6 +44,8 @@ pub(super) struct Parts {
     memory: MemoryBounds,
     bounds: Bounds,
     connection_bounds: Arc<SharedBounds>,
+    event_bytes: EventBytes,
+    pub logins: Logins,
     pub broker: Arc<dyn Broker>,
     pub routes: Routes,
     pub nodes: Nodes,
@@ -82,7 +85,7 @@ impl Parts {
     ) -> Result<(Self, Option<Presence>), StartError> {
         let memory = memory::bounds(&config)?;
         let bounds = bounds(&config, &memory);
-        let broker = broker::open(&config.broker, routes.now().schemas())?;
+        let (broker, logins) = broker::open(&config.broker, routes.now().schemas())?;
         let (nodes, seal) = (Nodes::new(node_id(), config.node.advertise.clone()), seal(&config)?);
         let (registry, metrics) = metrics(&routes.now().digest());
         let broker = watched(broker, &metrics);
@@ -94,6 +97,8 @@ impl Parts {
         let presence = Presence::of(&config.hubs, &nodes);
         let parts = Self {
             connection_bounds: Arc::new(SharedBounds::new(config.limits.connection_bounds())),
+            event_bytes: config.limits.event_bytes.into(),
+            logins,
             recent: Arc::new(RecentRecords::new(memory.resumes)),
             rosters: presence.as_ref().map(Presence::rosters),
             verifier: verifier(&config)?,
@@ -145,6 +150,7 @@ impl Parts {
         let options = ReplayOptions {
             window: self.window(),
             bounds: self.bounds.clone(),
+            event_bytes: self.event_bytes.clone(),
             reads_at_once: self.config.limits.resume_reads,
             start_is_fresh: START_IS_FRESH,
         };
@@ -168,7 +174,7 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
             status: Arc::clone(&self.status),
             window: self.window(),
-            event_bytes: self.config.limits.event_bytes,
+            event_bytes: self.event_bytes.clone(),
             recent: Arc::clone(&self.recent),
             presence,
             throttles: Mutex::default(),
@@ -178,10 +184,9 @@ impl Parts {
 
     /// The state of the HTTP edge; `shards` is the way to each shard.
     pub(super) fn into_app(self, edge: Edge, page: Page, peers: Peers, shards: Vec<mpsc::Sender<Command>>) -> App {
-        let event_bytes = self.config.limits.event_bytes;
         App {
             hubs: Hubs::new(&self.config.hubs),
-            letters: DeadLetterAdmin::new(self.broker, self.schemas, self.routes.clone(), event_bytes),
+            letters: DeadLetterAdmin::new(self.broker, self.schemas, self.routes.clone(), self.event_bytes.clone()),
             about: About::of(&self.config),
             cors: self.config.cors,
             health: self.config.health,
@@ -195,7 +200,7 @@ impl Parts {
             seal: self.seal,
             edge,
             page,
-            event_bytes,
+            event_bytes: self.event_bytes,
             connection_bounds: self.connection_bounds,
             status: self.status,
             peers,

@@ -48,14 +48,14 @@ pub struct DeadLetterAdmin {
     broker: Arc<dyn Broker>,
     schemas: Schemas,
     routes: Routes,
-    event_bytes: usize,
+    event_bytes: EventBytes,
     turn: Arc<Semaphore>,
 }
 
 impl DeadLetterAdmin {
     /// The letters of a broker, judged by these routes and their schemas, and by the largest body that nodes deliver.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, schemas: Schemas, routes: Routes, event_bytes: usize) -> Self {
+    pub fn new(broker: Arc<dyn Broker>, schemas: Schemas, routes: Routes, event_bytes: EventBytes) -> Self {
         Self { broker, schemas, routes, event_bytes, turn: Arc::new(Semaphore::new(1)) }
     }
 
@@ -139,7 +139,7 @@ impl DeadLetterAdmin {
     async fn event(&self, record: &Record, routes: &RouteTable) -> Result<Option<Event>, Unusable> {
         let written = self.schemas.within(record, PATIENCE).await;
         let written = written.ok_or_else(|| Unusable::Schema("the schema registry gives no answer".to_owned()))?;
-        decode_within(routes.schemas(), record, &written, self.event_bytes)
+        decode_within(routes.schemas(), record, &written, self.event_bytes.get())
     }
 
     /// Why no node could use the record now, or nothing if it could.

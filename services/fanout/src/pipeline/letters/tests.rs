@@ -24,7 +24,7 @@ impl Stage {
         let broker = Arc::new(Embedded::open(folder.path(), Options::default()).expect("a log"));
         let scene = Scene::demo();
         let routes = scene.routes.clone();
-        let letters = DeadLetterAdmin::new(broker.clone(), Schemas::default(), routes.into(), EVENT_BYTES);
+        let letters = DeadLetterAdmin::new(broker.clone(), Schemas::default(), routes.into(), EVENT_BYTES.into());
         Self { broker, letters, scene, _folder: folder }
     }
 

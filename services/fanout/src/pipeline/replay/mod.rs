@@ -49,6 +49,8 @@ pub struct ReplayOptions {
     pub window: Window,
     /// The memory of a replay.
     pub bounds: Bounds,
+    /// The largest body that is delivered.
+    pub event_bytes: EventBytes,
     /// How many replays read the broker at the same time.
     pub reads_at_once: usize,
     /// How long the start of the window is taken as found: thousands of tabs return at once, and each would ask the
@@ -64,6 +66,7 @@ pub struct Replay {
     routes: Routes,
     window: Window,
     bounds: Bounds,
+    event_bytes: EventBytes,
     recent: Arc<RecentRecords>,
     permits: Arc<Semaphore>,
     start_is_fresh: Duration,
@@ -86,10 +89,10 @@ impl Replay {
     /// A reader of the past.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, routes: Routes, recent: Arc<RecentRecords>, options: ReplayOptions) -> Self {
-        let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
+        let ReplayOptions { window, bounds, event_bytes, reads_at_once, start_is_fresh } = options;
         let permits = Arc::new(Semaphore::new(reads_at_once));
         let (schemas, starts, head) = (Schemas::default(), Arc::default(), Arc::default());
-        Self { broker, schemas, routes, window, bounds, recent, permits, start_is_fresh, starts, head }
+        Self { broker, schemas, routes, window, bounds, event_bytes, recent, permits, start_is_fresh, starts, head }
     }
 
     /// The same with the schemas of a schema registry.
@@ -107,7 +110,8 @@ impl Replay {
         let window = tokio::time::timeout(PATIENCE, self.extent(after));
         let window = window.await.map_err(|_| ResumeError::Unavailable)??;
         let is_beyond = self.is_beyond_the_log(after, &until).await;
-        let state = ReplayState::open((after, until), orgs, window, is_beyond, &self.bounds, &self.recent);
+        let bounds = Bounds { event_bytes: self.event_bytes.get(), ..self.bounds.clone() };
+        let state = ReplayState::open((after, until), orgs, window, is_beyond, &bounds, &self.recent);
         Ok(Replaying { replay: self.clone(), state, reader: None })
     }
 

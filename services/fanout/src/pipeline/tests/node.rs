@@ -79,7 +79,7 @@ impl Node {
             status: Arc::clone(&status),
             letters: letters.clone(),
             window,
-            event_bytes: BOUNDS.event_bytes,
+            event_bytes: BOUNDS.event_bytes.into(),
             recent,
             presence: None,
             throttles: Mutex::default(),

@@ -67,16 +67,16 @@ async fn taken(
             let attributes = request::attributes(&parts.headers, received)?;
             // What can be refused without the body is refused before it is sent.
             app.ingest.permit(&attributes, permission)?;
-            let body = form.data(media, read(app, body, producer).await?, app.event_bytes)?;
+            let body = form.data(media, read(app, body, producer).await?, app.event_bytes.get())?;
             Ok(Answer::One(app.ingest.publish(Draft { attributes, body }, permission).await?))
         }
         Mode::Structured => {
-            let json = form.json(read(app, body, producer).await?, app.event_bytes)?;
+            let json = form.json(read(app, body, producer).await?, app.event_bytes.get())?;
             let draft = request::structured(json, received)?;
             Ok(Answer::One(app.ingest.publish(draft, permission).await?))
         }
         Mode::Batch => {
-            let json = form.json(read(app, body, producer).await?, app.event_bytes)?;
+            let json = form.json(read(app, body, producer).await?, app.event_bytes.get())?;
             let drafts = request::batch(json, received)?;
             let events = app.ingest.publish_all(drafts, permission).await?;
             Ok(Answer::All { events })
@@ -110,7 +110,7 @@ async fn authorize(app: &App, parts: &Parts) -> Result<(String, Publish), Refuse
 
 /// The body as it came, at most as large as an event may be.
 async fn read(app: &App, body: HttpBody, producer: &str) -> Result<Vec<u8>, Refused> {
-    let read = app.edge.bodies.read(body, app.event_bytes, ("producer", producer), None).await;
+    let read = app.edge.bodies.read(body, app.event_bytes.get(), ("producer", producer), None).await;
     let read = read.inspect_err(|error| app.metrics.http_refused(error.label()))?;
     Ok(read.bytes.to_vec())
 }
