@@ -7,6 +7,8 @@ pub struct Condition {
     pub writes: Writes,
     /// Reasons why it may lose acknowledged messages.
     pub risks: Vec<Risk>,
+    /// When what it has acknowledged is on a disk, in words, if it tells.
+    pub disk: Option<String>,
     /// The time by which the log removes old records, in milliseconds since the epoch, if it keeps a clock of its own.
     /// The clock outlives the process, and a wrong machine clock does not move it.
     pub age_clock: Option<i64>,

@@ -20,7 +20,8 @@ pub struct BrokerPublisher {
     broker: Arc<dyn Broker>,
     registry: Registry,
     timeout: Duration,
-    horizon: Duration,
+    /// As long as the broker says if absent.
+    horizon: Option<Duration>,
     tail: Tail,
 }
 
@@ -28,7 +29,8 @@ impl BrokerPublisher {
     /// A publisher of events of the built-in schemas.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>) -> Self {
-        Self { broker, registry: Registry::builtin(), timeout: TIMEOUT, horizon: Duration::ZERO, tail: Tail::default() }
+        let (registry, horizon) = (Registry::builtin(), Some(Duration::ZERO));
+        Self { broker, registry, timeout: TIMEOUT, horizon, tail: Tail::default() }
     }
 
     /// Uses the schemas of this registry instead of the built-in ones.
@@ -49,14 +51,15 @@ impl BrokerPublisher {
     /// in which the broker writes acknowledged events to its disks. Without this nothing is kept.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
-        self.horizon = horizon;
+        self.horizon = Some(horizon);
         self
     }
 
-    /// The same, for as long as this broker may lose acknowledged events: a default per kind of broker.
+    /// The same, for as long as this broker may lose what it has answered for: as it says, as soon as it does, else a default
+    /// by kind of broker.
     #[must_use]
     pub fn horizon_of_broker(mut self) -> Self {
-        self.horizon = self.broker.horizon();
+        self.horizon = None;
         self
     }
 
@@ -125,7 +128,7 @@ impl Publisher for BrokerPublisher {
     }
 
     fn horizon(&self) -> Duration {
-        self.horizon
+        self.horizon.unwrap_or_else(|| self.broker.horizon())
     }
 
     fn may_have_gone_back(&self) -> bool {

@@ -120,6 +120,7 @@ fn touch_everything(fanout: &FanoutMetrics, producer: &ProducerMetrics) {
     fanout.routes_reloaded("replaced", "abc");
     fanout.set_certificate_expires("hubs", 1_800_000_000);
     fanout.certificates_reloaded("replaced");
+    fanout.broker_login_changed("replaced");
     fanout.config_reloaded("applied", true);
     fanout.throttled(1, 1);
     fanout.token_refreshed("taken");

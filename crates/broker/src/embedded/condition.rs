@@ -38,6 +38,7 @@ impl LogCondition {
         Condition {
             writes: self.writes().clone(),
             risks: Vec::new(),
+            disk: Some("what is acknowledged is on the disk already".to_owned()),
             // A log without records has nothing to remove yet.
             age_clock: Some(age).filter(|age| *age > 0),
         }

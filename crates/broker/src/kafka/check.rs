@@ -10,13 +10,19 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::client::{self, Context};
 use super::cluster::{Cluster, Partitions, ask};
-use super::durability;
+use super::durability::{self, Disk};
 use super::options::Options;
 use crate::error::BrokerError;
 use crate::message::Stream;
 
 /// Settings of a topic, by name.
 type Settings = Vec<(&'static str, String)>;
+
+/// What the cluster tells of a `flush.ms` that nobody has set.
+const NEVER: &str = "9223372036854775807";
+
+/// The servers that are asked how often they look at it; of more, these are as good.
+const MOST_SERVERS: usize = 16;
 
 /// How long a topic that was just created may be without a leader.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -289,22 +295,50 @@ async fn risks(
         Ok(names.iter().map(|name| cluster.replicas_of(name).ok().flatten()).collect::<Vec<_>>())
     });
     let replicas = replicas.await?;
+    let value = |n: usize, name| found.get(n)?.as_ref().ok()?.get(name)?.value.as_deref();
+    let flushes = |n: usize| value(n, "flush.ms").is_some_and(|ms| ms != NEVER);
+    // Asked only where it matters, since it needs a right to the cluster.
+    let looked_at = if (0..topics.len()).any(flushes) { flush_interval(cluster, admin, asked).await? } else { None };
+    let disk = |n: usize| Disk::of(value(n, "flush.messages"), value(n, "flush.ms"), looked_at.as_deref());
+    // Of the log: letters and what nodes say are written anew.
+    let of_log = topics.iter().enumerate().filter(|(_, wanted)| cluster.names.find(&wanted.name).is_some());
+    let latest = of_log.map(|(n, _)| disk(n)).max();
     let mut all = Vec::new();
     for (n, wanted) in topics.iter().enumerate() {
-        let settings = found.get(n).and_then(|found| found.as_ref().ok());
-        let value = |name| settings?.get(name)?.value.as_deref();
         let kept = durability::TopicSettings {
             replicas: replicas[n],
-            in_sync: value("min.insync.replicas"),
-            unclean: value("unclean.leader.election.enable"),
+            in_sync: value(n, "min.insync.replicas"),
+            unclean: value(n, "unclean.leader.election.enable"),
+            disk: found.get(n).is_some_and(Result::is_ok).then(|| disk(n)),
         };
         all.extend(durability::risks(&wanted.name, kept, cluster.options.replication));
     }
     if let (true, Some(first)) = (cluster.options.strict, all.first()) {
         return Err(BrokerError::Refused(format!("{} (strict = true)", first.reason)));
     }
-    cluster.set_risks(all);
+    cluster.set_promises(all, latest);
     Ok(())
+}
+
+/// How often servers look whether `flush.ms` has passed: the longest of them, as text; none if one does not tell.
+async fn flush_interval(
+    cluster: &Arc<Cluster>,
+    admin: &AdminClient<Context>,
+    asked: &AdminOptions,
+) -> Result<Option<String>, BrokerError> {
+    let mut longest = 0;
+    for server in ask(cluster, Cluster::servers).await?.into_iter().take(MOST_SERVERS) {
+        // One question may be about one server only.
+        let answer = admin.describe_configs(&[ResourceSpecifier::Broker(server)], asked).await.unwrap_or_default();
+        let told = answer.first().and_then(|found| found.as_ref().ok());
+        let interval =
+            told.and_then(|found| found.get("log.flush.scheduler.interval.ms")?.value.as_deref()?.parse().ok());
+        match interval {
+            Some(interval) => longest = u64::max(longest, interval),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(longest.to_string()))
 }
 
 async fn settings(

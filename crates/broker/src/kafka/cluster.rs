@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::client::{self, Connections, Context};
+use super::durability::Disk;
 use super::names::{MAX_PARTITIONS, Names, Part};
 use super::options::{OpenError, Options};
 use crate::condition::Risk;
@@ -38,8 +39,8 @@ pub(super) struct Cluster {
     login: Mutex<Login>,
     /// How many logins have taken the place of the first.
     logins: watch::Sender<u64>,
-    /// What makes the topics lose acknowledged records, as far as they were checked.
-    risks: Mutex<Vec<Risk>>,
+    /// What makes the topics lose what they have acknowledged, and when that is on the disk, as far as they were checked.
+    found: Mutex<(Vec<Risk>, Option<Disk>)>,
 }
 
 /// What follows from who this process is to the cluster.
@@ -95,7 +96,7 @@ impl Cluster {
         let connections = Arc::clone(&context.connections);
         let asking = Arc::new(Asking::new(&config, context)?);
         let login = Mutex::new(Login { config, asking });
-        Ok(Self { options, names, connections, login, logins: watch::Sender::new(0), risks: Mutex::default() })
+        Ok(Self { options, names, connections, login, logins: watch::Sender::new(0), found: Mutex::default() })
     }
 
     /// What all clients are told.
@@ -133,12 +134,19 @@ impl Cluster {
     }
 
     /// Notes the result of checking the topics.
-    pub(super) fn set_risks(&self, risks: Vec<Risk>) {
-        *self.risks.lock().unwrap_or_else(PoisonError::into_inner) = risks;
+    pub(super) fn set_promises(&self, risks: Vec<Risk>, disk: Option<Disk>) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = (risks, disk);
     }
 
-    pub(super) fn risks(&self) -> Vec<Risk> {
-        self.risks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn promises(&self) -> (Vec<Risk>, Option<Disk>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ids of the servers.
+    pub(super) fn servers(&self) -> Result<Vec<i32>, BrokerError> {
+        let answer = self.asking().client.fetch_metadata(Some(&self.names.letters), self.timeout());
+        let metadata = self.answered("asking for the servers", answer)?;
+        Ok(metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).collect())
     }
 
     /// The smallest number of replicas of a topic's partitions.

@@ -163,7 +163,7 @@ impl Broker for Kafka {
     }
 
     fn horizon(&self) -> Duration {
-        durability::HORIZON
+        self.cluster.promises().1.unwrap_or(durability::Disk::System).horizon()
     }
 
     async fn state(&self) -> Result<Box<dyn Reader>, BrokerError> {
@@ -235,7 +235,8 @@ impl Broker for Kafka {
     }
 
     async fn condition(&self) -> Condition {
-        Condition { risks: self.cluster.risks(), ..Condition::default() }
+        let (risks, disk) = self.cluster.promises();
+        Condition { risks, disk: disk.map(|disk| disk.to_string()), ..Condition::default() }
     }
 
     async fn close(&self) {

@@ -89,6 +89,10 @@ pub const DEAD_LETTERS_LOST: &str = "fanfare_dead_letters_lost";
 pub const ROUTE_RELOADS: &str = "fanfare_route_reloads";
 /// 1 while the route files differ from this node's routes: they have a fault, or need a restart.
 pub const ROUTES_REFUSED: &str = "fanfare_routes_refused";
+/// Times that the login at the broker had changed, by outcome.
+pub const BROKER_LOGINS: &str = "fanfare_broker_logins";
+/// 1 while the login that is configured is of no use, and the one before is used.
+pub const BROKER_LOGIN_REFUSED: &str = "fanfare_broker_login_refused";
 /// Reloads of the configuration, by outcome.
 pub const CONFIG_RELOADS: &str = "fanfare_config_reloads";
 /// 1 while the configuration file differs from what this node runs with.
@@ -165,7 +169,7 @@ pub const OUTBOX_RETRIES: &str = "fanfare_outbox_retries";
 pub const REQUESTS: &str = "fanfare_requests";
 
 /// All of them; a test holds this list against the constants above.
-pub const ALL: [&str; 76] = [
+pub const ALL: [&str; 78] = [
     BUILD_INFO,
     READY,
     CONNECTIONS,
@@ -209,6 +213,8 @@ pub const ALL: [&str; 76] = [
     ROUTES_INFO,
     CERTIFICATE_EXPIRES,
     CERTIFICATE_RELOADS,
+    BROKER_LOGINS,
+    BROKER_LOGIN_REFUSED,
     CONFIG_RELOADS,
     CONFIG_REFUSED,
     BROKER_CONNECTED,

@@ -60,7 +60,7 @@ fn kilobytes(file: &str, name: &str) -> Option<u64> {
 }
 
 /// Watches the memory that is used for as long as the node runs, and what of it the retained values take.
-pub(super) async fn watch(app: Arc<App>, recent: Arc<RecentRecords>) {
+pub(crate) async fn watch(app: Arc<App>, recent: Arc<RecentRecords>) {
     let Some(limit) = limit() else { return };
     app.metrics.set_memory_limit(limit);
     let mut pressure = Pressure::None;

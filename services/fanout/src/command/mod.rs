@@ -29,6 +29,8 @@ use std::process::ExitCode;
 pub use broker::open_log;
 #[cfg(feature = "embed")]
 pub(crate) use ending::drained;
+#[cfg(feature = "embed")]
+pub(crate) use memory::watch as watch_memory;
 pub use node::StartError;
 
 /// How a command ends.

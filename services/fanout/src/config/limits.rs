@@ -34,8 +34,9 @@ pub struct Limits {
     pub edge: EdgeLimits,
 }
 
-/// The keys of connections' bounds, whose other values hold at once, while the node runs.
-pub const BOUND_AT_ONCE: [&str; 4] = ["queue_bytes", "resume_notifications", "resume_bytes", "joined_groups"];
+/// The keys of the bounds of connections and events, whose other values hold at once, while the node runs.
+pub const BOUND_AT_ONCE: [&str; 5] =
+    ["event_bytes", "queue_bytes", "resume_notifications", "resume_bytes", "joined_groups"];
 
 impl Limits {
     /// How much one connection may hold and be sent.

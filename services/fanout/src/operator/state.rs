@@ -54,6 +54,9 @@ pub struct LogState {
     pub connected: bool,
     /// Risks that the broker loses what it has acknowledged.
     pub risks: Vec<String>,
+    /// When what it has acknowledged is on a disk, if it tells.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub disk: Option<String>,
     /// The last record of each partition, added up.
     pub head: u64,
     /// The last record that the node has read, added up the same way.

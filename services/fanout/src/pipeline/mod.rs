@@ -16,6 +16,7 @@ mod address;
 mod deadletter;
 mod decode;
 mod dispatch;
+mod event_bytes;
 pub(crate) mod follower;
 mod ingest;
 pub(crate) mod intake;
@@ -37,6 +38,7 @@ mod written;
 
 pub use deadletter::DeadLetterWriter;
 pub use decode::{Unusable, decode};
+pub use event_bytes::EventBytes;
 pub use ingest::{BatchError, Body, Draft, Ingest, IngestError, MOST_IN_BATCH, Taken};
 pub use message::to_message;
 pub use presence::{Listener, Presence};

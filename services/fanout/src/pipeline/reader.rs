@@ -11,7 +11,7 @@ use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
 use super::progress::Progress;
 use super::recent::RecentRecords;
 use super::throttle::{Counts, Throttles};
-use super::{DeadLetterWriter, Presence, Schemas, Status};
+use super::{DeadLetterWriter, EventBytes, Presence, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::Routes;
 use crate::seal::Seal;

@@ -46,6 +46,8 @@ struct Report {
     unwritable: Option<String>,
     /// Risks that the broker loses what it has acknowledged.
     risks: Vec<String>,
+    /// When what the broker has acknowledged is on a disk, if it tells.
+    disk: Option<String>,
     /// When the log was another one than before, or had lost its end.
     replaced: Option<Instant>,
 }
@@ -76,6 +78,7 @@ impl Status {
             schemas_away_since: None,
             unwritable: None,
             risks: Vec::new(),
+            disk: None,
             replaced: None,
         };
         Self { max_stale, read: AtomicU64::new(0), of: AtomicU64::new(0), report: Mutex::new(report) }
@@ -140,6 +143,20 @@ impl Status {
     #[must_use]
     pub fn risks(&self) -> Vec<String> {
         self.report().risks.clone()
+    }
+
+    /// When what the broker has acknowledged is on a disk, if it tells; whether it said something else before.
+    pub fn set_disk(&self, disk: Option<String>) -> bool {
+        let mut report = self.report();
+        let is_other = report.disk != disk;
+        report.disk = disk;
+        is_other
+    }
+
+    /// When what the broker has acknowledged is on a disk, if it tells.
+    #[must_use]
+    pub fn disk(&self) -> Option<String> {
+        self.report().disk.clone()
     }
 
     /// Whether the last read went well; if not, why.

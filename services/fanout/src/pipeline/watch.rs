@@ -82,6 +82,11 @@ impl Pipeline {
 
     /// Reports what the broker says of itself besides its records.
     fn tell_condition(&self, condition: &Condition, known: &mut Vec<Risk>) {
+        if self.status.set_disk(condition.disk.clone())
+            && let Some(disk) = &condition.disk
+        {
+            tracing::info!("the broker: {disk}");
+        }
         let unwritable = match &condition.writes {
             Writes::Fail(reason) => Some(reason.clone()),
             Writes::Work | Writes::Untold => None,

@@ -110,6 +110,7 @@ fn log(app: &App, samples: Samples<'_>) -> LogState {
         broker: app.about.broker.to_owned(),
         connected: app.status.is_connected(),
         risks: app.status.risks(),
+        disk: app.status.disk(),
         head: count(samples.gauge(names::READER_HEAD)),
         position: count(samples.gauge(names::READER_POSITION)),
         lag_records: count(samples.gauge(names::READER_LAG_RECORDS)),

@@ -29,7 +29,7 @@ use crate::method::Methods;
 use crate::nodes::Nodes;
 use crate::operator::configuration::Configuration;
 use crate::pipeline::letters::DeadLetterAdmin;
-use crate::pipeline::{Ingest, NotReady, Status};
+use crate::pipeline::{EventBytes, Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
 use crate::shard::SharedBounds;

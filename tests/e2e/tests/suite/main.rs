@@ -36,6 +36,7 @@ mod refresh;
 mod refresh_elsewhere;
 mod relay_program;
 mod reload;
+mod reload_login;
 mod reload_platform;
 mod reload_settings;
 mod required_claims;

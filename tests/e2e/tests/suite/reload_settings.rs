@@ -66,24 +66,24 @@ async fn other_origins_and_limits_hold_at_once_and_move_no_tab() {
 
 #[tokio::test]
 async fn settings_that_need_a_restart_are_named_and_the_rest_applies() {
-    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\nevent_bytes = 4096");
+    let settings = Settings::default().section("[cors]\norigins = []\n[limits]\ngrants = 4096");
     let node = Node::start_with(settings).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     tab.cursor().await;
-    let both = format!("origins = [\"{OTHER_PAGE}\"]\n[limits]\nevent_bytes = 8192");
-    change(&node, "origins = []\n[limits]\nevent_bytes = 4096", &both, "needs_start").await;
-    let named = "restart needed: [limits] event_bytes changed";
+    let both = format!("origins = [\"{OTHER_PAGE}\"]\n[limits]\ngrants = 8192");
+    change(&node, "origins = []\n[limits]\ngrants = 4096", &both, "needs_start").await;
+    let named = "restart needed: [limits] grants changed";
     assert_eq!(node.lines(named).len(), 1, "{}", node.log());
     assert_eq!(node.log().matches("restart needed").count(), 1, "{}", node.log());
     assert_eq!(page(&node).await, None);
     let shown = configuration(&node).await;
-    assert_eq!(shown["restart_needed"], json!(["[limits] event_bytes"]));
+    assert_eq!(shown["restart_needed"], json!(["[limits] grants"]));
     let text = shown["text"].as_str().expect("a text");
-    assert!(text.contains("event_bytes = 4096") && text.contains(OTHER_PAGE), "{text}");
+    assert!(text.contains("grants = 4096") && text.contains(OTHER_PAGE), "{text}");
     // Reported again for as long as the file differs, and no longer.
     reload(&node, "needs_start").await;
     assert_eq!(node.lines(named).len(), 2);
-    change(&node, "event_bytes = 8192", "event_bytes = 4096", "unchanged").await;
+    change(&node, "grants = 8192", "grants = 4096", "unchanged").await;
     still_hears(&node, &mut tab, "news 2").await;
 }
 
@@ -115,12 +115,30 @@ async fn other_bounds_of_queues_resumes_and_groups_hold_for_open_tabs() {
     // Below the current number: no group is removed.
     change(&node, "joined_groups = 2", "joined_groups = 1", "applied").await;
     tab.invoke("Watch", json!(["3"])).await.expect_err("no more");
-    // A queue holds two events, and only a restart changes how large those may be.
-    change(&node, "[limits]", "[limits]\nevent_bytes = 16384\nqueue_bytes = 65536", "faulty").await;
+    // A queue holds two events.
+    change(&node, "[limits]", "[limits]\nevent_bytes = 65536\nqueue_bytes = 65536", "faulty").await;
     let told = node.lines("the changed configuration has a fault: the one before stays in use");
-    assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("at least 262144, twice")), "{}", told[0]);
-    change(&node, "event_bytes = 16384\nqueue_bytes = 65536", "queue_bytes = 524288", "applied").await;
+    assert!(told[0]["fault"].as_str().is_some_and(|fault| fault.contains("twice `event_bytes`")), "{}", told[0]);
+    change(&node, "event_bytes = 65536\nqueue_bytes = 65536", "queue_bytes = 524288", "applied").await;
     still_hears(&node, &mut tab, "last").await;
+}
+
+#[tokio::test]
+async fn events_may_be_larger_or_must_be_smaller_at_once() {
+    let node = Node::start_with(Settings::default().section("[limits]\nevent_bytes = 4096")).await;
+    let mut tab = node.tab(&Token::user("alice", "acme")).await;
+    let cursor = tab.cursor().await;
+    let (long, token) = (NewEvent::burst(2), Token::producer().sign());
+    node.post(&token, &long[0]).await.expect(413);
+    change(&node, "event_bytes = 4096", "event_bytes = 16384", "applied").await;
+    node.post(&token, &long[0]).await.expect(202);
+    assert_eq!(tab.expect("toast").await["title"], "0");
+    let mut returning = node.tab(&Token::user("alice", "acme")).await;
+    let told = returning.invoke("Resume", json!([cursor])).await.expect("an answer");
+    assert_eq!((&told["replayed"], &told["complete"]), (&json!(1), &json!(true)), "{told}");
+    change(&node, "event_bytes = 16384", "event_bytes = 4096", "applied").await;
+    node.post(&token, &long[1]).await.expect(413);
+    still_hears(&node, &mut tab, "short").await;
 }
 
 #[tokio::test]

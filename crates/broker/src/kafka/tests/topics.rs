@@ -8,6 +8,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
+use fanfare_test_servers::kafka::KafkaServer;
+
 use super::{PATIENCE, event, open, options, options_or_skip, take};
 use crate::broker::Broker;
 use crate::condition::RiskKind;
@@ -91,6 +93,31 @@ async fn topics_that_may_lose_acknowledged_records_are_reported_and_refused_if_s
     assert_eq!(of(RiskKind::UncleanElection), 1, "{risks:?}");
     let reason = refusal(&Options { strict: true, ..options }).await;
     assert!(reason.contains("is kept by 1 servers") && reason.contains("strict"), "{reason}");
+}
+
+/// Nobody looks at `flush.ms` of a topic, unless the servers are told how often.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_records_reach_the_disk_is_told_and_says_how_long_they_may_be_lost() {
+    let Some(options) = options_or_skip("topics::when_records_reach_the_disk").await else { return };
+    let told = async |options: &Options| {
+        let kafka = open(options);
+        assert_eq!(kafka.horizon(), Duration::from_secs(60), "as long as nothing is known");
+        kafka.head().await.expect("a head");
+        (kafka.condition().await.disk.expect("told"), kafka.horizon().as_secs())
+    };
+    let settings =
+        [("message.timestamp.type", "LogAppendTime"), ("flush.ms", "2000"), ("max.message.bytes", "1200000")];
+    make(&options, &format!("{}.license", options.events), &settings).await;
+    let (disk, horizon) = told(&options).await;
+    assert!(disk.contains("when the system writes it") && horizon == 60, "{disk} {horizon}");
+    for (more, part, seconds) in [
+        ("log.flush.interval.ms=7000\nlog.flush.scheduler.interval.ms=500", "within 7.5 s", 15),
+        ("log.flush.interval.messages=1", "on the disk already", 10),
+    ] {
+        let server = KafkaServer::start_with(more).await.expect("there is one");
+        let (disk, horizon) = told(&super::options(&server.address())).await;
+        assert!(disk.contains(part) && horizon == seconds, "{disk} {horizon}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

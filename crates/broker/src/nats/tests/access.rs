@@ -78,7 +78,9 @@ async fn files_that_hold_no_certificate() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "").expect("written");
-    for (file, said) in [(empty, "holds no certificate in PEM form"), (folder.path().join("missing.pem"), "missing.pem")] {
+    for (file, said) in
+        [(empty, "holds no certificate in PEM form"), (folder.path().join("missing.pem"), "missing.pem")]
+    {
         let tls = Some(Tls { ca_file: Some(file), certificate: None });
         let error = Nats::open(Options { tls, ..Options::default() }).err().expect("refused").to_string();
         assert!(error.contains(said), "{error}");

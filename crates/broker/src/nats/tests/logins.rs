@@ -124,8 +124,7 @@ async fn certificates_are_those_that_were_tried_whatever_the_files_hold_later() 
     let Some(mut server) = server(test, config).await else { return };
     let ours = made.into_inner().expect("not poisoned").expect("written");
     let tls = Tls { ca_file: Some(ours.ca.clone()), certificate: Some(ours.client.clone()) };
-    let nats =
-        Nats::open(Options { tls: Some(tls.clone()), ..Options::new([server.address()]) }).expect("opens");
+    let nats = Nats::open(Options { tls: Some(tls.clone()), ..Options::new([server.address()]) }).expect("opens");
     nats.publish(event("1")).await.expect("published");
 
     let sound = std::fs::read(&ours.client.0).expect("a file");

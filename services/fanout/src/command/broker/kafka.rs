@@ -11,11 +11,7 @@ use crate::command::node::StartError;
 use crate::config::{BrokerConfig, KafkaConfig};
 
 /// Opens the client; the cluster need not be there yet. Every service of the schemas has its topics.
-pub(super) fn open(
-    config: &BrokerConfig,
-    kafka: &KafkaConfig,
-    registry: &Registry,
-) -> Result<Arc<Kafka>, StartError> {
+pub(super) fn open(config: &BrokerConfig, kafka: &KafkaConfig, registry: &Registry) -> Result<Arc<Kafka>, StartError> {
     let services: BTreeSet<_> = registry.event_types().map(|known| known.name().service().to_owned()).collect();
     let options = Options {
         prefix: config.prefix.clone(),

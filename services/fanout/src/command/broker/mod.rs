@@ -19,10 +19,10 @@ use fanfare_broker::nats::Nats;
 use fanfare_event::Registry;
 
 use super::node::StartError;
-pub(crate) use logins::Logins;
 #[cfg(any(feature = "nats", feature = "kafka"))]
 use crate::config::Secret;
 use crate::config::{BrokerConfig, BrokerKind, Loaded};
+pub(crate) use logins::Logins;
 
 // Only Kafka uses the schemas: its topics are named after services.
 #[cfg_attr(not(feature = "kafka"), allow(unused_variables))]

@@ -20,7 +20,8 @@ use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{
-    DeadLetterWriter, EventBytes, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status, Window,
+    DeadLetterWriter, EventBytes, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status,
+    Window,
 };
 use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
@@ -150,12 +151,11 @@ impl Parts {
         let options = ReplayOptions {
             window: self.window(),
             bounds: self.bounds.clone(),
-            event_bytes: self.event_bytes.clone(),
             reads_at_once: self.config.limits.resume_reads,
             start_is_fresh: START_IS_FRESH,
         };
         let replay = Replay::new(Arc::clone(&self.broker), self.routes.clone(), Arc::clone(&self.recent), options);
-        replay.with_schemas(self.schemas.clone())
+        replay.with_schemas(self.schemas.clone()).with_event_bytes(self.event_bytes.clone())
     }
 
     fn window(&self) -> Window {

@@ -3,6 +3,7 @@
 mod certificates;
 mod difference;
 mod hubs;
+mod login;
 mod routes;
 mod settings;
 
@@ -13,23 +14,25 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 
 use super::node::Node;
-use crate::config::Config;
+use crate::config::{BrokerKind, Config};
 use crate::socket::App;
 use certificates::Certificates;
+use login::BrokerLogin;
 use routes::ReloadRoutes;
 use settings::Settings;
 
 /// How often watched files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How often the files of certificates are, which are watched in any case.
-const CERTIFICATES: Duration = Duration::from_secs(10);
+/// How often the files of certificates and of the login at the broker are, which are watched in any case.
+const CREDENTIALS: Duration = Duration::from_secs(10);
 
 /// What a reload needs.
 pub(super) struct Reload {
     settings: Settings,
     routes: ReloadRoutes,
     certificates: Certificates,
+    login: BrokerLogin,
     app: Arc<App>,
 }
 
@@ -40,8 +43,8 @@ enum Look {
     All,
     /// The files that are watched.
     Watched,
-    /// Those of certificates.
-    Certificates,
+    /// Those of certificates, and of the login at the broker.
+    Credentials,
 }
 
 impl Reload {
@@ -50,14 +53,15 @@ impl Reload {
         let app = Arc::clone(&node.app);
         let routes = ReloadRoutes::new(&config, Arc::clone(&app));
         let certificates = Certificates::new(config.node.tls.clone(), Arc::clone(&app));
-        Self { settings: Settings::new(file, config, Arc::clone(&app)), routes, certificates, app }
+        let login = BrokerLogin::new(&file, &config.broker.kind, node.logins.clone(), Arc::clone(&app));
+        Self { settings: Settings::new(file, config, Arc::clone(&app)), routes, certificates, login, app }
     }
 
     /// Reads all of it again at each signal, what is watched whenever its files have changed, and the certificates whenever
     /// theirs have.
     pub(super) async fn run(mut self, mut hang_up: Signal) {
         let mut watched = tokio::time::interval(LOOK);
-        let mut certificates = tokio::time::interval(CERTIFICATES);
+        let mut credentials = tokio::time::interval(CREDENTIALS);
         loop {
             let look = tokio::select! {
                 signal = hang_up.recv() => match signal {
@@ -65,20 +69,33 @@ impl Reload {
                     None => return,
                 },
                 _ = watched.tick(), if self.routes.are_watched() || self.settings.is_watched() => Look::Watched,
-                _ = certificates.tick(), if self.certificates.are_any() => Look::Certificates,
+                _ = credentials.tick(), if self.certificates.are_any() || self.login.is_any() => Look::Credentials,
             };
             // Reading and compiling a folder of routes takes long enough to hold up the requests of this thread.
-            tokio::task::block_in_place(|| self.look(look));
+            let broker = tokio::task::block_in_place(|| self.look(look));
+            match broker {
+                Some(broker) => self.login.reload(broker).await,
+                None if look == Look::Credentials => self.login.look().await,
+                None => {}
+            }
         }
     }
 
-    fn look(&mut self, look: Look) {
+    /// Looks at the files; gives the broker of a configuration that was read again and has no fault.
+    fn look(&mut self, look: Look) -> Option<BrokerKind> {
         match look {
-            Look::Certificates => return self.certificates.look(),
-            Look::Watched if !self.settings.has_changed() => return self.routes.look(self.settings.now()),
+            Look::Credentials => {
+                self.certificates.look();
+                return None;
+            }
+            Look::Watched if !self.settings.has_changed() => {
+                self.routes.look(self.settings.now());
+                return None;
+            }
             Look::Watched | Look::All => {}
         }
         let outcome = self.settings.reload(&mut self.routes, &mut self.certificates);
         self.app.metrics.config_reloaded(outcome.label(), outcome.holds());
+        self.settings.take_broker()
     }
 }

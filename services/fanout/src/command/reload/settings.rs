@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fanfare_broker::properties::is_of_login;
 use fanfare_token::{OtherKeys, Verifier};
 use toml::Table;
 
@@ -13,7 +14,7 @@ use super::certificates::Certificates;
 use super::difference::{Changed, changed};
 use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
-use crate::config::{BOUND_AT_ONCE, BY_ADDRESS, CHANGE_AT_ONCE, Config, EdgeLimits};
+use crate::config::{BOUND_AT_ONCE, BY_ADDRESS, BrokerKind, CHANGE_AT_ONCE, Config, EdgeLimits};
 use crate::document::Source;
 use crate::limit::ConnectionBounds;
 use crate::operator::configuration::Configuration;
@@ -22,7 +23,8 @@ use crate::socket::authorizers::{Authorizers, OtherAuthorizers};
 use crate::socket::{App, OtherTls};
 
 /// The keys that take effect at once, by their section.
-const AT_ONCE: [(&str, &[&str]); 8] = [
+const AT_ONCE: [(&str, &[&str]); 9] = [
+    ("broker", &LOGIN_KEYS),
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
     ("limits", &CHANGE_AT_ONCE),
@@ -36,6 +38,20 @@ const AT_ONCE: [(&str, &[&str]); 8] = [
 
 /// The sections of listeners; turning TLS on or off for one needs a restart.
 const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
+
+/// The keys of the login at the broker.
+const LOGIN_KEYS: [&str; 10] = [
+    "credentials_file",
+    "user",
+    "password_file",
+    "token_file",
+    "nkey_file",
+    "tls",
+    "ca_file",
+    "cert_file",
+    "key_file",
+    "properties_file",
+];
 
 /// The outcome of a reload of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +96,8 @@ pub(super) struct Settings {
     seen: Option<Vec<u8>>,
     /// What the node began with, updated by what takes effect at once.
     now: Config,
+    /// The broker of a configuration that was read last and has no fault, until it is taken.
+    broker: Option<BrokerKind>,
     app: Arc<App>,
 }
 
@@ -98,7 +116,7 @@ impl Settings {
     pub(super) fn new(file: PathBuf, now: Config, app: Arc<App>) -> Self {
         let began: Table = Source::read(&file).ok().and_then(|source| source.text.parse().ok()).unwrap_or_default();
         let hubs = Began::with(&now);
-        let mut settings = Self { file, read: began.clone(), began, hubs, seen: None, now, app };
+        let mut settings = Self { file, read: began.clone(), began, hubs, seen: None, now, broker: None, app };
         settings.saw();
         settings.show(&settings.began, &BTreeSet::new());
         settings
@@ -107,6 +125,11 @@ impl Settings {
     /// What the node runs with.
     pub(super) fn now(&self) -> &Config {
         &self.now
+    }
+
+    /// The broker of the configuration that was read last, if that has no fault.
+    pub(super) fn take_broker(&mut self) -> Option<BrokerKind> {
+        self.broker.take()
     }
 
     /// Whether the file is looked at without a signal.
@@ -149,6 +172,10 @@ impl Settings {
         let late = Late { other_proxies, toggled: toggled(&self.began, &table) };
         let changed_since = changed(&self.began, &table);
         let mut needed: BTreeSet<Changed> = changed_since.iter().filter(|key| late.is(key)).cloned().collect();
+        if !config.broker.kind.has_properties_of(&self.now.broker.kind) && !needed.iter().any(is_property) {
+            let section = ["broker", "kafka"].map(str::to_owned).to_vec();
+            needed.insert(Changed { section, key: "properties_file".to_owned() });
+        }
         let other_hubs = self.has_other_hubs(&table, &config);
         let wait = self.hubs.need_start(&config, &needed).filter(|_| other_hubs);
         let platform = if wait.is_none() { self.now.with_platform_of(&config) } else { self.now.clone() };
@@ -167,6 +194,7 @@ impl Settings {
                 return Outcome::Faulty;
             }
         };
+        self.broker = Some(config.broker.kind.clone());
         let put = table_of_routes.and_then(|table| routes.put(table));
         match wait {
             None if put.is_ok() => self.take_platform(&config, table.clone(), other_hubs.then_some(authorizers)),
@@ -238,12 +266,6 @@ impl Settings {
         };
         let seal = is_other(&self.now).then(|| secret::of_known_node(config));
         let bounds = config.limits.connection_bounds();
-        let least = 2 * self.now.limits.event_bytes;
-        if bounds.queue_bytes < least {
-            return Err(format!(
-                "`queue_bytes` must be at least {least}, twice the `event_bytes` that the node runs with"
-            ));
-        }
         Ok(Checked {
             bounds: Some(bounds).filter(|bounds| *bounds != self.now.limits.connection_bounds()),
             origins: config.cors.origins != self.now.cors.origins,
@@ -294,6 +316,13 @@ impl Settings {
             self.app.edge.set_limits(&limits);
             self.now.limits.edge = limits;
         }
+        let event_bytes = config.limits.event_bytes;
+        let is_any = is_any || event_bytes != self.now.limits.event_bytes;
+        if event_bytes != self.now.limits.event_bytes {
+            tracing::info!(event_bytes, "the largest event is another");
+            self.app.event_bytes.set(event_bytes);
+            self.now.limits.event_bytes = event_bytes;
+        }
         if let Some(bounds) = bounds {
             tracing::info!(?bounds, "other limits of queues, resumes and joined groups");
             self.app.connection_bounds.set(bounds);
@@ -324,9 +353,19 @@ impl Late {
         self.other_proxies && BY_ADDRESS.contains(&changed.key.as_str())
             || section == "node" && self.toggled.contains(&within)
             || is_of_presence(changed)
-            || !is_of_hubs(changed)
-                && !AT_ONCE.iter().any(|(of, keys)| *of == section && keys.contains(&changed.key.as_str()))
+            || !is_of_hubs(changed) && !is_at_once(changed)
     }
+}
+
+/// Whether a key takes effect at once.
+fn is_at_once(changed: &Changed) -> bool {
+    let named = |(of, keys): &(&str, &[&str])| *of == changed.first() && keys.contains(&changed.key.as_str());
+    AT_ONCE.iter().any(named) || is_property(changed) && is_of_login(&changed.key)
+}
+
+/// Whether it is a setting of Kafka's client.
+fn is_property(changed: &Changed) -> bool {
+    changed.section.iter().map(String::as_str).eq(["broker", "kafka", "properties"])
 }
 
 /// The listeners that speak TLS in only one of the two files.

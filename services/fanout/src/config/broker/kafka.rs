@@ -1,14 +1,15 @@
 //! `[broker.kafka]`: how to log in to a Kafka cluster, and how topics are named and created.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use fanfare_broker::properties::{self, is_reserved, is_secret};
+use fanfare_broker::properties::{self, is_of_login, is_reserved, is_secret};
 use toml::de::DeValue;
 
 use crate::config::Secret;
 use crate::config::paths::Paths;
 use crate::document::Located;
-use crate::document::section::{Node, Section, integer};
+use crate::document::section::{Node, Section, integer, text};
 
 /// Apache Kafka as the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,32 @@ pub struct KafkaConfig {
     pub create: bool,
     /// Settings of librdkafka, passed on as they are; values of the file may be secrets.
     pub properties: BTreeMap<String, Secret>,
+    /// The file that some of them come from.
+    pub properties_file: Option<PathBuf>,
+}
+
+impl KafkaConfig {
+    /// The settings that say who the node is and how its connections are encrypted, or the others.
+    fn properties_of_login(&self, yes: bool) -> impl Iterator<Item = (&String, &Secret)> {
+        self.properties.iter().filter(move |(name, _)| is_of_login(name) == yes)
+    }
+
+    /// The files that the login and the encryption come from.
+    pub(super) fn login_files(&self) -> Vec<PathBuf> {
+        let named = self.properties_of_login(true).filter(|(name, _)| name.ends_with(".location"));
+        let named = named.filter_map(|(_, path)| std::str::from_utf8(path.as_bytes()).ok().map(PathBuf::from));
+        self.properties_file.iter().cloned().chain(named).collect()
+    }
+
+    /// Whether another configuration says the same of the login, but for the contents of files that librdkafka reads.
+    pub(super) fn has_login_of(&self, other: &Self) -> bool {
+        self.properties_of_login(true).eq(other.properties_of_login(true))
+    }
+
+    /// Whether another configuration says the same of everything else.
+    pub(super) fn has_other_properties_of(&self, other: &Self) -> bool {
+        self.properties_of_login(false).eq(other.properties_of_login(false))
+    }
 }
 
 pub(super) const KEYS: &[&str] =
@@ -48,6 +75,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         strict: false,
         create: true,
         properties: BTreeMap::new(),
+        properties_file: None,
     };
     let Some(section) = broker.section("kafka") else {
         return broker.value("kafka").is_none().then_some(KafkaConfig { servers: servers?, ..defaults });
@@ -71,6 +99,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         strict: section.boolean("strict").unwrap_or(false),
         create: section.boolean("create").unwrap_or(true),
         properties,
+        properties_file: section.value("properties_file").and_then(text).map(|file| paths.resolve(file.value)),
     })
 }
 

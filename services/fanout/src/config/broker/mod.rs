@@ -63,6 +63,41 @@ impl BrokerKind {
         }
     }
 
+    /// The files that say who the node is to the broker, and how the connection is encrypted.
+    pub fn login_files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Nats(nats) => nats.login_files.clone(),
+            Self::Kafka(kafka) => kafka.login_files(),
+        }
+    }
+
+    /// Whether another configuration says the same of the login, but for the contents of files that the broker's client
+    /// reads.
+    #[must_use]
+    pub fn has_login_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nats(now), Self::Nats(other)) => {
+                let said =
+                    |nats: &NatsConfig| (nats.login.clone(), nats.tls, nats.ca_file.clone(), nats.certificate.clone());
+                said(now) == said(other)
+            }
+            (Self::Kafka(now), Self::Kafka(other)) => now.has_login_of(other),
+            // Another broker needs a start.
+            _ => true,
+        }
+    }
+
+    /// Whether another configuration says the same of the client beside its login, as far as the file itself does not show
+    /// it.
+    #[must_use]
+    pub fn has_properties_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Kafka(now), Self::Kafka(other)) => now.has_other_properties_of(other),
+            _ => true,
+        }
+    }
+
     /// Whether several nodes can read the same stream.
     pub fn is_shared(&self) -> bool {
         !matches!(self, Self::Embedded(_))

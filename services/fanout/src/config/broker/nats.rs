@@ -8,7 +8,7 @@ use crate::config::Secret;
 use crate::config::paths::Paths;
 use crate::config::secret_file;
 use crate::document::Located;
-use crate::document::section::Section;
+use crate::document::section::{Section, text};
 
 /// NATS JetStream as the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct NatsConfig {
     pub ca_file: Option<PathBuf>,
     /// This node's own certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The files that the login and the encryption come from.
+    pub login_files: Vec<PathBuf>,
     /// How many servers keep each stream that is made.
     pub replicas: usize,
     /// Whether settings that may lose acknowledged events are refused, instead of only reported.
@@ -49,6 +51,8 @@ pub enum NatsLogin {
     },
     /// A token.
     Token(Secret),
+    /// The seed of an nkey.
+    Nkey(Secret),
 }
 
 pub(super) const KEYS: &[&str] = &[
@@ -56,6 +60,7 @@ pub(super) const KEYS: &[&str] = &[
     "user",
     "password_file",
     "token_file",
+    "nkey_file",
     "tls",
     "ca_file",
     "cert_file",
@@ -67,8 +72,17 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// Secrets are in files; these are the keys that people write instead.
-const PLAIN_SECRETS: [(&str, &str); 4] =
-    [("password", "password_file"), ("token", "token_file"), ("credentials", "credentials_file"), ("key", "key_file")];
+const PLAIN_SECRETS: [(&str, &str); 5] = [
+    ("password", "password_file"),
+    ("token", "token_file"),
+    ("nkey", "nkey_file"),
+    ("credentials", "credentials_file"),
+    ("key", "key_file"),
+];
+
+/// The keys of the files that say who the node is, and how its connection is encrypted.
+const LOGIN_FILES: [&str; 7] =
+    ["credentials_file", "password_file", "token_file", "nkey_file", "ca_file", "cert_file", "key_file"];
 
 /// Reads `[broker.nats]`, which may be missing.
 pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &Paths) -> Option<NatsConfig> {
@@ -79,6 +93,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
             tls: false,
             ca_file: None,
             certificate: None,
+            login_files: Vec::new(),
             replicas: 1,
             strict: false,
             create: true,
@@ -102,7 +117,20 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
     let strict = section.boolean("strict").unwrap_or(false);
     let create = section.boolean("create").unwrap_or(true);
     let monitor = monitor(&section);
-    Some(NatsConfig { servers: servers?, login: login?, tls, ca_file, certificate, replicas, strict, create, monitor })
+    let named = LOGIN_FILES.into_iter().filter_map(|key| section.value(key).and_then(text));
+    let login_files = named.map(|file| paths.resolve(file.value)).collect();
+    Some(NatsConfig {
+        servers: servers?,
+        login: login?,
+        tls,
+        ca_file,
+        certificate,
+        login_files,
+        replicas,
+        strict,
+        create,
+        monitor,
+    })
 }
 
 /// The URLs of monitoring ports.
@@ -132,7 +160,7 @@ fn monitor(section: &Section<'_>) -> Vec<Url> {
 }
 
 fn login(section: &Section<'_>, paths: &Paths) -> Option<NatsLogin> {
-    let ways = ["credentials_file", "user", "token_file"];
+    let ways = ["credentials_file", "user", "token_file", "nkey_file"];
     let said: Vec<_> = ways.into_iter().filter(|key| section.value(key).is_some()).collect();
     if let [first, second, ..] = said[..] {
         let message = format!("`{first}` and `{second}` exclude each other");
@@ -150,6 +178,10 @@ fn login(section: &Section<'_>, paths: &Paths) -> Option<NatsLogin> {
         Some(&"token_file") => {
             let file = section.string("token_file")?;
             secret_file::read(section, "token_file", file, paths).map(NatsLogin::Token)
+        }
+        Some(&"nkey_file") => {
+            let file = section.string("nkey_file")?;
+            secret_file::read(section, "nkey_file", file, paths).map(NatsLogin::Nkey)
         }
         Some(_) => {
             let user = section.string("user")?;

@@ -25,7 +25,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::decode::decode_within;
-use super::{Schemas, Unusable};
+use super::{EventBytes, Schemas, Unusable};
 use crate::route::{RouteTable, Routes};
 
 /// How long a request waits for the one before it.

@@ -12,10 +12,10 @@ use thiserror::Error;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::Schemas;
 use super::follower::reached;
 use super::reader::Window;
 use super::recent::RecentRecords;
+use super::{EventBytes, Schemas};
 use crate::projection::Bounds;
 use crate::route::Routes;
 use filter::{Extent, Replayed};
@@ -49,8 +49,6 @@ pub struct ReplayOptions {
     pub window: Window,
     /// The memory of a replay.
     pub bounds: Bounds,
-    /// The largest body that is delivered.
-    pub event_bytes: EventBytes,
     /// How many replays read the broker at the same time.
     pub reads_at_once: usize,
     /// How long the start of the window is taken as found: thousands of tabs return at once, and each would ask the
@@ -89,8 +87,8 @@ impl Replay {
     /// A reader of the past.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, routes: Routes, recent: Arc<RecentRecords>, options: ReplayOptions) -> Self {
-        let ReplayOptions { window, bounds, event_bytes, reads_at_once, start_is_fresh } = options;
-        let permits = Arc::new(Semaphore::new(reads_at_once));
+        let ReplayOptions { window, bounds, reads_at_once, start_is_fresh } = options;
+        let (permits, event_bytes) = (Arc::new(Semaphore::new(reads_at_once)), bounds.event_bytes.into());
         let (schemas, starts, head) = (Schemas::default(), Arc::default(), Arc::default());
         Self { broker, schemas, routes, window, bounds, event_bytes, recent, permits, start_is_fresh, starts, head }
     }
@@ -99,6 +97,13 @@ impl Replay {
     #[must_use]
     pub fn with_schemas(mut self, schemas: Schemas) -> Self {
         self.schemas = schemas;
+        self
+    }
+
+    /// The same with a bound of events that changes.
+    #[must_use]
+    pub fn with_event_bytes(mut self, event_bytes: EventBytes) -> Self {
+        self.event_bytes = event_bytes;
         self
     }
 

@@ -89,7 +89,7 @@ pub(super) fn node() -> Value {
             "transports": counts, "closes": counts, "refused": counts,
             "routes": { "type": "string", "description": "The digest of its routes." }, "routes_refused": flag,
             "log": { "type": "object", "properties": {
-                "broker": { "enum": ["embedded", "nats", "kafka"] }, "connected": flag, "risks": texts,
+                "broker": { "enum": ["embedded", "nats", "kafka"] }, "connected": flag, "risks": texts, "disk": text,
                 "head": count, "position": count, "lag_records": count, "lag_seconds": { "type": "number" }
             } },
             "counters": { "type": "object", "description": "What has passed it since it runs.", "properties": {
