@@ -235,7 +235,7 @@ pub(super) fn end<T: Send + Sync + 'static>(old: Arc<T>) {
         drop(old);
     });
     if let Err(error) = ending {
-        tracing::error!(%error, "there is no thread to end a client on");
+        tracing::error!(%error, "cannot start the thread that ends a client");
     }
 }
 

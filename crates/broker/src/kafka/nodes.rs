@@ -191,7 +191,7 @@ fn taken(message: &BorrowedMessage<'_>) -> Option<NodeRecord> {
 
 /// A consumer of the topic's only partition.
 fn consumer(cluster: &Cluster, next: i64) -> Result<(StreamConsumer<Context>, Arc<TopicIds>), BrokerError> {
-    let failed = |error: KafkaError| client::broker_error("reading what nodes say", &error, &cluster.connections);
+    let failed = |error: KafkaError| client::broker_error("reading nodes' records", &error, &cluster.connections);
     let mut config = client::reading(&cluster.config(), &cluster.options, 1);
     config.set("enable.partition.eof", "true");
     let context = cluster.context();

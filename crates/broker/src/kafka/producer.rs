@@ -137,7 +137,7 @@ impl Producer {
         if !Arc::ptr_eq(&client, used) {
             return;
         }
-        tracing::warn!(reason, "the producer is made anew");
+        tracing::warn!(reason, "the producer is recreated");
         self.silence().end();
         match make(&self.cluster) {
             Ok(new) => client::end(std::mem::replace(&mut *client, Arc::new(new))),

@@ -7,21 +7,21 @@ use tokio::sync::{broadcast, watch};
 
 use super::login::{WRONG_LOGIN, refusal};
 
-/// What the server says if it does not let answers through.
+/// The server's error if it does not let answers through.
 pub(super) const NO_INBOX: &str = "Subscription to \"_INBOX.";
 
-/// How the connection is.
+/// The state of the connection.
 #[derive(Debug, Clone)]
 pub(super) enum Phase {
-    /// Not there; the last reason why.
+    /// Not connected; the last reason.
     Away {
         reason: String,
-        /// The first try has not ended yet.
+        /// The first attempt has not ended yet.
         first: bool,
     },
-    /// The server answers, and will not have us as we are.
+    /// The server answers and refuses this client's configuration.
     Refused(String),
-    /// There. Each connection has a number of its own.
+    /// Connected. Each connection has its own number.
     Connected {
         now: u64,
         /// The one with the login before, which still answers what it was asked.
@@ -59,7 +59,7 @@ pub(super) struct Told {
     pub(super) deaf: Arc<Mutex<Option<Arc<str>>>>,
 }
 
-/// Keeps the phase up to date with what one client tells.
+/// Updates the phase from one client's events.
 #[derive(Clone)]
 pub(super) struct Listener {
     told: Told,
@@ -141,7 +141,7 @@ impl Listener {
             // What it was asked is asked again on the other one.
             Role::Replaced if matches!(event, Event::Disconnected) => self.alone(),
             Role::Replaced => {}
-            // A connection that was not taken, for its server's version, comes and goes without changing why.
+            // A connection that was refused for its server's version opens and closes without changing the reason.
             Role::Trying if matches!(event, Event::Connected | Event::Disconnected) => {}
             Role::Trying | Role::Current => self.hear_own(event),
         }
@@ -149,7 +149,7 @@ impl Listener {
 
     fn hear_own(&self, event: &Event) {
         match event {
-            // The first one is told by who connects, once the client can be found.
+            // The first connection is announced by its own task, once the client can be found.
             Event::Connected => {
                 if matches!(&*self.told.phase.borrow(), Phase::Away { first: false, .. } | Phase::Refused(_)) {
                     self.connected();

@@ -18,7 +18,7 @@ use super::pause::pause;
 pub(super) const WRONG_LOGIN: &str = "the NATS server does not accept this login: the user, password, token or \
                                       credentials file is wrong, or none is configured";
 
-/// A plain sentence about errors that do not go away by waiting.
+/// A plain sentence for errors that waiting does not fix.
 pub(super) fn refusal(said: &str) -> Option<String> {
     let lower = said.to_lowercase();
     if lower.contains("authorization violation") || lower.contains("failed signing nonce") {

@@ -4,6 +4,7 @@
 mod calls;
 mod floods;
 mod leaving;
+mod refreshes;
 mod resumes;
 mod stalls;
 
