@@ -49,6 +49,18 @@ pub(super) const KEYS: &[&str] = &[
     "rate",
 ];
 
+/// What others call some of them.
+const WORDS: [(&str, &str); 5] = [
+    ("groups", "join"),
+    ("roles", "require_roles"),
+    ("claims", "require_claims"),
+    ("limit", CALL_RATE),
+    ("throttle", CALL_RATE),
+];
+
+/// How a rate is written.
+pub(super) const CALL_RATE: &str = "rate = { per = \"user\", calls = 100, seconds = 60 }";
+
 /// The longest that a connection may outlive its token, in minutes: no token lives longer.
 const MAX_AFTER_EXPIRY: u64 = 30 * 24 * 60;
 
@@ -195,7 +207,8 @@ pub(super) fn read(
 }
 
 fn one(path: &str, section: &Section<'_>, authorizers: &[AuthorizerConfig], realms: &Realms) -> HubConfig {
-    let section = section.clone().allow(&[KEYS, hub_settings::KEYS].concat());
+    let words = [&hub_settings::WORDS[..], &WORDS[..]].concat();
+    let section = section.clone().allow_or_translate(&[KEYS, hub_settings::KEYS].concat(), &words);
     let public = section.boolean("public").unwrap_or(false);
     let require_roles = roles(&section, "require_roles");
     if public && require_roles.is_some() {

@@ -32,6 +32,15 @@ pub(crate) const KEYS: &[&str] = &[
     "detailed_errors",
 ];
 
+/// What ASP.NET calls them.
+pub(super) const WORDS: [(&str, &str); 5] = [
+    ("MaximumReceiveMessageSize", "message_bytes"),
+    ("HandshakeTimeout", "handshake_seconds"),
+    ("KeepAliveInterval", "keepalive_seconds"),
+    ("ClientTimeoutInterval", "client_timeout_seconds"),
+    ("EnableDetailedErrors", "detailed_errors"),
+];
+
 /// The defaults; the times are those of ASP.NET.
 pub(super) const DEFAULT: ConnectionSettings = ConnectionSettings {
     handshake: Duration::from_secs(15),

@@ -95,8 +95,8 @@ pub(super) fn read(root: &Section<'_>, knows_addresses: bool) -> Limits {
     let Some(section) = root.section("limits") else {
         return d;
     };
-    let section = section
-        .allow(&[hub_settings::KEYS, KEYS, &edge::CHANGE_AT_ONCE, &edge::NEED_A_START, &[OLD_QUEUE_BYTES]].concat());
+    let keys = [hub_settings::KEYS, KEYS, &edge::CHANGE_AT_ONCE, &edge::NEED_A_START, &[OLD_QUEUE_BYTES]].concat();
+    let section = section.allow_or_translate(&keys, &hub_settings::WORDS);
     let queue = if section.value(OLD_QUEUE_BYTES).is_some() { OLD_QUEUE_BYTES } else { "queue_bytes" };
     if queue == OLD_QUEUE_BYTES && section.value("queue_bytes").is_some() {
         section.fault(

@@ -31,6 +31,14 @@ pub(super) const KEYS: &[&str] = &[
     "snapshot",
 ];
 
+/// What others call some of them.
+const WORDS: [(&str, &str); 4] = [
+    ("leave", "left"),
+    ("claims", "describe"),
+    ("page_size", "page_members"),
+    ("timeout_seconds", "inactive_after_seconds"),
+];
+
 /// The notifications, by their keys.
 const TOLD: [&str; 4] = ["joined", "left", "together", "snapshot"];
 
@@ -68,7 +76,7 @@ pub(super) fn read(
             groups.fault(name.value, "presence is a table", help);
             continue;
         };
-        read.extend(one(&section.allow(KEYS), template, methods, times).map(Arc::new));
+        read.extend(one(&section.allow_or_translate(KEYS, &WORDS), template, methods, times).map(Arc::new));
     }
     read
 }

@@ -45,13 +45,18 @@ impl<'d> Section<'d> {
 
     /// Makes a fault of every key that is not among these.
     pub fn allow(self, keys: &[&str]) -> Self {
+        self.allow_or_translate(keys, &[])
+    }
+
+    /// The same, where others have words of their own for some keys: each with what it is here.
+    pub fn allow_or_translate(self, keys: &[&str], words: &[(&str, &str)]) -> Self {
         for (key, _) in self.table {
             let name: &str = key.get_ref();
             if !keys.contains(&name) {
                 self.document.fault(
                     key.span().start,
                     format!("{} has no key `{name}`", self.title),
-                    suggest::help(name, keys.iter().copied()),
+                    suggest::translated(name, keys, words),
                 );
             }
         }

@@ -13,6 +13,16 @@ pub fn help<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Op
     }
 }
 
+/// The same for an unknown key, which may be, or be near to, another's word for a known one.
+pub fn translated(word: &str, keys: &[&str], words: &[(&str, &str)]) -> Option<String> {
+    let others = words.iter().map(|(other, _)| *other);
+    let near = nearest(word, keys.iter().copied().chain(others));
+    match words.iter().find(|(other, _)| near == Some(other)) {
+        Some((_, here)) => Some(format!("did you mean `{here}`?")),
+        None => help(word, keys.iter().copied()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +33,15 @@ mod tests {
         assert_eq!(help("enabeld", known).as_deref(), Some("did you mean `enabled`?"));
         assert_eq!(help("severity", known).as_deref(), Some("known: enabled, flag, changed_by"));
         assert_eq!(help("x", []), None);
+    }
+
+    #[test]
+    fn a_word_of_others_gets_the_key_that_it_is_here_also_if_it_is_mistyped() {
+        let (keys, words) = (["conflate", "throttle"], [("debounce", "throttle = 10"), ("limit", "throttle = 10")]);
+        for word in ["debounce", "debonce", "Debounce", "limit", "limits"] {
+            assert_eq!(translated(word, &keys, &words).as_deref(), Some("did you mean `throttle = 10`?"), "{word}");
+        }
+        assert_eq!(translated("conflat", &keys, &words).as_deref(), Some("did you mean `conflate`?"));
+        assert_eq!(translated("colour", &keys, &words).as_deref(), Some("known: conflate, throttle"));
     }
 }

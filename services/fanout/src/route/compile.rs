@@ -43,8 +43,18 @@ pub(crate) const KEYS: &[&str] = &[
     "throttle",
 ];
 
-/// Other names for a throttle, which people write instead.
-const THROTTLES: [&str; 6] = ["debounce", "limit", "rate", "rate_limit", "max_per_second", "sample"];
+/// How a throttle is written.
+const THROTTLE: &str = "throttle = { key = \"{id}\", per_second = 10 }";
+
+/// What others call a throttle.
+const WORDS: [(&str, &str); 6] = [
+    ("debounce", THROTTLE),
+    ("limit", THROTTLE),
+    ("rate", THROTTLE),
+    ("rate_limit", THROTTLE),
+    ("max_per_second", THROTTLE),
+    ("sample", THROTTLE),
+];
 
 /// The keys of which a route needs one.
 const SHAPES: [&str; 4] = ["toast", "logout", "featureFlag", "send"];
@@ -114,11 +124,7 @@ impl<'d> Compiler<'_, 'd> {
                 Some(name) => section.titled(format!("the route `{}`", name.value)),
                 None => section,
             };
-            for key in THROTTLES.into_iter().filter(|key| section.value(key).is_some()) {
-                let help = "did you mean `throttle = { key = \"{id}\", per_second = 10 }`?";
-                section.fault(key, format!("{} has no key `{key}`", section.title()), Some(help.to_owned()));
-            }
-            let section = section.allow(&[KEYS, &THROTTLES].concat());
+            let section = section.allow_or_translate(KEYS, &WORDS);
             let own = self.hubs(&section);
             let hubs = if own.is_empty() { shared.clone() } else { own };
             if hubs.is_empty() && section.value("hub").is_none() && section.value("hubs").is_none() {

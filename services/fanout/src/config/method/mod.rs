@@ -10,6 +10,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::authorizer::AuthorizerConfig;
+use super::hub::CALL_RATE;
 use crate::document::section::Section;
 use crate::document::{Located, Spot, suggest};
 use crate::method::declared::{
@@ -31,6 +32,19 @@ const MAX_WORDS: usize = 1024;
 
 pub(super) const KEYS: &[&str] =
     &["arguments", "join", "leave", "touch", "publish", "allow", "grant", "authorizer", "org", "refusal", "rate"];
+
+/// What others call some of them.
+const WORDS: [(&str, &str); 9] = [
+    ("args", "arguments"),
+    ("parameters", "arguments"),
+    ("groups", "join"),
+    ("heartbeat", "touch"),
+    ("error", "refusal"),
+    ("roles", "allow = { roles = [\"admin\"] }"),
+    ("claim", "allow = { claim = { plan = \"pro\" } }"),
+    ("limit", CALL_RATE),
+    ("throttle", CALL_RATE),
+];
 
 /// What a method may do with groups; one of these at most.
 const DEEDS: [(&str, Deed); 3] = [("join", Deed::Join), ("leave", Deed::Leave), ("touch", Deed::Touch)];
@@ -55,7 +69,7 @@ pub(super) fn read(
             methods.fault(name.value, format!("`{}` is not a method", name.value), help);
             continue;
         };
-        let section = section.allow(KEYS);
+        let section = section.allow_or_translate(KEYS, &WORDS);
         let Some(method) = one(&section, path, name.value, public, authorizers) else { continue };
         if public {
             check_public(&section, &method);

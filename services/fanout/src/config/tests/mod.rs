@@ -8,6 +8,7 @@ mod presence;
 mod shared_brokers;
 mod tls;
 mod together;
+mod words;
 
 use std::path::Path;
 

@@ -92,6 +92,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("more", "throttle = { key = \"{flag}\", per_second = 10 }\nconflate = \"{flag}\"", "`conflate` and `throttle` exclude each other"),
     ("more", r#"throttel = { key = "{flag}", per_second = 10 }"#, "has no key `throttel` (did you mean `throttle`?)"),
     ("more", "debounce = 100", r#"the route `t` has no key `debounce` (did you mean `throttle = { key = "{id}", per_second = 10 }`?)"#),
+    ("more", "debonce = 100", "the route `t` has no key `debonce` (did you mean `throttle = "),
+    ("more", "limits = 10", "the route `t` has no key `limits` (did you mean `throttle = "),
     ("more", "limit = 10", "the route `t` has no key `limit` (did you mean `throttle = "),
     ("more", "rate = 10", "the route `t` has no key `rate` (did you mean `throttle = "),
     ("more", "conflat = \"{flag}\"", "the route `t` has no key `conflat` (did you mean `conflate`?)"),
