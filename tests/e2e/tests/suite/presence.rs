@@ -1,5 +1,6 @@
 //! Presence on one node, and on two of which one is killed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use fanfare_e2e_tests::backplane::{Backplane, Kind};
@@ -209,4 +210,94 @@ async fn a_tab_gets_its_presence_snapshot_once_it_has_caught_up() {
     assert_eq!(resumed["replayed"], 0, "presence is in no resume: {resumed}");
     let heard = next(&mut again, LEASE).await;
     assert_eq!(heard.map(|(target, _)| target).as_deref(), Some("PresenceUpdate"));
+}
+
+/// More than two pages hold, and no more than the sockets of tabs that do not read.
+const CROWD: usize = 250;
+
+/// From how many members on changes are gathered.
+const BATCH_ABOVE: u128 = 50;
+
+/// What a page knows of a room: a snapshot replaces what it knew, changes add to it.
+#[derive(Default)]
+struct Known {
+    members: BTreeSet<String>,
+    messages: u128,
+}
+
+impl Known {
+    /// Takes messages until so many are there.
+    async fn learn(&mut self, tab: &mut Tab, count: usize) {
+        while self.members.len() < count {
+            let Message::Notification(target, argument) = tab.receive().await else { continue };
+            self.messages += 1;
+            match target.as_str() {
+                "UserJoined" => self.members.extend(argument["user"]["id"].as_str().map(str::to_owned)),
+                "Changed" => self.members.extend(ids(&argument["joined"])),
+                "PresenceUpdate" if argument["page"] == 1 => self.members = ids(&argument["activeUsers"]).collect(),
+                "PresenceUpdate" => self.members.extend(ids(&argument["activeUsers"])),
+                other => panic!("{other}: {argument}"),
+            }
+        }
+        assert_eq!(self.members.len(), count);
+    }
+}
+
+fn ids(members: &Value) -> impl Iterator<Item = String> {
+    members.as_array().expect("a list").iter().map(|member| member["id"].as_str().expect("an id").to_owned())
+}
+
+#[tokio::test]
+async fn a_crowd_is_sent_in_pages_to_a_newcomer_and_in_few_messages_to_the_others() {
+    let mut settings = settings_without_heartbeat();
+    settings.hubs = settings
+        .hubs
+        .replace(
+            "activeUsers = \"{$members}\"",
+            "activeUsers = \"{$members}\", page = \"{$page}\", pages = \"{$pages}\", count = \"{$count}\"",
+        )
+        .replace("linger_seconds = 2", &format!("linger_seconds = 2\nbatch_above = {BATCH_ABOVE}\npage_members = 100"))
+        .replace(
+            "joined = {",
+            "together = { target = \"Changed\", arguments = [{ joined = \"{$joined}\" }] }\njoined = {",
+        );
+    let node = Node::start_with(settings).await;
+    let mut first = tab(&node, "first").await;
+    first.invoke("JoinList", json!(["7"])).await.expect("joined");
+    // It reads all the time: a tab that does not is sent snapshots instead.
+    let watching = tokio::spawn(async move {
+        let (began, mut known) = (Instant::now(), Known::default());
+        known.learn(&mut first, CROWD + 1).await;
+        let moments = began.elapsed().as_millis() / 250;
+        // In a small room each is told at once, then all of a moment together.
+        assert!(
+            known.messages <= BATCH_ABOVE + moments + 10,
+            "{} messages in {moments} quarters of a second",
+            known.messages
+        );
+        (first, known)
+    });
+    let mut crowd = Vec::new();
+    for number in 0..CROWD {
+        let mut one = tab(&node, &format!("u{number}")).await;
+        one.invoke("JoinList", json!(["7"])).await.expect("joined");
+        crowd.push(one);
+    }
+    let (mut first, mut known) = watching.await.expect("all were told");
+    let mut newcomer = tab(&node, "newcomer").await;
+    newcomer.invoke("JoinList", json!(["7"])).await.expect("joined");
+    let (mut there_now, mut page, mut pages) = (Vec::new(), 0, u64::MAX);
+    while page < pages {
+        let update = newcomer.expect("PresenceUpdate").await;
+        page += 1;
+        assert_eq!((&update["page"], &update["count"]), (&json!(page), &json!(CROWD + 2)), "{update}");
+        pages = update["pages"].as_u64().expect("a number");
+        there_now.extend(there(&update));
+    }
+    assert_eq!(there_now.len(), CROWD + 2);
+    assert_eq!(there_now.iter().collect::<BTreeSet<_>>().len(), CROWD + 2, "everybody once");
+    assert_eq!(pages, 3);
+    let before = known.messages;
+    known.learn(&mut first, CROWD + 2).await;
+    assert_eq!(known.messages - before, 1, "one message for the newcomer");
 }
