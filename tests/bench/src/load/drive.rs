@@ -75,7 +75,7 @@ impl Load {
                     let made = events.make(user)?;
                     let publisher = publishers.get_mut(number).context("a producer for each event of a burst")?;
                     let request = publisher.request(&made.headers, &made.body);
-                    self.tabs.ledger.publish(Some(made.toast), None, counted);
+                    self.tabs.ledger.publish(Some(made.shown), None, counted);
                     publisher.publish(&request)?;
                 }
                 Source::Floor { frame, .. } => self.tabs.ledger.publish(None, Some(frame.clone()), counted),

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::toast::Toast;
+use super::toast::Shown;
 
 /// The number of an event, and the event.
 #[derive(Debug)]
 pub(super) struct Sent {
     /// The notification that tabs must get; `None` for the floor, which sends plain bytes.
-    toast: Option<Toast>,
+    shown: Option<Shown>,
     /// The exact bytes, once the first tab has received and checked them: every other tab must get the same.
     pub(super) wire: Option<Box<[u8]>>,
     /// The cursor after it, once a tab has received it.
@@ -58,10 +58,10 @@ impl Ledger {
     }
 
     /// Notes an event that is about to be published to this many tabs; starts its clock.
-    pub(super) fn publish(&mut self, toast: Option<Toast>, wire: Option<Box<[u8]>>, audience: usize) {
+    pub(super) fn publish(&mut self, shown: Option<Shown>, wire: Option<Box<[u8]>>, audience: usize) {
         self.outstanding += audience;
         let (published, burst) = (Instant::now(), self.bursts);
-        self.sent.push(Sent { toast, wire, cursor: None, published, left: audience, burst, settled: false });
+        self.sent.push(Sent { shown, wire, cursor: None, published, left: audience, burst, settled: false });
     }
 
     /// The exact bytes expected for a number, if they are known.
@@ -81,7 +81,7 @@ impl Ledger {
 
     /// The number of the event in a message, whichever it is.
     pub(super) fn place_of(&self, message: &[u8]) -> Option<u32> {
-        let is_shown = |sent: &Sent| sent.toast.as_ref().is_some_and(|toast| toast.check(message).is_ok());
+        let is_shown = |sent: &Sent| sent.shown.as_ref().is_some_and(|shown| shown.check(message).is_ok());
         self.sent.iter().rposition(is_shown).and_then(|place| u32::try_from(place).ok())
     }
 
@@ -97,7 +97,7 @@ impl Ledger {
     pub(super) fn check(&mut self, place: u32, message: &[u8]) -> Result<&mut Sent> {
         let place = place as usize;
         let sent = self.sent.get(place).context("nothing was sent")?;
-        let is_shown = |sent: &Sent| sent.toast.as_ref().context("no toast was sent")?.check(message);
+        let is_shown = |sent: &Sent| sent.shown.as_ref().context("nothing of its own was sent")?.check(message);
         if let Err(error) = is_shown(sent) {
             // It may be another event of the same burst, if this is the first tab to reveal the order.
             let burst = sent.burst;
@@ -109,7 +109,7 @@ impl Ledger {
         let sent = &mut self.sent[place];
         sent.settled = true;
         if sent.cursor.is_none() {
-            sent.cursor = Some(Rc::from(is_shown(sent)?));
+            sent.cursor = is_shown(sent)?.map(Rc::from);
         }
         Ok(sent)
     }
@@ -117,7 +117,7 @@ impl Ledger {
     fn swap(&mut self, place: usize, other: usize) {
         let (before, behind) = self.sent.split_at_mut(other);
         let (one, other) = (&mut before[place], &mut behind[0]);
-        std::mem::swap(&mut one.toast, &mut other.toast);
+        std::mem::swap(&mut one.shown, &mut other.shown);
         std::mem::swap(&mut one.published, &mut other.published);
     }
 
@@ -167,6 +167,7 @@ pub(super) fn nanos(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::toast::Toast;
     use super::*;
 
     #[test]
@@ -187,10 +188,10 @@ mod tests {
         let toasts = ["one", "two", "three"].map(|text| Toast::new(text, "now"));
         let mut ledger = Ledger::default();
         for toast in &toasts[..2] {
-            ledger.publish(Some(toast.clone()), None, 1);
+            ledger.publish(Some(Shown::Toast(toast.clone())), None, 1);
         }
         ledger.begin_burst();
-        ledger.publish(Some(toasts[2].clone()), None, 1);
+        ledger.publish(Some(Shown::Toast(toasts[2].clone())), None, 1);
         let [one, two, three] = toasts.map(|toast| toast.shown());
         assert!(ledger.check(0, &three).is_err(), "of another burst");
         ledger.check(0, &two).expect("of the same burst");

@@ -25,6 +25,7 @@ mod tabs;
 #[cfg(test)]
 mod tests;
 mod toast;
+mod update;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -36,7 +37,6 @@ use mio::{Poll, Token};
 
 use self::publisher::Publisher;
 use self::tabs::Tabs;
-use self::toast::Events;
 
 pub(crate) use self::drive::{Audience, Plan};
 pub(crate) use self::ledger::Samples;
@@ -45,6 +45,7 @@ pub(crate) use self::resume::Missed;
 pub(crate) use self::socket_tab::{SocketTab, Speech};
 pub(crate) use self::storm::Storm;
 pub(crate) use self::tab::Gate;
+pub(crate) use self::toast::Events;
 
 /// Tokens of producers start here; lower ones are indices of tabs.
 const FIRST_PUBLISHER: usize = usize::MAX / 2;
@@ -82,13 +83,14 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// A client of a node: tabs of these users, and producers with this token. Only the producers are connected.
+    /// A client of a node: tabs of these users, and producers of these events with this token. Only the producers are
+    /// connected.
     ///
     /// The tabs may connect through a proxy in front of other nodes.
     pub(crate) fn of_node(
         gate: &Gate,
         address: SocketAddr,
-        org: &str,
+        events: Events,
         tickets: &[Ticket],
         producer: &Rc<str>,
         producers: usize,
@@ -99,7 +101,7 @@ impl Load {
             Publisher::connect(address, Rc::clone(producer), poll.registry(), own)
         });
         let publishers = publishers.collect::<Result<_>>()?;
-        let source = Source::Node { events: Box::new(Events::of_org(org)?), publishers };
+        let source = Source::Node { events: Box::new(events), publishers };
         Ok(Self::new(poll, gate, tickets, source))
     }
 

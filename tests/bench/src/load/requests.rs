@@ -147,7 +147,7 @@ impl RequestProducer {
         let mut socket = open(self.address)?;
         socket.write_all(&request)?;
         read_answer(&mut socket, 202)?;
-        Ok(event.toast.message().as_bytes().to_vec())
+        Ok(event.shown.mark().as_bytes().to_vec())
     }
 }
 

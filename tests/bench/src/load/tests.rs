@@ -9,7 +9,7 @@ use anyhow::Result;
 use fanfare_event::{Id, Registry, Value};
 
 use super::hub::{HANDSHAKE_ANSWER, RECORD_END};
-use super::toast::Toast;
+use super::toast::{Events, Toast};
 use super::{Audience, Gate, Load, Plan, Ticket};
 
 const TABS: usize = 2;
@@ -88,7 +88,8 @@ fn run(deliver: Deliver) -> Result<()> {
     let node = std::thread::spawn(move || serve(&listener, deliver));
     let gate = Gate::Hub { address, host: address.to_string(), path: "/hub" };
     let ticket = Ticket { user: Some(Id::parse("alice")?), token: Rc::from("token") };
-    let mut load = Load::of_node(&gate, address, "acme", &vec![ticket; TABS], &Rc::from("producer"), 1)?;
+    let mut load =
+        Load::of_node(&gate, address, Events::of_org("acme")?, &vec![ticket; TABS], &Rc::from("producer"), 1)?;
     load.connect_all(1)?;
     let plan = Plan { bursts: 2, burst: 1, audience: Audience::Everybody, pause: Duration::from_millis(1) };
     let outcome = load.run(&plan).and_then(|()| load.settle(Duration::from_millis(50)));

@@ -1,13 +1,19 @@
 //! The events of the benchmark: what is published, and what every tab must then get.
+//!
+//! Most become toasts; those of the dashboards of an example become updates ([`super::update`]).
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use fanfare_event::TypedEvent as _;
 use fanfare_event::vocabulary::auth::UserLoggedOut;
 use fanfare_event::vocabulary::system::{Alert, Severity};
 use fanfare_event::{Attributes, Id, Registry, Timestamp, TypeName};
 use serde::Deserialize;
 use time::OffsetDateTime;
+
+use super::update::{self, DashboardUpdate, Update};
 
 const TITLE: &str = "Benchmark";
 const SEVERITY: &str = "info";
@@ -18,6 +24,31 @@ const SOURCE: &str = "/bench";
 pub(crate) struct Toast {
     message: String,
     at: String,
+}
+
+/// The notification of an event.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    Toast(Toast),
+    Update(Update),
+}
+
+impl Shown {
+    /// Checks that a hub message, without its end, is exactly this notification; returns its cursor, if it has one.
+    pub(crate) fn check<'m>(&self, message: &'m [u8]) -> Result<Option<&'m str>> {
+        match self {
+            Self::Toast(toast) => toast.check(message).map(Some),
+            Self::Update(update) => update.check(message).map(|()| None),
+        }
+    }
+
+    /// Text that no other notification contains.
+    pub(crate) fn mark(&self) -> &str {
+        match self {
+            Self::Toast(toast) => &toast.message,
+            Self::Update(update) => update.mark(),
+        }
+    }
 }
 
 /// An event without a notification, ready to be published.
@@ -35,7 +66,7 @@ pub(crate) struct Publication {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Its notification.
-    pub(crate) toast: Toast,
+    pub(crate) shown: Shown,
 }
 
 /// Creates events, each with its own id.
@@ -44,6 +75,8 @@ pub(crate) struct Events {
     registry: Registry,
     event_type: TypeName,
     org: Id,
+    /// Whether they are updates of dashboards.
+    are_updates: bool,
     /// The length of a toast's text.
     pub(crate) message_bytes: usize,
 }
@@ -61,7 +94,15 @@ const USUAL_MESSAGE_BYTES: usize = 64;
 impl Events {
     pub(crate) fn of_org(org: &str) -> Result<Self> {
         let (registry, event_type) = (Registry::builtin(), TypeName::parse("system.Alert")?);
-        Ok(Self { registry, event_type, org: Id::parse(org)?, message_bytes: USUAL_MESSAGE_BYTES })
+        let message_bytes = USUAL_MESSAGE_BYTES;
+        Ok(Self { registry, event_type, org: Id::parse(org)?, are_updates: false, message_bytes })
+    }
+
+    /// Updates of dashboards, whose event is in a folder of schemas.
+    pub(crate) fn updates_of_org(org: &str, schemas: &Path) -> Result<Self> {
+        let registry = Registry::builtin().with_folder(schemas)?;
+        let event_type = TypeName::parse(DashboardUpdate::TYPE)?;
+        Ok(Self { registry, event_type, are_updates: true, ..Self::of_org(org)? })
     }
 
     /// A new event for a user, or for the whole org.
@@ -103,6 +144,15 @@ impl Events {
 
     fn make_in(&mut self, org: &Id, user: Option<&Id>) -> Result<Publication> {
         let attributes = self.attributes(self.event_type.clone(), org)?;
+        if self.are_updates {
+            let (event, update) = update::make(org, &attributes.id);
+            let encoded = self.registry.encode(attributes, &event).context("the event does not fit its schema")?;
+            return Ok(Publication {
+                headers: encoded.attributes.to_headers(),
+                body: encoded.body,
+                shown: Shown::Update(update),
+            });
+        }
         let mut message = attributes.id.replace("event-", "Event ") + " ";
         message.extend(std::iter::repeat_n('.', self.message_bytes.saturating_sub(message.len())));
         let toast = Toast { message: message.clone(), at: attributes.time.to_rfc3339() };
@@ -116,7 +166,7 @@ impl Events {
             link: None,
         };
         let encoded = self.registry.encode(attributes, &alert).context("the event does not fit its schema")?;
-        Ok(Publication { headers: encoded.attributes.to_headers(), body: encoded.body, toast })
+        Ok(Publication { headers: encoded.attributes.to_headers(), body: encoded.body, shown: Shown::Toast(toast) })
     }
 }
 
@@ -126,12 +176,12 @@ struct Invocation<'a> {
     r#type: u8,
     target: &'a str,
     #[serde(borrow)]
-    arguments: [Shown<'a>; 1],
+    arguments: [Fields<'a>; 1],
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shown<'a> {
+struct Fields<'a> {
     id: &'a str,
     cursor: &'a str,
     severity: &'a str,
@@ -141,13 +191,8 @@ struct Shown<'a> {
 }
 
 impl Toast {
-    /// Its text.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
-
     /// Checks that a hub message, without its end, is exactly this toast; returns its cursor.
-    pub(crate) fn check<'m>(&self, message: &'m [u8]) -> Result<&'m str> {
+    fn check<'m>(&self, message: &'m [u8]) -> Result<&'m str> {
         let text = || String::from_utf8_lossy(message).into_owned();
         let invocation: Invocation<'_> = serde_json::from_slice(message).with_context(text)?;
         let [shown] = invocation.arguments;
@@ -218,7 +263,7 @@ mod tests {
         let mut events = Events::of_org("acme").expect("an org");
         let one = events.make(None).expect("fits");
         let other = events.make(None).expect("fits");
-        assert!(one.toast.message != other.toast.message && one.headers != other.headers);
-        assert_eq!(one.toast.message.len(), USUAL_MESSAGE_BYTES);
+        assert!(one.shown.mark() != other.shown.mark() && one.headers != other.headers);
+        assert_eq!(one.shown.mark().len(), USUAL_MESSAGE_BYTES);
     }
 }

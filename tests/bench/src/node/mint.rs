@@ -72,7 +72,9 @@ impl Mint {
 
     /// A token that may publish the benchmark's events.
     pub(crate) fn producer(&self) -> Result<Rc<str>> {
-        let (service, types) = (Id::parse("bench")?, [TypePattern::parse("system.*")?, TypePattern::parse("auth.*")?]);
+        let service = Id::parse("bench")?;
+        let types = ["system.*", "auth.*", "analytics.*"].map(TypePattern::parse);
+        let types = types.into_iter().collect::<Result<Vec<_>, _>>()?;
         let token =
             NewToken::producer(DEVELOPMENT_ISSUER, PRODUCER_AUDIENCE, &service, &types, now(), LIFETIME_SECONDS);
         Ok(Rc::from(self.key.sign(&token.sources(["*"]).orgs(["*"]))?))

@@ -133,7 +133,7 @@ impl Node {
         producers: usize,
     ) -> Result<Load> {
         let gate = Gate::Hub { address, host: address.to_string(), path: self.platform.hub() };
-        Load::of_node(&gate, self.address, ORG, tickets, &mint.producer()?, producers)
+        Load::of_node(&gate, self.address, self.platform.events(ORG)?, tickets, &mint.producer()?, producers)
     }
 
     /// Its process id.

@@ -4,6 +4,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::load::Events;
+
+/// An alert is a toast for one user or for the whole org.
+const ROUTES: &str = r#"
+[[route]]
+name = "bench-to-user"
+event = "system.Alert"
+when = { user = { present = true } }
+groups = ["user:{user}"]
+toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
+
+[[route]]
+name = "bench-to-org"
+event = "system.Alert"
+when = { user = { present = false }, org = { present = true } }
+groups = ["org:{org}"]
+toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
+"#;
+
 /// The benchmark's own hub, or that of an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Platform {
@@ -31,6 +50,14 @@ impl Platform {
         }
     }
 
+    /// The events for its tabs.
+    pub(super) fn events(self, org: &str) -> Result<Events> {
+        match self {
+            Self::Bench => Events::of_org(org),
+            Self::Analytics => Events::updates_of_org(org, &example("schemas")),
+        }
+    }
+
     /// The configuration's sections for the hub.
     pub(super) fn hub_sections(self) -> Result<String> {
         let Self::Analytics = self else { return Ok(format!("[hub.\"{}\"]\n", self.hub())) };
@@ -42,7 +69,7 @@ impl Platform {
     /// Its routes, after the name of their hub.
     pub(super) fn routes(self) -> Result<String> {
         match self {
-            Self::Bench => Ok(format!("hub = \"{}\"\n", self.hub())),
+            Self::Bench => Ok(format!("hub = \"{}\"\n{ROUTES}", self.hub())),
             Self::Analytics => read(&example("routes.toml")),
         }
     }

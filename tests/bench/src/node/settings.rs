@@ -10,23 +10,6 @@ use super::platform::Platform;
 /// Nodes that share a broker must have the same.
 const SECRET: &str = "a secret of the benchmarks that everybody knows";
 
-/// An alert is a toast for one user or for the whole org.
-const ROUTES: &str = r#"
-[[route]]
-name = "bench-to-user"
-event = "system.Alert"
-when = { user = { present = true } }
-groups = ["user:{user}"]
-toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
-
-[[route]]
-name = "bench-to-org"
-event = "system.Alert"
-when = { user = { present = false }, org = { present = true } }
-groups = ["org:{org}"]
-toast = { severity = "{severity}", title = "{title}", message = "{message}", link = "{link}" }
-"#;
-
 /// The differences between nodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings<'s> {
@@ -83,7 +66,7 @@ format = "json"
 "#
     );
     let path = folder.join("fanfare.toml");
-    fs::write(folder.join("routes.toml"), format!("{}{ROUTES}{routes}", platform.routes()?))
+    fs::write(folder.join("routes.toml"), format!("{}{routes}", platform.routes()?))
         .context("cannot write the routes")?;
     fs::write(&path, config).context("cannot write the configuration")?;
     Ok(path)
