@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { BINARIES, OUTPUT, freePorts } from "./platform.mjs";
@@ -33,7 +33,7 @@ export class FanfareNode {
 
   /**
    * Starts a node; `name` names its log file, pages of `origins` may use its hub, which has the further lines of `hub`.
-   * `routes` are further ones beside the demo's.
+   * `routes` are further ones beside the demo's, `schemas` the text of schema files by their paths.
    * With `tls`, the files `cert` and `key`, its hubs speak TLS.
    * Nodes on one broker share a key, which is made by `developmentKey`; nodes with a `host` of their own may share `ports`.
    */
@@ -44,6 +44,7 @@ export class FanfareNode {
       limits = "",
       hub = "",
       routes = "",
+      schemas = {},
       broker = 'url = "embedded:log"',
       key = developmentKey(),
       host = "127.0.0.1",
@@ -62,7 +63,12 @@ export class FanfareNode {
     mkdirSync(join(node.#folder, "routes"));
     copyFileSync(ROUTES, join(node.#folder, "routes/demo.toml"));
     writeFileSync(join(node.#folder, "routes/more.toml"), `hub = "${HUB}"\n${routes}`);
-    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, limits, hub, broker, tls));
+    for (const [path, text] of Object.entries(schemas)) {
+      mkdirSync(join(node.#folder, "schemas", dirname(path)), { recursive: true });
+      writeFileSync(join(node.#folder, "schemas", path), text);
+    }
+    const own = Object.keys(schemas).length > 0 ? '[schemas]\npath = "schemas"\n' : "";
+    writeFileSync(join(node.#folder, "fanfare.toml"), node.#config(origins, `${limits}\n${own}`, hub, broker, tls));
     await node.again();
     return node;
   }
@@ -84,9 +90,9 @@ export class FanfareNode {
     return `${this.#scheme}://127.0.0.1:${port}${HUB}`;
   }
 
-  /** A user's token, valid for this many seconds. */
-  token(user, seconds = 3600, org = "acme") {
-    return this.#sign({ aud: "fanfare", sub: user, org, roles: ["user"], sid: `session-${user}` }, seconds);
+  /** A user's token, valid for this many seconds, with further claims. */
+  token(user, seconds = 3600, org = "acme", more = {}) {
+    return this.#sign({ aud: "fanfare", sub: user, org, roles: ["user"], sid: `session-${user}`, ...more }, seconds);
   }
 
   /** The token of a producer that may publish everything. */
@@ -99,7 +105,7 @@ export class FanfareNode {
     return this.publish("system.Alert", id, { org, severity: "info", title, message });
   }
 
-  /** Publishes an event of an org; resolves once it is stored. */
+  /** Publishes an event of an org, in which a BigInt is a whole number; resolves once it is stored. */
   async publish(type, id, body) {
     const { org } = body;
     const token = this.producer(org);
@@ -114,7 +120,7 @@ export class FanfareNode {
         "ce-org": org,
         "ce-specversion": "1.0",
       },
-      body: JSON.stringify(body),
+      body: JSON.stringify(body, (_, value) => (typeof value === "bigint" ? `${value}n` : value)).replace(/"(-?\d+)n"/g, "$1"),
     });
     const text = await answer.text();
     if (answer.status !== 202) {
