@@ -13,8 +13,6 @@ pub(crate) enum Rule {
     NewStreamLive,
     /// The state of a new stream is read once its window was delivered.
     StateOfNewStream,
-    /// What waits in throttles is sent before the state is read that open tabs are checked against only at its end.
-    SentBeforeState,
     /// Tabs that were open then come back, to be checked against that state.
     CloseForNewState,
     /// The state is read again after records were lost.

@@ -144,7 +144,7 @@ impl Pipeline {
         let is_end_of_batch = matches!(what, Do::Pass(_));
         match &what {
             // What waits belongs to the old log.
-            Do::Change(_) | Do::Apply(_) | Do::SendWaiting => self.tell_waiting().await,
+            Do::Change(_) | Do::Apply(_) => self.tell_waiting().await,
             Do::Take(..) => self.tell_due().await,
             _ => {}
         }
@@ -185,7 +185,7 @@ impl Pipeline {
             }
             Some(Do::Wait(pause)) => self.meanwhile(tokio::time::sleep(jittered(pause))).await,
             // Those are done, or end the loop.
-            Some(Do::Pass(_) | Do::Begin(_) | Do::Change(_) | Do::Told(_) | Do::SendWaiting | Do::End(_)) => {}
+            Some(Do::Pass(_) | Do::Begin(_) | Do::Change(_) | Do::Told(_) | Do::End(_)) => {}
         }
         if is_end_of_batch {
             self.tell_sizes();

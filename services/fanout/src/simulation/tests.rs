@@ -116,7 +116,6 @@ mod without {
         connections_that_wait_until_the_log_is_read_back: ReadyAfterReadingBack,
         a_new_stream_delivered_from_its_window: NewStreamLive from 242,
         the_state_of_a_new_stream: StateOfNewStream,
-        what_waits_sent_before_the_state_of_a_new_stream: SentBeforeState from 117706856871499,
         tabs_that_are_closed_for_the_state_of_a_new_stream: CloseForNewState from 174,
         state_that_is_read_again_after_a_gap: StateAfterGap,
         tabs_that_are_closed_at_a_gap: CloseAtGap,

@@ -68,8 +68,6 @@ pub(crate) enum Do {
     Begin(Position),
     /// A change of state without a record.
     Change(Change),
-    /// What waits in throttles is sent now.
-    SendWaiting,
     /// Open connections feel something; done once all have.
     Apply(ConnectionEffect),
     /// Cursors may claim this place.

@@ -82,7 +82,7 @@ impl SimulatedNode {
 
     fn perform(&mut self, what: Do) {
         // What waits is of the log as it was.
-        if matches!(what, Do::Change(_) | Do::Apply(_) | Do::SendWaiting) {
+        if matches!(what, Do::Change(_) | Do::Apply(_)) {
             for effect in self.intake().drain() {
                 self.tell(effect, false);
             }
