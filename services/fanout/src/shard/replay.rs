@@ -108,8 +108,9 @@ impl Replaying {
     pub(super) fn told(&self, live: Position) -> Position {
         match self.kind {
             Kind::Pause => live,
-            // In order from there on, so what was sent of it counts.
-            Kind::Behind(_) => self.reached.clone(),
+            // In order from there on, so what was sent of it counts; unless something between has left the window.
+            Kind::Behind(_) if self.complete => self.reached.clone(),
+            Kind::Behind(_) => self.after.clone(),
             _ if self.after.incarnation() == live.incarnation() => self.after.meet(&live),
             _ => self.after.clone(),
         }

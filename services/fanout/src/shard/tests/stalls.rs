@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use fanfare_broker::Position;
 use serde_json::json;
 
 use super::{Key, Limits, OneShard, ReplayAnswer, answer, titles, user};
+use crate::pipeline::Replayed;
+use crate::projection::open_cursor;
+use crate::vocabulary::Place;
 
 /// Just under the time for which a replay that stands still may keep its place.
 const SHORT: Duration = Duration::from_millis(750);
@@ -77,4 +81,37 @@ fn a_resume_above_its_users_rate_continues_later_and_meanwhile_occupies_no_broke
     assert!(shard.asked.is_empty());
     shard.pass(Duration::from_secs(3));
     assert_eq!(shard.asked.len(), 1, "it goes on");
+}
+
+impl OneShard {
+    /// Where a tab is, as it is told itself.
+    pub(super) fn position_by_cursor(&mut self, tab: Key, id: &str) -> Position {
+        self.call(tab, id, "Cursor", &json!([]));
+        let heard = self.hear(tab);
+        let cursor = answer(&heard, id)["result"].as_str().expect("a cursor").to_owned();
+        open_cursor(&self.seal, &cursor).expect("an own cursor").position
+    }
+}
+
+/// Its connection is about to be closed, and would have come back with that cursor as if it had missed nothing.
+#[test]
+fn a_slow_tab_whose_notifications_have_left_the_window_is_given_no_cursor_beyond_them() {
+    let mut shard = OneShard::new(&Limits { queue_bytes: 1_024, ..Limits::default() });
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Cursor", &json!([]));
+    shard.set_room(tab, 0);
+    (0..10).for_each(|n| shard.alert(&format!("filling{n}")));
+    shard.answers_by_hand = true;
+    shard.set_room(tab, 100_000);
+    assert_eq!(shard.asked.len(), 1, "it reads on from the log");
+    let before = shard.position_by_cursor(tab, "2");
+    let last = shard.scene.event("system.Alert", r#"{"org": "acme", "title": "last", "message": "m"}"#);
+    let replayed = Replayed {
+        place: Place::of(&last),
+        position: Position::from_parts(1, [(0, last.offset)]),
+        event: shard.scene.decode(&last),
+        notifications: Vec::new(),
+    };
+    shard.answer_with(ReplayAnswer::Batch { events: vec![replayed], cost: 1, complete: false });
+    assert_eq!(shard.position_by_cursor(tab, "3"), before);
 }
