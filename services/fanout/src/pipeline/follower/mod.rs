@@ -237,16 +237,14 @@ impl Follower {
             Then::GoOnBehind(_) => Rule::StateAfterGap,
             Then::Follow => Rule::StateOfNewStream,
         };
-        match then {
-            Then::ReadBack { .. } => {}
-            // The lost records may include flags, roles and logouts. Open connections have missed them, and cursors from
-            // now on would be after them. So the connections are closed, and checked against the new state when they come
-            // back, with cursors from before, which get `complete: false`.
-            Then::GoOnBehind(_) => self.close_tabs(Rule::CloseAtGap),
-            // The state may be from before the window: logouts, withdrawals, flags. Not before the window was delivered:
-            // what is only learnt is sent to nobody.
-            Then::Follow => self.close_tabs(Rule::CloseForNewState),
-        }
+        // Before the state is read, and at its end again: once a part of it takes away a role, nobody without that may be sent
+        // anything, and its reading may fail and be begun again.
+        let closes = match then {
+            Then::ReadBack { .. } => None,
+            Then::GoOnBehind(_) => Some(Rule::CloseAtGap),
+            Then::Follow => Some(Rule::CloseForNewState),
+        };
+        self.todo.extend(closes.filter(|rule| kept(*rule)).map(|_| Do::Apply(ConnectionEffect::Gap)));
         if kept(rule) { Stage::State(then) } else { self.end_state(then) }
     }
 
@@ -272,25 +270,32 @@ impl Follower {
                 self.todo.push_back(Do::Change(Change::GoOnFrom(start.clone())));
                 Stage::OpenWindow { start, head }
             }
+            // The lost records may include flags, roles and logouts. Open connections have missed them, and cursors
+            // from now on would be after them. So the connections are closed, and checked against the new state when
+            // they come back, with cursors from before, which get `complete: false`.
             Then::GoOnBehind(after) => {
                 // Of a new stream, too, that was all its state.
                 self.goal = None;
                 self.todo.push_back(Do::Change(Change::GoOnFrom(after.clone())));
-                // Only now, as the tabs are closed: one that got this place in a cursor would come back as if it had missed
-                // nothing.
+                self.close_tabs(Rule::CloseAtGap);
+                // Only now: a client that got this place in a cursor before it is closed would come back as if it had
+                // missed nothing.
                 self.todo.extend([Do::Told(after), Do::Ready(true)]);
                 Stage::Reopen
             }
+            // The state may be from before the window: logouts, withdrawals, flags. So open connections are closed, to
+            // come back and be checked against it, and with them those that were let in meanwhile. Not before the window was
+            // delivered: what is only learnt is sent to nobody.
             Then::Follow => {
                 self.goal = None;
+                self.close_tabs(Rule::CloseForNewState);
                 self.todo.push_back(Do::Ready(true));
                 Stage::Follow
             }
         }
     }
 
-    /// Closes all connections so that they come back and are checked against the new state. Before it is read: a part of it
-    /// may take away a role, and its reading may fail and be begun again.
+    /// Closes all connections so that they come back and are checked against the new state.
     fn close_tabs(&mut self, rule: Rule) {
         self.todo.extend(kept(rule).then_some(Do::Apply(ConnectionEffect::Gap)));
         self.todo.push_back(Do::Change(Change::EndRenewal));

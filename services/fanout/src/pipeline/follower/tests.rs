@@ -151,13 +151,9 @@ fn a_new_stream_is_delivered_from_its_window_and_its_state_is_read_after_that() 
     node.answer(Ok(Answer::Batch(vec![record(5), record(6)], at(2, 6))));
     assert_eq!(node.next(), (["take 5 Live", "take 6 Live", "pass"].map(str::to_owned).to_vec(), Ask::OpenState));
     node.answer(Ok(Answer::At(Position::start(2))));
-    assert_eq!(
-        node.next(),
-        (["gap", "endrenewal"].map(str::to_owned).to_vec(), Ask::ReadState),
-        "before any of it is read"
-    );
+    assert_eq!(node.next(), (vec!["gap".to_owned()], Ask::ReadState), "before any of it is read");
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(2))));
-    assert_eq!(node.next(), (vec!["ready".to_owned()], Ask::ReadLog));
+    assert_eq!(node.next(), (["gap", "endrenewal", "ready"].map(str::to_owned).to_vec(), Ask::ReadLog));
     assert!(node.follower.is_at_rest());
 }
 
@@ -170,10 +166,10 @@ fn records_that_are_lost_are_counted_and_the_state_is_read_again() {
     node.answer(Err(unavailable()));
     assert_eq!(node.next(), (vec!["wait 200".to_owned()], Ask::OpenState), "what was lost is not forgotten");
     node.answer(Ok(Answer::At(Position::start(1))));
-    assert_eq!(node.next(), (["gap", "endrenewal"].map(str::to_owned).to_vec(), Ask::ReadState));
+    assert_eq!(node.next(), (vec!["gap".to_owned()], Ask::ReadState));
     node.answer(Ok(Answer::Batch(Vec::new(), Position::start(1))));
     let (done, ask) = node.next();
-    assert_eq!((done.join(", ").as_str(), ask), ("go on, told, ready", Ask::OpenLog(at(1, 8))));
+    assert_eq!((done.join(", ").as_str(), ask), ("go on, gap, endrenewal, told, ready", Ask::OpenLog(at(1, 8))));
 }
 
 /// A position of the old stream has no place before the oldest of the new one.
