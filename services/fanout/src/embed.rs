@@ -89,3 +89,40 @@ impl Clients {
         answered.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::document::Source;
+
+    /// What a node gives up when memory is short rests on it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_memory_of_an_embedded_node_is_watched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let route = "hub = \"/h\"\n[[route]]\nname = \"alert\"\nevent = \"system.Alert\"\ngroups = [\"org:{org}\"]\nsend = true\n";
+        std::fs::write(at("routes.toml"), route).expect("written");
+        let text = format!(
+            "[node]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndata = {:?}\n[broker]\nurl = \"embedded:log\"\n\
+             [routes]\npath = \"routes.toml\"\n[development]\nsigning_key = \"key\"\n[hub.\"/h\"]\n",
+            at("data")
+        );
+        let config = Config::parse(&Source { path: at("fanfare.toml"), text });
+        let config = config.unwrap_or_else(|faults| panic!("{}", faults[0]));
+        let loaded = Loaded::of(config).unwrap_or_else(|faults| panic!("{}", faults[0]));
+        let node = EmbeddedNode::start(loaded, Methods::default()).expect("starts");
+        let limit = || {
+            let text = node.app.metrics_text();
+            let line = text.lines().find_map(|line| line.strip_prefix("fanfare_memory_limit_bytes "));
+            line.and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0)
+        };
+        let seen = async {
+            while limit() < 1.0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), seen).await.expect("the limit is known");
+        node.stop().await;
+    }
+}

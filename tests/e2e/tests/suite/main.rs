@@ -46,6 +46,7 @@ mod retained;
 mod rollback;
 mod schema_registry;
 mod slow;
+mod slow_names;
 mod standing;
 mod standstill;
 mod startup;

@@ -77,3 +77,36 @@ async fn a_watched_route_file_needs_no_signal() {
     outcome(&node, "replaced", 1.0).await;
     hears(&node, &mut tab, "Seen: ", "news 5").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_and_routes_with_a_fault_cost_no_tab_an_event_under_load() {
+    const TABS: usize = 300;
+    const EVENTS: usize = 200;
+    let node = Node::start_default().await;
+    let mut tabs = Vec::new();
+    for number in 0..TABS {
+        let mut tab = node.tab(&Token::user(&format!("user-{number}"), "acme")).await;
+        tab.cursor().await;
+        tabs.push(tab);
+    }
+    let titles: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
+    let publishing = async {
+        for title in &titles {
+            node.publish(&[NewEvent::alert("acme", title)]).await;
+        }
+    };
+    let signalling = async {
+        for times in 1..=10 {
+            change(&node, &routes("{titel}"));
+            outcome(&node, "faulty", f64::from(times)).await;
+            change(&node, &routes(""));
+            outcome(&node, "unchanged", f64::from(times)).await;
+        }
+    };
+    tokio::join!(publishing, signalling);
+    for tab in &mut tabs {
+        for title in &titles {
+            assert_eq!(tab.expect("toast").await["title"], title.as_str());
+        }
+    }
+}
