@@ -12,8 +12,8 @@ use fanfare_broker::Position;
 use super::tab::Tab;
 use super::{Core, Key};
 use crate::rule::{Rule, kept};
-use crate::vocabulary::Place;
 use crate::vocabulary::name::GroupName;
+use crate::vocabulary::{Membership, Place};
 
 /// How long a client must be quiet until it counts as having nothing to say, plus twice the time of its first sign.
 const QUIET: Duration = Duration::from_millis(150);
@@ -54,6 +54,13 @@ pub(super) enum Caught {
 impl CatchingUp {
     pub(super) fn new(now: Instant) -> Self {
         Self { since: now, answered: None, sign: None, completed: None, entered: Vec::new() }
+    }
+
+    /// Notes groups that it has come into, up to where the node has come; those that it has left since are forgotten, as a
+    /// client may join and leave all the time.
+    pub(super) fn enter(&mut self, groups: &[Membership], position: &Position, holds: impl Fn(&GroupName) -> bool) {
+        self.entered.retain(|(known, _)| holds(known) && !groups.iter().any(|held| held.group == *known));
+        self.entered.extend(groups.iter().map(|held| (held.group.clone(), position.clone())));
     }
 
     /// When the wait ends if the client sends nothing more.
@@ -128,6 +135,7 @@ impl Core {
     pub(super) fn end_catching_up_with(&mut self, key: Key, caught: &Caught, told: &HashSet<Place>) {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(flow) = &mut tab.flow else { return };
+        let was_catching_up = flow.catching_up.is_some();
         let entered = flow.catching_up.take().map(|catching_up| catching_up.entered).unwrap_or_default();
         if let Caught::Resumed(until) = caught
             && tab.subscriptions.go_live_from(until)
@@ -136,6 +144,10 @@ impl Core {
             flow.live.drop_within(until);
         }
         tab.is_anchored |= *caught != Caught::Quiet;
+        // It goes on from here, and not from the cursor of a resume that failed or was cut.
+        if was_catching_up && flow.replay.is_none() && !matches!(caught, Caught::Resumed(_)) {
+            tab.rejoin = None;
+        }
         self.tell_all_retained(key, told, &entered);
         self.pump(key);
     }

@@ -129,6 +129,16 @@ impl Core {
         (calls > MOST_CALLS).then(|| format!("calls of {} take {calls} bytes", tab.id))
     }
 
+    /// How much is noted of the joins of one connection: groups to be replayed, groups entered before it has caught up, and
+    /// retained values to be sent.
+    pub(super) fn noted_joins(&self, key: Key) -> [usize; 3] {
+        let Some(tab) = self.connections.get(key) else { return [0; 3] };
+        let flow = tab.flow.as_deref();
+        let entered = flow.and_then(|flow| flow.catching_up.as_ref()).map_or(0, |wait| wait.entered.len());
+        let retained = flow.and_then(|flow| flow.retained.as_ref()).map_or(0, |retaining| retaining.len());
+        [tab.joined_meanwhile().len(), entered, retained]
+    }
+
     /// Rules 2.7 and 7.5: a wait has an end, and what waits for a connection that reads is sent in the same turn.
     fn overdue(&self, key: Key, tab: &Tab) -> Option<String> {
         let flow = tab.flow.as_ref().filter(|flow| flow.replay.is_none())?;

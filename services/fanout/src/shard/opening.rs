@@ -315,10 +315,12 @@ impl Core {
 
     /// What is retained for groups that a connection has joined.
     pub(super) fn told_anew(&mut self, key: Key, entered: &[Membership]) {
-        if let Some(catching_up) = self.connections.get_mut(key).and_then(|tab| tab.flow.as_mut()?.catching_up.as_mut())
-        {
-            let position = self.context.groups.read(|known| known.position().clone());
-            catching_up.entered.extend(entered.iter().map(|held| (held.group.clone(), position.clone())));
+        if let Some(tab) = self.connections.get_mut(key) {
+            let Tab { flow, subscriptions, .. } = &mut **tab;
+            if let Some(catching_up) = flow.as_mut().and_then(|flow| flow.catching_up.as_mut()) {
+                let position = self.context.groups.read(|known| known.position().clone());
+                catching_up.enter(entered, &position, |group| subscriptions.holds(group));
+            }
         }
         self.tell_retained(key, entered);
     }

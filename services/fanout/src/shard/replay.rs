@@ -337,10 +337,6 @@ impl Core {
         match replay.kind {
             // It does not count: the tab waits on, and may call again.
             Kind::Call(id) => {
-                // The next resume is told of what was joined meanwhile like of any other group.
-                if tab.is_catching_up() {
-                    tab.rejoin = None;
-                }
                 self.end_resume_call(key, id.as_deref(), Err(error.to_string()));
                 self.start_next_call(key);
             }

@@ -157,16 +157,15 @@ impl Core {
         let ends = self.now() + REJOINS;
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.is_anchored = true;
-        // It goes on with the cursor that it was given.
-        if is_cut {
-            return;
-        }
         if is_catching_up {
-            // What was joined meanwhile has missed what came before the first of several resumes.
+            // Of several resumes that go on with `more` it is the first whose cursor counts for joins.
             match &mut tab.rejoin {
                 Some(rejoin) => rejoin.ends = ends,
                 none => *none = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() })),
             }
+        }
+        // It goes on with the cursor that it was given.
+        if is_catching_up && !is_cut {
             self.end_catching_up_with(key, &Caught::Resumed(replay.live_from()), &replay.told);
         }
     }
@@ -233,8 +232,9 @@ impl Core {
     pub(super) fn rejoined(&mut self, key: Key, group: &GroupName) {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
-        tab.rejoin.take_if(|rejoin| rejoin.ends < now && rejoin.waiting.is_empty());
-        if tab.is_catching_up()
+        let is_catching_up = tab.is_catching_up();
+        tab.rejoin.take_if(|rejoin| rejoin.ends < now && rejoin.waiting.is_empty() && !is_catching_up);
+        if is_catching_up
             && tab.rejoin.is_none()
             && let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref())
             && matches!(replay.kind, Kind::Call(_) | Kind::AtConnect)
@@ -244,6 +244,9 @@ impl Core {
                 Some(Box::new(Rejoin { from: replay.after.clone(), ends: now + REJOINS, waiting: Vec::new() }));
         }
         let Some(rejoin) = &mut tab.rejoin else { return };
+        // A client may join and leave all the time.
+        let joined = &tab.subscriptions.joined;
+        rejoin.waiting.retain(|waiting| waiting != group && joined.holds(waiting));
         rejoin.waiting.push(group.clone());
         tab.flow();
     }

@@ -8,6 +8,7 @@ use fanfare_broker::Position;
 use super::{Core, Key};
 use crate::connection::{Frame, Subscriptions};
 use crate::projection::Retained;
+use crate::route::Route;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Membership, Place};
@@ -18,6 +19,14 @@ pub(super) struct Retaining {
     /// The position of the tab, so that none of them claims more than the tab was handed (rule 2.8).
     cursor: String,
     values: std::vec::IntoIter<Retained>,
+}
+
+impl Retaining {
+    /// How many values wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
 }
 
 impl Core {
@@ -48,7 +57,7 @@ impl Core {
         }
         // A value may be one of two groups; an event may be retained by two routes.
         let mut seen = HashSet::new();
-        values.retain(|value| !told.contains(&value.place) && seen.insert((value.place, Arc::as_ptr(&value.route))));
+        values.retain(|value| !told.contains(&value.place) && seen.insert(identity(value)));
         self.retain(key, values);
     }
 
@@ -72,7 +81,10 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         match &mut tab.flow().retained {
             Some(before) => {
-                let all: Vec<Retained> = before.values.by_ref().chain(values).collect();
+                // What waits already comes once: a client may join and leave all the time.
+                let waits: HashSet<_> = before.values.as_slice().iter().map(identity).collect();
+                let new = values.into_iter().filter(|value| !waits.contains(&identity(value)));
+                let all: Vec<Retained> = before.values.by_ref().chain(new).collect();
                 // The earlier position: it claims less.
                 before.values = all.into_iter();
             }
@@ -101,4 +113,9 @@ impl Core {
         self.observe_waited(key, &value.route.audience(&value.event));
         self.send_wire(key, frame, true);
     }
+}
+
+/// What makes two values the same: one event, by one route.
+fn identity(value: &Retained) -> (Place, *const Route) {
+    (value.place, Arc::as_ptr(&value.route))
 }

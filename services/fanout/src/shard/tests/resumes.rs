@@ -7,7 +7,17 @@ use serde_json::{Value, json};
 
 use super::{Limits, OneShard, ReplayAnswer, answer, titles, user};
 use crate::projection::{ConnectionEffect, Cursor, HubTag, ReadTimes, open_cursor, seal_cursor};
+use crate::vocabulary::Membership;
 use crate::vocabulary::name::GroupTemplate;
+
+/// Methods that join and leave a group which the demo gives by roles alone.
+const ADMINS: &str = r#"
+[hub."/hubs/notifications".method.WatchAdmins]
+allow = true
+join = "admin"
+[hub."/hubs/notifications".method.UnwatchAdmins]
+leave = "admin"
+"#;
 
 /// Beyond the time within which two evictions are too many.
 const LATER: Duration = Duration::from_secs(61);
@@ -210,8 +220,7 @@ fn a_cursor_beside_an_incomplete_replay_claims_no_more_than_was_sent() {
 /// The replay had passed what the group has missed, and ended before the group was live.
 #[test]
 fn a_group_that_is_joined_during_a_replay_is_replayed_behind_it() {
-    let admins = "\n[hub.\"/hubs/notifications\".method.WatchAdmins]\nallow = true\njoin = \"admin\"\n";
-    let mut shard = OneShard::with(&Limits::default(), admins);
+    let mut shard = OneShard::with(&Limits::default(), ADMINS);
     let to_admins = |shard: &mut OneShard, title: &str| {
         shard.publish("system.Alert", &json!({ "title": title, "message": "m" }));
     };
@@ -230,6 +239,64 @@ fn a_group_that_is_joined_during_a_replay_is_replayed_behind_it() {
     shard.answers_by_hand = false;
     shard.settle();
     assert_eq!(titles(&shard.hear(tab)), ["before", "meanwhile", "live"]);
+}
+
+/// The cursor of the last of them is beyond what the group has missed.
+#[test]
+fn a_group_that_is_joined_behind_resumes_that_went_on_is_replayed_from_the_first_cursor() {
+    for joins_between in [true, false] {
+        let mut shard = OneShard::with(&Limits { resume_notifications: 3, ..Limits::default() }, ADMINS);
+        let cursor = shard.cursor();
+        shard.publish("system.Alert", &json!({ "title": "before", "message": "m" }));
+        (0..5).for_each(|n| shard.alert(&format!("missed{n}")));
+        let tab = shard.open(user("alice", &[]), None);
+        shard.call(tab, "1", "Resume", &json!([cursor]));
+        let heard = shard.hear(tab);
+        let result = &answer(&heard, "1")["result"];
+        assert_eq!(result["more"], true);
+        let join = |shard: &mut OneShard| shard.call(tab, "2", "WatchAdmins", &json!([]));
+        if joins_between {
+            join(&mut shard);
+        }
+        shard.call(tab, "3", "Resume", &json!([result["cursor"]]));
+        if !joins_between {
+            join(&mut shard);
+        }
+        let heard = shard.hear(tab);
+        assert_eq!(answer(&heard, "3")["result"]["complete"], true);
+        assert_eq!(titles(&heard), ["missed3", "missed4", "before"], "joined between them: {joins_between}");
+    }
+}
+
+/// Each join of a client that did not take the replay was noted, and each told all retained values again.
+#[test]
+fn a_client_that_joins_and_leaves_all_the_time_takes_no_more_memory() {
+    let mut shard = OneShard::with(&Limits::default(), ADMINS);
+    let cursor = shard.cursor();
+    shard.answers_by_hand = true;
+    let tab = shard.open(user("alice", &[]), Some(&cursor));
+    for n in 0..100 {
+        shard.call(tab, &n.to_string(), ["WatchAdmins", "UnwatchAdmins"][n % 2], &json!([]));
+        shard.pass(Duration::from_millis(250));
+    }
+    shard.call(tab, "last", "WatchAdmins", &json!([]));
+    assert_eq!(shard.core.noted_joins(tab), [1, 1, 0]);
+}
+
+#[test]
+fn retained_values_wait_once_for_a_client_that_joins_their_group_again() {
+    let mut shard = OneShard::new(&Limits::default());
+    let flag = json!({ "org": "acme", "flag": "beta", "enabled": true, "revision": 1 });
+    shard.publish("license.FlagToggled", &flag);
+    let tab = shard.open(user("alice", &[]), None);
+    shard.call(tab, "1", "Cursor", &json!([]));
+    shard.set_room(tab, 0);
+    // More than may wait before the next is not sent yet.
+    (0..100).for_each(|n| shard.alert(&format!("filling{n}")));
+    let group = GroupTemplate::parse("org:{org}").expect("sound").name(&["acme"]).expect("a name");
+    let joined = Membership { group, granted: None };
+    (0..50).for_each(|_| shard.core.told_anew(tab, std::slice::from_ref(&joined)));
+    assert_eq!(shard.core.noted_joins(tab), [0, 0, 1]);
 }
 
 /// A new log may repeat it, and a repeated event does not come live.
