@@ -41,7 +41,7 @@ use fanfare_telemetry::LogFormat;
 use fanfare_token::{IssuerConfig, VerifierOptions};
 
 pub use authorizer::AuthorizerConfig;
-pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NatsConfig, NatsLogin};
+pub use broker::{BrokerConfig, BrokerKind, KafkaConfig, NATS_LOGIN_KEYS, NatsConfig, NatsLogin};
 pub use cors::{CorsConfig, CorsHeaders};
 pub use edge::{BY_ADDRESS, CHANGE_AT_ONCE, EdgeLimits};
 pub use health::HealthConfig;

@@ -14,7 +14,11 @@ fn settings() -> Settings {
 
 #[tokio::test]
 async fn a_tab_that_reads_nothing_delays_no_other() {
-    let node = Node::start_with(settings()).await;
+    closes_a_tab_that_reads_nothing(&Node::start_with(settings()).await).await;
+}
+
+/// A tab that reads nothing is closed, and another gets each event in time until then.
+pub(super) async fn closes_a_tab_that_reads_nothing(node: &Node) {
     let _deaf = node.tab(&Token::user("bob", "acme")).await;
     let mut tab = node.tab(&Token::user("alice", "acme")).await;
     let (mut sent, producer) = (0, Token::producer().sign());

@@ -14,7 +14,7 @@ use super::certificates::Certificates;
 use super::difference::{Changed, changed};
 use super::hubs::{Began, is_of_hubs, is_of_presence};
 use super::routes::ReloadRoutes;
-use crate::config::{BOUND_AT_ONCE, BY_ADDRESS, BrokerKind, CHANGE_AT_ONCE, Config, EdgeLimits};
+use crate::config::{BOUND_AT_ONCE, BY_ADDRESS, BrokerKind, CHANGE_AT_ONCE, Config, EdgeLimits, NATS_LOGIN_KEYS};
 use crate::document::Source;
 use crate::limit::ConnectionBounds;
 use crate::operator::configuration::Configuration;
@@ -23,8 +23,9 @@ use crate::socket::authorizers::{Authorizers, OtherAuthorizers};
 use crate::socket::{App, OtherTls};
 
 /// The keys that take effect at once, by their section.
-const AT_ONCE: [(&str, &[&str]); 9] = [
-    ("broker", &LOGIN_KEYS),
+const AT_ONCE: [(&str, &[&str]); 10] = [
+    ("broker", &NATS_LOGIN_KEYS),
+    ("broker", &["properties_file"]),
     ("cors", &["origins"]),
     ("issuer", &["jwks", "discovery", "jwks_file", "ca_file"]),
     ("limits", &CHANGE_AT_ONCE),
@@ -38,20 +39,6 @@ const AT_ONCE: [(&str, &[&str]); 9] = [
 
 /// The sections of listeners; turning TLS on or off for one needs a restart.
 const LISTENERS: [&str; 2] = ["tls", "operator_tls"];
-
-/// The keys of the login at the broker.
-const LOGIN_KEYS: [&str; 10] = [
-    "credentials_file",
-    "user",
-    "password_file",
-    "token_file",
-    "nkey_file",
-    "tls",
-    "ca_file",
-    "cert_file",
-    "key_file",
-    "properties_file",
-];
 
 /// The outcome of a reload of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

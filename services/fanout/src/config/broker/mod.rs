@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fanfare_broker::address::Address;
 pub use kafka::KafkaConfig;
-pub use nats::{NatsConfig, NatsLogin};
+pub use nats::{LOGIN_KEYS as NATS_LOGIN_KEYS, NatsConfig, NatsLogin};
 
 use super::paths::Paths;
 use crate::document::section::Section;
@@ -230,5 +230,5 @@ fn prefix(section: &Section<'_>) -> Option<String> {
 /// Every key of this section and of those within it, for the manual's test.
 #[cfg(test)]
 pub(super) fn keys() -> Vec<&'static str> {
-    [OWN_KEYS, nats::KEYS, kafka::KEYS].concat()
+    [OWN_KEYS, &nats::keys(), kafka::KEYS].concat()
 }

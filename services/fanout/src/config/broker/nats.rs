@@ -55,21 +55,14 @@ pub enum NatsLogin {
     Nkey(Secret),
 }
 
-pub(super) const KEYS: &[&str] = &[
-    "credentials_file",
-    "user",
-    "password_file",
-    "token_file",
-    "nkey_file",
-    "tls",
-    "ca_file",
-    "cert_file",
-    "key_file",
-    "replicas",
-    "strict",
-    "create",
-    "monitor",
-];
+/// The keys that say who the node is, and how its connection is encrypted: they take effect while it runs.
+pub const LOGIN_KEYS: [&str; 9] =
+    ["credentials_file", "user", "password_file", "token_file", "nkey_file", "tls", "ca_file", "cert_file", "key_file"];
+
+/// All keys of the section.
+pub(super) fn keys() -> Vec<&'static str> {
+    [&LOGIN_KEYS[..], &["replicas", "strict", "create", "monitor"]].concat()
+}
 
 /// Secrets are in files; these are the keys that people write instead.
 const PLAIN_SECRETS: [(&str, &str); 5] = [
@@ -79,10 +72,6 @@ const PLAIN_SECRETS: [(&str, &str); 5] = [
     ("credentials", "credentials_file"),
     ("key", "key_file"),
 ];
-
-/// The keys of the files that say who the node is, and how its connection is encrypted.
-const LOGIN_FILES: [&str; 7] =
-    ["credentials_file", "password_file", "token_file", "nkey_file", "ca_file", "cert_file", "key_file"];
 
 /// Reads `[broker.nats]`, which may be missing.
 pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &Paths) -> Option<NatsConfig> {
@@ -105,7 +94,7 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
         let help = format!("write it into a file and name the file with `{file_key}`");
         section.fault(key, format!("`{key}`: secrets do not stand in this file"), Some(help));
     }
-    let section = section.allow(&[KEYS, &PLAIN_SECRETS.map(|(key, _)| key)].concat());
+    let section = section.allow(&[&keys()[..], &PLAIN_SECRETS.map(|(key, _)| key)].concat());
     let login = login(&section, paths);
     let ca_file = existing(&section, "ca_file", paths);
     let certificate = certificate(&section, paths);
@@ -117,7 +106,8 @@ pub(super) fn read(broker: &Section<'_>, servers: Option<Vec<String>>, paths: &P
     let strict = section.boolean("strict").unwrap_or(false);
     let create = section.boolean("create").unwrap_or(true);
     let monitor = monitor(&section);
-    let named = LOGIN_FILES.into_iter().filter_map(|key| section.value(key).and_then(text));
+    let files = LOGIN_KEYS.into_iter().filter(|key| key.ends_with("_file"));
+    let named = files.filter_map(|key| section.value(key).and_then(text));
     let login_files = named.map(|file| paths.resolve(file.value)).collect();
     Some(NatsConfig {
         servers: servers?,

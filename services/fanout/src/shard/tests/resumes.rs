@@ -241,6 +241,25 @@ fn a_group_that_is_joined_during_a_replay_is_replayed_behind_it() {
     assert_eq!(titles(&shard.hear(tab)), ["before", "meanwhile", "live"]);
 }
 
+/// What the replay had not passed yet comes with the rest of the group, and once.
+#[test]
+fn a_group_that_is_joined_during_a_replay_receives_nothing_twice() {
+    let mut shard = OneShard::with(&Limits { queue_bytes: 1_024, ..Limits::default() }, ADMINS);
+    let cursor = shard.cursor();
+    (0..4).for_each(|n| shard.alert(&format!("missed{n}")));
+    shard.publish("system.Alert", &json!({ "title": "to admins", "message": "m" }));
+    shard.answers_by_hand = true;
+    let tab = shard.open(user("alice", &[]), Some(&cursor));
+    shard.set_room(tab, 0);
+    shard.answer_next();
+    shard.settle();
+    shard.call(tab, "1", "WatchAdmins", &json!([]));
+    shard.set_room(tab, 100_000);
+    shard.answers_by_hand = false;
+    shard.settle();
+    assert_eq!(titles(&shard.hear(tab)), ["missed0", "missed1", "missed2", "missed3", "to admins"]);
+}
+
 /// The cursor of the last of them is beyond what the group has missed.
 #[test]
 fn a_group_that_is_joined_behind_resumes_that_went_on_is_replayed_from_the_first_cursor() {

@@ -1,17 +1,14 @@
 //! Bytes that the TLS session holds, before and after encryption, and clients that misuse that.
 
-use std::time::Duration;
-
 use fanfare_e2e_tests::client::HANDSHAKE;
 use fanfare_e2e_tests::line::{self, Speaking};
 use fanfare_e2e_tests::wait::at_most;
 use fanfare_e2e_tests::websocket::{Frame, TEXT, WebSocket, frame};
 use fanfare_e2e_tests::{HUB, NewEvent, Request, Token};
-use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
 use super::{Authority, alice, start};
-use crate::slow::takes_a_burst;
+use crate::slow::{closes_a_tab_that_reads_nothing, takes_a_burst};
 
 fn small() -> &'static str {
     "[limits]\nqueue_bytes = 32768\nevent_bytes = 16384\nkeepalive_seconds = 1\nclient_timeout_seconds = 3"
@@ -22,19 +19,8 @@ async fn a_tab_that_reads_nothing_within_tls_is_bounded_and_let_go() {
     let authority = Authority::new();
     let settings = authority.both().section(small());
     let node = start(settings, &Speaking::of(&authority.certificates)).await;
-    let _deaf = node.tab(&Token::user("bob", "acme")).await;
-    let mut tab = node.tab(&Token::user("alice", "acme")).await;
-    let (mut sent, producer, before) = (0, Token::producer().sign(), node.resident());
-    while node.metric("fanfare_slow_consumers", "").await < 1.0 {
-        assert!(sent < 4000, "the node goes on queueing for a tab that reads nothing");
-        for _ in 0..20 {
-            sent += 1;
-            let body = json!({ "org": "acme", "title": sent.to_string(), "message": "m".repeat(12_000) });
-            node.post(&producer, &NewEvent::new("system.Alert", &sent.to_string(), &body)).await.expect(202);
-            let toast = tokio::time::timeout(Duration::from_secs(5), tab.expect("toast")).await;
-            assert_eq!(toast.expect("the other tab is on time")["title"], sent.to_string());
-        }
-    }
+    let before = node.resident();
+    closes_a_tab_that_reads_nothing(&node).await;
     let grown = node.resident().saturating_sub(before);
     assert!(grown < 200 << 20, "{grown} bytes more for one tab");
 }
