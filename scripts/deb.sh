@@ -54,7 +54,8 @@ gzip -9n <CHANGELOG.md >"$tree/usr/share/doc/fanfare/changelog.gz"
 # The C library with which the programs were linked, or a newer one; and OpenSSL, if Kafka's client is included.
 glibc=$(objdump -T "$tree"/usr/bin/* 2>/dev/null | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1 | cut -d _ -f 2)
 depends="libc6 (>= ${glibc:-2.36}), libgcc-s1, ca-certificates"
-if ldd "$tree/usr/bin/fanfare" | grep -q 'libssl\.so\.3'; then
+# Read whole: with `grep -q` the pipe breaks now and then, and the package would lack the line.
+if [[ $(ldd "$tree/usr/bin/fanfare") == *libssl.so.3* ]]; then
   depends+=", libssl3 | libssl3t64, zlib1g"
 fi
 install -d "$tree/DEBIAN"

@@ -39,6 +39,21 @@ fn every_runner_is_understood() {
     assert_eq!(counted("nothing of the kind\n"), "0 0 0");
 }
 
+/// `grep -q` ends at its first match: what writes into it may then die of a broken pipe, and with `pipefail` the match
+/// reads as none.
+#[test]
+fn no_script_pipes_into_grep_that_ends_early() {
+    let folder = root().join("scripts");
+    let mut found = Vec::new();
+    for script in std::fs::read_dir(folder).expect("the scripts").map(|entry| entry.expect("an entry").path()) {
+        let text = std::fs::read_to_string(&script).expect("text");
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let piped = lines.filter(|line| line.split('|').skip(1).any(|to| to.trim_start().starts_with("grep -q")));
+        found.extend(piped.map(|line| format!("{}: {line}", script.display())));
+    }
+    assert_eq!(found, [""; 0], "read the output whole, and compare it");
+}
+
 /// It would double the time of the first `make run`; only `BROKER=kafka` needs it.
 #[test]
 fn the_build_of_make_run_has_no_kafka_client() {
