@@ -15,10 +15,10 @@ export class HubClient {
   #waiting = new Set();
 
   /** Connects as the bearer of a token; `protocol` and `reconnect` are the official client's, `targets` further ones. */
-  static async connect(hub, token, { protocol, reconnect, query = "", targets = [] } = {}) {
+  static async connect(hub, token, { protocol, reconnect, transport, query = "", targets = [] } = {}) {
     const client = new HubClient();
     let builder = new HubConnectionBuilder()
-      .withUrl(hub + query, { accessTokenFactory: () => token })
+      .withUrl(hub + query, { accessTokenFactory: () => token, transport })
       .configureLogging(LogLevel.None);
     builder = protocol === undefined ? builder : builder.withHubProtocol(protocol);
     builder = reconnect === undefined ? builder : builder.withAutomaticReconnect(reconnect);

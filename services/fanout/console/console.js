@@ -1,8 +1,10 @@
 // The operator's console: what all nodes say, looked at every two seconds while somebody looks at the page.
 
 import { NotLetIn, ask, forget, keep, token } from "./api.js";
+import { copy } from "./ask-first.js";
 import { clearConfig, showConfig } from "./config.js";
 import { at, element, say } from "./element.js";
+import { chart, draw, remember } from "./history.js";
 import { clearLetters, allowReplay, showLetters } from "./letters.js";
 import { showNodes } from "./nodes.js";
 import { clearRoutes, showRoutes } from "./routes.js";
@@ -15,6 +17,8 @@ const LOOK_EVERY_MS = 2000;
 let timer;
 let looking = false;
 let before;
+/** The last minutes of each step. */
+let histories = [];
 
 /** Asks who this is, and shows everything else only to whom a node lets in. */
 async function enter() {
@@ -42,6 +46,8 @@ function leave(words) {
   forget();
   clearTimeout(timer);
   before = undefined;
+  histories = [];
+  say(at("state-said"), "");
   at("faults").replaceChildren();
   at("pipeline").replaceChildren();
   showNodes({ nodes: [] });
@@ -83,9 +89,12 @@ function show(now) {
   say(at("verdict"), text, kind);
   document.title = `${kind === "good" ? "" : "! "}Fanfare: operator's console`;
   list("faults", faults, ([kind, fault], row) => say(row, fault, kind), () => element("li"));
-  const step = () => element("li", {}, element("b"), element("span"), element("small"));
-  list("pipeline", pipeline(now, before), ({ title, value, note, kind }, row) => {
-    const [figure, name, more] = row.children;
+  const step = () => element("li", {}, element("b"), element("span"), element("small"), chart());
+  const steps = pipeline(now, before);
+  histories = steps.map(({ amount }, number) => remember(histories[number] ?? [], now.at, amount));
+  list("pipeline", steps, ({ title, value, note, kind }, row, number) => {
+    const [figure, name, more, line] = row.children;
+    draw(line, histories[number], now.at);
     say(figure, value);
     say(name, title);
     say(more, note);
@@ -100,7 +109,7 @@ function list(id, entries, fill, make) {
   const rows = at(id).children;
   while (rows.length > entries.length) rows[rows.length - 1].remove();
   while (rows.length < entries.length) at(id).append(make());
-  entries.forEach((entry, number) => fill(entry, rows[number]));
+  entries.forEach((entry, number) => fill(entry, rows[number], number));
 }
 
 /** Nothing is asked for a page that nobody sees. */
@@ -127,6 +136,10 @@ at("enter").addEventListener("submit", (event) => {
   at("token").value = "";
   say(at("entered"), fault ?? "", "fault");
   if (fault === undefined) enter();
+});
+at("state-copy").addEventListener("click", () => {
+  const text = ["verdict", "faults", "pipeline", "nodes"].map((id) => at(id).innerText);
+  copy(text.filter((part) => part !== "").join("\n\n"), at("state-said"));
 });
 at("leave").addEventListener("click", () => leave(""));
 if (token() === null) leave("");

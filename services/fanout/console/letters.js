@@ -104,7 +104,7 @@ async function replay(id, said, offered) {
     if (would.result !== "would_store") {
       return say(said, FATES[would.result](would), "warn");
     }
-    const text = "The dry run says: it would be stored. Nodes that know the event drop it; the others deliver it.";
+    const text = "The dry run says: it would be stored. Nodes that know the event drop it; the others deliver it. It stays in the log for as long as the log keeps events.";
     if (await askFirst(`Publish ${id} again?`, text, "Publish")) {
       const done = await fate(false);
       say(said, FATES[done.result](done), done.result === "stored" ? "good" : "fault");

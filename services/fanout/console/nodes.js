@@ -32,7 +32,7 @@ function rows(node, asked) {
     ["ended as slow", some(counters.slow_consumers), "warn"],
     ["closed", counts(node.closes)],
     ["refused", counts(node.refused), "warn"],
-    ["dead letters", some(counters.dead_letters), "warn"],
+    ["dead letters", counts(node.letters) || some(counters.dead_letters), "warn"],
     ["held back from other orgs", some(counters.isolation_drops)],
     ["routes", node.routes_refused ? `${node.routes} (the files are refused)` : node.routes, node.routes_refused ? "warn" : ""],
     ["runs", `${duration(node.uptime_seconds)}, version ${node.version}${node.node === asked ? "; this page asks it" : ""}`],

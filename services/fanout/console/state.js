@@ -73,7 +73,7 @@ function rates(now, before, key) {
   return both.map((node) => Math.max(0, node.counters[key] - earlier.get(node.node)) / seconds);
 }
 
-/** The steps of an event's way. Each node reads and routes all events, and pushes to its own tabs. */
+/** The steps of an event's way, each with the amount that its line draws; nothing where that is not known. Each node reads and routes all events, and pushes to its own tabs. */
 export function pipeline(now, before) {
   const { nodes } = now;
   const most = (values) => (values.length > 0 ? Math.max(...values) : undefined);
@@ -83,12 +83,14 @@ export function pipeline(now, before) {
   const records = Math.max(0, ...nodes.map(({ log }) => log.lag_records));
   const tabs = sum(nodes.map((node) => node.connections)) ?? 0;
   const room = sum(nodes.map((node) => node.capacity)) ?? 0;
+  const [read, made] = ["events_read", "notifications"].map((key) => most(rates(now, before, key)));
+  const pushed = sum(rates(now, before, "deliveries"));
   const cut = nodes.some(({ log }) => !log.connected);
   return [
-    { title: "records in the log", value: number(head), note: cut ? "not reached" : rate(most(rates(now, before, "events_read"))), kind: cut ? "bad" : "" },
-    { title: "behind, at most", value: `${lag.toFixed(lag > 0 && lag < 10 ? 1 : 0)} s`, note: counted(records, "record"), kind: lag > 10 ? "bad" : lag > 2 ? "warn" : "" },
-    { title: "notifications made", value: rate(most(rates(now, before, "notifications"))), note: "by routes", kind: nodes.some((node) => node.routes_refused) ? "warn" : "" },
-    { title: "pushed to tabs", value: rate(sum(rates(now, before, "deliveries"))), note: "on all nodes", kind: "" },
-    { title: "open connections", value: number(tabs), note: `of ${number(room)}`, kind: tabs > room * 0.9 ? "warn" : "" },
+    { title: "records in the log", value: number(head), note: cut ? "not reached" : rate(read), amount: cut ? undefined : read, kind: cut ? "bad" : "" },
+    { title: "behind, at most", value: `${lag.toFixed(lag > 0 && lag < 10 ? 1 : 0)} s`, note: counted(records, "record"), amount: lag, kind: lag > 10 ? "bad" : lag > 2 ? "warn" : "" },
+    { title: "notifications made", value: rate(made), note: "by routes", amount: made, kind: nodes.some((node) => node.routes_refused) ? "warn" : "" },
+    { title: "pushed to tabs", value: rate(pushed), note: "on all nodes", amount: pushed, kind: "" },
+    { title: "open connections", value: number(tabs), note: `of ${number(room)}`, amount: tabs, kind: tabs > room * 0.9 ? "warn" : "" },
   ];
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fanfare_fanout::command::{
-    check, connections, deadletters, docs, explain, health, init, publish, relay, serve, token,
+    check, connections, deadletters, docs, events, explain, health, init, publish, relay, serve, token,
 };
 use fanfare_fanout::operator::connections::Filter;
 use fanfare_fanout::operator::{MOST_MINUTES, Rights};
@@ -140,6 +140,25 @@ enum Command {
     /// List the open connections of all nodes and close some, through the operator's port of a running node.
     #[command(subcommand)]
     Connections(Connections),
+    /// Show what became of an event on all nodes, through the operator's port of a running node.
+    #[command(subcommand)]
+    Events(Events),
+}
+
+#[derive(Debug, Subcommand)]
+enum Events {
+    /// Print which routes took an event or why not, how many connections it was sent to, and the slowest of them.
+    Show {
+        /// The configuration file of a running node.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The event's id, or the place of its record as `fanfare deadletters` prints it.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -173,6 +192,9 @@ enum Connections {
         /// Print one JSON object per line instead of a table.
         #[arg(long)]
         json: bool,
+        /// Ping each client with a WebSocket, and print how long it takes to answer.
+        #[arg(long)]
+        round_trips: bool,
     },
     /// Close a connection, or all connections of a user or a session, on all nodes.
     Close {
@@ -274,15 +296,16 @@ fn main() -> ExitCode {
         Command::Relay { arguments } => relay::run(&arguments).into(),
         Command::DeadLetterWriter(command) => dead_letters(command),
         Command::Connections(command) => open_connections(command),
+        Command::Events(Events::Show { config, id, json }) => events::show(&config, &id, json).into(),
     }
 }
 
 fn open_connections(command: Connections) -> ExitCode {
     let (config, action) = match command {
-        Connections::List { config, user, org, group, hub, session, realm, limit, json } => {
+        Connections::List { config, user, org, group, hub, session, realm, limit, json, round_trips } => {
             let filter = Filter { id: None, user, org, group, hub, session, realm };
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            (config, connections::Action::List { filter, limit, json })
+            (config, connections::Action::List { filter, limit, json, round_trips })
         }
         Connections::Close { config, id, user, session, realm } => {
             (config, connections::Action::Close(connections::Close { id, user, session, realm }))

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -11,7 +12,8 @@ use super::check::report;
 use super::{Exit, asking, fail, secret};
 use crate::clock::unix_seconds;
 use crate::config::Config;
-use crate::operator::connections::{Closing, Filter, Listed as Connections};
+use crate::operator::connections::{Closing, Filter, Listed as Connections, RoundTrips};
+use crate::operator::events::EventPaths;
 use crate::operator::{self, Role};
 use crate::pipeline::letters::{LetterId, Listed, ReplayRequest, Replays, Shown};
 use crate::seal::Seal;
@@ -123,6 +125,17 @@ impl Client {
             query.append_pair("continue", after);
         }
         self.send(self.request(Method::GET, &format!("/connections?{}", query.finish()))).await
+    }
+
+    /// How long the clients of these connections take to answer, as far as they do.
+    pub(super) async fn round_trips(&self, ids: &[&str]) -> Result<RoundTrips, Trouble> {
+        self.send(self.request(Method::GET, &format!("/connections/round-trips?ids={}", ids.join(",")))).await
+    }
+
+    /// What became of an event.
+    pub(super) async fn event(&self, id: &str) -> Result<EventPaths, Trouble> {
+        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        self.send(self.request(Method::GET, &format!("/events/{id}"))).await
     }
 
     /// Closes the connections under this path that match the query.

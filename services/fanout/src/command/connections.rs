@@ -1,12 +1,13 @@
 //! `fanfare connections`: lists the open connections of all nodes, and closes some.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
 use super::Exit;
 use super::client::{self, Client, Trouble};
 use super::text::{cut, plain, table};
-use crate::operator::connections::{Connection, Filter, MOST_IN_PAGE};
+use crate::operator::connections::{Connection, Filter, MOST_IN_PAGE, MOST_MEASURED};
 
 /// How many characters of a connection's groups the table shows.
 const GROUPS: usize = 80;
@@ -25,6 +26,8 @@ pub enum Action {
         limit: usize,
         /// As JSON, one a line.
         json: bool,
+        /// Whether to measure how long clients take to answer.
+        round_trips: bool,
     },
     /// Close connections.
     Close(Close),
@@ -46,12 +49,20 @@ pub struct Close {
 /// Asks the node of a configuration, which asks the others.
 pub fn run(config: &Path, action: &Action) -> Exit {
     client::ask(config, async |client| match action {
-        Action::List { filter, limit, json } => list(&client, filter, *limit, *json).await,
+        Action::List { filter, limit, json, round_trips } => {
+            let (connections, missing) = list(&client, filter, *limit).await?;
+            let measured = if *round_trips { Some(measure(&client, &connections).await?) } else { None };
+            print(&connections, *json, measured.as_ref())?;
+            say_missing(missing);
+            Ok(Exit::Done)
+        }
         Action::Close(close) => self::close(&client, close).await,
     })
 }
 
-async fn list(client: &Client, filter: &Filter, limit: usize, json: bool) -> Result<Exit, Trouble> {
+type Measured = BTreeMap<String, f64>;
+
+async fn list(client: &Client, filter: &Filter, limit: usize) -> Result<(Vec<Connection>, Vec<String>), Trouble> {
     let (mut connections, mut missing, mut next) = (Vec::new(), Vec::new(), None);
     loop {
         let most = (limit - connections.len()).min(MOST_IN_PAGE);
@@ -63,26 +74,38 @@ async fn list(client: &Client, filter: &Filter, limit: usize, json: bool) -> Res
             break;
         }
     }
-    print(&connections, json)?;
-    let mut err = std::io::stderr().lock();
-    // Nothing can be done for a reader that has gone.
     if next.is_some() {
-        let _ = writeln!(err, "the first {limit} by id; --limit shows more");
+        // Nothing can be done for a reader that has gone.
+        let _ = writeln!(std::io::stderr(), "the first {limit} by id; --limit shows more");
     }
+    Ok((connections, missing))
+}
+
+/// How long clients take to answer a ping: only one with a WebSocket can be pinged.
+async fn measure(client: &Client, connections: &[Connection]) -> Result<Measured, Trouble> {
+    let sockets = connections.iter().filter(|connection| connection.transport == "WebSockets");
+    let ids: Vec<&str> = sockets.map(|connection| &*connection.id).collect();
+    let mut measured = Measured::new();
+    for some in ids.chunks(MOST_MEASURED) {
+        measured.extend(client.round_trips(some).await?.round_trips);
+    }
+    Ok(measured)
+}
+
+fn say_missing(mut missing: Vec<String>) {
     missing.sort_unstable();
     missing.dedup();
     if !missing.is_empty() {
         let nodes: Vec<String> = missing.iter().map(|node| plain(node)).collect();
-        let _ = writeln!(err, "without those of nodes that do not answer: {}", nodes.join(", "));
+        let _ = writeln!(std::io::stderr(), "without those of nodes that do not answer: {}", nodes.join(", "));
     }
-    Ok(Exit::Done)
 }
 
-fn print(connections: &[Connection], json: bool) -> Result<(), Trouble> {
+fn print(connections: &[Connection], json: bool, measured: Option<&Measured>) -> Result<(), Trouble> {
     let mut out = std::io::stdout().lock();
     if json {
         for connection in connections {
-            let line = serde_json::to_string(connection).map_err(|error| Trouble::wrong(error.to_string()))?;
+            let line = as_json(connection, measured).map_err(|error| Trouble::wrong(error.to_string()))?;
             let _ = writeln!(out, "{line}");
         }
         return Ok(());
@@ -91,26 +114,43 @@ fn print(connections: &[Connection], json: bool) -> Result<(), Trouble> {
         let _ = writeln!(out, "no connections");
         return Ok(());
     }
-    let heads = ["ID", "HUB", "USER", "ORG", "SESSION", "TRANSPORT", "SINCE", "NODE", "GROUPS"];
-    let heads = heads.map(str::to_owned).to_vec();
-    let rows: Vec<_> = std::iter::once(heads).chain(connections.iter().map(row)).collect();
+    let heads = ["ID", "HUB", "USER", "ORG", "SESSION", "TRANSPORT", "CLIENT", "SINCE", "NODE", "GROUPS"];
+    let mut heads = heads.map(str::to_owned).to_vec();
+    if measured.is_some() {
+        heads.insert(7, "ROUND TRIP".to_owned());
+    }
+    let rows = connections.iter().map(|connection| row(connection, measured));
+    let rows: Vec<_> = std::iter::once(heads).chain(rows).collect();
     let _ = write!(out, "{}", table(&rows));
     Ok(())
 }
 
-fn row(connection: &Connection) -> Vec<String> {
+fn as_json(connection: &Connection, measured: Option<&Measured>) -> serde_json::Result<String> {
+    let mut value = serde_json::to_value(connection)?;
+    if let Some(took) = measured.and_then(|measured| measured.get(&connection.id)) {
+        value["round_trip_ms"] = (*took).into();
+    }
+    serde_json::to_string(&value)
+}
+
+fn row(connection: &Connection, measured: Option<&Measured>) -> Vec<String> {
     let maybe = |value: &Option<String>| cut(&plain(value.as_deref().unwrap_or("-")), VALUE);
-    vec![
+    let mut row = vec![
         connection.id.clone(),
         cut(&plain(&connection.hub), VALUE),
         maybe(&connection.user),
         maybe(&connection.org),
         maybe(&connection.session),
         connection.transport.clone(),
+        maybe(&connection.client),
         connection.since.clone(),
         plain(&connection.node),
         cut(&plain(&connection.groups.join(" ")), GROUPS),
-    ]
+    ];
+    if let Some(measured) = measured {
+        row.insert(7, measured.get(&connection.id).map_or_else(|| "-".to_owned(), |took| format!("{took} ms")));
+    }
+    row
 }
 
 async fn close(client: &Client, close: &Close) -> Result<Exit, Trouble> {

@@ -9,6 +9,7 @@ pub mod deadletters;
 mod descriptors;
 pub mod docs;
 mod ending;
+pub mod events;
 pub mod explain;
 pub mod health;
 pub mod init;

@@ -4,6 +4,7 @@
 //! carry them out. So it can be tested, replayed and fuzzed without a network.
 
 mod action;
+mod client;
 mod close;
 mod frame;
 mod home;

@@ -138,12 +138,19 @@ mod tests {
     fn a_connection_token_names_its_node_and_the_address_it_was_negotiated_at() {
         let seal = Seal::new(b"secret", &[]);
         let token = ConnectionToken { id: ConnectionId(7), owner: 9, stateful: true, is_old: false, expires: 100 };
-        let trail = Trail { correlation: Some("x".repeat(128).into()), traceparent: Some("0".repeat(55).into()) };
+        let trail = Trail {
+            correlation: Some("x".repeat(128).into()),
+            traceparent: Some("0".repeat(55).into()),
+            client: Some("c".repeat(32).into()),
+        };
         for address in ["10.0.0.7:8080".to_owned(), format!("{}:8080", "n".repeat(Home::LONGEST_ADDRESS - 5))] {
             let home = Home::new(u64::MAX, &address).expect("short enough");
             let text = token.seal_with(&seal, Some(&home), &trail);
             assert!(text.len() <= crate::seal::MAX_SEALED_BYTES, "{}", text.len());
-            assert_eq!(ConnectionToken::open_with(&seal, &text), Some((token, Some(home), trail.clone())));
+            // The name of the client gives way where all else is as long as it may be.
+            let room = (Home::LONGEST_ADDRESS - address.len() + 12).min(32);
+            let trail = Trail { client: Some("c".repeat(room).into()), ..trail.clone() };
+            assert_eq!(ConnectionToken::open_with(&seal, &text), Some((token, Some(home), trail)));
         }
     }
 }

@@ -1,6 +1,9 @@
-//! Ids that a request brings from elsewhere: its correlation id, and its trace.
+//! What a request brings from elsewhere: its correlation id, its trace, and what its client says that it is.
 
 use http::HeaderMap;
+
+use super::client;
+use crate::seal::MAX_PAYLOAD_BYTES;
 
 /// The longest correlation id that is kept, in bytes.
 const LONGEST_CORRELATION: usize = 128;
@@ -8,13 +11,15 @@ const LONGEST_CORRELATION: usize = 128;
 /// The longest `traceparent` that is kept, in bytes: one of version 00.
 const LONGEST_TRACEPARENT: usize = 55;
 
-/// Ids by which the lines of a connection are found in the logs of other systems.
+/// Ids by which the lines of a connection are found in the logs of other systems, and the name of its client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trail {
     /// The correlation id of the client's request.
     pub correlation: Option<Box<str>>,
     /// The W3C `traceparent` of the request, and once it is open that of the connection.
     pub traceparent: Option<Box<str>>,
+    /// Program and version of the client, in short.
+    pub client: Option<Box<str>>,
 }
 
 impl Trail {
@@ -28,15 +33,17 @@ impl Trail {
             printable.take(LONGEST_CORRELATION).collect::<String>()
         });
         let correlation = correlation.filter(|id| !id.trim().is_empty()).map(String::into_boxed_str);
-        Self { correlation, traceparent: text("traceparent").and_then(traceparent) }
+        Self { correlation, traceparent: text("traceparent").and_then(traceparent), client: client::of(headers) }
     }
 
-    /// These, completed by those of another.
+    /// These, completed by those of the negotiation. There a browser's client can name itself, which it cannot with the
+    /// request for a WebSocket.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub fn after(self, negotiation: Self) -> Self {
         Self {
-            correlation: self.correlation.or(other.correlation),
-            traceparent: self.traceparent.or(other.traceparent),
+            correlation: self.correlation.or(negotiation.correlation),
+            traceparent: self.traceparent.or(negotiation.traceparent),
+            client: negotiation.client.or(self.client),
         }
     }
 
@@ -46,7 +53,7 @@ impl Trail {
         self.traceparent.as_deref().and_then(|text| text.get(3..35))
     }
 
-    /// Both as bytes after a token.
+    /// All as bytes after a token; the client's name as far as there is room.
     pub(super) fn write(&self, payload: &mut Vec<u8>) {
         if *self == Self::default() {
             return;
@@ -56,6 +63,13 @@ impl Trail {
             // Neither is longer than a byte counts.
             payload.push(u8::try_from(text.len()).unwrap_or_default());
             payload.extend_from_slice(text.as_bytes());
+        }
+        // Last: nodes of an older version read no further than the trace.
+        if let Some(client) = &self.client {
+            let room = MAX_PAYLOAD_BYTES.saturating_sub(payload.len() + 1);
+            let shown = &client.as_bytes()[..client.len().min(room)];
+            payload.push(u8::try_from(shown.len()).unwrap_or_default());
+            payload.extend_from_slice(shown);
         }
     }
 
@@ -67,7 +81,7 @@ impl Trail {
             bytes = rest;
             std::str::from_utf8(text).ok().filter(|text| !text.is_empty()).map(Box::from)
         };
-        Self { correlation: next(), traceparent: next() }
+        Self { correlation: next(), traceparent: next(), client: next() }
     }
 }
 
@@ -96,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_id_of_a_request_is_recovered_from_its_token() {
-        for trail in [Trail::default(), trail("req-1 of 2", PARENT), trail("req-1", "none"), trail("", PARENT)] {
+        let named = Trail { client: Some("SignalR 8.0.7 Browser".into()), ..trail("", PARENT) };
+        for trail in [Trail::default(), trail("req-1 of 2", PARENT), trail("req-1", "none"), trail("", PARENT), named] {
             let mut bytes = Vec::new();
             trail.write(&mut bytes);
             assert_eq!(Trail::read(&bytes), trail);

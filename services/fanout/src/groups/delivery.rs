@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tracing::Span;
 
+use super::Reach;
 use crate::connection::Frame;
 use crate::projection::{ConnectionEffect, Held};
 use crate::roster::Notice;
@@ -47,6 +48,8 @@ pub struct Delivery {
     pub stored_at: i64,
     /// The span of the event, so that the push belongs to its trace.
     pub span: Span,
+    /// Where shards note whom it reaches; none if nobody asks for that.
+    pub reach: Option<Arc<Reach>>,
 }
 
 /// The audiences of some notifications: the groups of each, and whether it crosses orgs.
@@ -92,6 +95,7 @@ impl Delivery {
             ends: ends.cloned(),
             stored_at: record.time,
             span: Span::current(),
+            reach: None,
         }
     }
 

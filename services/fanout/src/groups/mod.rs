@@ -7,10 +7,12 @@ mod admission;
 mod delivery;
 mod evictions;
 mod interest;
+mod reach;
 mod shared;
 
 pub use admission::{NotJoined, Refused, Terms, is_allowed};
 pub use delivery::{Delivery, Followed, FollowedBy, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};
+pub use reach::{Reach, Reached};
 pub use shared::{Groups, SHARD_INBOX};

@@ -1,9 +1,14 @@
 //! The questions and answers of `/connections`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The most connections of one page.
 pub const MOST_IN_PAGE: usize = 200;
+
+/// The most connections whose round trips are measured at a time.
+pub const MOST_MEASURED: usize = 100;
 
 /// The most groups that are named of one connection.
 pub const MOST_GROUPS: usize = 200;
@@ -73,6 +78,9 @@ pub struct Connection {
     pub session: Option<String>,
     /// How its bytes travel.
     pub transport: String,
+    /// Program and version of its client, in short, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client: Option<String>,
     /// The groups that it is in, as they read.
     pub groups: Vec<String>,
     /// How many more groups it is in.
@@ -82,10 +90,61 @@ pub struct Connection {
     pub since: String,
     /// The node that has it.
     pub node: String,
+    /// What it has been through; told of one that is asked for by its id.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub timeline: Vec<Moment>,
+}
+
+/// A moment of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// When, as RFC 3339 writes it.
+    pub at: String,
+    /// What happened.
+    pub what: What,
+    /// How many notifications it is about, or moments that are left out.
+    #[serde(skip_serializing_if = "is_none", default)]
+    pub count: u32,
+}
+
+/// What happens to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// It was opened.
+    Opened,
+    /// It has shaken hands, and its token allows it.
+    Admitted,
+    /// It caught up by a resume.
+    Resumed,
+    /// It caught up by asking where it is.
+    Asked,
+    /// It caught up by saying nothing.
+    Quiet,
+    /// It was sent so many notifications from the log.
+    Replayed,
+    /// It had fallen behind, and reads on from the log.
+    Behind,
+    /// It has lost its socket, and waits for another.
+    SocketLost,
+    /// It goes on with another socket.
+    SocketReplaced,
+    /// It goes on with another token.
+    TokenRefreshed,
+    /// So many moments are forgotten here.
+    LeftOut,
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    Other,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
@@ -109,6 +168,25 @@ pub struct Listed {
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
     /// The nodes that did not answer: their connections are missing here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing: Vec<String>,
+}
+
+/// How long the clients of one node took to answer a ping, in milliseconds, by the ids of their connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodesRoundTrips {
+    /// The node.
+    pub node: String,
+    /// Those that have answered.
+    pub round_trips: BTreeMap<String, f64>,
+}
+
+/// The same of all nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundTrips {
+    /// Those that have answered: a ping can be sent over a WebSocket only.
+    pub round_trips: BTreeMap<String, f64>,
+    /// The nodes that did not answer.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod connections;
+pub mod events;
 pub mod state;
 
 use serde::{Deserialize, Serialize};

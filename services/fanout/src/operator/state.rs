@@ -32,6 +32,9 @@ pub struct NodeState {
     pub closes: BTreeMap<String, u64>,
     /// How many were refused since it runs, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// How many events it could not use since it runs, by reason.
+    #[serde(default)]
+    pub letters: BTreeMap<String, u64>,
     /// How much memory it takes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory_bytes: Option<u64>,

@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 use super::Pipeline;
 use super::follower::Mode;
 use super::intake::{Effect, Effects, Intake, Taken};
+use crate::clock::unix_millis;
 use crate::groups::ShardMessage;
 use crate::projection::{ClosedOrg, ConnectionEffect, Verdict};
 use crate::route::RouteTable;
@@ -96,7 +97,10 @@ impl Pipeline {
             self.tell_waiting().await;
         }
         let intake = self.intake(&routes);
-        let taken = intake.take(record, &written, mode);
+        let mut taken = intake.take(record, &written, mode);
+        if let Some(path) = taken.path.take() {
+            self.paths.push(path, unix_millis());
+        }
         self.count(record, &taken, mode);
         if let Some(reason) = &taken.letter {
             self.letters.send(record, reason).await;

@@ -9,12 +9,13 @@ use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::decode::decode_within;
+use super::event_paths::{EventPath, PassedBy};
 use super::follower::Mode;
 use super::letters::replay_of;
 use super::throttle::{Throttles, Turn};
 use super::{RecentRecords, Unusable, Written};
 use crate::connection::Frame;
-use crate::groups::{Delivery, Followed, FollowedBy, Groups, ShardSet};
+use crate::groups::{Delivery, Followed, FollowedBy, Groups, Reach, ShardSet};
 use crate::projection::{ConnectionEffect, Folded, HubTag, Verdict, seal_cursor};
 use crate::route::{Match, Route, RouteTable};
 use crate::rule::{Rule, kept};
@@ -49,6 +50,8 @@ pub(crate) struct Taken<'r> {
     pub(crate) letter: Option<Unusable>,
     /// The outcome of its event; none for a tombstone and for a record that cannot be used.
     pub(crate) folded: Option<Verdict>,
+    /// What operators see of it: of a live event alone.
+    pub(crate) path: Option<EventPath>,
     /// Whether a retained value found no room.
     pub(crate) retained_full: bool,
     /// Whether a grant found no room.
@@ -67,6 +70,8 @@ pub(crate) struct Effects<'r> {
     told: Option<(Arc<Event>, Matches<'r>, Folded)>,
     /// The next match to be sent.
     next: usize,
+    /// Where shards note whom each match reaches that has groups.
+    reach: smallvec::IntoIter<[Arc<Reach>; 2]>,
     /// Notifications that a throttle lets through now.
     turns: VecDeque<Turn>,
     /// Whether cursors must learn of a change in what waits.
@@ -104,14 +109,19 @@ impl<'r> Intake<'r, '_> {
         let mut taken = Taken {
             letter: None,
             folded: None,
+            path: None,
             retained_full: false,
             grants_full: false,
             orgs_full: false,
             effects: Effects::none(record, mode),
         };
-        let (matches, event) = match self.decode_and_route(record, written, mode) {
+        let mut passed_by = PassedBy::new();
+        let (matches, event) = match self.decode_and_route(record, written, mode, &mut passed_by) {
             Ok(Some(usable)) => usable,
             unusable => {
+                if let (Mode::Live, Err(reason)) = (mode, &unusable) {
+                    taken.path = Some(EventPath::unusable(record, reason));
+                }
                 if mode != Mode::State {
                     self.groups.fold(|known| known.skip(record));
                 }
@@ -144,6 +154,9 @@ impl<'r> Intake<'r, '_> {
                 Verdict::Duplicate => self.is_news_as_replay(record, &event),
                 Verdict::Stale | Verdict::Conflict => false,
             };
+            let sent = tells.then_some(&*matches);
+            let path = taken.path.insert(EventPath::of(record, &event, folded.verdict, sent, passed_by));
+            taken.effects.reach = path.reach().collect::<SmallVec<_>>().into_iter();
             if tells {
                 taken.effects.told = Some((event, matches, folded));
             }
@@ -157,13 +170,19 @@ impl<'r> Intake<'r, '_> {
         record: &Record,
         written: &Written,
         mode: Mode,
+        passed_by: &mut PassedBy,
     ) -> Result<Option<(Matches<'r>, Arc<Event>)>, Unusable> {
         // Spans belong to the event's own, which only a live one has.
         let is_traced = mode == Mode::Live;
         let decode = || decode_within(self.routes.schemas(), record, written, self.event_bytes);
         let decoded = if is_traced { tracing::info_span!("decode").in_scope(decode) } else { decode() };
         let Some(event) = decoded? else { return Ok(None) };
-        let route = || self.routes.resolve(&event);
+        let note = |route: &Arc<Route>, why| {
+            if is_traced {
+                passed_by.push((Arc::clone(route), why));
+            }
+        };
+        let route = || self.routes.resolve_noting(&event, note);
         let routed = if is_traced { tracing::info_span!("route").in_scope(route) } else { route() };
         Ok(Some((routed?, Arc::new(event))))
     }
@@ -227,7 +246,8 @@ impl<'r> Intake<'r, '_> {
     }
 
     fn notify(self, turn: Turn) -> Effect {
-        let Turn { record, event, route, groups, followed_by, is_late } = turn;
+        let Turn { record, event, route, groups, followed_by, is_late, reach } = turn;
+        reach.iter().for_each(|reach| reach.send());
         let shards = self.groups.interest().shards(route.hub(), &groups);
         let delivery = (!shards.is_empty()).then(|| {
             let cursor = self.cursor(route.hub());
@@ -236,7 +256,7 @@ impl<'r> Intake<'r, '_> {
             // What came behind it was told before it if it has waited.
             let by = if is_late { SmallVec::new() } else { followed_by };
             let followed = self.followed(&route, &event, by);
-            (Arc::new(Delivery { is_late, followed, ..delivery }), shards)
+            (Arc::new(Delivery { is_late, followed, reach, ..delivery }), shards)
         });
         Effect::Notify {
             route,
@@ -258,7 +278,8 @@ impl<'r> Effects<'r> {
     fn none(record: &Arc<Record>, mode: Mode) -> Self {
         let (record, is_live) = (Arc::clone(record), mode == Mode::Live);
         let (turns, on_connections) = (VecDeque::new(), VecDeque::new());
-        Self { record, told: None, next: 0, turns, holds_anew: false, cursor: None, on_connections, is_live }
+        let reach = SmallVec::new().into_iter();
+        Self { record, told: None, next: 0, reach, turns, holds_anew: false, cursor: None, on_connections, is_live }
     }
 
     /// Whether anybody may be notified.
@@ -283,7 +304,7 @@ impl<'r> Effects<'r> {
                 if matched.groups.is_empty() {
                     continue;
                 }
-                let route = matched.route;
+                let (route, reach) = (matched.route, self.reach.next());
                 // Asked after the fold: see `Groups::admit` for why no connection falls between.
                 let shards = intake.groups.interest().shards(route.hub(), &matched.groups);
                 if let Some(pace) = route.pace(event, &matched.groups).filter(|_| !shards.is_empty()) {
@@ -294,11 +315,13 @@ impl<'r> Effects<'r> {
                         groups: matched.groups.clone(),
                         followed_by: followed_by(route, &matches[self.next..], intake.groups),
                         is_late: false,
+                        reach,
                     };
                     self.turns.extend(intake.throttles().take(pace, turn, intake.now));
                     (self.holds_anew, self.cursor) = (true, None);
                     return self.next(intake);
                 }
+                reach.iter().for_each(|reach| reach.send());
                 let delivery = (!shards.is_empty()).then(|| {
                     let known = self.cursor.take_if(|(hub, _)| **hub == *route.hub());
                     let cursor = || (Arc::clone(route.shared_hub()), intake.cursor(route.hub()));
@@ -307,7 +330,7 @@ impl<'r> Effects<'r> {
                     let after = intake.groups.handed_on();
                     let delivery = Delivery::of(&self.record, event, matched, effects, cursor, after);
                     let by = followed_by(route, &matches[self.next..], intake.groups);
-                    (Arc::new(Delivery { followed: intake.followed(route, event, by), ..delivery }), shards)
+                    (Arc::new(Delivery { followed: intake.followed(route, event, by), reach, ..delivery }), shards)
                 });
                 return Some(Effect::Notify {
                     route: Arc::clone(route),

@@ -11,7 +11,7 @@ use super::follower::{Answer, Ask, Do, Follower, Mode, Step};
 use super::progress::Progress;
 use super::recent::RecentRecords;
 use super::throttle::{Counts, Throttles};
-use super::{DeadLetterWriter, EventBytes, Presence, Schemas, Status};
+use super::{DeadLetterWriter, EventBytes, EventPaths, Presence, Schemas, Status};
 use crate::groups::Groups;
 use crate::route::Routes;
 use crate::seal::Seal;
@@ -49,6 +49,8 @@ pub struct Pipeline {
     pub event_bytes: EventBytes,
     /// Kept for tabs that return.
     pub recent: Arc<RecentRecords>,
+    /// What became of the newest events, for operators.
+    pub paths: Arc<EventPaths>,
     /// Presence; none if no hub has it.
     pub presence: Option<Presence>,
     /// The throttles.

@@ -11,7 +11,7 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
-use crate::groups::FollowedBy;
+use crate::groups::{FollowedBy, Reach};
 use crate::projection::Held;
 use crate::route::{Pace, Route, RouteTable};
 use crate::rule::{Rule, kept};
@@ -37,6 +37,8 @@ pub(crate) struct Turn {
     pub(crate) followed_by: FollowedBy,
     /// Whether it has waited: later ones were sent before it.
     pub(crate) is_late: bool,
+    /// Where shards note whom it reaches.
+    pub(crate) reach: Option<Arc<Reach>>,
 }
 
 #[derive(Debug)]
@@ -220,7 +222,7 @@ mod tests {
         let event = scene.decode(&record);
         let matched = scene.routes.route(&event);
         let (route, groups) = (Arc::clone(matched[0].route), matched[0].groups.clone());
-        Turn { record, event, route, groups, followed_by: SmallVec::new(), is_late: false }
+        Turn { record, event, route, groups, followed_by: SmallVec::new(), is_late: false, reach: None }
     }
 
     fn offsets(turns: impl IntoIterator<Item = Turn>) -> Vec<(u64, bool)> {

@@ -171,13 +171,6 @@ impl Route {
         self.shape.arguments.iter().map(|argument| argument.evaluate(context)).collect()
     }
 
-    /// Whether the route takes this event, whatever its audience.
-    pub fn takes(&self, event: &Event) -> bool {
-        let version = event.record.written_version();
-        (self.versions.is_empty() || self.versions.contains(&version))
-            && self.when.iter().all(|condition| condition.holds(&event.record))
-    }
-
     /// The groups that get the notification of an event.
     pub(crate) fn audience(&self, event: &Event) -> SmallVec<[GroupName; 2]> {
         self.groups(event).0

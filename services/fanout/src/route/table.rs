@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fanfare_event::{Event, Registry};
 use smallvec::SmallVec;
 
+use super::not_taken::NotTaken;
 use super::rule::Route;
 use super::verify::{self, IdFields, Unroutable};
 use super::{HubDeclaration, RouteSource, compile, isolation};
@@ -85,6 +86,15 @@ impl RouteTable {
     ///
     /// What fails here is a dead letter.
     pub fn resolve<'t>(&'t self, event: &Event) -> Result<SmallVec<[Match<'t>; 2]>, Unroutable> {
+        self.resolve_noting(event, |_, _| ())
+    }
+
+    /// The same, and notes the routes of the event's type that do not take it.
+    pub(crate) fn resolve_noting<'t>(
+        &'t self,
+        event: &Event,
+        mut note: impl FnMut(&Arc<Route>, NotTaken),
+    ) -> Result<SmallVec<[Match<'t>; 2]>, Unroutable> {
         let (said, body) = (&event.attributes.event_type, event.record.event_type().name());
         if said != body {
             return Err(Unroutable::OtherType { attributes: said.to_string(), body: body.to_string() });
@@ -94,7 +104,11 @@ impl RouteTable {
             return Ok(matches);
         };
         entry.ids.verify(event)?;
-        for route in entry.routes.iter().filter(|route| route.takes(event)) {
+        for route in &entry.routes {
+            if let Some(why) = route.refusal(event) {
+                note(route, why);
+                continue;
+            }
             if let Some(fault) = route.effect_fault(event) {
                 return Err(fault);
             }
@@ -102,7 +116,7 @@ impl RouteTable {
                 (_, Some(bad)) => {
                     return Err(Unroutable::BadGroup { route: route.name().to_owned(), reason: bad.to_string() });
                 }
-                (groups, None) if groups.is_empty() && !route.stands_alone() => {}
+                (groups, None) if groups.is_empty() && !route.stands_alone() => note(route, NotTaken::Nobody),
                 (groups, None) => matches.push(Match { route, groups }),
             }
         }

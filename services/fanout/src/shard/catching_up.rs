@@ -11,6 +11,7 @@ use fanfare_broker::Position;
 
 use super::tab::Tab;
 use super::{Core, Key};
+use crate::operator::connections::What;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
 use crate::vocabulary::{Membership, Place};
@@ -49,6 +50,16 @@ pub(super) enum Caught {
     Asked,
     /// By saying nothing.
     Quiet,
+}
+
+impl Caught {
+    fn what(&self) -> What {
+        match self {
+            Self::Resumed(_) => What::Resumed,
+            Self::Asked => What::Asked,
+            Self::Quiet => What::Quiet,
+        }
+    }
 }
 
 impl CatchingUp {
@@ -136,7 +147,14 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         let Some(flow) = &mut tab.flow else { return };
         let was_catching_up = flow.catching_up.is_some();
-        let entered = flow.catching_up.take().map(|catching_up| catching_up.entered).unwrap_or_default();
+        let entered = match flow.catching_up.take() {
+            Some(catching_up) => {
+                let opened = tab.life.opened;
+                tab.life.moments.note(opened, self.clock.now(), caught.what(), 0);
+                catching_up.entered
+            }
+            None => Vec::new(),
+        };
         if let Caught::Resumed(until) = caught
             && tab.subscriptions.go_live_from(until)
         {

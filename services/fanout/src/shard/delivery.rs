@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Observed;
 use super::lines::say_pushed;
 use super::tab::Tab;
+use super::unwritten::Stalled;
 use super::{Context, Core};
 use crate::groups::Delivery;
 use crate::limit::OldestFirst;
@@ -41,11 +42,15 @@ impl Overtaken {
 
 /// The outcome of a delivery to one connection.
 enum Given {
-    /// It does not hear this, or not yet.
+    /// It does not hear this.
     No,
-    /// So many bytes are queued, or wait in the tab's flow.
-    Bytes(usize),
-    /// So many bytes, and the tab's queue is to be written.
+    /// It has fallen behind, and reads on from the log.
+    Behind,
+    /// So many bytes wait in the tab's flow.
+    Held(usize),
+    /// So many bytes are queued behind others.
+    Queued(usize),
+    /// So many bytes are queued, and the tab's queue is to be written.
     ToWrite(usize),
 }
 
@@ -60,40 +65,53 @@ impl Core {
         let observed = &mut self.observed;
         // Asked once: it is not for free where there are ten thousand members.
         let says = tracing::enabled!(tracing::Level::DEBUG);
-        let (mut given, mut bytes) = (0u64, 0u64);
+        let (mut queued, mut held, mut behind, mut bytes) = (0u64, 0u64, 0u64, 0u64);
+        let (mut last, mut stalled) = (None, Stalled::new());
         for group in &delivery.groups {
             for key in members.of(&delivery.hub, group) {
                 let Some(tab) = connections.get_mut(key) else { continue };
                 if std::mem::replace(&mut tab.last_delivery, self.deliveries) == self.deliveries {
                     continue;
                 }
-                let size = match give(tab, delivery, context, waiting) {
+                match give(tab, delivery, context, waiting) {
                     Given::No => continue,
-                    Given::Bytes(size) => size,
-                    Given::ToWrite(size) => {
-                        dirty.push(key);
-                        size
+                    Given::Behind => {
+                        behind += 1;
+                        continue;
                     }
-                };
-                given += 1;
+                    Given::Held(size) => (held, bytes) = (held + 1, bytes + size as u64),
+                    Given::Queued(size) => {
+                        (queued, bytes, last) = (queued + 1, bytes + size as u64, Some(key));
+                        stalled.extend(tab.stalled.is_some().then_some(key));
+                    }
+                    Given::ToWrite(size) => {
+                        (queued, bytes, last) = (queued + 1, bytes + size as u64, Some(key));
+                        dirty.push(key);
+                    }
+                }
                 if says {
                     say_pushed(tab, group);
                 }
                 #[cfg(test)]
                 observed.push(Observed::Live(key, Arc::clone(delivery)));
-                bytes += size as u64;
             }
         }
-        context.metrics.delivered(given, bytes);
+        context.metrics.delivered(queued + held, bytes);
+        let waited = now_millis.saturating_sub(delivery.stored_at).max(0).unsigned_abs();
         if !delivery.is_late {
-            let waited = now_millis.saturating_sub(delivery.stored_at);
-            context.metrics.pushed(Duration::from_millis(waited.max(0).unsigned_abs()));
+            context.metrics.pushed(Duration::from_millis(waited));
         }
         if let Some(key) = delivery.conflation {
             self.overtaken.note(key, delivery);
         }
         self.handled += 1;
         self.last = Some(Arc::clone(delivery));
+        if let Some(reach) = &delivery.reach {
+            reach.count(queued, held + behind);
+            if let Some(last) = last {
+                self.begin_writing(reach, last, waited, &stalled);
+            }
+        }
     }
 }
 
@@ -109,7 +127,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
         && delivery.ends.is_none()
     {
         flow.live.push(delivery, size, context.bounds.queue_bytes() / 2);
-        return Given::Bytes(size);
+        return Given::Held(size);
     }
     let idle = tab.queue.is_empty();
     let pushed = if !idle && *waiting > context.shard_bytes {
@@ -122,7 +140,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     };
     if pushed.is_err() {
         Core::fall_behind(tab, delivery);
-        return Given::No;
+        return Given::Behind;
     }
     tab.was_told = true;
     // A queue that was not empty already waits for its link.
@@ -130,7 +148,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
         return Given::ToWrite(size);
     }
     tab.account(waiting);
-    Given::Bytes(size)
+    Given::Queued(size)
 }
 
 /// The groups through which a tab may hear of a delivery; none if it may not.

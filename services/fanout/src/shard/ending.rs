@@ -8,6 +8,7 @@ use fanfare_signalr::negotiate::Transport;
 use super::tab::LinkState;
 use super::{Core, Key, PollAnswer, Task};
 use crate::connection::CloseReason;
+use crate::operator::connections::What;
 use crate::vocabulary::Identity;
 use crate::websocket::{CloseCode, close_frame};
 
@@ -96,14 +97,19 @@ impl Core {
         tab.queue.advance(count);
         tab.stalled = None;
         // Nothing waits for this: so it is for all but a few writes.
-        if tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted && !tab.is_owed_presence() {
+        let is_quick = tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted && !tab.is_owed_presence();
+        let waits = if is_quick {
             tab.connection.sent(now);
             tab.account(&mut self.waiting);
             !tab.queue.is_empty()
         } else {
             self.after_write(key, now);
             self.waits(key)
+        };
+        if !waits && self.unwritten.has_late() {
+            self.end_lateness(key, true);
         }
+        waits
     }
 
     /// A link holds so many encrypted bytes that are not sent: they count as if they still waited here.
@@ -119,6 +125,7 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.stalled.get_or_insert(now);
         tab.account(&mut self.waiting);
+        self.note_blocked(key);
     }
 
     /// Takes all that waits, for a poll that asks for it.
@@ -152,6 +159,7 @@ impl Core {
         tab.account(&mut self.waiting);
         if tab.ending.is_none() && tab.connection.lose_socket(now) {
             tab.is_linked = false;
+            self.note_moment(key, What::SocketLost, 0);
         } else {
             tab.end(CloseReason::ClientGone, now);
             self.drop_flow(key);
@@ -329,6 +337,7 @@ impl Core {
     /// Forgets a connection whose link is finished; calls that it has made are carried out first.
     pub fn forget(&mut self, key: Key) {
         self.look_after_joining();
+        self.end_lateness(key, false);
         let Some(tab) = self.connections.get_mut(key) else { return };
         let is_draining = tab.ending.as_ref().is_some_and(|ending| ending.reason == CloseReason::Draining);
         let is_void = tab.ending.as_ref().is_some_and(|ending| ending.reason.is_about_rights());

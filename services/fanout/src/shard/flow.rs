@@ -21,6 +21,7 @@ use super::tab::Tab;
 use super::{Core, Key, Task};
 use crate::connection::CloseReason;
 use crate::groups::Delivery;
+use crate::operator::connections::What;
 use crate::rule::{Rule, kept};
 
 /// A series of notifications pauses while more than this many bytes wait for the link.
@@ -206,6 +207,7 @@ impl Core {
 
     /// Lets a connection that has fallen behind read on from the log; live notifications wait behind that from now on.
     fn read_behind(&mut self, key: Key, lost: Lost) -> bool {
+        self.note_moment(key, What::Behind, 0);
         let until = self.context.groups.read(|known| known.position().clone());
         self.begin_replay(key, Kind::Behind(lost.heard), lost.from, until);
         true

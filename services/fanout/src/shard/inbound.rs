@@ -132,7 +132,11 @@ impl Core {
                 }
                 Ok((used, Some(Received::Close(_)))) => (used, Some(CloseReason::ClientClosed)),
                 Ok((0, None)) => (rest.len(), None),
-                Ok((used, Some(Received::Pong) | None)) => (used, None),
+                Ok((used, Some(Received::Pong(payload)))) => {
+                    self.take_pong(key, &payload);
+                    (used, None)
+                }
+                Ok((used, None)) => (used, None),
                 Err(error) => {
                     tracing::debug!(%error, "broken WebSocket framing");
                     (rest.len(), Some(CloseReason::InvalidFrame))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use super::moments::Moments;
 use super::replay::Kind;
 use super::tab::Tab;
 use super::{Core, Key};
@@ -80,6 +81,7 @@ pub(super) struct Life {
     pub(super) trail: Trail,
     /// Whether it is known to be of a client that came back.
     pub(super) has_returned: bool,
+    pub(super) moments: Moments,
     lines: Lines,
 }
 
@@ -91,6 +93,7 @@ impl Life {
             address: address.map(Box::new),
             trail,
             has_returned: false,
+            moments: Moments::default(),
             lines: Lines::of_client(now),
         }
     }

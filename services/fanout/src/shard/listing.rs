@@ -43,6 +43,12 @@ impl Listing {
         self.more
     }
 
+    /// Whether it looks for one connection alone.
+    #[must_use]
+    pub fn is_of_one(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// The connections found, by id.
     pub fn found(&self) -> impl Iterator<Item = (ConnectionId, Key)> {
         self.found.iter().map(|(id, key)| (*id, *key))
@@ -108,10 +114,12 @@ impl Core {
             realm: claims.and_then(|claims| claims.realm.as_deref()).map(str::to_owned),
             session: claims.and_then(|claims| claims.session.as_ref()).map(ToString::to_string),
             transport: tab.transport.name().to_owned(),
+            client: tab.life.trail.client.as_deref().map(str::to_owned),
             groups,
             more_groups: all.saturating_sub(MOST_GROUPS),
             since: Timestamp(tab.life.since.saturating_mul(1000)).to_rfc3339(),
             node: node.to_owned(),
+            timeline: Vec::new(),
         })
     }
 }

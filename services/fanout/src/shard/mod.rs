@@ -20,10 +20,11 @@
 //! | `delivery`, `effect` | who receives a notification; what an event does to open connections |
 //! | `presence` | who is there, sent to the connections in a group |
 //! | `retained` | the retained state, sent once a connection has caught up |
+//! | `unwritten` | which connection took a notification last, for an operator |
 //! | `ending` | why and how a connection ends |
 //! | `drain` | connections are closed one after another, to reconnect elsewhere |
 //! | `lines` | log lines of connections |
-//! | `listing` | which connections there are, for an operator |
+//! | `listing`, `moments`, `round_trip` | which connections there are, what they have been through, and how long they take to answer, for an operator |
 
 mod bounds;
 mod budget;
@@ -45,6 +46,7 @@ mod joining;
 mod lines;
 mod listing;
 mod members;
+mod moments;
 #[cfg(test)]
 mod observed;
 mod opening;
@@ -56,12 +58,14 @@ mod replay;
 mod request;
 mod resume;
 mod retained;
+mod round_trip;
 mod spending;
 mod tab;
 mod task;
 #[cfg(test)]
 mod tests;
 mod time;
+mod unwritten;
 mod used_tokens;
 
 pub use bounds::SharedBounds;
@@ -72,6 +76,7 @@ pub use listing::Listing;
 #[cfg(test)]
 pub(crate) use observed::Observed;
 pub use request::{Caller, Denied, NotRefreshed, Opening, Welcome};
+pub use round_trip::PingNumber;
 pub(crate) use tab::LinkState;
 pub use task::{Authorize, Key, PollAnswer, Publish, ReplayAnswer, Task, Ticket};
 
@@ -97,9 +102,11 @@ use delivery::Overtaken;
 use drain::Drain;
 use lines::Lines;
 use members::Members;
+use round_trip::RoundTrips;
 use spending::Spending;
 use tab::Tab;
 use time::PacedClock;
+use unwritten::Unwritten;
 use used_tokens::UsedTokens;
 
 /// How long an ended connection may take to read its last bytes and close.
@@ -153,6 +160,8 @@ pub struct Core {
     tickets: Ticket,
     /// How many questions to authorizers are under way that were put again.
     rechecks: usize,
+    round_trips: RoundTrips,
+    unwritten: Unwritten,
     overtaken: Overtaken,
     spending: Spending,
     /// How many connections each user has here.
@@ -190,6 +199,8 @@ impl Core {
             deliveries: 0,
             tickets: 0,
             rechecks: 0,
+            round_trips: RoundTrips::default(),
+            unwritten: Unwritten::default(),
             overtaken: Overtaken::default(),
             spending: Spending::default(),
             tabs_by_user: HashMap::new(),
@@ -210,6 +221,7 @@ impl Core {
     pub fn take_dirty(&mut self, most: usize, into: &mut Vec<Key>) {
         let rest = self.dirty.len().saturating_sub(most);
         into.extend(self.dirty.drain(rest..));
+        self.unwritten.will_write(into);
     }
 
     /// Whether nothing waits to be written or started.

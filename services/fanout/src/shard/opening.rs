@@ -22,6 +22,7 @@ use crate::config::HubConfig;
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Subscriptions};
 use crate::groups::Refused;
 use crate::method::declared::Wanted;
+use crate::operator::connections::What;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::{Identity, Membership};
 use crate::websocket::{FrameReader, PING};
@@ -258,6 +259,8 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.connection.replace_socket(now);
+        let opened = tab.life.opened;
+        tab.life.moments.note(opened, now, What::SocketReplaced, 0);
         self.context.metrics.reconnected("socket");
         tab.reader = FrameReader::default();
         tab.queue.clear();
@@ -340,6 +343,7 @@ impl Core {
         }
         let (is_catching_up, cursor) = (tab.is_catching_up(), tab.cursor.take());
         self.say_connected(key);
+        self.note_moment(key, What::Admitted, 0);
         let Some(tab) = self.connections.get_mut(key) else { return };
         match cursor {
             Some(cursor) => {

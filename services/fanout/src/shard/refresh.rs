@@ -8,6 +8,7 @@ use super::request::NotRefreshed;
 use super::{Core, Key};
 use crate::connection::ConnectionId;
 use crate::groups::is_allowed;
+use crate::operator::connections::What;
 use crate::rule::{Rule, kept};
 use crate::vocabulary::Identity;
 
@@ -69,6 +70,7 @@ impl Core {
         let expires = new.claims().expires_at;
         tab.identity = Some(new);
         tab.is_refreshed = true;
+        self.note_moment(key, What::TokenRefreshed, 0);
         self.regroup(key);
         Ok(Some(expires))
     }

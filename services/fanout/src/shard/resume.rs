@@ -8,6 +8,7 @@ use fanfare_signalr::{Outcome, Value};
 use super::catching_up::Caught;
 use super::replay::{Kind, Replaying};
 use super::{Core, Key};
+use crate::operator::connections::What;
 use crate::projection::{Cursor, HubTag, UnknownCursor, open_cursor};
 use crate::rule::{Rule, kept};
 use crate::vocabulary::name::GroupName;
@@ -119,6 +120,8 @@ impl Core {
         }
         let complete = (replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut;
         replay.span.record("sent", replay.sent).record("complete", complete);
+        let opened = tab.life.opened;
+        tab.life.moments.note(opened, self.clock.now(), What::Replayed, replay.sent);
         if matches!(replay.kind, Kind::Call(_) | Kind::AtConnect) {
             let label = if is_cut {
                 "cut"

@@ -1,6 +1,7 @@
 //! What the core asks its driver to do, and the answers that it takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fanfare_broker::Position;
 use fanfare_event::Id;
@@ -8,6 +9,7 @@ use fanfare_token::IssuerOrgs;
 use tracing::Span;
 
 use super::handler::HandlerTask;
+use super::round_trip::PingNumber;
 use crate::connection::ConnectionId;
 use crate::method::declared::{Asking, Draft};
 use crate::pipeline::{Replayed, ResumeError};
@@ -132,6 +134,13 @@ pub enum Task {
     Wake(Key),
     /// There is room for more again: wake whoever waits for it.
     Drained(Key),
+    /// The client of a ping has answered: see [`super::Core::ping`].
+    Ponged {
+        /// The ping.
+        number: PingNumber,
+        /// How long that took.
+        took: Duration,
+    },
     /// The connection is forgotten and its key free.
     Forgotten {
         /// What its key was.
@@ -155,6 +164,7 @@ impl std::fmt::Debug for Task {
             Self::AnswerPoll { .. } => "AnswerPoll",
             Self::Wake(_) => "Wake",
             Self::Drained(_) => "Drained",
+            Self::Ponged { .. } => "Ponged",
             Self::Forgotten { .. } => "Forgotten",
         };
         f.write_str(name)

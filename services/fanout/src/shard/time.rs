@@ -25,6 +25,11 @@ impl PacedClock {
         Self { seen: now, now }
     }
 
+    /// The shard's time.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     fn advance(&mut self, now: Instant) {
         self.now += now.saturating_duration_since(self.seen).min(LONGEST_STEP);
         self.seen = self.seen.max(now);

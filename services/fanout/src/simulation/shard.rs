@@ -315,7 +315,7 @@ impl SimulatedShard {
             }
             self.core.take_dirty(usize::MAX, &mut dirty);
             if dirty.is_empty() {
-                return;
+                return self.core.end_writing();
             }
             dirty.drain(..).for_each(|key| self.write(key));
         }
@@ -335,7 +335,7 @@ impl SimulatedShard {
                 self.wires.remove(&key);
                 self.judged.remove(&key);
             }
-            Task::Pause(_) | Task::Drained(_) => {}
+            Task::Pause(_) | Task::Drained(_) | Task::Ponged { .. } => {}
             other => self.broken.push(format!("no client of a run causes {other:?}")),
         }
     }

@@ -11,6 +11,7 @@ mod console;
 mod cookie;
 mod cors;
 mod edge;
+mod event_paths;
 mod event_stream;
 mod events;
 mod exchange;
@@ -98,10 +99,12 @@ pub fn public(app: Arc<App>) -> Router {
 pub fn operator(app: Arc<App>) -> Router {
     let operators = Router::new()
         .route("/connections", get(connections::list))
+        .route("/connections/round-trips", get(connections::round_trips::list))
         .route("/connections/{id}", delete(connections::close_one))
         .route("/users/{user}", get(users::show))
         .route("/users/{user}/connections", delete(connections::close_user))
         .route("/sessions/{session}/connections", delete(connections::close_session))
+        .route("/events/{id}", get(event_paths::show))
         .route("/whoami", get(nodes::who_am_i))
         .route("/nodes", get(nodes::list))
         .route("/routes", get(routes::list))
@@ -112,6 +115,8 @@ pub fn operator(app: Arc<App>) -> Router {
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard::operators));
     let nodes = Router::new()
         .route("/node/connections", get(connections::list_own))
+        .route("/node/events/{id}", get(event_paths::show_own))
+        .route("/node/round-trips", get(connections::round_trips::list_own))
         .route(refresh::PASSED_ON, post(refresh::passed))
         .route("/node/state", get(nodes::own))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard::nodes));

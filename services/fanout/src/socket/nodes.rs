@@ -97,6 +97,7 @@ pub(super) fn state(app: &App) -> NodeState {
         transports: transports.into_iter().map(|(transport, open)| (transport, count(open))).collect(),
         closes: by_reason(names::CLOSES).collect(),
         refused: by_reason(names::CONNECTS_REFUSED).collect(),
+        letters: by_reason(names::EVENTS_DEAD_LETTERED).collect(),
         memory_bytes: resident_bytes(),
         routes: app.routes.now().digest(),
         routes_refused: samples.gauge(names::ROUTES_REFUSED) > 0.0,

@@ -53,7 +53,7 @@ impl Asked {
             Some(id) => {
                 let token = ConnectionToken::open_with(&app.seal, &id).ok_or(Denied::Unknown);
                 let (token, home, of_negotiation) = token.map_err(|denied| refused(app, denied))?;
-                trail = trail.or(of_negotiation);
+                trail = trail.after(of_negotiation);
                 (Some(token), home)
             }
         };

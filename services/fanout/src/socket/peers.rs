@@ -27,6 +27,8 @@ pub struct Peers {
 pub(super) enum Question<'a> {
     /// A path with its query.
     Get(&'a str),
+    /// The same for an answer that may take so long.
+    Wait(&'a str, Duration),
     /// A path, and JSON for it.
     Post(&'a str, Vec<u8>),
 }
@@ -67,9 +69,10 @@ impl Peers {
         most: usize,
     ) -> Result<(StatusCode, Vec<u8>), String> {
         let address = node.address.as_deref().ok_or("its address is not known")?;
-        let (path, json) = match question {
-            Question::Get(path) => (path, None),
-            Question::Post(path, json) => (path, Some(json)),
+        let (path, json, deadline) = match question {
+            Question::Get(path) => (path, None, DEADLINE),
+            Question::Wait(path, deadline) => (path, None, deadline),
+            Question::Post(path, json) => (path, Some(json), DEADLINE),
         };
         let (scheme, address) = scheme_of(address);
         let url = format!("{scheme}://{address}{path}");
@@ -77,7 +80,7 @@ impl Peers {
             None => self.client.get(url),
             Some(json) => self.client.post(url).header(http::header::CONTENT_TYPE, "application/json").body(json),
         };
-        let request = request.bearer_auth(operator::bearer(seal, Role::Node, unix_seconds()));
+        let request = request.timeout(deadline).bearer_auth(operator::bearer(seal, Role::Node, unix_seconds()));
         // Without the URL: it may hold ids of users.
         let in_words = |error: reqwest::Error| cause(&error.without_url());
         let mut answer = request.send().await.map_err(in_words)?;

@@ -29,7 +29,7 @@ use crate::method::Methods;
 use crate::nodes::Nodes;
 use crate::operator::configuration::Configuration;
 use crate::pipeline::letters::DeadLetterAdmin;
-use crate::pipeline::{EventBytes, Ingest, NotReady, Status};
+use crate::pipeline::{EventBytes, EventPaths, Ingest, NotReady, Status};
 use crate::route::Routes;
 use crate::seal::Seal;
 use crate::shard::SharedBounds;
@@ -99,6 +99,8 @@ pub struct App {
     pub nodes: Nodes,
     /// How connections are asked for, here and at other nodes.
     pub listings: Listings,
+    /// What became of the newest events.
+    pub paths: Arc<EventPaths>,
     /// The methods.
     pub methods: Methods,
     /// The authorizers.

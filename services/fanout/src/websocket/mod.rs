@@ -13,4 +13,4 @@ mod tests;
 
 pub use reader::{FrameError, FrameReader, Received};
 pub use upgrade::{UpgradeError, accept_key, check as check_upgrade};
-pub use writer::{CloseCode, Opcode, PING, close_frame, frame_header, pong_frame};
+pub use writer::{CloseCode, Opcode, PING, close_frame, frame_header, ping_frame, pong_frame};

@@ -19,8 +19,8 @@ pub enum Received<'a> {
     },
     /// A ping to be answered with the same payload.
     Ping(Vec<u8>),
-    /// A pong; clients send it unasked or in answer, it carries no duty.
-    Pong,
+    /// A pong with its payload; clients send it unasked or in answer, it carries no duty.
+    Pong(Vec<u8>),
     /// The client closes; the code it gave, if any.
     Close(Option<u16>),
 }
@@ -122,7 +122,7 @@ impl FrameReader {
         let payload = std::mem::take(&mut self.control);
         Ok(Some(match frame.opcode {
             Opcode::Ping => Received::Ping(payload),
-            Opcode::Pong => Received::Pong,
+            Opcode::Pong => Received::Pong(payload),
             _ => Received::Close(close_code(&payload)?),
         }))
     }

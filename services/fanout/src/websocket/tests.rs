@@ -32,7 +32,7 @@ fn read_all(stream: &[u8], piece: usize) -> Result<Vec<String>, FrameError> {
                     }
                 }
                 Some(Received::Ping(payload)) => seen.push(format!("ping {}", payload.len())),
-                Some(Received::Pong) => seen.push("pong".to_owned()),
+                Some(Received::Pong(_)) => seen.push("pong".to_owned()),
                 Some(Received::Close(code)) => seen.push(format!("close {code:?}")),
                 None => {}
             }

@@ -97,11 +97,21 @@ pub fn close_frame(code: CloseCode) -> Vec<u8> {
 /// A whole ping frame without a payload: 0x89 is its opcode and the mark of a whole message.
 pub const PING: [u8; 2] = [0x89, 0];
 
+/// A whole ping frame with a payload of at most 125 bytes, which its pong repeats.
+#[must_use]
+pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
+    control_frame(Opcode::Ping, payload)
+}
+
 /// The answer to a ping: the same payload.
 #[must_use]
 pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
+    control_frame(Opcode::Pong, payload)
+}
+
+fn control_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 + payload.len());
-    frame_header(Opcode::Pong, payload.len(), &mut out);
+    frame_header(opcode, payload.len(), &mut out);
     out.extend_from_slice(payload);
     out
 }

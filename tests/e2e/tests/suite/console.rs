@@ -26,7 +26,8 @@ async fn the_console_is_served_to_everybody_and_holds_no_data() {
     for path in ["/console/none.js", "/console/%2e%2e%2fCargo.toml", "/console.js"] {
         get(path).await.expect(404);
     }
-    for path in ["/nodes", "/routes", "/config", "/whoami", "/connections", "/deadletters", "/node/state"] {
+    for path in ["/nodes", "/routes", "/config", "/whoami", "/connections", "/deadletters", "/events/x", "/node/state"]
+    {
         let refused = get(path).await.expect(401).json();
         assert!(refused["error"].as_str().is_some_and(|error| error.contains("--operator")), "{refused}");
     }

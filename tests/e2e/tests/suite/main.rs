@@ -12,6 +12,7 @@ mod dead_letter_commands;
 mod dead_letters;
 mod demo;
 mod drain;
+mod event_paths;
 mod foreign_producers;
 mod frames;
 mod full_disk;

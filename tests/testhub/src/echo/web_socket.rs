@@ -55,7 +55,7 @@ async fn serve(mut socket: TokioIo<Upgraded>) -> std::io::Result<()> {
                     socket.write_all(&close_frame(CloseCode::Normal)).await?;
                     return socket.shutdown().await;
                 }
-                Some(Received::Pong) => {}
+                Some(Received::Pong(_)) => {}
                 None if used == 0 => break,
                 None => {}
             }

@@ -20,8 +20,8 @@ use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{
-    DeadLetterWriter, EventBytes, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions, Schemas, Status,
-    Window,
+    DeadLetterWriter, EventBytes, EventPaths, Ingest, PATHS_BYTES, Pipeline, Presence, RecentRecords, Replay,
+    ReplayOptions, Schemas, Status, Window,
 };
 use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
@@ -57,6 +57,7 @@ pub(super) struct Parts {
     methods: Methods,
     schemas: Schemas,
     recent: Arc<RecentRecords>,
+    paths: Arc<EventPaths>,
     groups: Arc<Groups>,
     /// Who is in which group; none if no hub tells that.
     pub rosters: Option<Arc<Rosters>>,
@@ -101,6 +102,7 @@ impl Parts {
             event_bytes: config.limits.event_bytes.into(),
             logins,
             recent: Arc::new(RecentRecords::new(memory.resumes)),
+            paths: Arc::new(EventPaths::new(PATHS_BYTES)),
             rosters: presence.as_ref().map(Presence::rosters),
             verifier: verifier(&config)?,
             authorizers: Authorizers::new(&config.authorizers)?,
@@ -176,6 +178,7 @@ impl Parts {
             window: self.window(),
             event_bytes: self.event_bytes.clone(),
             recent: Arc::clone(&self.recent),
+            paths: Arc::clone(&self.paths),
             presence,
             throttles: Mutex::default(),
             tells_risks: self.config.development.is_none(),
@@ -195,6 +198,7 @@ impl Parts {
             ingest: self.ingest,
             nodes: self.nodes,
             listings: Listings::default(),
+            paths: self.paths,
             methods: self.methods,
             authorizers: self.authorizers,
             seal: self.seal,

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use crate::connection::WireForm;
 use crate::groups::{Groups, ShardMessage};
 use crate::pipeline::{
-    DeadLetterWriter, Pipeline, RecentRecords, Replay, ReplayOptions, ResumeError, Schemas, Status, Window,
+    DeadLetterWriter, EventPaths, PATHS_BYTES, Pipeline, RecentRecords, Replay, ReplayOptions, ResumeError, Schemas,
+    Status, Window,
 };
 use crate::projection::{ConnectionEffect, Projection, open_cursor};
 use crate::scene::{BOUNDS, Scene};
@@ -81,6 +82,7 @@ impl Node {
             window,
             event_bytes: BOUNDS.event_bytes.into(),
             recent,
+            paths: Arc::new(EventPaths::new(PATHS_BYTES)),
             presence: None,
             throttles: Mutex::default(),
             tells_risks: true,

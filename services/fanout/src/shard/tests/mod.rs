@@ -6,7 +6,11 @@ mod floods;
 mod leaving;
 mod refreshes;
 mod resumes;
+mod round_trips;
+mod slowest;
 mod stalls;
+mod timeline;
+mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::ErrorKind;
@@ -18,7 +22,7 @@ use fanfare_broker::{Position, Record};
 use fanfare_telemetry::metrics::{FanoutMetrics, Registry as MetricsRegistry, encode};
 use serde_json::{Value, json};
 
-use super::{Context, Core, Key, LinkState, Opening, ReplayAnswer, SharedBounds, Task, Ticket};
+use super::{Context, Core, Key, LinkState, Opening, PingNumber, ReplayAnswer, SharedBounds, Task, Ticket};
 use crate::config::{Config, HubConfig};
 use crate::connection::{ConnectionId, Trail};
 use crate::document::Source;
@@ -30,11 +34,12 @@ use crate::pipeline::intake::{Effect, Intake};
 use crate::pipeline::replay::filter::Extent;
 use crate::pipeline::replay::state::{Next, ReplayState};
 use crate::pipeline::throttle::Throttles;
-use crate::pipeline::{RecentRecords, Written};
+use crate::pipeline::{EventPaths, RecentRecords, Written};
 use crate::projection::Projection;
 use crate::scene::{BOUNDS, Scene, claims};
 use crate::seal::Seal;
 use crate::vocabulary::Identity;
+use wire::{frame, next_frame};
 
 /// When a test begins, in seconds since the epoch; tokens live for an hour from 1 on.
 const UNIX: i64 = 10;
@@ -70,6 +75,7 @@ pub(super) struct OneShard {
     seal: Seal,
     recent: RecentRecords,
     throttles: Mutex<Throttles>,
+    paths: EventPaths,
     metrics: MetricsRegistry,
     now: Instant,
     unix: i64,
@@ -82,39 +88,13 @@ pub(super) struct OneShard {
     pub(super) answers_by_hand: bool,
     /// Replays that let others read the broker.
     pub(super) paused: Vec<Ticket>,
+    /// The pings that were answered, and how long that took.
+    pub(super) ponged: Vec<(PingNumber, Duration)>,
 }
 
 /// A user of acme with these roles.
 pub(super) fn user(name: &str, roles: &[&str]) -> Identity {
     Identity::new(Arc::new(claims(name, "acme", roles, "s", 1)), None, |_| false).expect("the own org")
-}
-
-/// A frame of a client; its mask is all zeros, which changes nothing.
-pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match u16::try_from(payload.len()).expect("no longer frame") {
-        short @ 0..126 => bytes.push(0x80 | short as u8),
-        medium => {
-            bytes.push(0x80 | 126);
-            bytes.extend(medium.to_be_bytes());
-        }
-    }
-    bytes.extend([0; 4]);
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// Takes the next whole frame of the server: what kind it is, and what is in it.
-fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
-    let (length, begins) = match *bytes.get(1)? {
-        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4),
-        127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
-        short => (usize::from(short), 2),
-    };
-    let payload = bytes.get(begins..begins + length)?.to_vec();
-    let kind = bytes[0] & 0x0f;
-    bytes.drain(..begins + length);
-    Some((kind, payload))
 }
 
 /// What was heard of notifications: the titles of toasts, in order.
@@ -178,6 +158,7 @@ impl OneShard {
             seal,
             recent,
             throttles: Mutex::default(),
+            paths: EventPaths::new(1 << 20),
             metrics,
             now,
             unix: UNIX,
@@ -187,6 +168,7 @@ impl OneShard {
             asked: VecDeque::new(),
             answers_by_hand: false,
             paused: Vec::new(),
+            ponged: Vec::new(),
         }
     }
 
@@ -205,6 +187,7 @@ impl OneShard {
         };
         let taken = intake.take(&record, &Written::Own, Mode::Live);
         assert!(taken.letter.is_none(), "{:?}", taken.letter);
+        self.paths.push(taken.path.expect("it is live"), 2_000);
         let mut effects = taken.effects;
         while let Some(effect) = effects.next(intake) {
             match effect {
@@ -329,6 +312,7 @@ impl OneShard {
             }
             self.core.take_dirty(usize::MAX, &mut dirty);
             if dirty.is_empty() {
+                self.core.end_writing();
                 if self.answers_by_hand || self.asked.is_empty() {
                     return;
                 }
@@ -357,6 +341,7 @@ impl OneShard {
                 self.links.remove(&key);
             }
             Task::Drained(_) => {}
+            Task::Ponged { number, took } => self.ponged.push((number, took)),
             other => panic!("no tab of a test causes {other:?}"),
         }
     }

@@ -31,11 +31,13 @@ const NODES_AT_ONCE: usize = 16;
 pub struct Listings {
     turns: Semaphore,
     asking: Semaphore,
+    measuring: Semaphore,
 }
 
 impl Default for Listings {
     fn default() -> Self {
-        Self { turns: Semaphore::new(AT_ONCE), asking: Semaphore::new(NODES_AT_ONCE) }
+        let [turns, measuring] = [AT_ONCE; 2].map(Semaphore::new);
+        Self { turns, asking: Semaphore::new(NODES_AT_ONCE), measuring }
     }
 }
 
@@ -43,6 +45,11 @@ impl Listings {
     /// Turns of those who ask other nodes.
     pub(in crate::socket) fn asking(&self) -> &Semaphore {
         &self.asking
+    }
+
+    /// Turns of those who wait for clients.
+    pub(super) fn measuring(&self) -> &Semaphore {
+        &self.measuring
     }
 
     pub(super) fn turns(&self) -> &Semaphore {

@@ -3,6 +3,7 @@
 mod all_nodes;
 mod ask;
 pub(super) mod query;
+pub(super) mod round_trips;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::super::query::{BadQuery, Query};
 use crate::connection::ConnectionId;
-use crate::operator::connections::{Filter, MOST_IN_PAGE};
+use crate::operator::connections::{Filter, MOST_IN_PAGE, MOST_MEASURED};
 
 /// How many connections are listed by default.
 const LISTED: usize = 50;
@@ -39,6 +39,9 @@ pub(crate) enum BadQuestion {
     /// No connection has such an id.
     #[error("`id` must be the id of a connection")]
     Id,
+    /// Whose round trips are asked for.
+    #[error("`ids` must be 1 to {MOST_MEASURED} ids of connections, separated by commas")]
+    Ids,
     /// A value that nothing can have.
     #[error("`{0}` must be a text of 1 to {LONGEST} bytes")]
     Value(String),

@@ -1,11 +1,12 @@
 //! `GET /openapi.json`: what the operator's port answers, as OpenAPI describes it.
 
+mod connections;
+mod events;
 mod nodes;
 
 use axum::Json;
 use serde_json::{Value, json};
 
-use crate::operator::connections::MOST_IN_PAGE;
 use crate::pipeline::letters::{MOST_LISTED, MOST_REPLAYED};
 
 /// The document.
@@ -23,7 +24,8 @@ fn describe() -> Value {
         },
         "security": [{ "operator": [] }],
         "paths": {
-            "/connections": { "get": list() },
+            "/connections": { "get": connections::list() },
+            "/connections/round-trips": { "get": connections::round_trips() },
             "/connections/{id}": { "delete": close("Closes one connection.", &[path("id", "The connection's id.")]) },
             "/users/{user}": { "get": nodes::user(&path("user", "The user's id.")) },
             "/users/{user}/connections": {
@@ -36,6 +38,7 @@ fn describe() -> Value {
                     realm(),
                 ])
             },
+            "/events/{id}": { "get": events::show(&path("id", "The event's id, or the place of its record, for instance 0-17.")) },
             "/nodes": { "get": nodes::list() },
             "/routes": { "get": nodes::routes() },
             "/config": { "get": nodes::configuration() },
@@ -59,56 +62,9 @@ fn describe() -> Value {
                 "description": "Sealed with the node's secret: `fanfare token --config FILE --operator` prints one that is \
                                 good for a minute, for longer with `--minutes`, and only to look with `--read-only`."
             } },
-            "schemas": { "Connection": connection(), "Node": nodes::node(), "Error": {
+            "schemas": { "Connection": connections::connection(), "Node": nodes::node(), "Error": {
                 "type": "object", "required": ["error"], "properties": { "error": { "type": "string" } }
             } }
-        }
-    })
-}
-
-fn list() -> Value {
-    json!({
-        "summary": "The open connections of all nodes, by id.",
-        "parameters": [
-            query("id", "The one of this id."),
-            query("user", "Those of this user."),
-            query("org", "Those that may hear events of this org."),
-            query("group", "Those in this group, as it reads: org:acme."),
-            query("hub", "Those of the hub at this path."),
-            query("session", "Those of this session."),
-            realm(),
-            { "name": "limit", "in": "query", "description": "How many at most.",
-              "schema": { "type": "integer", "minimum": 1, "maximum": MOST_IN_PAGE, "default": 50 } },
-            query("continue", "What the last answer has given, for the next page.")
-        ],
-        "responses": with(answers("A page.", &[400, 401, 503]), "200", &json!({
-            "type": "object",
-            "required": ["connections"],
-            "properties": {
-                "connections": { "type": "array", "items": { "$ref": "#/components/schemas/Connection" } },
-                "continue": { "type": "string", "description": "To ask for the next page; absent at the end." },
-                "missing": {
-                    "type": "array", "items": { "type": "string" },
-                    "description": "The nodes that did not answer: what they have is not on the page."
-                }
-            }
-        }))
-    })
-}
-
-fn connection() -> Value {
-    let text = json!({ "type": "string" });
-    let maybe = json!({ "type": ["string", "null"] });
-    json!({
-        "type": "object",
-        "required": ["id", "hub", "user", "org", "session", "transport", "groups", "since", "node"],
-        "properties": {
-            "id": text, "hub": text, "user": maybe, "org": maybe, "named_org": text, "realm": text, "session": maybe,
-            "transport": { "enum": ["WebSockets", "ServerSentEvents", "LongPolling"] },
-            "groups": { "type": "array", "items": text },
-            "more_groups": { "type": "integer", "description": "How many more groups it is in than are named." },
-            "since": { "type": "string", "format": "date-time" },
-            "node": text
         }
     })
 }

@@ -85,7 +85,7 @@ pub(super) fn node() -> Value {
         "properties": {
             "node": text, "version": text, "uptime_seconds": count,
             "ready": flag, "reason": text, "degraded": texts, "draining": flag,
-            "connections": count, "capacity": count, "memory_bytes": count,
+            "connections": count, "capacity": count, "memory_bytes": count, "letters": counts,
             "transports": counts, "closes": counts, "refused": counts,
             "routes": { "type": "string", "description": "The digest of its routes." }, "routes_refused": flag,
             "log": { "type": "object", "properties": {

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::seat::Hold;
 use super::super::stream::Bare;
-use super::Page;
 use super::handler::Question;
+use super::{Measured, Page};
 use crate::connection::ConnectionId;
 use crate::shard::{Caller, Denied, Listing, NotRefreshed, Opening, PollAnswer, Welcome};
 use crate::vocabulary::Identity;
@@ -111,6 +111,13 @@ pub enum Command {
         node: String,
         /// The page.
         answer: oneshot::Sender<Page>,
+    },
+    /// Measure how long clients take to answer.
+    Measure {
+        /// Their connections.
+        ids: Vec<ConnectionId>,
+        /// Those that have answered.
+        answer: oneshot::Sender<Measured>,
     },
     /// Whether the shard still answers.
     Probe(oneshot::Sender<()>),

@@ -31,6 +31,9 @@ impl Shard {
                 page.extend(some.iter().filter_map(|(id, key)| shard.core.borrow().describe(*id, *key, &node)));
                 tokio::task::yield_now().await;
             }
+            if let ([found], [connection], true) = (&found[..], &mut page[..], listing.is_of_one()) {
+                connection.timeline = shard.core.borrow().timeline(found.0, found.1);
+            }
             // The caller may have given up.
             let _ = answer.send((page, listing.has_more()));
         });

@@ -17,6 +17,7 @@ mod listing;
 mod publish;
 mod replay;
 mod request;
+mod round_trip;
 mod secure;
 mod start;
 mod stream;
@@ -27,6 +28,7 @@ pub use command::{Arrival, Command};
 pub use handler::Question;
 pub use link::EVENTS_AHEAD;
 pub use listing::Page;
+pub use round_trip::Measured;
 
 pub use crate::shard::{Caller, Denied, LINGER, NotRefreshed, Opening, PollAnswer, Welcome};
 
@@ -36,7 +38,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
@@ -45,7 +47,7 @@ use super::seat::Hold;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::groups::ShardMessage;
 use crate::pipeline::{Ingest, Replay, Replaying};
-use crate::shard::{Context, Core, Key, READ, Ticket};
+use crate::shard::{Context, Core, Key, PingNumber, READ, Ticket};
 use link::Link;
 
 /// How many messages are taken from the inbox before sockets are written: what is joined in one write.
@@ -78,6 +80,8 @@ pub(super) struct Shard {
     replays: RefCell<HashMap<Ticket, Replaying>>,
     /// What the code behind hubs has open.
     handlers: handler::Open,
+    /// Who waits for the answers to pings.
+    pings: RefCell<HashMap<PingNumber, Vec<oneshot::Sender<Duration>>>>,
     /// What the connections hold of their node.
     holds: RefCell<HashMap<Key, Hold>>,
     /// When the loop wakes by itself.
@@ -113,6 +117,7 @@ impl Shard {
             read_buffer: RefCell::new(vec![0; READ]),
             replays: RefCell::default(),
             handlers: Default::default(),
+            pings: RefCell::default(),
             holds: RefCell::default(),
             due: Cell::new(None),
             changed: Notify::new(),
@@ -208,6 +213,10 @@ impl Shard {
             if written >= SOCKETS_PER_TURN {
                 break;
             }
+        }
+        if self.core.borrow().is_written() {
+            // At the time that it is now: writing took some.
+            self.core().end_writing();
         }
         let core = self.core.borrow();
         let is_earlier = |due: Duration| self.due.get().is_none_or(|known| Instant::now() + due < known);

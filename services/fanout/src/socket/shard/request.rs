@@ -45,6 +45,7 @@ impl Shard {
             }
             Command::Ask(question) => self.ask(question),
             Command::List { listing, node, answer } => self.list(listing, node, answer),
+            Command::Measure { ids, answer } => self.measure(&ids, answer),
             Command::Probe(answer) => {
                 let _ = answer.send(());
             }

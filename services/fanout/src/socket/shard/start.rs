@@ -32,6 +32,7 @@ impl Shard {
                     link.drained.notify_waiters();
                 }
             }
+            Task::Ponged { number, took } => self.ponged(number, took),
             Task::Forgotten { key, .. } => self.forgotten(key),
         }
     }
