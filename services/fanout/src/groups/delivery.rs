@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::Reach;
+use super::ReachNumber;
 use crate::connection::Frame;
 use crate::projection::{ConnectionEffect, Held};
 use crate::roster::Notice;
@@ -48,8 +48,8 @@ pub struct Delivery {
     pub stored_at: i64,
     /// The span of the event, so that the push belongs to its trace.
     pub span: Span,
-    /// Where shards note whom it reaches; none if nobody asks for that.
-    pub reach: Option<Arc<Reach>>,
+    /// Under which number shards note whom it reaches.
+    pub reach: Option<ReachNumber>,
 }
 
 /// The audiences of some notifications: the groups of each, and whether it crosses orgs.

@@ -14,5 +14,5 @@ pub use admission::{NotJoined, Refused, Terms, is_allowed};
 pub use delivery::{Delivery, Followed, FollowedBy, ShardMessage};
 pub use evictions::Evictions;
 pub use interest::{Interest, MAX_SHARDS, ShardSet};
-pub use reach::{Reach, Reached};
+pub use reach::{ReachNumber, Reached, Reaches};
 pub use shared::{Groups, SHARD_INBOX};

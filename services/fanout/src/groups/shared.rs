@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use fanfare_broker::{Position, Record};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Evictions, Interest, MAX_SHARDS, ShardMessage};
+use super::{Evictions, Interest, MAX_SHARDS, Reaches, ShardMessage};
 use crate::projection::{ConnectionEffect, Held, Projection};
 
 /// How many messages may wait for one shard. A shard that is behind makes the reader of the log wait,
@@ -28,6 +28,7 @@ pub struct Groups {
     sent: Vec<AtomicU64>,
     connections: AtomicUsize,
     evictions: Evictions,
+    reaches: Reaches,
 }
 
 /// What has been handed to the inboxes.
@@ -53,6 +54,7 @@ impl Groups {
             sent,
             connections: AtomicUsize::new(0),
             evictions: Evictions::default(),
+            reaches: Reaches::default(),
         }
     }
 
@@ -93,6 +95,12 @@ impl Groups {
     #[must_use]
     pub fn evictions(&self) -> &Evictions {
         &self.evictions
+    }
+
+    /// Whom the newest notifications have reached.
+    #[must_use]
+    pub fn reaches(&self) -> &Reaches {
+        &self.reaches
     }
 
     /// How many shards there are.

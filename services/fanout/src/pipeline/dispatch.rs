@@ -98,8 +98,8 @@ impl Pipeline {
         }
         let intake = self.intake(&routes);
         let mut taken = intake.take(record, &written, mode);
-        if let Some(path) = taken.path.take() {
-            self.paths.push(path, unix_millis());
+        if let Some(passage) = taken.passage.take() {
+            self.paths.push(passage, &routes, unix_millis());
         }
         self.count(record, &taken, mode);
         if let Some(reason) = &taken.letter {

@@ -1,248 +1,135 @@
 //! What became of the newest events that were read live, for operators: which routes took each, and whom it has reached.
 //!
-//! Bounded in bytes of memory: beyond that the oldest is forgotten first.
+//! Of an event only numbers are kept, in places that are allocated once. What it says and which routes took it is found
+//! when somebody asks: its record is among those that are in memory for resumes, and is decoded and routed once more, by
+//! the routes of then.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use fanfare_broker::Record;
-use fanfare_event::Event;
-use smallvec::SmallVec;
+use tokio::time::Instant;
 
-use super::Unusable;
-use crate::groups::Reach;
-use crate::projection::Verdict;
-use crate::route::{Match, NotTaken, Route};
+use super::event_path::{EventPath, Passage, cut, digest};
+use super::{RecentRecords, Schemas};
+use crate::groups::Groups;
+use crate::route::RouteTable;
 use crate::vocabulary::Place;
-use crate::vocabulary::name::GroupName;
 
-/// The most memory of all paths of a node, in bytes: some ten thousand events.
-pub const PATHS_BYTES: usize = 4 << 20;
+/// How many events are kept; the oldest is forgotten first.
+const MOST_EVENTS: usize = 8192;
+
+/// Of how many reloads the routes are kept, those in use included: events that went by older ones are forgotten.
+const MOST_TABLES: usize = 4;
 
 /// How many paths of one id are given out, the newest first: the same event may be in the log several times.
 const MOST_FOUND: usize = 20;
 
-/// How many groups of a notification are kept by name.
-const MOST_GROUPS: usize = 20;
-
-/// How many routes that did not take an event are kept.
-const MOST_NOT_TAKEN: usize = 32;
-
-/// How much of a text is kept that nobody has checked.
-const MOST_TEXT: usize = 256;
-
-/// What holds a path besides its own fields: its places in the ring, the allocator's share.
-const OVERHEAD: usize = 96;
-
-/// The outcome of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was news, and its notifications were made.
-    New,
-    /// It was in the log before.
-    Duplicate,
-    /// Something newer of its key was known.
-    Stale,
-    /// It could not be used.
-    DeadLetter(String),
-}
-
-/// One notification that a route made.
-#[derive(Debug)]
-pub struct Notified {
-    /// The route.
-    pub route: Arc<Route>,
-    /// Its first groups.
-    pub groups: SmallVec<[GroupName; 2]>,
-    /// How many more there are.
-    pub more_groups: usize,
-    /// Whom it has reached.
-    pub reach: Arc<Reach>,
-}
-
-/// The routes that did not take an event, and why.
-pub(crate) type PassedBy = SmallVec<[(Arc<Route>, NotTaken); 2]>;
-
-/// The path of one record.
-#[derive(Debug)]
-pub struct EventPath {
-    /// Where the record is.
-    pub place: Place,
-    /// The event's id.
-    pub id: Box<str>,
-    /// Its source.
-    pub source: Box<str>,
-    /// Its type.
-    pub event_type: Box<str>,
-    /// Its org.
-    pub org: Option<Box<str>>,
-    /// Its trace.
-    pub trace_id: Option<Box<str>>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Its notifications.
-    pub notified: SmallVec<[Notified; 1]>,
-    /// The routes of its type that did not take it.
-    pub not_taken: PassedBy,
-    /// How many more of those there are.
-    pub more_not_taken: usize,
-    /// When this node had read it, in milliseconds since the epoch.
-    pub read_at: i64,
-}
-
-impl EventPath {
-    /// Of an event that could be used. It has notifications only if it was news.
-    pub(crate) fn of(
-        record: &Record,
-        event: &Event,
-        verdict: Verdict,
-        matches: Option<&[Match<'_>]>,
-        mut not_taken: PassedBy,
-    ) -> Self {
-        let attributes = &event.attributes;
-        let outcome = match (verdict, matches) {
-            (_, Some(_)) => Outcome::New,
-            (Verdict::Conflict, None) => Outcome::DeadLetter(Unusable::Conflict.to_string()),
-            (Verdict::Stale, None) => Outcome::Stale,
-            (Verdict::New | Verdict::Duplicate, None) => Outcome::Duplicate,
-        };
-        let more_not_taken = not_taken.len().saturating_sub(MOST_NOT_TAKEN);
-        not_taken.truncate(MOST_NOT_TAKEN);
-        let notified = matches.into_iter().flatten().filter(|matched| !matched.groups.is_empty()).map(Notified::of);
-        Self {
-            place: Place::of(record),
-            id: cut(&attributes.id),
-            source: cut(&attributes.source),
-            event_type: attributes.event_type.as_str().into(),
-            org: attributes.org.as_ref().map(|org| org.as_str().into()),
-            trace_id: trace_of(record),
-            outcome,
-            notified: notified.collect(),
-            not_taken,
-            more_not_taken,
-            read_at: 0,
-        }
-    }
-
-    /// Of a record that could not be used: what its headers say, whatever they say.
-    pub(crate) fn unusable(record: &Record, reason: &Unusable) -> Self {
-        let message = &record.message;
-        let named = |name: &str| attribute(record, name);
-        Self {
-            place: Place::of(record),
-            id: cut(named("id").unwrap_or(&message.id)),
-            source: cut(named("source").unwrap_or_default()),
-            event_type: cut(&message.topic),
-            org: message.org.as_deref().map(cut),
-            trace_id: trace_of(record),
-            outcome: Outcome::DeadLetter(cut(&reason.to_string()).into()),
-            notified: SmallVec::new(),
-            not_taken: SmallVec::new(),
-            more_not_taken: 0,
-            read_at: 0,
-        }
-    }
-
-    /// Where shards note whom each notification reaches, one for each match that has groups.
-    pub(crate) fn reach(&self) -> impl Iterator<Item = Arc<Reach>> {
-        self.notified.iter().map(|notified| Arc::clone(&notified.reach))
-    }
-
-    /// Its place as operators write it, which is the id of its dead letter too.
-    #[must_use]
-    pub fn place_text(&self) -> String {
-        format!("{}-{}", self.place.partition, self.place.offset)
-    }
-
-    fn cost(&self) -> usize {
-        let texts = [&self.id, &self.source, &self.event_type].map(|text| text.len());
-        let maybe = [&self.org, &self.trace_id].map(|text| text.as_deref().map_or(0, str::len));
-        let groups = self.notified.iter().flat_map(|notified| &notified.groups).map(|group| group.key().len() + 32);
-        let reason = if let Outcome::DeadLetter(reason) = &self.outcome { reason.len() } else { 0 };
-        let lists = self.notified.len() * (size_of::<Notified>() + size_of::<Reach>())
-            + self.not_taken.len() * size_of::<(Arc<Route>, NotTaken)>();
-        size_of::<Self>() + OVERHEAD + reason + lists + texts.into_iter().chain(maybe).chain(groups).sum::<usize>()
-    }
-}
-
-impl Notified {
-    fn of(matched: &Match<'_>) -> Self {
-        let groups = matched.groups.iter().take(MOST_GROUPS).cloned().collect();
-        let more_groups = matched.groups.len().saturating_sub(MOST_GROUPS);
-        Self { route: Arc::clone(matched.route), groups, more_groups, reach: Arc::default() }
-    }
-}
-
-/// A `CloudEvents` attribute of a record that may be none: `ce-` or, as Kafka has it, `ce_`.
-fn attribute<'r>(record: &'r Record, wanted: &str) -> Option<&'r str> {
-    let is_it = |name: &str| {
-        let (prefix, rest) = name.split_at_checked(3).unwrap_or_default();
-        (prefix.eq_ignore_ascii_case("ce-") || prefix.eq_ignore_ascii_case("ce_")) && rest.eq_ignore_ascii_case(wanted)
-    };
-    record.message.headers.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
-}
-
-fn trace_of(record: &Record) -> Option<Box<str>> {
-    let named = record.message.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
-    let id = named.and_then(|(_, parent)| parent.get(3..35))?;
-    id.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| id.into())
-}
-
-fn cut(text: &str) -> Box<str> {
-    text[..text.floor_char_boundary(MOST_TEXT)].into()
-}
+/// How long the schemas of found events are waited for in all. Those that were read are known already, as a rule.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The paths of the newest events of a node.
 #[derive(Debug)]
 pub struct EventPaths {
     ring: Mutex<Ring>,
-    limit: usize,
+    groups: Arc<Groups>,
+    recent: Arc<RecentRecords>,
+    schemas: Schemas,
 }
 
 #[derive(Debug, Default)]
 struct Ring {
-    paths: VecDeque<Arc<EventPath>>,
-    bytes: usize,
+    kept: VecDeque<Kept>,
+    /// The newest routes that events went by.
+    tables: VecDeque<Arc<RouteTable>>,
+    /// The number of the first of them.
+    first_table: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    passage: Passage,
+    /// The number of the routes that it went by.
+    table: u64,
+    read_at: i64,
+}
+
+impl Ring {
+    /// The number of these routes, which are new or those of the event before.
+    fn table(&mut self, routes: &Arc<RouteTable>) -> u64 {
+        if self.tables.back().is_none_or(|newest| !Arc::ptr_eq(newest, routes)) {
+            self.tables.push_back(Arc::clone(routes));
+            if self.tables.len() > MOST_TABLES {
+                self.tables.pop_front();
+                self.first_table += 1;
+                let first = self.first_table;
+                self.kept.retain(|kept| kept.table >= first);
+            }
+        }
+        self.first_table + self.tables.len() as u64 - 1
+    }
 }
 
 impl EventPaths {
-    /// None yet; at most so many bytes.
+    /// None yet; their records are among the recent ones, and whom they reach is noted in the shared state.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { ring: Mutex::default(), limit }
+    pub fn new(groups: Arc<Groups>, recent: Arc<RecentRecords>, schemas: Schemas) -> Self {
+        Self { ring: Mutex::default(), groups, recent, schemas }
     }
 
-    /// Takes the path of an event that is about to be sent.
-    pub(crate) fn push(&self, path: EventPath, read_at: i64) {
-        let path = Arc::new(EventPath { read_at, ..path });
+    /// Takes an event that is about to be sent by these routes.
+    pub(crate) fn push(&self, passage: Passage, routes: &Arc<RouteTable>, read_at: i64) {
         let mut ring = self.ring();
-        ring.bytes += path.cost();
-        ring.paths.push_back(path);
-        while ring.bytes > self.limit
-            && let Some(oldest) = ring.paths.pop_front()
-        {
-            ring.bytes -= oldest.cost();
+        let table = ring.table(routes);
+        if ring.kept.len() == MOST_EVENTS {
+            ring.kept.pop_front();
         }
+        ring.kept.push_back(Kept { passage, table, read_at });
     }
 
     /// The newest paths of an event's id, or of a record's place.
-    #[must_use]
-    pub fn find(&self, wanted: &str) -> Vec<Arc<EventPath>> {
+    pub async fn find(&self, wanted: &str) -> Vec<EventPath> {
         let place = wanted
             .split_once('-')
             .and_then(|(partition, offset)| Some((partition.parse::<u32>().ok()?, offset.parse::<u64>().ok()?)));
-        let wanted = cut(wanted);
-        let is_it = |path: &&Arc<EventPath>| {
-            path.id == wanted || place.is_some_and(|place| place == (path.place.partition, path.place.offset))
-        };
-        self.ring().paths.iter().rev().filter(is_it).take(MOST_FOUND).cloned().collect()
+        let is_at = |at: Place| place == Some((at.partition, at.offset));
+        let id = digest(wanted);
+        let candidates = self.candidates(|passage| passage.id == id || is_at(passage.place));
+        let (mut paths, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        for (Kept { passage, read_at, .. }, routes) in candidates {
+            let Some(record) = self.recent.get(passage.record) else { continue };
+            let written = self.schemas.within(&record, deadline.saturating_duration_since(Instant::now())).await;
+            let mut path = EventPath::of_headers(&record, passage.outcome.clone(), read_at);
+            if let Some(written) = written {
+                path.decode(&record, &written, &routes, (passage.reach, self.groups.reaches()));
+            }
+            if *path.id == *cut(wanted) || is_at(path.place) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+
+    fn candidates(&self, is_it: impl Fn(&Passage) -> bool) -> Vec<(Kept, Arc<RouteTable>)> {
+        let (ring, oldest) = (self.ring(), self.recent.oldest());
+        let found = ring.kept.iter().rev().filter(|kept| is_it(&kept.passage) && self.is_known(&kept.passage, oldest));
+        let routes = |kept: &Kept| ring.tables.get(usize::try_from(kept.table - ring.first_table).ok()?).cloned();
+        found.filter_map(|kept| Some((kept.clone(), routes(kept)?))).take(MOST_FOUND).collect()
+    }
+
+    /// Whether what is kept of it elsewhere is still there.
+    fn is_known(&self, passage: &Passage, oldest: u64) -> bool {
+        let is_noted = |number| self.groups.reaches().so_far(number).is_some();
+        passage.record >= oldest && passage.reach.is_none_or(is_noted)
     }
 
     /// How many events are known here, and when the oldest of them was read, in milliseconds since the epoch.
     #[must_use]
-    pub fn reach(&self) -> (usize, Option<i64>) {
-        let ring = self.ring();
-        (ring.paths.len(), ring.paths.front().map(|path| path.read_at))
+    pub fn memory(&self) -> (usize, Option<i64>) {
+        let (ring, oldest) = (self.ring(), self.recent.oldest());
+        let mut known = ring.kept.iter().filter(|kept| self.is_known(&kept.passage, oldest));
+        let first = known.next();
+        (first.iter().count() + known.count(), first.map(|first| first.read_at))
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -253,70 +140,110 @@ impl EventPaths {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_broker::Position;
+
+    use super::super::Unusable;
+    use super::super::event_path::{MOST_TEXT, Outcome};
     use super::*;
-    use crate::scene::Scene;
+    use crate::groups::{ReachNumber, Reaches};
+    use crate::projection::{Projection, Verdict};
+    use crate::scene::{BOUNDS, Scene};
 
     const ALERT: &str = r#"{"org": "acme", "title": "t", "message": "m"}"#;
 
-    fn path(scene: &mut Scene) -> EventPath {
-        let record = scene.event("system.Alert", ALERT);
-        let event = scene.decode(&record);
-        let matches = scene.routes.resolve(&event).expect("sound");
-        EventPath::of(&record, &event, Verdict::New, Some(&matches), SmallVec::new())
+    struct Node {
+        scene: Scene,
+        paths: EventPaths,
     }
 
-    #[test]
-    fn an_event_is_found_by_its_id_and_by_its_place() {
-        let (mut scene, paths) = (Scene::demo(), EventPaths::new(1 << 20));
-        for read_at in 1..=3 {
-            paths.push(path(&mut scene), read_at);
+    impl Node {
+        fn new(recent_bytes: usize) -> Self {
+            let recent = Arc::new(RecentRecords::new(recent_bytes));
+            recent.begin(&Position::start(1));
+            let groups = Arc::new(Groups::new(Projection::new(Position::start(1), &BOUNDS), Vec::new()));
+            Self { scene: Scene::demo(), paths: EventPaths::new(groups, recent, Schemas::default()) }
         }
-        let [found] = &paths.find("event-2")[..] else { panic!("one") };
+
+        fn read(&mut self, read_at: i64) -> Option<ReachNumber> {
+            let record = Arc::new(self.scene.event("system.Alert", ALERT));
+            let event = self.scene.decode(&record);
+            let number = self.paths.recent.push(Arc::clone(&record)).expect("it is new");
+            let reach = self.paths.groups.reaches().begin(1);
+            let passage = Passage::of(number, Place::of(&record), &event, (Verdict::New, true), reach);
+            self.paths.push(passage, &self.scene.routes, read_at);
+            reach
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_found_by_its_id_and_by_its_place_with_the_routes_of_its_type() {
+        let mut node = Node::new(1 << 20);
+        (1..=3).for_each(|read_at| _ = node.read(read_at));
+        let paths = &node.paths;
+        let [found] = &paths.find("event-2").await[..] else { panic!("one") };
         assert_eq!((found.read_at, &*found.event_type, found.org.as_deref()), (2, "system.Alert", Some("acme")));
-        assert_eq!(found.notified[0].groups[0].to_string(), "org:acme");
-        assert_eq!(paths.find(&found.place_text())[0].read_at, 2);
-        assert_eq!(paths.find("0-3")[0].read_at, 3);
+        assert_eq!((found.notified.len(), found.notified[0].groups[0].to_string()), (1, "org:acme".to_owned()));
+        let not_taken: Vec<&str> = found.not_taken.iter().map(|(route, _)| route.name()).collect();
+        assert_eq!(not_taken, ["alert-to-user", "alert-to-admins"]);
+        assert_eq!(paths.find(&found.place_text()).await[0].read_at, 2);
+        assert_eq!(paths.find("0-3").await[0].read_at, 3);
         for none in ["event-4", "event", "1-2", "0-", "-", "", &"x".repeat(5000)] {
-            assert!(paths.find(none).is_empty(), "{none}");
+            assert!(paths.find(none).await.is_empty(), "{none}");
         }
-        assert_eq!(paths.reach(), (3, Some(1)));
+        assert_eq!(paths.memory(), (3, Some(1)));
     }
 
-    #[test]
-    fn the_oldest_is_forgotten_beyond_the_bytes_whatever_an_event_holds() {
-        let mut scene = Scene::demo();
-        let one = path(&mut scene).cost();
-        let paths = EventPaths::new(10 * one);
-        (0..1000).for_each(|number| paths.push(path(&mut scene), number));
-        let (count, oldest) = paths.reach();
-        assert!((9..=10).contains(&count) && oldest == Some(1000 - count as i64), "{count}, {oldest:?}");
-        let mut large = scene.event("system.Alert", ALERT);
+    #[tokio::test]
+    async fn an_event_is_forgotten_with_its_record_and_with_whom_it_has_reached() {
+        let mut node = Node::new(10_000);
+        (1..=100).for_each(|read_at| _ = node.read(read_at));
+        let (count, since) = node.paths.memory();
+        assert!((2..50).contains(&count) && since == Some(101 - count as i64), "{count}, {since:?}");
+        assert!(node.paths.find("event-1").await.is_empty() && node.paths.find("event-100").await.len() == 1);
+        node.paths.groups.reaches().begin(Reaches::MOST - 2);
+        assert_eq!(node.paths.memory(), (2, Some(99)));
+        node.paths.recent.shed(true);
+        assert_eq!(node.paths.memory(), (0, None));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_a_number_of_events_and_of_routes_is_kept() {
+        let mut node = Node::new(64 << 20);
+        let first = Arc::clone(&node.scene.routes);
+        node.read(1);
+        for read_at in 2..=4 {
+            node.scene.routes = Scene::demo().routes;
+            node.read(read_at);
+        }
+        assert_eq!((node.paths.find("event-1").await.len(), Arc::strong_count(&first)), (1, 2));
+        node.scene.routes = Scene::demo().routes;
+        node.read(5);
+        assert!(node.paths.find("event-1").await.is_empty() && node.paths.find("event-2").await.len() == 1);
+        assert_eq!((Arc::strong_count(&first), node.paths.memory()), (1, (4, Some(2))));
+        (0..MOST_EVENTS as i64).for_each(|read_at| _ = node.read(read_at));
+        assert_eq!(node.paths.memory().0, MOST_EVENTS);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_found_by_what_its_headers_say_whatever_they_say() {
+        let mut node = Node::new(64 << 20);
+        let mut large = node.scene.event("system.Alert", ALERT);
         large.message.id = "é".repeat(100_000);
         large.message.headers = vec![
             ("CE_Source".to_owned(), "s".repeat(100_000)),
             ("traceparent".to_owned(), format!("00-{}-1", "z".repeat(32))),
         ];
-        let unusable = EventPath::unusable(&large, &Unusable::Schema("x".repeat(100_000)));
-        assert_eq!((unusable.id.len(), unusable.source.len(), &unusable.trace_id), (MOST_TEXT, MOST_TEXT, &None));
-        assert!(unusable.cost() < size_of::<EventPath>() + OVERHEAD + 4 * MOST_TEXT + 100, "{}", unusable.cost());
-        paths.push(unusable, 7);
-        let bytes: usize = paths.ring().paths.iter().map(|path| path.cost()).sum();
-        assert_eq!(paths.ring().bytes, bytes);
-        assert!(bytes <= 10 * one);
+        let number = node.paths.recent.push(Arc::new(large.clone())).expect("it is new");
+        let passage = Passage::unusable(number, &large, &Unusable::Schema("x".repeat(100_000)));
+        node.paths.push(passage, &node.scene.routes, 7);
+        let [found] = &node.paths.find(&large.message.id).await[..] else { panic!("one") };
+        assert_eq!((found.id.len(), found.source.len(), &found.trace_id), (MOST_TEXT, MOST_TEXT, &None));
+        assert!(matches!(&found.outcome, Outcome::DeadLetter(reason) if reason.len() == MOST_TEXT), "{found:?}");
+        assert!(found.notified.is_empty());
     }
 
     #[test]
-    fn of_an_event_with_many_groups_and_routes_some_are_kept_and_the_rest_counted() {
-        let mut scene = Scene::demo();
-        let record = scene.event("system.Alert", ALERT);
-        let event = scene.decode(&record);
-        let mut matches = scene.routes.resolve(&event).expect("sound");
-        let group = matches[0].groups[0].clone();
-        matches[0].groups = (0..1000).map(|_| group.clone()).collect();
-        let route = Arc::clone(matches[0].route);
-        let not_taken = (0..1000).map(|_| (Arc::clone(&route), NotTaken::Nobody)).collect();
-        let path = EventPath::of(&record, &event, Verdict::New, Some(&matches), not_taken);
-        assert_eq!((path.notified[0].groups.len(), path.notified[0].more_groups), (MOST_GROUPS, 1000 - MOST_GROUPS));
-        assert_eq!((path.not_taken.len(), path.more_not_taken), (MOST_NOT_TAKEN, 1000 - MOST_NOT_TAKEN));
+    fn little_is_kept_of_an_event() {
+        assert!(size_of::<Kept>() <= 88, "{}", size_of::<Kept>());
     }
 }

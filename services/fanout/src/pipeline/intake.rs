@@ -9,17 +9,18 @@ use fanfare_event::Event;
 use smallvec::SmallVec;
 
 use super::decode::decode_within;
-use super::event_paths::{EventPath, PassedBy};
+use super::event_path::Passage;
 use super::follower::Mode;
 use super::letters::replay_of;
 use super::throttle::{Throttles, Turn};
 use super::{RecentRecords, Unusable, Written};
 use crate::connection::Frame;
-use crate::groups::{Delivery, Followed, FollowedBy, Groups, Reach, ShardSet};
+use crate::groups::{Delivery, Followed, FollowedBy, Groups, ReachNumber, ShardSet};
 use crate::projection::{ConnectionEffect, Folded, HubTag, Verdict, seal_cursor};
 use crate::route::{Match, Route, RouteTable};
 use crate::rule::{Rule, kept};
 use crate::seal::Seal;
+use crate::vocabulary::Place;
 
 /// The routes that take an event.
 type Matches<'r> = SmallVec<[Match<'r>; 2]>;
@@ -50,8 +51,8 @@ pub(crate) struct Taken<'r> {
     pub(crate) letter: Option<Unusable>,
     /// The outcome of its event; none for a tombstone and for a record that cannot be used.
     pub(crate) folded: Option<Verdict>,
-    /// What operators see of it: of a live event alone.
-    pub(crate) path: Option<EventPath>,
+    /// What is kept of it for operators: of a live event alone.
+    pub(crate) passage: Option<Passage>,
     /// Whether a retained value found no room.
     pub(crate) retained_full: bool,
     /// Whether a grant found no room.
@@ -70,8 +71,8 @@ pub(crate) struct Effects<'r> {
     told: Option<(Arc<Event>, Matches<'r>, Folded)>,
     /// The next match to be sent.
     next: usize,
-    /// Where shards note whom each match reaches that has groups.
-    reach: smallvec::IntoIter<[Arc<Reach>; 2]>,
+    /// Under which number shards note whom the next match with groups reaches.
+    reach: Option<ReachNumber>,
     /// Notifications that a throttle lets through now.
     turns: VecDeque<Turn>,
     /// Whether cursors must learn of a change in what waits.
@@ -102,25 +103,22 @@ pub(crate) enum Effect {
 impl<'r> Intake<'r, '_> {
     /// Takes a record in: it is decoded, routed and folded.
     pub(crate) fn take(self, record: &Arc<Record>, written: &Written, mode: Mode) -> Taken<'r> {
-        if mode != Mode::State {
-            // First to where a resume finds it: once it is folded, new connections are live after it.
-            self.recent.push(Arc::clone(record));
-        }
+        // First to where a resume finds it: once it is folded, new connections are live after it.
+        let number = if mode == Mode::State { None } else { self.recent.push(Arc::clone(record)) };
         let mut taken = Taken {
             letter: None,
             folded: None,
-            path: None,
+            passage: None,
             retained_full: false,
             grants_full: false,
             orgs_full: false,
             effects: Effects::none(record, mode),
         };
-        let mut passed_by = PassedBy::new();
-        let (matches, event) = match self.decode_and_route(record, written, mode, &mut passed_by) {
+        let (matches, event) = match self.decode_and_route(record, written, mode) {
             Ok(Some(usable)) => usable,
             unusable => {
-                if let (Mode::Live, Err(reason)) = (mode, &unusable) {
-                    taken.path = Some(EventPath::unusable(record, reason));
+                if let (Mode::Live, Some(number), Err(reason)) = (mode, number, &unusable) {
+                    taken.passage = Some(Passage::unusable(number, record, reason));
                 }
                 if mode != Mode::State {
                     self.groups.fold(|known| known.skip(record));
@@ -154,9 +152,13 @@ impl<'r> Intake<'r, '_> {
                 Verdict::Duplicate => self.is_news_as_replay(record, &event),
                 Verdict::Stale | Verdict::Conflict => false,
             };
-            let sent = tells.then_some(&*matches);
-            let path = taken.path.insert(EventPath::of(record, &event, folded.verdict, sent, passed_by));
-            taken.effects.reach = path.reach().collect::<SmallVec<_>>().into_iter();
+            if tells {
+                let notifications = matches.iter().filter(|matched| !matched.groups.is_empty()).count();
+                taken.effects.reach = self.groups.reaches().begin(notifications);
+            }
+            let (place, reach) = (Place::of(record), taken.effects.reach);
+            let passage = |number| Passage::of(number, place, &event, (folded.verdict, tells), reach);
+            taken.passage = number.map(passage);
             if tells {
                 taken.effects.told = Some((event, matches, folded));
             }
@@ -170,19 +172,13 @@ impl<'r> Intake<'r, '_> {
         record: &Record,
         written: &Written,
         mode: Mode,
-        passed_by: &mut PassedBy,
     ) -> Result<Option<(Matches<'r>, Arc<Event>)>, Unusable> {
         // Spans belong to the event's own, which only a live one has.
         let is_traced = mode == Mode::Live;
         let decode = || decode_within(self.routes.schemas(), record, written, self.event_bytes);
         let decoded = if is_traced { tracing::info_span!("decode").in_scope(decode) } else { decode() };
         let Some(event) = decoded? else { return Ok(None) };
-        let note = |route: &Arc<Route>, why| {
-            if is_traced {
-                passed_by.push((Arc::clone(route), why));
-            }
-        };
-        let route = || self.routes.resolve_noting(&event, note);
+        let route = || self.routes.resolve(&event);
         let routed = if is_traced { tracing::info_span!("route").in_scope(route) } else { route() };
         Ok(Some((routed?, Arc::new(event))))
     }
@@ -245,9 +241,16 @@ impl<'r> Intake<'r, '_> {
         Some(Box::new(Followed { by, frame }))
     }
 
+    /// Notes that a notification goes to the shards, or would if one had a member.
+    fn send(self, reach: Option<ReachNumber>) {
+        if let Some(number) = reach {
+            self.groups.reaches().note(number, |reached| reached.is_sent = true);
+        }
+    }
+
     fn notify(self, turn: Turn) -> Effect {
         let Turn { record, event, route, groups, followed_by, is_late, reach } = turn;
-        reach.iter().for_each(|reach| reach.send());
+        self.send(reach);
         let shards = self.groups.interest().shards(route.hub(), &groups);
         let delivery = (!shards.is_empty()).then(|| {
             let cursor = self.cursor(route.hub());
@@ -278,8 +281,17 @@ impl<'r> Effects<'r> {
     fn none(record: &Arc<Record>, mode: Mode) -> Self {
         let (record, is_live) = (Arc::clone(record), mode == Mode::Live);
         let (turns, on_connections) = (VecDeque::new(), VecDeque::new());
-        let reach = SmallVec::new().into_iter();
-        Self { record, told: None, next: 0, reach, turns, holds_anew: false, cursor: None, on_connections, is_live }
+        Self {
+            record,
+            told: None,
+            next: 0,
+            reach: None,
+            turns,
+            holds_anew: false,
+            cursor: None,
+            on_connections,
+            is_live,
+        }
     }
 
     /// Whether anybody may be notified.
@@ -304,7 +316,8 @@ impl<'r> Effects<'r> {
                 if matched.groups.is_empty() {
                     continue;
                 }
-                let (route, reach) = (matched.route, self.reach.next());
+                let (route, reach) = (matched.route, self.reach);
+                self.reach = reach.and_then(|number| number.checked_add(1));
                 // Asked after the fold: see `Groups::admit` for why no connection falls between.
                 let shards = intake.groups.interest().shards(route.hub(), &matched.groups);
                 if let Some(pace) = route.pace(event, &matched.groups).filter(|_| !shards.is_empty()) {
@@ -321,7 +334,7 @@ impl<'r> Effects<'r> {
                     (self.holds_anew, self.cursor) = (true, None);
                     return self.next(intake);
                 }
-                reach.iter().for_each(|reach| reach.send());
+                intake.send(reach);
                 let delivery = (!shards.is_empty()).then(|| {
                     let known = self.cursor.take_if(|(hub, _)| **hub == *route.hub());
                     let cursor = || (Arc::clone(route.shared_hub()), intake.cursor(route.hub()));

@@ -10,7 +10,7 @@
 //! | `deadletter`, `letters` | records that could not be used: written, and shown to the operator |
 //! | `schema_registry`, `structured`, `written` | other encodings of events |
 //! | `presence` | who is there, between this node's connections and the other nodes |
-//! | `event_paths` | what became of the newest events, for operators |
+//! | `event_path`, `event_paths` | what became of the newest events, for operators |
 //! | `status`, `progress`, `watch` | health, and how far the node has read |
 
 mod address;
@@ -18,6 +18,7 @@ mod deadletter;
 mod decode;
 mod dispatch;
 mod event_bytes;
+mod event_path;
 mod event_paths;
 pub(crate) mod follower;
 mod ingest;
@@ -41,7 +42,8 @@ mod written;
 pub use deadletter::DeadLetterWriter;
 pub use decode::{Unusable, decode};
 pub use event_bytes::EventBytes;
-pub use event_paths::{EventPath, EventPaths, Notified, Outcome, PATHS_BYTES};
+pub use event_path::{EventPath, Notified, Outcome};
+pub use event_paths::EventPaths;
 pub use ingest::{BatchError, Body, Draft, Ingest, IngestError, MOST_IN_BATCH, Taken};
 pub use message::to_message;
 pub use presence::{Listener, Presence};

@@ -105,15 +105,29 @@ impl RecentRecords {
     }
 
     /// Takes the next record. To be called before anybody learns that it was read: a connection that joins after it
-    /// must find it here.
-    pub(crate) fn push(&self, record: Arc<Record>) {
+    /// must find it here. Returns its number; none if it was read before.
+    pub(crate) fn push(&self, record: Arc<Record>) -> Option<u64> {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         if !ring.head.advance(&record) {
-            return;
+            return None;
         }
+        let number = ring.first + ring.records.len() as u64;
         ring.bytes += cost(&record);
         ring.records.push_back(record);
         ring.keep(if self.shed.load(Ordering::Relaxed) { 0 } else { self.limit });
+        Some(number)
+    }
+
+    /// The number of the oldest record that is here.
+    pub(super) fn oldest(&self) -> u64 {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).first
+    }
+
+    /// The record of a number, unless it is dropped.
+    pub(super) fn get(&self, number: u64) -> Option<Arc<Record>> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let at = usize::try_from(number.checked_sub(ring.first)?).ok()?;
+        ring.records.get(at).cloned()
     }
 
     /// Notes how far the reader came: between its records are gaps.

@@ -11,7 +11,7 @@ use fanfare_broker::Record;
 use fanfare_event::Event;
 use smallvec::SmallVec;
 
-use crate::groups::{FollowedBy, Reach};
+use crate::groups::{FollowedBy, ReachNumber};
 use crate::projection::Held;
 use crate::route::{Pace, Route, RouteTable};
 use crate::rule::{Rule, kept};
@@ -37,8 +37,8 @@ pub(crate) struct Turn {
     pub(crate) followed_by: FollowedBy,
     /// Whether it has waited: later ones were sent before it.
     pub(crate) is_late: bool,
-    /// Where shards note whom it reaches.
-    pub(crate) reach: Option<Arc<Reach>>,
+    /// Under which number shards note whom it reaches.
+    pub(crate) reach: Option<ReachNumber>,
 }
 
 #[derive(Debug)]

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::Observed;
 use super::lines::say_pushed;
 use super::tab::Tab;
-use super::unwritten::Stalled;
 use super::{Context, Core};
 use crate::groups::Delivery;
 use crate::limit::OldestFirst;
@@ -40,17 +39,22 @@ impl Overtaken {
     }
 }
 
+/// How many connections get a notification later: counted where that is decided, as most get it at once.
+#[derive(Default)]
+struct Later {
+    /// It waits for them in memory.
+    held: u64,
+    /// They have fallen behind, and read it from the log.
+    behind: u64,
+}
+
 /// The outcome of a delivery to one connection.
 enum Given {
-    /// It does not hear this.
+    /// It does not hear this, or not yet.
     No,
-    /// It has fallen behind, and reads on from the log.
-    Behind,
-    /// So many bytes wait in the tab's flow.
-    Held(usize),
-    /// So many bytes are queued behind others.
-    Queued(usize),
-    /// So many bytes are queued, and the tab's queue is to be written.
+    /// So many bytes are queued, or wait in the tab's flow.
+    Bytes(usize),
+    /// So many bytes, and the tab's queue is to be written.
     ToWrite(usize),
 }
 
@@ -65,38 +69,31 @@ impl Core {
         let observed = &mut self.observed;
         // Asked once: it is not for free where there are ten thousand members.
         let says = tracing::enabled!(tracing::Level::DEBUG);
-        let (mut queued, mut held, mut behind, mut bytes) = (0u64, 0u64, 0u64, 0u64);
-        let (mut last, mut stalled) = (None, Stalled::new());
+        let (mut given, mut bytes, mut later) = (0u64, 0u64, Later::default());
         for group in &delivery.groups {
             for key in members.of(&delivery.hub, group) {
                 let Some(tab) = connections.get_mut(key) else { continue };
                 if std::mem::replace(&mut tab.last_delivery, self.deliveries) == self.deliveries {
                     continue;
                 }
-                match give(tab, delivery, context, waiting) {
+                let size = match give(tab, delivery, context, waiting, &mut later) {
                     Given::No => continue,
-                    Given::Behind => {
-                        behind += 1;
-                        continue;
-                    }
-                    Given::Held(size) => (held, bytes) = (held + 1, bytes + size as u64),
-                    Given::Queued(size) => {
-                        (queued, bytes, last) = (queued + 1, bytes + size as u64, Some(key));
-                        stalled.extend(tab.stalled.is_some().then_some(key));
-                    }
+                    Given::Bytes(size) => size,
                     Given::ToWrite(size) => {
-                        (queued, bytes, last) = (queued + 1, bytes + size as u64, Some(key));
                         dirty.push(key);
+                        size
                     }
-                }
+                };
+                given += 1;
                 if says {
                     say_pushed(tab, group);
                 }
                 #[cfg(test)]
                 observed.push(Observed::Live(key, Arc::clone(delivery)));
+                bytes += size as u64;
             }
         }
-        context.metrics.delivered(queued + held, bytes);
+        context.metrics.delivered(given, bytes);
         let waited = now_millis.saturating_sub(delivery.stored_at).max(0).unsigned_abs();
         if !delivery.is_late {
             context.metrics.pushed(Duration::from_millis(waited));
@@ -106,16 +103,17 @@ impl Core {
         }
         self.handled += 1;
         self.last = Some(Arc::clone(delivery));
-        if let Some(reach) = &delivery.reach {
-            reach.count(queued, held + behind);
-            if let Some(last) = last {
-                self.begin_writing(reach, last, waited, &stalled);
+        if let Some(reach) = delivery.reach {
+            let (queued, later) = (given - later.held, later.held + later.behind);
+            self.context.groups.reaches().note(reach, |reached| reached.count(queued, later));
+            if queued > 0 {
+                self.begin_writing(reach, delivery, waited);
             }
         }
     }
 }
 
-fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mut usize) -> Given {
+fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mut usize, later: &mut Later) -> Given {
     let groups = audible(tab, delivery, context);
     if !tab.is_live_for(&groups, delivery) {
         return Given::No;
@@ -127,7 +125,8 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
         && delivery.ends.is_none()
     {
         flow.live.push(delivery, size, context.bounds.queue_bytes() / 2);
-        return Given::Held(size);
+        later.held += 1;
+        return Given::Bytes(size);
     }
     let idle = tab.queue.is_empty();
     let pushed = if !idle && *waiting > context.shard_bytes {
@@ -140,7 +139,8 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
     };
     if pushed.is_err() {
         Core::fall_behind(tab, delivery);
-        return Given::Behind;
+        later.behind += 1;
+        return Given::No;
     }
     tab.was_told = true;
     // A queue that was not empty already waits for its link.
@@ -148,7 +148,7 @@ fn give(tab: &mut Tab, delivery: &Arc<Delivery>, context: &Context, waiting: &mu
         return Given::ToWrite(size);
     }
     tab.account(waiting);
-    Given::Queued(size)
+    Given::Bytes(size)
 }
 
 /// The groups through which a tab may hear of a delivery; none if it may not.

@@ -95,21 +95,18 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return false };
         tab.queue.advance(count);
-        tab.stalled = None;
         // Nothing waits for this: so it is for all but a few writes.
-        let is_quick = tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted && !tab.is_owed_presence();
-        let waits = if is_quick {
+        let was_stalled = tab.stalled.is_some();
+        if !was_stalled && tab.flow.is_none() && tab.pong.is_none() && !tab.room_wanted && !tab.is_owed_presence() {
             tab.connection.sent(now);
             tab.account(&mut self.waiting);
-            !tab.queue.is_empty()
-        } else {
-            self.after_write(key, now);
-            self.waits(key)
-        };
-        if !waits && self.unwritten.has_late() {
-            self.end_lateness(key, true);
+            return !tab.queue.is_empty();
         }
-        waits
+        if was_stalled {
+            self.take_again(key, now);
+        }
+        self.after_write(key, now);
+        self.waits(key)
     }
 
     /// A link holds so many encrypted bytes that are not sent: they count as if they still waited here.
@@ -157,6 +154,8 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.queue.clear();
         tab.account(&mut self.waiting);
+        self.end_lateness(key, false);
+        let Some(tab) = self.connections.get_mut(key) else { return };
         if tab.ending.is_none() && tab.connection.lose_socket(now) {
             tab.is_linked = false;
             self.note_moment(key, What::SocketLost, 0);

@@ -64,7 +64,7 @@ impl Members {
     }
 
     /// The tabs in a group.
-    pub(crate) fn of(&self, hub: &str, group: &GroupName) -> impl Iterator<Item = usize> {
+    pub(crate) fn of(&self, hub: &str, group: &GroupName) -> impl DoubleEndedIterator<Item = usize> {
         self.hubs.get(hub).and_then(|groups| groups.get(group)).into_iter().flatten().copied()
     }
 }

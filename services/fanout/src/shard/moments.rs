@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use fanfare_event::Timestamp;
+use smallvec::SmallVec;
 
 use super::{Core, Key};
 use crate::connection::ConnectionId;
@@ -17,7 +18,8 @@ const FIRST: usize = 4;
 /// What a connection has been through since it was opened.
 #[derive(Debug, Default)]
 pub(super) struct Moments {
-    kept: Vec<Kept>,
+    /// Two are in place, as many as most connections have: to be admitted, and to have caught up.
+    kept: SmallVec<[Kept; 2]>,
     left_out: u32,
 }
 

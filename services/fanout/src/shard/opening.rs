@@ -262,6 +262,8 @@ impl Core {
         let opened = tab.life.opened;
         tab.life.moments.note(opened, now, What::SocketReplaced, 0);
         self.context.metrics.reconnected("socket");
+        self.end_lateness(key, false);
+        let Some(tab) = self.connections.get_mut(key) else { return };
         tab.reader = FrameReader::default();
         tab.queue.clear();
         tab.is_linked = true;

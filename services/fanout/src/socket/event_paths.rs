@@ -31,7 +31,7 @@ pub(super) async fn show(
     query::none(&uri)?;
     let others = app.peers.others();
     let answers = join_all(others.iter().map(|node| of(&app, node, &id))).await;
-    let (mut known, mut missing) = (vec![own(&app, &id)], Vec::new());
+    let (mut known, mut missing) = (vec![own(&app, &id).await], Vec::new());
     for (node, answer) in others.iter().zip(answers) {
         match answer {
             Ok(events) => known.push(events),
@@ -48,7 +48,7 @@ pub(super) async fn show(
 
 /// The same of this node, for another that asks.
 pub(super) async fn show_own(State(app): State<Arc<App>>, Path(id): Path<String>) -> Json<NodesEvents> {
-    Json(own(&app, &id))
+    Json(own(&app, &id).await)
 }
 
 async fn of(app: &App, node: &Alive, id: &str) -> Result<NodesEvents, String> {
@@ -64,10 +64,10 @@ async fn of(app: &App, node: &Alive, id: &str) -> Result<NodesEvents, String> {
     if is_its_own { Ok(known) } else { Err(format!("{} answers in its place", known.memory.node)) }
 }
 
-fn own(app: &App, id: &str) -> NodesEvents {
+async fn own(app: &App, id: &str) -> NodesEvents {
     let node = app.nodes.own().to_string();
-    let (events, since) = app.paths.reach();
-    let records = app.paths.find(id).iter().map(|path| (head(path), on_node(path, &node))).collect();
+    let (events, since) = app.paths.memory();
+    let records = app.paths.find(id).await.iter().map(|path| (head(path), on_node(path, &node))).collect();
     NodesEvents { memory: Memory { node, events, since: since.map(time) }, records }
 }
 
@@ -88,7 +88,7 @@ fn on_node(path: &EventPath, node: &str) -> OnNode {
         Outcome::New => (Said::New, None),
         Outcome::Duplicate => (Said::Duplicate, None),
         Outcome::Stale => (Said::Stale, None),
-        Outcome::DeadLetter(reason) => (Said::DeadLetter, Some(reason.clone())),
+        Outcome::DeadLetter(reason) => (Said::DeadLetter, Some(reason.to_string())),
     };
     let not_taken = path
         .not_taken
@@ -106,7 +106,7 @@ fn on_node(path: &EventPath, node: &str) -> OnNode {
 }
 
 fn notification(notified: &Notified, node: &str) -> Notification {
-    let reached = notified.reach.so_far();
+    let reached = notified.reached;
     let slowest = |(connection, ms): (ConnectionId, u64)| Slowest {
         connection: connection.to_string(),
         node: node.to_owned(),

@@ -20,8 +20,8 @@ use crate::method::Methods;
 use crate::nodes::{NodeId, Nodes};
 use crate::pipeline::letters::DeadLetterAdmin;
 use crate::pipeline::{
-    DeadLetterWriter, EventBytes, EventPaths, Ingest, PATHS_BYTES, Pipeline, Presence, RecentRecords, Replay,
-    ReplayOptions, Schemas, Status, Window,
+    DeadLetterWriter, EventBytes, EventPaths, Ingest, Pipeline, Presence, RecentRecords, Replay, ReplayOptions,
+    Schemas, Status, Window,
 };
 use crate::projection::{Bounds, Projection};
 use crate::roster::Rosters;
@@ -96,13 +96,14 @@ impl Parts {
         let status = Arc::new(Status::new(config.broker.max_stale));
         let schemas = Schemas::new(config.schema_registry.as_ref(), &status, &metrics).map_err(StartError::Schemas)?;
         let groups = Arc::new(Groups::new(Projection::new(Position::start(0), &bounds), inboxes));
+        let recent = Arc::new(RecentRecords::new(memory.resumes));
         let presence = Presence::of(&config.hubs, &nodes);
         let parts = Self {
             connection_bounds: Arc::new(SharedBounds::new(config.limits.connection_bounds())),
             event_bytes: config.limits.event_bytes.into(),
             logins,
-            recent: Arc::new(RecentRecords::new(memory.resumes)),
-            paths: Arc::new(EventPaths::new(PATHS_BYTES)),
+            paths: Arc::new(EventPaths::new(Arc::clone(&groups), Arc::clone(&recent), schemas.clone())),
+            recent,
             rosters: presence.as_ref().map(Presence::rosters),
             verifier: verifier(&config)?,
             authorizers: Authorizers::new(&config.authorizers)?,

@@ -13,8 +13,7 @@ use tokio::task::JoinHandle;
 use crate::connection::WireForm;
 use crate::groups::{Groups, ShardMessage};
 use crate::pipeline::{
-    DeadLetterWriter, EventPaths, PATHS_BYTES, Pipeline, RecentRecords, Replay, ReplayOptions, ResumeError, Schemas,
-    Status, Window,
+    DeadLetterWriter, EventPaths, Pipeline, RecentRecords, Replay, ReplayOptions, ResumeError, Schemas, Status, Window,
 };
 use crate::projection::{ConnectionEffect, Projection, open_cursor};
 use crate::scene::{BOUNDS, Scene};
@@ -81,8 +80,8 @@ impl Node {
             letters: letters.clone(),
             window,
             event_bytes: BOUNDS.event_bytes.into(),
+            paths: Arc::new(EventPaths::new(Arc::clone(&groups), Arc::clone(&recent), Schemas::default())),
             recent,
-            paths: Arc::new(EventPaths::new(PATHS_BYTES)),
             presence: None,
             throttles: Mutex::default(),
             tells_risks: true,

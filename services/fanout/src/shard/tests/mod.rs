@@ -34,7 +34,7 @@ use crate::pipeline::intake::{Effect, Intake};
 use crate::pipeline::replay::filter::Extent;
 use crate::pipeline::replay::state::{Next, ReplayState};
 use crate::pipeline::throttle::Throttles;
-use crate::pipeline::{EventPaths, RecentRecords, Written};
+use crate::pipeline::{RecentRecords, Written};
 use crate::projection::Projection;
 use crate::scene::{BOUNDS, Scene, claims};
 use crate::seal::Seal;
@@ -75,7 +75,6 @@ pub(super) struct OneShard {
     seal: Seal,
     recent: RecentRecords,
     throttles: Mutex<Throttles>,
-    paths: EventPaths,
     metrics: MetricsRegistry,
     now: Instant,
     unix: i64,
@@ -158,7 +157,6 @@ impl OneShard {
             seal,
             recent,
             throttles: Mutex::default(),
-            paths: EventPaths::new(1 << 20),
             metrics,
             now,
             unix: UNIX,
@@ -187,7 +185,6 @@ impl OneShard {
         };
         let taken = intake.take(&record, &Written::Own, Mode::Live);
         assert!(taken.letter.is_none(), "{:?}", taken.letter);
-        self.paths.push(taken.path.expect("it is live"), 2_000);
         let mut effects = taken.effects;
         while let Some(effect) = effects.next(intake) {
             match effect {

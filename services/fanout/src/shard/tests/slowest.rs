@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Key, Limits, OneShard, user};
-use crate::groups::Reached;
+use crate::groups::{ReachNumber, Reached};
 
 /// The age of each event as it is delivered, in milliseconds: its place says 2,000, and so does the clock.
 const AGE: u64 = 0;
@@ -21,10 +21,14 @@ fn live(shard: &mut OneShard) -> Key {
     tab
 }
 
-/// Whom the newest event has reached.
+/// Whom an alert has reached: each makes one notification.
+fn reached_by(shard: &OneShard, number: u64) -> Option<Reached> {
+    shard.groups.reaches().so_far(ReachNumber::new(number).expect("the first is 1"))
+}
+
+/// The same of the newest.
 fn reached(shard: &OneShard) -> Reached {
-    let newest = format!("event-{}", shard.paths.reach().0);
-    shard.paths.find(&newest)[0].notified[0].reach.so_far()
+    (1..).map_while(|number| reached_by(shard, number)).last().expect("one was sent")
 }
 
 #[test]
@@ -56,7 +60,7 @@ fn a_tab_that_takes_nothing_is_named_and_once_it_does_it_is_the_slowest() {
     let (quick_id, slow_id) = (shard.core.connections[quick].id, shard.core.connections[slow].id);
     shard.set_room(slow, 5);
     shard.alert("first");
-    let first = |shard: &OneShard| shard.paths.find("event-1")[0].notified[0].reach.so_far();
+    let first = |shard: &OneShard| reached_by(shard, 1).expect("it is noted");
     assert_eq!((first(&shard).waiting, first(&shard).waits), (1, Some(slow_id)));
     shard.pass(Duration::from_secs(1));
     shard.alert("second");
@@ -108,13 +112,14 @@ fn what_a_shard_cannot_finish_writing_is_bounded_and_not_timed() {
     let mut shard = shard();
     live(&mut shard);
     shard.alert("first");
-    let reach = std::sync::Arc::<crate::groups::Reach>::default();
+    let (reach, last) = (ReachNumber::MIN, shard.core.last.clone().expect("it was delivered"));
     for _ in 0..5_000 {
-        shard.core.begin_writing(&reach, 0, 1, &[]);
+        shard.core.begin_writing(reach, &last, 1_000);
     }
-    assert!(shard.core.noted().0 <= 1024 && reach.so_far().slowest.is_none(), "{:?}", shard.core.noted());
+    assert!(shard.core.noted().0 <= 1024, "{:?}", shard.core.noted());
+    assert_eq!(reached(&shard).slowest.map(|(_, millis)| millis), Some(AGE), "of the first alone");
     shard.settle();
-    assert!(shard.core.noted().0 == 0 && reach.so_far().slowest.is_some());
+    assert_eq!(shard.core.noted().0, 0);
 }
 
 #[test]
@@ -128,7 +133,7 @@ fn nothing_grows_where_nothing_is_taken() {
         shard.alert("not taken");
     }
     let (of_turn, late, of_one) = shard.core.noted();
-    assert!(of_turn == 0 && late == 1024 && of_one == 8, "{of_turn}, {late}, {of_one}");
+    assert!(of_turn == 0 && late == 64 && of_one == 8, "{of_turn}, {late}, {of_one}");
     for tab in tabs {
         shard.set_room(tab, usize::MAX);
     }
