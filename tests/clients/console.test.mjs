@@ -101,6 +101,15 @@ check("it shows all nodes, what passes them, and who is connected to which", asy
   assert.equal(await console.page.locator("#nodes .card .good").count(), 3);
   await console.says("#nodes .card", "WebSockets 2");
   await console.says("#nodes .card", "this page asks it");
+  // Kafka and the embedded log say it, NATS does not.
+  await console.page.route("**/nodes", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    answer.nodes[0].log.disk = "it writes <b>now</b> and then";
+    await route.fulfill({ response, json: answer });
+  });
+  await console.says("#nodes .card", "diskit writes <b>now</b> and then");
+  await console.page.unroute("**/nodes");
 
   // What passes in a second, while something does.
   let over = false;

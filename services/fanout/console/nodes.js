@@ -28,6 +28,7 @@ function rows(node, asked) {
     ["connections", `${number(node.connections)} of ${number(node.capacity)}`],
     ["by transport", counts(node.transports)],
     ["behind", `${log.lag_seconds.toFixed(1)} s, ${number(log.lag_records)} records`, log.lag_seconds > 10 ? "bad" : ""],
+    ["disk", log.disk],
     ["memory", bytes(node.memory_bytes)],
     ["ended as slow", some(counters.slow_consumers), "warn"],
     ["closed", counts(node.closes)],
