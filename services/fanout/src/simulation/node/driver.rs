@@ -161,15 +161,22 @@ impl SimulatedNode {
         self.effects = Some(effects).filter(|_| mode == Mode::Live);
     }
 
-    /// The replay of a letter tells what this node learnt and told nobody of.
+    /// The replay of a letter tells of an event that this node learnt and told nobody of: once, however many letters
+    /// there are of it.
     fn verify_replay(&mut self, record: &Record, mode: Mode, folded: Option<Verdict>, tells: bool) {
-        let incarnation = self.position().incarnation();
-        if mode == Mode::CatchingUp && folded == Some(Verdict::New) {
-            self.untold.insert((incarnation, record.partition, record.offset));
+        let first = replay_of(&record.message).filter(|_| mode == Mode::Live);
+        let is_learnt = mode == Mode::CatchingUp && folded == Some(Verdict::New);
+        if !(tells || is_learnt || first.is_some()) {
+            return;
         }
-        let Some(first) = replay_of(&record.message).filter(|_| mode == Mode::Live) else { return };
-        let was_untold = self.untold.remove(&(incarnation, first.partition, first.offset));
-        if was_untold && folded == Some(Verdict::Duplicate) && !tells {
+        let Ok(Some(event)) = decode(&platform().registry, record, &Written::Own) else { return };
+        let event = event.attributes.dedup_id();
+        if is_learnt {
+            self.untold.insert(event);
+            return;
+        }
+        let was_untold = self.untold.remove(&event);
+        if let Some(first) = first.filter(|_| was_untold && folded == Some(Verdict::Duplicate) && !tells) {
             let fault = format!("node {} tells nobody of the replay of {first}, which nobody was told of", self.number);
             self.shards[0].broken.push(fault);
         }

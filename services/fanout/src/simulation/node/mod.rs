@@ -48,8 +48,8 @@ pub(super) struct SimulatedNode {
     /// Records that it has no schema for, with the log they are of: their letters wait for an operator.
     pub(super) unknown: Vec<(u64, Record)>,
     learnt: Learnt,
-    /// The records that it could use when it read the log back, and told nobody of.
-    untold: HashSet<(u64, u32, u64)>,
+    /// The events, by id and source, that it could use when it read the log back, and told nobody of.
+    untold: HashSet<String>,
     /// How many records of the log it has folded that were no duplicates.
     folded: usize,
     recent: RecentRecords,
