@@ -65,6 +65,10 @@ pub(crate) enum Rule {
     WholeEvents,
     /// A resume begins at the cursor.
     ResumeFromCursor,
+    /// A group that is joined right after a resume, or during it, is replayed from the cursor.
+    JoinsReplayed,
+    /// Of resumes that go on with `more` it is the first whose cursor counts for such joins.
+    JoinsFromFirst,
     /// A resume says so if something after the cursor has left the window.
     IncompleteSaid,
     /// `Cursor()` is no further than the deliveries that were handed to the tab.

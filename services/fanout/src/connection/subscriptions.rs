@@ -106,11 +106,12 @@ impl Subscriptions {
     }
 
     /// Whether something for these groups came before the connection was live in them, and in none it was live in:
-    /// a replay sends it.
-    pub(crate) fn has_missed(&self, groups: &[GroupName], place: Place) -> bool {
+    /// a replay sends it. Groups in `but` do not count unless its claims put it there.
+    pub(crate) fn has_missed(&self, groups: &[GroupName], place: Place, but: &[GroupName]) -> bool {
         let Some(live_from) = &self.live_from else { return false };
         let claimed = self.memberships.iter().map(|held| (held, live_from));
-        let joined = self.joined.iter().map(|joined| (&joined.membership, &joined.live_from));
+        let joined = self.joined.iter().filter(|joined| !but.contains(&joined.membership.group));
+        let joined = joined.map(|joined| (&joined.membership, &joined.live_from));
         let mut missed = false;
         for (held, live_from) in claimed.chain(joined) {
             if !groups.contains(&held.group) || held.granted.as_ref().is_some_and(|granted| !granted.hold(place)) {

@@ -31,7 +31,7 @@ pub(super) enum Precedence {
 pub(super) struct Memory {
     /// So many versions at most.
     pub versions: usize,
-    /// Values before this time (broker time, in milliseconds) are forgotten, except the last of them.
+    /// Values before this time (broker time, in milliseconds) are forgotten, except what counted then.
     pub horizon: i64,
 }
 
@@ -103,22 +103,23 @@ impl<T> Versions<T> {
     }
 
     fn last_revised(&self) -> Option<usize> {
-        let revised = self.0.iter().enumerate().filter_map(|(at, version)| Some((version.revision?, at)));
-        revised.max().map(|(_, at)| at)
+        last_revised(&self.0)
     }
 
     fn last_plain(&self) -> Option<usize> {
-        self.0.iter().rposition(|version| version.revision.is_none())
+        last_plain(&self.0)
     }
 
-    /// Forgets what is no longer needed. What stays depends only on the values themselves: the greatest of each kind,
-    /// and the last few.
+    /// Forgets what is no longer needed. What stays depends only on the values themselves: the last few, and the greatest
+    /// of each kind, of all and of those before the last few.
     pub(super) fn forget(&mut self, memory: Memory) -> SmallVec<[Version<T>; 1]> {
-        let (revised, plain) = (self.last_revised(), self.last_plain());
-        // The last one before the horizon is the state at the start of the time after it.
-        let begins = self.0.partition_point(|version| version.place.time < memory.horizon).saturating_sub(1);
+        let begins = self.0.partition_point(|version| version.place.time < memory.horizon);
         let first = self.0.len().saturating_sub(memory.versions).max(begins);
-        let stays = |at: usize| at >= first || Some(at) == revised || Some(at) == plain;
+        // What counted at the start of what stays. The last one before it need not: its revision may be an older one, and
+        // without the higher one before it, it would count.
+        let before = &self.0[..first];
+        let greatest = [self.last_revised(), self.last_plain(), last_revised(before), last_plain(before)];
+        let stays = |at: usize| at >= first || greatest.contains(&Some(at));
         if (0..self.0.len()).all(stays) {
             return SmallVec::new();
         }
@@ -129,6 +130,17 @@ impl<T> Versions<T> {
         self.0 = kept;
         gone
     }
+}
+
+/// The version with the highest revision, of equal ones the last.
+fn last_revised<T>(versions: &[Version<T>]) -> Option<usize> {
+    let revised = versions.iter().enumerate().filter_map(|(at, version)| Some((version.revision?, at)));
+    revised.max().map(|(_, at)| at)
+}
+
+/// The last version without a revision.
+fn last_plain<T>(versions: &[Version<T>]) -> Option<usize> {
+    versions.iter().rposition(|version| version.revision.is_none())
 }
 
 #[cfg(test)]
@@ -170,6 +182,19 @@ mod tests {
             versions.add(version, Memory { versions: 8, horizon: 0 });
         }
         assert_eq!(versions.timeline().map(|version| version.value).collect::<Vec<_>>(), [1, 3, 6, 9]);
+    }
+
+    /// A late withdrawal of an older revision would count once the grant before it is forgotten, and the other way round.
+    #[test]
+    fn what_never_counted_does_not_count_once_what_overruled_it_is_old() {
+        let all = [said(Some(18), 1), said(Some(7), 3), said(Some(19), 5), said(Some(20), 6)];
+        for memory in [Memory { versions: 3, horizon: 0 }, Memory { versions: 100, horizon: 4 }] {
+            let mut versions = Versions::default();
+            for version in all.clone() {
+                versions.add(version, memory);
+            }
+            assert_eq!(versions.timeline().map(|version| version.value).collect::<Vec<_>>(), [1, 5, 6]);
+        }
     }
 
     #[test]

@@ -248,8 +248,10 @@ impl Core {
             Some(begin) => with(begin, live_from),
             None => heard_live(),
         };
-        let Some(replay) = &flow.replay else { return Some(live) };
-        Some(replay.told(live))
+        Some(match &flow.replay {
+            Some(replay) => replay.told(live),
+            None => live,
+        })
     }
 
     /// A position up to which every delivery has been handed to the tabs of a hub on this shard.

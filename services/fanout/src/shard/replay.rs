@@ -302,7 +302,7 @@ impl Core {
             Kind::Call(_) | Kind::AtConnect if tab.is_catching_up() => {
                 subscriptions.was_in(groups, event.place, tab.joined_meanwhile())
             }
-            Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place),
+            Kind::Call(_) | Kind::AtConnect => subscriptions.has_missed(groups, event.place, tab.joined_meanwhile()),
             Kind::Behind(heard) if event.place.is_within(heard) && !route.is_throttled() => false,
             Kind::Behind(_) => subscriptions.is_owed(groups, event.place) && !subscriptions.was_sent(event.place),
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),

@@ -21,8 +21,29 @@ const REJOINS: Duration = Duration::from_secs(5);
 pub(super) struct Rejoin {
     from: Position,
     ends: Instant,
+    /// Whether the last resume was cut, so that the next one goes on with it.
+    goes_on: bool,
     /// Groups that were joined and are still to be replayed.
     pub(super) waiting: Vec<GroupName>,
+}
+
+impl Rejoin {
+    fn new(from: &Position, ends: Instant, goes_on: bool) -> Box<Self> {
+        Box::new(Self { from: from.clone(), ends, goes_on, waiting: Vec::new() })
+    }
+
+    /// Up to where a connection has been sent everything, if it is `told` but for the groups that wait.
+    fn told(&self, told: Position) -> Position {
+        if self.waiting.is_empty() || self.from.incarnation() != told.incarnation() {
+            return told;
+        }
+        self.from.meet(&told)
+    }
+
+    /// Whether another resume changes nothing about from where joins are replayed.
+    fn counts(&self, is_catching_up: bool) -> bool {
+        is_catching_up || self.goes_on || !self.waiting.is_empty()
+    }
 }
 
 impl Core {
@@ -160,12 +181,13 @@ impl Core {
         let ends = self.now() + REJOINS;
         let Some(tab) = self.connections.get_mut(key) else { return };
         tab.is_anchored = true;
-        if is_catching_up {
-            // Of several resumes that go on with `more` it is the first whose cursor counts for joins.
-            match &mut tab.rejoin {
-                Some(rejoin) => rejoin.ends = ends,
-                none => *none = Some(Box::new(Rejoin { from: replay.after.clone(), ends, waiting: Vec::new() })),
+        match &mut tab.rejoin {
+            // Of several resumes that go on with `more` it is the first whose cursor counts for joins. What is still to be
+            // replayed has missed more than a resume of its own would bring.
+            Some(rejoin) if rejoin.counts(is_catching_up) && kept(Rule::JoinsFromFirst) => {
+                (rejoin.ends, rejoin.goes_on) = (ends, is_cut);
             }
+            other => *other = Some(Rejoin::new(&replay.after, ends, is_cut)),
         }
         // It goes on with the cursor that it was given.
         if is_catching_up && !is_cut {
@@ -181,9 +203,12 @@ impl Core {
             (false, true) => (replay.live_from(), false),
             (false, false) => (self.told_up_to(key).unwrap_or_else(|| replay.until.clone()), false),
         };
+        // Whoever is told that something is missing asks for all of it elsewhere.
+        let complete = (replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut;
+        let position = if complete { self.without_waiting(key, position) } else { position };
         let mut answer = vec![
             ("replayed", Value::from(i64::try_from(replay.sent).unwrap_or(i64::MAX))),
-            ("complete", Value::from((replay.complete || !kept(Rule::IncompleteSaid)) && !is_cut)),
+            ("complete", Value::from(complete)),
             ("cursor", Value::from(self.cursor(&path, &position, marked))),
         ];
         if is_cut {
@@ -209,6 +234,14 @@ impl Core {
         self.end_catching_up(key, &Caught::Asked);
     }
 
+    /// As much of a position as is true of the groups, too, that were joined and wait to be replayed.
+    fn without_waiting(&self, key: Key, position: Position) -> Position {
+        match self.connections.get(key).and_then(|tab| tab.rejoin.as_ref()) {
+            Some(rejoin) => rejoin.told(position),
+            None => position,
+        }
+    }
+
     pub(super) fn end_resume_call(&mut self, key: Key, id: Option<&str>, outcome: Result<Value<'static>, String>) {
         let outcome = match outcome {
             Ok(answer) => Outcome::Value(answer),
@@ -220,6 +253,7 @@ impl Core {
     /// `Cursor()`: where the tab is, by what it has been handed. It never waits.
     pub(super) fn answer_cursor(&mut self, key: Key, id: Option<&str>) {
         let Some(position) = self.told_up_to(key) else { return };
+        let position = self.without_waiting(key, position);
         let Some(tab) = self.connections.get(key) else { return };
         // Until a resume has answered that it is incomplete, nothing else says so.
         let marked = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref()).is_some_and(|replay| replay.marked);
@@ -236,17 +270,17 @@ impl Core {
         let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return };
         let is_catching_up = tab.is_catching_up();
-        tab.rejoin.take_if(|rejoin| rejoin.ends < now && rejoin.waiting.is_empty() && !is_catching_up);
-        if is_catching_up
-            && tab.rejoin.is_none()
-            && let Some(replay) = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref())
-            && matches!(replay.kind, Kind::Call(_) | Kind::AtConnect)
-        {
+        let under_way = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref());
+        let resume = under_way.filter(|replay| matches!(replay.kind, Kind::Call(_) | Kind::AtConnect));
+        tab.rejoin.take_if(|rejoin| {
+            let goes_on = is_catching_up || (rejoin.goes_on && resume.is_some());
+            rejoin.ends < now && rejoin.waiting.is_empty() && !goes_on
+        });
+        if let (None, Some(replay)) = (&tab.rejoin, resume) {
             // The replay may have passed what the group has missed, and it ends where it began.
-            tab.rejoin =
-                Some(Box::new(Rejoin { from: replay.after.clone(), ends: now + REJOINS, waiting: Vec::new() }));
+            tab.rejoin = Some(Rejoin::new(&replay.after, now + REJOINS, false));
         }
-        let Some(rejoin) = &mut tab.rejoin else { return };
+        let Some(rejoin) = tab.rejoin.as_mut().filter(|_| kept(Rule::JoinsReplayed)) else { return };
         // A client may join and leave all the time.
         let joined = &tab.subscriptions.joined;
         rejoin.waiting.retain(|waiting| waiting != group && joined.holds(waiting));
@@ -256,6 +290,7 @@ impl Core {
 
     /// Begins the replay of groups that were joined after a resume; false if there are none.
     pub(super) fn begin_rejoin(&mut self, key: Key) -> bool {
+        let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return false };
         // A resume that was cut goes on first.
         let Some(until) = tab.subscriptions.replay_until().filter(|_| !tab.is_catching_up()) else { return false };
@@ -263,8 +298,14 @@ impl Core {
         if rejoin.waiting.is_empty() {
             return false;
         }
+        // A client that does not go on may do so later: what it is sent now says nothing of what lies between.
+        let (goes_on, ends) = (rejoin.goes_on, rejoin.ends);
+        if goes_on && now < ends {
+            self.schedule(key, ends);
+            return false;
+        }
         let (groups, from) = (std::mem::take(&mut rejoin.waiting), rejoin.from.clone());
-        self.begin_replay(key, Kind::Rejoin(groups), from, until);
+        self.begin_marked_replay(key, Kind::Rejoin(groups), from, until, goes_on);
         true
     }
 }

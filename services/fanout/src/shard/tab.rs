@@ -251,12 +251,12 @@ impl Tab {
         self.accounted = self.queue.memory();
     }
 
-    /// Whether the client has still to say where it stands.
     /// The groups that were joined while a resume is under way: they are replayed by themselves behind it.
     pub(super) fn joined_meanwhile(&self) -> &[GroupName] {
         self.rejoin.as_ref().map(|rejoin| &*rejoin.waiting).unwrap_or_default()
     }
 
+    /// Whether the client has still to say where it stands.
     pub(super) fn is_catching_up(&self) -> bool {
         self.flow.as_ref().is_some_and(|flow| flow.catching_up.is_some())
     }

@@ -84,6 +84,8 @@ pub(super) struct History {
     /// By user.
     logouts: HashMap<Id, Vec<LoggedOut>>,
     pub(super) poison: Vec<(u64, Place)>,
+    /// The users whose roles an event has changed.
+    changed_roles: HashSet<Id>,
     changes: Vec<Change>,
     /// The newest record of each audience and key of what is throttled.
     newest_turn: HashMap<u64, usize>,
@@ -168,8 +170,14 @@ impl History {
                     self.changes.push(Change { user, group, granted, revision, place, incarnation });
                 }
             }
-            Effect::None | Effect::Roles { .. } | Effect::Org { .. } => {}
+            Effect::Roles { user, .. } => drop(self.changed_roles.insert(user.clone())),
+            Effect::None | Effect::Org { .. } => {}
         }
+    }
+
+    /// Whether an event has changed the roles of a user.
+    pub(super) fn has_changed_roles(&self, user: &str) -> bool {
+        self.changed_roles.iter().any(|changed| changed.as_str() == user)
     }
 
     fn notice(&self, heard: &Heard<'_>) -> Option<(&Stored, &Notice)> {

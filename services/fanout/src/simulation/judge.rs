@@ -95,6 +95,8 @@ impl World {
             let account = Account { identity: &identity, hub: tab.hub(), owed_from, until: None, got: &tab.got };
             let missing = self.history.missing(&account, &self.log);
             let missing = if missing.is_empty() { self.missing_of_others(tab) } else { missing };
+            let missing =
+                if missing.is_empty() { tab.missing_of_watched(None, &self.history, &self.log) } else { missing };
             if !missing.is_empty() {
                 let (user, org) = (&identity.claims().user, tab.org());
                 let (number, order) = (tab.number, tab.order);
@@ -118,8 +120,7 @@ impl World {
         let Some(link) = &tab.link else { return Vec::new() };
         let foreign = self.nodes[link.node].shards.iter().flat_map(|shard| shard.foreign(link.key));
         let missing = foreign.flat_map(|(_, org, from)| {
-            let who = Identity::new(Arc::new(claims("nobody", org.as_str(), "none", 0)), None, |_| false);
-            let Ok(identity) = who else { return Vec::new() };
+            let identity = anybody_of(org.as_str());
             let account = Account { identity: &identity, hub: tab.hub(), owed_from: &from, until: None, got: &tab.got };
             self.history.missing(&account, &self.log)
         });
@@ -225,6 +226,11 @@ impl World {
 
 fn claims(user: &str, org: &str, session: &str, issued_at: i64) -> Claims {
     crate::scene::claims(user, org, &[], session, issued_at)
+}
+
+/// Somebody of an org, of whom nothing else is known.
+pub(super) fn anybody_of(org: &str) -> Identity {
+    Identity::new(Arc::new(claims("nobody", org, "none", 0)), None, |_| false).expect("an identity")
 }
 
 fn org_group(org: &str) -> GroupName {

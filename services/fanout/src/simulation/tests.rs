@@ -71,6 +71,10 @@ const SHOWN: &[u64] = &[
     117_701_771_133_226,
     // What a throttle holds lowers the cursors of what is heard to where the connection began; its tab had missed more.
     117_705_720_664_676,
+    // The version of a grant that a late and older one never overruled was forgotten, and the older one counted.
+    117_707_834_504_471,
+    // A group that is joined behind a resume of a tab that was quiet first.
+    2_216,
 ];
 
 #[test]
@@ -140,6 +144,8 @@ mod without {
         cursors_before_what_a_throttle_holds: HeldInCursors,
         grants_that_bound_a_resume: GrantsOnResume from 674,
         resumes_from_the_cursor: ResumeFromCursor,
+        joins_that_are_replayed: JoinsReplayed,
+        joins_that_are_replayed_from_the_first_resume: JoinsFromFirst from 5_818,
         resumes_that_say_what_is_missing: IncompleteSaid,
         cursors_behind_whole_events: WholeEvents from 222,
         cursors_behind_what_was_queued: CursorBehindDeliveries,

@@ -21,6 +21,8 @@ leave = "admin"
 
 /// Beyond the time within which two evictions are too many.
 const LATER: Duration = Duration::from_secs(61);
+/// Longer than a connection waits for a client that says nothing.
+const LATE: Duration = Duration::from_secs(3);
 
 impl OneShard {
     /// The same cursor as another hub gives it.
@@ -263,12 +265,15 @@ fn a_group_that_is_joined_during_a_replay_receives_nothing_twice() {
 /// The cursor of the last of them is beyond what the group has missed.
 #[test]
 fn a_group_that_is_joined_behind_resumes_that_went_on_is_replayed_from_the_first_cursor() {
-    for joins_between in [true, false] {
+    for (joins_between, is_late) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut shard = OneShard::with(&Limits { resume_notifications: 3, ..Limits::default() }, ADMINS);
         let cursor = shard.cursor();
         shard.publish("system.Alert", &json!({ "title": "before", "message": "m" }));
         (0..5).for_each(|n| shard.alert(&format!("missed{n}")));
         let tab = shard.open(user("alice", &[]), None);
+        if is_late {
+            shard.pass(LATE);
+        }
         shard.call(tab, "1", "Resume", &json!([cursor]));
         let heard = shard.hear(tab);
         let result = &answer(&heard, "1")["result"];
@@ -283,7 +288,28 @@ fn a_group_that_is_joined_behind_resumes_that_went_on_is_replayed_from_the_first
         }
         let heard = shard.hear(tab);
         assert_eq!(answer(&heard, "3")["result"]["complete"], true);
-        assert_eq!(titles(&heard), ["missed3", "missed4", "before"], "joined between them: {joins_between}");
+        assert_eq!(titles(&heard), ["missed3", "missed4", "before"], "joined between them: {joins_between}, {is_late}");
+    }
+}
+
+/// A page that first fetches another token, say, is quiet for longer than a connection waits.
+#[test]
+fn a_group_that_is_joined_behind_a_late_resume_is_replayed() {
+    let mut shard = OneShard::with(&Limits::default(), ADMINS);
+    let cursor = shard.cursor();
+    let to_admins = json!({ "title": "before", "message": "m" });
+    shard.publish("system.Alert", &to_admins);
+    let join = |shard: &mut OneShard, tab, wait| {
+        shard.pass(wait);
+        shard.call(tab, "join", "WatchAdmins", &json!([]));
+        titles(&shard.hear(tab))
+    };
+    for (wait, replayed) in [(Duration::ZERO, &["before"][..]), (Duration::from_secs(6), &[])] {
+        let tab = shard.open(user("alice", &[]), None);
+        shard.pass(LATE);
+        shard.call(tab, "1", "Resume", &json!([cursor]));
+        assert_eq!(answer(&shard.hear(tab), "1")["result"]["complete"], true);
+        assert_eq!(join(&mut shard, tab, wait), replayed, "after {wait:?}");
     }
 }
 

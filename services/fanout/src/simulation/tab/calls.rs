@@ -62,6 +62,13 @@ impl Tab {
             Call::Unwatch(org) => ("UnwatchOrg", format!("\"{org}\"")),
             Call::Resume => ("Resume", format!("\"{}\"", self.resume_cursor().unwrap_or_default())),
         };
+        match call {
+            Call::Watch(org) => self.watching.asked(org),
+            Call::Resume => {
+                self.watching.resume_called(&self.resume_cursor().unwrap_or_default(), self.order, self.now)
+            }
+            _ => {}
+        }
         // It may hear of a group before the call is answered.
         self.asked.extend(call.asks());
         let id = self.called;
@@ -98,7 +105,8 @@ impl Tab {
         }
         match self.order {
             Order::Late | Order::LateWithOld if now < self.opened_at + 3_000 => return,
-            Order::AtConnect | Order::Never => {}
+            Order::AtConnect => self.join_all(),
+            Order::Never => {}
             Order::JoinThenResume => {
                 self.join_all();
                 self.call(Call::Resume);
@@ -110,6 +118,7 @@ impl Tab {
             Order::Twice => {
                 self.call(Call::Resume);
                 self.call(Call::Resume);
+                self.join_all();
             }
         }
         self.has_said = true;
@@ -118,6 +127,9 @@ impl Tab {
     fn join_all(&mut self) {
         for list in std::mem::take(&mut self.lists) {
             self.call(Call::Join(list));
+        }
+        for org in self.watching.orgs() {
+            self.call(Call::Watch(org));
         }
     }
 

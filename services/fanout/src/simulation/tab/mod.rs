@@ -1,8 +1,10 @@
 //! A tab: a client of the hub protocol that drops, returns with its cursor to any node, reads slowly, and keeps count.
 
 mod calls;
+mod habits;
 mod reading;
 mod token;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use crate::connection::ConnectionId;
 use crate::vocabulary::Identity;
 use crate::vocabulary::name::GroupName;
 use calls::Call;
+pub(super) use habits::{Habits, Manner, Order};
+use watching::Watching;
 
 /// Where a tab is connected.
 #[derive(Debug, Clone, Copy)]
@@ -48,49 +52,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: i64,
 }
 
-/// How often a tab does what, in percent of its steps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Habits {
-    pub(super) drops: usize,
-    pub(super) joins: usize,
-    pub(super) asks: usize,
-    pub(super) reads: usize,
-}
-
-/// What a page does when it is connected again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// It named its cursor in the URL.
-    AtConnect,
-    /// It resumes at once, and then joins its groups.
-    ResumeThenJoin,
-    /// It joins its groups, and then resumes.
-    JoinThenResume,
-    /// It resumes after a while, with the newest cursor that any handler saw.
-    Late,
-    /// It resumes after a while, with the cursor that it had when it lost its connection.
-    LateWithOld,
-    /// It resumes twice with the same cursor.
-    Twice,
-    /// It never resumes.
-    Never,
-}
-
-/// What a client does that is not one of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// Nothing: it is a page.
-    Honest,
-    /// It sends pings without a pause.
-    Floods,
-    /// It never reads.
-    Deaf,
-    /// It cuts everything that it sends into frames of a byte.
-    Fragments,
-    /// It resumes in a loop.
-    Resumes,
-}
-
 /// One tab.
 pub(super) struct Tab {
     pub(super) number: usize,
@@ -110,6 +71,8 @@ pub(super) struct Tab {
     logins: usize,
     /// The lists that it shows.
     lists: BTreeSet<&'static str>,
+    /// The orgs into which it looks.
+    watching: Watching,
     /// The groups into which it has asked to come on this connection, and has not left.
     asked: BTreeSet<GroupName>,
     arriving: Option<Arriving>,
@@ -121,6 +84,8 @@ pub(super) struct Tab {
     incoming: Vec<u8>,
     calls: VecDeque<Call>,
     called: usize,
+    /// When it acts.
+    now: i64,
     /// Whether the handshake was answered.
     is_open: bool,
     /// When that was.
@@ -180,6 +145,7 @@ impl Tab {
             hub: Arc::clone(random.pick(&platform().hubs)),
             habits,
             lists: BTreeSet::new(),
+            watching: Watching::default(),
             asked: BTreeSet::new(),
             token: None,
             logins: 0,
@@ -190,6 +156,7 @@ impl Tab {
             incoming: Vec::new(),
             calls: VecDeque::new(),
             called: 0,
+            now: 0,
             is_open: false,
             opened_at: 0,
             has_said: false,
@@ -226,6 +193,7 @@ impl Tab {
 
     /// One step of the client.
     pub(super) fn step(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+        self.now = around.now;
         let Some(link) = self.link else { return self.connect(around, random) };
         if self.token_is_over(around.now) {
             self.drop_link(around);
@@ -264,6 +232,7 @@ impl Tab {
 
     /// Goes on without chance: reads, resumes, connects.
     pub(super) fn come_to_rest(&mut self, around: &mut Surroundings<'_>, random: &mut Random) -> Result<(), String> {
+        self.now = around.now;
         // Those that only disturb the others have done so.
         if self.manner != Manner::Honest {
             if self.link.is_some() {
@@ -340,6 +309,7 @@ impl Tab {
         if traced_tab() == Some(self.number) {
             shard.traced = Some(id);
         }
+        self.watching.connected(cursor.as_deref(), around.now);
         shard.accept(view, identity, cursor, (id, &self.hub), self.wire);
         self.link = Some(Link { node, shard: number, key: id });
         (self.is_open, self.has_said, self.has_resumed) = (false, false, false);
@@ -355,6 +325,9 @@ impl Tab {
             // A page that was reloaded.
             self.flags.clear();
             self.owed_from = None;
+        }
+        if self.order == Order::Never || self.resume_from.is_none() {
+            self.watching.begin_anew();
         }
         Ok(())
     }
@@ -383,7 +356,9 @@ impl Tab {
         // a tab that has missed nothing.
         if self.resume_from.is_some() && has_heard_unasked {
             self.owed_from = None;
+            self.watching.begin_anew();
         }
+        self.watching.lost(self.now);
         self.trace(format_args!("loses its connection, unasked {has_heard_unasked}"));
         self.resume_from = self.last.clone();
     }

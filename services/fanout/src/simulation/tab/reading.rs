@@ -36,6 +36,10 @@ impl Tab {
             self.resumed(complete, from, around);
         }
         self.owed_from = self.owed_from.take().map(|from| self.owed_since(from));
+        let mut watching = std::mem::take(&mut self.watching);
+        watching.renew(|from| self.owed_since(from));
+        self.watching = watching;
+        self.look_who_watches(around);
         // Whoever never resumes is owed what comes from where it is live.
         if self.order == Order::Never && self.resume_from.is_some() {
             self.owed_from = self.owed_from.take().or(live_from);
@@ -46,6 +50,7 @@ impl Tab {
             if !may_return {
                 // The page shows the login: whoever comes next starts again.
                 (self.token, self.last, self.resume_from, self.owed_from) = (None, None, None, None);
+                self.watching.begin_anew();
                 self.flags.clear();
                 self.lists.clear();
             }
@@ -95,10 +100,20 @@ impl Tab {
                     self.lists.insert(list);
                 }
             }
-            // A second join that is refused takes nobody out of a list.
-            Call::Watch(org) if !message["error"].is_null() => self.is_out_of(&platform().org(org)),
-            Call::Watch(_) => {}
-            Call::Unwatch(org) => self.is_out_of(&platform().org(org)),
+            Call::Watch(org) => {
+                let is_refused = !message["error"].is_null();
+                // A second join that is refused takes nobody out: the role may be lost, and what was sent before its loss
+                // is still on its way.
+                let is_in = self.watching.is_in(org);
+                self.watch_answered(org, is_refused, around);
+                if is_refused && !is_in {
+                    self.is_out_of(&platform().org(org));
+                }
+            }
+            Call::Unwatch(org) => {
+                self.watching.left(org);
+                self.is_out_of(&platform().org(org));
+            }
             Call::Leave(list) => {
                 self.lists.remove(list);
                 self.is_out_of(&platform().list(list));
@@ -119,6 +134,7 @@ impl Tab {
         // A call that failed is made again, and told again what it was told before it failed.
         if !message["error"].is_null() {
             self.told_counts.clear();
+            self.watching.resume_failed();
             return Ok(());
         }
         let result = &message["result"];
@@ -154,6 +170,7 @@ impl Tab {
             self.flags = flags.into_iter().collect();
         }
         self.resume_from = None;
+        self.watching.resumed(complete);
     }
 
     /// From where on everything is owed to it that is at a place: what a new log holds comes live from where it was renewed,
@@ -168,6 +185,8 @@ impl Tab {
         let Some(owed_from) = &self.owed_from else { return Ok(()) };
         let account = Account { identity: who, hub: self.hub(), owed_from, until: Some(place), got: &self.got };
         let missing = around.history.missing(&account, around.log);
+        let missing =
+            if missing.is_empty() { self.missing_of_watched(Some(place), around.history, around.log) } else { missing };
         let user = &who.claims().user;
         if missing.is_empty() {
             return Ok(());
@@ -233,6 +252,6 @@ impl Tab {
     }
 }
 
-fn position(cursor: &str) -> Result<Position, String> {
+pub(super) fn position(cursor: &str) -> Result<Position, String> {
     open_cursor(&platform().seal, cursor).map(|cursor| cursor.position).map_err(|error| error.to_string())
 }
