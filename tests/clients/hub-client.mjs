@@ -14,11 +14,11 @@ export class HubClient {
   connection;
   #waiting = new Set();
 
-  /** Connects as the bearer of a token; `protocol` and `reconnect` are the official client's, `targets` further ones. */
+  /** Connects as the bearer of a token; `protocol`, `reconnect` and `transport` are the official client's, `targets` further ones. */
   static async connect(hub, token, { protocol, reconnect, transport, query = "", targets = [] } = {}) {
     const client = new HubClient();
     let builder = new HubConnectionBuilder()
-      .withUrl(hub + query, { accessTokenFactory: () => token, transport })
+      .withUrl(hub + query, { transport, accessTokenFactory: () => token })
       .configureLogging(LogLevel.None);
     builder = protocol === undefined ? builder : builder.withHubProtocol(protocol);
     builder = reconnect === undefined ? builder : builder.withAutomaticReconnect(reconnect);

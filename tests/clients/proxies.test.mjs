@@ -1,12 +1,16 @@
 // The configurations of deploy/proxies in the real programs, in front of three nodes: the official client over every
-// transport, a draining node, a killed one, and what is public and what is logged.
+// transport, a draining node, a killed one, long tokens, and what is public and what is logged.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { HttpTransportType } from "@microsoft/signalr";
 import { cases } from "./case.mjs";
 import { Cluster } from "./cluster.mjs";
 import { COMBINATIONS } from "./combinations.mjs";
+import { HubClient } from "./hub-client.mjs";
 import { OtherProxy } from "./proxies/other-proxy.mjs";
 import { PROXIES } from "./proxies/programs.mjs";
 import { ReturningTab, expectAll, forgetEventSources, hearsAll } from "./returning-tab.mjs";
@@ -80,6 +84,7 @@ for (const name of Object.keys(PROXIES)) {
       await allHear(tabs, await meanwhile, `${name}, a node is killed`);
       await second.again();
 
+      await passesLongTokens(hub);
       await keepsToTheHubs(proxy);
       const lines = proxy.log().split("\n");
       assert.deepEqual(
@@ -108,6 +113,40 @@ async function takesConnections(hub) {
     assert.ok(turn < 100, `negotiate is answered with ${status}`);
     await sleep(100);
   }
+}
+
+/** A token of a user with 200 groups passes: in a header, and in the query, where browsers put it. */
+async function passesLongTokens(hub) {
+  const groups = Array.from({ length: 200 }, (_, number) => `${String(number).padStart(8, "0")}-5f4e-4d3c-8b2a-0123456789ab`);
+  const token = cluster.nodes[0].token("alice", 3600, "acme", { groups });
+  assert.ok(token.length > 11_000, `a token of ${token.length} bytes`);
+  for (const transport of ["WebSockets", "ServerSentEvents", "LongPolling"]) {
+    const client = await HubClient.connect(hub, token, { transport: HttpTransportType[transport] });
+    assert.ok(await client.connection.invoke("Cursor"), `${transport}, in a header`);
+    await client.stop();
+  }
+
+  const headers = { authorization: `Bearer ${token}` };
+  const negotiated = await fetch(`${hub}/negotiate?negotiateVersion=1`, { method: "POST", headers });
+  const { connectionToken } = await negotiated.json();
+  const query = `id=${encodeURIComponent(connectionToken)}&access_token=${token}`;
+  const stream = await fetch(`${hub}?${query}`, { headers: { accept: "text/event-stream" } });
+  assert.equal(stream.status, 200, "an event stream, in the query");
+  await stream.body.cancel();
+
+  assert.equal(await opensSocket(`${hub}?access_token=${token}`), 101, "a WebSocket, in the query");
+}
+
+/** The status that a browser's request for a WebSocket is answered with. */
+function opensSocket(url) {
+  const key = randomBytes(16).toString("base64");
+  const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": 13, "sec-websocket-key": key };
+  return new Promise((answered, failed) => {
+    const asked = request(url, { headers }).on("error", failed);
+    asked.on("upgrade", ({ statusCode }, socket) => answered(statusCode, socket.destroy()));
+    asked.on("response", (answer) => answered(answer.statusCode, answer.destroy()));
+    asked.end();
+  });
 }
 
 /** Publishing, the page and the operator's port are not reachable through it. */

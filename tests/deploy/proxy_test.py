@@ -7,6 +7,7 @@ from nodes import Node, Proxy, run_as_caller, shipped
 from repository import needs, text
 
 CANARY = "canary-of-a-token"
+LONG = "x" * 12_000
 
 
 class Case(unittest.TestCase):
@@ -22,6 +23,12 @@ class Case(unittest.TestCase):
         proxy = Proxy(configuration)
         self.addCleanup(proxy.close)
         return proxy
+
+    def pass_long_tokens(self, proxy):
+        """A token with 200 groups passes, in a query as in a header."""
+        self.assertEqual(proxy.web_socket(f"/hubs/notifications?access_token={LONG}"), 101)
+        bearer = {"Authorization": f"Bearer {LONG}"}
+        self.assertEqual(proxy.request("POST", "/hubs/notifications/negotiate", headers=bearer), 200)
 
     def counts(self):
         """How many requests reached each node since the last question."""
@@ -59,6 +66,9 @@ class Compose(Case):
         for _ in range(6):
             self.assertEqual(self.proxy.request("POST", "/events", b"{}"), 200)
         self.assertEqual(self.counts(), [2, 2, 2])
+
+    def test_tokens_of_11_kb_pass(self):
+        self.pass_long_tokens(self.proxy)
 
     def test_requests_of_one_id_go_round_and_each_is_told_once(self):
         for number in range(4):
@@ -136,7 +146,7 @@ class Compose(Case):
 
 @needs("nginx")
 class IngressNginx(Case):
-    """The log format that the ingress controller is given."""
+    """The log format and the room for long tokens that the ingress controller is given."""
 
     def setUp(self):
         import yaml
@@ -157,6 +167,7 @@ class IngressNginx(Case):
                 uwsgi_temp_path $folder/uwsgi;
                 scgi_temp_path $folder/scgi;
                 log_format upstream '{log_format}';
+                large_client_header_buffers {data["large-client-header-buffers"]};
                 access_log $folder/access.log upstream;
                 upstream nodes {{ {servers} }}
                 server {{
@@ -171,6 +182,9 @@ class IngressNginx(Case):
             }}"""
         escaped = configuration.replace("{", "{{").replace("}", "}}")
         self.proxy = self.start(run_as_caller(escaped.replace("$folder", "{folder}").replace("$port", "{port}")))
+
+    def test_tokens_of_11_kb_pass(self):
+        self.pass_long_tokens(self.proxy)
 
     def test_the_path_is_logged_and_the_query_is_not(self):
         for _ in range(6):

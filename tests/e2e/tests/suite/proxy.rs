@@ -1,4 +1,4 @@
-//! The shipped proxy: every transport works, and no log contains a token from a query.
+//! The shipped proxy: every transport works, long tokens pass, and no log contains a token from a query.
 
 use std::time::Duration;
 
@@ -41,6 +41,22 @@ async fn every_transport_passes_the_shipped_proxy() {
             "{transport:?} {heard:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_token_with_200_groups_passes_in_a_header_and_in_a_query() {
+    let Some(cluster) = one_node(Settings::default()).await else { return };
+    let groups: Vec<String> = (0..200).map(|at| format!("{at:08}-5f4e-4d3c-8b2a-0123456789ab")).collect();
+    let token = Token::user("alice", "acme").claim("groups", groups).sign();
+    assert!(token.len() > 11_000, "{}", token.len());
+    for connect in [Connect::new(HUB, &token), Connect::new(HUB, &token).as_browser()] {
+        connect.connect(cluster.address()).await;
+    }
+    let negotiated = Connect::new(HUB, &token).negotiate(cluster.address()).await.expect("an answer").expect(200);
+    let id = negotiated.json()["connectionToken"].as_str().expect("a token").to_owned();
+    // The first poll of a connection is answered at once.
+    let poll = Request::get(format!("{HUB}?id={id}&access_token={token}"));
+    poll.send(cluster.address()).await.expect("an answer").expect(200);
 }
 
 /// Requests everything for which a browser puts a token into the query, whether or not a node is there to answer.
