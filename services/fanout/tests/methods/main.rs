@@ -1,5 +1,6 @@
 //! Hub methods that the configuration declares, against real nodes.
 
+mod arguments;
 mod authorizer;
 mod grants;
 mod join;
