@@ -49,6 +49,11 @@ impl Connect {
         Self { hub: hub.to_owned(), token, query: String::new(), headers: Vec::new(), token_in_query: false }
     }
 
+    /// Connects to a hub without a token, as a page does whose session is a cookie.
+    pub fn without_token(hub: &str) -> Self {
+        Self { token: None, ..Self::new(hub, "") }
+    }
+
     /// Sends the token in the query of the WebSocket, as browsers do, instead of a header.
     #[must_use]
     pub fn as_browser(mut self) -> Self {

@@ -196,6 +196,30 @@ async fn claims_come_in_the_shapes_of_issuers() {
 }
 
 #[tokio::test]
+async fn claims_may_be_lists_of_words() {
+    let key = SigningKey::generate().expect("a key");
+    let stub = Stub::with_keys(vec![key.jwk()]).await;
+    let more = "users = true\nclaims = { org = { claim = \"orgs\", list = \"words\" }, teams = { claim = \"scp\", list = \"words\" } }";
+    let settings = Settings::default().issuer("https://words", &format!("{}/keys", stub.url()), more);
+    let hubs = format!("[hub.\"{HUB}\"]\njoin = [\"org:{{org}}\", \"team:{{claim.teams}}\", \"user:{{user}}\"]\n");
+    let routes = "hub = \"/hubs/notifications\"\n[event.\"teams.Told\"]\nfields = { org = \"string\", team = \"string\" }\n\
+                  [[route]]\nname = \"told\"\nevent = \"teams.Told\"\ngroups = [\"team:{team}\"]\nsend = true\n";
+    let node = Node::start_with(Settings { hubs, routes: routes.to_owned(), ..settings }).await;
+    let token = Token::user("alice", "unused").without("org").claim("orgs", "acme globex").claim("scp", "red blue");
+    let token = token.claim("iss", "https://words").sign_with(&key);
+    let named = |org: &str| Connect::new(HUB, &token).query("org", org);
+    for (connect, status) in [(named("acme"), 200), (named("acme%20globex"), 403), (Connect::new(HUB, &token), 403)] {
+        assert_eq!(connect.negotiate(node.address()).await.expect("an answer").status, status, "{connect:?}");
+    }
+    let mut tab = named("globex").connect(node.address()).await;
+    let told = |id: &str, org: &str, team: &str| NewEvent::new("teams.Told", id, &json!({ "org": org, "team": team }));
+    node.publish(&[told("1", "globex", "red blue"), told("2", "acme", "red"), told("3", "globex", "blue")]).await;
+    assert_eq!(tab.expect("Told").await["team"], "blue");
+    node.publish(&[told("4", "globex", "red")]).await;
+    assert_eq!(tab.expect("Told").await["team"], "red");
+}
+
+#[tokio::test]
 async fn a_token_is_explained_on_the_command_line() {
     let hubs = format!(
         "[hub.\"{HUB}\"]\n[hub.\"/hubs/ops\"]\nrequire_roles = [\"operator\"]\n\
