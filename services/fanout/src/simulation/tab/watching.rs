@@ -197,7 +197,14 @@ impl Tab {
         let is_wanted = !self.calls.iter().any(|call| *call == Call::Unwatch(org));
         let Some(link) = self.link.filter(|_| !is_refused && is_wanted) else { return self.watching.left(org) };
         let will_resume = self.resume_from.is_some() && !matches!(self.order, Order::Never | Order::AtConnect);
-        self.watching.joined(org, around.nodes[link.node].position(), will_resume, around.now);
+        let mut live_by = around.nodes[link.node].position();
+        // A node may be behind the one that gave the cursor: what the tab is beyond is sent to none of its groups.
+        if let Some(Ok(last)) = self.last.as_deref().map(position)
+            && last.incarnation() == live_by.incarnation()
+        {
+            live_by.merge(&last);
+        }
+        self.watching.joined(org, live_by, will_resume, around.now);
     }
 
     /// Forgets orgs from which its node has taken it, as it lost the role.
