@@ -6,6 +6,7 @@ use fanfare_broker::Position;
 use fanfare_signalr::{Outcome, Value};
 
 use super::catching_up::Caught;
+use super::lines::Line;
 use super::replay::{Kind, Replaying};
 use super::{Core, Key};
 use crate::operator::connections::What;
@@ -169,6 +170,14 @@ impl Core {
             Kind::Behind(_) => {
                 if let Some(tab) = self.connections.get_mut(key) {
                     tab.subscriptions.note_sent(&replay.until);
+                }
+            }
+            // The resume was complete, and what the groups have missed has left the window since.
+            Kind::Rejoin(groups) if !complete && !replay.marked => {
+                self.context.metrics.resumed("incomplete", replay.sent as u64);
+                for group in groups {
+                    let line = Line { group: Some(group), reason: Some("left_the_window"), ..Line::default() };
+                    self.say(key, &replay.span, "joined without all that it missed", &line);
                 }
             }
             Kind::Rejoin(_) | Kind::Pause => {}

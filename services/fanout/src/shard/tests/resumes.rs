@@ -21,6 +21,7 @@ leave = "admin"
 
 /// Beyond the time within which two evictions are too many.
 const LATER: Duration = Duration::from_secs(61);
+
 /// Longer than a connection waits for a client that says nothing.
 const LATE: Duration = Duration::from_secs(3);
 
@@ -311,6 +312,22 @@ fn a_group_that_is_joined_behind_a_late_resume_is_replayed() {
         assert_eq!(answer(&shard.hear(tab), "1")["result"]["complete"], true);
         assert_eq!(join(&mut shard, tab, wait), replayed, "after {wait:?}");
     }
+}
+
+/// The join is answered by then, so nobody else hears of it.
+#[test]
+fn a_group_that_cannot_be_replayed_in_full_is_counted() {
+    let mut shard = OneShard::with(&Limits::default(), ADMINS);
+    let cursor = shard.cursor();
+    let tab = shard.open(user("alice", &[]), None);
+    shard.answers_by_hand = true;
+    shard.call(tab, "1", "Resume", &json!([cursor]));
+    shard.answer_with(ReplayAnswer::End { cost: 0, complete: true });
+    shard.call(tab, "2", "WatchAdmins", &json!([]));
+    let incomplete = |shard: &OneShard| shard.metric("fanfare_resumes_total{outcome=\"incomplete\"}");
+    assert_eq!(incomplete(&shard), "");
+    shard.answer_with(ReplayAnswer::End { cost: 0, complete: false });
+    assert_eq!(incomplete(&shard), "1");
 }
 
 /// Each join of a client that did not take the replay was noted, and each told all retained values again.
