@@ -21,6 +21,9 @@ impl Core {
             ConnectionEffect::Renewed(from) => {
                 for (_key, tab) in &mut self.connections {
                     tab.subscriptions.renew(from);
+                    if let Some(flow) = &mut tab.flow {
+                        flow.live.renew();
+                    }
                     #[cfg(test)]
                     self.observed.push(super::Observed::Renewed(_key, from.clone()));
                 }

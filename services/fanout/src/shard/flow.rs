@@ -56,11 +56,20 @@ pub(super) struct Flow {
 /// Live notifications that wait for their turn: references to shared frames, bounded in memory.
 #[derive(Debug, Default)]
 pub(super) struct Behind {
-    /// Each with what it costs in memory.
-    deliveries: VecDeque<(Arc<Delivery>, usize)>,
+    deliveries: VecDeque<Kept>,
     memory: usize,
     /// From where on notifications were not kept, as there was no room: they are read again from the log.
     pub lost_from: Option<Lost>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Kept {
+    delivery: Arc<Delivery>,
+    /// What it costs in memory, in bytes.
+    cost: u32,
+    /// Whether it is of the stream before the one in which the connection is now: its place says nothing here.
+    is_of_old_stream: bool,
 }
 
 /// From where on the log is read again.
@@ -89,15 +98,22 @@ impl Behind {
             return;
         }
         self.memory += cost;
-        self.deliveries.push_back((Arc::clone(delivery), cost));
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        self.deliveries.push_back(Kept { delivery: Arc::clone(delivery), cost, is_of_old_stream: false });
     }
 
-    /// Drops what is at or before a position: it is sent in another way.
+    /// What is kept is of the stream before the one in which the connection goes on.
+    pub(super) fn renew(&mut self) {
+        self.deliveries.iter_mut().for_each(|kept| kept.is_of_old_stream = true);
+    }
+
+    /// Drops what is at or before a position: it is sent in another way. A client that stands in the new stream is told
+    /// that it missed what came in the old one, or has had it.
     pub(super) fn drop_within(&mut self, position: &Position) {
         let memory = &mut self.memory;
-        self.deliveries.retain(|(delivery, cost)| {
-            let is_sent = delivery.place.is_within(position);
-            *memory -= if is_sent { *cost } else { 0 };
+        self.deliveries.retain(|kept| {
+            let is_sent = kept.is_of_old_stream || kept.delivery.place.is_within(position);
+            *memory -= if is_sent { kept.cost as usize } else { 0 };
             !is_sent
         });
         if let Some(Lost { from, heard }) = &mut self.lost_from
@@ -110,8 +126,8 @@ impl Behind {
 
     fn pop(&mut self) -> Option<Arc<Delivery>> {
         let first = if kept(Rule::OrderKept) { self.deliveries.pop_front() } else { self.deliveries.pop_back() };
-        let (delivery, cost) = first?;
-        self.memory -= cost;
+        let Kept { delivery, cost, .. } = first?;
+        self.memory -= cost as usize;
         Some(delivery)
     }
 
@@ -123,7 +139,7 @@ impl Behind {
 
     /// What the connection was sent before any of this: none if nothing waits here.
     pub(super) fn begins_at(&self) -> Option<Position> {
-        let first = self.deliveries.front().map(|(first, _)| first.told_before());
+        let first = self.deliveries.front().map(|first| first.delivery.told_before());
         first.or_else(|| self.lost_from.as_ref().map(|lost| lost.from.clone()))
     }
 }

@@ -262,7 +262,7 @@ pub(super) fn replay_span(tab: &Tab, kind: &Kind) -> Span {
         Kind::AtConnect => "connect",
         Kind::Behind(_) => "behind",
         Kind::Rejoin(_) => "rejoin",
-        Kind::Pause => return Span::none(),
+        Kind::Pause | Kind::Cut => return Span::none(),
     };
     let span = tracing::info_span!(
         parent: tab.calls.running().filter(|_| matches!(kind, Kind::Call(_))).and_then(|running| running.span.id()),

@@ -37,6 +37,9 @@ pub(super) enum Kind {
     Rejoin(Vec<GroupName>),
     /// None: the log is tried again in a while.
     Pause,
+    /// None: a resume of a live connection was cut, and its next call goes on with it. What came live before that would
+    /// give the client a cursor beyond what it has missed.
+    Cut,
 }
 
 /// A replay under way.
@@ -59,7 +62,7 @@ pub(super) struct Replaying {
     pub(super) reached: Position,
     pending: VecDeque<Replayed>,
     stage: Stage,
-    /// Since when the connection takes nothing of it; for a pause, until when it lasts.
+    /// Since when the connection takes nothing of it; of what only waits, until when it does.
     stuck: Option<Instant>,
 }
 
@@ -76,6 +79,11 @@ enum Stage {
 }
 
 impl Replaying {
+    /// A wait for the call that goes on with a resume that was cut here.
+    pub(super) fn cut(reached: Position, until: Instant) -> Self {
+        Self { stuck: Some(until), ..Self::new(0, Kind::Cut, reached.clone(), reached, false) }
+    }
+
     /// A pause until the log is tried again.
     pub(super) fn pause(until: Instant) -> Self {
         let nowhere = Position::start(0);
@@ -126,6 +134,11 @@ impl Replaying {
         from
     }
 
+    /// Whether it reads nothing and only holds what comes live.
+    pub(super) fn only_waits(&self) -> bool {
+        matches!(self.kind, Kind::Pause | Kind::Cut)
+    }
+
     /// Whether something of it is still to be sent.
     pub(super) fn has_more(&self) -> bool {
         !self.pending.is_empty() || self.stage != Stage::Ended
@@ -144,7 +157,7 @@ impl Core {
         let orgs = tab.orgs();
         let mut replaying = Box::new(Replaying::new(ticket, kind, after.clone(), until.clone(), marked));
         replaying.span = replay_span(tab, &replaying.kind);
-        if let Some(before) = tab.flow().replay.replace(replaying) {
+        if let Some(before) = tab.flow().replay.replace(replaying).filter(|before| !before.only_waits()) {
             self.tasks.push_back(Task::EndReplay(before.ticket));
         }
         self.tasks.push_back(Task::Replay { key, ticket, after, until, orgs });
@@ -192,7 +205,7 @@ impl Core {
         let Some(tab) = self.connections.get_mut(key) else { return false };
         let Tab { flow: Some(flow), identity, .. } = &mut **tab else { return false };
         let Some(replay) = &mut flow.replay else { return false };
-        if replay.kind == Kind::Pause {
+        if replay.only_waits() {
             let is_over = replay.stuck.is_none_or(|until| until <= now);
             if is_over {
                 flow.replay = None;
@@ -306,7 +319,7 @@ impl Core {
             Kind::Behind(heard) if event.place.is_within(heard) && !route.is_throttled() => false,
             Kind::Behind(_) => subscriptions.is_owed(groups, event.place) && !subscriptions.was_sent(event.place),
             Kind::Rejoin(rejoined) => subscriptions.has_missed_in(rejoined, groups, event.place),
-            Kind::Pause => false,
+            Kind::Pause | Kind::Cut => false,
         };
         owed && !(kept(Rule::NeverTurnsBack) && self.turns_back(tab, replay, event, notification))
     }
@@ -352,7 +365,7 @@ impl Core {
                 tab.flow().replay = Some(Box::new(Replaying::pause(until)));
                 self.schedule(key, until);
             }
-            Kind::Pause => {}
+            Kind::Pause | Kind::Cut => {}
         }
     }
 }

@@ -52,6 +52,7 @@ impl Core {
     pub(super) fn resume(&mut self, key: Key, id: Option<&str>, cursor: Option<&str>) -> bool {
         let Some(tab) = self.connections.get(key) else { return true };
         let under_way = tab.flow.as_ref().and_then(|flow| flow.replay.as_ref());
+        let under_way = under_way.filter(|replay| replay.kind != Kind::Cut);
         let under_way = under_way.map(|replay| replay.kind == Kind::AtConnect);
         match under_way {
             // A call supersedes the replay of the URL, and tells what was joined meanwhile like any other group.
@@ -123,8 +124,11 @@ impl Core {
             kept(Rule::ClaimsNoMore) && !tab.is_anchored && tab.was_told && !is_from_before(&after, &live_from);
         let is_of_another_hub = cursor.hub != HubTag::of(&tab.hub.path);
         let marked = cursor.marked || is_of_another_hub || claims_too_much;
-        let until = if tab.is_catching_up() {
-            self.context.groups.read(|known| known.position().clone())
+        let known = self.context.groups.read(|known| known.position().clone());
+        // A node may have read of a new stream what this shard has not been told yet: that comes live behind what waits of
+        // the old one, and a replay of it would come before that.
+        let until = if tab.is_catching_up() && known.incarnation() == live_from.incarnation() {
+            known
         } else {
             tab.subscriptions.replay_until().unwrap_or(live_from)
         };
@@ -180,7 +184,7 @@ impl Core {
                     self.say(key, &replay.span, "joined without all that it missed", &line);
                 }
             }
-            Kind::Rejoin(_) | Kind::Pause => {}
+            Kind::Rejoin(_) | Kind::Pause | Kind::Cut => {}
         }
         self.start_next_call(key);
     }
@@ -197,6 +201,10 @@ impl Core {
                 (rejoin.ends, rejoin.goes_on) = (ends, is_cut);
             }
             other => *other = Some(Rejoin::new(&replay.after, ends, is_cut)),
+        }
+        if is_cut && !is_catching_up {
+            tab.flow().replay = Some(Box::new(Replaying::cut(replay.reached.clone(), ends)));
+            self.schedule(key, ends);
         }
         // It goes on with the cursor that it was given.
         if is_catching_up && !is_cut {
@@ -299,7 +307,6 @@ impl Core {
 
     /// Begins the replay of groups that were joined after a resume; false if there are none.
     pub(super) fn begin_rejoin(&mut self, key: Key) -> bool {
-        let now = self.now();
         let Some(tab) = self.connections.get_mut(key) else { return false };
         // A resume that was cut goes on first.
         let Some(until) = tab.subscriptions.replay_until().filter(|_| !tab.is_catching_up()) else { return false };
@@ -307,12 +314,8 @@ impl Core {
         if rejoin.waiting.is_empty() {
             return false;
         }
-        // A client that does not go on may do so later: what it is sent now says nothing of what lies between.
-        let (goes_on, ends) = (rejoin.goes_on, rejoin.ends);
-        if goes_on && now < ends {
-            self.schedule(key, ends);
-            return false;
-        }
+        // A client that has not gone on may do so later: what it is sent now says nothing of what lies between.
+        let goes_on = rejoin.goes_on;
         let (groups, from) = (std::mem::take(&mut rejoin.waiting), rejoin.from.clone());
         self.begin_marked_replay(key, Kind::Rejoin(groups), from, until, goes_on);
         true

@@ -373,3 +373,25 @@ fn retained_values_of_the_old_log_are_sent_to_connections_to_the_new_one() {
     let heard = shard.hear(tab);
     assert!(heard.iter().any(|message| message["target"] == "featureFlag"), "{heard:?}");
 }
+
+/// The next call asks for the rest, and until then nothing live has a cursor beyond it.
+#[test]
+fn what_comes_live_between_resumes_that_go_on_does_not_pass_what_is_missed() {
+    for is_late in [false, true] {
+        let mut shard = OneShard::with(&Limits { resume_notifications: 3, ..Limits::default() }, ADMINS);
+        let cursor = shard.cursor();
+        (0..5).for_each(|n| shard.alert(&format!("missed{n}")));
+        let tab = shard.open(user("alice", &[]), None);
+        if is_late {
+            shard.pass(LATE);
+        }
+        shard.call(tab, "1", "Resume", &json!([cursor]));
+        let heard = shard.hear(tab);
+        let more = answer(&heard, "1")["result"].clone();
+        assert_eq!(more["more"], true);
+        shard.alert("live");
+        assert_eq!(titles(&shard.hear(tab)), [""; 0], "late: {is_late}");
+        shard.call(tab, "2", "Resume", &json!([more["cursor"]]));
+        assert_eq!(titles(&shard.hear(tab)), ["missed3", "missed4", "live"], "late: {is_late}");
+    }
+}
