@@ -33,6 +33,13 @@ impl Overtaken {
         self.0.insert(key, (delivery.place, delivery.groups.to_vec().into_boxed_slice()));
     }
 
+    /// Notes what was read from the log for a connection that has fallen behind: it may come before its delivery does.
+    pub(super) fn note_read(&mut self, key: u64, place: Place, groups: &[GroupName]) {
+        if self.newest(key).is_none_or(|(newest, _)| place.is_after(newest)) {
+            self.0.insert(key, (place, groups.into()));
+        }
+    }
+
     /// Where the newest of a key was delivered, and to whom.
     pub(super) fn newest(&self, key: u64) -> Option<(Place, &[GroupName])> {
         self.0.get(&key).map(|(place, groups)| (*place, &**groups))

@@ -292,6 +292,10 @@ impl Core {
         if notification.route.retain() != crate::route::Retain::No {
             replay.told.insert(event.place);
         }
+        let is_behind = matches!(replay.kind, Kind::Behind(_));
+        if is_behind && let Some(key) = notification.route.conflation_key(&event.event, &notification.groups) {
+            self.overtaken.note_read(key, event.place, &notification.groups);
+        }
         self.send_wire(key, frame, true);
         #[cfg(test)]
         self.observed.push(super::Observed::Replayed(key, event.place, notification.groups.to_vec()));

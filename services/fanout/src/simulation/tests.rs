@@ -77,6 +77,8 @@ const SHOWN: &[u64] = &[
     2_216,
     // A replay of a new stream came before what waited of the old one.
     117_708_089_230_213,
+    // A tab that had fallen behind read from the log what its shard had still to deliver, and then resumed from before it.
+    117_708_198_198_839,
 ];
 
 #[test]
