@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fanfare_broker::kafka::{self, Kafka};
 use fanfare_broker::nats::{self, Nats};
-use fanfare_broker::{Broker, Position};
+use fanfare_broker::{Broker, BrokerError, Position};
 use fanfare_outbox::{BrokerPublisher, PublishError, Publisher};
 use fanfare_test_servers::kafka::KafkaServer;
 use fanfare_test_servers::nats::{NatsServer, Version};
@@ -214,8 +214,17 @@ async fn a_forbidden_event_does_not_delay_the_others() {
 
 /// The ids of an org's events, in the order of the log.
 async fn topics_of(broker: &dyn Broker, org: &str, count: usize) -> Vec<String> {
-    let incarnation = broker.head().await.unwrap().incarnation();
-    let mut reader = broker.read(&Position::start(incarnation)).await.unwrap();
+    // A connection that the restart of its server has ended may not be back yet.
+    let began = std::time::Instant::now();
+    let head = loop {
+        match broker.head().await {
+            Err(BrokerError::Unavailable(_)) if began.elapsed() < SOON => {
+                tokio::time::sleep(Duration::from_millis(20)).await
+            }
+            head => break head.unwrap(),
+        }
+    };
+    let mut reader = broker.read(&Position::start(head.incarnation())).await.unwrap();
     let mut records = Vec::new();
     while records.len() < count {
         let batch = reader.next().await.unwrap();
