@@ -68,6 +68,14 @@ pub(super) struct Config {
     pub(super) num_replicas: usize,
     /// Servers before 2.12 have only their default.
     pub(super) persist_mode: String,
+    /// The stream that this one is a copy of.
+    pub(super) mirror: Option<Mirror>,
+}
+
+/// What a mirror copies.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Mirror {
+    name: String,
 }
 
 /// The content of a stream.
@@ -312,6 +320,13 @@ impl Shared {
             Err(BrokerError::Refused(format!("stream {name} has {has}; it must have {right}")))
         };
         let subjects = self.subjects(kind);
+        // Nodes read by subjects, which a mirror does not have; nor may it get any.
+        if let Some(Mirror { name: other }) = &config.mirror {
+            return refused(
+                format!("no subjects, since it is a mirror of {other}"),
+                format!("{subjects} and no other, with {other} among its `sources` instead of as its `mirror`"),
+            );
+        }
         if config.subjects != [subjects.as_str()] {
             let has = if config.subjects.is_empty() { "none".into() } else { config.subjects.join(", ") };
             return refused(format!("the subjects {has}"), format!("{subjects} and no other"));

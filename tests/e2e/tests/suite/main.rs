@@ -39,6 +39,7 @@ mod publish;
 mod publishers;
 mod refresh;
 mod refresh_elsewhere;
+mod regions;
 mod relay_program;
 mod reload;
 mod reload_login;

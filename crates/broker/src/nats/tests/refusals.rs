@@ -138,6 +138,11 @@ async fn streams_that_are_not_as_they_must_be() {
             ),
             (
                 "events",
+                r#""mirror":{"name":"elsewhere"}"#.to_owned(),
+                vec!["is a mirror of elsewhere", "events.> and no other", "elsewhere among its `sources`"],
+            ),
+            (
+                "events",
                 r#""subjects":["events.>"],"max_age":60000000000"#.to_owned(),
                 vec!["a max_age of 60s", "replay window of 600s"],
             ),
