@@ -54,8 +54,15 @@ pub struct Outcome {
 /// If it cannot be started or does not end.
 pub async fn run(mut command: Command) -> Outcome {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = wait::at_most("the end of a command", output).await.expect("no panic").expect("started");
+    let child = command.spawn().expect("started");
+    let id = child.id();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let Ok(output) = tokio::time::timeout(wait::PATIENCE, output).await else {
+        // A thread waits for the command, and the end of the test for that thread.
+        send("KILL", id);
+        panic!("waited in vain for the end of {command:?}");
+    };
+    let output = output.expect("no panic").expect("its output");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -112,10 +119,7 @@ impl Process {
     /// # Panics
     /// If it cannot be sent.
     pub fn signal(&self, name: &str) {
-        // The shell's own `kill` is available everywhere; the standard library sends only SIGKILL.
-        let script = format!("kill -{name} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
-        assert!(status.success(), "{} takes no signal", self.name);
+        assert!(send(name, self.child.id()), "{} takes no signal", self.name);
     }
 
     /// Its memory, in bytes.
@@ -172,6 +176,12 @@ impl Drop for Process {
             eprintln!("--- the last lines of {}:\n{}\n---", self.name, self.last_lines());
         }
     }
+}
+
+/// Sends a signal to a process of this test; whether it took it.
+fn send(name: &str, id: u32) -> bool {
+    // The shell's own `kill` is available everywhere; the standard library sends only SIGKILL, to a child that it holds.
+    Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().expect("a shell").success()
 }
 
 /// The path of a process's log.
