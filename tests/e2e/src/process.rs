@@ -67,6 +67,17 @@ pub async fn run(mut command: Command) -> Outcome {
     Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// Expects all of these parts in what a command has told.
+///
+/// # Panics
+/// If one is missing.
+#[track_caller]
+pub fn expect_parts(told: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}
+
 /// A running process whose output goes to a file. It is killed when dropped.
 #[derive(Debug)]
 pub struct Process {

@@ -8,6 +8,7 @@
 pub mod certificates;
 pub mod kafka;
 pub mod nats;
+pub mod nats_version;
 pub mod nginx;
 mod place;
 pub mod postgres;

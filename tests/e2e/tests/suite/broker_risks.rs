@@ -1,17 +1,16 @@
 //! A broker that may lose what it has acknowledged: the gauge, the reason of `/healthz`, and the refusal if `strict`.
 
 use fanfare_e2e_tests::cluster::SECRET;
-use fanfare_e2e_tests::process;
+use fanfare_e2e_tests::process::{self, expect_parts};
 use fanfare_e2e_tests::stub::Stub;
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{Node, Request, Settings};
 use fanfare_test_servers::kafka::KafkaServer;
 use fanfare_test_servers::nats::{NatsServer, Version};
+use fanfare_test_servers::nats_version::pretend;
 use fanfare_test_servers::{StartError, skip};
 use fanfare_token::SigningKey;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 
 /// A node of production, which has no development key, on a broker.
 async fn prepare(broker: &str) -> (Node, Stub) {
@@ -52,13 +51,6 @@ async fn refusal(node: &Node) -> String {
     outcome.stderr
 }
 
-#[track_caller]
-fn expect(told: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(told.contains(part), "no {part:?} in {told}");
-    }
-}
-
 #[tokio::test]
 async fn a_stream_with_one_replica_is_told_and_refused_if_strict() {
     let server = match NatsServer::start(Version::Current).await {
@@ -69,13 +61,13 @@ async fn a_stream_with_one_replica_is_told_and_refused_if_strict() {
     let (mut node, _keys) =
         prepare(&format!("url = \"nats://{}\"\n[broker.nats]\nstrict = false", server.address())).await;
     node.start().await;
-    expect(&degraded(&node).await, &["stream fanfare-events has 1 replica", "3 replicas"]);
+    expect_parts(&degraded(&node).await, &["stream fanfare-events has 1 replica", "3 replicas"]);
     assert_eq!(risks(&node).await, ["replicas"]);
     let line = node.log();
-    expect(&line, &["what the broker has acknowledged may be lost: stream fanfare-events has 1 replica"]);
+    expect_parts(&line, &["what the broker has acknowledged may be lost: stream fanfare-events has 1 replica"]);
     node.stop().await;
     node.edit_config("strict = false", "strict = true");
-    expect(&refusal(&node).await, &["has 1 replica", "strict = true"]);
+    expect_parts(&refusal(&node).await, &["has 1 replica", "strict = true"]);
 }
 
 #[tokio::test]
@@ -91,40 +83,13 @@ async fn a_stream_that_acknowledges_before_it_stores_is_refused() {
     let made = client.request("$JS.API.STREAM.CREATE.fanfare-events", stream.into()).await.expect("an answer");
     assert!(!String::from_utf8_lossy(&made.payload).contains("\"error\""), "{made:?}");
     let (node, _keys) = prepare(&format!("url = \"nats://{}\"", server.address())).await;
-    expect(&refusal(&node).await, &["fanfare-events has persist_mode async", "default"]);
-}
-
-/// A server that says a version and answers pings.
-async fn pretend(version: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(greet(socket, version));
-        }
-    });
-    address
-}
-
-async fn greet(socket: TcpStream, version: &str) {
-    let (read, mut write) = socket.into_split();
-    let info = format!(
-        "INFO {{\"server_id\":\"x\",\"version\":\"{version}\",\"proto\":1,\"host\":\"127.0.0.1\",\"port\":1,\
-         \"headers\":true,\"max_payload\":1048576,\"jetstream\":true}}\r\n"
-    );
-    let mut lines = BufReader::new(read).lines();
-    let mut sent = write.write_all(info.as_bytes()).await;
-    while let (Ok(()), Ok(Some(line))) = (&sent, lines.next_line().await) {
-        if line.starts_with("PING") {
-            sent = write.write_all(b"PONG\r\n").await;
-        }
-    }
+    expect_parts(&refusal(&node).await, &["fanfare-events has persist_mode async", "default"]);
 }
 
 #[tokio::test]
 async fn a_server_whose_version_loses_streams_is_refused() {
     let (node, _keys) = prepare(&format!("url = \"nats://{}\"", pretend("2.10.21").await)).await;
-    expect(&refusal(&node).await, &["version 2.10.21", "loses whole streams", "2.10.23 or newer"]);
+    expect_parts(&refusal(&node).await, &["version 2.10.21", "loses whole streams", "2.10.23 or newer"]);
 }
 
 #[tokio::test]
@@ -137,9 +102,9 @@ async fn topics_that_one_server_alone_acknowledges_are_told_and_refused_if_stric
     let broker = format!("url = \"kafka://{}\"\n[broker.kafka]\nreplication = 1\nstrict = false", server.address());
     let (mut node, _keys) = prepare(&broker).await;
     node.start().await;
-    expect(&degraded(&node).await, &["events.system has ", "min.insync.replicas=1; it should be 2"]);
+    expect_parts(&degraded(&node).await, &["events.system has ", "min.insync.replicas=1; it should be 2"]);
     assert_eq!(risks(&node).await, ["replicas", "acknowledgement", "unclean_election"]);
     node.stop().await;
     node.edit_config("strict = false", "strict = true");
-    expect(&refusal(&node).await, &["is kept by 1 servers", "strict = true"]);
+    expect_parts(&refusal(&node).await, &["is kept by 1 servers", "strict = true"]);
 }

@@ -1,5 +1,6 @@
 //! `fanfare check` refuses what would lock everybody out or let other orgs listen, and the line that it names mends it.
 
+use fanfare_e2e_tests::process::expect_parts;
 use fanfare_e2e_tests::{Node, Settings};
 
 /// An issuer of users whose keys nobody fetches here.
@@ -14,22 +15,17 @@ async fn faults(settings: &Settings) -> String {
     outcome.stderr
 }
 
-/// The faults have all of these parts.
-#[track_caller]
-fn expect(told: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(told.contains(part), "no {part:?} in {told}");
-    }
-}
-
 #[tokio::test]
 async fn a_role_that_no_token_can_have_locks_everybody_out() {
     let hub = "[hub.\"/hubs/notifications\"]\nrequire_roles = [\"operator\"]\n";
     let settings =
         |roles: &str| Settings { hubs: hub.to_owned(), ..Settings::default().section(&issuer("own", roles)) };
     let told = faults(&settings("roles = [\"reader\"]")).await;
-    expect(&told, &["fanfare.toml:", "nobody could connect to /hubs/notifications: no token can carry \"operator\""]);
-    expect(&told, &["add \"operator\" to `roles` of the [[issuer]] that gives it"]);
+    expect_parts(
+        &told,
+        &["fanfare.toml:", "nobody could connect to /hubs/notifications: no token can carry \"operator\""],
+    );
+    expect_parts(&told, &["add \"operator\" to `roles` of the [[issuer]] that gives it"]);
     assert_eq!(faults(&settings("roles = [\"reader\", \"operator\"]")).await, "");
 }
 
@@ -46,7 +42,7 @@ async fn two_issuers_of_users_are_told_each_line_that_keeps_them_apart() {
         }
     }
     let lines = ["realm = \"partner\"", "orgs = [\"acme\"]", "roles = [\"*\"]"];
-    expect(&told, &lines);
+    expect_parts(&told, &lines);
     // The lines are right as they stand.
     let own = "realm = \"own\"\norgs = [\"*\"]\nroles = [\"*\", \"superadmin\"]";
     assert_eq!(faults(&settings(own, &lines.join("\n"))).await, "");
@@ -59,7 +55,7 @@ async fn an_issuer_that_does_not_say_whether_it_has_users_is_told_to() {
             .section(&format!("[[issuer]]\nissuer = \"https://own\"\njwks = \"https://own/keys\"\n{more}"))
     };
     let told = faults(&issuer("")).await;
-    expect(&told, &["https://own does not say whether it issues tokens of users", "write users = true"]);
+    expect_parts(&told, &["https://own does not say whether it issues tokens of users", "write users = true"]);
     assert_eq!(faults(&issuer("users = true")).await, "");
 }
 
@@ -76,8 +72,8 @@ async fn an_event_without_an_org_is_told_every_way_to_say_it() {
         Settings { routes, schemas: vec![("shop/Closed.v1.avsc".to_owned(), schema)], ..Settings::default() }
     };
     let told = faults(&settings("", "")).await;
-    expect(&told, &["routes.toml:4:", "shop.Closed says no org, so groups of other orgs would hear of it too"]);
-    expect(&told, &["the alias `org`", "cross_org = true", "single_org = \"name\" in [routes]"]);
+    expect_parts(&told, &["routes.toml:4:", "shop.Closed says no org, so groups of other orgs would hear of it too"]);
+    expect_parts(&told, &["the alias `org`", "cross_org = true", "single_org = \"name\" in [routes]"]);
     assert_eq!(faults(&settings(r#","aliases":["org"]"#, "")).await, "");
     assert_eq!(faults(&settings("", "cross_org = true")).await, "");
     let node = Node::prepare(settings("", ""));

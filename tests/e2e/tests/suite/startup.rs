@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fanfare_e2e_tests::client::{Connect, Message};
 use fanfare_e2e_tests::cluster::SECRET;
 use fanfare_e2e_tests::http::Request;
-use fanfare_e2e_tests::process::{self, Outcome};
+use fanfare_e2e_tests::process::{self, Outcome, expect_parts};
 use fanfare_e2e_tests::wait::until;
 use fanfare_e2e_tests::{HUB, NewEvent, Node, Platform, Settings, Token};
 use fanfare_test_servers::nats::{NatsServer, Version};
@@ -26,9 +26,7 @@ fn expect_one_sentence(outcome: &Outcome, code: i32, parts: &[&str]) {
     let is_log = |line: &&str| line.starts_with('{') || line.starts_with("20");
     let told: Vec<&str> = outcome.stderr.lines().filter(|line| !is_log(line)).collect();
     let [line] = told[..] else { panic!("not one line: {outcome:?}") };
-    for part in parts {
-        assert!(line.contains(part), "no {part:?} in {line:?}");
-    }
+    expect_parts(line, parts);
     for foreign in ["panicked", "Error {", "Some(", "os error 0", "backtrace"] {
         assert!(!line.contains(foreign), "{line}");
     }

@@ -1,7 +1,6 @@
 //! Servers and streams that may lose acknowledged messages are refused or reported.
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use fanfare_test_servers::nats_version::pretend;
 
 use super::super::{Nats, Options};
 use super::server::Server;
@@ -38,33 +37,6 @@ async fn one_replica_is_reported_and_refused_if_strict() {
     assert!(risks[0].reason.contains("fanfare-events has 1 replica"), "{risks:?}");
     let said = refused(&server.nats(|o| o.strict = true)).await;
     assert!(said.contains("has 1 replica") && said.contains("strict"), "{said}");
-}
-
-/// A server that sends a version and does nothing else.
-async fn pretend(version: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(greet(socket, version));
-        }
-    });
-    address.to_string()
-}
-
-async fn greet(socket: TcpStream, version: &str) {
-    let (read, mut write) = socket.into_split();
-    let info = format!(
-        "INFO {{\"server_id\":\"x\",\"version\":\"{version}\",\"proto\":1,\"host\":\"127.0.0.1\",\"port\":1,\
-         \"headers\":true,\"max_payload\":1048576,\"jetstream\":true}}\r\n"
-    );
-    let mut lines = BufReader::new(read).lines();
-    let mut sent = write.write_all(info.as_bytes()).await;
-    while let (Ok(()), Ok(Some(line))) = (&sent, lines.next_line().await) {
-        if line.starts_with("PING") {
-            sent = write.write_all(b"PONG\r\n").await;
-        }
-    }
 }
 
 #[tokio::test]

@@ -207,6 +207,12 @@ impl OneShard {
         self.publish("system.Alert", &json!({ "org": "acme", "title": title, "message": "m" }));
     }
 
+    /// A flag of acme, which is retained.
+    pub(super) fn turn_on(&mut self, flag: &str) {
+        let toggled = json!({ "org": "acme", "flag": flag, "enabled": true, "revision": 1 });
+        self.publish("license.FlagToggled", &toggled);
+    }
+
     /// A tab that has shaken hands and has not said where it stands, with a link that takes everything.
     pub(super) fn open(&mut self, identity: Identity, cursor: Option<&str>) -> Key {
         self.opened += 1;

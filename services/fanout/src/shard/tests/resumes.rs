@@ -348,8 +348,7 @@ fn a_client_that_joins_and_leaves_all_the_time_takes_no_more_memory() {
 #[test]
 fn retained_values_wait_once_for_a_client_that_joins_their_group_again() {
     let mut shard = OneShard::new(&Limits::default());
-    let flag = json!({ "org": "acme", "flag": "beta", "enabled": true, "revision": 1 });
-    shard.publish("license.FlagToggled", &flag);
+    shard.turn_on("beta");
     let tab = shard.open(user("alice", &[]), None);
     shard.call(tab, "1", "Cursor", &json!([]));
     shard.set_room(tab, 0);
@@ -365,8 +364,7 @@ fn retained_values_wait_once_for_a_client_that_joins_their_group_again() {
 #[test]
 fn retained_values_of_the_old_log_are_sent_to_connections_to_the_new_one() {
     let mut shard = OneShard::new(&Limits::default());
-    let flag = json!({ "org": "acme", "flag": "beta", "enabled": true, "revision": 1 });
-    shard.publish("license.FlagToggled", &flag);
+    shard.turn_on("beta");
     shard.recreate();
     let tab = shard.open(user("alice", &[]), None);
     shard.call(tab, "1", "Cursor", &json!([]));

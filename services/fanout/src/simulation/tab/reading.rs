@@ -36,9 +36,7 @@ impl Tab {
             self.resumed(complete, from, around);
         }
         self.owed_from = self.owed_from.take().map(|from| self.owed_since(from));
-        let mut watching = std::mem::take(&mut self.watching);
-        watching.renew(|from| self.owed_since(from));
-        self.watching = watching;
+        self.watching.renew(self.renewed.as_ref());
         self.look_who_watches(around);
         // Whoever never resumes is owed what comes from where it is live.
         if self.order == Order::Never && self.resume_from.is_some() {
@@ -176,8 +174,7 @@ impl Tab {
     /// From where on everything is owed to it that is at a place: what a new log holds comes live from where it was renewed,
     /// and nobody can tell it of the old one any more. An answer from before may be read after that.
     fn owed_since(&self, from: Position) -> Position {
-        let renewed = self.renewed.clone().filter(|renewed| renewed.incarnation() != from.incarnation());
-        renewed.unwrap_or(from)
+        owed_since(from, self.renewed.as_ref())
     }
 
     /// Nothing that it has a right to lies before a place and has not come.
@@ -250,6 +247,11 @@ impl Tab {
         self.counts.insert(list.to_owned(), count);
         Ok(())
     }
+}
+
+/// The same for a connection that goes on in a new log from `renewed`.
+pub(super) fn owed_since(from: Position, renewed: Option<&Position>) -> Position {
+    renewed.filter(|renewed| renewed.incarnation() != from.incarnation()).cloned().unwrap_or(from)
 }
 
 pub(super) fn position(cursor: &str) -> Result<Position, String> {

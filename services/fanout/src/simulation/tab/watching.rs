@@ -8,7 +8,7 @@ use fanfare_broker::Position;
 use fanfare_event::Id;
 
 use super::calls::Call;
-use super::reading::position;
+use super::reading::{owed_since, position};
 use super::{Order, Surroundings, Tab};
 use crate::simulation::check::{Account, History};
 use crate::simulation::judge::anybody_of;
@@ -165,9 +165,9 @@ impl Watching {
     }
 
     /// Keeps what is owed in step with a recreated log.
-    pub(super) fn renew(&mut self, owed_since: impl Fn(Position) -> Position) {
+    pub(super) fn renew(&mut self, renewed: Option<&Position>) {
         for from in self.owed.values_mut() {
-            *from = owed_since(from.clone());
+            *from = owed_since(from.clone(), renewed);
         }
     }
 }
