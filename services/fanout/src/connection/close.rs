@@ -52,7 +52,8 @@ pub enum CloseReason {
     TokenExpired,
     /// The node is shutting down.
     Draining,
-    /// The node has lost a part of the log; the client comes back with its cursor, and its resume says so.
+    /// The node has lost a part of the log, or a part that the client is owed has left the window; it comes back with its
+    /// cursor, and its resume says so.
     LogGap,
     /// The node could not go on with this connection.
     ServerError,

@@ -9,6 +9,7 @@ use super::catching_up::Caught;
 use super::lines::Line;
 use super::replay::{Kind, Replaying};
 use super::{Core, Key};
+use crate::connection::CloseReason;
 use crate::operator::connections::What;
 use crate::projection::{Cursor, HubTag, UnknownCursor, open_cursor};
 use crate::rule::{Rule, kept};
@@ -176,13 +177,15 @@ impl Core {
                     tab.subscriptions.note_sent(&replay.until);
                 }
             }
-            // The resume was complete, and what the groups have missed has left the window since.
+            // The resume was complete, and what the groups have missed has left the window since. The join is answered, so
+            // only a resume can say so: that of a client whose cursor has waited for the groups does.
             Kind::Rejoin(groups) if !complete && !replay.marked => {
                 self.context.metrics.resumed("incomplete", replay.sent as u64);
                 for group in groups {
                     let line = Line { group: Some(group), reason: Some("left_the_window"), ..Line::default() };
                     self.say(key, &replay.span, "joined without all that it missed", &line);
                 }
+                self.close(key, CloseReason::LogGap);
             }
             Kind::Rejoin(_) | Kind::Pause | Kind::Cut => {}
         }

@@ -314,9 +314,9 @@ fn a_group_that_is_joined_behind_a_late_resume_is_replayed() {
     }
 }
 
-/// The join is answered by then, so nobody else hears of it.
+/// The join is answered by then; the next resume says so.
 #[test]
-fn a_group_that_cannot_be_replayed_in_full_is_counted() {
+fn a_group_that_cannot_be_replayed_in_full_is_counted_and_its_client_comes_back() {
     let mut shard = OneShard::with(&Limits::default(), ADMINS);
     let cursor = shard.cursor();
     let tab = shard.open(user("alice", &[]), None);
@@ -328,6 +328,8 @@ fn a_group_that_cannot_be_replayed_in_full_is_counted() {
     assert_eq!(incomplete(&shard), "");
     shard.answer_with(ReplayAnswer::End { cost: 0, complete: false });
     assert_eq!(incomplete(&shard), "1");
+    let close = shard.hear(tab).pop().expect("a Close");
+    assert_eq!((&close["type"], &close["allowReconnect"]), (&json!(7), &json!(true)));
 }
 
 /// Each join of a client that did not take the replay was noted, and each told all retained values again.

@@ -98,16 +98,14 @@ impl Tab {
                     self.lists.insert(list);
                 }
             }
-            Call::Watch(org) => {
-                let is_refused = !message["error"].is_null();
-                // A second join that is refused takes nobody out: the role may be lost, and what was sent before its loss
-                // is still on its way.
-                let is_in = self.watching.is_in(org);
-                self.watch_answered(org, is_refused, around);
-                if is_refused && !is_in {
-                    self.is_out_of(&platform().org(org));
-                }
+            // A second join that is refused takes nobody out: the role may be lost, and what was sent before its loss is still
+            // on its way.
+            Call::Watch(org) if !message["error"].is_null() && self.watching.is_in(org) => {}
+            Call::Watch(org) if !message["error"].is_null() => {
+                self.watching.left(org);
+                self.is_out_of(&platform().org(org));
             }
+            Call::Watch(org) => self.watch_answered(org, around),
             Call::Unwatch(org) => {
                 self.watching.left(org);
                 self.is_out_of(&platform().org(org));

@@ -191,11 +191,11 @@ fn settle(
 }
 
 impl Tab {
-    /// A call for an org was answered.
-    pub(super) fn watch_answered(&mut self, org: &'static str, is_refused: bool, around: &Surroundings<'_>) {
+    /// It was let into an org.
+    pub(super) fn watch_answered(&mut self, org: &'static str, around: &Surroundings<'_>) {
         // An answer may be about one that it has left since.
         let is_wanted = !self.calls.iter().any(|call| *call == Call::Unwatch(org));
-        let Some(link) = self.link.filter(|_| !is_refused && is_wanted) else { return self.watching.left(org) };
+        let Some(link) = self.link.filter(|_| is_wanted) else { return self.watching.left(org) };
         let will_resume = self.resume_from.is_some() && !matches!(self.order, Order::Never | Order::AtConnect);
         let mut live_by = around.nodes[link.node].position();
         // A node may be behind the one that gave the cursor: what the tab is beyond is sent to none of its groups.
